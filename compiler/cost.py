@@ -1,0 +1,65 @@
+"""What a network costs, from text alone: trainable parameters, mult-adds, depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from compiler.graph import Graph, Step
+from compiler.resolve import resolve
+from dsl.genotype import Genotype
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of the network that predicts: no auxiliary head.
+
+    `params` counts trainable values; `mult_adds` those of convolutions and dense layers for one image; `depth` the
+    longest chain of operations with weights; `activations` the values that are made for one image.
+    """
+
+    params: int
+    mult_adds: int
+    depth: int
+    activations: int
+
+
+def cost(genotype: Genotype, input_shape: Sequence[int], classes: int) -> Cost:
+    """The cost of a genotype for images of `[height, width, channels]`.
+
+    Raises:
+      CompileError: the network cannot be resolved.
+    """
+    return graph_cost(resolve(genotype, input_shape, classes))
+
+
+def graph_cost(graph: Graph) -> Cost:
+    """The cost of a resolved graph."""
+    depths: list[int] = []
+    for step in graph.steps:
+        depths.append(_depth(step, [depths[index] if index >= 0 else 0 for index in step.inputs]))
+    return Cost(
+        sum(step_params(step) for step in graph.steps),
+        sum(step_mult_adds(step) for step in graph.steps),
+        depths[-1],
+        sum(prod(operation.shape) for step in graph.steps for operation in step.operations),
+    )
+
+
+def step_params(step: Step) -> int:
+    """Trainable values of one step."""
+    return sum(prod(weight.shape) for _, weight in step.weights() if weight.trainable)
+
+
+def step_mult_adds(step: Step) -> int:
+    """Multiplications with additions of one step, for one image."""
+    return sum(operation.mult_adds for operation in step.operations)
+
+
+def _depth(step: Step, inputs: list[int]) -> int:
+    depths = list(inputs)
+    for operation in step.operations:
+        own = int(any(weight.kind in ("kernel", "depthwise") for weight in operation.weights))
+        depths.append(own + max(depths[index] for index in operation.inputs))
+    return depths[step.output]

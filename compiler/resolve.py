@@ -1,0 +1,310 @@
+"""A genotype to its resolved graph for one image shape: operations expanded, shapes known, dead nodes left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from compiler.errors import CompileError, ShapeError
+from compiler.graph import IMAGE, Graph, Operation, Step
+from compiler.primitives import ADD, TABLE, Settings, Shape, shown
+from dsl import edit
+from dsl import syntax as s
+from dsl.errors import CellError
+from dsl.evaluate import Value, evaluate, number
+from dsl.expand import Applied, Place, walk
+from dsl.genotype import Genotype
+
+MAX_OPERATIONS = 200_000
+Number = int | float
+
+
+def resolve(genotype: Genotype, input_shape: Sequence[int], classes: int, auxiliary: bool = False) -> Graph:
+    """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
+
+    Raises:
+      CompileError: shapes do not fit, an output is dead, or the network is too large.
+    """
+    if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
+        raise CompileError(f"images of {shown(tuple(input_shape))} and {classes} classes: all must be at least 1")
+    try:
+        return _Network(genotype, tuple(input_shape), classes, auxiliary).graph()
+    except CellError as error:
+        raise CompileError(str(error)) from error
+
+
+@dataclass
+class _Block:
+    """The operations of one step while they are put together."""
+
+    shapes: list[Shape]
+    operations: list[Operation] = field(default_factory=list)
+
+    def add(self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str) -> int:
+        row = TABLE.get(primitive, ADD)
+        shapes = tuple(self.shapes[index] for index in inputs)
+        try:
+            shape = row.shape(settings, shapes)
+            weights, mult_adds = row.weights(settings, shapes), row.mult_adds(settings, shapes)
+        except ShapeError as error:
+            raise ShapeError(f"{key}: {error}") from None
+        self.operations.append(Operation(primitive, settings, inputs, shape, weights, mult_adds, key))
+        self.shapes.append(shape)
+        if len(self.operations) > MAX_OPERATIONS:
+            raise CompileError(f"a step has more than {MAX_OPERATIONS:,} operations")
+        return len(self.shapes) - 1
+
+    def drop_path(self, value: int) -> None:
+        """Marks the operation that made a value."""
+        index = value - (len(self.shapes) - len(self.operations))
+        self.operations[index] = replace(self.operations[index], drop_path=True)
+
+
+@dataclass(frozen=True)
+class _Network:
+    genotype: Genotype
+    input_shape: Shape
+    classes: int
+    auxiliary: bool
+
+    @property
+    def scope(self) -> dict[str, Value]:
+        return {**self.genotype.space.params, "classes": self.classes}
+
+    def graph(self) -> Graph:
+        steps: list[Step] = []
+        auxiliary: list[Step] = []
+        marks: dict[str, int] = {}
+        total = 0
+        for section in self.genotype.space.network.sections:
+            if section.of is not None and not self.auxiliary:
+                continue
+            target = auxiliary if section.of is not None else steps
+            history = [marks[section.of]] if section.of is not None else list(range(len(steps)))
+            for position, step in enumerate(section.steps):
+                times = 1 if step.times is None else int(number(step.times, self.genotype.space.params))
+                for repetition in range(times):
+                    key = f"{section.name}/{position}/{repetition}"
+                    made = self._step(step, key, repetition, history, steps, auxiliary)
+                    total += len(made.operations)
+                    if total > MAX_OPERATIONS:
+                        raise CompileError(f"the network has more than {MAX_OPERATIONS:,} operations")
+                    target.append(made)
+                    # an auxiliary section's steps follow each other, counted on from the network's
+                    history.append(len(steps) - 1 if section.of is None else len(self._all(steps, auxiliary)) - 1)
+                if step.name is not None and times:
+                    marks[step.name] = history[-1]
+        last = steps[-1].shape if steps else self.input_shape
+        if last != (self.classes,):
+            raise ShapeError(f"the head ends in {shown(last)}, not in one value for each of {self.classes} classes")
+        return Graph(self.input_shape, self.classes, tuple(steps), tuple(auxiliary))
+
+    @staticmethod
+    def _all(steps: list[Step], auxiliary: list[Step]) -> list[Step]:
+        return [*steps, *auxiliary]
+
+    def _step(
+        self, step: s.Step, key: str, repetition: int, history: list[int], steps: list[Step], auxiliary: list[Step]
+    ) -> Step:
+        made = self._all(steps, auxiliary)
+        shapes = {IMAGE: self.input_shape, **{index: other.shape for index, other in enumerate(made)}}
+        alone = step.pipe[0]
+        space = self.genotype.space
+        assert isinstance(alone, s.Op)
+        if len(step.pipe) == 1 and alone.name in space.cell_names and alone.name not in space.definitions.ops:
+            cell = self.genotype.cell(alone.name)
+            back = [int(number(w, space.params)) for w in step.inputs] or [-1 - i for i in range(len(cell.inputs))]
+            known = history or [IMAGE]
+            inputs = tuple(known[b] if -b <= len(known) else known[0] for b in back)
+            raw = tuple(-b > len(known) for b in back)
+            block = _Block([shapes[index] for index in inputs])
+            filters, stride = self._called(alone)
+            build = _CellBuilder(self, block, cell, tuple(range(len(inputs))), raw, filters, stride, f"{key}/{cell.name}")
+            output = build.run()
+            return self._made(key, cell.name, inputs, block, output, repetition, is_cell=True)
+        source = history[-1] if history else IMAGE
+        block = _Block([shapes[source]])
+        output = self.pipe(block, step.pipe, 0, Place(None, 1), key)
+        name = " | ".join(part.name for part in step.pipe if isinstance(part, s.Op))
+        return self._made(key, name, (source,), block, output, repetition, is_cell=False)
+
+    @staticmethod
+    def _made(
+        key: str, name: str, inputs: tuple[int, ...], block: _Block, output: int, repetition: int, is_cell: bool
+    ) -> Step:
+        shapes = tuple(block.shapes[: len(inputs)])
+        operations = tuple(block.operations)
+        return Step(key, name, inputs, shapes, operations, output, block.shapes[output], repetition, is_cell)
+
+    def _called(self, op: s.Op) -> tuple[int | None, int]:
+        """Filters and stride with which a step calls a cell."""
+        given = {argument.name or "filters": argument for argument in op.arguments}
+        values: dict[str, Value] = {name: evaluate(argument.value, self.scope) for name, argument in given.items()}
+        cell = self.genotype.cell(op.name)
+        own = 1 if cell.stride is None else number(cell.stride, self.genotype.space.params)
+        return self.whole(values.get("filters"), op), self.whole(values.get("stride", own), op) or 1
+
+    @staticmethod
+    def whole(value: Value | None, op: s.Op) -> int | None:
+        """A value that must be a whole number of at least 1."""
+        if value is None:
+            return None
+        if not isinstance(value, int) or value < 1:
+            raise CellError(f"{op.name} is asked for {value}, not for a whole number of at least 1", op.position,
+                            "write F//4 for a whole quotient")  # fmt: skip
+        return value
+
+    def pipe(self, block: _Block, pipe: s.Pipe, value: int, place: Place, key: str) -> int:
+        """Applies operations in a row to a value; only the first is asked for the place's stride."""
+        for index, part in enumerate(pipe):
+            assert isinstance(part, s.Op)
+            value = self.apply(block, part, value, place if not index else Place(place.filters, 1), f"{key}/{index}")
+        return value
+
+    def apply(self, block: _Block, op: s.Op, value: int, place: Place, key: str) -> int:
+        """Applies one operation to a value."""
+        current = [value]
+
+        def follow(applied: Applied) -> Value:
+            path = f"{key}/{'/'.join(applied.path)}"
+            if applied.is_cell:
+                current[0] = self._cell_as_op(block, applied, current[0], path, op)
+            elif applied.name != "skip":
+                settings = {name: v for name, v in applied.settings.items() if not hasattr(v, "text")}
+                current[0] = block.add(applied.name, settings, (current[0],), path)  # type: ignore[arg-type]
+            return block.shapes[current[0]][-1]
+
+        walk(op, place, block.shapes[value][-1], self.scope, self._definitions(), follow)
+        return current[0]
+
+    def _definitions(self):  # type: ignore[no-untyped-def]
+        return replace(self.genotype.space.definitions, scope=self.scope)
+
+    def _cell_as_op(self, block: _Block, applied: Applied, value: int, key: str, op: s.Op) -> int:
+        cell = self.genotype.cell(applied.name)
+        if len(cell.inputs) != 1:
+            raise CellError(f"cell {cell.name} has {len(cell.inputs)} inputs; as an operation it takes one", op.position)
+        filters = self.whole(applied.settings["filters"], op)
+        asked = self.whole(applied.settings["stride"], op) or 1
+        own = 1 if cell.stride is None else int(number(cell.stride, self.genotype.space.params))
+        stride = asked if asked > 1 else own
+        return _CellBuilder(self, block, cell, (value,), (False,), filters, stride, key).run()
+
+
+@dataclass
+class _CellBuilder:
+    """Builds one use of a cell into a block."""
+
+    network: _Network
+    block: _Block
+    cell: s.Cell
+    inputs: tuple[int, ...]
+    raw: tuple[bool, ...]
+    filters: int | None
+    stride: int
+    key: str
+    states: dict[str, int] = field(default_factory=dict)
+    each: dict[str, s.Op] = field(default_factory=dict)
+
+    def run(self) -> int:
+        """The value of the cell's return."""
+        if self.cell.width == "split":
+            raise CompileError(f"cell {self.cell.name}: `width split` is checked, but not built by this version")
+        self._fit_inputs()
+        live = edit.live_nodes(self.cell)
+        for node in self.cell.nodes:
+            if node.name in live:
+                self.states[node.name] = self._flow(node.flow.terms, node.flow.tail, node.name)
+        return self._flow(edit.returned_terms(self.cell), self.cell.output.tail, "return")
+
+    def _fit_inputs(self) -> None:
+        first = self.block.shapes[self.inputs[0]]
+        for item, value, raw in zip(self.cell.inputs, self.inputs, self.raw, strict=True):
+            if item.kind is not None and item.each:
+                self.each[item.name] = item.kind
+            elif item.kind is not None and not (raw and self.cell.fit is not None):
+                # the raw stem goes in as it is where `fit` can mend what differs: the published sizes need it
+                place = Place(self.filters, _ratio(self.block.shapes[value], first))
+                value = self.network.apply(self.block, item.kind, value, place, f"{self.key}/{item.name}")
+            self.states[item.name] = value
+
+    @property
+    def target(self) -> Shape | None:
+        """The shape that the cell makes; `None` where the first term of a sum decides."""
+        first = self.block.shapes[self.inputs[0]]
+        by_first = self.cell.fit is not None and self.cell.fit.name == "resize_and_pad"
+        if self.filters is None or by_first or self.cell.fit is None or len(first) != 3:
+            return None
+        return (-(-first[0] // self.stride), -(-first[1] // self.stride), self.filters)
+
+    def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str) -> int:
+        key = f"{self.key}/{name}"
+        values: list[int] = []
+        for place, term in enumerate(terms):
+            label = term.label or str(place)
+            value = self._term(term, f"{key}/{label}")
+            if value is not None:
+                is_join = isinstance(term, s.Call) and s.is_join(term)
+                values.append(value if is_join else self._fitted(value, values, f"{key}/{label}"))
+        if not values:
+            raise CompileError(f"{key}: nothing alive reaches it: every edge is `none` or reads a dead node")
+        total = values[0] if len(values) == 1 else self.block.add("add", {}, tuple(values), key)
+        return self.network.pipe(self.block, tail, total, Place(self.filters, 1), f"{key}/tail")
+
+    def _term(self, term: s.Term, key: str) -> int | None:
+        if isinstance(term, s.Wire):
+            return self._read(term.state, key)
+        assert isinstance(term.op, s.Op)
+        if edit.is_none(term):
+            return None
+        parts: list[int] = []
+        for index, argument in enumerate(term.arguments):
+            inner = key if len(term.arguments) == 1 and not s.is_join(term) else f"{key}/{argument.label or index}"
+            value = self._term(argument, inner)
+            if value is not None:
+                parts.append(self._fitted(value, parts, inner, joined=True) if s.is_join(term) else value)
+        if not parts:
+            return None
+        if s.is_join(term):
+            return parts[0] if len(parts) == 1 else self.block.add("concat", {}, tuple(parts), f"{key}/concat")
+        reads_input = isinstance(term.arguments[0], s.Wire) and term.arguments[0].state in {
+            item.name for item in self.cell.inputs
+        }
+        before = len(self.block.operations)
+        value = self.network.apply(
+            self.block, term.op, parts[0], Place(self.filters, self.stride if reads_input else 1), key
+        )
+        if len(self.block.operations) > before:
+            self.block.drop_path(value)
+        return value
+
+    def _read(self, state: str, key: str) -> int | None:
+        value = self.states.get(state)
+        if value is not None and state in self.each:
+            place = Place(self.filters, 1)
+            return self.network.apply(self.block, self.each[state], value, place, f"{key}/{state}")
+        return value
+
+    def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
+        """The value in the wanted shape, by the cell's `fit` where it has one."""
+        shape = self.block.shapes[value]
+        fit = self.cell.fit
+        if fit is None:
+            return value
+        target = self.target or (self.block.shapes[earlier[0]] if earlier else shape)
+        if joined and self.target is None:
+            target = (*target[:-1], shape[-1])
+        if shape == target:
+            return value
+        if fit.name == "resize_and_pad" and fit.name not in self.network.genotype.space.definitions.ops:
+            names = ("height", "width", "channels")
+            settings = dict(zip(names, target, strict=True))
+            return self.block.add("resize_and_pad", settings, (value,), f"{key}/fit/resize_and_pad")
+        return self.network.apply(self.block, fit, value, Place(target[-1], _ratio(shape, target)), f"{key}/fit")
+
+
+def _ratio(shape: Shape, other: Shape) -> int:
+    """How many times larger a map is, rounded half up, at least 1 (a strided size is rounded up, so 3 to 2 is 2)."""
+    if len(shape) != 3 or len(other) != 3:
+        return 1
+    return max(1, *(int(size / wanted + 0.5) for size, wanted in zip(shape[:2], other[:2], strict=True)))

@@ -1,0 +1,64 @@
+"""How a network is trained, as one value; known without TensorFlow, so that the search's driver can read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.errors import CompileError
+
+STRATEGIES = ("default", "mirrored")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of one training run.
+
+    Defaults follow the paper's enlarged networks (Real et al. 2019): SGD with momentum 0.9, L2 5e-4, learning rate
+    0.024 with cosine decay, ScheduledDropPath to 0.7; its search does not state its optimizer.
+
+    Attributes:
+      epochs: passes over the training images.
+      batch_size: images a step, over all replicas.
+      learning_rate: at the start; a cosine takes it to 0 over all steps.
+      warmup_epochs: epochs over which the learning rate first rises from 0.
+      momentum: of SGD.
+      l2: weight decay of kernels, as the factor of half their squared sum in the loss.
+      drop_path_keep: probability of keeping a path at the end of training; 1 drops none.
+      auxiliary_weight: the auxiliary head's share of the loss; 0 leaves that head out.
+      label_smoothing: share of the label that is spread over all classes.
+      augment: steps in order, of `flip` (left and right) and `crop` (of the image padded with zeros).
+      crop_padding: pixels on each side before a crop.
+      strategy: `default` (one device) or `mirrored` (every GPU of this machine).
+    """
+
+    epochs: int = 25
+    batch_size: int = 128
+    learning_rate: float = 0.024
+    warmup_epochs: float = 0.0
+    momentum: float = 0.9
+    l2: float = 5e-4
+    drop_path_keep: float = 0.7
+    auxiliary_weight: float = 0.0
+    label_smoothing: float = 0.0
+    augment: tuple[str, ...] = ("flip", "crop")
+    crop_padding: int = 4
+    strategy: str = "default"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "augment", tuple(self.augment))
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise CompileError(f"training.{name} is {value!r}; it is a whole number of at least 1")
+        for name in ("learning_rate", "momentum", "l2", "warmup_epochs", "auxiliary_weight", "crop_padding"):
+            if getattr(self, name) < 0:
+                raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is at least 0")
+        if not 0 < self.drop_path_keep <= 1:
+            raise CompileError(f"training.drop_path_keep is {self.drop_path_keep!r}; it is above 0 and at most 1")
+        if not 0 <= self.label_smoothing < 1:
+            raise CompileError(f"training.label_smoothing is {self.label_smoothing!r}; it is from 0 to below 1")
+        for step in self.augment:
+            if step not in ("flip", "crop"):
+                raise CompileError(f"training.augment has {step!r}; allowed: flip, crop")
+        if self.strategy not in STRATEGIES:
+            raise CompileError(f"training.strategy is {self.strategy!r}; allowed: {', '.join(STRATEGIES)}")

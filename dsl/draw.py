@@ -1,0 +1,284 @@
+"""What the words of a rule mean in a genotype: paths, sets, conditions, and the draw of a value."""
+
+from __future__ import annotations
+
+import math
+import operator
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from dsl import edit
+from dsl import syntax as s
+from dsl.edit import CellRef, NodeRef, Ref, StateRef, TermRef
+from dsl.errors import CellError
+from dsl.evaluate import WORDS, evaluate
+from dsl.genotype import Genotype, set_member
+from dsl.settings import Settable, setting
+
+Member = Ref | Settable
+
+
+class Unfit(Exception):
+    """A drawn value does not fit; the rule is drawn again, and the reason counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A genotype with the variables that a rule has bound in it."""
+
+    genotype: Genotype
+    bound: Mapping[str, Ref] = field(default_factory=dict)
+
+    def bind(self, name: str, member: Member) -> Scene:
+        """The scene with one more variable."""
+        if not isinstance(member, CellRef | NodeRef | TermRef | StateRef):
+            raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
+        return replace(self, bound={**self.bound, name: member})
+
+
+# --- sets ------------------------------------------------------------------------------------------------------
+
+
+def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
+    """The members of what stands after `in` or in `any(...)`."""
+    space = scene.genotype.space
+    if isinstance(values, s.Set):
+        return tuple(set_member(item, space.params) for item in values.items)
+    root, *rest = values.names
+    if not rest:
+        if root == "cells":
+            return tuple(CellRef(name) for name in space.mutable_cells)
+        found = space.members[root]
+        names = set(space.cell_names)
+        if found and all(isinstance(item, s.Op) and item.name in names for item in found):
+            return tuple(_cell_or_op(item) for item in found)
+        return found
+    ref = scene.bound.get(root) or CellRef(root)
+    return _collection(ref, rest[0], scene.genotype)
+
+
+def _cell_or_op(item: s.Op | int | float | s.Kernel) -> Member:
+    return CellRef(item.name) if isinstance(item, s.Op) else item
+
+
+def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
+    cell = genotype.cell(ref.cell)
+    if isinstance(ref, NodeRef):
+        return _of_node(ref, name, cell)
+    nodes = tuple(NodeRef(ref.cell, index) for index in range(len(cell.nodes)))
+    match name:
+        case "nodes":
+            return nodes
+        case "vertices":
+            return (*nodes, NodeRef(ref.cell, edit.OUTPUT))
+        case "output":
+            return (NodeRef(ref.cell, edit.OUTPUT),)
+        case "terms":
+            return tuple(term for node in nodes for term in _of_node(node, "terms", cell))
+        case "edges":
+            vertices = (*nodes, NodeRef(ref.cell, edit.OUTPUT))
+            terms = (term for node in vertices for term in _terms(node, cell))
+            return tuple(term for term in terms if not edit.is_none(edit.term_at(cell, term)))
+        case "states":
+            names = [item.name for item in cell.inputs] + [node.name for node in cell.nodes]
+            return tuple(StateRef(ref.cell, state) for state in names)
+        case _:
+            return tuple(StateRef(ref.cell, item.name) for item in cell.inputs)
+
+
+def _terms(ref: NodeRef, cell: s.Cell) -> Iterator[TermRef]:
+    for place, _ in s.flow_edges(edit.flow_at(cell, ref.node)):
+        yield TermRef(ref.cell, ref.node, place)
+
+
+def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
+    if name == "terms":
+        return tuple(_terms(ref, cell))
+    if name == "inputs":
+        states = dict.fromkeys(s.reads(edit.flow_at(cell, ref.node)))
+        return tuple(StateRef(ref.cell, state) for state in states)
+    inputs = [item.name for item in cell.inputs]
+    if name == "earlier":
+        above = cell.nodes if ref.node == edit.OUTPUT else cell.nodes[: ref.node]
+        return tuple(StateRef(ref.cell, state) for state in [*inputs, *(node.name for node in above)])
+    own = "" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
+    free = [node.name for node in cell.nodes if node.name != own and not reaches(cell, own, node.name)]
+    return tuple(StateRef(ref.cell, state) for state in [*inputs, *free])
+
+
+def reaches(cell: s.Cell, source: str, target: str) -> bool:
+    """Whether `target` is computed from `source`; a state reaches itself."""
+    sources = {node.name: tuple(s.reads(node.flow)) for node in cell.nodes}
+    waiting, seen = [target], set()
+    while waiting:
+        state = waiting.pop()
+        if state == source:
+            return True
+        if state not in seen:
+            seen.add(state)
+            waiting.extend(sources.get(state, ()))
+    return False
+
+
+# --- values and conditions -------------------------------------------------------------------------------------
+
+
+def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
+    """What a path stands for now: a reference, a gene, an attribute, a set, or its `.count`."""
+    root, *rest = path.names
+    genotype = scene.genotype
+    if not rest:
+        genes = dict(genotype.genes)
+        if root in genes:
+            return genes[root]
+        if root in scene.bound:
+            return scene.bound[root]
+        if root in genotype.space.params:
+            return genotype.space.params[root]
+        return root if root in WORDS else CellRef(root)
+    if rest[-1] == "count":
+        return len(members(s.Path((root, *rest[:-1])), scene))
+    ref = scene.bound.get(root) or CellRef(root)
+    cell = genotype.cell(ref.cell)
+    if isinstance(ref, TermRef):
+        edge = edit.term_at(cell, ref)
+        op = edge.op if isinstance(edge, s.Call) else s.Op("skip")
+        if rest[0] == "input":
+            return StateRef(ref.cell, s.read_state(edge))
+        assert isinstance(op, s.Op)
+        return op if rest[0] == "op" else setting(op, tuple(rest), genotype.space)
+    if isinstance(ref, NodeRef) and rest[0] == "tail":
+        tail = edit.flow_at(cell, ref.node).tail
+        return tail[0] if len(tail) == 1 and isinstance(tail[0], s.Op) else None
+    return _collection(ref, rest[0], genotype)
+
+
+def _value(expression: s.Expression, scene: Scene) -> Member | tuple[Member, ...] | None:
+    if isinstance(expression, s.Path):
+        return current(expression, scene)
+    found = evaluate(expression, scene.genotype.space.params)
+    return found if isinstance(found, int | float | s.Kernel | str) else None
+
+
+_ORDER: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+def holds(condition: s.Condition, scene: Scene) -> bool:
+    """Whether a `where` is true in a scene; a setting that an operation lacks makes a comparison false."""
+    match condition:
+        case s.And(parts):
+            return all(holds(part, scene) for part in parts)
+        case s.Or(parts):
+            return any(holds(part, scene) for part in parts)
+        case s.Not(inner):
+            return not holds(inner, scene)
+        case s.Is(path, op, negated):
+            value = current(path, scene)
+            same = isinstance(value, s.Op) and value.name == op.name
+            same = same and (not op.arguments or value == op)
+            return same != negated
+        case s.Relation(kind, left, right):
+            return _related(kind, current(left, scene), current(right, scene), scene)
+        case s.Compare(symbol, left, right):
+            first, second = _value(left, scene), _value(right, scene)
+            if symbol in ("==", "!="):
+                return (first == second) == (symbol == "==")
+            if not isinstance(first, int | float) or not isinstance(second, int | float):
+                return False
+            return _ORDER[symbol](first, second)
+
+
+def _related(kind: str, left: object, right: object, scene: Scene) -> bool:
+    if not isinstance(left, NodeRef | StateRef | TermRef) or not isinstance(right, NodeRef | StateRef | TermRef):
+        raise CellError(f"`{kind}` relates nodes and states of a cell")
+    if left.cell != right.cell:
+        return False
+    cell = scene.genotype.cell(left.cell)
+    first, second = _state(left, cell), _state(right, cell)
+    if kind == "reaches":
+        return reaches(cell, first, second)
+    if kind == "feeds":
+        return first in next((set(s.reads(node.flow)) for node in cell.nodes if node.name == second), set())
+    order = [item.name for item in cell.inputs] + [node.name for node in cell.nodes]
+    return order.index(first) < order.index(second)
+
+
+def _state(ref: NodeRef | StateRef | TermRef, cell: s.Cell) -> str:
+    return ref.state if isinstance(ref, StateRef) else cell.nodes[ref.node].name
+
+
+# --- draws -----------------------------------------------------------------------------------------------------
+
+
+def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settable | None:
+    """The value that an assignment gives; `None` when an `any` has nothing to draw from."""
+    drawn = _drawn(statement.value, statement.target, scene, rng)
+    if isinstance(drawn, s.Op):
+        drawn = _settle(drawn, scene, rng)
+    if drawn is None or statement.operator == "=":
+        return drawn
+    now = current(statement.target, scene)
+    if not isinstance(now, int | float) or not isinstance(drawn, int | float):
+        raise Unfit(f"{statement.target} has no number to change")
+    return now * drawn if statement.operator == "*=" else now + drawn
+
+
+def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
+    match expression:
+        case s.Any():
+            return _any(expression, target, scene, rng)
+        case s.Function(name, arguments):
+            low, high = (evaluate(argument, scene.genotype.space.params) for argument in arguments)
+            assert isinstance(low, int | float) and isinstance(high, int | float)
+            if name == "uniform":
+                return rng.uniform(low, high)
+            return math.exp(rng.uniform(math.log(low), math.log(high)))
+        case s.Op():
+            return expression
+        case _:
+            value = _value(expression, scene)
+            if isinstance(value, StateRef):
+                return value.state
+            return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
+
+
+def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
+    found = members(expression.range, scene)
+    if expression.other:
+        now = current(target, scene)
+        found = tuple(member for member in found if member != now)
+    if expression.excluded is not None:
+        barred = set(members(expression.excluded, scene))
+        found = tuple(member for member in found if member not in barred)
+    if not found:
+        return None
+    member = found[int(rng.random() * len(found))]
+    if isinstance(member, StateRef):
+        return member.state
+    if isinstance(member, CellRef):
+        return s.Op(member.cell)
+    if isinstance(member, NodeRef | TermRef):
+        raise CellError(f"{target} cannot be a node or a term", target.position)
+    return member
+
+
+def _settle(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
+    """Draws every `any` in an operation's brackets."""
+    if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
+        return op
+    arguments = []
+    for argument in op.arguments:
+        value = argument.value
+        if isinstance(value, s.Any):
+            found = members(value.range, scene)
+            picked = found[int(rng.random() * len(found))]
+            assert isinstance(picked, int | float | s.Kernel)
+            value = picked if isinstance(picked, s.Kernel) else s.Number(picked)
+        arguments.append(s.Argument(argument.name, value, position=argument.position))
+    return s.Op(op.name, tuple(arguments), position=op.position)

@@ -1,0 +1,160 @@
+"""Pure edits of cells: a cell goes in, a new one comes out; what is untouched is shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsl import syntax as s
+
+OUTPUT = -1  # the index under which a cell's return is one of its vertices
+
+
+@dataclass(frozen=True, slots=True)
+class CellRef:
+    """A cell, by name."""
+
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRef:
+    """A node of a cell by its index, or its return (`OUTPUT`)."""
+
+    cell: str
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class TermRef:
+    """An edge of a node, by the indices that lead to it."""
+
+    cell: str
+    node: int
+    place: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateRef:
+    """An input or a node's sum, by name."""
+
+    cell: str
+    state: str
+
+
+Ref = CellRef | NodeRef | TermRef | StateRef
+
+
+def flow_at(cell: s.Cell, node: int) -> s.Flow:
+    """The right side of a node, or the return."""
+    return cell.output if node == OUTPUT else cell.nodes[node].flow
+
+
+def with_flow(cell: s.Cell, node: int, flow: s.Flow) -> s.Cell:
+    """The cell with one right side replaced."""
+    nodes, output = cell.nodes, cell.output
+    if node == OUTPUT:
+        output = flow
+    else:
+        old = nodes[node]
+        nodes = (*nodes[:node], s.Node(old.name, flow, position=old.position), *nodes[node + 1 :])
+    return s.Cell(
+        cell.name, cell.inputs, nodes, output, cell.stride, cell.fit, cell.width, cell.fixed, position=cell.position
+    )
+
+
+def term_at(cell: s.Cell, ref: TermRef) -> s.Term:
+    """The edge that a reference names."""
+    term = flow_at(cell, ref.node).terms[ref.place[0]]
+    for index in ref.place[1:]:
+        assert isinstance(term, s.Call)
+        term = term.arguments[index]
+    return term
+
+
+def with_term(cell: s.Cell, ref: TermRef, term: s.Term) -> s.Cell:
+    """The cell with one edge replaced."""
+    flow = flow_at(cell, ref.node)
+    terms = _replaced(flow.terms, ref.place, term)
+    return with_flow(cell, ref.node, s.Flow(terms, flow.tail, position=flow.position))
+
+
+def _replaced(terms: tuple[s.Term, ...], place: tuple[int, ...], term: s.Term) -> tuple[s.Term, ...]:
+    index, *rest = place
+    if rest:
+        outer = terms[index]
+        assert isinstance(outer, s.Call)
+        inner = _replaced(outer.arguments, tuple(rest), term)
+        term = s.Call(outer.op, inner, outer.label, position=outer.position)
+    return (*terms[:index], term, *terms[index + 1 :])
+
+
+def with_op(edge: s.Term, op: s.Op) -> s.Term:
+    """The edge with another operation; label and state stay."""
+    if isinstance(edge, s.Wire):
+        return s.Call(op, (s.Wire(edge.state, position=edge.position),), edge.label, position=edge.position)
+    return s.Call(op, edge.arguments, edge.label, position=edge.position)
+
+
+def with_input(edge: s.Term, state: str) -> s.Term:
+    """The edge reading another state; label and operation stay."""
+    if isinstance(edge, s.Wire):
+        return s.Wire(state, edge.label, position=edge.position)
+    wire = s.Wire(state, position=edge.arguments[0].position)
+    return s.Call(edge.op, (wire,), edge.label, position=edge.position)
+
+
+def readers(cell: s.Cell) -> dict[str, set[int]]:
+    """For each state the vertices that read it, dead ones included."""
+    found: dict[str, set[int]] = {}
+    for index, node in enumerate(cell.nodes):
+        for state in s.reads(node.flow):
+            found.setdefault(state, set()).add(index)
+    for state in s.reads(cell.output):
+        found.setdefault(state, set()).add(OUTPUT)
+    return found
+
+
+def unused(cell: s.Cell) -> tuple[str, ...]:
+    """`unused`: the nodes that nothing reads and the return does not name, in order; inputs never."""
+    read = {state for node in cell.nodes for state in s.reads(node.flow)} | set(s.reads(cell.output))
+    return tuple(node.name for node in cell.nodes if node.name not in read)
+
+
+def returned_terms(cell: s.Cell) -> tuple[s.Term, ...]:
+    """The terms of the return, with `unused` replaced by the states it means."""
+    names = unused(cell)
+    return tuple(part for term in cell.output.terms for part in _without_unused(term, names))
+
+
+def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
+    if isinstance(term, s.Wire):
+        return tuple(s.Wire(name, position=term.position) for name in names) if term.state == "unused" else (term,)
+    arguments = tuple(part for argument in term.arguments for part in _without_unused(argument, names))
+    return (s.Call(term.op, arguments, term.label, position=term.position),)
+
+
+def is_none(edge: s.Term) -> bool:
+    """Whether the edge is no edge."""
+    return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == "none"
+
+
+def live_nodes(cell: s.Cell) -> frozenset[str]:
+    """The nodes that reach the return through live edges and have one themselves.
+
+    A node all of whose terms are `none` or read dead nodes is dead, as is one that nothing alive reads.
+    """
+    fed = {item.name for item in cell.inputs}
+    sources: dict[str, tuple[str, ...]] = {}
+    for node in cell.nodes:
+        live = tuple(s.read_state(e) for _, e in s.flow_edges(node.flow) if not is_none(e) and s.read_state(e) in fed)
+        if live:
+            fed.add(node.name)
+            sources[node.name] = live
+    wanted = [s.read_state(e) for term in returned_terms(cell) for _, e in s.edges(term) if not is_none(e)]
+    alive: set[str] = set()
+    while wanted:
+        state = wanted.pop()
+        if state in sources and state not in alive:
+            alive.add(state)
+            wanted.extend(sources[state])
+    return frozenset(alive)

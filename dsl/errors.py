@@ -1,0 +1,81 @@
+"""The package's one error, and where in a text it points."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text and the name under which messages speak of it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a source; line and column count from 1."""
+
+    source: Source
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+    def excerpt(self) -> str:
+        """The line and a caret under the place."""
+        lines = self.source.text.splitlines()
+        if not 0 < self.line <= len(lines):
+            return ""
+        start = max(0, self.column - 80)
+        shown = lines[self.line - 1][start : start + 120]
+        indent = "".join("\t" if c == "\t" else " " for c in shown[: self.column - 1 - start])
+        return f"  {shown}\n  {indent}^"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where, and what would have been right."""
+
+    message: str
+    position: Position | None = None
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.position}: " if self.position else ""
+        excerpt = self.position.excerpt() if self.position else ""
+        return "\n".join(part for part in (where + self.message, excerpt, self.hint) if part)
+
+
+class CellError(Exception):
+    """A `.cell` text is wrong; `problems` holds everything that was found."""
+
+    def __init__(self, message: str, position: Position | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.problems: tuple[Problem, ...] = (Problem(message, position, hint),)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> CellError:
+        """An error that carries several problems, in the order of the text."""
+        found = tuple(problems)
+        error = cls(found[0].message)
+        error.problems = found
+        return error
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """A hint that names the closest allowed word and, when they are few, all of them."""
+    names = sorted(set(allowed))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    if not names:
+        return hint.strip()
+    listed = ", ".join(names) if len(names) <= 24 else ", ".join(names[:24]) + ", ..."
+    return f"{hint}allowed: {listed}"

@@ -1,0 +1,144 @@
+"""A genotype, and the space it lives in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from dsl import syntax as s
+from dsl.errors import CellError
+from dsl.evaluate import number
+from dsl.expand import Definitions
+from dsl.parse import parse
+from dsl.unparse import unparse
+from dsl.verify import cell_ops, verify_cells
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """All that a search shares: operations, network, rules, and the seed's text."""
+
+    params: Mapping[str, int | float]
+    genes: Mapping[str, s.Gene]
+    values: Mapping[str, s.Set]
+    definitions: Definitions
+    cell_names: tuple[str, ...]
+    network: s.Network
+    mutations: tuple[s.Mutation, ...]
+    requires: tuple[s.Require, ...]
+    items: tuple[s.Declaration, ...]
+
+    @cached_property
+    def seed(self) -> Genotype:
+        """The genotype that the file itself holds."""
+        cells = tuple(item for item in self.items if isinstance(item, s.Cell))
+        genes = tuple((name, number(gene.value, self.params)) for name, gene in self.genes.items())
+        return Genotype(cells, genes, self)
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
+        """The members of each `values` set, operations without settings included."""
+        return {name: tuple(self._member(item) for item in items.items) for name, items in self.values.items()}
+
+    def _member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
+        return set_member(item, self.params)
+
+    def text(self) -> str:
+        """The whole space as one file that stands alone."""
+        return unparse(s.File(self.items))
+
+    def genotype(self, text: str) -> Genotype:
+        """Reads an individual of this space: its cells and genes.
+
+        Raises:
+          CellError: the text is wrong, or has other cells or genes than the space.
+        """
+        file = parse(text, "<genotype>")
+        cells = {item.name: item for item in file.items if isinstance(item, s.Cell)}
+        genes = {item.name: number(item.value, self.params) for item in file.items if isinstance(item, s.Gene)}
+        if set(cells) != set(self.cell_names) or set(genes) != set(self.genes):
+            raise CellError("the individual has other cells or genes than its space",
+                            hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip
+        ordered = tuple(cells[name] for name in self.cell_names)
+        genotype = Genotype(ordered, tuple((name, genes[name]) for name in self.genes), self)
+        problems = verify_cells(genotype)
+        if problems:
+            raise CellError.of(problems)
+        return genotype
+
+    @cached_property
+    def mutable_cells(self) -> tuple[str, ...]:
+        """`cells`: those that the network reaches and that are not fixed."""
+        return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
+
+    def is_fixed(self, name: str) -> bool:
+        """Whether a cell is never mutated."""
+        return any(isinstance(item, s.Cell) and item.name == name and item.fixed for item in self.items)
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The cells that the network uses, directly or through operations and other cells."""
+        cells = {item.name: item for item in self.items if isinstance(item, s.Cell)}
+        found: set[str] = set()
+        waiting = [op for section in self.network.sections for step in section.steps for op in step.pipe]
+        # a rule may bring any member of its sets into a reached cell
+        waiting += [_as_op(item) for values in self.values.values() for item in values.items]
+        while waiting:
+            op = waiting.pop()
+            if isinstance(op, s.Any) or op.name in found:
+                continue
+            if op.name in cells:
+                found.add(op.name)
+                waiting += cell_ops(cells[op.name])
+            elif op.name in self.definitions.ops:
+                waiting += [part for case in self.definitions.ops[op.name].cases for part in case.pipe
+                            if isinstance(part, s.Op) and part.name != op.name]  # fmt: skip
+        return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """What one individual has of its own: cells and genes. A value: mutation makes another."""
+
+    cells: tuple[s.Cell, ...]
+    genes: tuple[tuple[str, int | float], ...]
+    space: Space = field(compare=False, repr=False)
+
+    def cell(self, name: str) -> s.Cell:
+        """The cell of that name."""
+        return self.cells[self.space.cell_names.index(name)]
+
+    def with_cell(self, cell: s.Cell) -> Genotype:
+        """The same genotype with one cell replaced."""
+        return replace(self, cells=tuple(cell if old.name == cell.name else old for old in self.cells))
+
+    def text(self) -> str:
+        """Cells and genes: what the store keeps of an individual."""
+        return unparse(s.File((*self._genes(), *self.cells)))
+
+    def standalone(self) -> str:
+        """A whole file with this genotype as its seed."""
+        own = {item.name: item for item in (*self._genes(), *self.cells)}
+        items = tuple(own[i.name] if isinstance(i, s.Cell | s.Gene) else i for i in self.space.items)
+        return unparse(s.File(items))
+
+    def _genes(self) -> tuple[s.Gene, ...]:
+        declared = self.space.genes
+        return tuple(replace(declared[name], value=s.Number(value)) for name, value in self.genes)
+
+
+def set_member(item: s.Expression, params: Mapping[str, int | float]) -> s.Op | int | float | s.Kernel:
+    """A member of a set as the value that a rule assigns."""
+    if isinstance(item, s.Op | s.Kernel):
+        return item
+    if isinstance(item, s.Path) and item.names[0] not in params:
+        return s.Op(item.names[0], position=item.position)
+    return number(item, params)
+
+
+def _as_op(item: s.Expression) -> s.Op:
+    """A member of a set, `identity` or `sep_conv[3x3]`, as an operation; others become a name nothing has."""
+    if isinstance(item, s.Op):
+        return item
+    return s.Op(item.names[0] if isinstance(item, s.Path) else "")

@@ -1,0 +1,119 @@
+"""Files to a verified seed genotype."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dsl import syntax as s
+from dsl.errors import CellError, nearest
+from dsl.evaluate import Symbol, Value, evaluate
+from dsl.expand import Definitions
+from dsl.files import gather, gather_text
+from dsl.genotype import Genotype, Space
+from dsl.verify import verify
+
+
+def load(
+    path: str | os.PathLike[str],
+    params: Mapping[str, int | float] | None = None,
+    overlays: Sequence[str | os.PathLike[str]] = (),
+) -> Genotype:
+    """Reads a file with its includes and overlays, verifies it, and returns its seed.
+
+    Raises:
+      CellError: with everything that is wrong.
+    """
+    return _build(gather(path, overlays).items, params or {})
+
+
+def loads(text: str, params: Mapping[str, int | float] | None = None, name: str = "<text>") -> Genotype:
+    """Like `load`, from a text."""
+    return _build(gather_text(text, name).items, params or {})
+
+
+def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> Genotype:
+    items = tuple(_unlike(item, items) for item in items)
+    params = _params(items, overrides)
+    items = tuple(replace(i, value=s.Number(params[i.name])) if isinstance(i, s.Param) else i for i in items)
+    networks = [item for item in items if isinstance(item, s.Network)]
+    if not networks:
+        raise CellError("there is no network", hint="write `network { stem: ... body: ... head: ... }` or include one")
+    cells = tuple(item for item in items if isinstance(item, s.Cell))
+    genes = {item.name: item for item in items if isinstance(item, s.Gene)}
+    scope: dict[str, Value] = {**params, "classes": Symbol("classes")}
+    space = Space(
+        params=params,
+        genes=genes,
+        values={item.name: item.items for item in items if isinstance(item, s.Values)},
+        definitions=Definitions(
+            {item.name: item for item in items if isinstance(item, s.OpDef)},
+            frozenset(cell.name for cell in cells),
+            scope,
+        ),
+        cell_names=tuple(cell.name for cell in cells),
+        network=networks[0],
+        mutations=tuple(item for item in items if isinstance(item, s.Mutation)),
+        requires=tuple(item for item in items if isinstance(item, s.Require)),
+        items=items,
+    )
+    problems = verify(space.seed)
+    if problems:
+        raise CellError.of(problems)
+    return space.seed
+
+
+def _unlike(item: s.Declaration, items: tuple[s.Declaration, ...]) -> s.Declaration:
+    """`cell m2(x) like m1` as the cell it copies."""
+    if not isinstance(item, s.Like):
+        return item
+    cells = {other.name: other for other in items if isinstance(other, s.Cell)}
+    if item.original not in cells:
+        raise CellError(f"there is no cell {item.original!r}", item.position, nearest(item.original, cells))
+    original = cells[item.original]
+    if len(item.inputs) != len(original.inputs):
+        raise CellError(f"cell {item.name} has {len(item.inputs)} inputs, {original.name} has {len(original.inputs)}",
+                        item.position)  # fmt: skip
+    if [i.name for i in item.inputs] != [i.name for i in original.inputs]:
+        raise CellError(f"cell {item.name} names its inputs differently from {original.name}", item.position,
+                        f"write ({', '.join(i.name for i in original.inputs)})")  # fmt: skip
+    return replace(original, name=item.name, fixed=item.fixed, position=item.position)
+
+
+def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> dict[str, int | float]:
+    declared = {item.name: item for item in items if isinstance(item, s.Param)}
+    for name in overrides:
+        if name not in declared:
+            raise CellError(f"there is no param {name!r}", hint=nearest(name, declared))
+    found: dict[str, int | float] = dict(overrides)
+    waiting = [name for name in declared if name not in found]
+    while waiting:
+        ready = [name for name in waiting if not _mentions(declared[name].value) & set(waiting)]
+        if not ready:
+            names = ", ".join(waiting)
+            raise CellError(f"params depend on each other in a loop: {names}", declared[waiting[0]].position)
+        for name in ready:
+            found[name] = _param_value(declared[name], found)
+        waiting = [name for name in waiting if name not in found]
+    return {name: found[name] for name in declared}
+
+
+def _param_value(item: s.Param, known: Mapping[str, int | float]) -> int | float:
+    value = evaluate(item.value, known)
+    if not isinstance(value, int | float):
+        raise CellError(f"param {item.name} is {value}; a param is a number", item.position)
+    return value
+
+
+def _mentions(expression: s.Expression) -> set[str]:
+    match expression:
+        case s.Path(names):
+            return {names[0]}
+        case s.Binary(_, left, right):
+            return _mentions(left) | _mentions(right)
+        case s.Negative(value):
+            return _mentions(value)
+        case _:
+            return set()
+

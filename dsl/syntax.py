@@ -1,0 +1,426 @@
+"""The syntax tree: one frozen dataclass for each thing the language can say.
+
+Positions are kept for messages and take no part in equality, so that `parse(unparse(file)) == file`. The cells of
+this tree are the genotype itself: mutation takes cells and returns cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dsl.errors import Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syntax:
+    """Anything that was written at some place."""
+
+    position: Position | None = field(default=None, compare=False, repr=False)
+
+
+# --- expressions -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Syntax):
+    """`3`, `0.5`, `20K`: a whole value is an int, whatever its spelling."""
+
+    value: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel(Syntax):
+    """`3x3`, height by width."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}"
+
+
+@dataclass(frozen=True, slots=True)
+class Path(Syntax):
+    """`F`, `c.nodes`, `t.kernel.width`."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ".".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Syntax):
+    """`left + right` and its kind; `depth` bounds how far expressions nest."""
+
+    operator: str
+    left: Expression
+    right: Expression
+    depth: int = field(default=1, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Negative(Syntax):
+    """`-value`."""
+
+    value: Expression
+    depth: int = field(default=1, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Syntax):
+    """`uniform(0.5, 2)`."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Set(Syntax):
+    """`{ 1, 2 }`."""
+
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Any(Syntax):
+    """`any(S)`, `any(other S)`, `any(S except T)`: a uniform draw."""
+
+    range: Path | Set
+    other: bool = False
+    excluded: Path | Set | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Argument(Syntax):
+    """`3x3` or `stride=2` in an operation's brackets."""
+
+    name: str | None
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Op(Syntax):
+    """`sep_conv[3x3]`: the name of a primitive, an `op` or a cell, with settings."""
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+
+
+Expression = Number | Kernel | Path | Binary | Negative | Function | Set | Any | Op
+Pipe = tuple[Op | Any, ...]
+
+
+# --- declarations ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Include(Syntax):
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Param(Syntax):
+    name: str
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Gene(Syntax):
+    name: str
+    value: Expression
+    low: Expression | None = None
+    high: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Values(Syntax):
+    name: str
+    items: Set
+
+
+@dataclass(frozen=True, slots=True)
+class Formal(Syntax):
+    name: str
+    default: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Syntax):
+    """A pipe, and the condition under which it is meant."""
+
+    pipe: Pipe
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpDef(Syntax):
+    name: str
+    formals: tuple[Formal, ...]
+    cases: tuple[Case, ...]
+
+
+# --- cells -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wire(Syntax):
+    """A bare state. `label` is kept only where it differs from the term's place."""
+
+    state: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Syntax):
+    """An operation on terms: one for most, several for a join such as `concat`."""
+
+    op: Op | Any
+    arguments: tuple[Term, ...]
+    label: str | None = None
+
+
+Term = Wire | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Flow(Syntax):
+    """A sum of terms and the operations that follow it."""
+
+    terms: tuple[Term, ...]
+    tail: Pipe = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node(Syntax):
+    name: str
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Syntax):
+    """`here: project` is applied once, `x: each conv_bn[1x1]` at every read."""
+
+    name: str
+    kind: Op | None = None
+    each: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell(Syntax):
+    name: str
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+    output: Flow
+    stride: Expression | None = None
+    fit: Op | None = None
+    width: str | None = None
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Like(Syntax):
+    """`cell m2(x) like m1`: a copy under another name."""
+
+    name: str
+    inputs: tuple[Input, ...]
+    original: str
+    fixed: bool = False
+
+
+# --- network ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Syntax):
+    """`normal[2*F](-1, -3) * N as middle`."""
+
+    pipe: Pipe
+    inputs: tuple[Expression, ...] = ()
+    times: Expression | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Syntax):
+    """`body: step, step`; an `auxiliary` section names the step it hangs on."""
+
+    name: str
+    steps: tuple[Step, ...]
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network(Syntax):
+    sections: tuple[Section, ...]
+
+
+# --- rules -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Syntax):
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Is(Syntax):
+    """`t.op is conv`, `t.op is not skip`."""
+
+    path: Path
+    op: Op
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relation(Syntax):
+    """`a before b`, `a reaches b`, `a feeds b`."""
+
+    kind: str
+    left: Path
+    right: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Syntax):
+    condition: Condition
+    depth: int = field(default=1, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class And(Syntax):
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Syntax):
+    conditions: tuple[Condition, ...]
+
+
+Condition = Compare | Is | Relation | Not | And | Or
+
+
+@dataclass(frozen=True, slots=True)
+class Require(Syntax):
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Binding(Syntax):
+    name: str
+    range: Path | Set
+
+
+@dataclass(frozen=True, slots=True)
+class Choose(Syntax):
+    bindings: tuple[Binding, ...]
+    where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Syntax):
+    target: Path
+    operator: str
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Insert(Syntax):
+    pipe: Pipe
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connect(Syntax):
+    source: str
+    target: str
+    pipe: Pipe
+
+
+@dataclass(frozen=True, slots=True)
+class Remove(Syntax):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(Syntax):
+    """`forget weights`: the child starts from fresh weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Syntax):
+    statements: tuple[Statement, ...]
+    depth: int = field(default=1, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Syntax):
+    blocks: tuple[Block, ...]
+
+
+Statement = Choose | Assign | Insert | Connect | Remove | Forget | Either
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation(Syntax):
+    name: str
+    block: Block
+    weight: Expression | None = None
+
+
+Declaration = Include | Param | Gene | Values | OpDef | Cell | Like | Network | Require | Mutation
+
+
+@dataclass(frozen=True, slots=True)
+class File(Syntax):
+    """The declarations of one text, in its order."""
+
+    items: tuple[Declaration, ...]
+
+
+# --- walking a cell --------------------------------------------------------------------------------------------
+
+
+def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:
+    """The edges in a term with their places: wires, and operations that read a wire directly."""
+    if isinstance(term, Wire):
+        yield place, term
+    elif len(term.arguments) == 1 and isinstance(term.arguments[0], Wire) and not is_join(term):
+        yield place, term
+    else:
+        for index, argument in enumerate(term.arguments):
+            yield from edges(argument, (*place, index))
+
+
+def flow_edges(flow: Flow) -> Iterator[tuple[tuple[int, ...], Term]]:
+    """All edges of a sum, each with the path of indices that leads to it."""
+    for index, term in enumerate(flow.terms):
+        yield from edges(term, (index,))
+
+
+def is_join(call: Call) -> bool:
+    """Whether the call joins several states."""
+    return isinstance(call.op, Op) and call.op.name == "concat"
+
+
+def read_state(edge: Term) -> str:
+    """The state that an edge reads."""
+    while isinstance(edge, Call):
+        edge = edge.arguments[0]
+    return edge.state
+
+
+def reads(flow: Flow) -> Iterator[str]:
+    """Every state that a flow reads, dead edges included, in order."""
+    for _, edge in flow_edges(flow):
+        yield read_state(edge)
+
+
+def with_label(term: Term, label: str | None) -> Term:
+    """The same term under another label."""
+    if isinstance(term, Wire):
+        return Wire(term.state, label, position=term.position)
+    return Call(term.op, term.arguments, label, position=term.position)

@@ -1,0 +1,314 @@
+"""What must hold of a file and of every genotype, checked in one place; later stages rely on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from typing import TYPE_CHECKING, TypeVar
+
+from dsl import syntax as s
+from dsl.errors import CellError, Position, Problem, nearest
+from dsl.evaluate import Symbol, Value, decide, evaluate, number
+from dsl.expand import Applied, Place, Undecided, channels_after, walk
+from dsl.primitives import COUNT, PRIMITIVES, STRIDE
+from dsl.verify_rules import verify_requires, verify_rules
+
+if TYPE_CHECKING:
+    from dsl.genotype import Genotype, Space
+
+MAX_REPEATS = 10_000
+MAX_NODES = 10_000
+T = TypeVar("T")
+_SECTIONS = ("stem", "body", "head", "auxiliary")
+_FILTERS, _STRIDE, _CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
+
+
+def verify(genotype: Genotype) -> list[Problem]:
+    """Everything that is wrong with a space and its seed, in the order of the text."""
+    space = genotype.space
+    problems = [
+        *_each(lambda op: _check_op(op, space), space.definitions.ops.values()),
+        *_recursion(space, genotype),
+        *_each(lambda item: _check_values(item, space), [i for i in space.items if isinstance(i, s.Values)]),
+        *_each(lambda item: _check_gene(item, space), space.genes.values()),
+        *verify_cells(genotype),
+        *_check_network(genotype),
+        *verify_rules(space),
+        *verify_requires(space),
+    ]
+    return problems
+
+
+def verify_cells(genotype: Genotype) -> list[Problem]:
+    """What is wrong with a genotype's cells."""
+    return [problem for cell in genotype.cells for problem in verify_cell(cell, genotype.space)]
+
+
+def _each(check: Callable[[T], None], items: Iterable[T]) -> Iterator[Problem]:
+    for item in items:
+        try:
+            check(item)
+        except CellError as error:
+            yield from error.problems
+
+
+def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> None:
+    """Checks an operation where it is used: names, settings, domains.
+
+    Raises:
+      CellError: something is wrong.
+    """
+    if isinstance(op, s.Any):
+        raise CellError("`any` stands only in rules and sets", op.position)
+    channels = scope.get("channels", _CHANNELS)
+    try:
+        walk(op, Place(_FILTERS, _STRIDE), channels, scope, space.definitions, _follow)
+    except Undecided:
+        return
+
+
+def _follow(applied: Applied) -> Value:
+    return Symbol("cell") if applied.is_cell else channels_after(applied)
+
+
+def _check_op(defined: s.OpDef, space: Space) -> None:
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    scope["channels"] = _CHANNELS
+    if len({formal.name for formal in defined.formals}) < len(defined.formals):
+        raise CellError(f"op {defined.name} has two settings of one name", defined.position)
+    for formal in defined.formals:
+        scope[formal.name] = Symbol(formal.name)
+    for case in defined.cases:
+        if case.condition is not None:
+            decide(case.condition, scope)
+        for part in case.pipe:
+            own = isinstance(part, s.Op) and part.name == defined.name
+            if own and part.name not in PRIMITIVES:
+                raise CellError(f"op {defined.name} is defined by itself", part.position)
+            if not own:
+                check_use(part, space, scope)
+    if any(case.condition is None for case in defined.cases[:-1]):
+        raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)
+    if defined.cases[-1].condition is not None:
+        raise CellError(f"op {defined.name}: the last case must have no `if`", defined.cases[-1].position,
+                        "say what holds otherwise: `else ...`")  # fmt: skip
+
+
+def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
+    """Operations and cells that contain themselves, however far around."""
+    uses: dict[str, list[str]] = {}
+    places: dict[str, Position | None] = {}
+    for name, defined in space.definitions.ops.items():
+        parts = [op for case in defined.cases for op in case.pipe]
+        uses[name] = [op.name for op in parts if isinstance(op, s.Op) and op.name != name]
+        places[name] = defined.position
+    for cell in genotype.cells:
+        uses[cell.name] = [op.name for op in cell_ops(cell) if isinstance(op, s.Op)]
+        places[cell.name] = cell.position
+    done: set[str] = set()
+    for name in uses:
+        loop = _loop(name, uses, done, ())
+        if loop:
+            yield Problem(f"{name} contains itself: {' -> '.join(loop)}", places[loop[0]])
+            return
+
+
+def _loop(name: str, uses: Mapping[str, list[str]], done: set[str], trail: tuple[str, ...]) -> tuple[str, ...]:
+    if name in trail:
+        return (*trail[trail.index(name) :], name)
+    if name in done or name not in uses:
+        return ()
+    for used in uses[name]:
+        loop = _loop(used, uses, done, (*trail, name))
+        if loop:
+            return loop
+    done.add(name)
+    return ()
+
+
+def _check_values(item: s.Values, space: Space) -> None:
+    for member in item.items.items:
+        check_member(member, space)
+
+
+def check_member(member: s.Expression, space: Space) -> None:
+    """Checks one member of a set: a number, a kernel, or an operation.
+
+    Raises:
+      CellError: it is none of these.
+    """
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    if isinstance(member, s.Path) and len(member.names) == 1:
+        name = member.names[0]
+        if name in space.params:
+            return
+        check_use(s.Op(name, position=member.position), space, scope)
+    elif isinstance(member, s.Op):
+        check_use(_first_draw(member), space, scope)
+    elif isinstance(member, s.Any):
+        raise CellError("a set's member is no `any`; put its members into the set", member.position)
+    else:
+        evaluate(member, space.definitions.scope)
+
+
+def _first_draw(op: s.Op) -> s.Op:
+    """The operation with the first member of every `any` in its brackets."""
+    arguments = []
+    for argument in op.arguments:
+        value = argument.value
+        if isinstance(value, s.Any):
+            if not isinstance(value.range, s.Set):
+                raise CellError("`any` in brackets takes its set written out", value.position)
+            value = value.range.items[0]
+        arguments.append(s.Argument(argument.name, value, position=argument.position))
+    return s.Op(op.name, tuple(arguments), position=op.position)
+
+
+def _check_gene(gene: s.Gene, space: Space) -> None:
+    value = number(gene.value, space.params)
+    if gene.low is None or gene.high is None:
+        return
+    low, high = number(gene.low, space.params), number(gene.high, space.params)
+    if not low <= value <= high:
+        raise CellError(f"gene {gene.name} is {value}; its domain is {low} .. {high}", gene.position)
+
+
+# --- cells -----------------------------------------------------------------------------------------------------
+
+
+def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
+    """What is wrong with one cell: names, order, operations."""
+    if len(cell.nodes) > MAX_NODES:
+        return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    problems = list(_each(lambda op: check_use(op, space, scope), cell_ops(cell)))
+    problems += _check_traits(cell, space)
+    known: dict[str, Position | None] = {}
+    later = {node.name for node in cell.nodes}
+    for item in cell.inputs:
+        if item.name in known:
+            problems.append(Problem(f"cell {cell.name} has two inputs {item.name!r}", item.position))
+        known[item.name] = item.position
+    for node in cell.nodes:
+        problems += _check_flow(node.flow, cell, known, later)
+        if node.name in known:
+            message = f"{node.name!r} is already a state of cell {cell.name}"
+            problems.append(Problem(message, node.position, f"first at {known[node.name]}"))
+        known[node.name] = node.position
+    problems += _check_flow(cell.output, cell, known, later, is_output=True)
+    return problems
+
+
+def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:
+    if cell.stride is None:
+        return
+    try:
+        stride = number(cell.stride, space.params)
+    except CellError as error:
+        yield from error.problems
+        return
+    if not STRIDE.holds(stride):
+        yield Problem(f"stride of cell {cell.name} is {stride}; allowed: {STRIDE.allowed}", cell.stride.position)
+
+
+def _check_flow(
+    flow: s.Flow, cell: s.Cell, known: Mapping[str, Position | None], later: Set[str], is_output: bool = False
+) -> Iterator[Problem]:
+    for term in flow.terms:
+        yield from _check_term(term, cell, known, later, is_output)
+    labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
+    if len(set(labels)) < len(labels):
+        yield Problem("two terms of a node have one label", flow.position, "labels: " + ", ".join(labels))
+
+
+def _check_term(
+    term: s.Term, cell: s.Cell, known: Mapping[str, Position | None], later: Set[str], is_output: bool
+) -> Iterator[Problem]:
+    if isinstance(term, s.Wire):
+        if term.state in known or (is_output and term.state == "unused"):
+            return
+        if term.state in later:
+            hint = "a node reads only inputs and the nodes above it"
+            yield Problem(f"{term.state!r} is read before it is made", term.position, hint)
+        else:
+            message = f"unknown state {term.state!r} in cell {cell.name}"
+            yield Problem(message, term.position, nearest(term.state, known))
+        return
+    joins = s.is_join(term)
+    if not joins and len(term.arguments) != 1:
+        name = term.op.name if isinstance(term.op, s.Op) else "any"
+        yield Problem(f"{name} takes one state, found {len(term.arguments)}", term.position,
+                      "join them first: concat(a, b), or a + b in a node of its own")  # fmt: skip
+    for argument in term.arguments:
+        yield from _check_term(argument, cell, known, later, is_output and joins)
+
+
+def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
+    """Every operation that a cell's text names."""
+    yield from (item.kind for item in cell.inputs if item.kind is not None)
+    if cell.fit is not None:
+        yield cell.fit
+    for flow in (*(node.flow for node in cell.nodes), cell.output):
+        for term in flow.terms:
+            yield from _term_ops(term)
+        yield from flow.tail
+
+
+def _term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
+    if isinstance(term, s.Call):
+        yield term.op
+        for argument in term.arguments:
+            yield from _term_ops(argument)
+
+
+# --- network ---------------------------------------------------------------------------------------------------
+
+
+def _check_network(genotype: Genotype) -> Iterator[Problem]:
+    network = genotype.space.network
+    names = [section.name for section in network.sections]
+    steps = [step for section in network.sections for step in section.steps]
+    marks = [step.name for step in steps if step.name is not None]
+    for section in network.sections:
+        if section.name not in _SECTIONS:
+            message = f"unknown section {section.name!r} of the network"
+            yield Problem(message, section.position, nearest(section.name, _SECTIONS))
+        if section.name != "auxiliary" and names.count(section.name) > 1:
+            yield Problem(f"the network has two sections {section.name!r}", section.position)
+        if section.name == "auxiliary" and section.of not in marks:
+            message = f"auxiliary hangs on {section.of!r}, which no step is called"
+            yield Problem(message, section.position, nearest(str(section.of), marks))
+        yield from _each(lambda step: _check_step(step, genotype), section.steps)
+    if "head" not in names or "body" not in names:
+        missing = "head" if "head" not in names else "body"
+        yield Problem(f"the network has no {missing}", network.position, "a network has a body and a head")
+
+
+def _check_step(step: s.Step, genotype: Genotype) -> None:
+    space = genotype.space
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
+    for op in step.pipe:
+        check_use(op, space, scope)
+    alone = step.pipe[0] if len(step.pipe) == 1 else None
+    is_cell = isinstance(alone, s.Op) and alone.name in arities and alone.name not in space.definitions.ops
+    if step.inputs:
+        if not is_cell or not isinstance(alone, s.Op) or len(step.inputs) != arities[alone.name]:
+            wanted = arities[alone.name] if is_cell and isinstance(alone, s.Op) else 0
+            message = f"{len(step.inputs)} inputs are wired to a step that takes {wanted or 'none'}"
+            raise CellError(message, step.position)
+        for wired in step.inputs:
+            back = number(wired, space.params)
+            if not (isinstance(back, int) and back < 0):
+                raise CellError(f"input {back} of a step; write -1 for the last step, -2 before it", wired.position)
+    if step.times is not None:
+        times = number(step.times, space.params)
+        if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):
+            allowed = f"a whole number from 0 to {MAX_REPEATS:,}"
+            raise CellError(f"a step is repeated {times} times; allowed: {allowed}", step.times.position)
+    for op in step.pipe:
+        for argument in op.arguments if isinstance(op, s.Op) else ():
+            if argument.name in (None, "filters") and isinstance(op, s.Op) and op.name in arities:
+                filters = evaluate(argument.value, scope)
+                if not isinstance(filters, Symbol) and not COUNT.holds(filters):
+                    hint = f"allowed: {COUNT.allowed}; write F//4 for a whole quotient"
+                    raise CellError(f"{op.name} is asked for {filters} filters", argument.position, hint)
