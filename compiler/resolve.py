@@ -12,11 +12,10 @@ from dsl import edit
 from dsl import syntax as s
 from dsl.errors import CellError
 from dsl.evaluate import Value, evaluate, number
-from dsl.expand import Applied, Place, walk
+from dsl.expand import Applied, Definitions, Place, walk
 from dsl.genotype import Genotype
 
 MAX_OPERATIONS = 200_000
-Number = int | float
 
 
 def resolve(genotype: Genotype, input_shape: Sequence[int], classes: int, auxiliary: bool = False) -> Graph:
@@ -119,7 +118,9 @@ class _Network:
             raw = tuple(-b > len(known) for b in back)
             block = _Block([shapes[index] for index in inputs])
             filters, stride = self._called(alone)
-            build = _CellBuilder(self, block, cell, tuple(range(len(inputs))), raw, filters, stride, f"{key}/{cell.name}")
+            build = _CellBuilder(
+                self, block, cell, tuple(range(len(inputs))), raw, filters, stride, f"{key}/{cell.name}"
+            )
             output = build.run()
             return self._made(key, cell.name, inputs, block, output, repetition, is_cell=True)
         source = history[-1] if history else IMAGE
@@ -177,13 +178,15 @@ class _Network:
         walk(op, place, block.shapes[value][-1], self.scope, self._definitions(), follow)
         return current[0]
 
-    def _definitions(self):  # type: ignore[no-untyped-def]
+    def _definitions(self) -> Definitions:
         return replace(self.genotype.space.definitions, scope=self.scope)
 
     def _cell_as_op(self, block: _Block, applied: Applied, value: int, key: str, op: s.Op) -> int:
         cell = self.genotype.cell(applied.name)
         if len(cell.inputs) != 1:
-            raise CellError(f"cell {cell.name} has {len(cell.inputs)} inputs; as an operation it takes one", op.position)
+            raise CellError(
+                f"cell {cell.name} has {len(cell.inputs)} inputs; as an operation it takes one", op.position
+            )
         filters = self.whole(applied.settings["filters"], op)
         asked = self.whole(applied.settings["stride"], op) or 1
         own = 1 if cell.stride is None else int(number(cell.stride, self.genotype.space.params))

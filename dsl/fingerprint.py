@@ -70,8 +70,8 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
         values[item.name] = graph.add(f"input{index}", ())
         channels[item.name] = _input_channels(item, index, filters, space)
     reads_input = {item.name for item in cell.inputs}
-    by_order = cell.width == "split" or (cell.fit is not None and cell.fit.name == "resize_and_pad")
-    build = _Builder(graph, genotype, values, channels, reads_input, Place(filters, stride), by_order)
+    by_first = cell.fit is not None and cell.fit.name == "resize_and_pad"
+    build = _Builder(graph, genotype, values, channels, reads_input, Place(filters, stride), by_first, by_first or cell.width == "split")
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
         channels[node.name] = _FILTERS if filters is not None and cell.fit is not None else Symbol(f"of {node.name}")
@@ -91,7 +91,8 @@ class _Builder:
     channels: dict[str, Value]
     inputs: set[str]
     place: Place
-    by_order: bool
+    first_decides: bool
+    order_counts: bool
 
     def flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, is_return: bool) -> _Sum | None:
         """The sum of the live terms, then the tail; `None` when there is no live term."""
@@ -99,8 +100,9 @@ class _Builder:
         if not live:
             return None
         total: _Sum = tuple(itertools.chain.from_iterable(live))
-        if self.by_order and len(live) > 1:
-            total = self.graph.add("sum", tuple(live), ordered=True)
+        if self.first_decides and len(live) > 1:
+            # the first term sets the shape; the others are a multiset
+            total = self.graph.add("sum", (live[0], tuple(itertools.chain.from_iterable(live[1:]))), ordered=True)
         for part in tail:
             assert isinstance(part, s.Op)
             total = self.apply(part, total, Symbol("of a sum"), reads_input=False)
@@ -116,7 +118,7 @@ class _Builder:
         if not parts:
             return None
         if s.is_join(term):
-            ordered = self.by_order or not is_return
+            ordered = self.order_counts or not is_return
             return self.graph.add("concat", tuple(parts), ordered)
         argument = term.arguments[0]
         if isinstance(argument, s.Wire):
@@ -270,5 +272,3 @@ def _orders(ties: list[list[int]], names: dict[int, str]) -> Iterator[dict[int, 
             for position, index in enumerate(members):
                 named[index] = f"{names[index]}#{position}"
         yield named
-
-

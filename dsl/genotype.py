@@ -119,8 +119,11 @@ class Genotype:
 
     def standalone(self) -> str:
         """A whole file with this genotype as its seed."""
-        own = {item.name: item for item in (*self._genes(), *self.cells)}
-        items = tuple(own[i.name] if isinstance(i, s.Cell | s.Gene) else i for i in self.space.items)
+        changed: tuple[s.Gene | s.Cell, ...] = (*self._genes(), *self.cells)
+        own = {item.name: item for item in changed}
+        items: tuple[s.Declaration, ...] = tuple(
+            own[i.name] if isinstance(i, s.Cell | s.Gene) else i for i in self.space.items
+        )
         return unparse(s.File(items))
 
     def _genes(self) -> tuple[s.Gene, ...]:

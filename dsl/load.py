@@ -116,4 +116,3 @@ def _mentions(expression: s.Expression) -> set[str]:
             return _mentions(value)
         case _:
             return set()
-

@@ -147,7 +147,7 @@ class _ToSyntax(Transformer_NonRecursive):  # type: ignore[type-arg]
         nodes = tuple(part for part in parts if isinstance(part, s.Node))
         outputs = [part for part in parts if isinstance(part, s.Flow)]
         marks = [part for part in parts if isinstance(part, tuple)]
-        traits = dict(marks)
+        traits: dict[str, Anything] = dict(marks)
         if "like" in traits:
             return s.Like(str(name), inputs, traits["like"], fixed is not None, position=position)
         if len(traits) != len(marks):
@@ -339,6 +339,4 @@ def whole(value: float) -> int | float:
 
 def _canonical_labels(terms: Anything) -> tuple[s.Term, ...]:
     """Drops a label that only repeats its term's place."""
-    return tuple(
-        term if term.label != str(place) else s.with_label(term, None) for place, term in enumerate(terms)
-    )
+    return tuple(term if term.label != str(place) else s.with_label(term, None) for place, term in enumerate(terms))

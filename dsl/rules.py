@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dsl import edit
@@ -135,7 +135,7 @@ def _bind_all(bindings: list[s.Binding], scene: Scene, weight: float) -> Iterato
 # --- statements ------------------------------------------------------------------------------------------------
 
 
-def _run(statements: list[s.Statement], scene: Scene, rng: random.Random) -> _Attempt | None:
+def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) -> _Attempt | None:
     attempt = _Attempt(scene.genotype)
     for statement in statements:
         now = _STATEMENTS[type(statement)](statement, replace(scene, genotype=attempt.genotype), rng)
@@ -294,4 +294,3 @@ def _decide(genotype: Genotype, decision: Decision, value: s.Op | str) -> Genoty
     assert isinstance(place, NodeRef) and isinstance(value, s.Op)
     flow = edit.flow_at(cell, place.node)
     return genotype.with_cell(edit.with_flow(cell, place.node, s.Flow(flow.terms, (value,), position=flow.position)))
-

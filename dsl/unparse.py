@@ -50,8 +50,7 @@ def _opdef(item: s.OpDef) -> str:
     formals = ", ".join(f.name if f.default is None else f"{f.name}={expression(f.default)}" for f in item.formals)
     head = f"op {item.name}{f'[{formals}]' if formals else ''} = "
     cases = [
-        pipe(case.pipe) + ("" if case.condition is None else f" if {condition(case.condition)}")
-        for case in item.cases
+        pipe(case.pipe) + ("" if case.condition is None else f" if {condition(case.condition)}") for case in item.cases
     ]
     return head + "\n  else ".join(cases)
 

@@ -81,11 +81,10 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
         if case.condition is not None:
             decide(case.condition, scope)
         for part in case.pipe:
-            own = isinstance(part, s.Op) and part.name == defined.name
-            if own and part.name not in PRIMITIVES:
-                raise CellError(f"op {defined.name} is defined by itself", part.position)
-            if not own:
+            if not isinstance(part, s.Op) or part.name != defined.name:
                 check_use(part, space, scope)
+            elif part.name not in PRIMITIVES:
+                raise CellError(f"op {defined.name} is defined by itself", part.position)
     if any(case.condition is None for case in defined.cases[:-1]):
         raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)
     if defined.cases[-1].condition is not None:
@@ -98,11 +97,11 @@ def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
     uses: dict[str, list[str]] = {}
     places: dict[str, Position | None] = {}
     for name, defined in space.definitions.ops.items():
-        parts = [op for case in defined.cases for op in case.pipe]
-        uses[name] = [op.name for op in parts if isinstance(op, s.Op) and op.name != name]
+        parts = [part for case in defined.cases for part in case.pipe]
+        uses[name] = [part.name for part in parts if isinstance(part, s.Op) and part.name != name]
         places[name] = defined.position
     for cell in genotype.cells:
-        uses[cell.name] = [op.name for op in cell_ops(cell) if isinstance(op, s.Op)]
+        uses[cell.name] = [used.name for used in cell_ops(cell) if isinstance(used, s.Op)]
         places[cell.name] = cell.position
     done: set[str] = set()
     for name in uses:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dsl import syntax as s
@@ -189,7 +189,7 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
                 continue
             kind = range_kind(part, kinds, space)
             if kind != wanted and {kind, wanted} != {"cell", "op"}:
-                raise CellError(f"{target} takes a {wanted}; this is a set of {kind}s", part.position)
+                raise CellError(f"{target} takes one {wanted}; this is a set of {kind}s", part.position)
     elif isinstance(value, s.Function):
         _check_function(value, space)
     elif isinstance(value, s.Op):
@@ -206,8 +206,8 @@ def _check_function(value: s.Function, space: Space) -> None:
         raise CellError(f"{value.name}({low}, {high}) draws from nothing", value.position)
 
 
-def _known(name: str, kinds: Kinds, allowed: Iterable[str], at: s.Statement) -> None:
-    if kinds.get(name) not in allowed:
+def _known(name: str, kinds: Kinds, allowed: tuple[str, ...], at: s.Statement) -> None:
+    if kinds.get(name, "") not in allowed:
         found = f"a {kinds[name]}" if name in kinds else "not bound"
         raise CellError(f"{name!r} is {found}", at.position, f"wanted: a {' or a '.join(allowed)}")
 

@@ -1,0 +1,341 @@
+"""Arranges a drawing: which row and which x every part of a graph gets.
+
+The layout is a layered one. Long links get a bend in every row that they pass, the rows are ordered so that few links
+cross, and only then get places. A bend keeps a lane of its own free through its row, and links curve only between the
+rows, so nothing can run through anything. The links that leave one item share one trunk.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+Link = tuple[int, int]
+Rows = list[list[int]]
+
+BETWEEN = 26.0  # from box to box
+PORT = 20.0  # from arrow to arrow where they enter one box
+_LANE = 18.0  # from a bend to anything
+_ROW = 720.0  # operations side by side, before the next node goes a row lower
+_KINK = 9.0  # sideways steps that are too small to mean anything
+_ORDERINGS, _RELAXATIONS, _SWEEPS = 12, 8, 8
+
+
+class Role(Enum):
+    """What an item is to the layout."""
+
+    SOURCE = "in the first row"
+    NODE = "as high as there is room"
+    MARK = "right above what it leads to"
+    SINK = "alone in the last row, as wide as what leads to it"
+    BEND = "a place that a link passes"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A part of the graph, as wide as it is drawn."""
+
+    role: Role
+    width: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """The items and the bends after them, the links between neighbouring rows, and where all of them are.
+
+    `rows` and `centres` belong to the items, `shifts` to the links: how far from its target's centre a link arrives.
+    """
+
+    items: tuple[Item, ...]
+    links: tuple[Link, ...]
+    rows: tuple[int, ...]
+    centres: tuple[float, ...]
+    shifts: tuple[float, ...]
+
+
+def arrange(items: Sequence[Item], links: Sequence[Link]) -> Arrangement:
+    """Lays out a graph whose links lead from earlier to later items, the last of which is its one sink."""
+    graph = _with_bends(items, links, _ranks(items, links))
+    order = _ordered(graph)
+    shifts = _shifts(graph, order)
+    return Arrangement(graph.items, graph.links, graph.rows, tuple(_centres(graph, order, shifts)), tuple(shifts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """Items and bends, where every link leads to the next row."""
+
+    items: tuple[Item, ...]
+    links: tuple[Link, ...]
+    rows: tuple[int, ...]
+    above: list[list[int]]
+    below: list[list[int]]
+
+    def is_bend(self, place: int) -> bool:
+        return self.items[place].role is Role.BEND
+
+    def distance(self, left: int, right: int) -> float:
+        """From centre to centre, for neighbours in a row."""
+        space = _LANE if self.is_bend(left) or self.is_bend(right) else BETWEEN
+        return (self.items[left].width + self.items[right].width) / 2 + space
+
+
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+def _neighbours(count: int, links: Iterable[Link]) -> tuple[list[list[int]], list[list[int]]]:
+    above: list[list[int]] = [[] for _ in range(count)]
+    below: list[list[int]] = [[] for _ in range(count)]
+    for source, target in links:
+        above[target].append(source)
+        below[source].append(target)
+    return above, below
+
+
+def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
+    """The row of every item; nodes are in even ones, which leaves the odd ones to marks."""
+    above, below = _neighbours(len(items), links)
+    ranks, filled = [0] * len(items), defaultdict[int, float](float)
+    for place, item in enumerate(items):
+        rank = max((ranks[source] + 1 for source in above[place]), default=0)
+        if item.role is Role.NODE:
+            marks = [items[source].width + BETWEEN for source in above[place] if items[source].role is Role.MARK]
+            needed = max(item.width, sum(marks))
+            rank = max(2, rank + rank % 2)
+            while filled[rank] and filled[rank] + needed > _ROW:
+                rank += 2
+            filled[rank] += needed
+        ranks[place] = rank
+    ranks[-1] = max(ranks) + 1
+    for place in reversed(range(len(items))):
+        if items[place].role is Role.MARK:
+            ranks[place] = min(ranks[target] for target in below[place]) - 1
+    used = {rank: row for row, rank in enumerate(sorted(set(ranks)))}
+    return [used[rank] for rank in ranks]
+
+
+def _with_bends(items: Sequence[Item], links: Sequence[Link], ranks: Sequence[int]) -> _Graph:
+    """Breaks the links that pass rows; those from one item share their bends."""
+    rows, short = list(ranks), []
+    bends: dict[tuple[int, int], int] = {}
+    for source, target in links:
+        here = source
+        for row in range(ranks[source] + 1, ranks[target]):
+            if (source, row) not in bends:
+                bends[source, row] = len(rows)
+                short.append((here, len(rows)))
+                rows.append(row)
+            here = bends[source, row]
+        short.append((here, target))
+    return _Graph((*items, *(Item(Role.BEND) for _ in bends)), tuple(short), tuple(rows), *_neighbours(len(rows), short))
+
+
+# --- order in the rows -----------------------------------------------------------------------------------------
+
+
+def _ordered(graph: _Graph) -> Rows:
+    """The rows with few crossings: barycentres down and up, and the best of two beginnings."""
+    order: Rows = [[] for _ in range(max(graph.rows) + 1)]
+    for place, row in enumerate(graph.rows):
+        order[row].append(place)
+    best, fewest = order, _crossings(graph, order)
+    for beginning in (order, [row[::-1] for row in order]):
+        tried = [list(row) for row in beginning]
+        for sweep in range(_ORDERINGS):
+            _sort(tried if sweep % 2 == 0 else tried[::-1], graph.above if sweep % 2 == 0 else graph.below)
+            _swap(graph, tried)
+            crossings = _crossings(graph, tried)
+            if crossings < fewest:
+                best, fewest = [list(row) for row in tried], crossings
+    return best
+
+
+def _indices(order: Rows) -> dict[int, int]:
+    return {place: index for row in order for index, place in enumerate(row)}
+
+
+def _sort(order: Rows, near: list[list[int]]) -> None:
+    """Sorts one row after the other by the mean index of what each item is linked to."""
+    index = _indices(order)
+    for row in order:
+        mean = {v: sum(index[u] for u in near[v]) / len(near[v]) if near[v] else index[v] for v in row}
+        row.sort(key=mean.__getitem__)
+        index.update((v, i) for i, v in enumerate(row))
+
+
+def _swap(graph: _Graph, order: Rows) -> None:
+    """Exchanges neighbours where fewer links cross afterwards."""
+    index = _indices(order)
+    for row in order:
+        for i in range(len(row) - 1):
+            left, right = row[i], row[i + 1]
+            gain = 0
+            for near in (graph.above, graph.below):
+                rights = [index[u] for u in near[right]]
+                gain += sum((index[u] > other) - (index[u] < other) for u in near[left] for other in rights)
+            if gain > 0:
+                row[i], row[i + 1] = right, left
+                index[left], index[right] = i + 1, i
+
+
+def _crossings(graph: _Graph, order: Rows) -> int:
+    index = _indices(order)
+    count = 0
+    for row in order:
+        seen: list[int] = []
+        for v in row:
+            ends = [index[target] for target in graph.below[v]]
+            count += sum(len(seen) - bisect.bisect_right(seen, end) for end in ends)
+            for end in ends:
+                bisect.insort(seen, end)
+    return count
+
+
+# --- places in the rows ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """Wants an item to be `shift` right of another one."""
+
+    other: int
+    shift: float
+    weight: float
+
+
+def _shifts(graph: _Graph, order: Rows) -> list[float]:
+    index = _indices(order)
+    entering: dict[int, list[int]] = defaultdict(list)
+    for link, (_, target) in enumerate(graph.links):
+        entering[target].append(link)
+    shifts = [0.0] * len(graph.links)
+    for arriving in entering.values():
+        arriving.sort(key=lambda link: index[graph.links[link][0]])
+        for i, link in enumerate(arriving):
+            shifts[link] = (i - (len(arriving) - 1) / 2) * PORT
+    return shifts
+
+
+def _pulls(graph: _Graph, shifts: Sequence[float]) -> list[list[_Pull]]:
+    pulls: list[list[_Pull]] = [[] for _ in graph.items]
+    for (source, target), shift in zip(graph.links, shifts, strict=True):
+        if graph.items[target].role is Role.SINK:
+            weight = 1e-4  # it is as wide as what it joins: the ways to it hang straight down
+        elif graph.items[source].role is Role.MARK:
+            weight = 3.0
+        else:
+            weight = (1.0, 2.0, 8.0)[graph.is_bend(source) + graph.is_bend(target)]
+        pulls[source].append(_Pull(target, shift, weight))
+        pulls[target].append(_Pull(source, -shift, weight))
+    return pulls
+
+
+def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]:
+    """The x of every item: near its neighbours, with long ways straight."""
+    xs = [0.0] * len(graph.items)
+    pulls = _pulls(graph, shifts)
+    _relax(graph, order, pulls, xs, kept=False)
+    for _ in range(_RELAXATIONS):
+        _straighten(graph, order, pulls, xs)
+        _relax(graph, order, pulls, xs, kept=True)
+    _snap(graph, order, pulls, xs)
+    return xs
+
+
+def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float], kept: bool) -> None:
+    """Moves every row to where its pulls are least, again and again; bends may be kept where they are."""
+    for sweep in range(_SWEEPS):
+        for row in order if sweep % 2 == 0 else order[::-1]:
+            wanted, weights = [], []
+            for v in row:
+                still = kept and graph.is_bend(v)
+                total = sum(pull.weight for pull in pulls[v])
+                mean = sum((xs[p.other] + p.shift) * p.weight for p in pulls[v]) / total if total else xs[v]
+                wanted.append(xs[v] if still else mean)
+                weights.append(1e6 if still else total or 0.01)
+            for v, x in zip(row, _spread(graph, row, wanted, weights), strict=True):
+                xs[v] = x
+
+
+def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[float]) -> list[float]:
+    """The places nearest to the wanted ones, by weighted squares, that keep the row's order and distances."""
+    offsets = [0.0]
+    for left, right in pairwise(row):
+        offsets.append(offsets[-1] + graph.distance(left, right))
+    pools: list[tuple[float, float, int]] = []
+    for x, weight, offset in zip(wanted, weights, offsets, strict=True):
+        mean, count = x - offset, 1
+        # neighbours that would come too near become one pool at their common mean
+        while pools and pools[-1][0] > mean:
+            other, others, members = pools.pop()
+            mean = (mean * weight + other * others) / (weight + others)
+            weight, count = weight + others, count + members
+        pools.append((mean, weight, count))
+    means = [mean for mean, _, count in pools for _ in range(count)]
+    return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
+
+
+def _room(graph: _Graph, order: Rows, xs: list[float]) -> Callable[[int], tuple[float, float]]:
+    """How far an item may move now without coming too near to its neighbours."""
+    beside: dict[int, tuple[int | None, int | None]] = {}
+    for row in order:
+        beside.update(zip(row, zip([None, *row], [*row[1:], None], strict=False), strict=True))
+
+    def room(v: int) -> tuple[float, float]:
+        left, right = beside[v]
+        least = -math.inf if left is None else xs[left] + graph.distance(left, v)
+        return least, math.inf if right is None else xs[right] - graph.distance(v, right)
+
+    return room
+
+
+def _straighten(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]) -> None:
+    """Moves each trunk's bends to one x, or to few where the neighbours leave no common room."""
+    room = _room(graph, order, xs)
+    for trunk in _trunks(graph):
+        run: list[int] = []
+        low, high = -math.inf, math.inf
+        for v in trunk:
+            least, most = room(v)
+            if run and max(low, least) > min(high, most):
+                _align(run, low, high, pulls, xs)
+                run, low, high = [], -math.inf, math.inf
+            run, low, high = [*run, v], max(low, least), min(high, most)
+        _align(run, low, high, pulls, xs)
+
+
+def _align(run: list[int], low: float, high: float, pulls: list[list[_Pull]], xs: list[float]) -> None:
+    wanted = sorted((xs[p.other] + p.shift, p.weight) for v in run for p in pulls[v] if p.other not in run)
+    # the weighted median and not the mean: it is in line with something, where a mean is with nothing
+    half, x = sum(weight for _, weight in wanted) / 2, 0.0
+    for x, weight in wanted:
+        half -= weight
+        if half <= 0:
+            break
+    for v in run:
+        xs[v] = min(max(x, low), high)
+
+
+def _snap(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]) -> None:
+    """Takes small kinks out: an item that is nearly in line with another one comes into line."""
+    room = _room(graph, order, xs)
+    for v in (v for row in order for v in row if not graph.is_bend(v)):
+        off = sorted((xs[pull.other] + pull.shift - xs[v] for pull in pulls[v]), key=abs)
+        if off and abs(off[0]) < _KINK and room(v)[0] <= xs[v] + off[0] <= room(v)[1]:
+            xs[v] += off[0]
+
+
+def _trunks(graph: _Graph) -> list[list[int]]:
+    """The bends of every link that has some, from above."""
+    after = {u: v for u, v in graph.links if graph.is_bend(u) and graph.is_bend(v)}
+    trunks = []
+    for first in (v for u, v in graph.links if graph.is_bend(v) and not graph.is_bend(u)):
+        trunks.append([first])
+        while trunks[-1][-1] in after:
+            trunks[-1].append(after[trunks[-1][-1]])
+    return trunks

@@ -1,0 +1,211 @@
+"""Training a network under a distribution strategy with a step of our own, loops inside the graph."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from compiler.cost import graph_cost
+from compiler.data import Dataset, Images
+from compiler.errors import CompileError, Diverged
+from compiler.graph import Graph
+from compiler.model import forward, lower, step_layers
+from compiler.pipeline import evaluation_batches, training_batches
+from compiler.resolve import resolve
+from compiler.settings import Training
+from dsl.genotype import Genotype
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training images gave: mean losses, accuracies from 0 to 1."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network: its validation accuracy, its curve, its cost, and seconds in all and inside steps."""
+
+    accuracy: float
+    history: tuple[Epoch, ...]
+    params: int
+    mult_adds: int
+    seconds: float
+    train_seconds: float
+    model: tf_keras.Model
+
+
+def train(genotype: Genotype, dataset: Dataset, training: Training, seed: int = 0) -> Trained:
+    """Trains a genotype from fresh weights.
+
+    Raises:
+      CompileError: the network cannot be built for this data, or diverges.
+    """
+    start = time.perf_counter()
+    graph = resolve(genotype, dataset.input_shape, dataset.classes, training.auxiliary_weight > 0)
+    if training.batch_size > len(dataset.train):
+        raise CompileError(
+            f"training.batch_size is {training.batch_size}, more than the {len(dataset.train)} training images"
+        )
+    tf.keras.backend.clear_session()
+    tf.random.set_seed(seed)
+    strategy = make_strategy(training.strategy)
+    with strategy.scope(), _without_collection():
+        trainer = _Trainer(graph, dataset, training, strategy, seed)
+        history = tuple(trainer.epochs())
+    cost = graph_cost(graph)
+    return Trained(
+        history[-1].validation_accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
+        trainer.busy, trainer.model,
+    )  # fmt: skip
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """The distribution strategy of a name of `training.strategy`."""
+    return tf.distribute.MirroredStrategy() if name == "mirrored" else tf.distribute.get_strategy()
+
+
+def accuracy(model: tf_keras.Model, split: Images, dataset: Dataset, batch: int = 256) -> float:
+    """The share of a split's images that a model classifies rightly."""
+    layers = step_layers(model)
+    run = _evaluation(layers, min(batch, len(split)))
+    return run(split, dataset)[1]
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Tracing makes many small objects that live on; collecting among them takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Trainer:
+    """One training run: model, optimizer and traced loops."""
+
+    def __init__(
+        self, graph: Graph, dataset: Dataset, training: Training, strategy: tf.distribute.Strategy, seed: int
+    ) -> None:
+        self._graph, self._dataset, self._training, self._strategy = graph, dataset, training, strategy
+        self._auxiliary = bool(graph.auxiliary)
+        self.model = lower(graph, seed)
+        self._layers = step_layers(self.model)
+        self._steps = len(dataset.train) // training.batch_size
+        self._total = self._steps * training.epochs
+        self._optimizer = tf_keras.optimizers.legacy.SGD(self._learning_rate(), training.momentum)
+        self._variables = [variable for layer in self._layers for variable in layer.trainable_variables]
+        batches = training_batches(dataset, training, training.batch_size, seed)
+        self._batches = iter(strategy.experimental_distribute_dataset(batches))
+        self.busy = 0.0
+
+    def _learning_rate(self) -> tf_keras.optimizers.schedules.LearningRateSchedule:
+        warmup = int(self._training.warmup_epochs * self._steps)
+        return tf_keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else self._training.learning_rate,
+            max(1, self._total - warmup),
+            warmup_target=self._training.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Trains; yields after each pass."""
+        run = self._traced_epoch()
+        evaluate = _evaluation(self._layers[: len(self._graph.steps)], min(256, len(self._dataset.validation)))
+        for epoch in range(1, self._training.epochs + 1):
+            start = time.perf_counter()
+            loss, correct = (float(value) for value in run(self._batches))
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss is {loss} in epoch {epoch}: the learning rate may be too high for it")
+            validation_loss, validation_accuracy = evaluate(self._dataset.validation, self._dataset)
+            if epoch > 1:  # the first pass traces, which is set-up
+                self.busy += time.perf_counter() - start
+            yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
+
+    def _traced_epoch(self) -> Callable[[Any], tuple[Tensor, Tensor]]:
+        def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            images, labels = next(self._batches)
+            found = self._strategy.run(self._step, args=(images, labels))
+            totals = [self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
+            return step + 1, loss + totals[0], correct + totals[1]
+
+        def epoch(batches: Any) -> tuple[Tensor, Tensor]:
+            start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0))
+            _, loss, correct = tf.while_loop(lambda step, *_: step < self._steps, body, start, parallel_iterations=1)
+            return loss / self._steps, correct / (self._steps * self._training.batch_size)
+
+        return tf.function(epoch, autograph=False)  # type: ignore[no-any-return]
+
+    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One gradient step of one replica; returns its share of the mean loss and how many it got right."""
+        with tf.GradientTape() as tape:
+            values = forward(self._layers, images, training=True, keep=self._keep())
+            logits = values[len(self._graph.steps) - 1]
+            loss = self._loss(logits, labels)
+            if self._auxiliary:
+                loss += self._training.auxiliary_weight * self._loss(values[-1], labels)
+            kernels = [kernel for layer in self._layers for kernel in layer.decayed]
+            decay = tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels]) if self._training.l2 and kernels else 0.0
+            total = loss + self._training.l2 * decay / self._strategy.num_replicas_in_sync
+        gradients = tape.gradient(total, self._variables)
+        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+        right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
+        return loss, tf.reduce_sum(tf.cast(right, tf.float32))
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy, summed over this replica and divided by the global batch."""
+        if self._training.label_smoothing:
+            smoothing = self._training.label_smoothing
+            target = tf.one_hot(labels, self._graph.classes) * (1 - smoothing) + smoothing / self._graph.classes
+            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        return tf.reduce_sum(losses) / self._training.batch_size
+
+    def _keep(self) -> Tensor | None:
+        """ScheduledDropPath: from 1 at the start to the set value at the end (AmoebaNet's code)."""
+        if self._training.drop_path_keep == 1:
+            return None
+        done = tf.cast(self._optimizer.iterations, tf.float32) / max(1, self._total)
+        return 1.0 - done * (1.0 - self._training.drop_path_keep)
+
+
+def _evaluation(layers: list[Any], batch: int) -> Callable[[Images, Dataset], tuple[float, float]]:
+    """A function that gives (mean loss, accuracy) on a split, traced once."""
+
+    def step(images: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        heads = [layer for layer in layers if not layer.step.key.startswith("auxiliary")]
+        logits = forward(heads, images, training=False)[-1]
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
+        return tf.reduce_sum(losses * weights), tf.reduce_sum(tf.cast(right, tf.float32) * weights)
+
+    traced = tf.function(step, autograph=False)
+
+    def run(split: Images, dataset: Dataset) -> tuple[float, float]:
+        loss = correct = 0.0
+        for images, labels, weights in evaluation_batches(split, dataset, batch):
+            batch_loss, batch_correct = traced(images, labels, weights)
+            loss += float(batch_loss)
+            correct += float(batch_correct)
+        return loss / len(split), correct / len(split)
+
+    return run

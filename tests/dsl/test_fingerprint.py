@@ -1,0 +1,128 @@
+"""Identity: equal for the same network under other names and orders, different for different ones."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dsl
+from dsl import syntax as s
+from dsl.fingerprint import cell_fingerprint
+from dsl.rules import Decision
+from tests.dsl.genotypes import genotypes
+
+
+
+def net(body: str) -> str:
+    """The fingerprint of a NAS-Bench-201 cell with this body."""
+    return dsl.fingerprint(dsl.loads(f'include "nasbench201.cell"\ncell net(x) {{\n{body}\n}}'))
+
+
+def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
+    """The genotype with its nodes renamed and the terms of its sums in another order."""
+    text = genotype.text()
+    for cell in genotype.cells:
+        for node in cell.nodes:
+            text = re.sub(rf"\b{node.name}\b(?=( =|[,)]| \+|$))", f"{node.name}_renamed", text, flags=re.M)
+    renamed = genotype.space.genotype(text)
+    cells = []
+    for cell in renamed.cells:
+        nodes = []
+        for node in cell.nodes:
+            terms = list(node.flow.terms)
+            rng.shuffle(terms)
+            nodes.append(s.Node(node.name, s.Flow(tuple(terms), node.flow.tail)))
+        cells.append(s.Cell(cell.name, cell.inputs, tuple(nodes), cell.output, cell.stride, cell.fit, cell.width, cell.fixed))
+    return dsl.Genotype(tuple(cells), renamed.genes, renamed.space)
+
+
+@settings(max_examples=60, deadline=None)
+@given(genotypes(), st.integers(0, 1000))
+def test_names_and_order_do_not_count(genotype, seed):
+    assert dsl.fingerprint(shuffled(genotype, random.Random(seed))) == dsl.fingerprint(genotype)
+
+
+def test_order_of_independent_nodes_does_not_count():
+    first = net("a = relu_conv[3x3](x)\n b = relu_conv[1x1](x)\n c = skip(a) + skip(b)\n return c")
+    second = net("b = relu_conv[1x1](x)\n a = relu_conv[3x3](x)\n c = skip(a) + skip(b)\n return c")
+    assert first == second
+
+
+def test_dead_nodes_and_genes_do_not_count():
+    assert net("a = relu_conv[3x3](x)\n dead = relu_conv[1x1](a)\n return a") == net("a = relu_conv[3x3](x)\n return a")
+    genotype = dsl.loads('include "nasbench201.cell"\ngene rate = 0.1')
+    assert dsl.fingerprint(dsl.Genotype(genotype.cells, (("rate", 5),), genotype.space)) == dsl.fingerprint(genotype)
+
+
+def test_skips_are_spliced_and_sums_flattened():
+    assert net("a = skip(x)\n b = relu_conv[3x3](a)\n return b") == net("b = relu_conv[3x3](x)\n return b")
+    nested = net("a = relu_conv[3x3](x) + skip(x)\n b = skip(a) + pool(x)\n return b")
+    assert nested == net("b = relu_conv[3x3](x) + skip(x) + pool(x)\n return b")
+
+
+def test_zero_edges_and_what_reads_only_zeros_do_not_count():
+    assert net("a = zero(x)\n b = relu_conv[3x3](a) + skip(x)\n return b") == net("b = skip(x)\n return b")
+
+
+KNOWN_DIFFERENT = [
+    "a = relu_conv[3x3](x)\n return a",
+    "a = relu_conv[1x1](x)\n return a",
+    "a = relu_conv[3x3](x) + relu_conv[3x3](x)\n return a",
+    "a = relu_conv[3x3](x)\n b = skip(a) + skip(a)\n return b",
+    "a = relu_conv[3x3](x)\n b = relu_conv[3x3](a) + relu_conv[3x3](a)\n return b",
+    "a = relu_conv[3x3](x)\n c = relu_conv[3x3](x)\n b = relu_conv[3x3](a) + relu_conv[3x3](c)\n return b",
+    # two shared vertices that are alike by themselves, wired in two ways
+    "a = relu_conv[3x3](x)\n c = relu_conv[3x3](x)\n d = relu_conv[1x1](a) + relu_conv[3x3](a)\n"
+    " e = relu_conv[1x1](c) + relu_conv[3x3](c)\n f = skip(d) + skip(e)\n return f",
+    "a = relu_conv[3x3](x)\n c = relu_conv[3x3](x)\n d = relu_conv[1x1](a) + relu_conv[1x1](a)\n"
+    " e = relu_conv[3x3](c) + relu_conv[3x3](c)\n f = skip(d) + skip(e)\n return f",
+]
+
+
+def test_known_different_networks_differ():
+    assert len({net(body) for body in KNOWN_DIFFERENT}) == len(KNOWN_DIFFERENT)
+
+
+def test_an_identity_that_may_be_a_convolution_is_not_spliced():
+    def normal(first: str) -> str:
+        cell = f"cell normal(here: project, before: match) fit match {{\n a = {first}\n return concat(a)\n}}"
+        return dsl.fingerprint(dsl.loads(f'include "nasnet.cell"\n{cell}'))
+
+    base = normal("sep_conv[3x3](here) + here")
+    assert normal("sep_conv[3x3](here) + identity(here)") == base
+    assert normal("sep_conv[3x3](here) + identity(before)") != normal("sep_conv[3x3](here) + before")
+
+
+def test_kinds_of_nasbench201():
+    """A slice of the 15,625 cells; the whole count is checked with the large ones."""
+    found = _classes(step=23)
+    assert found == _classes(step=23)
+    assert 300 < len(found) < 680
+
+
+@pytest.mark.full
+def test_nasbench201_has_its_published_count_of_classes():
+    assert len(_classes(step=1)) == 5260
+
+
+def _classes(step: int) -> set[str]:
+    genotype = dsl.load("nasbench201.cell")
+    choices = dsl.decisions(genotype)
+    found = set()
+    for values in itertools.islice(itertools.product(*(choice.values for choice in choices)), 0, None, step):
+        cell = genotype.cell("net")
+        for choice, value in zip(choices, values, strict=True):
+            cell = _with(cell, choice, value)
+        found.add(cell_fingerprint(cell, genotype))
+    return found
+
+
+def _with(cell: s.Cell, choice: Decision, value: s.Op) -> s.Cell:
+    from dsl import edit
+
+    return edit.with_term(cell, choice.place, edit.with_op(edit.term_at(cell, choice.place), value))

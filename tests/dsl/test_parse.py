@@ -1,0 +1,79 @@
+"""Text to tree and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+import dsl
+from dsl import syntax as s
+from tests.dsl.genotypes import genotypes
+
+
+@settings(max_examples=60, deadline=None)
+@given(genotypes())
+def test_generated_genotypes_print_back(genotype):
+    assert genotype.space.genotype(genotype.text()) == genotype
+
+
+@pytest.mark.full
+@settings(max_examples=10_000, deadline=None)
+@given(genotypes())
+def test_many_generated_genotypes_print_back(genotype):
+    assert genotype.space.genotype(genotype.text()) == genotype
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "param A = (1 + 2) * 3 - 4 // (5 - 6)",
+        "param A = 1 - (2 - 3)",
+        "param A = -(1 + 2)",
+        "param A = 1e-06",
+        "param A = 20K",
+        "param A = 2.5M",
+        "gene g = 0.1 in 1e-6 .. 10",
+        "require params <= 3M and not depth > 2",
+        "mutation m weight 0.5 { choose c in cells, t in c.terms where t.op is not conv or t.input == c either { "
+        "t.kernel.width += any({ -2, 2 }) } or { remove t } }",
+    ],
+)
+def test_declarations_print_back(text):
+    file = dsl.parse(text)
+    assert dsl.parse(dsl.unparse(file)) == file
+
+
+def test_whole_numbers_are_whole_whatever_their_spelling():
+    values = [item.value for item in dsl.parse("param A = 3.0 param B = 3e0 param C = 3").items]
+    assert values == [s.Number(3)] * 3
+    assert all(isinstance(value.value, int) for value in values)
+
+
+def test_positions_are_kept_but_not_compared():
+    first, second = dsl.parse("param A = 1"), dsl.parse("\n\n   param A = 1")
+    assert first == second
+    assert second.items[0].position.line == 3
+    assert second.items[0].position.column == 4
+
+
+def test_a_label_is_printed_only_where_it_is_not_the_place():
+    text = "cell net(x) {\n  a = 0: skip(x) + 3: skip(x)\n  return a\n}\n"
+    cell = dsl.parse(text).items[0]
+    assert [term.label for term in cell.nodes[0].flow.terms] == [None, "3"]
+    assert "a = skip(x) + 3: skip(x)" in dsl.unparse(dsl.parse(text))
+
+
+def test_include_stays_a_declaration():
+    assert dsl.parse('include "nowhere.cell"').items == (s.Include("nowhere.cell"),)
+
+
+def test_too_much_text_is_an_error():
+    with pytest.raises(dsl.CellError, match="at most"):
+        dsl.parse("#" * (1 << 21))
+
+
+@pytest.mark.parametrize("text", ["param A = " + "(" * 5000 + "1", "param A = " + "1+" * 60_000 + "1",
+                                  "param A = " + "-" * 50_000 + "1", "require " + "not " * 50_000 + "a < 1"])  # fmt: skip
+def test_deep_nesting_is_an_error_and_no_crash(text):
+    with pytest.raises(dsl.CellError, match="nest deeper"):
+        dsl.parse(text)
