@@ -20,7 +20,7 @@ Rows = list[list[int]]
 
 BETWEEN = 26.0  # from box to box
 PORT = 20.0  # from arrow to arrow where they enter one box
-_LANE = 18.0  # from a bend to anything
+_LANE = 20.0  # from a bend to anything
 _ROW = 720.0  # operations side by side, before the next node goes a row lower
 _KINK = 9.0  # sideways steps that are too small to mean anything
 _ORDERINGS, _RELAXATIONS, _SWEEPS = 12, 8, 8
@@ -201,11 +201,12 @@ def _crossings(graph: _Graph, order: Rows) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Pull:
-    """Wants an item to be `shift` right of another one."""
+    """Wants an item to be `shift` right of another one; `only` if neither has a second link on that side."""
 
     other: int
     shift: float
     weight: float
+    only: bool
 
 
 def _shifts(graph: _Graph, order: Rows) -> list[float]:
@@ -224,14 +225,15 @@ def _shifts(graph: _Graph, order: Rows) -> list[float]:
 def _pulls(graph: _Graph, shifts: Sequence[float]) -> list[list[_Pull]]:
     pulls: list[list[_Pull]] = [[] for _ in graph.items]
     for (source, target), shift in zip(graph.links, shifts, strict=True):
+        only = len(graph.below[source]) == len(graph.above[target]) == 1
         if graph.items[target].role is Role.SINK:
             weight = 1e-4  # it is as wide as what it joins: the ways to it hang straight down
-        elif graph.items[source].role is Role.MARK:
-            weight = 3.0
+        elif graph.items[source].role is Role.MARK or only:
+            weight = 6.0 if only else 3.0
         else:
             weight = (1.0, 2.0, 8.0)[graph.is_bend(source) + graph.is_bend(target)]
-        pulls[source].append(_Pull(target, shift, weight))
-        pulls[target].append(_Pull(source, -shift, weight))
+        pulls[source].append(_Pull(target, shift, weight, only))
+        pulls[target].append(_Pull(source, -shift, weight, only))
     return pulls
 
 
@@ -322,12 +324,15 @@ def _align(run: list[int], low: float, high: float, pulls: list[list[_Pull]], xs
 
 
 def _snap(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]) -> None:
-    """Takes small kinks out: an item that is nearly in line with another one comes into line."""
+    """Takes kinks out: an item comes into line with its only neighbour above, or with one nearly in line."""
     room = _room(graph, order, xs)
     for v in (v for row in order for v in row if not graph.is_bend(v)):
-        off = sorted((xs[pull.other] + pull.shift - xs[v] for pull in pulls[v]), key=abs)
-        if off and abs(off[0]) < _KINK and room(v)[0] <= xs[v] + off[0] <= room(v)[1]:
-            xs[v] += off[0]
+        low, high = room(v)
+        aside = {pull: xs[pull.other] + pull.shift for pull in pulls[v]}
+        only = [x for pull, x in aside.items() if pull.only and graph.rows[pull.other] < graph.rows[v]]
+        for x in only or sorted(aside.values(), key=lambda x: abs(x - xs[v]))[:1]:
+            if low <= x <= high and (only or abs(x - xs[v]) < _KINK):
+                xs[v] = x
 
 
 def _trunks(graph: _Graph) -> list[list[int]]:

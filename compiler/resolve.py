@@ -15,7 +15,7 @@ from dsl.evaluate import Value, evaluate, number
 from dsl.expand import Applied, Definitions, Place, walk
 from dsl.genotype import Genotype
 
-MAX_OPERATIONS = 200_000
+MAX_OPERATIONS = 100_000
 
 
 def resolve(genotype: Genotype, input_shape: Sequence[int], classes: int, auxiliary: bool = False) -> Graph:

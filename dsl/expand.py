@@ -167,7 +167,8 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str
         value = evaluate(bound[setting.name], scope)
         if not isinstance(value, Symbol) and not setting.domain.holds(value):
             at = bound[setting.name].position or op.position
-            raise CellError(f"{op.name}: {setting.name} is {value}; allowed: {setting.domain.allowed}", at)
+            hint = "write F//4 for a whole quotient" if setting.ambient and isinstance(value, float) else ""
+            raise CellError(f"{op.name}: {setting.name} is {value}; allowed: {setting.domain.allowed}", at, hint)
         found[setting.name] = value
     return found
 

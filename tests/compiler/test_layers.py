@@ -1,0 +1,98 @@
+"""Every operation: the shape that was resolved, finite gradients to its weights and its input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import compiler
+import dsl
+from compiler.layers import LAYERS, drop_path
+from compiler.model import forward, step_layers
+from compiler.primitives import TABLE
+
+OPERATIONS = [
+    "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]", "conv[3x3, dilation=2]",
+    "conv[full]", "conv[3x3, depth=1.5]", "depthwise[3x3]", "depthwise[5x5, stride=2]", "depthwise[3x3, dilation=2]",
+    "depthwise[3x3, dilation=2, stride=2]", "depthwise[1x3, stride_x=2]", "factorized_conv[stride=2]",
+    "factorized_conv", "batch_norm", "relu", "avg_pool[3x3]", "avg_pool[2x2, stride=2]", "max_pool[3x3, stride=2]",
+    "max_pool[5x5, stride=3, padding=valid]", "skip", "zero", "zero[stride=2]", "dropout[rate=0.5]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [8, 7])
+@pytest.mark.parametrize("text", OPERATIONS)
+class TestEveryOperation:
+    def test_shape_and_gradients(self, text, size):
+        network = f"network {{ body: conv[1x1, filters=6] | {text} head: global_avg_pool | dense[classes] }}"
+        model, layers, images = build(network, size)
+        with tf.GradientTape() as tape:
+            values = forward(layers, images, training=True)
+            loss = tf.reduce_sum(values[-1] ** 2)
+        assert tuple(values[0].shape[1:]) == layers[0].step.shape
+        gradients = tape.gradient(loss, model.trainable_variables, unconnected_gradients="zero")
+        assert all(np.isfinite(gradient).all() for gradient in gradients)
+        if not text.startswith("zero"):
+            assert any(np.abs(gradient).sum() > 0 for gradient in gradients[:1])
+
+    def test_training_and_inference_agree_on_shape(self, text, size):
+        network = f"network {{ body: conv[1x1, filters=6] | {text} head: global_avg_pool | dense[classes] }}"
+        _, layers, images = build(network, size)
+        for training in (True, False):
+            assert forward(layers, images, training=training)[-1].shape == (2, 10)
+
+
+def build(network, size):
+    graph = compiler.resolve(dsl.loads(network), (size, size, 3), 10)
+    model = compiler.lower(graph, seed=1)
+    images = tf.random.stateless_normal((2, size, size, 3), seed=(1, 2))
+    return model, step_layers(model), images
+
+
+def test_every_primitive_has_a_layer():
+    assert set(TABLE) | {"add"} == set(LAYERS)
+
+
+def test_a_dilated_depthwise_convolution_is_what_tensorflow_computes():
+    network = "network {{ body: depthwise[3x3, dilation={}] head: global_avg_pool | dense[classes] }}"
+    _, layers, images = build(network.format(2), 8)
+    kernel = layers[0].trainable_variables[0]
+    wanted = tf.nn.depthwise_conv2d(images, kernel, (1, 1, 1, 1), "SAME", dilations=(2, 2))
+    np.testing.assert_allclose(forward(layers, images, training=False)[0], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_factorized_convolution_sees_every_pixel():
+    _, layers, _ = build("network { body: factorized_conv[stride=2, filters=4] head: global_avg_pool | dense[classes] }", 6)
+    images = tf.Variable(tf.ones((1, 6, 6, 3)))
+    with tf.GradientTape() as tape:
+        # the corner where both shifts meet sees odd rows and columns, the rest even ones
+        loss = tf.reduce_sum(tf.abs(forward(layers, images, training=False)[0]))
+    seen = np.abs(tape.gradient(loss, images).numpy()).sum(axis=-1)[0] > 0
+    assert seen[::2, ::2].all()
+    assert seen[1::2, 1::2].all()
+
+
+def test_resize_and_pad_repeats_pixels_and_pads_channels():
+    text = """
+    cell net(x) fit resize_and_pad { a = conv[1x1, filters=4](x) + max_pool[2x2, stride=2](x)  return a }
+    network { body: net head: global_avg_pool | dense[classes] }
+    """
+    graph = compiler.resolve(dsl.loads(text), (4, 4, 3), 10)
+    resized = next(op for op in graph.steps[0].operations if op.primitive == "resize_and_pad")
+    assert resized.shape == (4, 4, 4)
+    layers = step_layers(compiler.lower(graph))
+    layers[0].trainable_variables[0].assign(tf.zeros_like(layers[0].trainable_variables[0]))
+    images = tf.reshape(tf.range(48, dtype=tf.float32), (1, 4, 4, 3))
+    value = forward(layers, images, training=False)[0].numpy()[0]
+    assert (value[..., 3] == 0).all()
+    assert (value[0, 0, :3] == value[1, 1, :3]).all()
+
+
+def test_drop_path_drops_whole_examples_and_keeps_the_mean():
+    tf.random.set_seed(1)
+    value = drop_path(tf.ones((4000, 2, 2, 3)), tf.constant(0.7)).numpy()
+    per_example = value.reshape(4000, -1)
+    assert (per_example == per_example[:, :1]).all()
+    assert abs((per_example[:, 0] > 0).mean() - 0.7) < 0.03
+    assert abs(value.mean() - 1) < 0.05

@@ -1,0 +1,81 @@
+"""The resolved graph: shapes, keys, and messages that name the place."""
+
+from __future__ import annotations
+
+import pytest
+
+import compiler
+import dsl
+from compiler.primitives import TABLE
+from compiler.requirements import requirement
+from dsl.primitives import PRIMITIVES
+
+
+def net(body: str, head: str = "global_avg_pool | dense[classes]", traits: str = "") -> dsl.Genotype:
+    network = f"network {{ stem: conv[3x3, filters=8] body: net[8] head: {head} }}"
+    return dsl.loads(f"cell net(x) {traits} {{\n{body}\n}}\n{network}")
+
+
+def test_every_primitive_of_the_language_has_a_row():
+    assert set(TABLE) == set(PRIMITIVES)
+
+
+def test_weight_keys_are_unique_and_say_where():
+    graph = compiler.resolve(dsl.load("amoebanet_a.cell", {"N": 2, "F": 8}), (8, 8, 1), 10)
+    keys = [key for step in graph.steps for key, _ in step.weights()]
+    assert len(set(keys)) == len(keys)
+    assert "body/0/1/normal/b/0/sep_conv/1/depthwise/kernel" in keys
+
+
+def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up():
+    graph = compiler.resolve(dsl.load("nasnet.cell", {"N": 1, "F": 8}), (7, 7, 1), 10)
+    assert [step.inputs for step in graph.steps[:4]] == [(-1,), (0, 0), (1, 0), (2, 1)]
+    assert [step.shape[:2] for step in graph.steps[:6]] == [(7, 7), (7, 7), (4, 4), (4, 4), (2, 2), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("genotype", "parts"),
+    [
+        (net("a = conv[3x3, stride=2](x) + skip(x)\nreturn a"), ["a sum needs one shape", "8x8x8", "16x16x8", "fit"]),
+        (net("a = conv[9x9, padding=valid](x)\nb = conv[9x9, padding=valid](a)\nreturn b"), ["net/b", "does not fit"]),
+        (net("a = none(x)\nreturn a"), ["net/return", "nothing alive"]),
+        (net("return x", head="dense[classes]"), ["put global_avg_pool before it"]),
+        (net("return x", head="global_avg_pool | dense[7]"), ["the head ends in 7", "10 classes"]),
+        (net("a = conv[1x1, filters=filters/3](x)\nreturn a"), ["filters", "F//4"]),
+        (net("return x", traits="width split"), ["width split"]),
+    ],
+)
+def test_what_cannot_be_built_says_where_and_why(genotype, parts):
+    with pytest.raises(compiler.CompileError) as caught:
+        compiler.resolve(genotype, (16, 16, 3), 10)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_odd_filters_are_split_between_the_two_paths():
+    graph = compiler.resolve(dsl.load("nasnet.cell", {"N": 1, "F": 9}), (8, 8, 1), 10)
+    shapes = {key.rsplit("/", 1)[1]: weight.shape for step in graph.steps for key, weight in step.weights()
+              if "factorized_conv" in key and step.key == "body/2/0"}  # fmt: skip
+    assert (shapes["kernel_a"][-1], shapes["kernel_b"][-1]) == (9, 9)
+    graph = compiler.resolve(dsl.loads("network { body: factorized_conv[stride=2, filters=5] | conv[1x1, filters=4]"
+                                       " head: global_avg_pool | dense[classes] }"), (7, 7, 3), 10)  # fmt: skip
+    weights = [weight.shape for _, weight in graph.steps[0].weights()]
+    assert weights[:2] == [(1, 1, 3, 2), (1, 1, 3, 3)]
+
+
+def test_requirements_are_checked_from_costs():
+    text = 'include "nasnet.cell"\nparam N = 1\nparam F = 8\nrequire params <= {} and depth > 2 and normal.nodes == 5'
+    tight, loose = (dsl.loads(text.format(limit)) for limit in (100, "10M"))
+    assert "require params <= 100" in str(requirement(tight.space, (8, 8, 1), 10)(tight))
+    assert requirement(loose.space, (8, 8, 1), 10)(loose) is None
+
+
+def test_a_bomb_is_an_error():
+    genotype = dsl.load("amoebanet_a.cell", {"N": 5000})
+    with pytest.raises(compiler.CompileError, match="more than 100,000 operations"):
+        compiler.resolve(genotype, (32, 32, 3), 10)
+
+
+def test_a_cell_is_an_operation():
+    graph = compiler.resolve(dsl.loads('include "hierarchical.cell"\ncell m2(x) { a = conv_bn[3x3](x)  return a }'), (8, 8, 3), 10)
+    assert any("/m2/" in operation.key for step in graph.steps for operation in step.operations)

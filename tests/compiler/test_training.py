@@ -1,0 +1,127 @@
+"""Models and their training, on small real data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import compiler
+import dsl
+from compiler import data
+from compiler.data import Dataset, Images
+from compiler.model import step_layers
+from compiler.pipeline import augmented, evaluation_batches, training_batches
+from compiler.settings import Training
+from compiler.training import accuracy, train
+
+QUICK = Training(epochs=3, batch_size=32, learning_rate=0.1, l2=5e-4, drop_path_keep=1.0, augment=())
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return data.load("digits", validation=0.2)
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    return train(dsl.load("amoebanet_a.cell", {"N": 1, "F": 4}), digits, QUICK, seed=1)
+
+
+def test_a_small_network_learns_the_digits(trained):
+    assert [epoch.epoch for epoch in trained.history] == [1, 2, 3]
+    assert trained.accuracy == trained.history[-1].validation_accuracy > 0.8
+    assert trained.history[-1].loss < trained.history[0].loss
+    assert 0 < trained.train_seconds < trained.seconds
+
+
+def test_the_model_has_the_costs_parameters(trained):
+    assert sum(int(np.prod(v.shape)) for v in trained.model.trainable_variables) == trained.params
+
+
+def test_a_saved_model_gives_the_recorded_accuracy(trained, digits, tmp_path):
+    trained.model.save(tmp_path / "model.keras")
+    loaded = tf_keras.models.load_model(tmp_path / "model.keras")
+    assert accuracy(loaded, digits.validation, digits) == pytest.approx(trained.accuracy, abs=1e-6)
+    images = tf.random.stateless_normal((3, 8, 8, 1), seed=(1, 2))
+    np.testing.assert_allclose(loaded(images), trained.model(images), rtol=1e-4, atol=1e-4)
+    assert isinstance(loaded, tf_keras.Model)
+    assert loaded.to_json()
+
+
+def test_variables_carry_the_genotypes_names(trained):
+    names = [variable.name for variable in trained.model.trainable_variables]
+    assert any("body/0/0/normal/b/0/sep_conv/1/depthwise/kernel" in name for name in names)
+
+
+def test_the_same_seed_gives_the_same_training(digits):
+    genotype = dsl.load("nasnet.cell", {"N": 1, "F": 4})
+    once, again, other = (train(genotype, digits, Training(epochs=1, batch_size=64), seed=seed) for seed in (3, 3, 4))
+    assert once.history == again.history
+    assert once.history != other.history
+
+
+def test_moving_statistics_are_those_of_the_data(trained):
+    for layer in step_layers(trained.model):
+        for variable in layer.non_trainable_variables:
+            if variable.name.startswith("body") and "variance" in variable.name:
+                assert not np.allclose(variable.numpy(), 1.0)
+
+
+def test_divergence_is_told(digits):
+    wild = Training(epochs=1, batch_size=64, learning_rate=1e9, drop_path_keep=1.0, augment=())
+    with pytest.raises(compiler.Diverged, match="epoch 1"):
+        train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), digits, wild)
+
+
+def test_a_batch_larger_than_the_data_is_told(digits):
+    with pytest.raises(compiler.CompileError, match="batch_size is 5000"):
+        train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), digits, Training(batch_size=5000))
+
+
+def test_the_auxiliary_head_trains():
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 255, (64, 32, 32, 3), np.uint8)
+    split = Images(images, np.arange(64, dtype=np.int32) % 2)
+    small = Dataset("made up", split, split, split, ("a", "b"), (127.0,) * 3, (70.0,) * 3)
+    settings = Training(epochs=1, batch_size=32, auxiliary_weight=0.4, augment=("flip", "crop"), label_smoothing=0.1)
+    result = train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), small, settings)
+    assert len(result.model.outputs) == 2
+    assert np.isfinite(result.history[0].loss)
+
+
+def test_evaluation_counts_every_image_once(digits):
+    batches = list(evaluation_batches(digits.validation, digits, 100))
+    assert sum(float(tf.reduce_sum(weights)) for *_, weights in batches) == len(digits.validation)
+    assert {tuple(images.shape) for images, *_ in batches} == {(100, 8, 8, 1)}
+
+
+def test_an_epoch_of_training_batches_has_every_image_at_most_once(digits):
+    plain = Training(batch_size=64, augment=())
+    batches = training_batches(digits, plain, 64, seed=1).take(len(digits.train) // 64)
+    rows = np.concatenate([images.numpy().reshape(64, -1) for images, _ in batches])
+    assert abs(rows.mean()) < 0.1
+    assert abs(rows.std() - 1) < 0.1
+
+
+def test_augmentation_moves_and_mirrors_but_changes_no_pixel():
+    tf.random.set_seed(1)
+    image = tf.reshape(tf.range(1.0, 37.0), (1, 6, 6, 1))
+    images = tf.repeat(image, 200, axis=0)
+    flipped = augmented(images, Training(augment=("flip",))).numpy()
+    assert {tuple(row) for row in flipped[:, 0, :, 0]} == {(1, 2, 3, 4, 5, 6), (6, 5, 4, 3, 2, 1)}
+    cropped = augmented(images, Training(augment=("crop",), crop_padding=1)).numpy()
+    assert cropped.shape == (200, 6, 6, 1)
+    assert len({row.tobytes() for row in cropped}) == 9
+    assert set(np.unique(cropped)) <= set(range(37))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"epochs": 0}, "training.epochs"), ({"drop_path_keep": 0}, "drop_path_keep"), ({"augment": ["flop"]}, "flop"),
+     ({"strategy": "mirorred"}, "allowed: default, mirrored"), ({"l2": -1}, "training.l2")],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_told(settings, message):
+    with pytest.raises(compiler.CompileError, match=message):
+        Training(**settings)
