@@ -1,8 +1,8 @@
 """Arranges a drawing: which row and which x every part of a graph gets.
 
-The layout is a layered one. Long links get a bend in every row that they pass, the rows are ordered so that few links
-cross, and only then get places. A bend keeps a lane of its own free through its row, and links curve only between the
-rows, so nothing can run through anything. The links that leave one item share one trunk.
+The layout is a layered one. Long links get a bend in every row that they pass, the rows are ordered so that
+few links cross, and only then get places. A bend keeps a lane of its own free through its row, and links
+curve only between the rows, so nothing can run through anything. The links that leave one item share a trunk.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 Link = tuple[int, int]
 Rows = list[list[int]]
@@ -48,7 +48,7 @@ class Item:
 class Arrangement:
     """The items and the bends after them, the links between neighbouring rows, and where all of them are.
 
-    `rows` and `centres` belong to the items, `shifts` to the links: how far from its target's centre a link arrives.
+    `rows` and `centres` belong to the items; `shifts` says how far from its target's centre a link arrives.
     """
 
     items: tuple[Item, ...]
@@ -63,7 +63,8 @@ def arrange(items: Sequence[Item], links: Sequence[Link]) -> Arrangement:
     graph = _with_bends(items, links, _ranks(items, links))
     order = _ordered(graph)
     shifts = _shifts(graph, order)
-    return Arrangement(graph.items, graph.links, graph.rows, tuple(_centres(graph, order, shifts)), tuple(shifts))
+    centres = _centres(graph, order, shifts)
+    return Arrangement(graph.items, graph.links, graph.rows, tuple(centres), tuple(shifts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class _Graph:
         return (self.items[left].width + self.items[right].width) / 2 + space
 
 
-# --- rows ------------------------------------------------------------------------------------------------------
+# --- rows -------------------------------------------------------------------------------------------------
 
 
 def _neighbours(count: int, links: Iterable[Link]) -> tuple[list[list[int]], list[list[int]]]:
@@ -104,8 +105,8 @@ def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
     for place, item in enumerate(items):
         rank = max((ranks[source] + 1 for source in above[place]), default=0)
         if item.role is Role.NODE:
-            marks = [items[source].width + BETWEEN for source in above[place] if items[source].role is Role.MARK]
-            needed = max(item.width, sum(marks))
+            marks = [items[source] for source in above[place] if items[source].role is Role.MARK]
+            needed = max(item.width, sum(mark.width + BETWEEN for mark in marks))
             rank = max(2, rank + rank % 2)
             while filled[rank] and filled[rank] + needed > _ROW:
                 rank += 2
@@ -132,10 +133,12 @@ def _with_bends(items: Sequence[Item], links: Sequence[Link], ranks: Sequence[in
                 rows.append(row)
             here = bends[source, row]
         short.append((here, target))
-    return _Graph((*items, *(Item(Role.BEND) for _ in bends)), tuple(short), tuple(rows), *_neighbours(len(rows), short))
+    return _Graph(
+        (*items, *(Item(Role.BEND) for _ in bends)), tuple(short), tuple(rows), *_neighbours(len(rows), short)
+    )
 
 
-# --- order in the rows -----------------------------------------------------------------------------------------
+# --- order in the rows ------------------------------------------------------------------------------------
 
 
 def _ordered(graph: _Graph) -> Rows:
@@ -196,7 +199,7 @@ def _crossings(graph: _Graph, order: Rows) -> int:
     return count
 
 
-# --- places in the rows ----------------------------------------------------------------------------------------
+# --- places in the rows -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,8 @@ def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]
     for _ in range(_RELAXATIONS):
         _straighten(graph, order, pulls, xs)
         _relax(graph, order, pulls, xs, kept=True)
+    _snap(graph, order, pulls, xs)
+    _straighten(graph, order, pulls, xs)
     _snap(graph, order, pulls, xs)
     return xs
 
@@ -314,11 +319,8 @@ def _straighten(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[f
 def _align(run: list[int], low: float, high: float, pulls: list[list[_Pull]], xs: list[float]) -> None:
     wanted = sorted((xs[p.other] + p.shift, p.weight) for v in run for p in pulls[v] if p.other not in run)
     # the weighted median and not the mean: it is in line with something, where a mean is with nothing
-    half, x = sum(weight for _, weight in wanted) / 2, 0.0
-    for x, weight in wanted:
-        half -= weight
-        if half <= 0:
-            break
+    weights = list(accumulate(weight for _, weight in wanted))
+    x, _ = wanted[bisect.bisect_left(weights, weights[-1] / 2)]
     for v in run:
         xs[v] = min(max(x, low), high)
 

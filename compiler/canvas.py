@@ -1,7 +1,7 @@
 """Shapes on a sheet, written as SVG text or as the bytes of a PNG.
 
-This module knows nothing of cells: it is told what stands where. Pillow is imported when a PNG is asked for and not
-before, so that a program which never draws does not pay for it.
+This module knows nothing of cells: it is told what stands where. Pillow is imported when a PNG is asked for
+and not before, so that a program which never draws does not pay for it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -60,8 +61,9 @@ _TEALS = (
 )  # fmt: skip
 # looked for in this order: a dilated or a separable convolution is one before it is a convolution
 _FAMILY_OF = (
-    ("dil", "dilated"), ("sep", "separable"), ("depthwise", "separable"), ("dw_", "separable"), ("conv", "conv"),
-    ("pool", "pool"), ("identity", "skip"), ("skip", "skip"), ("linear", "skip"), ("zero", "skip"),
+    ("dil", "dilated"), ("sep", "separable"), ("depthwise", "separable"), ("dw_", "separable"),
+    ("conv", "conv"), ("pool", "pool"), ("identity", "skip"), ("skip", "skip"), ("linear", "skip"),
+    ("zero", "skip"),
 )  # fmt: skip
 STATE = Paint("#ffffff", "#3d4854")
 SOURCE = Paint("#f4f5f7", "#3d4854")
@@ -180,7 +182,8 @@ class Arrow:
         for piece in range(pieces + 1):
             t = piece / pieces
             u = 1 - t
-            curve.append((x0 + (x1 - x0) * t * t * (3 - 2 * t), u**3 * y0 + 3 * u * t * self.middle + t**3 * y1))
+            y = u**3 * y0 + 3 * u * t * self.middle + t**3 * y1
+            curve.append((x0 + (x1 - x0) * t * t * (3 - 2 * t), y))
         return (self.start, *curve, self.stop)
 
 
@@ -197,12 +200,13 @@ class Drawing:
 
     def svg(self) -> str:
         """The picture as a text that stands alone."""
-        size = f'width="{self.width}" height="{self.height}" viewBox="0 0 {self.width} {self.height}"'
+        size = f'width="{self.width}" height="{self.height}"'
+        view = f'{size} viewBox="0 0 {self.width} {self.height}" text-anchor="middle"'
         return "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{_FONTS}" text-anchor="middle">',
+                f'<svg xmlns="http://www.w3.org/2000/svg" {view} font-family="{_FONTS}">',
                 *([f"<title>{_safe(self.title)}</title>"] if self.title else []),
-                f'<rect width="{self.width}" height="{self.height}" fill="{WHITE}"/>',
+                f'<rect {size} fill="{WHITE}"/>',
                 *map(_svg_arrow, _pale_first(self.arrows)),
                 *map(_svg_box, self.boxes),
                 *map(_svg_label, self.labels),
@@ -230,7 +234,7 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-# --- SVG -------------------------------------------------------------------------------------------------------
+# --- SVG --------------------------------------------------------------------------------------------------
 
 
 def _number(value: float) -> str:
@@ -258,12 +262,14 @@ def _svg_arrow(arrow: Arrow) -> str:
     ink = PALE if arrow.dead else LINE
     path = f'<path d="{way} L{_pair(arrow.stop)}" fill="none" stroke="{ink}" stroke-width="{_STROKE}"'
     path += f"{_dashes(arrow.dead)}/>"
-    return path + (f'<polygon points="{" ".join(map(_pair, arrow.tip))}" fill="{ink}"/>' if arrow.head else "")
+    tip = " ".join(map(_pair, arrow.tip))
+    return path + (f'<polygon points="{tip}" fill="{ink}"/>' if arrow.head else "")
 
 
 def _svg_box(box: Box) -> str:
     note = f"<title>{_safe(box.note)}</title>" if box.note else ""
-    place = f'x="{_number(box.x)}" y="{_number(box.y)}" width="{_number(box.width)}" height="{_number(box.height)}"'
+    place = f'x="{_number(box.x)}" y="{_number(box.y)}"'
+    place += f' width="{_number(box.width)}" height="{_number(box.height)}"'
     paint = f'fill="{box.paint.fill}" stroke="{box.paint.edge}" stroke-width="{_STROKE}"{_dashes(box.dead)}'
     texts = "".join(map(_svg_label, box.labels()))
     return f'<g class="{box.kind}">{note}<rect {place} rx="{_number(box.radius)}" {paint}/>{texts}</g>'
@@ -272,12 +278,14 @@ def _svg_box(box: Box) -> str:
 def _svg_label(label: Label) -> str:
     line = label.line
     # where none of the fonts exists, a wider one must still stay inside its box
-    length = f' textLength="{_number(line.width)}" lengthAdjust="spacingAndGlyphs"' if len(line.text) > 3 else ""
+    fitted = ""
+    if len(line.text) > 3:
+        fitted = f' textLength="{_number(line.width)}" lengthAdjust="spacingAndGlyphs"'
     place = f'x="{_number(label.x)}" y="{_number(label.y + line.size * 0.35)}"'
-    return f'<text {place} font-size="{line.size:g}" fill="{line.ink}"{length}>{_safe(line.text)}</text>'
+    return f'<text {place} font-size="{line.size:g}" fill="{line.ink}"{fitted}>{_safe(line.text)}</text>'
 
 
-# --- PNG -------------------------------------------------------------------------------------------------------
+# --- PNG --------------------------------------------------------------------------------------------------
 
 
 def _png(drawing: Drawing, scale: float) -> bytes:
@@ -348,7 +356,7 @@ def _outline(box: Box) -> list[Point]:
 def _dashed(points: Sequence[Point]) -> Iterator[list[Point]]:
     """The drawn pieces of a dashed line."""
     drawn, left, dash = True, _DASH[0], [points[0]]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         length, done = math.hypot(x1 - x0, y1 - y0), 0.0
         while length - done > left:
             done += left

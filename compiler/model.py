@@ -68,6 +68,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         """The kernels, which L2 decays."""
         return [variable for variable in self._kernels.values() if len(variable.shape) > 1]
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any, training: bool | None = None, keep: Tensor | None = None) -> Tensor:
         """Runs the step on its inputs; `keep` is the probability of keeping a path."""
         values: list[Tensor] = list(inputs) if isinstance(inputs, list | tuple) else [inputs]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from compiler import arrange, canvas
 from compiler.arrange import Arrangement, Item, Role
-from compiler.canvas import Arrow, Box, Drawing, Label, Line
+from compiler.canvas import Arrow, Box, Drawing, Label, Line, Paint
 from dsl import edit
 from dsl import syntax as s
 from dsl.unparse import expression
@@ -17,6 +17,7 @@ __all__ = ["Drawing", "picture"]
 
 _MARGIN, _APART, _HEADING = 28, 64, 48
 _LONGEST = 30  # characters in a line
+_WORDS = 12  # between the words of a heading
 _ARRIVAL = 9.0  # the last piece of an arrow is straight, under its head
 
 _ROLES = {"input": Role.SOURCE, "node": Role.NODE, "output": Role.SINK, "pill": Role.MARK, "join": Role.MARK}
@@ -24,25 +25,27 @@ _ROLES = {"input": Role.SOURCE, "node": Role.NODE, "output": Role.SINK, "pill": 
 
 def picture(cells: Sequence[s.Cell], title: str = "") -> Drawing:
     """Draws cells side by side, each under its name."""
+    heading = Line(title, 22)
+    sheets = [_Sheet(cell) for cell in cells]
+    content = max(heading.width, sum(sheet.width for sheet in sheets) + _APART * max(0, len(sheets) - 1))
     top = _MARGIN + (40 if title else 0)
-    right, bottom = 0.0, float(top)
+    left = _MARGIN + (content - sum(sheet.width + _APART for sheet in sheets) + _APART) / 2
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     labels: list[Label] = []
-    for cell in cells:
-        panel = _panel(cell, right + (_APART if right else _MARGIN), top, len(boxes))
-        boxes += panel.boxes
-        arrows += panel.arrows
-        labels += panel.labels
-        right, bottom = panel.width, max(bottom, panel.height)
-    heading = Line(title, 22)
-    width = math.ceil(max(right, heading.width + _MARGIN) + _MARGIN)
+    for sheet in sheets:
+        arrows += sheet.arrows(left, top, first=len(boxes))
+        boxes += sheet.boxes(left, top)
+        labels += sheet.labels(left, top)
+        left += sheet.width + _APART
+    width = math.ceil(content + 2 * _MARGIN)
     if title:
         labels.append(Label(width / 2, _MARGIN + 10, heading))
-    return Drawing(width, math.ceil(bottom + _MARGIN), title, tuple(boxes), tuple(arrows), tuple(labels))
+    height = math.ceil(top + max((sheet.height for sheet in sheets), default=0) + _MARGIN)
+    return Drawing(width, height, title, tuple(boxes), tuple(arrows), tuple(labels))
 
 
-# --- what is drawn ---------------------------------------------------------------------------------------------
+# --- what is drawn ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class _Part:
 
     kind: str
     lines: tuple[Line, ...]
-    paint: canvas.Paint
+    paint: Paint
     note: str
     entries: int
 
@@ -81,18 +84,18 @@ class _Reader:
             kind = "" if item.kind is None else f"{'each ' if item.each else ''}{' '.join(_words(item.kind))}"
             small = (_line(kind, 11.5, canvas.SOFT),) if kind else ()
             lines = [_line(item.name, 16), *small]
-            self._states[item.name] = self._add("input", lines, canvas.SOURCE, item.name, ())
+            self._states[item.name] = self._add("input", lines, canvas.SOURCE, item.name)
         for node in cell.nodes:
             self._states[node.name] = self._flow("node", node.name, node.flow, canvas.STATE)
         self._flow("output", "output", cell.output, canvas.RESULT)
 
-    def _add(self, kind: str, lines: Sequence[Line], paint: canvas.Paint, note: str, sources: Sequence[int]) -> int:
+    def _add(self, kind: str, lines: list[Line], paint: Paint, note: str, sources: Sequence[int] = ()) -> int:
         place = len(self.parts)
         self.parts.append(_Part(kind, tuple(lines), paint, note, len(sources)))
         self.links += [(source, place) for source in sources]
         return place
 
-    def _flow(self, kind: str, name: str, flow: s.Flow, paint: canvas.Paint) -> int:
+    def _flow(self, kind: str, name: str, flow: s.Flow, paint: Paint) -> int:
         terms, symbol = flow.terms, "+"
         if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
             terms, symbol = terms[0].arguments, "concat"
@@ -125,8 +128,8 @@ def _words(op: s.Op | s.Any) -> tuple[str, str]:
     """An operation's name with its plain settings, and its named settings."""
     if isinstance(op, s.Any):
         return expression(op), ""
-    plain = [op.name, *(_value(argument.value) for argument in op.arguments if argument.name is None)]
-    named = [f"{argument.name} {_value(argument.value)}" for argument in op.arguments if argument.name is not None]
+    plain = [op.name, *(_value(a.value) for a in op.arguments if a.name is None)]
+    named = [f"{a.name} {_value(a.value)}" for a in op.arguments if a.name is not None]
     return " ".join(plain), ", ".join(named)
 
 
@@ -135,7 +138,7 @@ def _value(value: s.Expression) -> str:
     return f"{value.value:.4g}" if isinstance(value, s.Number) and value.value < 1e4 else expression(value)
 
 
-def _paint(op: s.Op | s.Any) -> canvas.Paint:
+def _paint(op: s.Op | s.Any) -> Paint:
     if isinstance(op, s.Any):
         return canvas.operation_paint("any")
     kernels = [a.value for a in op.arguments if isinstance(a.value, s.Kernel)]
@@ -147,54 +150,46 @@ def _line(text: str, size: float, ink: str = canvas.INK) -> Line:
     return Line(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…", size, ink)
 
 
-# --- where it is drawn -----------------------------------------------------------------------------------------
-
-
-def _panel(cell: s.Cell, left: float, top: float, first: int) -> Drawing:
-    """One cell with its corner at a place; `width` and `height` are where it ends.
-
-    `first` is the place of its first box in the whole drawing.
-    """
-    reader = _Reader(cell)
-    placed = arrange.arrange([Item(_ROLES[part.kind], part.width) for part in reader.parts], reader.links)
-    sheet = _Sheet(reader.parts, placed)
-    heading = [_line(cell.name, 19)]
-    if cell.stride is not None:
-        heading.append(_line(f"stride {expression(cell.stride)}", 14, canvas.SOFT))
-    named = sum(line.width for line in heading) + 12 * (len(heading) - 1)
-    width = max(sheet.width, named)
-    x, labels = left + (width - named) / 2, []
-    for line in heading:
-        labels.append(Label(x + line.width / 2, top + 12 + (19 - line.size) * 0.35, line))
-        x += line.width + 12
-    across, down = left + (width - sheet.width) / 2, top + _HEADING
-    return Drawing(
-        math.ceil(left + width), math.ceil(down + sheet.height), cell.name,
-        tuple(sheet.boxes(across, down)), tuple(sheet.arrows(across, down, first)), tuple(labels),
-    )  # fmt: skip
+# --- where it is drawn ------------------------------------------------------------------------------------
 
 
 class _Sheet:
-    """The parts of one cell and the arrows between them, from a corner at 0, 0."""
+    """One cell, laid out from a corner at 0, 0: its heading, its parts and the arrows between them."""
 
-    def __init__(self, parts: Sequence[_Part], placed: Arrangement) -> None:
-        self._parts, self._placed = parts, placed
-        sink = len(parts) - 1
-        centres, widths = list(placed.centres), [item.width for item in placed.items]
+    def __init__(self, cell: s.Cell) -> None:
+        reader = _Reader(cell)
+        self._parts = reader.parts
+        items = [Item(_ROLES[part.kind], part.width) for part in reader.parts]
+        self._placed = arrange.arrange(items, reader.links)
+        self._heading = [_line(cell.name, 19)]
+        if cell.stride is not None:
+            self._heading.append(_line(f"stride {expression(cell.stride)}", 14, canvas.SOFT))
+        self._alive = _alive(self._placed, len(self._parts) - 1)
+        self._set_across()
+        self._tops, self._heights = self._stacked()
+        self.height = self._tops[-1] + self._heights[-1]
+
+    def _set_across(self) -> None:
+        """Widens the output to what it joins, and sets the x of everything."""
+        placed, sink = self._placed, len(self._parts) - 1
+        centres, self._widths = list(placed.centres), [item.width for item in placed.items]
         ports = _sink_ports(placed, sink)
         if ports:
-            span = min(ports.values()), max(ports.values())
-            centres[sink], widths[sink] = sum(span) / 2, max(widths[sink], span[1] - span[0] + 2 * arrange.PORT)
-        left = min(x - width / 2 for x, width in zip(centres, widths, strict=True)) - 2
-        self.width = max(x + width / 2 for x, width in zip(centres, widths, strict=True)) + 2 - left
-        self._centres, self._widths = [x - left for x in centres], widths
+            low, high = min(ports.values()), max(ports.values())
+            centres[sink] = (low + high) / 2
+            self._widths[sink] = max(self._widths[sink], high - low + 2 * arrange.PORT)
+        left = min(x - width / 2 for x, width in zip(centres, self._widths, strict=True)) - 2
+        right = max(x + width / 2 for x, width in zip(centres, self._widths, strict=True)) + 2
+        self.width = max(right - left, self._heading_width())
+        left -= (self.width - (right - left)) / 2
+        self._centres = [x - left for x in centres]
         self._ends = [
             ports[link] - left if link in ports else self._centres[target] + placed.shifts[link]
             for link, (_, target) in enumerate(placed.links)
         ]
-        self._tops, self._heights = self._stacked()
-        self.height = self._tops[-1] + self._heights[-1]
-        self._alive = _alive(placed, sink)
+
+    def _heading_width(self) -> float:
+        return sum(line.width for line in self._heading) + _WORDS * (len(self._heading) - 1)
 
     def _stacked(self) -> tuple[list[float], list[float]]:
         """The rows' tops and heights: the farther arrows go sideways, the more room there is between."""
@@ -205,14 +200,23 @@ class _Sheet:
         for (source, _), end in zip(self._placed.links, self._ends, strict=True):
             aside = abs(end - self._centres[source])
             gaps[rows[source]] = max(gaps[rows[source]], min(26 + aside * 0.13, 96.0))
-        tops = [sum(heights[:row]) + sum(gaps[:row]) for row in range(len(heights))]
+        tops = [_HEADING + sum(heights[:row]) + sum(gaps[:row]) for row in range(len(heights))]
         return tops, heights
+
+    def labels(self, across: float, down: float) -> Iterator[Label]:
+        """The heading, moved to a corner."""
+        x = across + (self.width - self._heading_width()) / 2
+        for line in self._heading:
+            # on one base line, whatever the sizes
+            yield Label(x + line.width / 2, down + 12 + (self._heading[0].size - line.size) * 0.35, line)
+            x += line.width + _WORDS
 
     def boxes(self, across: float, down: float) -> Iterator[Box]:
         """The parts, moved to a corner."""
         for place, part in enumerate(self._parts):
-            x, (y, _), width = self._centres[place], self._span(place), self._widths[place]
-            box = Box(part.kind, across + x - width / 2, down + y, width, part.height, part.lines, part.paint, note=part.note)
+            width = self._widths[place]
+            x, y = across + self._centres[place] - width / 2, down + self._span(place)[0]
+            box = Box(part.kind, x, y, width, part.height, part.lines, part.paint, note=part.note)
             yield box if place in self._alive else _pale(box)
 
     def arrows(self, across: float, down: float, first: int) -> Iterator[Arrow]:
@@ -221,7 +225,8 @@ class _Sheet:
             start, row = across + self._centres[source], self._placed.rows[source]
             part = self._parts[target] if target < len(self._parts) else None
             head = part is not None and part.kind != "pill"
-            leave, arrive = self._tops[row] + self._heights[row], self._tops[row + 1] - (_ARRIVAL if head else 0)
+            leave = self._tops[row] + self._heights[row]
+            arrive = self._tops[row + 1] - (_ARRIVAL if head else 0)
             yield Arrow(
                 first + source if source < len(self._parts) else None,
                 first + target if part is not None else None,
@@ -262,5 +267,6 @@ def _alive(placed: Arrangement, sink: int) -> set[int]:
 
 
 def _pale(box: Box) -> Box:
-    lines = tuple(replace(line, ink=canvas.SOFT if line.ink == canvas.INK else canvas.PALE) for line in box.lines)
+    inks = (canvas.SOFT if line.ink == canvas.INK else canvas.PALE for line in box.lines)
+    lines = tuple(replace(line, ink=ink) for line, ink in zip(box.lines, inks, strict=True))
     return replace(box, lines=lines, paint=canvas.DEAD, dead=True)

@@ -62,7 +62,7 @@ def train(genotype: Genotype, dataset: Dataset, training: Training, seed: int = 
         raise CompileError(
             f"training.batch_size is {training.batch_size}, more than the {len(dataset.train)} training images"
         )
-    tf.keras.backend.clear_session()
+    tf_keras.backend.clear_session()
     tf.random.set_seed(seed)
     strategy = make_strategy(training.strategy)
     with strategy.scope(), _without_collection():
@@ -113,6 +113,8 @@ class _Trainer:
         self._total = self._steps * training.epochs
         self._optimizer = tf_keras.optimizers.legacy.SGD(self._learning_rate(), training.momentum)
         self._variables = [variable for layer in self._layers for variable in layer.trainable_variables]
+        # slots that are made while a function is traced make TensorFlow trace it a second time
+        self._optimizer._create_all_weights(self._variables)
         batches = training_batches(dataset, training, training.batch_size, seed)
         self._batches = iter(strategy.experimental_distribute_dataset(batches))
         self.busy = 0.0
@@ -141,9 +143,11 @@ class _Trainer:
             yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
 
     def _traced_epoch(self) -> Callable[[Any], tuple[Tensor, Tensor]]:
+        step_of_replica = tf.autograph.experimental.do_not_convert(self._step)
+
         def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             images, labels = next(self._batches)
-            found = self._strategy.run(self._step, args=(images, labels))
+            found = self._strategy.run(step_of_replica, args=(images, labels))
             totals = [self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
             return step + 1, loss + totals[0], correct + totals[1]
 

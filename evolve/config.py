@@ -1,0 +1,177 @@
+"""Gin: the names that a user may bind, the files that are found, and the settings that come out.
+
+Nothing else in the search knows gin. Constructors keep their own defaults, which gin shows and overrides.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+import importlib.util  # gin 0.5 uses it without importing it
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import gin
+
+import dsl
+from compiler.errors import CompileError
+from compiler.settings import Training
+from evolve.algorithms import Algorithm, RandomSearch, RegularizedEvolution, SearchSpace
+from evolve.errors import UsageError
+from evolve.settings import DatasetSettings, SearchSettings
+
+search = gin.external_configurable(SearchSettings, "search", module="evolve")
+dataset = gin.external_configurable(DatasetSettings, "dataset", module="evolve")
+training = gin.external_configurable(Training, "training", module="compiler")
+regularized_evolution = gin.external_configurable(
+    RegularizedEvolution, "regularized_evolution", module="evolve", denylist=["space", "seed"]
+)
+random_search = gin.external_configurable(RandomSearch, "random_search", module="evolve", denylist=["space", "seed"])
+
+_ALGORITHMS = {"regularized_evolution": regularized_evolution, "random_search": random_search}
+_NAMES = (
+    *(f"search.{field.name}" for field in fields(SearchSettings)),
+    *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
+    *(f"training.{field.name}" for field in fields(Training)),
+    "regularized_evolution.population_size",
+    "regularized_evolution.sample_size",
+    "random_search.window",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the user set."""
+
+    search: SearchSettings
+    dataset: DatasetSettings
+    training: Training
+    folders: tuple[Path, ...]  # of the gin files: where a .cell file may also be
+
+    def algorithm_name(self) -> str:
+        """The gin name of the algorithm.
+
+        Raises:
+          UsageError: there is no such algorithm.
+        """
+        wanted = self.search.algorithm
+        if isinstance(wanted, str) and wanted in _ALGORITHMS:
+            return wanted
+        for name, algorithm in _ALGORITHMS.items():
+            if wanted is algorithm:
+                return name
+        raise UsageError(
+            f"search.algorithm is {wanted!r}; it may be {' or '.join(map(repr, _ALGORITHMS))}"
+            f"{_did_you_mean(str(wanted), _ALGORITHMS)}"
+        )
+
+    def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
+        """The search algorithm, its own settings filled in."""
+        with _gin_errors():
+            made: Algorithm[dsl.Genotype] = _ALGORITHMS[self.algorithm_name()](space, self.search.seed)
+        return made
+
+    def seed_file(self) -> str:
+        """The .cell file: beside the user, beside a gin file, or the bare name of a shipped one."""
+        return self._beside(self.search.seed_file)
+
+    def overlays(self) -> tuple[str, ...]:
+        """The .cell files laid over it, found as it is."""
+        return tuple(self._beside(name) for name in self.search.overlays)
+
+    def _beside(self, name: str) -> str:
+        places = [Path(name), *(folder / name for folder in self.folders)]
+        return next((str(path) for path in places if path.is_file()), name)
+
+
+def read(files: Sequence[str], bindings: Sequence[str]) -> Config:
+    """Read gin files, then bindings, of which the last wins.
+
+    Raises:
+      UsageError: a file is missing, or a name or a value is wrong.
+    """
+    gin.clear_config()
+    paths = [_find(file) for file in files]
+    for folder in dict.fromkeys([*(path.parent for path in paths), _shipped()]):
+        # So that `include` finds what lies beside the including file, and what is shipped.
+        gin.add_config_file_search_path(str(folder))
+    with _gin_errors(), _quiet():
+        for path in paths:
+            gin.parse_config_file(str(path))
+        for binding in bindings:
+            gin.parse_config(binding)
+        gin.finalize()
+        return Config(search(), dataset(), training(), tuple(path.parent for path in paths))
+
+
+def in_force() -> str:
+    """Every binding that was used, defaults included, as a gin file; complete once the algorithm is made."""
+    return str(gin.operative_config_str())
+
+
+def _shipped() -> Path:
+    return Path(str(importlib.resources.files("experiments")))
+
+
+def _find(file: str) -> Path:
+    for path in (Path(file), _shipped() / file):
+        if path.is_file():
+            return path.resolve()
+    shipped = sorted(path.name for path in _shipped().glob("*.gin"))
+    raise UsageError(
+        f"there is no gin file {file!r}, neither here nor among the shipped ones, "
+        f"{', '.join(shipped)}{_did_you_mean(file, shipped)}"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Gin logs an ERROR for every folder in which a file is not, before the one in which it is."""
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _gin_errors() -> Iterator[None]:
+    """What gin, or a constructor it calls, raises about the user's text, as one message."""
+    try:
+        yield
+    except (ValueError, TypeError, SyntaxError, NameError, ImportError, OSError) as error:
+        raise UsageError(f"gin: {_own_words(error)}{_remedy(str(error))}") from None
+    except (UsageError, CompileError) as error:
+        raise UsageError(_own_words(error)) from None
+
+
+def _own_words(error: Exception) -> str:
+    """The message without gin's note on which constructor it called."""
+    return str(error).split("\n  In call to configurable")[0].strip()
+
+
+def _remedy(message: str) -> str:
+    """The nearest name that may be bound, or how to write a value."""
+    unknown = re.search(r"No configurable matching '(?P<scope>[\w.]+)'", message)
+    if unknown:
+        return _did_you_mean(unknown["scope"], sorted({name.split(".")[0] for name in _NAMES}))
+    parameter = re.search(r"Configurable '(?P<scope>[\w.]+)' doesn't have a parameter named '(?P<name>\w+)'", message)
+    if parameter:
+        scope = parameter["scope"].split(".")[-1]
+        allowed = [name for name in _NAMES if name.startswith(f"{scope}.")]
+        wanted = f"{scope}.{parameter['name']}"
+        return f"{_did_you_mean(wanted, allowed)}\nit has: {', '.join(allowed)}"
+    if "seed_file" in message:
+        return "\nbind search.seed_file to the .cell file to start from, such as 'nasnet.cell'"
+    if "malformed node" in message or "Failed to parse" in message:
+        return "\na value is written as in Python, a text in quotes: search.seed_file='nasnet.cell'"
+    return ""
+
+
+def _did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,155 @@
+"""What a worker does: an individual's text in, its evaluation out. It imports TensorFlow, and late."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import dsl
+from compiler.cost import cost as cost_of
+from compiler.errors import CompileError, DataError
+from compiler.resolve import resolve
+from compiler.settings import Training
+from evolve.errors import UsageError
+from evolve.records import Epoch, Evaluation, Task, failed
+from evolve.settings import DatasetSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """All that the workers of one search share; small, and sent along with every task."""
+
+    space: str  # the .cell text
+    dataset: DatasetSettings
+    training: Training
+    fitness: str
+    weights: Path  # the folder for the weights of a new best
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the driver must know of the images, which it does not load."""
+
+    description: str
+    input_shape: tuple[int, int, int]
+    classes: int
+
+
+def facts(spec: Spec) -> Facts:
+    """Load the images and look at them.
+
+    Raises:
+      UsageError: they are not there, or cannot be learnt from.
+    """
+    try:
+        dataset = _dataset(spec.dataset)
+    except DataError as error:
+        raise UsageError(str(error)) from None
+    return Facts(dataset.describe(), dataset.input_shape, dataset.classes)
+
+
+def evaluate(spec: Spec, task: Task) -> Evaluation:
+    """The fitness of one individual; a failure is its own fault, and what else is raised is a bug."""
+    start = time.perf_counter()
+    genotype = _space(spec.space).genotype(task.genotype)
+    measure = _trained if spec.fitness == "training" else _made_up
+    evaluation = measure(spec, genotype, task)
+    seconds = time.perf_counter() - start
+    if not math.isfinite(evaluation.fitness):
+        reason = f"its fitness is {evaluation.fitness}"
+        return failed(reason, params=evaluation.params, mult_adds=evaluation.mult_adds, seconds=seconds)
+    return replace(evaluation, seconds=seconds)
+
+
+def test(spec: Spec, task: Task) -> float:
+    """The accuracy on the test set of an individual whose weights were kept."""
+    from compiler.model import lower
+    from compiler.training import accuracy
+
+    genotype = _space(spec.space).genotype(task.genotype)
+    dataset = _dataset(spec.dataset)
+    model = lower(resolve(genotype, dataset.input_shape, dataset.classes, spec.training.auxiliary_weight > 0))
+    model.load_weights(str(weights_file(spec.weights, task.id)))
+    return float(accuracy(model, dataset.test, dataset))
+
+
+def weights_file(folder: Path, id: int) -> Path:
+    """Where the weights of an individual are kept."""
+    return folder / f"{id}.weights.h5"
+
+
+def fitness_function(name: str) -> Callable[[dsl.Genotype, int], float]:
+    """The function that `module:function` names.
+
+    Raises:
+      UsageError: there is none.
+    """
+    module, _, function = name.partition(":")
+    try:
+        found: Callable[[dsl.Genotype, int], float] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"search.fitness is {name!r}, which cannot be imported: {error}") from None
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _space(text: str) -> dsl.Space:
+    """Parsed once a worker."""
+    return dsl.loads(text).space
+
+
+@functools.lru_cache(maxsize=1)
+def _dataset(settings: DatasetSettings) -> Any:
+    """Loaded once a worker."""
+    from compiler import data
+
+    return data.load(**asdict(settings))
+
+
+def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
+    import tensorflow as tf
+
+    from compiler import training
+
+    # Known before training, so that a failed individual has its size too.
+    params, mult_adds = 0, 0
+    try:
+        dataset = _dataset(spec.dataset)
+        cost = cost_of(genotype, dataset.input_shape, dataset.classes)
+        params, mult_adds = cost.params, cost.mult_adds
+        trained = training.train(genotype, dataset, spec.training, task.seed)
+    except (
+        CompileError,
+        tf.errors.ResourceExhaustedError,
+        tf.errors.InvalidArgumentError,
+        MemoryError,
+    ) as error:
+        return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
+    graph = ""
+    if trained.accuracy > task.best:
+        spec.weights.mkdir(parents=True, exist_ok=True)
+        trained.model.save_weights(str(weights_file(spec.weights, task.id)))
+        graph = trained.model.to_json()
+    history = tuple(
+        Epoch(e.epoch, e.loss, e.accuracy, e.validation_loss, e.validation_accuracy) for e in trained.history
+    )
+    return Evaluation(float(trained.accuracy), params=params, mult_adds=mult_adds, history=history, graph=graph)
+
+
+def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
+    """A fitness that trains nothing, for tests and benchmarks of the search itself."""
+    params, mult_adds = 0, 0
+    try:
+        dataset = _dataset(spec.dataset)
+        cost = cost_of(genotype, dataset.input_shape, dataset.classes)
+        params, mult_adds = cost.params, cost.mult_adds
+        fitness = float(fitness_function(spec.fitness)(genotype, task.seed))
+    except (CompileError, MemoryError) as error:
+        return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
+    return Evaluation(fitness, params=params, mult_adds=mult_adds)

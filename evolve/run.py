@@ -1,0 +1,183 @@
+"""One search from its settings to its end table: puts the parts together, what can be wrong first."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from rich.console import Console
+
+import dsl
+from evolve import config as gin_config
+from evolve import evaluate, progress, workers
+from evolve.algorithms import Algorithm
+from evolve.board import Board
+from evolve.config import Config
+from evolve.errors import UsageError
+from evolve.evaluate import Facts, Spec
+from evolve.keep import Keeper, write
+from evolve.records import Task
+from evolve.search import Plan, Search
+from evolve.space import CellSpace
+from evolve.store import Store
+from evolve.workers import Executor, Processes, Serial
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A search that has been understood and not yet begun."""
+
+    config: Config
+    seed: dsl.Genotype
+    spec: Spec
+    plan: Plan
+    folder: Path
+
+    def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
+        """What makes this search this search; a work directory belongs to one."""
+        settings: dict[str, object] = {
+            "search.seed": self.config.search.seed,
+            "search.fitness": self.config.search.fitness,
+            "search.algorithm": self.config.algorithm_name(),
+            **algorithm.settings,
+        }
+        for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
+            settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        return {**{name: str(value) for name, value in settings.items()}, "the space": self.spec.space}
+
+
+def prepare(config: Config, folder: Path) -> Run:
+    """Look at everything that can be wrong before anything is written.
+
+    Raises:
+      UsageError, dsl.CellError: something is.
+    """
+    settings = config.search
+    seed = dsl.load(config.seed_file(), settings.params, config.overlays())
+    if settings.fitness != "training":
+        evaluate.fitness_function(settings.fitness)
+    count = 1 if settings.executor == "serial" else workers.count(settings.workers)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
+    spec = Spec(seed.space.text(), config.dataset, config.training, settings.fitness, folder / "weights")
+    plan = Plan(settings.individuals, count, settings.seed, folder / "workers.log")
+    return Run(config, seed, spec, plan, folder)
+
+
+def run(config: Config, folder: Path, console: Console) -> None:
+    """Run a search, go on with it, or show its end.
+
+    Raises:
+      SearchError, dsl.CellError: it cannot be run.
+      KeyboardInterrupt: the user stopped it; all finished work is kept.
+    """
+    prepared = prepare(config, folder)
+    # Nothing is asked of this one: it is there for its settings, before the images are known.
+    identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
+    with Store(folder) as store:
+        store.compare(identity)
+        executor = _executor(prepared)
+        try:
+            facts = _facts(prepared, store, executor, identity)
+            _search(prepared, store, executor, facts, console)
+            accuracy = _test_accuracy(prepared, store, executor)
+        except KeyboardInterrupt:
+            finished, _, _ = store.counts()
+            console.print(
+                f"\ninterrupted: {finished} of {prepared.plan.individuals} individuals are finished and kept "
+                f"in {folder}; the same command goes on from there",
+                highlight=False,
+                soft_wrap=True,
+            )
+            raise
+        finally:
+            executor.close()
+        progress.show_end(console, store.best(5), accuracy, folder, _commands(folder, facts))
+
+
+def _executor(prepared: Run) -> Executor:
+    if prepared.config.search.executor == "serial":
+        return Serial()
+    return Processes(prepared.plan.workers, prepared.config.search.worker_tasks, prepared.plan.log)
+
+
+def _facts(prepared: Run, store: Store, executor: Executor, identity: Mapping[str, str]) -> Facts:
+    """What the images are, from a worker; a search that has begun knows it already."""
+    noted = store.noted("data")
+    if noted is not None:
+        description, input_shape, classes = json.loads(noted)
+        return Facts(description, tuple(input_shape), classes)
+    facts = workers.outcome(executor.submit(evaluate.facts, prepared.spec), prepared.plan.log)
+    # Only now: a directory signed with images that are not there would refuse those that are.
+    store.sign(identity)
+    store.note("data", json.dumps([facts.description, facts.input_shape, facts.classes]))
+    return facts
+
+
+def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> None:
+    space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes)
+    algorithm = prepared.config.algorithm(space)
+    write(prepared.folder / "config.gin", gin_config.in_force())
+    write(prepared.folder / "space.cell", prepared.spec.space)
+    finished, _, _ = store.counts()
+    best = next(iter(store.best(1)), None)
+    progress.show_start(console, _start(prepared, facts, finished))
+    if finished >= prepared.plan.individuals:
+        return
+    board = Board(prepared.folder / "tensorboard", prepared.seed.space, store)
+    board.start(gin_config.in_force(), algorithm.memory)
+    keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.seed.space, best)
+    with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
+        Search(
+            prepared.plan,
+            algorithm,
+            space,
+            store,
+            executor,
+            functools.partial(evaluate.evaluate, prepared.spec),
+            (keeper, board, shown),
+        ).run()
+    board.close()
+
+
+def _test_accuracy(prepared: Run, store: Store, executor: Executor) -> float | None:
+    """The best's accuracy on the test set, which is measured once."""
+    best = store.best(1)[0]
+    key = f"test accuracy of {best.id}"
+    noted = store.noted(key)
+    if noted is not None:
+        return float(noted)
+    if not evaluate.weights_file(prepared.spec.weights, best.id).exists():
+        return None
+    task = Task(best.id, best.genotype, prepared.plan.seed, best.fitness)
+    future = executor.submit(evaluate.test, prepared.spec, task)
+    accuracy = workers.outcome(future, prepared.plan.log)
+    store.note(key, repr(accuracy))
+    return accuracy
+
+
+def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
+    settings = prepared.config.search
+    params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
+    goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
+    return [
+        ("data", facts.description),
+        ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
+        ("search", f"{goal}, {finished} of them finished" if finished else goal),
+        ("workers", str(prepared.plan.workers)),
+        ("work directory", str(prepared.folder)),
+        ("watch", f"tensorboard --logdir {prepared.folder / 'tensorboard'}"),
+    ]
+
+
+def _commands(folder: Path, facts: Facts) -> list[str]:
+    best = folder / "best.cell"
+    shape = "x".join(map(str, facts.input_shape))
+    return [
+        f"cell draw {best}",
+        f"cell cost {best} --input {shape} --classes {facts.classes}",
+        f"tensorboard --logdir {folder / 'tensorboard'}",
+    ]

@@ -1,0 +1,50 @@
+"""The search space of a `.cell` file, as the algorithms and the search see it."""
+
+from __future__ import annotations
+
+import random
+
+import dsl
+from compiler.cost import cost
+from compiler.errors import CompileError
+from evolve.algorithms import Child
+
+
+class CellSpace:
+    """Genotypes of one file; children that cannot be built for these images are never proposed."""
+
+    def __init__(self, space: dsl.Space, input_shape: tuple[int, int, int], classes: int) -> None:
+        self._space = space
+        self._input_shape = input_shape
+        self._classes = classes
+
+    def sample(self, rng: random.Random) -> dsl.Genotype:
+        """A random genotype."""
+        return dsl.sample(self._space, rng)
+
+    def mutate(self, genotype: dsl.Genotype, rng: random.Random) -> Child[dsl.Genotype]:
+        """A child by one of the file's rules, or the parent again where none applies to it."""
+        try:
+            child = dsl.mutate(genotype, rng, self._unfit)
+        except dsl.CellError as error:
+            return Child(genotype, "none", (("none", str(error)),))
+        return Child(child.genotype, child.rule, child.rejected, child.forget)
+
+    def read(self, text: str) -> dsl.Genotype:
+        """The genotype that a stored text stands for."""
+        return self._space.genotype(text)
+
+    def text(self, genotype: dsl.Genotype) -> str:
+        """The text that is stored and sent to workers."""
+        return genotype.text()
+
+    def fingerprint(self, genotype: dsl.Genotype) -> str:
+        """Equal for genotypes that are the same network."""
+        return dsl.fingerprint(genotype)
+
+    def _unfit(self, genotype: dsl.Genotype) -> str | None:
+        try:
+            cost(genotype, self._input_shape, self._classes)
+        except CompileError as error:
+            return str(error)
+        return None

@@ -1,0 +1,36 @@
+"""A small search of the whole program: tiny images, the NASNet space, a fitness that trains nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+GIN = """
+include 'amoeba.gin'
+dataset.source = 'npz:{images}'
+search.seed_file = 'nasnet.cell'
+search.executor = 'serial'
+search.individuals = 30
+search.fitness = 'tests.evolve.made_up:separables'
+regularized_evolution.population_size = 8
+regularized_evolution.sample_size = 3
+"""
+
+
+@pytest.fixture
+def small_gin(tmp_path: Path) -> Path:
+    """The path of its gin file."""
+    rng = np.random.default_rng(0)
+    images = tmp_path / "images.npz"
+    np.savez(
+        images,
+        x_train=rng.integers(0, 255, (60, 8, 8, 1), dtype=np.uint8),
+        y_train=np.arange(60) % 3,
+        x_test=rng.integers(0, 255, (30, 8, 8, 1), dtype=np.uint8),
+        y_test=np.arange(30) % 3,
+    )
+    path = tmp_path / "small.gin"
+    path.write_text(GIN.format(images=images))
+    return path

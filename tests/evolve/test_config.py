@@ -1,0 +1,120 @@
+"""Gin at the edge: shipped files build, names are checked, and what is in force can be read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import dsl
+from evolve import config
+from evolve.algorithms import RandomSearch, RegularizedEvolution
+from evolve.errors import UsageError
+from evolve.space import CellSpace
+
+SHIPPED = sorted((Path(__file__).parents[2] / "experiments").glob("*.gin"))
+
+
+def cell_space(made: config.Config) -> CellSpace:
+    seed = dsl.load(made.seed_file(), made.search.params, made.overlays())
+    return CellSpace(seed.space, (32, 32, 3), 10)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_shipped_file_builds_and_explains_itself(path: Path) -> None:
+    made = config.read([path.name], [])
+    assert made.algorithm(cell_space(made)).ask(1).id == 1
+    head = path.read_text().split("\n\n")[0]
+    assert head.startswith("#") and "arXiv" in head
+    assert "Expected" in path.read_text()
+
+
+def test_amoeba() -> None:
+    made = config.read(["amoeba.gin"], [])
+    assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 8})
+    assert made.algorithm(cell_space(made)).settings == {
+        "regularized_evolution.population_size": 20,
+        "regularized_evolution.sample_size": 5,
+    }
+
+
+def test_cifar10_is_the_papers() -> None:
+    made = config.read(["amoeba_cifar10.gin"], [])
+    assert (made.search.individuals, made.search.params) == (20_000, {"N": 3, "F": 24})
+    assert (made.dataset.source, made.dataset.validation, made.training.epochs) == ("cifar10", 5000, 25)
+    assert made.algorithm(cell_space(made)).settings == {
+        "regularized_evolution.population_size": 100,
+        "regularized_evolution.sample_size": 25,
+    }
+
+
+def test_later_files_and_bindings_win(small_gin: Path) -> None:
+    more = small_gin.with_name("more.gin")
+    more.write_text("search.individuals = 7\nsearch.seed = 3")
+    made = config.read([str(small_gin), str(more)], ["search.seed=4"])
+    assert (made.search.individuals, made.search.seed) == (7, 4)
+
+
+def test_a_cell_file_beside_the_gin_file(small_gin: Path) -> None:
+    small_gin.with_name("mine.cell").write_text('include "nasnet.cell"\n')
+    made = config.read([str(small_gin)], ["search.seed_file='mine.cell'"])
+    assert made.seed_file() == str(small_gin.with_name("mine.cell"))
+
+
+@pytest.mark.parametrize("value", ["'random_search'", "@random_search"])
+def test_another_algorithm(value: str) -> None:
+    made = config.read(["amoeba.gin"], [f"search.algorithm={value}"])
+    assert isinstance(made.algorithm(cell_space(made)), RandomSearch)
+
+
+def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -> None:
+    made = config.read([str(small_gin)], ["training.learning_rate=0.1"])
+    assert isinstance(made.algorithm(cell_space(made)), RegularizedEvolution)
+    text = config.in_force()
+    for binding in ("regularized_evolution.sample_size = 3", "training.momentum = 0.9", "dataset.seed = 0"):
+        assert binding in text
+    (tmp_path / "config.gin").write_text(text)
+    again = config.read([str(tmp_path / "config.gin")], [])
+    assert (again.search, again.dataset, again.training) == (made.search, made.dataset, made.training)
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("serch.seed=1", "did you mean 'search'"),
+        ("search.sead=1", "did you mean 'search.seed'"),
+        ("training.epoch=1", "did you mean 'training.epochs'"),
+        ("search.seed_file=nasnet.cell", "a text in quotes"),
+        ("include 'nope.gin'", "nope.gin"),
+        ("search.individuals=0", "search.individuals is 0"),
+        ("search.workers='two'", "search.workers is 'two'"),
+        ("search.params=3", "search.params is 3"),
+        ("search.overlays='imagenet.cell'", "write it as ['imagenet.cell']"),
+        ("search.executor='cloud'", "'processes' or 'serial'"),
+        ("search.fitness='luck'", "module:function"),
+        ("training.epochs='many'", "training.epochs is 'many'"),
+        ("training.strategy='fast'", "training.strategy is 'fast'"),
+    ],
+)
+def test_what_is_wrong_is_named(binding: str, message: str, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(UsageError) as raised:
+        config.read(["amoeba.gin"], [binding])
+    assert message in str(raised.value)
+    assert "In call to" not in str(raised.value)
+    assert not caplog.records
+
+
+def test_a_gin_file_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"there is no gin file 'amoba.gin'.*did you mean 'amoeba.gin'"):
+        config.read(["amoba.gin"], [])
+
+
+def test_no_seed_file(tmp_path: Path) -> None:
+    (tmp_path / "empty.gin").write_text("search.seed = 1")
+    with pytest.raises(UsageError, match=r"bind search\.seed_file"):
+        config.read([str(tmp_path / "empty.gin")], [])
+
+
+def test_an_unknown_algorithm() -> None:
+    with pytest.raises(UsageError, match="did you mean 'random_search'"):
+        config.read(["amoeba.gin"], ["search.algorithm='random_serch'"]).algorithm_name()

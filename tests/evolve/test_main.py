@@ -1,0 +1,190 @@
+"""The command: exit codes, one message a mistake, and searches that survive kills and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from evolve import main
+from tests.evolve.test_search import ROOT, rows, wait_for
+
+SLOW = "--gin_param=search.fitness='tests.evolve.made_up:slow'"
+
+
+def evolve(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "evolve.main", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def finish(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        evolve(*arguments), env=environment(), capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_help_lists_our_flags_quickly_and_without_tensorflow() -> None:
+    code = (
+        "import sys, evolve; from evolve import main; code = main.run(['--help']); "
+        "print('tensorflow' in sys.modules, code)"
+    )
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        ended = subprocess.run(
+            [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+        )
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+    for flag in ("--gin_file", "--gin_param", "--workdir", "--help"):
+        assert flag in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "False 0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gin_fil=amoeba.gin"], "gin_file"),
+        (["amoeba.gin"], "did you mean --gin_file=amoeba.gin"),
+        ([], "evolve --gin_file=amoeba.gin"),
+        (["--gin_file=amoba.gin"], "did you mean 'amoeba.gin'"),
+        (["--gin_file=amoeba.gin", "--gin_param=search.sead=1"], "did you mean 'search.seed'"),
+        (["--gin_file=amoeba.gin", "--gin_param=search.seed_file='nope.cell'"], "nope.cell"),
+        (["--gin_file=amoeba.gin", "--gin_param=search.params={'Q': 1}"], "'Q'"),
+        (["--gin_file=amoeba.gin", "--gin_param=search.workers=9999"], "search.workers is 9999"),
+        (
+            ["--gin_file=amoeba.gin", "--gin_param=regularized_evolution.sample_size=21"],
+            "sample_size is 21, population_size is 20",
+        ),
+        (["--gin_file=amoeba.gin", "--gin_param=search.fitness='no.such:thing'"], "no.such:thing"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main.run(arguments) == 2
+    told = capsys.readouterr()
+    assert message in told.err and told.err.startswith("evolve: ")
+    assert not told.out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_images_that_are_not_there_can_be_put_right(small_gin: Path, tmp_path: Path) -> None:
+    work = f"--workdir={tmp_path / 'work'}"
+    assert main.run([f"--gin_file={small_gin}", work, "--gin_param=dataset.source='npz:nope.npz'"]) == 2
+    assert main.run([f"--gin_file={small_gin}", work]) == 0
+
+
+def test_a_work_directory_that_cannot_be(small_gin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([f"--gin_file={small_gin}", f"--workdir={small_gin}"]) == 2
+    assert "is a file" in capsys.readouterr().err
+    assert main.run([f"--gin_file={small_gin}", f"--workdir={small_gin / 'work'}"]) == 2
+    assert "cannot be used" in capsys.readouterr().err
+
+
+def test_a_whole_search_without_tensorflow(small_gin: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from evolve import main; code = main.run(sys.argv[1:]); print('tensorflow' in sys.modules, code)"
+    )
+    arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}"]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1] == "False 0"
+    assert ended.stderr == ""
+    for words in ("images of 8x8x1, 3 classes", "nasnet.cell with N=1, F=8", "30/30  best ", "tensorboard --logdir"):
+        assert words in ended.stdout
+    work = tmp_path / "work"
+    names = {path.name for path in work.iterdir()}
+    assert {"search.sqlite", "config.gin", "space.cell", "best.cell", "tensorboard"} <= names
+    assert "search.individuals = 30" in (work / "config.gin").read_text()
+    before = rows(work)
+    (work / "best.cell").unlink()
+    again = finish(*arguments)
+    assert again.returncode == 0 and "accuracy" in again.stdout
+    assert rows(work) == before
+
+
+def test_the_best_cell_is_the_best(small_gin: Path, tmp_path: Path) -> None:
+    import dsl
+
+    work = tmp_path / "work"
+    assert main.run([f"--gin_file={small_gin}", f"--workdir={work}"]) == 0
+    best = max(rows(work), key=lambda row: (row[5], -int(str(row[12]))))
+    assert dsl.load(work / "best.cell").text() == best[3]
+
+
+def test_a_work_directory_of_another_search(
+    small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}"]
+    assert main.run(arguments) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "work").glob("*.*")}
+    for binding, words in (
+        ("search.seed=1", "search.seed: there 0, now 1"),
+        ("search.params={'N': 2, 'F': 8}", "the space, line"),
+        ("regularized_evolution.sample_size=2", "regularized_evolution.sample_size: there 3, now 2"),
+        ("training.epochs=6", "training.epochs: there 5, now 6"),
+    ):
+        assert main.run([*arguments, f"--gin_param={binding}"]) == 2
+        assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in (tmp_path / "work").glob("*.*")} == before
+    assert main.run([*arguments, "--gin_param=search.individuals=35"]) == 0
+    assert len(rows(tmp_path / "work")) == 35
+
+
+def test_all_of_the_first_ten_failed(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    binding = "--gin_param=search.fitness='tests.evolve.made_up:refused'"
+    assert main.run([f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}", binding]) == 1
+    assert "all of the first 10 individuals failed:\n  there is no such layer" in capsys.readouterr().err
+
+
+def test_kill_9_of_the_whole_program(small_gin: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert main.run([f"--gin_file={small_gin}", SLOW, f"--workdir={whole}"]) == 0
+    arguments = [f"--gin_file={small_gin}", SLOW, f"--workdir={killed}"]
+    driver = subprocess.Popen(evolve(*arguments), env=environment(), stdout=subprocess.DEVNULL)
+    wait_for(killed, 12)
+    driver.kill()
+    driver.wait()
+    assert finish(*arguments).returncode == 0
+    assert rows(killed) == rows(whole)
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(executor: str, small_gin: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    arguments = [f"--gin_file={small_gin}", SLOW, f"--workdir={work}"]
+    arguments.append(f"--gin_param=search.executor='{executor}'")
+    driver = subprocess.Popen(
+        evolve(*arguments),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(work, 5)
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: driver and workers alike
+    out, err = driver.communicate(timeout=30)
+    assert driver.returncode == 130
+    assert err == ""
+    assert "individuals are finished and kept in" in out and "the same command goes on" in out
+    kept = [row for row in rows(work) if row[12] is not None]
+    assert 5 <= len(kept) < 30
+    ended = finish(*arguments)
+    assert ended.returncode == 0
+    assert len(rows(work)) == 30 and set(kept) <= set(rows(work))

@@ -1,0 +1,114 @@
+"""The store: what is written is there, whatever happens to the writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evolve.errors import SearchError, UsageError
+from evolve.records import WORST, Epoch, Evaluation, Proposal, failed
+from evolve.store import FILE, Store
+
+IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path) as opened:
+        yield opened
+
+
+def proposal(id: int, parent: int | None = None) -> Proposal[str]:
+    return Proposal(id, f"genotype {id}", parent, "op", (("rewire", "too large"),), True)
+
+
+def test_a_finished_individual_comes_back_whole(store: Store) -> None:
+    store.propose(proposal(2, 1), "f2")
+    epochs = (Epoch(1, 0.5, 0.8, 0.6, 0.7), Epoch(2, 0.4, 0.9, 0.5, 0.8))
+    row = store.finish(2, Evaluation(0.8, params=10, mult_adds=20, seconds=1.5, history=epochs))
+    assert list(store.finished()) == [row]
+    assert (row.id, row.parent, row.rule, row.genotype, row.fingerprint) == (2, 1, "op", "genotype 2", "f2")
+    assert (row.fitness, row.params, row.mult_adds, row.seconds) == (0.8, 10, 20, 1.5)
+    assert (row.status, row.error, row.history, row.finished) == ("done", "", epochs, 1)
+    assert (row.rejected, row.forget) == ((("rewire", "too large"),), True)
+
+
+def test_finished_in_the_order_of_finishing(store: Store) -> None:
+    for id in (1, 2, 3):
+        store.propose(proposal(id), "f")
+    for id in (3, 1):
+        store.finish(id, Evaluation(0.1 * id))
+    assert [row.id for row in store.finished()] == [3, 1]
+    assert [row.id for row in store.finished(1)] == [1]
+    assert store.unfinished() == (proposal(2),)
+    assert store.counts() == (2, 0, 3)
+
+
+def test_the_best_of_equals_is_the_first_and_never_a_failed_one(store: Store) -> None:
+    for id, evaluation in enumerate((failed("x"), Evaluation(0.0), Evaluation(0.5), Evaluation(0.5)), 1):
+        store.propose(proposal(id), "f")
+        store.finish(id, evaluation)
+    assert [row.id for row in store.best(5)] == [3, 4, 2]
+
+
+def test_a_failed_one_has_the_worst_fitness_and_its_reason(store: Store) -> None:
+    store.propose(proposal(1), "f")
+    store.finish(1, failed("it diverged"))
+    rows = sqlite3.connect(store.path).execute("select fitness, status, error from individuals").fetchall()
+    assert rows == [(WORST, "failed", "it diverged")]
+    assert store.reasons(3) == ("it diverged",)
+
+
+def test_calls_in_the_wrong_order(store: Store) -> None:
+    with pytest.raises(SearchError, match="without having been proposed"):
+        store.finish(1, Evaluation(0.1))
+    store.propose(proposal(1), "f")
+    with pytest.raises(SearchError, match="UNIQUE"):
+        store.propose(proposal(1), "f")
+
+
+def test_a_directory_of_another_search_is_refused_by_name(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.compare(IDENTITY)
+        store.sign(IDENTITY)
+    with Store(tmp_path) as store:
+        store.compare(IDENTITY)
+        with pytest.raises(UsageError, match=r"search\.seed: there 0, now 1"):
+            store.compare({**IDENTITY, "search.seed": "1"})
+        with pytest.raises(UsageError, match="the space, line 2: there 'cell b', now 'cell c'"):
+            store.compare({**IDENTITY, "the space": "cell a\ncell c"})
+
+
+def test_one_search_at_a_time(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(UsageError, match="another search is running"):
+        Store(tmp_path)
+
+
+def test_others_may_read_meanwhile(store: Store) -> None:
+    store.propose(proposal(1), "f")
+    reader = sqlite3.connect(f"file:{store.path}?mode=ro", uri=True)
+    assert reader.execute("select status from individuals").fetchall() == [("running",)]
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"this is not a database, and long enough to be taken for one" * 20)
+    with pytest.raises(UsageError, match="cannot be used: file is not a database"):
+        Store(tmp_path)
+    assert (tmp_path / FILE).read_bytes().startswith(b"this is not")
+
+
+def test_no_other_table_has_a_fitness(store: Store) -> None:
+    reader = sqlite3.connect(store.path)
+    for (table,) in reader.execute("select name from sqlite_master where type = 'table'").fetchall():
+        columns = [row[1] for row in reader.execute(f"pragma table_info({table})")]
+        assert ("fitness" in columns) == (table == "individuals")
+
+
+def test_notes(store: Store) -> None:
+    assert store.noted("a") is None
+    store.note("a", "1")
+    store.note("a", "2")
+    assert store.noted("a") == "2"

@@ -1,0 +1,278 @@
+"""What is written for TensorBoard is read back with TensorBoard's own readers."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import STORE_EVERYTHING_SIZE_GUIDANCE, EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
+from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
+from tensorboard.util.tensor_util import make_ndarray
+
+from evolve.records import Epoch
+from evolve.summaries import IndividualSummary, Summaries
+
+RULES = ("op", "rewire")
+HISTORY = (Epoch(1, 2.0, 0.25, 1.5, 0.5), Epoch(2, 1.0, 0.75, 0.5, 0.875))
+
+
+def _layer(name: str, *sources: str) -> dict[str, object]:
+    nodes = [[[source, 0, 0, {}] for source in sources]] if sources else []
+    return {"class_name": "Layer", "name": name, "config": {"name": name, "dtype": "float32"}, "inbound_nodes": nodes}
+
+
+# As `to_json()` of a functional tf-keras model has it.
+GRAPH = json.dumps(
+    {
+        "class_name": "Functional",
+        "config": {
+            "name": "amoeba",
+            "layers": [_layer("image"), _layer("stem", "image"), _layer("cell", "stem", "image")],
+            "input_layers": [["image", 0, 0]],
+            "output_layers": [["cell", 0, 0]],
+        },
+        "keras_version": "2.21.0",
+        "backend": "tensorflow",
+    }
+)
+
+
+def _record(done: int = 1, **changes: object) -> IndividualSummary:
+    settings: dict[str, object] = {
+        "done": done, "id": done - 1, "parent_fitness": 0.5, "rule": "op", "rejected": (), "fitness": 0.75,
+        "params": 1000, "mult_adds": 2000, "seconds": 1.5, "failed": False, "population": (0.25, 0.5, 0.75),
+        "best": 0.75,
+    }  # fmt: skip
+    return IndividualSummary(**(settings | changes))  # type: ignore[arg-type]
+
+
+def _records(count: int) -> Iterator[IndividualSummary]:
+    source = random.Random(1)
+    population: list[float] = []
+    for done in range(1, count + 1):
+        fitness = source.random()
+        population = [*population, fitness][-20:]
+        parent = None if done <= 20 else source.choice(population)
+        rejected = tuple((source.choice(RULES), "the same network") for _ in range(source.randrange(3)))
+        rule = "random" if parent is None else source.choice(RULES)
+        yield _record(
+            done, parent_fitness=parent, rule=rule, rejected=rejected, fitness=fitness, best=max(population),
+            failed=source.random() < 0.1, population=tuple(population),
+        )  # fmt: skip
+
+
+def _png(width: int, height: int) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(data, "png")
+    return data.getvalue()
+
+
+def _new_best(summaries: Summaries, done: int = 1, id: int = 0, graph: str = GRAPH) -> None:
+    summaries.new_best(done, id, "cell normal(here) {}\n", _png(40, 30), 40, 30, HISTORY, graph)
+
+
+def _read(run: Path) -> EventAccumulator:
+    return EventAccumulator(str(run), size_guidance=STORE_EVERYTHING_SIZE_GUIDANCE).Reload()
+
+
+def _points(run: EventAccumulator, tag: str) -> list[tuple[int, float]]:
+    return [(event.step, make_ndarray(event.tensor_proto).item()) for event in run.Tensors(tag)]
+
+
+def _texts(run: EventAccumulator, tag: str) -> list[tuple[int, str]]:
+    return [(event.step, event.tensor_proto.string_val[0].decode()) for event in run.Tensors(tag)]
+
+
+def _events(file: Path) -> Iterator[Event]:
+    events: Iterator[Event] = EventFileLoader(str(file)).Load()
+    return events
+
+
+def _contents(folder: Path) -> list[tuple[str, list[tuple[int, bytes]]]]:
+    """Every event of every file but its time, by run."""
+    return [
+        (path.parent.name, [(e.step, e.summary.SerializeToString() + e.graph_def) for e in _events(path)])
+        for path in sorted(folder.rglob("events.out.tfevents.*"))
+    ]
+
+
+def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        summaries.individual(_record(7))
+    run = _read(tmp_path / "search")
+    expected = {
+        "search/best": 0.75, "search/failed": 0,
+        "population/mean": 0.5, "population/min": 0.25, "population/max": 0.75,
+        "individual/accuracy": 0.75, "individual/params": 1000, "individual/mult_adds": 2000,
+        "individual/seconds": 1.5,
+        "rules/op/tried": 1, "rules/op/improved": 1, "rules/op/rejected": 0,
+        "rules/rewire/tried": 0, "rules/rewire/improved": 0, "rules/rewire/rejected": 0,
+    }  # fmt: skip
+    assert {tag: _points(run, tag) for tag in run.Tags()["tensors"]} == {
+        tag: [(7, value)] for tag, value in expected.items()
+    }
+
+
+def test_every_curve_says_what_it_shows(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        summaries.individual(_record())
+        _new_best(summaries)
+    for run in (_read(tmp_path / "search"), _read(tmp_path / "best" / "000000")):
+        for tag in set(run.Tags()["tensors"]) - {"keras"}:
+            assert run.SummaryMetadata(tag).summary_description.endswith("."), tag
+
+
+def test_rules_are_counted(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        summaries.individual(_record(1, rule="random", parent_fitness=None))
+        summaries.individual(_record(2, rejected=(("op", "a loop"), ("rewire", "a loop"), ("op", "a loop"))))
+        summaries.individual(_record(3, parent_fitness=0.75))
+        summaries.individual(_record(4, rule="rewire", parent_fitness=0.0, fitness=0.5, failed=True))
+    run = _read(tmp_path / "search")
+    values = {tag: [value for _, value in _points(run, tag)] for tag in run.Tags()["tensors"]}
+    assert values["rules/op/tried"] == [0, 1, 2, 2]
+    assert values["rules/op/improved"] == [0, 1, 1, 1]
+    assert values["rules/op/rejected"] == [0, 2, 2, 2]
+    assert values["rules/rewire/tried"] == [0, 0, 0, 1]
+    assert values["rules/rewire/improved"] == [0, 0, 0, 0]
+    assert values["rules/rewire/rejected"] == [0, 1, 1, 1]
+    assert not [tag for tag in values if "random" in tag]
+
+
+def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        summaries.individual(_record(1, failed=True, fitness=0.0, population=(0.0,), best=0.0))
+        summaries.individual(_record(2, population=(0.0, 0.75)))
+    run = _read(tmp_path / "search")
+    assert _points(run, "search/failed") == [(1, 1), (2, 1)]
+    assert _points(run, "individual/accuracy") == [(2, 0.75)]
+    assert _points(run, "population/min") == [(2, 0.75)]
+    assert _points(run, "individual/seconds") == [(1, 1.5), (2, 1.5)]
+
+
+def test_config_and_space_are_shown_as_they_are(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        summaries.start("search.seed = 1\n", "# has ``` in it\nop a = relu\n")
+    run = _read(tmp_path / "search")
+    assert _texts(run, "config/gin") == [(0, "```\nsearch.seed = 1\n```\n")]
+    assert _texts(run, "space") == [(0, "````\n# has ``` in it\nop a = relu\n````\n")]
+    assert run.SummaryMetadata("space").plugin_data.plugin_name == "text"
+    layout = Layout.FromString(run.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
+    assert [category.title for category in layout.category] == [
+        "Search", "Mutation rules", "Training of the new bests",
+    ]  # fmt: skip
+
+
+def test_a_new_best_has_a_picture_and_a_text_in_the_search(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        _new_best(summaries, done=3, id=2)
+        _new_best(summaries, done=9, id=8)
+    run = _read(tmp_path / "search")
+    assert _texts(run, "best/genotype")[1] == (9, "```\n# individual 8\ncell normal(here) {}\n```\n")
+    events = run.Tensors("best/cells")
+    assert [event.step for event in events] == [3, 9]
+    width, height, png = events[1].tensor_proto.string_val
+    assert (width, height) == (b"40", b"30")
+    assert Image.open(io.BytesIO(png)).size == (40, 30)
+    assert run.SummaryMetadata("best/cells").plugin_data.plugin_name == "images"
+
+
+def test_a_new_best_has_a_run_of_its_training(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        _new_best(summaries, id=8)
+    run = _read(tmp_path / "best" / "000008")
+    assert _points(run, "training/loss") == [(1, 2.0), (2, 1.0)]
+    assert _points(run, "training/accuracy") == [(1, 0.25), (2, 0.75)]
+    assert _points(run, "validation/loss") == [(1, 1.5), (2, 0.5)]
+    assert _points(run, "validation/accuracy") == [(1, 0.5), (2, 0.875)]
+
+
+def test_a_new_best_has_a_graph_with_arrows(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        _new_best(summaries)
+    run = _read(tmp_path / "best" / "000000")
+    assert run.SummaryMetadata("keras").plugin_data.plugin_name == "graph_keras_model"
+    conceptual = keras_model_to_graph_def(json.loads(_texts(run, "keras")[0][1]))
+    (path,) = (tmp_path / "best" / "000000").iterdir()
+    (operations,) = [e.graph_def for e in _events(path) if e.graph_def]
+    for graph in (conceptual, GraphDef.FromString(operations)):
+        assert [(node.name, list(node.input)) for node in graph.node] == [
+            ("image", []), ("stem", ["image"]), ("cell", ["stem", "image"]),
+        ]  # fmt: skip
+
+
+def test_a_long_search_is_one_run(tmp_path: Path) -> None:
+    sizes = []
+    with Summaries(tmp_path, RULES) as summaries:
+        (file,) = (tmp_path / "search").iterdir()
+        for record in _records(500):
+            summaries.individual(record)
+            sizes.append(file.stat().st_size)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_dir()] == ["search"]
+    assert len(_points(_read(tmp_path / "search"), "search/best")) == 500
+    # The last individual costs what an early one did, descriptions aside.
+    assert sizes[499] - sizes[498] < 1.2 * (sizes[30] - sizes[29])
+
+
+def _search(folder: Path, count: int, graph: str = GRAPH) -> None:
+    with Summaries(folder, RULES) as summaries:
+        summaries.start("search.seed = 1\n", "op a = relu\n")
+        for record in _records(count):
+            summaries.individual(record)
+            if record.done in (1, 30, 60):
+                _new_best(summaries, record.done, record.id, graph)
+
+
+def test_a_resumed_search_reads_as_an_uninterrupted_one(tmp_path: Path) -> None:
+    _search(tmp_path / "resumed", 50)
+    _search(tmp_path / "resumed", 80)
+    _search(tmp_path / "uninterrupted", 80)
+    assert _contents(tmp_path / "resumed") == _contents(tmp_path / "uninterrupted")
+
+
+def test_resuming_without_graphs_keeps_those_that_are_there(tmp_path: Path) -> None:
+    _search(tmp_path / "resumed", 80)
+    before = _contents(tmp_path / "resumed")
+    _search(tmp_path / "resumed", 80, graph="")
+    assert _contents(tmp_path / "resumed") == before
+
+
+def test_other_files_of_the_run_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "search").mkdir()
+    mine = tmp_path / "search" / "notes.txt"
+    mine.write_text("mine")
+    Summaries(tmp_path, RULES).close()
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("cut", [1, 20])
+def test_a_last_record_that_was_cut_short_costs_only_itself(tmp_path: Path, cut: int) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        for record in _records(3):
+            summaries.individual(record)
+        # Not closed yet: every record is on disk as soon as it is written.
+        (file,) = (tmp_path / "search").iterdir()
+        data = file.read_bytes()
+    file.write_bytes(data[:-cut])
+    assert [step for step, _ in _points(_read(tmp_path / "search"), "search/best")] == [1, 2]
+
+
+def test_writing_does_not_import_tensorflow(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys\n"
+        "from tests.evolve.test_summaries import _search\n"
+        "_search(pathlib.Path(sys.argv[1]), 3)\n"
+        "assert 'tensorflow' not in sys.modules and 'tf_keras' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, cwd=Path(__file__).parents[2])

@@ -1,0 +1,69 @@
+"""A search space without a language: the 40 choices of the NASNet space, and how many equal a hidden target."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from evolve.algorithms import Child
+from evolve.records import Evaluation, Task, failed
+
+Genotype = tuple[int, ...]
+
+PAIRS = 5
+CELLS = 2
+OPERATIONS = 8
+# Of each of the 2 cells, 5 pairs, 2 elements: which earlier state (2 inputs and the pairs before), which operation.
+SIZES: Genotype = tuple(
+    size for _ in range(CELLS) for pair in range(PAIRS) for _ in range(2) for size in (2 + pair, OPERATIONS)
+)
+
+
+class ToySpace:
+    """Rewire, operation and identity, with the weights of the paper."""
+
+    def sample(self, rng: random.Random) -> Genotype:
+        return tuple(rng.randrange(size) for size in SIZES)
+
+    def mutate(self, genotype: Genotype, rng: random.Random) -> Child[Genotype]:
+        rule = rng.choices(("nothing", "rewire", "op"), (0.05, 0.475, 0.475))[0]
+        if rule == "nothing":
+            return Child(genotype, rule)
+        place = 2 * rng.randrange(len(SIZES) // 2) + (rule == "op")
+        values = [v for v in range(SIZES[place]) if rule == "op" or v != genotype[place]]
+        return Child((*genotype[:place], rng.choice(values), *genotype[place + 1 :]), rule)
+
+    def text(self, genotype: Genotype) -> str:
+        return " ".join(map(str, genotype))
+
+    def read(self, text: str) -> Genotype:
+        return tuple(map(int, text.split()))
+
+    def fingerprint(self, genotype: Genotype) -> str:
+        return self.text(genotype)
+
+
+def target(seed: int) -> Genotype:
+    """The hidden genotype."""
+    return ToySpace().sample(random.Random(f"target {seed}"))
+
+
+def matches(genotype: Genotype, hidden: Genotype) -> int:
+    """How many of the 40 choices are right."""
+    return sum(a == b for a, b in zip(genotype, hidden, strict=True))
+
+
+def evaluate(task: Task) -> Evaluation:
+    """The toy's fitness as a worker computes it."""
+    return Evaluation(float(matches(ToySpace().read(task.genotype), target(0))), params=40, seconds=0.01)
+
+
+def evaluate_slowly(task: Task) -> Evaluation:
+    """The same with the time that it takes to kill the driver in between."""
+    time.sleep(0.02)
+    return evaluate(task)
+
+
+def evaluate_in_vain(task: Task) -> Evaluation:
+    """A worker that has no luck."""
+    return failed(f"no luck with {task.id}")
