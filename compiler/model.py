@@ -150,12 +150,23 @@ def lower(graph: Graph, seed: int = 0) -> tf_keras.Model:
 
     A graph with an auxiliary head has its logits as a second output.
     """
+    return assemble(graph, build_layers(graph, seed))
+
+
+def build_layers(graph: Graph, seed: int = 0) -> list[StepLayer]:
+    """The steps of a graph with their variables, in order; `forward` runs them without a Keras model around them."""
+    layers = [StepLayer(step, seed, name=layer_name(step)) for step in (*graph.steps, *graph.auxiliary)]
+    for layer in layers:
+        layer.build(None)
+    return layers
+
+
+def assemble(graph: Graph, layers: Sequence[StepLayer]) -> tf_keras.Model:
+    """The functional Keras model around layers that exist, for saving, showing and exporting."""
     image = tf_keras.Input(graph.input_shape, name="image")
     values: list[Any] = []
-    steps = (*graph.steps, *graph.auxiliary)
-    for step in steps:
-        layer = StepLayer(step, seed, name=layer_name(step))
-        inputs = [image if index == IMAGE else values[index] for index in step.inputs]
+    for layer in layers:
+        inputs = [image if index == IMAGE else values[index] for index in layer.step.inputs]
         values.append(layer(inputs if len(inputs) > 1 else inputs[0]))
     logits = values[len(graph.steps) - 1]
     outputs = [logits, values[-1]] if graph.auxiliary else logits

@@ -28,6 +28,8 @@ class Training:
       label_smoothing: share of the label that is spread over all classes.
       augment: steps in order, of `flip` (left and right) and `crop` (of the image padded with zeros).
       crop_padding: pixels on each side before a crop.
+      optimize_graph: whether TensorFlow rewrites its graph before it runs: a second or two for each network, which
+        only a long training earns back.
       strategy: `default` (one device) or `mirrored` (every GPU of this machine).
     """
 
@@ -42,6 +44,7 @@ class Training:
     label_smoothing: float = 0.0
     augment: tuple[str, ...] = ("flip", "crop")
     crop_padding: int = 4
+    optimize_graph: bool = True
     strategy: str = "default"
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import math
 import time
@@ -17,7 +18,7 @@ from compiler.cost import graph_cost
 from compiler.data import Dataset, Images
 from compiler.errors import CompileError, Diverged
 from compiler.graph import Graph
-from compiler.model import forward, lower, step_layers
+from compiler.model import StepLayer, assemble, build_layers, forward, step_layers
 from compiler.pipeline import evaluation_batches, training_batches
 from compiler.resolve import resolve
 from compiler.settings import Training
@@ -39,7 +40,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: its validation accuracy, its curve, its cost, and seconds in all and inside steps."""
+    """A trained network: its validation accuracy, its curve, its cost, and seconds in all and inside steps.
+
+    The layers are what was trained; the Keras model around them is made when it is asked for.
+    """
 
     accuracy: float
     history: tuple[Epoch, ...]
@@ -47,7 +51,13 @@ class Trained:
     mult_adds: int
     seconds: float
     train_seconds: float
-    model: tf_keras.Model
+    graph: Graph
+    layers: tuple[StepLayer, ...]
+
+    @functools.cached_property
+    def model(self) -> tf_keras.Model:
+        """The network as a functional Keras model, which saves, shows and exports itself."""
+        return assemble(self.graph, self.layers)
 
 
 def train(genotype: Genotype, dataset: Dataset, training: Training, seed: int = 0) -> Trained:
@@ -63,6 +73,8 @@ def train(genotype: Genotype, dataset: Dataset, training: Training, seed: int = 
             f"training.batch_size is {training.batch_size}, more than the {len(dataset.train)} training images"
         )
     tf_keras.backend.clear_session()
+    gc.collect()  # what the training before this one left: its graphs are full of cycles
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
     tf.random.set_seed(seed)
     strategy = make_strategy(training.strategy)
     with strategy.scope(), _without_collection():
@@ -71,7 +83,7 @@ def train(genotype: Genotype, dataset: Dataset, training: Training, seed: int = 
     cost = graph_cost(graph)
     return Trained(
         history[-1].validation_accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
-        trainer.busy, trainer.model,
+        trainer.busy, graph, tuple(trainer.layers),
     )  # fmt: skip
 
 
@@ -107,12 +119,11 @@ class _Trainer:
     ) -> None:
         self._graph, self._dataset, self._training, self._strategy = graph, dataset, training, strategy
         self._auxiliary = bool(graph.auxiliary)
-        self.model = lower(graph, seed)
-        self._layers = step_layers(self.model)
+        self.layers = build_layers(graph, seed)
         self._steps = len(dataset.train) // training.batch_size
         self._total = self._steps * training.epochs
         self._optimizer = tf_keras.optimizers.legacy.SGD(self._learning_rate(), training.momentum)
-        self._variables = [variable for layer in self._layers for variable in layer.trainable_variables]
+        self._variables = [variable for layer in self.layers for variable in layer.trainable_variables]
         # slots that are made while a function is traced make TensorFlow trace it a second time
         self._optimizer._create_all_weights(self._variables)
         batches = training_batches(dataset, training, training.batch_size, seed)
@@ -131,7 +142,7 @@ class _Trainer:
     def epochs(self) -> Iterator[Epoch]:
         """Trains; yields after each pass."""
         run = self._traced_epoch()
-        evaluate = _evaluation(self._layers[: len(self._graph.steps)], min(256, len(self._dataset.validation)))
+        evaluate = _evaluation(self.layers[: len(self._graph.steps)], min(256, len(self._dataset.validation)))
         for epoch in range(1, self._training.epochs + 1):
             start = time.perf_counter()
             loss, correct = (float(value) for value in run(self._batches))
@@ -161,12 +172,12 @@ class _Trainer:
     def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One gradient step of one replica; returns its share of the mean loss and how many it got right."""
         with tf.GradientTape() as tape:
-            values = forward(self._layers, images, training=True, keep=self._keep())
+            values = forward(self.layers, images, training=True, keep=self._keep())
             logits = values[len(self._graph.steps) - 1]
             loss = self._loss(logits, labels)
             if self._auxiliary:
                 loss += self._training.auxiliary_weight * self._loss(values[-1], labels)
-            kernels = [kernel for layer in self._layers for kernel in layer.decayed]
+            kernels = [kernel for layer in self.layers for kernel in layer.decayed]
             decay = tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels]) if self._training.l2 and kernels else 0.0
             total = loss + self._training.l2 * decay / self._strategy.num_replicas_in_sync
         gradients = tape.gradient(total, self._variables)
