@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         command: Callable[[argparse.Namespace], None] = options.command
         command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader, such as `head`, has seen enough; Python would complain again when it closes the stream
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (dsl.CellError, CompileError, UsageError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -144,14 +149,14 @@ def _mutate(options: argparse.Namespace) -> None:
     check = requirement(parent.space, _shape(options.input), options.classes)
     for number in range(options.count):
         child = dsl.mutate(parent, rng, check)
-        print(f"# child {number + 1}, by {child.rule}\n{child.genotype.text()}")
+        print(f"# child {number + 1}, by {child.rule}\n{child.genotype.standalone()}")
 
 
 def _sample(options: argparse.Namespace) -> None:
     space, rng = _load(options).space, random.Random(options.seed)
     check = requirement(space, _shape(options.input), options.classes)
     for number in range(options.count):
-        print(f"# sample {number + 1}\n{sample_valid(space, rng, check).text()}")
+        print(f"# sample {number + 1}\n{sample_valid(space, rng, check).standalone()}")
 
 
 def sample_valid(space: dsl.Space, rng: random.Random, check: Callable[[dsl.Genotype], str | None]) -> dsl.Genotype:

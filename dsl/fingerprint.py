@@ -71,7 +71,16 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
         channels[item.name] = _input_channels(item, index, filters, space)
     reads_input = {item.name for item in cell.inputs}
     by_first = cell.fit is not None and cell.fit.name == "resize_and_pad"
-    build = _Builder(graph, genotype, values, channels, reads_input, Place(filters, stride), by_first, by_first or cell.width == "split")
+    build = _Builder(
+        graph,
+        genotype,
+        values,
+        channels,
+        reads_input,
+        Place(filters, stride),
+        by_first,
+        by_first or cell.width == "split",
+    )
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
         channels[node.name] = _FILTERS if filters is not None and cell.fit is not None else Symbol(f"of {node.name}")

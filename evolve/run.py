@@ -169,7 +169,7 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
         ("workers", str(prepared.plan.workers)),
         ("work directory", str(prepared.folder)),
-        ("watch", f"tensorboard --logdir {prepared.folder / 'tensorboard'}"),
+        ("watch", _watch(prepared.folder)),
     ]
 
 
@@ -179,5 +179,10 @@ def _commands(folder: Path, facts: Facts) -> list[str]:
     return [
         f"cell draw {best}",
         f"cell cost {best} --input {shape} --classes {facts.classes}",
-        f"tensorboard --logdir {folder / 'tensorboard'}",
+        _watch(folder),
     ]
+
+
+def _watch(folder: Path) -> str:
+    """The command that shows a search; by itself TensorBoard keeps only ten pictures and texts."""
+    return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={folder / 'tensorboard'}"

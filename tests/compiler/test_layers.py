@@ -63,7 +63,9 @@ def test_a_dilated_depthwise_convolution_is_what_tensorflow_computes():
 
 
 def test_the_factorized_convolution_sees_every_pixel():
-    _, layers, _ = build("network { body: factorized_conv[stride=2, filters=4] head: global_avg_pool | dense[classes] }", 6)
+    _, layers, _ = build(
+        "network { body: factorized_conv[stride=2, filters=4] head: global_avg_pool | dense[classes] }", 6
+    )
     images = tf.Variable(tf.ones((1, 6, 6, 3)))
     with tf.GradientTape() as tape:
         # the corner where both shifts meet sees odd rows and columns, the rest even ones

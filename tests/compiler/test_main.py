@@ -41,7 +41,6 @@ def test_cost_with_an_overlay_as_a_table(capsys):
 
 
 def test_children_and_samples_read_back(capsys):
-    space = dsl.load("nasnet.cell").space
     for command in ("mutate", "sample"):
         assert main([command, "nasnet.cell", "--seed", "1", "--count", "3"]) == 0
         first = capsys.readouterr().out
@@ -50,7 +49,7 @@ def test_children_and_samples_read_back(capsys):
         parts = first.split("# ")[1:]
         assert len(parts) == 3
         for part in parts:
-            space.genotype(part.split("\n", 1)[1])
+            dsl.loads(part.split("\n", 1)[1])
 
 
 def test_draw_writes_a_picture(tmp_path):
@@ -75,6 +74,21 @@ def test_mistakes_are_one_message_and_exit_2(arguments, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_costs_need_no_tensorflow():
+    code = (
+        "import compiler, dsl, sys; compiler.cost(dsl.load('amoebanet_a.cell'), (32, 32, 3), 10);"
+        "assert not {'tensorflow', 'tf_keras', 'gin', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_reader_that_goes_away_is_no_mistake():
+    command = f"{sys.executable} -m compiler.main mutate nasnet.cell --count 200 | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("# child 1, by ")
 
 
 def test_help_is_quick_to_load_and_needs_no_tensorflow():

@@ -77,5 +77,7 @@ def test_a_bomb_is_an_error():
 
 
 def test_a_cell_is_an_operation():
-    graph = compiler.resolve(dsl.loads('include "hierarchical.cell"\ncell m2(x) { a = conv_bn[3x3](x)  return a }'), (8, 8, 3), 10)
+    graph = compiler.resolve(
+        dsl.loads('include "hierarchical.cell"\ncell m2(x) { a = conv_bn[3x3](x)  return a }'), (8, 8, 3), 10
+    )
     assert any("/m2/" in operation.key for step in graph.steps for operation in step.operations)

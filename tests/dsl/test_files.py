@@ -71,7 +71,6 @@ def test_shipped_files_are_found_by_bare_name(tmp_path, monkeypatch):
 def test_neither_parsing_nor_mutating_loads_tensorflow():
     code = (
         "import dsl, random, sys; g = dsl.load('nasnet.cell'); dsl.mutate(g, random.Random(1)); dsl.fingerprint(g);"
-        "import compiler; compiler.cost(g, (8, 8, 1), 10);"
         "assert not {'tensorflow', 'tf_keras', 'gin'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,7 +17,6 @@ from dsl.rules import Decision
 from tests.dsl.genotypes import genotypes
 
 
-
 def net(body: str) -> str:
     """The fingerprint of a NAS-Bench-201 cell with this body."""
     return dsl.fingerprint(dsl.loads(f'include "nasbench201.cell"\ncell net(x) {{\n{body}\n}}'))
@@ -37,7 +36,9 @@ def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
             terms = list(node.flow.terms)
             rng.shuffle(terms)
             nodes.append(s.Node(node.name, s.Flow(tuple(terms), node.flow.tail)))
-        cells.append(s.Cell(cell.name, cell.inputs, tuple(nodes), cell.output, cell.stride, cell.fit, cell.width, cell.fixed))
+        cells.append(
+            s.Cell(cell.name, cell.inputs, tuple(nodes), cell.output, cell.stride, cell.fit, cell.width, cell.fixed)
+        )
     return dsl.Genotype(tuple(cells), renamed.genes, renamed.space)
 
 

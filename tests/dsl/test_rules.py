@@ -180,7 +180,9 @@ def test_any_in_brackets_is_drawn_after_its_member():
 
 
 def test_decisions_of_the_spaces():
-    counts = {name: len(dsl.decisions(dsl.load(name))) for name in ("nasnet.cell", "nasbench201.cell", "large_scale.cell")}
+    counts = {
+        name: len(dsl.decisions(dsl.load(name))) for name in ("nasnet.cell", "nasbench201.cell", "large_scale.cell")
+    }
     assert counts == {"nasnet.cell": 40, "nasbench201.cell": 6, "large_scale.cell": 0}
 
 
@@ -195,6 +197,8 @@ def test_samples_are_uniform_over_the_operations():
 
 
 def test_growing_verbs_are_refused_by_name():
-    genotype = dsl.loads('include "nasbench201.cell"\nmutation grow weight 1e9 { choose t in net.terms insert skip on t }')
+    genotype = dsl.loads(
+        'include "nasbench201.cell"\nmutation grow weight 1e9 { choose t in net.terms insert skip on t }'
+    )
     with pytest.raises(dsl.CellError, match="`insert` is checked, but not carried out"):
         dsl.mutate(genotype, random.Random(1))
