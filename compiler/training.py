@@ -181,7 +181,11 @@ class _Trainer:
             decay = tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels]) if self._training.l2 and kernels else 0.0
             total = loss + self._training.l2 * decay / self._strategy.num_replicas_in_sync
         gradients = tape.gradient(total, self._variables)
-        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+        # an all-reduce registers a gradient of its own, whose closure keeps this graph for the life of the process
+        self._optimizer.apply_gradients(
+            zip(gradients, self._variables, strict=True),
+            experimental_aggregate_gradients=self._strategy.num_replicas_in_sync > 1,
+        )
         right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
         return loss, tf.reduce_sum(tf.cast(right, tf.float32))
 

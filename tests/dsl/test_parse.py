@@ -72,8 +72,16 @@ def test_too_much_text_is_an_error():
         dsl.parse("#" * (1 << 21))
 
 
-@pytest.mark.parametrize("text", ["param A = " + "(" * 5000 + "1", "param A = " + "1+" * 60_000 + "1",
-                                  "param A = " + "-" * 50_000 + "1", "require " + "not " * 50_000 + "a < 1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "param A = " + "(" * 5000 + "1",
+        "param A = " + "1+" * 60_000 + "1",
+        "param A = " + "-" * 50_000 + "1",
+        "require " + "not " * 50_000 + "a < 1",
+    ],
+    ids=["brackets", "sums", "signs", "nots"],
+)
 def test_deep_nesting_is_an_error_and_no_crash(text):
     with pytest.raises(dsl.CellError, match="nest deeper"):
         dsl.parse(text)

@@ -128,7 +128,8 @@ def test_except_and_where_leave_out_what_they_say():
 
 
 def test_a_rule_that_does_not_apply_leaves_its_weight_to_the_others():
-    text = 'include "nasbench201.cell"\nmutation never weight 99 { choose t in net.terms where t.op is dense  t.op = any(ops) }'
+    rule = "mutation never weight 99 { choose t in net.terms where t.op is dense  t.op = any(ops) }"
+    text = f'include "nasbench201.cell"\n{rule}'
     genotype = dsl.loads(text)
     rng = random.Random(1)
     assert {dsl.mutate(genotype, rng).rule for _ in range(50)} == {"op"}

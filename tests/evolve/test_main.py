@@ -105,7 +105,12 @@ def test_a_whole_search_without_tensorflow(small_gin: Path, tmp_path: Path) -> N
     )
     assert ended.stdout.splitlines()[-1] == "False 0"
     assert ended.stderr == ""
-    for words in ("images of 8x8x1, 3 classes", "nasnet.cell with N=1, F=8", "30/30  best ", "tensorboard --logdir"):
+    for words in (
+        "images of 8x8x1, 3 classes",
+        "nasnet.cell with N=1, F=8",
+        "30/30  best ",
+        "tensorboard --samples_per_plugin",
+    ):
         assert words in ended.stdout
     work = tmp_path / "work"
     names = {path.name for path in work.iterdir()}
