@@ -12,7 +12,7 @@ from evolve.records import Individual
 from evolve.store import Store
 from evolve.summaries import IndividualSummary, Summaries
 
-PICTURE_SCALE = 1.5  # Pixels a unit: sharp where TensorBoard enlarges it.
+PICTURE_SCALE = 0.8  # Pixels a unit: two cells side by side at about the width of a page.
 
 
 class Board:
