@@ -110,7 +110,7 @@ def _skip(operation: Operation, inputs: Inputs, weights: Weights, run: Run) -> T
 
 def _zero(operation: Operation, inputs: Inputs, weights: Weights, run: Run) -> Tensor:
     # multiplied rather than made anew, so that the batch stays the input's
-    stride = operation.settings["stride"]
+    stride = operation.settings.get("stride", 1)
     value = inputs[0][:, ::stride, ::stride] if len(operation.shape) == 3 else inputs[0]
     return tf.zeros_like(value)
 

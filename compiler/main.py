@@ -95,7 +95,7 @@ def _params(given: Sequence[str]) -> dict[str, int | float]:
 
 def _shape(text: str) -> tuple[int, int, int]:
     parts = text.split("x")
-    if len(parts) != 3 or not all(part.isdigit() and int(part) for part in parts):
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
         raise UsageError(f"--input {text!r} is not HEIGHTxWIDTHxCHANNELS, such as 32x32x3")
     return int(parts[0]), int(parts[1]), int(parts[2])
 

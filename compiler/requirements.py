@@ -9,6 +9,7 @@ from compiler.cost import Cost, cost
 from compiler.errors import CompileError
 from dsl import syntax as s
 from dsl.draw import Scene, members
+from dsl.errors import CellError
 from dsl.evaluate import evaluate
 from dsl.genotype import Genotype, Space
 from dsl.unparse import condition as shown
@@ -37,7 +38,11 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
         except CompileError as error:
             return str(error)
         for item in space.requires:
-            if not _holds(item.condition, genotype, found):
+            try:
+                holds = _holds(item.condition, genotype, found)
+            except CellError as error:
+                raise CompileError(str(error)) from error
+            if not holds:
                 return f"require {shown(item.condition)} (params {found.params:,}, mult_adds {found.mult_adds:,})"
         return None
 

@@ -65,48 +65,50 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
+    total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
 
     @property
     def scope(self) -> dict[str, Value]:
         return {**self.genotype.space.params, "classes": self.classes}
 
     def graph(self) -> Graph:
-        steps: list[Step] = []
-        auxiliary: list[Step] = []
+        sections = self.genotype.space.network.sections
+        made: list[Step] = []
         marks: dict[str, int] = {}
-        total = 0
-        for section in self.genotype.space.network.sections:
-            if section.of is not None and not self.auxiliary:
-                continue
-            target = auxiliary if section.of is not None else steps
-            history = [marks[section.of]] if section.of is not None else list(range(len(steps)))
-            for position, step in enumerate(section.steps):
-                times = 1 if step.times is None else int(number(step.times, self.genotype.space.params))
-                for repetition in range(times):
-                    key = f"{section.name}/{position}/{repetition}"
-                    made = self._step(step, key, repetition, history, steps, auxiliary)
-                    total += len(made.operations)
-                    if total > MAX_OPERATIONS:
-                        raise CompileError(f"the network has more than {MAX_OPERATIONS:,} operations")
-                    target.append(made)
-                    # an auxiliary section's steps follow each other, counted on from the network's
-                    history.append(len(steps) - 1 if section.of is None else len(self._all(steps, auxiliary)) - 1)
-                if step.name is not None and times:
-                    marks[step.name] = history[-1]
-        last = steps[-1].shape if steps else self.input_shape
-        if last != (self.classes,):
-            raise ShapeError(f"the head ends in {shown(last)}, not in one value for each of {self.classes} classes")
-        return Graph(self.input_shape, self.classes, tuple(steps), tuple(auxiliary))
+        for section in sections:
+            if section.of is None:
+                self._section(section, list(range(len(made))), made, marks)
+        count = len(made)
+        self._check_end(made[-1].shape if made else self.input_shape, "head")
+        for section in sections:
+            if section.of is not None and self.auxiliary:
+                if section.of not in marks:
+                    raise CompileError(f"auxiliary hangs on {section.of!r}, which is repeated 0 times")
+                self._section(section, [marks[section.of]], made, marks)
+                self._check_end(made[-1].shape, "auxiliary")
+        return Graph(self.input_shape, self.classes, tuple(made[:count]), tuple(made[count:]))
 
-    @staticmethod
-    def _all(steps: list[Step], auxiliary: list[Step]) -> list[Step]:
-        return [*steps, *auxiliary]
+    def _check_end(self, shape: Shape, name: str) -> None:
+        if shape != (self.classes,):
+            raise ShapeError(f"the {name} ends in {shown(shape)}, not in one value for each of {self.classes} classes")
 
-    def _step(
-        self, step: s.Step, key: str, repetition: int, history: list[int], steps: list[Step], auxiliary: list[Step]
-    ) -> Step:
-        made = self._all(steps, auxiliary)
-        shapes = {IMAGE: self.input_shape, **{index: other.shape for index, other in enumerate(made)}}
+    def _section(self, section: s.Section, history: list[int], made: list[Step], marks: dict[str, int]) -> None:
+        """Adds a section's steps; `history` holds the steps that the first of them may read, the last at its end."""
+        for position, step in enumerate(section.steps):
+            times = 1 if step.times is None else int(number(step.times, self.genotype.space.params))
+            for repetition in range(times):
+                made.append(self._step(step, f"{section.name}/{position}/{repetition}", repetition, history, made))
+                history.append(len(made) - 1)
+                self.total[0] += 1 + len(made[-1].operations)
+                if self.total[0] > MAX_OPERATIONS:
+                    raise CompileError(f"the network has more than {MAX_OPERATIONS:,} operations")
+            if step.name is not None and times:
+                marks[step.name] = history[-1]
+
+    def _step(self, step: s.Step, key: str, repetition: int, history: list[int], made: list[Step]) -> Step:
+        def shape(index: int) -> Shape:
+            return self.input_shape if index == IMAGE else made[index].shape
+
         alone = step.pipe[0]
         space = self.genotype.space
         assert isinstance(alone, s.Op)
@@ -116,15 +118,13 @@ class _Network:
             known = history or [IMAGE]
             inputs = tuple(known[b] if -b <= len(known) else known[0] for b in back)
             raw = tuple(-b > len(known) for b in back)
-            block = _Block([shapes[index] for index in inputs])
+            block = _Block([shape(index) for index in inputs])
             filters, stride = self._called(alone)
-            build = _CellBuilder(
-                self, block, cell, tuple(range(len(inputs))), raw, filters, stride, f"{key}/{cell.name}"
-            )
-            output = build.run()
-            return self._made(key, cell.name, inputs, block, output, repetition, is_cell=True)
+            places = tuple(range(len(inputs)))
+            build = _CellBuilder(self, block, cell, places, raw, filters, stride, f"{key}/{cell.name}")
+            return self._made(key, cell.name, inputs, block, build.run(), repetition, is_cell=True)
         source = history[-1] if history else IMAGE
-        block = _Block([shapes[source]])
+        block = _Block([shape(source)])
         output = self.pipe(block, step.pipe, 0, Place(None, 1), key)
         name = " | ".join(part.name for part in step.pipe if isinstance(part, s.Op))
         return self._made(key, name, (source,), block, output, repetition, is_cell=False)
@@ -247,7 +247,7 @@ class _CellBuilder:
             label = term.label or str(place)
             value = self._term(term, f"{key}/{label}")
             if value is not None:
-                is_join = isinstance(term, s.Call) and s.is_join(term)
+                is_join = isinstance(term, s.Call) and s.is_join(term) and len(terms) == 1
                 values.append(value if is_join else self._fitted(value, values, f"{key}/{label}"))
         if not values:
             raise CompileError(f"{key}: nothing alive reaches it: every edge is `none` or reads a dead node")
@@ -262,7 +262,7 @@ class _CellBuilder:
             return None
         parts: list[int] = []
         for index, argument in enumerate(term.arguments):
-            inner = key if len(term.arguments) == 1 and not s.is_join(term) else f"{key}/{argument.label or index}"
+            inner = key if isinstance(argument, s.Wire) and not s.is_join(term) else f"{key}/{argument.label or index}"
             value = self._term(argument, inner)
             if value is not None:
                 parts.append(self._fitted(value, parts, inner, joined=True) if s.is_join(term) else value)

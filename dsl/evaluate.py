@@ -78,6 +78,8 @@ def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Val
         value = _ARITHMETIC[symbol](left, right)
     except ZeroDivisionError:
         raise CellError(f"{left} {symbol} {right} divides by zero", at.position) from None
+    except OverflowError:
+        raise CellError("too large a number", at.position) from None
     if abs(value) > 1e15:
         raise CellError(f"{left} {symbol} {right} is too large a number", at.position)
     return whole(value)

@@ -84,7 +84,7 @@ def _parse(path: Path) -> s.File:
     if len(data) > 4 * MAX_CHARACTERS:
         raise CellError(f"{path}: {len(data):,} bytes; at most {4 * MAX_CHARACTERS:,} are read")
     try:
-        return parse(data.decode("utf-8"), _display(path))
+        return parse(data.decode("utf-8-sig"), _display(path))
     except UnicodeDecodeError as error:
         raise CellError(f"{path} is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from dsl.evaluate import Symbol, Value, evaluate
 from dsl.expand import Definitions
 from dsl.files import gather, gather_text
 from dsl.genotype import Genotype, Space
+from dsl.parse import whole
 from dsl.verify import verify
 
 
@@ -78,6 +80,9 @@ def _unlike(item: s.Declaration, items: tuple[s.Declaration, ...]) -> s.Declarat
     if [i.name for i in item.inputs] != [i.name for i in original.inputs]:
         raise CellError(f"cell {item.name} names its inputs differently from {original.name}", item.position,
                         f"write ({', '.join(i.name for i in original.inputs)})")  # fmt: skip
+    if any(i.kind is not None and i != other for i, other in zip(item.inputs, original.inputs, strict=True)):
+        raise CellError(f"cell {item.name} has other input kinds than {original.name}", item.position,
+                        "leave the kinds out; they are copied")  # fmt: skip
     return replace(original, name=item.name, fixed=item.fixed, position=item.position)
 
 
@@ -86,7 +91,10 @@ def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | floa
     for name in overrides:
         if name not in declared:
             raise CellError(f"there is no param {name!r}", hint=nearest(name, declared))
-    found: dict[str, int | float] = dict(overrides)
+    for name, value in overrides.items():
+        if not math.isfinite(value) or abs(value) > 1e15:
+            raise CellError(f"param {name} is {value}; it is a number of at most 1e15")
+    found: dict[str, int | float] = {name: whole(value) for name, value in overrides.items()}
     waiting = [name for name in declared if name not in found]
     while waiting:
         ready = [name for name in waiting if not _mentions(declared[name].value) & set(waiting)]

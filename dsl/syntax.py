@@ -386,7 +386,7 @@ class File(Syntax):
 
 def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:
     """The edges in a term with their places: wires, and operations that read a wire directly."""
-    if isinstance(term, Wire) or (isinstance(term.arguments[0], Wire) and not is_join(term)):
+    if isinstance(term, Wire) or (not is_join(term) and isinstance(term.arguments[0], Wire)):
         yield place, term
     else:
         for index, argument in enumerate(term.arguments):

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from dsl.genotype import Genotype, Space
 
 MAX_REPEATS = 10_000
-MAX_NODES = 10_000
+MAX_NODES = 1_000
+MAX_NESTING = 64
+MAX_EXPANDED = 10_000
+_AMBIENT = ("filters", "stride", "channels", "classes")
 T = TypeVar("T")
 _SECTIONS = ("stem", "body", "head", "auxiliary")
 _FILTERS, _STRIDE, _CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
@@ -25,9 +28,11 @@ _FILTERS, _STRIDE, _CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("chan
 def verify(genotype: Genotype) -> list[Problem]:
     """Everything that is wrong with a space and its seed, in the order of the text."""
     space = genotype.space
+    problems = [*_reserved(space), *_recursion(space, genotype)]
+    if problems:
+        return problems  # what follows expands operations, and relies on an end to that
     problems = [
         *_each(lambda op: _check_op(op, space), space.definitions.ops.values()),
-        *_recursion(space, genotype),
         *_each(lambda item: _check_values(item, space), [i for i in space.items if isinstance(i, s.Values)]),
         *_each(lambda item: _check_gene(item, space), space.genes.values()),
         *verify_cells(genotype),
@@ -81,6 +86,8 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
         if case.condition is not None:
             decide(case.condition, scope)
         for part in case.pipe:
+            if isinstance(part, s.Op) and part.name == "none":
+                raise CellError("`none` stands only in a cell, as the operation of a term", part.position)
             if not isinstance(part, s.Op) or part.name != defined.name:
                 check_use(part, space, scope)
             elif part.name not in PRIMITIVES:
@@ -103,25 +110,48 @@ def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
     for cell in genotype.cells:
         uses[cell.name] = [used.name for used in cell_ops(cell) if isinstance(used, s.Op)]
         places[cell.name] = cell.position
-    done: set[str] = set()
+    sizes: dict[str, int] = {}
     for name in uses:
-        loop = _loop(name, uses, done, ())
-        if loop:
+        loop = _loop(name, uses, sizes, ())
+        if loop and loop[0] in loop[1:]:
             yield Problem(f"{name} contains itself: {' -> '.join(loop)}", places[loop[0]])
+            return
+        if loop:
+            yield Problem(f"{name} nests deeper than {MAX_NESTING} operations", places[name])
+            return
+        if sizes[name] > MAX_EXPANDED:
+            yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", places[name])
             return
 
 
-def _loop(name: str, uses: Mapping[str, list[str]], done: set[str], trail: tuple[str, ...]) -> tuple[str, ...]:
+def _loop(
+    name: str, uses: Mapping[str, list[str]], sizes: dict[str, int], trail: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The names around a loop, or those of a nest that is too deep; else notes how many operations each is."""
     if name in trail:
         return (*trail[trail.index(name) :], name)
-    if name in done or name not in uses:
+    if name in sizes or name not in uses:
         return ()
+    if len(trail) >= MAX_NESTING:
+        return trail
     for used in uses[name]:
-        loop = _loop(used, uses, done, (*trail, name))
+        loop = _loop(used, uses, sizes, (*trail, name))
         if loop:
             return loop
-    done.add(name)
+    sizes[name] = 1 + sum(sizes.get(used, 1) for used in uses[name])
     return ()
+
+
+def recursion(genotype: Genotype) -> list[Problem]:
+    """What is wrong with how operations and cells of a genotype contain each other."""
+    return list(_recursion(genotype.space, genotype))
+
+
+def _reserved(space: Space) -> Iterator[Problem]:
+    """Names that mean something everywhere and so cannot be declared."""
+    for item in space.items:
+        if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, "none"):
+            yield Problem(f"{item.name!r} has a meaning of its own and cannot be declared", item.position)
 
 
 def _check_values(item: s.Values, space: Space) -> None:
@@ -187,6 +217,9 @@ def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
         if item.name in known:
             problems.append(Problem(f"cell {cell.name} has two inputs {item.name!r}", item.position))
         known[item.name] = item.position
+    for state in (*cell.inputs, *cell.nodes):
+        if state.name == "unused":
+            problems.append(Problem("'unused' means the nodes that nothing reads; no state has that name", state.position))
     for node in cell.nodes:
         problems += _check_flow(node.flow, cell, known, later)
         if node.name in known:
@@ -271,7 +304,9 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
         if section.name not in _SECTIONS:
             message = f"unknown section {section.name!r} of the network"
             yield Problem(message, section.position, nearest(section.name, _SECTIONS))
-        if section.name != "auxiliary" and names.count(section.name) > 1:
+        if section.of is not None and section.name != "auxiliary":
+            yield Problem(f"only an auxiliary section hangs on a step, not {section.name!r}", section.position)
+        if names.count(section.name) > 1:
             yield Problem(f"the network has two sections {section.name!r}", section.position)
         if section.name == "auxiliary" and section.of not in marks:
             message = f"auxiliary hangs on {section.of!r}, which no step is called"
