@@ -41,7 +41,7 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
             try:
                 holds = _holds(item.condition, genotype, found)
             except CellError as error:
-                raise CompileError(str(error)) from error
+                return str(error)
             if not holds:
                 return f"require {shown(item.condition)} (params {found.params:,}, mult_adds {found.mult_adds:,})"
         return None

@@ -52,14 +52,11 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
         found = space.members[root]
         names = set(space.cell_names)
         if found and all(isinstance(item, s.Op) and item.name in names for item in found):
-            return tuple(_cell_or_op(item) for item in found)
+            kept = (item for item in found if isinstance(item, s.Op) and not space.is_fixed(item.name))
+            return tuple(CellRef(item.name) for item in kept)
         return found
     ref = scene.bound.get(root) or CellRef(root)
     return _collection(ref, rest[0], scene.genotype)
-
-
-def _cell_or_op(item: s.Op | int | float | s.Kernel) -> Member:
-    return CellRef(item.name) if isinstance(item, s.Op) else item
 
 
 def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
@@ -96,7 +93,7 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
     if name == "terms":
         return tuple(_terms(ref, cell))
     if name == "inputs":
-        states = dict.fromkeys(s.reads(edit.flow_at(cell, ref.node)))
+        states = dict.fromkeys(_sources(cell)["return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name])
         return tuple(StateRef(ref.cell, state) for state in states)
     inputs = [item.name for item in cell.inputs]
     if name == "earlier":
@@ -107,9 +104,15 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
     return tuple(StateRef(ref.cell, state) for state in [*inputs, *free])
 
 
+def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
+    """What each node reads, and the return, whose `unused` stands for the states it means."""
+    sources = {node.name: tuple(s.reads(node.flow)) for node in cell.nodes}
+    return {**sources, "return": tuple(s.read_state(e) for t in edit.returned_terms(cell) for _, e in s.edges(t))}
+
+
 def reaches(cell: s.Cell, source: str, target: str) -> bool:
     """Whether `target` is computed from `source`; a state reaches itself."""
-    sources = {node.name: tuple(s.reads(node.flow)) for node in cell.nodes}
+    sources = _sources(cell)
     waiting, seen = [target], set()
     while waiting:
         state = waiting.pop()
@@ -157,8 +160,22 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
 def _value(expression: s.Expression, scene: Scene) -> Member | tuple[Member, ...] | None:
     if isinstance(expression, s.Path):
         return current(expression, scene)
+    if isinstance(expression, s.Binary | s.Negative):
+        return _computed(expression, scene)
     found = evaluate(expression, scene.genotype.space.params)
     return found if isinstance(found, int | float | s.Kernel | str) else None
+
+
+def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | None:
+    """Arithmetic on what paths stand for now; `None` where one of them is no number here."""
+    if isinstance(expression, s.Negative):
+        value = _value(expression.value, scene)
+        return -value if isinstance(value, int | float) else None
+    left, right = _value(expression.left, scene), _value(expression.right, scene)
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return None
+    computed = evaluate(s.Binary(expression.operator, s.Number(left), s.Number(right)), {})
+    return computed if isinstance(computed, int | float) else None
 
 
 _ORDER: Mapping[str, Callable[[float, float], bool]] = {
@@ -204,13 +221,15 @@ def _related(kind: str, left: object, right: object, scene: Scene) -> bool:
     if kind == "reaches":
         return reaches(cell, first, second)
     if kind == "feeds":
-        return first in next((set(s.reads(node.flow)) for node in cell.nodes if node.name == second), set())
-    order = [item.name for item in cell.inputs] + [node.name for node in cell.nodes]
+        return first in _sources(cell).get(second, ())
+    order = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes), "return"]
     return order.index(first) < order.index(second)
 
 
 def _state(ref: NodeRef | StateRef | TermRef, cell: s.Cell) -> str:
-    return ref.state if isinstance(ref, StateRef) else cell.nodes[ref.node].name
+    if isinstance(ref, StateRef):
+        return ref.state
+    return "return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
 
 
 # --- draws -----------------------------------------------------------------------------------------------------
@@ -220,7 +239,7 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
     """The value that an assignment gives; `None` when an `any` has nothing to draw from."""
     drawn = _drawn(statement.value, statement.target, scene, rng)
     if isinstance(drawn, s.Op):
-        drawn = _settle(drawn, scene, rng)
+        drawn = settled(drawn, scene, rng)
     if drawn is None or statement.operator == "=":
         return drawn
     now = current(statement.target, scene)
@@ -245,6 +264,8 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
             value = _value(expression, scene)
             if isinstance(value, StateRef):
                 return value.state
+            if isinstance(value, CellRef):  # a bare name: an operation, or a state of the target's cell
+                return value.cell if target.names[-1] == "input" else s.Op(value.cell)
             return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
 
 
@@ -268,7 +289,7 @@ def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) ->
     return member
 
 
-def _settle(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
+def settled(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
     """Draws every `any` in an operation's brackets."""
     if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
         return op
@@ -278,7 +299,8 @@ def _settle(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
         if isinstance(value, s.Any):
             found = members(value.range, scene)
             picked = found[int(rng.random() * len(found))]
-            assert isinstance(picked, int | float | s.Kernel)
+            if not isinstance(picked, int | float | s.Kernel):
+                raise CellError(f"{op.name}: `any` in brackets draws numbers and kernels", value.position)
             value = picked if isinstance(picked, s.Kernel) else s.Number(picked)
         arguments.append(s.Argument(argument.name, value, position=argument.position))
     return s.Op(op.name, tuple(arguments), position=op.position)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsl import syntax as s
 
@@ -158,3 +158,20 @@ def live_nodes(cell: s.Cell) -> frozenset[str]:
             alive.add(state)
             wanted.extend(sources[state])
     return frozenset(alive)
+
+
+def in_order(cell: s.Cell) -> s.Cell | None:
+    """The cell with every node below those it reads, otherwise in its old order; `None` when it has a loop."""
+    names = {node.name for node in cell.nodes}
+    done: set[str] = set()
+    waiting, placed = list(cell.nodes), []
+    while waiting:
+        ready = next((node for node in waiting if all(r in done or r not in names for r in s.reads(node.flow))), None)
+        if ready is None:
+            return None
+        waiting.remove(ready)
+        placed.append(ready)
+        done.add(ready.name)
+    if tuple(placed) == cell.nodes:
+        return cell
+    return replace(cell, nodes=tuple(placed))

@@ -23,6 +23,7 @@ from dsl.unparse import op, unparse
 
 _FILTERS = Symbol("filters")
 _MAX_ORDERS = 5040
+_MAX_DEPTH = 50
 _WEIGHTLESS = frozenset({"relu", "avg_pool", "max_pool", "global_avg_pool", "resize_and_pad", "skip"})
 _Sum = tuple[int, ...]  # the vertices that are summed; none of them is a zero
 
@@ -70,17 +71,11 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
         values[item.name] = graph.add(f"input{index}", ())
         channels[item.name] = _input_channels(item, index, filters, space)
     reads_input = {item.name for item in cell.inputs}
-    by_first = cell.fit is not None and cell.fit.name == "resize_and_pad"
-    build = _Builder(
-        graph,
-        genotype,
-        values,
-        channels,
-        reads_input,
-        Place(filters, stride),
-        by_first,
-        by_first or cell.width == "split",
-    )
+    by_first = cell.fit is not None and (cell.fit.name == "resize_and_pad" or filters is None)
+    each = {item.name: item.kind for item in cell.inputs if item.each and item.kind is not None}
+    place, by_place = Place(filters, stride), by_first or cell.width == "split"
+    fitted = reads_input if cell.fit is not None else set()
+    build = _Builder(graph, genotype, values, channels, reads_input, place, each, fitted, by_first, by_place)
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
         channels[node.name] = _FILTERS if filters is not None and cell.fit is not None else Symbol(f"of {node.name}")
@@ -100,6 +95,8 @@ class _Builder:
     channels: dict[str, Value]
     inputs: set[str]
     place: Place
+    each: dict[str, s.Op]
+    fitted: set[str]  # the inputs on whose way `fit` may stand, with weights of its own at every read
     first_decides: bool
     order_counts: bool
 
@@ -119,22 +116,41 @@ class _Builder:
 
     def term(self, term: s.Term, is_return: bool) -> _Sum | None:
         if isinstance(term, s.Wire):
-            return self.values[term.state]
+            return self.read(term.state)
         assert isinstance(term.op, s.Op)
         if term.op.name == "none":
             return None
+        if isinstance(term.arguments[0], s.Wire) and not s.is_join(term):
+            return self.edge(term.op, term.arguments[0].state)
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
         if not parts:
             return None
         if s.is_join(term):
             ordered = self.order_counts or not is_return
             return self.graph.add("concat", tuple(parts), ordered)
-        argument = term.arguments[0]
-        if isinstance(argument, s.Wire):
-            return self.apply(term.op, parts[0], self.channels[argument.state], argument.state in self.inputs)
         return self.apply(term.op, parts[0], Symbol("of a term"), reads_input=False)
 
-    def apply(self, applied: s.Op, value: _Sum, channels: Value, reads_input: bool) -> _Sum:
+    def edge(self, applied: s.Op, state: str) -> _Sum | None:
+        """An operation that reads a state."""
+        value = self.read(state) if state in self.each else self.values[state]
+        if value is None:
+            return None
+        channels = Symbol("of each") if state in self.each else self.channels[state]
+        made = self.apply(applied, value, channels, state in self.inputs, self.may_fit(state))
+        return self.graph.add("fit", (made,), weights=True) if made == value and self.may_fit(state) else made
+
+    def read(self, state: str) -> _Sum | None:
+        """A state as a bare wire reads it."""
+        value = self.values[state]
+        if state in self.each:
+            return self.graph.add(f"each {op(self.each[state])}", (value or (),), weights=True)
+        return self.graph.add("fit", (value or (),), weights=True) if self.may_fit(state) else value
+
+    def may_fit(self, state: str) -> bool:
+        """Whether an input may have another shape than the cell makes, so that reading it costs weights."""
+        return state in self.fitted and (self.place.stride != 1 or self.channels[state] != _FILTERS)
+
+    def apply(self, applied: s.Op, value: _Sum, channels: Value, reads_input: bool, weights: bool = False) -> _Sum:
         place = self.place if reads_input else Place(self.place.filters, 1)
         label = _label(applied, place, channels, self.genotype.space)
         if label == "skip":
@@ -145,7 +161,7 @@ class _Builder:
             if f"<{name}>" in label:
                 label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
         weightless = all(part.split(" ")[0] in _WEIGHTLESS for part in label.split("|"))
-        return self.graph.add(label, (value,), weights=not weightless)
+        return self.graph.add(label, (value,), weights=weights or not weightless)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -208,10 +224,17 @@ def _digest(text: str) -> str:
 def _canonical(vertices: list[_Vertex], output: _Sum) -> str:
     """A text of the graph that does not depend on the numbers of its vertices."""
     counts = _reads(vertices, output)
-    shared = [index for index in sorted(counts) if counts[index] > 1 and vertices[index].groups]
+    shared: list[int] = []
     names: dict[int, str] = {}
-    for index in shared:
-        names[index] = "@" + _digest(_write(vertices[index], vertices, names))
+    depths: dict[int, int] = {}
+    for index in sorted(counts):
+        vertex = vertices[index]
+        depths[index] = 1 + max((depths[source] for group in vertex.groups for source in group), default=0)
+        is_shared = counts[index] > 1 and bool(vertex.groups)
+        # long chains are cut into named pieces, so that writing one does not recurse without bound
+        if is_shared or (vertex.groups and depths[index] % _MAX_DEPTH == 0):
+            names[index] = "@" + _digest(_write(vertex, vertices, names))
+            shared.append(index)
     ties = [members for _, members in _grouped(shared, names) if len(members) > 1]
     if not ties:
         return _sum(output, vertices, names)

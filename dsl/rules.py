@@ -8,18 +8,20 @@ its weight to the others.
 from __future__ import annotations
 
 import functools
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dsl import edit
 from dsl import syntax as s
-from dsl.draw import Scene, Unfit, draw_value, holds, members
+from dsl.draw import Scene, Unfit, draw_value, holds, members, settled
 from dsl.edit import NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
 from dsl.evaluate import number
 from dsl.genotype import Genotype, Space
-from dsl.settings import with_setting
+from dsl.settings import has_setting, with_setting
+from dsl.verify import cell_ops, recursion, verify_cell
 
 MAX_REDRAWS = 100
 _QUICK_DRAWS = 16
@@ -63,13 +65,28 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
                 continue
             if attempt is None:
                 break
-            reason = check(attempt.genotype) if check is not None else None
+            reason = _fault(genotype, attempt.genotype)
+            if reason is None and check is not None:
+                reason = check(attempt.genotype)
             if reason is None:
                 return Mutated(attempt.genotype, rule.name, tuple(rejected), attempt.forget)
             rejected.append((rule.name, reason))
         rules.remove(rule)
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
     raise CellError("no mutation rule applies to this genotype", hint=reasons)
+
+
+def _fault(parent: Genotype, child: Genotype) -> str | None:
+    """What is wrong with the cells that a rule has changed."""
+    for before, after in zip(parent.cells, child.cells, strict=True):
+        if after is not before:
+            problems = verify_cell(after, child.space)
+            names = {op.name for op in cell_ops(after) if isinstance(op, s.Op)}
+            if not problems and names & child.space.definitions.cells:
+                problems = recursion(child)
+            if problems:
+                return problems[0].message
+    return None
 
 
 def _weight(rule: s.Mutation, space: Space) -> float:
@@ -161,9 +178,14 @@ def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> _Attempt |
     elif isinstance(ref, TermRef) and attribute == "op":
         changed = edit.with_term(cell, ref, edit.with_op(edit.term_at(cell, ref), _op(value)))
     elif isinstance(ref, TermRef) and attribute == "input":
-        changed = edit.with_term(cell, ref, edit.with_input(edit.term_at(cell, ref), str(value)))
+        moved = edit.in_order(edit.with_term(cell, ref, edit.with_input(edit.term_at(cell, ref), str(value))))
+        if moved is None:
+            raise Unfit(f"{value} is computed from the node that would read it")
+        changed = moved
     elif isinstance(ref, TermRef):
         edge = edit.term_at(cell, ref)
+        if not has_setting(edge, attribute, scene.genotype.space):
+            return None
         changed = edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype.space))
     else:
         raise CellError(f"{target} cannot be assigned", target.position)
@@ -179,6 +201,8 @@ def _op(value: object) -> s.Op:
 def _with_gene(genotype: Genotype, name: str, value: object) -> Genotype:
     if not isinstance(value, int | float):
         raise Unfit(f"gene {name} cannot be {value}")
+    if not math.isfinite(value) or abs(value) > 1e15:
+        raise Unfit(f"gene {name} would be {value}")
     gene, params = genotype.space.genes[name], genotype.space.params
     if gene.low is not None and gene.high is not None:
         value = min(max(value, number(gene.low, params)), number(gene.high, params))
@@ -240,7 +264,9 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
             for statement in assigned:
                 decision = _decision(statement, scene)
                 if decision is not None:
-                    found.setdefault((decision.place, decision.attribute), decision)
+                    first = found.setdefault((decision.place, decision.attribute), decision)
+                    if first.values != decision.values:
+                        raise CellError(f"two rules draw one {decision.attribute} from different sets", rule.position)
     order = {"op": 0, "input": 1, "tail": 2}
     names = genotype.space.cell_names
     return tuple(sorted(found.values(), key=lambda d: (*_position(d.place, names), order[d.attribute])))
@@ -272,6 +298,8 @@ def sample(space: Space, rng: random.Random, steps: int = 10) -> Genotype:
     open_choices = _decisions_of(space)
     for decision in open_choices:
         value = decision.values[int(rng.random() * len(decision.values))]
+        if isinstance(value, s.Op):
+            value = settled(value, Scene(genotype), rng)
         genotype = _decide(genotype, decision, value)
     if not open_choices:
         for _ in range(steps):

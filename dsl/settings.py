@@ -39,6 +39,11 @@ def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
     return value if isinstance(value, int | float | s.Kernel | str) else None
 
 
+def has_setting(edge: s.Term, name: str, space: Space) -> bool:
+    """Whether the edge's operation has such a setting."""
+    return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and name in names_of(edge.op, space)
+
+
 def _default(op: s.Op, name: str, space: Space) -> object:
     if op.name in space.definitions.ops:
         formals = {formal.name: formal.default for formal in space.definitions.ops[op.name].formals}
@@ -63,6 +68,8 @@ def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Sp
         assert isinstance(kernel, s.Kernel) and isinstance(value, int | float)
         size = int(value + 0.5)
         value = s.Kernel(size, kernel.width) if path[1] == "height" else s.Kernel(kernel.height, size)
+    if path[0] in ("filters", "units") and isinstance(value, float):
+        value = int(value + 0.5)
     written = s.Argument(path[0], _expression(value))
     arguments = list(op.arguments)
     for index, argument in enumerate(op.arguments):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, TypeVar
 
 from dsl import syntax as s
 from dsl.errors import CellError, Position, Problem, nearest
 from dsl.evaluate import Symbol, Value, decide, evaluate, number
-from dsl.expand import Applied, Place, Undecided, channels_after, walk
 from dsl.primitives import COUNT, PRIMITIVES, STRIDE
+from dsl.verify_ops import CHANNELS as _CHANNELS
+from dsl.verify_ops import FILTERS as _FILTERS
+from dsl.verify_ops import STRIDE_ASKED as _STRIDE
+from dsl.verify_ops import check_member, check_use
 from dsl.verify_rules import verify_requires, verify_rules
 
 if TYPE_CHECKING:
@@ -22,7 +26,6 @@ MAX_EXPANDED = 10_000
 _AMBIENT = ("filters", "stride", "channels", "classes")
 T = TypeVar("T")
 _SECTIONS = ("stem", "body", "head", "auxiliary")
-_FILTERS, _STRIDE, _CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
 
 
 def verify(genotype: Genotype) -> list[Problem]:
@@ -54,25 +57,6 @@ def _each(check: Callable[[T], None], items: Iterable[T]) -> Iterator[Problem]:
             check(item)
         except CellError as error:
             yield from error.problems
-
-
-def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> None:
-    """Checks an operation where it is used: names, settings, domains.
-
-    Raises:
-      CellError: something is wrong.
-    """
-    if isinstance(op, s.Any):
-        raise CellError("`any` stands only in rules and sets", op.position)
-    channels = scope.get("channels", _CHANNELS)
-    try:
-        walk(op, Place(_FILTERS, _STRIDE), channels, scope, space.definitions, _follow)
-    except Undecided:
-        return
-
-
-def _follow(applied: Applied) -> Value:
-    return Symbol("cell") if applied.is_cell else channels_after(applied)
 
 
 def _check_op(defined: s.OpDef, space: Space) -> None:
@@ -110,24 +94,24 @@ def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
     for cell in genotype.cells:
         uses[cell.name] = [used.name for used in cell_ops(cell) if isinstance(used, s.Op)]
         places[cell.name] = cell.position
-    sizes: dict[str, int] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     for name in uses:
         loop = _loop(name, uses, sizes, ())
         if loop and loop[0] in loop[1:]:
             yield Problem(f"{name} contains itself: {' -> '.join(loop)}", places[loop[0]])
             return
-        if loop:
+        if loop or sizes[name][1] > MAX_NESTING:
             yield Problem(f"{name} nests deeper than {MAX_NESTING} operations", places[name])
             return
-        if sizes[name] > MAX_EXPANDED:
+        if sizes[name][0] > MAX_EXPANDED:
             yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", places[name])
             return
 
 
 def _loop(
-    name: str, uses: Mapping[str, list[str]], sizes: dict[str, int], trail: tuple[str, ...]
+    name: str, uses: Mapping[str, list[str]], sizes: dict[str, tuple[int, int]], trail: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The names around a loop, or those of a nest that is too deep; else notes how many operations each is."""
+    """The names around a loop, or those of a nest that is too deep; else notes each one's size and depth."""
     if name in trail:
         return (*trail[trail.index(name) :], name)
     if name in sizes or name not in uses:
@@ -138,7 +122,8 @@ def _loop(
         loop = _loop(used, uses, sizes, (*trail, name))
         if loop:
             return loop
-    sizes[name] = 1 + sum(sizes.get(used, 1) for used in uses[name])
+    parts = [sizes.get(used, (1, 1)) for used in uses[name]]
+    sizes[name] = (1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0))
     return ()
 
 
@@ -159,39 +144,6 @@ def _check_values(item: s.Values, space: Space) -> None:
         check_member(member, space)
 
 
-def check_member(member: s.Expression, space: Space) -> None:
-    """Checks one member of a set: a number, a kernel, or an operation.
-
-    Raises:
-      CellError: it is none of these.
-    """
-    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
-    if isinstance(member, s.Path) and len(member.names) == 1:
-        name = member.names[0]
-        if name in space.params:
-            return
-        check_use(s.Op(name, position=member.position), space, scope)
-    elif isinstance(member, s.Op):
-        check_use(_first_draw(member), space, scope)
-    elif isinstance(member, s.Any):
-        raise CellError("a set's member is no `any`; put its members into the set", member.position)
-    else:
-        evaluate(member, space.definitions.scope)
-
-
-def _first_draw(op: s.Op) -> s.Op:
-    """The operation with the first member of every `any` in its brackets."""
-    arguments = []
-    for argument in op.arguments:
-        value = argument.value
-        if isinstance(value, s.Any):
-            if not isinstance(value.range, s.Set):
-                raise CellError("`any` in brackets takes its set written out", value.position)
-            value = value.range.items[0]
-        arguments.append(s.Argument(argument.name, value, position=argument.position))
-    return s.Op(op.name, tuple(arguments), position=op.position)
-
-
 def _check_gene(gene: s.Gene, space: Space) -> None:
     value = number(gene.value, space.params)
     if gene.low is None or gene.high is None:
@@ -208,8 +160,7 @@ def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
     """What is wrong with one cell: names, order, operations."""
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
-    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
-    problems = list(_each(lambda op: check_use(op, space, scope), cell_ops(cell)))
+    problems = list(_each(lambda op: _check_in_cell(op, space), cell_ops(cell)))
     problems += _check_traits(cell, space)
     known: dict[str, Position | None] = {}
     later = {node.name for node in cell.nodes}
@@ -217,9 +168,10 @@ def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
         if item.name in known:
             problems.append(Problem(f"cell {cell.name} has two inputs {item.name!r}", item.position))
         known[item.name] = item.position
-    for state in (*cell.inputs, *cell.nodes):
-        if state.name == "unused":
-            problems.append(Problem("'unused' means the nodes that nothing reads; no state has that name", state.position))
+    named = [(item.name, item.position) for item in cell.inputs] + [(node.name, node.position) for node in cell.nodes]
+    for name, position in named:
+        if name == "unused":
+            problems.append(Problem("'unused' means the nodes that nothing reads; no state has that name", position))
     for node in cell.nodes:
         problems += _check_flow(node.flow, cell, known, later)
         if node.name in known:
@@ -228,6 +180,12 @@ def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
         known[node.name] = node.position
     problems += _check_flow(cell.output, cell, known, later, is_output=True)
     return problems
+
+
+@functools.lru_cache(maxsize=8192)
+def _check_in_cell(op: s.Op | s.Any, space: Space) -> None:
+    """Checks an operation in a cell; what is good is remembered, since a search sees few operations often."""
+    check_use(op, space, {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE})
 
 
 def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from dsl import syntax as s
 from dsl.errors import CellError, Problem, nearest
 from dsl.evaluate import WORDS, number
 from dsl.primitives import PRIMITIVES
+from dsl.verify_ops import check_member
 
 if TYPE_CHECKING:
     from dsl.genotype import Space
@@ -96,7 +97,11 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
     for binding in statement.bindings:
         if binding.name in kinds:
             raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position)
-        kinds[binding.name] = range_kind(binding.range, kinds, space)
+        kind = range_kind(binding.range, kinds, space)
+        if kind in ("op", "number"):
+            raise CellError(f"{binding.name!r} would be one {kind}; choose binds cells, nodes, terms and states",
+                            binding.position, "draw values with `any(...)`")  # fmt: skip
+        kinds[binding.name] = kind
     if statement.where is not None:
         _check_where(statement.where, kinds, space)
 
@@ -108,22 +113,28 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
       CellError: no such set.
     """
     if isinstance(values, s.Set):
-        return "number" if all(isinstance(item, s.Number | s.Kernel | s.Negative) for item in values.items) else "op"
+        return _set_kind(values)
     root, *rest = values.names
     if not rest:
         if root == "cells":
             return "cell"
         if root in space.values:
             names = {str(item) for item in space.values[root].items}
-            return "cell" if names <= set(space.cell_names) else "op"
+            return "cell" if names <= set(space.cell_names) else _set_kind(space.values[root])
         allowed = ["cells", *space.values, *kinds]
         raise CellError(f"unknown set {root!r}", values.position, nearest(root, allowed))
+    if root not in kinds and root in space.cell_names and space.is_fixed(root):
+        raise CellError(f"cell {root} is fixed; no rule changes it", values.position)
     kind = kinds.get(root) or ("cell" if root in space.cell_names else "")
     if not kind:
         raise CellError(f"unknown name {root!r}", values.position, nearest(root, [*kinds, *space.cell_names]))
     if len(rest) > 1 or rest[0] not in _PARTS.get(kind, {}):
         raise CellError(f"a {kind} has no {'.'.join(rest)!r}", values.position, nearest(rest[0], _PARTS.get(kind, {})))
     return _PARTS[kind][rest[0]]
+
+
+def _set_kind(values: s.Set) -> str:
+    return "number" if all(isinstance(item, s.Number | s.Kernel | s.Negative) for item in values.items) else "op"
 
 
 def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
@@ -188,12 +199,23 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
             if part is None:
                 continue
             kind = range_kind(part, kinds, space)
+            if isinstance(part, s.Set):
+                for member in part.items:
+                    check_member(member, space)
             if kind != wanted and {kind, wanted} != {"cell", "op"}:
                 raise CellError(f"{target} takes one {wanted}; this is a set of {kind}s", part.position)
     elif isinstance(value, s.Function):
         _check_function(value, space)
-    elif isinstance(value, s.Op):
-        _check_op_name(value, space)
+    elif isinstance(value, s.Op) or (wanted == "op" and isinstance(value, s.Path) and len(value.names) == 1):
+        check_member(value, space)
+    elif isinstance(value, s.Path):
+        if wanted != "state" or len(value.names) > 1:
+            _check_path(value, kinds, space)
+    elif wanted != "number":
+        raise CellError(f"{target} takes one {wanted}, not a number", value.position)
+    else:
+        for path in _paths(value):
+            _check_path(path, kinds, space)
 
 
 def _check_function(value: s.Function, space: Space) -> None:

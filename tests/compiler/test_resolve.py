@@ -81,3 +81,40 @@ def test_a_cell_is_an_operation():
         dsl.loads('include "hierarchical.cell"\ncell m2(x) { a = conv_bn[3x3](x)  return a }'), (8, 8, 3), 10
     )
     assert any("/m2/" in operation.key for step in graph.steps for operation in step.operations)
+
+
+def test_operations_on_operations_have_weights_of_their_own():
+    graph = compiler.resolve(net("a = conv[3x3](conv[3x3](x))\nreturn a"), (8, 8, 3), 10)
+    keys = [key for step in graph.steps for key, _ in step.weights()]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_auxiliary_head_of_two_steps():
+    text = """
+    cell net(x) { a = conv[3x3](x)  return a }
+    network {
+      stem: conv[3x3, filters=8]
+      body: net[8] as middle, net[8]
+      auxiliary(middle): relu | conv[1x1, filters=4], global_avg_pool | dense[classes]
+      head: global_avg_pool | dense[classes]
+    }
+    """
+    graph = compiler.resolve(dsl.loads(text), (8, 8, 3), 10, auxiliary=True)
+    assert [step.inputs for step in graph.auxiliary] == [(1,), (4,)]
+    wrong = text.replace("dense[classes]\n      head", "dense[4]\n      head")
+    with pytest.raises(compiler.CompileError, match="the auxiliary ends in 4"):
+        compiler.resolve(dsl.loads(wrong), (8, 8, 3), 10, auxiliary=True)
+
+
+def test_a_join_in_a_sum_is_fitted():
+    text = """
+    op proj = relu | conv[1x1] | batch_norm
+    cell net(x, y) fit proj { a = concat(x, y) + conv[3x3](x)  return a }
+    network { stem: conv[3x3, filters=8] body: net[8] head: global_avg_pool | dense[classes] }
+    """
+    assert compiler.cost(dsl.loads(text), (8, 8, 3), 10).params > 0
+
+
+def test_a_cell_without_nodes():
+    with pytest.raises(compiler.CompileError, match="nothing alive"):
+        compiler.resolve(net("return concat(unused)"), (8, 8, 3), 10)

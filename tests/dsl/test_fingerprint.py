@@ -127,3 +127,35 @@ def _with(cell: s.Cell, choice: Decision, value: s.Op) -> s.Cell:
     from dsl import edit
 
     return edit.with_term(cell, choice.place, edit.with_op(edit.term_at(cell, choice.place), value))
+
+
+@pytest.mark.parametrize(
+    ("head", "first", "second"),
+    [
+        ("cell c(x: each proj)", "a = relu(x)\n b = conv[3x3](a) + conv[5x5](a)",
+         "a = relu(x)\n e = relu(x)\n b = conv[3x3](a) + conv[5x5](e)"),
+        ("cell c(x) stride 2 fit match", "a = relu(x)\n b = conv[3x3](a) + conv[5x5](a)",
+         "a = relu(x)\n e = relu(x)\n b = conv[3x3](a) + conv[5x5](e)"),
+        ("cell c(x) stride 2 fit match", "a = x\n b = a + conv[3x3](a)\n d = a + conv[5x5](b)",
+         "b = x + conv[3x3](x)\n d = x + conv[5x5](b)"),
+    ],
+)  # fmt: skip
+def test_reads_that_cost_weights_count_each_time(head, first, second):
+    text = """
+    op proj = relu | conv[1x1] | batch_norm
+    op match = relu | factorized_conv[stride=stride] | batch_norm if stride > 1 else proj
+    network { stem: conv[3x3, filters=8] body: c[8] head: global_avg_pool | dense[classes] }
+    """
+    last = {body: body.rsplit("\n", 1)[-1].split("=")[0].strip() for body in (first, second)}
+    prints = [
+        dsl.fingerprint(dsl.loads(f"{text}{head} {{ {body}\n return {last[body]} }}")) for body in (first, second)
+    ]
+    assert prints[0] != prints[1]
+
+
+def test_a_chain_of_a_thousand_nodes():
+    nodes = "".join(f"n{i} = conv[3x3]({'x' if not i else f'n{i - 1}'})\n" for i in range(1000))
+    text = f"cell c(x) {{\n{nodes}return n999\n}}\nnetwork {{ body: c head: global_avg_pool | dense[classes] }}"
+    assert dsl.fingerprint(dsl.loads(text)) != dsl.fingerprint(
+        dsl.loads(text.replace("n500 = conv[3x3]", "n500 = conv[5x5]"))
+    )

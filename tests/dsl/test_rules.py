@@ -203,3 +203,85 @@ def test_growing_verbs_are_refused_by_name():
     )
     with pytest.raises(dsl.CellError, match="`insert` is checked, but not carried out"):
         dsl.mutate(genotype, random.Random(1))
+
+
+SPACE = """
+op proj = relu | conv[1x1] | batch_norm
+op sep[kernel] = relu | depthwise[kernel, stride=stride] | conv[1x1] | batch_norm
+values ops = { sep[3x3], sep[5x5], conv[3x3], max_pool[3x3] }
+values sizes = { 3x3, 5x5 }
+cell c(x) {
+  a = conv[3x3, filters=8](x)
+  b = sep[3x3](x)
+  d = max_pool[3x3](x)
+  return concat(a, b, d)
+}
+network { stem: conv[3x3, filters=8] body: c[8] head: global_avg_pool | dense[classes] }
+"""
+RULES = [
+    "t.input = any(other n.acyclic)",
+    "t.input = any(k.states)",
+    "t.kernel = any({ 3x3, 5x5, 7x7 })",
+    "t.kernel = any(sizes)",
+    "t.kernel.width *= uniform(0.01, 3)",
+    "t.kernel.height += 2000",
+    "t.stride *= any({ 0.5, 1.5, 2 })",
+    "t.filters *= uniform(0.5, 2)",
+    "t.op = any(cells)",
+    "t.op = proj",
+    "t.op = sep[7x7]",
+    "t.input = x",
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_whatever_a_rule_draws_its_children_are_valid(rule):
+    text = f"mutation m {{ choose k in cells, n in k.nodes, t in n.terms  {rule} }}\nmutation nothing {{ }}"
+    genotype, rng, rules = dsl.loads(SPACE + text), random.Random(1), Counter()
+    for _ in range(60):
+        child = dsl.mutate(genotype, rng)
+        rules[child.rule] += 1
+        assert child.genotype.space.genotype(child.genotype.text()) == child.genotype
+        dsl.fingerprint(child.genotype)
+        genotype = child.genotype if rng.random() < 0.8 else genotype
+    assert rules["m"] or rule in ("t.op = any(cells)", "t.kernel.height += 2000", "t.input = x")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("t.op = any({ sep[99999x1] })", "kernel is 99999x1"),
+        ("t.op = any({ bogus, sep[3x3] })", "unknown operation 'bogus'"),
+        ("t.op = sep[bogus=3]", "no setting 'bogus'"),
+        ("t.op = blah", "unknown operation 'blah'"),
+        ("t.op = 3", "takes one op"),
+    ],
+)
+def test_what_a_rule_would_draw_is_checked_with_the_file(rule, message):
+    with pytest.raises(dsl.CellError, match=message):
+        dsl.loads(f"{SPACE}mutation m {{ choose k in cells, n in k.nodes, t in n.terms  {rule} }}")
+
+
+def test_fixed_cells_are_never_mutated():
+    text = SPACE.replace("cell c(x)", "fixed cell c(x)") + "values all = { c }\nmutation nothing { }\n"
+    with pytest.raises(dsl.CellError, match="cell c is fixed"):
+        dsl.loads(text + "mutation m { choose n in c.nodes, t in n.terms  t.op = any(ops) }")
+    genotype = dsl.loads(text + "mutation m weight 99 { choose k in all, n in k.nodes, t in n.terms  t.op = any(ops) }")
+    assert {dsl.mutate(genotype, random.Random(seed)).rule for seed in range(20)} == {"nothing"}
+
+
+def test_samples_settle_what_their_sets_leave_open():
+    text = SPACE + "values open = { sep[any({ 3x3, 5x5 })] }\n"
+    genotype = dsl.loads(text + "mutation m { choose k in cells, n in k.nodes, t in n.terms  t.op = any(open) }")
+    for seed in range(10):
+        sampled = dsl.sample(genotype.space, random.Random(seed))
+        assert genotype.space.genotype(sampled.text()) == sampled
+
+
+def test_arithmetic_in_where():
+    text = (
+        "mutation m { choose k in cells, n in k.nodes, t in n.terms"
+        " where t.kernel.width * 2 < 7 and k.nodes.count + 1 > 3  t.op = any(ops) }"
+    )
+    genotype = dsl.loads(SPACE + text)
+    assert dsl.mutate(genotype, random.Random(1)).rule == "m"
