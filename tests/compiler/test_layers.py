@@ -9,8 +9,9 @@ import tensorflow as tf
 import compiler
 import dsl
 from compiler.layers import LAYERS, drop_path
-from compiler.model import forward, step_layers
+from compiler.model import build_layers, forward, step_layers
 from compiler.primitives import TABLE
+from dsl.files import shipped_cells
 
 OPERATIONS = [
     "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]", "conv[3x3, dilation=2]",
@@ -98,3 +99,19 @@ def test_drop_path_drops_whole_examples_and_keeps_the_mean():
     assert (per_example == per_example[:, :1]).all()
     assert abs((per_example[:, 0] > 0).mean() - 0.7) < 0.03
     assert abs(value.mean() - 1) < 0.05
+
+
+@pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
+def test_every_shipped_file_is_built_with_as_many_parameters_as_it_costs(path):
+    genotype = dsl.load(path)
+    small = {name: value for name, value in {"N": 1, "F": 8}.items() if name in genotype.space.params}
+    genotype = dsl.load(path, small)
+    if path.name == "nasbench101.cell":
+        with pytest.raises(compiler.CompileError, match="width split"):
+            compiler.resolve(genotype, (32, 32, 3), 10)
+        return
+    graph = compiler.resolve(genotype, (32, 32, 3), 10)
+    layers = build_layers(graph)
+    assert forward(layers, tf.zeros((2, 32, 32, 3)), training=True)[-1].shape == (2, 10)
+    built = sum(int(np.prod(variable.shape)) for layer in layers for variable in layer.trainable_variables)
+    assert built == compiler.graph_cost(graph).params
