@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from compiler.cost import Cost, cost
 from compiler.errors import CompileError
 from dsl import syntax as s
 from dsl.draw import Scene, members
 from dsl.errors import CellError
-from dsl.evaluate import evaluate
+from dsl.evaluate import COMPARISONS, evaluate
 from dsl.genotype import Genotype, Space
 from dsl.unparse import condition as shown
-
-_ORDER: Mapping[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 
 
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
@@ -58,7 +48,7 @@ def _holds(condition: s.Condition, genotype: Genotype, found: Cost) -> bool:
         case s.Not(inner):
             return not _holds(inner, genotype, found)
         case s.Compare(symbol, left, right):
-            return _ORDER[symbol](_value(left, genotype, found), _value(right, genotype, found))
+            return COMPARISONS[symbol](_value(left, genotype, found), _value(right, genotype, found))
         case _:
             raise CompileError(f"a require compares costs: {shown(condition)}")
 

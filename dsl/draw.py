@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import operator
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from dsl import edit
 from dsl import syntax as s
 from dsl.edit import CellRef, NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
-from dsl.evaluate import WORDS, evaluate
+from dsl.evaluate import COMPARISONS, WORDS, evaluate
 from dsl.genotype import Genotype, set_member
 from dsl.settings import Settable, setting
 
@@ -178,14 +177,6 @@ def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | 
     return computed if isinstance(computed, int | float) else None
 
 
-_ORDER: Mapping[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
-
-
 def holds(condition: s.Condition, scene: Scene) -> bool:
     """Whether a `where` is true in a scene; a setting that an operation lacks makes a comparison false."""
     match condition:
@@ -208,7 +199,7 @@ def holds(condition: s.Condition, scene: Scene) -> bool:
                 return (first == second) == (symbol == "==")
             if not isinstance(first, int | float) or not isinstance(second, int | float):
                 return False
-            return _ORDER[symbol](first, second)
+            return COMPARISONS[symbol](first, second)
 
 
 def _related(kind: str, left: object, right: object, scene: Scene) -> bool:

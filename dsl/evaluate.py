@@ -34,7 +34,7 @@ _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
     "/": operator.truediv,
     "//": operator.floordiv,
 }
-_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
     "<": operator.lt,
@@ -114,7 +114,7 @@ def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | No
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return None
     if isinstance(left, int | float) and isinstance(right, int | float):
-        return _COMPARISONS[symbol](left, right)
+        return COMPARISONS[symbol](left, right)
     if symbol not in ("==", "!="):
         raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
     return (left == right) == (symbol == "==")
