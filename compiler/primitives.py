@@ -222,10 +222,10 @@ TABLE: Mapping[str, Row] = {
     "skip": Row(_same, _no_weights, _free),
     "zero": Row(_zero_shape, _no_weights, _free),
     "none": Row(_same, _no_weights, _free),
+    "add": Row(_add_shape, _no_weights, _free),
     "concat": Row(_concat_shape, _no_weights, _free),
     "dense": Row(_dense_shape, _dense_weights, _dense_mult_adds),
     "dropout": Row(_same, _no_weights, _free),
     "global_avg_pool": Row(lambda settings, shapes: (_map(shapes, "global_avg_pool")[-1],), _no_weights, _free),
     "resize_and_pad": Row(_resize_shape, _no_weights, _free),
 }
-ADD = Row(_add_shape, _no_weights, _free)  # the sum that a node is; it has no name in the language

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph import IMAGE, Graph, Operation, Step
-from compiler.primitives import ADD, TABLE, Settings, Shape, shown
+from compiler.primitives import TABLE, Settings, Shape, shown
 from dsl import edit
 from dsl import syntax as s
 from dsl.errors import CellError
@@ -40,7 +40,7 @@ class _Block:
     operations: list[Operation] = field(default_factory=list)
 
     def add(self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str) -> int:
-        row = TABLE.get(primitive, ADD)
+        row = TABLE[primitive]
         shapes = tuple(self.shapes[index] for index in inputs)
         try:
             shape = row.shape(settings, shapes)
@@ -69,7 +69,7 @@ class _Network:
 
     @property
     def scope(self) -> dict[str, Value]:
-        return {**self.genotype.space.params, "classes": self.classes}
+        return {**self.genotype.space.params, **dict(self.genotype.genes), "classes": self.classes}
 
     def graph(self) -> Graph:
         sections = self.genotype.space.network.sections
@@ -208,17 +208,19 @@ class _CellBuilder:
     key: str
     states: dict[str, int] = field(default_factory=dict)
     each: dict[str, s.Op] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)  # of nodes, where the cell splits its width
 
     def run(self) -> int:
         """The value of the cell's return."""
-        if self.cell.width == "split":
-            raise CompileError(f"cell {self.cell.name}: `width split` is checked, but not built by this version")
-        self._fit_inputs()
         live = edit.live_nodes(self.cell)
+        if self.cell.width == "split":
+            self.widths = _split_widths(self.cell, live, self.filters, self.key)
+        self._fit_inputs()
         for node in self.cell.nodes:
             if node.name in live:
-                self.states[node.name] = self._flow(node.flow.terms, node.flow.tail, node.name)
-        return self._flow(edit.returned_terms(self.cell), self.cell.output.tail, "return")
+                width = self.widths.get(node.name, self.filters)
+                self.states[node.name] = self._flow(node.flow.terms, node.flow.tail, node.name, width)
+        return self._flow(edit.returned_terms(self.cell), self.cell.output.tail, "return", self.filters)
 
     def _fit_inputs(self) -> None:
         first = self.block.shapes[self.inputs[0]]
@@ -240,53 +242,82 @@ class _CellBuilder:
             return None
         return (-(-first[0] // self.stride), -(-first[1] // self.stride), self.filters)
 
-    def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str) -> int:
+    def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str, width: int | None) -> int:
+        """The value of a node or the return, whose operations are asked for `width` filters."""
         key = f"{self.key}/{name}"
+        only = terms[0] if len(terms) == 1 else None
+        if isinstance(only, s.Call) and s.is_join(only):
+            total = self._joined(only, key, width)  # under the node's own key: a sum may become a concat and back
+        else:
+            total = self._sum(terms, key, width)
+        if total is None:
+            raise CompileError(f"{key}: nothing alive reaches it: every edge is `none` or reads a dead node")
+        return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
+
+    def _sum(self, terms: tuple[s.Term, ...], key: str, width: int | None) -> int | None:
         values: list[int] = []
         for place, term in enumerate(terms):
-            label = term.label or str(place)
-            value = self._term(term, f"{key}/{label}")
+            inner = f"{key}/{term.label or place}"
+            value = self._term(term, inner, width)
             if value is not None:
-                is_join = isinstance(term, s.Call) and s.is_join(term) and len(terms) == 1
-                values.append(value if is_join else self._fitted(value, values, f"{key}/{label}"))
-        if not values:
-            raise CompileError(f"{key}: nothing alive reaches it: every edge is `none` or reads a dead node")
-        total = values[0] if len(values) == 1 else self.block.add("add", {}, tuple(values), key)
-        return self.network.pipe(self.block, tail, total, Place(self.filters, 1), f"{key}/tail")
+                value = self._cut(value, width, inner)
+                values.append(self._fitted(value, values, inner))
+        if len(values) < 2:
+            return values[0] if values else None
+        return self.block.add("add", {}, tuple(values), key)
 
-    def _term(self, term: s.Term, key: str) -> int | None:
+    def _joined(self, join: s.Call, key: str, width: int | None) -> int | None:
+        assert isinstance(join.op, s.Op)
+        if join.op.name == "add":
+            return self._sum(join.arguments, key, width)
+        parts: list[int] = []
+        for place, term in enumerate(join.arguments):
+            inner = f"{key}/{term.label or place}"
+            value = self._term(term, inner, self._part_width(term, width))
+            if value is not None:
+                parts.append(self._fitted(value, parts, inner, joined=True))
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        return self.block.add("concat", {}, tuple(parts), f"{key}/concat")
+
+    def _part_width(self, term: s.Term, width: int | None) -> int | None:
+        """What an operation in a concat is asked for: where widths are split, the share of the state it reads."""
+        return self.widths.get(s.read_state(next(edge for _, edge in s.edges(term))), width)
+
+    def _term(self, term: s.Term, key: str, width: int | None) -> int | None:
         if isinstance(term, s.Wire):
-            return self._read(term.state, key)
+            return self._read(term.state, key, width)
         assert isinstance(term.op, s.Op)
         if edit.is_none(term):
             return None
-        parts: list[int] = []
-        for index, argument in enumerate(term.arguments):
-            inner = key if isinstance(argument, s.Wire) and not s.is_join(term) else f"{key}/{argument.label or index}"
-            value = self._term(argument, inner)
-            if value is not None:
-                parts.append(self._fitted(value, parts, inner, joined=True) if s.is_join(term) else value)
-        if not parts:
-            return None
         if s.is_join(term):
-            return parts[0] if len(parts) == 1 else self.block.add("concat", {}, tuple(parts), f"{key}/concat")
-        reads_input = isinstance(term.arguments[0], s.Wire) and term.arguments[0].state in {
-            item.name for item in self.cell.inputs
-        }
+            return self._joined(term, key, width)
+        argument = term.arguments[0]
+        is_edge = isinstance(argument, s.Wire)
+        value = self._term(argument, key if is_edge else f"{key}/{argument.label or 0}", width)
+        if value is None:
+            return None
+        reads_input = isinstance(argument, s.Wire) and any(argument.state == item.name for item in self.cell.inputs)
         before = len(self.block.operations)
-        value = self.network.apply(
-            self.block, term.op, parts[0], Place(self.filters, self.stride if reads_input else 1), key
-        )
+        place = Place(width, self.stride if reads_input else 1)
+        value = self.network.apply(self.block, term.op, value, place, key)
         if len(self.block.operations) > before:
             self.block.drop_path(value)
         return value
 
-    def _read(self, state: str, key: str) -> int | None:
+    def _read(self, state: str, key: str, width: int | None) -> int | None:
         value = self.states.get(state)
         if value is not None and state in self.each:
-            place = Place(self.filters, 1)
-            return self.network.apply(self.block, self.each[state], value, place, f"{key}/{state}")
+            return self.network.apply(self.block, self.each[state], value, Place(width, 1), f"{key}/{state}")
         return value
+
+    def _cut(self, value: int, width: int | None, key: str) -> int:
+        """A term of a node that has its share of a split width, cut to it (NAS-Bench-101)."""
+        shape = self.block.shapes[value]
+        if not self.widths or width is None or shape[-1] <= width:
+            return value
+        settings = dict(zip(("height", "width", "channels"), (*shape[:2], width), strict=True))
+        return self.block.add("resize_and_pad", settings, (value,), f"{key}/cut")
 
     def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
         """The value in the wanted shape, by the cell's `fit` where it has one."""
@@ -311,3 +342,27 @@ def _ratio(shape: Shape, other: Shape) -> int:
     if len(shape) != 3 or len(other) != 3:
         return 1
     return max(1, *(int(size / wanted + 0.5) for size, wanted in zip(shape[:2], other[:2], strict=True)))
+
+
+def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: str) -> dict[str, int]:
+    """The width of each live node: a share of the output's, or the greatest of what reads it (NAS-Bench-101).
+
+    The first of what is joined get the remainder, one channel each.
+    """
+    if filters is None:
+        raise CompileError(f"{key}: `width split` divides a width, and the cell is called without one")
+    joined = [s.read_state(edge) for term in edit.returned_terms(cell) if isinstance(term, s.Call) and s.is_join(term)
+              for _, edge in s.edges(term) if not edit.is_none(edge)]  # fmt: skip
+    parts = [state for state in dict.fromkeys(joined) if state in live]
+    if len(parts) > filters:
+        raise CompileError(f"{key}: {filters} filters cannot be split among {len(parts)} states")
+    widths = {state: filters // len(parts) + (index < filters % len(parts)) for index, state in enumerate(parts)}
+    for node in reversed(cell.nodes):
+        if node.name in live and node.name not in widths:
+            readers = [widths[other.name] for other in cell.nodes if other.name in live and _reads(other, node.name)]
+            widths[node.name] = max(readers, default=filters)
+    return widths
+
+
+def _reads(node: s.Node, state: str) -> bool:
+    return any(s.read_state(edge) == state for _, edge in s.flow_edges(node.flow) if not edit.is_none(edge))

@@ -10,7 +10,8 @@ from dsl.fingerprint import fingerprint
 from dsl.genotype import Genotype, Space
 from dsl.load import load, loads
 from dsl.parse import parse
-from dsl.rules import Mutated, decisions, mutate, sample
+from dsl.rules import Mutated, mutate
+from dsl.sample import decisions, sample
 from dsl.unparse import unparse
 
 __all__ = [

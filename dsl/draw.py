@@ -77,8 +77,7 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
             terms = (term for node in vertices for term in _terms(node, cell))
             return tuple(term for term in terms if not edit.is_none(edit.term_at(cell, term)))
         case "states":
-            names = [item.name for item in cell.inputs] + [node.name for node in cell.nodes]
-            return tuple(StateRef(ref.cell, state) for state in names)
+            return tuple(StateRef(ref.cell, state) for state in edit.states(cell))
         case _:
             return tuple(StateRef(ref.cell, item.name) for item in cell.inputs)
 
@@ -150,9 +149,11 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
             return StateRef(ref.cell, s.read_state(edge))
         assert isinstance(op, s.Op)
         return op if rest[0] == "op" else setting(op, tuple(rest), genotype.space)
-    if isinstance(ref, NodeRef) and rest[0] == "tail":
-        tail = edit.flow_at(cell, ref.node).tail
-        return tail[0] if len(tail) == 1 and isinstance(tail[0], s.Op) else None
+    if isinstance(ref, NodeRef) and rest[0] in ("tail", "join"):
+        flow = edit.flow_at(cell, ref.node)
+        if rest[0] == "join":
+            return edit.join_of(flow)
+        return flow.tail[0] if len(flow.tail) == 1 and isinstance(flow.tail[0], s.Op) else None
     return _collection(ref, rest[0], genotype)
 
 
@@ -213,7 +214,7 @@ def _related(kind: str, left: object, right: object, scene: Scene) -> bool:
         return reaches(cell, first, second)
     if kind == "feeds":
         return first in _sources(cell).get(second, ())
-    order = [*(item.name for item in cell.inputs), *(node.name for node in cell.nodes), "return"]
+    order = [*edit.states(cell), "return"]
     return order.index(first) < order.index(second)
 
 
@@ -277,6 +278,28 @@ def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) ->
         return s.Op(member.cell)
     if isinstance(member, NodeRef | TermRef):
         raise CellError(f"{target} cannot be a node or a term", target.position)
+    return member
+
+
+def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...] | None:
+    """The operations that a growing verb brings in; `None` when an `any` has nothing to draw from."""
+    drawn: list[s.Op] = []
+    for part in pipe:
+        if isinstance(part, s.Any):
+            barred = () if part.excluded is None else members(part.excluded, scene)
+            found = [member for member in map(_as_op, members(part.range, scene)) if member not in barred]
+            if not found:
+                return None
+            part = found[int(rng.random() * len(found))]
+        drawn.append(settled(part, scene, rng))
+    return tuple(drawn)
+
+
+def _as_op(member: Member) -> s.Op:
+    if isinstance(member, CellRef):
+        return s.Op(member.cell)
+    if not isinstance(member, s.Op):
+        raise CellError(f"an operation is wanted here, found {member}")
     return member
 
 

@@ -44,6 +44,11 @@ class StateRef:
 Ref = CellRef | NodeRef | TermRef | StateRef
 
 
+def states(cell: s.Cell) -> tuple[str, ...]:
+    """The names of a cell's inputs and nodes, in order."""
+    return (*(item.name for item in cell.inputs), *(node.name for node in cell.nodes))
+
+
 def flow_at(cell: s.Cell, node: int) -> s.Flow:
     """The right side of a node, or the return."""
     return cell.output if node == OUTPUT else cell.nodes[node].flow
@@ -103,15 +108,20 @@ def with_input(edge: s.Term, state: str) -> s.Term:
     return s.Call(edge.op, (wire,), edge.label, position=edge.position)
 
 
-def readers(cell: s.Cell) -> dict[str, set[int]]:
-    """For each state the vertices that read it, dead ones included."""
-    found: dict[str, set[int]] = {}
-    for index, node in enumerate(cell.nodes):
-        for state in s.reads(node.flow):
-            found.setdefault(state, set()).add(index)
-    for state in s.reads(cell.output):
-        found.setdefault(state, set()).add(OUTPUT)
-    return found
+def join_of(flow: s.Flow) -> s.Op:
+    """How a node combines its terms: `add` or `concat`."""
+    only = flow.terms[0] if len(flow.terms) == 1 else None
+    return s.Op("concat") if isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only) else s.Op("add")
+
+
+def joined(flow: s.Flow, join: s.Op) -> s.Flow:
+    """The flow with its terms combined by `add`, which is written as a sum, or by `concat`."""
+    terms = flow.terms
+    if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
+        terms = terms[0].arguments
+    if join.name != "add":
+        terms = (s.Call(join, terms),)
+    return s.Flow(terms, flow.tail, position=flow.position)
 
 
 def unused(cell: s.Cell) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     build = _Builder(graph, genotype, values, channels, reads_input, place, each, fitted, by_first, by_place)
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
-        channels[node.name] = _FILTERS if filters is not None and cell.fit is not None else Symbol(f"of {node.name}")
+        channels[node.name] = _node_channels(node, filters is not None and cell.fit is not None, genotype)
     output = build.flow(edit.returned_terms(cell), cell.output.tail, is_return=True)
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in cell.inputs]
     head = f"{kinds}{'' if cell.fit is None else op(cell.fit)}{cell.width}{stride}"
@@ -102,17 +102,22 @@ class _Builder:
 
     def flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, is_return: bool) -> _Sum | None:
         """The sum of the live terms, then the tail; `None` when there is no live term."""
-        live = [value for term in terms if (value := self.term(term, is_return and len(terms) == 1)) is not None]
-        if not live:
+        total = self.sum(terms, is_return and len(terms) == 1)
+        if total is None:
             return None
-        total: _Sum = tuple(itertools.chain.from_iterable(live))
-        if self.first_decides and len(live) > 1:
-            # the first term sets the shape; the others are a multiset
-            total = self.graph.add("sum", (live[0], tuple(itertools.chain.from_iterable(live[1:]))), ordered=True)
         for part in tail:
             assert isinstance(part, s.Op)
             total = self.apply(part, total, Symbol("of a sum"), reads_input=False)
         return total
+
+    def sum(self, terms: tuple[s.Term, ...], is_return: bool) -> _Sum | None:
+        live = [value for term in terms if (value := self.term(term, is_return)) is not None]
+        if not live:
+            return None
+        if self.first_decides and len(live) > 1:
+            # the first term sets the shape; the others are a multiset
+            return self.graph.add("sum", (live[0], tuple(itertools.chain.from_iterable(live[1:]))), ordered=True)
+        return tuple(itertools.chain.from_iterable(live))
 
     def term(self, term: s.Term, is_return: bool) -> _Sum | None:
         if isinstance(term, s.Wire):
@@ -122,6 +127,8 @@ class _Builder:
             return None
         if isinstance(term.arguments[0], s.Wire) and not s.is_join(term):
             return self.edge(term.op, term.arguments[0].state)
+        if s.is_sum(term):
+            return self.sum(term.arguments, is_return=False)
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
         if not parts:
             return None
@@ -181,6 +188,32 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> str:
     if any(step.startswith("zero") for step in steps):
         return "zero"
     return "|".join(step for step in steps if step != "skip") or "skip"
+
+
+def _node_channels(node: s.Node, is_fitted: bool, genotype: Genotype) -> Value:
+    """The channels of a node, known where every term of its sum is fitted to the cell's filters."""
+    only = node.flow.terms[0] if len(node.flow.terms) == 1 else None
+    unknown = Symbol(f"of {node.name}")
+    if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
+        return unknown
+    channels: Value = _FILTERS
+    for part in node.flow.tail:
+        assert isinstance(part, s.Op)
+        channels = _channels_through(part, channels, genotype.space) or unknown
+    return channels
+
+
+@functools.lru_cache(maxsize=8192)
+def _channels_through(part: s.Op, channels: Value, space: Space) -> Value | None:
+    """The channels after an operation of a tail; `None` where they cannot be known here."""
+    try:
+        return walk(part, Place(_FILTERS, 1), channels, space.definitions.scope, space.definitions, _after)
+    except Undecided:
+        return None
+
+
+def _after(applied: Applied) -> Value:
+    return _FILTERS if applied.is_cell else channels_after(applied)
 
 
 def _input_channels(item: s.Input, index: int, filters: Value | None, space: Space) -> Value:

@@ -44,7 +44,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
         raise CellError("there is no network", hint="write `network { stem: ... body: ... head: ... }` or include one")
     cells = tuple(item for item in items if isinstance(item, s.Cell))
     genes = {item.name: item for item in items if isinstance(item, s.Gene)}
-    scope: dict[str, Value] = {**params, "classes": Symbol("classes")}
+    scope: dict[str, Value] = {**params, **{name: Symbol(name) for name in genes}, "classes": Symbol("classes")}
     space = Space(
         params=params,
         genes=genes,

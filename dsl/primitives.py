@@ -99,6 +99,7 @@ _ROWS = (
     Primitive("skip"),
     Primitive("zero", (Setting("stride", STRIDE, 1),)),
     Primitive("none"),
+    Primitive("add", join=True),
     Primitive("concat", join=True),
     Primitive("dense", (Setting("units", COUNT),), shapes_channels=True),
     Primitive("dropout", (Setting("rate", FRACTION, 0),)),

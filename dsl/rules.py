@@ -7,20 +7,19 @@ its weight to the others.
 
 from __future__ import annotations
 
-import functools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dsl import edit
+from dsl import edit, grow
 from dsl import syntax as s
-from dsl.draw import Scene, Unfit, draw_value, holds, members, settled
+from dsl.draw import Scene, Unfit, draw_pipe, draw_value, holds, members
 from dsl.edit import NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
 from dsl.evaluate import number
 from dsl.genotype import Genotype, Space
-from dsl.settings import has_setting, with_setting
+from dsl.settings import Settable, has_setting, with_setting
 from dsl.verify import cell_ops, recursion, verify_cell
 
 MAX_REDRAWS = 100
@@ -40,7 +39,7 @@ class Mutated:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    genotype: Genotype
+    scene: Scene
     forget: bool = False
 
 
@@ -65,11 +64,12 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
                 continue
             if attempt is None:
                 break
-            reason = _fault(genotype, attempt.genotype)
+            child = attempt.scene.genotype
+            reason = _fault(genotype, child)
             if reason is None and check is not None:
-                reason = check(attempt.genotype)
+                reason = check(child)
             if reason is None:
-                return Mutated(attempt.genotype, rule.name, tuple(rejected), attempt.forget)
+                return Mutated(child, rule.name, tuple(rejected), attempt.forget)
             rejected.append((rule.name, reason))
         rules.remove(rule)
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
@@ -108,7 +108,7 @@ def _block(block: s.Block, scene: Scene, rng: random.Random) -> _Attempt | None:
             attempt = _run(rest, bound, rng)
             if attempt is not None:
                 return attempt
-    weighted = list(_every_binding(chosen, scene, 1.0))
+    weighted = list(every_binding(chosen, scene, 1.0))
     while weighted:
         index = rng.choices(range(len(weighted)), [weight for weight, _ in weighted])[0]
         attempt = _run(rest, weighted.pop(index)[1], rng)
@@ -129,14 +129,15 @@ def _draw_bindings(chosen: list[s.Choose], scene: Scene, rng: random.Random) -> 
     return scene
 
 
-def _every_binding(chosen: list[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
+def every_binding(chosen: list[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
+    """Every tuple that `choose` may draw in a scene, each with its probability before `where` sorts some out."""
     if not chosen:
         yield weight, scene
         return
     choose, *rest = chosen
     for inner_weight, inner in _bind_all(list(choose.bindings), scene, weight):
         if choose.where is None or holds(choose.where, inner):
-            yield from _every_binding(rest, inner, inner_weight)
+            yield from every_binding(rest, inner, inner_weight)
 
 
 def _bind_all(bindings: list[s.Binding], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
@@ -153,43 +154,76 @@ def _bind_all(bindings: list[s.Binding], scene: Scene, weight: float) -> Iterato
 
 
 def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) -> _Attempt | None:
-    attempt = _Attempt(scene.genotype)
+    attempt = _Attempt(scene)
     for statement in statements:
-        now = _STATEMENTS[type(statement)](statement, replace(scene, genotype=attempt.genotype), rng)
+        now = _STATEMENTS[type(statement)](statement, attempt.scene, rng)
         if now is None:
             return None
-        attempt = _Attempt(now.genotype, attempt.forget or now.forget)
+        attempt = _Attempt(now.scene, attempt.forget or now.forget)
     return attempt
 
 
+def _changed(scene: Scene, cell: s.Cell) -> _Attempt:
+    """The scene after an edit of a cell: what is bound leads to where it now stands."""
+    before = scene.genotype.cell(cell.name)
+    found = {name: grow.moved(ref, before, cell) for name, ref in scene.bound.items()}
+    bound = {name: ref for name, ref in found.items() if ref is not None}
+    return _Attempt(Scene(scene.genotype.with_cell(cell), bound))
+
+
+def _bound(name: str, scene: Scene) -> Ref:
+    """What a variable of the rule stands for.
+
+    Raises:
+      Unfit: an earlier statement has removed it.
+    """
+    if name not in scene.bound:
+        raise Unfit(f"{name} is gone when it is used")
+    return scene.bound[name]
+
+
 def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> _Attempt | None:
+    names = statement.target.names
+    if len(names) > 1:
+        _bound(names[0], scene)
     value = draw_value(statement, scene, rng)
-    if value is None:
-        return None
-    target = statement.target
+    assigned = None if value is None else assign(statement.target, value, scene)
+    return None if assigned is None else _Attempt(assigned)
+
+
+def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
+    """The scene after an assignment; `None` where the operation has no such setting.
+
+    Raises:
+      Unfit: the value is none for this target.
+    """
     if len(target.names) == 1:
-        return _Attempt(_with_gene(scene.genotype, target.names[0], value))
+        return replace(scene, genotype=_with_gene(scene.genotype, target.names[0], value))
     ref = scene.bound[target.names[0]]
     cell = scene.genotype.cell(ref.cell)
-    attribute = target.names[1]
-    if isinstance(ref, NodeRef) and attribute == "tail":
+    if isinstance(ref, TermRef):
+        changed = _assigned_to_term(cell, ref, target, value, scene)
+    elif isinstance(ref, NodeRef):
         flow = edit.flow_at(cell, ref.node)
-        changed = edit.with_flow(cell, ref.node, s.Flow(flow.terms, (_op(value),), position=flow.position))
-    elif isinstance(ref, TermRef) and attribute == "op":
-        changed = edit.with_term(cell, ref, edit.with_op(edit.term_at(cell, ref), _op(value)))
-    elif isinstance(ref, TermRef) and attribute == "input":
-        moved = edit.in_order(edit.with_term(cell, ref, edit.with_input(edit.term_at(cell, ref), str(value))))
-        if moved is None:
-            raise Unfit(f"{value} is computed from the node that would read it")
-        changed = moved
-    elif isinstance(ref, TermRef):
-        edge = edit.term_at(cell, ref)
-        if not has_setting(edge, attribute, scene.genotype.space):
-            return None
-        changed = edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype.space))
+        flow = edit.joined(flow, _op(value)) if target.names[1] == "join" else replace(flow, tail=(_op(value),))
+        changed = edit.with_flow(cell, ref.node, flow)
     else:
         raise CellError(f"{target} cannot be assigned", target.position)
-    return _Attempt(scene.genotype.with_cell(changed))
+    return None if changed is None else _changed(scene, changed).scene
+
+
+def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settable, scene: Scene) -> s.Cell | None:
+    edge = edit.term_at(cell, ref)
+    if target.names[1] == "op":
+        return edit.with_term(cell, ref, edit.with_op(edge, _op(value)))
+    if target.names[1] == "input":
+        moved = edit.in_order(edit.with_term(cell, ref, edit.with_input(edge, str(value))))
+        if moved is None:
+            raise Unfit(f"{value} is computed from the node that would read it")
+        return moved
+    if not has_setting(edge, target.names[1], scene.genotype.space):
+        return None
+    return edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype.space))
 
 
 def _op(value: object) -> s.Op:
@@ -209,8 +243,40 @@ def _with_gene(genotype: Genotype, name: str, value: object) -> Genotype:
     return replace(genotype, genes=tuple((key, value if key == name else old) for key, old in genotype.genes))
 
 
+def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> _Attempt | None:
+    ref, pipe = _bound(statement.on, scene), draw_pipe(statement.pipe, scene, rng)
+    assert isinstance(ref, TermRef)
+    return None if pipe is None else _changed(scene, grow.inserted(scene.genotype.cell(ref.cell), ref, pipe))
+
+
+def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> _Attempt | None:
+    source, target = _bound(statement.source, scene), _bound(statement.target, scene)
+    pipe = draw_pipe(statement.pipe, scene, rng)
+    assert isinstance(source, StateRef | NodeRef) and isinstance(target, NodeRef)
+    if pipe is None:
+        return None
+    cell = scene.genotype.cell(target.cell)
+    state = source.state if isinstance(source, StateRef) else cell.nodes[source.node].name
+    if source.cell != target.cell:
+        raise Unfit(f"{state} is a state of another cell")
+    changed = grow.connected(cell, state, target.node, pipe)
+    if changed is None:
+        raise Unfit(f"{state} is computed from the node that would read it")
+    return _changed(scene, changed)
+
+
+def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> _Attempt | None:
+    ref = _bound(statement.name, scene)
+    cell = scene.genotype.cell(ref.cell)
+    if isinstance(ref, TermRef):
+        changed = grow.without_term(cell, ref)
+        return None if changed is None else _changed(scene, changed)
+    assert isinstance(ref, NodeRef)
+    return _changed(scene, grow.without_node(cell, ref.node))
+
+
 def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> _Attempt | None:
-    return _Attempt(scene.genotype, forget=True)
+    return _Attempt(scene, forget=True)
 
 
 def _either(statement: s.Either, scene: Scene, rng: random.Random) -> _Attempt | None:
@@ -222,103 +288,12 @@ def _either(statement: s.Either, scene: Scene, rng: random.Random) -> _Attempt |
     return None
 
 
-def _grow(statement: s.Insert | s.Connect | s.Remove, scene: Scene, rng: random.Random) -> _Attempt | None:
-    verb = type(statement).__name__.lower()
-    raise CellError(f"`{verb}` is checked, but not carried out by this version", statement.position,
-                    "rules that assign (`t.op = any(...)`) run")  # fmt: skip
-
-
 _Run = Callable[..., _Attempt | None]
 _STATEMENTS: Mapping[type, _Run] = {
     s.Assign: _assign,
     s.Forget: _forget,
     s.Either: _either,
-    s.Insert: _grow,
-    s.Connect: _grow,
-    s.Remove: _grow,
+    s.Insert: _insert,
+    s.Connect: _connect,
+    s.Remove: _remove,
 }
-
-
-# --- the space as random search sees it ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One free choice of a space: the place, and the values among which it is drawn."""
-
-    place: Ref
-    attribute: str
-    values: tuple[s.Op | str, ...]
-
-
-def decisions(genotype: Genotype) -> tuple[Decision, ...]:
-    """Every choice that the rules of the form `t.x = any(SET)` leave open, in the order cell, node, term, rule."""
-    found: dict[tuple[Ref, str], Decision] = {}
-    for rule in genotype.space.mutations:
-        statements = rule.block.statements
-        assigned = [st for st in statements if isinstance(st, s.Assign)]
-        chosen = [st for st in statements if isinstance(st, s.Choose) and st.where is None]
-        if not assigned or len(assigned) + len(chosen) != len(statements):
-            continue
-        for _, scene in _every_binding(chosen, Scene(genotype, {}), 1.0):
-            for statement in assigned:
-                decision = _decision(statement, scene)
-                if decision is not None:
-                    first = found.setdefault((decision.place, decision.attribute), decision)
-                    if first.values != decision.values:
-                        raise CellError(f"two rules draw one {decision.attribute} from different sets", rule.position)
-    order = {"op": 0, "input": 1, "tail": 2}
-    names = genotype.space.cell_names
-    return tuple(sorted(found.values(), key=lambda d: (*_position(d.place, names), order[d.attribute])))
-
-
-def _position(ref: Ref, names: tuple[str, ...]) -> tuple[int, int, tuple[int, ...]]:
-    node = ref.node if isinstance(ref, NodeRef | TermRef) else 0
-    return names.index(ref.cell), node, ref.place if isinstance(ref, TermRef) else ()
-
-
-def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
-    value, names = statement.value, statement.target.names
-    if statement.operator != "=" or not isinstance(value, s.Any) or len(names) != 2:
-        return None
-    is_static = isinstance(value.range, s.Set) or value.range.names[-1] not in ("acyclic", "inputs")
-    if names[1] not in ("op", "input", "tail") or not is_static:
-        return None
-    values = tuple(m.state if isinstance(m, StateRef) else m for m in members(value.range, scene))
-    usable = tuple(v for v in values if isinstance(v, s.Op | str))
-    return Decision(scene.bound[names[0]], names[1], usable) if usable else None
-
-
-def sample(space: Space, rng: random.Random, steps: int = 10) -> Genotype:
-    """A random genotype: every decision drawn uniformly from its whole set.
-
-    A space without such decisions is sampled as its seed after `steps` mutations.
-    """
-    genotype = space.seed
-    open_choices = _decisions_of(space)
-    for decision in open_choices:
-        value = decision.values[int(rng.random() * len(decision.values))]
-        if isinstance(value, s.Op):
-            value = settled(value, Scene(genotype), rng)
-        genotype = _decide(genotype, decision, value)
-    if not open_choices:
-        for _ in range(steps):
-            genotype = mutate(genotype, rng).genotype
-    return genotype
-
-
-@functools.lru_cache(maxsize=8)
-def _decisions_of(space: Space) -> tuple[Decision, ...]:
-    return decisions(space.seed)
-
-
-def _decide(genotype: Genotype, decision: Decision, value: s.Op | str) -> Genotype:
-    place = decision.place
-    cell = genotype.cell(place.cell)
-    if isinstance(place, TermRef):
-        edge = edit.term_at(cell, place)
-        new = edit.with_input(edge, value) if isinstance(value, str) else edit.with_op(edge, value)
-        return genotype.with_cell(edit.with_term(cell, place, new))
-    assert isinstance(place, NodeRef) and isinstance(value, s.Op)
-    flow = edit.flow_at(cell, place.node)
-    return genotype.with_cell(edit.with_flow(cell, place.node, s.Flow(flow.terms, (value,), position=flow.position)))

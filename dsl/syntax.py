@@ -6,7 +6,7 @@ this tree are the genotype itself: mutation takes cells and returns cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from dsl.errors import Position
@@ -182,6 +182,7 @@ class Call(Syntax):
 
 
 Term = Wire | Call
+JOINS = ("add", "concat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +402,12 @@ def flow_edges(flow: Flow) -> Iterator[tuple[tuple[int, ...], Term]]:
 
 def is_join(call: Call) -> bool:
     """Whether the call joins several states."""
-    return isinstance(call.op, Op) and call.op.name == "concat"
+    return isinstance(call.op, Op) and call.op.name in JOINS
+
+
+def is_sum(call: Call) -> bool:
+    """Whether the call is `add(a, b)`, which as a node of its own is written `a + b`."""
+    return is_join(call) and isinstance(call.op, Op) and call.op.name == "add" and not call.op.arguments
 
 
 def read_state(edge: Term) -> str:
@@ -422,3 +428,13 @@ def with_label(term: Term, label: str | None) -> Term:
     if isinstance(term, Wire):
         return Wire(term.state, label, position=term.position)
     return Call(term.op, term.arguments, label, position=term.position)
+
+
+def labelled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """The terms with every label written out."""
+    return tuple(term if term.label else with_label(term, str(place)) for place, term in enumerate(terms))
+
+
+def canonical_labels(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """The terms without the labels that only repeat their place."""
+    return tuple(term if term.label != str(place) else with_label(term, None) for place, term in enumerate(terms))

@@ -9,6 +9,7 @@ from dsl import syntax as s
 from dsl.errors import CellError, Problem, nearest
 from dsl.evaluate import WORDS, number
 from dsl.primitives import PRIMITIVES
+from dsl.unparse import expression
 from dsl.verify_ops import check_member
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _PARTS: Mapping[str, Mapping[str, str]] = {
     "cell": {"nodes": "node", "terms": "term", "vertices": "node", "output": "node", "states": "state",
              "edges": "term", "inputs": "state"},
-    "node": {"terms": "term", "inputs": "state", "earlier": "state", "acyclic": "state", "tail": "op"},
+    "node": {"terms": "term", "inputs": "state", "earlier": "state", "acyclic": "state", "tail": "op", "join": "op"},
     "term": {"op": "op", "input": "state"},
     "state": {},
 }  # fmt: skip
@@ -190,9 +191,11 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
     if len(target.names) == 1 and target.names[0] not in space.genes:
         raise CellError(f"{target} is no gene", target.position, nearest(target.names[0], space.genes))
     _check_path(target, kinds, space)
-    wanted = {"op": "op", "tail": "op", "input": "state"}.get(target.names[-1], "number")
+    wanted = {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(target.names[-1], "number")
     if target.names[-1] in ("nodes", "terms", "inputs", "states", "count", "earlier", "acyclic"):
-        raise CellError(f"{target} cannot be assigned", target.position, "allowed: op, input, tail, a setting, a gene")
+        raise CellError(
+            f"{target} cannot be assigned", target.position, "allowed: op, input, tail, join, a setting, a gene"
+        )
     value = statement.value
     if isinstance(value, s.Any):
         for part in (value.range, value.excluded):
@@ -204,6 +207,10 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
                     check_member(member, space)
             if kind != wanted and {kind, wanted} != {"cell", "op"}:
                 raise CellError(f"{target} takes one {wanted}; this is a set of {kind}s", part.position)
+        if target.names[-1] == "join":
+            _check_join(target, value, space)
+    elif target.names[-1] == "join":
+        _check_join(target, value, space)
     elif isinstance(value, s.Function):
         _check_function(value, space)
     elif isinstance(value, s.Op) or (wanted == "op" and isinstance(value, s.Path) and len(value.names) == 1):
@@ -249,11 +256,37 @@ def _check_pipe(pipe: s.Pipe, space: Space) -> None:
     for op in pipe:
         _check_op_name(op, space)
         if isinstance(op, s.Any):
-            range_kind(op.range, {}, space)
+            if op.other:
+                raise CellError("`other` asks for a value now, and what is inserted has none", op.position)
+            _check_pipe_set(op, space)
+        else:
+            check_member(op, space)
+
+
+def _check_pipe_set(drawn: s.Any, space: Space) -> None:
+    for part in (drawn.range, drawn.excluded):
+        if part is None:
+            continue
+        kind = range_kind(part, {}, space)
+        if kind not in ("op", "cell"):
+            raise CellError(f"an operation is wanted here; this is a set of {kind}s", part.position)
+        for member in part.items if isinstance(part, s.Set) else ():
+            check_member(member, space)
+
+
+def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
+    """A node's join is one of few, whatever operations there are."""
+    members: tuple[s.Expression, ...] = (drawn,)
+    if isinstance(drawn, s.Any):
+        members = (space.values[drawn.range.names[0]] if isinstance(drawn.range, s.Path) else drawn.range).items
+    for member in members:
+        if str(member) not in s.JOINS:
+            raise CellError(f"{target} is {' or '.join(s.JOINS)}, not {expression(member)}", member.position)
 
 
 def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
     _known(statement.name, kinds, ("term", "node"), statement)
+    del kinds[statement.name]
 
 
 def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:

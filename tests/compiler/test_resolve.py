@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 import compiler
@@ -11,8 +13,10 @@ from compiler.requirements import requirement
 from dsl.primitives import PRIMITIVES
 
 
-def net(body: str, head: str = "global_avg_pool | dense[classes]", traits: str = "") -> dsl.Genotype:
-    network = f"network {{ stem: conv[3x3, filters=8] body: net[8] head: {head} }}"
+def net(
+    body: str, head: str = "global_avg_pool | dense[classes]", traits: str = "", width: str = "[8]"
+) -> dsl.Genotype:
+    network = f"network {{ stem: conv[3x3, filters=8] body: net{width} head: {head} }}"
     return dsl.loads(f"cell net(x) {traits} {{\n{body}\n}}\n{network}")
 
 
@@ -42,7 +46,11 @@ def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up():
         (net("return x", head="dense[classes]"), ["put global_avg_pool before it"]),
         (net("return x", head="global_avg_pool | dense[7]"), ["the head ends in 7", "10 classes"]),
         (net("a = conv[1x1, filters=filters/3](x)\nreturn a"), ["filters", "F//4"]),
-        (net("return x", traits="width split"), ["width split"]),
+        (
+            net("a = skip(x)\nb = skip(x)\nreturn concat(a, b)", traits="width split", width="[1]"),
+            ["1 filters", "2 states"],
+        ),
+        (net("return x", traits="width split", width=""), ["width split", "called without one"]),
     ],
 )
 def test_what_cannot_be_built_says_where_and_why(genotype, parts):
@@ -118,3 +126,42 @@ def test_a_join_in_a_sum_is_fitted():
 def test_a_cell_without_nodes():
     with pytest.raises(compiler.CompileError, match="nothing alive"):
         compiler.resolve(net("return concat(unused)"), (8, 8, 3), 10)
+
+
+def test_a_split_width_gives_the_published_size_of_nasbench101():
+    """The example of Ying et al. 2019's release: 2,694,282 trainable parameters."""
+    genotype = dsl.loads("""include "nasbench101.cell"
+      cell net(x: each conv_bn[1x1]) width split {
+        a = skip(x) | conv_bn[1x1]
+        b = skip(x) | conv_bn[3x3]
+        c = skip(x) | conv_bn[3x3]
+        d = skip(c) | conv_bn[3x3]
+        e = skip(x) | max_pool[3x3]
+        return concat(skip(a), skip(b), skip(d), skip(e))
+      }""")
+    assert compiler.cost(genotype, (32, 32, 3), 10).params == 2_694_282
+
+
+def test_a_split_width_is_shared_out_and_read_states_are_cut():
+    genotype = net("a = x\nb = conv[1x1](a)\nc = b + x\nreturn concat(a, c)", traits="width split", width="[7]")
+    operations = compiler.resolve(genotype, (16, 16, 3), 10).steps[1].operations
+    shapes = [(operation.primitive, operation.shape[-1]) for operation in operations]
+    assert shapes == [("resize_and_pad", 4), ("conv", 3), ("resize_and_pad", 3), ("add", 3), ("concat", 7)]
+
+
+def test_a_node_that_joins_keeps_its_keys():
+    added, joined = (net(f"a = {flow}\nreturn a") for flow in (
+        "conv[3x3](x) + 3: conv[1x1](x)", "concat(conv[3x3](x), 3: conv[1x1](x))"))  # fmt: skip
+    keys = [[key for key, _ in compiler.resolve(g, (16, 16, 3), 10).steps[1].weights()] for g in (added, joined)]
+    assert keys[0] == keys[1] == ["body/0/0/net/a/0/conv/kernel", "body/0/0/net/a/3/conv/kernel"]
+
+
+def test_a_gene_is_read_where_a_param_is():
+    text = """gene width = 8 in 4 .. 16
+      cell net(x) { return conv[3x3, filters=2*width](x) }
+      network { stem: conv[3x3, filters=width] body: net[width] head: global_avg_pool | dense[classes] }
+      mutation wider { width = any({ 4, 16 }) }"""
+    seed = dsl.loads(text)
+    params = {compiler.cost(genotype, (8, 8, 1), 10).params
+              for genotype in (seed, *(dsl.mutate(seed, random.Random(i)).genotype for i in range(9)))}  # fmt: skip
+    assert len(params) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 import re
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import dsl
 from dsl import syntax as s
 from dsl.fingerprint import cell_fingerprint
-from dsl.rules import Decision
+from dsl.sample import decided
 from tests.dsl.genotypes import genotypes
 
 
@@ -116,17 +117,9 @@ def _classes(step: int) -> set[str]:
     choices = dsl.decisions(genotype)
     found = set()
     for values in itertools.islice(itertools.product(*(choice.values for choice in choices)), 0, None, step):
-        cell = genotype.cell("net")
-        for choice, value in zip(choices, values, strict=True):
-            cell = _with(cell, choice, value)
-        found.add(cell_fingerprint(cell, genotype))
+        chosen = functools.reduce(lambda g, made: decided(g, *made), zip(choices, values, strict=True), genotype)
+        found.add(cell_fingerprint(chosen.cell("net"), chosen))
     return found
-
-
-def _with(cell: s.Cell, choice: Decision, value: s.Op) -> s.Cell:
-    from dsl import edit
-
-    return edit.with_term(cell, choice.place, edit.with_op(edit.term_at(cell, choice.place), value))
 
 
 @pytest.mark.parametrize(
