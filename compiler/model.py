@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +16,8 @@ from compiler.graph import IMAGE, Graph, Operation, Step
 from compiler.layers import LAYERS, Run, Tensor, drop_path
 from compiler.primitives import Settings, Shape, Weight
 from dsl.syntax import Kernel
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
 
 _NORMS = ("gamma", "beta", "mean", "variance")
 
@@ -67,6 +69,36 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
     def decayed(self) -> list[Any]:
         """The kernels, which L2 decays."""
         return [variable for variable in self._kernels.values() if len(variable.shape) > 1]
+
+    @property
+    def normalized(self) -> frozenset[str]:
+        """The keys of all that batch normalizations have: scales, offsets and statistics."""
+        return frozenset(key for key, weight in self.step.weights() if weight.kind in _NORMS)
+
+    @property
+    def updates_key(self) -> str:
+        """The key of the number of updates that the statistics have seen."""
+        return f"{self.step.key}/updates"
+
+    def values(self) -> dict[str, Array]:
+        """Every weight by its key, the packed ones each by its own, and the number of updates."""
+        found = {key: variable.numpy() for key, variable in self._kernels.items()}
+        if self._norms:
+            ends = np.cumsum([norm.shape[-1] for norm in self._norms])[:-1]
+            for kind, packed in self._packed.items():
+                parts = np.split(packed.numpy(), ends)
+                found |= {f"{norm.key}/{kind}": part for norm, part in zip(self._norms, parts, strict=True)}
+            found[self.updates_key] = self._updates.numpy()
+        return found
+
+    def assign(self, values: Mapping[str, Array]) -> None:
+        """Sets every variable; `values` has the keys and shapes that `values()` gives."""
+        for key, variable in self._kernels.items():
+            variable.assign(values[key])
+        if self._norms:
+            for kind, packed in self._packed.items():
+                packed.assign(np.concatenate([values[f"{norm.key}/{kind}"] for norm in self._norms]))
+            self._updates.assign(values[self.updates_key])
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, inputs: Any, training: bool | None = None, keep: Tensor | None = None) -> Tensor:
@@ -193,7 +225,7 @@ def layer_name(step: Step) -> str:
     return "_".join([*words, step.name]) if step.is_cell else "_".join(words)
 
 
-def initial_value(weight: Weight, generator: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float32]]:
+def initial_value(weight: Weight, generator: np.random.Generator) -> Array:
     """Zeros for a bias; else normal values with variance 2 / (inputs of one output)."""
     if weight.kind == "bias":
         return np.zeros(weight.shape, np.float32)

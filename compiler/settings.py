@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from compiler.errors import CompileError
 
 STRATEGIES = ("default", "mirrored")
+SCHEDULES = ("cosine", "constant")
+
+# The settings that an individual may have of its own, as a gene of that name: those that are real numbers.
+GENES = (
+    "learning_rate",
+    "warmup_epochs",
+    "momentum",
+    "l2",
+    "drop_path_keep",
+    "auxiliary_weight",
+    "label_smoothing",
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +32,8 @@ class Training:
     Attributes:
       epochs: passes over the training images.
       batch_size: images a step, over all replicas.
-      learning_rate: at the start; a cosine takes it to 0 over all steps.
+      learning_rate: at the start.
+      schedule: `cosine` takes the learning rate to 0 over all steps, `constant` leaves it.
       warmup_epochs: epochs over which the learning rate first rises from 0.
       momentum: of SGD.
       l2: weight decay of kernels, as the factor of half their squared sum in the loss.
@@ -36,6 +50,7 @@ class Training:
     epochs: int = 25
     batch_size: int = 128
     learning_rate: float = 0.024
+    schedule: str = "cosine"
     warmup_epochs: float = 0.0
     momentum: float = 0.9
     l2: float = 5e-4
@@ -49,13 +64,21 @@ class Training:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "augment", tuple(self.augment))
+        for name in GENES:
+            value = getattr(self, name)
+            if not isinstance(value, int | float):
+                raise CompileError(f"training.{name} is {value!r}; it is a number")
+            # a schedule computes in the type that it is given
+            object.__setattr__(self, name, float(value))
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise CompileError(f"training.{name} is {value!r}; it is a whole number of at least 1")
-        for name in ("learning_rate", "momentum", "l2", "warmup_epochs", "auxiliary_weight", "crop_padding"):
+        for name in ("learning_rate", "l2", "warmup_epochs", "auxiliary_weight", "crop_padding"):
             if getattr(self, name) < 0:
                 raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is at least 0")
+        if not 0 <= self.momentum <= 1:
+            raise CompileError(f"training.momentum is {self.momentum!r}; it is from 0 to 1")
         if not 0 < self.drop_path_keep <= 1:
             raise CompileError(f"training.drop_path_keep is {self.drop_path_keep!r}; it is above 0 and at most 1")
         if not 0 <= self.label_smoothing < 1:
@@ -63,5 +86,18 @@ class Training:
         for step in self.augment:
             if step not in ("flip", "crop"):
                 raise CompileError(f"training.augment has {step!r}; allowed: flip, crop")
-        if self.strategy not in STRATEGIES:
-            raise CompileError(f"training.strategy is {self.strategy!r}; allowed: {', '.join(STRATEGIES)}")
+        for name, allowed in (("schedule", SCHEDULES), ("strategy", STRATEGIES)):
+            if getattr(self, name) not in allowed:
+                raise CompileError(f"training.{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+
+    def with_genes(self, genes: Mapping[str, int | float]) -> Training:
+        """The settings of one individual: its genes replace what has their name; other genes mean nothing here.
+
+        Raises:
+          CompileError: a gene has a value that the setting cannot have.
+        """
+        read = {name: value for name, value in genes.items() if name in GENES}
+        try:
+            return replace(self, **read)  # type: ignore[arg-type]
+        except CompileError as error:
+            raise CompileError(f"{error}; the gene of that name gives it this value") from None

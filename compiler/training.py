@@ -7,7 +7,7 @@ import functools
 import gc
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,29 +20,23 @@ from compiler.errors import CompileError, Diverged
 from compiler.graph import Graph
 from compiler.model import StepLayer, assemble, build_layers, forward, step_layers
 from compiler.pipeline import evaluation_batches, training_batches
+from compiler.records import Epoch
 from compiler.resolve import resolve
 from compiler.settings import Training
+from compiler.weights import Weights, count, inherit
 from dsl.genotype import Genotype
 
 Tensor = Any
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass over the training images gave: mean losses, accuracies from 0 to 1."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+LearningRate = Any  # a number, or a schedule of Keras
+schedules = tf_keras.optimizers.schedules
 
 
 @dataclass(frozen=True)
 class Trained:
     """A trained network: its validation accuracy, its curve, its cost, and seconds in all and inside steps.
 
-    The layers are what was trained; the Keras model around them is made when it is asked for.
+    Of the `weights` numbers that its weights are, statistics included, it `inherited` so many. The layers are what was
+    trained; the Keras model around them is made when it is asked for.
     """
 
     accuracy: float
@@ -51,6 +45,8 @@ class Trained:
     mult_adds: int
     seconds: float
     train_seconds: float
+    inherited: int
+    weights: int
     graph: Graph
     layers: tuple[StepLayer, ...]
 
@@ -60,13 +56,16 @@ class Trained:
         return assemble(self.graph, self.layers)
 
 
-def train(genotype: Genotype, dataset: Dataset, training: Training, seed: int = 0) -> Trained:
-    """Trains a genotype from fresh weights.
+def train(
+    genotype: Genotype, dataset: Dataset, training: Training, seed: int = 0, initial: Weights | None = None
+) -> Trained:
+    """Trains a genotype, its genes in the place of settings, from fresh weights or as far as they fit from `initial`.
 
     Raises:
-      CompileError: the network cannot be built for this data, or diverges.
+      CompileError: the network cannot be built for this data, or diverges, or a gene is no such setting.
     """
     start = time.perf_counter()
+    training = training.with_genes(dict(genotype.genes))
     graph = resolve(genotype, dataset.input_shape, dataset.classes, training.auxiliary_weight > 0)
     if training.batch_size > len(dataset.train):
         raise CompileError(
@@ -79,11 +78,12 @@ def train(genotype: Genotype, dataset: Dataset, training: Training, seed: int = 
     strategy = make_strategy(training.strategy)
     with strategy.scope(), _without_collection():
         trainer = _Trainer(graph, dataset, training, strategy, seed)
+        inherited = inherit(trainer.layers, initial or {})
         history = tuple(trainer.epochs())
     cost = graph_cost(graph)
     return Trained(
         history[-1].validation_accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
-        trainer.busy, graph, tuple(trainer.layers),
+        trainer.busy, inherited, count(trainer.layers), graph, tuple(trainer.layers),
     )  # fmt: skip
 
 
@@ -122,7 +122,8 @@ class _Trainer:
         self.layers = build_layers(graph, seed)
         self._steps = len(dataset.train) // training.batch_size
         self._total = self._steps * training.epochs
-        self._optimizer = tf_keras.optimizers.legacy.SGD(self._learning_rate(), training.momentum)
+        rate = learning_rate(training, self._total, int(training.warmup_epochs * self._steps))
+        self._optimizer = tf_keras.optimizers.legacy.SGD(rate, training.momentum)
         self._variables = [variable for layer in self.layers for variable in layer.trainable_variables]
         # slots that are made while a function is traced make TensorFlow trace it a second time
         self._optimizer._create_all_weights(self._variables)
@@ -130,22 +131,13 @@ class _Trainer:
         self._batches = iter(strategy.experimental_distribute_dataset(batches))
         self.busy = 0.0
 
-    def _learning_rate(self) -> tf_keras.optimizers.schedules.LearningRateSchedule:
-        warmup = int(self._training.warmup_epochs * self._steps)
-        return tf_keras.optimizers.schedules.CosineDecay(
-            0.0 if warmup else self._training.learning_rate,
-            max(1, self._total - warmup),
-            warmup_target=self._training.learning_rate if warmup else None,
-            warmup_steps=warmup,
-        )
-
     def epochs(self) -> Iterator[Epoch]:
         """Trains; yields after each pass."""
         run = self._traced_epoch()
         evaluate = _evaluation(self.layers[: len(self._graph.steps)], min(256, len(self._dataset.validation)))
         for epoch in range(1, self._training.epochs + 1):
             start = time.perf_counter()
-            loss, correct = (float(value) for value in run(self._batches))
+            loss, correct = (float(value) for value in run())
             if not math.isfinite(loss):
                 raise Diverged(f"the loss is {loss} in epoch {epoch}: the learning rate may be too high for it")
             validation_loss, validation_accuracy = evaluate(self._dataset.validation, self._dataset)
@@ -153,7 +145,7 @@ class _Trainer:
                 self.busy += time.perf_counter() - start
             yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
 
-    def _traced_epoch(self) -> Callable[[Any], tuple[Tensor, Tensor]]:
+    def _traced_epoch(self) -> Callable[[], tuple[Tensor, Tensor]]:
         step_of_replica = tf.autograph.experimental.do_not_convert(self._step)
 
         def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -162,7 +154,7 @@ class _Trainer:
             totals = [self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
             return step + 1, loss + totals[0], correct + totals[1]
 
-        def epoch(batches: Any) -> tuple[Tensor, Tensor]:
+        def epoch() -> tuple[Tensor, Tensor]:
             start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0))
             _, loss, correct = tf.while_loop(lambda step, *_: step < self._steps, body, start, parallel_iterations=1)
             return loss / self._steps, correct / (self._steps * self._training.batch_size)
@@ -205,6 +197,32 @@ class _Trainer:
             return None
         done = tf.cast(self._optimizer.iterations, tf.float32) / max(1, self._total)
         return 1.0 - done * (1.0 - self._training.drop_path_keep)
+
+
+def learning_rate(training: Training, steps: int, warmup: int) -> LearningRate:
+    """The learning rate over so many steps, so many of them warm-up: a number, or a schedule of the step."""
+    return _SCHEDULES[training.schedule](training, steps, warmup)
+
+
+def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:
+    """From the set value to 0 over the steps that follow the warm-up."""
+    return schedules.CosineDecay(
+        0.0 if warmup else training.learning_rate,
+        max(1, steps - warmup),
+        warmup_target=training.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def _constant(training: Training, steps: int, warmup: int) -> LearningRate:
+    """The set value, from the end of the warm-up on."""
+    if not warmup:
+        return training.learning_rate
+    return schedules.PolynomialDecay(0.0, warmup, training.learning_rate)
+
+
+# By the names of `training.schedule`.
+_SCHEDULES: Mapping[str, Callable[[Training, int, int], LearningRate]] = {"cosine": _cosine, "constant": _constant}
 
 
 def _evaluation(layers: list[Any], batch: int) -> Callable[[Images, Dataset], tuple[float, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from dsl import edit
 from dsl import syntax as s
@@ -13,7 +13,7 @@ from dsl.edit import CellRef, NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
 from dsl.evaluate import COMPARISONS, WORDS, evaluate
 from dsl.genotype import Genotype, set_member
-from dsl.settings import Settable, setting
+from dsl.settings import Settable, setting, settings_of
 
 Member = Ref | Settable
 
@@ -33,7 +33,7 @@ class Scene:
         """The scene with one more variable."""
         if not isinstance(member, CellRef | NodeRef | TermRef | StateRef):
             raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
-        return replace(self, bound={**self.bound, name: member})
+        return Scene(self.genotype, {**self.bound, name: member})
 
 
 # --- sets ------------------------------------------------------------------------------------------------------
@@ -83,8 +83,9 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
 
 
 def _terms(ref: NodeRef, cell: s.Cell) -> Iterator[TermRef]:
-    for place, _ in s.flow_edges(edit.flow_at(cell, ref.node)):
-        yield TermRef(ref.cell, ref.node, place)
+    for place, edge in s.flow_edges(edit.flow_at(cell, ref.node)):
+        if s.read_state(edge) != "unused":  # which stands for states, and is no edge of its own
+            yield TermRef(ref.cell, ref.node, place)
 
 
 def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
@@ -215,7 +216,8 @@ def _related(kind: str, left: object, right: object, scene: Scene) -> bool:
     if kind == "feeds":
         return first in _sources(cell).get(second, ())
     order = [*edit.states(cell), "return"]
-    return order.index(first) < order.index(second)
+    places = [ref.place if isinstance(ref, TermRef) else () for ref in (left, right)]
+    return (order.index(first), places[0]) < (order.index(second), places[1])
 
 
 def _state(ref: NodeRef | StateRef | TermRef, cell: s.Cell) -> str:
@@ -232,6 +234,9 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
     drawn = _drawn(statement.value, statement.target, scene, rng)
     if isinstance(drawn, s.Op):
         drawn = settled(drawn, scene, rng)
+        is_other = isinstance(statement.value, s.Any) and statement.value.other
+        if is_other and _same(drawn, current(statement.target, scene), scene):
+            raise Unfit(f"{drawn.name} is what stands there")
     if drawn is None or statement.operator == "=":
         return drawn
     now = current(statement.target, scene)
@@ -261,14 +266,20 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
             return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
 
 
-def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
+def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member, ...]:
+    """The members among which an `any` draws a value for a target."""
     found = members(expression.range, scene)
     if expression.other:
         now = current(target, scene)
-        found = tuple(member for member in found if member != now)
+        found = tuple(member for member in found if not _same(member, now, scene))
     if expression.excluded is not None:
-        barred = set(members(expression.excluded, scene))
-        found = tuple(member for member in found if member not in barred)
+        barred = members(expression.excluded, scene)
+        found = tuple(m for m in found if not any(_same(m, b, scene) or _same(b, m, scene) for b in barred))
+    return found
+
+
+def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
+    found = candidates(expression, target, scene)
     if not found:
         return None
     member = found[int(rng.random() * len(found))]
@@ -301,6 +312,18 @@ def _as_op(member: Member) -> s.Op:
     if not isinstance(member, s.Op):
         raise CellError(f"an operation is wanted here, found {member}")
     return member
+
+
+def _same(first: object, second: object, scene: Scene) -> bool:
+    """Whether two members are one value; operations are, when all their settings are, however they are written."""
+    if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
+        if first == second or any(isinstance(a.value, s.Any) for a in (*first.arguments, *second.arguments)):
+            return first == second  # what is still to be drawn is compared when it has been
+        space = scene.genotype.space
+        return settings_of(first, space) == settings_of(second, space)
+    if isinstance(first, CellRef) and isinstance(second, s.Op):
+        return second == s.Op(first.cell)
+    return first == second
 
 
 def settled(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:

@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MAX_SHOWN = 50
+MAX_LENGTH = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -47,8 +50,9 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.position}: " if self.position else ""
+        message = self.message if len(self.message) <= MAX_LENGTH else f"{self.message[:MAX_LENGTH]}..."
         excerpt = self.position.excerpt() if self.position else ""
-        return "\n".join(part for part in (where + self.message, excerpt, self.hint) if part)
+        return "\n".join(part for part in (where + message, excerpt, self.hint) if part)
 
 
 class CellError(Exception):
@@ -67,7 +71,9 @@ class CellError(Exception):
         return error
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        shown = [str(problem) for problem in self.problems[:MAX_SHOWN]]
+        left = len(self.problems) - len(shown)
+        return "\n".join([*shown, f"... and {left:,} more"] if left else shown)
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -59,6 +59,7 @@ class Place:
 def bind(op: s.Op, formals: tuple[str, ...], positional: int) -> dict[str, s.Expression]:
     """The settings of an operation by name; the first `positional` of `formals` may be given without theirs."""
     bound: dict[str, s.Expression] = {}
+    positional = min(positional, len(formals))
     for index, argument in enumerate(op.arguments):
         if argument.name is None and index >= positional:
             most = f"at most {positional}" if positional else "none"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsl import syntax as s
-from dsl.errors import CellError, Position, nearest
+from dsl.errors import CellError, Position, Problem, nearest
 from dsl.parse import MAX_CHARACTERS, parse
 
 MAX_FILES = 64
@@ -42,8 +42,7 @@ def gather(path: str | os.PathLike[str], overlays: Sequence[str | os.PathLike[st
     seen: dict[Path, s.File] = {}
     roots = [_find(os.fspath(name), Path.cwd(), None) for name in (path, *overlays)]
     levels: list[list[s.File]] = []
-    for root in roots:
-        _collect(root, 0, seen, levels, ())
+    _raise([problem for root in roots for problem in _collect(root, 0, seen, levels, ())])
     own = [seen[root] for root in roots]
     ranked = [*reversed(own[1:]), own[0], *(file for level in levels for file in level if file not in own)]
     return Declarations(_merge(ranked))
@@ -54,8 +53,7 @@ def gather_text(text: str, name: str = "<text>") -> Declarations:
     file = parse(text, name)
     seen: dict[Path, s.File] = {}
     levels: list[list[s.File]] = []
-    for include in _includes(file):
-        _collect(_find(include.path, Path.cwd(), include.position), 1, seen, levels, ())
+    _raise(_collect_included(file, Path.cwd(), 1, seen, levels, ()))
     return Declarations(_merge([file, *(inner for level in levels for inner in level)]))
 
 
@@ -70,19 +68,30 @@ def _find(name: str, folder: Path, position: Position | None) -> Path:
     if "\0" in name:
         raise CellError("a file's name has a NUL byte", position)
     for candidate in (folder / name, shipped_cells() / name):
-        if candidate.is_file():
-            return candidate.resolve()
+        if _is_file(candidate):
+            found = candidate.resolve()
+            if found.suffix != ".cell":
+                raise CellError(f"{name!r} is a link to a file that is not a .cell file", position)
+            return found
     near = {path.name for place in (folder, shipped_cells()) if place.is_dir() for path in place.glob("*.cell")}
     raise CellError(f"there is no file {name!r} in {folder} nor among the shipped cells", position, nearest(name, near))
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the file system
+        return False
+
+
 def _parse(path: Path) -> s.File:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(4 * MAX_CHARACTERS + 1)
     except OSError as error:
         raise CellError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > 4 * MAX_CHARACTERS:
-        raise CellError(f"{path}: {len(data):,} bytes; at most {4 * MAX_CHARACTERS:,} are read")
+        raise CellError(f"{path} is too large: at most {4 * MAX_CHARACTERS:,} bytes are read")
     try:
         return parse(data.decode("utf-8-sig"), _display(path))
     except UnicodeDecodeError as error:
@@ -99,20 +108,48 @@ def _includes(file: s.File) -> Iterable[s.Include]:
 
 def _collect(
     path: Path, depth: int, seen: dict[Path, s.File], levels: list[list[s.File]], trail: tuple[Path, ...]
-) -> None:
+) -> list[Problem]:
+    """Reads a file with what it includes; what is wrong with them."""
     if path in trail:
         loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
         raise CellError(f"files include each other in a loop: {loop}")
     if path in seen:
-        return
+        return []
     if len(seen) >= MAX_FILES:
         raise CellError(f"more than {MAX_FILES} files are included")
-    file = seen[path] = _parse(path)
+    try:
+        file = seen[path] = _parse(path)
+    except CellError as error:
+        seen[path] = s.File(())
+        return [*error.problems]
     while len(levels) <= depth:
         levels.append([])
     levels[depth].append(file)
+    return _collect_included(file, path.parent, depth + 1, seen, levels, (*trail, path))
+
+
+def _collect_included(
+    file: s.File,
+    folder: Path,
+    depth: int,
+    seen: dict[Path, s.File],
+    levels: list[list[s.File]],
+    trail: tuple[Path, ...],
+) -> list[Problem]:
+    problems: list[Problem] = []
     for include in _includes(file):
-        _collect(_find(include.path, path.parent, include.position), depth + 1, seen, levels, (*trail, path))
+        try:
+            found = _find(include.path, folder, include.position)
+        except CellError as error:
+            problems.extend(error.problems)
+        else:
+            problems.extend(_collect(found, depth, seen, levels, trail))
+    return problems
+
+
+def _raise(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise CellError.of(problems)
 
 
 def _key(item: s.Declaration) -> tuple[str, str] | None:
@@ -131,7 +168,7 @@ def _key(item: s.Declaration) -> tuple[str, str] | None:
 def _merge(ranked: Sequence[s.File]) -> tuple[s.Declaration, ...]:
     """One declaration a name, the first in rank, in the order in which a reader would write them."""
     chosen: dict[tuple[str, str], s.Declaration] = {}
-    order: list[tuple[str, str]] = []
+    order: dict[tuple[str, str], None] = {}
     requires: list[s.Declaration] = []
     for file in ranked:
         own: dict[tuple[str, str], s.Declaration] = {}
@@ -146,7 +183,7 @@ def _merge(ranked: Sequence[s.File]) -> tuple[s.Declaration, ...]:
                 raise CellError(f"{what} is declared twice", item.position, f"first at {own[key].position}")
             own[key] = item
             chosen.setdefault(key, item)
-        order.extend(key for key in own if key not in order)
+        order.update(dict.fromkeys(own))
     kinds = (s.Param, s.Gene, s.OpDef, s.Values, s.Cell | s.Like, s.Network, s.Mutation)
     picked = [chosen[key] for key in order]
     items: list[s.Declaration] = [item for kind in kinds for item in picked if isinstance(item, kind)]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
-from collections import Counter
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dsl import edit
 from dsl import syntax as s
@@ -23,13 +24,12 @@ from dsl.unparse import op, unparse
 
 _FILTERS = Symbol("filters")
 _MAX_ORDERS = 5040
-_MAX_DEPTH = 50
+_MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
 _WEIGHTLESS = frozenset({"relu", "avg_pool", "max_pool", "global_avg_pool", "resize_and_pad", "skip"})
-_Sum = tuple[int, ...]  # the vertices that are summed; none of them is a zero
+_Sum = tuple[int, ...]  # the vertices that are summed, in order; none of them is a zero
 
 
-@dataclass(frozen=True, slots=True)
-class _Vertex:
+class _Vertex(NamedTuple):
     label: str
     groups: tuple[_Sum, ...] = ()
     ordered: bool = False  # whether the order of the groups, or of the first in a sum, is part of the meaning
@@ -40,16 +40,35 @@ class _Graph:
     """Vertices in order; those without weights are one wherever they do the same to the same states."""
 
     vertices: list[_Vertex] = field(default_factory=list)
-    weightless: dict[_Vertex, int] = field(default_factory=dict)
+    weightless: dict[_Vertex, _Sum] = field(default_factory=dict)
+    by_itself: bool = True  # whether no other cell's fingerprint is part of it
 
     def add(self, label: str, groups: tuple[_Sum, ...], ordered: bool = False, weights: bool = False) -> _Sum:
-        vertex = _Vertex(label, tuple(tuple(sorted(group)) for group in groups), ordered)
+        vertex = _Vertex(label, tuple([_sorted(group) for group in groups]), ordered)
+        made = (len(self.vertices),)
         if not weights:
-            if vertex in self.weightless:
-                return (self.weightless[vertex],)
-            self.weightless[vertex] = len(self.vertices)
+            known = self.weightless.setdefault(vertex, made)
+            if known is not made:
+                return known
         self.vertices.append(vertex)
-        return (len(self.vertices) - 1,)
+        return made
+
+
+def _sorted(group: _Sum) -> _Sum:
+    return group if len(group) < 2 else tuple(sorted(group))
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What the fingerprint of a cell needs to know of its signature and of how it is called."""
+
+    head: str
+    place: Place
+    channels: tuple[Value, ...]  # of the inputs
+    each: Mapping[str, s.Op]
+    first_decides: bool
+    order_counts: bool
+    is_fitted: bool
 
 
 def fingerprint(genotype: Genotype) -> str:
@@ -61,28 +80,49 @@ def fingerprint(genotype: Genotype) -> str:
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
-    """The canonical digest of one cell, its name left out."""
+    """The canonical digest of one cell, its name left out; cells that a search has just seen are remembered."""
+    seen = genotype.space.seen
+    known = seen.get(cell)
+    if known is not None:
+        return known
+    digest, by_itself = _cell_digest(cell, genotype)
+    if by_itself:
+        seen.put(cell, digest)
+    return digest
+
+
+def _cell_digest(cell: s.Cell, genotype: Genotype) -> tuple[str, bool]:
+    """The digest, and whether it depends on this cell alone."""
     space = genotype.space
-    filters, stride = _calls(space, cell.name)
+    frame = _frame(cell.name, cell.inputs, cell.fit, cell.width, space)
     graph = _Graph()
     channels: dict[str, Value] = {}
     values: dict[str, _Sum | None] = {}
     for index, item in enumerate(cell.inputs):
         values[item.name] = graph.add(f"input{index}", ())
-        channels[item.name] = _input_channels(item, index, filters, space)
-    reads_input = {item.name for item in cell.inputs}
-    by_first = cell.fit is not None and (cell.fit.name == "resize_and_pad" or filters is None)
-    each = {item.name: item.kind for item in cell.inputs if item.each and item.kind is not None}
-    place, by_place = Place(filters, stride), by_first or cell.width == "split"
-    fitted = reads_input if cell.fit is not None else set()
-    build = _Builder(graph, genotype, values, channels, reads_input, place, each, fitted, by_first, by_place)
+        channels[item.name] = frame.channels[index]
+    build = _Builder(graph, genotype, values, channels, frozenset(values), frame, Place(frame.place.filters, 1))
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
-        channels[node.name] = _node_channels(node, filters is not None and cell.fit is not None, genotype)
+        channels[node.name] = _node_channels(node, frame.is_fitted, space)
     output = build.flow(edit.returned_terms(cell), cell.output.tail, is_return=True)
-    kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in cell.inputs]
-    head = f"{kinds}{'' if cell.fit is None else op(cell.fit)}{cell.width}{stride}"
-    return _digest(head + _canonical(graph.vertices, output or ()))
+    return _digest(frame.head + _canonical(graph.vertices, output or ())), graph.by_itself
+
+
+@functools.lru_cache(maxsize=64)
+def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, space: Space) -> _Frame:
+    filters, stride = _calls(space, name)
+    kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
+    by_first = fit is not None and (fit.name == "resize_and_pad" or filters is None)
+    return _Frame(
+        f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
+        Place(filters, stride),
+        tuple(_input_channels(item, index, filters, space) for index, item in enumerate(inputs)),
+        {item.name: item.kind for item in inputs if item.each and item.kind is not None},
+        by_first,
+        by_first or width == "split",
+        fit is not None and filters is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +133,9 @@ class _Builder:
     genotype: Genotype
     values: dict[str, _Sum | None]
     channels: dict[str, Value]
-    inputs: set[str]
-    place: Place
-    each: dict[str, s.Op]
-    fitted: set[str]  # the inputs on whose way `fit` may stand, with weights of its own at every read
-    first_decides: bool
-    order_counts: bool
+    inputs: frozenset[str]
+    frame: _Frame
+    inner: Place  # of an operation that reads no input
 
     def flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, is_return: bool) -> _Sum | None:
         """The sum of the live terms, then the tail; `None` when there is no live term."""
@@ -114,7 +151,7 @@ class _Builder:
         live = [value for term in terms if (value := self.term(term, is_return)) is not None]
         if not live:
             return None
-        if self.first_decides and len(live) > 1:
+        if self.frame.first_decides and len(live) > 1:
             # the first term sets the shape; the others are a multiset
             return self.graph.add("sum", (live[0], tuple(itertools.chain.from_iterable(live[1:]))), ordered=True)
         return tuple(itertools.chain.from_iterable(live))
@@ -133,64 +170,74 @@ class _Builder:
         if not parts:
             return None
         if s.is_join(term):
-            ordered = self.order_counts or not is_return
+            ordered = self.frame.order_counts or not is_return
             return self.graph.add("concat", tuple(parts), ordered)
         return self.apply(term.op, parts[0], Symbol("of a term"), reads_input=False)
 
     def edge(self, applied: s.Op, state: str) -> _Sum | None:
         """An operation that reads a state."""
-        value = self.read(state) if state in self.each else self.values[state]
+        is_each = state in self.frame.each
+        value = self.read(state) if is_each else self.values[state]
         if value is None:
             return None
-        channels = Symbol("of each") if state in self.each else self.channels[state]
-        made = self.apply(applied, value, channels, state in self.inputs, self.may_fit(state))
-        return self.graph.add("fit", (made,), weights=True) if made == value and self.may_fit(state) else made
+        channels = Symbol("of each") if is_each else self.channels[state]
+        may_fit = self.may_fit(state)
+        made = self.apply(applied, value, channels, state in self.inputs, may_fit)
+        return self.graph.add("fit", (made,), weights=True) if may_fit and made == value else made
 
     def read(self, state: str) -> _Sum | None:
         """A state as a bare wire reads it."""
         value = self.values[state]
-        if state in self.each:
-            return self.graph.add(f"each {op(self.each[state])}", (value or (),), weights=True)
+        if state in self.frame.each:
+            return self.graph.add(f"each {op(self.frame.each[state])}", (value or (),), weights=True)
         return self.graph.add("fit", (value or (),), weights=True) if self.may_fit(state) else value
 
     def may_fit(self, state: str) -> bool:
         """Whether an input may have another shape than the cell makes, so that reading it costs weights."""
-        return state in self.fitted and (self.place.stride != 1 or self.channels[state] != _FILTERS)
+        frame = self.frame
+        has_fit = state in self.inputs and (frame.is_fitted or frame.first_decides)
+        return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
 
     def apply(self, applied: s.Op, value: _Sum, channels: Value, reads_input: bool, weights: bool = False) -> _Sum:
-        place = self.place if reads_input else Place(self.place.filters, 1)
-        label = _label(applied, place, channels, self.genotype.space)
+        place = self.frame.place if reads_input else self.inner
+        label, weightless, cells = _label(applied, place, channels, self.genotype.space)
         if label == "skip":
             return value
         if label == "zero" or not value:
             return ()
-        for name in self.genotype.space.cell_names:
-            if f"<{name}>" in label:
-                label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
-        weightless = all(part.split(" ")[0] in _WEIGHTLESS for part in label.split("|"))
+        for name in cells:
+            self.graph.by_itself = False
+            label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
         return self.graph.add(label, (value,), weights=weights or not weightless)
 
 
 @functools.lru_cache(maxsize=8192)
-def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> str:
-    """What an operation is at a place: its primitives and their settings, `skip`, or `zero`."""
+def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[str, bool, tuple[str, ...]]:
+    """What an operation is at a place: its primitives and their settings, `skip`, or `zero`.
+
+    With it whether it has no weights, and the cells that it is made of.
+    """
     steps: list[str] = []
+    cells: list[str] = []
 
     def follow(part: Applied) -> Value:
         settings = " ".join(f"{key}={value}" for key, value in sorted(part.settings.items()) if value is not None)
         steps.append(f"<{part.name}> {settings}" if part.is_cell else f"{part.name} {settings}".strip())
+        if part.is_cell:
+            cells.append(part.name)
         return Symbol("of a cell") if part.is_cell else channels_after(part)
 
     try:
         walk(applied, place, channels, space.definitions.scope, space.definitions, follow)
     except Undecided:
-        return f"{op(applied)} at {place.stride} of {channels}"
+        return f"{op(applied)} at {place.stride} of {channels}", False, ()
     if any(step.startswith("zero") for step in steps):
-        return "zero"
-    return "|".join(step for step in steps if step != "skip") or "skip"
+        return "zero", True, ()
+    weightless = all(step.split(" ")[0] in _WEIGHTLESS for step in steps)
+    return "|".join(step for step in steps if step != "skip") or "skip", weightless, tuple(cells)
 
 
-def _node_channels(node: s.Node, is_fitted: bool, genotype: Genotype) -> Value:
+def _node_channels(node: s.Node, is_fitted: bool, space: Space) -> Value:
     """The channels of a node, known where every term of its sum is fitted to the cell's filters."""
     only = node.flow.terms[0] if len(node.flow.terms) == 1 else None
     unknown = Symbol(f"of {node.name}")
@@ -199,7 +246,7 @@ def _node_channels(node: s.Node, is_fitted: bool, genotype: Genotype) -> Value:
     channels: Value = _FILTERS
     for part in node.flow.tail:
         assert isinstance(part, s.Op)
-        channels = _channels_through(part, channels, genotype.space) or unknown
+        channels = _channels_through(part, channels, space) or unknown
     return channels
 
 
@@ -257,81 +304,103 @@ def _digest(text: str) -> str:
 def _canonical(vertices: list[_Vertex], output: _Sum) -> str:
     """A text of the graph that does not depend on the numbers of its vertices."""
     counts = _reads(vertices, output)
+    texts: list[str] = []
     shared: list[int] = []
-    names: dict[int, str] = {}
-    depths: dict[int, int] = {}
-    for index in sorted(counts):
-        vertex = vertices[index]
-        depths[index] = 1 + max((depths[source] for group in vertex.groups for source in group), default=0)
-        is_shared = counts[index] > 1 and bool(vertex.groups)
-        # long chains are cut into named pieces, so that writing one does not recurse without bound
-        if is_shared or (vertex.groups and depths[index] % _MAX_DEPTH == 0):
-            names[index] = "@" + _digest(_write(vertex, vertices, names))
+    for index, vertex in enumerate(vertices):
+        text = _written(vertex, texts) if counts[index] else ""
+        if vertex.groups and (counts[index] > 1 or len(text) > _MAX_TEXT):
             shared.append(index)
-    ties = [members for _, members in _grouped(shared, names) if len(members) > 1]
-    if not ties:
-        return _sum(output, vertices, names)
-    names = _refined(shared, vertices, output, names)
-    ties = [members for _, members in _grouped(shared, names) if len(members) > 1]
-    return min(_defined(shared, vertices, output, named) for named in _orders(ties, names))
+            text = "@" + _digest(text)
+        texts.append(text)
+    names = {index: texts[index] for index in shared}
+    if len(set(names.values())) == len(names):
+        return "+".join(sorted([texts[index] for index in output])) or "0"
+    names = _refined(vertices, output, names)
+    return min(_defined(vertices, output, named) for named in _orders(names))
 
 
-def _reads(vertices: list[_Vertex], output: _Sum) -> Counter[int]:
-    counts: Counter[int] = Counter(output)
+def _reads(vertices: list[_Vertex], output: _Sum) -> list[int]:
+    """How often each vertex is read on a way to the output."""
+    counts = [0] * len(vertices)
+    for index in output:
+        counts[index] += 1
     for index in range(len(vertices) - 1, -1, -1):
         if counts[index]:
-            counts.update(itertools.chain.from_iterable(vertices[index].groups))
+            for group in vertices[index].groups:
+                for source in group:
+                    counts[source] += 1
     return counts
 
 
-def _write(vertex: _Vertex, vertices: list[_Vertex], names: dict[int, str]) -> str:
-    if not vertex.groups:
-        return vertex.label
-    groups = [_sum(group, vertices, names) for group in vertex.groups]
-    if not vertex.ordered:
-        groups.sort()
-    return f"{vertex.label}({','.join(groups)})"
+def _written(vertex: _Vertex, texts: list[str]) -> str:
+    """A vertex from the texts of what it reads."""
+    label, groups, ordered = vertex
+    if not groups:
+        return label
+    if len(groups) == 1:
+        group = groups[0]
+        if len(group) == 1:
+            return f"{label}({texts[group[0]]})"
+    sums = ["+".join(sorted([texts[index] for index in group])) or "0" for group in groups]
+    if not ordered:
+        sums.sort()
+    return f"{label}({','.join(sums)})"
 
 
-def _sum(group: _Sum, vertices: list[_Vertex], names: dict[int, str]) -> str:
-    if not group:
-        return "0"
-    return "+".join(sorted(names.get(index) or _write(vertices[index], vertices, names) for index in group))
+def _rewritten(vertices: list[_Vertex], names: Mapping[int, str]) -> list[str]:
+    """The texts of all vertices, those that have a name by their name."""
+    texts: list[str] = []
+    for index, vertex in enumerate(vertices):
+        texts.append(names.get(index) or _written(vertex, texts))
+    return texts
 
 
-def _grouped(shared: list[int], names: dict[int, str]) -> list[tuple[str, list[int]]]:
-    ordered = sorted(shared, key=lambda index: names[index])
-    return [(name, list(group)) for name, group in itertools.groupby(ordered, key=lambda index: names[index])]
-
-
-def _refined(shared: list[int], vertices: list[_Vertex], output: _Sum, names: dict[int, str]) -> dict[int, str]:
-    """Names of shared vertices told apart by their readers too, until nothing new is learnt."""
+def _refined(vertices: list[_Vertex], output: _Sum, names: dict[int, str]) -> dict[int, str]:
+    """Names told apart by who reads them too, until nothing new is learnt."""
     kinds = len(set(names.values()))
-    while True:
-        new = {}
-        for index in shared:
-            marked = {**names, index: "@self"}
-            new[index] = "@" + _digest(names[index] + _defined(shared, vertices, output, marked))
-        if len(set(new.values())) == kinds:
+    while kinds < len(names):
+        contexts = _contexts(vertices, output, _rewritten(vertices, names))
+        new = {index: "@" + _digest(name + contexts[index]) for index, name in names.items()}
+        found = len(set(new.values()))
+        if found == kinds:
             return names
-        names, kinds = new, len(set(new.values()))
+        names, kinds = new, found
+    return names
 
 
-def _defined(shared: list[int], vertices: list[_Vertex], output: _Sum, names: dict[int, str]) -> str:
-    definitions = sorted(f"{names[index]}={_write(vertices[index], vertices, names)}" for index in shared)
-    return ";".join([_sum(output, vertices, names), *definitions])
+def _contexts(vertices: list[_Vertex], output: _Sum, texts: list[str]) -> list[str]:
+    """For each vertex what reads it, and what reads that, down to the output."""
+    readers: list[list[str]] = [[] for _ in vertices]
+    contexts = [""] * len(vertices)
+    for index in output:
+        readers[index].append("out")
+    for index in range(len(vertices) - 1, -1, -1):
+        if readers[index]:
+            contexts[index] = own = _digest(f"{texts[index]}<{','.join(sorted(readers[index]))}")
+            for position, group in enumerate(vertices[index].groups):
+                mark = f"{own}.{position}" if vertices[index].ordered else own
+                for source in group:
+                    readers[source].append(mark)
+    return contexts
 
 
-def _orders(ties: list[list[int]], names: dict[int, str]) -> Iterator[dict[int, str]]:
+def _defined(vertices: list[_Vertex], output: _Sum, names: Mapping[int, str]) -> str:
+    """The whole graph as definitions of its named vertices."""
+    texts = _rewritten(vertices, names)
+    definitions = sorted([f"{name}={_written(vertices[index], texts)}" for index, name in names.items()])
+    return ";".join(["+".join(sorted([texts[index] for index in output])), *definitions])
+
+
+def _orders(names: dict[int, str]) -> Iterator[dict[int, str]]:
     """Every way to number the vertices that are still alike; past a bound they are left alike."""
-    choices = [list(itertools.permutations(members)) for members in ties if len(members) <= 7]
-    count = 1
-    for choice in choices:
-        count *= len(choice)
-    if count > _MAX_ORDERS:
+    alike: dict[str, list[int]] = {}
+    for index, name in names.items():
+        alike.setdefault(name, []).append(index)
+    ties = [members for _, members in sorted(alike.items()) if 1 < len(members) <= 7]
+    if math.prod(math.factorial(len(members)) for members in ties) > _MAX_ORDERS:
         yield names
         return
-    for order in itertools.product(*choices):
+    for order in itertools.product(*(itertools.permutations(members) for members in ties)):
         named = dict(names)
         for members in order:
             for position, index in enumerate(members):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Generic, TypeVar
 
 from dsl import syntax as s
 from dsl.errors import CellError
@@ -13,6 +14,8 @@ from dsl.expand import Definitions
 from dsl.parse import parse
 from dsl.unparse import unparse
 from dsl.verify import cell_ops, verify_cells
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +42,16 @@ class Space:
     @cached_property
     def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
         """The members of each `values` set, operations without settings included."""
-        return {name: tuple(self._member(item) for item in items.items) for name, items in self.values.items()}
+        return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
 
-    def _member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
+    def member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
+        """A member of a set as the value that a rule assigns."""
         return set_member(item, self.params)
+
+    @cached_property
+    def seen(self) -> Remembered[str]:
+        """Fingerprints of the latest cells."""
+        return Remembered()
 
     def text(self) -> str:
         """The whole space as one file that stands alone."""
@@ -72,9 +81,18 @@ class Space:
         """`cells`: those that the network reaches and that are not fixed."""
         return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
 
+    @cached_property
+    def written(self) -> Mapping[str, s.Cell]:
+        """The cells of the file by name."""
+        return {item.name: item for item in self.items if isinstance(item, s.Cell)}
+
     def is_fixed(self, name: str) -> bool:
         """Whether a cell is never mutated."""
-        return any(isinstance(item, s.Cell) and item.name == name and item.fixed for item in self.items)
+        return name in self._fixed
+
+    @cached_property
+    def _fixed(self) -> frozenset[str]:
+        return frozenset(item.name for item in self.items if isinstance(item, s.Cell) and item.fixed)
 
     @cached_property
     def reached(self) -> frozenset[str]:
@@ -97,6 +115,29 @@ class Space:
         return frozenset(found)
 
 
+class Remembered(Generic[T]):
+    """What is known of the latest cells, by the very objects: a child shares with its parent what no rule touched."""
+
+    def __init__(self, size: int = 1024) -> None:
+        self._size = size
+        self._found: dict[int, tuple[s.Cell, T]] = {}  # holding the cell keeps its id from being used again
+
+    def get(self, cell: s.Cell) -> T | None:
+        """What is remembered of a cell."""
+        found = self._found.get(id(cell))
+        return None if found is None else found[1]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._found.clear()
+
+    def put(self, cell: s.Cell, value: T) -> None:
+        """Remember something of a cell; the oldest is forgotten."""
+        if len(self._found) >= self._size:
+            del self._found[next(iter(self._found))]
+        self._found[id(cell)] = (cell, value)
+
+
 @dataclass(frozen=True)
 class Genotype:
     """What one individual has of its own: cells and genes. A value: mutation makes another."""
@@ -111,7 +152,8 @@ class Genotype:
 
     def with_cell(self, cell: s.Cell) -> Genotype:
         """The same genotype with one cell replaced."""
-        return replace(self, cells=tuple(cell if old.name == cell.name else old for old in self.cells))
+        cells = tuple([cell if old.name == cell.name else old for old in self.cells])
+        return Genotype(cells, self.genes, self.space)
 
     def text(self) -> str:
         """Cells and genes: what the store keeps of an individual."""

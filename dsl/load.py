@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -36,13 +37,13 @@ def loads(text: str, params: Mapping[str, int | float] | None = None, name: str 
 
 
 def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> Genotype:
-    items = tuple(_unlike(item, items) for item in items)
+    cells = {item.name: item for item in items if isinstance(item, s.Cell)}
+    items = tuple(_unlike(item, cells) for item in items)
     params = _params(items, overrides)
     items = tuple(replace(i, value=s.Number(params[i.name])) if isinstance(i, s.Param) else i for i in items)
     networks = [item for item in items if isinstance(item, s.Network)]
     if not networks:
         raise CellError("there is no network", hint="write `network { stem: ... body: ... head: ... }` or include one")
-    cells = tuple(item for item in items if isinstance(item, s.Cell))
     genes = {item.name: item for item in items if isinstance(item, s.Gene)}
     scope: dict[str, Value] = {**params, **{name: Symbol(name) for name in genes}, "classes": Symbol("classes")}
     space = Space(
@@ -51,10 +52,10 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
         values={item.name: item.items for item in items if isinstance(item, s.Values)},
         definitions=Definitions(
             {item.name: item for item in items if isinstance(item, s.OpDef)},
-            frozenset(cell.name for cell in cells),
+            frozenset(item.name for item in items if isinstance(item, s.Cell)),
             scope,
         ),
-        cell_names=tuple(cell.name for cell in cells),
+        cell_names=tuple(item.name for item in items if isinstance(item, s.Cell)),
         network=networks[0],
         mutations=tuple(item for item in items if isinstance(item, s.Mutation)),
         requires=tuple(item for item in items if isinstance(item, s.Require)),
@@ -66,11 +67,10 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
     return space.seed
 
 
-def _unlike(item: s.Declaration, items: tuple[s.Declaration, ...]) -> s.Declaration:
+def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell]) -> s.Declaration:
     """`cell m2(x) like m1` as the cell it copies."""
     if not isinstance(item, s.Like):
         return item
-    cells = {other.name: other for other in items if isinstance(other, s.Cell)}
     if item.original not in cells:
         raise CellError(f"there is no cell {item.original!r}", item.position, nearest(item.original, cells))
     original = cells[item.original]
@@ -95,15 +95,15 @@ def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | floa
         if not math.isfinite(value) or abs(value) > 1e15:
             raise CellError(f"param {name} is {value}; it is a number of at most 1e15")
     found: dict[str, int | float] = {name: whole(value) for name, value in overrides.items()}
-    waiting = [name for name in declared if name not in found]
-    while waiting:
-        ready = [name for name in waiting if not _mentions(declared[name].value) & set(waiting)]
-        if not ready:
-            names = ", ".join(waiting)
-            raise CellError(f"params depend on each other in a loop: {names}", declared[waiting[0]].position)
-        for name in ready:
-            found[name] = _param_value(declared[name], found)
-        waiting = [name for name in waiting if name not in found]
+    needs = {name: _mentions(item.value) & declared.keys() for name, item in declared.items() if name not in found}
+    try:
+        for name in graphlib.TopologicalSorter(needs).static_order():
+            if name not in found:
+                found[name] = _param_value(declared[name], found)
+    except graphlib.CycleError as error:
+        loop = [name for name in declared if name in error.args[1]]
+        names = ", ".join(loop)
+        raise CellError(f"params depend on each other in a loop: {names}", declared[loop[0]].position) from None
     return {name: found[name] for name in declared}
 
 

@@ -6,16 +6,19 @@ import functools
 import importlib.resources
 import math
 import re
+from contextvars import ContextVar
 from typing import Any as Anything
 
 import lark
-from lark.visitors import Transformer_NonRecursive, v_args
+from lark.visitors import Transformer, v_args
 
 from dsl import syntax as s
-from dsl.errors import CellError, Position, Source
+from dsl.errors import CellError, Position, Problem, Source
+from dsl.recover import next_declaration
 
 MAX_CHARACTERS = 1 << 20
 MAX_NESTING = 64
+MAX_PROBLEMS = 20
 _SUFFIX = {"K": 1e3, "M": 1e6, "B": 1e9}
 _READABLE = {
     "LBRACE": "'{'", "RBRACE": "'}'", "LPAR": "'('", "RPAR": "')'", "LSQB": "'['", "RSQB": "']'", "EQUAL": "'='",
@@ -25,30 +28,59 @@ _READABLE = {
     "RELATION": "'before', 'reaches' or 'feeds'", "$END": "the end of the file",
 }  # fmt: skip
 
+# The text being read: the grammar's actions run inside lark, which hands them nothing but what was read.
+_READING: ContextVar[Source] = ContextVar("_READING")
+
 
 def parse(text: str, name: str = "<text>") -> s.File:
     """Reads one `.cell` text; `include` stays a declaration and names are not resolved.
 
     Raises:
-      CellError: the text is not in the language.
+      CellError: the text is not in the language; it holds the first mistake of each declaration.
     """
     source = Source(name, text)
     _check_limits(source)
+    outer = _READING.set(source)
     try:
-        tree = _lark().parse(text)
-        return _ToSyntax(source).transform(tree)  # type: ignore[no-any-return]
-    except lark.UnexpectedInput as error:
-        raise _syntax_error(error, source) from None
-    except lark.exceptions.VisitError as error:
-        if isinstance(error.orig_exc, CellError):
-            raise error.orig_exc from None
-        raise
+        return _parse(source)
+    finally:
+        _READING.reset(outer)
+
+
+def grammar() -> str:
+    """The text of the grammar."""
+    return importlib.resources.files("dsl").joinpath("cell.lark").read_text(encoding="utf-8")
+
+
+def _parse(source: Source) -> s.File:
+    problems: list[Problem] = []
+    start: int | None = 0
+    while start is not None and len(problems) < MAX_PROBLEMS:
+        try:
+            file = _from(source.text, start)
+        except lark.UnexpectedInput as unexpected:
+            error = _syntax_error(unexpected, source)
+        except CellError as wrong:
+            error = wrong
+        else:
+            if not problems:
+                return file
+            break
+        problems.extend(error.problems)
+        start = next_declaration(source.text, start, _offset_of(error.problems[0].position))
+    raise CellError.of(problems)
+
+
+def _from(text: str, start: int) -> s.File:
+    if start:
+        # what was read stands as blanks, so that lines and columns stay
+        text = re.sub(r"[^\n]", " ", text[:start]) + text[start:]
+    return _lark().parse(text)  # type: ignore[return-value]
 
 
 @functools.cache
 def _lark() -> lark.Lark:
-    grammar = importlib.resources.files("dsl").joinpath("cell.lark").read_text(encoding="utf-8")
-    return lark.Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=True)
+    return lark.Lark(grammar(), parser="lalr", transformer=_ToSyntax(visit_tokens=False), maybe_placeholders=True)
 
 
 def _check_limits(source: Source) -> None:
@@ -71,6 +103,13 @@ def _position_of(source: Source, offset: int) -> Position:
     return Position(source, line, offset - (source.text.rfind("\n", 0, offset) + 1) + 1)
 
 
+def _offset_of(position: Position | None) -> int:
+    if position is None:
+        return 0
+    lines = position.source.text.split("\n", position.line - 1)
+    return len(position.source.text) - len(lines[-1]) + position.column - 1
+
+
 def _syntax_error(error: lark.UnexpectedInput, source: Source) -> CellError:
     if isinstance(error, lark.UnexpectedCharacters):
         found = repr(source.text[error.pos_in_stream]) if error.pos_in_stream is not None else "a character"
@@ -90,59 +129,59 @@ def _keyword(terminal: str) -> str:
     return f"'{pattern}'"
 
 
-def _deeper(position: Position, *parts: Anything) -> int:
+def _at(first: lark.Token | s.Syntax) -> Position | None:
+    """Where a rule begins, by what was read first."""
+    if isinstance(first, lark.Token):
+        return Position(_READING.get(), first.line or 1, first.column or 1)
+    return first.position
+
+
+def _deeper(position: Position | None, *parts: Anything) -> int:
     depth = 1 + max(getattr(part, "depth", 0) for part in parts)
     if depth > MAX_NESTING:
         raise CellError(f"expressions nest deeper than {MAX_NESTING}", position, "split it with a `param`")
     return depth
 
 
-@v_args(meta=True, inline=True)
-class _ToSyntax(Transformer_NonRecursive):  # type: ignore[type-arg]
+@v_args(inline=True)
+class _ToSyntax(Transformer):  # type: ignore[type-arg]
     """One method for each rule of the grammar, under the rule's name."""
-
-    def __init__(self, source: Source) -> None:
-        super().__init__(visit_tokens=False)
-        self._source = source
-
-    def _at(self, meta: Anything) -> Position:
-        return Position(self._source, getattr(meta, "line", 1), getattr(meta, "column", 1))
 
     # files and declarations
 
-    def start(self, meta: Anything, *items: s.Declaration) -> s.File:
-        return s.File(items, position=self._at(meta))
+    def start(self, *items: s.Declaration) -> s.File:
+        return s.File(items, position=items[0].position if items else Position(_READING.get(), 1, 1))
 
-    def include(self, meta: Anything, path: str) -> s.Include:
-        return s.Include(str(path)[1:-1], position=self._at(meta))
+    def include(self, at: lark.Token, path: str) -> s.Include:
+        return s.Include(str(path)[1:-1], position=_at(at))
 
-    def param(self, meta: Anything, name: str, value: s.Expression) -> s.Param:
-        return s.Param(str(name), value, position=self._at(meta))
+    def param(self, at: lark.Token, name: str, value: s.Expression) -> s.Param:
+        return s.Param(str(name), value, position=_at(at))
 
-    def gene(self, meta: Anything, name: str, value: s.Expression, *domain: s.Expression) -> s.Gene:
-        return s.Gene(str(name), value, *domain, position=self._at(meta))
+    def gene(self, at: lark.Token, name: str, value: s.Expression, *domain: s.Expression) -> s.Gene:
+        return s.Gene(str(name), value, *domain, position=_at(at))
 
-    def values(self, meta: Anything, name: str, items: s.Set) -> s.Values:
-        return s.Values(str(name), items, position=self._at(meta))
+    def values(self, at: lark.Token, name: str, items: s.Set) -> s.Values:
+        return s.Values(str(name), items, position=_at(at))
 
-    def require(self, meta: Anything, condition: s.Condition) -> s.Require:
-        return s.Require(condition, position=self._at(meta))
+    def require(self, at: lark.Token, condition: s.Condition) -> s.Require:
+        return s.Require(condition, position=_at(at))
 
-    def opdef(self, meta: Anything, name: str, *parts: s.Formal | s.Case | None) -> s.OpDef:
+    def opdef(self, at: lark.Token, name: str, *parts: s.Formal | s.Case | None) -> s.OpDef:
         formals = tuple(part for part in parts if isinstance(part, s.Formal))
         cases = tuple(part for part in parts if isinstance(part, s.Case))
-        return s.OpDef(str(name), formals, cases, position=self._at(meta))
+        return s.OpDef(str(name), formals, cases, position=_at(at))
 
-    def formal(self, meta: Anything, name: str, default: s.Expression | None) -> s.Formal:
-        return s.Formal(str(name), default, position=self._at(meta))
+    def formal(self, name: lark.Token, default: s.Expression | None) -> s.Formal:
+        return s.Formal(str(name), default, position=_at(name))
 
-    def case(self, meta: Anything, pipe: s.Pipe, condition: s.Condition | None) -> s.Case:
-        return s.Case(pipe, condition, position=self._at(meta))
+    def case(self, pipe: s.Pipe, condition: s.Condition | None) -> s.Case:
+        return s.Case(pipe, condition, position=_at(pipe[0]))
 
     # cells
 
-    def cell(self, meta: Anything, fixed: str | None, name: str, *parts: Anything) -> s.Cell | s.Like:
-        position = self._at(meta)
+    def cell(self, fixed: lark.Token | None, at: lark.Token, name: str, *parts: Anything) -> s.Cell | s.Like:
+        position = _at(fixed or at)
         inputs = tuple(part for part in parts if isinstance(part, s.Input))
         nodes = tuple(part for part in parts if isinstance(part, s.Node))
         outputs = [part for part in parts if isinstance(part, s.Flow)]
@@ -158,185 +197,183 @@ class _ToSyntax(Transformer_NonRecursive):  # type: ignore[type-arg]
             fixed is not None, position=position,
         )  # fmt: skip
 
-    def like(self, meta: Anything, name: str) -> tuple[str, str]:
+    def like(self, name: str) -> tuple[str, str]:
         return "like", str(name)
 
-    def stride(self, meta: Anything, value: s.Expression) -> tuple[str, s.Expression]:
+    def stride(self, value: s.Expression) -> tuple[str, s.Expression]:
         return "stride", value
 
-    def fit(self, meta: Anything, op: s.Op) -> tuple[str, s.Op]:
+    def fit(self, op: s.Op) -> tuple[str, s.Op]:
         return "fit", op
 
-    def width(self, meta: Anything, word: str) -> tuple[str, str]:
+    def width(self, word: str) -> tuple[str, str]:
         return "width", str(word)
 
-    def input(self, meta: Anything, name: str, each: str | None, kind: s.Op | None) -> s.Input:
-        return s.Input(str(name), kind, each is not None, position=self._at(meta))
+    def input(self, name: lark.Token, each: str | None, kind: s.Op | None) -> s.Input:
+        return s.Input(str(name), kind, each is not None, position=_at(name))
 
-    def node(self, meta: Anything, name: str, flow: s.Flow) -> s.Node:
-        return s.Node(str(name), flow, position=self._at(meta))
+    def node(self, name: lark.Token, flow: s.Flow) -> s.Node:
+        return s.Node(str(name), flow, position=_at(name))
 
-    def output(self, meta: Anything, flow: s.Flow) -> s.Flow:
+    def output(self, flow: s.Flow) -> s.Flow:
         return flow
 
-    def flow(self, meta: Anything, *parts: s.Term | s.Op | s.Any) -> s.Flow:
+    def flow(self, *parts: s.Term | s.Op | s.Any) -> s.Flow:
         tail = tuple(part for part in parts if isinstance(part, s.Op | s.Any))
         written = [part for part in parts if isinstance(part, s.Wire | s.Call)]
-        return s.Flow(_canonical_labels(written), tail, position=self._at(meta))
+        if len(written) == 1 and isinstance(written[0], s.Call) and s.is_sum(written[0]):
+            written = [*written[0].arguments]
+        return s.Flow(s.canonical_labels(written), tail, position=_at(parts[0]))
 
-    def term(self, meta: Anything, label: str | None, body: s.Term) -> s.Term:
+    def term(self, label: lark.Token | None, body: s.Term) -> s.Term:
         if label is None:
             return body
         if isinstance(body, s.Wire):
-            return s.Wire(body.state, str(label), position=self._at(meta))
-        return s.Call(body.op, body.arguments, str(label), position=self._at(meta))
+            return s.Wire(body.state, str(label), position=_at(label))
+        return s.Call(body.op, body.arguments, str(label), position=_at(label))
 
-    def label(self, meta: Anything, word: str) -> str:
-        return str(word)
+    def label(self, word: lark.Token) -> lark.Token:
+        return word
 
-    def wire(self, meta: Anything, name: str) -> s.Wire:
-        return s.Wire(str(name), position=self._at(meta))
+    def wire(self, name: lark.Token) -> s.Wire:
+        return s.Wire(str(name), position=_at(name))
 
-    def call(self, meta: Anything, op: s.Op, *arguments: s.Term) -> s.Call:
-        return s.Call(op, _canonical_labels(arguments), position=self._at(meta))
+    def call(self, op: s.Op, *arguments: s.Term) -> s.Call:
+        return s.Call(op, s.canonical_labels(arguments), position=_at(op))
 
-    def pipe(self, meta: Anything, *ops: s.Op) -> s.Pipe:
+    def pipe(self, *ops: s.Op) -> s.Pipe:
         return ops
 
-    def op(self, meta: Anything, name: str | s.Any, *arguments: s.Argument | None) -> s.Op | s.Any:
+    def op(self, name: lark.Token | s.Any, *arguments: s.Argument | None) -> s.Op | s.Any:
         if isinstance(name, s.Any):
             return name
-        return s.Op(str(name), tuple(a for a in arguments if a is not None), position=self._at(meta))
+        return s.Op(str(name), tuple(a for a in arguments if a is not None), position=_at(name))
 
     opvalue = op
 
-    def arg(self, meta: Anything, name: str | None, value: s.Expression) -> s.Argument:
-        return s.Argument(None if name is None else str(name), value, position=self._at(meta))
+    def arg(self, name: lark.Token | None, value: s.Expression) -> s.Argument:
+        return s.Argument(None if name is None else str(name), value, position=_at(name or value))
 
     # network
 
-    def network(self, meta: Anything, *sections: s.Section) -> s.Network:
-        return s.Network(sections, position=self._at(meta))
+    def network(self, at: lark.Token, *sections: s.Section) -> s.Network:
+        return s.Network(sections, position=_at(at))
 
-    def section(self, meta: Anything, name: str, of: str | None, *steps: s.Step) -> s.Section:
-        return s.Section(str(name), steps, None if of is None else str(of), position=self._at(meta))
+    def section(self, name: lark.Token, of: str | None, *steps: s.Step) -> s.Section:
+        return s.Section(str(name), steps, None if of is None else str(of), position=_at(name))
 
-    def step(self, meta: Anything, pipe: s.Pipe, *rest: Anything) -> s.Step:
+    def step(self, pipe: s.Pipe, *rest: Anything) -> s.Step:
         *inputs, times, name = rest
         wired = tuple(value for value in inputs if value is not None)
-        return s.Step(pipe, wired, times, None if name is None else str(name), position=self._at(meta))
+        return s.Step(pipe, wired, times, None if name is None else str(name), position=_at(pipe[0]))
 
     # rules
 
-    def mutation(self, meta: Anything, name: str, weight: s.Expression | None, block: s.Block) -> s.Mutation:
-        return s.Mutation(str(name), block, weight, position=self._at(meta))
+    def mutation(self, at: lark.Token, name: str, weight: s.Expression | None, block: s.Block) -> s.Mutation:
+        return s.Mutation(str(name), block, weight, position=_at(at))
 
-    def block(self, meta: Anything, *statements: s.Statement) -> s.Block:
+    def block(self, at: lark.Token, *statements: s.Statement) -> s.Block:
         inner = [block for st in statements if isinstance(st, s.Either) for block in st.blocks]
-        return s.Block(statements, _deeper(self._at(meta), None, *inner), position=self._at(meta))
+        return s.Block(statements, _deeper(_at(at), None, *inner), position=_at(at))
 
-    def choose(self, meta: Anything, *parts: Anything) -> s.Choose:
+    def choose(self, at: lark.Token, *parts: Anything) -> s.Choose:
         *bindings, where = parts
-        return s.Choose(tuple(bindings), where, position=self._at(meta))
+        return s.Choose(tuple(bindings), where, position=_at(at))
 
-    def binding(self, meta: Anything, name: str, values: s.Path | s.Set) -> s.Binding:
-        return s.Binding(str(name), values, position=self._at(meta))
+    def binding(self, name: lark.Token, values: s.Path | s.Set) -> s.Binding:
+        return s.Binding(str(name), values, position=_at(name))
 
-    def assign(self, meta: Anything, target: s.Path, operator: str, value: s.Expression) -> s.Assign:
-        return s.Assign(target, str(operator), value, position=self._at(meta))
+    def assign(self, target: s.Path, operator: str, value: s.Expression) -> s.Assign:
+        return s.Assign(target, str(operator), value, position=_at(target))
 
-    def insert(self, meta: Anything, pipe: s.Pipe, on: str) -> s.Insert:
-        return s.Insert(pipe, str(on), position=self._at(meta))
+    def insert(self, at: lark.Token, pipe: s.Pipe, on: str) -> s.Insert:
+        return s.Insert(pipe, str(on), position=_at(at))
 
-    def connect(self, meta: Anything, source: str, target: str, pipe: s.Pipe) -> s.Connect:
-        return s.Connect(str(source), str(target), pipe, position=self._at(meta))
+    def connect(self, at: lark.Token, source: str, target: str, pipe: s.Pipe) -> s.Connect:
+        return s.Connect(str(source), str(target), pipe, position=_at(at))
 
-    def remove(self, meta: Anything, name: str) -> s.Remove:
-        return s.Remove(str(name), position=self._at(meta))
+    def remove(self, at: lark.Token, name: str) -> s.Remove:
+        return s.Remove(str(name), position=_at(at))
 
-    def forget(self, meta: Anything) -> s.Forget:
-        return s.Forget(position=self._at(meta))
+    def forget(self, at: lark.Token) -> s.Forget:
+        return s.Forget(position=_at(at))
 
-    def either(self, meta: Anything, *blocks: s.Block) -> s.Either:
-        return s.Either(blocks, position=self._at(meta))
+    def either(self, at: lark.Token, *blocks: s.Block) -> s.Either:
+        return s.Either(blocks, position=_at(at))
 
     # conditions
 
-    def cond(self, meta: Anything, *parts: s.Condition) -> s.Condition:
-        return parts[0] if len(parts) == 1 else s.Or(parts, position=self._at(meta))
+    def cond(self, *parts: s.Condition) -> s.Condition:
+        return parts[0] if len(parts) == 1 else s.Or(parts, position=_at(parts[0]))
 
-    def conj(self, meta: Anything, *parts: s.Condition) -> s.Condition:
-        return parts[0] if len(parts) == 1 else s.And(parts, position=self._at(meta))
+    def conj(self, *parts: s.Condition) -> s.Condition:
+        return parts[0] if len(parts) == 1 else s.And(parts, position=_at(parts[0]))
 
-    def compare(self, meta: Anything, left: s.Expression, operator: str, right: s.Expression) -> s.Compare:
-        return s.Compare(str(operator), left, right, position=self._at(meta))
+    def compare(self, left: s.Expression, operator: str, right: s.Expression) -> s.Compare:
+        return s.Compare(str(operator), left, right, position=_at(left))
 
-    def is_(self, meta: Anything, path: s.Path, negated: str | None, op: s.Op) -> s.Is:
-        return s.Is(path, op, negated is not None, position=self._at(meta))
+    def is_(self, path: s.Path, negated: str | None, op: s.Op) -> s.Is:
+        return s.Is(path, op, negated is not None, position=_at(path))
 
-    def relation(self, meta: Anything, left: s.Path, kind: str, right: s.Path) -> s.Relation:
-        return s.Relation(str(kind), left, right, position=self._at(meta))
+    def relation(self, left: s.Path, kind: str, right: s.Path) -> s.Relation:
+        return s.Relation(str(kind), left, right, position=_at(left))
 
-    def negated(self, meta: Anything, _: str, condition: s.Condition) -> s.Not:
-        return s.Not(condition, _deeper(self._at(meta), condition), position=self._at(meta))
+    def negated(self, at: lark.Token, condition: s.Condition) -> s.Not:
+        position = _at(at)
+        return s.Not(condition, _deeper(position, condition), position=position)
 
     # expressions
 
     def any(
-        self, meta: Anything, other: str | None, values: s.Path | s.Set, excluded: s.Path | s.Set | None = None
+        self, at: lark.Token, other: str | None, values: s.Path | s.Set, excluded: s.Path | s.Set | None = None
     ) -> s.Any:
-        return s.Any(values, other is not None, excluded, position=self._at(meta))
+        return s.Any(values, other is not None, excluded, position=_at(at))
 
-    def set(self, meta: Anything, *items: s.Expression | None) -> s.Set:
-        return s.Set(tuple(item for item in items if item is not None), position=self._at(meta))
+    def set(self, at: lark.Token, *items: s.Expression | None) -> s.Set:
+        return s.Set(tuple(item for item in items if item is not None), position=_at(at))
 
-    def path(self, meta: Anything, *names: str) -> s.Path:
-        return s.Path(tuple(str(name) for name in names), position=self._at(meta))
+    def path(self, *names: lark.Token) -> s.Path:
+        return s.Path(tuple(str(name) for name in names), position=_at(names[0]))
 
-    def number(self, meta: Anything, token: str) -> s.Number:
+    def number(self, token: lark.Token) -> s.Number:
         scale = _SUFFIX.get(token[-1], 1)
         value = float(str(token).rstrip("KMB")) * scale
         if math.isinf(value):
-            raise CellError(f"{token} is too large a number", self._at(meta))
-        return s.Number(whole(value), position=self._at(meta))
+            raise CellError(f"{token} is too large a number", _at(token))
+        return s.Number(whole(value), position=_at(token))
 
-    def kernel(self, meta: Anything, token: str) -> s.Kernel:
+    def kernel(self, token: lark.Token) -> s.Kernel:
         height, width = token.split("x")
         if len(token) > 12:
-            raise CellError(f"{token} is too large a kernel", self._at(meta))
-        return s.Kernel(int(height), int(width), position=self._at(meta))
+            raise CellError(f"{token} is too large a kernel", _at(token))
+        return s.Kernel(int(height), int(width), position=_at(token))
 
-    def neg(self, meta: Anything, value: s.Expression) -> s.Negative:
-        return s.Negative(value, _deeper(self._at(meta), value), position=self._at(meta))
+    def neg(self, at: lark.Token, value: s.Expression) -> s.Negative:
+        return s.Negative(value, _deeper(_at(at), value), position=_at(at))
 
-    def function(self, meta: Anything, name: str, *arguments: s.Expression) -> s.Function:
-        return s.Function(str(name), arguments, position=self._at(meta))
+    def function(self, name: lark.Token, *arguments: s.Expression) -> s.Function:
+        return s.Function(str(name), arguments, position=_at(name))
 
-    def _binary(self, operator: str, meta: Anything, left: s.Expression, right: s.Expression) -> s.Binary:
-        position = self._at(meta)
+    def _binary(self, operator: str, left: s.Expression, right: s.Expression) -> s.Binary:
+        position = _at(left)
         return s.Binary(operator, left, right, _deeper(position, left, right), position=position)
 
-    def add(self, meta: Anything, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("+", meta, left, right)
+    def add(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("+", left, right)
 
-    def sub(self, meta: Anything, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("-", meta, left, right)
+    def sub(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("-", left, right)
 
-    def mul(self, meta: Anything, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("*", meta, left, right)
+    def mul(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("*", left, right)
 
-    def div(self, meta: Anything, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("/", meta, left, right)
+    def div(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("/", left, right)
 
-    def floordiv(self, meta: Anything, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("//", meta, left, right)
+    def floordiv(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("//", left, right)
 
 
 def whole(value: float) -> int | float:
     """An int where that loses nothing, so that `3`, `3.0` and `3e0` are one number."""
     return int(value) if value == int(value) and abs(value) < 1e15 else value
-
-
-def _canonical_labels(terms: Anything) -> tuple[s.Term, ...]:
-    """Drops a label that only repeats its term's place."""
-    return tuple(term if term.label != str(place) else s.with_label(term, None) for place, term in enumerate(terms))

@@ -20,7 +20,7 @@ from dsl.errors import CellError
 from dsl.evaluate import number
 from dsl.genotype import Genotype, Space
 from dsl.settings import Settable, has_setting, with_setting
-from dsl.verify import cell_ops, recursion, verify_cell
+from dsl.verify import verify_change
 
 MAX_REDRAWS = 100
 _QUICK_DRAWS = 16
@@ -80,10 +80,7 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
     """What is wrong with the cells that a rule has changed."""
     for before, after in zip(parent.cells, child.cells, strict=True):
         if after is not before:
-            problems = verify_cell(after, child.space)
-            names = {op.name for op in cell_ops(after) if isinstance(op, s.Op)}
-            if not problems and names & child.space.definitions.cells:
-                problems = recursion(child)
+            problems = verify_change(before, after, child)
             if problems:
                 return problems[0].message
     return None
@@ -155,20 +152,27 @@ def _bind_all(bindings: list[s.Binding], scene: Scene, weight: float) -> Iterato
 
 def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) -> _Attempt | None:
     attempt = _Attempt(scene)
-    for statement in statements:
-        now = _STATEMENTS[type(statement)](statement, attempt.scene, rng)
+    for index, statement in enumerate(statements):
+        here = _followed(scene, attempt.scene.genotype) if index else scene
+        now = _STATEMENTS[type(statement)](statement, here, rng)
         if now is None:
             return None
-        attempt = _Attempt(now.scene, attempt.forget or now.forget)
+        scene, attempt = here, _Attempt(now.scene, attempt.forget or now.forget)
     return attempt
 
 
+def _followed(scene: Scene, genotype: Genotype) -> Scene:
+    """The scene in an edited genotype: what is bound leads to where it now stands."""
+    bound = scene.bound
+    for before, after in zip(scene.genotype.cells, genotype.cells, strict=True):
+        if after is not before:
+            found = {name: grow.moved(ref, before, after) for name, ref in bound.items()}
+            bound = {name: ref for name, ref in found.items() if ref is not None}
+    return Scene(genotype, bound)
+
+
 def _changed(scene: Scene, cell: s.Cell) -> _Attempt:
-    """The scene after an edit of a cell: what is bound leads to where it now stands."""
-    before = scene.genotype.cell(cell.name)
-    found = {name: grow.moved(ref, before, cell) for name, ref in scene.bound.items()}
-    bound = {name: ref for name, ref in found.items() if ref is not None}
-    return _Attempt(Scene(scene.genotype.with_cell(cell), bound))
+    return _Attempt(Scene(scene.genotype.with_cell(cell), scene.bound))
 
 
 def _bound(name: str, scene: Scene) -> Ref:

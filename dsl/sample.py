@@ -11,9 +11,10 @@ from dsl.draw import Scene, members, settled
 from dsl.edit import CellRef, NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
 from dsl.genotype import Genotype, Space
-from dsl.rules import assign, every_binding, mutate
+from dsl.rules import Check, assign, every_binding, mutate
 from dsl.settings import Settable
 
+MAX_REDRAWS = 1000
 _VARIABLE = "place"
 
 
@@ -82,11 +83,27 @@ def _settable(member: Ref | Settable) -> Settable:
     return member
 
 
-def sample(space: Space, rng: random.Random, steps: int = 10) -> Genotype:
+def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:
     """A random genotype: every decision drawn uniformly from its whole set.
 
-    A space without such decisions is sampled as its seed after `steps` mutations.
+    A space without such decisions is sampled as its seed after `steps` mutations. What `check` gives a reason
+    against is drawn again.
+
+    Raises:
+      CellError: a thousand in a row were rejected.
     """
+    reasons: set[str] = set()
+    for _ in range(MAX_REDRAWS):
+        genotype = _drawn(space, rng, steps, check)
+        reason = None if check is None else check(genotype)
+        if reason is None:
+            return genotype
+        reasons.add(reason)
+    hint = "; ".join(sorted(reasons)[:3])
+    raise CellError(f"{MAX_REDRAWS:,} random genotypes in a row break what the space requires", hint=hint)
+
+
+def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) -> Genotype:
     genotype = space.seed
     open_choices = _decisions_of(space)
     for decision in open_choices:
@@ -96,7 +113,7 @@ def sample(space: Space, rng: random.Random, steps: int = 10) -> Genotype:
         genotype = decided(genotype, decision, value)
     if not open_choices:
         for _ in range(steps):
-            genotype = mutate(genotype, rng).genotype
+            genotype = mutate(genotype, rng, check).genotype
     return genotype
 
 

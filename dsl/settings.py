@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dsl import syntax as s
@@ -37,6 +38,11 @@ def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
     if len(path) > 1 and isinstance(value, s.Kernel):
         value = value.height if path[1] == "height" else value.width
     return value if isinstance(value, int | float | s.Kernel | str) else None
+
+
+def settings_of(op: s.Op, space: Space) -> Mapping[str, Settable | None]:
+    """All settings of an operation, the defaults of those that are not written."""
+    return {name: setting(op, (name,), space) for name in names_of(op, space)}
 
 
 def has_setting(edge: s.Term, name: str, space: Space) -> bool:

@@ -38,7 +38,7 @@ def declaration(item: s.Declaration) -> str:
         case s.Cell():
             return cell(item)
         case s.Like(name, inputs, original, fixed):
-            return f"{'fixed ' if fixed else ''}cell {name}({', '.join(map(_input, inputs))}) like {original}"
+            return f"{'fixed ' if fixed else ''}cell {name}({', '.join(map(cell_input, inputs))}) like {original}"
         case s.Network(sections):
             return "\n".join(["network {", *(f"  {_section(section)}" for section in sections), "}"])
         case s.Mutation(name, body, weight):
@@ -57,7 +57,7 @@ def _opdef(item: s.OpDef) -> str:
 
 def cell(item: s.Cell) -> str:
     """One cell, a node a line."""
-    head = f"{'fixed ' if item.fixed else ''}cell {item.name}({', '.join(map(_input, item.inputs))})"
+    head = f"{'fixed ' if item.fixed else ''}cell {item.name}({', '.join(map(cell_input, item.inputs))})"
     if item.stride is not None:
         head += f" stride {expression(item.stride)}"
     if item.fit is not None:
@@ -68,7 +68,8 @@ def cell(item: s.Cell) -> str:
     return "\n".join([head + " {", *nodes, f"  return {flow(item.output)}", "}"])
 
 
-def _input(item: s.Input) -> str:
+def cell_input(item: s.Input) -> str:
+    """An input with its kind."""
     if item.kind is None:
         return item.name
     return f"{item.name}: {'each ' if item.each else ''}{op(item.kind)}"
@@ -104,10 +105,11 @@ def op(item: s.Op | s.Any) -> str:
 
 def _section(item: s.Section) -> str:
     of = "" if item.of is None else f"({item.of})"
-    return f"{item.name}{of}: {', '.join(map(_step, item.steps))}"
+    return f"{item.name}{of}: {', '.join(map(step, item.steps))}"
 
 
-def _step(item: s.Step) -> str:
+def step(item: s.Step) -> str:
+    """One step of a section."""
     inputs = f"({', '.join(map(expression, item.inputs))})" if item.inputs else ""
     # `a * b + c` would read as two things: everything but a plain factor stands in brackets
     times = "" if item.times is None else f" * {_factor(item.times)}"

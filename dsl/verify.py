@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +16,7 @@ from dsl.verify_ops import CHANNELS as _CHANNELS
 from dsl.verify_ops import FILTERS as _FILTERS
 from dsl.verify_ops import STRIDE_ASKED as _STRIDE
 from dsl.verify_ops import check_member, check_use
+from dsl.verify_reach import verify_reach
 from dsl.verify_rules import verify_requires, verify_rules
 
 if TYPE_CHECKING:
@@ -25,7 +28,8 @@ MAX_NESTING = 64
 MAX_EXPANDED = 10_000
 _AMBIENT = ("filters", "stride", "channels", "classes")
 T = TypeVar("T")
-_SECTIONS = ("stem", "body", "head", "auxiliary")
+_ORDER = ("stem", "body", "head")
+_SECTIONS = (*_ORDER, "auxiliary")
 
 
 def verify(genotype: Genotype) -> list[Problem]:
@@ -43,7 +47,7 @@ def verify(genotype: Genotype) -> list[Problem]:
         *verify_rules(space),
         *verify_requires(space),
     ]
-    return problems
+    return problems or list(verify_reach(space))  # which relies on names and kinds being right
 
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
@@ -76,6 +80,7 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
                 check_use(part, space, scope)
             elif part.name not in PRIMITIVES:
                 raise CellError(f"op {defined.name} is defined by itself", part.position)
+            _check_call(part, space, scope)
     if any(case.condition is None for case in defined.cases[:-1]):
         raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)
     if defined.cases[-1].condition is not None:
@@ -149,6 +154,9 @@ def _check_gene(gene: s.Gene, space: Space) -> None:
     if gene.low is None or gene.high is None:
         return
     low, high = number(gene.low, space.params), number(gene.high, space.params)
+    if low >= high:
+        holds = "is one number; write a `param`" if low == high else f"is empty; write {high} .. {low}"
+        raise CellError(f"the domain of gene {gene.name}, {low} .. {high}, {holds}", gene.low.position)
     if not low <= value <= high:
         raise CellError(f"gene {gene.name} is {value}; its domain is {low} .. {high}", gene.position)
 
@@ -156,11 +164,26 @@ def _check_gene(gene: s.Gene, space: Space) -> None:
 # --- cells -----------------------------------------------------------------------------------------------------
 
 
+def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Problem]:
+    """What is wrong with a cell that a rule has changed in a child; operations that it had before are good."""
+    old = {id(node) for node in before.nodes}
+    flows = [node.flow for node in after.nodes if id(node) not in old]
+    ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
+    problems = _verify_cell(after, child.space, ops)
+    if not problems and any(isinstance(op, s.Op) and op.name in child.space.definitions.cells for op in ops):
+        problems = recursion(child)
+    return problems
+
+
 def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
     """What is wrong with one cell: names, order, operations."""
+    return _verify_cell(cell, space, cell_ops(cell))
+
+
+def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
-    problems = list(_each(lambda op: _check_in_cell(op, space), cell_ops(cell)))
+    problems = list(_each(lambda op: _check_in_cell(op, space), ops))
     problems += _check_traits(cell, space)
     known: dict[str, Position | None] = {}
     later = {node.name for node in cell.nodes}
@@ -185,7 +208,9 @@ def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
 @functools.lru_cache(maxsize=8192)
 def _check_in_cell(op: s.Op | s.Any, space: Space) -> None:
     """Checks an operation in a cell; what is good is remembered, since a search sees few operations often."""
-    check_use(op, space, {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE})
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    check_use(op, space, scope)
+    _check_call(op, space, scope)
 
 
 def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:
@@ -237,7 +262,11 @@ def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
     yield from (item.kind for item in cell.inputs if item.kind is not None)
     if cell.fit is not None:
         yield cell.fit
-    for flow in (*(node.flow for node in cell.nodes), cell.output):
+    yield from _flow_ops([*(node.flow for node in cell.nodes), cell.output])
+
+
+def _flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
+    for flow in flows:
         for term in flow.terms:
             yield from _term_ops(term)
         yield from flow.tail
@@ -258,18 +287,31 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
     names = [section.name for section in network.sections]
     steps = [step for section in network.sections for step in section.steps]
     marks = [step.name for step in steps if step.name is not None]
+    seen: set[str] = set()
     for section in network.sections:
         if section.name not in _SECTIONS:
             message = f"unknown section {section.name!r} of the network"
             yield Problem(message, section.position, nearest(section.name, _SECTIONS))
         if section.of is not None and section.name != "auxiliary":
             yield Problem(f"only an auxiliary section hangs on a step, not {section.name!r}", section.position)
-        if names.count(section.name) > 1:
+        if section.name in seen:
             yield Problem(f"the network has two sections {section.name!r}", section.position)
+        seen.add(section.name)
         if section.name == "auxiliary" and section.of not in marks:
-            message = f"auxiliary hangs on {section.of!r}, which no step is called"
-            yield Problem(message, section.position, nearest(str(section.of), marks))
+            hangs = "no step" if section.of is None else f"{section.of!r}, which no step is called"
+            hint = nearest(section.of or "", marks) or "write `as NAME` after a step, and auxiliary(NAME)"
+            yield Problem(f"auxiliary hangs on {hangs}", section.position, hint)
         yield from _each(lambda step: _check_step(step, genotype), section.steps)
+    twice = {name for name, count in Counter(marks).items() if count > 1}
+    for step in steps:
+        if step.name in twice:
+            yield Problem(f"two steps are called {step.name!r}", step.position)
+            break
+    built = [section for section in network.sections if section.name in _ORDER]
+    for above, section in itertools.pairwise(built):
+        if _ORDER.index(above.name) > _ORDER.index(section.name):
+            yield Problem(f"section {section.name!r} stands after {above.name!r}", section.position,
+                          f"a network is built in the order of its text: {', '.join(_ORDER)}")  # fmt: skip
     if "head" not in names or "body" not in names:
         missing = "head" if "head" not in names else "body"
         yield Problem(f"the network has no {missing}", network.position, "a network has a body and a head")
@@ -280,7 +322,10 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
     scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
     arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
     for op in step.pipe:
+        if isinstance(op, s.Op) and op.name == "none":
+            raise CellError("`none` stands only in a cell, as the operation of a term", op.position)
         check_use(op, space, scope)
+        _check_call(op, space, scope, alone=len(step.pipe) == 1)
     alone = step.pipe[0] if len(step.pipe) == 1 else None
     is_cell = isinstance(alone, s.Op) and alone.name in arities and alone.name not in space.definitions.ops
     if step.inputs:
@@ -297,10 +342,20 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
         if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):
             allowed = f"a whole number from 0 to {MAX_REPEATS:,}"
             raise CellError(f"a step is repeated {times} times; allowed: {allowed}", step.times.position)
-    for op in step.pipe:
-        for argument in op.arguments if isinstance(op, s.Op) else ():
-            if argument.name in (None, "filters") and isinstance(op, s.Op) and op.name in arities:
-                filters = evaluate(argument.value, scope)
-                if not isinstance(filters, Symbol) and not COUNT.holds(filters):
-                    hint = f"allowed: {COUNT.allowed}; write F//4 for a whole quotient"
-                    raise CellError(f"{op.name} is asked for {filters} filters", argument.position, hint)
+
+
+def _check_call(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value], alone: bool = False) -> None:
+    """Checks the settings with which a cell is called; only alone in a step it may have several inputs."""
+    if not isinstance(op, s.Op) or op.name in space.definitions.ops or op.name not in space.definitions.cells:
+        return
+    cell = space.written[op.name]
+    if len(cell.inputs) > 1 and not alone:
+        names = ", ".join(item.name for item in cell.inputs)
+        raise CellError(f"cell {cell.name} takes {len(cell.inputs)} states ({names}); as an operation it gets one",
+                        op.position, "a cell of several inputs stands alone in a step of the network")  # fmt: skip
+    for argument in op.arguments:
+        name, value = argument.name or "filters", evaluate(argument.value, scope)
+        domain = STRIDE if name == "stride" else COUNT
+        if not isinstance(value, Symbol) and not domain.holds(value):
+            hint = "write F//4 for a whole quotient" if domain is COUNT and isinstance(value, float) else ""
+            raise CellError(f"{op.name}: {name} is {value}; allowed: {domain.allowed}", argument.value.position, hint)

@@ -24,7 +24,7 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
     "state": {},
 }  # fmt: skip
 _FUNCTIONS = ("uniform", "loguniform")
-COSTS = ("params", "mult_adds", "depth", "nodes")
+COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 Kinds = dict[str, str]
 
 
@@ -58,27 +58,30 @@ def _check_require(condition: s.Condition, space: Space) -> None:
             _check_require(inner, space)
         case s.Compare(_, left, right):
             for side in (left, right):
-                for path in _paths(side):
+                for path in paths(side):
                     _check_cost(path, space)
         case _:
             raise CellError("a require compares costs", condition.position, nearest("", COSTS))
 
 
-def _paths(expression: s.Expression) -> Iterator[s.Path]:
+def paths(expression: s.Expression) -> Iterator[s.Path]:
+    """The paths that an expression mentions."""
     match expression:
         case s.Path():
             yield expression
         case s.Binary(_, left, right):
-            yield from _paths(left)
-            yield from _paths(right)
+            yield from paths(left)
+            yield from paths(right)
         case s.Negative(value):
-            yield from _paths(value)
+            yield from paths(value)
 
 
 def _check_cost(path: s.Path, space: Space) -> None:
     root, *rest = path.names
     if not rest and (root in COSTS or root in space.params):
         return
+    if len(rest) == 2 and rest[1] == "count":
+        rest = rest[:1]
     if root in space.cell_names and len(rest) == 1 and rest[0] in _PARTS["cell"]:
         return
     names = [*COSTS, *space.params, *(f"{cell}.{part}" for cell in space.cell_names for part in _PARTS["cell"])]
@@ -147,7 +150,7 @@ def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
             _check_where(inner, kinds, space)
         case s.Compare(_, left, right):
             for side in (left, right):
-                for path in _paths(side):
+                for path in paths(side):
                     _check_path(path, kinds, space)
         case s.Is(path, op, _):
             _check_path(path, kinds, space)
@@ -221,7 +224,7 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
     elif wanted != "number":
         raise CellError(f"{target} takes one {wanted}, not a number", value.position)
     else:
-        for path in _paths(value):
+        for path in paths(value):
             _check_path(path, kinds, space)
 
 

@@ -1,4 +1,4 @@
-"""The search: regularized evolution of `.cell` texts in worker processes, kept in a store.
+"""The search: evolution of `.cell` texts in worker processes, kept in a store.
 
 An algorithm is asked for a genotype and told its fitness (`algorithms`); it knows no model, file or process.
 `search` keeps workers busy with what it asks for (`workers`, `evaluate`), writes everything down (`store`),
@@ -6,7 +6,7 @@ and tells observers (`progress`, `board`, `keep`). `config` is the only place th
 parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
 """
 
-from evolve.algorithms import Algorithm, Child, RandomSearch, RegularizedEvolution, SearchSpace
+from evolve.algorithms import Algorithm, Child, PairwiseTournament, RandomSearch, RegularizedEvolution, SearchSpace
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
@@ -15,6 +15,7 @@ __all__ = [
     "Child",
     "Evaluation",
     "Individual",
+    "PairwiseTournament",
     "Proposal",
     "RandomSearch",
     "RegularizedEvolution",

@@ -1,6 +1,7 @@
 """Search algorithms, asked for a genotype and told its fitness; they know of no model, file or process.
 
-`RegularizedEvolution` is algorithm 1 of Real et al. 2019, arXiv 1802.01548.
+`RegularizedEvolution` is algorithm 1 of Real et al. 2019, arXiv 1802.01548. `PairwiseTournament` is what a worker does
+in Real et al. 2017, arXiv 1703.01041.
 """
 
 from __future__ import annotations
@@ -44,8 +45,12 @@ class Algorithm(Protocol[G]):
         """The fitness of everyone alive, the oldest first."""
 
     @property
-    def memory(self) -> int:
-        """How many of the latest individuals it remembers: what a resumed search must tell it again."""
+    def living(self) -> tuple[int, ...]:
+        """The ids of all who may yet have a child."""
+
+    @property
+    def memory(self) -> int | None:
+        """How many of the latest a resumed search must tell it again, of those that were not killed; None: all."""
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -123,6 +128,11 @@ class RegularizedEvolution(Generic[G]):
         return tuple(member.fitness for member in self._living)
 
     @property
+    def living(self) -> tuple[int, ...]:
+        """The ids of the population."""
+        return tuple(member.id for member in self._living)
+
+    @property
     def memory(self) -> int:
         """The population: all that a queue remembers."""
         return self._population_size
@@ -159,6 +169,75 @@ class RegularizedEvolution(Generic[G]):
         self._living.append(Member(id, self._ledger.leave(id), fitness))
 
 
+class PairwiseTournament(Generic[G]):
+    """Of two of the living the worse dies when there are enough of them; else the better has a child.
+
+    Only who has been told is alive. When none are, an individual is sampled as the initial population is; one alone has
+    a child without a contest.
+    """
+
+    def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 1000) -> None:
+        if population_size < 2:
+            raise UsageError(f"pairwise_tournament needs population_size >= 2, which is {population_size}")
+        self._space = space
+        self._seed = seed
+        self._population_size = population_size
+        self._ledger: Ledger[G] = Ledger()
+        self._living: dict[int, Member[G]] = {}
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """The fitness of everyone alive, the oldest first."""
+        return tuple(member.fitness for member in self._living.values())
+
+    @property
+    def living(self) -> tuple[int, ...]:
+        """The ids of the population."""
+        return tuple(self._living)
+
+    @property
+    def memory(self) -> None:
+        """Nobody dies of age."""
+        return None
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Its settings by their gin names."""
+        return {"pairwise_tournament.population_size": self._population_size}
+
+    def ask(self, id: int) -> Proposal[G]:
+        """A random genotype for the first P, then tournaments until one ends in a child."""
+        self._ledger.ask(id)
+        rng = generator(self._seed, id)
+        if id <= self._population_size or not self._living:
+            proposal = Proposal(id, self._space.sample(rng))
+        else:
+            proposal = self._child(id, rng)
+        self.adopt(proposal)
+        return proposal
+
+    def _child(self, id: int, rng: random.Random) -> Proposal[G]:
+        living = list(self._living.values())
+        killed = []
+        while len(living) >= self._population_size:
+            worse = min(rng.sample(living, 2), key=lambda member: member.fitness)
+            living.remove(worse)
+            killed.append(worse.id)
+        parent = max(rng.sample(living, min(2, len(living))), key=lambda member: member.fitness)
+        child = self._space.mutate(parent.genotype, rng)
+        return Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, tuple(killed))
+
+    def adopt(self, proposal: Proposal[G]) -> None:
+        """Take back a proposal of an earlier run, as if it had been asked now: those it killed are dead."""
+        self._ledger.enter(proposal.id, proposal.genotype)
+        for id in proposal.killed:
+            self._living.pop(id, None)
+
+    def tell(self, id: int, fitness: float) -> None:
+        """Let an individual live among the others."""
+        self._living[id] = Member(id, self._ledger.leave(id), fitness)
+
+
 class RandomSearch(Generic[G]):
     """The paper's control: every individual is sampled as the initial population is."""
 
@@ -176,6 +255,11 @@ class RandomSearch(Generic[G]):
     def population(self) -> tuple[float, ...]:
         """The fitness of the latest individuals, the oldest first."""
         return tuple(self._latest)
+
+    @property
+    def living(self) -> tuple[int, ...]:
+        """Nobody: no one has a child."""
+        return ()
 
     @property
     def memory(self) -> int:

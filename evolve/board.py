@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 
 import dsl
 from compiler.picture import picture
-from evolve.records import Individual
+from evolve.records import Individual, Standing
 from evolve.store import Store
 from evolve.summaries import IndividualSummary, Summaries
 
@@ -23,27 +21,27 @@ class Board:
         self._space = space
         self._store = store
 
-    def start(self, config: str, memory: int) -> None:
-        """Show the settings, and what is finished already; `memory` is the size of the population."""
+    def start(self, config: str, memory: int | None) -> None:
+        """Show the settings, and what is finished already; no more than the latest `memory` are alive."""
         self._summaries.start(config, self._space.text())
-        population: deque[float] = deque(maxlen=memory)
+        population: dict[int, float] = {}
+        deaths = self._store.deaths()
         best: Individual | None = None
         for individual in self._store.finished():
-            population.append(individual.fitness)
+            for id in deaths.get(individual.finished - 1, ()):
+                del population[id]
+            population[individual.id] = individual.fitness
+            if memory is not None and len(population) > memory:
+                del population[next(iter(population))]
             if individual.status == "done" and (best is None or individual.fitness > best.fitness):
                 best = individual
             new = best is individual
             genotype = self._space.genotype(individual.genotype) if new else self._space.seed
-            self.individual(individual, genotype, population, best)
+            self.individual(individual, genotype, Standing(tuple(population.values()), best))
 
-    def individual(
-        self,
-        individual: Individual,
-        genotype: dsl.Genotype,
-        population_fitnesses: Sequence[float],
-        best: Individual | None,
-    ) -> None:
+    def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
         """Add one finished individual."""
+        best = standing.best
         self._summaries.individual(
             IndividualSummary(
                 done=individual.finished,
@@ -56,8 +54,9 @@ class Board:
                 mult_adds=individual.mult_adds,
                 seconds=individual.seconds,
                 failed=individual.status == "failed",
-                population=tuple(population_fitnesses),
+                population=standing.population,
                 best=best.fitness if best else 0.0,
+                inherited=individual.inherited,
             )
         )
         if best is not None and best.id == individual.id:
@@ -65,7 +64,7 @@ class Board:
             self._summaries.new_best(
                 individual.finished,
                 individual.id,
-                individual.genotype,
+                f"{_origin(individual)}\n{individual.genotype}",
                 drawing.png(PICTURE_SCALE),
                 round(drawing.width * PICTURE_SCALE),
                 round(drawing.height * PICTURE_SCALE),
@@ -76,3 +75,13 @@ class Board:
     def close(self) -> None:
         """Close the files."""
         self._summaries.close()
+
+
+def _origin(individual: Individual) -> str:
+    """Comments on where it came from, for the head of its text."""
+    lines = [f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"]
+    if individual.inherited is not None:
+        lines[0] += f", {individual.inherited:.0%} of its weights inherited"
+    if individual.note:
+        lines.append(individual.note)
+    return "\n".join(f"# {line}" for line in lines)

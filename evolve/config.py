@@ -20,7 +20,7 @@ import gin
 import dsl
 from compiler.errors import CompileError
 from compiler.settings import Training
-from evolve.algorithms import Algorithm, RandomSearch, RegularizedEvolution, SearchSpace
+from evolve.algorithms import Algorithm, PairwiseTournament, RandomSearch, RegularizedEvolution, SearchSpace
 from evolve.errors import UsageError
 from evolve.settings import DatasetSettings, SearchSettings
 
@@ -30,15 +30,23 @@ training = gin.external_configurable(Training, "training", module="compiler")
 regularized_evolution = gin.external_configurable(
     RegularizedEvolution, "regularized_evolution", module="evolve", denylist=["space", "seed"]
 )
+pairwise_tournament = gin.external_configurable(
+    PairwiseTournament, "pairwise_tournament", module="evolve", denylist=["space", "seed"]
+)
 random_search = gin.external_configurable(RandomSearch, "random_search", module="evolve", denylist=["space", "seed"])
 
-_ALGORITHMS = {"regularized_evolution": regularized_evolution, "random_search": random_search}
+_ALGORITHMS = {
+    "regularized_evolution": regularized_evolution,
+    "pairwise_tournament": pairwise_tournament,
+    "random_search": random_search,
+}
 _NAMES = (
     *(f"search.{field.name}" for field in fields(SearchSettings)),
     *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
     *(f"training.{field.name}" for field in fields(Training)),
     "regularized_evolution.population_size",
     "regularized_evolution.sample_size",
+    "pairwise_tournament.population_size",
     "random_search.window",
 )
 

@@ -17,7 +17,7 @@ from compiler.errors import CompileError, DataError
 from compiler.resolve import resolve
 from compiler.settings import Training
 from evolve.errors import UsageError
-from evolve.records import Epoch, Evaluation, Task, failed
+from evolve.records import Evaluation, Task, failed
 from evolve.settings import DatasetSettings
 
 
@@ -29,7 +29,8 @@ class Spec:
     dataset: DatasetSettings
     training: Training
     fitness: str
-    weights: Path  # the folder for the weights of a new best
+    weights: Path  # the folder for the weights of a new best, and of those that may have heirs
+    inherit: bool = False  # whether children start from the weights of their parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +69,29 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
 
 
 def test(spec: Spec, task: Task) -> float:
-    """The accuracy on the test set of an individual whose weights were kept."""
-    from compiler.model import lower
+    """The accuracy on the test set of an individual whose weights were kept.
+
+    Raises:
+      UsageError: they are not its weights.
+    """
+    from compiler import weights
+    from compiler.model import lower, step_layers
     from compiler.training import accuracy
 
     genotype = _space(spec.space).genotype(task.genotype)
     dataset = _dataset(spec.dataset)
-    model = lower(resolve(genotype, dataset.input_shape, dataset.classes, spec.training.auxiliary_weight > 0))
-    model.load_weights(str(weights_file(spec.weights, task.id)))
+    model = lower(resolve(genotype, dataset.input_shape, dataset.classes))
+    path = weights_file(spec.weights, task.id)
+    try:
+        weights.restore(step_layers(model), weights.read(path))
+    except CompileError as error:
+        raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
     return float(accuracy(model, dataset.test, dataset))
 
 
 def weights_file(folder: Path, id: int) -> Path:
     """Where the weights of an individual are kept."""
-    return folder / f"{id}.weights.h5"
+    return folder / f"{id}.npz"
 
 
 def fitness_function(name: str) -> Callable[[dsl.Genotype, int], float]:
@@ -115,7 +125,7 @@ def _dataset(settings: DatasetSettings) -> Any:
 def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     import tensorflow as tf
 
-    from compiler import training
+    from compiler import training, weights
 
     # Known before training, so that a failed individual has its size too.
     params, mult_adds = 0, 0
@@ -123,7 +133,8 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         dataset = _dataset(spec.dataset)
         cost = cost_of(genotype, dataset.input_shape, dataset.classes)
         params, mult_adds = cost.params, cost.mult_adds
-        trained = training.train(genotype, dataset, spec.training, task.seed)
+        initial, note = _initial(spec, task)
+        trained = training.train(genotype, dataset, spec.training, task.seed, initial)
     except (
         CompileError,
         tf.errors.ResourceExhaustedError,
@@ -131,15 +142,30 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         MemoryError,
     ) as error:
         return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
-    graph = ""
-    if trained.accuracy > task.best:
-        spec.weights.mkdir(parents=True, exist_ok=True)
-        trained.model.save_weights(str(weights_file(spec.weights, task.id)))
-        graph = trained.model.to_json()
-    history = tuple(
-        Epoch(e.epoch, e.loss, e.accuracy, e.validation_loss, e.validation_accuracy) for e in trained.history
+    is_best = trained.accuracy > task.best
+    if is_best or spec.inherit:
+        weights.save(weights_file(spec.weights, task.id), weights.weights_of(trained.layers))
+    return Evaluation(
+        float(trained.accuracy),
+        params=params,
+        mult_adds=mult_adds,
+        history=trained.history,
+        graph=trained.model.to_json() if is_best else "",
+        inherited=None if initial is None else trained.inherited / trained.weights,
+        note=note,
     )
-    return Evaluation(float(trained.accuracy), params=params, mult_adds=mult_adds, history=history, graph=graph)
+
+
+def _initial(spec: Spec, task: Task) -> tuple[Any, str]:
+    """The weights to start from, None for fresh ones, and a note where it should have had its parent's."""
+    from compiler import weights
+
+    if not spec.inherit or task.heir_of is None:
+        return None, ""
+    try:
+        return weights.read(weights_file(spec.weights, task.heir_of)), ""
+    except CompileError as error:
+        return {}, f"started anew: {error}"
 
 
 def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:

@@ -1,43 +1,40 @@
-"""The files of a work directory that follow the search: the best genotype and its weights."""
+"""The files of a work directory that follow the search: the best genotype, its weights, and those of parents to be."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import dsl
 from evolve.evaluate import weights_file
-from evolve.records import Individual
+from evolve.records import Individual, Standing
 
 
 class Keeper:
-    """Keeps `best.cell` and the weights of the best up to date, and no others."""
+    """Keeps `best.cell` up to date, the weights of the best, and where weights are inherited those that may be."""
 
-    def __init__(self, folder: Path, weights: Path, space: dsl.Space, best: Individual | None) -> None:
+    def __init__(self, folder: Path, weights: Path, inherit: bool, space: dsl.Space, best: Individual | None) -> None:
         self._folder = folder
         self._weights = weights
-        self._kept = best.id if best else None
+        self._inherit = inherit
+        for cut_short in weights.glob("*.new"):
+            cut_short.unlink()
+        self._kept = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
         if best is not None:
             # The last run may have ended between writing the row and writing the file.
             write(folder / "best.cell", space.genotype(best.genotype).standalone())
 
-    def individual(
-        self,
-        individual: Individual,
-        genotype: dsl.Genotype,
-        population_fitnesses: Sequence[float],
-        best: Individual | None,
-    ) -> None:
-        """Write a new best; drop the weights that are not the best's."""
-        if best is None or best.id != individual.id:
-            # It may have beaten the best of the time it was sent, and not that of the time it came back.
-            weights_file(self._weights, individual.id).unlink(missing_ok=True)
-            return
-        write(self._folder / "best.cell", genotype.standalone())
-        if self._kept is not None:
-            weights_file(self._weights, self._kept).unlink(missing_ok=True)
-        self._kept = individual.id
+    def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
+        """Write a new best; drop the weights that nobody needs any more."""
+        best = standing.best
+        if best is not None and best.id == individual.id:
+            write(self._folder / "best.cell", genotype.standalone())
+        needed = standing.heritable if self._inherit else frozenset()
+        # It may have weights though it is not the best: it may have beaten the best of the time it was sent.
+        self._kept.add(individual.id)
+        for id in self._kept - needed - ({best.id} if best else set()):
+            weights_file(self._weights, id).unlink(missing_ok=True)
+            self._kept.remove(id)
 
 
 def write(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from evolve.records import Individual
+from evolve.records import Individual, Standing
 
 PLAIN_SECONDS = 10.0  # Between two lines where nobody watches a terminal, such as in a log.
 
@@ -39,17 +39,11 @@ class Progress:
             self._live.stop()
         self._console.print(self._line())
 
-    def individual(
-        self,
-        individual: Individual,
-        genotype: object,
-        population_fitnesses: Sequence[float],
-        best: Individual | None,
-    ) -> None:
+    def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
         """One more is finished."""
         self._done += 1
         self._here += 1
-        self._best = best
+        self._best = standing.best
         if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
             self._shown = time.monotonic()
             self._console.print(self._line())

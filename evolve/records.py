@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from compiler.records import Epoch
+
 G = TypeVar("G")
 T = TypeVar("T")
 
@@ -25,10 +27,16 @@ class Proposal(Generic[G]):
     rule: str = RANDOM
     rejected: Rejected = ()  # (rule, reason) of every child that was thrown away on the way
     forget: bool = False  # true where the rule asks for the parent's weights to be reset
+    killed: tuple[int, ...] = ()  # who of the living died on the way
+
+    @property
+    def heir_of(self) -> int | None:
+        """Whose weights it may start from."""
+        return None if self.forget else self.parent
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
         """The same proposal, its genotype in another form."""
-        return Proposal(self.id, genotype, self.parent, self.rule, self.rejected, self.forget)
+        return Proposal(self.id, genotype, self.parent, self.rule, self.rejected, self.forget, self.killed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +46,8 @@ class Task:
     id: int
     genotype: str
     seed: int
-    best: float  # The best fitness so far: only what beats it is worth keeping weights of.
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One pass over the training images."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    best: float  # The best fitness so far: what beats it is worth keeping weights of.
+    heir_of: int | None = None  # Whose weights it starts from, if weights are inherited.
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,8 @@ class Evaluation:
     seconds: float = 0.0
     history: tuple[Epoch, ...] = ()
     graph: str = ""  # the Keras model as JSON, for a new best
+    inherited: float | None = None  # the share of its weights that it started with; None where none were sought
+    note: str = ""  # what the user may want to know of it, though it is no failure
 
 
 def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
@@ -90,4 +90,16 @@ class Individual:
     forget: bool
     history: tuple[Epoch, ...]
     finished: int
+    killed: tuple[int, ...] = ()
+    inherited: float | None = None
+    note: str = ""
     graph: str = ""  # handed to observers only, never stored
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The search as it stands when one more is finished."""
+
+    population: tuple[float, ...]  # the fitness of everyone alive, the oldest first
+    best: Individual | None
+    heritable: frozenset[int] = frozenset()  # those whose weights a child may yet start from

@@ -11,6 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 import dsl
+from compiler.errors import CompileError
+from compiler.settings import GENES, Training
 from evolve import config as gin_config
 from evolve import evaluate, progress, workers
 from evolve.algorithms import Algorithm
@@ -42,6 +44,8 @@ class Run:
             "search.seed": self.config.search.seed,
             "search.fitness": self.config.search.fitness,
             "search.algorithm": self.config.algorithm_name(),
+            "search.inherit_weights": self.config.search.inherit_weights,
+            "search.sample_mutations": self.config.search.sample_mutations,
             **algorithm.settings,
         }
         for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
@@ -62,9 +66,24 @@ def prepare(config: Config, folder: Path) -> Run:
     count = 1 if settings.executor == "serial" else workers.count(settings.workers)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
-    spec = Spec(seed.space.text(), config.dataset, config.training, settings.fitness, folder / "weights")
+    _check_genes(config.training, seed)
+    spec = Spec(
+        seed.space.text(),
+        config.dataset,
+        config.training,
+        settings.fitness,
+        folder / "weights",
+        settings.inherit_weights,
+    )
     plan = Plan(settings.individuals, count, settings.seed, folder / "workers.log")
     return Run(config, seed, spec, plan, folder)
+
+
+def _check_genes(training: Training, seed: dsl.Genotype) -> None:
+    try:
+        training.with_genes(dict(seed.genes))
+    except CompileError as error:
+        raise UsageError(str(error)) from None
 
 
 def run(config: Config, folder: Path, console: Console) -> None:
@@ -118,7 +137,7 @@ def _facts(prepared: Run, store: Store, executor: Executor, identity: Mapping[st
 
 
 def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> None:
-    space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes)
+    space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
     algorithm = prepared.config.algorithm(space)
     write(prepared.folder / "config.gin", gin_config.in_force())
     write(prepared.folder / "space.cell", prepared.spec.space)
@@ -129,7 +148,7 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
         return
     board = Board(prepared.folder / "tensorboard", prepared.seed.space, store)
     board.start(gin_config.in_force(), algorithm.memory)
-    keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.seed.space, best)
+    keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, best)
     with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
         Search(
             prepared.plan,
@@ -162,10 +181,12 @@ def _test_accuracy(prepared: Run, store: Store, executor: Executor) -> float | N
 def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
+    genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
     goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
     return [
         ("data", facts.description),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
+        *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
         ("workers", str(prepared.plan.workers)),
         ("work directory", str(prepared.folder)),

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
-from evolve.records import Evaluation, G, Individual, Proposal, Task, failed
+from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
 from evolve.store import Store
 from evolve.workers import Executor, outcome
 
@@ -37,14 +37,8 @@ class Texts(Protocol[G]):
 class Observer(Protocol[G_contra]):
     """Hears of every individual when it is in the store and the algorithm has been told."""
 
-    def individual(
-        self,
-        individual: Individual,
-        genotype: G_contra,
-        population_fitnesses: Sequence[float],
-        best: Individual | None,
-    ) -> None:
-        """One more is finished; `best` is the best so far, this one included."""
+    def individual(self, individual: Individual, genotype: G_contra, standing: Standing) -> None:
+        """One more is finished; the standing has it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +72,7 @@ class Search(Generic[G]):
         self._evaluate = evaluate
         self._observers = observers
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
+        self._again: deque[Proposal[G]] = deque()  # of the last run, not yet sent in this one
         self._finished, self._failed, self._last = store.counts()
         self._best = next(iter(store.best(1)), None)
 
@@ -88,11 +83,11 @@ class Search(Generic[G]):
           SearchError: nothing but failures, or no workers.
         """
         self._recall()
-        again = deque(self._read(proposal) for proposal in self._store.unfinished())
+        self._again.extend(self._read(proposal) for proposal in self._store.unfinished())
         self._stop_if_hopeless()
         while True:
-            while len(self._running) < self._plan.workers and (again or self._last < self._plan.individuals):
-                self._send(self._retry(again.popleft()) if again else self._new())
+            while len(self._running) < self._plan.workers and (self._again or self._last < self._plan.individuals):
+                self._send(self._retry(self._again.popleft()) if self._again else self._new())
             if not self._running:
                 return
             ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
@@ -101,7 +96,7 @@ class Search(Generic[G]):
 
     def _recall(self) -> None:
         """Tell the algorithm again what it knew when the last run ended."""
-        for individual in self._store.finished(self._algorithm.memory):
+        for individual in self._store.living(self._algorithm.memory):
             genotype = self._texts.read(individual.genotype)
             self._algorithm.adopt(Proposal(individual.id, genotype))
             self._algorithm.tell(individual.id, individual.fitness)
@@ -124,7 +119,7 @@ class Search(Generic[G]):
     def _send(self, proposal: Proposal[G]) -> None:
         seed = generator(self._plan.seed, proposal.id, "training").getrandbits(31)
         best = self._best.fitness if self._best else -math.inf
-        task = Task(proposal.id, self._texts.text(proposal.genotype), seed, best)
+        task = Task(proposal.id, self._texts.text(proposal.genotype), seed, best, proposal.heir_of)
         self._running[self._executor.submit(self._evaluate, task)] = proposal
 
     def _collect(self, future: Future[Evaluation]) -> None:
@@ -140,9 +135,16 @@ class Search(Generic[G]):
         self._failed += evaluation.status == "failed"
         if evaluation.status == "done" and (self._best is None or evaluation.fitness > self._best.fitness):
             self._best = individual
+        standing = Standing(self._algorithm.population, self._best, self._heritable())
         for observer in self._observers:
-            observer.individual(individual, proposal.genotype, self._algorithm.population, self._best)
+            observer.individual(individual, proposal.genotype, standing)
         self._stop_if_hopeless()
+
+    def _heritable(self) -> frozenset[int]:
+        """The living, and those who died while a child of theirs runs or is to be run again."""
+        waiting = (*self._running.values(), *self._again)
+        parents = {proposal.heir_of for proposal in waiting if proposal.heir_of is not None}
+        return frozenset(parents).union(self._algorithm.living)
 
     def _stop_if_hopeless(self) -> None:
         enough = min(HOPELESS, self._plan.individuals)

@@ -25,12 +25,18 @@ class SearchSettings:
     worker_tasks: int = 50  # individuals a worker process lives for, which bounds its memory
     executor: Executor = "processes"
     fitness: str = "training"  # or module:function, called with a genotype and a seed
+    inherit_weights: bool = False  # whether a child starts from its parent's, as far as they fit
+    sample_mutations: int = 10  # from the seed to a sample, in a space whose rules leave nothing to draw
 
     def __post_init__(self) -> None:
         for name in ("individuals", "workers", "worker_tasks"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise UsageError(f"search.{name} is {value!r}; it must be a whole number from 1")
+        if not isinstance(self.sample_mutations, int) or self.sample_mutations < 0:
+            raise UsageError(f"search.sample_mutations is {self.sample_mutations!r}; it must be a whole number from 0")
+        if not isinstance(self.inherit_weights, bool):
+            raise UsageError(f"search.inherit_weights is {self.inherit_weights!r}; it may be True or False")
         if not isinstance(self.params, Mapping):
             raise UsageError(f"search.params is {self.params!r}; write it as {{'N': 3, 'F': 24}}")
         if not isinstance(self.overlays, list | tuple):
@@ -44,6 +50,11 @@ class SearchSettings:
             )
         if self.fitness != "training" and self.fitness.count(":") != 1:
             raise UsageError(f"search.fitness is {self.fitness!r}; it may be 'training' or 'module:function'")
+        if self.fitness != "training" and self.inherit_weights:
+            raise UsageError(
+                f"search.inherit_weights is True and search.fitness is {self.fitness!r}, "
+                "which leaves no weights: set one to False or the other to 'training'"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import random
 
 import dsl
-from compiler.cost import cost
-from compiler.errors import CompileError
+from compiler.requirements import requirement
 from evolve.algorithms import Child
 
 
 class CellSpace:
     """Genotypes of one file; children that cannot be built for these images are never proposed."""
 
-    def __init__(self, space: dsl.Space, input_shape: tuple[int, int, int], classes: int) -> None:
+    def __init__(
+        self, space: dsl.Space, input_shape: tuple[int, int, int], classes: int, sample_mutations: int = 10
+    ) -> None:
         self._space = space
-        self._input_shape = input_shape
-        self._classes = classes
+        self._sample_mutations = sample_mutations
+        self._unfit = requirement(space, input_shape, classes)
 
     def sample(self, rng: random.Random) -> dsl.Genotype:
-        """A random genotype."""
-        return dsl.sample(self._space, rng)
+        """A random genotype that can be built and meets what the file requires."""
+        return dsl.sample(self._space, rng, self._sample_mutations, self._unfit)
 
     def mutate(self, genotype: dsl.Genotype, rng: random.Random) -> Child[dsl.Genotype]:
         """A child by one of the file's rules, or the parent again where none applies to it."""
@@ -41,10 +42,3 @@ class CellSpace:
     def fingerprint(self, genotype: dsl.Genotype) -> str:
         """Equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
-
-    def _unfit(self, genotype: dsl.Genotype) -> str | None:
-        try:
-            cost(genotype, self._input_shape, self._classes)
-        except CompileError as error:
-            return str(error)
-        return None

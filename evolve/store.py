@@ -15,10 +15,11 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Any
 
+from compiler.records import Epoch
 from evolve.errors import SearchError, UsageError
-from evolve.records import Epoch, Evaluation, Individual, Proposal
+from evolve.records import Evaluation, Individual, Proposal
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "search.sqlite"
 
 _TABLES = """
@@ -28,13 +29,15 @@ create table if not exists individuals (
   fitness real, params integer, mult_adds integer, seconds real,
   status text not null check (status in ('running', 'done', 'failed')), error text not null default '',
   rejected text not null default '[]', forget integer not null default 0,
-  history text not null default '[]', finished integer unique
+  history text not null default '[]', finished integer unique,
+  killed text not null default '[]', proposed_after integer not null,
+  inherited real, note text not null default ''
 );
 create table if not exists meta (key text primary key, value text not null);
 """
 _COLUMNS = (
     "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
-    "forget, history, finished"
+    "forget, history, finished, killed, inherited, note"
 )
 
 
@@ -121,10 +124,11 @@ class Store:
     # Individuals.
 
     def propose(self, proposal: Proposal[str], fingerprint: str) -> None:
-        """Write an individual that is about to run."""
+        """Write an individual that is about to run, and with it whom it killed and after how many results."""
         self._execute(
-            "insert into individuals (id, parent, rule, genotype, fingerprint, status, rejected, forget) "
-            "values (?, ?, ?, ?, ?, 'running', ?, ?)",
+            "insert into individuals "
+            "(id, parent, rule, genotype, fingerprint, status, rejected, forget, killed, proposed_after) "
+            "values (?, ?, ?, ?, ?, 'running', ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
             (
                 proposal.id,
                 proposal.parent,
@@ -133,6 +137,7 @@ class Store:
                 fingerprint,
                 json.dumps(proposal.rejected),
                 int(proposal.forget),
+                json.dumps(proposal.killed),
             ),
         )
 
@@ -140,7 +145,7 @@ class Store:
         """Write what became of a running individual; the row as it now stands."""
         self._execute(
             "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
-            "status = ?, error = ?, history = ?, "
+            "status = ?, error = ?, history = ?, inherited = ?, note = ?, "
             "finished = (select coalesce(max(finished), 0) + 1 from individuals) "
             "where id = ? and status = 'running'",
             (
@@ -151,6 +156,8 @@ class Store:
                 evaluation.status,
                 evaluation.error,
                 json.dumps([astuple(epoch) for epoch in evaluation.history]),
+                evaluation.inherited,
+                evaluation.note,
                 id,
             ),
         )
@@ -159,16 +166,31 @@ class Store:
             raise SearchError(f"individual {id} was finished without having been proposed")
         return _individual(rows[0])
 
-    def finished(self, latest: int = -1) -> Iterator[Individual]:
-        """The latest finished individuals, or all, in the order of finishing, one at a time."""
+    def finished(self) -> Iterator[Individual]:
+        """All finished individuals in the order of finishing, one at a time."""
+        return self._individuals("finished > 0", None)
+
+    def living(self, latest: int | None = None) -> Iterator[Individual]:
+        """The latest finished individuals that nobody killed, or all of them, as `finished` gives them."""
+        dead = "select value from individuals, json_each(killed)"
+        return self._individuals(f"finished > 0 and id not in ({dead})", latest)
+
+    def _individuals(self, condition: str, latest: int | None) -> Iterator[Individual]:
         with self._speaking_plainly():
             rows = self._db.execute(
-                f"select * from (select {_COLUMNS} from individuals where finished > 0 "
+                f"select * from (select {_COLUMNS} from individuals where {condition} "
                 "order by finished desc limit ?) order by finished",
-                (latest,),
+                (-1 if latest is None else latest,),
             )
             for row in rows:
                 yield _individual(row)
+
+    def deaths(self) -> Mapping[int, tuple[int, ...]]:
+        """Who was killed, by how many individuals were finished then."""
+        rows = self._execute(
+            "select proposed_after, json_group_array(value) from individuals, json_each(killed) group by proposed_after"
+        )
+        return {after: tuple(json.loads(ids)) for after, ids in rows}
 
     def fitness(self, id: int | None) -> float | None:
         """The fitness of an individual, None where there is none."""
@@ -178,11 +200,12 @@ class Store:
     def unfinished(self) -> tuple[Proposal[str], ...]:
         """The proposals that were running when the last run ended, in the order of their ids."""
         rows = self._execute(
-            "select id, genotype, parent, rule, rejected, forget from individuals where finished is null order by id"
+            "select id, genotype, parent, rule, rejected, forget, killed from individuals "
+            "where finished is null order by id"
         )
         return tuple(
-            Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget))
-            for id, genotype, parent, rule, rejected, forget in rows
+            Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)))
+            for id, genotype, parent, rule, rejected, forget, killed in rows
         )
 
     def best(self, count: int) -> tuple[Individual, ...]:
@@ -230,6 +253,7 @@ def _individual(row: tuple[Any, ...]) -> Individual:
     columns = dict(zip(_COLUMNS.split(", "), row, strict=True))
     columns["rejected"] = _pairs(columns["rejected"])
     columns["forget"] = bool(columns["forget"])
+    columns["killed"] = tuple(json.loads(columns["killed"]))
     columns["history"] = tuple(Epoch(*values) for values in json.loads(columns["history"]))
     return Individual(**columns)
 

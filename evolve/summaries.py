@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tensorboard.plugins.custom_scalar import layout_pb2
 
+from compiler.records import Epoch
 from evolve.events import (
     EventFile,
     Value,
@@ -23,7 +24,7 @@ from evolve.events import (
     remove_event_files,
     scalar,
 )
-from evolve.records import WORST, Epoch
+from evolve.records import WORST
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class IndividualSummary:
     failed: bool
     population: tuple[float, ...]  # fitnesses of the living
     best: float
+    inherited: float | None = None  # the share of its weights that were its parent's; None where none were sought
 
 
 class Summaries:
@@ -129,6 +131,8 @@ class Summaries:
             yield _curve("individual/accuracy", record.fitness)
             yield _curve("individual/params", record.params)
             yield _curve("individual/mult_adds", record.mult_adds)
+            if record.inherited is not None:
+                yield _curve("individual/inherited", record.inherited)
         yield _curve("individual/seconds", record.seconds)
 
     def _rule_curves(self) -> Iterator[Value]:
@@ -209,6 +213,10 @@ _CURVES = {
     "individual/mult_adds": (
         "Mult-adds",
         "How many multiplications with an addition each individual spends on one image.",
+    ),
+    "individual/inherited": (
+        "Inherited",
+        "The share of its weights that each child of a parent started with, where weights are inherited.",
     ),
     "individual/seconds": ("Seconds", "How long each individual took to build, train and measure."),
     "training/loss": ("Training loss", "The loss on the training images, mean of the epoch."),

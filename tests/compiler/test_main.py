@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import dsl
 from compiler.main import main
+
+GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
 
 
 def test_check_says_good(capsys):
@@ -29,7 +34,12 @@ def test_check_tells_mistakes_and_exits_2(tmp_path, capsys):
 
 def test_cost_as_json(capsys):
     assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32", "--input", "32x32x3", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"params": 2567754, "mult_adds": 407671808}
+    found = json.loads(capsys.readouterr().out)
+    assert (found["params"], found["mult_adds"]) == (2567754, 407671808)
+    assert set(found) == {"params", "mult_adds", "depth", "activations", "steps"}
+    assert sum(step["params"] for step in found["steps"]) == found["params"]
+    assert sum(step["mult_adds"] for step in found["steps"]) == found["mult_adds"]
+    assert found["steps"][0]["output"] == [32, 32, 96]
 
 
 def test_cost_with_an_overlay_as_a_table(capsys):
@@ -58,6 +68,72 @@ def test_draw_writes_a_picture(tmp_path):
         assert (tmp_path / name).stat().st_size > 1000
 
 
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_what_a_command_says_is_the_golden_text(path, monkeypatch, capsys):
+    monkeypatch.chdir(path.parent)
+    command, _, expected = path.read_text(encoding="utf-8").partition("\n")
+    assert command.startswith("$ cell ")
+    assert main(shlex.split(command)[2:]) in (0, 1)
+    assert capsys.readouterr().out == expected
+
+
+def test_there_are_golden_texts():
+    assert {path.stem.split("_")[0] for path in GOLDEN} >= {"diff", "draw", "explain"}
+
+
+def test_diff_exits_as_diff_does(capsys):
+    assert main(["diff", "amoebanet_a.cell", "amoebanet_a.cell"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["diff", "amoebanet_a.cell", "amoebanet_b.cell"]) == 1
+    assert main(["diff", "amoebanet_a.cell", "nowhere.cell"]) == 2
+
+
+def test_diff_takes_params_and_speaks_json(capsys):
+    assert main(["diff", "nasnet.cell", "nasnet_13.cell", "--param", "F=8", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["same_network"] is False
+    assert all(difference["where"] != "param F" for difference in found["differences"])
+    assert {"values ops: + max_pool[5x5]"} <= {difference["text"] for difference in found["differences"]}
+
+
+def test_diff_says_what_a_rule_did_to_a_printed_child(tmp_path, capsys):
+    main(["mutate", "nasnet.cell", "--seed", "1"])
+    child = tmp_path / "child.cell"
+    child.write_text(capsys.readouterr().out)
+    assert main(["diff", "nasnet.cell", str(child)]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("cell ") and " -> " in line
+
+
+def test_explain_as_json(capsys):
+    assert main(["explain", "nasbench201.cell", "--seed", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["size"] == 5**6
+    assert [(rule["name"], rule["places"], rule["children"]) for rule in found["rules"]] == [("op", 6, 24)]
+    assert found["rules"][0]["example"][0].startswith("cell net: ")
+
+
+def test_draw_keeps_to_what_the_terminal_can_show():
+    command = [sys.executable, "-m", "compiler.main", "draw", "nasbench201.cell"]
+    shown = {
+        encoding: subprocess.run(command, capture_output=True, check=True, env={**os.environ, **encoding_of(encoding)})
+        for encoding in ("ascii", "utf-8")
+    }
+    assert shown["ascii"].stdout.isascii()
+    assert "├───a" in shown["utf-8"].stdout.decode()
+
+
+def encoding_of(name: str) -> dict[str, str]:
+    return {"PYTHONIOENCODING": name, "PYTHONUTF8": "0"}
+
+
+def test_check_of_a_folder_says_what_to_name(tmp_path, capsys):
+    assert main(["check", str(tmp_path), "nasnet.cell"]) == 2
+    output = capsys.readouterr()
+    assert f"{tmp_path} is a folder; name the .cell files in it" in output.err
+    assert "nasnet.cell: good" in output.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -67,6 +143,8 @@ def test_draw_writes_a_picture(tmp_path):
         (["cost", "nasnet.cell", "--input", "32x32"], "HEIGHTxWIDTHxCHANNELS"),
         (["cost", "nasnet.cell", "--param", "F=2.5"], "filters is 7.5"),
         (["draw", "nasnet.cell", "--out", "a.gif"], "neither in .svg nor in .png"),
+        (["mutate", "nasnet.cell", "--count", "-3"], "--count -3: at least 1"),
+        (["sample", "nasnet.cell", "--count", "0"], "--count 0: at least 1"),
     ],
 )
 def test_mistakes_are_one_message_and_exit_2(arguments, message, capsys):
@@ -95,5 +173,5 @@ def test_help_is_quick_to_load_and_needs_no_tensorflow():
     code = "import sys, compiler.main; assert not {'tensorflow', 'PIL', 'numpy'} & set(sys.modules), sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True)
     done = subprocess.run([sys.executable, "-m", "compiler.main", "--help"], capture_output=True, text=True, check=True)
-    for command in ("check", "cost", "draw", "mutate", "sample"):
+    for command in ("check", "cost", "diff", "draw", "explain", "mutate", "sample"):
         assert command in done.stdout

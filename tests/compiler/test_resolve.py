@@ -78,6 +78,38 @@ def test_requirements_are_checked_from_costs():
     assert requirement(loose.space, (8, 8, 1), 10)(loose) is None
 
 
+@pytest.mark.parametrize(
+    ("required", "broken"),
+    [
+        ("net.edges <= 1", "net.edges 2"),
+        ("net.nodes.count + 1 > 2 * depth", "net.nodes.count 1, depth 3"),
+        ("not activations > 100", "activations"),
+        ("params > 1K or mult_adds / params < 2", "params"),
+    ],
+)
+def test_a_broken_requirement_is_named_with_its_numbers(required, broken):
+    text = dsl.unparse(
+        dsl.parse(f"""cell net(x) {{
+      a = conv[3x3](x)
+      return a
+    }}
+    network {{ stem: conv[3x3, filters=2] body: net[2] head: global_avg_pool | dense[classes] }}
+    require {required}""")
+    )
+    genotype = dsl.loads(text)
+    reason = requirement(genotype.space, (8, 8, 1), 10)(genotype)
+    assert reason is not None and broken in reason and reason.startswith("require")
+
+
+def test_samples_meet_what_is_required():
+    space = dsl.loads('include "nasbench201.cell"\nparam N = 1\nparam F = 4\nrequire params <= 12K').space
+    check = requirement(space, (8, 8, 1), 10)
+    for seed in range(20):
+        assert compiler.cost(dsl.sample(space, random.Random(seed), check=check), (8, 8, 1), 10).params <= 12_000
+    with pytest.raises(dsl.CellError, match="1,000 random genotypes in a row"):
+        dsl.sample(space, random.Random(1), check=lambda genotype: "never")
+
+
 def test_a_bomb_is_an_error():
     genotype = dsl.load("amoebanet_a.cell", {"N": 5000})
     with pytest.raises(compiler.CompileError, match="more than 100,000 operations"):

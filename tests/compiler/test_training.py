@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,12 @@ import tf_keras
 
 import compiler
 import dsl
-from compiler import data
+from compiler import data, weights
 from compiler.data import Dataset, Images
 from compiler.model import step_layers
 from compiler.pipeline import augmented, evaluation_batches, training_batches
-from compiler.settings import Training
-from compiler.training import accuracy, train
+from compiler.settings import GENES, Training
+from compiler.training import accuracy, learning_rate, train
 
 QUICK = Training(epochs=3, batch_size=32, learning_rate=0.1, l2=5e-4, drop_path_keep=1.0, augment=())
 
@@ -71,6 +72,68 @@ def test_moving_statistics_are_those_of_the_data(trained):
                 assert not np.allclose(variable.numpy(), 1.0)
 
 
+def still(text: str, **genes: float) -> dsl.Genotype:
+    """A small network with genes of its own."""
+    declared = "".join(f"gene {name} = {value}\n" for name, value in genes.items())
+    return dsl.loads(declared + text)
+
+
+SMALL = """
+cell net(image) {
+  a = conv[3x3, filters=8](image) | batch_norm | relu
+  return a
+}
+network { body: net   head: global_avg_pool | dense[classes] }
+"""
+
+
+def test_training_goes_on_from_the_weights_it_is_given(digits):
+    parent = train(still(SMALL), digits, QUICK, seed=1)
+    assert (parent.inherited, parent.weights) == (0, 72 + 32 + 90)
+    values = weights.weights_of(parent.layers)
+    assert values["body/0/0/updates"] == 3 * (len(digits.train) // 32)
+    kept = train(still(SMALL, learning_rate=0), digits, replace(QUICK, epochs=1, l2=0.0), seed=2, initial=values)
+    assert kept.inherited == kept.weights == parent.weights
+    assert kept.history[0].loss < parent.history[0].loss
+    for key, value in weights.weights_of(kept.layers).items():
+        if key.rsplit("/", 1)[1] not in ("mean", "variance", "updates"):
+            np.testing.assert_array_equal(value, values[key])
+
+
+def test_a_gene_takes_the_place_of_the_setting(digits):
+    once = replace(QUICK, epochs=1)
+    by_setting = train(still(SMALL), digits, replace(once, learning_rate=0.02, label_smoothing=0.1), seed=1)
+    by_gene = train(still(SMALL, learning_rate=0.02, label_smoothing=0.1, of_nobody=3), digits, once, seed=1)
+    assert by_gene.history == by_setting.history
+    assert by_gene.history != train(still(SMALL), digits, once, seed=1).history
+
+
+def test_a_gene_that_is_no_such_setting_is_told(digits):
+    with pytest.raises(compiler.CompileError, match=r"training\.drop_path_keep is 1\.5; .* the gene of that name"):
+        train(still(SMALL, drop_path_keep=1.5), digits, QUICK)
+
+
+@pytest.mark.parametrize("name", GENES)
+def test_every_setting_that_can_be_a_gene_is_read(name):
+    assert getattr(QUICK.with_genes({name: 0.25, "epochs": 7}), name) == 0.25
+    assert QUICK.with_genes({"epochs": 7, "batch_size": 1}) == QUICK
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "expected"),
+    [
+        ("cosine", 0, (0.1, 0.05, 0.0)),
+        ("cosine", 2, (0.0, 0.1 * 0.5 * (1 + np.cos(np.pi * 3 / 8)), 0.0)),
+        ("constant", 0, (0.1, 0.1, 0.1)),
+        ("constant", 2, (0.0, 0.1, 0.1)),
+    ],
+)
+def test_schedules_at_the_start_in_the_middle_and_at_the_end(schedule, warmup, expected):
+    rate = learning_rate(Training(learning_rate=0.1, schedule=schedule), 10, warmup)
+    found = [float(rate(step)) if callable(rate) else rate for step in (0, 5, 10)]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
 def test_divergence_is_told(digits):
     wild = Training(epochs=1, batch_size=64, learning_rate=1e9, drop_path_keep=1.0, augment=())
     with pytest.raises(compiler.Diverged, match="epoch 1"):
@@ -122,6 +185,8 @@ def test_augmentation_moves_and_mirrors_but_changes_no_pixel():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [({"epochs": 0}, "training.epochs"), ({"drop_path_keep": 0}, "drop_path_keep"), ({"augment": ["flop"]}, "flop"),
+     ({"schedule": "linear"}, "training.schedule is 'linear'; allowed: cosine, constant"),
+     ({"momentum": 1.5}, "training.momentum is 1.5"), ({"l2": "low"}, "training.l2 is 'low'; it is a number"),
      ({"strategy": "mirorred"}, "allowed: default, mirrored"), ({"l2": -1}, "training.l2")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_told(settings, message):

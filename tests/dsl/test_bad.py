@@ -5,11 +5,15 @@ A file's first comment lines (`# says: ...`) are parts of the message that it mu
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 import dsl
+from dsl.files import shipped_cells
+from dsl.verify_reach import dead_rules
 
 FILES = sorted((Path(__file__).parent.parent / "bad").glob("*.cell"))
 
@@ -61,3 +65,158 @@ def test_include_loop(tmp_path):
     (tmp_path / "b.cell").write_text('include "a.cell"')
     with pytest.raises(dsl.CellError, match=r"a\.cell -> b\.cell -> a\.cell"):
         dsl.load(tmp_path / "a.cell")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_message_shows_the_place_once(path):
+    """Every file here has one mistake: one problem, and what belongs to a place shows it with a caret."""
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.load(path)
+    assert len(caught.value.problems) == 1 or path.stem in ("a_billion_cells", "half_a_repetition")  # N stands thrice
+    if path.stem not in ("no_network", "a_billion_cells"):  # whose place is no line of this file
+        lines = str(caught.value).splitlines()
+        assert re.match(rf"\S+{path.name}:\d+:\d+: ", lines[0])
+        assert lines[2].strip() == "^"
+
+
+DEAD = sorted((Path(__file__).parent.parent / "bad" / "dead").glob("*.cell"))
+
+
+@pytest.mark.parametrize("path", DEAD, ids=lambda path: path.stem)
+def test_a_rule_with_nothing_to_change_is_told(path):
+    wanted = [line[7:].strip() for line in path.read_text().splitlines() if line.startswith("# says:")]
+    (problem,) = dead_rules(dsl.load(path).space)
+    assert wanted
+    for part in wanted:
+        assert part in str(problem)
+
+
+@pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.stem)
+def test_no_shipped_rule_is_dead(path):
+    assert list(dead_rules(dsl.load(path).space)) == []
+
+
+ALIVE = {
+    "brought by another rule": "mutation m { choose t in net.terms where t.op is dropout  t.rate = any({ 0, 0.2 }) }\n"
+    "mutation n { choose t in net.terms  t.op = any({ dropout[0.5], skip }) }",
+    "brought through a rule that another brings alive":
+    "mutation m { choose t in net.terms where t.op is dropout  t.op = max_pool[3x3] }\n"
+    "mutation n { choose t in net.terms where t.op is max_pool  t.op = relu }\n"
+    "mutation o { choose t in net.terms where t.op is relu  t.op = skip }\n"
+    "mutation p { choose t in net.terms  t.op = dropout[0.5] }",
+    "brought by a node that is inserted": "mutation m { choose t in net.terms where t.op is dropout  t.op = skip }\n"
+    "mutation n { choose t in net.terms  insert dropout[0.5] on t }",
+    "one member, and other operations now": "mutation m { choose t in net.terms  t.op = any(other { skip }) }",
+    "a choice of conditions": "mutation m { choose t in net.terms where t.op is dense or t.op is skip\n"
+    "t.op = any(ops) }",
+    "not one that never is": "mutation m { choose t in net.terms where not t.op is dense  t.op = any(ops) }",
+    "settings that may be missing": "mutation m { choose t in net.terms where not t.kernel < 3 and not t.kernel >= 3"
+    "  t.op = any(ops) }",
+    "limits of two things": "mutation m { choose n in net.nodes, t in n.terms where n.terms.count > 2 and "
+    "net.nodes.count < 5  t.op = any(ops) }",
+    "limits that meet": "require params <= 2M\nrequire params >= 2M\nrequire nodes > 1 and nodes < 3",
+    "a bound of another cost": "require params <= 2M\nrequire mult_adds >= 3M",
+    "one of two limits": "require params <= 2M or params >= 3M",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rules", ALIVE.values(), ids=ALIVE)
+def test_what_can_come_to_be_is_no_mistake(rules):
+    space = dsl.loads(f'include "nasbench201.cell"\n{rules}').space
+    assert list(dead_rules(space)) == []
+
+
+def test_a_large_file_of_rules_that_wake_each_other_ends():
+    ops = "".join(f"op o{i} = relu\n" for i in range(1500))
+    rules = "".join(
+        f"mutation m{i} {{ choose t in net.terms where t.op is o{i}  t.op = o{i + 1} }}\n" for i in range(1499)
+    )
+    text = f'include "nasbench201.cell"\n{ops}{rules}mutation first {{ choose t in net.terms  t.op = o0 }}'
+    assert list(dead_rules(dsl.loads(text).space)) == []
+
+
+# --- inputs that are not committed --------------------------------------------------------------------------------
+
+
+def test_ten_megabytes(tmp_path):
+    path = tmp_path / "large.cell"
+    path.write_bytes(b"param A = 1\n" * 900_000)
+    with pytest.raises(dsl.CellError, match=r"large\.cell is too large: at most 4,194,304 bytes"):
+        dsl.load(path)
+    with pytest.raises(dsl.CellError, match="at most 1,048,576 are read"):
+        dsl.loads("param A = 1\n" * 900_000)
+
+
+def test_bytes_that_are_no_utf8_are_named(tmp_path):
+    path = tmp_path / "odd.cell"
+    path.write_bytes(b"param A = 1 # caf\xe9\n")
+    with pytest.raises(dsl.CellError, match="is not UTF-8 text: byte 17 is 0xe9"):
+        dsl.load(path)
+
+
+def test_a_nul_byte_is_shown(tmp_path):
+    path = tmp_path / "odd.cell"
+    path.write_bytes(b"param A = 1\nparam \x00B = 2\n")
+    with pytest.raises(dsl.CellError, match=r"odd\.cell:2:7: syntax error: '\\x00'"):
+        dsl.load(path)
+
+
+class TestOnlyCellFilesAreRead:
+    """A `.cell` text can neither run code nor read a file of another kind."""
+
+    def fails(self, tmp_path, name):
+        path = tmp_path / "space.cell"
+        path.write_text(f'include "{name}"')
+        with pytest.raises(dsl.CellError) as caught:
+            dsl.load(path)
+        assert "secret" not in str(caught.value)
+        return str(caught.value)
+
+    @pytest.mark.parametrize("name", ["/etc/passwd", "../space.txt", "", "..", "/dev/zero", "plain", "a.cell/"])
+    def test_another_name(self, tmp_path, name):
+        assert "not a .cell file" in self.fails(tmp_path, name)
+
+    def test_a_link_to_another_file(self, tmp_path):
+        (tmp_path / "hidden.txt").write_text("secret")
+        (tmp_path / "link.cell").symlink_to(tmp_path / "hidden.txt")
+        assert "is a link to a file that is not a .cell file" in self.fails(tmp_path, "link.cell")
+
+    def test_a_link_to_a_device(self, tmp_path):
+        (tmp_path / "zero.cell").symlink_to("/dev/zero")
+        assert "there is no file" in self.fails(tmp_path, "zero.cell")
+
+    def test_a_link_to_itself(self, tmp_path):
+        (tmp_path / "loop.cell").symlink_to(tmp_path / "loop.cell")
+        assert "there is no file" in self.fails(tmp_path, "loop.cell")
+
+    def test_a_folder(self, tmp_path):
+        (tmp_path / "folder.cell").mkdir()
+        assert "there is no file" in self.fails(tmp_path, "folder.cell")
+
+    def test_a_pipe_does_not_hang(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe.cell")
+        assert "there is no file" in self.fails(tmp_path, "pipe.cell")
+
+    @pytest.mark.parametrize("name", ["x" * 300 + ".cell", "x/" * 3000 + ".cell"])
+    def test_a_name_too_long_for_the_disk(self, tmp_path, name):
+        assert "there is no file" in self.fails(tmp_path, name)
+
+    def test_a_cell_file_of_another_folder_is_read(self, tmp_path):
+        (tmp_path / "base.cell").write_text('include "nasnet.cell"')
+        (tmp_path / "inner").mkdir()
+        (tmp_path / "inner" / "own.cell").write_text('include "../base.cell"')
+        assert dsl.load(tmp_path / "inner" / "own.cell").space.cell_names == ("normal", "reduction")
+
+
+def test_include_of_itself(tmp_path):
+    (tmp_path / "a.cell").write_text('include "a.cell"')
+    with pytest.raises(dsl.CellError, match=r"a\.cell -> a\.cell"):
+        dsl.load(tmp_path / "a.cell")
+
+
+def test_too_many_includes(tmp_path):
+    for index in range(80):
+        (tmp_path / f"f{index}.cell").write_text(f'include "f{index + 1}.cell"')
+    (tmp_path / "f80.cell").write_text("")
+    with pytest.raises(dsl.CellError, match="more than 64 files are included"):
+        dsl.load(tmp_path / "f0.cell")

@@ -11,6 +11,7 @@ import pytest
 import dsl
 from dsl import edit
 from dsl import syntax as s
+from dsl.unparse import op as printed
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 MUTABLE = (
@@ -186,6 +187,22 @@ def test_any_in_brackets_is_drawn_after_its_member():
     found = {dsl.mutate(genotype, random.Random(seed)).genotype.text() for seed in range(200)}
     assert any("relu_conv[5x5]" in text for text in found)
     assert not any("any" in text for text in found)
+
+
+def test_other_means_another_value_however_it_is_written():
+    text = """cell inner(x) { return relu(x) }
+      cell net(x) { return OP(x) }
+      values cells_too = { inner, relu }
+      network { body: net[8] head: global_avg_pool | dense[classes] }
+      mutation m { choose n in net.output, t in n.terms  t.op = any(other SET) }"""
+    for now, members, wanted in (
+        ("max_pool[kernel=3x3]", "{ max_pool[3x3], max_pool[5x5] }", {"max_pool[5x5]"}),
+        ("max_pool[3x3, stride=1]", "{ max_pool[any({ 3x3, 5x5 })] }", {"max_pool[5x5]"}),
+        ("inner", "cells_too", {"relu"}),
+    ):
+        seed = dsl.loads(text.replace("OP", now).replace("SET", members))
+        found = {dsl.mutate(seed, random.Random(i)).genotype.cell("net").output.terms[0].op for i in range(30)}
+        assert {printed(op) for op in found} == wanted
 
 
 def test_decisions_of_the_spaces():

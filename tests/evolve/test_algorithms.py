@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import mean
 
 import pytest
 
-from evolve.algorithms import Algorithm, Child, RandomSearch, RegularizedEvolution
+from evolve.algorithms import Algorithm, Child, PairwiseTournament, RandomSearch, RegularizedEvolution
 from evolve.errors import SearchError, UsageError
 from evolve.records import RANDOM, Proposal
 from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, target
@@ -20,6 +21,10 @@ EVALUATIONS = 1000
 
 def evolution(seed: int) -> Algorithm[Genotype]:
     return RegularizedEvolution(ToySpace(), seed)
+
+
+def tournament(seed: int) -> Algorithm[Genotype]:
+    return PairwiseTournament(ToySpace(), seed, population_size=100)
 
 
 def random_search(seed: int) -> Algorithm[Genotype]:
@@ -41,9 +46,15 @@ def test_the_toy_has_forty_choices() -> None:
     assert len(SIZES) == 40
 
 
-def test_evolution_learns() -> None:
-    best = [max(fitness for _, fitness in history(evolution, seed)) for seed in range(5)]
-    assert mean(best) >= 34
+def small_tournament(seed: int) -> Algorithm[Genotype]:
+    """Two at a time press little: for as many evaluations the population is smaller."""
+    return PairwiseTournament(ToySpace(), seed, population_size=20)
+
+
+@pytest.mark.parametrize(("make", "least"), [(evolution, 34), (small_tournament, 30)])
+def test_evolution_learns(make: Make, least: int) -> None:
+    best = [max(fitness for _, fitness in history(make, seed)) for seed in range(5)]
+    assert mean(best) >= least
 
 
 def test_random_search_does_not() -> None:
@@ -51,8 +62,9 @@ def test_random_search_does_not() -> None:
     assert 15 <= mean(best) <= 21
 
 
-def test_children_are_one_mutation_from_their_parents() -> None:
-    told = {proposal.id: proposal for proposal, _ in history(evolution, 0)}
+@pytest.mark.parametrize("make", [evolution, tournament])
+def test_children_are_one_mutation_from_their_parents(make: Make) -> None:
+    told = {proposal.id: proposal for proposal, _ in history(make, 0)}
     children = [proposal for proposal in told.values() if proposal.parent is not None]
     assert len(children) == EVALUATIONS - 100
     for child in children:
@@ -62,8 +74,9 @@ def test_children_are_one_mutation_from_their_parents() -> None:
         assert different == 1 or child.rule in ("nothing", "op")
 
 
-def test_the_first_population_is_random() -> None:
-    first = [proposal for proposal, _ in history(evolution, 0, 101)]
+@pytest.mark.parametrize("make", [evolution, tournament])
+def test_the_first_population_is_random(make: Make) -> None:
+    first = [proposal for proposal, _ in history(make, 0, 101)]
     assert all(p.rule == RANDOM and p.parent is None for p in first[:100])
     assert first[100].rule != RANDOM
 
@@ -118,7 +131,65 @@ def test_tournaments_draw_with_replacement(sample_size: int) -> None:
         assert won[rank] / tournaments == pytest.approx(expected, abs=5 * 0.5 / tournaments**0.5)
 
 
-@pytest.mark.parametrize("make", [evolution, random_search])
+def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
+    """A population whose fitness is their id."""
+    algorithm = PairwiseTournament(CountingSpace(), seed, population_size)
+    for id in range(1, population_size + 1):
+        algorithm.ask(id)
+    for id in range(1, population_size + 1):
+        algorithm.tell(id, float(id))
+    return algorithm
+
+
+def test_at_the_set_point_the_worse_of_two_dies_and_the_better_of_two_has_a_child() -> None:
+    """The r-th worst of P is the worse of two with probability 2 (P - r) / P (P - 1)."""
+    size, steps = 5, 4000
+    killed, parents = Counter[int](), Counter[int]()
+    for seed in range(steps):
+        proposal = filled(size, seed).ask(size + 1)
+        assert len(proposal.killed) == 1 and proposal.parent not in proposal.killed
+        killed[proposal.killed[0]] += 1
+        parents[proposal.parent or 0] += 1
+    tolerance = 5 * 0.5 / steps**0.5
+    for rank in range(1, size + 1):
+        assert killed[rank] / steps == pytest.approx(2 * (size - rank) / (size * (size - 1)), abs=tolerance)
+    assert parents[size] / steps == pytest.approx(2 / (size - 1), abs=tolerance)
+    assert not parents[1]
+
+
+def test_below_the_set_point_nobody_dies() -> None:
+    algorithm = filled(5)
+    first, second = algorithm.ask(6), algorithm.ask(7)
+    assert (len(first.killed), second.killed) == (1, ())
+    assert len(algorithm.living) == len(algorithm.population) == 4
+
+
+def test_what_is_above_the_set_point_dies_before_the_next_child() -> None:
+    algorithm = filled(5)
+    for id in (6, 7, 8):
+        algorithm.ask(id)
+    for id in (6, 7, 8):
+        algorithm.tell(id, float(id))
+    assert len(algorithm.living) == 7
+    assert len(algorithm.ask(9).killed) == 3
+    assert len(algorithm.living) == 4
+
+
+def test_one_alone_has_a_child_and_nobody_has_none() -> None:
+    algorithm = PairwiseTournament(CountingSpace(), 0, 2)
+    assert [algorithm.ask(id).parent for id in (1, 2, 3)] == [None, None, None]
+    algorithm.tell(2, 0.5)
+    assert algorithm.ask(4).parent == 2
+    algorithm.tell(1, 0.7)
+    assert (algorithm.ask(5).killed, algorithm.living) == ((2,), (1,))
+
+
+def test_the_tournament_needs_two() -> None:
+    with pytest.raises(UsageError, match="population_size >= 2, which is 1"):
+        PairwiseTournament(ToySpace(), 0, population_size=1)
+
+
+@pytest.mark.parametrize("make", [evolution, tournament, random_search])
 class TestContract:
     """What holds for every algorithm."""
 
@@ -128,11 +199,30 @@ class TestContract:
 
     def test_adopting_and_telling_goes_on_as_if_never_stopped(self, make: Make) -> None:
         whole = history(make, 0, 300)
+        dead = {id for proposal, _ in whole[:250] for id in proposal.killed}
+        living = [(proposal, fitness) for proposal, fitness in whole[:250] if proposal.id not in dead]
         resumed = make(0)
-        for proposal, fitness in whole[250 - resumed.memory : 250]:
+        for proposal, fitness in living[-(resumed.memory or len(living)) :]:
+            resumed.adopt(replace(proposal, killed=()))
+            resumed.tell(proposal.id, fitness)
+        assert resumed.ask(251) == whole[250][0]
+
+    def test_adopting_everyone_kills_the_killed(self, make: Make) -> None:
+        whole = history(make, 0, 300)
+        resumed = make(0)
+        for proposal, fitness in whole[:250]:
             resumed.adopt(proposal)
             resumed.tell(proposal.id, fitness)
         assert resumed.ask(251) == whole[250][0]
+
+    def test_parents_are_of_the_living(self, make: Make) -> None:
+        algorithm = make(0)
+        for id in range(1, 400):
+            alive = algorithm.living
+            proposal = algorithm.ask(id)
+            assert proposal.parent is None or proposal.parent in set(alive) - set(proposal.killed)
+            assert set(algorithm.living) == set(alive) - set(proposal.killed)
+            algorithm.tell(id, float(id % 7))
 
     def test_tell_before_ask(self, make: Make) -> None:
         with pytest.raises(SearchError, match="individual 1 was told"):
@@ -167,7 +257,7 @@ class TestContract:
         for id in range(1, 500):
             algorithm.ask(id)
             algorithm.tell(id, 0.0)
-        assert len(algorithm.population) == algorithm.memory == 100
+        assert len(algorithm.population) == 100
 
 
 def test_settings_that_belong_together() -> None:
@@ -182,3 +272,4 @@ def test_the_defaults_are_the_papers() -> None:
         "regularized_evolution.population_size": 100,
         "regularized_evolution.sample_size": 25,
     }
+    assert PairwiseTournament(ToySpace(), 0).settings == {"pairwise_tournament.population_size": 1000}

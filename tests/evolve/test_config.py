@@ -8,7 +8,7 @@ import pytest
 
 import dsl
 from evolve import config
-from evolve.algorithms import RandomSearch, RegularizedEvolution
+from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolution
 from evolve.errors import UsageError
 from evolve.space import CellSpace
 
@@ -17,7 +17,7 @@ SHIPPED = sorted((Path(__file__).parents[2] / "experiments").glob("*.gin"))
 
 def cell_space(made: config.Config) -> CellSpace:
     seed = dsl.load(made.seed_file(), made.search.params, made.overlays())
-    return CellSpace(seed.space, (32, 32, 3), 10)
+    return CellSpace(seed.space, (32, 32, 3), 10, made.search.sample_mutations)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
@@ -61,10 +61,27 @@ def test_a_cell_file_beside_the_gin_file(small_gin: Path) -> None:
     assert made.seed_file() == str(small_gin.with_name("mine.cell"))
 
 
+def test_large_scale_starts_from_the_seed_and_grows() -> None:
+    made = config.read(["large_scale.gin"], [])
+    search = made.search
+    assert (search.seed_file, search.inherit_weights, search.sample_mutations) == ("large_scale.cell", True, 0)
+    assert (made.training.schedule, made.training.batch_size, made.training.l2) == ("constant", 50, 1e-4)
+    algorithm = made.algorithm(cell_space(made))
+    assert isinstance(algorithm, PairwiseTournament)
+    assert algorithm.ask(1).genotype == dsl.load("large_scale.cell")
+
+
 @pytest.mark.parametrize("value", ["'random_search'", "@random_search"])
 def test_another_algorithm(value: str) -> None:
     made = config.read(["amoeba.gin"], [f"search.algorithm={value}"])
     assert isinstance(made.algorithm(cell_space(made)), RandomSearch)
+
+
+def test_the_tournaments_setting() -> None:
+    bindings = ["search.algorithm='pairwise_tournament'", "pairwise_tournament.population_size=7"]
+    made = config.read(["amoeba.gin"], bindings)
+    assert made.algorithm(cell_space(made)).settings == {"pairwise_tournament.population_size": 7}
+    assert "pairwise_tournament.population_size = 7" in config.in_force()
 
 
 def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -> None:
@@ -93,6 +110,12 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("search.executor='cloud'", "'processes' or 'serial'"),
         ("search.fitness='luck'", "module:function"),
         ("training.epochs='many'", "training.epochs is 'many'"),
+        ("training.schedule='cosin'", "training.schedule is 'cosin'; allowed: cosine, constant"),
+        ("training.l2='small'", "training.l2 is 'small'; it is a number"),
+        ("search.sample_mutations=-1", "search.sample_mutations is -1; it must be a whole number from 0"),
+        ("search.inherit_weights='yes'", "search.inherit_weights is 'yes'; it may be True or False"),
+        ("search.inherit_weight=True", "did you mean 'search.inherit_weights'"),
+        ("pairwise_tournament.population=9", "did you mean 'pairwise_tournament.population_size'"),
         ("training.strategy='fast'", "training.strategy is 'fast'"),
     ],
 )
@@ -102,6 +125,11 @@ def test_what_is_wrong_is_named(binding: str, message: str, caplog: pytest.LogCa
     assert message in str(raised.value)
     assert "In call to" not in str(raised.value)
     assert not caplog.records
+
+
+def test_a_made_up_fitness_leaves_no_weights() -> None:
+    with pytest.raises(UsageError, match=r"search\.inherit_weights is True and search\.fitness is 'a:b'"):
+        config.read(["amoeba.gin"], ["search.inherit_weights=True", "search.fitness='a:b'"])
 
 
 def test_a_gin_file_that_is_not_there() -> None:

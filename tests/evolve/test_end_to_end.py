@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from pathlib import Path
 
-from tests.evolve.test_main import finish
+from tests.evolve.test_main import environment, evolve, finish
+from tests.evolve.test_search import rows, wait_for
 
 
 def test_three_individuals(tmp_path: Path) -> None:
@@ -30,6 +32,39 @@ def test_three_individuals(tmp_path: Path) -> None:
         assert status == "done" and 0 < fitness <= 1
         assert params > 0 and mult_adds > 0 and seconds > 0
     best = reader.execute("select id from individuals order by fitness desc, finished limit 1").fetchone()[0]
-    assert [path.name for path in (work / "weights").iterdir()] == [f"{best}.weights.h5"]
+    assert [path.name for path in (work / "weights").iterdir()] == [f"{best}.npz"]
     assert list((work / "tensorboard").rglob("*tfevents*"))
     assert finish(*arguments).returncode == 0
+
+
+def living(work: Path) -> set[int]:
+    """Who is finished and was not killed."""
+    reader = sqlite3.connect(work / "search.sqlite")
+    dead = "select value from individuals, json_each(killed)"
+    return {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
+
+
+def test_inheritance_survives_kill_9(tmp_path: Path) -> None:
+    arguments = [
+        "--gin_file=large_scale.gin",
+        "--gin_param=search.individuals=14",
+        "--gin_param=search.executor='serial'",
+        "--gin_param=training.epochs=1",
+        "--gin_param=pairwise_tournament.population_size=4",
+    ]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert finish(*arguments, f"--workdir={whole}").returncode == 0
+    command = evolve(*arguments, f"--workdir={killed}")
+    driver = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(killed, 7)
+    driver.kill()
+    driver.wait()
+    assert len(rows(killed)) < 14
+    assert finish(*arguments, f"--workdir={killed}").returncode == 0
+    assert rows(killed) == rows(whole)
+    reader = sqlite3.connect(killed / "search.sqlite")
+    heirs = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
+    assert len(heirs) > 5
+    assert all(inherited > 0 and not note for inherited, note in heirs)
+    best = reader.execute("select id from individuals order by fitness desc, finished limit 1").fetchone()[0]
+    assert {int(path.stem) for path in (killed / "weights").iterdir()} == living(killed) | {best}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dsl
+from compiler import weights
 from compiler.cost import cost
 from compiler.settings import Training
+from evolve import evaluate as worker
 from evolve.errors import UsageError
-from evolve.evaluate import Spec, evaluate, facts, fitness_function
+from evolve.evaluate import Spec, evaluate, facts, fitness_function, weights_file
 from evolve.records import WORST, Task
 from evolve.settings import DatasetSettings
 
@@ -73,3 +77,54 @@ def test_a_bug_is_no_failure(small_gin: Path) -> None:
 def test_a_fitness_that_cannot_be_imported() -> None:
     with pytest.raises(UsageError, match="cannot be imported"):
         fitness_function("tests.evolve.made_up:nothing")
+
+
+GROWING = dsl.load("large_scale.cell")
+
+
+def trained(small_gin: Path, **changes: object) -> Spec:
+    settings = Training(epochs=1, batch_size=20, drop_path_keep=1.0, augment=())
+    whole = replace(spec(small_gin, ""), space=GROWING.space.text(), fitness="training", training=settings)
+    return replace(whole, inherit=True, **changes)  # type: ignore[arg-type]
+
+
+def test_a_child_starts_from_the_weights_of_its_parent(small_gin: Path) -> None:
+    inheriting = trained(small_gin)
+    parent = evaluate(inheriting, Task(1, GROWING.text(), 0, 1.0))
+    assert (parent.status, parent.inherited, parent.note, parent.graph) == ("done", None, "", "")
+    still = replace(GROWING, genes=(("learning_rate", 1e-6),))
+    child = evaluate(inheriting, Task(2, still.text(), 5, 1.0, heir_of=1))
+    assert (child.inherited, child.note) == (1.0, "")
+    before, after = (weights.read(weights_file(inheriting.weights, id)) for id in (1, 2))
+    kernel = "head/0/0/1/dense/kernel"
+    assert before.keys() == after.keys() and kernel in before
+    np.testing.assert_allclose(after[kernel], before[kernel], atol=1e-4)
+
+
+@pytest.mark.parametrize("content", [None, b"damaged"])
+def test_a_child_whose_parents_weights_are_gone_starts_anew_and_says_so(small_gin: Path, content: bytes | None) -> None:
+    inheriting = trained(small_gin)
+    if content is not None:
+        inheriting.weights.mkdir()
+        weights_file(inheriting.weights, 1).write_bytes(content)
+    child = evaluate(inheriting, Task(2, GROWING.text(), 5, 1.0, heir_of=1))
+    assert (child.status, child.inherited) == ("done", 0.0)
+    assert child.note.startswith("started anew: ") and "1.npz" in child.note
+
+
+def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> None:
+    plain = replace(trained(small_gin), inherit=False)
+    found = [evaluate(plain, Task(id, GROWING.text(), 5, best, heir_of=9)) for id, best in ((1, 1.0), (2, -1.0))]
+    assert [(one.inherited, one.note, bool(one.graph)) for one in found] == [(None, "", False), (None, "", True)]
+    assert [path.name for path in plain.weights.iterdir()] == ["2.npz"]
+
+
+def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
+    plain = trained(small_gin, training=Training(epochs=1, batch_size=20, augment=()))
+    task = Task(1, GROWING.text(), 5, -1.0)
+    evaluate(plain, task)
+    assert 0 <= worker.test(plain, task) <= 1
+    path = weights_file(plain.weights, 1)
+    weights.save(path, {key: value for key, value in weights.read(path).items() if "kernel" not in key})
+    with pytest.raises(UsageError, match=r"1\.npz cannot be measured: the weights lack head/0/0/1/dense/kernel"):
+        worker.test(plain, task)

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from evolve.progress import Progress, duration, line, show_end, size
-from evolve.records import Individual
+from evolve.records import Individual, Standing
 
 BEST = Individual(7, 3, "op", "text", "print", 0.98765, 57_968, 588_704, 5.0, "done", "", (), False, (), 9)
 
@@ -42,7 +42,7 @@ def test_a_log_is_not_flooded() -> None:
     out = io.StringIO()
     with Progress(Console(file=out), 1000, 0, None) as shown:
         for _ in range(1000):
-            shown.individual(BEST, None, (), BEST)
+            shown.individual(BEST, None, Standing((), BEST))
     assert len(out.getvalue().splitlines()) == 1
     assert out.getvalue().startswith("1000/1000  best 0.9877 (58k params, id 7)")
 

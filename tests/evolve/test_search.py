@@ -8,19 +8,22 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from evolve.algorithms import RegularizedEvolution
+from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
-from evolve.records import Evaluation, Individual, Task, failed
+from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.search import Observer, Plan, Search
 from evolve.store import FILE, Store
 from evolve.workers import Executor, Processes, Serial
 from tests.evolve import toy
+from tests.evolve.toy import evolution, tournament
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,14 +34,9 @@ class Listener:
 
     heard: list[tuple[int, int | None, int]] = field(default_factory=list)
 
-    def individual(
-        self,
-        individual: Individual,
-        genotype: toy.Genotype,
-        population_fitnesses: Sequence[float],
-        best: Individual | None,
-    ) -> None:
-        self.heard.append((individual.id, best.id if best else None, len(population_fitnesses)))
+    def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
+        best = standing.best
+        self.heard.append((individual.id, best.id if best else None, len(standing.population)))
 
 
 def search(
@@ -48,9 +46,9 @@ def search(
     executor: Executor | None = None,
     workers: int = 1,
     observers: Sequence[Observer[toy.Genotype]] = (),
+    make: Callable[[], Algorithm[toy.Genotype]] = evolution,
 ) -> None:
-    space = toy.ToySpace()
-    algorithm = RegularizedEvolution(space, 0, 10, 3)
+    space, algorithm = toy.ToySpace(), make()
     plan = Plan(individuals, workers, 0, store.path.parent / "log")
     assert callable(evaluate)
     Search(plan, algorithm, space, store, executor or Serial(), evaluate, observers).run()
@@ -61,7 +59,7 @@ def rows(folder: Path) -> list[tuple[object, ...]]:
     reader = sqlite3.connect(folder / FILE)
     return reader.execute(
         "select id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, status, error, rejected, "
-        "history, finished from individuals order by id"
+        "history, finished, killed, proposed_after, inherited, note from individuals order by id"
     ).fetchall()
 
 
@@ -75,21 +73,26 @@ def test_fills_the_plan_and_tells_observers(tmp_path: Path) -> None:
         assert [alive for _, _, alive in listener.heard] == [*range(1, 10), *[10] * 21]
 
 
-def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [evolution, tournament])
+def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
+    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
+) -> None:
     with Store(tmp_path / "one") as store:
-        search(store, 20)
-        search(store, 20)
-        search(store, 40)
+        search(store, 20, make=make)
+        search(store, 20, make=make)
+        search(store, 40, make=make)
     with Store(tmp_path / "two") as store:
-        search(store, 40)
+        search(store, 40, make=make)
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
 
 
-@pytest.mark.parametrize("kills", [1, 3])
-def test_after_kill_9_the_rows_are_those_of_an_uninterrupted_run(tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize(("make", "kills"), [(evolution, 1), (evolution, 3), (tournament, 3)])
+def test_after_kill_9_the_rows_are_those_of_an_uninterrupted_run(
+    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], kills: int
+) -> None:
     with Store(tmp_path / "whole") as store:
-        search(store, 60)
-    command = [sys.executable, "-m", "tests.evolve.toy_driver", str(tmp_path / "killed"), "60"]
+        search(store, 60, make=make)
+    command = [sys.executable, "-m", "tests.evolve.toy_driver", str(tmp_path / "killed"), "60", make.__name__]
     for kill in range(kills):
         driver = subprocess.Popen(command, cwd=ROOT)
         wait_for(tmp_path / "killed", 10 * (kill + 1))
@@ -157,3 +160,91 @@ def test_a_killed_worker_fails_its_individual_alone(tmp_path: Path) -> None:
     assert [id for id, row in found.items() if row.status == "failed"] == [3]
     assert "signal 9, perhaps out of memory" in found[3].error
     assert found[3].fitness == 0.0
+
+
+@dataclass
+class Heirs:
+    """Checks, as each individual is finished, that whose weights may be asked for are known."""
+
+    asked: list[tuple[int, int | None]] = field(default_factory=list)
+    heritable: frozenset[int] = frozenset()
+
+    def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
+        self.heritable = standing.heritable
+
+    def evaluate(self, task: Task) -> Evaluation:
+        self.asked.append((task.id, task.heir_of))
+        # every parent was heritable when the last one was finished
+        assert task.heir_of is None or task.heir_of in self.heritable
+        return toy.evaluate(task)
+
+
+@pytest.mark.parametrize("make", [evolution, tournament])
+def test_children_ask_for_the_weights_of_parents_that_are_known(
+    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
+) -> None:
+    heirs = Heirs()
+    with Store(tmp_path) as store:
+        search(store, 60, heirs.evaluate, observers=[heirs], make=make)
+        found = [(row.id, row.parent) for row in store.finished()]
+    assert heirs.asked == found
+    assert sum(parent is not None for _, parent in found) == 50
+
+
+class HoldingBack:
+    """Runs each task at once, but that of individual 11 after that of individual 30."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[Future[Evaluation], Task]] = []
+
+    def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
+        future: Future[Any] = Future()
+        (task,) = args
+        assert isinstance(task, Task)
+        if task.id == 11:
+            self.held.append((future, task))
+        else:
+            future.set_result(function(task))
+        if task.id == 30:
+            for other, waiting in self.held:
+                other.set_result(function(waiting))
+        return future
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+@dataclass
+class Listed:
+    """Who was heritable when each was finished."""
+
+    heritable: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
+        self.heritable[individual.id] = standing.heritable
+
+
+def test_the_weights_of_the_dead_are_kept_for_a_child_that_runs(tmp_path: Path) -> None:
+    listed = Listed()
+    with Store(tmp_path) as store:
+        search(store, 30, executor=HoldingBack(), workers=2, observers=[listed])
+        (parent,) = (row.parent for row in store.finished() if row.id == 11)
+    assert parent is not None and parent <= 10
+    assert all(parent in listed.heritable[id] for id in range(12, 30))
+    assert len(listed.heritable[29]) == 11  # the living, and the parent that died long ago
+    assert list(listed.heritable)[-2:] == [11, 30]
+    assert parent not in listed.heritable[11]
+
+
+def test_the_weights_of_the_dead_are_kept_for_a_child_that_is_to_run_again(tmp_path: Path) -> None:
+    genotype = toy.ToySpace().text(toy.target(1))
+    listed = Listed()
+    with Store(tmp_path) as store:
+        for id in (1, 2, 3, 4):
+            store.propose(Proposal(id, genotype), "f")
+            store.finish(id, Evaluation(0.5))
+        store.propose(Proposal(5, genotype, 4, killed=(1, 2, 3)), "f")
+        store.propose(Proposal(6, genotype, 1), "f")
+        store.propose(Proposal(7, genotype, 2, forget=True), "f")
+        search(store, 7, observers=[listed], make=tournament)
+    assert listed.heritable == {5: {1, 4, 5}, 6: {4, 5, 6}, 7: {4, 5, 6, 7}}

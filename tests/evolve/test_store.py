@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from compiler.records import Epoch
 from evolve.errors import SearchError, UsageError
-from evolve.records import WORST, Epoch, Evaluation, Proposal, failed
+from evolve.records import WORST, Evaluation, Proposal, failed
 from evolve.store import FILE, Store
 
 IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}
@@ -22,18 +23,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def proposal(id: int, parent: int | None = None) -> Proposal[str]:
-    return Proposal(id, f"genotype {id}", parent, "op", (("rewire", "too large"),), True)
+    return Proposal(id, f"genotype {id}", parent, "op", (("rewire", "too large"),), True, (7, 8))
 
 
 def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     store.propose(proposal(2, 1), "f2")
     epochs = (Epoch(1, 0.5, 0.8, 0.6, 0.7), Epoch(2, 0.4, 0.9, 0.5, 0.8))
-    row = store.finish(2, Evaluation(0.8, params=10, mult_adds=20, seconds=1.5, history=epochs))
+    row = store.finish(
+        2, Evaluation(0.8, params=10, mult_adds=20, seconds=1.5, history=epochs, inherited=0.5, note="n")
+    )
     assert list(store.finished()) == [row]
     assert (row.id, row.parent, row.rule, row.genotype, row.fingerprint) == (2, 1, "op", "genotype 2", "f2")
     assert (row.fitness, row.params, row.mult_adds, row.seconds) == (0.8, 10, 20, 1.5)
     assert (row.status, row.error, row.history, row.finished) == ("done", "", epochs, 1)
-    assert (row.rejected, row.forget) == ((("rewire", "too large"),), True)
+    assert (row.rejected, row.forget, row.killed) == ((("rewire", "too large"),), True, (7, 8))
+    assert (row.inherited, row.note) == (0.5, "n")
 
 
 def test_finished_in_the_order_of_finishing(store: Store) -> None:
@@ -42,9 +46,36 @@ def test_finished_in_the_order_of_finishing(store: Store) -> None:
     for id in (3, 1):
         store.finish(id, Evaluation(0.1 * id))
     assert [row.id for row in store.finished()] == [3, 1]
-    assert [row.id for row in store.finished(1)] == [1]
+    assert [row.id for row in store.living(1)] == [1]
     assert store.unfinished() == (proposal(2),)
     assert store.counts() == (2, 0, 3)
+
+
+def test_the_killed_are_dead_from_the_proposal_on(store: Store) -> None:
+    for id in (1, 2, 3):
+        store.propose(Proposal(id, "g"), "f")
+    for id in (2, 3, 1):
+        store.finish(id, Evaluation(0.5))
+    assert [row.id for row in store.living()] == [2, 3, 1]
+    store.propose(Proposal(4, "g", 2, killed=(3,)), "f")
+    assert [row.id for row in store.living()] == [2, 1]
+    assert [row.id for row in store.living(1)] == [1]
+    assert [row.id for row in store.finished()] == [2, 3, 1]
+    store.finish(4, Evaluation(0.5))
+    store.propose(Proposal(5, "g", 4, killed=(1, 2)), "f")
+    assert [row.id for row in store.living()] == [4]
+    assert store.deaths() == {3: (3,), 4: (1, 2)}
+
+
+def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / FILE)
+    old.execute("create table meta (key text primary key, value text not null)")
+    old.execute("insert into meta values ('identity.schema', '1')")
+    old.execute("create table individuals (id integer primary key, finished integer)")
+    old.commit()
+    old.close()
+    with Store(tmp_path) as store, pytest.raises(UsageError, match="schema: there 1, now 2"):
+        store.compare(IDENTITY)
 
 
 def test_the_best_of_equals_is_the_first_and_never_a_failed_one(store: Store) -> None:

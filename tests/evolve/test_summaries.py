@@ -20,7 +20,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
 from tensorboard.util.tensor_util import make_ndarray
 
-from evolve.records import Epoch
+from compiler.records import Epoch
 from evolve.summaries import IndividualSummary, Summaries
 
 RULES = ("op", "rewire")
@@ -159,6 +159,15 @@ def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp
     assert _points(run, "individual/accuracy") == [(2, 0.75)]
     assert _points(run, "population/min") == [(2, 0.75)]
     assert _points(run, "individual/seconds") == [(1, 1.5), (2, 1.5)]
+
+
+def test_what_was_inherited_is_a_curve_where_weights_are_inherited(tmp_path: Path) -> None:
+    with Summaries(tmp_path, RULES) as summaries:
+        summaries.individual(_record(1))
+        summaries.individual(_record(2, inherited=0.75))
+        summaries.individual(_record(3, inherited=0.0))
+        summaries.individual(_record(4, inherited=0.5, failed=True))
+    assert _points(_read(tmp_path / "search"), "individual/inherited") == [(2, 0.75), (3, 0.0)]
 
 
 def test_config_and_space_are_shown_as_they_are(tmp_path: Path) -> None:

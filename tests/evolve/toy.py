@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from evolve.algorithms import Child
+from evolve.algorithms import Algorithm, Child, PairwiseTournament, RegularizedEvolution
 from evolve.records import Evaluation, Task, failed
 
 Genotype = tuple[int, ...]
@@ -41,6 +41,16 @@ class ToySpace:
 
     def fingerprint(self, genotype: Genotype) -> str:
         return self.text(genotype)
+
+
+def evolution() -> Algorithm[Genotype]:
+    """Ten that age."""
+    return RegularizedEvolution(ToySpace(), 0, 10, 3)
+
+
+def tournament() -> Algorithm[Genotype]:
+    """Ten of which the worse are killed."""
+    return PairwiseTournament(ToySpace(), 0, 10)
 
 
 def target(seed: int) -> Genotype:

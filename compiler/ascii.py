@@ -1,0 +1,289 @@
+"""Draws cells and networks as text: a lane for each state on the left, an edge a line, its operation on the right.
+
+A lane begins at its state's name and runs down to the last line that reads it. An edge leaves the lane of what it
+reads and enters the lane of its node, whose name stands on the last of its edges. Lanes are used again.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dsl import edit
+from dsl import syntax as s
+from dsl.diff import short_numbers
+from dsl.genotype import Genotype, Space
+from dsl.unparse import cell as cell_text
+from dsl.unparse import expression, step, term
+from dsl.unparse import op as op_text
+
+WIDTH = 100
+_LEAST_TEXT = 40  # columns that operations need beside the lanes
+_LONGEST_NAME = 7  # a longer one would set the lanes too far apart
+_FEW = 14  # nodes, up to which a name gets a line of lanes above it
+_RETURN = "return"
+_UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
+_GLYPHS = " │││─┘┐┤─└┌├─┴┬┼"  # by the sum of the sides that lines go to
+_PLAIN = str.maketrans("│─┌┐└┘├┤┬┴┼┊┄●○", "|-+++++++++:.*o")
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """One line of the drawing: what is read, and the text beside it."""
+
+    sources: tuple[str, ...]
+    text: str
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Vertex:
+    """A state or the return, with the lines that lead to it."""
+
+    name: str
+    edges: tuple[_Edge, ...]
+    dead: bool = False
+
+
+def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
+    """The cells that the network reaches, each kind once, and the network's steps; `plain` keeps to ASCII."""
+    blocks = []
+    for same in _alike([cell for cell in genotype.cells if cell.name in genotype.space.reached]):
+        names = "" if len(same) == 1 else f"\n({', '.join(cell.name for cell in same[1:])}: the same)"
+        blocks.append(f"{_title(same[0], width)}{names}\n\n{cell_drawing(same[0], width)}")
+    blocks.append(network_drawing(genotype.space, width))
+    text = "\n\n".join(blocks)
+    return text.translate(_PLAIN) if plain else text
+
+
+def _alike(cells: Sequence[s.Cell]) -> list[list[s.Cell]]:
+    """The cells in order, those together that differ in their names only."""
+    found: dict[s.Cell, list[s.Cell]] = {}
+    for cell in cells:
+        found.setdefault(replace(cell, name=""), []).append(cell)
+    return [*found.values()]
+
+
+def _title(cell: s.Cell, width: int) -> str:
+    return textwrap.fill(cell_text(cell).splitlines()[0].removesuffix(" {"), width, subsequent_indent="  ")
+
+
+# --- what is drawn ---------------------------------------------------------------------------------------------
+
+
+def cell_drawing(cell: s.Cell, width: int = WIDTH) -> str:
+    """One cell as lines of at most `width` columns."""
+    vertices = [*_vertices(cell)]
+    lanes = _Lanes(_last_readers(vertices))
+    rows = [row for vertex in vertices for row in lanes.rows(vertex)]
+    names = max((len(node.name) for node in cell.nodes), default=1)
+    apart = max(names, 3) + 1
+    if names <= _LONGEST_NAME and lanes.count * apart + _LEAST_TEXT <= width:
+        rows = _aired(rows) if len(cell.nodes) <= _FEW else rows
+        return "\n".join(_lines(rows, apart, lanes.count, width))
+    apart = 2 if lanes.count * 2 + _LEAST_TEXT <= width else 0
+    return "\n".join(_lines([_spoken(row) for row in rows], apart, lanes.count, width))
+
+
+def _vertices(cell: s.Cell) -> Iterator[_Vertex]:
+    alive = edit.live_nodes(cell)
+    fed = {item.name for item in cell.inputs} | alive
+    for item in cell.inputs:
+        kind = "" if item.kind is None else f"{'each ' if item.each else ''}{op_text(item.kind)}"
+        yield _Vertex(item.name, (_Edge((), f"input: {kind}" if kind else "input"),))
+    for node in cell.nodes:
+        yield _vertex(node.name, node.flow.terms, node.flow.tail, fed, node.name not in alive)
+    yield _vertex(_RETURN, edit.returned_terms(cell), cell.output.tail, fed, dead=False)
+
+
+def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dead: bool) -> _Vertex:
+    live = [term for term in terms if any(not edit.is_none(edge) for _, edge in s.edges(term))]
+    after = "".join(f" | {op_text(op)}" for op in tail)
+    if not live:
+        return _Vertex(name, (_Edge((), f"no edge{after}", dead=True),), dead=True)
+    first = "  " if len(live) > 1 else ""  # in line with the terms after a plus
+    pieces = [piece for place, term in enumerate(live) for piece in _pieces(term, "+ " if place else first)]
+    if all(isinstance(term, s.Wire) for term in live) or _is_bundle(live):
+        # wires need no line each: one line gathers them
+        sources = tuple(dict.fromkeys(source for source, _ in pieces))
+        text = " ".join(text for _, text in pieces).strip()
+        return _Vertex(name, (_Edge(sources, text + after, dead),), dead)
+    last = len(pieces) - 1
+    return _Vertex(name, tuple(_Edge((source,), text + (after if place == last else ""), dead or source not in fed)
+                               for place, (source, text) in enumerate(pieces)), dead)  # fmt: skip
+
+
+def _is_bundle(terms: Sequence[s.Term]) -> bool:
+    """Whether all there is is one join of bare states."""
+    only = terms[0]
+    return len(terms) == 1 and isinstance(only, s.Call) and all(isinstance(part, s.Wire) for part in only.arguments)
+
+
+def _pieces(item: s.Term, before: str) -> list[tuple[str, str]]:
+    """The edges of a term as what they read and the piece of the term's text that ends there."""
+    if isinstance(item, s.Wire) or (not s.is_join(item) and isinstance(item.arguments[0], s.Wire)):
+        return [(s.read_state(item), before + term(s.with_label(item, None)))]
+    arguments = [part for part in item.arguments if any(not edit.is_none(edge) for _, edge in s.edges(part))]
+    found: list[tuple[str, str]] = []
+    for place, part in enumerate(arguments):
+        opened = before + op_text(item.op) + "(" if place == 0 else ""
+        found += _pieces(part, opened)
+        source, text = found[-1]
+        found[-1] = source, text + (")" if place == len(arguments) - 1 else ",")
+    return found
+
+
+# --- where it is drawn -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line: the lanes that come from above and go on below, and the edge between some of them.
+
+    `target` is the lane that the edge enters, under `name` if this is its node's last edge.
+    """
+
+    above: Mapping[int, bool]  # whether the state of a lane is dead
+    below: Mapping[int, bool]
+    sources: tuple[int, ...] = ()
+    target: int = -1
+    name: str = ""
+    text: str = ""
+    dead: bool = False
+    owner: str = ""  # the vertex, on its first line
+
+
+def _last_readers(vertices: Sequence[_Vertex]) -> dict[str, tuple[str, int]]:
+    """The vertex and the line of it that read a state last."""
+    return {
+        source: (vertex.name, place)
+        for vertex in vertices
+        for place, edge in enumerate(vertex.edges)
+        for source in edge.sources
+    }
+
+
+@dataclass
+class _Lanes:
+    """Which lane every state has while something below still reads it."""
+
+    last: Mapping[str, tuple[str, int]]
+    lane: dict[str, int] = field(default_factory=dict)
+    dead: dict[int, bool] = field(default_factory=dict)  # the lanes in use
+    count: int = 0
+
+    def rows(self, vertex: _Vertex) -> Iterator[_Row]:
+        """The lines of one vertex, its lane taken and those that end with it given back."""
+        target = self._lane_for(vertex)
+        self.count = max(self.count, target + 1)
+        for place, edge in enumerate(vertex.edges):
+            above = dict(self.dead)
+            sources = tuple(self.lane[source] for source in edge.sources)
+            for source in edge.sources:
+                if self.last[source] == (vertex.name, place):
+                    del self.dead[self.lane.pop(source)]
+            is_last = place == len(vertex.edges) - 1
+            if not is_last or vertex.name in self.last:
+                self.dead[target] = vertex.dead
+            if is_last:
+                self.lane[vertex.name] = target
+            yield _Row(above, dict(self.dead), sources, target, vertex.name if is_last else "", edge.text, edge.dead,
+                       "" if place else vertex.name)  # fmt: skip
+
+    def _lane_for(self, vertex: _Vertex) -> int:
+        only = vertex.edges[0].sources if len(vertex.edges) == 1 else ()
+        if len(only) == 1 and self.last[only[0]] == (vertex.name, 0):
+            return self.lane[only[0]]  # a chain goes straight down
+        if vertex.name == _RETURN:
+            return max(self.dead, default=-1) + 1
+        return next(lane for lane in range(len(self.dead) + 1) if lane not in self.dead)
+
+
+def _aired(rows: Sequence[_Row]) -> list[_Row]:
+    """The lines with one of lanes only before each node."""
+    found: list[_Row] = []
+    for row in rows:
+        if row.owner and row.above and not row.text.startswith("input"):
+            found.append(_Row(row.above, row.above))
+        found.append(row)
+    return found
+
+
+def _spoken(row: _Row) -> _Row:
+    """The line with a dot in its lane, and the name before what is read."""
+    text = row.text.strip()
+    if row.text.startswith("input"):
+        text = row.owner + row.text.removeprefix("input")
+    elif row.owner:
+        text = f"return {text}" if row.owner == _RETURN else f"{row.owner} = {text}"
+    else:
+        text = f"    {text}"
+    dot = ("○" if row.dead else "●") if row.name else ""
+    return replace(row, name=dot, text=text)
+
+
+def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator[str]:
+    """The rows with lanes so many columns apart, and what they say beside them."""
+    gutter = max(lanes * apart, *(row.target * apart + len(row.name) for row in rows)) + 2 if apart else 0
+    for row in rows:
+        text = short_numbers(f"{row.text}  (dead)" if row.dead and row.name else row.text)
+        first, *more = textwrap.wrap(text, width - gutter, subsequent_indent="      ") or [""]
+        yield f"{_gutter(row, apart, lanes):<{gutter}}{first}".rstrip()
+        for text in more:
+            yield f"{_gutter(_Row(row.below, row.below), apart, lanes):<{gutter}}{text}".rstrip()
+
+
+def _gutter(row: _Row, apart: int, lanes: int) -> str:
+    """The lanes of one line."""
+    if not apart:
+        return ""
+    ends = (*row.sources, row.target) if row.sources else ()
+    low, high = min(ends, default=0), max(ends, default=0)
+    across = "┄" if row.dead else "─"
+    drawn = ""
+    for lane in range(lanes):
+        drawn += _glyph(row, lane, low, high)
+        drawn += (across if low <= lane < high else " ") * (apart - 1)
+    if not row.name:
+        return drawn
+    start, end = row.target * apart, row.target * apart + len(row.name)
+    return drawn[:start] + row.name + drawn[end:]
+
+
+def _glyph(row: _Row, lane: int, low: int, high: int) -> str:
+    is_end = lane in row.sources or lane == row.target
+    sides = (_UP if lane in row.above else 0) + (_DOWN if lane in row.below else 0)
+    if is_end and row.sources:
+        sides += (_LEFT if lane > low else 0) + (_RIGHT if lane < high else 0)
+    elif not sides and low < lane < high:
+        sides = _LEFT + _RIGHT  # where a lane is crossed, the edge passes behind it
+    glyph = _GLYPHS[sides]
+    is_dead = row.above.get(lane, row.below.get(lane, row.dead))
+    return glyph.replace("│", "┊").replace("─", "┄") if is_dead else glyph
+
+
+# --- the network -----------------------------------------------------------------------------------------------
+
+
+def network_drawing(space: Space, width: int = WIDTH) -> str:
+    """The steps of the network from the image down, with what the params are."""
+    params = ", ".join(f"{name} = {expression(s.Number(value))}" for name, value in space.params.items())
+    lines = [f"network{f' ({params})' if params else ''}", "", "image"]
+    sections = space.network.sections
+    branches = {section.of: section for section in sections if section.of is not None}
+    column = max(len(section.name) for section in sections) + 5
+    for section in (section for section in sections if section.of is None):
+        for place, item in enumerate(section.steps):
+            lines += _beside(f"●  {'' if place else section.name}", step(item), column, width)
+            if item.name in branches:
+                branch = branches[item.name]
+                text = ", ".join(map(step, branch.steps))
+                lines += _beside(f"├┄ {branch.name}", f"{text} (in training only)", column, width)
+    return "\n".join([*lines, "classes"])
+
+
+def _beside(left: str, text: str, column: int, width: int) -> Iterator[str]:
+    first, *more = textwrap.wrap(text, width - column, subsequent_indent="  ")
+    yield f"{left:<{column}}{first}"
+    yield from (f"{'│':<{column}}{line}" for line in more)

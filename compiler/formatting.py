@@ -1,0 +1,88 @@
+"""The command `cell fmt`: files rewritten in the language's canonical layout."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+import dsl
+from dsl.format import fmt as formatted
+
+_STDIN = "-"
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The files and options of `fmt`."""
+    command.add_argument("file", metavar="FILE", nargs="+", help="a .cell file; - reads the input and prints")
+    command.add_argument("--check", action="store_true", help="write nothing; list what would change, and exit with 1")
+    command.add_argument("--diff", action="store_true", help="write nothing; print what would change, and exit with 1")
+
+
+def fmt(options: argparse.Namespace) -> int:
+    """Rewrites files; 0 when that is done, 1 where it was only asked for and something would change.
+
+    Raises:
+      CellError: files are not in the language; the others are written.
+    """
+    problems: list[dsl.CellError] = []
+    changed = False
+    for name in options.file:
+        try:
+            changed |= _fmt(name, options)
+        except dsl.CellError as error:
+            problems.append(error)
+    if problems:
+        raise dsl.CellError.of(problem for error in problems for problem in error.problems)
+    return int(changed and (options.check or options.diff))
+
+
+def _fmt(name: str, options: argparse.Namespace) -> bool:
+    """Whether the layout of one file is not the canonical one; writes it unless that was only asked for."""
+    before, shown = _read(name), "<stdin>" if name == _STDIN else name
+    after = formatted(before, shown)
+    changed = after != before
+    if options.diff:
+        lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), shown, shown, n=1)
+        sys.stdout.writelines(line if line.endswith("\n") else f"{line}\n" for line in lines)
+    elif changed and options.check:
+        print(shown)
+    elif name == _STDIN and not options.check:
+        sys.stdout.write(after)
+    elif changed:
+        _write(Path(name).resolve(), after)
+        print(shown)
+    return changed
+
+
+def _read(name: str) -> str:
+    """A file's text with its own line ends.
+
+    Raises:
+      CellError: it is no `.cell` file, or no UTF-8 text.
+    """
+    if name != _STDIN and not name.endswith(".cell"):
+        raise dsl.CellError(f"{name!r} is not a .cell file", hint="only files whose name ends in .cell are formatted")
+    data = sys.stdin.buffer.read() if name == _STDIN else Path(name).read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise dsl.CellError(f"{name} is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    """Puts a new file with the old one's mode in its place, so that nobody ever reads half of it."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(text.encode("utf-8"))
+            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except OSError:
+            os.unlink(file.name)
+            raise

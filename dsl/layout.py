@@ -1,0 +1,277 @@
+"""Documents that know where their lines may break: what the formatter builds and this module prints.
+
+The algebra is that of P. Wadler, "A prettier printer" (2003), with comments that last to the end of their line.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where a line may break; a blank, or nothing, where it does not."""
+
+    flat: str = " "
+
+
+@dataclass(frozen=True, slots=True)
+class Hard:
+    """Where a line always breaks; `blank` leaves an empty line between."""
+
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment at the end of a line, or on a line of its own."""
+
+    text: str
+    own_line: bool
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """Lines inside are indented by so much more than outside."""
+
+    by: int
+    inner: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Align:
+    """Lines inside begin in the column where this begins."""
+
+    inner: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """On one line if it fits, otherwise broken at each of its places."""
+
+    inner: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Parts and what stands between them, by turns: broken only at the places where the next part does not fit.
+
+    With `rows`, hard breaks between the parts hold only if none of the rows that they make is too long.
+    """
+
+    parts: tuple[Doc, ...]
+    rows: bool = False
+
+
+_CONTINUED = 2  # how far a line is indented that goes on only because a comment ended the one before
+
+Doc = str | Line | Hard | Comment | Nest | Align | Group | Fill | tuple["Doc", ...]
+
+
+def must_break(doc: Doc) -> bool:
+    """Whether something inside ends a line whatever the width."""
+    match doc:
+        case Hard() | Comment():
+            return True
+        case Nest(_, inner) | Align(inner) | Group(inner):
+            return must_break(inner)
+        case Fill(parts):
+            return any(must_break(part) for part in parts)
+        case tuple():
+            return any(must_break(part) for part in doc)
+        case _:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What is left of a `Fill`, from a place between two parts on."""
+
+    parts: tuple[Doc, ...]
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Todo:
+    """A document to print, how far it is indented, and whether it is kept on one line."""
+
+    indent: int
+    flat: bool
+    doc: Doc | _Rest
+
+
+class _Page:
+    """The lines so far; a break is made when the next text comes, so that no line ends in blanks."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+        self._code = ""
+        self._comment = ""
+        self._breaks = 0
+        self._indent = 0
+        self._empty = True
+
+    def column(self, indent: int) -> int:
+        """Where the next text would begin."""
+        if self.full:
+            return indent + _CONTINUED
+        return self._indent if self._breaks or self._empty else len(self._code)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can stand on this line."""
+        return bool(self._comment) and not self._breaks
+
+    def write(self, text: str, indent: int) -> None:
+        if self.full:
+            self.end_line(indent + _CONTINUED)
+        if text.isspace() and (self._breaks or self._empty):
+            return
+        self._flush()
+        self._code += text
+
+    def end_line(self, indent: int, blank: bool = False) -> None:
+        if not self._empty:
+            self._breaks = max(self._breaks, 2 if blank else 1)
+        self._indent = indent
+
+    def comment(self, comment: Comment, indent: int) -> None:
+        if comment.own_line:
+            self.end_line(indent, comment.blank)
+            self._flush()
+            self._code += comment.text
+            self.end_line(indent)
+        else:
+            self._flush()
+            self._comment = comment.text
+
+    def _flush(self) -> None:
+        if self._breaks:
+            self.lines.append((self._code.rstrip(), self._comment))
+            self.lines.extend([("", "")] * (self._breaks - 1))
+            self._code, self._comment = "", ""
+        if self._breaks or self._empty:
+            self._code = " " * self._indent
+        self._breaks, self._empty = 0, False
+
+    def finish(self) -> list[tuple[str, str]]:
+        return self.lines if self._empty else [*self.lines, (self._code.rstrip(), self._comment)]
+
+
+def render(doc: Doc, width: int) -> str:
+    """The text of a document, in lines of at most `width` characters where its places to break allow that."""
+    page = _Page()
+    todo = [_Todo(0, False, doc)]
+    while todo:
+        item = todo.pop()
+        match item.doc:
+            case str() as text:
+                page.write(text, item.indent)
+            case Line(flat) if item.flat:
+                page.write(flat, item.indent)
+            case Line():
+                page.end_line(item.indent)
+            case Hard(blank):
+                page.end_line(item.indent, blank)
+            case Comment() as comment:
+                page.comment(comment, item.indent)
+            case _:
+                todo.extend(reversed(_parts(item, page.column(item.indent), -1 if page.full else width, todo)))
+    return "".join(f"{line}\n" for line in _with_comments(page.finish()))
+
+
+def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[_Todo]:
+    """What a document consists of, each part flat or not."""
+    match item.doc:
+        case tuple() as parts:
+            return [_Todo(item.indent, item.flat, part) for part in parts]
+        case Nest(by, inner):
+            return [_Todo(item.indent + by, item.flat, inner)]
+        case Align(inner):
+            return [_Todo(column, item.flat, inner)]
+        case Group(inner):
+            flat = _Todo(item.indent, True, inner)
+            fits = item.flat or (not must_break(inner) and _fits(width - column, [flat], todo))
+            return [flat if fits else _Todo(item.indent, False, inner)]
+        case Fill(parts) if item.flat or len(parts) < 2:
+            return [_Todo(item.indent, item.flat, part) for part in parts]
+        case Fill(parts, rows=True) if not _rows_fit(parts, width - column, todo):
+            return [_Todo(item.indent, False, Fill(_refilled(parts)))]
+        case Fill(parts):
+            return [_Todo(item.indent, False, Group(parts[0])), _Todo(item.indent, False, _Rest(parts, 1))]
+        case _Rest(parts, index):
+            between, following = parts[index], Group(parts[index + 1])
+            then = [] if index + 2 == len(parts) else [_Todo(item.indent, False, _Rest(parts, index + 2))]
+            part = _Todo(item.indent, False, following)
+            whole = _Todo(item.indent, not must_break(parts[index + 1]), parts[index + 1])
+            fits = _fits(width - column, [_Todo(item.indent, True, between), whole, *then], todo)
+            return [_Todo(item.indent, fits, between), part, *then]
+        case _:
+            return []
+
+
+def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
+    """Whether what comes first, and what follows it on the same line, needs at most so many characters."""
+    for flat, leaf in _leaves(itertools.chain(first, reversed(todo))):
+        match leaf:
+            case str():
+                room -= len(leaf)
+            case Line() if flat:
+                room -= len(leaf.flat)
+            case _:
+                return True
+        if room < 0:
+            return False
+    return True
+
+
+def _rows_fit(parts: Sequence[Doc], room: int, todo: Sequence[_Todo]) -> bool:
+    """Whether the rows between hard breaks, and what follows the last, need at most so many characters each."""
+    rows = [
+        [_Todo(0, True, part) for part in row]
+        for hard, row in itertools.groupby(parts, key=lambda part: isinstance(part, Hard))
+        if not hard
+    ]
+    ends = [[_Todo(0, False, Hard())]] * (len(rows) - 1) + [todo]
+    return all(_fits(room, row, end) for row, end in zip(rows, ends, strict=True))
+
+
+def _refilled(parts: Sequence[Doc]) -> tuple[Doc, ...]:
+    """The parts without the hard breaks between them, but for those after a comment."""
+    before = (Line(), *parts)
+    return tuple(
+        Line() if isinstance(part, Hard) and not must_break(last) else part
+        for last, part in zip(before, parts, strict=False)
+    )
+
+
+def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | Comment]]:
+    """Texts and places to break in the order of the page, as far as somebody asks."""
+    stack: list[Iterator[tuple[bool, Doc | _Rest]]] = [((item.flat, item.doc) for item in items)]
+    while stack:
+        flat, doc = next(stack[-1], (False, None))
+        match doc:
+            case None:
+                stack.pop()
+            case tuple():
+                stack.append(zip(itertools.repeat(flat), doc, strict=False))
+            case Nest(_, inner) | Align(inner) | Group(inner):
+                stack.append(iter([(flat, inner)]))
+            case Fill(parts):
+                stack.append(zip(itertools.repeat(flat), parts, strict=False))
+            case _Rest(parts, index):
+                stack.append(iter([(False, parts[index])]))
+            case str() | Line() | Hard() | Comment():
+                yield flat, doc
+
+
+def _with_comments(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Comments of lines that follow each other stand in one column."""
+    for commented, run in itertools.groupby(lines, key=lambda line: bool(line[1])):
+        written = list(run)
+        column = max(len(code) for code, _ in written) + 2
+        for code, comment in written:
+            yield f"{code:<{column}}{comment}" if commented else code

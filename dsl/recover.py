@@ -1,0 +1,40 @@
+"""Where reading goes on after a syntax error."""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(
+    r"""
+    \#[^\n]* | "[^"\n]*" | (?P<open>[(\[{]) | (?P<close>[)\]}])
+    | (?<![\w.]) (?P<declaration>
+        include (?= \s* ") | network (?= \s* \{)
+        | (?:param | gene | values) (?= \s+ [A-Za-z_]\w* \s* =)
+        | op (?= \s+ [A-Za-z_]\w* \s* [\[=])
+        | (?:fixed \s+)? cell (?= \s+ [A-Za-z_]\w* \s* \()
+        | mutation (?= \s+ [A-Za-z_]\w* \s* (?: \{ | weight\b))
+        | require (?= \s+ [A-Za-z_])
+      )
+    """,
+    re.VERBOSE,
+)
+
+
+def next_declaration(text: str, start: int, error: int) -> int | None:
+    """The offset of the first declaration after the one that is wrong at `error`; None if there is no other.
+
+    A declaration begins outside all brackets or, where a bracket was never closed, at the beginning of a line.
+    Reading began at `start`.
+    """
+    depth = 0
+    for match in _TOKEN.finditer(text, start):
+        at = match.start()
+        if match["open"]:
+            depth += 1
+        elif match["close"]:
+            depth = max(0, depth - 1)
+        elif match["declaration"] and (
+            (depth == 0 and at > error) or (depth > 0 and at > start and text[at - 1] == "\n")
+        ):
+            return at
+    return None

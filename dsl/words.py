@@ -1,0 +1,44 @@
+"""How an editor tells the language's words from names, in regular expressions that Python and TextMate both read.
+
+The parser knows from the grammar whether `stride` is a word or a name; a highlighter sees only what stands beside it.
+"""
+
+from __future__ import annotations
+
+_NAME = r"[A-Za-z_]\w*"
+_START = r"(?<![\w.])"
+
+COMMENT = r"#.*"
+STRING = r'"[^"\n]*"'
+KERNEL = r"(?<!\w)\d+x\d+"
+NUMBER = r"(?<!\w)\d+(\.\d+)?([eE][+-]?\d+)?[KMB]?(?![A-Za-z_])"
+NAME = _NAME
+OPERATOR = r"\*=|\+=|<=|>=|==|!=|//|\.\.|[=<>|+\-*/]"
+PUNCTUATION = r"[(){}\[\],:.]"
+
+# words that open a declaration
+DECLARATIONS = (
+    rf'{_START}include(?=\s*")',
+    rf"{_START}(?:param|gene|values)(?=\s+{_NAME}\s*=(?!=))",
+    rf"{_START}op(?=\s+{_NAME}\s*[\[=])",
+    rf"{_START}fixed(?=\s+cell\s)",
+    rf"{_START}cell(?=\s+{_NAME}\s*\()",
+    rf"{_START}network(?=\s*\{{)",
+    rf"{_START}mutation(?=\s+{_NAME}\s*(?:\{{|weight\b))",
+    rf"{_START}require(?=\s+[A-Za-z_\d])",
+)
+# words inside of them; those that are names as well are words only beside what belongs to them
+WORDS = (
+    rf"{_START}(?:stride|weight)(?=[ \t]+(?!and\b|or\b|else\b|if\b|in\b|is\b|before\b|reaches\b|feeds\b)[\w(-])",
+    rf"{_START}(?:fit|each)(?=[ \t]+(?!and\b|or\b|else\b|if\b){_NAME})",
+    rf"{_START}width(?=[ \t]+(?:each|split)\b)",
+    r"(?<=width )(?:each|split)\b",
+    rf"(?<=[\w\]] )(?:before|reaches|feeds)(?=[ \t]+{_NAME})",
+    r"(?<=forget )weights\b",
+    rf"{_START}any(?=\s*\()",
+    rf"{_START}(?:either|or)(?=\s*\{{)",
+    rf"{_START}return(?=\s+[\w])",
+    rf"{_START}choose(?=\s+{_NAME}\s+in\b)",
+    rf"{_START}connect(?=\s+{_NAME}\s+to\b)",
+    rf"{_START}(?:if|else|where|in|on|to|by|as|is|not|and|or|other|except|like|insert|remove|forget)(?=\s+[\w{{(-])",
+)

@@ -1,0 +1,113 @@
+"""`cell fmt` as a user runs it."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+
+import pytest
+
+from compiler.main import main
+from dsl.files import shipped_cells
+
+UGLY, PRETTY = "param   A=1 # one\n\n\nparam B = 2", "param A = 1  # one\n\nparam B = 2\n"
+
+
+@pytest.fixture
+def ugly(tmp_path):
+    path = tmp_path / "ugly.cell"
+    path.write_text(UGLY)
+    return path
+
+
+def test_files_are_rewritten_and_named(ugly, tmp_path, capsys):
+    good = tmp_path / "good.cell"
+    good.write_text(PRETTY)
+    before = good.stat().st_mtime_ns
+    assert main(["fmt", str(ugly), str(good)]) == 0
+    assert capsys.readouterr().out == f"{ugly}\n"
+    assert ugly.read_text() == PRETTY
+    assert good.stat().st_mtime_ns == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.cell", "ugly.cell"]
+
+
+def test_the_files_mode_and_links_to_it_stay(ugly, tmp_path):
+    ugly.chmod(0o640)
+    link = tmp_path / "link.cell"
+    link.symlink_to(ugly)
+    assert main(["fmt", str(link)]) == 0
+    assert link.is_symlink()
+    assert ugly.read_text() == PRETTY
+    assert stat.S_IMODE(ugly.stat().st_mode) == 0o640
+
+
+def test_a_file_that_cannot_be_replaced_stays_as_it_was(ugly, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert main(["fmt", str(ugly)]) == 2
+    assert "Permission denied" in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == [UGLY]
+
+
+def test_check_writes_nothing_and_exits_1(ugly, capsys):
+    assert main(["fmt", "--check", str(ugly)]) == 1
+    assert capsys.readouterr().out == f"{ugly}\n"
+    assert ugly.read_text() == UGLY
+
+
+def test_diff_shows_what_would_change(ugly, capsys):
+    assert main(["fmt", "--check", "--diff", str(ugly)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"--- {ugly}", f"+++ {ugly}"]
+    assert {"-param   A=1 # one", "+param A = 1  # one"} <= set(lines)
+    assert ugly.read_text() == UGLY
+
+
+def test_stdin_is_printed(monkeypatch, capsys):
+    for arguments, code, printed in ([], 0, PRETTY), (["--check"], 1, "<stdin>\n"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(UGLY.encode())))
+        assert main(["fmt", *arguments, "-"]) == code
+        assert capsys.readouterr().out == printed
+
+
+def test_line_ends_and_byte_order_marks_are_formatted(tmp_path):
+    path = tmp_path / "windows.cell"
+    path.write_bytes(b"\xef\xbb\xbfparam A = 1\r\n")
+    assert main(["fmt", "--check", str(path)]) == 1
+    assert main(["fmt", str(path)]) == 0
+    assert path.read_bytes() == b"param A = 1\n"
+
+
+def test_all_mistakes_of_all_files_are_told_and_the_others_written(ugly, tmp_path, capsys):
+    bad = tmp_path / "bad.cell"
+    bad.write_text("param A = * 1\nparam B = * 2\n")
+    latin = tmp_path / "latin.cell"
+    latin.write_bytes(b"# \xe9")
+    assert main(["fmt", str(bad), str(latin), str(ugly), "notes.txt"]) == 2
+    error = capsys.readouterr().err
+    for part in ("bad.cell:1:11", "bad.cell:2:11", "latin.cell is not UTF-8", "'notes.txt' is not a .cell file"):
+        assert part in error
+    assert "Traceback" not in error
+    assert ugly.read_text() == PRETTY
+
+
+def test_a_file_that_is_not_there_is_one_message(tmp_path, capsys):
+    assert main(["fmt", str(tmp_path / "nowhere.cell")]) == 2
+    assert "nowhere.cell" in capsys.readouterr().err
+
+
+def test_check_tells_all_syntax_errors_of_all_files(tmp_path, capsys):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.cell").write_text("param A = * 1\nparam B = 2\nparam C = * 3\n")
+    assert main(["check", str(tmp_path / "a.cell"), str(tmp_path / "b.cell")]) == 2
+    error = capsys.readouterr().err
+    assert [error.count(place) for place in ("a.cell:1:11", "a.cell:3:11", "b.cell:1:11", "b.cell:3:11")] == [1] * 4
+
+
+def test_shipped_files_are_formatted(capsys):
+    assert main(["fmt", "--check", *map(str, sorted(shipped_cells().glob("*.cell")))]) == 0
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,136 @@
+"""Weights as arrays: what a child takes over from its parent, and what a file gives back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import compiler
+import dsl
+from compiler import weights
+from compiler.model import StepLayer, build_layers
+from compiler.resolve import resolve
+
+SPACE = """
+op norm = batch_norm | relu
+cell net(image) fit resize_and_pad {
+  a = conv[3x3, depth=3](image) | norm
+  b = conv[KERNEL, depth=1](a) | norm
+  return b + conv[1x1, depth=3](image)
+}
+network { body: net   head: global_avg_pool | dense[classes] }
+"""
+NUMBERS = {"a": 27 + 4 * 3, "b": 81 + 4 * 3, "return": 3, "head": 3 * 10 + 10}
+
+
+def layers(seed: int, kernel: str = "3x3", before: str = "", after: str = "") -> list[StepLayer]:
+    """The space's network with another kernel, and one piece of its text replaced."""
+    text = SPACE.replace("KERNEL", kernel)
+    text = text.replace(before, after) if before else text
+    return build_layers(resolve(dsl.loads(text), (8, 8, 1), 10), seed)
+
+
+def changed(seed: int) -> dict[str, np.ndarray]:
+    """The weights of a network of which none is as it begins."""
+    rng = np.random.default_rng(seed)
+    return {key: rng.random(value.shape, np.float32) + 1 for key, value in weights.weights_of(layers(seed)).items()}
+
+
+def test_every_weight_of_the_graph_is_there_by_its_key_and_shape():
+    made = layers(0)
+    found = weights.weights_of(made)
+    expected = {key: weight.shape for layer in made for key, weight in layer.step.weights()}
+    assert {key: value.shape for key, value in found.items()} == {**expected, "body/0/0/updates": ()}
+    assert {key.rsplit("/", 1)[1] for key in found if "batch_norm" in key} == {"gamma", "beta", "mean", "variance"}
+    assert weights.count(made) == sum(NUMBERS.values())
+
+
+def test_inheriting_from_oneself_copies_everything():
+    parent, child = changed(1), layers(2)
+    assert weights.inherit(child, parent) == weights.count(child)
+    found = weights.weights_of(child)
+    assert found.keys() == parent.keys()
+    for key, value in parent.items():
+        np.testing.assert_array_equal(found[key], value)
+
+
+def test_what_has_another_shape_starts_fresh():
+    parent, child = changed(1), layers(2, kernel="5x5")
+    fresh = weights.weights_of(child)
+    assert weights.inherit(child, parent) == sum(NUMBERS.values()) - 81
+    found = weights.weights_of(child)
+    assert {key for key in found if np.array_equal(found[key], fresh[key])} == {"body/0/0/net/b/0/conv/kernel"}
+    assert {key for key in found if key not in parent or not np.array_equal(found[key], parent[key])} == {
+        "body/0/0/net/b/0/conv/kernel"
+    }
+
+
+def test_a_new_norm_makes_the_statistics_of_its_step_quick_again():
+    parent = changed(1)
+    end = "  return b + conv[1x1, depth=3](image)"
+    child = layers(2, before=end, after=f"  c = conv[3x3, depth=1](b) | norm\n{end} + c")
+    assert weights.inherit(child, parent) == sum(NUMBERS.values())
+    found = weights.weights_of(child)
+    assert found["body/0/0/updates"] == 0
+    assert np.array_equal(found["body/0/0/net/c/tail/0/norm/0/batch_norm/mean"], [0, 0, 0])
+    key = "body/0/0/net/b/tail/0/norm/0/batch_norm/mean"
+    np.testing.assert_array_equal(found[key], parent[key])
+
+
+def test_a_norm_less_keeps_the_number_of_updates():
+    parent = changed(1)
+    child = layers(2, before="(a) | norm", after="(a)")
+    assert weights.inherit(child, parent) == sum(NUMBERS.values()) - 12
+    assert weights.weights_of(child)["body/0/0/updates"] == parent["body/0/0/updates"]
+
+
+def test_nothing_in_common_changes_nothing():
+    child = layers(2)
+    before = weights.weights_of(child)
+    assert weights.inherit(child, {"somewhere/else": np.ones(3, np.float32)}) == 0
+    after = weights.weights_of(child)
+    assert all(np.array_equal(after[key], value) for key, value in before.items())
+
+
+def test_under_a_strategy_with_copies_the_weights_are_the_same():
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        child = layers(2)
+        assert weights.inherit(child, changed(1)) == weights.count(child)
+        found = weights.weights_of(child)
+    assert all(np.array_equal(found[key], value) for key, value in changed(1).items())
+
+
+def test_a_file_gives_back_what_was_saved_and_replaces_what_was_there(tmp_path):
+    path = tmp_path / "deep" / "7.npz"
+    weights.save(path, changed(1))
+    weights.save(path, changed(2))
+    found = weights.read(path)
+    assert {key: (value.dtype, value.tobytes()) for key, value in found.items()} == {
+        key: (value.dtype, value.tobytes()) for key, value in changed(2).items()
+    }
+    assert [file.name for file in path.parent.iterdir()] == ["7.npz"]
+
+
+def test_a_file_that_is_not_there_or_damaged_is_told(tmp_path):
+    path = tmp_path / "7.npz"
+    with pytest.raises(compiler.CompileError, match=r"there are no weights in .*7\.npz"):
+        weights.read(path)
+    weights.save(path, changed(1))
+    whole = path.read_bytes()
+    for damaged in (b"", b"nothing of the kind", whole[:-30], whole[:2000] + b"?" * 8 + whole[2008:]):
+        path.write_bytes(damaged)
+        with pytest.raises(compiler.CompileError, match=r"7\.npz is no file of weights"):
+            weights.read(path)
+
+
+def test_restoring_wants_every_weight():
+    values = changed(1)
+    made = layers(2)
+    weights.restore(made, {**values, "auxiliary/0/0/0/conv/kernel": np.ones(3, np.float32)})
+    assert all(np.array_equal(value, values[key]) for key, value in weights.weights_of(made).items())
+    kernel = "body/0/0/net/b/0/conv/kernel"
+    with pytest.raises(compiler.CompileError, match=f"the weights lack {kernel}; the nearest is "):
+        weights.restore(made, {key: value for key, value in values.items() if key != kernel})
+    with pytest.raises(compiler.CompileError, match=r"in the shape \(5, 3, 3, 3\); the network's is \(3, 3, 3, 3\)"):
+        weights.restore(made, {**values, kernel: np.ones((5, 3, 3, 3), np.float32)})

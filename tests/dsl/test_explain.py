@@ -1,0 +1,102 @@
+"""What rules can do: counted against what they do, and why they cannot."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+import dsl
+from dsl.explain import Explanation, explain, told
+from dsl.files import shipped_cells
+
+NETWORK = "network { stem: conv[3x3, filters=8] body: net[8] head: global_avg_pool | dense[classes] }"
+CELL = "cell net(x) { a = conv[3x3](x)  b = relu(x) + skip(a)  c = relu(b)  return concat(unused) }"
+
+
+def explained(rules: str, cell: str = CELL) -> Explanation:
+    return explain(dsl.loads(cell + NETWORK + rules), random.Random(0))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "mutation m { choose n in net.nodes, t in n.terms   t.op = any(other { relu, skip, conv[1x1] }) }",
+        "mutation m { choose n in net.nodes, t in n.terms   t.op = any({ relu, conv[any({ 1x1, 5x5 })] }) }",
+        "mutation m { choose n in net.nodes, t in n.terms   t.input = any(other n.earlier) }",
+        "mutation m { choose t in net.terms where t.op is conv   t.kernel.height += any({ -2, 2 }) }",
+        "mutation m { choose t in net.terms where t.op is conv "
+        "either { t.kernel.height += any({ -2, 2 }) } or { t.kernel.width += any({ -2, 2 }) } }",
+        "mutation m { choose t in net.terms   insert conv[any({ 1x1, 3x3 })] | any({ relu, skip }) on t }",
+        "mutation m { choose a in net.states, b in net.nodes where not b reaches a and not a feeds b "
+        "connect a to b by skip }",
+        "mutation m { choose n in net.nodes, t in n.terms where n.terms.count > 1   remove t }",
+        "mutation m { }",
+    ],
+)
+def test_children_are_as_many_as_are_drawn(rule):
+    seed = dsl.loads(CELL + NETWORK + rule)
+    (fact,) = explain(seed, random.Random(0)).rules
+    rng = random.Random(1)
+    drawn = {dsl.mutate(seed, rng).genotype for _ in range(400)} - {seed}
+    assert fact.applies
+    assert fact.children == len(drawn)
+    assert bool(fact.example) == bool(drawn)
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("choose t in net.terms where t.op is dense   t.units += 1", "no term has op dense"),
+        ("choose t in net.terms where t.op is not relu and t.op is dense   t.units += 1", "no term has op dense"),
+        ("choose n in net.nodes, t in n.terms where t.op is conv and n.terms.count == 2   remove t",
+         "nothing meets all of `t.op is conv and n.terms.count == 2`"),
+        ("choose n in net.nodes, t in n.terms where n.terms.count > 2   remove t",
+         "nothing meets `n.terms.count > 2`"),
+    ],
+)  # fmt: skip
+def test_a_rule_without_a_place_says_why(rule, reason):
+    (fact,) = explained(f"mutation m {{ {rule} }}").rules
+    assert (fact.places, fact.children, fact.example, fact.note) == (0, 0, (), reason)
+
+
+def test_a_cell_without_nodes_has_nothing_to_choose():
+    (fact,) = explained("mutation m { choose n in net.nodes, t in n.terms  t.op = any({ relu }) }",
+                        "cell net(x) { return x }").rules  # fmt: skip
+    assert fact.note == "there is nothing in net.nodes"
+
+
+def test_a_rule_whose_children_are_all_rejected_says_so():
+    seed = dsl.loads(CELL + NETWORK + "mutation m { choose t in net.terms   t.op = any({ relu }) }")
+    (fact,) = explain(seed, random.Random(0), lambda genotype: "too large").rules
+    assert fact.note == "every child is rejected: m: too large"
+
+
+def test_shares_and_marks():
+    found = explained("mutation a weight 3 { } mutation b { forget weights } "
+                      "mutation c { rate *= uniform(1, 2) } gene rate = 1 in 0 .. 9")  # fmt: skip
+    assert [rule.share for rule in found.rules] == [0.6, 0.2, 0.2]
+    assert [rule.children for rule in found.rules] == [0, 0, None]
+    assert [rule.note for rule in found.rules] == ["the child is its parent", "the child starts from fresh weights", ""]
+    assert found.genes == ("rate = 1 in 0 .. 9",)
+
+
+def test_the_size_is_the_product_of_the_free_choices():
+    found = explain(dsl.load("nasnet.cell"), random.Random(0))
+    assert found.size == 8**20 * math.prod(math.prod([states] * 2) for states in range(2, 7)) ** 2
+    assert "40 free choices, 3.1e29 texts" in told(found)
+
+
+def test_an_any_in_a_member_counts_every_value():
+    rule = "mutation m { choose t in net.terms   t.op = any({ relu, conv[any({ 1x1, 3x3, 5x5 })] }) }"
+    assert explained(rule).size == 4**4
+
+
+@pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
+def test_every_shipped_file_is_explained_in_a_hundred_columns(path):
+    seed = dsl.load(path)
+    text = told(explain(seed, random.Random(1)))
+    assert max(map(len, text.splitlines())) <= 100
+    assert all(f"  {rule.name} " in text for rule in seed.space.mutations)
+    assert text == told(explain(seed, random.Random(1)))

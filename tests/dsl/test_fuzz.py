@@ -1,0 +1,240 @@
+"""Damaged texts through the whole language: what is wrong is a CellError, soon and without much memory.
+
+The inputs are shipped and wrong files with a few changes: characters and words flipped, doubled, swapped and cut,
+parts of other files, huge numbers, deep brackets. Each has a seed, so that what fails can be made again.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+import resource
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import dsl
+from dsl.errors import Source
+from dsl.files import shipped_cells
+
+SECONDS = 5  # of processor time for one input
+MEGABYTES = 400  # that a thousand inputs may add to the process
+SHARD = 10_000
+BAD = Path(__file__).parent.parent / "bad"
+NUMBERS = ("0", "-1", "1e9", "1e308", "1e-300", "99999999999999999999", "0.5", "1023x1023", "0x0", "1B", "1e15", "65")
+KINDS = (r"\d+x\d+", r"\d\w*", r"\w+", r"[-+*/]", r"(?s:.*)")  # of words that may stand for each other
+KEYWORDS = frozenset(re.findall(r"\S+", """
+    include param gene values op cell network mutation require fixed like stride fit width return weight choose where
+    either or and not in is on to by any other except insert connect remove forget if else as each = ( ) [ ] { } , :
+"""))  # fmt: skip
+Words = list[str]
+
+
+@functools.cache
+def shipped() -> tuple[str, ...]:
+    """The texts that are good."""
+    return tuple(path.read_text() for path in sorted(shipped_cells().glob("*.cell")))
+
+
+@functools.cache
+def corpus() -> tuple[str, ...]:
+    """The texts to damage, wrong ones among them."""
+    return shipped() + tuple(path.read_text() for path in sorted(BAD.rglob("*.cell")))
+
+
+@functools.cache
+def vocabulary(kind: str = r"\S+") -> tuple[str, ...]:
+    """Every word and sign of the texts that is of a kind."""
+    words = {word for text in corpus() for word in split(text) if re.fullmatch(kind, word)}
+    return tuple(sorted(words - KEYWORDS)) or (" ",)
+
+
+def split(text: str) -> Words:
+    return re.findall(r"\d+x\d+|\w+|\s+|#[^\n]*|[^\w\s]", text)
+
+
+# --- damage ----------------------------------------------------------------------------------------------------
+
+
+def flip_a_character(words: Words, rng: random.Random) -> Words:
+    text = "".join(words)
+    place = rng.randrange(len(text))
+    new = chr(ord(text[place]) ^ (1 << rng.randrange(8))) if rng.random() < 0.8 else chr(rng.randrange(0xD7FF))
+    return split(text[:place] + new + text[place + 1 :])
+
+
+def delete(words: Words, rng: random.Random) -> Words:
+    place = rng.randrange(len(words))
+    return words[:place] + words[place + 1 + int(rng.expovariate(0.5)) :]
+
+
+def double(words: Words, rng: random.Random) -> Words:
+    start = rng.randrange(len(words))
+    end = start + 1 + int(rng.expovariate(0.1))
+    return [*words[:end], " ", *words[start:end], *words[end:]]
+
+
+def swap(words: Words, rng: random.Random) -> Words:
+    words, (one, other) = list(words), (rng.randrange(len(words)) for _ in range(2))
+    words[one], words[other] = words[other], words[one]
+    return words
+
+
+def insert(words: Words, rng: random.Random) -> Words:
+    place = rng.randrange(len(words) + 1)
+    return [*words[:place], " ", rng.choice(vocabulary()), " ", *words[place:]]
+
+
+def replace(words: Words, rng: random.Random) -> Words:
+    """A word by another of its kind, a name by a name: the damage that gets furthest."""
+    place = rng.choice([i for i, word in enumerate(words) if not word.isspace() and word not in KEYWORDS] or [0])
+    kind = next(kind for kind in KINDS if re.fullmatch(kind, words[place]))
+    return [*words[:place], rng.choice(vocabulary(kind)), *words[place + 1 :]]
+
+
+def rename(words: Words, rng: random.Random) -> Words:
+    """One word by another of the same text, wherever it stands."""
+    names = [word for word in words if word.isidentifier() and word not in KEYWORDS] or [words[0]]
+    old, new = rng.choice(names), rng.choice(names)
+    return [new if word == old else word for word in words]
+
+
+def splice(words: Words, rng: random.Random) -> Words:
+    other = split(rng.choice(corpus()))
+    start = rng.randrange(len(other))
+    place = rng.randrange(len(words) + 1)
+    return [*words[:place], *other[start : start + rng.randrange(1, 60)], *words[place:]]
+
+
+def join(words: Words, rng: random.Random) -> Words:
+    """A declaration of another file behind this one's."""
+    parts = re.split(r"\n(?=[a-z])", rng.choice(corpus()))
+    return [*words, "\n", *split(rng.choice(parts))]
+
+
+def truncate(words: Words, rng: random.Random) -> Words:
+    return words[: rng.randrange(len(words)) + 1]
+
+
+def huge_number(words: Words, rng: random.Random) -> Words:
+    numbers = [index for index, word in enumerate(words) if word[0].isdigit()] or [0]
+    place = rng.choice(numbers)
+    return [*words[:place], rng.choice(NUMBERS), *words[place + 1 :]]
+
+
+def nest(words: Words, rng: random.Random) -> Words:
+    place, depth = rng.randrange(len(words)), rng.choice((3, 30, 70, 3000))
+    before, after = rng.choice((("(", ")"), ("[", "]"), ("{", "}"), ("-", ""), ("not ", ""), ("either {", "} or { }")))
+    return [*words[:place], before * depth, words[place], after * depth, *words[place + 1 :]]
+
+
+DAMAGE: tuple[Callable[[Words, random.Random], Words], ...] = (
+    flip_a_character, delete, double, swap, insert, replace, replace, replace, rename, rename, splice, join, truncate,
+    replace, rename, join, huge_number, huge_number, nest,
+)  # fmt: skip
+
+
+def damaged(seed: str) -> str:
+    """The input of a seed."""
+    rng = random.Random(seed)
+    words = split(rng.choice(corpus() if rng.random() < 0.5 else shipped()))
+    for _ in range(1 + int(rng.expovariate(1.5))):
+        words = [word for word in rng.choice(DAMAGE)(words, rng) if word] or [" "]
+    return "".join(words)
+
+
+# --- what must hold --------------------------------------------------------------------------------------------
+
+
+class TooLong(Exception):
+    """An input took more than its time."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    def stop(signum: int, frame: object) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def exercise(text: str, seed: str) -> str:
+    """Reads a text and, if it is good, prints it, makes its fingerprint and two children; how far it came."""
+    try:
+        file = dsl.parse(text)
+        assert dsl.parse(dsl.unparse(file)) == file, "it prints as another text"
+        genotype = dsl.loads(text)
+    except dsl.CellError as error:
+        assert error.problems and all(problem.message for problem in error.problems)
+        assert str(error)
+        return "wrong"
+    assert genotype.space.genotype(genotype.text()) == genotype, "the individual prints as another one"
+    standalone = dsl.loads(genotype.standalone())
+    assert standalone == genotype, "the file that stands alone holds another individual"
+    assert dsl.fingerprint(standalone) == dsl.fingerprint(genotype), "printing changes the fingerprint"
+    rng = random.Random(seed)
+    try:
+        for _ in range(2):
+            genotype = dsl.mutate(genotype, rng).genotype
+            assert genotype.space.genotype(genotype.text()) == genotype, "the child prints as another one"
+            dsl.fingerprint(genotype)
+    except dsl.CellError as error:
+        assert "no mutation rule applies" in str(error)
+    return "good"
+
+
+def failure(seed: str) -> str | None:
+    """What is wrong with the way in which an input is taken."""
+    text = damaged(seed)
+    try:
+        with limited(SECONDS):
+            exercise(text, seed)
+    except Exception:  # whatever it is, it is what this test looks for, and the other inputs are still to be tried
+        return f"seed {seed!r}:\n{traceback.format_exc()[-1500:]}"
+    return None
+
+
+def check(seeds: Iterator[str]) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    failures = [found for seed in seeds if (found := failure(seed)) is not None]
+    assert not failures, f"{len(failures)} inputs; the first:\n" + "\n".join(failures[:3])
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+    assert grown < MEGABYTES, f"{grown} MB more"
+
+
+def test_damaged_texts_are_cell_errors_or_good():
+    check(f"plain {index}" for index in range(1500))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("shard", range(20))
+def test_many_damaged_texts_are_cell_errors_or_good(shard):
+    check(f"{shard} {index}" for index in range(SHARD))
+
+
+def test_the_damage_gets_far():
+    """Some inputs must still be good, and those that are not must be wrong in many ways."""
+    seen = {exercise(damaged(f"plain {index}"), "") for index in range(60)}
+    assert seen == {"wrong", "good"}
+
+
+def test_the_watchdog_bites():
+    with pytest.raises(TooLong), limited(0.05):
+        while True:
+            pass
+
+
+def test_a_source_without_the_line_shows_no_line():
+    problem = dsl.CellError("wrong", dsl.errors.Position(Source("x", ""), 3, 1))
+    assert str(problem) == "x:3:1: wrong"
