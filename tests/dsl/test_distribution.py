@@ -18,6 +18,8 @@ from scipy.stats import chi2
 import dsl
 from dsl import edit
 from dsl import syntax as s
+from dsl.unparse import op as printed
+from dsl.unparse import op as printed
 
 LEAST = 1e-4  # of the p-values; the seeds are fixed, so that this either holds or does not
 OPS = (
@@ -110,7 +112,7 @@ def count(found: dict[str, Choice], rule: str, change: Change) -> None:
     assert isinstance(change.new, s.Call) and isinstance(change.old, s.Call)
     if rule == "op":
         assert s.read_state(change.new) == s.read_state(change.old)
-        found["op: operation"].drawn[dsl.unparse(change.new.op)] += 1
+        found["op: operation"].drawn[printed(change.new.op)] += 1
         return
     assert change.new.op == change.old.op
     assert s.read_state(change.new) != s.read_state(change.old)
