@@ -240,7 +240,7 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[
 def _node_channels(node: s.Node, is_fitted: bool, space: Space) -> Value:
     """The channels of a node, known where every term of its sum is fitted to the cell's filters."""
     only = node.flow.terms[0] if len(node.flow.terms) == 1 else None
-    unknown = Symbol(f"of {node.name}")
+    unknown = Symbol("of a node")
     if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
         return unknown
     channels: Value = _FILTERS

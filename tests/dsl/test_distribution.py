@@ -19,7 +19,6 @@ import dsl
 from dsl import edit
 from dsl import syntax as s
 from dsl.unparse import op as printed
-from dsl.unparse import op as printed
 
 LEAST = 1e-4  # of the p-values; the seeds are fixed, so that this either holds or does not
 OPS = (

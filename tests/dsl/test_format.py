@@ -161,6 +161,11 @@ def test_the_authors_rows_of_a_set_stand_unless_one_is_too_long():
     assert max(map(len, refilled.splitlines())) <= WIDTH
 
 
+def test_rows_that_are_filled_anew_stay_broken_after_a_comment():
+    names = ", ".join("abcdefgh" for _ in range(12))
+    check(f"values v = {{ a\n# above\n, b, {names},\n c }}")
+
+
 def test_an_error_is_the_parsers():
     with pytest.raises(dsl.CellError, match=r"odd\.cell:1:11: syntax error"):
         fmt("param A = = 1", "odd.cell")

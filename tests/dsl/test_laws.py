@@ -1,0 +1,100 @@
+"""Laws that hold for every genotype: texts read back, children are valid, names and order do not matter."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+import dsl
+from dsl import edit
+from dsl import syntax as s
+from dsl.files import shipped_cells
+from dsl.format import fmt
+from dsl.verify import verify_cells
+
+SPACES = [path.name for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
+CHAIN = 250  # mutations from the seed, so that networks that grow become large
+
+
+def chain(name: str, count: int) -> list[dsl.Genotype]:
+    """Descendants of a space's seed, the line started anew after `CHAIN`."""
+    seed, rng = dsl.load(name), random.Random(name)
+    found: list[dsl.Genotype] = []
+    for number in range(count):
+        parent = seed if number % CHAIN == 0 else found[-1]
+        found.append(dsl.mutate(parent, rng).genotype)
+    return found
+
+
+def check_children(name: str, count: int) -> None:
+    seed, rng = dsl.load(name), random.Random(name)
+    parent = seed
+    for number in range(count):
+        if number % CHAIN == 0:
+            parent = seed
+        before = parent.cells, parent.genes
+        child = dsl.mutate(parent, rng).genotype
+        assert (parent.cells, parent.genes) == before
+        assert not verify_cells(child)
+        parent = child
+
+
+def check_texts(name: str, count: int) -> None:
+    for genotype in chain(name, count):
+        text = genotype.text()
+        file = dsl.parse(text)
+        assert dsl.unparse(file) == text
+        assert genotype.space.genotype(text) == genotype
+        laid_out = fmt(text)
+        assert fmt(laid_out) == laid_out
+        assert dsl.parse(laid_out) == file
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_children_are_valid_and_parents_unchanged(name):
+    check_children(name, 300)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_texts_read_back(name):
+    check_texts(name, 12)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", SPACES)
+def test_100_000_children_are_valid(name):
+    check_children(name, 100_000 // len(SPACES) + 1)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", SPACES)
+def test_10_000_texts_read_back(name):
+    check_texts(name, 10_000 // len(SPACES) + 1)
+
+
+def renamed(cell: s.Cell, rng: random.Random) -> s.Cell:
+    """The cell with other names, its nodes in another order in which each stands below what it reads."""
+    names = {node.name: f"s{number}" for number, node in enumerate(rng.sample(cell.nodes, len(cell.nodes)))}
+
+    def term(item: s.Term) -> s.Term:
+        if isinstance(item, s.Wire):
+            return replace(item, state=names.get(item.state, item.state))
+        return replace(item, arguments=tuple(term(part) for part in item.arguments))
+
+    def flow(item: s.Flow) -> s.Flow:
+        return replace(item, terms=tuple(term(part) for part in item.terms))
+
+    nodes = tuple(s.Node(names[node.name], flow(node.flow)) for node in rng.sample(cell.nodes, len(cell.nodes)))
+    shuffled = edit.in_order(replace(cell, nodes=nodes, output=flow(cell.output)))
+    assert shuffled is not None
+    return shuffled
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_fingerprint_does_not_depend_on_names_and_order(name):
+    rng = random.Random(1)
+    for genotype in chain(name, 15):
+        cells = tuple(renamed(cell, rng) for cell in genotype.cells)
+        assert dsl.fingerprint(replace(genotype, cells=cells)) == dsl.fingerprint(genotype)
