@@ -169,6 +169,10 @@ def test_kill_9_of_the_whole_program(small_gin: Path, tmp_path: Path) -> None:
     assert rows(killed) == rows(whole)
 
 
+def listen() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(executor: str, small_gin: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
@@ -181,6 +185,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(executor: str, smal
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=listen,  # a test run that itself is in the background ignores Ctrl-C, and so would its children
     )
     wait_for(work, 5)
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: driver and workers alike
