@@ -8,7 +8,10 @@ import hypothesis.strategies as st
 
 import dsl
 
-SAMPLED = ("nasnet.cell", "nasbench201.cell", "nasbench101.cell", "darts.cell", "hierarchical.cell")
+SAMPLED = (
+    "nasnet.cell", "nasbench201.cell", "nasbench101.cell", "darts.cell", "hierarchical.cell", "large_scale.cell",
+    "nasnet_13.cell",
+)  # fmt: skip
 
 
 @st.composite

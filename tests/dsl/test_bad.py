@@ -135,6 +135,14 @@ def test_a_large_file_of_rules_that_wake_each_other_ends():
     assert list(dead_rules(dsl.loads(text).space)) == []
 
 
+def test_the_first_of_many_mistakes_are_shown():
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.loads('include "nasbench201.cell"\n' + "require parms < 1\n" * 300)
+    assert len(caught.value.problems) == 300
+    assert str(caught.value).count("unknown cost 'parms'") == 50
+    assert str(caught.value).endswith("... and 250 more")
+
+
 # --- inputs that are not committed --------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
 
 import dsl
 from dsl import edit
@@ -13,6 +14,8 @@ from dsl import syntax as s
 from dsl.files import shipped_cells
 from dsl.format import fmt
 from dsl.verify import verify_cells
+from dsl.verify_reach import dead_rules
+from tests.dsl.genotypes import genotypes
 
 SPACES = [path.name for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
 CHAIN = 250  # mutations from the seed, so that networks that grow become large
@@ -74,8 +77,46 @@ def test_10_000_texts_read_back(name):
     check_texts(name, 10_000 // len(SPACES) + 1)
 
 
+@settings(max_examples=300, deadline=None)
+@given(genotypes())
+def test_generated_genotypes_are_their_texts(genotype):
+    check_round_trips(genotype)
+
+
+@pytest.mark.full
+@settings(max_examples=10_000, deadline=None)
+@given(genotypes())
+def test_many_generated_genotypes_are_their_texts(genotype):
+    check_round_trips(genotype)
+
+
+def check_round_trips(genotype: dsl.Genotype) -> None:
+    file = s.File(genotype.cells)
+    assert dsl.parse(dsl.unparse(file)) == file
+    assert genotype.space.genotype(genotype.text()) == genotype
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_child_stands_alone(name):
+    """Whatever a search ends with is a file that loads, also where a rule has nothing left to change in it."""
+    for genotype in (*chain(name, 6), chain(name, CHAIN)[-1]):
+        again = dsl.loads(genotype.standalone())
+        assert again == genotype
+        assert dsl.fingerprint(again) == dsl.fingerprint(genotype)
+
+
+def test_a_child_stands_alone_though_a_rule_of_its_space_is_dead_in_it():
+    rule = "mutation only { choose t in net.terms where t.op is relu_conv  t.op = any({ skip, zero }) }"
+    text = dsl.load("nasbench201.cell").standalone()
+    genotype, rng = dsl.loads(f"{text[: text.index('mutation')]}\n{rule}"), random.Random(1)
+    for _ in range(6):
+        genotype = dsl.mutate(genotype, rng).genotype
+    again = dsl.loads(genotype.standalone())
+    assert [problem.message.split(":")[0] for problem in dead_rules(again.space)] == ["mutation only can never apply"]
+
+
 def renamed(cell: s.Cell, rng: random.Random) -> s.Cell:
-    """The cell with other names, its nodes in another order in which each stands below what it reads."""
+    """The cell with other names, its nodes and what they sum in another order, each below what it reads."""
     names = {node.name: f"s{number}" for number, node in enumerate(rng.sample(cell.nodes, len(cell.nodes)))}
 
     def term(item: s.Term) -> s.Term:
@@ -83,8 +124,11 @@ def renamed(cell: s.Cell, rng: random.Random) -> s.Cell:
             return replace(item, state=names.get(item.state, item.state))
         return replace(item, arguments=tuple(term(part) for part in item.arguments))
 
+    by_first = cell.fit is not None and cell.fit.name == "resize_and_pad"  # then the first term decides the shape
+
     def flow(item: s.Flow) -> s.Flow:
-        return replace(item, terms=tuple(term(part) for part in item.terms))
+        kept, moved = item.terms[:by_first], item.terms[by_first:]
+        return replace(item, terms=tuple(term(part) for part in (*kept, *rng.sample(moved, len(moved)))))
 
     nodes = tuple(s.Node(names[node.name], flow(node.flow)) for node in rng.sample(cell.nodes, len(cell.nodes)))
     shuffled = edit.in_order(replace(cell, nodes=nodes, output=flow(cell.output)))
