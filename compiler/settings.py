@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from compiler.errors import CompileError
 
-STRATEGIES = ("default", "mirrored")
-SCHEDULES = ("cosine", "constant")
+CHOICES = {
+    "optimizer": ("sgd", "rmsprop"),
+    "schedule": ("cosine", "constant", "exponential"),
+    "drop_path_schedule": ("step", "step_and_cell"),
+    "precision": ("float32", "bfloat16", "float16"),
+    "strategy": ("auto", "default", "mirrored", "tpu", "multi_worker"),
+}
 
 # The settings that an individual may have of its own, as a gene of that name: those that are real numbers.
 GENES = (
@@ -33,34 +39,62 @@ class Training:
       epochs: passes over the training images.
       batch_size: images a step, over all replicas.
       learning_rate: at the start.
-      schedule: `cosine` takes the learning rate to 0 over all steps, `constant` leaves it.
+      optimizer: `sgd` or `rmsprop`, both with momentum.
+      schedule: `cosine` takes the learning rate to 0 over all steps, `constant` leaves it, `exponential` takes it to
+        `decay_rate` of itself after every `decay_epochs`.
       warmup_epochs: epochs over which the learning rate first rises from 0.
-      momentum: of SGD.
+      momentum: of the optimizer.
+      nesterov: whether the momentum of SGD is Nesterov's.
+      rmsprop_decay: of the mean of squared gradients.
+      rmsprop_epsilon: what is added to that mean, under the root.
+      decay_rate, decay_epochs: of the exponential schedule.
+      clip_norm: the greatest norm of all gradients together; 0 clips none.
+      ema_decay: of the moving average of the weights by which the network is then judged and kept; 0 keeps none.
       l2: weight decay of kernels, as the factor of half their squared sum in the loss.
       drop_path_keep: probability of keeping a path at the end of training; 1 drops none.
+      drop_path_schedule: `step` drops more the longer training goes on (AmoebaNet), `step_and_cell` also the deeper
+        the cell is (NASNet).
       auxiliary_weight: the auxiliary head's share of the loss; 0 leaves that head out.
       label_smoothing: share of the label that is spread over all classes.
       augment: steps in order, of `flip` (left and right) and `crop` (of the image padded with zeros).
       crop_padding: pixels on each side before a crop.
       optimize_graph: whether TensorFlow rewrites its graph before it runs: a second or two for each network, which
         only a long training earns back.
-      strategy: `default` (one device) or `mirrored` (every GPU of this machine).
+      precision: the type in which layers compute; `bfloat16` suits TPUs, `float16` GPUs, where the loss is then scaled.
+        Weights and statistics stay float32.
+      sync_batch_norm: whether replicas normalize by the statistics of all their images together; None does so where a
+        replica has fewer than 32 images.
+      strategy: `default` (one device), `mirrored` (every GPU of this machine), `tpu`, `multi_worker` (the machines of
+        TF_CONFIG), or `auto`, which takes what is there.
+      tpu: name or address of the TPU, or `local` on a TPU VM.
     """
 
     epochs: int = 25
     batch_size: int = 128
     learning_rate: float = 0.024
+    optimizer: str = "sgd"
     schedule: str = "cosine"
     warmup_epochs: float = 0.0
     momentum: float = 0.9
+    nesterov: bool = False
+    rmsprop_decay: float = 0.9
+    rmsprop_epsilon: float = 0.1
+    decay_rate: float = 0.97
+    decay_epochs: float = 2.0
+    clip_norm: float = 0.0
+    ema_decay: float = 0.0
     l2: float = 5e-4
     drop_path_keep: float = 0.7
+    drop_path_schedule: str = "step"
     auxiliary_weight: float = 0.0
     label_smoothing: float = 0.0
     augment: tuple[str, ...] = ("flip", "crop")
     crop_padding: int = 4
     optimize_graph: bool = True
+    precision: str = "float32"
+    sync_batch_norm: bool | None = None
     strategy: str = "default"
+    tpu: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "augment", tuple(self.augment))
@@ -74,7 +108,7 @@ class Training:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise CompileError(f"training.{name} is {value!r}; it is a whole number of at least 1")
-        for name in ("learning_rate", "l2", "warmup_epochs", "auxiliary_weight", "crop_padding"):
+        for name in ("learning_rate", "l2", "warmup_epochs", "auxiliary_weight", "crop_padding", "clip_norm"):
             if getattr(self, name) < 0:
                 raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is at least 0")
         if not 0 <= self.momentum <= 1:
@@ -86,9 +120,18 @@ class Training:
         for step in self.augment:
             if step not in ("flip", "crop"):
                 raise CompileError(f"training.augment has {step!r}; allowed: flip, crop")
-        for name, allowed in (("schedule", SCHEDULES), ("strategy", STRATEGIES)):
-            if getattr(self, name) not in allowed:
-                raise CompileError(f"training.{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+        for name in ("decay_rate", "decay_epochs", "rmsprop_epsilon"):
+            if getattr(self, name) <= 0:
+                raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is above 0")
+        for name in ("rmsprop_decay", "ema_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is from 0 to below 1")
+        for name, allowed in CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                close = difflib.get_close_matches(str(value), allowed, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise CompileError(f"training.{name} is {value!r}; allowed: {', '.join(allowed)}{hint}")
 
     def with_genes(self, genes: Mapping[str, int | float]) -> Training:
         """The settings of one individual: its genes replace what has their name; other genes mean nothing here.
