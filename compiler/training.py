@@ -8,7 +8,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -16,13 +16,14 @@ import tf_keras
 
 from compiler.cost import graph_cost
 from compiler.data import Dataset, Images
-from compiler.errors import CompileError, Diverged
+from compiler.errors import Diverged
 from compiler.graph import Graph
 from compiler.model import StepLayer, assemble, build_layers, forward, step_layers
-from compiler.pipeline import evaluation_batches, training_batches
+from compiler.pipeline import Feed, feed
 from compiler.records import Epoch
 from compiler.resolve import resolve
 from compiler.settings import Training
+from compiler.streams import Stream
 from compiler.weights import Weights, count, inherit
 from dsl.genotype import Genotype
 
@@ -57,7 +58,11 @@ class Trained:
 
 
 def train(
-    genotype: Genotype, dataset: Dataset, training: Training, seed: int = 0, initial: Weights | None = None
+    genotype: Genotype,
+    images: Dataset | Stream | Feed,
+    training: Training,
+    seed: int = 0,
+    initial: Weights | None = None,
 ) -> Trained:
     """Trains a genotype, its genes in the place of settings, from fresh weights or as far as they fit from `initial`.
 
@@ -66,18 +71,15 @@ def train(
     """
     start = time.perf_counter()
     training = training.with_genes(dict(genotype.genes))
-    graph = resolve(genotype, dataset.input_shape, dataset.classes, training.auxiliary_weight > 0)
-    if training.batch_size > len(dataset.train):
-        raise CompileError(
-            f"training.batch_size is {training.batch_size}, more than the {len(dataset.train)} training images"
-        )
+    data = feed(images)
+    graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
     tf_keras.backend.clear_session()
     gc.collect()  # what the training before this one left: its graphs are full of cycles
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
     tf.random.set_seed(seed)
     strategy = make_strategy(training.strategy)
     with strategy.scope(), _without_collection():
-        trainer = _Trainer(graph, dataset, training, strategy, seed)
+        trainer = _Trainer(graph, data, training, strategy, seed)
         inherited = inherit(trainer.layers, initial or {})
         history = tuple(trainer.epochs())
     cost = graph_cost(graph)
@@ -96,7 +98,7 @@ def accuracy(model: tf_keras.Model, split: Images, dataset: Dataset, batch: int 
     """The share of a split's images that a model classifies rightly."""
     layers = step_layers(model)
     run = _evaluation(layers, min(batch, len(split)))
-    return run(split, dataset)[1]
+    return run(feed(replace(dataset, test=split)), "test")[1]
 
 
 @contextlib.contextmanager
@@ -115,32 +117,32 @@ class _Trainer:
     """One training run: model, optimizer and traced loops."""
 
     def __init__(
-        self, graph: Graph, dataset: Dataset, training: Training, strategy: tf.distribute.Strategy, seed: int
+        self, graph: Graph, data: Feed, training: Training, strategy: tf.distribute.Strategy, seed: int
     ) -> None:
-        self._graph, self._dataset, self._training, self._strategy = graph, dataset, training, strategy
+        self._graph, self._data, self._training, self._strategy = graph, data, training, strategy
         self._auxiliary = bool(graph.auxiliary)
         self.layers = build_layers(graph, seed)
-        self._steps = len(dataset.train) // training.batch_size
+        self._steps = data.count("train") // training.batch_size
         self._total = self._steps * training.epochs
         rate = learning_rate(training, self._total, int(training.warmup_epochs * self._steps))
         self._optimizer = tf_keras.optimizers.legacy.SGD(rate, training.momentum)
         self._variables = [variable for layer in self.layers for variable in layer.trainable_variables]
         # slots that are made while a function is traced make TensorFlow trace it a second time
         self._optimizer._create_all_weights(self._variables)
-        batches = training_batches(dataset, training, training.batch_size, seed)
+        batches = data.training(training, training.batch_size, seed)
         self._batches = iter(strategy.experimental_distribute_dataset(batches))
         self.busy = 0.0
 
     def epochs(self) -> Iterator[Epoch]:
         """Trains; yields after each pass."""
         run = self._traced_epoch()
-        evaluate = _evaluation(self.layers[: len(self._graph.steps)], min(256, len(self._dataset.validation)))
+        evaluate = _evaluation(self.layers[: len(self._graph.steps)], min(256, self._data.count("validation")))
         for epoch in range(1, self._training.epochs + 1):
             start = time.perf_counter()
             loss, correct = (float(value) for value in run())
             if not math.isfinite(loss):
                 raise Diverged(f"the loss is {loss} in epoch {epoch}: the learning rate may be too high for it")
-            validation_loss, validation_accuracy = evaluate(self._dataset.validation, self._dataset)
+            validation_loss, validation_accuracy = evaluate(self._data, "validation")
             if epoch > 1:  # the first pass traces, which is set-up
                 self.busy += time.perf_counter() - start
             yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
@@ -225,7 +227,7 @@ def _constant(training: Training, steps: int, warmup: int) -> LearningRate:
 _SCHEDULES: Mapping[str, Callable[[Training, int, int], LearningRate]] = {"cosine": _cosine, "constant": _constant}
 
 
-def _evaluation(layers: list[Any], batch: int) -> Callable[[Images, Dataset], tuple[float, float]]:
+def _evaluation(layers: list[Any], batch: int) -> Callable[[Feed, str], tuple[float, float]]:
     """A function that gives (mean loss, accuracy) on a split, traced once."""
 
     def step(images: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -237,12 +239,12 @@ def _evaluation(layers: list[Any], batch: int) -> Callable[[Images, Dataset], tu
 
     traced = tf.function(step, autograph=False)
 
-    def run(split: Images, dataset: Dataset) -> tuple[float, float]:
+    def run(data: Feed, split: str) -> tuple[float, float]:
         loss = correct = 0.0
-        for images, labels, weights in evaluation_batches(split, dataset, batch):
+        for images, labels, weights in data.evaluation(split, batch):
             batch_loss, batch_correct = traced(images, labels, weights)
             loss += float(batch_loss)
             correct += float(batch_correct)
-        return loss / len(split), correct / len(split)
+        return loss / data.count(split), correct / data.count(split)
 
     return run
