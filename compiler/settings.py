@@ -15,6 +15,7 @@ CHOICES = {
     "precision": ("float32", "bfloat16", "float16"),
     "strategy": ("auto", "default", "mirrored", "tpu", "multi_worker"),
 }
+AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
 
 # The settings that an individual may have of its own, as a gene of that name: those that are real numbers.
 GENES = (
@@ -56,8 +57,12 @@ class Training:
         the cell is (NASNet).
       auxiliary_weight: the auxiliary head's share of the loss; 0 leaves that head out.
       label_smoothing: share of the label that is spread over all classes.
-      augment: steps in order, of `flip` (left and right) and `crop` (of the image padded with zeros).
+      augment: steps in order, of `flip` (left and right), `crop` (of the image padded with zeros), `cutout` (a square
+        of zeros, DeVries & Taylor 2017), `colour` (brightness, contrast and saturation), and for a stream, as its
+        first, `random_crop` (of 0.08 to 1 of the area, Szegedy et al. 2014).
       crop_padding: pixels on each side before a crop.
+      cutout_size: pixels of the square's side.
+      colour_strength: how far each of the three factors goes from 1.
       optimize_graph: whether TensorFlow rewrites its graph before it runs: a second or two for each network, which
         only a long training earns back.
       precision: the type in which layers compute; `bfloat16` suits TPUs, `float16` GPUs, where the loss is then scaled.
@@ -90,6 +95,8 @@ class Training:
     label_smoothing: float = 0.0
     augment: tuple[str, ...] = ("flip", "crop")
     crop_padding: int = 4
+    cutout_size: int = 16
+    colour_strength: float = 0.4
     optimize_graph: bool = True
     precision: str = "float32"
     sync_batch_norm: bool | None = None
@@ -108,7 +115,11 @@ class Training:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise CompileError(f"training.{name} is {value!r}; it is a whole number of at least 1")
+<<<<<<< HEAD
         for name in ("learning_rate", "l2", "warmup_epochs", "auxiliary_weight", "crop_padding", "clip_norm"):
+=======
+        for name in ("learning_rate", "l2", "warmup_epochs", "auxiliary_weight"):
+>>>>>>> data
             if getattr(self, name) < 0:
                 raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is at least 0")
         if not 0 <= self.momentum <= 1:
@@ -117,6 +128,7 @@ class Training:
             raise CompileError(f"training.drop_path_keep is {self.drop_path_keep!r}; it is above 0 and at most 1")
         if not 0 <= self.label_smoothing < 1:
             raise CompileError(f"training.label_smoothing is {self.label_smoothing!r}; it is from 0 to below 1")
+<<<<<<< HEAD
         for step in self.augment:
             if step not in ("flip", "crop"):
                 raise CompileError(f"training.augment has {step!r}; allowed: flip, crop")
@@ -132,6 +144,25 @@ class Training:
                 close = difflib.get_close_matches(str(value), allowed, n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else ""
                 raise CompileError(f"training.{name} is {value!r}; allowed: {', '.join(allowed)}{hint}")
+=======
+        self._check_augmentation()
+        for name, allowed in (("schedule", SCHEDULES), ("strategy", STRATEGIES)):
+            if getattr(self, name) not in allowed:
+                raise CompileError(f"training.{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+>>>>>>> data
+
+    def _check_augmentation(self) -> None:
+        for step in self.augment:
+            if step not in AUGMENT:
+                close = difflib.get_close_matches(str(step), AUGMENT, n=1)
+                nearest = f"; did you mean {close[0]!r}?" if close else ""
+                raise CompileError(f"training.augment has {step!r}; allowed: {', '.join(AUGMENT)}{nearest}")
+        for name, least in (("crop_padding", 0), ("cutout_size", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise CompileError(f"training.{name} is {value!r}; it is a whole number of at least {least}")
+        if not isinstance(self.colour_strength, int | float) or not 0 <= self.colour_strength <= 1:
+            raise CompileError(f"training.colour_strength is {self.colour_strength!r}; it is from 0 to 1")
 
     def with_genes(self, genes: Mapping[str, int | float]) -> Training:
         """The settings of one individual: its genes replace what has their name; other genes mean nothing here.
