@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.errors import CompileError
@@ -16,6 +16,28 @@ CHOICES = {
     "strategy": ("auto", "default", "mirrored", "tpu", "multi_worker"),
 }
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
+
+_AT_LEAST_0 = ("at least 0", lambda value: value >= 0)
+_ABOVE_0 = ("above 0", lambda value: value > 0)
+_COUNT = ("a whole number of at least 1", lambda value: isinstance(value, int) and value >= 1)
+_SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
+_RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
+    "epochs": _COUNT,
+    "batch_size": _COUNT,
+    "learning_rate": _AT_LEAST_0,
+    "l2": _AT_LEAST_0,
+    "warmup_epochs": _AT_LEAST_0,
+    "auxiliary_weight": _AT_LEAST_0,
+    "clip_norm": _AT_LEAST_0,
+    "decay_rate": _ABOVE_0,
+    "decay_epochs": _ABOVE_0,
+    "rmsprop_epsilon": _ABOVE_0,
+    "rmsprop_decay": _SHARE,
+    "ema_decay": _SHARE,
+    "label_smoothing": _SHARE,
+    "momentum": ("from 0 to 1", lambda value: 0 <= value <= 1),
+    "drop_path_keep": ("above 0 and at most 1", lambda value: 0 < value <= 1),
+}
 
 # The settings that an individual may have of its own, as a gene of that name: those that are real numbers.
 GENES = (
@@ -111,45 +133,17 @@ class Training:
                 raise CompileError(f"training.{name} is {value!r}; it is a number")
             # a schedule computes in the type that it is given
             object.__setattr__(self, name, float(value))
-        for name in ("epochs", "batch_size"):
+        for name, (allowed, holds) in _RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise CompileError(f"training.{name} is {value!r}; it is a whole number of at least 1")
-<<<<<<< HEAD
-        for name in ("learning_rate", "l2", "warmup_epochs", "auxiliary_weight", "crop_padding", "clip_norm"):
-=======
-        for name in ("learning_rate", "l2", "warmup_epochs", "auxiliary_weight"):
->>>>>>> data
-            if getattr(self, name) < 0:
-                raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is at least 0")
-        if not 0 <= self.momentum <= 1:
-            raise CompileError(f"training.momentum is {self.momentum!r}; it is from 0 to 1")
-        if not 0 < self.drop_path_keep <= 1:
-            raise CompileError(f"training.drop_path_keep is {self.drop_path_keep!r}; it is above 0 and at most 1")
-        if not 0 <= self.label_smoothing < 1:
-            raise CompileError(f"training.label_smoothing is {self.label_smoothing!r}; it is from 0 to below 1")
-<<<<<<< HEAD
-        for step in self.augment:
-            if step not in ("flip", "crop"):
-                raise CompileError(f"training.augment has {step!r}; allowed: flip, crop")
-        for name in ("decay_rate", "decay_epochs", "rmsprop_epsilon"):
-            if getattr(self, name) <= 0:
-                raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is above 0")
-        for name in ("rmsprop_decay", "ema_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise CompileError(f"training.{name} is {getattr(self, name)!r}; it is from 0 to below 1")
-        for name, allowed in CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                close = difflib.get_close_matches(str(value), allowed, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise CompileError(f"training.{name} is {value!r}; allowed: {', '.join(allowed)}{hint}")
-=======
+            if not isinstance(value, int | float) or isinstance(value, bool) or not holds(value):
+                raise CompileError(f"training.{name} is {value!r}; it is {allowed}")
         self._check_augmentation()
-        for name, allowed in (("schedule", SCHEDULES), ("strategy", STRATEGIES)):
-            if getattr(self, name) not in allowed:
-                raise CompileError(f"training.{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
->>>>>>> data
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                close = difflib.get_close_matches(str(value), choices, n=1)
+                nearest = f"; did you mean {close[0]!r}?" if close else ""
+                raise CompileError(f"training.{name} is {value!r}; allowed: {', '.join(choices)}{nearest}")
 
     def _check_augmentation(self) -> None:
         for step in self.augment:

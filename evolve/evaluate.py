@@ -86,7 +86,7 @@ def test(spec: Spec, task: Task) -> float:
         weights.restore(step_layers(model), weights.read(path))
     except CompileError as error:
         raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
-    return float(accuracy(model, dataset.test, dataset))
+    return accuracy(model, "test", dataset)
 
 
 def weights_file(folder: Path, id: int) -> Path:
