@@ -8,14 +8,14 @@ import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from compiler.cost import graph_cost
-from compiler.data import Dataset, Images
+from compiler.data import Dataset
 from compiler.errors import Diverged
 from compiler.graph import Graph
 from compiler.model import StepLayer, assemble, build_layers, forward, step_layers
@@ -94,11 +94,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy() if name == "mirrored" else tf.distribute.get_strategy()
 
 
-def accuracy(model: tf_keras.Model, split: Images, dataset: Dataset, batch: int = 256) -> float:
-    """The share of a split's images that a model classifies rightly."""
-    layers = step_layers(model)
-    run = _evaluation(layers, min(batch, len(split)))
-    return run(feed(replace(dataset, test=split)), "test")[1]
+def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str, batch: int = 256) -> float:
+    """The share of a part's images, `train`, `validation` or `test`, that a model classifies rightly."""
+    data = feed(images)
+    return _evaluation(step_layers(model), min(batch, data.count(split)))(data, split)[1]
 
 
 @contextlib.contextmanager
