@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from compiler import order
 from compiler.settings import Training
 
 Tensor = Any
@@ -37,7 +38,7 @@ class Scale:
 def augmented(images: Tensor, training: Training, scale: Scale, key: Tensor) -> Tensor:
     """The augmentation steps of the settings, in their order; `random_crop` was done when the images were decoded."""
     for position, step in enumerate(training.augment):
-        draw = tf.random.experimental.stateless_fold_in(key, position)
+        draw = order.folded(key, position)
         if step == "flip":
             images = flipped(images, draw)
         elif step == "crop":
@@ -52,7 +53,7 @@ def augmented(images: Tensor, training: Training, scale: Scale, key: Tensor) -> 
 def flipped(images: Tensor, key: Tensor) -> Tensor:
     """Half of the images mirrored, left and right."""
     width = images.shape[2]
-    coin = tf.random.stateless_uniform((_count(images), 1), key) < 0.5
+    coin = order.uniform((_count(images), 1), key) < 0.5
     columns = tf.where(coin, tf.range(width)[::-1], tf.range(width))
     # a fifth of what choosing between all images and all mirrored images costs
     return tf.gather(images, columns, axis=2, batch_dims=1)
@@ -62,7 +63,7 @@ def cropped(images: Tensor, pad: int, key: Tensor) -> Tensor:
     """Each image shifted by up to `pad` pixels in both directions, zeros moving in."""
     height, width = images.shape[1:3]
     padded = tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
-    shift = tf.random.stateless_uniform((2, _count(images), 1), key, maxval=2 * pad + 1, dtype=tf.int32)
+    shift = order.uniform((2, _count(images), 1), key, 0, 2 * pad + 1, tf.int32)
     by_rows = tf.gather(padded, shift[0] + tf.range(height), axis=1, batch_dims=1)
     return tf.gather(by_rows, shift[1] + tf.range(width), axis=2, batch_dims=1)
 
@@ -73,7 +74,7 @@ def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
     Near a border part of the square lies outside, as in the paper.
     """
     height, width = images.shape[1:3]
-    centre = tf.random.stateless_uniform((2, _count(images), 1), key)
+    centre = order.uniform((2, _count(images), 1), key)
     first = tf.cast(centre * np.array([height, width], np.float32).reshape(2, 1, 1), tf.int32) - size // 2
     rows, columns = tf.range(height) - first[0], tf.range(width) - first[1]
     inside = ((rows >= 0) & (rows < size))[:, :, None] & ((columns >= 0) & (columns < size))[:, None, :]
@@ -87,7 +88,7 @@ def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tens
     matrix and one offset for each image, in which normalization goes along. Pixels stay from 0 to 255.
     """
     mean, std, grey = (np.array(values, np.float32) for values in (scale.mean, scale.std, GREY))
-    draws = tf.random.stateless_uniform((3, _count(images), 1, 1), key, 1 - strength, 1 + strength)
+    draws = order.uniform((3, _count(images), 1, 1), key, 1 - strength, 1 + strength)
     brightness, contrast, saturation = draws[0], draws[1], draws[2]
     own_grey = np.outer(grey, np.ones(3, np.float32))
     matrix = brightness * contrast * (saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * own_grey)

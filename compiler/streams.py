@@ -165,13 +165,14 @@ def _is_labelled(tfds: Any, builder: Any, part: str) -> bool:
 
 def _class_names(name: str, info: Any) -> tuple[str, ...]:
     image, label = info.supervised_keys or (None, None)
-    classes = getattr(info.features.get(label), "num_classes", None) if label else None
-    if not classes or image not in info.features:
-        found = ", ".join(f"{key}: {type(feature).__name__}" for key, feature in info.features.items())
+    features = dict(info.features.items())
+    classes = getattr(features.get(label), "num_classes", None)
+    if not classes or image not in features:
+        found = ", ".join(f"{key}: {type(feature).__name__}" for key, feature in features.items())
         raise DataError(f"tfds:{name}: found {found}; wanted images with a ClassLabel each, as supervised_keys")
     if classes == 1:
         raise DataError(f"tfds:{name}: only one class; wanted at least 2")
-    return tuple(info.features[label].names or map(str, range(classes)))
+    return tuple(features[label].names or map(str, range(classes)))
 
 
 def _records(name: str, info: Any, part: str, first: int = 0, last: int | None = None) -> Records:

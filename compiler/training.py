@@ -21,6 +21,7 @@ from compiler.records import Epoch
 from compiler.resolve import resolve
 from compiler.settings import Training
 from compiler.strategies import make_strategy
+from compiler.streams import Stream
 from compiler.trainer import Trainer, evaluator, finite
 from compiler.weights import Weights, count, inherit
 from dsl.genotype import Genotype
@@ -52,7 +53,11 @@ class Trained:
 
 
 def train(
-    genotype: Genotype, dataset: Dataset | Feed, training: Training, seed: int = 0, initial: Weights | None = None
+    genotype: Genotype,
+    images: Dataset | Stream | Feed,
+    training: Training,
+    seed: int = 0,
+    initial: Weights | None = None,
 ) -> Trained:
     """Trains a genotype, its genes in the place of settings, from fresh weights or as far as they fit from `initial`.
 
@@ -60,11 +65,11 @@ def train(
       CompileError: the network cannot be built for this data, or diverges, or a gene is no such setting.
     """
     start = time.perf_counter()
-    images, training = feed(dataset), training.with_genes(dict(genotype.genes))
-    graph = resolve(genotype, images.input_shape, images.classes, training.auxiliary_weight > 0)
+    data, training = feed(images), training.with_genes(dict(genotype.genes))
+    graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
     prepare(training, seed)
     with _without_collection():
-        trainer = Trainer(graph, images, training, make_strategy(training.strategy, training.tpu), seed)
+        trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
         inherited = inherit(trainer.layers, initial or {})
         clock = _Clock()
         history = tuple(_epochs(trainer, training, clock))
@@ -83,10 +88,10 @@ def prepare(training: Training, seed: int) -> None:
     tf.random.set_seed(seed)
 
 
-def accuracy(model: tf_keras.Model, split: str, dataset: Dataset | Feed) -> float:
+def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
     """The share of the images of `train`, `validation` or `test` that a model classifies rightly."""
     heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
-    return evaluator(heads, feed(dataset))(split)
+    return evaluator(heads, feed(images))(split)
 
 
 @dataclass

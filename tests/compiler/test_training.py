@@ -15,7 +15,6 @@ import dsl
 from compiler import data, weights
 from compiler.data import Dataset, Images
 from compiler.model import step_layers
-from compiler.pipeline import augmented, evaluation_batches, training_batches
 from compiler.settings import GENES, Training
 from compiler.optimizers import learning_rate
 from compiler.training import accuracy, train
@@ -47,7 +46,7 @@ def test_the_model_has_the_costs_parameters(trained):
 def test_a_saved_model_gives_the_recorded_accuracy(trained, digits, tmp_path):
     trained.model.save(tmp_path / "model.keras")
     loaded = tf_keras.models.load_model(tmp_path / "model.keras")
-    assert accuracy(loaded, "validation", digits) == pytest.approx(trained.accuracy, abs=1e-6)
+    assert accuracy(loaded, digits, "validation") == pytest.approx(trained.accuracy, abs=1e-6)
     images = tf.random.stateless_normal((3, 8, 8, 1), seed=(1, 2))
     np.testing.assert_allclose(loaded(images), trained.model(images), rtol=1e-4, atol=1e-4)
     assert isinstance(loaded, tf_keras.Model)
@@ -155,32 +154,6 @@ def test_the_auxiliary_head_trains():
     result = train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), small, settings)
     assert len(result.model.outputs) == 2
     assert np.isfinite(result.history[0].loss)
-
-
-def test_evaluation_counts_every_image_once(digits):
-    batches = list(evaluation_batches(digits.validation, digits, 100))
-    assert sum(float(tf.reduce_sum(weights)) for *_, weights in batches) == len(digits.validation)
-    assert {tuple(images.shape) for images, *_ in batches} == {(100, 8, 8, 1)}
-
-
-def test_an_epoch_of_training_batches_has_every_image_at_most_once(digits):
-    plain = Training(batch_size=64, augment=())
-    batches = training_batches(digits, plain, 64, seed=1).take(len(digits.train) // 64)
-    rows = np.concatenate([images.numpy().reshape(64, -1) for images, _ in batches])
-    assert abs(rows.mean()) < 0.1
-    assert abs(rows.std() - 1) < 0.1
-
-
-def test_augmentation_moves_and_mirrors_but_changes_no_pixel():
-    tf.random.set_seed(1)
-    image = tf.reshape(tf.range(1.0, 37.0), (1, 6, 6, 1))
-    images = tf.repeat(image, 200, axis=0)
-    flipped = augmented(images, Training(augment=("flip",))).numpy()
-    assert {tuple(row) for row in flipped[:, 0, :, 0]} == {(1, 2, 3, 4, 5, 6), (6, 5, 4, 3, 2, 1)}
-    cropped = augmented(images, Training(augment=("crop",), crop_padding=1)).numpy()
-    assert cropped.shape == (200, 6, 6, 1)
-    assert len({row.tobytes() for row in cropped}) == 9
-    assert set(np.unique(cropped)) <= set(range(37))
 
 
 @pytest.mark.parametrize(
