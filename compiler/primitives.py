@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 
 from compiler.errors import ShapeError
 from dsl.syntax import Kernel
@@ -32,11 +31,10 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A primitive's effect on shapes, its weights and its mult-adds (for one image)."""
+    """A primitive's effect on shapes, and its weights; the kernels among these say its mult-adds."""
 
     shape: Callable[[Settings, tuple[Shape, ...]], Shape]
     weights: Callable[[Settings, tuple[Shape, ...]], tuple[Weight, ...]]
-    mult_adds: Callable[[Settings, tuple[Shape, ...]], int]
 
 
 def whole_number(settings: Settings, name: str) -> int:
@@ -106,20 +104,12 @@ def _conv_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight
     return (Weight("kernel", shape, "kernel"),)
 
 
-def _conv_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return prod(_conv_shape(settings, shapes)[:2]) * prod(_conv_weights(settings, shapes)[0].shape)
-
-
 def _depthwise_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     return _window(settings, shapes, shapes[0][-1], "depthwise")
 
 
 def _depthwise_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     return (Weight("kernel", (*kernel_size(settings, shapes[0]), shapes[0][-1], 1), "depthwise"),)
-
-
-def _depthwise_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return prod(_depthwise_shape(settings, shapes)[:2]) * prod(_depthwise_weights(settings, shapes)[0].shape)
 
 
 def _factorized_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
@@ -137,11 +127,6 @@ def _factorized_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[
         Weight("kernel_a", (1, 1, channels, first), "kernel"),
         Weight("kernel_b", (1, 1, channels, total - first), "kernel"),
     )
-
-
-def _factorized_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    height, width, total = _factorized_shape(settings, shapes)
-    return height * width * shapes[0][-1] * total
 
 
 def _norm_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
@@ -172,10 +157,6 @@ def _dense_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weigh
     return (Weight("kernel", (shapes[0][-1], units), "kernel"), Weight("bias", (units,), "bias"))
 
 
-def _dense_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return shapes[0][-1] * whole_number(settings, "units")
-
-
 def _resize_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     if settings.get("height") is None:
         raise ShapeError("resize_and_pad has no shape to go to here; it stands only after `fit`")
@@ -202,30 +183,26 @@ def _no_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, 
     return ()
 
 
-def _free(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return 0
-
-
 def shown(shape: Shape) -> str:
     """`8x8x24`."""
     return "x".join(map(str, shape))
 
 
 TABLE: Mapping[str, Row] = {
-    "conv": Row(_conv_shape, _conv_weights, _conv_mult_adds),
-    "depthwise": Row(_depthwise_shape, _depthwise_weights, _depthwise_mult_adds),
-    "factorized_conv": Row(_factorized_shape, _factorized_weights, _factorized_mult_adds),
-    "batch_norm": Row(_same, _norm_weights, _free),
-    "relu": Row(_same, _no_weights, _free),
-    "avg_pool": Row(_pool_shape, _no_weights, _free),
-    "max_pool": Row(_pool_shape, _no_weights, _free),
-    "skip": Row(_same, _no_weights, _free),
-    "zero": Row(_zero_shape, _no_weights, _free),
-    "none": Row(_same, _no_weights, _free),
-    "add": Row(_add_shape, _no_weights, _free),
-    "concat": Row(_concat_shape, _no_weights, _free),
-    "dense": Row(_dense_shape, _dense_weights, _dense_mult_adds),
-    "dropout": Row(_same, _no_weights, _free),
-    "global_avg_pool": Row(lambda settings, shapes: (_map(shapes, "global_avg_pool")[-1],), _no_weights, _free),
-    "resize_and_pad": Row(_resize_shape, _no_weights, _free),
+    "conv": Row(_conv_shape, _conv_weights),
+    "depthwise": Row(_depthwise_shape, _depthwise_weights),
+    "factorized_conv": Row(_factorized_shape, _factorized_weights),
+    "batch_norm": Row(_same, _norm_weights),
+    "relu": Row(_same, _no_weights),
+    "avg_pool": Row(_pool_shape, _no_weights),
+    "max_pool": Row(_pool_shape, _no_weights),
+    "skip": Row(_same, _no_weights),
+    "zero": Row(_zero_shape, _no_weights),
+    "none": Row(_same, _no_weights),
+    "add": Row(_add_shape, _no_weights),
+    "concat": Row(_concat_shape, _no_weights),
+    "dense": Row(_dense_shape, _dense_weights),
+    "dropout": Row(_same, _no_weights),
+    "global_avg_pool": Row(lambda settings, shapes: (_map(shapes, "global_avg_pool")[-1],), _no_weights),
+    "resize_and_pad": Row(_resize_shape, _no_weights),
 }
