@@ -10,27 +10,12 @@ import compiler
 import dsl
 from dsl.files import shipped_cells
 
-CIFAR, IMAGENET = (32, 32, 3), (331, 331, 3)
-EXACT = [
-    ("amoebanet_a.cell", (), {"N": 6, "F": 32}, CIFAR, 10, 2_567_754, 407_671_808),
-    ("amoebanet_a.cell", (), {"N": 6, "F": 36}, CIFAR, 10, 3_218_266, 509_668_992),
-    ("amoebanet_a.cell", (), {"N": 2, "F": 24}, CIFAR, 10, 628_954, 106_565_376),
-    ("amoebanet_b.cell", (), {"N": 6, "F": 36}, CIFAR, 10, 2_839_186, 454_925_952),
-    ("amoebanet_a.cell", ("imagenet.cell",), {"N": 6, "F": 190}, IMAGENET, 1001, 86_721_838, 23_133_666_547),
-    ("nasnet_a.cell", ("imagenet.cell",), {"N": 4, "F": 44}, (224, 224, 3), 1000, 5_289_978, 563_638_816),
-    ("nasbench201.cell", (), {}, CIFAR, 10, 1_531_546, 220_119_680),
-]
-
-
-@pytest.mark.parametrize(("file", "overlays", "params", "shape", "classes", "size", "mult_adds"), EXACT)
-def test_published_sizes(file, overlays, params, shape, classes, size, mult_adds):
-    found = compiler.cost(dsl.load(file, params, overlays), shape, classes)
-    assert (found.params, found.mult_adds) == (size, mult_adds)
+CIFAR = (32, 32, 3)
 
 
 @pytest.mark.parametrize(
     ("edges", "size", "mult_adds"),
-    [("1x1", 241_306, None), ("skip on 0->3", 1_288_506, 184_730_240)],
+    [("1x1", 241_306, None), ("3x3, skip on 0->3", 1_288_506, 184_730_240)],
 )
 def test_sizes_of_nasbench201_cells(edges, size, mult_adds):
     if edges == "1x1":
@@ -41,15 +26,6 @@ def test_sizes_of_nasbench201_cells(edges, size, mult_adds):
     found = compiler.cost(genotype, CIFAR, 10)
     assert found.params == size
     assert mult_adds in (None, found.mult_adds)
-
-
-@pytest.mark.parametrize(
-    ("file", "params", "published"),
-    [("nasnet_a_large.cell", {}, 88.9e6), ("pnasnet_5.cell", {"N": 4, "F": 216}, 86.1e6), ("darts.cell", {}, 3.3e6)],
-)
-def test_sizes_near_published_ones(file, params, published):
-    shape, classes = (CIFAR, 10) if file == "darts.cell" else (IMAGENET, 1001)
-    assert compiler.cost(dsl.load(file, params), shape, classes).params == pytest.approx(published, rel=0.02)
 
 
 def test_every_shipped_file_has_a_cost():
