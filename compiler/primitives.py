@@ -5,7 +5,7 @@ Shapes leave the batch out: `(height, width, channels)`, or `(channels,)` after 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.errors import ShapeError
@@ -77,14 +77,16 @@ def _window(settings: Settings, shapes: tuple[Shape, ...], channels: int, name: 
     shape = _map(shapes, name)
     dilation = settings.get("dilation") or 1
     assert isinstance(dilation, int)
-    sizes = []
-    for size, window, stride in zip(shape[:2], kernel_size(settings, shape), strides(settings), strict=True):
-        reach = (window - 1) * dilation + 1
-        out = -(-size // stride) if padding(settings) == "SAME" else (size - reach) // stride + 1
-        if out < 1:
-            raise ShapeError(f"{name}: a window of {reach} does not fit into a map of {shown(shape)}")
-        sizes.append(out)
-    return (*sizes, channels)
+    kernel, is_same = kernel_size(settings, shape), padding(settings) == "SAME"
+    reach = [(window - 1) * dilation + 1 for window in kernel]
+    height, width = (
+        -(-size // stride) if is_same else (size - window) // stride + 1
+        for size, window, stride in zip(shape[:2], reach, strides(settings), strict=True)
+    )
+    if height < 1 or width < 1:
+        dilated = f" ({shown(kernel)} with dilation {dilation})" if dilation > 1 else ""
+        raise ShapeError(f"{name}: a window of {shown(reach)}{dilated} does not fit into a map of {shown(shape)}")
+    return (height, width, channels)
 
 
 def filters(settings: Settings, shape: Shape) -> int:
@@ -133,8 +135,12 @@ def _norm_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight
     return tuple(Weight(kind, (shapes[0][-1],), kind) for kind in ("gamma", "beta", "mean", "variance"))
 
 
-def _pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return _window(settings, shapes, shapes[0][-1], "pooling")
+def _avg_pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    return _window(settings, shapes, shapes[0][-1], "avg_pool")
+
+
+def _max_pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    return _window(settings, shapes, shapes[0][-1], "max_pool")
 
 
 def _zero_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
@@ -183,7 +189,7 @@ def _no_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, 
     return ()
 
 
-def shown(shape: Shape) -> str:
+def shown(shape: Sequence[int]) -> str:
     """`8x8x24`."""
     return "x".join(map(str, shape))
 
@@ -194,8 +200,8 @@ TABLE: Mapping[str, Row] = {
     "factorized_conv": Row(_factorized_shape, _factorized_weights),
     "batch_norm": Row(_same, _norm_weights),
     "relu": Row(_same, _no_weights),
-    "avg_pool": Row(_pool_shape, _no_weights),
-    "max_pool": Row(_pool_shape, _no_weights),
+    "avg_pool": Row(_avg_pool_shape, _no_weights),
+    "max_pool": Row(_max_pool_shape, _no_weights),
     "skip": Row(_same, _no_weights),
     "zero": Row(_zero_shape, _no_weights),
     "none": Row(_same, _no_weights),

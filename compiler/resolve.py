@@ -26,7 +26,7 @@ def resolve(genotype: Genotype, input_shape: Sequence[int], classes: int, auxili
         where in the `.cell` file.
     """
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
-        raise CompileError(f"images of {shown(tuple(input_shape))} and {classes} classes: all must be at least 1")
+        raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
     try:
         return _Network(genotype, tuple(input_shape), classes, auxiliary).graph()
     except CellError as error:

@@ -1,0 +1,46 @@
+"""Networks that cannot be built and what `cell cost` says of them; the folder grows by dropping in a file.
+
+A file's first comment lines are parts of the message that it must give (`# says: ...`), and, where the command needs
+more than the file, its flags (`# cost: ...`).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from compiler.main import main
+
+FILES = sorted((Path(__file__).parent.parent / "bad" / "shapes").glob("*.cell"))
+
+
+def told(path: Path, key: str) -> list[str]:
+    return re.findall(rf"^# {key}: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+class TestWhatCannotBeBuilt:
+    def test_is_one_message_that_says_where_and_why(self, path, capsys):
+        flags = shlex.split(" ".join(told(path, "cost")))
+        assert told(path, "says"), "a wrong file says what its message must hold"
+        assert main(["cost", str(path), *flags]) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        for part in told(path, "says"):
+            assert part in output.err
+
+    def test_shows_the_line_of_a_file_with_a_caret(self, path, capsys):
+        main(["cost", str(path), *shlex.split(" ".join(told(path, "cost")))])
+        lines = capsys.readouterr().err.splitlines()
+        place = re.match(r"\S*\.cell:(\d+):(\d+): ", lines[0])
+        assert place is not None
+        assert lines[2].strip() == "^"
+        assert len(lines[2]) == int(place[2]) + 2
+        assert sum(line.strip() == "^" for line in lines) == 1
+
+
+def test_there_are_wrong_networks():
+    assert len(FILES) >= 25
