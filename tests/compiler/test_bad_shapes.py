@@ -22,24 +22,19 @@ def told(path: Path, key: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-class TestWhatCannotBeBuilt:
-    def test_is_one_message_that_says_where_and_why(self, path, capsys):
-        flags = shlex.split(" ".join(told(path, "cost")))
-        assert told(path, "says"), "a wrong file says what its message must hold"
-        assert main(["cost", str(path), *flags]) == 2
-        output = capsys.readouterr()
-        assert output.out == ""
-        for part in told(path, "says"):
-            assert part in output.err
-
-    def test_shows_the_line_of_a_file_with_a_caret(self, path, capsys):
-        main(["cost", str(path), *shlex.split(" ".join(told(path, "cost")))])
-        lines = capsys.readouterr().err.splitlines()
-        place = re.match(r"\S*\.cell:(\d+):(\d+): ", lines[0])
-        assert place is not None
-        assert lines[2].strip() == "^"
-        assert len(lines[2]) == int(place[2]) + 2
-        assert sum(line.strip() == "^" for line in lines) == 1
+def test_what_cannot_be_built_is_one_message_that_says_where_and_why(path, capsys):
+    wanted, flags = told(path, "says"), shlex.split(" ".join(told(path, "cost")))
+    assert wanted, "a wrong file says what its message must hold"
+    assert main(["cost", str(path), *flags]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    for part in wanted:
+        assert part in output.err
+    lines = output.err.splitlines()
+    place = re.match(r"\S*\.cell:(\d+):(\d+): ", lines[0])
+    assert place is not None
+    assert lines[2].strip() == "^" and len(lines[2]) == int(place[2]) + 2
+    assert sum(line.strip() == "^" for line in lines) == 1
 
 
 def test_there_are_wrong_networks():
