@@ -23,6 +23,9 @@ class Chain(NamedTuple):
     operations: tuple[Operation, ...]
 
 
+Chains = dict[tuple[s.Op, Place, Shape], Chain]
+
+
 @dataclass
 class Block:
     """The operations of one step while they are put together."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from compiler.block import Chains
 from compiler.graph import Graph, Step
 from compiler.resolve import resolve
 from dsl.genotype import Genotype
@@ -36,13 +37,13 @@ class Share:
     activations: int
 
 
-def cost(genotype: Genotype, input_shape: Sequence[int], classes: int) -> Cost:
-    """The cost of a genotype for images of `[height, width, channels]`.
+def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, chains: Chains | None = None) -> Cost:
+    """The cost of a genotype for images of `[height, width, channels]`; `chains` is what `resolve` remembers.
 
     Raises:
       CompileError: the network cannot be resolved.
     """
-    return graph_cost(resolve(genotype, input_shape, classes))
+    return graph_cost(resolve(genotype, input_shape, classes, chains=chains))
 
 
 def graph_cost(graph: Graph) -> Cost:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from compiler.block import MAX_OPERATIONS, Block, Chain, located, not_here
+from compiler.block import MAX_OPERATIONS, Block, Chain, Chains, located, not_here
 from compiler.errors import CompileError, ShapeError
 from compiler.graph import IMAGE, Graph, Step
 from compiler.primitives import Shape, shown
@@ -18,8 +18,16 @@ from dsl.expand import Applied, Definitions, Place, walk
 from dsl.genotype import Genotype
 
 
-def resolve(genotype: Genotype, input_shape: Sequence[int], classes: int, auxiliary: bool = False) -> Graph:
+def resolve(
+    genotype: Genotype,
+    input_shape: Sequence[int],
+    classes: int,
+    auxiliary: bool = False,
+    chains: Chains | None = None,
+) -> Graph:
     """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
+
+    `chains` remembers operations from one call to the next, as long as space, genes and classes are the same.
 
     Raises:
       CompileError: shapes do not fit, an output is dead, or the network is too large; it says where in the network, and
@@ -28,7 +36,8 @@ def resolve(genotype: Genotype, input_shape: Sequence[int], classes: int, auxili
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
     try:
-        return _Network(genotype, tuple(input_shape), classes, auxiliary).graph()
+        remembered = {} if chains is None else chains
+        return _Network(genotype, tuple(input_shape), classes, auxiliary, remembered).graph()
     except CellError as error:
         raise CompileError(str(error)) from error
 
@@ -39,8 +48,8 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
+    chains: Chains
     total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
-    chains: dict[tuple[s.Op, Place, Shape], Chain] = field(default_factory=dict)  # what was resolved before
 
     @cached_property
     def scope(self) -> dict[str, Value]:
