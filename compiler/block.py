@@ -47,7 +47,7 @@ class Block:
             shape = row.shape(settings, shapes)
             weights = row.weights(settings, shapes)
         except ShapeError as error:
-            raise ShapeError(located(position, key, str(error))) from None
+            raise located(position, key, str(error), ShapeError) from None
         kernels = sum(prod(weight.shape) for weight in weights if weight.kind in ("kernel", "depthwise"))
         self._append(Operation(primitive, settings, inputs, shape, weights, prod(shape[:-1]) * kernels, key), position)
         return len(self.shapes) - 1
@@ -65,7 +65,7 @@ class Block:
         self.shapes.append(operation.shape)
         if len(self.operations) > MAX_OPERATIONS:
             message = f"a step has more than {MAX_OPERATIONS:,} operations"
-            raise CompileError(located(position, operation.key, message))
+            raise located(position, operation.key, message)
 
     def drop_path(self, value: int) -> None:
         """Marks the operation that made a value."""
@@ -73,9 +73,12 @@ class Block:
         self.operations[index] = replace(self.operations[index], drop_path=True)
 
 
-def located(position: Position | None, key: str, message: str) -> str:
-    """A message that names the place in the file, shows its line, and says which part of the network it is."""
-    return str(Problem(f"{key}: {message}", position))
+def located(
+    position: Position | None, key: str, message: str, kind: type[CompileError] = CompileError, hint: str = ""
+) -> CompileError:
+    """An error that names the place in the file, shows its line, and says which part of the network it is."""
+    reason = f"{key}: {message}"
+    return kind(str(Problem(reason, position, hint)), reason)
 
 
 def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -> CompileError:
@@ -85,4 +88,4 @@ def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -
     asked = f"{op.name} is asked for filters={filters}, stride={place.stride} and reads {shown(shape)}"
     at = f" at {op.position}" if op.position is not None and op.position != problem.position else ""
     hint = "\n".join(part for part in (problem.hint, asked + at) if part)
-    return CompileError(str(Problem(f"{key}: {problem.message}", problem.position or op.position, hint)))
+    return located(problem.position or op.position, key, problem.message, hint=hint)

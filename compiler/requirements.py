@@ -33,7 +33,7 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
         try:
             return broken(genotype, cost(genotype, input_shape, classes, chains))
         except CompileError as error:
-            return str(error)
+            return error.reason
 
     return check
 

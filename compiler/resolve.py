@@ -39,7 +39,7 @@ def resolve(
         remembered = {} if chains is None else chains
         return _Network(genotype, tuple(input_shape), classes, auxiliary, remembered).graph()
     except CellError as error:
-        raise CompileError(str(error)) from error
+        raise CompileError(str(error), error.problems[0].message) from error
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Network:
             if section.of is not None and self.auxiliary:
                 if section.of not in marks:
                     message = f"it hangs on {section.of!r}, which is repeated 0 times"
-                    raise CompileError(located(section.position, section.name, message))
+                    raise located(section.position, section.name, message)
                 self._section(section, [marks[section.of]], made, marks)
                 self._check_end(made[-1].shape, section)
         return Graph(self.input_shape, self.classes, tuple(made[:count]), tuple(made[count:]))
@@ -82,7 +82,7 @@ class _Network:
     def _check_end(self, shape: Shape, last: s.Section) -> None:
         if shape != (self.classes,):
             message = f"the {last.name} ends in {shown(shape)}, not in one value for each of {self.classes} classes"
-            raise ShapeError(located(last.steps[-1].position, last.name, message))
+            raise located(last.steps[-1].position, last.name, message, ShapeError)
 
     def _section(self, section: s.Section, history: list[int], made: list[Step], marks: dict[str, int]) -> None:
         """Adds a section's steps; `history` holds the steps that the first of them may read, the last at its end."""
@@ -94,7 +94,7 @@ class _Network:
                 self.total[0] += 1 + len(made[-1].operations)
                 if self.total[0] > MAX_OPERATIONS:
                     message = f"the network has more than {MAX_OPERATIONS:,} operations; {times:,} times this step"
-                    raise CompileError(located(step.position, made[-1].key, message))
+                    raise located(step.position, made[-1].key, message)
             if step.name is not None and times:
                 marks[step.name] = history[-1]
 
@@ -257,7 +257,7 @@ class _CellBuilder:
             total = self._sum(terms, key, width)
         if total is None:
             message = "nothing alive reaches it: every edge is `none` or reads a dead node"
-            raise CompileError(located(_written(terms, self.cell), key, message))
+            raise located(_written(terms, self.cell), key, message)
         return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
 
     def _sum(self, terms: tuple[s.Term, ...], key: str, width: int | None) -> int | None:
@@ -357,13 +357,13 @@ def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: 
     """
     if filters is None:
         message = "`width split` divides a width, and the cell is called without one"
-        raise CompileError(located(cell.position, key, message))
+        raise located(cell.position, key, message)
     joined = [s.read_state(edge) for term in edit.returned_terms(cell) if isinstance(term, s.Call) and s.is_join(term)
               for _, edge in s.edges(term) if not edit.is_none(edge)]  # fmt: skip
     parts = [state for state in dict.fromkeys(joined) if state in live]
     if len(parts) > filters:
         message = f"{filters} filters cannot be split among {len(parts)} states"
-        raise CompileError(located(cell.output.position, key, message))
+        raise located(cell.output.position, key, message)
     widths = {state: filters // len(parts) + (index < filters % len(parts)) for index, state in enumerate(parts)}
     for node in reversed(cell.nodes):
         if node.name in live and node.name not in widths:

@@ -145,6 +145,26 @@ def test_the_auxiliary_head_costs_nothing():
     assert compiler.graph_cost(full) == compiler.graph_cost(plain)
 
 
+@pytest.mark.parametrize(
+    ("file", "overlays", "size", "map_size"),
+    [
+        ("nasnet.cell", (), 32, 4),
+        ("pnasnet_5.cell", (), 32, 4),
+        ("darts.cell", (), 32, 2),
+        ("amoebanet_a.cell", ("imagenet.cell",), 224, 4),
+        ("pnasnet_5.cell", ("imagenet.cell",), 331, 6),
+        ("nasnet_a_large.cell", (), 331, 6),
+        ("darts_imagenet.cell", (), 224, 2),
+    ],
+)
+def test_every_network_of_the_space_has_its_auxiliary_head(file, overlays, size, map_size):
+    """Its pooled map, to which the full convolution shrinks: 4x4 in the networks of NASNet, 2x2 in those of DARTS."""
+    genotype = dsl.load(file, {"N": 2, "F": 24}, overlays)
+    (head,) = compiler.resolve(genotype, (size, size, 3), 10, auxiliary=True).auxiliary
+    pooled = next(operation for operation in head.operations if operation.primitive == "avg_pool")
+    assert (pooled.shape[:2], head.shape) == ((map_size, map_size), (10,))
+
+
 def test_random_genotypes_resolve():
     rng = random.Random(1)
     space = dsl.load("nasnet.cell", {"N": 1, "F": 8}).space

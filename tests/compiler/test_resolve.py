@@ -122,6 +122,12 @@ def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file):
         assert again == compiler.resolve(genotype, (16, 16, 3), 10)
 
 
+def test_a_child_that_cannot_be_built_is_rejected_in_one_line():
+    genotype = net("a = conv[9x9, padding=valid](x)\nreturn a")
+    reason = requirement(genotype.space, (8, 16, 3), 10)(genotype)
+    assert reason == "body/0/0/net/a/0/conv: conv: a window of 9x9 does not fit into a map of 8x16x8"
+
+
 def test_a_requirement_sees_genes_that_operations_read():
     seed = dsl.loads("""gene width = 8 in 1 .. 16
       op wide = conv[3x3, filters=2*width]
