@@ -11,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import dsl
+from compiler import cost_table
 from compiler.ascii import drawing
-from compiler.cost import graph_cost, step_mult_adds, step_params
+from compiler.errors import CompileError
 from compiler.picture import picture
-from compiler.primitives import shown
 from compiler.requirements import requirement
 from compiler.resolve import resolve
 from dsl.diff import differences, same_network
@@ -94,21 +94,23 @@ def check(options: argparse.Namespace) -> int:
 
 
 def cost(options: argparse.Namespace) -> int:
-    """Counts parameters and mult-adds."""
-    graph = resolve(load(options, options.file), _shape(options.input), options.classes)
-    total = graph_cost(graph)
-    if options.json:
-        steps = [{"key": step.key, "name": step.name, "output": step.shape, "params": step_params(step),
-                  "mult_adds": step_mult_adds(step)} for step in graph.steps]  # fmt: skip
-        print(json.dumps({**asdict(total), "steps": steps}))
-        return 0
-    width = max(len(step.name) for step in graph.steps)
-    print(f"{'step':<12} {'':<{width}} {'output':>12} {'params':>14} {'mult-adds':>18}")
-    for step in graph.steps:
-        print(f"{step.key:<12} {step.name:<{width}} {shown(step.shape):>12} {step_params(step):>14,} "
-              f"{step_mult_adds(step):>18,}")  # fmt: skip
-    print(f"{'total':<12} {'':<{width}} {'':>12} {total.params:>14,} {total.mult_adds:>18,}")
-    print(f"depth {total.depth} operations with weights, {total.activations:,} activations an image")
+    """Counts parameters and mult-adds: of one file by steps and cells, of several a row each."""
+    shape, graphs, problems = _shape(options.input), {}, []
+    for file in options.file:
+        try:
+            graphs[file] = resolve(load(options, file), shape, options.classes)
+        except (dsl.CellError, CompileError, UsageError) as error:
+            problems.append(str(error) if len(options.file) == 1 else f"{file}: {error}")
+    is_one = len(options.file) == 1
+    if is_one and graphs:
+        (graph,) = graphs.values()
+        print(json.dumps(cost_table.as_json(graph)) if options.json else cost_table.one(graph))
+    elif options.json and not problems:
+        print(json.dumps([{"file": file, **cost_table.as_json(graph)} for file, graph in graphs.items()]))
+    elif graphs and not options.json:
+        print(cost_table.several(graphs))
+    if problems:
+        raise UsageError("\n".join(problems))
     return 0
 
 

@@ -14,7 +14,7 @@ from compiler.errors import CompileError
 
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
     ("check", commands.check, "say what is wrong with files, or that nothing is"),
-    ("cost", commands.cost, "count parameters and mult-adds"),
+    ("cost", commands.cost, "count parameters and mult-adds, of one file by cells, of several a row each"),
     ("diff", commands.diff, "say what changed from A to B; exits 0 if nothing, 1 if anything did"),
     ("draw", commands.draw, "draw the cells, as text or as a picture"),
     ("explain", commands.explain_rules, "say what each rule can do, and how large the space is"),
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_files(command: argparse.ArgumentParser, name: str) -> None:
-    if name == "check":
+    if name in ("check", "cost"):
         command.add_argument("file", metavar="FILE", nargs="+", help="a .cell file")
     elif name == "diff":
         command.add_argument("file", metavar="A", help="a .cell file")
