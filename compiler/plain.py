@@ -35,6 +35,16 @@ def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0) -
       CompileError: a weight is not there, or has another shape.
     """
     image = layers.Input(graph.input_shape, name="image")
+    outputs = plain_outputs(graph, image, weights, l2)
+    return tf_keras.Model(image, outputs if graph.auxiliary else outputs[0], name="plain")
+
+
+def plain_outputs(graph: Graph, image: Tensor, weights: Weights | None = None, l2: float = 0.0) -> list[Tensor]:
+    """The logits that stock layers make of a Keras tensor of images, and those of an auxiliary head.
+
+    Raises:
+      CompileError: a weight is not there, or has another shape.
+    """
     made: list[Tensor] = []
     weighted: dict[str, Any] = {}
     for step in (*graph.steps, *graph.auxiliary):
@@ -43,11 +53,10 @@ def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0) -
             part = _Part(operation, tuple(values[index] for index in operation.inputs), l2, weighted)
             values.append(_LAYERS[operation.primitive](part))
         made.append(values[step.output])
-    logits = made[len(graph.steps) - 1]
-    model = tf_keras.Model(image, [logits, made[-1]] if graph.auxiliary else logits, name="plain")
     if weights is not None:
         _set_weights(graph, weighted, weights)
-    return model
+    logits = made[len(graph.steps) - 1]
+    return [logits, made[-1]] if graph.auxiliary else [logits]
 
 
 def _set_weights(graph: Graph, weighted: Mapping[str, Any], weights: Weights) -> None:
