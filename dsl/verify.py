@@ -170,7 +170,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
     flows = [node.flow for node in after.nodes if id(node) not in old]
     ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
     problems = _verify_cell(after, child.space, ops)
-    if not problems and any(isinstance(op, s.Op) and op.name in child.space.definitions.cells for op in ops):
+    if not problems and any(isinstance(op, s.Op) and op.name in child.space.nesting for op in ops):
         problems = recursion(child)
     return problems
 

@@ -66,3 +66,4 @@ class DatasetSettings:
     test: float | int = 0.2  # share held back where the source has no test set of its own
     seed: int = 0
     image_size: tuple[int, int] | None = None  # None: as the source has them
+    stream: bool = False  # read from disk as they are needed: what does not fit into memory
