@@ -17,7 +17,8 @@ import tf_keras
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from compiler.errors import CompileError
-from compiler.model import Array, lower, step_layers
+from compiler.model import lower, step_layers
+from compiler.packing import Array
 from compiler.plain import plain_outputs
 from compiler.saved import Saved
 from compiler.weights import restore

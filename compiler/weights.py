@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from compiler.errors import CompileError
-from compiler.model import Array, StepLayer
+from compiler.model import StepLayer
+from compiler.packing import Array
 from compiler.primitives import Shape
 
 Weights = Mapping[str, Array]

@@ -133,6 +133,6 @@ def test_a_trained_network_read_back_and_exported_is_as_good_as_it_was(tmp_path)
     assert found.accuracy == trained.accuracy > 0.5
     model = lower(found.graph)
     weights.restore(step_layers(model), found.weights)
-    assert accuracy(model, dataset.validation, dataset) == trained.accuracy
+    assert accuracy(model, dataset, "validation") == trained.accuracy
     guesses = exported_model(found).predict(dataset.validation.images, verbose=0).argmax(axis=-1)
     assert np.mean(guesses == dataset.validation.labels) == pytest.approx(trained.accuracy, abs=1e-6)
