@@ -23,7 +23,7 @@ _APART = ("add", "concat", "dropout")  # read several values, or something rando
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """How operations are run: whether to train, in which type to compute, and how batches are normalized in training."""
+    """How operations are run: whether to train, the type to compute in, and how batches are normalized in training."""
 
     training: bool
     dtype: str = "float32"

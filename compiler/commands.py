@@ -56,7 +56,12 @@ def _params(given: Sequence[str]) -> dict[str, int | float]:
     return found
 
 
-def _shape(text: str) -> tuple[int, int, int]:
+def image_shape(text: str) -> tuple[int, int, int]:
+    """The shape that `--input` says.
+
+    Raises:
+      UsageError: it says none.
+    """
     parts = text.split("x")
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
         raise UsageError(f"--input {text!r} is not HEIGHTxWIDTHxCHANNELS, such as 32x32x3")
@@ -64,7 +69,7 @@ def _shape(text: str) -> tuple[int, int, int]:
 
 
 def _check_of(options: argparse.Namespace, space: dsl.Space) -> Check:
-    return requirement(space, _shape(options.input), options.classes)
+    return requirement(space, image_shape(options.input), options.classes)
 
 
 def _numbered(options: argparse.Namespace) -> range:
@@ -95,7 +100,7 @@ def check(options: argparse.Namespace) -> int:
 
 def cost(options: argparse.Namespace) -> int:
     """Counts parameters and mult-adds: of one file by steps and cells, of several a row each."""
-    shape, graphs, problems = _shape(options.input), {}, []
+    shape, graphs, problems = image_shape(options.input), {}, []
     for file in options.file:
         try:
             graphs[file] = resolve(load(options, file), shape, options.classes)

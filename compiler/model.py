@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from compiler.graph import IMAGE, Graph, Step
 from compiler.chains import Pass
+from compiler.graph import IMAGE, Graph, Step
 from compiler.layers import Noise, Tensor, local_norm
 from compiler.packing import Array, Packing, packing
 from compiler.primitives import Weight

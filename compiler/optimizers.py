@@ -64,7 +64,7 @@ def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
 
 
 @tf_keras.saving.register_keras_serializable("amoeba")
-class _Warmup(schedules.LearningRateSchedule):  # type: ignore[misc]
+class _Warmup(schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
     """A straight line from 0 to the start of another schedule, then that schedule from its own beginning."""
 
     def __init__(self, start: float, steps: int, after: Any) -> None:

@@ -72,9 +72,7 @@ class Packing:
     def unpack(self, row: Array) -> dict[str, Array]:
         """The trained weights of a row by their keys."""
         parts = np.split(row, np.cumsum(self.sizes)[:-1])
-        return {
-            piece.key: part.reshape(piece.weight.shape) for piece, part in zip(self.trained, parts, strict=True)
-        }
+        return {piece.key: part.reshape(piece.weight.shape) for piece, part in zip(self.trained, parts, strict=True)}
 
     def pack_statistics(self, values: Mapping[str, Array]) -> Array:
         """Means and variances of all batch normalizations, `[2, channels]`."""

@@ -79,4 +79,3 @@ def _dropout(operation: Operation, value: Tensor, noise: Noise | None) -> Tensor
     rate = operation.settings["rate"]
     assert isinstance(rate, int | float)
     return dropped(value, float(rate), noise.seed) if noise is not None and rate else value
-

@@ -18,7 +18,7 @@ from compiler.optimizers import make_optimizer
 from compiler.pipeline import Feed
 from compiler.settings import Training
 
-Strategy = tf.distribute.Strategy
+Strategy = Any  # tf.distribute.Strategy, which comes without types
 SMALL_BATCH = 32  # images of a replica below which its own statistics are too rough to normalize by
 EVALUATION_BATCH = 256
 _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
@@ -68,9 +68,7 @@ class Trainer:
                 return step + 1, loss + totals[0], correct + totals[1]
 
             start = (first, tf.constant(0.0), tf.constant(0.0))
-            _, loss, correct = tf.while_loop(
-                lambda step, *_: step < first + steps, body, start, parallel_iterations=1
-            )
+            _, loss, correct = tf.while_loop(lambda step, *_: step < first + steps, body, start, parallel_iterations=1)
             return loss, correct
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]

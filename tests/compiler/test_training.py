@@ -15,8 +15,8 @@ import dsl
 from compiler import data, weights
 from compiler.data import Dataset, Images
 from compiler.model import step_layers
-from compiler.settings import GENES, Training
 from compiler.optimizers import learning_rate
+from compiler.settings import GENES, Training
 from compiler.training import accuracy, train
 
 QUICK = Training(epochs=3, batch_size=32, learning_rate=0.1, l2=5e-4, drop_path_keep=1.0, augment=())
