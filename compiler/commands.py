@@ -6,7 +6,7 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,8 +31,13 @@ class UsageError(Exception):
 # --- what the command line says --------------------------------------------------------------------------------
 
 
-def load(options: argparse.Namespace, file: str) -> dsl.Genotype:
-    """The seed of a file, under the params and overlays of the command line.
+def load(
+    options: argparse.Namespace,
+    file: str,
+    params: Mapping[str, int | float] | None = None,
+    overlays: Sequence[str] | None = None,
+) -> dsl.Genotype:
+    """The seed of a file, under the params and overlays of the command line or those that are given.
 
     Raises:
       UsageError: the file is a folder, or a param is no number.
@@ -40,10 +45,16 @@ def load(options: argparse.Namespace, file: str) -> dsl.Genotype:
     """
     if Path(file).is_dir():
         raise UsageError(f"{file} is a folder; name the .cell files in it, such as {Path(file) / '*.cell'}")
-    return dsl.load(file, _params(options.param), options.overlays)
+    params = params_of(options.param) if params is None else params
+    return dsl.load(file, params, options.overlays if overlays is None else overlays)
 
 
-def _params(given: Sequence[str]) -> dict[str, int | float]:
+def params_of(given: Sequence[str]) -> dict[str, int | float]:
+    """The numbers that `--param` gives, by name.
+
+    Raises:
+      UsageError: one is no number.
+    """
     found: dict[str, int | float] = {}
     for text in given:
         name, equals, value = text.partition("=")

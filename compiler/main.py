@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import dsl
-from compiler import commands, export, formatting
+from compiler import commands, export, formatting, train_command
 from compiler.commands import UsageError
 from compiler.errors import CompileError
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    text = "Check, compare, format, measure, draw, vary and export .cell files."
+    text = "Check, compare, format, measure, draw, vary, train and export .cell files."
     parser = argparse.ArgumentParser(prog="cell", description=text)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in _COMMANDS:
@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     command = subparsers.add_parser("fmt", help=text, description=text)
     command.set_defaults(command=formatting.fmt)
     formatting.add_arguments(command)
+    text = "train a network to the end, on the data and by the settings of a gin file; again to go on"
+    command = subparsers.add_parser("train", help=text, description=text)
+    command.set_defaults(command=train_command.train)
+    train_command.add_arguments(command)
     text = "write a trained network for use elsewhere: *.keras, *.tflite or a SavedModel's folder"
     command = subparsers.add_parser("export", help=text, description=text)
     command.set_defaults(command=export.export)

@@ -1,10 +1,10 @@
-"""How a network is trained, as one value; known without TensorFlow, so that the search's driver can read it."""
+"""How a network is trained and on what, as values that are known without TensorFlow: a search's driver reads them."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from compiler.errors import CompileError
 
@@ -169,3 +169,32 @@ class Training:
             return replace(self, **read)  # type: ignore[arg-type]
         except CompileError as error:
             raise CompileError(f"{error}; the gene of that name gives it this value") from None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSettings:
+    """The images; the gin name is `dataset`, and the fields are those of `compiler.data.load`."""
+
+    source: str = "digits"
+    validation: float | int = 0.1  # share, or number, of the training images to judge networks by
+    test: float | int = 0.2  # share held back where the source has no test set of its own
+    seed: int = 0
+    image_size: tuple[int, int] | None = None  # None: as the source has them
+    stream: bool = False  # read from disk as they are needed: what does not fit into memory
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """The network of a final training; the gin name is `network`."""
+
+    params: Mapping[str, int | float] = field(default_factory=dict)  # of the file: {'N': 6, 'F': 36}
+    overlays: tuple[str, ...] = ()  # .cell files laid over the first
+    seed: int = 0  # of its first weights, and of all that is random in training
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.params, Mapping):
+            raise CompileError(f"network.params is {self.params!r}; write it as {{'N': 6, 'F': 36}}")
+        if not isinstance(self.overlays, list | tuple):
+            raise CompileError(f"network.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise CompileError(f"network.seed is {self.seed!r}; it is a whole number of at least 0")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from compiler.settings import DatasetSettings as DatasetSettings
 from evolve.errors import UsageError
 
 Executor = Literal["processes", "serial"]
@@ -55,15 +56,3 @@ class SearchSettings:
                 f"search.inherit_weights is True and search.fitness is {self.fitness!r}, "
                 "which leaves no weights: set one to False or the other to 'training'"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetSettings:
-    """The images; the gin name is `dataset`, and the fields are those of `compiler.data.load`."""
-
-    source: str = "digits"
-    validation: float | int = 0.1  # share of the training images that the search is judged by
-    test: float | int = 0.2  # share held back where the source has no test set of its own
-    seed: int = 0
-    image_size: tuple[int, int] | None = None  # None: as the source has them
-    stream: bool = False  # read from disk as they are needed: what does not fit into memory
