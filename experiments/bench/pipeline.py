@@ -1,9 +1,9 @@
 """Whether data keep up with training: `python -m experiments.bench.pipeline`.
 
 For each kind of data, images a second that its feed prepares, beside those that AmoebaNet-A of a fitting size trains on
-this machine (the smaller ones of the papers: larger ones train slower still); the last column is how many times faster the feed is, so above 1 it is never what training waits for. Feed
-and training are timed in turns, in one process, each on its own; the best round of each counts. At the end, what a feed
-costs each individual of a search before its first step.
+this machine (one of the smaller sizes: larger ones train slower still). The last column is how many times faster the
+feed is: above 1 it is never what training waits for. Feed and training are timed in turns, in one process, each on its
+own; the best round of each counts. At the end, what a feed costs each individual of a search before its first step.
 """
 
 from __future__ import annotations
