@@ -17,9 +17,6 @@ ENDLESS = int(np.iinfo(np.int64).max)  # steps, for a training that ends when it
 # So many rounds make a permutation random; TensorFlow's own four leave those of two epochs alike.
 _ROUNDS = 16
 
-# Left to itself, TensorFlow takes another one where XLA compiles.
-_ALGORITHM = "philox"
-
 # What a key is for: without it the order of epoch 1 and the augmentation of step 1 would share their draws.
 ORDER, STEP, EXAMPLE = 0, 1, 2
 
@@ -31,12 +28,12 @@ def key(seed: Tensor, number: Tensor, use: int) -> Tensor:
 
 def folded(key: Tensor, use: int) -> Tensor:
     """A key for one of several uses."""
-    return tf.random.experimental.stateless_fold_in(key, use, alg=_ALGORITHM)
+    return tf.random.experimental.stateless_fold_in(key, use)
 
 
 def uniform(shape: Any, key: Tensor, low: Any = 0, high: Any = None, dtype: Any = tf.float32) -> Tensor:
-    """Numbers from `low` to below `high`, the same on every device."""
-    return tf.random.stateless_uniform(shape, key, low, high, dtype, alg=_ALGORITHM)
+    """Numbers from `low` to below `high`; where XLA compiles, TensorFlow draws others than elsewhere."""
+    return tf.random.stateless_uniform(shape, key, low, high, dtype)
 
 
 def words(seed: Tensor, epoch: Tensor) -> Tensor:

@@ -20,8 +20,8 @@ class Feed(Protocol):
     """Labelled images in three parts, `train`, `validation` and `test`, as batches of static shapes.
 
     Attributes:
-      mean: of each channel of the pixels, as normalization takes it out; `std` likewise.
       input_shape: (height, width, channels) of what comes out.
+      mean, std: of each channel of the pixels; normalization takes them out.
     """
 
     @property

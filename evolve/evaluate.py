@@ -133,7 +133,7 @@ def _feed(settings: DatasetSettings) -> Any:
 def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     import tensorflow as tf
 
-    from compiler import training, weights
+    from compiler import pipeline, training, weights
 
     # Known before training, so that a failed individual has its size too.
     params, mult_adds = 0, 0
@@ -143,12 +143,10 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         params, mult_adds = cost.params, cost.mult_adds
         initial, note = _initial(spec, task)
         trained = training.train(genotype, _feed(spec.dataset), spec.training, task.seed, initial)
-    except (
-        CompileError,
-        tf.errors.ResourceExhaustedError,
-        tf.errors.InvalidArgumentError,
-        MemoryError,
-    ) as error:
+    except tf.errors.InvalidArgumentError as error:
+        # of a stream, the message that names the file
+        return failed(str(pipeline.unreadable(error) or error), params=params, mult_adds=mult_adds)
+    except (CompileError, tf.errors.ResourceExhaustedError, MemoryError) as error:
         return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
     is_best = trained.accuracy > task.best
     if is_best or spec.inherit:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import dsl
 from compiler import weights
@@ -128,3 +129,31 @@ def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
     weights.save(path, {key: value for key, value in weights.read(path).items() if "kernel" not in key})
     with pytest.raises(UsageError, match=r"1\.npz cannot be measured: the weights lack head/0/0/1/dense/kernel"):
         worker.test(plain, task)
+
+
+STREAMED = """
+network { body: conv[3x3, filters=4] | batch_norm | relu   head: global_avg_pool | dense[classes] }
+"""
+
+
+def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Path, tmp_path: Path) -> None:
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(8):
+            Image.new("RGB", (9, 7), (level, number, 0)).save(tmp_path / "pictures" / name / f"{number}.jpg")
+    given = replace(
+        spec(small_gin, "separables"),
+        space=dsl.loads(STREAMED).space.text(),
+        dataset=DatasetSettings(f"images:{tmp_path / 'pictures'}", image_size=(8, 8), stream=True),
+        training=Training(epochs=1, batch_size=5, augment=("random_crop", "flip", "colour")),
+        fitness="training",
+    )
+    assert "streamed as 8x8x3" in facts(given).description
+    one = Task(1, dsl.loads(STREAMED).text(), 0, 0.0)
+    assert evaluate(given, one).status == "done"
+    assert 0 <= worker.test(given, one) <= 1
+    for path in (tmp_path / "pictures" / "dark").iterdir():
+        path.write_bytes(b"no image")
+    found = evaluate(given, one)
+    assert found.status == "failed"
+    assert found.error.startswith("cannot be read as images: ") and str(tmp_path / "pictures" / "dark") in found.error
