@@ -74,10 +74,10 @@ def compare(graph: Graph) -> tf_keras.Model:
     return plain
 
 
-def operation_graph(text: str, size: int = 8) -> Graph:
+def operation_graph(text: str) -> Graph:
     head = "dense[classes]" if "global" in text or "dense" in text else "global_avg_pool | dense[classes]"
     network = f"network {{ body: conv[1x1, filters=6] | {text} head: {head} }}"
-    return compiler.resolve(dsl.loads(network), (size, size + 1, 3), 10)
+    return compiler.resolve(dsl.loads(network), (7, 8, 3), 10)  # odd and even: padding is another
 
 
 def cell_graph(cell: str) -> Graph:
@@ -85,10 +85,9 @@ def cell_graph(cell: str) -> Graph:
     return compiler.resolve(dsl.loads(network), (8, 6, 3), 10)
 
 
-@pytest.mark.parametrize("size", [8, 7])
 @pytest.mark.parametrize("text", OPERATIONS)
-def test_an_operation_is_the_same_in_stock_layers(text, size):
-    compare(operation_graph(text, size))
+def test_an_operation_is_the_same_in_stock_layers(text):
+    compare(operation_graph(text))
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
