@@ -86,7 +86,9 @@ class _Part:
         """A layer under the operation's key; `what` tells apart several of one operation."""
         # no name of the language has a dot, so that none of these can meet another
         words = [*self.operation.key.split("/"), what] if what else self.operation.key.split("/")
-        return kind(*arguments, name=".".join(words), **options)
+        # TensorFlow takes ASCII alone
+        name = ".".join(words).encode("ascii", "backslashreplace").decode()
+        return kind(*arguments, name=name, **options)
 
     def with_weights(self, kind: Callable[..., Any], *arguments: Any, only: str = "", **options: Any) -> Any:
         """A layer that has the operation's weights, or one of them."""

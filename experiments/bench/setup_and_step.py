@@ -164,11 +164,16 @@ def measure(cases: Sequence[Case], repetitions: int) -> list[Measured]:
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(repetitions):
             for case, measured in zip(cases, found, strict=True):
-                print(f"\r{turn + 1}/{repetitions} {case.side} N={case.n} F={case.f}  ", end="", file=sys.stderr)
+                _progress(f"{turn + 1}/{repetitions} {case.side} N={case.n} F={case.f}")
                 measured.append(_in_a_process(case, _images(Path(folder), case.shape)))
-    print("\r" + " " * 40, end="\r", file=sys.stderr)
+    _progress("")
     middle = statistics.median
     return [Measured(middle(m.setup for m in all_), middle(m.step for m in all_)) for all_ in found]
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<40}\r", end="", file=sys.stderr, flush=True)
 
 
 def _images(folder: Path, shape: tuple[int, int, int]) -> Path:
@@ -194,7 +199,7 @@ def _in_a_process(case: Case, images: Path) -> Measured:
 
 
 def _row(name: str, ours: float, plain: float, target: float) -> None:
-    print(f"{name:<58} {ours * 1e3:>9.1f} ms {plain * 1e3:>9.1f} ms {ours / plain:>6.2f} {target:>7.1f}")
+    print(f"{name:<66} {ours * 1e3:>9.1f} ms {plain * 1e3:>9.1f} ms {ours / plain:>6.2f} {target:>7.1f}")
 
 
 def small_network(repetitions: int, clock: str) -> None:
@@ -210,9 +215,7 @@ def small_network(repetitions: int, clock: str) -> None:
 def large_network(repetitions: int, clock: str) -> None:
     """The step of a network in which arithmetic prevails."""
     here, fit = measure([replace(LARGE, side=side, clock=clock) for side in ("ours", "plain")], repetitions)
-    where = "N=2 F=24, 32x32x3, batch 32"
-    _row(f"step, {where}, 1 thread", here.step, fit.step, 1.0)
-    _row(f"set-up, {where}, 1 thread", here.setup, fit.setup, 0.3)
+    _row("step, N=2 F=24, 32x32x3, batch 32, 1 thread", here.step, fit.step, 1.0)
 
 
 def growth(repetitions: int, clock: str) -> None:
@@ -245,7 +248,7 @@ def main() -> None:
         given = json.loads(options.child)
         _child(Case(**{**given, "shape": tuple(given["shape"])}), options.images)
         return
-    print(f"{'AmoebaNet-A, medians':<58} {'ours':>12} {'plain':>12} {'ratio':>6} {'at most':>7}")
+    print(f"{'AmoebaNet-A, medians':<66} {'ours':>12} {'plain':>12} {'ratio':>6} {'at most':>7}")
     for part in options.only or PARTS:
         PARTS[part](options.repetitions, "cpu" if options.cpu else "wall")
 

@@ -74,10 +74,10 @@ def compare(graph: Graph) -> tf_keras.Model:
     return plain
 
 
-def operation_graph(text: str, size: int = 8) -> Graph:
+def operation_graph(text: str) -> Graph:
     head = "dense[classes]" if "global" in text or "dense" in text else "global_avg_pool | dense[classes]"
     network = f"network {{ body: conv[1x1, filters=6] | {text} head: {head} }}"
-    return compiler.resolve(dsl.loads(network), (size, size + 1, 3), 10)
+    return compiler.resolve(dsl.loads(network), (7, 8, 3), 10)  # odd and even: padding is another
 
 
 def cell_graph(cell: str) -> Graph:
@@ -85,10 +85,9 @@ def cell_graph(cell: str) -> Graph:
     return compiler.resolve(dsl.loads(network), (8, 6, 3), 10)
 
 
-@pytest.mark.parametrize("size", [8, 7])
 @pytest.mark.parametrize("text", OPERATIONS)
-def test_an_operation_is_the_same_in_stock_layers(text, size):
-    compare(operation_graph(text, size))
+def test_an_operation_is_the_same_in_stock_layers(text):
+    compare(operation_graph(text))
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -151,6 +150,13 @@ def test_fit_trains_it_with_decay():
     rng = np.random.default_rng(0)
     model.fit(rng.random((8, 8, 8, 1), np.float32), rng.integers(0, 3, 8), batch_size=4, verbose=0)
     assert all(not np.array_equal(old, new) for old, new in zip(before, model.variables, strict=True))
+
+
+def test_names_may_have_letters_of_any_alphabet():
+    cell = "cell café(x) { a_b = conv[1x1, filters=4](x)  b = relu(a_b)  return b }"
+    network = f"{cell} network {{ body: café head: global_avg_pool | dense[classes] }}"
+    model = plain_model(compiler.resolve(dsl.loads(network), (8, 8, 1), 3))
+    assert model(tf.zeros((2, 8, 8, 1))).shape == (2, 3)
 
 
 def test_weights_that_do_not_fit_are_told():
