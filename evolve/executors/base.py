@@ -14,7 +14,10 @@ class Executor(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many unfinished tasks it can use now: one a worker, and those it likes to have ready. It may change."""
+        """How many unfinished tasks it can use now: one a worker, and those it likes to have ready.
+
+        At least one; it may change during the search, as workers come and go.
+        """
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queue a function to be run elsewhere; it, its arguments and its result can be pickled.

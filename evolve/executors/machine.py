@@ -14,16 +14,18 @@ from evolve.errors import UsageError
 WORKER_BYTES = 1_200_000_000  # What TensorFlow, the data and a small model take in one worker.
 
 
-def count(wanted: int | None, served: int | None = None) -> int:
-    """How many workers there are to be: as asked, or one a core as far as memory and `served` by GPUs go.
+def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = None) -> int:
+    """How many workers there are to be: as asked, or one a core as far as memory and GPUs go.
 
     Raises:
-      UsageError: more were asked for than fit into memory, or than the GPUs serve.
+      UsageError: more were asked for than fit into memory, or than the GPUs serve at a share each.
     """
     free = available_memory()
-    fit = max(1, free // WORKER_BYTES)
+    fit = int(max(1, free // WORKER_BYTES))
+    served = _served(gpus, share)
     if wanted is None:
-        return int(min(len(os.sched_getaffinity(0)), fit, fit if served is None else served))
+        each_has_one = len(gpus) if gpus and share is None else fit
+        return min(len(os.sched_getaffinity(0)), fit, each_has_one, fit if served is None else served)
     if wanted > fit:
         raise UsageError(
             f"search.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
@@ -32,10 +34,22 @@ def count(wanted: int | None, served: int | None = None) -> int:
         )
     if served is not None and wanted > served:
         raise UsageError(
-            f"search.workers is {wanted}; the GPUs of this machine serve {served} at search.gpus_per_worker: "
+            f"search.workers is {wanted}; at search.gpus_per_worker={share} the {len(gpus)} GPUs serve {served}: "
             f"set search.workers to {served} or fewer, or search.gpus_per_worker to a smaller share"
         )
     return wanted
+
+
+def _served(gpus: Sequence[str], share: float | None) -> int | None:
+    """How many workers the GPUs serve at a share each; None where that is no limit."""
+    if not share:
+        return None
+    if share > len(gpus):
+        raise UsageError(
+            f"search.gpus_per_worker is {share}; {len(gpus)} GPUs were found "
+            "(CUDA_VISIBLE_DEVICES lists them, or else nvidia-smi)"
+        )
+    return math.floor(1 / share) * len(gpus) if share < 1 else len(gpus) // int(share)
 
 
 def available_memory() -> int:
@@ -54,7 +68,7 @@ def available_memory() -> int:
 
 
 def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The GPUs that may be used, as CUDA_VISIBLE_DEVICES names them: those it lists, or else all that the driver has."""
+    """The GPUs that may be used, as CUDA_VISIBLE_DEVICES names them: its list, or all there are."""
     listed = environment.get("CUDA_VISIBLE_DEVICES")
     if listed is not None:
         names = [name.strip() for name in listed.split(",")]
@@ -71,22 +85,6 @@ def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
     except (OSError, subprocess.SubprocessError):
         return ()  # a driver that does not answer has no GPU for us
     return tuple(told.stdout.split())
-
-
-def served(gpus: Sequence[str], share: float | None) -> int | None:
-    """How many workers the GPUs serve at a share each; None where that is no limit.
-
-    Raises:
-      UsageError: one worker would need more than there are.
-    """
-    if not share:
-        return len(gpus) or None if share is None else None
-    if share > len(gpus):
-        raise UsageError(
-            f"search.gpus_per_worker is {share}; {len(gpus)} GPUs were found "
-            "(CUDA_VISIBLE_DEVICES, or else nvidia-smi, lists them)"
-        )
-    return math.floor(1 / share) * len(gpus) if share < 1 else len(gpus) // int(share)
 
 
 def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Mapping[str, str], ...]:

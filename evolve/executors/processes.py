@@ -86,7 +86,8 @@ class _Slot:
         if self._pool is None:
             return lambda: None
         self._pool.stop()
-        return self._pool.join
+        join: Callable[[], None] = self._pool.join
+        return join
 
 
 class Processes:
