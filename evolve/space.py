@@ -6,6 +6,7 @@ import random
 
 import dsl
 from compiler.requirements import requirement
+from dsl.rules import Check
 from evolve.algorithms import Child
 
 
@@ -17,7 +18,7 @@ class CellSpace:
     ) -> None:
         self._space = space
         self._sample_mutations = sample_mutations
-        self._unfit = requirement(space, input_shape, classes)
+        self._unfit: Check | None = requirement(space, input_shape, classes)
 
     def sample(self, rng: random.Random) -> dsl.Genotype:
         """A random genotype that can be built and meets what the file requires."""

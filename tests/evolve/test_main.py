@@ -147,7 +147,13 @@ def test_a_work_directory_of_another_search(
         assert main.run([*arguments, f"--gin_param={binding}"]) == 2
         assert words in capsys.readouterr().err
     assert {path: path.read_bytes() for path in (tmp_path / "work").glob("*.*")} == before
-    assert main.run([*arguments, "--gin_param=search.individuals=35"]) == 0
+    longer = [*arguments, "--gin_param=search.individuals=35"]
+    assert main.run(longer) == 2
+    told = capsys.readouterr().err
+    assert "search.individuals: there 30, now 35" in told and "--resume=changed" in told
+    assert len(rows(tmp_path / "work")) == 30
+    assert main.run([*longer, "--resume=changed"]) == 0
+    assert main.run(longer) == 0  # these are its settings from then on
     assert len(rows(tmp_path / "work")) == 35
 
 
