@@ -8,6 +8,7 @@ the wall and by the processor time of this process; the second is the one to com
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import sys
@@ -101,7 +102,7 @@ class Language(CellSpace):
 
 def _lines(name: str, marks: list[Mark]) -> Iterator[str]:
     yield f"{name:<28} {'a second (wall)':>16} {'a second (processor)':>22} {'bytes an individual':>21}"
-    for number, (before, after) in enumerate(zip(marks, marks[1:], strict=False)):
+    for number, (before, after) in enumerate(itertools.pairwise(marks)):
         wall, processor = STRETCH / (after.wall - before.wall), STRETCH / (after.processor - before.processor)
         grown = (after.memory - before.memory) / STRETCH
         stretch = f"{number * STRETCH + 1:,} to {(number + 1) * STRETCH:,}"
