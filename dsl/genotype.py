@@ -92,6 +92,16 @@ class Space:
         return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
 
     @cached_property
+    def nesting(self) -> frozenset[str]:
+        """The names that stand for a cell: cells, and operations that are made of one, however far around."""
+        parts = {name: {part.name for case in defined.cases for part in case.pipe if isinstance(part, s.Op)}
+                 for name, defined in self.definitions.ops.items()}  # fmt: skip
+        found = set(self.definitions.cells) - parts.keys()
+        while more := {name for name, used in parts.items() if name not in found and used & found}:
+            found |= more
+        return frozenset(found)
+
+    @cached_property
     def written(self) -> Mapping[str, s.Cell]:
         """The cells of the file by name."""
         return {item.name: item for item in self.items if isinstance(item, s.Cell)}

@@ -174,7 +174,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
         problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *_check_flows(after, before)]
     else:
         problems = _verify_cell(after, child.space, ops)
-    if not problems and any(isinstance(op, s.Op) and op.name in child.space.definitions.cells for op in ops):
+    if not problems and any(isinstance(op, s.Op) and op.name in child.space.nesting for op in ops):
         problems = recursion(child)
     return problems
 

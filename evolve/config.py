@@ -18,6 +18,7 @@ from pathlib import Path
 import gin
 
 import dsl
+from compiler.config import dataset, training
 from compiler.errors import CompileError
 from compiler.settings import Training
 from evolve.algorithms import Algorithm, PairwiseTournament, RandomSearch, RegularizedEvolution, SearchSpace
@@ -25,8 +26,6 @@ from evolve.errors import UsageError
 from evolve.settings import DatasetSettings, SearchSettings
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
-dataset = gin.external_configurable(DatasetSettings, "dataset", module="evolve")
-training = gin.external_configurable(Training, "training", module="compiler")
 regularized_evolution = gin.external_configurable(
     RegularizedEvolution, "regularized_evolution", module="evolve", denylist=["space", "seed"]
 )

@@ -118,14 +118,14 @@ def test(spec: Spec, task: Task) -> float:
     from compiler.training import accuracy
 
     genotype = _space(spec.space).genotype(task.genotype)
-    dataset = _dataset(spec.dataset)
+    dataset = _feed(spec.dataset)
     model = lower(resolve(genotype, dataset.input_shape, dataset.classes))
     path = weights_file(spec.weights, task.id)
     try:
         weights.restore(step_layers(model), weights.read(path))
     except CompileError as error:
         raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
-    return float(accuracy(model, dataset.test, dataset))
+    return float(accuracy(model, dataset, "test"))
 
 
 def weights_file(folder: Path, id: int) -> Path:
@@ -161,6 +161,14 @@ def _dataset(settings: DatasetSettings) -> Any:
     return data.load(**asdict(settings))
 
 
+@functools.lru_cache(maxsize=1)
+def _feed(settings: DatasetSettings) -> Any:
+    """Made once a worker, so that all its trainings share what they can."""
+    from compiler.pipeline import feed
+
+    return feed(_dataset(settings))
+
+
 def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     import tensorflow as tf
 
@@ -173,7 +181,7 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         cost = cost_of(genotype, dataset.input_shape, dataset.classes)
         params, mult_adds = cost.params, cost.mult_adds
         initial, note = _initial(spec, task)
-        trained = training.train(genotype, dataset, spec.training, task.seed, initial)
+        trained = training.train(genotype, _feed(spec.dataset), spec.training, task.seed, initial)
     except (CompileError, tf.errors.InvalidArgumentError) as error:
         return failed(str(error), params=params, mult_adds=mult_adds)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from compiler.settings import DatasetSettings as DatasetSettings
 from evolve.errors import UsageError
 
 Executor = Literal["processes", "serial"]
@@ -125,14 +126,3 @@ class SearchSettings:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetSettings:
-    """The images; the gin name is `dataset`, and the fields are those of `compiler.data.load`."""
-
-    source: str = "digits"
-    validation: float | int = 0.1  # share of the training images that the search is judged by
-    test: float | int = 0.2  # share held back where the source has no test set of its own
-    seed: int = 0
-    image_size: tuple[int, int] | None = None  # None: as the source has them
