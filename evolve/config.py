@@ -20,10 +20,10 @@ import gin
 import dsl
 from compiler.config import dataset, training
 from compiler.errors import CompileError
-from compiler.settings import Training
+from compiler.settings import DatasetSettings, Training
 from evolve.algorithms import Algorithm, PairwiseTournament, RandomSearch, RegularizedEvolution, SearchSpace
 from evolve.errors import UsageError
-from evolve.settings import DatasetSettings, SearchSettings
+from evolve.settings import SearchSettings
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
 regularized_evolution = gin.external_configurable(

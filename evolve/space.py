@@ -6,6 +6,7 @@ import random
 
 import dsl
 from compiler.requirements import requirement
+from dsl.rules import Check
 from evolve.algorithms import Child
 
 
@@ -17,7 +18,7 @@ class CellSpace:
     ) -> None:
         self._space = space
         self._sample_mutations = sample_mutations
-        self._unfit = requirement(space, input_shape, classes)
+        self._unfit: Check | None = requirement(space, input_shape, classes)
 
     def sample(self, rng: random.Random) -> dsl.Genotype:
         """A random genotype that can be built and meets what the file requires."""
@@ -42,3 +43,7 @@ class CellSpace:
     def fingerprint(self, genotype: dsl.Genotype) -> str:
         """Equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
+
+    def genes(self, genotype: dsl.Genotype) -> str:
+        """The genes, a line each."""
+        return "\n".join(f"{name} = {value!r}" for name, value in genotype.genes)
