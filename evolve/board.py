@@ -21,8 +21,8 @@ class Board:
         self._space = space
         self._store = store
 
-    def start(self, config: str, memory: int | None) -> None:
-        """Show the settings, and what is finished already; no more than the latest `memory` are alive."""
+    def start(self, config: str, window: int | None) -> None:
+        """Show the settings, and what is finished already; no more than the latest `window` are alive."""
         self._summaries.start(config, self._space.text())
         population: dict[int, float] = {}
         deaths = self._store.deaths()
@@ -31,7 +31,7 @@ class Board:
             for id in deaths.get(individual.finished - 1, ()):
                 del population[id]
             population[individual.id] = individual.fitness
-            if memory is not None and len(population) > memory:
+            if window is not None and len(population) > window:
                 del population[next(iter(population))]
             if individual.status == "done" and (best is None or individual.fitness > best.fitness):
                 best = individual

@@ -19,7 +19,7 @@ from compiler.records import Epoch
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
-SCHEMA = 2
+SCHEMA = 3
 FILE = "search.sqlite"
 
 _TABLES = """
@@ -31,13 +31,13 @@ create table if not exists individuals (
   rejected text not null default '[]', forget integer not null default 0,
   history text not null default '[]', finished integer unique,
   killed text not null default '[]', proposed_after integer not null,
-  inherited real, note text not null default ''
+  inherited real, note text not null default '', memo text not null default ''
 );
 create table if not exists meta (key text primary key, value text not null);
 """
 _COLUMNS = (
     "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
-    "forget, history, finished, killed, inherited, note"
+    "forget, history, finished, killed, inherited, note, memo"
 )
 
 
@@ -127,8 +127,8 @@ class Store:
         """Write an individual that is about to run, and with it whom it killed and after how many results."""
         self._execute(
             "insert into individuals "
-            "(id, parent, rule, genotype, fingerprint, status, rejected, forget, killed, proposed_after) "
-            "values (?, ?, ?, ?, ?, 'running', ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
+            "(id, parent, rule, genotype, fingerprint, status, rejected, forget, killed, memo, proposed_after) "
+            "values (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
             (
                 proposal.id,
                 proposal.parent,
@@ -138,6 +138,7 @@ class Store:
                 json.dumps(proposal.rejected),
                 int(proposal.forget),
                 json.dumps(proposal.killed),
+                proposal.memo,
             ),
         )
 
@@ -200,12 +201,12 @@ class Store:
     def unfinished(self) -> tuple[Proposal[str], ...]:
         """The proposals that were running when the last run ended, in the order of their ids."""
         rows = self._execute(
-            "select id, genotype, parent, rule, rejected, forget, killed from individuals "
+            "select id, genotype, parent, rule, rejected, forget, killed, memo from individuals "
             "where finished is null order by id"
         )
         return tuple(
-            Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)))
-            for id, genotype, parent, rule, rejected, forget, killed in rows
+            Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)), memo)
+            for id, genotype, parent, rule, rejected, forget, killed, memo in rows
         )
 
     def best(self, count: int) -> tuple[Individual, ...]:

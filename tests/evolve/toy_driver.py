@@ -10,7 +10,7 @@ from evolve.store import Store
 from evolve.workers import Serial
 from tests.evolve import toy
 
-ALGORITHMS = {make.__name__: make for make in (toy.evolution, toy.tournament)}
+ALGORITHMS = {make.__name__: make for make in toy.MAKERS}
 
 
 def main(folder: Path, individuals: int, name: str) -> None:
