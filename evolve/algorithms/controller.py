@@ -65,6 +65,11 @@ class Controller:
         self._draw = tf.function(self._net.draw, input_signature=[numbers], autograph=False)
         self._learn = tf.function(self._descend, input_signature=[tokens, logs, worth], autograph=False)
 
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The names of the network's weights, which come first in a policy."""
+        return tuple(variable.name for variable in self._net.trainable_variables)
+
     def fresh(self, rng: random.Random) -> Policy:
         """A policy that has learnt nothing; its weights come from the generator."""
         numbers = np.random.default_rng(rng.getrandbits(64))

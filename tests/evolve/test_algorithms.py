@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from statistics import mean
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,10 @@ def random_search(seed: int) -> Algorithm[Genotype]:
     return RandomSearch(ToySpace(), seed)
 
 
+def reinforcement(seed: int) -> Algorithm[Genotype]:
+    return ReinforcementLearning(ToySpace(), seed)
+
+
 def history(make: Make, seed: int, evaluations: int = EVALUATIONS) -> list[tuple[Proposal[Genotype], int]]:
     algorithm = make(seed)
     told = []
@@ -70,6 +75,14 @@ def best(make: Make, seeds: int, evaluations: int = EVALUATIONS) -> float:
 @pytest.mark.parametrize(("make", "least"), [(evolution, 34), (non_ageing, 32), (small_tournament, 30)])
 def test_evolution_learns(make: Make, least: int) -> None:
     assert best(make, 5) >= least
+
+
+def test_reinforcement_learns() -> None:
+    """Slowly at first, then far beyond what random search finds."""
+    fitness = [fitness for _, fitness in history(reinforcement, 0, 700)]
+    assert mean(fitness[:100]) == pytest.approx(sum(1 / size for size in SIZES), abs=1)
+    assert mean(fitness[-100:]) > 25
+    assert max(fitness) >= 30
 
 
 def test_random_search_does_not() -> None:
@@ -390,6 +403,23 @@ def test_settings_that_belong_together() -> None:
         RegularizedEvolution(ToySpace(), 0, population_size=20, sample_size=30)
     with pytest.raises(UsageError, match="sample_size is 0"):
         RegularizedEvolution(ToySpace(), 0, population_size=20, sample_size=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 0}, "reinforcement_learning.batch_size is 0; it must be a whole number from 1"),
+        ({"units": 2.5}, "reinforcement_learning.units is 2.5"),
+        ({"clip": 1.0}, "reinforcement_learning.clip is 1.0; it must be between 0 and 1"),
+        ({"learning_rate": 0}, "reinforcement_learning.learning_rate is 0; it must be above 0"),
+        ({"entropy": -1e-5}, "reinforcement_learning.entropy is -1e-05; it must be 0 or more"),
+        ({"baseline_decay": 1.0}, "reinforcement_learning.baseline_decay is 1.0"),
+    ],
+)
+def test_settings_of_reinforcement(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        ReinforcementLearning(ToySpace(), 0, **settings)
+    assert message in str(raised.value)
 
 
 def test_the_defaults_are_the_papers() -> None:

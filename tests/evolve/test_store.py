@@ -74,7 +74,7 @@ def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     old.execute("create table individuals (id integer primary key, finished integer)")
     old.commit()
     old.close()
-    with Store(tmp_path) as store, pytest.raises(UsageError, match="schema: there 1, now 2"):
+    with Store(tmp_path) as store, pytest.raises(UsageError, match="schema: there 1, now 3"):
         store.compare(IDENTITY)
 
 
