@@ -13,7 +13,7 @@ from evolve.algorithms import (
     PairwiseTournament,
     RandomSearch,
     RegularizedEvolution,
-    ReinforcementLearning,
+    Reinforcement,
     SearchSpace,
 )
 from evolve.errors import SearchError, UsageError
@@ -29,7 +29,7 @@ __all__ = [
     "Proposal",
     "RandomSearch",
     "RegularizedEvolution",
-    "ReinforcementLearning",
+    "Reinforcement",
     "SearchError",
     "SearchSpace",
     "UsageError",

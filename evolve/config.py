@@ -28,7 +28,7 @@ from evolve.algorithms import (
     PairwiseTournament,
     RandomSearch,
     RegularizedEvolution,
-    ReinforcementLearning,
+    Reinforcement,
     SearchSpace,
 )
 from evolve.errors import UsageError
@@ -43,7 +43,7 @@ _CLASSES: Mapping[str, type[Any]] = {
     "non_ageing_evolution": NonAgeingEvolution,
     "pairwise_tournament": PairwiseTournament,
     "random_search": RandomSearch,
-    "reinforcement_learning": ReinforcementLearning,
+    "reinforcement": Reinforcement,
 }
 _HANDED = ("space", "seed")  # what an algorithm is made with, beside its settings
 _ALGORITHMS = {

@@ -43,7 +43,7 @@ class CellSpace:
         if not sizes:
             names = ", ".join(rule.name for rule in self._space.mutations) or "none"
             raise UsageError(
-                "reinforcement_learning chooses as rules do that only assign, such as `t.op = any(ops)`, from sets "
+                "reinforcement chooses as rules do that only assign, such as `t.op = any(ops)`, from sets "
                 f"that are the same whatever was chosen before; the space's rules are {names}, and none is like that. "
                 "Set search.algorithm to an evolution or a tournament, or search another space"
             )

@@ -7,7 +7,7 @@ the only file here that knows TensorFlow, and is imported when it is first neede
 
 from evolve.algorithms.base import Algorithm, Child, Ledger, Member, SearchSpace, generator
 from evolve.algorithms.regularized import NonAgeingEvolution, RegularizedEvolution
-from evolve.algorithms.reinforcement import ChoiceSpace, ReinforcementLearning
+from evolve.algorithms.reinforcement import ChoiceSpace, Reinforcement
 from evolve.algorithms.sampling import RandomSearch
 from evolve.algorithms.tournament import PairwiseTournament
 
@@ -21,7 +21,7 @@ __all__ = [
     "PairwiseTournament",
     "RandomSearch",
     "RegularizedEvolution",
-    "ReinforcementLearning",
+    "Reinforcement",
     "SearchSpace",
     "generator",
 ]

@@ -175,11 +175,11 @@ def controller(shape: Shape) -> Controller:
 
 
 def settle() -> None:
-    """Leave the graphics cards to the workers, and one core is enough; without effect once TensorFlow has begun."""
+    """Leave the graphics cards to the workers, and take one thread; without effect once TensorFlow has begun."""
     try:
         tf.config.set_visible_devices([], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        # Somebody in this process computes already, as the serial executor does; its devices stay as they are.
+        # Somebody computes in this process already, as the serial executor does; its devices stay as they are.
         return

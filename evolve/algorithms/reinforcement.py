@@ -6,6 +6,7 @@ The controller itself, and TensorFlow with it, is in `controller.py`, which is i
 from __future__ import annotations
 
 import functools
+import os
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ class ChoiceSpace(SearchSpace[G], Protocol[G]):
         """Why a genotype may not be proposed, or None."""
 
 
-class ReinforcementLearning(Generic[G]):
+class Reinforcement(Generic[G]):
     """An LSTM draws all choices in turn, and proximal policy optimization makes what was good likelier.
 
     Every `batch_size` individuals, in the order in which they are told, are one update. An individual that was drawn by
@@ -94,7 +95,7 @@ class ReinforcementLearning(Generic[G]):
     ) -> None:
         for name, value in {"batch_size": batch_size, "epochs": epochs, "units": units, "window": window}.items():
             if not isinstance(value, int) or value < 1:
-                raise UsageError(f"reinforcement_learning.{name} is {value!r}; it must be a whole number from 1")
+                raise UsageError(f"reinforcement.{name} is {value!r}; it must be a whole number from 1")
         for name, number, fits, allowed in (
             ("learning_rate", learning_rate, learning_rate > 0, "above 0"),
             ("clip", clip, 0 < clip < 1, "between 0 and 1"),
@@ -102,7 +103,7 @@ class ReinforcementLearning(Generic[G]):
             ("baseline_decay", baseline_decay, 0 <= baseline_decay < 1, "0 or more and below 1"),
         ):
             if not fits:
-                raise UsageError(f"reinforcement_learning.{name} is {number}; it must be {allowed}")
+                raise UsageError(f"reinforcement.{name} is {number}; it must be {allowed}")
         self._space = space
         self._sizes = space.sizes()
         self._seed = seed
@@ -145,7 +146,7 @@ class ReinforcementLearning(Generic[G]):
     def settings(self) -> Mapping[str, object]:
         """Its settings by their gin names; the window is only looked through."""
         return {
-            f"reinforcement_learning.{name}": value
+            f"reinforcement.{name}": value
             for name, value in {
                 "batch_size": self._batch_size,
                 "learning_rate": self._learning_rate,
@@ -159,6 +160,8 @@ class ReinforcementLearning(Generic[G]):
 
     @functools.cached_property
     def _controller(self) -> Controller:
+        # TensorFlow talks of the machine when it is first imported.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from evolve.algorithms import controller
 
         controller.settle()

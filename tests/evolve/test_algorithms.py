@@ -17,7 +17,7 @@ from evolve.algorithms import (
     PairwiseTournament,
     RandomSearch,
     RegularizedEvolution,
-    ReinforcementLearning,
+    Reinforcement,
 )
 from evolve.errors import SearchError, UsageError
 from evolve.records import RANDOM, Proposal
@@ -44,7 +44,7 @@ def random_search(seed: int) -> Algorithm[Genotype]:
 
 
 def reinforcement(seed: int) -> Algorithm[Genotype]:
-    return ReinforcementLearning(ToySpace(), seed)
+    return Reinforcement(ToySpace(), seed)
 
 
 def history(make: Make, seed: int, evaluations: int = EVALUATIONS) -> list[tuple[Proposal[Genotype], int]]:
@@ -300,7 +300,7 @@ def in_disorder(
         contract(NonAgeingEvolution, population_size=ALIVE, sample_size=5),
         contract(PairwiseTournament, population_size=ALIVE),
         contract(RandomSearch, window=ALIVE),
-        contract(ReinforcementLearning, window=ALIVE, batch_size=8, epochs=2, units=16),
+        contract(Reinforcement, window=ALIVE, batch_size=8, epochs=2, units=16),
     ],
     ids=["regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "random_search", "reinforcement"],
 )
@@ -408,17 +408,17 @@ def test_settings_that_belong_together() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batch_size": 0}, "reinforcement_learning.batch_size is 0; it must be a whole number from 1"),
-        ({"units": 2.5}, "reinforcement_learning.units is 2.5"),
-        ({"clip": 1.0}, "reinforcement_learning.clip is 1.0; it must be between 0 and 1"),
-        ({"learning_rate": 0}, "reinforcement_learning.learning_rate is 0; it must be above 0"),
-        ({"entropy": -1e-5}, "reinforcement_learning.entropy is -1e-05; it must be 0 or more"),
-        ({"baseline_decay": 1.0}, "reinforcement_learning.baseline_decay is 1.0"),
+        ({"batch_size": 0}, "reinforcement.batch_size is 0; it must be a whole number from 1"),
+        ({"units": 2.5}, "reinforcement.units is 2.5"),
+        ({"clip": 1.0}, "reinforcement.clip is 1.0; it must be between 0 and 1"),
+        ({"learning_rate": 0}, "reinforcement.learning_rate is 0; it must be above 0"),
+        ({"entropy": -1e-5}, "reinforcement.entropy is -1e-05; it must be 0 or more"),
+        ({"baseline_decay": 1.0}, "reinforcement.baseline_decay is 1.0"),
     ],
 )
 def test_settings_of_reinforcement(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as raised:
-        ReinforcementLearning(ToySpace(), 0, **settings)
+        Reinforcement(ToySpace(), 0, **settings)
     assert message in str(raised.value)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import dsl
-from evolve.algorithms import ReinforcementLearning
+from evolve.algorithms import Reinforcement
 from evolve.algorithms.controller import Controller, Policy, Shape, controller
 from evolve.algorithms.reinforcement import POLICY, Episode
 from evolve.errors import SearchError
@@ -122,7 +122,7 @@ SMALL_ONLY = 'include "nasnet.cell"\nrequire params < 60000\n'
 def test_what_the_file_forbids_is_drawn_again_and_counted() -> None:
     space = dsl.loads(SMALL_ONLY, params={"N": 1, "F": 8}).space
     cells = CellSpace(space, (8, 8, 1), 10)
-    algorithm = ReinforcementLearning(cells, 0, units=8)
+    algorithm = Reinforcement(cells, 0, units=8)
     proposals = [algorithm.ask(id) for id in range(1, 21)]
     assert all(cells.unfit(proposal.genotype) is None for proposal in proposals)
     rejected = [reason for proposal in proposals for reason in proposal.rejected]
@@ -133,7 +133,7 @@ def test_what_the_file_forbids_is_drawn_again_and_counted() -> None:
 
 def test_a_memo_is_the_choices_of_its_genotype() -> None:
     space = dsl.load("nasnet.cell").space
-    algorithm = ReinforcementLearning(CellSpace(space, (8, 8, 1), 10), 0, units=8)
+    algorithm = Reinforcement(CellSpace(space, (8, 8, 1), 10), 0, units=8)
     proposal = algorithm.ask(1)
     assert dsl.decide(space, Episode.read(proposal.memo).choices, random.Random(0)) == proposal.genotype
 
@@ -153,13 +153,13 @@ class Forbidden(ToySpace):
 
 def test_gives_up_where_nothing_may_be_built() -> None:
     with pytest.raises(SearchError, match=r"1,000 genotypes of the policy in a row .*: too large"):
-        ReinforcementLearning(Forbidden(), 0, units=8).ask(1)
+        Reinforcement(Forbidden(), 0, units=8).ask(1)
 
 
 def test_tensorflow_comes_with_the_first_proposal() -> None:
     code = (
-        "import sys; from evolve import ReinforcementLearning; from tests.evolve.toy import ToySpace\n"
-        "algorithm = ReinforcementLearning(ToySpace(), 0); algorithm.settings; algorithm.population\n"
+        "import sys; from evolve import Reinforcement; from tests.evolve.toy import ToySpace\n"
+        "algorithm = Reinforcement(ToySpace(), 0); algorithm.settings; algorithm.population\n"
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,7 @@ from evolve.algorithms import (
     PairwiseTournament,
     RandomSearch,
     RegularizedEvolution,
-    ReinforcementLearning,
+    Reinforcement,
 )
 from evolve.records import Evaluation, Task, failed
 
@@ -83,7 +83,7 @@ def random_search() -> Algorithm[Genotype]:
 
 def reinforcement() -> Algorithm[Genotype]:
     """A controller that learns from every eight."""
-    return ReinforcementLearning(ToySpace(), 0, batch_size=8, units=16, window=10)
+    return Reinforcement(ToySpace(), 0, batch_size=8, units=16, window=10)
 
 
 MAKERS = (evolution, non_ageing, tournament, random_search, reinforcement)
