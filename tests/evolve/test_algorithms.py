@@ -44,7 +44,7 @@ def random_search(seed: int) -> Algorithm[Genotype]:
 
 
 def reinforcement(seed: int) -> Algorithm[Genotype]:
-    return Reinforcement(ToySpace(), seed)
+    return Reinforcement(ToySpace(), seed, batch_size=10, learning_rate=0.001, epochs=3)
 
 
 def history(make: Make, seed: int, evaluations: int = EVALUATIONS) -> list[tuple[Proposal[Genotype], int]]:
@@ -79,7 +79,7 @@ def test_evolution_learns(make: Make, least: int) -> None:
 
 def test_reinforcement_learns() -> None:
     """Slowly at first, then far beyond what random search finds."""
-    fitness = [fitness for _, fitness in history(reinforcement, 0, 700)]
+    fitness = [fitness for _, fitness in history(reinforcement, 0, 400)]
     assert mean(fitness[:100]) == pytest.approx(sum(1 / size for size in SIZES), abs=1)
     assert mean(fitness[-100:]) > 25
     assert max(fitness) >= 30

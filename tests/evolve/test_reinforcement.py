@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import subprocess
@@ -37,6 +38,7 @@ def draws(policy: Policy, count: int, rng: random.Random) -> list[Episode]:
     return [made().draw(policy, [rng.random() for _ in SIZES]) for _ in range(count)]
 
 
+@functools.cache
 def trained(updates: int = 60) -> Policy:
     """What has learnt a target, from 1 for each right choice."""
     policy, rng = fresh(), random.Random(1)
