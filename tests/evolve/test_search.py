@@ -87,7 +87,7 @@ def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("make", "kills"), [(evolution, 1), (evolution, 3), (tournament, 3), (non_ageing, 3), (reinforcement, 2)]
+    ("make", "kills"), [(evolution, 1), (evolution, 3), (tournament, 3), (non_ageing, 3), (reinforcement, 1)]
 )
 def test_after_kill_9_the_rows_are_those_of_an_uninterrupted_run(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], kills: int
