@@ -8,8 +8,10 @@ from __future__ import annotations
 import functools
 import os
 import random
+import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol
 
@@ -160,22 +162,21 @@ class Reinforcement(Generic[G]):
 
     @functools.cached_property
     def _controller(self) -> Controller:
-        # TensorFlow talks of the machine when it is first imported.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from evolve.algorithms import controller
+        with _unheard():
+            from evolve.algorithms import controller
 
-        controller.settle()
-        return controller.controller(
-            controller.Shape(
-                self._sizes,
-                self._batch_size,
-                self._units,
-                self._learning_rate,
-                self._epochs,
-                self._clip,
-                self._entropy,
+            controller.settle()
+            return controller.controller(
+                controller.Shape(
+                    self._sizes,
+                    self._batch_size,
+                    self._units,
+                    self._learning_rate,
+                    self._epochs,
+                    self._clip,
+                    self._entropy,
+                )
             )
-        )
 
     def _current(self) -> Policy:
         if self._policy is None:
@@ -218,3 +219,17 @@ class Reinforcement(Generic[G]):
             episodes, advantages = zip(*self._batch, strict=True)
             self._policy = self._controller.learn(self._current(), episodes, advantages)
             self._batch.clear()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep from the terminal what TensorFlow says of the machine when it begins, which no setting silences."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
