@@ -11,10 +11,10 @@ from dsl.genotype import Genotype, Space
 from dsl.load import load, loads
 from dsl.parse import parse
 from dsl.rules import Mutated, mutate
-from dsl.sample import decisions, sample
+from dsl.sample import decide, decisions, sample
 from dsl.unparse import unparse
 
 __all__ = [
-    "CellError", "Genotype", "Mutated", "Space", "decisions", "fingerprint", "load", "loads", "mutate", "parse",
-    "sample", "unparse",
+    "CellError", "Genotype", "Mutated", "Space", "decide", "decisions", "fingerprint", "load", "loads", "mutate",
+    "parse", "sample", "unparse",
 ]  # fmt: skip

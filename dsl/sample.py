@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dsl import syntax as s
@@ -107,14 +108,37 @@ def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) ->
     genotype = space.seed
     open_choices = _decisions_of(space)
     for decision in open_choices:
-        value = decision.values[int(rng.random() * len(decision.values))]
-        if isinstance(value, s.Op):
-            value = settled(value, Scene(genotype), rng)
-        genotype = decided(genotype, decision, value)
+        genotype = _chosen(genotype, decision, int(rng.random() * len(decision.values)), rng)
     if not open_choices:
         for _ in range(steps):
             genotype = mutate(genotype, rng, check).genotype
     return genotype
+
+
+def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype:
+    """The genotype in which decision k takes the value at place `choices[k]` of its set, as `sample` builds it.
+
+    The generator settles what an operation leaves to draw in its own brackets, and nothing else.
+
+    Raises:
+      ValueError: there are more or fewer choices than decisions, or a place outside a set.
+    """
+    open_choices = _decisions_of(space)
+    if len(choices) != len(open_choices):
+        raise ValueError(f"{len(choices)} choices for {len(open_choices)} decisions")
+    genotype = space.seed
+    for decision, choice in zip(open_choices, choices, strict=True):
+        if not 0 <= choice < len(decision.values):
+            raise ValueError(f"choice {choice} for {'.'.join(decision.attribute)}, of {len(decision.values)} values")
+        genotype = _chosen(genotype, decision, choice, rng)
+    return genotype
+
+
+def _chosen(genotype: Genotype, decision: Decision, choice: int, rng: random.Random) -> Genotype:
+    value = decision.values[choice]
+    if isinstance(value, s.Op):
+        value = settled(value, Scene(genotype), rng)
+    return decided(genotype, decision, value)
 
 
 @functools.lru_cache(maxsize=8)

@@ -6,7 +6,16 @@ and tells observers (`progress`, `board`, `keep`). `config` is the only place th
 parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
 """
 
-from evolve.algorithms import Algorithm, Child, PairwiseTournament, RandomSearch, RegularizedEvolution, SearchSpace
+from evolve.algorithms import (
+    Algorithm,
+    Child,
+    NonAgeingEvolution,
+    PairwiseTournament,
+    RandomSearch,
+    RegularizedEvolution,
+    Reinforcement,
+    SearchSpace,
+)
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
@@ -15,10 +24,12 @@ __all__ = [
     "Child",
     "Evaluation",
     "Individual",
+    "NonAgeingEvolution",
     "PairwiseTournament",
     "Proposal",
     "RandomSearch",
     "RegularizedEvolution",
+    "Reinforcement",
     "SearchError",
     "SearchSpace",
     "UsageError",

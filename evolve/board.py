@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dsl
 from compiler.picture import picture
+from evolve.history import standings
 from evolve.records import Individual, Standing
 from evolve.store import Store
 from evolve.summaries import IndividualSummary, Summaries
@@ -21,23 +22,13 @@ class Board:
         self._space = space
         self._store = store
 
-    def start(self, config: str, memory: int | None) -> None:
-        """Show the settings, and what is finished already; no more than the latest `memory` are alive."""
+    def start(self, config: str, window: int | None) -> None:
+        """Show the settings, and what is finished already; no more than the latest `window` are alive."""
         self._summaries.start(config, self._space.text())
-        population: dict[int, float] = {}
-        deaths = self._store.deaths()
-        best: Individual | None = None
-        for individual in self._store.finished():
-            for id in deaths.get(individual.finished - 1, ()):
-                del population[id]
-            population[individual.id] = individual.fitness
-            if memory is not None and len(population) > memory:
-                del population[next(iter(population))]
-            if individual.status == "done" and (best is None or individual.fitness > best.fitness):
-                best = individual
-            new = best is individual
+        for individual, standing in standings(self._store, window):
+            new = standing.best is individual
             genotype = self._space.genotype(individual.genotype) if new else self._space.seed
-            self.individual(individual, genotype, Standing(tuple(population.values()), best))
+            self.individual(individual, genotype, standing)
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
         """Add one finished individual."""

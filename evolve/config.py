@@ -8,12 +8,14 @@ from __future__ import annotations
 import difflib
 import importlib.resources
 import importlib.util  # gin 0.5 uses it without importing it
+import inspect
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import gin
 
@@ -21,32 +23,42 @@ import dsl
 from compiler.config import dataset, training
 from compiler.errors import CompileError
 from compiler.settings import DatasetSettings, Training
-from evolve.algorithms import Algorithm, PairwiseTournament, RandomSearch, RegularizedEvolution, SearchSpace
+from evolve.algorithms import (
+    Algorithm,
+    NonAgeingEvolution,
+    PairwiseTournament,
+    RandomSearch,
+    RegularizedEvolution,
+    Reinforcement,
+    SearchSpace,
+)
 from evolve.errors import UsageError
 from evolve.settings import SearchSettings
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
-regularized_evolution = gin.external_configurable(
-    RegularizedEvolution, "regularized_evolution", module="evolve", denylist=["space", "seed"]
-)
-pairwise_tournament = gin.external_configurable(
-    PairwiseTournament, "pairwise_tournament", module="evolve", denylist=["space", "seed"]
-)
-random_search = gin.external_configurable(RandomSearch, "random_search", module="evolve", denylist=["space", "seed"])
 
+_CLASSES: Mapping[str, type[Any]] = {
+    "regularized_evolution": RegularizedEvolution,
+    "non_ageing_evolution": NonAgeingEvolution,
+    "pairwise_tournament": PairwiseTournament,
+    "random_search": RandomSearch,
+    "reinforcement": Reinforcement,
+}
+_HANDED = ("space", "seed")  # what an algorithm is made with, beside its settings
 _ALGORITHMS = {
-    "regularized_evolution": regularized_evolution,
-    "pairwise_tournament": pairwise_tournament,
-    "random_search": random_search,
+    name: gin.external_configurable(made, name, module="evolve", denylist=list(_HANDED))
+    for name, made in _CLASSES.items()
 }
 _NAMES = (
     *(f"search.{field.name}" for field in fields(SearchSettings)),
     *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
     *(f"training.{field.name}" for field in fields(Training)),
-    "regularized_evolution.population_size",
-    "regularized_evolution.sample_size",
-    "pairwise_tournament.population_size",
-    "random_search.window",
+    *(
+        f"{name}.{setting}"
+        for name, made in _CLASSES.items()
+        for setting in inspect.signature(made).parameters
+        if setting not in _HANDED
+    ),
 )
 
 

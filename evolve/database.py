@@ -24,7 +24,8 @@ create table individuals (
   history text not null default '[]', finished integer unique,
   killed text not null default '[]', proposed_after integer not null,
   inherited real, note text not null default '',
-  genes text not null default '', tries integer not null default 1, flops real not null default 0
+  genes text not null default '', tries integer not null default 1, flops real not null default 0,
+  memo text not null default ''
 );
 create index twins on individuals (fingerprint, genes);
 create table meta (key text primary key, value text not null);
@@ -33,7 +34,7 @@ commit;
 """
 COLUMNS = (
     "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
-    "forget, history, finished, killed, inherited, note, genes, tries, flops"
+    "forget, history, finished, killed, inherited, note, genes, tries, flops, memo"
 )
 _GOES_ON = "all finished work is kept, and the same command goes on"
 _REMEDIES = (

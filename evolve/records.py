@@ -28,6 +28,7 @@ class Proposal(Generic[G]):
     rejected: Rejected = ()  # (rule, reason) of every child that was thrown away on the way
     forget: bool = False  # true where the rule asks for the parent's weights to be reset
     killed: tuple[int, ...] = ()  # who of the living died on the way
+    memo: str = ""  # what its algorithm wants to know of it again when it is told, also after a kill
 
     @property
     def heir_of(self) -> int | None:
@@ -36,7 +37,7 @@ class Proposal(Generic[G]):
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
         """The same proposal, its genotype in another form."""
-        return Proposal(self.id, genotype, self.parent, self.rule, self.rejected, self.forget, self.killed)
+        return Proposal(self.id, genotype, self.parent, self.rule, self.rejected, self.forget, self.killed, self.memo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Individual:
     genes: str = ""
     tries: int = 1
     flops: float = 0.0
+    memo: str = ""
     graph: str = ""  # handed to observers only, never stored
 
 

@@ -202,7 +202,7 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     if finished >= prepared.plan.individuals:
         return f"all {finished} individuals are finished"
     board = Board(prepared.folder / "tensorboard", prepared.seed.space, store)
-    board.start(gin_config.in_force(), algorithm.memory)
+    board.start(gin_config.in_force(), algorithm.window)
     keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, best)
     with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
         reason = Search(

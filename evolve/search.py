@@ -135,7 +135,7 @@ class Search(Generic[G]):
         """Tell the algorithm again what it knew when the last run ended."""
         for individual in self._store.living(self._algorithm.memory):
             genotype = self._texts.read(individual.genotype)
-            self._algorithm.adopt(Proposal(individual.id, genotype))
+            self._algorithm.adopt(Proposal(individual.id, genotype, memo=individual.memo))
             self._algorithm.tell(individual.id, individual.fitness)
 
     def _adopted(self, proposal: Proposal[str]) -> Proposal[G]:

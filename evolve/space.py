@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import dsl
 from compiler.requirements import requirement
 from dsl.rules import Check
 from evolve.algorithms import Child
+from evolve.errors import UsageError
 
 
 class CellSpace:
@@ -31,6 +33,30 @@ class CellSpace:
         except dsl.CellError as error:
             return Child(genotype, "none", (("none", str(error)),))
         return Child(child.genotype, child.rule, child.rejected, child.forget)
+
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each free choice has.
+
+        Raises:
+          UsageError: the rules leave none.
+        """
+        sizes = tuple(len(decision.values) for decision in dsl.decisions(self._space.seed))
+        if not sizes:
+            names = ", ".join(rule.name for rule in self._space.mutations) or "none"
+            raise UsageError(
+                "reinforcement chooses as rules do that only assign, such as `t.op = any(ops)`, from sets "
+                f"that are the same whatever was chosen before; the space's rules are {names}, and none is like that. "
+                "Set search.algorithm to an evolution or a tournament, or search another space"
+            )
+        return sizes
+
+    def decide(self, choices: Sequence[int], rng: random.Random) -> dsl.Genotype:
+        """The genotype of these choices, each a place in its set."""
+        return dsl.decide(self._space, choices, rng)
+
+    def unfit(self, genotype: dsl.Genotype) -> str | None:
+        """Why it cannot be built for these images, or what it breaks of the file's requirements."""
+        return None if self._unfit is None else self._unfit(genotype)
 
     def read(self, text: str) -> dsl.Genotype:
         """The genotype that a stored text stands for."""

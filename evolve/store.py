@@ -24,7 +24,7 @@ from evolve.records import Evaluation, Individual, Proposal
 SYNC_SHARE = 0.1  # of the time may be spent on waiting for the disk
 SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
 
-_PROPOSED = "id, genotype, parent, rule, rejected, forget, killed"
+_PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
 
 
 class Store:
@@ -162,8 +162,8 @@ class Store:
         """Write an individual that is about to run, and with it whom it killed and after how many results."""
         self._execute(
             "insert into individuals "
-            "(id, parent, rule, genotype, fingerprint, genes, status, rejected, forget, killed, proposed_after) "
-            "values (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
+            "(id, parent, rule, genotype, fingerprint, genes, status, rejected, forget, killed, memo, proposed_after) "
+            "values (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
             (
                 proposal.id,
                 proposal.parent,
@@ -174,6 +174,7 @@ class Store:
                 json.dumps(proposal.rejected),
                 int(proposal.forget),
                 json.dumps(proposal.killed),
+                proposal.memo,
             ),
         )
 
@@ -294,8 +295,8 @@ class Store:
 
 
 def _proposal(row: Sequence[Any]) -> Proposal[str]:
-    id, genotype, parent, rule, rejected, forget, killed = row
-    return Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)))
+    id, genotype, parent, rule, rejected, forget, killed, memo = row
+    return Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)), memo)
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:

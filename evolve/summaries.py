@@ -24,7 +24,7 @@ from evolve.events import (
     remove_event_files,
     scalar,
 )
-from evolve.records import WORST
+from evolve.history import measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,11 @@ class Summaries:
     def _search_curves(self, record: IndividualSummary) -> Iterator[Value]:
         yield _curve("search/best", record.best)
         yield _curve("search/failed", self._failed)
-        measured = [fitness for fitness in record.population if fitness > WORST]
-        if measured:  # One failed member would press these curves flat for as long as it lives.
-            yield _curve("population/mean", sum(measured) / len(measured))
-            yield _curve("population/min", min(measured))
-            yield _curve("population/max", max(measured))
+        alive = measured(record.population)
+        if alive:
+            yield _curve("population/mean", sum(alive) / len(alive))
+            yield _curve("population/min", min(alive))
+            yield _curve("population/max", max(alive))
         if not record.failed:  # A failed one has no accuracy, and often no size: zeros would hide the curve.
             yield _curve("individual/accuracy", record.fitness)
             yield _curve("individual/params", record.params)

@@ -216,6 +216,24 @@ def test_decisions_of_the_spaces():
     assert {name: len(dsl.decisions(dsl.load(name))) for name in wanted} == wanted
 
 
+@pytest.mark.parametrize("name", ["nasnet.cell", "nasnet_13.cell", "nasbench101.cell", "nasbench201.cell"])
+def test_what_is_decided_is_what_is_sampled(name):
+    seed = dsl.load(name)
+    decisions = dsl.decisions(seed)
+    for n in range(20):
+        numbers = random.Random(n)
+        choices = [int(numbers.random() * len(decision.values)) for decision in decisions]
+        assert dsl.decide(seed.space, choices, numbers) == dsl.sample(seed.space, random.Random(n))
+
+
+def test_choices_must_fit_the_decisions():
+    space = dsl.load("nasbench201.cell").space
+    with pytest.raises(ValueError, match="5 choices for 6 decisions"):
+        dsl.decide(space, [0] * 5, random.Random(0))
+    with pytest.raises(ValueError, match="choice 5 for op, of 5 values"):
+        dsl.decide(space, [0, 0, 0, 5, 0, 0], random.Random(0))
+
+
 def test_samples_draw_settings_joins_and_genes():
     seed = dsl.loads("""gene rate = 0.5
       cell net(x) {

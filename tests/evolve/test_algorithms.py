@@ -5,12 +5,20 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import mean
+from typing import Any
 
 import pytest
 
-from evolve.algorithms import Algorithm, Child, PairwiseTournament, RandomSearch, RegularizedEvolution
+from evolve.algorithms import (
+    Algorithm,
+    Child,
+    NonAgeingEvolution,
+    PairwiseTournament,
+    RandomSearch,
+    RegularizedEvolution,
+    Reinforcement,
+)
 from evolve.errors import SearchError, UsageError
 from evolve.records import RANDOM, Proposal
 from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, target
@@ -19,16 +27,24 @@ Make = Callable[[int], Algorithm[Genotype]]
 EVALUATIONS = 1000
 
 
-def evolution(seed: int) -> Algorithm[Genotype]:
-    return RegularizedEvolution(ToySpace(), seed)
+def evolution(seed: int, population_size: int = 100, sample_size: int = 25) -> Algorithm[Genotype]:
+    return RegularizedEvolution(ToySpace(), seed, population_size, sample_size)
 
 
-def tournament(seed: int) -> Algorithm[Genotype]:
-    return PairwiseTournament(ToySpace(), seed, population_size=100)
+def non_ageing(seed: int, population_size: int = 100, sample_size: int = 25) -> Algorithm[Genotype]:
+    return NonAgeingEvolution(ToySpace(), seed, population_size, sample_size)
+
+
+def tournament(seed: int, population_size: int = 100) -> Algorithm[Genotype]:
+    return PairwiseTournament(ToySpace(), seed, population_size)
 
 
 def random_search(seed: int) -> Algorithm[Genotype]:
     return RandomSearch(ToySpace(), seed)
+
+
+def reinforcement(seed: int) -> Algorithm[Genotype]:
+    return Reinforcement(ToySpace(), seed, batch_size=10, learning_rate=0.001, epochs=3)
 
 
 def history(make: Make, seed: int, evaluations: int = EVALUATIONS) -> list[tuple[Proposal[Genotype], int]]:
@@ -48,21 +64,32 @@ def test_the_toy_has_forty_choices() -> None:
 
 def small_tournament(seed: int) -> Algorithm[Genotype]:
     """Two at a time press little: for as many evaluations the population is smaller."""
-    return PairwiseTournament(ToySpace(), seed, population_size=20)
+    return tournament(seed, population_size=20)
 
 
-@pytest.mark.parametrize(("make", "least"), [(evolution, 34), (small_tournament, 30)])
+def best(make: Make, seeds: int, evaluations: int = EVALUATIONS) -> float:
+    """The best fitness of a search, the mean over seeds."""
+    return mean(max(fitness for _, fitness in history(make, seed, evaluations)) for seed in range(seeds))
+
+
+@pytest.mark.parametrize(("make", "least"), [(evolution, 34), (non_ageing, 32), (small_tournament, 30)])
 def test_evolution_learns(make: Make, least: int) -> None:
-    best = [max(fitness for _, fitness in history(make, seed)) for seed in range(5)]
-    assert mean(best) >= least
+    assert best(make, 5) >= least
+
+
+def test_reinforcement_learns() -> None:
+    """Slowly at first, then far beyond what random search finds."""
+    fitness = [fitness for _, fitness in history(reinforcement, 0, 400)]
+    assert mean(fitness[:100]) == pytest.approx(sum(1 / size for size in SIZES), abs=1)
+    assert mean(fitness[-100:]) > 25
+    assert max(fitness) >= 30
 
 
 def test_random_search_does_not() -> None:
-    best = [max(fitness for _, fitness in history(random_search, seed)) for seed in range(5)]
-    assert 15 <= mean(best) <= 21
+    assert 15 <= best(random_search, 5) <= 21
 
 
-@pytest.mark.parametrize("make", [evolution, tournament])
+@pytest.mark.parametrize("make", [evolution, non_ageing, tournament])
 def test_children_are_one_mutation_from_their_parents(make: Make) -> None:
     told = {proposal.id: proposal for proposal, _ in history(make, 0)}
     children = [proposal for proposal in told.values() if proposal.parent is not None]
@@ -74,7 +101,7 @@ def test_children_are_one_mutation_from_their_parents(make: Make) -> None:
         assert different == 1 or child.rule in ("nothing", "op")
 
 
-@pytest.mark.parametrize("make", [evolution, tournament])
+@pytest.mark.parametrize("make", [evolution, non_ageing, tournament])
 def test_the_first_population_is_random(make: Make) -> None:
     first = [proposal for proposal, _ in history(make, 0, 101)]
     assert all(p.rule == RANDOM and p.parent is None for p in first[:100])
@@ -129,6 +156,59 @@ def test_tournaments_draw_with_replacement(sample_size: int) -> None:
         expected = (rank / size) ** sample_size - ((rank - 1) / size) ** sample_size
         # Five standard deviations of a share of 20,000.
         assert won[rank] / tournaments == pytest.approx(expected, abs=5 * 0.5 / tournaments**0.5)
+
+
+def ranked(population_size: int, sample_size: int, seed: int = 0) -> NonAgeingEvolution[int]:
+    """A population whose fitness is their id."""
+    algorithm = NonAgeingEvolution(CountingSpace(), seed, population_size, sample_size)
+    for id in range(1, population_size + 1):
+        algorithm.ask(id)
+    for id in range(1, population_size + 1):
+        algorithm.tell(id, float(id))
+    return algorithm
+
+
+def test_without_age_the_worst_of_the_sample_dies() -> None:
+    """The r-th worst of P is the worst of S drawn with replacement with ((P-r+1)^S - (P-r)^S) / P^S."""
+    size, sample_size, steps = 5, 3, 4000
+    killed, parents = Counter[int](), Counter[int]()
+    for seed in range(steps):
+        proposal = ranked(size, sample_size, seed).ask(size + 1)
+        (dead,) = proposal.killed
+        killed[dead] += 1
+        parents[proposal.parent or 0] += 1
+        assert proposal.parent is not None and proposal.parent >= dead
+    tolerance = 5 * 0.5 / steps**0.5
+    for rank in range(1, size + 1):
+        worst = ((size - rank + 1) ** sample_size - (size - rank) ** sample_size) / size**sample_size
+        best = (rank**sample_size - (rank - 1) ** sample_size) / size**sample_size
+        assert killed[rank] / steps == pytest.approx(worst, abs=tolerance)
+        assert parents[rank] / steps == pytest.approx(best, abs=tolerance)
+
+
+def test_without_age_the_best_lives_for_ever() -> None:
+    algorithm = ranked(5, 5)
+    for id in range(6, 60):
+        algorithm.ask(id)
+        algorithm.tell(id, 0.0)
+        assert max(algorithm.population) == 5.0
+        assert len(algorithm.population) == 5
+
+
+def test_without_age_there_is_one_death_a_child_and_more_where_more_are_alive() -> None:
+    algorithm = ranked(5, 3)
+    assert [len(algorithm.ask(id).killed) for id in (6, 7, 8)] == [1, 0, 0]
+    for id in (6, 7, 8):
+        algorithm.tell(id, float(id))
+    assert len(algorithm.living) == 7
+    assert len(algorithm.ask(9).killed) == 3
+    assert len(algorithm.living) == 4
+
+
+def test_without_age_one_alone_makes_room_for_its_child() -> None:
+    algorithm = ranked(1, 1)
+    proposal = algorithm.ask(2)
+    assert (proposal.parent, proposal.killed, algorithm.living) == (1, (1,), ())
 
 
 def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
@@ -189,35 +269,78 @@ def test_the_tournament_needs_two() -> None:
         PairwiseTournament(ToySpace(), 0, population_size=1)
 
 
-@pytest.mark.parametrize("make", [evolution, tournament, random_search])
+ALIVE = 20
+OPEN = 8
+
+
+def contract(make: Callable[..., Algorithm[Genotype]], **settings: int) -> Make:
+    """An algorithm with so many alive, or so many whom its curves show."""
+    return lambda seed: make(ToySpace(), seed, **settings)
+
+
+def in_disorder(
+    algorithm: Algorithm[Genotype], ids: range, open: dict[int, Proposal[Genotype]]
+) -> list[tuple[Proposal[Genotype], int]]:
+    """Keep eight open and tell any of them before the next is asked for; who it is follows from the ids alone."""
+    told = []
+    for id in ids:
+        if len(open) == OPEN:
+            proposal = open.pop(random.Random(id).choice(sorted(open)))
+            fitness = matches(proposal.genotype, target(0))
+            algorithm.tell(proposal.id, fitness)
+            told.append((proposal, fitness))
+        open[id] = algorithm.ask(id)
+    return told
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        contract(RegularizedEvolution, population_size=ALIVE, sample_size=5),
+        contract(NonAgeingEvolution, population_size=ALIVE, sample_size=5),
+        contract(PairwiseTournament, population_size=ALIVE),
+        contract(RandomSearch, window=ALIVE),
+        contract(Reinforcement, window=ALIVE, batch_size=8, epochs=2, units=16),
+    ],
+    ids=["regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "random_search", "reinforcement"],
+)
 class TestContract:
     """What holds for every algorithm."""
 
     def test_same_seed_same_search(self, make: Make) -> None:
-        assert history(make, 3, 200) == history(make, 3, 200)
-        assert history(make, 3, 200) != history(make, 4, 200)
+        assert history(make, 3, 60) == history(make, 3, 60)
+        assert history(make, 3, 60) != history(make, 4, 60)
 
-    def test_adopting_and_telling_goes_on_as_if_never_stopped(self, make: Make) -> None:
-        whole = history(make, 0, 300)
-        dead = {id for proposal, _ in whole[:250] for id in proposal.killed}
-        living = [(proposal, fitness) for proposal, fitness in whole[:250] if proposal.id not in dead]
-        resumed = make(0)
+    def test_same_order_of_completions_same_search(self, make: Make) -> None:
+        assert in_disorder(make(0), range(1, 80), {}) == in_disorder(make(0), range(1, 80), {})
+
+    def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(self, make: Make) -> None:
+        whole, resumed = make(0), make(0)
+        open: dict[int, Proposal[Genotype]] = {}
+        told = in_disorder(whole, range(1, 70), open)
+        dead = {id for proposal in [*open.values(), *(proposal for proposal, _ in told)] for id in proposal.killed}
+        living = [(proposal, fitness) for proposal, fitness in told if proposal.id not in dead]
         for proposal, fitness in living[-(resumed.memory or len(living)) :]:
-            resumed.adopt(replace(proposal, killed=()))
+            resumed.adopt(Proposal(proposal.id, proposal.genotype, memo=proposal.memo))
             resumed.tell(proposal.id, fitness)
-        assert resumed.ask(251) == whole[250][0]
+        for proposal in open.values():
+            resumed.adopt(proposal)
+        open_too = dict(open)
+        assert in_disorder(resumed, range(70, 110), open_too) == in_disorder(whole, range(70, 110), open)
+        assert resumed.population == whole.population
+        assert open_too == open
 
     def test_adopting_everyone_kills_the_killed(self, make: Make) -> None:
-        whole = history(make, 0, 300)
+        whole = history(make, 0, 75)
         resumed = make(0)
-        for proposal, fitness in whole[:250]:
+        for proposal, fitness in whole[:74]:
             resumed.adopt(proposal)
             resumed.tell(proposal.id, fitness)
-        assert resumed.ask(251) == whole[250][0]
+        assert resumed.ask(75) == whole[74][0]
 
     def test_parents_are_of_the_living(self, make: Make) -> None:
         algorithm = make(0)
-        for id in range(1, 400):
+        for id in range(1, 80):
             alive = algorithm.living
             proposal = algorithm.ask(id)
             assert proposal.parent is None or proposal.parent in set(alive) - set(proposal.killed)
@@ -249,15 +372,30 @@ class TestContract:
 
     def test_more_may_be_open_than_a_population(self, make: Make) -> None:
         algorithm = make(0)
-        proposals = [algorithm.ask(id) for id in range(1, 151)]
+        proposals = [algorithm.ask(id) for id in range(1, 31)]
         assert all(proposal.parent is None for proposal in proposals)
 
     def test_memory_is_bounded(self, make: Make) -> None:
         algorithm = make(0)
-        for id in range(1, 500):
+        for id in range(1, 100):
             algorithm.ask(id)
             algorithm.tell(id, 0.0)
-        assert len(algorithm.population) == 100
+        assert len(algorithm.population) == ALIVE
+
+    def test_the_window_is_what_a_store_can_show(self, make: Make) -> None:
+        """Of those who were told and not killed, the latest `window` are the population."""
+        algorithm = make(0)
+        told: dict[int, float] = {}
+        for id in range(1, 80):
+            for dead in algorithm.ask(id).killed:
+                del told[dead]
+            told[id] = float(id % 7)
+            algorithm.tell(id, told[id])
+        assert algorithm.population == tuple(told.values())[-(algorithm.window or len(told)) :]
+
+    def test_settings_bear_its_name(self, make: Make) -> None:
+        settings = make(0).settings
+        assert len({name.split(".")[0] for name in settings}) == min(1, len(settings))
 
 
 def test_settings_that_belong_together() -> None:
@@ -267,7 +405,28 @@ def test_settings_that_belong_together() -> None:
         RegularizedEvolution(ToySpace(), 0, population_size=20, sample_size=0)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 0}, "reinforcement.batch_size is 0; it must be a whole number from 1"),
+        ({"units": 2.5}, "reinforcement.units is 2.5"),
+        ({"clip": 1.0}, "reinforcement.clip is 1.0; it must be between 0 and 1"),
+        ({"learning_rate": 0}, "reinforcement.learning_rate is 0; it must be above 0"),
+        ({"entropy": -1e-5}, "reinforcement.entropy is -1e-05; it must be 0 or more"),
+        ({"baseline_decay": 1.0}, "reinforcement.baseline_decay is 1.0"),
+    ],
+)
+def test_settings_of_reinforcement(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Reinforcement(ToySpace(), 0, **settings)
+    assert message in str(raised.value)
+
+
 def test_the_defaults_are_the_papers() -> None:
+    assert NonAgeingEvolution(ToySpace(), 0).settings == {
+        "non_ageing_evolution.population_size": 100,
+        "non_ageing_evolution.sample_size": 25,
+    }
     assert RegularizedEvolution(ToySpace(), 0).settings == {
         "regularized_evolution.population_size": 100,
         "regularized_evolution.sample_size": 25,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from evolve.algorithms import Algorithm, PairwiseTournament, RegularizedEvolution
+from evolve.algorithms import Algorithm, NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
 from evolve.board import Board
 from evolve.executors import Serial
 from evolve.records import Evaluation, Task
@@ -28,6 +28,14 @@ def tournament() -> Algorithm[dsl.Genotype]:
     return PairwiseTournament(CellSpace(SPACE, (8, 8, 1), 10), 0, 4)
 
 
+def non_ageing() -> Algorithm[dsl.Genotype]:
+    return NonAgeingEvolution(CellSpace(SPACE, (8, 8, 1), 10), 0, 4, 2)
+
+
+def random_search() -> Algorithm[dsl.Genotype]:
+    return RandomSearch(CellSpace(SPACE, (8, 8, 1), 10), 0, 4)
+
+
 def measure(task: Task) -> Evaluation:
     inherited = None if task.heir_of is None else 0.5
     return Evaluation((7 * task.id % 20) / 20, inherited=inherited, note="a note" if task.id == 17 else "")
@@ -37,13 +45,13 @@ def search(folder: Path, make: Callable[[], Algorithm[dsl.Genotype]], individual
     algorithm = make()
     with Store(folder) as store:
         board = Board(folder / "tensorboard", SPACE, store)
-        board.start("", algorithm.memory)
+        board.start("", algorithm.window)
         plan = Plan(individuals, 0, folder / "log")
         Search(plan, algorithm, CellSpace(SPACE, (8, 8, 1), 10), store, Serial(), measure, [board]).run()
         board.close()
 
 
-@pytest.mark.parametrize("make", [evolution, tournament])
+@pytest.mark.parametrize("make", [evolution, non_ageing, tournament, random_search])
 def test_a_resumed_search_reads_as_an_uninterrupted_one(
     tmp_path: Path, make: Callable[[], Algorithm[dsl.Genotype]]
 ) -> None:

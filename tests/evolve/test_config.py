@@ -84,6 +84,22 @@ def test_the_tournaments_setting() -> None:
     assert "pairwise_tournament.population_size = 7" in config.in_force()
 
 
+@pytest.mark.parametrize("name", ["non_ageing_evolution", "reinforcement"])
+def test_settings_bear_the_gin_name(name: str) -> None:
+    made = config.read(["amoeba.gin"], [f"search.algorithm='{name}'"])
+    settings = made.algorithm(cell_space(made)).settings
+    assert settings
+    in_force = config.in_force().splitlines()
+    for setting, value in settings.items():
+        assert any(line.startswith(f"{setting} = ") and float(line.split(" = ")[1]) == value for line in in_force)
+
+
+def test_a_space_without_choices_has_no_controller() -> None:
+    made = config.read(["large_scale.gin"], ["search.algorithm='reinforcement'"])
+    with pytest.raises(UsageError, match=r"the space's rules are alter_learning_rate, .*, and none is like that"):
+        made.algorithm(cell_space(made))
+
+
 def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -> None:
     made = config.read([str(small_gin)], ["training.learning_rate=0.1"])
     assert isinstance(made.algorithm(cell_space(made)), RegularizedEvolution)
@@ -130,6 +146,8 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("training.l2='small'", "training.l2 is 'small'; it is a number"),
         ("search.sample_mutations=-1", "search.sample_mutations is -1; it must be a whole number from 0"),
         ("search.inherit_weights='yes'", "search.inherit_weights is 'yes'; it may be True or False"),
+        ("non_ageing_evolution.sample=3", "did you mean 'non_ageing_evolution.sample_size'"),
+        ("reinforcement.entropie=0.1", "did you mean 'reinforcement.entropy'"),
         ("search.inherit_weight=True", "did you mean 'search.inherit_weights'"),
         ("pairwise_tournament.population=9", "did you mean 'pairwise_tournament.population_size'"),
         ("training.strategy='fast'", "training.strategy is 'fast'"),

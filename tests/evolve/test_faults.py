@@ -103,7 +103,7 @@ def test_tries_are_counted_over_the_death_of_the_driver(tmp_path: Path) -> None:
 
 
 def test_a_recorded_order_replays_to_the_same_population(tmp_path: Path) -> None:
-    for make in (toy.evolution, toy.tournament):
+    for make in (toy.evolution, toy.tournament, toy.non_ageing, toy.reinforcement):
         executor, ran = Processes(4, 50, tmp_path / "log"), make()
         try:
             with Store(tmp_path / make.__name__) as store:
@@ -143,7 +143,7 @@ def killed_over_and_over(folder: Path, make: Callable[[], Algorithm[toy.Genotype
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.full)])
-@pytest.mark.parametrize("make", [toy.evolution, toy.tournament])
+@pytest.mark.parametrize("make", [toy.evolution, toy.tournament, toy.non_ageing, toy.reinforcement])
 def test_the_driver_is_killed_at_random(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], kills: int
 ) -> None:

@@ -19,7 +19,7 @@ from evolve.records import Evaluation, Individual, Proposal, Standing, Task, fai
 from evolve.search import Observer, Plan, Search
 from evolve.store import FILE, Store
 from tests.evolve import toy
-from tests.evolve.toy import evolution, tournament
+from tests.evolve.toy import MAKERS, evolution, non_ageing, tournament
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +55,7 @@ def rows(folder: Path) -> list[tuple[object, ...]]:
     reader = sqlite3.connect(folder / FILE)
     return reader.execute(
         "select id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, status, error, rejected, "
-        "history, finished, killed, proposed_after, inherited, note from individuals order by id"
+        "history, finished, killed, proposed_after, inherited, note, memo from individuals order by id"
     ).fetchall()
 
 
@@ -69,7 +69,7 @@ def test_fills_the_plan_and_tells_observers(tmp_path: Path) -> None:
         assert [alive for _, _, alive in listener.heard] == [*range(1, 10), *[10] * 21]
 
 
-@pytest.mark.parametrize("make", [evolution, tournament])
+@pytest.mark.parametrize("make", MAKERS)
 def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
 ) -> None:
@@ -138,7 +138,7 @@ class Heirs:
         return toy.evaluate(task)
 
 
-@pytest.mark.parametrize("make", [evolution, tournament])
+@pytest.mark.parametrize("make", [evolution, non_ageing, tournament])
 def test_children_ask_for_the_weights_of_parents_that_are_known(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
 ) -> None:

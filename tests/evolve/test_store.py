@@ -23,7 +23,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def proposal(id: int, parent: int | None = None) -> Proposal[str]:
-    return Proposal(id, f"genotype {id}", parent, "op", (("rewire", "too large"),), True, (7, 8))
+    return Proposal(id, f"genotype {id}", parent, "op", (("rewire", "too large"),), True, (7, 8), "a memo")
 
 
 def test_a_finished_individual_comes_back_whole(store: Store) -> None:
@@ -37,7 +37,7 @@ def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     assert (row.fitness, row.params, row.mult_adds, row.seconds) == (0.8, 10, 20, 1.5)
     assert (row.status, row.error, row.history, row.finished) == ("done", "", epochs, 1)
     assert (row.rejected, row.forget, row.killed) == ((("rewire", "too large"),), True, (7, 8))
-    assert (row.inherited, row.note) == (0.5, "n")
+    assert (row.inherited, row.note, row.memo) == (0.5, "n", "a memo")
 
 
 def test_finished_in_the_order_of_finishing(store: Store) -> None:

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 
-from evolve.algorithms import Algorithm, Child, PairwiseTournament, RegularizedEvolution
+from evolve.algorithms import (
+    Algorithm,
+    Child,
+    NonAgeingEvolution,
+    PairwiseTournament,
+    RandomSearch,
+    RegularizedEvolution,
+    Reinforcement,
+)
 from evolve.records import Evaluation, Task, failed
 
 Genotype = tuple[int, ...]
@@ -33,6 +42,15 @@ class ToySpace:
         values = [v for v in range(SIZES[place]) if rule == "op" or v != genotype[place]]
         return Child((*genotype[:place], rng.choice(values), *genotype[place + 1 :]), rule)
 
+    def sizes(self) -> tuple[int, ...]:
+        return SIZES
+
+    def decide(self, choices: Sequence[int], rng: random.Random) -> Genotype:
+        return tuple(choices)
+
+    def unfit(self, genotype: Genotype) -> str | None:
+        return None
+
     def text(self, genotype: Genotype) -> str:
         return " ".join(map(str, genotype))
 
@@ -54,6 +72,24 @@ def evolution() -> Algorithm[Genotype]:
 def tournament() -> Algorithm[Genotype]:
     """Ten of which the worse are killed."""
     return PairwiseTournament(ToySpace(), 0, 10)
+
+
+def non_ageing() -> Algorithm[Genotype]:
+    """Ten of which the worst of a sample is killed."""
+    return NonAgeingEvolution(ToySpace(), 0, 10, 3)
+
+
+def random_search() -> Algorithm[Genotype]:
+    """The control, which shows its latest ten."""
+    return RandomSearch(ToySpace(), 0, 10)
+
+
+def reinforcement() -> Algorithm[Genotype]:
+    """A controller that learns from every eight."""
+    return Reinforcement(ToySpace(), 0, batch_size=8, units=16, window=10)
+
+
+MAKERS = (evolution, non_ageing, tournament, random_search, reinforcement)
 
 
 def target(seed: int) -> Genotype:

@@ -11,7 +11,7 @@ from evolve.search import Plan, Search
 from evolve.store import Store
 from tests.evolve import faults, toy
 
-ALGORITHMS = {make.__name__: make for make in (toy.evolution, toy.tournament)}
+ALGORITHMS = {make.__name__: make for make in toy.MAKERS}
 
 
 def main(folder: Path, individuals: int, name: str, workers: int) -> None:

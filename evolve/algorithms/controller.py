@@ -1,0 +1,185 @@
+"""The controller of the RL search in tf-keras: an LSTM that writes one choice after the other, and learns by PPO.
+
+It is that of Zoph et al. 2018 (NASNet, arXiv 1707.07012), which Real et al. 2019 compare with. Importing this module
+loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from numpy.typing import NDArray
+
+from evolve.algorithms.reinforcement import Episode
+
+Array = NDArray[Any]
+
+INITIAL_RANGE = 0.1  # Fresh weights are uniform between this and its negative (memory).
+_NEVER = -1e9  # the logit of a value that a decision does not have
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a controller is built from; two of the same shape share one traced graph."""
+
+    sizes: tuple[int, ...]  # how many values each decision has
+    batch_size: int  # episodes an update
+    units: int
+    learning_rate: float
+    epochs: int  # steps of gradient descent an update
+    clip: float
+    entropy: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Policy:
+    """All that a controller has learnt, its optimizer's moments included: a value that never changes."""
+
+    arrays: tuple[Array, ...]
+
+
+class Controller:
+    """Draws episodes by a policy, and makes the next policy from what they were worth."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        with tf.device("/CPU:0"):
+            self._net = _Net(shape.sizes, shape.units)
+            self._optimizer = tf_keras.optimizers.Adam(shape.learning_rate, jit_compile=False)
+            self._optimizer.build(self._net.trainable_variables)
+        self._variables = [*self._net.trainable_variables, *self._optimizer.variables]
+        self._fresh = tuple(variable.numpy() for variable in self._variables)
+        self._loaded: Policy | None = None
+        steps = len(shape.sizes)
+        numbers = tf.TensorSpec([steps], tf.float32)
+        tokens = tf.TensorSpec([shape.batch_size, steps], tf.int32)
+        logs = tf.TensorSpec([shape.batch_size, steps], tf.float32)
+        worth = tf.TensorSpec([shape.batch_size], tf.float32)
+        self._draw = tf.function(self._net.draw, input_signature=[numbers], autograph=False)
+        self._learn = tf.function(self._descend, input_signature=[tokens, logs, worth], autograph=False)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The names of the network's weights, which come first in a policy."""
+        return tuple(variable.name for variable in self._net.trainable_variables)
+
+    def fresh(self, rng: random.Random) -> Policy:
+        """A policy that has learnt nothing; its weights come from the generator."""
+        numbers = np.random.default_rng(rng.getrandbits(64))
+        weights = [
+            numbers.uniform(-INITIAL_RANGE, INITIAL_RANGE, variable.shape).astype(np.float32)
+            for variable in self._net.trainable_variables
+        ]
+        return Policy((*weights, *self._fresh[len(weights) :]))
+
+    def draw(self, policy: Policy, numbers: Sequence[float]) -> Episode:
+        """An episode; each choice is settled by a number from 0 to 1."""
+        self._load(policy)
+        with tf.device("/CPU:0"):
+            choices, logs = self._draw(tf.constant(numbers, tf.float32))
+        return Episode(tuple(choices.numpy().tolist()), tuple(logs.numpy().tolist()))
+
+    def learn(self, policy: Policy, episodes: Sequence[Episode], advantages: Sequence[float]) -> Policy:
+        """The policy after one update: episodes with a positive advantage are likelier, the others less so."""
+        self._load(policy)
+        with tf.device("/CPU:0"):
+            self._learn(
+                tf.constant([episode.choices for episode in episodes], tf.int32),
+                tf.constant([episode.logs for episode in episodes], tf.float32),
+                tf.constant(advantages, tf.float32),
+            )
+        self._loaded = Policy(tuple(variable.numpy() for variable in self._variables))
+        return self._loaded
+
+    def _load(self, policy: Policy) -> None:
+        if self._loaded is not policy:
+            for variable, array in zip(self._variables, policy.arrays, strict=True):
+                variable.assign(array)
+            self._loaded = policy
+
+    def _descend(self, choices: Any, old: Any, advantages: Any) -> Any:
+        """`epochs` steps on the clipped objective of Schulman et al. 2017, arXiv 1707.06347, equation 7."""
+
+        def step(done: Any) -> Any:
+            with tf.GradientTape() as tape:
+                logs, entropy = self._net.likelihood(choices)
+                ratio = tf.exp(logs - old)
+                clipped = tf.clip_by_value(ratio, 1 - self._shape.clip, 1 + self._shape.clip)
+                worth = tf.minimum(ratio * advantages[:, None], clipped * advantages[:, None])
+                loss = -tf.reduce_mean(tf.reduce_sum(worth, 1) + self._shape.entropy * tf.reduce_sum(entropy, 1))
+            weights = self._net.trainable_variables
+            self._optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            return done + 1
+
+        return tf.while_loop(lambda done: done < self._shape.epochs, step, [tf.constant(0)])
+
+
+class _Net(tf_keras.Model):  # type: ignore[misc]
+    """Embedding of the last choice, LSTM, and for each decision a softmax over its own values."""
+
+    def __init__(self, sizes: tuple[int, ...], units: int) -> None:
+        super().__init__()
+        widest = max(sizes)
+        self._steps, self._units = len(sizes), units
+        # Tokens: 0 is the start, then the values of each decision in turn.
+        self._offsets = tf.constant(1 + np.cumsum([0, *sizes[:-1]]), tf.int32)
+        self._mask = tf.constant(np.where(np.arange(widest) < np.array(sizes)[:, None], 0.0, _NEVER), tf.float32)
+        self._embedding = tf_keras.layers.Embedding(1 + sum(sizes), units)
+        self._embedding.build(None)
+        self._lstm = tf_keras.layers.LSTMCell(units)
+        self._lstm.build([None, units])
+        self._rnn = tf_keras.layers.RNN(self._lstm, return_sequences=True, unroll=True)
+        self._kernel = self.add_weight("kernel", [self._steps, units, widest])
+        self._bias = self.add_weight("bias", [self._steps, widest])
+
+    def draw(self, numbers: Any) -> tuple[Any, Any]:
+        """Choices and the logarithms of their probabilities, `[steps]` each, from as many numbers from 0 to 1."""
+
+        def step(place: Any, token: Any, hidden: Any, carry: Any, choices: Any, logs: Any) -> tuple[Any, ...]:
+            output, (hidden, carry) = self._lstm(self._embedding(token), [hidden, carry])
+            logits = output @ self._kernel[place] + self._bias[place] + self._mask[place]
+            log = tf.nn.log_softmax(logits)[0]
+            below = tf.cumsum(tf.exp(log)) <= numbers[place]
+            # The sum of the probabilities may fall a rounding short of the number.
+            last = tf.reduce_sum(tf.cast(self._mask[place] == 0, tf.int32)) - 1
+            choice = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32)), last)
+            choices, logs = choices.write(place, choice), logs.write(place, log[choice])
+            return place + 1, self._offsets[place] + choice[None], hidden, carry, choices, logs
+
+        arrays = [tf.TensorArray(kind, self._steps, element_shape=[]) for kind in (tf.int32, tf.float32)]
+        nothing = tf.zeros([1, self._units])
+        start = (tf.constant(0), tf.zeros([1], tf.int32), nothing, nothing, *arrays)
+        *_, choices, logs = tf.while_loop(lambda place, *_: place < self._steps, step, start)
+        return choices.stack(), logs.stack()
+
+    def likelihood(self, choices: Any) -> tuple[Any, Any]:
+        """The logarithm of the probability of choices, and the entropy at each, both `[batch, steps]`."""
+        tokens = tf.concat([tf.zeros_like(choices[:, :1]), (choices + self._offsets)[:, :-1]], 1)
+        output = self._rnn(self._embedding(tokens))
+        logits = tf.einsum("bsu,suw->bsw", output, self._kernel) + self._bias + self._mask
+        log = tf.nn.log_softmax(logits)
+        return tf.gather(log, choices, batch_dims=2), -tf.reduce_sum(tf.exp(log) * log, 2)
+
+
+@functools.lru_cache(maxsize=4)
+def controller(shape: Shape) -> Controller:
+    """The controller of a shape, traced once a process; what it has learnt is in policies alone."""
+    return Controller(shape)
+
+
+def settle() -> None:
+    """Leave the graphics cards to the workers, and take one thread; without effect once TensorFlow has begun."""
+    try:
+        tf.config.set_visible_devices([], "GPU")
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        # Somebody computes in this process already, as the serial executor does; its devices stay as they are.
+        return

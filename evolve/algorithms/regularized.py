@@ -1,0 +1,174 @@
+"""Regularized evolution: algorithm 1 of Real et al. 2019, arXiv 1802.01548, and its variant without ageing."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Generic
+
+from evolve.algorithms.base import Ledger, Member, SearchSpace, generator
+from evolve.errors import UsageError
+from evolve.records import G, Proposal
+
+
+class RegularizedEvolution(Generic[G]):
+    """Ageing evolution: the best of a uniform sample has a child, and the oldest dies."""
+
+    def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 100, sample_size: int = 25) -> None:
+        _check("regularized_evolution", population_size, sample_size)
+        self._space = space
+        self._seed = seed
+        self._population_size = population_size
+        self._sample_size = sample_size
+        self._ledger: Ledger[G] = Ledger()
+        self._living: deque[Member[G]] = deque(maxlen=population_size)
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """The fitness of everyone alive, the oldest first."""
+        return tuple(member.fitness for member in self._living)
+
+    @property
+    def living(self) -> tuple[int, ...]:
+        """The ids of the population."""
+        return tuple(member.id for member in self._living)
+
+    @property
+    def memory(self) -> int:
+        """The population: all that a queue remembers."""
+        return self._population_size
+
+    @property
+    def window(self) -> int:
+        """The population."""
+        return self._population_size
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Its settings by their gin names."""
+        return {
+            "regularized_evolution.population_size": self._population_size,
+            "regularized_evolution.sample_size": self._sample_size,
+        }
+
+    def ask(self, id: int) -> Proposal[G]:
+        """A random genotype for the first P, then a child of the best of S drawn with replacement."""
+        self._ledger.ask(id)
+        rng = generator(self._seed, id)
+        # With many workers the first children may be due before anybody has been told.
+        if id <= self._population_size or not self._living:
+            proposal = Proposal(id, self._space.sample(rng))
+        else:
+            drawn = [rng.choice(self._living) for _ in range(self._sample_size)]
+            parent = max(drawn, key=_fitness)
+            child = self._space.mutate(parent.genotype, rng)
+            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget)
+        self.adopt(proposal)
+        return proposal
+
+    def adopt(self, proposal: Proposal[G]) -> None:
+        """Take back a proposal of an earlier run, as if it had been asked now."""
+        self._ledger.enter(proposal.id, proposal.genotype)
+
+    def tell(self, id: int, fitness: float) -> None:
+        """Append to the right of the queue; being bounded, it drops the oldest on the left."""
+        self._living.append(Member(id, self._ledger.leave(id), fitness))
+
+
+class NonAgeingEvolution(Generic[G]):
+    """The same without ageing: the best of a uniform sample has a child, and the worst of that sample dies.
+
+    As long as no more are open than one, this is the paper's cycle to the letter: a death and a child each. With many
+    workers nobody dies while fewer than `population_size` are alive, and when more are, one dies a sample until there
+    is room; the last sample gives the parent. The parent dies only where the whole sample is itself.
+    """
+
+    def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 100, sample_size: int = 25) -> None:
+        _check("non_ageing_evolution", population_size, sample_size)
+        self._space = space
+        self._seed = seed
+        self._population_size = population_size
+        self._sample_size = sample_size
+        self._ledger: Ledger[G] = Ledger()
+        self._living: dict[int, Member[G]] = {}
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """The fitness of everyone alive, the oldest first."""
+        return tuple(member.fitness for member in self._living.values())
+
+    @property
+    def living(self) -> tuple[int, ...]:
+        """The ids of the population."""
+        return tuple(self._living)
+
+    @property
+    def memory(self) -> None:
+        """Nobody dies of age."""
+        return None
+
+    @property
+    def window(self) -> None:
+        """Nor is anybody too old for the population."""
+        return None
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Its settings by their gin names."""
+        return {
+            "non_ageing_evolution.population_size": self._population_size,
+            "non_ageing_evolution.sample_size": self._sample_size,
+        }
+
+    def ask(self, id: int) -> Proposal[G]:
+        """A random genotype for the first P, then a child of the best of S drawn with replacement."""
+        self._ledger.ask(id)
+        rng = generator(self._seed, id)
+        if id <= self._population_size or not self._living:
+            proposal = Proposal(id, self._space.sample(rng))
+        else:
+            proposal = self._child(id, rng)
+        self.adopt(proposal)
+        return proposal
+
+    def _child(self, id: int, rng: random.Random) -> Proposal[G]:
+        living = list(self._living.values())
+        parent, worst = self._contest(living, rng)
+        killed = []
+        while len(living) >= self._population_size:
+            living.remove(worst)
+            killed.append(worst.id)
+            if len(living) >= self._population_size:
+                parent, worst = self._contest(living, rng)
+        child = self._space.mutate(parent.genotype, rng)
+        return Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, tuple(killed))
+
+    def _contest(self, living: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
+        """The best of a sample, and the worst of the others in it."""
+        drawn = [rng.choice(living) for _ in range(self._sample_size)]
+        best = max(drawn, key=_fitness)
+        others = [member for member in drawn if member is not best]
+        return best, min(others, key=_fitness, default=best)
+
+    def adopt(self, proposal: Proposal[G]) -> None:
+        """Take back a proposal of an earlier run, as if it had been asked now: those it killed are dead."""
+        self._ledger.enter(proposal.id, proposal.genotype)
+        for id in proposal.killed:
+            self._living.pop(id, None)
+
+    def tell(self, id: int, fitness: float) -> None:
+        """Let an individual live among the others."""
+        self._living[id] = Member(id, self._ledger.leave(id), fitness)
+
+
+def _fitness(member: Member[G]) -> float:
+    return member.fitness
+
+
+def _check(name: str, population_size: int, sample_size: int) -> None:
+    if not 1 <= sample_size <= population_size:
+        raise UsageError(
+            f"{name} needs 1 <= sample_size <= population_size; "
+            f"sample_size is {sample_size}, population_size is {population_size}"
+        )

@@ -1,0 +1,66 @@
+"""Random search, the control of Real et al. 2019, arXiv 1802.01548."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Generic
+
+from evolve.algorithms.base import Ledger, SearchSpace, generator
+from evolve.errors import UsageError
+from evolve.records import RANDOM, G, Proposal
+
+
+class RandomSearch(Generic[G]):
+    """The paper's control: every individual is sampled as the initial population is."""
+
+    def __init__(self, space: SearchSpace[G], seed: int, window: int = 100) -> None:
+        if window < 1:
+            raise UsageError(f"random_search needs window >= 1, which is {window}")
+        self._space = space
+        self._seed = seed
+        self._ledger: Ledger[G] = Ledger()
+        self._window = window
+        # Nobody lives on here; the latest are kept so that the curves lie beside those of evolution.
+        self._latest: deque[float] = deque(maxlen=window)
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """The fitness of the latest individuals, the oldest first."""
+        return tuple(self._latest)
+
+    @property
+    def living(self) -> tuple[int, ...]:
+        """Nobody: no one has a child."""
+        return ()
+
+    @property
+    def memory(self) -> int:
+        """The window of its curves."""
+        return self._window
+
+    @property
+    def window(self) -> int:
+        """The same: who the curves show."""
+        return self._window
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """None: the window is only looked through."""
+        return {}
+
+    def ask(self, id: int) -> Proposal[G]:
+        """A random genotype."""
+        self._ledger.ask(id)
+        proposal = Proposal(id, self._space.sample(generator(self._seed, id)), None, RANDOM)
+        self.adopt(proposal)
+        return proposal
+
+    def adopt(self, proposal: Proposal[G]) -> None:
+        """Take back a proposal of an earlier run, as if it had been asked now."""
+        self._ledger.enter(proposal.id, proposal.genotype)
+
+    def tell(self, id: int, fitness: float) -> None:
+        """Close the individual; nothing is learnt from it."""
+        self._ledger.leave(id)
+        self._latest.append(fitness)

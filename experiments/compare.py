@@ -1,0 +1,189 @@
+"""Several algorithms over several seeds, and how they compare: python -m experiments.compare --seeds=5.
+
+Every search is one of `evolve`, in a work directory of its own, so that the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from statistics import mean, stdev
+
+from rich.console import Console
+from rich.table import Table
+
+import dsl
+from evolve import config as gin_config
+from evolve import progress
+from evolve.errors import SearchError, UsageError
+from evolve.history import measured, standings
+from evolve.run import run as search
+from evolve.space import CellSpace
+from evolve.store import Store
+from experiments.figure import Curves, draw
+
+ALGORITHMS = (
+    "regularized_evolution",
+    "non_ageing_evolution",
+    "pairwise_tournament",
+    "reinforcement",
+    "random_search",
+)
+DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One search: which algorithm, which seed, how it is set, and where it is kept."""
+
+    algorithm: str
+    seed: int
+    files: tuple[str, ...]
+    bindings: tuple[str, ...]
+    folder: Path
+
+    def config(self) -> gin_config.Config:
+        """Its settings, which from now on are also those that gin fills in."""
+        own = (f"search.algorithm = {self.algorithm!r}", f"search.seed = {self.seed}")
+        return gin_config.read(self.files, (*self.bindings, *own))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    options = _parser().parse_args(argv)
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    try:
+        jobs = _jobs(options)
+        windows = [_window(job) for job in jobs]
+        _run(jobs, console)
+        curves: dict[str, list[Curves]] = {}
+        for job, window in zip(jobs, windows, strict=True):
+            curves.setdefault(job.algorithm, []).append(_curves(job, window))
+    except (UsageError, dsl.CellError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return MISTAKE
+    except SearchError as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        _say(console, "\ninterrupted: all finished work is kept; the same command goes on from there")
+        return INTERRUPTED
+    console.print(_table(curves))
+    _draw(curves, options.workdir, console)
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.compare",
+        description="Runs several algorithms over several seeds and draws how they compare. "
+        "The same command again goes on where an interrupted comparison stopped.",
+    )
+    parser.add_argument("--gin_file", action="append", help="what to run (compare.gin); repeatable")
+    parser.add_argument("--gin_param", action="append", default=[], help="a binding that replaces one; repeatable")
+    parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="by their gin names, with commas between")
+    parser.add_argument("--seeds", type=_from_one, default=5, help="how many, from 0 (5)")
+    parser.add_argument("--individuals", type=_from_one, help="in each search; by default as the gin file says")
+    parser.add_argument("--workdir", type=Path, default=Path("runs/compare"), help="where all is kept (runs/compare)")
+    return parser
+
+
+def _from_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    """One seed after the other, so that what is there after a while is a comparison already."""
+    names = [name.strip() for name in options.algorithms.split(",")]
+    bindings = [*options.gin_param]
+    if options.individuals is not None:
+        bindings.append(f"search.individuals = {options.individuals}")
+    return [
+        Job(name, seed, tuple(options.gin_file or ["compare.gin"]), tuple(bindings), options.workdir / name / str(seed))
+        for seed, name in product(range(options.seeds), dict.fromkeys(names))
+    ]
+
+
+def _window(job: Job) -> int | None:
+    """How many its population holds, and with that a look at all that can be wrong with its settings."""
+    config = job.config()
+    seed = dsl.load(config.seed_file(), config.search.params, config.overlays())
+    return config.algorithm(CellSpace(seed.space, (1, 1, 1), 1)).window
+
+
+def _run(jobs: Sequence[Job], console: Console) -> None:
+    started, here = time.monotonic(), 0
+    silent = Console(quiet=True)
+    _say(console, f"watch: tensorboard --logdir={jobs[0].folder.parents[1]}")
+    for number, job in enumerate(jobs, 1):
+        config = job.config()
+        _say(console, f"{number} of {len(jobs)}: {job.algorithm}, seed {job.seed}")
+        before = _finished(job)
+        search(config, job.folder, silent)
+        here += _finished(job) - before
+        if here and number < len(jobs):
+            pace = here / (time.monotonic() - started)
+            left = sum(config.search.individuals - _finished(job) for job in jobs[number:])
+            _say(console, f"  {3600 * pace:,.0f} models an hour, about {progress.duration(left / pace)} left")
+
+
+def _finished(job: Job) -> int:
+    if not job.folder.exists():
+        return 0
+    with Store(job.folder) as store:
+        return store.counts()[0]
+
+
+def _curves(job: Job, window: int | None) -> Curves:
+    best, population = [], []
+    with Store(job.folder) as store:
+        for _, standing in standings(store, window):
+            alive = measured(standing.population)
+            best.append(standing.best.fitness if standing.best else 0.0)
+            population.append(mean(alive) if alive else 0.0)
+    return Curves(tuple(best), tuple(population))
+
+
+def _table(curves: Mapping[str, Sequence[Curves]]) -> Table:
+    table = Table("algorithm", "searches", "models", "best", "population at the end")
+    for name, searches in curves.items():
+        table.add_row(
+            name,
+            str(len(searches)),
+            str(min(len(search.best) for search in searches)),
+            _spread([search.best[-1] for search in searches]),
+            _spread([search.population[-1] for search in searches]),
+        )
+    return table
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation over the seeds."""
+    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
+
+
+def _draw(curves: Mapping[str, Sequence[Curves]], folder: Path, console: Console) -> None:
+    try:
+        written = draw(curves, folder / "compare")
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        _say(console, "no picture, as matplotlib is not there: pip install 'amoeba-evolve[plot]', and the same command")
+        return
+    _say(console, f"drawn: {', '.join(map(str, written))}")
+
+
+def _say(console: Console, text: str) -> None:
+    """A line as it is, however long."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The controller: it draws as it says, learns what pays, and writes networks that may be built."""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+import dsl
+from evolve.algorithms import Reinforcement
+from evolve.algorithms.controller import Controller, Policy, Shape, controller
+from evolve.algorithms.reinforcement import POLICY, Episode
+from evolve.errors import SearchError
+from evolve.space import CellSpace
+from tests.evolve.toy import ToySpace
+
+SIZES = (3, 2, 4)
+TARGET = (2, 0, 3)
+BATCH = 16
+
+
+def made(entropy: float = 0.0) -> Controller:
+    return controller(Shape(SIZES, BATCH, 8, 0.02, 2, 0.2, entropy))
+
+
+def fresh(seed: int = 0) -> Policy:
+    return made().fresh(random.Random(seed))
+
+
+def draws(policy: Policy, count: int, rng: random.Random) -> list[Episode]:
+    return [made().draw(policy, [rng.random() for _ in SIZES]) for _ in range(count)]
+
+
+@functools.cache
+def trained(updates: int = 60) -> Policy:
+    """What has learnt a target, from 1 for each right choice."""
+    policy, rng = fresh(), random.Random(1)
+    for _ in range(updates):
+        episodes = draws(policy, BATCH, rng)
+        rewards = [sum(a == b for a, b in zip(episode.choices, TARGET, strict=True)) for episode in episodes]
+        policy = made().learn(policy, episodes, [reward - sum(rewards) / BATCH for reward in rewards])
+    return policy
+
+
+def same(first: Policy, second: Policy) -> bool:
+    """Whether two policies have the same weights, whatever the optimizer has counted."""
+    weights = len(made().weights)
+    pairs = zip(first.arrays[:weights], second.arrays[:weights], strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("updates", [0, 15])
+def test_it_draws_with_the_probabilities_that_it_says(updates: int) -> None:
+    policy, count = trained(updates), 600
+    found = Counter(draws(policy, count, random.Random(2)))
+    chances = {episode: math.exp(sum(episode.logs)) for episode in found}
+    for episode, times in found.items():
+        assert all(0 <= choice < size for choice, size in zip(episode.choices, SIZES, strict=True))
+        assert times / count == pytest.approx(chances[episode], abs=5 * 0.5 / count**0.5)
+    assert len({episode.choices for episode in found}) == len(found) <= math.prod(SIZES)
+    assert sum(chances.values()) == pytest.approx(1, abs=0.01 if updates else 1e-5)
+
+
+def test_a_number_settles_a_choice_even_at_its_ends() -> None:
+    policy = fresh()
+    assert made().draw(policy, [0.0, 0.0, 0.0]).choices == (0, 0, 0)
+    assert made().draw(policy, [1.0, 1.0, 1.0]).choices == (2, 1, 3)
+
+
+def test_it_learns_what_pays() -> None:
+    episode = draws(trained(), 1, random.Random(0))[0]
+    assert episode.choices == TARGET
+    assert math.exp(sum(episode.logs)) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("shift", "advantage", "moves"),
+    [(0.0, 1.0, True), (0.17, 1.0, True), (0.2, 1.0, False), (0.2, -1.0, True), (-0.21, 1.0, True),
+     (-0.24, -1.0, False), (-0.21, -1.0, True)],
+)  # fmt: skip
+def test_what_has_become_likelier_by_a_fifth_is_not_pushed_further(shift: float, advantage: float, moves: bool) -> None:
+    """A ratio is clipped at 0.8 and 1.2: log 1.2 is 0.182, log 0.8 is -0.223."""
+    policy = fresh()
+    episode = draws(policy, 1, random.Random(3))[0]
+    older = Episode(episode.choices, tuple(log - shift for log in episode.logs))
+    after = made().learn(policy, [older] * BATCH, [advantage] * BATCH)
+    assert same(policy, after) is not moves
+
+
+def test_learning_leaves_the_old_policy_as_it_was() -> None:
+    policy = fresh()
+    before = draws(policy, 5, random.Random(4))
+    made().learn(policy, draws(policy, BATCH, random.Random(5)), [1.0] * BATCH)
+    assert draws(policy, 5, random.Random(4)) == before
+
+
+def test_entropy_keeps_choices_open() -> None:
+    policy = trained()
+    likeliest = draws(policy, 1, random.Random(0))[0]
+    for n in range(20):
+        policy = made(entropy=1.0).learn(policy, draws(policy, BATCH, random.Random(n)), [0.0] * BATCH)
+    assert sum(made().draw(policy, [0.99] * len(SIZES)).logs) < 0
+    again = {episode.choices: sum(episode.logs) for episode in draws(policy, 200, random.Random(0))}
+    assert again[likeliest.choices] < sum(likeliest.logs) - 0.1
+
+
+def test_an_episode_comes_back_from_its_memo() -> None:
+    for episode in draws(trained(15), 50, random.Random(6)):
+        again = Episode.read(episode.text())
+        assert again.choices == episode.choices
+        assert np.array_equal(np.float32(again.logs), np.float32(episode.logs))
+
+
+SMALL_ONLY = 'include "nasnet.cell"\nrequire params < 60000\n'
+
+
+def test_what_the_file_forbids_is_drawn_again_and_counted() -> None:
+    space = dsl.loads(SMALL_ONLY, params={"N": 1, "F": 8}).space
+    cells = CellSpace(space, (8, 8, 1), 10)
+    algorithm = Reinforcement(cells, 0, units=8)
+    proposals = [algorithm.ask(id) for id in range(1, 21)]
+    assert all(cells.unfit(proposal.genotype) is None for proposal in proposals)
+    rejected = [reason for proposal in proposals for reason in proposal.rejected]
+    assert rejected and all(rule == POLICY and "require params < 60000" in reason for rule, reason in rejected)
+    assert {proposal.rule for proposal in proposals} == {POLICY}
+    assert len({proposal.genotype for proposal in proposals}) == 20
+
+
+def test_a_memo_is_the_choices_of_its_genotype() -> None:
+    space = dsl.load("nasnet.cell").space
+    algorithm = Reinforcement(CellSpace(space, (8, 8, 1), 10), 0, units=8)
+    proposal = algorithm.ask(1)
+    assert dsl.decide(space, Episode.read(proposal.memo).choices, random.Random(0)) == proposal.genotype
+
+
+class Forbidden(ToySpace):
+    """A space in which nothing may be built."""
+
+    def sizes(self) -> tuple[int, ...]:
+        return SIZES
+
+    def decide(self, choices: Sequence[int], rng: random.Random) -> tuple[int, ...]:
+        return tuple(choices)
+
+    def unfit(self, genotype: tuple[int, ...]) -> str | None:
+        return "too large"
+
+
+def test_gives_up_where_nothing_may_be_built() -> None:
+    with pytest.raises(SearchError, match=r"1,000 genotypes of the policy in a row .*: too large"):
+        Reinforcement(Forbidden(), 0, units=8).ask(1)
+
+
+def test_tensorflow_comes_with_the_first_proposal() -> None:
+    code = (
+        "import sys; from evolve import Reinforcement; from tests.evolve.toy import ToySpace\n"
+        "algorithm = Reinforcement(ToySpace(), 0); algorithm.settings; algorithm.population\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
