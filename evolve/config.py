@@ -22,10 +22,11 @@ from compiler.errors import CompileError
 from compiler.settings import Training
 from evolve.algorithms import Algorithm, PairwiseTournament, RandomSearch, RegularizedEvolution, SearchSpace
 from evolve.errors import UsageError
-from evolve.settings import DatasetSettings, SearchSettings
+from evolve.settings import DatasetSettings, SearchSettings, TableSettings
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="evolve")
+table = gin.external_configurable(TableSettings, "table", module="evolve")
 training = gin.external_configurable(Training, "training", module="compiler")
 regularized_evolution = gin.external_configurable(
     RegularizedEvolution, "regularized_evolution", module="evolve", denylist=["space", "seed"]
@@ -43,6 +44,7 @@ _ALGORITHMS = {
 _NAMES = (
     *(f"search.{field.name}" for field in fields(SearchSettings)),
     *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
+    *(f"table.{field.name}" for field in fields(TableSettings)),
     *(f"training.{field.name}" for field in fields(Training)),
     "regularized_evolution.population_size",
     "regularized_evolution.sample_size",
@@ -59,6 +61,7 @@ class Config:
     dataset: DatasetSettings
     training: Training
     folders: tuple[Path, ...]  # of the gin files: where a .cell file may also be
+    table: TableSettings | None = None  # if it is what the fitness comes from
 
     def algorithm_name(self) -> str:
         """The gin name of the algorithm.
@@ -77,6 +80,10 @@ class Config:
             f"{_did_you_mean(str(wanted), _ALGORITHMS)}"
         )
 
+    def table_path(self) -> str:
+        """The table: beside the user, or beside a gin file."""
+        return "" if self.table is None else self._beside(self.table.path)
+
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """The search algorithm, its own settings filled in."""
         with _gin_errors():
@@ -93,7 +100,7 @@ class Config:
 
     def _beside(self, name: str) -> str:
         places = [Path(name), *(folder / name for folder in self.folders)]
-        return next((str(path) for path in places if path.is_file()), name)
+        return next((str(path) for path in places if path.exists()), name)
 
 
 def read(files: Sequence[str], bindings: Sequence[str]) -> Config:
@@ -113,7 +120,14 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> Config:
         for binding in bindings:
             gin.parse_config(binding)
         gin.finalize()
-        return Config(search(), dataset(), training(), tuple(path.parent for path in paths))
+        searched: SearchSettings = search()
+        found = table() if searched.fitness == "table" else None
+        return Config(searched, dataset(), training(), tuple(path.parent for path in paths), found)
+
+
+def algorithm_names() -> tuple[str, ...]:
+    """What `search.algorithm` may be."""
+    return tuple(_ALGORITHMS)
 
 
 def in_force() -> str:

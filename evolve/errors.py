@@ -13,3 +13,7 @@ class UsageError(SearchError):
 
 class WorkerDied(SearchError):
     """A worker ended in the middle of a task; only that task is lost."""
+
+
+class NotInTable(SearchError):
+    """An individual's cell has no row in the table; only that individual fails."""

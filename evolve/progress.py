@@ -112,6 +112,8 @@ def show_end(
             str(individual.id),
         )
     console.print(table)
+    for name, value in best[0].metrics:
+        console.print(f"{name} of {best[0].id}: {value:.6g}", highlight=False)
     if accuracy is not None:
         console.print(f"test accuracy of {best[0].id}: {accuracy:.4f}", highlight=False)
     console.print(f"written to {folder / 'best.cell'}; next:", highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ G = TypeVar("G")
 T = TypeVar("T")
 
 Rejected = tuple[tuple[str, str], ...]
+Metrics = tuple[tuple[str, float], ...]
 Status = Literal["running", "done", "failed"]
 
 WORST = 0.0  # The fitness of a failed individual; every fitness is at least this.
@@ -52,7 +53,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What became of an individual; `seconds` are those of its whole stay in the worker."""
+    """What became of an individual.
+
+    `seconds` are those of its whole stay in the worker; where the fitness comes from a table, those that training and
+    validation took when the table was made.
+    """
 
     fitness: float
     status: Status = "done"
@@ -64,6 +69,7 @@ class Evaluation:
     graph: str = ""  # the Keras model as JSON, for a new best
     inherited: float | None = None  # the share of its weights that it started with; None where none were sought
     note: str = ""  # what the user may want to know of it, though it is no failure
+    metrics: Metrics = ()  # what else a table says of it
 
 
 def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
@@ -93,6 +99,7 @@ class Individual:
     killed: tuple[int, ...] = ()
     inherited: float | None = None
     note: str = ""
+    metrics: Metrics = ()
     graph: str = ""  # handed to observers only, never stored
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,7 @@ import dsl
 from compiler.errors import CompileError
 from compiler.settings import GENES, Training
 from evolve import config as gin_config
-from evolve import evaluate, progress, workers
+from evolve import evaluate, lookup, progress, workers
 from evolve.algorithms import Algorithm
 from evolve.board import Board
 from evolve.config import Config
@@ -23,8 +24,10 @@ from evolve.evaluate import Facts, Spec
 from evolve.keep import Keeper, write
 from evolve.records import Task
 from evolve.search import Plan, Search
+from evolve.settings import TableSettings
 from evolve.space import CellSpace
 from evolve.store import Store
+from evolve.tables import Table
 from evolve.workers import Executor, Processes, Serial
 
 
@@ -37,6 +40,7 @@ class Run:
     spec: Spec
     plan: Plan
     folder: Path
+    table: Table | None = None
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """What makes this search this search; a work directory belongs to one."""
@@ -48,8 +52,13 @@ class Run:
             "search.sample_mutations": self.config.search.sample_mutations,
             **algorithm.settings,
         }
-        for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
-            settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        if self.table is None:
+            for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
+                settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        else:
+            # What the table says, not where it lies.
+            settings |= {f"table.{field.name}": getattr(self.spec.table, field.name) for field in fields(TableSettings)}
+            settings["table.path"] = f"a table with the digest {self.table.digest}"
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.spec.space}
 
 
@@ -61,7 +70,8 @@ def prepare(config: Config, folder: Path) -> Run:
     """
     settings = config.search
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
-    if settings.fitness != "training":
+    table_settings, table = _table(config, seed)
+    if settings.fitness != "training" and table is None:
         evaluate.fitness_function(settings.fitness)
     count = 1 if settings.executor == "serial" else workers.count(settings.workers)
     if folder.exists() and not folder.is_dir():
@@ -74,9 +84,21 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.fitness,
         folder / "weights",
         settings.inherit_weights,
+        table_settings,
     )
-    plan = Plan(settings.individuals, count, settings.seed, folder / "workers.log")
-    return Run(config, seed, spec, plan, folder)
+    seconds = math.inf if settings.budget_seconds is None else settings.budget_seconds
+    plan = Plan(settings.individuals, count, settings.seed, folder / "workers.log", seconds)
+    return Run(config, seed, spec, plan, folder, table)
+
+
+def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Table | None]:
+    """The table that the fitness comes from, and its settings with the place where it was found."""
+    if config.table is None:
+        return None, None
+    settings = replace(config.table, path=config.table_path())
+    table = evaluate.load_table(settings.path, settings.columns)
+    lookup.check(seed, table, settings)
+    return settings, table
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:
@@ -141,10 +163,10 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     algorithm = prepared.config.algorithm(space)
     write(prepared.folder / "config.gin", gin_config.in_force())
     write(prepared.folder / "space.cell", prepared.spec.space)
-    finished, _, _ = store.counts()
+    finished, _, begun = store.counts()
     best = next(iter(store.best(1)), None)
     progress.show_start(console, _start(prepared, facts, finished))
-    if finished >= prepared.plan.individuals:
+    if prepared.plan.is_over(begun, store.seconds()) and not store.unfinished():
         return
     board = Board(prepared.folder / "tensorboard", prepared.seed.space, store)
     board.start(gin_config.in_force(), algorithm.memory)
@@ -183,6 +205,8 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
     goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
+    if settings.budget_seconds is not None:
+        goal = f"at most {goal}, in {settings.budget_seconds:,} seconds of training"
     return [
         ("data", facts.description),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),

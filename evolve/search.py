@@ -49,6 +49,11 @@ class Plan:
     workers: int
     seed: int
     log: Path  # Where the workers' own words go, for messages.
+    seconds: float = math.inf  # of all individuals together, simulated ones too; who runs then is finished
+
+    def is_over(self, begun: int, seconds: float) -> bool:
+        """Whether no more individuals are to be begun."""
+        return begun >= self.individuals or seconds >= self.seconds
 
 
 class Search(Generic[G]):
@@ -74,6 +79,7 @@ class Search(Generic[G]):
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
         self._again: deque[Proposal[G]] = deque()  # of the last run, not yet sent in this one
         self._finished, self._failed, self._last = store.counts()
+        self._seconds = store.seconds()
         self._best = next(iter(store.best(1)), None)
 
     def run(self) -> None:
@@ -86,7 +92,9 @@ class Search(Generic[G]):
         self._again.extend(self._read(proposal) for proposal in self._store.unfinished())
         self._stop_if_hopeless()
         while True:
-            while len(self._running) < self._plan.workers and (self._again or self._last < self._plan.individuals):
+            while len(self._running) < self._plan.workers and (
+                self._again or not self._plan.is_over(self._last, self._seconds)
+            ):
                 self._send(self._retry(self._again.popleft()) if self._again else self._new())
             if not self._running:
                 return
@@ -132,6 +140,7 @@ class Search(Generic[G]):
         individual = replace(self._store.finish(proposal.id, evaluation), graph=evaluation.graph)
         self._algorithm.tell(proposal.id, evaluation.fitness)
         self._finished += 1
+        self._seconds += evaluation.seconds
         self._failed += evaluation.status == "failed"
         if evaluation.status == "done" and (self._best is None or evaluation.fitness > self._best.fitness):
             self._best = individual

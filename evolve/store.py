@@ -19,7 +19,7 @@ from compiler.records import Epoch
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
-SCHEMA = 2
+SCHEMA = 3
 FILE = "search.sqlite"
 
 _TABLES = """
@@ -31,13 +31,13 @@ create table if not exists individuals (
   rejected text not null default '[]', forget integer not null default 0,
   history text not null default '[]', finished integer unique,
   killed text not null default '[]', proposed_after integer not null,
-  inherited real, note text not null default ''
+  inherited real, note text not null default '', metrics text not null default '{}'
 );
 create table if not exists meta (key text primary key, value text not null);
 """
 _COLUMNS = (
     "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
-    "forget, history, finished, killed, inherited, note"
+    "forget, history, finished, killed, inherited, note, metrics"
 )
 
 
@@ -145,7 +145,7 @@ class Store:
         """Write what became of a running individual; the row as it now stands."""
         self._execute(
             "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
-            "status = ?, error = ?, history = ?, inherited = ?, note = ?, "
+            "status = ?, error = ?, history = ?, inherited = ?, note = ?, metrics = ?, "
             "finished = (select coalesce(max(finished), 0) + 1 from individuals) "
             "where id = ? and status = 'running'",
             (
@@ -158,6 +158,7 @@ class Store:
                 json.dumps([astuple(epoch) for epoch in evaluation.history]),
                 evaluation.inherited,
                 evaluation.note,
+                json.dumps(dict(evaluation.metrics)),
                 id,
             ),
         )
@@ -221,6 +222,13 @@ class Store:
         row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
         return row[0], row[1] or 0, row[2] or 0
 
+    def seconds(self) -> float:
+        """What all finished individuals took together, added up in the order of finishing as a search does."""
+        total = 0.0
+        for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
+            total += seconds
+        return total
+
     def reasons(self, count: int) -> tuple[str, ...]:
         """The errors of the latest failed individuals, each once."""
         rows = self._execute(
@@ -254,6 +262,7 @@ def _individual(row: tuple[Any, ...]) -> Individual:
     columns["rejected"] = _pairs(columns["rejected"])
     columns["forget"] = bool(columns["forget"])
     columns["killed"] = tuple(json.loads(columns["killed"]))
+    columns["metrics"] = tuple(json.loads(columns["metrics"]).items())
     columns["history"] = tuple(Epoch(*values) for values in json.loads(columns["history"]))
     return Individual(**columns)
 
