@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import pickle
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -184,17 +185,18 @@ def _from_official(path: str, names: Sequence[str]) -> Raw:
 
 
 def _official_row(api: Any, index: int, path: str, parts: Mapping[str, tuple[str, ...]]) -> list[float] | None:
-    """The values of one cell; None where a folder lacks its file."""
-    if api.fast_mode and not any((Path(path) / f"{name}.pickle.pbz2").exists() for name in (f"{index:06d}", index)):
+    """The values of one cell; None where there are none of it."""
+    if api.fast_mode:
+        present = any((Path(path) / f"{name}.pickle.pbz2").exists() for name in (f"{index:06d}", index))
+    else:
+        present = index in api.arch2infos_dict
+    if not present:
         return None
     known: dict[tuple[str, str], Mapping[str, Any]] = {}
     values = []
     for name, (dataset, epochs, metric) in parts.items():
-        try:
-            if (dataset, epochs) not in known:
-                known[dataset, epochs] = api.get_more_info(index, dataset, hp=epochs, is_random=False)
-        except (KeyError, ValueError) as error:
-            raise UsageError(f"{path} has no column {name!r}: no {error} in cell {index}") from None
+        if (dataset, epochs) not in known:
+            known[dataset, epochs] = _official_metrics(api, index, path, dataset, epochs)
         metrics = known[dataset, epochs]
         if metrics.get(metric) is None:
             allowed = sorted(key for key, value in metrics.items() if isinstance(value, int | float))
@@ -207,6 +209,16 @@ def _official_row(api: Any, index: int, path: str, parts: Mapping[str, tuple[str
         # It keeps all that it has read, some GB in the end.
         del api.arch2infos_dict[index]
     return values
+
+
+def _official_metrics(api: Any, index: int, path: str, dataset: str, epochs: str) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = api.get_more_info(index, dataset, hp=epochs, is_random=False)
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        raise UsageError(f"{path} cannot be read: cell {index}: {error}") from None
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path} has nothing for {dataset}/{epochs}: no {error} in cell {index}") from None
+    return found
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

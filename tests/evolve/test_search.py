@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -47,9 +48,10 @@ def search(
     workers: int = 1,
     observers: Sequence[Observer[toy.Genotype]] = (),
     make: Callable[[], Algorithm[toy.Genotype]] = evolution,
+    seconds: float = math.inf,
 ) -> None:
     space, algorithm = toy.ToySpace(), make()
-    plan = Plan(individuals, workers, 0, store.path.parent / "log")
+    plan = Plan(individuals, workers, 0, store.path.parent / "log", seconds)
     assert callable(evaluate)
     Search(plan, algorithm, space, store, executor or Serial(), evaluate, observers).run()
 
@@ -71,6 +73,16 @@ def test_fills_the_plan_and_tells_observers(tmp_path: Path) -> None:
         assert [id for id, _, _ in listener.heard] == list(range(1, 31))
         assert listener.heard[-1][1] == store.best(1)[0].id
         assert [alive for _, _, alive in listener.heard] == [*range(1, 10), *[10] * 21]
+
+
+@pytest.mark.parametrize(("workers", "begun"), [(1, 15), (4, 16)])
+def test_a_budget_of_seconds_lets_those_who_run_end(tmp_path: Path, workers: int, begun: int) -> None:
+    with Store(tmp_path) as store:
+        search(store, 100, workers=workers, seconds=0.145)
+        assert store.counts() == (begun, 0, begun)
+        assert store.seconds() == pytest.approx(0.01 * begun)
+        search(store, 100, workers=workers, seconds=0.145)
+        assert store.counts()[0] == begun
 
 
 @pytest.mark.parametrize("make", [evolution, tournament])
