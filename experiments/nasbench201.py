@@ -3,18 +3,22 @@
 Hundreds of searches in this process and its helpers, without store and workers: the algorithms, the space and its
 rules, and the settings are those that `evolve --gin_file=nasbench201.gin` has. A search ends with its simulated budget;
 what counts is the test accuracy of the cell with the best validation accuracy. Prints a table; asserts nothing.
+
+Every search is run twice: as published, where a cell costs its training each time it comes up, and with `reuse`, where
+an individual with the fingerprint of an earlier one takes what that one got and costs nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import math
 import os
 import statistics
 import sys
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,6 +31,7 @@ from dsl import CellError
 from evolve import config, lookup, tables
 from evolve.config import Config
 from evolve.errors import SearchError
+from evolve.settings import TableSettings
 from evolve.space import CellSpace
 from evolve.tables import Row, Table
 
@@ -42,13 +47,26 @@ EVOLUTION, CONTROL = "regularized_evolution", "random_search"
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """A kind of search."""
+
+    algorithm: str
+    reuse: bool = False  # whether what is the same network is trained once
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}{', reuse' if self.reuse else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What all searches of one process share."""
 
     config: Config
     seed: dsl.Genotype
+    settings: TableSettings
     table: Table
     space: CellSpace
+    fingerprint: Callable[[dsl.Genotype], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,63 +75,66 @@ class Found:
 
     best: Row
     cells: int  # tried
+    trained: int  # of them
     seconds: float  # processor time
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run all searches and print what came of them; the exit code."""
-    options = _options()
+    options = _options(arguments)
     try:
         world = _world(options.gin_file, options.table)
-        unknown = set(options.algorithms) - set(config.algorithm_names())
-        if unknown:
-            raise SearchError(f"there is no algorithm {', '.join(unknown)}: {', '.join(config.algorithm_names())}")
-        lookup.check(world.seed, world.table, _settings(world))
+        lookup.check(world.seed, world.table, world.settings)
+        for name in options.algorithms:
+            replace(world.config, search=replace(world.config.search, algorithm=name)).algorithm_name()
     except (SearchError, CellError) as error:
         print(f"nasbench201: {error}", file=sys.stderr)
         return 2
     if options.save:
-        tables.read(options.table, _settings(world).columns).save(options.save)
+        tables.read(options.table, world.settings.columns).save(options.save)
         return 0
     print(f"{world.table.describe()}; {options.seeds} searches each, {options.processes} processes")
-    found = {name: _searches(options, name) for name in options.algorithms}
-    for line in report(found, _settings(world).metrics):
+    variants = [Variant(name, reuse) for reuse in (False, True) for name in options.algorithms]
+    # Each process starts anew, so that an algorithm that has threads of its own may be among them.
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+        found = {variant: _searches(pool, options, variant) for variant in variants}
+    for line in report(found, world.settings.metrics):
         print(line)
     return 0
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.nasbench201", description=__doc__.partition(":")[0])
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m experiments.nasbench201", description=__doc__.split("\n\n")[1])
     known = [name for name in PUBLISHED if name in config.algorithm_names()]
     parser.add_argument("--table", required=True, help="the .npz, or the folder of official files")
     parser.add_argument("--gin_file", default=GIN)
-    parser.add_argument("--seeds", type=int, default=500, help="searches for each algorithm")
+    parser.add_argument("--seeds", type=_count, default=500, help="searches for each algorithm")
     parser.add_argument("--algorithms", nargs="+", default=known, help=", ".join(config.algorithm_names()))
-    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--processes", type=_count, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--save", type=Path, help="write the columns that are used to this .npz, and search nothing")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-def _settings(world: World) -> config.TableSettings:
-    assert world.config.table is not None
-    return world.config.table
+def _count(text: str) -> int:
+    """A whole number from 1; argparse makes its message of what is raised."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
 
 
-def _searches(options: argparse.Namespace, name: str) -> list[Found]:
-    """All searches of one algorithm, shared out to processes."""
+def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> list[Found]:
+    """All searches of one kind, shared out to processes."""
     start = time.perf_counter()
     chunks = [range(first, min(first + CHUNK, options.seeds)) for first in range(0, options.seeds, CHUNK)]
-    search = functools.partial(_chunk, options.gin_file, options.table, name)
-    # Each starts anew, so that an algorithm that has threads of its own may be among them.
-    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
-        found = [one for chunk in pool.map(search, chunks) for one in chunk]
-    print(f"{name}: {time.perf_counter() - start:.0f} s")
+    search = functools.partial(_chunk, options.gin_file, options.table, variant)
+    found = [one for chunk in pool.map(search, chunks) for one in chunk]
+    print(f"{variant}: {time.perf_counter() - start:.0f} s", flush=True)
     return found
 
 
-def _chunk(gin_file: str, table: str, name: str, seeds: Sequence[int]) -> list[Found]:
+def _chunk(gin_file: str, table: str, variant: Variant, seeds: Sequence[int]) -> list[Found]:
     world = _world(gin_file, table)
-    return [one_search(world, name, seed) for seed in seeds]
+    return [one_search(world, variant, seed) for seed in seeds]
 
 
 @functools.lru_cache(maxsize=1)
@@ -125,47 +146,60 @@ def _world(gin_file: str, table: str) -> World:
     # Searches meet the same cells again and again, and to look whether one can be built takes longest.
     unfit = functools.cache(requirement(seed.space, settings.input_shape, settings.classes))
     space = CellSpace(seed.space, settings.input_shape, settings.classes, read.search.sample_mutations, unfit)
-    return World(read, seed, tables.load(table, settings.columns), space)
+    table_read = tables.load(table, settings.columns)
+    return World(read, seed, settings, table_read, space, functools.cache(dsl.fingerprint))
 
 
-def one_search(world: World, name: str, seed: int) -> Found:
+def one_search(world: World, variant: Variant, seed: int) -> Found:
     """One search to the end of its budget."""
     start = time.process_time()
-    settings, operations = world.config.search, _settings(world).operations
-    chosen = replace(world.config, search=replace(settings, algorithm=name, seed=seed))
-    algorithm = chosen.algorithm(world.space)
-    budget = float("inf") if settings.budget_seconds is None else settings.budget_seconds
-    spent, cells, best = 0.0, 0, None
-    while spent < budget and cells < settings.individuals:
-        cells += 1
-        row = lookup.looked_up(algorithm.ask(cells).genotype, world.table, operations)
-        algorithm.tell(cells, row.fitness)
-        spent += row.seconds
-        if best is None or row.fitness > best.fitness:
-            best = row
-    assert best is not None
-    return Found(best, cells, time.process_time() - start)
+    search = replace(world.config.search, algorithm=variant.algorithm, seed=seed)
+    algorithm = replace(world.config, search=search).algorithm(world.space)
+    budget = math.inf if search.budget_seconds is None else search.budget_seconds
+    known: dict[str, Row] = {}
+    rows: list[Row] = []
+    spent, trained = 0.0, 0
+    while spent < budget and len(rows) < search.individuals:
+        id = len(rows) + 1
+        genotype = algorithm.ask(id).genotype
+        fingerprint = world.fingerprint(genotype) if variant.reuse else str(id)
+        if fingerprint not in known:
+            known[fingerprint] = lookup.looked_up(genotype, world.table, world.settings.operations)
+            spent += known[fingerprint].seconds
+            trained += 1
+        rows.append(known[fingerprint])
+        algorithm.tell(id, rows[-1].fitness)
+    best = max(rows, key=lambda row: row.fitness)  # of equals the first
+    return Found(best, len(rows), trained, time.process_time() - start)
 
 
-def report(found: dict[str, list[Found]], metrics: Sequence[str]) -> list[str]:
+def report(found: Mapping[Variant, Sequence[Found]], metrics: Sequence[str]) -> list[str]:
     """The lines of the table, and whether evolution is above its control by more than luck."""
-    lines = ["", f"{'':<24}" + "".join(f"{name:>28}" for name in metrics) + f"{'cells':>8}{'s each':>8}"]
-    for name, searches in found.items():
-        shown = "".join(f"{_spread(values):>28}" for values in _columns(searches))
-        cells = statistics.fmean(one.cells for one in searches)
-        seconds = statistics.fmean(one.seconds for one in searches)
-        lines.append(f"{name:<24}{shown}{cells:>8.1f}{seconds:>8.2f}")
-        published = "".join(f"{f'{mean:.2f} ± {deviation:.2f}':>28}" for mean, deviation in PUBLISHED.get(name, ()))
-        if published:
-            lines.append(f"{'  published':<24}{published}")
-    if EVOLUTION in found and CONTROL in found:
-        lines += ["", f"{EVOLUTION} above {CONTROL}, one-sided p:"]
-        both = zip(metrics, _columns(found[EVOLUTION]), _columns(found[CONTROL]), strict=True)
-        for name, evolved, control in both:
-            rank = stats.mannwhitneyu(evolved, control, alternative="greater").pvalue
-            mean = stats.ttest_ind(evolved, control, equal_var=False, alternative="greater").pvalue
-            lines.append(f"  {name:<26} Mann-Whitney {rank:.1e}, Welch's t {mean:.1e}")
+    width = max(20, *map(len, metrics)) + 2
+    lines = ["", f"{'':<32}" + "".join(f"{name:>{width}}" for name in metrics) + f"{'cells':>8}{'trained':>9}{'s':>7}"]
+    for variant, searches in found.items():
+        shown = "".join(f"{_spread(values):>{width}}" for values in _columns(searches))
+        cells, trained, seconds = (
+            statistics.fmean(values)
+            for values in zip(*((f.cells, f.trained, f.seconds) for f in searches), strict=True)
+        )
+        lines.append(f"{variant!s:<32}{shown}{cells:>8.1f}{trained:>9.1f}{seconds:>7.2f}")
+        if variant.algorithm in PUBLISHED and not variant.reuse:
+            published = (f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in PUBLISHED[variant.algorithm])
+            lines.append(f"{'  published':<32}" + "".join(f"{value:>{width}}" for value in published))
+    for reuse in (False, True):
+        evolved, control = found.get(Variant(EVOLUTION, reuse)), found.get(Variant(CONTROL, reuse))
+        if evolved and control:
+            lines += ["", f"{Variant(EVOLUTION, reuse)} above {Variant(CONTROL, reuse)}, one-sided p:"]
+            lines += _tests(metrics, evolved, control)
     return lines
+
+
+def _tests(metrics: Sequence[str], evolved: Sequence[Found], control: Sequence[Found]) -> Iterator[str]:
+    for name, above, below in zip(metrics, _columns(evolved), _columns(control), strict=True):
+        rank = stats.mannwhitneyu(above, below, alternative="greater").pvalue
+        mean = stats.ttest_ind(above, below, equal_var=False, alternative="greater").pvalue
+        yield f"  {name:<36} Mann-Whitney {rank:.1e}, Welch's t {mean:.1e}"
 
 
 def _columns(searches: Sequence[Found]) -> list[list[float]]:
