@@ -10,7 +10,7 @@ import importlib.resources
 import importlib.util  # gin 0.5 uses it without importing it
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -82,7 +82,7 @@ class Config:
 
     def table_path(self) -> str:
         """The table: beside the user, or beside a gin file."""
-        return "" if self.table is None else self._beside(self.table.path)
+        return "" if self.table is None else self._beside(self.table.path, Path.exists)
 
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """The search algorithm, its own settings filled in."""
@@ -98,9 +98,9 @@ class Config:
         """The .cell files laid over it, found as it is."""
         return tuple(self._beside(name) for name in self.search.overlays)
 
-    def _beside(self, name: str) -> str:
+    def _beside(self, name: str, is_there: Callable[[Path], bool] = Path.is_file) -> str:
         places = [Path(name), *(folder / name for folder in self.folders)]
-        return next((str(path) for path in places if path.exists()), name)
+        return next((str(path) for path in places if is_there(path)), name)
 
 
 def read(files: Sequence[str], bindings: Sequence[str]) -> Config:

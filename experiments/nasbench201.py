@@ -30,7 +30,8 @@ from compiler.requirements import requirement
 from dsl import CellError
 from evolve import config, lookup, tables
 from evolve.config import Config
-from evolve.errors import SearchError
+from evolve.errors import NotInTable, SearchError
+from evolve.records import WORST
 from evolve.settings import TableSettings
 from evolve.space import CellSpace
 from evolve.tables import Row, Table
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run all searches and print what came of them; the exit code."""
     options = _options(arguments)
     try:
-        world = _world(options.gin_file, options.table)
+        world = prepared(options.gin_file, options.table)
         lookup.check(world.seed, world.table, world.settings)
         for name in options.algorithms:
             replace(world.config, search=replace(world.config.search, algorithm=name)).algorithm_name()
@@ -133,12 +134,17 @@ def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> 
 
 
 def _chunk(gin_file: str, table: str, variant: Variant, seeds: Sequence[int]) -> list[Found]:
-    world = _world(gin_file, table)
+    world = prepared(gin_file, table)
     return [one_search(world, variant, seed) for seed in seeds]
 
 
 @functools.lru_cache(maxsize=1)
-def _world(gin_file: str, table: str) -> World:
+def prepared(gin_file: str, table: str) -> World:
+    """Settings, table and space, once a process.
+
+    Raises:
+      SearchError, CellError: they cannot be used.
+    """
     read = config.read([gin_file], ["search.fitness='table'", f"table.path={table!r}"])
     settings = read.table
     assert settings is not None
@@ -164,13 +170,21 @@ def one_search(world: World, variant: Variant, seed: int) -> Found:
         genotype = algorithm.ask(id).genotype
         fingerprint = world.fingerprint(genotype) if variant.reuse else str(id)
         if fingerprint not in known:
-            known[fingerprint] = lookup.looked_up(genotype, world.table, world.settings.operations)
+            known[fingerprint] = _row(world, genotype)
             spent += known[fingerprint].seconds
             trained += 1
         rows.append(known[fingerprint])
         algorithm.tell(id, rows[-1].fitness)
     best = max(rows, key=lambda row: row.fitness)  # of equals the first
     return Found(best, len(rows), trained, time.process_time() - start)
+
+
+def _row(world: World, genotype: dsl.Genotype) -> Row:
+    """What the table says; of a cell that it lacks the worst, as in a search that is stored."""
+    try:
+        return lookup.looked_up(genotype, world.table, world.settings.operations)
+    except NotInTable:
+        return Row(WORST, tuple((name, math.nan) for name in world.settings.metrics), 0.0)
 
 
 def report(found: Mapping[Variant, Sequence[Found]], metrics: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def gin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def world(path: Path, gin: Path) -> World:
-    return nasbench201._world(str(gin), str(path))
+    return nasbench201.prepared(str(gin), str(path))
 
 
 def test_a_search_ends_with_its_budget_and_repeats(world: World) -> None:
@@ -44,8 +45,16 @@ def test_reuse_trains_what_is_the_same_once(world: World) -> None:
     assert all(one.trained < one.cells for one in found)
 
 
+def test_cells_that_the_table_lacks_are_the_worst(world: World) -> None:
+    whole = one_search(world, Variant(EVOLUTION), 1)
+    rows = {key: row for number, (key, row) in enumerate(world.table.rows.items()) if number % 3}
+    less = replace(world, table=replace(world.table, rows=rows))
+    found = one_search(less, Variant(EVOLUTION), 1)
+    assert found.best.fitness > 0 and found.cells > whole.cells
+
+
 def test_the_comparison(path: Path, gin: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--table", str(path), "--gin_file", str(gin), "--seeds", "12", "--processes", "1"]
+    arguments = ["--table", str(path), "--gin_file", str(gin), "--seeds", "5", "--processes", "1"]
     assert nasbench201.main([*arguments, "--algorithms", EVOLUTION, "random_search"]) == 0
     told = capsys.readouterr().out
     lines = [line.split() for line in told.splitlines()]
@@ -69,7 +78,7 @@ def test_what_is_printed(world: World) -> None:
 def test_saves_what_it_read(path: Path, gin: Path, tmp_path: Path, world: World) -> None:
     saved = tmp_path / "saved.npz"
     assert nasbench201.main(["--table", str(path), "--gin_file", str(gin), "--save", str(saved)]) == 0
-    assert nasbench201._world(str(gin), str(saved)).table.digest == world.table.digest
+    assert nasbench201.prepared(str(gin), str(saved)).table.digest == world.table.digest
 
 
 @pytest.mark.parametrize(
