@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
 import math
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +29,7 @@ from evolve.tables import Table
 class Spec:
     """All that the workers of one search share; small, and sent along with every task."""
 
+    version: str  # of the driver; first, so that a worker of another version can still read it
     space: str  # the .cell text
     dataset: DatasetSettings
     training: Training
@@ -45,12 +48,22 @@ class Facts:
     classes: int
 
 
+@functools.cache
+def version() -> str:
+    """What is installed here; a search needs the same everywhere."""
+    try:
+        return importlib.metadata.version("amoeba-evolve")
+    except importlib.metadata.PackageNotFoundError:
+        return "of the sources"
+
+
 def facts(spec: Spec) -> Facts:
     """Load the images and look at them; where a table was made of them, take its word.
 
     Raises:
       UsageError: they are not there, or cannot be learnt from.
     """
+    _check_version(spec)
     if spec.table is not None:
         height, width, channels = spec.table.input_shape
         described = load_table(spec.table.path, spec.table.columns).describe()
@@ -63,7 +76,12 @@ def facts(spec: Spec) -> Facts:
 
 
 def evaluate(spec: Spec, task: Task) -> Evaluation:
-    """The fitness of one individual; a failure is its own fault, and what else is raised is a bug."""
+    """The fitness of one individual; what is raised is no fault of its own.
+
+    Raises:
+      UsageError: this worker is of another version, or cannot write.
+    """
+    _check_version(spec)
     start = time.perf_counter()
     genotype = _space(spec.space).genotype(task.genotype)
     if spec.table is not None:
@@ -76,7 +94,26 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
     if not math.isfinite(evaluation.fitness):
         reason = f"its fitness is {evaluation.fitness}"
         return failed(reason, params=evaluation.params, mult_adds=evaluation.mult_adds, seconds=seconds)
-    return replace(evaluation, seconds=seconds)
+    if evaluation.status == "failed" or spec.table is not None:
+        return replace(evaluation, seconds=seconds)
+    images = len(_dataset(spec.dataset).train)
+    return replace(evaluation, seconds=seconds, flops=flops(evaluation.mult_adds, images, spec.training.epochs))
+
+
+def flops(mult_adds: int, images: int, epochs: int) -> float:
+    """What a training costs: a pass forward, and one backward that is twice as long, for each image of each epoch.
+
+    A multiplication with an addition counts as one.
+    """
+    return 3.0 * mult_adds * images * epochs
+
+
+def _check_version(spec: Spec) -> None:
+    if version() != spec.version:
+        raise UsageError(
+            f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {spec.version}: "
+            "install the same version on every machine"
+        )
 
 
 def test(spec: Spec, task: Task) -> float:
@@ -156,16 +193,13 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         params, mult_adds = cost.params, cost.mult_adds
         initial, note = _initial(spec, task)
         trained = training.train(genotype, dataset, spec.training, task.seed, initial)
-    except (
-        CompileError,
-        tf.errors.ResourceExhaustedError,
-        tf.errors.InvalidArgumentError,
-        MemoryError,
-    ) as error:
-        return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
+    except (CompileError, tf.errors.InvalidArgumentError) as error:
+        return failed(str(error), params=params, mult_adds=mult_adds)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        return _out_of_memory(error, params, mult_adds)
     is_best = trained.accuracy > task.best
-    if is_best or spec.inherit:
-        weights.save(weights_file(spec.weights, task.id), weights.weights_of(trained.layers))
+    if spec.inherit or trained.accuracy > (task.best if task.worth is None else task.worth):
+        _save(weights_file(spec.weights, task.id), weights.weights_of(trained.layers))
     return Evaluation(
         float(trained.accuracy),
         params=params,
@@ -175,6 +209,24 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         inherited=None if initial is None else trained.inherited / trained.weights,
         note=note,
     )
+
+
+def _out_of_memory(error: Exception, params: int, mult_adds: int) -> Evaluation:
+    """It may fit when others leave it more."""
+    reason = str(error) or "it ran out of memory"
+    return replace(failed(reason, params=params, mult_adds=mult_adds), again=True)
+
+
+def _save(path: Path, kept: Any) -> None:
+    from compiler import weights
+
+    try:
+        weights.save(path, kept)
+    except OSError as error:
+        raise UsageError(
+            f"the weights {path} cannot be written: {error.strerror or error}; put that right: "
+            "all finished work is kept, and the same command goes on"
+        ) from None
 
 
 def _initial(spec: Spec, task: Task) -> tuple[Any, str]:
@@ -209,6 +261,8 @@ def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         cost = cost_of(genotype, dataset.input_shape, dataset.classes)
         params, mult_adds = cost.params, cost.mult_adds
         fitness = float(fitness_function(spec.fitness)(genotype, task.seed))
-    except (CompileError, MemoryError) as error:
-        return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
+    except CompileError as error:
+        return failed(str(error), params=params, mult_adds=mult_adds)
+    except MemoryError as error:
+        return _out_of_memory(error, params, mult_adds)
     return Evaluation(fitness, params=params, mult_adds=mult_adds)

@@ -47,8 +47,9 @@ class Task:
     id: int
     genotype: str
     seed: int
-    best: float  # The best fitness so far: what beats it is worth keeping weights of.
+    best: float  # The best fitness so far: what beats it is shown with its graph.
     heir_of: int | None = None  # Whose weights it starts from, if weights are inherited.
+    worth: float | None = None  # The fitness that weights must beat to be kept; None: the best.
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Evaluation:
     graph: str = ""  # the Keras model as JSON, for a new best
     inherited: float | None = None  # the share of its weights that it started with; None where none were sought
     note: str = ""  # what the user may want to know of it, though it is no failure
+    flops: float = 0.0  # spent on its training: 3 x mult-adds x images x epochs, a backward pass being two forward
+    again: bool = False  # whether the machine failed it, so that another try may end otherwise
     metrics: Metrics = ()  # what else a table says of it
 
 
@@ -99,6 +102,9 @@ class Individual:
     killed: tuple[int, ...] = ()
     inherited: float | None = None
     note: str = ""
+    genes: str = ""
+    tries: int = 1
+    flops: float = 0.0
     metrics: Metrics = ()
     graph: str = ""  # handed to observers only, never stored
 
@@ -110,3 +116,4 @@ class Standing:
     population: tuple[float, ...]  # the fitness of everyone alive, the oldest first
     best: Individual | None
     heritable: frozenset[int] = frozenset()  # those whose weights a child may yet start from
+    top: tuple[int, ...] = ()  # the fittest, as many as keep their weights

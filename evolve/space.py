@@ -49,3 +49,7 @@ class CellSpace:
     def fingerprint(self, genotype: dsl.Genotype) -> str:
         """Equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
+
+    def genes(self, genotype: dsl.Genotype) -> str:
+        """The genes, a line each."""
+        return "\n".join(f"{name} = {value!r}" for name, value in genotype.genes)

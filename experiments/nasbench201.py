@@ -42,7 +42,7 @@ CHUNK = 10  # searches a task: few enough to share out evenly
 PUBLISHED = {
     "regularized_evolution": ((93.92, 0.30), (71.84, 0.99), (45.54, 1.03)),
     "random_search": ((93.70, 0.36), (71.04, 1.07), (44.57, 1.25)),
-    "reinforcement": ((93.85, 0.37), (71.71, 1.09), (45.24, 1.18)),
+    "reinforcement_learning": ((93.85, 0.37), (71.71, 1.09), (45.24, 1.18)),
 }
 EVOLUTION, CONTROL = "regularized_evolution", "random_search"
 
@@ -161,7 +161,7 @@ def one_search(world: World, variant: Variant, seed: int) -> Found:
     start = time.process_time()
     search = replace(world.config.search, algorithm=variant.algorithm, seed=seed)
     algorithm = replace(world.config, search=search).algorithm(world.space)
-    budget = math.inf if search.budget_seconds is None else search.budget_seconds
+    budget = math.inf if world.settings.budget_seconds is None else world.settings.budget_seconds
     known: dict[str, Row] = {}
     rows: list[Row] = []
     spent, trained = 0.0, 0

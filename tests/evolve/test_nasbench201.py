@@ -23,7 +23,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped settings on a network that is quickly counted."""
     path = tmp_path_factory.mktemp("gin") / "small.gin"
-    path.write_text("include 'nasbench201.gin'\nsearch.params = {'N': 1, 'F': 4}\nsearch.budget_seconds = 3000\n")
+    path.write_text("include 'nasbench201.gin'\nsearch.params = {'N': 1, 'F': 4}\ntable.budget_seconds = 3000\n")
     return path
 
 

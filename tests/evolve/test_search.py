@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +18,10 @@ import pytest
 
 from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
+from evolve.executors import Executor, Processes, Serial
 from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.search import Observer, Plan, Search
 from evolve.store import FILE, Store
-from evolve.workers import Executor, Processes, Serial
 from tests.evolve import toy
 from tests.evolve.toy import evolution, tournament
 
@@ -45,15 +44,14 @@ def search(
     individuals: int,
     evaluate: object = toy.evaluate,
     executor: Executor | None = None,
-    workers: int = 1,
     observers: Sequence[Observer[toy.Genotype]] = (),
     make: Callable[[], Algorithm[toy.Genotype]] = evolution,
-    seconds: float = math.inf,
-) -> None:
+    **settings: Any,
+) -> str:
     space, algorithm = toy.ToySpace(), make()
-    plan = Plan(individuals, workers, 0, store.path.parent / "log", seconds)
+    plan = Plan(individuals, 0, store.path.parent / "log", **settings)
     assert callable(evaluate)
-    Search(plan, algorithm, space, store, executor or Serial(), evaluate, observers).run()
+    return Search(plan, algorithm, space, store, executor or Serial(), evaluate, observers).run()
 
 
 def rows(folder: Path) -> list[tuple[object, ...]]:
@@ -75,14 +73,13 @@ def test_fills_the_plan_and_tells_observers(tmp_path: Path) -> None:
         assert [alive for _, _, alive in listener.heard] == [*range(1, 10), *[10] * 21]
 
 
-@pytest.mark.parametrize(("workers", "begun"), [(1, 15), (4, 16)])
-def test_a_budget_of_seconds_lets_those_who_run_end(tmp_path: Path, workers: int, begun: int) -> None:
+def test_a_budget_of_simulated_seconds(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        search(store, 100, workers=workers, seconds=0.145)
-        assert store.counts() == (begun, 0, begun)
-        assert store.seconds() == pytest.approx(0.01 * begun)
-        search(store, 100, workers=workers, seconds=0.145)
-        assert store.counts()[0] == begun
+        assert search(store, 100, budget_simulated=0.145) == "the budget of 0.145 simulated seconds is spent"
+        assert store.counts() == (15, 0, 15)
+        search(store, 100, budget_simulated=0.145)
+        assert store.counts()[0] == 15
+        assert search(store, 20, budget_simulated=0.9) == "all 20 individuals are finished"
 
 
 @pytest.mark.parametrize("make", [evolution, tournament])
@@ -165,7 +162,7 @@ def test_a_killed_worker_fails_its_individual_alone(tmp_path: Path) -> None:
     executor = Processes(2, 50, tmp_path / "log")
     try:
         with Store(tmp_path) as store:
-            search(store, 12, die_once, executor, workers=2)
+            search(store, 12, die_once, executor)
             found = {row.id: row for row in store.finished()}
     finally:
         executor.close()
@@ -209,7 +206,11 @@ class HoldingBack:
     def __init__(self) -> None:
         self.held: list[tuple[Future[Evaluation], Task]] = []
 
-    def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
+    @property
+    def capacity(self) -> int:
+        return 2
+
+    def submit(self, function: Callable[..., Any], *args: object, timeout: float | None = None) -> Future[Any]:
         future: Future[Any] = Future()
         (task,) = args
         assert isinstance(task, Task)
@@ -221,6 +222,9 @@ class HoldingBack:
             for other, waiting in self.held:
                 other.set_result(function(waiting))
         return future
+
+    def wait(self, futures: Collection[Future[Any]], seconds: float | None = None) -> set[Future[Any]]:
+        return {future for future in futures if future.done()}
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -239,7 +243,7 @@ class Listed:
 def test_the_weights_of_the_dead_are_kept_for_a_child_that_runs(tmp_path: Path) -> None:
     listed = Listed()
     with Store(tmp_path) as store:
-        search(store, 30, executor=HoldingBack(), workers=2, observers=[listed])
+        search(store, 30, executor=HoldingBack(), observers=[listed])
         (parent,) = (row.parent for row in store.finished() if row.id == 11)
     assert parent is not None and parent <= 10
     assert all(parent in listed.heritable[id] for id in range(12, 30))

@@ -86,8 +86,19 @@ def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     old.execute("create table individuals (id integer primary key, finished integer)")
     old.commit()
     old.close()
-    with Store(tmp_path) as store, pytest.raises(UsageError, match="schema: there 1, now 3"):
-        store.compare(IDENTITY)
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(UsageError, match=r"by an earlier version of this program .* this version's is 3"):
+        Store(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_directory_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    later = sqlite3.connect(tmp_path / FILE)
+    later.execute("pragma user_version=99")
+    later.close()
+    with pytest.raises(UsageError, match=r"by a later version of this program .its schema is 99"):
+        Store(tmp_path)
 
 
 def test_the_best_of_equals_is_the_first_and_never_a_failed_one(store: Store) -> None:

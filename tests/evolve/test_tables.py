@@ -14,7 +14,7 @@ import dsl
 from evolve import config, lookup, main, tables
 from evolve.config import Config
 from evolve.errors import NotInTable, UsageError
-from evolve.evaluate import Spec, evaluate, facts
+from evolve.evaluate import Spec, evaluate, facts, version
 from evolve.records import WORST, Task
 from evolve.settings import TableSettings
 from evolve.store import FILE
@@ -122,7 +122,7 @@ def test_cells_that_no_table_has(text: str, reason: str, path: Path) -> None:
 def spec(path: Path) -> Spec:
     made = config.read(["nasbench201.gin"], [])
     space = dsl.load("nasbench201.cell").space.text()
-    return Spec(space, made.dataset, made.training, "table", path.parent, table=settings(path))
+    return Spec(version(), space, made.dataset, made.training, "table", path.parent, table=settings(path))
 
 
 def test_an_evaluation_has_costs_metrics_and_simulated_seconds(path: Path) -> None:
@@ -228,7 +228,8 @@ def test_a_table_of_smaller_cells(path: Path) -> None:
         ("table.input_shape=32", "table.input_shape is 32; write it as (32, 32, 3)"),
         ("table.classes=0", "table.classes is 0"),
         ("table.patch='a.npz'", "did you mean 'table.path'"),
-        ("search.budget_seconds=0", "search.budget_seconds is 0; it must be a number above 0, or None"),
+        ("table.budget_seconds=0", "table.budget_seconds is 0; it must be a number above 0, or None"),
+        ("search.budget_flops=1e9", "table.budget_seconds is its budget"),
         ("search.fitness='tabel'", "it may be 'training', 'table' or 'module:function'"),
     ],
 )
@@ -245,9 +246,9 @@ def test_mistakes(binding: str, message: str, path: Path, tmp_path: Path, capsys
 
 
 def run(path: Path, work: Path, *bindings: str) -> int:
-    arguments = [f"table.path={str(path)!r}", SMALL, "search.budget_seconds=3000", *bindings]
+    arguments = [f"table.path={str(path)!r}", SMALL, "table.budget_seconds=3000", *bindings]
     parameters = [f"--gin_param={binding}" for binding in arguments]
-    return main.run(["--gin_file=nasbench201.gin", *parameters, f"--workdir={work}"])
+    return main.run(["--gin_file=nasbench201.gin", *parameters, "--resume=changed", f"--workdir={work}"])
 
 
 def seconds(work: Path) -> list[float]:
@@ -264,10 +265,10 @@ def test_the_simulated_budget_ends_a_search(path: Path, tmp_path: Path, capsys: 
         "select id, metrics from individuals order by fitness desc, finished limit 1"
     ).fetchone()  # fmt: skip
     assert f"c10_test_acc_200 of {best}: " in told and '"in16_test_acc_200": ' in metrics
-    assert "in 3,000 seconds of training" in told
+    assert "in 3,000 simulated seconds" in told
     # The same command again adds nothing; a larger budget goes on.
     assert run(path, tmp_path) == 0 and len(seconds(tmp_path)) == len(spent)
-    assert run(path, tmp_path, "search.budget_seconds=3200") == 0
+    assert run(path, tmp_path, "table.budget_seconds=3200") == 0
     assert sum(seconds(tmp_path)) >= 3200 and seconds(tmp_path)[: len(spent)] == spent
 
 
@@ -275,13 +276,23 @@ def test_resumed_equals_uninterrupted(path: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(path, whole) == 0
     for budget in (400, 1700):
-        assert run(path, parts, f"search.budget_seconds={budget}") == 0
+        assert run(path, parts, f"table.budget_seconds={budget}") == 0
     database = sqlite3.connect(parts / FILE)
     with database:  # the last one, as if the driver had died before it was looked up
         database.execute("update individuals set finished = null, status = 'running' order by id desc limit 1")
     database.close()
     assert run(path, parts) == 0
     assert rows(parts) == rows(whole) and seconds(parts) == seconds(whole)
+
+
+def test_reuse_pays_for_a_network_once(path: Path, tmp_path: Path) -> None:
+    assert run(path, tmp_path, "search.reuse=True") == 0
+    found = sqlite3.connect(tmp_path / FILE).execute(
+        "select own.seconds, own.fitness = twin.fitness, own.metrics = twin.metrics from individuals as own "
+        "join individuals as twin on own.note = 'as ' || twin.id where own.fingerprint = twin.fingerprint"
+    ).fetchall()  # fmt: skip
+    assert len(found) >= 3 and set(found) == {(0.0, 1, 1)}
+    assert sum(seconds(tmp_path)) >= 3000
 
 
 def test_another_table_is_another_search(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

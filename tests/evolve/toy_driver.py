@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from evolve.executors import Serial
 from evolve.search import Plan, Search
 from evolve.store import Store
-from evolve.workers import Serial
 from tests.evolve import toy
 
 ALGORITHMS = {make.__name__: make for make in (toy.evolution, toy.tournament)}
@@ -17,7 +17,7 @@ def main(folder: Path, individuals: int, name: str) -> None:
     """Run it with one serial worker."""
     space, algorithm = toy.ToySpace(), ALGORITHMS[name]()
     with Store(folder) as store:
-        plan = Plan(individuals, 1, 0, folder / "log")
+        plan = Plan(individuals, 0, folder / "log")
         Search(plan, algorithm, space, store, Serial(), toy.evaluate_slowly).run()
 
 
