@@ -42,7 +42,7 @@ CHUNK = 10  # searches a task: few enough to share out evenly
 PUBLISHED = {
     "regularized_evolution": ((93.92, 0.30), (71.84, 0.99), (45.54, 1.03)),
     "random_search": ((93.70, 0.36), (71.04, 1.07), (44.57, 1.25)),
-    "reinforcement_learning": ((93.85, 0.37), (71.71, 1.09), (45.24, 1.18)),
+    "reinforcement": ((93.85, 0.37), (71.71, 1.09), (45.24, 1.18)),
 }
 EVOLUTION, CONTROL = "regularized_evolution", "random_search"
 
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{world.table.describe()}; {options.seeds} searches each, {options.processes} processes")
     variants = [Variant(name, reuse) for reuse in (False, True) for name in options.algorithms]
     # Each process starts anew, so that an algorithm that has threads of its own may be among them.
-    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(options.processes, get_context("spawn"), _settle) as pool:
         found = {variant: _searches(pool, options, variant) for variant in variants}
     for line in report(found, world.settings.metrics):
         print(line)
@@ -131,6 +131,11 @@ def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> 
     found = [one for chunk in pool.map(search, chunks) for one in chunk]
     print(f"{variant}: {time.perf_counter() - start:.0f} s", flush=True)
     return found
+
+
+def _settle() -> None:
+    """One thread a process, and no words, from an algorithm that has TensorFlow."""
+    os.environ.update(TF_NUM_INTEROP_THREADS="1", TF_NUM_INTRAOP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
 
 
 def _chunk(gin_file: str, table: str, variant: Variant, seeds: Sequence[int]) -> list[Found]:
