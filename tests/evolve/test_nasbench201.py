@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from evolve import main
+from evolve.store import FILE
 from experiments import nasbench201
 from experiments.nasbench201 import Found, Variant, World, one_search, report
 from tests.evolve import made_table
@@ -43,6 +46,17 @@ def test_a_search_ends_with_its_budget_and_repeats(world: World) -> None:
 def test_reuse_trains_what_is_the_same_once(world: World) -> None:
     found = [one_search(world, Variant(EVOLUTION, reuse=True), seed) for seed in range(3)]
     assert all(one.trained < one.cells for one in found)
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+def test_a_search_is_that_of_the_command(world: World, path: Path, gin: Path, tmp_path: Path, reuse: bool) -> None:
+    parameters = [f"--gin_param=table.path={str(path)!r}", f"--gin_param=search.reuse={reuse}"]
+    assert main.run([f"--gin_file={gin}", *parameters, f"--workdir={tmp_path}"]) == 0
+    found = one_search(world, Variant(EVOLUTION, reuse), 0)
+    cells, trained, fitness = sqlite3.connect(tmp_path / FILE).execute(
+        "select count(*), sum(seconds > 0), max(fitness) from individuals"
+    ).fetchone()  # fmt: skip
+    assert (found.cells, found.trained, found.best.fitness) == (cells, trained, fitness)
 
 
 def test_cells_that_the_table_lacks_are_the_worst(world: World) -> None:
