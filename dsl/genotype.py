@@ -53,6 +53,11 @@ class Space:
         """Fingerprints of the latest cells."""
         return Remembered()
 
+    @cached_property
+    def labels(self) -> Remembered[tuple[str, bool, tuple[str, ...]]]:
+        """What the latest operations are at their places, as fingerprints write them."""
+        return Remembered(8192)
+
     def text(self) -> str:
         """The whole space as one file that stands alone."""
         return unparse(s.File(self.items))
@@ -116,26 +121,27 @@ class Space:
 
 
 class Remembered(Generic[T]):
-    """What is known of the latest cells, by the very objects: a child shares with its parent what no rule touched."""
+    """What is known of the latest things, by the very objects: a child shares with its parent what no rule touched."""
 
     def __init__(self, size: int = 1024) -> None:
         self._size = size
-        self._found: dict[int, tuple[s.Cell, T]] = {}  # holding the cell keeps its id from being used again
+        self._found: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
 
-    def get(self, cell: s.Cell) -> T | None:
-        """What is remembered of a cell."""
-        found = self._found.get(id(cell))
+    def get(self, *things: object) -> T | None:
+        """What is remembered of these."""
+        found = self._found.get(tuple(map(id, things)))
         return None if found is None else found[1]
 
     def clear(self) -> None:
         """Forget everything."""
         self._found.clear()
 
-    def put(self, cell: s.Cell, value: T) -> None:
-        """Remember something of a cell; the oldest is forgotten."""
+    def put(self, value: T, *things: object) -> None:
+        """Remember something of these; the oldest is forgotten."""
         if len(self._found) >= self._size:
             del self._found[next(iter(self._found))]
-        self._found[id(cell)] = (cell, value)
+        # Holding the things keeps their ids from being used again.
+        self._found[tuple(map(id, things))] = (things, value)
 
 
 @dataclass(frozen=True)

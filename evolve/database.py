@@ -13,8 +13,9 @@ from evolve.errors import SearchError, UsageError
 
 SCHEMA = 3
 FILE = "search.sqlite"
-TABLES = """
-create table if not exists individuals (
+_TABLES = f"""
+begin immediate;
+create table individuals (
   id integer primary key, parent integer, rule text not null,
   genotype text not null, fingerprint text not null,
   fitness real, params integer, mult_adds integer, seconds real,
@@ -24,10 +25,12 @@ create table if not exists individuals (
   killed text not null default '[]', proposed_after integer not null,
   inherited real, note text not null default '',
   genes text not null default '', tries integer not null default 1, flops real not null default 0,
-  metrics text not null default '{}'
+  metrics text not null default '{{}}'
 );
-create index if not exists twins on individuals (fingerprint, genes);
-create table if not exists meta (key text primary key, value text not null);
+create index twins on individuals (fingerprint, genes);
+create table meta (key text primary key, value text not null);
+pragma user_version={SCHEMA};
+commit;
 """
 COLUMNS = (
     "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
@@ -60,16 +63,21 @@ def speaking_plainly(path: Path) -> Iterator[None]:
         raise UsageError(f"{path} cannot be used: {error}; {remedy}") from error
 
 
-def check_schema(db: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that another version of this program has written.
+def prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables where they are not there yet, all or none.
 
     Raises:
-      UsageError: it was.
+      UsageError: another version of this program has written the file.
     """
+    if not _has_tables(db, path):
+        db.executescript(_TABLES)
+
+
+def _has_tables(db: sqlite3.Connection, path: Path) -> bool:
     tables = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
     (found,) = db.execute("pragma user_version").fetchone()
     if "individuals" not in tables or found == SCHEMA:
-        return
+        return "individuals" in tables
     age = f"a later version of this program (its schema is {found}" if found > SCHEMA else (
         f"an earlier version of this program (its schema is {found or 'below 3'}"
     )  # fmt: skip
@@ -107,7 +115,8 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     with speaking_plainly(path):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
-            check_schema(db, path)
+            if not _has_tables(db, path):
+                raise UsageError(f"there is no search in {path}, or none that has begun")
             yield db
         finally:
             db.close()

@@ -9,7 +9,7 @@ import math
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,19 @@ from evolve.settings import DatasetSettings, TableColumns, TableSettings
 from evolve.tables import Table
 
 
+@functools.cache
+def version() -> str:
+    """What is installed here; a search needs the same everywhere."""
+    try:
+        return importlib.metadata.version("amoeba-evolve")
+    except importlib.metadata.PackageNotFoundError:
+        return "of the sources"
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """All that the workers of one search share; small, and sent along with every task."""
 
-    version: str  # of the driver; first, so that a worker of another version can still read it
     space: str  # the .cell text
     dataset: DatasetSettings
     training: Training
@@ -37,6 +45,7 @@ class Spec:
     weights: Path  # the folder for the weights of a new best, and of those that may have heirs
     inherit: bool = False  # whether children start from the weights of their parents
     table: TableSettings | None = None  # where the fitness comes from, if it is 'table'
+    version: str = field(default_factory=version)  # of the driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,6 @@ class Facts:
     description: str
     input_shape: tuple[int, int, int]
     classes: int
-
-
-@functools.cache
-def version() -> str:
-    """What is installed here; a search needs the same everywhere."""
-    try:
-        return importlib.metadata.version("amoeba-evolve")
-    except importlib.metadata.PackageNotFoundError:
-        return "of the sources"
 
 
 def facts(spec: Spec) -> Facts:
@@ -109,9 +109,11 @@ def flops(mult_adds: int, images: int, epochs: int) -> float:
 
 
 def _check_version(spec: Spec) -> None:
-    if version() != spec.version:
+    # What another version has pickled may lack it.
+    found = getattr(spec, "version", "another")
+    if found != version():
         raise UsageError(
-            f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {spec.version}: "
+            f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {found}: "
             "install the same version on every machine"
         )
 

@@ -106,7 +106,6 @@ def prepare(config: Config, folder: Path) -> Run:
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
     spec = Spec(
-        evaluate.version(),
         seed.space.text(),
         config.dataset,
         config.training,

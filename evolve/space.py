@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import dsl
 from compiler.requirements import requirement
+from dsl.rules import Check
 from evolve.algorithms import Child
 
 
@@ -19,7 +19,7 @@ class CellSpace:
         input_shape: tuple[int, int, int],
         classes: int,
         sample_mutations: int = 10,
-        unfit: Callable[[dsl.Genotype], str | None] | None = None,
+        unfit: Check | None = None,
     ) -> None:
         """`unfit` gives why a genotype cannot be built or breaks a `require`; by default it is asked anew each time."""
         self._space = space

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.records import Epoch
-from evolve.database import COLUMNS, FILE, SCHEMA, TABLES, check_schema, hold, speaking_plainly
+from evolve.database import COLUMNS, FILE, hold, prepare, speaking_plainly
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
@@ -40,11 +40,9 @@ class Store:
         self._lock = hold(folder)
         with speaking_plainly(self.path):
             self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
-            check_schema(self._db, self.path)
+            prepare(self._db, self.path)
             # WAL lets others read while the search runs.
             self._db.execute("pragma journal_mode=wal")
-            self._db.executescript(TABLES)
-            self._db.execute(f"pragma user_version={SCHEMA}")
         self._file = self.path.stat().st_ino
         self._saved, self._counted = SYNC_SAVED, time.monotonic()
 

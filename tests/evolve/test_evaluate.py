@@ -42,6 +42,23 @@ def test_facts(small_gin: Path) -> None:
     assert "3 classes" in found.description
 
 
+def test_what_its_training_costs(small_gin: Path) -> None:
+    found = evaluate(spec(small_gin, "separables"), task())
+    images, epochs = 54, Training().epochs
+    assert found.flops == 3 * found.mult_adds * images * epochs > 0
+    assert evaluate(spec(small_gin, "refused"), task()).flops == 0
+
+
+def test_a_worker_of_another_version(small_gin: Path) -> None:
+    other = replace(spec(small_gin, "separables"), version="0.0.1")
+    with pytest.raises(
+        UsageError, match=r"a worker on .* has amoeba-evolve .*, the driver has 0\.0\.1: install the same"
+    ):
+        evaluate(other, task())
+    with pytest.raises(UsageError, match="install the same version on every machine"):
+        facts(other)
+
+
 def test_images_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nope"):
         facts(spec(tmp_path / "nope" / "small.gin", "separables"))
@@ -59,7 +76,7 @@ def test_a_fitness_comes_with_the_cost(small_gin: Path) -> None:
     ("fitness", "reason"),
     [
         ("refused", "there is no such layer"),
-        ("out_of_memory", "MemoryError"),
+        ("out_of_memory", "it ran out of memory"),
         ("not_a_number", "its fitness is nan"),
     ],
 )
@@ -67,6 +84,7 @@ def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fi
     found = evaluate(spec(small_gin, fitness), task())
     assert (found.status, found.fitness, found.error) == ("failed", WORST, reason)
     assert found.params > 0 and found.seconds > 0
+    assert found.again == (fitness == "out_of_memory")
 
 
 def test_a_bug_is_no_failure(small_gin: Path) -> None:
@@ -117,6 +135,20 @@ def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> 
     found = [evaluate(plain, Task(id, GROWING.text(), 5, best, heir_of=9)) for id, best in ((1, 1.0), (2, -1.0))]
     assert [(one.inherited, one.note, bool(one.graph)) for one in found] == [(None, "", False), (None, "", True)]
     assert [path.name for path in plain.weights.iterdir()] == ["2.npz"]
+
+
+def test_what_is_fit_enough_leaves_weights(small_gin: Path) -> None:
+    plain = replace(trained(small_gin), inherit=False)
+    for id, worth in ((1, 1.0), (2, -1.0)):
+        assert not evaluate(plain, Task(id, GROWING.text(), 5, 1.0, worth=worth)).graph
+    assert [path.name for path in plain.weights.iterdir()] == ["2.npz"]
+
+
+def test_weights_that_cannot_be_written(small_gin: Path) -> None:
+    plain = trained(small_gin)
+    plain.weights.write_text("a file")
+    with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command goes on"):
+        evaluate(plain, Task(1, GROWING.text(), 5, -1.0))
 
 
 def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -18,7 +14,7 @@ import pytest
 
 from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
-from evolve.executors import Executor, Processes, Serial
+from evolve.executors import Executor, Serial
 from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.search import Observer, Plan, Search
 from evolve.store import FILE, Store
@@ -95,23 +91,6 @@ def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
 
 
-@pytest.mark.parametrize(("make", "kills"), [(evolution, 1), (evolution, 3), (tournament, 3)])
-def test_after_kill_9_the_rows_are_those_of_an_uninterrupted_run(
-    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], kills: int
-) -> None:
-    with Store(tmp_path / "whole") as store:
-        search(store, 60, make=make)
-    command = [sys.executable, "-m", "tests.evolve.toy_driver", str(tmp_path / "killed"), "60", make.__name__]
-    for kill in range(kills):
-        driver = subprocess.Popen(command, cwd=ROOT)
-        wait_for(tmp_path / "killed", 10 * (kill + 1))
-        driver.kill()
-        assert driver.wait() == -signal.SIGKILL
-    assert 0 < len(rows(tmp_path / "killed")) < 60
-    subprocess.run(command, cwd=ROOT, check=True)
-    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
-
-
 def wait_for(folder: Path, count: int) -> None:
     """Until so many are finished."""
     deadline = time.monotonic() + 60
@@ -149,26 +128,6 @@ def test_goes_on_when_one_of_ten_is_done(tmp_path: Path) -> None:
         search(store, 30, mostly)
         assert store.counts() == (30, 29, 30)
         assert [row.id for row in store.best(5)] == [5]
-
-
-def die_once(task: Task) -> Evaluation:
-    """A worker that is killed with individual 3."""
-    if task.id == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return toy.evaluate_slowly(task)
-
-
-def test_a_killed_worker_fails_its_individual_alone(tmp_path: Path) -> None:
-    executor = Processes(2, 50, tmp_path / "log")
-    try:
-        with Store(tmp_path) as store:
-            search(store, 12, die_once, executor)
-            found = {row.id: row for row in store.finished()}
-    finally:
-        executor.close()
-    assert [id for id, row in found.items() if row.status == "failed"] == [3]
-    assert "signal 9, perhaps out of memory" in found[3].error
-    assert found[3].fitness == 0.0
 
 
 @dataclass

@@ -14,7 +14,7 @@ import dsl
 from evolve import config, lookup, main, tables
 from evolve.config import Config
 from evolve.errors import NotInTable, UsageError
-from evolve.evaluate import Spec, evaluate, facts, version
+from evolve.evaluate import Spec, evaluate, facts
 from evolve.records import WORST, Task
 from evolve.settings import TableSettings
 from evolve.store import FILE
@@ -122,7 +122,7 @@ def test_cells_that_no_table_has(text: str, reason: str, path: Path) -> None:
 def spec(path: Path) -> Spec:
     made = config.read(["nasbench201.gin"], [])
     space = dsl.load("nasbench201.cell").space.text()
-    return Spec(version(), space, made.dataset, made.training, "table", path.parent, table=settings(path))
+    return Spec(space, made.dataset, made.training, "table", path.parent, table=settings(path))
 
 
 def test_an_evaluation_has_costs_metrics_and_simulated_seconds(path: Path) -> None:
