@@ -54,6 +54,11 @@ class Space:
         return Remembered()
 
     @cached_property
+    def texts(self) -> Remembered[str]:
+        """The latest cells as text."""
+        return Remembered()
+
+    @cached_property
     def labels(self) -> Remembered[tuple[str, bool, tuple[str, ...]]]:
         """What the latest operations are at their places, as fingerprints write them."""
         return Remembered(8192)
@@ -163,7 +168,16 @@ class Genotype:
 
     def text(self) -> str:
         """Cells and genes: what the store keeps of an individual."""
-        return unparse(s.File((*self._genes(), *self.cells)))
+        genes = unparse(s.File(self._genes()))
+        return "\n".join([*([genes] if genes else ()), *map(self._cell_text, self.cells)])
+
+    def _cell_text(self, cell: s.Cell) -> str:
+        texts = self.space.texts
+        text = texts.get(cell)
+        if text is None:
+            text = unparse(s.File((cell,)))
+            texts.put(text, cell)
+        return text
 
     def standalone(self) -> str:
         """A whole file with this genotype as its seed."""

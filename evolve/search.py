@@ -98,7 +98,8 @@ class Search(Generic[G]):
         self._top = list(store.best(plan.keep_best))
         self._flops = store.flops()
         self._simulated = store.seconds()
-        self._began = time.monotonic() - float(store.noted("seconds") or 0)
+        self._noted = float(store.noted("seconds") or 0)  # of all runs together
+        self._began = time.monotonic() - self._noted
 
     def run(self) -> str:
         """Go on from where the store is until there is enough; why that is so, for the user.
@@ -117,7 +118,7 @@ class Search(Generic[G]):
                     finished += self._conclude(future)
                 sent, reused = self._propose()
                 finished += reused
-                self._store.note("seconds", repr(time.monotonic() - self._began))
+                self._note_time()
             for proposal in sent:
                 self._send(proposal)
             # Only now, when the workers have something to do.
@@ -245,6 +246,13 @@ class Search(Generic[G]):
         self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
 
     # When it ends.
+
+    def _note_time(self) -> None:
+        """Keep how long the search has run; a row more in every event would be too many."""
+        now = time.monotonic() - self._began
+        if now - self._noted >= 1 or not self._running:
+            self._store.note("seconds", repr(now))
+            self._noted = now
 
     def _enough(self) -> str:
         """Why nothing more is to be started, or nothing."""
