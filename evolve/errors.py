@@ -17,3 +17,7 @@ class WorkerDied(SearchError):
 
 class TimedOut(WorkerDied):
     """A worker was ended because its task took too long."""
+
+
+class NotInTable(SearchError):
+    """An individual's cell has no row in the table; only that individual fails."""

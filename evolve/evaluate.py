@@ -18,8 +18,11 @@ from compiler.cost import cost as cost_of
 from compiler.errors import CompileError, DataError
 from compiler.resolve import resolve
 from compiler.settings import DatasetSettings, Training
-from evolve.errors import UsageError
+from evolve import lookup, tables
+from evolve.errors import NotInTable, UsageError
 from evolve.records import Evaluation, Task, failed
+from evolve.settings import TableColumns, TableSettings
+from evolve.tables import Table
 
 
 @functools.cache
@@ -41,6 +44,7 @@ class Spec:
     fitness: str
     weights: Path  # the folder for the weights of a new best, and of those that may have heirs
     inherit: bool = False  # whether children start from the weights of their parents
+    table: TableSettings | None = None  # where the fitness comes from, if it is 'table'
     version: str = field(default_factory=version)  # of the driver
 
 
@@ -54,12 +58,16 @@ class Facts:
 
 
 def facts(spec: Spec) -> Facts:
-    """Load the images and look at them.
+    """Load the images and look at them; where a table was made of them, take its word.
 
     Raises:
       UsageError: they are not there, or cannot be learnt from.
     """
     _check_version(spec)
+    if spec.table is not None:
+        height, width, channels = spec.table.input_shape
+        described = load_table(spec.table.path, spec.table.columns).describe()
+        return Facts(described, (height, width, channels), spec.table.classes)
     try:
         dataset = _dataset(spec.dataset)
     except DataError as error:
@@ -76,13 +84,17 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
     _check_version(spec)
     start = time.perf_counter()
     genotype = _space(spec.space).genotype(task.genotype)
-    measure = _trained if spec.fitness == "training" else _made_up
-    evaluation = measure(spec, genotype, task)
-    seconds = time.perf_counter() - start
+    if spec.table is not None:
+        evaluation = _looked_up(spec.table, genotype)
+        seconds = evaluation.seconds
+    else:
+        measure = _trained if spec.fitness == "training" else _made_up
+        evaluation = measure(spec, genotype, task)
+        seconds = time.perf_counter() - start
     if not math.isfinite(evaluation.fitness):
         reason = f"its fitness is {evaluation.fitness}"
         return failed(reason, params=evaluation.params, mult_adds=evaluation.mult_adds, seconds=seconds)
-    if evaluation.status == "failed":
+    if evaluation.status == "failed" or spec.table is not None:
         return replace(evaluation, seconds=seconds)
     images = len(_dataset(spec.dataset).train)
     return replace(evaluation, seconds=seconds, flops=flops(evaluation.mult_adds, images, spec.training.epochs))
@@ -168,6 +180,16 @@ def _feed(settings: DatasetSettings) -> Any:
     return feed(_dataset(settings))
 
 
+@functools.lru_cache(maxsize=1)
+def load_table(path: str, columns: TableColumns) -> Table:
+    """A table, read once a worker.
+
+    Raises:
+      UsageError: it cannot be used.
+    """
+    return tables.load(path, columns)
+
+
 def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     import tensorflow as tf
 
@@ -230,6 +252,18 @@ def _initial(spec: Spec, task: Task) -> tuple[Any, str]:
         return weights.read(weights_file(spec.weights, task.heir_of)), ""
     except CompileError as error:
         return {}, f"started anew: {error}"
+
+
+def _looked_up(settings: TableSettings, genotype: dsl.Genotype) -> Evaluation:
+    """What a table says, in no time: the seconds are those of the training that it saves."""
+    cost = cost_of(genotype, settings.input_shape, settings.classes)
+    try:
+        row = lookup.looked_up(genotype, load_table(settings.path, settings.columns), settings.operations)
+    except NotInTable as error:
+        return failed(str(error), params=cost.params, mult_adds=cost.mult_adds)
+    return Evaluation(
+        row.fitness, params=cost.params, mult_adds=cost.mult_adds, seconds=row.seconds, metrics=row.metrics
+    )
 
 
 def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:

@@ -11,7 +11,7 @@ from typing import IO
 
 from evolve.database import COLUMNS, FILE, reading, speaking_plainly
 
-_DECODED = ("rejected", "history", "killed")  # kept as JSON in the database
+_DECODED = ("rejected", "history", "killed", "metrics")  # kept as JSON in the database
 
 
 def write_csv(folder: Path, out: IO[str]) -> None:

@@ -115,6 +115,8 @@ def show_end(
             str(individual.id),
         )
     console.print(table)
+    for name, value in best[0].metrics if best else ():
+        console.print(f"{name} of {best[0].id}: {value:.6g}", highlight=False)
     if accuracy is not None:
         console.print(f"test accuracy of {best[0].id}: {accuracy:.4f}", highlight=False)
     if not best:

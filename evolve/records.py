@@ -11,6 +11,7 @@ G = TypeVar("G")
 T = TypeVar("T")
 
 Rejected = tuple[tuple[str, str], ...]
+Metrics = tuple[tuple[str, float], ...]
 Status = Literal["running", "done", "failed"]
 
 WORST = 0.0  # The fitness of a failed individual; every fitness is at least this.
@@ -54,7 +55,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What became of an individual; `seconds` are those of its whole stay in the worker."""
+    """What became of an individual.
+
+    `seconds` are those of its whole stay in the worker; where the fitness comes from a table, those that training and
+    validation took when the table was made.
+    """
 
     fitness: float
     status: Status = "done"
@@ -68,6 +73,7 @@ class Evaluation:
     note: str = ""  # what the user may want to know of it, though it is no failure
     flops: float = 0.0  # spent on its training: 3 x mult-adds x images x epochs, a backward pass being two forward
     again: bool = False  # whether the machine failed it, so that another try may end otherwise
+    metrics: Metrics = ()  # what else a table says of it
 
 
 def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
@@ -101,6 +107,7 @@ class Individual:
     tries: int = 1
     flops: float = 0.0
     memo: str = ""
+    metrics: Metrics = ()
     graph: str = ""  # handed to observers only, never stored
 
 

@@ -6,7 +6,7 @@ import functools
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +15,7 @@ import dsl
 from compiler.errors import CompileError
 from compiler.settings import GENES, Training
 from evolve import config as gin_config
-from evolve import evaluate, progress
+from evolve import evaluate, lookup, progress
 from evolve.algorithms import Algorithm
 from evolve.board import Board
 from evolve.config import Config
@@ -25,8 +25,10 @@ from evolve.executors import Executor, Processes, Serial, call, machine
 from evolve.keep import Keeper, write
 from evolve.records import Task
 from evolve.search import Plan, Search
+from evolve.settings import TableSettings
 from evolve.space import CellSpace
 from evolve.store import Store
+from evolve.tables import Table
 
 # They move the end of a search, or where and how it runs, but not what it finds on the way.
 CHANGEABLE = (
@@ -55,6 +57,7 @@ class Run:
     workers: int
     gpus: tuple[str, ...]
     folder: Path
+    table: Table | None = None
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """What makes this search this search; a work directory belongs to one."""
@@ -67,13 +70,22 @@ class Run:
             "search.sample_mutations": self.config.search.sample_mutations,
             **algorithm.settings,
         }
-        for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
-            settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        if self.table is None:
+            for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
+                settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        else:
+            # What the table says, not where it lies.
+            settings |= {f"table.{field.name}": getattr(self.spec.table, field.name) for field in fields(TableSettings)}
+            settings["table.path"] = f"a table with the digest {self.table.digest}"
+            del settings["table.budget_seconds"]
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.spec.space}
 
     def settings(self) -> Mapping[str, str]:
         """What may change between two runs of a search."""
-        return {f"search.{name}": str(getattr(self.config.search, name)) for name in CHANGEABLE}
+        changeable = {f"search.{name}": str(getattr(self.config.search, name)) for name in CHANGEABLE}
+        if self.spec.table is not None:
+            changeable["table.budget_seconds"] = str(self.spec.table.budget_seconds)
+        return changeable
 
 
 def prepare(config: Config, folder: Path) -> Run:
@@ -84,7 +96,8 @@ def prepare(config: Config, folder: Path) -> Run:
     """
     settings = config.search
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
-    if settings.fitness != "training":
+    table_settings, table = _table(config, seed)
+    if settings.fitness != "training" and table is None:
         evaluate.fitness_function(settings.fitness)
     is_serial = settings.executor == "serial"
     gpus = () if is_serial else machine.gpus(os.environ)
@@ -99,6 +112,7 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.fitness,
         folder / "weights",
         settings.inherit_weights,
+        table_settings,
     )
     plan = Plan(
         settings.individuals,
@@ -111,8 +125,19 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.target,
         settings.keep_best,
         settings.reuse,
+        None if table_settings is None else table_settings.budget_seconds,
     )
-    return Run(config, seed, spec, plan, workers, gpus, folder)
+    return Run(config, seed, spec, plan, workers, gpus, folder, table)
+
+
+def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Table | None]:
+    """The table that the fitness comes from, and its settings with the place where it was found."""
+    if config.table is None:
+        return None, None
+    settings = replace(config.table, path=config.table_path())
+    table = evaluate.load_table(settings.path, settings.columns)
+    lookup.check(seed, table, settings)
+    return settings, table
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:
@@ -240,6 +265,9 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
     goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
+    table = prepared.spec.table
+    if table is not None and table.budget_seconds is not None:
+        goal = f"at most {goal}, in {table.budget_seconds:,} simulated seconds"
     return [
         ("data", facts.description),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),

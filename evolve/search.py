@@ -60,6 +60,7 @@ class Plan:
     target: float | None = None  # the fitness that is enough
     keep_best: int = 1  # how many of the fittest keep their weights
     reuse: bool = False  # whether an individual that equals an earlier one takes its evaluation
+    budget_simulated: float | None = None  # seconds of all individuals together, as a table has them
 
 
 class _Finished(NamedTuple, Generic[G]):
@@ -96,6 +97,7 @@ class Search(Generic[G]):
         self._finished, self._failed, self._last = store.counts()
         self._top = list(store.best(plan.keep_best))
         self._flops = store.flops()
+        self._simulated = store.seconds()
         self._noted = float(store.noted("seconds") or 0)  # of all runs together
         self._began = time.monotonic() - self._noted
 
@@ -182,6 +184,7 @@ class Search(Generic[G]):
         self._finished += 1
         self._failed += evaluation.status == "failed"
         self._flops += evaluation.flops
+        self._simulated += evaluation.seconds
         if evaluation.status == "done":
             # Sorting is stable: of equals the one that was finished first stays in front.
             self._top = sorted([*self._top, replace(individual, graph="")], key=lambda one: -one.fitness)[
@@ -260,6 +263,8 @@ class Search(Generic[G]):
             return f"the budget of {plan.budget / 3600:.3g} hours is spent"
         if plan.budget_flops is not None and self._flops >= plan.budget_flops:
             return f"the budget of {plan.budget_flops:.3g} FLOPs of training is spent"
+        if plan.budget_simulated is not None and self._simulated >= plan.budget_simulated:
+            return f"the budget of {plan.budget_simulated:,} simulated seconds is spent"
         if not self._again and self._last >= plan.individuals:
             return f"all {plan.individuals} individuals are finished"
         return ""
@@ -284,4 +289,5 @@ def _reused(twin: Individual) -> Evaluation:
         mult_adds=twin.mult_adds,
         history=twin.history,
         note=f"as {twin.id}",
+        metrics=twin.metrics,
     )

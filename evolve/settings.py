@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -36,7 +36,7 @@ class SearchSettings:
     target: float | None = None  # ends it when an individual is as fit as that
     keep_best: int = 1  # how many of the fittest keep their weights
     reuse: bool = False  # whether an individual that equals an earlier one takes its fitness, untrained
-    fitness: str = "training"  # or module:function, called with a genotype and a seed
+    fitness: str = "training"  # 'table', or module:function, called with a genotype and a seed
     inherit_weights: bool = False  # whether a child starts from its parent's, as far as they fit
     sample_mutations: int = 10  # from the seed to a sample, in a space whose rules leave nothing to draw
 
@@ -109,8 +109,13 @@ class SearchSettings:
             )
 
     def _check_fitness(self) -> None:
-        if self.fitness != "training" and self.fitness.count(":") != 1:
-            raise UsageError(f"search.fitness is {self.fitness!r}; it may be 'training' or 'module:function'")
+        if self.fitness not in ("training", "table") and self.fitness.count(":") != 1:
+            raise UsageError(f"search.fitness is {self.fitness!r}; it may be 'training', 'table' or 'module:function'")
+        if self.fitness == "table" and self.budget_flops is not None:
+            raise UsageError(
+                f"search.budget_flops is {self.budget_flops!r} and search.fitness is 'table', which trains nothing: "
+                "table.budget_seconds is its budget"
+            )
         if self.fitness != "training" and self.inherit_weights:
             raise UsageError(
                 f"search.inherit_weights is True and search.fitness is {self.fitness!r}, "
@@ -125,3 +130,92 @@ class SearchSettings:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumns:
+    """Which columns of a table are what; the arguments of `evolve.tables.load`."""
+
+    keys: str
+    fitness: str
+    scale: float
+    metrics: tuple[str, ...]
+    epochs: float
+    train_seconds: str | None
+    validation_seconds: str | None
+
+    def settings(self) -> Iterator[tuple[str, str]]:
+        """The setting and the name of every column of numbers."""
+        yield "fitness", self.fitness
+        yield from (("metrics", name) for name in self.metrics)
+        for setting, name in (("train_seconds", self.train_seconds), ("validation_seconds", self.validation_seconds)):
+            if name is not None:
+                yield setting, name
+
+    def names(self) -> tuple[str, ...]:
+        """The columns of numbers, each once."""
+        return tuple(dict.fromkeys(name for _, name in self.settings()))
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """The table that gives the fitness, if `search.fitness` is 'table'; the gin name is `table`.
+
+    An individual takes `epochs` times `train_seconds`, and once `validation_seconds`.
+    """
+
+    path: str = ""  # a .npz file, or a folder of official files
+    operations: Mapping[str, str] = field(default_factory=dict)  # as the .cell file writes them: as the table does
+    keys: str = "arch"  # column: the key of each cell
+    fitness: str = ""  # column
+    scale: float = 1.0  # by which the column is multiplied to be the fitness: 0.01 where it is in percent
+    metrics: tuple[str, ...] = ()  # columns that are kept with an individual and shown of the best, as they are
+    epochs: float = 1
+    train_seconds: str | None = None  # column: seconds of one epoch
+    validation_seconds: str | None = None  # column: seconds of one validation
+    input_shape: tuple[int, int, int] = (32, 32, 3)  # of the images behind the table, for the costs
+    classes: int = 10
+    budget_seconds: float | None = None  # of all individuals together, by these columns; None: no bound
+
+    def __post_init__(self) -> None:
+        for name in ("path", "fitness"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise UsageError(
+                    f"search.fitness is 'table', and table.{name} is {getattr(self, name)!r}; "
+                    + {"path": "bind it to the table's file", "fitness": "bind it to a column of the table"}[name]
+                )
+        for name in ("scale", "epochs"):
+            if not _is_positive(getattr(self, name)):
+                raise UsageError(f"table.{name} is {getattr(self, name)!r}; it must be a number above 0")
+        if self.budget_seconds is not None and not _is_positive(self.budget_seconds):
+            raise UsageError(f"table.budget_seconds is {self.budget_seconds!r}; it must be a number above 0, or None")
+        if not isinstance(self.operations, Mapping) or not self.operations:
+            raise UsageError(f"table.operations is {self.operations!r}; write it as {{'skip': 'skip_connect'}}")
+        if not isinstance(self.metrics, list | tuple):
+            raise UsageError(f"table.metrics is {self.metrics!r}; write it as ['c10_test_acc_200']")
+        shape = self.input_shape
+        if not isinstance(shape, list | tuple) or len(shape) != 3 or not all(map(_is_whole, shape)):
+            raise UsageError(f"table.input_shape is {shape!r}; write it as (32, 32, 3): height, width, channels")
+        if not _is_whole(self.classes):
+            raise UsageError(f"table.classes is {self.classes!r}; it must be a whole number from 1")
+
+    @property
+    def columns(self) -> TableColumns:
+        """What is read of the file."""
+        return TableColumns(
+            self.keys,
+            self.fitness,
+            self.scale,
+            tuple(self.metrics),
+            self.epochs,
+            self.train_seconds,
+            self.validation_seconds,
+        )
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and _is_number(value) and value > 0
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -16,11 +16,17 @@ class CellSpace:
     """Genotypes of one file; children that cannot be built for these images are never proposed."""
 
     def __init__(
-        self, space: dsl.Space, input_shape: tuple[int, int, int], classes: int, sample_mutations: int = 10
+        self,
+        space: dsl.Space,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        sample_mutations: int = 10,
+        unfit: Check | None = None,
     ) -> None:
+        """`unfit` gives why a genotype cannot be built or breaks a `require`; by default it is asked anew each time."""
         self._space = space
         self._sample_mutations = sample_mutations
-        self._unfit: Check | None = requirement(space, input_shape, classes)
+        self._unfit = unfit or requirement(space, input_shape, classes)
 
     def sample(self, rng: random.Random) -> dsl.Genotype:
         """A random genotype that can be built and meets what the file requires."""

@@ -190,7 +190,7 @@ class Store:
         """Write what became of a running individual; the row as it now stands."""
         rows = self._execute(
             "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
-            "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, "
+            "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, metrics = ?, "
             "finished = (select coalesce(max(finished), 0) + 1 from individuals) "
             f"where id = ? and status = 'running' returning {COLUMNS}",
             (
@@ -204,6 +204,7 @@ class Store:
                 evaluation.inherited,
                 evaluation.note,
                 evaluation.flops,
+                json.dumps(dict(evaluation.metrics)),
                 id,
             ),
         )
@@ -285,6 +286,13 @@ class Store:
         row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
         return row[0], row[1] or 0, row[2] or 0
 
+    def seconds(self) -> float:
+        """What all finished individuals took together, added up in the order of finishing as a search does."""
+        total = 0.0
+        for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
+            total += seconds
+        return total
+
     def reasons(self, count: int) -> tuple[str, ...]:
         """The errors of the latest failed individuals, each once."""
         rows = self._execute(
@@ -308,6 +316,7 @@ def _individual(row: tuple[Any, ...]) -> Individual:
     columns["rejected"] = _pairs(columns["rejected"])
     columns["forget"] = bool(columns["forget"])
     columns["killed"] = tuple(json.loads(columns["killed"]))
+    columns["metrics"] = tuple(json.loads(columns["metrics"]).items())
     columns["history"] = tuple(Epoch(*values) for values in json.loads(columns["history"]))
     return Individual(**columns)
 

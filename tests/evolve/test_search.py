@@ -69,6 +69,15 @@ def test_fills_the_plan_and_tells_observers(tmp_path: Path) -> None:
         assert [alive for _, _, alive in listener.heard] == [*range(1, 10), *[10] * 21]
 
 
+def test_a_budget_of_simulated_seconds(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert search(store, 100, budget_simulated=0.145) == "the budget of 0.145 simulated seconds is spent"
+        assert store.counts() == (15, 0, 15)
+        search(store, 100, budget_simulated=0.145)
+        assert store.counts()[0] == 15
+        assert search(store, 20, budget_simulated=0.9) == "all 20 individuals are finished"
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
