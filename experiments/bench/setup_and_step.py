@@ -198,6 +198,10 @@ def _in_a_process(case: Case, images: Path) -> Measured:
     return Measured(**json.loads(child.stdout.splitlines()[-1]))
 
 
+def _head() -> None:
+    print(f"{'AmoebaNet-A, medians':<66} {'ours':>12} {'plain':>12} {'ratio':>6} {'at most':>7}")
+
+
 def _row(name: str, ours: float, plain: float, target: float) -> None:
     print(f"{name:<66} {ours * 1e3:>9.1f} ms {plain * 1e3:>9.1f} ms {ours / plain:>6.2f} {target:>7.1f}")
 
@@ -207,6 +211,7 @@ def small_network(repetitions: int, clock: str) -> None:
     cases = [Case("ours"), Case("plain"), Case("plain", threads=None)]
     one, fit, default = measure([replace(case, clock=clock) for case in cases], repetitions)
     where = "N=1 F=8, 8x8x1, batch 64"
+    _head()
     _row(f"set-up, {where}, 1 thread", one.setup, fit.setup, 0.3)
     _row(f"step, {where}, 1 thread", one.step, fit.step, 1.0)
     _row(f"step, {where}, 1 thread over fit's default threads", one.step, default.step, 0.4)
@@ -215,6 +220,7 @@ def small_network(repetitions: int, clock: str) -> None:
 def large_network(repetitions: int, clock: str) -> None:
     """The step of a network in which arithmetic prevails."""
     here, fit = measure([replace(LARGE, side=side, clock=clock) for side in ("ours", "plain")], repetitions)
+    _head()
     _row("step, N=2 F=24, 32x32x3, batch 32, 1 thread", here.step, fit.step, 1.0)
 
 
@@ -248,7 +254,6 @@ def main() -> None:
         given = json.loads(options.child)
         _child(Case(**{**given, "shape": tuple(given["shape"])}), options.images)
         return
-    print(f"{'AmoebaNet-A, medians':<66} {'ours':>12} {'plain':>12} {'ratio':>6} {'at most':>7}")
     for part in options.only or PARTS:
         PARTS[part](options.repetitions, "cpu" if options.cpu else "wall")
 
