@@ -76,7 +76,7 @@ def parse(files: Sequence[str], bindings: Sequence[str], names: Sequence[str]) -
 
 
 def in_force() -> str:
-    """Every binding that was used, defaults included, as a gin file."""
+    """Every binding that was used, defaults included, as a gin file; of a search once its algorithm is made."""
     return str(gin.operative_config_str())
 
 
@@ -107,9 +107,9 @@ def plainly(names: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, SyntaxError, NameError, ImportError, OSError) as error:
-        raise ConfigError(f"gin: {_own_words(error)}{_remedy(str(error), names)}") from None
+        raise ConfigError(f"gin: {own_words(error)}{_remedy(str(error), names)}") from None
     except CompileError as error:
-        raise ConfigError(_own_words(error)) from None
+        raise ConfigError(own_words(error)) from None
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
@@ -128,7 +128,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _own_words(error: Exception) -> str:
+def own_words(error: Exception) -> str:
     """The message without gin's note on which constructor it called."""
     return str(error).split("\n  In call to configurable")[0].strip()
 

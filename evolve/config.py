@@ -1,17 +1,12 @@
-"""Gin: the names that a user may bind, the files that are found, and the settings that come out.
+"""Gin: the names that a user of a search may bind, and the settings that come out.
 
-Nothing else in the search knows gin. Constructors keep their own defaults, which gin shows and overrides.
+Nothing else in the search knows gin; files and messages are those of `compiler.config`. Constructors keep their own defaults, which gin shows and overrides.
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib.resources
-import importlib.util  # gin 0.5 uses it without importing it
 import inspect
-import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,7 +15,7 @@ from typing import Any
 import gin
 
 import dsl
-from compiler.config import dataset, training
+from compiler.config import dataset, did_you_mean, in_force, own_words, parse, plainly, training
 from compiler.errors import CompileError
 from compiler.settings import DatasetSettings, Training
 from evolve.algorithms import (
@@ -64,6 +59,9 @@ _NAMES = (
 )
 
 
+__all__ = ["Config", "algorithm_names", "in_force", "read"]
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything that the user set."""
@@ -88,7 +86,7 @@ class Config:
                 return name
         raise UsageError(
             f"search.algorithm is {wanted!r}; it may be {' or '.join(map(repr, _ALGORITHMS))}"
-            f"{_did_you_mean(str(wanted), _ALGORITHMS)}"
+            f"{did_you_mean(str(wanted), _ALGORITHMS)}"
         )
 
     def table_path(self) -> str:
@@ -97,7 +95,7 @@ class Config:
 
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """The search algorithm, its own settings filled in."""
-        with _gin_errors():
+        with _as_usage(), plainly(_NAMES):
             made: Algorithm[dsl.Genotype] = _ALGORITHMS[self.algorithm_name()](space, self.search.seed)
         return made
 
@@ -120,17 +118,9 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> Config:
     Raises:
       UsageError: a file is missing, or a name or a value is wrong.
     """
-    gin.clear_config()
-    paths = [_find(file) for file in files]
-    for folder in dict.fromkeys([*(path.parent for path in paths), _shipped()]):
-        # So that `include` finds what lies beside the including file, and what is shipped.
-        gin.add_config_file_search_path(str(folder))
-    with _gin_errors(), _quiet():
-        for path in paths:
-            gin.parse_config_file(str(path))
-        for binding in bindings:
-            gin.parse_config(binding)
-        gin.finalize()
+    with _as_usage():
+        paths = parse(files, bindings, _NAMES)
+    with _as_usage(), plainly(_NAMES):
         searched: SearchSettings = search()
         found = table() if searched.fitness == "table" else None
         return Config(searched, dataset(), training(), tuple(path.parent for path in paths), found)
@@ -141,70 +131,11 @@ def algorithm_names() -> tuple[str, ...]:
     return tuple(_ALGORITHMS)
 
 
-def in_force() -> str:
-    """Every binding that was used, defaults included, as a gin file; complete once the algorithm is made."""
-    return str(gin.operative_config_str())
-
-
-def _shipped() -> Path:
-    return Path(str(importlib.resources.files("experiments")))
-
-
-def _find(file: str) -> Path:
-    for path in (Path(file), _shipped() / file):
-        if path.is_file():
-            return path.resolve()
-    shipped = sorted(path.name for path in _shipped().glob("*.gin"))
-    raise UsageError(
-        f"there is no gin file {file!r}, neither here nor among the shipped ones, "
-        f"{', '.join(shipped)}{_did_you_mean(file, shipped)}"
-    )
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Gin logs an ERROR for every folder in which a file is not, before the one in which it is."""
-    logging.disable(logging.ERROR)
+def _as_usage() -> Iterator[None]:
+    """What is wrong with a gin file, as an error of this package."""
     try:
         yield
-    finally:
-        logging.disable(logging.NOTSET)
-
-
-@contextmanager
-def _gin_errors() -> Iterator[None]:
-    """What gin, or a constructor it calls, raises about the user's text, as one message."""
-    try:
-        yield
-    except (ValueError, TypeError, SyntaxError, NameError, ImportError, OSError) as error:
-        raise UsageError(f"gin: {_own_words(error)}{_remedy(str(error))}") from None
     except (UsageError, CompileError) as error:
-        raise UsageError(_own_words(error)) from None
-
-
-def _own_words(error: Exception) -> str:
-    """The message without gin's note on which constructor it called."""
-    return str(error).split("\n  In call to configurable")[0].strip()
-
-
-def _remedy(message: str) -> str:
-    """The nearest name that may be bound, or how to write a value."""
-    unknown = re.search(r"No configurable matching '(?P<scope>[\w.]+)'", message)
-    if unknown:
-        return _did_you_mean(unknown["scope"], sorted({name.split(".")[0] for name in _NAMES}))
-    parameter = re.search(r"Configurable '(?P<scope>[\w.]+)' doesn't have a parameter named '(?P<name>\w+)'", message)
-    if parameter:
-        scope = parameter["scope"].split(".")[-1]
-        allowed = [name for name in _NAMES if name.startswith(f"{scope}.")]
-        wanted = f"{scope}.{parameter['name']}"
-        return f"{_did_you_mean(wanted, allowed)}\nit has: {', '.join(allowed)}"
-    if "seed_file" in message:
-        return "\nbind search.seed_file to the .cell file to start from, such as 'nasnet.cell'"
-    if "malformed node" in message or "Failed to parse" in message:
-        return "\na value is written as in Python, a text in quotes: search.seed_file='nasnet.cell'"
-    return ""
-
-
-def _did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+        remedy = "\nbind search.seed_file to the .cell file to start from, such as 'nasnet.cell'"
+        raise UsageError(own_words(error) + remedy * ("'seed_file'" in str(error))) from None

@@ -12,7 +12,8 @@ from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolu
 from evolve.errors import UsageError
 from evolve.space import CellSpace
 
-SHIPPED = sorted((Path(__file__).parents[2] / "experiments").glob("*.gin"))
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+SHIPPED = sorted(path for path in EXPERIMENTS.glob("*.gin") if not path.name.startswith("train_"))
 
 
 def cell_space(made: config.Config) -> CellSpace:
