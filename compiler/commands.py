@@ -6,15 +6,15 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import dsl
+from compiler import cost_table
 from compiler.ascii import drawing
-from compiler.cost import graph_cost, step_mult_adds, step_params
+from compiler.errors import CompileError
 from compiler.picture import picture
-from compiler.primitives import shown
 from compiler.requirements import requirement
 from compiler.resolve import resolve
 from dsl.diff import differences, same_network
@@ -31,8 +31,13 @@ class UsageError(Exception):
 # --- what the command line says --------------------------------------------------------------------------------
 
 
-def load(options: argparse.Namespace, file: str) -> dsl.Genotype:
-    """The seed of a file, under the params and overlays of the command line.
+def load(
+    options: argparse.Namespace,
+    file: str,
+    params: Mapping[str, int | float] | None = None,
+    overlays: Sequence[str] | None = None,
+) -> dsl.Genotype:
+    """The seed of a file, under the params and overlays of the command line or those that are given.
 
     Raises:
       UsageError: the file is a folder, or a param is no number.
@@ -40,10 +45,16 @@ def load(options: argparse.Namespace, file: str) -> dsl.Genotype:
     """
     if Path(file).is_dir():
         raise UsageError(f"{file} is a folder; name the .cell files in it, such as {Path(file) / '*.cell'}")
-    return dsl.load(file, _params(options.param), options.overlays)
+    params = params_of(options.param) if params is None else params
+    return dsl.load(file, params, options.overlays if overlays is None else overlays)
 
 
-def _params(given: Sequence[str]) -> dict[str, int | float]:
+def params_of(given: Sequence[str]) -> dict[str, int | float]:
+    """The numbers that `--param` gives, by name.
+
+    Raises:
+      UsageError: one is no number.
+    """
     found: dict[str, int | float] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -56,7 +67,12 @@ def _params(given: Sequence[str]) -> dict[str, int | float]:
     return found
 
 
-def _shape(text: str) -> tuple[int, int, int]:
+def image_shape(text: str) -> tuple[int, int, int]:
+    """The shape that `--input` says.
+
+    Raises:
+      UsageError: it says none.
+    """
     parts = text.split("x")
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
         raise UsageError(f"--input {text!r} is not HEIGHTxWIDTHxCHANNELS, such as 32x32x3")
@@ -64,7 +80,7 @@ def _shape(text: str) -> tuple[int, int, int]:
 
 
 def _check_of(options: argparse.Namespace, space: dsl.Space) -> Check:
-    return requirement(space, _shape(options.input), options.classes)
+    return requirement(space, image_shape(options.input), options.classes)
 
 
 def _numbered(options: argparse.Namespace) -> range:
@@ -94,21 +110,23 @@ def check(options: argparse.Namespace) -> int:
 
 
 def cost(options: argparse.Namespace) -> int:
-    """Counts parameters and mult-adds."""
-    graph = resolve(load(options, options.file), _shape(options.input), options.classes)
-    total = graph_cost(graph)
-    if options.json:
-        steps = [{"key": step.key, "name": step.name, "output": step.shape, "params": step_params(step),
-                  "mult_adds": step_mult_adds(step)} for step in graph.steps]  # fmt: skip
-        print(json.dumps({**asdict(total), "steps": steps}))
-        return 0
-    width = max(len(step.name) for step in graph.steps)
-    print(f"{'step':<12} {'':<{width}} {'output':>12} {'params':>14} {'mult-adds':>18}")
-    for step in graph.steps:
-        print(f"{step.key:<12} {step.name:<{width}} {shown(step.shape):>12} {step_params(step):>14,} "
-              f"{step_mult_adds(step):>18,}")  # fmt: skip
-    print(f"{'total':<12} {'':<{width}} {'':>12} {total.params:>14,} {total.mult_adds:>18,}")
-    print(f"depth {total.depth} operations with weights, {total.activations:,} activations an image")
+    """Counts parameters and mult-adds: of one file by steps and cells, of several a row each."""
+    shape, graphs, problems = image_shape(options.input), {}, []
+    for file in options.file:
+        try:
+            graphs[file] = resolve(load(options, file), shape, options.classes)
+        except (dsl.CellError, CompileError, UsageError) as error:
+            problems.append(str(error) if len(options.file) == 1 else f"{file}: {error}")
+    is_one = len(options.file) == 1
+    if is_one and graphs:
+        (graph,) = graphs.values()
+        print(json.dumps(cost_table.as_json(graph)) if options.json else cost_table.one(graph))
+    elif options.json and not problems:
+        print(json.dumps([{"file": file, **cost_table.as_json(graph)} for file, graph in graphs.items()]))
+    elif graphs and not options.json:
+        print(cost_table.several(graphs))
+    if problems:
+        raise UsageError("\n".join(problems))
     return 0
 
 

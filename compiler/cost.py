@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from compiler.block import Chains
 from compiler.graph import Graph, Step
 from compiler.resolve import resolve
 from dsl.genotype import Genotype
@@ -25,13 +26,24 @@ class Cost:
     activations: int
 
 
-def cost(genotype: Genotype, input_shape: Sequence[int], classes: int) -> Cost:
-    """The cost of a genotype for images of `[height, width, channels]`.
+@dataclass(frozen=True)
+class Share:
+    """What all steps of one kind account for: those that use a cell, or the operations of a section by themselves."""
+
+    name: str
+    steps: int
+    params: int
+    mult_adds: int
+    activations: int
+
+
+def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, chains: Chains | None = None) -> Cost:
+    """The cost of a genotype for images of `[height, width, channels]`; `chains` is what `resolve` remembers.
 
     Raises:
       CompileError: the network cannot be resolved.
     """
-    return graph_cost(resolve(genotype, input_shape, classes))
+    return graph_cost(resolve(genotype, input_shape, classes, chains=chains))
 
 
 def graph_cost(graph: Graph) -> Cost:
@@ -43,8 +55,24 @@ def graph_cost(graph: Graph) -> Cost:
         sum(step_params(step) for step in graph.steps),
         sum(step_mult_adds(step) for step in graph.steps),
         depths[-1],
-        sum(prod(operation.shape) for step in graph.steps for operation in step.operations),
+        sum(step_activations(step) for step in graph.steps),
     )
+
+
+def shares(graph: Graph) -> tuple[Share, ...]:
+    """The cost of a graph by cells of the genotype, in the order of their first use; the shares add up to the whole."""
+    kinds: dict[str, list[Step]] = {}
+    for step in graph.steps:
+        kinds.setdefault(f"cell {step.name}" if step.is_cell else step.key.partition("/")[0], []).append(step)
+    return tuple(
+        Share(name, len(steps), *(sum(map(count, steps)) for count in (step_params, step_mult_adds, step_activations)))
+        for name, steps in kinds.items()
+    )
+
+
+def weight_values(graph: Graph) -> int:
+    """How many values a file of the weights holds: the trainable ones, and the statistics of batch normalizations."""
+    return sum(prod(weight.shape) for step in graph.steps for _, weight in step.weights())
 
 
 def step_params(step: Step) -> int:
@@ -55,6 +83,11 @@ def step_params(step: Step) -> int:
 def step_mult_adds(step: Step) -> int:
     """Multiplications with additions of one step, for one image."""
     return sum(operation.mult_adds for operation in step.operations)
+
+
+def step_activations(step: Step) -> int:
+    """Values that the operations of one step make for one image."""
+    return sum(prod(operation.shape) for operation in step.operations)
 
 
 def _depth(step: Step, inputs: list[int]) -> int:

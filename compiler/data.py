@@ -1,19 +1,22 @@
-"""Labelled images as arrays, split by class: `load("digits")`, `load("npz:mine.npz")`, `load("images:dir")`.
+"""Labelled images, split by class: `load("digits")`, `load("npz:mine.npz")`, `load("images:dir")`.
 
-Whatever the source, a `Dataset` holds images of one size and one type, labels 0 to classes-1, and at least
-one image of every class in each part that was drawn here.
+Whatever the source, a `Dataset` holds arrays of one size and one type, labels 0 to classes-1, and at least one image of
+every class in each part that was drawn here. What does not fit into memory is a `Stream` instead.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal, overload
 
 import numpy as np
 
+from compiler import streams
 from compiler.errors import DataError
 from compiler.sources import Array, Raw, Size, read, resized
+from compiler.splits import split
+from compiler.streams import Stream
 
 INT32_MAX = 2**31 - 1
 
@@ -61,27 +64,56 @@ class Dataset:
         )
 
 
+@overload
+def load(
+    source: str = ...,
+    *,
+    validation: float | int = ...,
+    test: float | int = ...,
+    seed: int = ...,
+    image_size: Size | None = ...,
+    stream: Literal[False] = ...,
+) -> Dataset: ...
+@overload
+def load(
+    source: str = ...,
+    *,
+    validation: float | int = ...,
+    test: float | int = ...,
+    seed: int = ...,
+    image_size: Size | None = ...,
+    stream: bool,
+) -> Dataset | Stream: ...
 def load(
     source: str = "digits",
     *,
     validation: float | int = 0.1,
     test: float | int = 0.2,
     seed: int = 0,
-    image_size: tuple[int, int] | None = None,
-) -> Dataset:
+    image_size: Size | None = None,
+    stream: bool = False,
+) -> Dataset | Stream:
     """Reads a source and splits it by class; the splits depend on nothing but the source and these settings.
 
     Args:
         source: digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME.
-        validation: how much of the training images to hold out, a fraction or a number of images.
+        validation: how much of the training images to hold out, a fraction or a number of images; a source's own
+            validation split is left whole, if it has a test split besides. A source that holds back one part only
+            is tested on it, whatever its name.
         test: the same, first, for a source without a test split; a source's own test split is left whole.
         seed: draws the splits.
         image_size: (height, width) to resize every image to.
+        stream: whether to leave the images where they are, to be read as they are needed: what does not fit into
+            memory. For images:DIR and tfds:NAME.
 
     Raises:
         DataError: a setting is out of range, or the source is missing, unreadable or malformed.
     """
     _check_settings(validation, test, seed, image_size)
+    if not isinstance(stream, bool):
+        raise DataError(f"stream={stream!r}: wanted True or False")
+    if stream:
+        return streams.find(source, validation, test, seed, image_size)
     found = read(source, image_size)
     train = _checked(found.train, image_size)
     names = _class_names(train.labels, found.class_names, found.train.labels_name)
@@ -89,11 +121,30 @@ def load(
     if found.test is None:
         train, held_out = _split(train, test, "test", names, rng, keep=2)
     else:
-        held_out = _checked(found.test, image_size)
-        _check_own_test((found.train, found.test), train, held_out, names)
-    train, validated = _split(train, validation, "validation", names, rng, keep=1)
+        held_out = _own(found.train, train, found.test, image_size, names)
+    if found.validation is None:
+        train, validated = _split(train, validation, "validation", names, rng, keep=1)
+    else:
+        validated = _own(found.train, train, found.validation, image_size, names)
     mean, std = _statistics(train.images)
     return Dataset(found.name, train, validated, held_out, names, mean, std)
+
+
+def _split(
+    images: Images, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
+) -> tuple[Images, Images]:
+    """What stays and what is held out."""
+    kept, drawn = (
+        Images(images.images[part], images.labels[part]) for part in split(images.labels, share, what, names, rng, keep)
+    )
+    return kept, drawn
+
+
+def _own(raw_train: Raw, train: Images, raw: Raw, image_size: Size | None, names: tuple[str, ...]) -> Images:
+    """A part that the source itself holds back."""
+    part = _checked(raw, image_size)
+    _check_own((raw_train, raw), train, part, names)
+    return part
 
 
 # --- settings ------------------------------------------------------------------------------------------
@@ -200,7 +251,7 @@ def _class_names(labels: Array, names: tuple[str, ...] | None, where: str) -> tu
     )
 
 
-def _check_own_test(raw: tuple[Raw, Raw], train: Images, test: Images, names: tuple[str, ...]) -> None:
+def _check_own(raw: tuple[Raw, Raw], train: Images, test: Images, names: tuple[str, ...]) -> None:
     kinds = [f"{part.images.dtype} images {list(part.images.shape[1:])}" for part in (train, test)]
     if kinds[0] != kinds[1]:
         raise DataError(
@@ -213,55 +264,7 @@ def _check_own_test(raw: tuple[Raw, Raw], train: Images, test: Images, names: tu
         raise DataError(f"{where}: labels run from {low} to {high}; wanted 0 to {len(names) - 1}")
 
 
-# --- splits --------------------------------------------------------------------------------------------
-
-
-def _split(
-    images: Images, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
-) -> tuple[Images, Images]:
-    """What stays and what is held out, both shuffled; every class keeps at least `keep` images."""
-    counts = np.bincount(images.labels, minlength=len(names))
-    scarce = int(np.argmin(counts))
-    if counts[scarce] <= keep:
-        raise DataError(
-            f"class {names[scarce]!r} has {counts[scarce]} training images: wanted at least {keep + 1}, "
-            f"one for each of {'train, validation and test' if keep == 2 else 'train and validation'}"
-        )
-    held_out = _apportioned(counts, _total(counts, share, what, keep), keep)
-    kept, drawn = [], []
-    for label, count in enumerate(held_out):
-        members = rng.permutation(np.flatnonzero(images.labels == label))
-        drawn.append(members[:count])
-        kept.append(members[count:])
-    parts = [rng.permutation(np.concatenate(part)) for part in (kept, drawn)]
-    first, second = (Images(images.images[part], images.labels[part]) for part in parts)
-    return first, second
-
-
-def _total(counts: Array, share: float | int, what: str, keep: int) -> int:
-    """How many images to hold out: a number is exact, a fraction gives way to one image of each class."""
-    images = int(counts.sum())
-    least, most = len(counts), images - keep * len(counts)
-    if isinstance(share, float):
-        # Rounding first: 0.07 * 100 is a little above 7.
-        return min(max(math.ceil(round(share * images, 6)), least), most)
-    if not least <= share <= most:
-        raise DataError(
-            f"{what}={share}: wanted {least:,} to {most:,} of the {images:,} training images, "
-            "so that every class is in each part"
-        )
-    return share
-
-
-def _apportioned(counts: Array, total: int, keep: int) -> Array:
-    """How many of each class make up `total`: in proportion, at least one, and all but `keep` at the most."""
-    ideal = counts * total / counts.sum()
-    chosen: Array = np.clip(np.floor(ideal).astype(int), 1, counts - keep)
-    while chosen.sum() < total:
-        chosen[np.argmax(np.where(chosen < counts - keep, ideal - chosen, -np.inf))] += 1
-    while chosen.sum() > total:
-        chosen[np.argmin(np.where(chosen > 1, ideal - chosen, np.inf))] -= 1
-    return chosen
+# --- statistics ---------------------------------------------------------------------------------------
 
 
 def _statistics(images: Array, batch: int = 1024) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 
 class CompileError(Exception):
-    """The package's one error root: what was given, what was found and what is allowed."""
+    """The package's one error root: what was given, what was found and what is allowed.
+
+    `reason` is the message in one line, without the place in a file: a child that a rule made stands in none.
+    """
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
 
 
 class DataError(CompileError):

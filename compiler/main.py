@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 import dsl
-from compiler import commands, formatting
+from compiler import commands, export, formatting, train_command
 from compiler.commands import UsageError
 from compiler.errors import CompileError
 
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
     ("check", commands.check, "say what is wrong with files, or that nothing is"),
-    ("cost", commands.cost, "count parameters and mult-adds"),
+    ("cost", commands.cost, "count parameters and mult-adds, of one file by cells, of several a row each"),
     ("diff", commands.diff, "say what changed from A to B; exits 0 if nothing, 1 if anything did"),
     ("draw", commands.draw, "draw the cells, as text or as a picture"),
     ("explain", commands.explain_rules, "say what each rule can do, and how large the space is"),
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    text = "Check, compare, format, measure, draw and vary .cell files."
+    text = "Check, compare, format, measure, draw, vary, train and export .cell files."
     parser = argparse.ArgumentParser(prog="cell", description=text)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in _COMMANDS:
@@ -75,11 +75,19 @@ def _parser() -> argparse.ArgumentParser:
     command = subparsers.add_parser("fmt", help=text, description=text)
     command.set_defaults(command=formatting.fmt)
     formatting.add_arguments(command)
+    text = "train a network to the end, on the data and by the settings of a gin file; again to go on"
+    command = subparsers.add_parser("train", help=text, description=text)
+    command.set_defaults(command=train_command.train)
+    train_command.add_arguments(command)
+    text = "write a trained network for use elsewhere: *.keras, *.tflite or a SavedModel's folder"
+    command = subparsers.add_parser("export", help=text, description=text)
+    command.set_defaults(command=export.export)
+    export.add_arguments(command)
     return parser
 
 
 def _add_files(command: argparse.ArgumentParser, name: str) -> None:
-    if name == "check":
+    if name in ("check", "cost"):
         command.add_argument("file", metavar="FILE", nargs="+", help="a .cell file")
     elif name == "diff":
         command.add_argument("file", metavar="A", help="a .cell file")

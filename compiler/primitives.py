@@ -5,9 +5,8 @@ Shapes leave the batch out: `(height, width, channels)`, or `(channels,)` after 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from compiler.errors import ShapeError
 from dsl.syntax import Kernel
@@ -32,11 +31,10 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A primitive's effect on shapes, its weights and its mult-adds (for one image)."""
+    """A primitive's effect on shapes, and its weights; the kernels among these say its mult-adds."""
 
     shape: Callable[[Settings, tuple[Shape, ...]], Shape]
     weights: Callable[[Settings, tuple[Shape, ...]], tuple[Weight, ...]]
-    mult_adds: Callable[[Settings, tuple[Shape, ...]], int]
 
 
 def whole_number(settings: Settings, name: str) -> int:
@@ -79,14 +77,16 @@ def _window(settings: Settings, shapes: tuple[Shape, ...], channels: int, name: 
     shape = _map(shapes, name)
     dilation = settings.get("dilation") or 1
     assert isinstance(dilation, int)
-    sizes = []
-    for size, window, stride in zip(shape[:2], kernel_size(settings, shape), strides(settings), strict=True):
-        reach = (window - 1) * dilation + 1
-        out = -(-size // stride) if padding(settings) == "SAME" else (size - reach) // stride + 1
-        if out < 1:
-            raise ShapeError(f"{name}: a window of {reach} does not fit into a map of {shown(shape)}")
-        sizes.append(out)
-    return (*sizes, channels)
+    kernel, is_same = kernel_size(settings, shape), padding(settings) == "SAME"
+    reach = [(window - 1) * dilation + 1 for window in kernel]
+    height, width = (
+        -(-size // stride) if is_same else (size - window) // stride + 1
+        for size, window, stride in zip(shape[:2], reach, strides(settings), strict=True)
+    )
+    if height < 1 or width < 1:
+        dilated = f" ({shown(kernel)} with dilation {dilation})" if dilation > 1 else ""
+        raise ShapeError(f"{name}: a window of {shown(reach)}{dilated} does not fit into a map of {shown(shape)}")
+    return (height, width, channels)
 
 
 def filters(settings: Settings, shape: Shape) -> int:
@@ -106,20 +106,12 @@ def _conv_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight
     return (Weight("kernel", shape, "kernel"),)
 
 
-def _conv_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return prod(_conv_shape(settings, shapes)[:2]) * prod(_conv_weights(settings, shapes)[0].shape)
-
-
 def _depthwise_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     return _window(settings, shapes, shapes[0][-1], "depthwise")
 
 
 def _depthwise_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     return (Weight("kernel", (*kernel_size(settings, shapes[0]), shapes[0][-1], 1), "depthwise"),)
-
-
-def _depthwise_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return prod(_depthwise_shape(settings, shapes)[:2]) * prod(_depthwise_weights(settings, shapes)[0].shape)
 
 
 def _factorized_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
@@ -139,17 +131,16 @@ def _factorized_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[
     )
 
 
-def _factorized_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    height, width, total = _factorized_shape(settings, shapes)
-    return height * width * shapes[0][-1] * total
-
-
 def _norm_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     return tuple(Weight(kind, (shapes[0][-1],), kind) for kind in ("gamma", "beta", "mean", "variance"))
 
 
-def _pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return _window(settings, shapes, shapes[0][-1], "pooling")
+def _avg_pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    return _window(settings, shapes, shapes[0][-1], "avg_pool")
+
+
+def _max_pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    return _window(settings, shapes, shapes[0][-1], "max_pool")
 
 
 def _zero_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
@@ -170,10 +161,6 @@ def _dense_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
 def _dense_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     units = whole_number(settings, "units")
     return (Weight("kernel", (shapes[0][-1], units), "kernel"), Weight("bias", (units,), "bias"))
-
-
-def _dense_mult_adds(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return shapes[0][-1] * whole_number(settings, "units")
 
 
 def _resize_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
@@ -202,30 +189,26 @@ def _no_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, 
     return ()
 
 
-def _free(settings: Settings, shapes: tuple[Shape, ...]) -> int:
-    return 0
-
-
-def shown(shape: Shape) -> str:
+def shown(shape: Sequence[int]) -> str:
     """`8x8x24`."""
     return "x".join(map(str, shape))
 
 
 TABLE: Mapping[str, Row] = {
-    "conv": Row(_conv_shape, _conv_weights, _conv_mult_adds),
-    "depthwise": Row(_depthwise_shape, _depthwise_weights, _depthwise_mult_adds),
-    "factorized_conv": Row(_factorized_shape, _factorized_weights, _factorized_mult_adds),
-    "batch_norm": Row(_same, _norm_weights, _free),
-    "relu": Row(_same, _no_weights, _free),
-    "avg_pool": Row(_pool_shape, _no_weights, _free),
-    "max_pool": Row(_pool_shape, _no_weights, _free),
-    "skip": Row(_same, _no_weights, _free),
-    "zero": Row(_zero_shape, _no_weights, _free),
-    "none": Row(_same, _no_weights, _free),
-    "add": Row(_add_shape, _no_weights, _free),
-    "concat": Row(_concat_shape, _no_weights, _free),
-    "dense": Row(_dense_shape, _dense_weights, _dense_mult_adds),
-    "dropout": Row(_same, _no_weights, _free),
-    "global_avg_pool": Row(lambda settings, shapes: (_map(shapes, "global_avg_pool")[-1],), _no_weights, _free),
-    "resize_and_pad": Row(_resize_shape, _no_weights, _free),
+    "conv": Row(_conv_shape, _conv_weights),
+    "depthwise": Row(_depthwise_shape, _depthwise_weights),
+    "factorized_conv": Row(_factorized_shape, _factorized_weights),
+    "batch_norm": Row(_same, _norm_weights),
+    "relu": Row(_same, _no_weights),
+    "avg_pool": Row(_avg_pool_shape, _no_weights),
+    "max_pool": Row(_max_pool_shape, _no_weights),
+    "skip": Row(_same, _no_weights),
+    "zero": Row(_zero_shape, _no_weights),
+    "none": Row(_same, _no_weights),
+    "add": Row(_add_shape, _no_weights),
+    "concat": Row(_concat_shape, _no_weights),
+    "dense": Row(_dense_shape, _dense_weights),
+    "dropout": Row(_same, _no_weights),
+    "global_avg_pool": Row(lambda settings, shapes: (_map(shapes, "global_avg_pool")[-1],), _no_weights),
+    "resize_and_pad": Row(_resize_shape, _no_weights),
 }

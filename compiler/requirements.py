@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
+from compiler.block import Chains
 from compiler.cost import Cost, cost
 from compiler.errors import CompileError
 from dsl import syntax as s
@@ -15,15 +16,24 @@ from dsl.genotype import Genotype, Space
 from dsl.unparse import condition as shown
 from dsl.verify_rules import paths
 
+MAX_REMEMBERED = 20_000
+
 
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
-    """A function that gives the reason why a genotype cannot be built or breaks a `require`, or `None`."""
+    """A function that gives the reason why a genotype cannot be built or breaks a `require`, or `None`.
+
+    A child shares most operations with those before it: what they are is remembered, and forgotten where genes, which
+    operations may read, tell individuals apart.
+    """
+    chains: Chains = {}
 
     def check(genotype: Genotype) -> str | None:
+        if space.genes or len(chains) > MAX_REMEMBERED:
+            chains.clear()
         try:
-            return broken(genotype, cost(genotype, input_shape, classes))
+            return broken(genotype, cost(genotype, input_shape, classes, chains))
         except CompileError as error:
-            return str(error)
+            return error.reason
 
     return check
 

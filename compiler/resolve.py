@@ -4,59 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from compiler.block import MAX_OPERATIONS, Block, Chain, Chains, located, not_here
 from compiler.errors import CompileError, ShapeError
-from compiler.graph import IMAGE, Graph, Operation, Step
-from compiler.primitives import TABLE, Settings, Shape, shown
+from compiler.graph import IMAGE, Graph, Step
+from compiler.primitives import Shape, shown
 from dsl import edit
 from dsl import syntax as s
-from dsl.errors import CellError
+from dsl.errors import CellError, Position
 from dsl.evaluate import Value, evaluate, number
 from dsl.expand import Applied, Definitions, Place, walk
 from dsl.genotype import Genotype
 
-MAX_OPERATIONS = 100_000
 
-
-def resolve(genotype: Genotype, input_shape: Sequence[int], classes: int, auxiliary: bool = False) -> Graph:
+def resolve(
+    genotype: Genotype,
+    input_shape: Sequence[int],
+    classes: int,
+    auxiliary: bool = False,
+    chains: Chains | None = None,
+) -> Graph:
     """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
 
+    `chains` remembers operations from one call to the next, as long as space, genes and classes are the same.
+
     Raises:
-      CompileError: shapes do not fit, an output is dead, or the network is too large.
+      CompileError: shapes do not fit, an output is dead, or the network is too large; it says where in the network, and
+        where in the `.cell` file.
     """
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
-        raise CompileError(f"images of {shown(tuple(input_shape))} and {classes} classes: all must be at least 1")
+        raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
     try:
-        return _Network(genotype, tuple(input_shape), classes, auxiliary).graph()
+        remembered = {} if chains is None else chains
+        return _Network(genotype, tuple(input_shape), classes, auxiliary, remembered).graph()
     except CellError as error:
-        raise CompileError(str(error)) from error
-
-
-@dataclass
-class _Block:
-    """The operations of one step while they are put together."""
-
-    shapes: list[Shape]
-    operations: list[Operation] = field(default_factory=list)
-
-    def add(self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str) -> int:
-        row = TABLE[primitive]
-        shapes = tuple(self.shapes[index] for index in inputs)
-        try:
-            shape = row.shape(settings, shapes)
-            weights, mult_adds = row.weights(settings, shapes), row.mult_adds(settings, shapes)
-        except ShapeError as error:
-            raise ShapeError(f"{key}: {error}") from None
-        self.operations.append(Operation(primitive, settings, inputs, shape, weights, mult_adds, key))
-        self.shapes.append(shape)
-        if len(self.operations) > MAX_OPERATIONS:
-            raise CompileError(f"a step has more than {MAX_OPERATIONS:,} operations")
-        return len(self.shapes) - 1
-
-    def drop_path(self, value: int) -> None:
-        """Marks the operation that made a value."""
-        index = value - (len(self.shapes) - len(self.operations))
-        self.operations[index] = replace(self.operations[index], drop_path=True)
+        raise CompileError(str(error), error.problems[0].message) from error
 
 
 @dataclass(frozen=True)
@@ -65,11 +48,16 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
+    chains: Chains
     total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
 
-    @property
+    @cached_property
     def scope(self) -> dict[str, Value]:
         return {**self.genotype.space.params, **dict(self.genotype.genes), "classes": self.classes}
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        return replace(self.genotype.space.definitions, scope=self.scope)
 
     def graph(self) -> Graph:
         sections = self.genotype.space.network.sections
@@ -79,18 +67,22 @@ class _Network:
             if section.of is None:
                 self._section(section, list(range(len(made))), made, marks)
         count = len(made)
-        self._check_end(made[-1].shape if made else self.input_shape, "head")
+        self._check_end(
+            made[-1].shape if made else self.input_shape, [item for item in sections if item.of is None][-1]
+        )
         for section in sections:
             if section.of is not None and self.auxiliary:
                 if section.of not in marks:
-                    raise CompileError(f"auxiliary hangs on {section.of!r}, which is repeated 0 times")
+                    message = f"it hangs on {section.of!r}, which is repeated 0 times"
+                    raise located(section.position, section.name, message)
                 self._section(section, [marks[section.of]], made, marks)
-                self._check_end(made[-1].shape, "auxiliary")
+                self._check_end(made[-1].shape, section)
         return Graph(self.input_shape, self.classes, tuple(made[:count]), tuple(made[count:]))
 
-    def _check_end(self, shape: Shape, name: str) -> None:
+    def _check_end(self, shape: Shape, last: s.Section) -> None:
         if shape != (self.classes,):
-            raise ShapeError(f"the {name} ends in {shown(shape)}, not in one value for each of {self.classes} classes")
+            message = f"the {last.name} ends in {shown(shape)}, not in one value for each of {self.classes} classes"
+            raise located(last.steps[-1].position, last.name, message, ShapeError)
 
     def _section(self, section: s.Section, history: list[int], made: list[Step], marks: dict[str, int]) -> None:
         """Adds a section's steps; `history` holds the steps that the first of them may read, the last at its end."""
@@ -101,7 +93,8 @@ class _Network:
                 history.append(len(made) - 1)
                 self.total[0] += 1 + len(made[-1].operations)
                 if self.total[0] > MAX_OPERATIONS:
-                    raise CompileError(f"the network has more than {MAX_OPERATIONS:,} operations")
+                    message = f"the network has more than {MAX_OPERATIONS:,} operations; {times:,} times this step"
+                    raise located(step.position, made[-1].key, message)
             if step.name is not None and times:
                 marks[step.name] = history[-1]
 
@@ -118,20 +111,20 @@ class _Network:
             known = history or [IMAGE]
             inputs = tuple(known[b] if -b <= len(known) else known[0] for b in back)
             raw = tuple(-b > len(known) for b in back)
-            block = _Block([shape(index) for index in inputs])
+            block = Block([shape(index) for index in inputs])
             filters, stride = self._called(alone)
             places = tuple(range(len(inputs)))
             build = _CellBuilder(self, block, cell, places, raw, filters, stride, f"{key}/{cell.name}")
             return self._made(key, cell.name, inputs, block, build.run(), repetition, is_cell=True)
         source = history[-1] if history else IMAGE
-        block = _Block([shape(source)])
+        block = Block([shape(source)])
         output = self.pipe(block, step.pipe, 0, Place(None, 1), key)
         name = " | ".join(part.name for part in step.pipe if isinstance(part, s.Op))
         return self._made(key, name, (source,), block, output, repetition, is_cell=False)
 
     @staticmethod
     def _made(
-        key: str, name: str, inputs: tuple[int, ...], block: _Block, output: int, repetition: int, is_cell: bool
+        key: str, name: str, inputs: tuple[int, ...], block: Block, output: int, repetition: int, is_cell: bool
     ) -> Step:
         shapes = tuple(block.shapes[: len(inputs)])
         operations = tuple(block.operations)
@@ -155,33 +148,45 @@ class _Network:
                             "write F//4 for a whole quotient")  # fmt: skip
         return value
 
-    def pipe(self, block: _Block, pipe: s.Pipe, value: int, place: Place, key: str) -> int:
+    def pipe(self, block: Block, pipe: s.Pipe, value: int, place: Place, key: str) -> int:
         """Applies operations in a row to a value; only the first is asked for the place's stride."""
         for index, part in enumerate(pipe):
             assert isinstance(part, s.Op)
             value = self.apply(block, part, value, place if not index else Place(place.filters, 1), f"{key}/{index}")
         return value
 
-    def apply(self, block: _Block, op: s.Op, value: int, place: Place, key: str) -> int:
+    def apply(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int:
         """Applies one operation to a value."""
-        current = [value]
+        use = (op, place, block.shapes[value])
+        if use in self.chains:
+            return block.add_again(self.chains[use], value, key, op.position)
+        first, current, cells = len(block.operations), [value], []
 
         def follow(applied: Applied) -> Value:
             path = f"{key}/{'/'.join(applied.path)}"
             if applied.is_cell:
+                cells.append(applied.name)
                 current[0] = self._cell_as_op(block, applied, current[0], path, op)
             elif applied.name != "skip":
                 settings = {name: v for name, v in applied.settings.items() if not hasattr(v, "text")}
-                current[0] = block.add(applied.name, settings, (current[0],), path)  # type: ignore[arg-type]
+                current[0] = block.add(
+                    applied.name,
+                    settings,  # type: ignore[arg-type]
+                    (current[0],),
+                    path,
+                    op.position,
+                )
             return block.shapes[current[0]][-1]
 
-        walk(op, place, block.shapes[value][-1], self.scope, self._definitions(), follow)
+        try:
+            walk(op, place, block.shapes[value][-1], self.scope, self.definitions, follow)
+        except CellError as error:
+            raise not_here(error, op, place, block.shapes[value], key) from None
+        if not cells:
+            self.chains[use] = Chain(len(key), tuple(block.operations[first:]))
         return current[0]
 
-    def _definitions(self) -> Definitions:
-        return replace(self.genotype.space.definitions, scope=self.scope)
-
-    def _cell_as_op(self, block: _Block, applied: Applied, value: int, key: str, op: s.Op) -> int:
+    def _cell_as_op(self, block: Block, applied: Applied, value: int, key: str, op: s.Op) -> int:
         cell = self.genotype.cell(applied.name)
         if len(cell.inputs) != 1:
             raise CellError(
@@ -199,7 +204,7 @@ class _CellBuilder:
     """Builds one use of a cell into a block."""
 
     network: _Network
-    block: _Block
+    block: Block
     cell: s.Cell
     inputs: tuple[int, ...]
     raw: tuple[bool, ...]
@@ -251,7 +256,8 @@ class _CellBuilder:
         else:
             total = self._sum(terms, key, width)
         if total is None:
-            raise CompileError(f"{key}: nothing alive reaches it: every edge is `none` or reads a dead node")
+            message = "nothing alive reaches it: every edge is `none` or reads a dead node"
+            raise located(_written(terms, self.cell), key, message)
         return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
 
     def _sum(self, terms: tuple[s.Term, ...], key: str, width: int | None) -> int | None:
@@ -264,7 +270,7 @@ class _CellBuilder:
                 values.append(self._fitted(value, values, inner))
         if len(values) < 2:
             return values[0] if values else None
-        return self.block.add("add", {}, tuple(values), key)
+        return self.block.add("add", {}, tuple(values), key, _written(terms, self.cell))
 
     def _joined(self, join: s.Call, key: str, width: int | None) -> int | None:
         assert isinstance(join.op, s.Op)
@@ -278,7 +284,7 @@ class _CellBuilder:
                 parts.append(self._fitted(value, parts, inner, joined=True))
         if len(parts) < 2:
             return parts[0] if parts else None
-        return self.block.add("concat", {}, tuple(parts), f"{key}/concat")
+        return self.block.add("concat", {}, tuple(parts), f"{key}/concat", join.op.position)
 
     def _part_width(self, term: s.Term, width: int | None) -> int | None:
         """What an operation in a concat is asked for: where widths are split, the share of the state it reads."""
@@ -317,7 +323,7 @@ class _CellBuilder:
         if not self.widths or width is None or shape[-1] <= width:
             return value
         settings = dict(zip(("height", "width", "channels"), (*shape[:2], width), strict=True))
-        return self.block.add("resize_and_pad", settings, (value,), f"{key}/cut")
+        return self.block.add("resize_and_pad", settings, (value,), f"{key}/cut", self.cell.position)
 
     def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
         """The value in the wanted shape, by the cell's `fit` where it has one."""
@@ -333,7 +339,7 @@ class _CellBuilder:
         if fit.name == "resize_and_pad" and fit.name not in self.network.genotype.space.definitions.ops:
             names = ("height", "width", "channels")
             settings = dict(zip(names, target, strict=True))
-            return self.block.add("resize_and_pad", settings, (value,), f"{key}/fit/resize_and_pad")
+            return self.block.add("resize_and_pad", settings, (value,), f"{key}/fit/resize_and_pad", fit.position)
         return self.network.apply(self.block, fit, value, Place(target[-1], _ratio(shape, target)), f"{key}/fit")
 
 
@@ -350,12 +356,14 @@ def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: 
     The first of what is joined get the remainder, one channel each.
     """
     if filters is None:
-        raise CompileError(f"{key}: `width split` divides a width, and the cell is called without one")
+        message = "`width split` divides a width, and the cell is called without one"
+        raise located(cell.position, key, message)
     joined = [s.read_state(edge) for term in edit.returned_terms(cell) if isinstance(term, s.Call) and s.is_join(term)
               for _, edge in s.edges(term) if not edit.is_none(edge)]  # fmt: skip
     parts = [state for state in dict.fromkeys(joined) if state in live]
     if len(parts) > filters:
-        raise CompileError(f"{key}: {filters} filters cannot be split among {len(parts)} states")
+        message = f"{filters} filters cannot be split among {len(parts)} states"
+        raise located(cell.output.position, key, message)
     widths = {state: filters // len(parts) + (index < filters % len(parts)) for index, state in enumerate(parts)}
     for node in reversed(cell.nodes):
         if node.name in live and node.name not in widths:
@@ -366,3 +374,8 @@ def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: 
 
 def _reads(node: s.Node, state: str) -> bool:
     return any(s.read_state(edge) == state for _, edge in s.flow_edges(node.flow) if not edit.is_none(edge))
+
+
+def _written(terms: tuple[s.Term, ...], cell: s.Cell) -> Position | None:
+    """Where a sum stands: what a rule wrote has no place of its own."""
+    return next((term.position for term in terms if term.position is not None), cell.position)

@@ -14,14 +14,16 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from compiler import folders
 from compiler.errors import DataError
 
+T = TypeVar("T")
 Array = npt.NDArray[Any]
 Size = tuple[int, int]
 
@@ -66,12 +68,13 @@ class Raw:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a reader found; `test` is None when the source has no test split of its own."""
+    """What a reader found; `test` and `validation` are None when the source has no such split of its own."""
 
     name: str
     train: Raw
     test: Raw | None = None
     class_names: tuple[str, ...] | None = None
+    validation: Raw | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,19 @@ def read(source: str, image_size: Size | None = None) -> Found:
     Raises:
         DataError: the source is unknown, missing or unreadable.
     """
+    kind, argument = parsed(source)
+    try:
+        return READERS[kind].read(argument, image_size)
+    except PermissionError as error:
+        raise DataError(f"data source {source!r}: {error}") from error
+
+
+def parsed(source: str) -> tuple[str, str]:
+    """The kind of a source, one of `READERS`, and what follows the colon.
+
+    Raises:
+      DataError: the source is unknown, or what follows the colon is missing or too much.
+    """
     if not isinstance(source, str) or not source.strip():
         raise DataError(f"no data source: source={source!r}; allowed: {_spellings()}")
     kind, colon, argument = source.partition(":")
@@ -98,10 +114,7 @@ def read(source: str, image_size: Size | None = None) -> Found:
         raise DataError(f"data source {source!r} names no {reader.argument}: write {kind}:{reader.argument}")
     if colon and not reader.argument:
         raise DataError(f"data source {source!r}: {kind} takes nothing after it: write {kind}")
-    try:
-        return reader.read(argument, image_size)
-    except PermissionError as error:
-        raise DataError(f"data source {source!r}: {error}") from error
+    return kind, argument
 
 
 def resized(image: Array, size: Size) -> Array:
@@ -149,7 +162,7 @@ def _read_npz(path: str, image_size: Size | None) -> Found:
     if os.path.isdir(path):
         raise DataError(f"npz:{path}: a folder, not a file; images:DIR reads a folder for each class")
     if not os.path.isfile(path):
-        raise DataError(f"npz:{path}: no such file{_neighbour(path)}")
+        raise DataError(f"npz:{path}: no such file{folders.neighbour(path)}")
     try:
         archive = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -164,14 +177,6 @@ def _read_npz(path: str, image_size: Size | None) -> Found:
         train = _npz_pair(archive, path, *(("x_train", "y_train") if split else ("images", "labels")))
         test = _npz_pair(archive, path, "x_test", "y_test") if "x_test" in keys else None
     return Found(Path(path).stem, train, test)
-
-
-def _neighbour(path: str) -> str:
-    folder, name = os.path.split(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        return f"; there is no folder {folder}"
-    close = difflib.get_close_matches(name, os.listdir(folder), n=1)
-    return f"; did you mean {os.path.join(os.path.dirname(path), close[0])!r}?" if close else ""
 
 
 def _npz_pair(archive: np.lib.npyio.NpzFile, path: str, images_key: str, labels_key: str) -> Raw:
@@ -192,47 +197,16 @@ def _npz_pair(archive: np.lib.npyio.NpzFile, path: str, images_key: str, labels_
 
 
 def _read_images(folder: str, image_size: Size | None) -> Found:
-    root = Path(os.path.expanduser(folder))
-    if not os.path.isdir(root):
-        exists = os.path.exists(root)
-        found = "a file, not a folder" if exists else f"no such folder{_neighbour(str(root))}"
-        raise DataError(f"images:{folder}: {found}")
-    # A class may itself be called "train": only a folder of folders is a split.
-    has_splits = (root / "train").is_dir() and bool(_folders(root / "train"))
-    train_root = root / "train" if has_splits else root
-    names = tuple(path.name for path in _folders(train_root))
-    if not names:
-        raise DataError(f"images:{train_root}: no folders in it; wanted one folder of images for each class")
-    train = _labelled_files(train_root, names)
-    test = _labelled_files(root / "test", names) if has_splits and (root / "test").is_dir() else []
-    decoded = _stacked([(str(path), _decoded(path, image_size)) for path, _ in (*train, *test)])
-    labels = np.array([label for _, label in (*train, *test)], np.int32)
-    parts = [
-        Raw(decoded[part], labels[part], f"images:{folder}", f"images:{folder}")
-        for part in (slice(0, len(train)), slice(len(train), None))
+    tree = folders.scan(folder, SUFFIXES)
+    parts = [part for part in (tree.train, tree.validation, tree.test) if part is not None]
+    decoded = _stacked([(path, _decoded(Path(path), image_size)) for part in parts for path in part.paths])
+    starts = np.cumsum([len(part) for part in parts])[:-1]
+    raws = [
+        Raw(images, part.labels, f"images:{folder}", f"images:{folder}")
+        for part, images in zip(parts, np.split(decoded, starts), strict=True)
     ]
-    return Found(root.resolve().name, parts[0], parts[1] if test else None, names)
-
-
-def _folders(root: Path) -> list[Path]:
-    visible = (path for path in root.iterdir() if not path.name.startswith("."))
-    return sorted(path for path in visible if path.is_dir())
-
-
-def _labelled_files(root: Path, names: Sequence[str]) -> list[tuple[Path, int]]:
-    files = []
-    for folder in _folders(root):
-        if folder.name not in names:
-            raise DataError(f"images:{folder}: no class of this name in train; allowed: {', '.join(names)}")
-        members = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
-        if not members:
-            raise DataError(f"images:{folder}: no images in it; allowed: {', '.join(SUFFIXES)}")
-        files += [(path, names.index(folder.name)) for path in members]
-    return files
+    validation, test = folders.held_back_parts(raws[1:])
+    return Found(tree.name, raws[0], test, tree.class_names, validation)
 
 
 def _decoded(path: Path, image_size: Size | None) -> Array:
@@ -297,7 +271,12 @@ def _is_download_failure(error: Exception) -> bool:
     return isinstance(error, listed) or own or type(error) is Exception
 
 
-def _read_tfds(name: str, image_size: Size | None) -> Found:
+def tfds_call(name: str, call: Callable[[Any], T]) -> T:
+    """What `call` makes of the module tensorflow_datasets.
+
+    Raises:
+      DataError: that is not installed, or the data set is unknown or cannot be downloaded or read.
+    """
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
@@ -306,23 +285,32 @@ def _read_tfds(name: str, image_size: Size | None) -> Found:
             "install the extra: pip install 'amoeba-evolve[data]'"
         ) from error
     try:
-        splits, info = tfds.load(name, as_supervised=True, with_info=True)
+        return call(tfds)
     except Exception as error:  # its download errors share no public root
-        if not _is_download_failure(error):
+        if isinstance(error, DataError) or not _is_download_failure(error):
             raise
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")
         remedy = "offline: use npz:PATH or images:DIR"
         raise DataError(f"tfds:{name}: cannot be loaded: {reason}; {remedy}") from error
+
+
+def _read_tfds(name: str, image_size: Size | None) -> Found:
+    def loaded(tfds: Any) -> tuple[dict[str, Iterable[tuple[Array, Array]]], Any]:
+        splits, info = tfds.load(name, as_supervised=True, with_info=True)
+        return {split: tfds.as_numpy(examples) for split, examples in splits.items()}, info
+
+    splits, info = tfds_call(name, loaded)
     if "train" not in splits:
         raise DataError(f"tfds:{name}: found splits {', '.join(sorted(splits)) or 'none'}; wanted train")
-    parts = {
-        split: _tfds_split(f"tfds:{name}: {split}", tfds.as_numpy(splits[split]), image_size)
-        for split in ("train", "test")
+    parts = [
+        _tfds_split(f"tfds:{name}: {split}", splits[split], image_size)
+        for split in ("train", "validation", "test")
         if split in splits
-    }
+    ]
+    validation, test = folders.held_back_parts(parts[1:])
     label_feature = info.features[info.supervised_keys[1]]
     class_names = tuple(getattr(label_feature, "names", None) or ()) or None
-    return Found(name, parts["train"], parts.get("test"), class_names)
+    return Found(name, parts[0], test, class_names, validation)
 
 
 def _tfds_split(where: str, examples: Iterable[tuple[Array, Array]], image_size: Size | None) -> Raw:

@@ -1,34 +1,30 @@
-"""Training a network under a distribution strategy with a step of our own, loops inside the graph."""
+"""Training a network for a search: from a genotype to its fitness, as quickly as its arithmetic allows."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import gc
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from compiler.cost import graph_cost
-from compiler.data import Dataset, Images
-from compiler.errors import CompileError, Diverged
+from compiler.data import Dataset
 from compiler.graph import Graph
-from compiler.model import StepLayer, assemble, build_layers, forward, step_layers
-from compiler.pipeline import evaluation_batches, training_batches
+from compiler.model import StepLayer, assemble, step_layers
+from compiler.pipeline import Feed, feed
 from compiler.records import Epoch
 from compiler.resolve import resolve
 from compiler.settings import Training
+from compiler.strategies import make_strategy
+from compiler.streams import Stream
+from compiler.trainer import Trainer, evaluator, finite
 from compiler.weights import Weights, count, inherit
 from dsl.genotype import Genotype
-
-Tensor = Any
-LearningRate = Any  # a number, or a schedule of Keras
-schedules = tf_keras.optimizers.schedules
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,11 @@ class Trained:
 
 
 def train(
-    genotype: Genotype, dataset: Dataset, training: Training, seed: int = 0, initial: Weights | None = None
+    genotype: Genotype,
+    images: Dataset | Stream | Feed,
+    training: Training,
+    seed: int = 0,
+    initial: Weights | None = None,
 ) -> Trained:
     """Trains a genotype, its genes in the place of settings, from fresh weights or as far as they fit from `initial`.
 
@@ -65,38 +65,59 @@ def train(
       CompileError: the network cannot be built for this data, or diverges, or a gene is no such setting.
     """
     start = time.perf_counter()
-    training = training.with_genes(dict(genotype.genes))
-    graph = resolve(genotype, dataset.input_shape, dataset.classes, training.auxiliary_weight > 0)
-    if training.batch_size > len(dataset.train):
-        raise CompileError(
-            f"training.batch_size is {training.batch_size}, more than the {len(dataset.train)} training images"
-        )
-    tf_keras.backend.clear_session()
-    gc.collect()  # what the training before this one left: its graphs are full of cycles
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
-    tf.random.set_seed(seed)
-    strategy = make_strategy(training.strategy)
-    with strategy.scope(), _without_collection():
-        trainer = _Trainer(graph, dataset, training, strategy, seed)
+    data, training = feed(images), training.with_genes(dict(genotype.genes))
+    graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
+    prepare(training, seed)
+    with _without_collection():
+        trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
         inherited = inherit(trainer.layers, initial or {})
-        history = tuple(trainer.epochs())
+        clock = _Clock()
+        history = tuple(_epochs(trainer, training, clock))
     cost = graph_cost(graph)
     return Trained(
         history[-1].validation_accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
-        trainer.busy, inherited, count(trainer.layers), graph, tuple(trainer.layers),
+        clock.seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers),
     )  # fmt: skip
 
 
-def make_strategy(name: str) -> tf.distribute.Strategy:
-    """The distribution strategy of a name of `training.strategy`."""
-    return tf.distribute.MirroredStrategy() if name == "mirrored" else tf.distribute.get_strategy()
+def prepare(training: Training, seed: int) -> None:
+    """Clears away what the training before this one left, and sets what holds for a whole process."""
+    tf_keras.backend.clear_session()
+    gc.collect()  # graphs are full of cycles
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
+    tf.random.set_seed(seed)
 
 
-def accuracy(model: tf_keras.Model, split: Images, dataset: Dataset, batch: int = 256) -> float:
-    """The share of a split's images that a model classifies rightly."""
-    layers = step_layers(model)
-    run = _evaluation(layers, min(batch, len(split)))
-    return run(split, dataset)[1]
+def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
+    """The share of the images of `train`, `validation` or `test` that a model classifies rightly."""
+    heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
+    return evaluator(heads, feed(images))(split)
+
+
+@dataclass
+class _Clock:
+    """Seconds inside steps of training and evaluation, their set-up left out."""
+
+    seconds: float = 0.0
+
+
+def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epoch]:
+    """Trains; yields after each pass."""
+    for epoch in range(1, training.epochs + 1):
+        if epoch == 1:  # the first step of each kind is traced, which is set-up
+            first = trainer.run(1)
+        start = time.perf_counter()
+        steps = trainer.steps_per_epoch - (epoch == 1)
+        loss, correct = trainer.run(steps) if steps else (0.0, 0.0)
+        if epoch == 1:
+            loss, correct = ((a + b * steps) / (steps + 1) for a, b in zip(first, (loss, correct), strict=True))
+        finite(loss, epoch)
+        clock.seconds += time.perf_counter() - start
+        start = time.perf_counter()
+        validation_loss, validation_accuracy = trainer.evaluate("validation")
+        if epoch > 1:
+            clock.seconds += time.perf_counter() - start
+        yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
 
 
 @contextlib.contextmanager
@@ -109,140 +130,3 @@ def _without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-class _Trainer:
-    """One training run: model, optimizer and traced loops."""
-
-    def __init__(
-        self, graph: Graph, dataset: Dataset, training: Training, strategy: tf.distribute.Strategy, seed: int
-    ) -> None:
-        self._graph, self._dataset, self._training, self._strategy = graph, dataset, training, strategy
-        self._auxiliary = bool(graph.auxiliary)
-        self.layers = build_layers(graph, seed)
-        self._steps = len(dataset.train) // training.batch_size
-        self._total = self._steps * training.epochs
-        rate = learning_rate(training, self._total, int(training.warmup_epochs * self._steps))
-        self._optimizer = tf_keras.optimizers.legacy.SGD(rate, training.momentum)
-        self._variables = [variable for layer in self.layers for variable in layer.trainable_variables]
-        # slots that are made while a function is traced make TensorFlow trace it a second time
-        self._optimizer._create_all_weights(self._variables)
-        batches = training_batches(dataset, training, training.batch_size, seed)
-        self._batches = iter(strategy.experimental_distribute_dataset(batches))
-        self.busy = 0.0
-
-    def epochs(self) -> Iterator[Epoch]:
-        """Trains; yields after each pass."""
-        run = self._traced_epoch()
-        evaluate = _evaluation(self.layers[: len(self._graph.steps)], min(256, len(self._dataset.validation)))
-        for epoch in range(1, self._training.epochs + 1):
-            start = time.perf_counter()
-            loss, correct = (float(value) for value in run())
-            if not math.isfinite(loss):
-                raise Diverged(f"the loss is {loss} in epoch {epoch}: the learning rate may be too high for it")
-            validation_loss, validation_accuracy = evaluate(self._dataset.validation, self._dataset)
-            if epoch > 1:  # the first pass traces, which is set-up
-                self.busy += time.perf_counter() - start
-            yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
-
-    def _traced_epoch(self) -> Callable[[], tuple[Tensor, Tensor]]:
-        step_of_replica = tf.autograph.experimental.do_not_convert(self._step)
-
-        def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            images, labels = next(self._batches)
-            found = self._strategy.run(step_of_replica, args=(images, labels))
-            totals = [self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
-            return step + 1, loss + totals[0], correct + totals[1]
-
-        def epoch() -> tuple[Tensor, Tensor]:
-            start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0))
-            _, loss, correct = tf.while_loop(lambda step, *_: step < self._steps, body, start, parallel_iterations=1)
-            return loss / self._steps, correct / (self._steps * self._training.batch_size)
-
-        return tf.function(epoch, autograph=False)  # type: ignore[no-any-return]
-
-    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One gradient step of one replica; returns its share of the mean loss and how many it got right."""
-        with tf.GradientTape() as tape:
-            values = forward(self.layers, images, training=True, keep=self._keep())
-            logits = values[len(self._graph.steps) - 1]
-            loss = self._loss(logits, labels)
-            if self._auxiliary:
-                loss += self._training.auxiliary_weight * self._loss(values[-1], labels)
-            kernels = [kernel for layer in self.layers for kernel in layer.decayed]
-            decay = tf.add_n([tf.nn.l2_loss(kernel) for kernel in kernels]) if self._training.l2 and kernels else 0.0
-            total = loss + self._training.l2 * decay / self._strategy.num_replicas_in_sync
-        gradients = tape.gradient(total, self._variables)
-        # an all-reduce registers a gradient of its own, whose closure keeps this graph for the life of the process
-        self._optimizer.apply_gradients(
-            zip(gradients, self._variables, strict=True),
-            experimental_aggregate_gradients=self._strategy.num_replicas_in_sync > 1,
-        )
-        right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
-        return loss, tf.reduce_sum(tf.cast(right, tf.float32))
-
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross entropy, summed over this replica and divided by the global batch."""
-        if self._training.label_smoothing:
-            smoothing = self._training.label_smoothing
-            target = tf.one_hot(labels, self._graph.classes) * (1 - smoothing) + smoothing / self._graph.classes
-            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
-        else:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        return tf.reduce_sum(losses) / self._training.batch_size
-
-    def _keep(self) -> Tensor | None:
-        """ScheduledDropPath: from 1 at the start to the set value at the end (AmoebaNet's code)."""
-        if self._training.drop_path_keep == 1:
-            return None
-        done = tf.cast(self._optimizer.iterations, tf.float32) / max(1, self._total)
-        return 1.0 - done * (1.0 - self._training.drop_path_keep)
-
-
-def learning_rate(training: Training, steps: int, warmup: int) -> LearningRate:
-    """The learning rate over so many steps, so many of them warm-up: a number, or a schedule of the step."""
-    return _SCHEDULES[training.schedule](training, steps, warmup)
-
-
-def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:
-    """From the set value to 0 over the steps that follow the warm-up."""
-    return schedules.CosineDecay(
-        0.0 if warmup else training.learning_rate,
-        max(1, steps - warmup),
-        warmup_target=training.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-
-
-def _constant(training: Training, steps: int, warmup: int) -> LearningRate:
-    """The set value, from the end of the warm-up on."""
-    if not warmup:
-        return training.learning_rate
-    return schedules.PolynomialDecay(0.0, warmup, training.learning_rate)
-
-
-# By the names of `training.schedule`.
-_SCHEDULES: Mapping[str, Callable[[Training, int, int], LearningRate]] = {"cosine": _cosine, "constant": _constant}
-
-
-def _evaluation(layers: list[Any], batch: int) -> Callable[[Images, Dataset], tuple[float, float]]:
-    """A function that gives (mean loss, accuracy) on a split, traced once."""
-
-    def step(images: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        heads = [layer for layer in layers if not layer.step.key.startswith("auxiliary")]
-        logits = forward(heads, images, training=False)[-1]
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
-        return tf.reduce_sum(losses * weights), tf.reduce_sum(tf.cast(right, tf.float32) * weights)
-
-    traced = tf.function(step, autograph=False)
-
-    def run(split: Images, dataset: Dataset) -> tuple[float, float]:
-        loss = correct = 0.0
-        for images, labels, weights in evaluation_batches(split, dataset, batch):
-            batch_loss, batch_correct = traced(images, labels, weights)
-            loss += float(batch_loss)
-            correct += float(batch_correct)
-        return loss / len(split), correct / len(split)
-
-    return run

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from compiler.errors import CompileError
-from compiler.model import Array, StepLayer
+from compiler.model import StepLayer
+from compiler.packing import Array
+from compiler.primitives import Shape
 
 Weights = Mapping[str, Array]
 
@@ -56,14 +58,21 @@ def restore(layers: Iterable[StepLayer], values: Weights) -> None:
       CompileError: one is not there, or has another shape.
     """
     for layer in layers:
-        for key, value in layer.values().items():
-            if key not in values:
-                close = difflib.get_close_matches(key, values, n=1)
-                raise CompileError(f"the weights lack {key}" + (f"; the nearest is {close[0]}" if close else ""))
-            if values[key].shape != value.shape:
-                found = values[key].shape
-                raise CompileError(f"the weights have {key} in the shape {found}; the network's is {value.shape}")
-        layer.assign(values)
+        layer.assign({key: weight_of(values, key, value.shape) for key, value in layer.values().items()})
+
+
+def weight_of(values: Weights, key: str, shape: Shape) -> Array:
+    """One weight by its key.
+
+    Raises:
+      CompileError: it is not there, or has another shape.
+    """
+    if key not in values:
+        close = difflib.get_close_matches(key, values, n=1)
+        raise CompileError(f"the weights lack {key}" + (f"; the nearest is {close[0]}" if close else ""))
+    if values[key].shape != shape:
+        raise CompileError(f"the weights have {key} in the shape {values[key].shape}; the network's is {shape}")
+    return values[key]
 
 
 def save(path: Path, values: Weights) -> None:

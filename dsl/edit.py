@@ -126,7 +126,9 @@ def joined(flow: s.Flow, join: s.Op) -> s.Flow:
 
 def unused(cell: s.Cell) -> tuple[str, ...]:
     """`unused`: the nodes that nothing reads and the return does not name, in order; inputs never."""
-    read = {state for node in cell.nodes for state in s.reads(node.flow)} | set(s.reads(cell.output))
+    read = set(s.reads(cell.output))
+    for node in cell.nodes:
+        read.update(s.reads(node.flow))
     return tuple(node.name for node in cell.nodes if node.name not in read)
 
 
@@ -173,6 +175,8 @@ def live_nodes(cell: s.Cell) -> frozenset[str]:
 def in_order(cell: s.Cell) -> s.Cell | None:
     """The cell with every node below those it reads, otherwise in its old order; `None` when it has a loop."""
     names = {node.name for node in cell.nodes}
+    if _is_in_order(cell, names):
+        return cell
     done: set[str] = set()
     waiting, placed = list(cell.nodes), []
     while waiting:
@@ -182,6 +186,13 @@ def in_order(cell: s.Cell) -> s.Cell | None:
         waiting.remove(ready)
         placed.append(ready)
         done.add(ready.name)
-    if tuple(placed) == cell.nodes:
-        return cell
     return replace(cell, nodes=tuple(placed))
+
+
+def _is_in_order(cell: s.Cell, names: set[str]) -> bool:
+    later = set(names)
+    for node in cell.nodes:
+        if not later.isdisjoint(s.reads(node.flow)):
+            return False
+        later.discard(node.name)
+    return True

@@ -23,6 +23,7 @@ from dsl.genotype import Genotype, Space
 from dsl.unparse import op, unparse
 
 _FILTERS = Symbol("filters")
+_OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a term", "of each", "of a node"))
 _MAX_ORDERS = 5040
 _MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
 _WEIGHTLESS = frozenset({"relu", "avg_pool", "max_pool", "global_avg_pool", "resize_and_pad", "skip"})
@@ -44,7 +45,9 @@ class _Graph:
     by_itself: bool = True  # whether no other cell's fingerprint is part of it
 
     def add(self, label: str, groups: tuple[_Sum, ...], ordered: bool = False, weights: bool = False) -> _Sum:
-        vertex = _Vertex(label, tuple([_sorted(group) for group in groups]), ordered)
+        if len(groups) != 1 or len(groups[0]) > 1:
+            groups = tuple([_sorted(group) for group in groups])
+        vertex = _Vertex(label, groups, ordered)
         made = (len(self.vertices),)
         if not weights:
             known = self.weightless.setdefault(vertex, made)
@@ -64,6 +67,7 @@ class _Frame:
 
     head: str
     place: Place
+    inner: Place  # of an operation that reads no input
     channels: tuple[Value, ...]  # of the inputs
     each: Mapping[str, s.Op]
     first_decides: bool
@@ -87,7 +91,7 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
         return known
     digest, by_itself = _cell_digest(cell, genotype)
     if by_itself:
-        seen.put(cell, digest)
+        seen.put(digest, cell)
     return digest
 
 
@@ -101,7 +105,7 @@ def _cell_digest(cell: s.Cell, genotype: Genotype) -> tuple[str, bool]:
     for index, item in enumerate(cell.inputs):
         values[item.name] = graph.add(f"input{index}", ())
         channels[item.name] = frame.channels[index]
-    build = _Builder(graph, genotype, values, channels, frozenset(values), frame, Place(frame.place.filters, 1))
+    build = _Builder(graph, genotype, values, channels, frozenset(values), frame)
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
         channels[node.name] = _node_channels(node, frame.is_fitted, space)
@@ -117,6 +121,7 @@ def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str 
     return _Frame(
         f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
         Place(filters, stride),
+        Place(filters, 1),
         tuple(_input_channels(item, index, filters, space) for index, item in enumerate(inputs)),
         {item.name: item.kind for item in inputs if item.each and item.kind is not None},
         by_first,
@@ -135,7 +140,6 @@ class _Builder:
     channels: dict[str, Value]
     inputs: frozenset[str]
     frame: _Frame
-    inner: Place  # of an operation that reads no input
 
     def flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, is_return: bool) -> _Sum | None:
         """The sum of the live terms, then the tail; `None` when there is no live term."""
@@ -144,7 +148,7 @@ class _Builder:
             return None
         for part in tail:
             assert isinstance(part, s.Op)
-            total = self.apply(part, total, Symbol("of a sum"), reads_input=False)
+            total = self.apply(part, total, _OF_A_SUM, reads_input=False)
         return total
 
     def sum(self, terms: tuple[s.Term, ...], is_return: bool) -> _Sum | None:
@@ -172,7 +176,7 @@ class _Builder:
         if s.is_join(term):
             ordered = self.frame.order_counts or not is_return
             return self.graph.add("concat", tuple(parts), ordered)
-        return self.apply(term.op, parts[0], Symbol("of a term"), reads_input=False)
+        return self.apply(term.op, parts[0], _OF_A_TERM, reads_input=False)
 
     def edge(self, applied: s.Op, state: str) -> _Sum | None:
         """An operation that reads a state."""
@@ -180,7 +184,7 @@ class _Builder:
         value = self.read(state) if is_each else self.values[state]
         if value is None:
             return None
-        channels = Symbol("of each") if is_each else self.channels[state]
+        channels = _OF_EACH if is_each else self.channels[state]
         may_fit = self.may_fit(state)
         made = self.apply(applied, value, channels, state in self.inputs, may_fit)
         return self.graph.add("fit", (made,), weights=True) if may_fit and made == value else made
@@ -199,8 +203,14 @@ class _Builder:
         return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
 
     def apply(self, applied: s.Op, value: _Sum, channels: Value, reads_input: bool, weights: bool = False) -> _Sum:
-        place = self.frame.place if reads_input else self.inner
-        label, weightless, cells = _label(applied, place, channels, self.genotype.space)
+        place = self.frame.place if reads_input else self.frame.inner
+        # By the very objects, which children share; to compare operations by value takes longer than all the rest.
+        labels = self.genotype.space.labels
+        known = labels.get(applied, place, channels)
+        if known is None:
+            known = _label(applied, place, channels, self.genotype.space)
+            labels.put(known, applied, place, channels)
+        label, weightless, cells = known
         if label == "skip":
             return value
         if label == "zero" or not value:
@@ -240,7 +250,7 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[
 def _node_channels(node: s.Node, is_fitted: bool, space: Space) -> Value:
     """The channels of a node, known where every term of its sum is fitted to the cell's filters."""
     only = node.flow.terms[0] if len(node.flow.terms) == 1 else None
-    unknown = Symbol("of a node")
+    unknown = _OF_A_NODE
     if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
         return unknown
     channels: Value = _FILTERS

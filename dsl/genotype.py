@@ -53,6 +53,16 @@ class Space:
         """Fingerprints of the latest cells."""
         return Remembered()
 
+    @cached_property
+    def texts(self) -> Remembered[str]:
+        """The latest cells as text."""
+        return Remembered()
+
+    @cached_property
+    def labels(self) -> Remembered[tuple[str, bool, tuple[str, ...]]]:
+        """What the latest operations are at their places, as fingerprints write them."""
+        return Remembered(8192)
+
     def text(self) -> str:
         """The whole space as one file that stands alone."""
         return unparse(s.File(self.items))
@@ -80,6 +90,16 @@ class Space:
     def mutable_cells(self) -> tuple[str, ...]:
         """`cells`: those that the network reaches and that are not fixed."""
         return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
+
+    @cached_property
+    def nesting(self) -> frozenset[str]:
+        """The names that stand for a cell: cells, and operations that are made of one, however far around."""
+        parts = {name: {part.name for case in defined.cases for part in case.pipe if isinstance(part, s.Op)}
+                 for name, defined in self.definitions.ops.items()}  # fmt: skip
+        found = set(self.definitions.cells) - parts.keys()
+        while more := {name for name, used in parts.items() if name not in found and used & found}:
+            found |= more
+        return frozenset(found)
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -116,26 +136,27 @@ class Space:
 
 
 class Remembered(Generic[T]):
-    """What is known of the latest cells, by the very objects: a child shares with its parent what no rule touched."""
+    """What is known of the latest things, by the very objects: a child shares with its parent what no rule touched."""
 
     def __init__(self, size: int = 1024) -> None:
         self._size = size
-        self._found: dict[int, tuple[s.Cell, T]] = {}  # holding the cell keeps its id from being used again
+        self._found: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
 
-    def get(self, cell: s.Cell) -> T | None:
-        """What is remembered of a cell."""
-        found = self._found.get(id(cell))
+    def get(self, *things: object) -> T | None:
+        """What is remembered of these."""
+        found = self._found.get(tuple(map(id, things)))
         return None if found is None else found[1]
 
     def clear(self) -> None:
         """Forget everything."""
         self._found.clear()
 
-    def put(self, cell: s.Cell, value: T) -> None:
-        """Remember something of a cell; the oldest is forgotten."""
+    def put(self, value: T, *things: object) -> None:
+        """Remember something of these; the oldest is forgotten."""
         if len(self._found) >= self._size:
             del self._found[next(iter(self._found))]
-        self._found[id(cell)] = (cell, value)
+        # Holding the things keeps their ids from being used again.
+        self._found[tuple(map(id, things))] = (things, value)
 
 
 @dataclass(frozen=True)
@@ -157,7 +178,16 @@ class Genotype:
 
     def text(self) -> str:
         """Cells and genes: what the store keeps of an individual."""
-        return unparse(s.File((*self._genes(), *self.cells)))
+        genes = unparse(s.File(self._genes()))
+        return "\n".join([*([genes] if genes else ()), *map(self._cell_text, self.cells)])
+
+    def _cell_text(self, cell: s.Cell) -> str:
+        texts = self.space.texts
+        text = texts.get(cell)
+        if text is None:
+            text = unparse(s.File((cell,)))
+            texts.put(text, cell)
+        return text
 
     def standalone(self) -> str:
         """A whole file with this genotype as its seed."""

@@ -417,10 +417,20 @@ def read_state(edge: Term) -> str:
     return edge.state
 
 
-def reads(flow: Flow) -> Iterator[str]:
+def reads(flow: Flow) -> tuple[str, ...]:
     """Every state that a flow reads, dead edges included, in order."""
-    for _, edge in flow_edges(flow):
-        yield read_state(edge)
+    terms = flow.terms
+    return _states(terms[0]) if len(terms) == 1 else tuple([state for term in terms for state in _states(term)])
+
+
+def _states(term: Term) -> tuple[str, ...]:
+    """The states of a term's edges."""
+    if isinstance(term, Wire):
+        return (term.state,)
+    first = term.arguments[0]
+    if isinstance(first, Wire) and not is_join(term):
+        return (first.state,)
+    return tuple([state for argument in term.arguments for state in _states(argument)])
 
 
 def with_label(term: Term, label: str | None) -> Term:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, TypeVar
 
+from dsl import edit
 from dsl import syntax as s
 from dsl.errors import CellError, Position, Problem, nearest
 from dsl.evaluate import Symbol, Value, decide, evaluate, number
@@ -169,10 +170,25 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
     old = {id(node) for node in before.nodes}
     flows = [node.flow for node in after.nodes if id(node) not in old]
     ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
-    problems = _verify_cell(after, child.space, ops)
-    if not problems and any(isinstance(op, s.Op) and op.name in child.space.definitions.cells for op in ops):
+    if edit.states(before) == edit.states(after):
+        problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *_check_flows(after, before)]
+    else:
+        problems = _verify_cell(after, child.space, ops)
+    if not problems and any(isinstance(op, s.Op) and op.name in child.space.nesting for op in ops):
         problems = recursion(child)
     return problems
+
+
+def _check_flows(cell: s.Cell, before: s.Cell) -> Iterator[Problem]:
+    """What is wrong with the flows that a cell has not from another one of the same states, which is good."""
+    known: dict[str, Position | None] = dict.fromkeys([item.name for item in cell.inputs])
+    later = {node.name for node in cell.nodes}
+    for node, old in zip(cell.nodes, before.nodes, strict=True):
+        if node is not old:
+            yield from _check_flow(node.flow, cell, known, later)
+        known[node.name] = node.position
+    if cell.output is not before.output:
+        yield from _check_flow(cell.output, cell, known, later, is_output=True)
 
 
 def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:

@@ -73,6 +73,7 @@ def _origin(individual: Individual) -> str:
     lines = [f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"]
     if individual.inherited is not None:
         lines[0] += f", {individual.inherited:.0%} of its weights inherited"
+    lines += [f"{name} {value:.6g}" for name, value in individual.metrics]
     if individual.note:
         lines.append(individual.note)
     return "\n".join(f"# {line}" for line in lines)

@@ -11,7 +11,7 @@ import importlib.util  # gin 0.5 uses it without importing it
 import inspect
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,8 +20,9 @@ from typing import Any
 import gin
 
 import dsl
+from compiler.config import dataset, training
 from compiler.errors import CompileError
-from compiler.settings import Training
+from compiler.settings import DatasetSettings, Training
 from evolve.algorithms import (
     Algorithm,
     NonAgeingEvolution,
@@ -32,11 +33,10 @@ from evolve.algorithms import (
     SearchSpace,
 )
 from evolve.errors import UsageError
-from evolve.settings import DatasetSettings, SearchSettings
+from evolve.settings import SearchSettings, TableSettings
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
-dataset = gin.external_configurable(DatasetSettings, "dataset", module="evolve")
-training = gin.external_configurable(Training, "training", module="compiler")
+table = gin.external_configurable(TableSettings, "table", module="evolve")
 
 _CLASSES: Mapping[str, type[Any]] = {
     "regularized_evolution": RegularizedEvolution,
@@ -53,6 +53,7 @@ _ALGORITHMS = {
 _NAMES = (
     *(f"search.{field.name}" for field in fields(SearchSettings)),
     *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
+    *(f"table.{field.name}" for field in fields(TableSettings)),
     *(f"training.{field.name}" for field in fields(Training)),
     *(
         f"{name}.{setting}"
@@ -71,6 +72,7 @@ class Config:
     dataset: DatasetSettings
     training: Training
     folders: tuple[Path, ...]  # of the gin files: where a .cell file may also be
+    table: TableSettings | None = None  # if it is what the fitness comes from
 
     def algorithm_name(self) -> str:
         """The gin name of the algorithm.
@@ -89,6 +91,10 @@ class Config:
             f"{_did_you_mean(str(wanted), _ALGORITHMS)}"
         )
 
+    def table_path(self) -> str:
+        """The table: beside the user, or beside a gin file."""
+        return "" if self.table is None else self._beside(self.table.path, Path.exists)
+
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """The search algorithm, its own settings filled in."""
         with _gin_errors():
@@ -103,9 +109,9 @@ class Config:
         """The .cell files laid over it, found as it is."""
         return tuple(self._beside(name) for name in self.search.overlays)
 
-    def _beside(self, name: str) -> str:
+    def _beside(self, name: str, is_there: Callable[[Path], bool] = Path.is_file) -> str:
         places = [Path(name), *(folder / name for folder in self.folders)]
-        return next((str(path) for path in places if path.is_file()), name)
+        return next((str(path) for path in places if is_there(path)), name)
 
 
 def read(files: Sequence[str], bindings: Sequence[str]) -> Config:
@@ -125,7 +131,14 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> Config:
         for binding in bindings:
             gin.parse_config(binding)
         gin.finalize()
-        return Config(search(), dataset(), training(), tuple(path.parent for path in paths))
+        searched: SearchSettings = search()
+        found = table() if searched.fitness == "table" else None
+        return Config(searched, dataset(), training(), tuple(path.parent for path in paths), found)
+
+
+def algorithm_names() -> tuple[str, ...]:
+    """What `search.algorithm` may be."""
+    return tuple(_ALGORITHMS)
 
 
 def in_force() -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
 import math
+import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,21 @@ import dsl
 from compiler.cost import cost as cost_of
 from compiler.errors import CompileError, DataError
 from compiler.resolve import resolve
-from compiler.settings import Training
-from evolve.errors import UsageError
+from compiler.settings import DatasetSettings, Training
+from evolve import lookup, tables
+from evolve.errors import NotInTable, UsageError
 from evolve.records import Evaluation, Task, failed
-from evolve.settings import DatasetSettings
+from evolve.settings import TableColumns, TableSettings
+from evolve.tables import Table
+
+
+@functools.cache
+def version() -> str:
+    """What is installed here; a search needs the same everywhere."""
+    try:
+        return importlib.metadata.version("amoeba-evolve")
+    except importlib.metadata.PackageNotFoundError:
+        return "of the sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,8 @@ class Spec:
     fitness: str
     weights: Path  # the folder for the weights of a new best, and of those that may have heirs
     inherit: bool = False  # whether children start from the weights of their parents
+    table: TableSettings | None = None  # where the fitness comes from, if it is 'table'
+    version: str = field(default_factory=version)  # of the driver
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +58,16 @@ class Facts:
 
 
 def facts(spec: Spec) -> Facts:
-    """Load the images and look at them.
+    """Load the images and look at them; where a table was made of them, take its word.
 
     Raises:
       UsageError: they are not there, or cannot be learnt from.
     """
+    _check_version(spec)
+    if spec.table is not None:
+        height, width, channels = spec.table.input_shape
+        described = load_table(spec.table.path, spec.table.columns).describe()
+        return Facts(described, (height, width, channels), spec.table.classes)
     try:
         dataset = _dataset(spec.dataset)
     except DataError as error:
@@ -56,16 +76,46 @@ def facts(spec: Spec) -> Facts:
 
 
 def evaluate(spec: Spec, task: Task) -> Evaluation:
-    """The fitness of one individual; a failure is its own fault, and what else is raised is a bug."""
+    """The fitness of one individual; what is raised is no fault of its own.
+
+    Raises:
+      UsageError: this worker is of another version, or cannot write.
+    """
+    _check_version(spec)
     start = time.perf_counter()
     genotype = _space(spec.space).genotype(task.genotype)
-    measure = _trained if spec.fitness == "training" else _made_up
-    evaluation = measure(spec, genotype, task)
-    seconds = time.perf_counter() - start
+    if spec.table is not None:
+        evaluation = _looked_up(spec.table, genotype)
+        seconds = evaluation.seconds
+    else:
+        measure = _trained if spec.fitness == "training" else _made_up
+        evaluation = measure(spec, genotype, task)
+        seconds = time.perf_counter() - start
     if not math.isfinite(evaluation.fitness):
         reason = f"its fitness is {evaluation.fitness}"
         return failed(reason, params=evaluation.params, mult_adds=evaluation.mult_adds, seconds=seconds)
-    return replace(evaluation, seconds=seconds)
+    if evaluation.status == "failed" or spec.table is not None:
+        return replace(evaluation, seconds=seconds)
+    images = len(_dataset(spec.dataset).train)
+    return replace(evaluation, seconds=seconds, flops=flops(evaluation.mult_adds, images, spec.training.epochs))
+
+
+def flops(mult_adds: int, images: int, epochs: int) -> float:
+    """What a training costs: a pass forward, and one backward that is twice as long, for each image of each epoch.
+
+    A multiplication with an addition counts as one.
+    """
+    return 3.0 * mult_adds * images * epochs
+
+
+def _check_version(spec: Spec) -> None:
+    # What another version has pickled may lack it.
+    found = getattr(spec, "version", "another")
+    if found != version():
+        raise UsageError(
+            f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {found}: "
+            "install the same version on every machine"
+        )
 
 
 def test(spec: Spec, task: Task) -> float:
@@ -79,14 +129,14 @@ def test(spec: Spec, task: Task) -> float:
     from compiler.training import accuracy
 
     genotype = _space(spec.space).genotype(task.genotype)
-    dataset = _dataset(spec.dataset)
+    dataset = _feed(spec.dataset)
     model = lower(resolve(genotype, dataset.input_shape, dataset.classes))
     path = weights_file(spec.weights, task.id)
     try:
         weights.restore(step_layers(model), weights.read(path))
     except CompileError as error:
         raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
-    return float(accuracy(model, dataset.test, dataset))
+    return float(accuracy(model, dataset, "test"))
 
 
 def weights_file(folder: Path, id: int) -> Path:
@@ -122,10 +172,28 @@ def _dataset(settings: DatasetSettings) -> Any:
     return data.load(**asdict(settings))
 
 
+@functools.lru_cache(maxsize=1)
+def _feed(settings: DatasetSettings) -> Any:
+    """Made once a worker, so that all its trainings share what they can."""
+    from compiler.pipeline import feed
+
+    return feed(_dataset(settings))
+
+
+@functools.lru_cache(maxsize=1)
+def load_table(path: str, columns: TableColumns) -> Table:
+    """A table, read once a worker.
+
+    Raises:
+      UsageError: it cannot be used.
+    """
+    return tables.load(path, columns)
+
+
 def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     import tensorflow as tf
 
-    from compiler import training, weights
+    from compiler import pipeline, training, weights
 
     # Known before training, so that a failed individual has its size too.
     params, mult_adds = 0, 0
@@ -134,17 +202,17 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         cost = cost_of(genotype, dataset.input_shape, dataset.classes)
         params, mult_adds = cost.params, cost.mult_adds
         initial, note = _initial(spec, task)
-        trained = training.train(genotype, dataset, spec.training, task.seed, initial)
-    except (
-        CompileError,
-        tf.errors.ResourceExhaustedError,
-        tf.errors.InvalidArgumentError,
-        MemoryError,
-    ) as error:
-        return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
+        trained = training.train(genotype, _feed(spec.dataset), spec.training, task.seed, initial)
+    except tf.errors.InvalidArgumentError as error:
+        # of a stream, the message that names the file
+        return failed(str(pipeline.unreadable(error) or error), params=params, mult_adds=mult_adds)
+    except CompileError as error:
+        return failed(str(error), params=params, mult_adds=mult_adds)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        return _out_of_memory(error, params, mult_adds)
     is_best = trained.accuracy > task.best
-    if is_best or spec.inherit:
-        weights.save(weights_file(spec.weights, task.id), weights.weights_of(trained.layers))
+    if spec.inherit or trained.accuracy > (task.best if task.worth is None else task.worth):
+        _save(weights_file(spec.weights, task.id), weights.weights_of(trained.layers))
     return Evaluation(
         float(trained.accuracy),
         params=params,
@@ -154,6 +222,24 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         inherited=None if initial is None else trained.inherited / trained.weights,
         note=note,
     )
+
+
+def _out_of_memory(error: Exception, params: int, mult_adds: int) -> Evaluation:
+    """It may fit when others leave it more."""
+    reason = str(error) or "it ran out of memory"
+    return replace(failed(reason, params=params, mult_adds=mult_adds), again=True)
+
+
+def _save(path: Path, kept: Any) -> None:
+    from compiler import weights
+
+    try:
+        weights.save(path, kept)
+    except OSError as error:
+        raise UsageError(
+            f"the weights {path} cannot be written: {error.strerror or error}; put that right: "
+            "all finished work is kept, and the same command goes on"
+        ) from None
 
 
 def _initial(spec: Spec, task: Task) -> tuple[Any, str]:
@@ -168,6 +254,18 @@ def _initial(spec: Spec, task: Task) -> tuple[Any, str]:
         return {}, f"started anew: {error}"
 
 
+def _looked_up(settings: TableSettings, genotype: dsl.Genotype) -> Evaluation:
+    """What a table says, in no time: the seconds are those of the training that it saves."""
+    cost = cost_of(genotype, settings.input_shape, settings.classes)
+    try:
+        row = lookup.looked_up(genotype, load_table(settings.path, settings.columns), settings.operations)
+    except NotInTable as error:
+        return failed(str(error), params=cost.params, mult_adds=cost.mult_adds)
+    return Evaluation(
+        row.fitness, params=cost.params, mult_adds=cost.mult_adds, seconds=row.seconds, metrics=row.metrics
+    )
+
+
 def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     """A fitness that trains nothing, for tests and benchmarks of the search itself."""
     params, mult_adds = 0, 0
@@ -176,6 +274,8 @@ def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         cost = cost_of(genotype, dataset.input_shape, dataset.classes)
         params, mult_adds = cost.params, cost.mult_adds
         fitness = float(fitness_function(spec.fitness)(genotype, task.seed))
-    except (CompileError, MemoryError) as error:
-        return failed(str(error) or type(error).__name__, params=params, mult_adds=mult_adds)
+    except CompileError as error:
+        return failed(str(error), params=params, mult_adds=mult_adds)
+    except MemoryError as error:
+        return _out_of_memory(error, params, mult_adds)
     return Evaluation(fitness, params=params, mult_adds=mult_adds)

@@ -11,7 +11,7 @@ from evolve.records import Individual, Standing
 
 
 class Keeper:
-    """Keeps `best.cell` up to date, the weights of the best, and where weights are inherited those that may be."""
+    """Keeps `best.cell` up to date, the weights of the best few, and where weights are inherited those that may be."""
 
     def __init__(self, folder: Path, weights: Path, inherit: bool, space: dsl.Space, best: Individual | None) -> None:
         self._folder = folder
@@ -30,9 +30,10 @@ class Keeper:
         if best is not None and best.id == individual.id:
             write(self._folder / "best.cell", genotype.standalone())
         needed = standing.heritable if self._inherit else frozenset()
-        # It may have weights though it is not the best: it may have beaten the best of the time it was sent.
+        top = {*standing.top, best.id} if best else set(standing.top)
+        # It may have weights though it is none of the best: it may have beaten those of the time it was sent.
         self._kept.add(individual.id)
-        for id in self._kept - needed - ({best.id} if best else set()):
+        for id in self._kept - needed - top:
             weights_file(self._weights, id).unlink(missing_ok=True)
             self._kept.remove(id)
 

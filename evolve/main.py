@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,25 +15,33 @@ if TYPE_CHECKING:
 
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
-USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...]
+USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...] [--resume=changed]
+       evolve export --workdir=runs/amoeba --csv|--json
 
 Evolves image classifiers from the cells, network and mutation rules of a .cell file.
 The same command again goes on where an interrupted search stopped.
+`export` writes all individuals of a search to the terminal, also while it runs.
 
 """
 FLAGS = {
     "gin_file": "what to run: a gin file by its path, or a shipped one by its name; repeatable",
     "gin_param": "a binding that replaces one of the files, such as search.individuals=200; repeatable",
     "workdir": "where the search is kept; by default runs/<name of the gin file>",
+    "resume": "'changed' goes on with other limits or workers than the search was begun with",
+    "csv": "export a table",
+    "json": "export a list of objects",
     "help": "show this",
 }
+SEARCH, EXPORT = ("gin_file", "gin_param", "workdir", "resume"), ("workdir", "csv", "json")
 
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
-    known = _flags()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    is_export = arguments[:1] == ["export"]
+    known = _flags(EXPORT if is_export else SEARCH)
     try:
-        rest = known([sys.argv[0], *(sys.argv[1:] if argv is None else argv)])[1:]
+        rest = known([sys.argv[0], *arguments[is_export:]])[1:]
     except flags.Error as error:
         return _mistake(f"{error}\n\nevolve --help lists the flags")
     if known.help:
@@ -40,31 +49,57 @@ def run(argv: Sequence[str] | None = None) -> int:
         print(USAGE + "\n".join(f"  --{name:<11}{meaning}" for name, meaning in FLAGS.items()))
         return DONE
     if rest:
-        return _mistake(f"{rest[0]!r} is no flag; did you mean --gin_file={rest[0]}?")
+        hint = "" if is_export else f"; did you mean --gin_file={rest[0]}?"
+        return _mistake(f"{rest[0]!r} is no flag{hint}")
+    if is_export:
+        return _export(known)
     if not known.gin_file:
         return _mistake("say what to run: evolve --gin_file=amoeba.gin")
+    if known.resume not in (None, "changed"):
+        return _mistake(f"--resume is {known.resume!r}; it may be 'changed', or left out")
     folder = Path(known.workdir) if known.workdir else Path("runs") / Path(known.gin_file[-1]).stem
-    return _evolve(known.gin_file, known.gin_param, folder)
+    return _evolve(known.gin_file, known.gin_param, folder, known.resume == "changed")
 
 
-def _flags() -> flags.FlagValues:
+def _flags(names: Sequence[str]) -> flags.FlagValues:
     """Our flags alone: the process-wide ones would bring those of every library along."""
     known: flags.FlagValues = flags.FlagValues()  # type: ignore[no-untyped-call]
-    for name in ("gin_file", "gin_param"):
-        flags.DEFINE_multi_string(name, [], FLAGS[name], flag_values=known)
-    flags.DEFINE_string("workdir", None, FLAGS["workdir"], flag_values=known)
+    for name in names:
+        if name in ("gin_file", "gin_param"):
+            flags.DEFINE_multi_string(name, [], FLAGS[name], flag_values=known)
+        elif name in ("csv", "json"):
+            flags.DEFINE_boolean(name, False, FLAGS[name], flag_values=known)
+        else:
+            flags.DEFINE_string(name, None, FLAGS[name], flag_values=known)
     flags.DEFINE_boolean("help", False, FLAGS["help"], short_name="h", flag_values=known)
     return known
 
 
-def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path) -> int:
+def _export(known: flags.FlagValues) -> int:
+    from evolve import export
+    from evolve.errors import UsageError
+
+    if not known.workdir or known.csv == known.json:
+        return _mistake("say which search and how: evolve export --workdir=runs/amoeba --csv, or --json")
+    try:
+        (export.write_csv if known.csv else export.write_json)(Path(known.workdir), sys.stdout)
+        sys.stdout.flush()
+    except UsageError as error:
+        return _mistake(str(error))
+    except BrokenPipeError:
+        # Whoever reads has had enough, as `head` has. Nothing is left to be flushed into the broken pipe at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed: bool) -> int:
     from dsl import CellError
     from evolve import config
     from evolve.errors import SearchError, UsageError
     from evolve.run import run as search
 
     try:
-        search(config.read(files, bindings), folder, _console())
+        search(config.read(files, bindings), folder, _console(), changed)
     except (UsageError, CellError) as error:
         return _mistake(str(error))
     except SearchError as error:

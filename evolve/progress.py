@@ -99,8 +99,11 @@ def show_end(
     accuracy: float | None,
     folder: Path,
     commands: Sequence[str],
+    reason: str = "",
 ) -> None:
-    """The best five, the test accuracy of the first, and what to do next."""
+    """Why the search has ended, the best five, the test accuracy of the first, and what to do next."""
+    if reason:
+        console.print(f"ended: {reason}", highlight=False, soft_wrap=True)
     table = Table(title="The best", title_justify="left")
     for heading in ("accuracy", "params", "mult-adds", "id"):
         table.add_column(heading, justify="right")
@@ -112,8 +115,12 @@ def show_end(
             str(individual.id),
         )
     console.print(table)
+    for name, value in best[0].metrics if best else ():
+        console.print(f"{name} of {best[0].id}: {value:.6g}", highlight=False)
     if accuracy is not None:
         console.print(f"test accuracy of {best[0].id}: {accuracy:.4f}", highlight=False)
+    if not best:
+        return
     console.print(f"written to {folder / 'best.cell'}; next:", highlight=False, soft_wrap=True)
     for command in commands:
         console.print(f"  {command}", highlight=False, soft_wrap=True)

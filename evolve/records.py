@@ -11,6 +11,7 @@ G = TypeVar("G")
 T = TypeVar("T")
 
 Rejected = tuple[tuple[str, str], ...]
+Metrics = tuple[tuple[str, float], ...]
 Status = Literal["running", "done", "failed"]
 
 WORST = 0.0  # The fitness of a failed individual; every fitness is at least this.
@@ -47,13 +48,18 @@ class Task:
     id: int
     genotype: str
     seed: int
-    best: float  # The best fitness so far: what beats it is worth keeping weights of.
+    best: float  # The best fitness so far: what beats it is shown with its graph.
     heir_of: int | None = None  # Whose weights it starts from, if weights are inherited.
+    worth: float | None = None  # The fitness that weights must beat to be kept; None: the best.
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What became of an individual; `seconds` are those of its whole stay in the worker."""
+    """What became of an individual.
+
+    `seconds` are those of its whole stay in the worker; where the fitness comes from a table, those that training and
+    validation took when the table was made.
+    """
 
     fitness: float
     status: Status = "done"
@@ -65,6 +71,9 @@ class Evaluation:
     graph: str = ""  # the Keras model as JSON, for a new best
     inherited: float | None = None  # the share of its weights that it started with; None where none were sought
     note: str = ""  # what the user may want to know of it, though it is no failure
+    flops: float = 0.0  # spent on its training: 3 x mult-adds x images x epochs, a backward pass being two forward
+    again: bool = False  # whether the machine failed it, so that another try may end otherwise
+    metrics: Metrics = ()  # what else a table says of it
 
 
 def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
@@ -94,7 +103,11 @@ class Individual:
     killed: tuple[int, ...] = ()
     inherited: float | None = None
     note: str = ""
+    genes: str = ""
+    tries: int = 1
+    flops: float = 0.0
     memo: str = ""
+    metrics: Metrics = ()
     graph: str = ""  # handed to observers only, never stored
 
 
@@ -105,3 +118,4 @@ class Standing:
     population: tuple[float, ...]  # the fitness of everyone alive, the oldest first
     best: Individual | None
     heritable: frozenset[int] = frozenset()  # those whose weights a child may yet start from
+    top: tuple[int, ...] = ()  # the fittest, as many as keep their weights

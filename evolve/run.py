@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,18 +15,35 @@ import dsl
 from compiler.errors import CompileError
 from compiler.settings import GENES, Training
 from evolve import config as gin_config
-from evolve import evaluate, progress, workers
+from evolve import evaluate, lookup, progress
 from evolve.algorithms import Algorithm
 from evolve.board import Board
 from evolve.config import Config
 from evolve.errors import UsageError
 from evolve.evaluate import Facts, Spec
+from evolve.executors import Executor, Processes, Serial, call, machine
 from evolve.keep import Keeper, write
 from evolve.records import Task
 from evolve.search import Plan, Search
+from evolve.settings import TableSettings
 from evolve.space import CellSpace
 from evolve.store import Store
-from evolve.workers import Executor, Processes, Serial
+from evolve.tables import Table
+
+# They move the end of a search, or where and how it runs, but not what it finds on the way.
+CHANGEABLE = (
+    "individuals",
+    "executor",
+    "workers",
+    "worker_tasks",
+    "gpus_per_worker",
+    "timeout",
+    "retries",
+    "budget",
+    "budget_flops",
+    "target",
+    "keep_best",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +54,10 @@ class Run:
     seed: dsl.Genotype
     spec: Spec
     plan: Plan
+    workers: int
+    gpus: tuple[str, ...]
     folder: Path
+    table: Table | None = None
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """What makes this search this search; a work directory belongs to one."""
@@ -45,12 +66,26 @@ class Run:
             "search.fitness": self.config.search.fitness,
             "search.algorithm": self.config.algorithm_name(),
             "search.inherit_weights": self.config.search.inherit_weights,
+            "search.reuse": self.config.search.reuse,
             "search.sample_mutations": self.config.search.sample_mutations,
             **algorithm.settings,
         }
-        for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
-            settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        if self.table is None:
+            for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
+                settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        else:
+            # What the table says, not where it lies.
+            settings |= {f"table.{field.name}": getattr(self.spec.table, field.name) for field in fields(TableSettings)}
+            settings["table.path"] = f"a table with the digest {self.table.digest}"
+            del settings["table.budget_seconds"]
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.spec.space}
+
+    def settings(self) -> Mapping[str, str]:
+        """What may change between two runs of a search."""
+        changeable = {f"search.{name}": str(getattr(self.config.search, name)) for name in CHANGEABLE}
+        if self.spec.table is not None:
+            changeable["table.budget_seconds"] = str(self.spec.table.budget_seconds)
+        return changeable
 
 
 def prepare(config: Config, folder: Path) -> Run:
@@ -61,9 +96,12 @@ def prepare(config: Config, folder: Path) -> Run:
     """
     settings = config.search
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
-    if settings.fitness != "training":
+    table_settings, table = _table(config, seed)
+    if settings.fitness != "training" and table is None:
         evaluate.fitness_function(settings.fitness)
-    count = 1 if settings.executor == "serial" else workers.count(settings.workers)
+    is_serial = settings.executor == "serial"
+    gpus = () if is_serial else machine.gpus(os.environ)
+    workers = 1 if is_serial else machine.count(settings.workers, gpus, settings.gpus_per_worker)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
@@ -74,9 +112,32 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.fitness,
         folder / "weights",
         settings.inherit_weights,
+        table_settings,
     )
-    plan = Plan(settings.individuals, count, settings.seed, folder / "workers.log")
-    return Run(config, seed, spec, plan, folder)
+    plan = Plan(
+        settings.individuals,
+        settings.seed,
+        folder / "workers.log",
+        settings.timeout,
+        settings.retries,
+        settings.budget_seconds,
+        settings.budget_flops,
+        settings.target,
+        settings.keep_best,
+        settings.reuse,
+        None if table_settings is None else table_settings.budget_seconds,
+    )
+    return Run(config, seed, spec, plan, workers, gpus, folder, table)
+
+
+def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Table | None]:
+    """The table that the fitness comes from, and its settings with the place where it was found."""
+    if config.table is None:
+        return None, None
+    settings = replace(config.table, path=config.table_path())
+    table = evaluate.load_table(settings.path, settings.columns)
+    lookup.check(seed, table, settings)
+    return settings, table
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:
@@ -86,8 +147,8 @@ def _check_genes(training: Training, seed: dsl.Genotype) -> None:
         raise UsageError(str(error)) from None
 
 
-def run(config: Config, folder: Path, console: Console) -> None:
-    """Run a search, go on with it, or show its end.
+def run(config: Config, folder: Path, console: Console, changed: bool = False) -> None:
+    """Run a search, go on with it, or show its end; `changed` allows for other settings than it was begun with.
 
     Raises:
       SearchError, dsl.CellError: it cannot be run.
@@ -97,12 +158,18 @@ def run(config: Config, folder: Path, console: Console) -> None:
     # Nothing is asked of this one: it is there for its settings, before the images are known.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
     with Store(folder) as store:
-        store.compare(identity)
+        store.compare(identity, prepared.settings(), changed)
+        _check_length(prepared, store)
         executor = _executor(prepared)
         try:
             facts = _facts(prepared, store, executor, identity)
-            _search(prepared, store, executor, facts, console)
+            reason = _search(prepared, store, executor, facts, console)
             accuracy = _test_accuracy(prepared, store, executor)
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename or folder} cannot be written: {error.strerror or error}; put that right: "
+                "all finished work is kept, and the same command goes on"
+            ) from error
         except KeyboardInterrupt:
             finished, _, _ = store.counts()
             console.print(
@@ -114,13 +181,24 @@ def run(config: Config, folder: Path, console: Console) -> None:
             raise
         finally:
             executor.close()
-        progress.show_end(console, store.best(5), accuracy, folder, _commands(folder, facts))
+        progress.show_end(console, store.best(5), accuracy, folder, _commands(folder, facts), reason)
+
+
+def _check_length(prepared: Run, store: Store) -> None:
+    _, _, last = store.counts()
+    if prepared.plan.individuals < last:
+        raise UsageError(
+            f"search.individuals is {prepared.plan.individuals}, and {prepared.folder} has {last} already: "
+            f"set it to {last} or more, or choose another --workdir"
+        )
 
 
 def _executor(prepared: Run) -> Executor:
-    if prepared.config.search.executor == "serial":
+    settings = prepared.config.search
+    if settings.executor == "serial":
         return Serial()
-    return Processes(prepared.plan.workers, prepared.config.search.worker_tasks, prepared.plan.log)
+    environments = machine.devices(prepared.gpus, settings.gpus_per_worker, prepared.workers)
+    return Processes(prepared.workers, settings.worker_tasks, prepared.plan.log, environments)
 
 
 def _facts(prepared: Run, store: Store, executor: Executor, identity: Mapping[str, str]) -> Facts:
@@ -128,15 +206,17 @@ def _facts(prepared: Run, store: Store, executor: Executor, identity: Mapping[st
     noted = store.noted("data")
     if noted is not None:
         description, input_shape, classes = json.loads(noted)
+        store.sign(identity, prepared.settings())
         return Facts(description, tuple(input_shape), classes)
-    facts = workers.outcome(executor.submit(evaluate.facts, prepared.spec), prepared.plan.log)
+    facts = call(executor, evaluate.facts, prepared.spec)
     # Only now: a directory signed with images that are not there would refuse those that are.
-    store.sign(identity)
+    store.sign(identity, prepared.settings())
     store.note("data", json.dumps([facts.description, facts.input_shape, facts.classes]))
     return facts
 
 
-def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> None:
+def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> str:
+    """From where it is to its end; why that is the end."""
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
     algorithm = prepared.config.algorithm(space)
     write(prepared.folder / "config.gin", gin_config.in_force())
@@ -145,12 +225,12 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     best = next(iter(store.best(1)), None)
     progress.show_start(console, _start(prepared, facts, finished))
     if finished >= prepared.plan.individuals:
-        return
+        return f"all {finished} individuals are finished"
     board = Board(prepared.folder / "tensorboard", prepared.seed.space, store)
     board.start(gin_config.in_force(), algorithm.window)
     keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, best)
     with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
-        Search(
+        reason = Search(
             prepared.plan,
             algorithm,
             space,
@@ -160,11 +240,14 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
             (keeper, board, shown),
         ).run()
     board.close()
+    return reason
 
 
 def _test_accuracy(prepared: Run, store: Store, executor: Executor) -> float | None:
     """The best's accuracy on the test set, which is measured once."""
-    best = store.best(1)[0]
+    best = next(iter(store.best(1)), None)
+    if best is None:
+        return None
     key = f"test accuracy of {best.id}"
     noted = store.noted(key)
     if noted is not None:
@@ -172,8 +255,7 @@ def _test_accuracy(prepared: Run, store: Store, executor: Executor) -> float | N
     if not evaluate.weights_file(prepared.spec.weights, best.id).exists():
         return None
     task = Task(best.id, best.genotype, prepared.plan.seed, best.fitness)
-    future = executor.submit(evaluate.test, prepared.spec, task)
-    accuracy = workers.outcome(future, prepared.plan.log)
+    accuracy = call(executor, evaluate.test, prepared.spec, task)
     store.note(key, repr(accuracy))
     return accuracy
 
@@ -183,12 +265,15 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
     goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
+    table = prepared.spec.table
+    if table is not None and table.budget_seconds is not None:
+        goal = f"at most {goal}, in {table.budget_seconds:,} simulated seconds"
     return [
         ("data", facts.description),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
-        ("workers", str(prepared.plan.workers)),
+        ("workers", f"{prepared.workers}, GPUs {', '.join(prepared.gpus)}" if prepared.gpus else f"{prepared.workers}"),
         ("work directory", str(prepared.folder)),
         ("watch", _watch(prepared.folder)),
     ]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
+from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
 from evolve.store import Store
-from evolve.workers import Executor, outcome
 
 G_contra = TypeVar("G_contra", contravariant=True)
 
 HOPELESS = 10  # When this many have failed and nobody else has finished, the fault is not in the genotypes.
+WAKE = 5.0  # Seconds after which a waiting search looks whether more workers have come, or its time is over.
 
 
 class Texts(Protocol[G]):
@@ -31,7 +33,10 @@ class Texts(Protocol[G]):
         """What a text stands for."""
 
     def fingerprint(self, genotype: G) -> str:
-        """Equal for genotypes that mean the same."""
+        """Equal for genotypes that are the same network."""
+
+    def genes(self, genotype: G) -> str:
+        """What else decides how a network is trained."""
 
 
 class Observer(Protocol[G_contra]):
@@ -43,16 +48,31 @@ class Observer(Protocol[G_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How far to go, and how many at a time."""
+    """How far to go, and what to do on the way."""
 
     individuals: int
-    workers: int
     seed: int
     log: Path  # Where the workers' own words go, for messages.
+    timeout: float | None = None  # seconds an individual may take
+    retries: int = 0  # for an individual that was lost with its worker
+    budget: float | None = None  # seconds of all runs together
+    budget_flops: float | None = None
+    target: float | None = None  # the fitness that is enough
+    keep_best: int = 1  # how many of the fittest keep their weights
+    reuse: bool = False  # whether an individual that equals an earlier one takes its evaluation
+    budget_simulated: float | None = None  # seconds of all individuals together, as a table has them
+
+
+class _Finished(NamedTuple, Generic[G]):
+    """An individual that observers have yet to hear of."""
+
+    individual: Individual
+    genotype: G
+    standing: Standing
 
 
 class Search(Generic[G]):
-    """Keeps the workers busy, and everything in the store, until there are enough individuals."""
+    """Keeps the workers busy, and everything in the store, until there is enough."""
 
     def __init__(
         self,
@@ -72,27 +92,46 @@ class Search(Generic[G]):
         self._evaluate = evaluate
         self._observers = observers
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
-        self._again: deque[Proposal[G]] = deque()  # of the last run, not yet sent in this one
+        self._again: deque[Proposal[G]] = deque()  # to be sent once more, of this run or of the last
+        self._alike: dict[int, list[Proposal[G]]] = {}  # those that wait for an equal one which runs, by its id
         self._finished, self._failed, self._last = store.counts()
-        self._best = next(iter(store.best(1)), None)
+        self._top = list(store.best(plan.keep_best))
+        self._flops = store.flops()
+        self._simulated = store.seconds()
+        self._noted = float(store.noted("seconds") or 0)  # of all runs together
+        self._began = time.monotonic() - self._noted
 
-    def run(self) -> None:
-        """Go on from where the store is to the end of the plan.
+    def run(self) -> str:
+        """Go on from where the store is until there is enough; why that is so, for the user.
 
         Raises:
           SearchError: nothing but failures, or no workers.
         """
         self._recall()
-        self._again.extend(self._read(proposal) for proposal in self._store.unfinished())
+        self._again.extend(self._adopted(proposal) for proposal in self._store.unfinished())
         self._stop_if_hopeless()
+        ended: Collection[Future[Evaluation]] = ()
         while True:
-            while len(self._running) < self._plan.workers and (self._again or self._last < self._plan.individuals):
-                self._send(self._retry(self._again.popleft()) if self._again else self._new())
-            if not self._running:
-                return
-            ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
-            for future in sorted(ended, key=lambda future: self._running[future].id):
-                self._collect(future)
+            finished: list[_Finished[G]] = []
+            with self._store.event():
+                for future in sorted(ended, key=self._order):
+                    finished += self._conclude(future)
+                sent, reused = self._propose()
+                finished += reused
+                self._note_time()
+            for proposal in sent:
+                self._send(proposal)
+            # Only now, when the workers have something to do.
+            self._show(finished)
+            self._stop_if_hopeless()
+            if reused:
+                ended = [future for future in self._running if future.done()]
+            elif self._running:
+                ended = self._wait()
+            else:
+                return self._enough()
+
+    # What was before.
 
     def _recall(self) -> None:
         """Tell the algorithm again what it knew when the last run ended."""
@@ -101,56 +140,154 @@ class Search(Generic[G]):
             self._algorithm.adopt(Proposal(individual.id, genotype, memo=individual.memo))
             self._algorithm.tell(individual.id, individual.fitness)
 
-    def _read(self, proposal: Proposal[str]) -> Proposal[G]:
-        return proposal.with_genotype(self._texts.read(proposal.genotype))
+    def _adopted(self, proposal: Proposal[str]) -> Proposal[G]:
+        read = proposal.with_genotype(self._texts.read(proposal.genotype))
+        self._algorithm.adopt(read)
+        return read
 
-    def _retry(self, proposal: Proposal[G]) -> Proposal[G]:
-        self._algorithm.adopt(proposal)
-        return proposal
+    # What comes back.
+
+    def _wait(self) -> set[Future[Evaluation]]:
+        """Until something has ended, or there is room for more."""
+        while True:
+            ended = self._executor.wait(self._running, WAKE)
+            if ended or self._has_room():
+                return ended
+
+    def _order(self, future: Future[Evaluation]) -> tuple[bool, int]:
+        """By id; what will end the search last, so that everything else is kept."""
+        ends = future.exception() is not None and not isinstance(future.exception(), WorkerDied)
+        return ends, self._running[future].id
+
+    def _conclude(self, future: Future[Evaluation]) -> list[_Finished[G]]:
+        """Write a result, and tell it: if the run dies in between, the next one tells it again."""
+        try:
+            evaluation = future.result()
+        except WorkerDied as error:
+            evaluation = replace(failed(str(error)), again=True)
+        proposal = self._running.pop(future)
+        if evaluation.again and self._store.try_again(proposal.id, self._plan.retries):
+            self._again.appendleft(proposal)
+            return []
+        finished = [self._finish(proposal, evaluation)]
+        twin = finished[0].individual
+        for other in self._alike.pop(proposal.id, ()):
+            if twin.status == "done":
+                finished.append(self._finish(other, _reused(twin)))
+            else:
+                self._again.append(other)
+        return finished
+
+    def _finish(self, proposal: Proposal[G], evaluation: Evaluation) -> _Finished[G]:
+        individual = replace(self._store.finish(proposal.id, evaluation), graph=evaluation.graph)
+        self._algorithm.tell(proposal.id, evaluation.fitness)
+        self._finished += 1
+        self._failed += evaluation.status == "failed"
+        self._flops += evaluation.flops
+        self._simulated += evaluation.seconds
+        if evaluation.status == "done":
+            # Sorting is stable: of equals the one that was finished first stays in front.
+            self._top = sorted([*self._top, replace(individual, graph="")], key=lambda one: -one.fitness)[
+                : self._plan.keep_best
+            ]
+        best = self._top[0] if self._top else None
+        top = tuple(one.id for one in self._top)
+        return _Finished(individual, proposal.genotype, Standing(self._algorithm.population, best, top=top))
+
+    def _show(self, finished: Sequence[_Finished[G]]) -> None:
+        """Tell the observers; whose weights may be asked for is already as it is after all of these."""
+        heritable = self._heritable() if finished else frozenset()
+        for individual, genotype, standing in finished:
+            for observer in self._observers:
+                observer.individual(individual, genotype, replace(standing, heritable=heritable))
+
+    def _heritable(self) -> frozenset[int]:
+        """The living, and those who died while a child of theirs runs or is to be run again."""
+        waiting = (*self._running.values(), *self._again, *(one for alike in self._alike.values() for one in alike))
+        parents = {proposal.heir_of for proposal in waiting if proposal.heir_of is not None}
+        return frozenset(parents).union(self._algorithm.living)
+
+    # What goes out.
+
+    def _propose(self) -> tuple[list[Proposal[G]], list[_Finished[G]]]:
+        """Fill the executor: whom to send, and whom an equal one has spared the training, which ends the round."""
+        sent: list[Proposal[G]] = []
+        while self._has_room(len(sent)):
+            proposal = self._again.popleft() if self._again else self._new()
+            twin = self._store.twin(proposal.id) if self._plan.reuse else None
+            if twin is None:
+                sent.append(proposal)
+                continue
+            id, is_done = twin
+            if is_done:
+                return sent, [self._finish(proposal, _reused(self._store.individual(id)))]
+            self._alike.setdefault(id, []).append(proposal)
+        return sent, []
+
+    def _has_room(self, sent: int = 0) -> bool:
+        capacity = self._executor.capacity
+        # Those that wait for an equal one need no worker, but the algorithm should hear before it proposes on and on.
+        full = len(self._running) + sent >= capacity or sum(map(len, self._alike.values())) >= capacity
+        return not full and not self._enough() and not self._is_hopeless()
 
     def _new(self) -> Proposal[G]:
         proposal = self._algorithm.ask(self._last + 1)
         self._last += 1
         genotype = proposal.genotype
         stored = proposal.with_genotype(self._texts.text(genotype))
-        self._store.propose(stored, self._texts.fingerprint(genotype))
+        self._store.propose(stored, self._texts.fingerprint(genotype), self._texts.genes(genotype))
         return proposal
 
     def _send(self, proposal: Proposal[G]) -> None:
         seed = generator(self._plan.seed, proposal.id, "training").getrandbits(31)
-        best = self._best.fitness if self._best else -math.inf
-        task = Task(proposal.id, self._texts.text(proposal.genotype), seed, best, proposal.heir_of)
-        self._running[self._executor.submit(self._evaluate, task)] = proposal
+        best = self._top[0].fitness if self._top else -math.inf
+        worth = self._top[-1].fitness if len(self._top) == self._plan.keep_best else -math.inf
+        task = Task(proposal.id, self._texts.text(proposal.genotype), seed, best, proposal.heir_of, worth)
+        self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
 
-    def _collect(self, future: Future[Evaluation]) -> None:
-        """Write a result, then tell it: after a kill in between, the store tells it again."""
-        try:
-            evaluation = outcome(future, self._plan.log)
-        except WorkerDied as error:
-            evaluation = failed(str(error))
-        proposal = self._running.pop(future)
-        individual = replace(self._store.finish(proposal.id, evaluation), graph=evaluation.graph)
-        self._algorithm.tell(proposal.id, evaluation.fitness)
-        self._finished += 1
-        self._failed += evaluation.status == "failed"
-        if evaluation.status == "done" and (self._best is None or evaluation.fitness > self._best.fitness):
-            self._best = individual
-        standing = Standing(self._algorithm.population, self._best, self._heritable())
-        for observer in self._observers:
-            observer.individual(individual, proposal.genotype, standing)
-        self._stop_if_hopeless()
+    # When it ends.
 
-    def _heritable(self) -> frozenset[int]:
-        """The living, and those who died while a child of theirs runs or is to be run again."""
-        waiting = (*self._running.values(), *self._again)
-        parents = {proposal.heir_of for proposal in waiting if proposal.heir_of is not None}
-        return frozenset(parents).union(self._algorithm.living)
+    def _note_time(self) -> None:
+        """Keep how long the search has run; a row more in every event would be too many."""
+        now = time.monotonic() - self._began
+        if now - self._noted >= 1 or not self._running:
+            self._store.note("seconds", repr(now))
+            self._noted = now
+
+    def _enough(self) -> str:
+        """Why nothing more is to be started, or nothing."""
+        plan = self._plan
+        if plan.target is not None and self._top and self._top[0].fitness >= plan.target:
+            return f"individual {self._top[0].id} has reached the target, {plan.target:g}"
+        if plan.budget is not None and time.monotonic() - self._began >= plan.budget:
+            return f"the budget of {plan.budget / 3600:.3g} hours is spent"
+        if plan.budget_flops is not None and self._flops >= plan.budget_flops:
+            return f"the budget of {plan.budget_flops:.3g} FLOPs of training is spent"
+        if plan.budget_simulated is not None and self._simulated >= plan.budget_simulated:
+            return f"the budget of {plan.budget_simulated:,} simulated seconds is spent"
+        if not self._again and self._last >= plan.individuals:
+            return f"all {plan.individuals} individuals are finished"
+        return ""
+
+    def _is_hopeless(self) -> bool:
+        return self._failed == self._finished and self._failed >= min(HOPELESS, self._plan.individuals)
 
     def _stop_if_hopeless(self) -> None:
-        enough = min(HOPELESS, self._plan.individuals)
-        if self._failed == self._finished and self._failed >= enough:
+        if self._is_hopeless():
             reasons = "\n".join(f"  {reason}" for reason in self._store.reasons(3))
             raise SearchError(
                 f"all of the first {self._failed} individuals failed:\n{reasons}\n"
                 f"put that right and start again in another --workdir (more may stand in {self._plan.log})"
             )
+
+
+def _reused(twin: Individual) -> Evaluation:
+    """The evaluation of an individual that equals one that is done."""
+    return Evaluation(
+        twin.fitness,
+        params=twin.params,
+        mult_adds=twin.mult_adds,
+        history=twin.history,
+        note=f"as {twin.id}",
+        metrics=twin.metrics,
+    )

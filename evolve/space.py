@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import dsl
 from compiler.requirements import requirement
+from dsl.rules import Check
 from evolve.algorithms import Child
 from evolve.errors import UsageError
 
@@ -15,11 +16,17 @@ class CellSpace:
     """Genotypes of one file; children that cannot be built for these images are never proposed."""
 
     def __init__(
-        self, space: dsl.Space, input_shape: tuple[int, int, int], classes: int, sample_mutations: int = 10
+        self,
+        space: dsl.Space,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        sample_mutations: int = 10,
+        unfit: Check | None = None,
     ) -> None:
+        """`unfit` gives why a genotype cannot be built or breaks a `require`; by default it is asked anew each time."""
         self._space = space
         self._sample_mutations = sample_mutations
-        self._unfit = requirement(space, input_shape, classes)
+        self._unfit = unfit or requirement(space, input_shape, classes)
 
     def sample(self, rng: random.Random) -> dsl.Genotype:
         """A random genotype that can be built and meets what the file requires."""
@@ -55,7 +62,7 @@ class CellSpace:
 
     def unfit(self, genotype: dsl.Genotype) -> str | None:
         """Why it cannot be built for these images, or what it breaks of the file's requirements."""
-        return self._unfit(genotype)
+        return None if self._unfit is None else self._unfit(genotype)
 
     def read(self, text: str) -> dsl.Genotype:
         """The genotype that a stored text stands for."""
@@ -68,3 +75,7 @@ class CellSpace:
     def fingerprint(self, genotype: dsl.Genotype) -> str:
         """Equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
+
+    def genes(self, genotype: dsl.Genotype) -> str:
+        """The genes, a line each."""
+        return "\n".join(f"{name} = {value!r}" for name, value in genotype.genes)

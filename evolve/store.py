@@ -1,58 +1,50 @@
 """The search on disk: one SQLite file that loses nothing when the process is killed.
 
-Every event is one transaction: a proposal is written before it is trained, and its result before the
-algorithm hears of it. So whatever the moment of death, the rows say what is done and what is to be run again.
+Every event is one transaction: the results that have come in, and the proposals that take their places. A proposal is
+there before it is sent to a worker, and a result at the latest together with the first child that it can influence. So
+whatever the moment of death, the rows say what is done and what is to be run again.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from compiler.records import Epoch
+from evolve.database import COLUMNS, FILE, hold, prepare, speaking_plainly
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
-SCHEMA = 3
-FILE = "search.sqlite"
+SYNC_SHARE = 0.1  # of the time may be spent on waiting for the disk
+SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
 
-_TABLES = """
-create table if not exists individuals (
-  id integer primary key, parent integer, rule text not null,
-  genotype text not null, fingerprint text not null,
-  fitness real, params integer, mult_adds integer, seconds real,
-  status text not null check (status in ('running', 'done', 'failed')), error text not null default '',
-  rejected text not null default '[]', forget integer not null default 0,
-  history text not null default '[]', finished integer unique,
-  killed text not null default '[]', proposed_after integer not null,
-  inherited real, note text not null default '', memo text not null default ''
-);
-create table if not exists meta (key text primary key, value text not null);
-"""
-_COLUMNS = (
-    "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
-    "forget, history, finished, killed, inherited, note, memo"
-)
+_PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
 
 
 class Store:
-    """The work directory's database, held by one process at a time."""
+    """The work directory's database, held by one process at a time.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+      folder: the work directory; it is made where it is not there.
+      patience: seconds to wait for another program that holds the database.
+    """
+
+    def __init__(self, folder: Path, patience: float = 10.0) -> None:
         self.path = folder / FILE
-        self._lock = _hold(folder)
-        with self._speaking_plainly():
-            self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None)
-            # WAL lets others read while the search runs; FULL also survives a power cut, a few ms a row.
+        self._lock = hold(folder)
+        with speaking_plainly(self.path):
+            self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
+            prepare(self._db, self.path)
+            # WAL lets others read while the search runs.
             self._db.execute("pragma journal_mode=wal")
-            self._db.execute("pragma synchronous=full")
-            self._db.executescript(_TABLES)
+        self._file = self.path.stat().st_ino
+        self._saved, self._counted = SYNC_SAVED, time.monotonic()
 
     def close(self) -> None:
         """Let go of the database and of the work directory."""
@@ -66,51 +58,94 @@ class Store:
         self.close()
 
     @contextmanager
-    def _speaking_plainly(self) -> Iterator[None]:
+    def event(self) -> Iterator[None]:
+        """One transaction for all that is written inside.
+
+        What was written is kept even when something else is raised on the way: every row by itself leaves the search in
+        a state from which it can go on.
+        """
+        synced = self._begin()
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise SearchError(f"{self.path}: {error}") from error
-            remedy = (
-                "another program holds it: close that program"
-                if "locked" in str(error)
-                else "move the work directory away, or choose another one with --workdir"
+        finally:
+            if self._db.in_transaction:  # else the database itself has failed, and taken it back
+                start = time.monotonic()
+                self._execute("commit")
+                if synced:
+                    self._saved -= time.monotonic() - start
+
+    def _begin(self) -> bool:
+        """Begin a transaction; whether its end waits until the disk has it.
+
+        A transaction that does not wait survives the death of the process, but not a power cut in the seconds before
+        the next that does. Where individuals take seconds all of them wait; where thousands are finished in a second,
+        as many as SYNC_SHARE allows.
+        """
+        try:
+            unchanged = self.path.stat().st_ino == self._file
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            raise UsageError(
+                f"the work directory {self.path.parent} was moved or removed while the search ran; "
+                "put it back, and the same command goes on, or choose another --workdir"
             )
-            raise UsageError(f"{self.path} cannot be used: {error}; {remedy}") from error
+        now = time.monotonic()
+        self._saved = min(SYNC_SAVED, self._saved + SYNC_SHARE * (now - self._counted))
+        self._counted = now
+        waits = self._saved > 0
+        self._execute(f"pragma synchronous={'full' if waits else 'normal'}")
+        self._execute("begin immediate")
+        return waits
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """One statement, which without an open transaction is one transaction."""
-        with self._speaking_plainly():
+        with speaking_plainly(self.path):
             return self._db.execute(statement, values).fetchall()
 
     # What the search is: compared when it is resumed.
 
-    def compare(self, identity: Mapping[str, str]) -> None:
+    def compare(
+        self, identity: Mapping[str, str], settings: Mapping[str, str] | None = None, changed: bool = False
+    ) -> None:
         """Refuse a work directory of another search, and name what differs.
+
+        Args:
+          identity: what makes the search what it is.
+          settings: what may change between two runs of it.
+          changed: whether the user said that they may.
 
         Raises:
           UsageError: it was signed with something else.
         """
-        rows = self._execute("select key, value from meta where key like 'identity.%'")
-        found = {key.removeprefix("identity."): value for key, value in rows}
-        wanted = {"schema": str(SCHEMA), **identity}
-        different = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
-        if found and different:
-            lines = [_difference(key, found.get(key, ""), wanted.get(key, "")) for key in different]
+        found = self._signed("identity")
+        if not found:
+            return
+        folder = self.path.parent
+        other = _differences(found, identity)
+        if other:
             raise UsageError(
-                f"{self.path.parent} holds another search:\n"
-                + "\n".join(lines)
-                + "\ngo on with its own settings, or choose another --workdir"
+                f"{folder} holds another search:\n" + "\n".join(other) + "\n"
+                "go on with its own settings, or choose another --workdir"
+            )
+        moved = _differences(self._signed("setting"), settings or {})
+        if moved and not changed:
+            raise UsageError(
+                f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
+                "go on with those it has, or with these by --resume=changed"
             )
 
-    def sign(self, identity: Mapping[str, str]) -> None:
-        """Make the work directory that of this search, for good."""
-        self.compare(identity)
-        wanted = {"schema": str(SCHEMA), **identity}
-        values = [part for key, value in wanted.items() for part in (f"identity.{key}", value)]
-        places = ", ".join(["(?, ?)"] * len(wanted))
-        self._execute(f"insert or ignore into meta values {places}", tuple(values))
+    def _signed(self, kind: str) -> dict[str, str]:
+        rows = self._execute("select key, value from meta where key like ?", (f"{kind}.%",))
+        return {key.removeprefix(f"{kind}."): value for key, value in rows}
+
+    def sign(self, identity: Mapping[str, str], settings: Mapping[str, str] | None = None) -> None:
+        """Make the work directory that of this search, for good, with settings that may change later."""
+        self.compare(identity, settings, changed=True)
+        named = {f"identity.{key}": value for key, value in identity.items()}
+        named |= {f"setting.{key}": value for key, value in (settings or {}).items()}
+        values = [part for pair in named.items() for part in pair]
+        self._execute(f"insert or replace into meta values {', '.join(['(?, ?)'] * len(named))}", tuple(values))
 
     def note(self, key: str, value: str) -> None:
         """Keep a fact about the search as a whole."""
@@ -123,18 +158,19 @@ class Store:
 
     # Individuals.
 
-    def propose(self, proposal: Proposal[str], fingerprint: str) -> None:
+    def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
         """Write an individual that is about to run, and with it whom it killed and after how many results."""
         self._execute(
             "insert into individuals "
-            "(id, parent, rule, genotype, fingerprint, status, rejected, forget, killed, memo, proposed_after) "
-            "values (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
+            "(id, parent, rule, genotype, fingerprint, genes, status, rejected, forget, killed, memo, proposed_after) "
+            "values (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
             (
                 proposal.id,
                 proposal.parent,
                 proposal.rule,
                 proposal.genotype,
                 fingerprint,
+                genes,
                 json.dumps(proposal.rejected),
                 int(proposal.forget),
                 json.dumps(proposal.killed),
@@ -142,13 +178,21 @@ class Store:
             ),
         )
 
+    def try_again(self, id: int, retries: int) -> bool:
+        """Count one more try of a running individual, unless it has had them all."""
+        rows = self._execute(
+            "update individuals set tries = tries + 1 where id = ? and status = 'running' and tries <= ? returning id",
+            (id, retries),
+        )
+        return bool(rows)
+
     def finish(self, id: int, evaluation: Evaluation) -> Individual:
         """Write what became of a running individual; the row as it now stands."""
-        self._execute(
+        rows = self._execute(
             "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
-            "status = ?, error = ?, history = ?, inherited = ?, note = ?, "
+            "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, metrics = ?, "
             "finished = (select coalesce(max(finished), 0) + 1 from individuals) "
-            "where id = ? and status = 'running'",
+            f"where id = ? and status = 'running' returning {COLUMNS}",
             (
                 evaluation.fitness,
                 evaluation.params,
@@ -159,13 +203,35 @@ class Store:
                 json.dumps([astuple(epoch) for epoch in evaluation.history]),
                 evaluation.inherited,
                 evaluation.note,
+                evaluation.flops,
+                json.dumps(dict(evaluation.metrics)),
                 id,
             ),
         )
-        rows = self._execute(f"select {_COLUMNS} from individuals where id = ? and finished > 0", (id,))
         if not rows:
-            raise SearchError(f"individual {id} was finished without having been proposed")
+            raise SearchError(f"individual {id} was finished twice, or without having been proposed")
         return _individual(rows[0])
+
+    def twin(self, id: int) -> tuple[int, bool] | None:
+        """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
+        rows = self._execute(
+            "select twin.id, twin.status = 'done' from individuals as own join individuals as twin "
+            "on twin.fingerprint = own.fingerprint and twin.genes = own.genes "
+            "where own.id = ? and (twin.status = 'done' or (twin.status = 'running' and twin.id < own.id)) "
+            "order by twin.status, twin.id limit 1",
+            (id,),
+        )
+        return (rows[0][0], bool(rows[0][1])) if rows else None
+
+    def individual(self, id: int) -> Individual:
+        """A finished individual."""
+        return _individual(self._execute(f"select {COLUMNS} from individuals where id = ? and finished > 0", (id,))[0])
+
+    def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
+        """All proposals by id, and how many individuals were finished before each."""
+        with speaking_plainly(self.path):
+            for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
+                yield _proposal(columns), after
 
     def finished(self) -> Iterator[Individual]:
         """All finished individuals in the order of finishing, one at a time."""
@@ -177,9 +243,9 @@ class Store:
         return self._individuals(f"finished > 0 and id not in ({dead})", latest)
 
     def _individuals(self, condition: str, latest: int | None) -> Iterator[Individual]:
-        with self._speaking_plainly():
+        with speaking_plainly(self.path):
             rows = self._db.execute(
-                f"select * from (select {_COLUMNS} from individuals where {condition} "
+                f"select * from (select {COLUMNS} from individuals where {condition} "
                 "order by finished desc limit ?) order by finished",
                 (-1 if latest is None else latest,),
             )
@@ -200,27 +266,32 @@ class Store:
 
     def unfinished(self) -> tuple[Proposal[str], ...]:
         """The proposals that were running when the last run ended, in the order of their ids."""
-        rows = self._execute(
-            "select id, genotype, parent, rule, rejected, forget, killed, memo from individuals "
-            "where finished is null order by id"
-        )
-        return tuple(
-            Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)), memo)
-            for id, genotype, parent, rule, rejected, forget, killed, memo in rows
-        )
+        rows = self._execute(f"select {_PROPOSED} from individuals where finished is null order by id")
+        return tuple(_proposal(row) for row in rows)
 
     def best(self, count: int) -> tuple[Individual, ...]:
         """The fittest, of equals the one that was finished first."""
         rows = self._execute(
-            f"select {_COLUMNS} from individuals where status = 'done' order by fitness desc, finished limit ?",
+            f"select {COLUMNS} from individuals where status = 'done' order by fitness desc, finished limit ?",
             (count,),
         )
         return tuple(_individual(row) for row in rows)
+
+    def flops(self) -> float:
+        """What all training so far has cost."""
+        return float(self._execute("select total(flops) from individuals")[0][0])
 
     def counts(self) -> tuple[int, int, int]:
         """How many are finished, how many of those failed, and the highest id of all."""
         row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
         return row[0], row[1] or 0, row[2] or 0
+
+    def seconds(self) -> float:
+        """What all finished individuals took together, added up in the order of finishing as a search does."""
+        total = 0.0
+        for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
+            total += seconds
+        return total
 
     def reasons(self, count: int) -> tuple[str, ...]:
         """The errors of the latest failed individuals, each once."""
@@ -231,19 +302,9 @@ class Store:
         return tuple(str(error) for (error,) in rows)
 
 
-def _hold(folder: Path) -> IO[str]:
-    """Take the work directory for this process; the lock goes when the process does, however it ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("a")
-    except OSError as error:
-        raise UsageError(f"the work directory {folder} cannot be used: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise UsageError(f"another search is running in {folder}: wait for it, or choose another --workdir") from None
-    return lock
+def _proposal(row: Sequence[Any]) -> Proposal[str]:
+    id, genotype, parent, rule, rejected, forget, killed, memo = row
+    return Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)), memo)
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -251,12 +312,18 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _individual(row: tuple[Any, ...]) -> Individual:
-    columns = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    columns = dict(zip(COLUMNS.split(", "), row, strict=True))
     columns["rejected"] = _pairs(columns["rejected"])
     columns["forget"] = bool(columns["forget"])
     columns["killed"] = tuple(json.loads(columns["killed"]))
+    columns["metrics"] = tuple(json.loads(columns["metrics"]).items())
     columns["history"] = tuple(Epoch(*values) for values in json.loads(columns["history"]))
     return Individual(**columns)
+
+
+def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    keys = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
+    return [_difference(key, found.get(key, ""), wanted.get(key, "")) for key in keys]
 
 
 def _difference(key: str, found: str, wanted: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 import dsl
+from compiler.cost_table import short
 from compiler.main import main
+from dsl.files import shipped_cells
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
 
@@ -36,7 +39,12 @@ def test_cost_as_json(capsys):
     assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32", "--input", "32x32x3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["params"], found["mult_adds"]) == (2567754, 407671808)
-    assert set(found) == {"params", "mult_adds", "depth", "activations", "steps"}
+    assert set(found) == {
+        "params", "mult_adds", "depth", "activations", "activation_bytes", "weight_bytes", "shares", "steps",
+    }  # fmt: skip
+    assert found["activation_bytes"] == 4 * found["activations"]
+    assert [share["name"] for share in found["shares"]] == ["stem", "cell normal", "cell reduction", "head"]
+    assert sum(share["params"] for share in found["shares"]) == found["params"]
     assert sum(step["params"] for step in found["steps"]) == found["params"]
     assert sum(step["mult_adds"] for step in found["steps"]) == found["mult_adds"]
     assert found["steps"][0]["output"] == [32, 32, 96]
@@ -48,6 +56,57 @@ def test_cost_with_an_overlay_as_a_table(capsys):
     output = capsys.readouterr().out
     assert "86,721,838" in output
     assert "reduction" in output
+
+
+def test_the_table_of_a_cost_says_what_each_cell_accounts_for(capsys):
+    assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32"]) == 0
+    output = capsys.readouterr().out
+    assert re.search(r"^ +cell normal +18 +2,236,864 +343,605,248$", output, re.MULTILINE)
+    assert re.search(r"^total +22 +2,567,754 +407,671,808$", output, re.MULTILINE)
+    assert re.search(r"^ +2\.57M +408M$", output, re.MULTILINE)
+    assert "depth        102 operations" in output
+    assert "activations  22,682,634 values an image, 90.7 MB at float32" in output
+    assert "weights      2,599,466 values with batch norm's statistics, 10.4 MB at float32" in output
+
+
+@pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
+def test_a_table_fits_into_100_columns(path, capsys):
+    for size in ("32x32x3", "331x331x3"):
+        assert main(["cost", path.name, "--input", size, "--classes", "1001"]) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+def test_costs_of_several_files_are_a_row_each(capsys):
+    files = ["amoebanet_a.cell", "nasbench201.cell", "large_scale.cell"]
+    assert main(["cost", *files]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["file", "params", "mult-adds", "depth", "activations"]
+    assert rows[1].split() == ["nasbench201.cell", "1,531,546", "1.53M", "220,119,680", "220M", "51", "12.1", "MB"]
+    assert len({len(row) for row in (head, *rows)}) == 1
+    assert main(["cost", *files, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["file"] for one in found] == files
+    assert found[1]["params"] == 1_531_546
+
+
+def test_a_file_that_has_no_cost_does_not_hide_the_others(capsys):
+    files = ["amoebanet_a.cell", "nowhere.cell", "nasbench201.cell", "amoebanet_b.cell"]
+    assert main(["cost", *files, "--param", "after=1"]) == 2
+    output = capsys.readouterr()
+    assert [row.split()[0] for row in output.out.splitlines()[1:]] == ["amoebanet_a.cell", "amoebanet_b.cell"]
+    assert "nowhere.cell: there is no file 'nowhere.cell'" in output.err
+    assert "nasbench201.cell: there is no param 'after'" in output.err
+    assert main(["cost", *files, "--json"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (999, "999"), (1000, "1.00K"), (9_994, "9.99K"), (9_996, "10.0K"), (99_960, "100K"), (999_499, "999K"),
+     (999_600, "1.00M"), (2_567_754, "2.57M"), (23_133_666_547, "23.1B"), (4 * 10**15, "4000T")],
+)  # fmt: skip
+def test_short_numbers(value, text):
+    assert short(value) == text
 
 
 def test_children_and_samples_read_back(capsys):

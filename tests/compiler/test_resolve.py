@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -108,6 +109,35 @@ def test_samples_meet_what_is_required():
         assert compiler.cost(dsl.sample(space, random.Random(seed), check=check), (8, 8, 1), 10).params <= 12_000
     with pytest.raises(dsl.CellError, match="1,000 random genotypes in a row"):
         dsl.sample(space, random.Random(1), check=lambda genotype: "never")
+
+
+@pytest.mark.parametrize("file", ["nasnet.cell", "nasbench101.cell", "hierarchical.cell", "large_scale.cell"])
+def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file):
+    known = dsl.load(file).space.params
+    genotype = dsl.load(file, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
+    rng, chains = random.Random(2), {}
+    for _ in range(25):
+        genotype = dsl.mutate(genotype, rng, requirement(genotype.space, (16, 16, 3), 10)).genotype
+        again = compiler.resolve(genotype, (16, 16, 3), 10, chains=chains)
+        assert again == compiler.resolve(genotype, (16, 16, 3), 10)
+
+
+def test_a_child_that_cannot_be_built_is_rejected_in_one_line():
+    genotype = net("a = conv[9x9, padding=valid](x)\nreturn a")
+    reason = requirement(genotype.space, (8, 16, 3), 10)(genotype)
+    assert reason == "body/0/0/net/a/0/conv: conv: a window of 9x9 does not fit into a map of 8x16x8"
+
+
+def test_a_requirement_sees_genes_that_operations_read():
+    seed = dsl.loads("""gene width = 8 in 1 .. 16
+      op wide = conv[3x3, filters=2*width]
+      cell net(x) { return wide(x) }
+      network { stem: conv[3x3, filters=4] body: net[4] head: global_avg_pool | dense[classes] }
+      require params <= 800
+      mutation any_width { width = any({ 2, 4, 12, 16 }) }""")
+    check = requirement(seed.space, (8, 8, 1), 10)
+    for width, holds in ((2, True), (16, False), (4, True), (12, False), (2, True)):
+        assert (check(replace(seed, genes=(("width", width),))) is None) is holds
 
 
 def test_a_bomb_is_an_error():

@@ -15,9 +15,9 @@ import dsl
 from compiler import data, weights
 from compiler.data import Dataset, Images
 from compiler.model import step_layers
-from compiler.pipeline import augmented, evaluation_batches, training_batches
+from compiler.optimizers import learning_rate
 from compiler.settings import GENES, Training
-from compiler.training import accuracy, learning_rate, train
+from compiler.training import accuracy, train
 
 QUICK = Training(epochs=3, batch_size=32, learning_rate=0.1, l2=5e-4, drop_path_keep=1.0, augment=())
 
@@ -46,15 +46,15 @@ def test_the_model_has_the_costs_parameters(trained):
 def test_a_saved_model_gives_the_recorded_accuracy(trained, digits, tmp_path):
     trained.model.save(tmp_path / "model.keras")
     loaded = tf_keras.models.load_model(tmp_path / "model.keras")
-    assert accuracy(loaded, digits.validation, digits) == pytest.approx(trained.accuracy, abs=1e-6)
+    assert accuracy(loaded, digits, "validation") == pytest.approx(trained.accuracy, abs=1e-6)
     images = tf.random.stateless_normal((3, 8, 8, 1), seed=(1, 2))
     np.testing.assert_allclose(loaded(images), trained.model(images), rtol=1e-4, atol=1e-4)
     assert isinstance(loaded, tf_keras.Model)
     assert loaded.to_json()
 
 
-def test_variables_carry_the_genotypes_names(trained):
-    names = [variable.name for variable in trained.model.trainable_variables]
+def test_weights_carry_the_genotypes_names(trained):
+    names = weights.weights_of(trained.layers)
     assert any("body/0/0/normal/b/0/sep_conv/1/depthwise/kernel" in name for name in names)
 
 
@@ -67,9 +67,9 @@ def test_the_same_seed_gives_the_same_training(digits):
 
 def test_moving_statistics_are_those_of_the_data(trained):
     for layer in step_layers(trained.model):
-        for variable in layer.non_trainable_variables:
-            if variable.name.startswith("body") and "variance" in variable.name:
-                assert not np.allclose(variable.numpy(), 1.0)
+        for key, value in layer.values().items():
+            if key.startswith("body") and key.endswith("variance"):
+                assert not np.allclose(value, 1.0)
 
 
 def still(text: str, **genes: float) -> dsl.Genotype:
@@ -129,7 +129,7 @@ def test_every_setting_that_can_be_a_gene_is_read(name):
     ],
 )
 def test_schedules_at_the_start_in_the_middle_and_at_the_end(schedule, warmup, expected):
-    rate = learning_rate(Training(learning_rate=0.1, schedule=schedule), 10, warmup)
+    rate = learning_rate(Training(epochs=5, learning_rate=0.1, schedule=schedule, warmup_epochs=warmup / 2), 2)
     found = [float(rate(step)) if callable(rate) else rate for step in (0, 5, 10)]
     assert found == pytest.approx(expected, abs=1e-6)
 
@@ -156,38 +156,12 @@ def test_the_auxiliary_head_trains():
     assert np.isfinite(result.history[0].loss)
 
 
-def test_evaluation_counts_every_image_once(digits):
-    batches = list(evaluation_batches(digits.validation, digits, 100))
-    assert sum(float(tf.reduce_sum(weights)) for *_, weights in batches) == len(digits.validation)
-    assert {tuple(images.shape) for images, *_ in batches} == {(100, 8, 8, 1)}
-
-
-def test_an_epoch_of_training_batches_has_every_image_at_most_once(digits):
-    plain = Training(batch_size=64, augment=())
-    batches = training_batches(digits, plain, 64, seed=1).take(len(digits.train) // 64)
-    rows = np.concatenate([images.numpy().reshape(64, -1) for images, _ in batches])
-    assert abs(rows.mean()) < 0.1
-    assert abs(rows.std() - 1) < 0.1
-
-
-def test_augmentation_moves_and_mirrors_but_changes_no_pixel():
-    tf.random.set_seed(1)
-    image = tf.reshape(tf.range(1.0, 37.0), (1, 6, 6, 1))
-    images = tf.repeat(image, 200, axis=0)
-    flipped = augmented(images, Training(augment=("flip",))).numpy()
-    assert {tuple(row) for row in flipped[:, 0, :, 0]} == {(1, 2, 3, 4, 5, 6), (6, 5, 4, 3, 2, 1)}
-    cropped = augmented(images, Training(augment=("crop",), crop_padding=1)).numpy()
-    assert cropped.shape == (200, 6, 6, 1)
-    assert len({row.tobytes() for row in cropped}) == 9
-    assert set(np.unique(cropped)) <= set(range(37))
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [({"epochs": 0}, "training.epochs"), ({"drop_path_keep": 0}, "drop_path_keep"), ({"augment": ["flop"]}, "flop"),
-     ({"schedule": "linear"}, "training.schedule is 'linear'; allowed: cosine, constant"),
-     ({"momentum": 1.5}, "training.momentum is 1.5"), ({"l2": "low"}, "training.l2 is 'low'; it is a number"),
-     ({"strategy": "mirorred"}, "allowed: default, mirrored"), ({"l2": -1}, "training.l2")],
+     ({"schedule": "linear"}, "training.schedule is 'linear'; allowed: cosine, constant, exponential"),
+     ({"momentum": 1.5}, "training.momentum is 1.5"), ({"l2": "low"}, "training.l2 is 'low'; it is"),
+     ({"strategy": "mirorred"}, "did you mean 'mirrored'"), ({"l2": -1}, "training.l2")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_told(settings, message):
     with pytest.raises(compiler.CompileError, match=message):

@@ -24,7 +24,7 @@ def net(body: str) -> str:
 
 
 def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
-    """The genotype with its nodes renamed and the terms of its sums in another order."""
+    """The genotype with its nodes renamed and, where it does not count, the terms of its sums in another order."""
     text = genotype.text()
     for cell in genotype.cells:
         for node in cell.nodes:
@@ -35,7 +35,8 @@ def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
         nodes = []
         for node in cell.nodes:
             terms = list(node.flow.terms)
-            rng.shuffle(terms)
+            if cell.fit is None or cell.fit.name != "resize_and_pad":  # there the first term decides the shape
+                rng.shuffle(terms)
             nodes.append(s.Node(node.name, s.Flow(tuple(terms), node.flow.tail)))
         cells.append(
             s.Cell(cell.name, cell.inputs, tuple(nodes), cell.output, cell.stride, cell.fit, cell.width, cell.fixed)

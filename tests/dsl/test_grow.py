@@ -172,3 +172,18 @@ def labels(node: s.Node) -> dict[str, str]:
     return {
         label: edge.op.name if isinstance(edge, s.Call) and isinstance(edge.op, s.Op) else "" for label, edge in named
     }
+
+
+def test_a_rule_does_not_bring_a_cell_into_itself_under_another_name():
+    text = """
+op same = net
+values tails = { relu, same }
+cell net(image) { return image }
+network { body: net  head: global_avg_pool | dense[classes] }
+mutation grow { choose t in net.edges  insert skip | any(tails) on t }
+"""
+    seed = dsl.loads(text)
+    for number in range(20):
+        child = dsl.mutate(seed, random.Random(number)).genotype
+        assert "same" not in child.text()
+        assert dsl.loads(child.standalone()) == child

@@ -10,11 +10,11 @@ import pytest
 import dsl
 from evolve.algorithms import Algorithm, NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
 from evolve.board import Board
+from evolve.executors import Serial
 from evolve.records import Evaluation, Task
 from evolve.search import Plan, Search
 from evolve.space import CellSpace
 from evolve.store import Store
-from evolve.workers import Serial
 from tests.evolve.test_summaries import _contents, _points, _read, _texts
 
 SPACE = dsl.load("large_scale.cell").space
@@ -46,7 +46,7 @@ def search(folder: Path, make: Callable[[], Algorithm[dsl.Genotype]], individual
     with Store(folder) as store:
         board = Board(folder / "tensorboard", SPACE, store)
         board.start("", algorithm.window)
-        plan = Plan(individuals, 1, 0, folder / "log")
+        plan = Plan(individuals, 0, folder / "log")
         Search(plan, algorithm, CellSpace(SPACE, (8, 8, 1), 10), store, Serial(), measure, [board]).run()
         board.close()
 

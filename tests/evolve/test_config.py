@@ -124,6 +124,22 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("search.params=3", "search.params is 3"),
         ("search.overlays='imagenet.cell'", "write it as ['imagenet.cell']"),
         ("search.executor='cloud'", "'processes' or 'serial'"),
+        ("search.executor='process'", "did you mean 'processes'"),
+        ("search.workers=0", "search.workers is 0; it must be a whole number from 1"),
+        ("search.workers=True", "search.workers is True"),
+        ("search.timeout=-5", "search.timeout is -5; it must be a number above 0"),
+        ("search.timeout='1h'", "search.timeout is '1h'"),
+        ("search.retries=-1", "search.retries is -1; it must be a whole number from 0"),
+        ("search.keep_best=0", "search.keep_best is 0"),
+        ("search.budget='12 parsecs'", "search.budget is '12 parsecs'; it is a number of hours, or '90m'"),
+        ("search.budget='h'", "search.budget is 'h'"),
+        ("search.budget=0", "search.budget is 0"),
+        ("search.budget_flops=-1.0", "search.budget_flops is -1.0"),
+        ("search.target='high'", "search.target is 'high'"),
+        ("search.gpus_per_worker=-1", "search.gpus_per_worker is -1"),
+        ("search.gpus_per_worker=1.5", "a whole number, or a share such as 0.5"),
+        ("search.reuse='yes'", "search.reuse is 'yes'; it may be True or False"),
+        ("search.retry=2", "did you mean 'search.retries'"),
         ("search.fitness='luck'", "module:function"),
         ("training.epochs='many'", "training.epochs is 'many'"),
         ("training.schedule='cosin'", "training.schedule is 'cosin'; allowed: cosine, constant"),
@@ -148,6 +164,26 @@ def test_what_is_wrong_is_named(binding: str, message: str, caplog: pytest.LogCa
 def test_a_made_up_fitness_leaves_no_weights() -> None:
     with pytest.raises(UsageError, match=r"search\.inherit_weights is True and search\.fitness is 'a:b'"):
         config.read(["amoeba.gin"], ["search.inherit_weights=True", "search.fitness='a:b'"])
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds"), [("'90m'", 5400), ("'12h'", 43_200), ("'2d'", 172_800), ("1.5", 5400), ("None", None)]
+)
+def test_budgets(budget: str, seconds: float | None) -> None:
+    assert config.read(["amoeba.gin"], [f"search.budget={budget}"]).search.budget_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (["search.reuse=True", "search.inherit_weights=True"], "trained from different weights"),
+        (["search.executor='serial'", "search.timeout=60"], "only worker processes can be ended"),
+        (["search.executor='serial'", "search.workers=2"], "serial means one worker"),
+    ],
+)
+def test_settings_that_do_not_go_together(bindings: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        config.read(["amoeba.gin"], bindings)
 
 
 def test_a_gin_file_that_is_not_there() -> None:

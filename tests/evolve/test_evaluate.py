@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import dsl
 from compiler import weights
 from compiler.cost import cost
-from compiler.settings import Training
+from compiler.settings import DatasetSettings, Training
 from evolve import evaluate as worker
 from evolve.errors import UsageError
 from evolve.evaluate import Spec, evaluate, facts, fitness_function, weights_file
 from evolve.records import WORST, Task
-from evolve.settings import DatasetSettings
 
 PARAMS = {"N": 1, "F": 4}
 
@@ -42,6 +42,23 @@ def test_facts(small_gin: Path) -> None:
     assert "3 classes" in found.description
 
 
+def test_what_its_training_costs(small_gin: Path) -> None:
+    found = evaluate(spec(small_gin, "separables"), task())
+    images, epochs = 54, Training().epochs
+    assert found.flops == 3 * found.mult_adds * images * epochs > 0
+    assert evaluate(spec(small_gin, "refused"), task()).flops == 0
+
+
+def test_a_worker_of_another_version(small_gin: Path) -> None:
+    other = replace(spec(small_gin, "separables"), version="0.0.1")
+    with pytest.raises(
+        UsageError, match=r"a worker on .* has amoeba-evolve .*, the driver has 0\.0\.1: install the same"
+    ):
+        evaluate(other, task())
+    with pytest.raises(UsageError, match="install the same version on every machine"):
+        facts(other)
+
+
 def test_images_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nope"):
         facts(spec(tmp_path / "nope" / "small.gin", "separables"))
@@ -59,7 +76,7 @@ def test_a_fitness_comes_with_the_cost(small_gin: Path) -> None:
     ("fitness", "reason"),
     [
         ("refused", "there is no such layer"),
-        ("out_of_memory", "MemoryError"),
+        ("out_of_memory", "it ran out of memory"),
         ("not_a_number", "its fitness is nan"),
     ],
 )
@@ -67,6 +84,7 @@ def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fi
     found = evaluate(spec(small_gin, fitness), task())
     assert (found.status, found.fitness, found.error) == ("failed", WORST, reason)
     assert found.params > 0 and found.seconds > 0
+    assert found.again == (fitness == "out_of_memory")
 
 
 def test_a_bug_is_no_failure(small_gin: Path) -> None:
@@ -119,6 +137,20 @@ def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> 
     assert [path.name for path in plain.weights.iterdir()] == ["2.npz"]
 
 
+def test_what_is_fit_enough_leaves_weights(small_gin: Path) -> None:
+    plain = replace(trained(small_gin), inherit=False)
+    for id, worth in ((1, 1.0), (2, -1.0)):
+        assert not evaluate(plain, Task(id, GROWING.text(), 5, 1.0, worth=worth)).graph
+    assert [path.name for path in plain.weights.iterdir()] == ["2.npz"]
+
+
+def test_weights_that_cannot_be_written(small_gin: Path) -> None:
+    plain = trained(small_gin)
+    plain.weights.write_text("a file")
+    with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command goes on"):
+        evaluate(plain, Task(1, GROWING.text(), 5, -1.0))
+
+
 def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
     plain = trained(small_gin, training=Training(epochs=1, batch_size=20, augment=()))
     task = Task(1, GROWING.text(), 5, -1.0)
@@ -128,3 +160,31 @@ def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
     weights.save(path, {key: value for key, value in weights.read(path).items() if "kernel" not in key})
     with pytest.raises(UsageError, match=r"1\.npz cannot be measured: the weights lack head/0/0/1/dense/kernel"):
         worker.test(plain, task)
+
+
+STREAMED = """
+network { body: conv[3x3, filters=4] | batch_norm | relu   head: global_avg_pool | dense[classes] }
+"""
+
+
+def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Path, tmp_path: Path) -> None:
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(8):
+            Image.new("RGB", (9, 7), (level, number, 0)).save(tmp_path / "pictures" / name / f"{number}.jpg")
+    given = replace(
+        spec(small_gin, "separables"),
+        space=dsl.loads(STREAMED).space.text(),
+        dataset=DatasetSettings(f"images:{tmp_path / 'pictures'}", image_size=(8, 8), stream=True),
+        training=Training(epochs=1, batch_size=5, augment=("random_crop", "flip", "colour")),
+        fitness="training",
+    )
+    assert "streamed as 8x8x3" in facts(given).description
+    one = Task(1, dsl.loads(STREAMED).text(), 0, 0.0)
+    assert evaluate(given, one).status == "done"
+    assert 0 <= worker.test(given, one) <= 1
+    for path in (tmp_path / "pictures" / "dark").iterdir():
+        path.write_bytes(b"no image")
+    found = evaluate(given, one)
+    assert found.status == "failed"
+    assert found.error.startswith("cannot be read as images: ") and str(tmp_path / "pictures" / "dark") in found.error

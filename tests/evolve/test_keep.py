@@ -48,6 +48,15 @@ def test_without_inheritance_only_those_of_the_best_are_kept(tmp_path: Path) -> 
         assert kept(tmp_path) == {1}
 
 
+def test_those_of_the_best_few_are_kept(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, None)
+    (tmp_path / "weights").mkdir()
+    for id, top in ((1, (1,)), (2, (1, 2)), (3, (3, 1)), (4, (3, 1))):
+        weights_file(tmp_path / "weights", id).write_bytes(b"")
+        keeper.individual(individual(id, 0.5), SEED, Standing((), individual(top[0], 0.9), top=top))
+        assert kept(tmp_path) == set(top)
+
+
 def test_what_an_earlier_run_left_goes_when_nobody_needs_it(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     for id in (7, 8, 9):

@@ -44,7 +44,7 @@ def test_help_lists_our_flags_quickly_and_without_tensorflow() -> None:
         )
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.5
-    for flag in ("--gin_file", "--gin_param", "--workdir", "--help"):
+    for flag in ("--gin_file", "--gin_param", "--workdir", "--resume", "--help"):
         assert flag in ended.stdout
     assert ended.stdout.splitlines()[-1] == "False 0"
 
@@ -55,6 +55,8 @@ def test_help_lists_our_flags_quickly_and_without_tensorflow() -> None:
         (["--gin_fil=amoeba.gin"], "gin_file"),
         (["amoeba.gin"], "did you mean --gin_file=amoeba.gin"),
         ([], "evolve --gin_file=amoeba.gin"),
+        (["--gin_file=amoeba.gin", "--resume=all"], "--resume is 'all'; it may be 'changed'"),
+        (["--gin_file=amoeba.gin", "--gin_param=search.gpus_per_worker=64"], "search.gpus_per_worker is 64; "),
         (["--gin_file=amoba.gin"], "did you mean 'amoeba.gin'"),
         (["--gin_file=amoeba.gin", "--gin_param=search.sead=1"], "did you mean 'search.seed'"),
         (["--gin_file=amoeba.gin", "--gin_param=search.seed_file='nope.cell'"], "nope.cell"),
@@ -147,8 +149,46 @@ def test_a_work_directory_of_another_search(
         assert main.run([*arguments, f"--gin_param={binding}"]) == 2
         assert words in capsys.readouterr().err
     assert {path: path.read_bytes() for path in (tmp_path / "work").glob("*.*")} == before
-    assert main.run([*arguments, "--gin_param=search.individuals=35"]) == 0
+    longer = [*arguments, "--gin_param=search.individuals=35"]
+    assert main.run(longer) == 2
+    told = capsys.readouterr().err
+    assert "search.individuals: there 30, now 35" in told and "--resume=changed" in told
+    assert len(rows(tmp_path / "work")) == 30
+    assert main.run([*longer, "--resume=changed"]) == 0
     assert len(rows(tmp_path / "work")) == 35
+    assert main.run(longer) == 0  # these are its settings from then on
+    assert main.run([*longer, "--gin_param=search.individuals=20", "--resume=changed"]) == 2
+    assert "search.individuals is 20, and" in capsys.readouterr().err
+    assert main.run([*longer, "--gin_param=search.seed=1", "--resume=changed"]) == 2
+    assert "search.seed: there 0, now 1" in capsys.readouterr().err
+
+
+def test_what_may_change_between_two_runs(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}", "--gin_param=search.target=0.05"]
+    assert main.run(arguments) == 0
+    told = capsys.readouterr().out
+    assert "has reached the target, 0.05" in told and "accuracy" in told
+    first = rows(tmp_path / "work")
+    assert 0 < len(first) < 30
+    others = [
+        "search.target=0.9",
+        "search.executor='processes'",
+        "search.workers=1",
+        "search.timeout=60",
+        "search.retries=3",
+        "search.keep_best=2",
+        "search.budget='1h'",
+        "search.worker_tasks=9",
+    ]
+    changed = [*arguments, *(f"--gin_param={binding}" for binding in others)]
+    assert main.run(changed) == 2
+    told = capsys.readouterr().err
+    for binding in others:
+        assert binding.split("=")[0] in told
+    assert rows(tmp_path / "work") == first
+    assert main.run([*changed, "--resume=changed"]) == 0
+    assert "ended: all 30 individuals are finished" in capsys.readouterr().out
+    assert rows(tmp_path / "work")[: len(first)] == first and len(rows(tmp_path / "work")) == 30
 
 
 def test_all_of_the_first_ten_failed(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

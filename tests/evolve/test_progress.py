@@ -47,6 +47,14 @@ def test_a_log_is_not_flooded() -> None:
     assert out.getvalue().startswith("1000/1000  best 0.9877 (58k params, id 7)")
 
 
+def test_an_end_without_a_best() -> None:
+    out = io.StringIO()
+    show_end(
+        Console(file=out, width=100), [], None, Path("runs/x"), ["cell draw runs/x/best.cell"], "the budget is spent"
+    )
+    assert "ended: the budget is spent" in out.getvalue() and "best.cell" not in out.getvalue()
+
+
 def test_the_end() -> None:
     out = io.StringIO()
     best = [BEST, replace(BEST, id=8, fitness=0.5)]

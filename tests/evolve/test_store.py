@@ -30,7 +30,17 @@ def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     store.propose(proposal(2, 1), "f2")
     epochs = (Epoch(1, 0.5, 0.8, 0.6, 0.7), Epoch(2, 0.4, 0.9, 0.5, 0.8))
     row = store.finish(
-        2, Evaluation(0.8, params=10, mult_adds=20, seconds=1.5, history=epochs, inherited=0.5, note="n")
+        2,
+        Evaluation(
+            0.8,
+            params=10,
+            mult_adds=20,
+            seconds=1.5,
+            history=epochs,
+            inherited=0.5,
+            note="n",
+            metrics=(("test", 0.7), ("other test", 10 / 3)),
+        ),
     )
     assert list(store.finished()) == [row]
     assert (row.id, row.parent, row.rule, row.genotype, row.fingerprint) == (2, 1, "op", "genotype 2", "f2")
@@ -38,6 +48,8 @@ def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     assert (row.status, row.error, row.history, row.finished) == ("done", "", epochs, 1)
     assert (row.rejected, row.forget, row.killed) == ((("rewire", "too large"),), True, (7, 8))
     assert (row.inherited, row.note, row.memo) == (0.5, "n", "a memo")
+    assert row.metrics == (("test", 0.7), ("other test", 10 / 3))
+    assert store.seconds() == 1.5
 
 
 def test_finished_in_the_order_of_finishing(store: Store) -> None:
@@ -74,8 +86,19 @@ def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     old.execute("create table individuals (id integer primary key, finished integer)")
     old.commit()
     old.close()
-    with Store(tmp_path) as store, pytest.raises(UsageError, match="schema: there 1, now 3"):
-        store.compare(IDENTITY)
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(UsageError, match=r"by an earlier version of this program .* this version's is 3"):
+        Store(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_directory_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    later = sqlite3.connect(tmp_path / FILE)
+    later.execute("pragma user_version=99")
+    later.close()
+    with pytest.raises(UsageError, match=r"by a later version of this program .its schema is 99"):
+        Store(tmp_path)
 
 
 def test_the_best_of_equals_is_the_first_and_never_a_failed_one(store: Store) -> None:

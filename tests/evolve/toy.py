@@ -60,6 +60,9 @@ class ToySpace:
     def fingerprint(self, genotype: Genotype) -> str:
         return self.text(genotype)
 
+    def genes(self, genotype: Genotype) -> str:
+        return ""
+
 
 def evolution() -> Algorithm[Genotype]:
     """Ten that age."""

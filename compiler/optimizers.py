@@ -1,0 +1,86 @@
+"""Optimizers and learning rates by the names of `training.optimizer` and `training.schedule`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from compiler.settings import Training
+
+LearningRate = Any  # a number, or a schedule of Keras
+Optimizer = Any
+schedules = tf_keras.optimizers.schedules
+legacy = tf_keras.optimizers.legacy  # one fused operation a variable; the newer ones trace several times as many
+
+
+def make_optimizer(training: Training, steps: int) -> Optimizer:
+    """The optimizer for a training of so many steps an epoch; in float16 it scales the loss."""
+    optimizer = _OPTIMIZERS[training.optimizer](training, learning_rate(training, steps))
+    return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if training.precision == "float16" else optimizer
+
+
+def learning_rate(training: Training, steps: int) -> LearningRate:
+    """The learning rate of a training of so many steps an epoch: a number, or a schedule of the step."""
+    warmup = int(training.warmup_epochs * steps)
+    return _SCHEDULES[training.schedule](training, steps, warmup)
+
+
+def _sgd(training: Training, rate: LearningRate) -> Optimizer:
+    return legacy.SGD(rate, training.momentum, nesterov=training.nesterov)
+
+
+def _rmsprop(training: Training, rate: LearningRate) -> Optimizer:
+    """As in TensorFlow 1, where the papers' epsilon stands under the root."""
+    return legacy.RMSprop(rate, training.rmsprop_decay, training.momentum, training.rmsprop_epsilon)
+
+
+def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:
+    """From the set value to 0 over the steps that follow the warm-up."""
+    return schedules.CosineDecay(
+        0.0 if warmup else training.learning_rate,
+        max(1, steps * training.epochs - warmup),
+        warmup_target=training.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def _constant(training: Training, steps: int, warmup: int) -> LearningRate:
+    """The set value, from the end of the warm-up on."""
+    if not warmup:
+        return training.learning_rate
+    return schedules.PolynomialDecay(0.0, warmup, training.learning_rate)
+
+
+def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
+    """The set value, and after every `decay_epochs` a share of it: a staircase that begins after the warm-up."""
+    rate = training.learning_rate
+    stairs = schedules.ExponentialDecay(
+        rate, max(1, round(training.decay_epochs * steps)), training.decay_rate, staircase=True
+    )
+    return _Warmup(rate, warmup, stairs) if warmup else stairs
+
+
+@tf_keras.saving.register_keras_serializable("amoeba")
+class _Warmup(schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
+    """A straight line from 0 to the start of another schedule, then that schedule from its own beginning."""
+
+    def __init__(self, start: float, steps: int, after: Any) -> None:
+        self._start, self._steps, self._after = start, steps, after
+
+    def __call__(self, step: Any) -> Any:
+        step = tf.cast(step, tf.float32)
+        return tf.where(step < self._steps, self._start * step / self._steps, self._after(step - self._steps))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"start": self._start, "steps": self._steps, "after": self._after}
+
+
+_OPTIMIZERS: Mapping[str, Callable[[Training, LearningRate], Optimizer]] = {"sgd": _sgd, "rmsprop": _rmsprop}
+_SCHEDULES: Mapping[str, Callable[[Training, int, int], LearningRate]] = {
+    "cosine": _cosine,
+    "constant": _constant,
+    "exponential": _exponential,
+}

@@ -1,0 +1,122 @@
+"""The database file itself: its tables, its lock, who may open it, and what it says when it cannot be used."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from evolve.errors import SearchError, UsageError
+
+SCHEMA = 3
+FILE = "search.sqlite"
+_TABLES = f"""
+begin immediate;
+create table individuals (
+  id integer primary key, parent integer, rule text not null,
+  genotype text not null, fingerprint text not null,
+  fitness real, params integer, mult_adds integer, seconds real,
+  status text not null check (status in ('running', 'done', 'failed')), error text not null default '',
+  rejected text not null default '[]', forget integer not null default 0,
+  history text not null default '[]', finished integer unique,
+  killed text not null default '[]', proposed_after integer not null,
+  inherited real, note text not null default '',
+  genes text not null default '', tries integer not null default 1, flops real not null default 0,
+  memo text not null default '', metrics text not null default '{{}}'
+);
+create index twins on individuals (fingerprint, genes);
+create table meta (key text primary key, value text not null);
+pragma user_version={SCHEMA};
+commit;
+"""
+COLUMNS = (
+    "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
+    "forget, history, finished, killed, inherited, note, genes, tries, flops, memo, metrics"
+)
+_GOES_ON = "all finished work is kept, and the same command goes on"
+_REMEDIES = (
+    ("locked", "another program holds it: close that program, and the same command goes on"),
+    ("full", f"make room on the disk: {_GOES_ON}"),
+    ("disk I/O", f"the disk is full, read-only or gone: put that right; {_GOES_ON}"),
+    ("readonly", f"let this user write it: {_GOES_ON}"),
+    ("", "move the work directory away, or choose another one with --workdir"),
+)
+
+
+@contextmanager
+def speaking_plainly(path: Path) -> Iterator[None]:
+    """What SQLite says of a file, with the remedy.
+
+    Raises:
+      UsageError: the user can put it right.
+      SearchError: rows that contradict each other.
+    """
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise SearchError(f"{path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        remedy = next((text for words, text in _REMEDIES if words in str(error)), _REMEDIES[-1][1])
+        raise UsageError(f"{path} cannot be used: {error}; {remedy}") from error
+
+
+def prepare(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables where they are not there yet, all or none.
+
+    Raises:
+      UsageError: another version of this program has written the file.
+    """
+    if not _has_tables(db, path):
+        db.executescript(_TABLES)
+
+
+def _has_tables(db: sqlite3.Connection, path: Path) -> bool:
+    tables = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
+    (found,) = db.execute("pragma user_version").fetchone()
+    if "individuals" not in tables or found == SCHEMA:
+        return "individuals" in tables
+    age = f"a later version of this program (its schema is {found}" if found > SCHEMA else (
+        f"an earlier version of this program (its schema is {found or 'below 3'}"
+    )  # fmt: skip
+    raise UsageError(
+        f"{path} was written by {age}, this version's is {SCHEMA}); "
+        "go on with that version, or choose another --workdir"
+    )
+
+
+def hold(folder: Path) -> IO[str]:
+    """Take the work directory for this process; the lock goes when the process does, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("a")
+    except OSError as error:
+        raise UsageError(f"the work directory {folder} cannot be used: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise UsageError(f"another search is running in {folder}: wait for it, or choose another --workdir") from None
+    return lock
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The database of a work directory for reading, while a search may be writing it.
+
+    Raises:
+      UsageError: there is none, or it cannot be read.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise UsageError(f"there is no search in {folder}: {path} is not there")
+    with speaking_plainly(path):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            if not _has_tables(db, path):
+                raise UsageError(f"there is no search in {path}, or none that has begun")
+            yield db
+        finally:
+            db.close()

@@ -1,0 +1,105 @@
+"""What this machine has for workers, memory and GPUs, found without TensorFlow."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evolve.errors import UsageError
+
+WORKER_BYTES = 1_200_000_000  # What TensorFlow, the data and a small model take in one worker.
+
+
+def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = None) -> int:
+    """How many workers there are to be: as asked, or one a core as far as memory and GPUs go.
+
+    Raises:
+      UsageError: more were asked for than fit into memory, or than the GPUs serve at a share each.
+    """
+    free = available_memory()
+    fit = int(max(1, free // WORKER_BYTES))
+    served = _served(gpus, share)
+    if wanted is None:
+        each_has_one = len(gpus) if gpus and share is None else fit
+        return min(len(os.sched_getaffinity(0)), fit, each_has_one, fit if served is None else served)
+    if wanted > fit:
+        raise UsageError(
+            f"search.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
+            f"{wanted * WORKER_BYTES / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: "
+            f"set search.workers to {fit} or fewer"
+        )
+    if served is not None and wanted > served:
+        raise UsageError(
+            f"search.workers is {wanted}; at search.gpus_per_worker={share} the {len(gpus)} GPUs serve {served}: "
+            f"set search.workers to {served} or fewer, or search.gpus_per_worker to a smaller share"
+        )
+    return wanted
+
+
+def _served(gpus: Sequence[str], share: float | None) -> int | None:
+    """How many workers the GPUs serve at a share each; None where that is no limit."""
+    if not share:
+        return None
+    if share > len(gpus):
+        raise UsageError(
+            f"search.gpus_per_worker is {share}; {len(gpus)} GPUs were found "
+            "(CUDA_VISIBLE_DEVICES lists them, or else nvidia-smi)"
+        )
+    return math.floor(1 / share) * len(gpus) if share < 1 else len(gpus) // int(share)
+
+
+def available_memory() -> int:
+    """Bytes that new processes may take, the limit of a container included."""
+    found = [os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    # What sysconf calls free leaves out the caches that the kernel gives back on demand.
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        if "MemAvailable" in fields:
+            found = [int(fields["MemAvailable"].split()[0]) * 1024]
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and limit.read_text().strip().isdigit():
+        found.append(int(limit.read_text()) - int(used.read_text()))
+    return max(0, min(found))
+
+
+def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The GPUs that may be used, as CUDA_VISIBLE_DEVICES names them: its list, or all there are."""
+    listed = environment.get("CUDA_VISIBLE_DEVICES")
+    if listed is not None:
+        names = [name.strip() for name in listed.split(",")]
+        # CUDA itself ends the list at the first name that is none.
+        end = next((place for place, name in enumerate(names) if name in ("", "-1")), len(names))
+        return tuple(names[:end])
+    tool = shutil.which("nvidia-smi", path=environment.get("PATH"))
+    if tool is None:
+        return ()
+    try:
+        told = subprocess.run(
+            [tool, "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ()  # a driver that does not answer has no GPU for us
+    return tuple(told.stdout.split())
+
+
+def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Mapping[str, str], ...]:
+    """The environment that gives each worker its GPUs; empty where the machine has none.
+
+    At a share of 0 they see none, and at None all that there are, one each as far as they go round.
+    """
+    if not gpus:
+        return ({},) * workers
+    if share == 0:
+        return ({"CUDA_VISIBLE_DEVICES": "-1"},) * workers
+    if share is None or share < 1:
+        several = workers > len(gpus) if share is None else True
+        # Without it TensorFlow takes the whole memory of a GPU for one of those that share it.
+        grow = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if several else {}
+        return tuple({"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)], **grow} for slot in range(workers))
+    each = int(share)
+    return tuple({"CUDA_VISIBLE_DEVICES": ",".join(gpus[slot * each : (slot + 1) * each])} for slot in range(workers))

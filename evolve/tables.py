@@ -1,0 +1,227 @@
+"""Fitness from a table: cells that others have trained, each under a key, with what came of it and how long it took.
+
+A table is a `.npz` file: a column of keys, and any number of columns of numbers as long. With the extra `[nasbench]`
+it is also a folder of the official NATS-Bench files (Dong et al. 2021, topology space), whose columns are written
+`DATASET/EPOCHS/METRIC`, the means over all trials.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import pickle
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evolve.errors import UsageError
+from evolve.settings import TableColumns
+
+Column = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a table knows of one cell."""
+
+    fitness: float
+    metrics: tuple[tuple[str, float], ...]  # as the table has them
+    seconds: float  # of training and validation, as they were measured when the table was made
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells by their keys."""
+
+    source: str
+    rows: Mapping[str, Row]
+    digest: str  # of the keys and of all columns that are used
+
+    def describe(self) -> str:
+        """One line for the user."""
+        return f"{self.source}, {len(self.rows):,} cells"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The columns of a table, each with one value a key."""
+
+    source: str
+    keys: tuple[str, ...]
+    columns: Mapping[str, Column]
+
+    def save(self, path: Path) -> None:
+        """Write them as a `.npz`, the keys as the column `arch`."""
+        columns: dict[str, Any] = {"arch": np.array([key.encode() for key in self.keys]), **self.columns}
+        with path.open("wb") as file:
+            np.savez_compressed(file, **columns)
+
+
+def load(path: str, columns: TableColumns) -> Table:
+    """The table of a file, or of a folder of official ones.
+
+    Raises:
+      UsageError: it is not there, is damaged, or lacks a column.
+    """
+    raw = read(path, columns)
+    zeros = np.zeros(len(raw.keys))
+    training = raw.columns[columns.train_seconds] if columns.train_seconds else zeros
+    validation = raw.columns[columns.validation_seconds] if columns.validation_seconds else zeros
+    seconds = columns.epochs * training + validation
+    wrong = np.flatnonzero(~np.isfinite(seconds) | (seconds < 0))
+    if len(wrong):
+        raise UsageError(f"{path}: training {raw.keys[wrong[0]]} would take {seconds[wrong[0]]} seconds")
+    fitness = columns.scale * raw.columns[columns.fitness]
+    tests = [raw.columns[name] for name in columns.metrics]
+    rows = {
+        key: Row(
+            float(fitness[index]),
+            tuple((name, float(test[index])) for name, test in zip(columns.metrics, tests, strict=True)),
+            float(seconds[index]),
+        )
+        for index, key in enumerate(raw.keys)
+    }
+    return Table(path, rows, _digest(raw))
+
+
+def read(path: str, columns: TableColumns) -> Raw:
+    """The columns that are asked for, as they stand in the file.
+
+    Raises:
+      UsageError: as `load`.
+    """
+    if not Path(path).exists():
+        raise UsageError(f"table.path is {path!r}: there is no such table")
+    raw = _from_file(path, columns) if Path(path).suffix == ".npz" else _from_official(path, columns.names())
+    twice = len(raw.keys) - len(set(raw.keys))
+    if twice or not raw.keys:
+        found = f"{twice} of its {len(raw.keys)} keys stand in it more than once" if twice else "it has no cells"
+        raise UsageError(f"the table {path} cannot be used: {found}")
+    return raw
+
+
+def _digest(raw: Raw) -> str:
+    found = hashlib.blake2b("\n".join(raw.keys).encode(), digest_size=8)
+    for name, column in sorted(raw.columns.items()):
+        found.update(name.encode())
+        found.update(column.tobytes())
+    return found.hexdigest()
+
+
+# --- a .npz file -----------------------------------------------------------------------------------------------
+
+
+def _from_file(path: str, columns: TableColumns) -> Raw:
+    try:
+        # Pickled columns could run code, and are refused.
+        with np.load(path, allow_pickle=False) as file:
+            for setting, name in (("keys", columns.keys), *columns.settings()):
+                if name not in file.files:
+                    raise UsageError(_no_column(path, setting, name, file.files))
+            keys = _keys(path, columns.keys, file[columns.keys])
+            found = {name: _numbers(path, name, file[name], len(keys)) for name in columns.names()}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
+        raise UsageError(f"the table {path} cannot be read: {error}") from None
+    return Raw(path, keys, found)
+
+
+def _no_column(path: str, setting: str, name: str, allowed: Sequence[str]) -> str:
+    return (
+        f"table.{setting} names the column {name!r}, which {path} does not have{did_you_mean(name, allowed)}; "
+        f"it has {', '.join(sorted(allowed))}"
+    )
+
+
+def _keys(path: str, name: str, values: NDArray[Any]) -> tuple[str, ...]:
+    if values.ndim != 1 or values.dtype.kind not in "SU":
+        raise UsageError(f"{path}: the column {name!r} holds {_kind(values)}; keys are one text a cell")
+    return tuple(value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist())
+
+
+def _numbers(path: str, name: str, values: NDArray[Any], cells: int) -> Column:
+    if values.shape != (cells,) or values.dtype.kind not in "fiu":
+        raise UsageError(f"{path}: the column {name!r} holds {_kind(values)}; it must be {cells} numbers, one a key")
+    return values.astype(np.float64)
+
+
+def _kind(values: NDArray[Any]) -> str:
+    return f"an array of {values.dtype} and shape {list(values.shape)}"
+
+
+# --- official files --------------------------------------------------------------------------------------------
+
+
+def _from_official(path: str, names: Sequence[str]) -> Raw:
+    """Read by the benchmark's own package; it unpickles them, so they must come from those who made them."""
+    try:
+        import nats_bench
+    except ImportError:
+        raise UsageError(
+            f"the table {path} is no .npz file; the official files are read with: pip install 'amoeba-evolve[nasbench]'"
+        ) from None
+    parts = {name: tuple(name.split("/")) for name in names}
+    for name, split in parts.items():
+        if len(split) != 3:
+            raise UsageError(f"a column of official files is written DATASET/EPOCHS/METRIC, and {name!r} is not")
+    try:
+        api = nats_bench.create(path, "tss", fast_mode=os.path.isdir(path), verbose=False)
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise UsageError(f"{path} cannot be read as official NATS-Bench files: {error}") from None
+    keys: list[str] = []
+    values: list[list[float]] = []
+    for index, key in enumerate(api.meta_archs):
+        found = _official_row(api, index, path, parts)
+        if found is not None:
+            keys.append(key)
+            values.append(found)
+    columns = np.array(values, np.float64).reshape(len(keys), len(names)).T
+    return Raw(path, tuple(keys), dict(zip(names, columns, strict=True)))
+
+
+def _official_row(api: Any, index: int, path: str, parts: Mapping[str, tuple[str, ...]]) -> list[float] | None:
+    """The values of one cell; None where there are none of it."""
+    if api.fast_mode:
+        present = any((Path(path) / f"{name}.pickle.pbz2").exists() for name in (f"{index:06d}", index))
+    else:
+        present = index in api.arch2infos_dict
+    if not present:
+        return None
+    known: dict[tuple[str, str], Mapping[str, Any]] = {}
+    values = []
+    for name, (dataset, epochs, metric) in parts.items():
+        if (dataset, epochs) not in known:
+            known[dataset, epochs] = _official_metrics(api, index, path, dataset, epochs)
+        metrics = known[dataset, epochs]
+        if metrics.get(metric) is None:
+            allowed = sorted(key for key, value in metrics.items() if isinstance(value, int | float))
+            raise UsageError(
+                f"{path} has no column {name!r}{did_you_mean(metric, allowed)}; "
+                f"of {dataset}/{epochs} it has {', '.join(allowed)}"
+            )
+        values.append(float(metrics[metric]))
+    if api.fast_mode:
+        # It keeps all that it has read, some GB in the end.
+        del api.arch2infos_dict[index]
+    return values
+
+
+def _official_metrics(api: Any, index: int, path: str, dataset: str, epochs: str) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = api.get_more_info(index, dataset, hp=epochs, is_random=False)
+    except (OSError, EOFError, pickle.UnpicklingError) as error:
+        raise UsageError(f"{path} cannot be read: cell {index}: {error}") from None
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path} has nothing for {dataset}/{epochs}: no {error} in cell {index}") from None
+    return found
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The nearest name, as the end of a message."""
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,124 @@
+"""How busy a controller keeps many workers: `python -m experiments.bench.busy [WORKERS]`.
+
+Measures on this machine what the driver does for each individual of the paper's search (N=3, F=24, population 100,
+samples of 25): result and next proposal with their checks, in the database, then TensorBoard. Then replays these times
+in a simulation of discrete events, in which workers train for random times and one driver serves them in turn, with one
+task ready as `evolve.executors.Processes` has it. What the driver takes together for several results at once, it is
+made to take one by one here.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+import statistics
+import sys
+import tempfile
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+import dsl
+from evolve.algorithms import RegularizedEvolution
+from evolve.board import Board
+from evolve.executors import Serial
+from evolve.records import Evaluation, Task
+from evolve.search import Plan, Search
+from evolve.space import CellSpace
+from evolve.store import Store
+
+WORKERS = 450
+MEASURED = 300  # individuals after the first population
+AHEAD = 1
+POPULATION, SAMPLE = 100, 25
+PAPER = 7 * 24 * 3600 * 450 / 20_000  # seconds of a worker for each network, by the paper's own numbers
+MEANS = (PAPER, 600.0, 60.0, 20.0, 10.0)  # seconds of training
+SPREAD = 0.5  # sigma of the logarithm: the middle two thirds are from 0.6 to 1.6 of the median
+R = TypeVar("R")
+Times = Sequence[tuple[float, float]]
+
+
+class Timed(Serial):
+    """Notes how long the driver takes from a result to the next task, and from there until it waits again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[tuple[float, float]] = []
+        self._came = self._sent = time.perf_counter()
+
+    def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
+        """Look at the clock, and queue the function."""
+        self._sent = time.perf_counter()
+        return super().submit(function, *args, timeout=timeout)
+
+    def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
+        """Look at the clock before and after."""
+        self.times.append((self._sent - self._came, time.perf_counter() - self._sent))
+        ended = super().wait(futures, seconds)
+        self._came = time.perf_counter()
+        return ended
+
+
+def evaluate(task: Task) -> Evaluation:
+    """A fitness that is made up of the text."""
+    return Evaluation(zlib.crc32(task.genotype.encode()) / 2**32, params=1, mult_adds=1)
+
+
+def measured() -> Times:
+    """Seconds to the next task and seconds after it, for each individual once there is a population."""
+    space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
+    cells, executor = CellSpace(space, (32, 32, 3), 10), Timed()
+    with tempfile.TemporaryDirectory() as name, Store(Path(name)) as store:
+        algorithm = RegularizedEvolution(cells, 0, POPULATION, SAMPLE)
+        board = Board(Path(name) / "tensorboard", space, store)
+        board.start("", POPULATION)
+        plan = Plan(POPULATION + MEASURED, 0, Path(name) / "log")
+        Search(plan, algorithm, cells, store, executor, evaluate, [board]).run()
+        board.close()
+    return executor.times[POPULATION + 1 :]
+
+
+def busy(workers: int, mean: float, times: Times, rng: random.Random, individuals: int = 20_000) -> float:
+    """The share of the workers' time in which they train, from when all of them have begun."""
+    middle = math.log(mean) - SPREAD**2 / 2  # so that the mean is as asked
+    ends = [(rng.lognormvariate(middle, SPREAD), True) for _ in range(workers)]  # or a task is sent, where False
+    heapq.heapify(ends)
+    idle: deque[float] = deque()  # since when each worker that has nothing to do waits
+    ready, free, waited, now = AHEAD, 0.0, 0.0, 0.0
+    for _ in range(2 * individuals):
+        now, is_result = heapq.heappop(ends)
+        if is_result:
+            to_task, after = rng.choice(times)
+            sent = max(now, free) + to_task
+            free = sent + after
+            heapq.heappush(ends, (sent, False))
+            idle.append(now)
+        else:
+            ready += 1
+        if ready and idle:
+            ready -= 1
+            waited += now - idle.popleft()
+            heapq.heappush(ends, (now + rng.lognormvariate(middle, SPREAD), True))
+    waited += sum(now - since for since in idle)
+    return 1 - waited / (workers * now)
+
+
+def main(workers: int) -> None:
+    """Measures, simulates and prints the table."""
+    times = measured()
+    for name, seconds in (("to the next task", [a for a, _ in times]), ("after it", [b for _, b in times])):
+        middle, mean, most = statistics.median(seconds), statistics.fmean(seconds), max(seconds)
+        print(f"driver, {name:<18} median {middle * 1e3:7.2f} ms, mean {mean * 1e3:7.2f} ms, most {most * 1e3:7.2f} ms")
+    print(f"{workers} workers, 20,000 individuals")
+    for mean in MEANS:
+        share = busy(workers, mean, times, random.Random(0))
+        print(f"  training {mean:>9,.0f} s each: {share:8.3%} busy")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else WORKERS)

@@ -1,0 +1,66 @@
+"""What counting costs: `python -m experiments.bench.cost`.
+
+Resolves and counts AmoebaNet-A at growing N, and children as a search meets them. Every number is the median of rounds
+in one process; the target is a millisecond a cell, and a cell of a deep network costs no more than one of a shallow.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import compiler
+import dsl
+from compiler.requirements import requirement
+
+ROUNDS = 9
+TARGET = 1e-3
+DEPTHS = (1, 3, 6, 12, 24, 48)
+SHAPE, CLASSES = (32, 32, 3), 10
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    networks = {f"AmoebaNet-A, N={n}": dsl.load("amoebanet_a.cell", {"N": n, "F": 24}) for n in DEPTHS}
+    print(f"{'median a network':<26} {'cells':>6} {'measured':>12} {'a cell':>12} {'of a millisecond':>18}")
+    found = {}
+    for name, network in networks.items():
+        cells = compiler.resolve(network, SHAPE, CLASSES).cells
+        seconds = _median([[network]] * ROUNDS, lambda genotype: compiler.cost(genotype, SHAPE, CLASSES))
+        found[name] = seconds / cells
+        _row(name, cells, seconds)
+    for n in (1, 3):
+        seed, cells = networks[f"AmoebaNet-A, N={n}"], 3 * n + 2
+        seconds = _median(
+            [_children(seed, number) for number in range(ROUNDS)], requirement(seed.space, SHAPE, CLASSES)
+        )
+        _row(f"children in a search, N={n}", cells, seconds)
+    deep, shallow = found[f"AmoebaNet-A, N={DEPTHS[-1]}"], found["AmoebaNet-A, N=3"]
+    print(f"a cell at N={DEPTHS[-1]} costs {deep / shallow:.2f} of one at N=3")
+
+
+def _row(name: str, cells: int, seconds: float) -> None:
+    each = seconds / cells
+    print(f"{name:<26} {cells:>6} {seconds * 1e3:>9.2f} ms {each * 1e3:>9.3f} ms {each / TARGET:>18.2f}")
+
+
+def _children(seed: dsl.Genotype, number: int) -> list[dsl.Genotype]:
+    rng = random.Random(number)
+    return [dsl.mutate(seed, rng).genotype for _ in range(20)]
+
+
+def _median(given: Sequence[Sequence[dsl.Genotype]], count: Callable[[dsl.Genotype], object]) -> float:
+    """Seconds a genotype, the median over rounds of the mean."""
+    rounds = []
+    for genotypes in given:
+        start = time.process_time()
+        for genotype in genotypes:
+            count(genotype)
+        rounds.append((time.process_time() - start) / len(genotypes))
+    return statistics.median(rounds)
+
+
+if __name__ == "__main__":
+    main()

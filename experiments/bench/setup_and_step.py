@@ -1,0 +1,262 @@
+"""What a candidate costs beside its arithmetic: `python -m experiments.bench.setup_and_step`.
+
+Compares training here with a plain functional tf_keras model of the same network, written with `compile` and `fit` as
+tf_keras's documentation teaches. Both get the same batches, momentum, cosine schedule and L2. Each measurement is a
+process of its own; the sides alternate, and medians over the repetitions are compared.
+
+Set-up is from the text (for the plain model, from the description of its layers) to the end of the first training
+step. Importing TensorFlow, starting its runtime and reading the data are left out on both sides: a worker of a search
+does them once. A step is the mean over an epoch of steps, the median of three epochs. Seconds are those of the wall;
+where others use the machine, `--cpu` is steadier, but says nothing of `fit` with several threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import compiler
+import dsl
+from compiler.settings import Training
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+EPOCHS = 3
+IMAGES = 2000
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement: a side, `ours` or `plain`, on an AmoebaNet-A; `steps` are those of an epoch."""
+
+    side: str
+    threads: int | None = 1  # None leaves them to TensorFlow
+    n: int = 1
+    f: int = 8
+    shape: tuple[int, int, int] = (8, 8, 1)
+    batch: int = 64
+    steps: int = 30
+    optimize_graph: bool = False  # as in amoeba.gin; a long training sets it
+    clock: str = "wall"
+
+    def now(self) -> float:
+        """Seconds on the case's clock."""
+        return CLOCKS[self.clock]()
+
+    @property
+    def genotype(self) -> dsl.Genotype:
+        """The network's text, read."""
+        return dsl.load("amoebanet_a.cell", {"N": self.n, "F": self.f})
+
+    @property
+    def training(self) -> Training:
+        """The settings of both sides."""
+        return Training(
+            epochs=10, batch_size=self.batch, augment=(), drop_path_keep=1.0, optimize_graph=self.optimize_graph
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds to the end of the first step, and seconds a step after that."""
+
+    setup: float
+    step: float
+
+
+LARGE = Case("ours", n=2, f=24, shape=(32, 32, 3), batch=32, steps=5, optimize_graph=True)
+
+
+# --- the two sides, each in a process of its own ---------------------------------------------------------------
+
+
+def ours(case: Case, dataset: Any) -> Measured:
+    """Training as `compiler.training.train` does it, up to and after its first step."""
+    from compiler.pipeline import feed
+    from compiler.strategies import make_strategy
+    from compiler.trainer import Trainer
+    from compiler.training import prepare
+
+    images, training = feed(dataset), case.training
+    start = case.now()
+    graph = compiler.resolve(case.genotype, dataset.input_shape, dataset.classes)
+    prepare(training, seed=0)
+    gc.disable()  # as `train` does while it traces
+    trainer = Trainer(graph, images, training, make_strategy(training.strategy), seed=0)
+    trainer.run(1)
+    setup = case.now() - start
+    ends: list[float] = []
+    for _ in range(EPOCHS + 1):
+        trainer.run(case.steps)
+        ends.append(case.now())
+    return Measured(setup, _median_step(ends, case.steps))
+
+
+def plain(case: Case, dataset: Any) -> Measured:
+    """The same network of stock layers, under `compile` and `fit`."""
+    import tf_keras
+
+    from compiler.pipeline import feed
+    from compiler.plain import plain_model
+
+    training = case.training
+    batches = feed(dataset).training(training, case.batch, seed=0)
+    graph = compiler.resolve(case.genotype, dataset.input_shape, dataset.classes)
+    start = case.now()
+    model = plain_model(graph, l2=training.l2)
+    steps = training.epochs * (len(dataset.train) // case.batch)
+    model.compile(
+        optimizer=tf_keras.optimizers.SGD(
+            tf_keras.optimizers.schedules.CosineDecay(training.learning_rate, steps), momentum=training.momentum
+        ),
+        loss=tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    model.fit(batches, epochs=1, steps_per_epoch=1, verbose=0)
+    setup = case.now() - start
+    ends: list[float] = []
+    told = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(case.now()))
+    model.fit(batches, epochs=EPOCHS + 1, steps_per_epoch=case.steps, verbose=0, callbacks=[told])
+    return Measured(setup, _median_step(ends, case.steps))
+
+
+def _median_step(ends: Sequence[float], steps: int) -> float:
+    """Seconds a step, from the ends of epochs; what lies before the first is not counted."""
+    return float(statistics.median(np.diff(ends))) / steps
+
+
+def _child(case: Case, images: str) -> None:
+    """Measures and prints one case; TensorFlow and the data are ready before the clock runs."""
+    import tensorflow as tf
+
+    from compiler import data
+
+    for module in ("compiler.plain", "compiler.training"):
+        importlib.import_module(module)
+    dataset = data.load(f"npz:{images}")
+    tf.linalg.matmul(tf.ones((8, 8)), tf.ones((8, 8)))
+    print(json.dumps(asdict({"ours": ours, "plain": plain}[case.side](case, dataset))))
+
+
+# --- the parent ------------------------------------------------------------------------------------------------
+
+
+def measure(cases: Sequence[Case], repetitions: int) -> list[Measured]:
+    """The medians of each case; the cases take turns, so that what else the machine does meets all."""
+    found: list[list[Measured]] = [[] for _ in cases]
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(repetitions):
+            for case, measured in zip(cases, found, strict=True):
+                _progress(f"{turn + 1}/{repetitions} {case.side} N={case.n} F={case.f}")
+                measured.append(_in_a_process(case, _images(Path(folder), case.shape)))
+    _progress("")
+    middle = statistics.median
+    return [Measured(middle(m.setup for m in all_), middle(m.step for m in all_)) for all_ in found]
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<40}\r", end="", file=sys.stderr, flush=True)
+
+
+def _images(folder: Path, shape: tuple[int, int, int]) -> Path:
+    path = folder / f"{'x'.join(map(str, shape))}.npz"
+    if not path.exists():
+        rng = np.random.default_rng(0)
+        images = rng.integers(0, 256, (IMAGES, *shape), np.uint8)
+        np.savez(path, images=images, labels=np.arange(IMAGES) % 10)
+    return path
+
+
+def _in_a_process(case: Case, images: Path) -> Measured:
+    threads = ONE_THREAD if case.threads == 1 else {}
+    kept = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    command = [sys.executable, "-m", "experiments.bench.setup_and_step", "--child", json.dumps(asdict(case))]
+    child = subprocess.run(
+        [*command, "--images", str(images)], env={**kept, **threads, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if child.returncode:
+        raise SystemExit(f"{case} failed:\n{child.stderr}")
+    return Measured(**json.loads(child.stdout.splitlines()[-1]))
+
+
+def _head() -> None:
+    print(f"{'AmoebaNet-A, medians':<66} {'ours':>12} {'plain':>12} {'ratio':>6} {'at most':>7}")
+
+
+def _row(name: str, ours: float, plain: float, target: float) -> None:
+    print(f"{name:<66} {ours * 1e3:>9.1f} ms {plain * 1e3:>9.1f} ms {ours / plain:>6.2f} {target:>7.1f}")
+
+
+def small_network(repetitions: int, clock: str) -> None:
+    """Set-up and step of a candidate of a search."""
+    cases = [Case("ours"), Case("plain"), Case("plain", threads=None)]
+    one, fit, default = measure([replace(case, clock=clock) for case in cases], repetitions)
+    where = "N=1 F=8, 8x8x1, batch 64"
+    _head()
+    _row(f"set-up, {where}, 1 thread", one.setup, fit.setup, 0.3)
+    _row(f"step, {where}, 1 thread", one.step, fit.step, 1.0)
+    _row(f"step, {where}, 1 thread over fit's default threads", one.step, default.step, 0.4)
+
+
+def large_network(repetitions: int, clock: str) -> None:
+    """The step of a network in which arithmetic prevails."""
+    here, fit = measure([replace(LARGE, side=side, clock=clock) for side in ("ours", "plain")], repetitions)
+    _head()
+    _row("step, N=2 F=24, 32x32x3, batch 32, 1 thread", here.step, fit.step, 1.0)
+
+
+def growth(repetitions: int, clock: str) -> None:
+    """How set-up and step grow with the number of cells, beside the arithmetic."""
+    cases = [Case("ours", n=n, steps=20, clock=clock) for n in (1, 2, 4, 6)]
+    graphs = [compiler.resolve(case.genotype, case.shape, 10) for case in cases]
+    mult_adds = [compiler.graph_cost(graph).mult_adds for graph in graphs]
+    found = measure(cases, repetitions)
+    print(f"\n{'ours, F=8, 8x8x1, batch 64, 1 thread':<40} {'N=1':>8} {'N=2':>8} {'N=4':>8} {'N=6':>8}")
+    for name, values in (
+        ("cells", [graph.cells for graph in graphs]), ("mult-adds", mult_adds),
+        ("step", [m.step for m in found]), ("set-up", [m.setup for m in found]),
+    ):  # fmt: skip
+        print(f"{name + ', over those of N=1':<40} " + " ".join(f"{value / values[0]:>8.2f}" for value in values))
+
+
+PARTS: dict[str, Callable[[int, str], None]] = {"small": small_network, "large": large_network, "growth": growth}
+
+
+def main() -> None:
+    """Measures what is asked for and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", action="append", choices=PARTS, help="one part (repeatable); all without")
+    parser.add_argument("--repetitions", type=int, default=5, help="processes for each number (5)")
+    parser.add_argument("--cpu", action="store_true", help="CPU time of all threads, for a machine that is shared")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--images", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child is not None:
+        given = json.loads(options.child)
+        _child(Case(**{**given, "shape": tuple(given["shape"])}), options.images)
+        return
+    for part in options.only or PARTS:
+        PARTS[part](options.repetitions, "cpu" if options.cpu else "wall")
+
+
+if __name__ == "__main__":
+    main()

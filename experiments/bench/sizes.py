@@ -1,0 +1,176 @@
+"""The sizes of the shipped networks beside the published ones: `python -m experiments.bench.sizes`.
+
+Prints the table of experiments/README.md; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dsl
+from compiler.cost import Cost, graph_cost, weight_values
+from compiler.primitives import Shape, shown
+from compiler.resolve import resolve
+
+_UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of a paper, and its published size as printed there; an empty figure was not published.
+
+    `exact` holds parameters and mult-adds that are known to the last one. `is_read` says that the figures were read in
+    the paper or its code, not recalled. `counts_statistics`: the published parameters include the moving statistics of
+    batch normalizations.
+    """
+
+    paper: str
+    file: str
+    params: tuple[tuple[str, int], ...]
+    input: Shape
+    classes: int
+    published_params: str
+    published_mult_adds: str = ""
+    overlays: tuple[str, ...] = ()
+    exact: tuple[int | None, int | None] = (None, None)
+    is_read: bool = False
+    counts_statistics: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A network by our count; `counted` are the parameters as its paper counts them."""
+
+    network: Network
+    cost: Cost
+    counted: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether each published figure is ours, rounded as it was printed."""
+        network = self.network
+        return rounds_to(self.counted, network.published_params) and rounds_to(
+            self.cost.mult_adds, network.published_mult_adds
+        )
+
+    @property
+    def verdict(self) -> str:
+        """`exactly`, `yes`, `no`, or `-` where there is nothing to agree with."""
+        if not self.agrees:
+            return "no"
+        if any(self.network.exact):
+            return "exactly"
+        return "yes" if self.network.published_params else "-"
+
+
+CIFAR, MOBILE, MIDDLE, LARGE = (32, 32, 3), (224, 224, 3), (299, 299, 3), (331, 331, 3)
+_A, _B, _C = (
+    ("AmoebaNet-A", "amoebanet_a.cell"),
+    ("AmoebaNet-B", "amoebanet_b.cell"),
+    ("AmoebaNet-C", "amoebanet_c.cell"),
+)
+_N, _P = ("NASNet-A", "nasnet_a.cell"), ("PNASNet-5", "pnasnet_5.cell")
+_OVER = ("imagenet.cell",)
+_UNSETTLED = (
+    "not settled: the released code has no such size, and no other list of what is concatenated gives both figures"
+)
+
+
+def _of(n: int, f: int, **others: int) -> tuple[tuple[str, int], ...]:
+    return (("N", n), ("F", f), *others.items())
+
+
+NETWORKS = (
+    Network(*_A, _of(6, 32), CIFAR, 10, "2.6M", exact=(2_567_754, 407_671_808), is_read=True),
+    Network(*_A, _of(6, 36), CIFAR, 10, "3.2M", exact=(3_218_266, 509_668_992), is_read=True),
+    Network(*_A, _of(2, 24), CIFAR, 10, "", exact=(628_954, 106_565_376), is_read=True),
+    Network(*_B, _of(6, 36), CIFAR, 10, "2.8M", exact=(2_839_186, 454_925_952), is_read=True),
+    Network(*_B, _of(6, 80), CIFAR, 10, "13.7M"),
+    Network(*_B, _of(6, 128), CIFAR, 10, "34.9M"),
+    Network(*_C, _of(6, 36), CIFAR, 10, ""),
+    Network("AmoebaNet-D", "amoebanet_d.cell", _of(6, 36), CIFAR, 10, ""),
+    Network(*_N, _of(6, 32), CIFAR, 10, "3.3M"),
+    Network(*_N, _of(7, 96), CIFAR, 10, "27.6M", note=_UNSETTLED),
+    Network(*_P, _of(3, 48), CIFAR, 10, "3.2M"),
+    Network("DARTS", "darts.cell", _of(6, 36), CIFAR, 10, "3.3M", exact=(3_349_342, None)),
+    Network(*_A, _of(4, 50), MOBILE, 1000, "5.1M", "555M", _OVER),
+    Network(*_B, _of(3, 62), MOBILE, 1000, "5.3M", "555M", _OVER),
+    Network(*_C, _of(4, 44), MOBILE, 1000, "5.1M", "535M", _OVER),
+    Network(*_C, _of(4, 50), MOBILE, 1000, "6.4M", "570M", _OVER,
+            note="the same cells make 535M in the row above, so 677M here: the figure is another network's"),
+    Network(*_N, _of(4, 44), MOBILE, 1000, "5.3M", "564M", _OVER, exact=(5_289_978, 563_638_816), is_read=True),
+    Network(*_P, _of(3, 54), MOBILE, 1001, "5.1M", "588M", _OVER,
+            note="0.1 % fewer mult-adds than published; the parameters agree"),
+    Network("DARTS", "darts_imagenet.cell", _of(4, 48), MOBILE, 1000, "4.7M", "574M", exact=(4_718_752, None),
+            note="the released code prints the parameters, which agree to the last; it does not count mult-adds"),
+    Network(*_N, _of(5, 64), MIDDLE, 1001, "10.9M", "2.35B", _OVER, note=_UNSETTLED),
+    Network(*_N, _of(7, 80), MIDDLE, 1001, "22.6M", "4.93B", _OVER, note=_UNSETTLED),
+    Network(*_A, _of(6, 190), LARGE, 1001, "86.7M", "23.1B", _OVER, exact=(86_721_838, 23_133_666_547), is_read=True),
+    Network(*_A, _of(6, 448), MIDDLE, 1001, "469M", "104B", _OVER, counts_statistics=True,
+            note="the figures are those of images of 299x299, and count batch norm's statistics"),
+    Network(*_B, _of(6, 190), LARGE, 1001, "84.0M", "22.3B", _OVER,
+            note="both figures are those of F=196, the next row"),
+    Network(*_B, _of(6, 196), LARGE, 1001, "84.0M", "22.3B", _OVER),
+    Network(*_C, _of(6, 168), LARGE, 1001, "85.5M", "22.5B", _OVER),
+    Network(*_C, _of(6, 228), LARGE, 1001, "155.3M", "41.1B", _OVER),
+    Network("NASNet-A", "nasnet_a_large.cell", _of(6, 168), LARGE, 1000, "88.9M", "23.8B",
+            exact=(88_753_150, None), counts_statistics=True, note="the parameters count batch norm's statistics"),
+    Network(*_P, _of(4, 216, stem=96), LARGE, 1001, "86.1M", "25.0B", _OVER,
+            note="0.3 % fewer mult-adds than published; the parameters agree"),
+    Network("NAS-Bench-201, all 3x3", "nasbench201.cell", _of(5, 16), CIFAR, 10, "1,531,546",
+            exact=(1_531_546, None), is_read=True),
+)  # fmt: skip
+
+
+def rounds_to(value: int, figure: str) -> bool:
+    """Whether a figure such as `86.7M` is the value, rounded to its digits; the empty one is every value's."""
+    found = re.fullmatch(r"([\d,]+)(?:\.(\d+))?([KMB]?)", figure)
+    if found is None:
+        return not figure
+    digits = len(found[2] or "")
+    return f"{value / _UNITS[found[3]]:,.{digits}f}" == figure.removesuffix(found[3])
+
+
+def measure(network: Network) -> Measured:
+    """Counts a network."""
+    graph = resolve(dsl.load(network.file, dict(network.params), network.overlays), network.input, network.classes)
+    cost = graph_cost(graph)
+    return Measured(network, cost, weight_values(graph) if network.counts_statistics else cost.params)
+
+
+def table() -> str:
+    """The networks as a table in markdown, and the notes under it."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield "| network | file, overlay | `--param` | input, classes | params | mult-adds | published | agrees |"
+    yield "|---|---|---|---|--:|--:|---|---|"
+    notes: list[str] = []
+    for network in NETWORKS:
+        found = measure(network)
+        if network.note and network.note not in notes:
+            notes.append(network.note)
+        note = f" ({notes.index(network.note) + 1})" if network.note else ""
+        figures = ", ".join(figure for figure in (network.published_params, network.published_mult_adds) if figure)
+        star = "*" if figures and not network.is_read else ""
+        columns = (
+            network.paper,
+            ", ".join((network.file, *network.overlays)),
+            " ".join(f"{name}={value}" for name, value in network.params),
+            f"{shown(network.input)}, {network.classes}",
+            f"{found.cost.params:,}",
+            f"{found.cost.mult_adds:,}",
+            f"{figures or '-'}{star}",
+            f"{found.verdict}{note}",
+        )
+        yield f"| {' | '.join(columns)} |"
+    yield ""
+    yield from (f"({number}) {note}.  " for number, note in enumerate(notes, 1))
+
+
+if __name__ == "__main__":
+    print(table())

@@ -1,0 +1,52 @@
+"""What a second worker brings: `python -m experiments.bench.workers [INDIVIDUALS [WORKERS]]`.
+
+Runs the first individuals of `amoeba.gin`, which are the same random ones each time, with one worker and then with
+several (two), each run in a work directory of its own, and compares individuals an hour. A worker is busy while it
+builds, trains and measures.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from evolve.database import reading
+
+INDIVIDUALS, WORKERS = 20, 2
+
+
+def measured(workers: int, individuals: int) -> tuple[float, float]:
+    """Individuals an hour, and the share of the time in which the workers were busy."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "evolve.main",
+                "--gin_file=amoeba.gin",
+                f"--workdir={folder}",
+                f"--gin_param=search.individuals={individuals}",
+                f"--gin_param=search.workers={workers}",
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        with reading(Path(folder)) as db:
+            (seconds,) = db.execute("select value from meta where key = 'note.seconds'").fetchone()
+            (busy,) = db.execute("select total(seconds) from individuals").fetchone()
+    return 3600 * individuals / float(seconds), busy / (workers * float(seconds))
+
+
+def main(individuals: int, workers: int) -> None:
+    """Measures and prints."""
+    one, several = measured(1, individuals), measured(workers, individuals)
+    for count, (rate, busy) in ((1, one), (workers, several)):
+        print(f"{count} workers: {rate:,.0f} individuals an hour, {busy:.1%} busy")
+    print(f"{workers} workers finish {several[0] / one[0]:.2f} times the individuals of one")
+
+
+if __name__ == "__main__":
+    given = [int(argument) for argument in sys.argv[1:]]
+    main(*(given + [INDIVIDUALS, WORKERS][len(given) :]))

@@ -1,0 +1,236 @@
+"""Evolution beside its controls on NAS-Bench-201: `python -m experiments.nasbench201 --table nb201.npz`.
+
+Hundreds of searches in this process and its helpers, without store and workers: the algorithms, the space and its
+rules, and the settings are those that `evolve --gin_file=nasbench201.gin` has. A search ends with its simulated budget;
+what counts is the test accuracy of the cell with the best validation accuracy. Prints a table; asserts nothing.
+
+Every search is run twice: as published, where a cell costs its training each time it comes up, and with `reuse`, where
+an individual with the fingerprint of an earlier one takes what that one got and costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from scipy import stats
+
+import dsl
+from compiler.requirements import requirement
+from dsl import CellError
+from evolve import config, lookup, tables
+from evolve.config import Config
+from evolve.errors import NotInTable, SearchError
+from evolve.records import WORST
+from evolve.settings import TableSettings
+from evolve.space import CellSpace
+from evolve.tables import Row, Table
+
+GIN = "nasbench201.gin"
+CHUNK = 10  # searches a task: few enough to share out evenly
+# Mean and deviation over 500 searches of the test accuracies that the gin file names, in its order, as recalled.
+PUBLISHED = {
+    "regularized_evolution": ((93.92, 0.30), (71.84, 0.99), (45.54, 1.03)),
+    "random_search": ((93.70, 0.36), (71.04, 1.07), (44.57, 1.25)),
+    "reinforcement": ((93.85, 0.37), (71.71, 1.09), (45.24, 1.18)),
+}
+EVOLUTION, CONTROL = "regularized_evolution", "random_search"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A kind of search."""
+
+    algorithm: str
+    reuse: bool = False  # whether what is the same network is trained once
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}{', reuse' if self.reuse else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What all searches of one process share."""
+
+    config: Config
+    seed: dsl.Genotype
+    settings: TableSettings
+    table: Table
+    space: CellSpace
+    fingerprint: Callable[[dsl.Genotype], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one search came to."""
+
+    best: Row
+    cells: int  # tried
+    trained: int  # of them
+    seconds: float  # processor time
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all searches and print what came of them; the exit code."""
+    options = _options(arguments)
+    try:
+        world = prepared(options.gin_file, options.table)
+        lookup.check(world.seed, world.table, world.settings)
+        for name in options.algorithms:
+            replace(world.config, search=replace(world.config.search, algorithm=name)).algorithm_name()
+    except (SearchError, CellError) as error:
+        print(f"nasbench201: {error}", file=sys.stderr)
+        return 2
+    if options.save:
+        tables.read(options.table, world.settings.columns).save(options.save)
+        return 0
+    print(f"{world.table.describe()}; {options.seeds} searches each, {options.processes} processes")
+    variants = [Variant(name, reuse) for reuse in (False, True) for name in options.algorithms]
+    # Each process starts anew, so that an algorithm that has threads of its own may be among them.
+    with ProcessPoolExecutor(options.processes, get_context("spawn"), _settle) as pool:
+        found = {variant: _searches(pool, options, variant) for variant in variants}
+    for line in report(found, world.settings.metrics):
+        print(line)
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m experiments.nasbench201", description=__doc__.split("\n\n")[1])
+    known = [name for name in PUBLISHED if name in config.algorithm_names()]
+    parser.add_argument("--table", required=True, help="the .npz, or the folder of official files")
+    parser.add_argument("--gin_file", default=GIN)
+    parser.add_argument("--seeds", type=_count, default=500, help="searches for each algorithm")
+    parser.add_argument("--algorithms", nargs="+", default=known, help=", ".join(config.algorithm_names()))
+    parser.add_argument("--processes", type=_count, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--save", type=Path, help="write the columns that are used to this .npz, and search nothing")
+    return parser.parse_args(arguments)
+
+
+def _count(text: str) -> int:
+    """A whole number from 1; argparse makes its message of what is raised."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> list[Found]:
+    """All searches of one kind, shared out to processes."""
+    start = time.perf_counter()
+    chunks = [range(first, min(first + CHUNK, options.seeds)) for first in range(0, options.seeds, CHUNK)]
+    search = functools.partial(_chunk, options.gin_file, options.table, variant)
+    found = [one for chunk in pool.map(search, chunks) for one in chunk]
+    print(f"{variant}: {time.perf_counter() - start:.0f} s", flush=True)
+    return found
+
+
+def _settle() -> None:
+    """One thread a process, and no words, from an algorithm that has TensorFlow."""
+    os.environ.update(TF_NUM_INTEROP_THREADS="1", TF_NUM_INTRAOP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
+
+
+def _chunk(gin_file: str, table: str, variant: Variant, seeds: Sequence[int]) -> list[Found]:
+    world = prepared(gin_file, table)
+    return [one_search(world, variant, seed) for seed in seeds]
+
+
+@functools.lru_cache(maxsize=1)
+def prepared(gin_file: str, table: str) -> World:
+    """Settings, table and space, once a process.
+
+    Raises:
+      SearchError, CellError: they cannot be used.
+    """
+    read = config.read([gin_file], ["search.fitness='table'", f"table.path={table!r}"])
+    settings = read.table
+    assert settings is not None
+    seed = dsl.load(read.seed_file(), read.search.params, read.overlays())
+    # Searches meet the same cells again and again, and to look whether one can be built takes longest.
+    unfit = functools.cache(requirement(seed.space, settings.input_shape, settings.classes))
+    space = CellSpace(seed.space, settings.input_shape, settings.classes, read.search.sample_mutations, unfit)
+    table_read = tables.load(table, settings.columns)
+    return World(read, seed, settings, table_read, space, functools.cache(dsl.fingerprint))
+
+
+def one_search(world: World, variant: Variant, seed: int) -> Found:
+    """One search to the end of its budget."""
+    start = time.process_time()
+    search = replace(world.config.search, algorithm=variant.algorithm, seed=seed)
+    algorithm = replace(world.config, search=search).algorithm(world.space)
+    budget = math.inf if world.settings.budget_seconds is None else world.settings.budget_seconds
+    known: dict[str, Row] = {}
+    rows: list[Row] = []
+    spent, trained = 0.0, 0
+    while spent < budget and len(rows) < search.individuals:
+        id = len(rows) + 1
+        genotype = algorithm.ask(id).genotype
+        fingerprint = world.fingerprint(genotype) if variant.reuse else str(id)
+        if fingerprint not in known:
+            known[fingerprint] = _row(world, genotype)
+            spent += known[fingerprint].seconds
+            trained += 1
+        rows.append(known[fingerprint])
+        algorithm.tell(id, rows[-1].fitness)
+    best = max(rows, key=lambda row: row.fitness)  # of equals the first
+    return Found(best, len(rows), trained, time.process_time() - start)
+
+
+def _row(world: World, genotype: dsl.Genotype) -> Row:
+    """What the table says; of a cell that it lacks the worst, as in a search that is stored."""
+    try:
+        return lookup.looked_up(genotype, world.table, world.settings.operations)
+    except NotInTable:
+        return Row(WORST, tuple((name, math.nan) for name in world.settings.metrics), 0.0)
+
+
+def report(found: Mapping[Variant, Sequence[Found]], metrics: Sequence[str]) -> list[str]:
+    """The lines of the table, and whether evolution is above its control by more than luck."""
+    width = max(20, *map(len, metrics)) + 2
+    lines = ["", f"{'':<32}" + "".join(f"{name:>{width}}" for name in metrics) + f"{'cells':>8}{'trained':>9}{'s':>7}"]
+    for variant, searches in found.items():
+        shown = "".join(f"{_spread(values):>{width}}" for values in _columns(searches))
+        cells, trained, seconds = (
+            statistics.fmean(values)
+            for values in zip(*((f.cells, f.trained, f.seconds) for f in searches), strict=True)
+        )
+        lines.append(f"{variant!s:<32}{shown}{cells:>8.1f}{trained:>9.1f}{seconds:>7.2f}")
+        if variant.algorithm in PUBLISHED and not variant.reuse:
+            published = (f"{mean:.2f} ± {deviation:.2f}" for mean, deviation in PUBLISHED[variant.algorithm])
+            lines.append(f"{'  published':<32}" + "".join(f"{value:>{width}}" for value in published))
+    for reuse in (False, True):
+        evolved, control = found.get(Variant(EVOLUTION, reuse)), found.get(Variant(CONTROL, reuse))
+        if evolved and control:
+            lines += ["", f"{Variant(EVOLUTION, reuse)} above {Variant(CONTROL, reuse)}, one-sided p:"]
+            lines += _tests(metrics, evolved, control)
+    return lines
+
+
+def _tests(metrics: Sequence[str], evolved: Sequence[Found], control: Sequence[Found]) -> Iterator[str]:
+    for name, above, below in zip(metrics, _columns(evolved), _columns(control), strict=True):
+        rank = stats.mannwhitneyu(above, below, alternative="greater").pvalue
+        mean = stats.ttest_ind(above, below, equal_var=False, alternative="greater").pvalue
+        yield f"  {name:<36} Mann-Whitney {rank:.1e}, Welch's t {mean:.1e}"
+
+
+def _columns(searches: Sequence[Found]) -> list[list[float]]:
+    """For each metric the values of all searches."""
+    return [
+        list(values) for values in zip(*([value for _, value in one.best.metrics] for one in searches), strict=True)
+    ]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.fmean(values):.2f} ± {statistics.stdev(values) if len(values) > 1 else 0:.2f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

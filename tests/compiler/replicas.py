@@ -1,0 +1,46 @@
+"""Trains a small network under a strategy and prints what came of it: `replicas.py STRATEGY DEVICES`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+import compiler
+import dsl
+from compiler import data, weights
+from compiler.pipeline import feed
+from compiler.settings import Training
+from compiler.strategies import is_chief, make_strategy
+from compiler.trainer import Trainer
+
+
+def main(name: str, devices: int) -> None:
+    """Some steps, so few that another order of adding up stays small, and an evaluation."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    strategy = make_strategy(name)
+    settings = Training(
+        epochs=1, batch_size=48, learning_rate=0.02, drop_path_keep=1.0, augment=(), clip_norm=5.0, ema_decay=0.9,
+        label_smoothing=0.1, sync_batch_norm=True,
+    )  # fmt: skip
+    digits = feed(data.load("digits", validation=0.2))
+    genotype = dsl.load("amoebanet_a.cell", {"N": 1, "F": 4})
+    graph = compiler.resolve(genotype, digits.input_shape, digits.classes)
+    trainer = Trainer(graph, digits, settings, strategy, seed=1)
+    loss, _ = trainer.run(4)
+    validation_loss, _ = trainer.evaluate("validation")
+    values = weights.weights_of(trainer.layers)
+    norms = [float(np.sqrt(np.mean(np.square(value)))) for value in values.values()]
+    print(
+        json.dumps(
+            {"replicas": strategy.num_replicas_in_sync, "chief": is_chief(strategy), "loss": loss,
+             "validation_loss": validation_loss, "norms": norms}
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,41 @@
+"""Networks that cannot be built and what `cell cost` says of them; the folder grows by dropping in a file.
+
+A file's first comment lines are parts of the message that it must give (`# says: ...`), and, where the command needs
+more than the file, its flags (`# cost: ...`).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from compiler.main import main
+
+FILES = sorted((Path(__file__).parent.parent / "bad" / "shapes").glob("*.cell"))
+
+
+def told(path: Path, key: str) -> list[str]:
+    return re.findall(rf"^# {key}: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_cannot_be_built_is_one_message_that_says_where_and_why(path, capsys):
+    wanted, flags = told(path, "says"), shlex.split(" ".join(told(path, "cost")))
+    assert wanted, "a wrong file says what its message must hold"
+    assert main(["cost", str(path), *flags]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    for part in wanted:
+        assert part in output.err
+    lines = output.err.splitlines()
+    place = re.match(r"\S*\.cell:(\d+):(\d+): ", lines[0])
+    assert place is not None
+    assert lines[2].strip() == "^" and len(lines[2]) == int(place[2]) + 2
+    assert sum(line.strip() == "^" for line in lines) == 1
+
+
+def test_there_are_wrong_networks():
+    assert len(FILES) >= 25

@@ -1,0 +1,60 @@
+"""What is built has as many trainable parameters as `cost` counts from the text: for children of every space."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import compiler
+import dsl
+from compiler.requirements import requirement
+from dsl.files import shipped_cells
+
+FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
+SPACES = {
+    (space.mutations, tuple(space.values)): path for path in FILES for space in [dsl.load(path).space]
+}  # by rules
+SHAPE, CLASSES = (16, 16, 3), 7
+
+
+def children(genotype: dsl.Genotype, seed: int, length: int) -> Iterator[dsl.Genotype]:
+    """A chain of children, each of the one before."""
+    rng, check = random.Random(seed), requirement(genotype.space, SHAPE, CLASSES)
+    for _ in range(length):
+        genotype = dsl.mutate(genotype, rng, check).genotype
+        yield genotype
+
+
+def small(path) -> dsl.Genotype:
+    known = dsl.load(path).space.params
+    return dsl.load(path, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
+
+
+def agrees(genotype: dsl.Genotype) -> None:
+    graph = compiler.resolve(genotype, SHAPE, CLASSES)
+    model = compiler.lower(graph)
+    built = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    assert built == compiler.cost(genotype, SHAPE, CLASSES).params
+
+
+@pytest.mark.parametrize("path", SPACES.values(), ids=lambda path: path.name)
+def test_a_descendant_has_the_parameters_that_it_costs(path):
+    *_, last = children(small(path), 5, 30)
+    agrees(last)
+
+
+def test_a_network_that_grew_has_the_parameters_that_it_costs():
+    grown = list(children(small(shipped_cells() / "large_scale.cell"), 1, 120))
+    largest = max(grown, key=lambda genotype: len(genotype.cell("net").nodes))
+    assert len(largest.cell("net").nodes) >= 8
+    agrees(largest)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_all_of_a_chain_have_the_parameters_that_they_cost(path):
+    for genotype in children(small(path), 6, 40):
+        agrees(genotype)

@@ -1,0 +1,138 @@
+"""A trained network's folder: what is read is what was written, and what is damaged is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dsl
+from compiler import weights
+from compiler.data import load
+from compiler.errors import CompileError
+from compiler.formats import exported_model
+from compiler.model import lower, step_layers
+from compiler.saved import FACTS, NETWORK, WEIGHTS, Saved, read, write
+from compiler.settings import Training
+from compiler.training import accuracy, train
+from tests.compiler.saved_networks import TEXT, network
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "runs" / "net", network())
+    return tmp_path / "runs" / "net"
+
+
+def test_what_is_read_is_what_was_written(folder):
+    found, wanted = read(folder), network()
+    assert found.genotype == wanted.genotype
+    assert found.weights.keys() == wanted.weights.keys()
+    assert all(np.array_equal(found.weights[key], wanted.weights[key]) for key in wanted.weights)
+    for name in ("input_shape", "class_names", "mean", "std", "accuracy", "classes"):
+        assert getattr(found, name) == getattr(wanted, name)
+    assert sorted(path.name for path in folder.iterdir()) == [NETWORK, FACTS, WEIGHTS]
+
+
+def test_another_network_takes_its_place(folder):
+    write(folder, network(channels=3, seed=1))
+    assert read(folder).input_shape == (8, 8, 3)
+    assert sorted(path.name for path in folder.iterdir()) == [NETWORK, FACTS, WEIGHTS]
+
+
+def test_a_write_that_fails_leaves_the_old_network(folder, monkeypatch):
+    def full(path, values):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(weights, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(folder, network(seed=1))
+    monkeypatch.undo()
+    assert np.array_equal(*(found.weights["head/0/0/3/dense/kernel"] for found in (read(folder), network())))
+    assert sorted(path.name for path in folder.iterdir()) == [NETWORK, FACTS, WEIGHTS]
+
+
+def edit(folder: Path, **facts: object) -> None:
+    known = json.loads((folder / FACTS).read_text())
+    (folder / FACTS).write_text(json.dumps({k: v for k, v in {**known, **facts}.items() if v != "gone"}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"version": 2}, r"network\.json has the format 2; this version of Amoeba reads format 1"),
+        ({"mean": "gone"}, r"network\.json is damaged: it lacks 'mean'"),
+        ({"mean": "x"}, r"network\.json is damaged: mean is 'x'"),
+        ({"mean": [1, 2]}, r"net is damaged: mean is \[1\.0, 2\.0\]: wanted a number for each of 1 channels"),
+        ({"std": [0]}, r"net is damaged: std is \[0\.0\]: wanted numbers above 0"),
+        ({"input_shape": [8, 8]}, r"network\.json is damaged: input_shape is \[8, 8\]"),
+        ({"input_shape": [8, 8, 2], "mean": [1, 1], "std": [1, 1]}, r"the weights have stem/0/0/0/conv/kernel in the"),
+        ({"class_names": ["a", "b"]}, r"the weights have head/0/0/3/dense/kernel in the shape .* the network's is"),
+        ({"weights_sha256": "0"}, r"weights\.npz are not the weights that were saved with network\.json"),
+        ({"fingerprint": "0"}, r"network\.cell is not the network that was trained"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "+".join(value),
+)
+def test_facts_that_are_wrong(folder, facts, reason):
+    edit(folder, **facts)
+    with pytest.raises(CompileError, match=reason):
+        read(folder)
+
+
+def test_what_is_no_network_or_damaged(folder):
+    with pytest.raises(CompileError, match=r"runs holds no trained network: it has no network\.json"):
+        read(folder.parent)
+    (folder / FACTS).write_text("{", encoding="utf-8")
+    with pytest.raises(CompileError, match=r"network\.json is damaged: Expecting"):
+        read(folder)
+    (folder / FACTS).write_text("[]", encoding="utf-8")
+    with pytest.raises(CompileError, match=r"network\.json is damaged: it holds no names and values"):
+        read(folder)
+
+
+def test_a_text_that_was_changed_is_another_network(folder):
+    (folder / NETWORK).write_text(TEXT.replace("max_pool[3x3]", "max_pool[5x5]"), encoding="utf-8")
+    with pytest.raises(CompileError, match="is not the network that was trained: it was changed"):
+        read(folder)
+    (folder / NETWORK).write_text("# a comment is no change\n" + TEXT, encoding="utf-8")
+    assert read(folder).accuracy == 0.75
+    (folder / NETWORK).unlink()
+    with pytest.raises(dsl.CellError, match=r"there is no file .*network\.cell"):
+        read(folder)
+
+
+def test_weights_of_another_network(folder):
+    values = dict(network().weights)
+    del values["stem/0/0/1/batch_norm/mean"]
+    weights.save(folder / WEIGHTS, values)
+    with pytest.raises(CompileError, match=r"net is damaged: the weights lack stem/0/0/1/batch_norm/mean; the nearest"):
+        read(folder)
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(CompileError, match=r"there are no weights in .*weights\.npz"):
+        read(folder)
+
+
+def test_numbers_are_checked_before_they_are_written():
+    with pytest.raises(CompileError, match=r"mean is \[nan\]"):
+        replace(network(), mean=(float("nan"),))
+
+
+def test_a_trained_network_read_back_and_exported_is_as_good_as_it_was(tmp_path):
+    """Statistics, weights and normalization: all that inference needs is in the folder."""
+    dataset = load("digits", validation=0.2)
+    genotype = dsl.loads(TEXT.replace("filters=6", "filters=16").replace("dropout[rate=0.5] | ", ""))
+    settings = Training(epochs=3, batch_size=32, learning_rate=0.1, augment=(), drop_path_keep=1.0)
+    trained = train(genotype, dataset, settings)
+    values = weights.weights_of(trained.layers)
+    facts = (dataset.input_shape, dataset.class_names, dataset.mean, dataset.std, trained.accuracy)
+    write(tmp_path, Saved(genotype, values, *facts))
+    found = read(tmp_path)
+    assert found.accuracy == trained.accuracy > 0.5
+    model = lower(found.graph)
+    weights.restore(step_layers(model), found.weights)
+    assert accuracy(model, dataset, "validation") == trained.accuracy
+    guesses = exported_model(found).predict(dataset.validation.images, verbose=0).argmax(axis=-1)
+    assert np.mean(guesses == dataset.validation.labels) == pytest.approx(trained.accuracy, abs=1e-6)

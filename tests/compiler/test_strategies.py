@@ -1,0 +1,102 @@
+"""Strategies: several replicas learn what one device learns, and what is not there is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from compiler.errors import CompileError
+from compiler.strategies import is_chief, make_strategy
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPT = Path(__file__).parent / "replicas.py"
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def started(strategy: str, devices: int, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), strategy, str(devices)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **QUIET, **environment},
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, object]:
+    out, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error[-3000:]
+    found: dict[str, object] = json.loads(out.splitlines()[-1])
+    return found
+
+
+def test_replicas_learn_what_one_device_learns():
+    alone = ended(started("default", 1))
+    mirrored = ended(started("mirrored", 2))
+    assert (alone["replicas"], mirrored["replicas"]) == (1, 2)
+    assert_same(alone, mirrored)
+
+
+def test_two_workers_learn_what_one_device_learns():
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            ports.append(free.getsockname()[1])
+    cluster = {"worker": [f"localhost:{port}" for port in ports]}
+    workers = [
+        started(
+            "multi_worker", 1, TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        )
+        for index in range(2)
+    ]
+    found = [ended(worker) for worker in workers]
+    assert [worker["replicas"] for worker in found] == [2, 2]
+    assert [worker["chief"] for worker in found] == [True, False]
+    alone = ended(started("default", 1))
+    for worker in found:
+        assert_same(alone, worker)
+
+
+def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
+    """Loss, accuracy and the weights' norms, within what another order of adding up changes."""
+    for name in ("loss", "validation_loss", "norms"):
+        assert other[name] == pytest.approx(one[name], rel=1e-3, abs=1e-4), name
+
+
+class TestWhatIsNotThere:
+    def test_a_tpu_without_a_name(self, monkeypatch):
+        monkeypatch.delenv("TPU_NAME", raising=False)
+        with pytest.raises(CompileError, match=r"no TPU is named: set training\.tpu"):
+            make_strategy("tpu")
+
+    def test_a_tpu_that_does_not_exist(self):
+        with pytest.raises(CompileError, match=r"there is no TPU 'local' to be had: .*training\.strategy = 'auto'"):
+            make_strategy("tpu", "local")
+
+    @pytest.mark.parametrize(("text", "message"), [
+        ("", "TF_CONFIG describes no cluster"), ("{}", "TF_CONFIG describes no cluster"), ("{worker", "is no JSON"),
+    ])  # fmt: skip
+    def test_a_cluster_that_is_not_described(self, monkeypatch, text, message):
+        monkeypatch.setenv("TF_CONFIG", text)
+        with pytest.raises(CompileError, match=message):
+            make_strategy("multi_worker")
+
+
+def test_auto_takes_one_device_where_there_is_one(monkeypatch):
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    strategy = make_strategy("auto")
+    assert strategy.num_replicas_in_sync == 1
+    assert is_chief(strategy)
+
+
+def test_mirrored_without_gpus_takes_the_cpus():
+    assert make_strategy("mirrored").num_replicas_in_sync == len(tf.config.list_logical_devices("CPU"))

@@ -1,0 +1,289 @@
+"""Executors: one contract, and what only processes must do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
+from evolve.executors import Executor, Processes, Serial, call, machine
+
+ROOT = Path(__file__).parents[2]
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def complain(message: str) -> None:
+    raise UsageError(message)
+
+
+def chatter() -> tuple[int, str]:
+    """What a library writes when nobody asked it."""
+    os.write(1, b"to the output\n")
+    os.write(2, b"to the errors\n")
+    return os.getpid(), os.environ["TF_NUM_INTRAOP_THREADS"]
+
+
+def pause(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def hang() -> None:
+    """It would not even end when it is asked to."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def die(signal_number: int) -> None:
+    os.kill(os.getpid(), signal_number)
+
+
+def end(code: int) -> None:
+    os._exit(code)
+
+
+def variable(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+class TestContract:
+    """What the search may rely on, whichever executor it has."""
+
+    @pytest.fixture(params=["serial", "processes"])
+    def executor(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
+        made: Executor = Serial() if request.param == "serial" else Processes(1, 50, tmp_path / "log")
+        yield made
+        made.close()
+
+    def test_results_come_back(self, executor: Executor) -> None:
+        assert [call(executor, add, n, 1) for n in range(3)] == [1, 2, 3]
+
+    def test_all_that_it_has_room_for_and_more(self, executor: Executor) -> None:
+        waiting = {executor.submit(add, n, n): n for n in range(executor.capacity + 3)}
+        while waiting:
+            ended = executor.wait(waiting)
+            assert ended and ended <= set(waiting)
+            for future in ended:
+                assert future.result() == 2 * waiting.pop(future)
+
+    def test_errors_come_back(self, executor: Executor) -> None:
+        with pytest.raises(UsageError, match="no such thing"):
+            call(executor, complain, "no such thing")
+        assert call(executor, add, 1, 1) == 2
+
+    def test_there_is_room(self, executor: Executor) -> None:
+        assert executor.capacity >= 1
+
+    def test_it_ends_without_having_begun(self, executor: Executor) -> None:
+        executor.close()
+
+
+def test_serial_cannot_end_a_task() -> None:
+    with pytest.raises(UsageError, match=r"search\.timeout is 5"):
+        Serial().submit(add, 1, 1, timeout=5)
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    executor = Processes(1, 50, tmp_path / "log")
+    yield executor
+    executor.close()
+
+
+def test_processes_are_quiet_single_threaded_and_replaced(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    executor = Processes(1, 2, tmp_path / "log")
+    try:
+        told = [call(executor, chatter) for _ in range(4)]
+    finally:
+        executor.close()
+    assert len({pid for pid, _ in told}) == 2
+    assert {threads for _, threads in told} == {"1"}
+    assert capfd.readouterr() == ("", "")
+    assert (tmp_path / "log").read_text().count("to the errors") == 4
+
+
+def test_waiting_ends_when_the_time_is_over(processes: Processes) -> None:
+    future = processes.submit(pause, 600)
+    assert processes.wait([future], 0.2) == set()
+
+
+def test_a_waiting_task_starts_without_the_driver(processes: Processes) -> None:
+    """Nobody asks for the results, as while the driver draws a picture."""
+    futures = [processes.submit(pause, 0.0) for _ in range(processes.capacity)]
+    deadline = time.monotonic() + 60
+    while not all(future.done() for future in futures) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len({future.result(0) for future in futures}) == 1
+
+
+def test_a_hung_worker_is_killed_and_replaced(processes: Processes) -> None:
+    before = call(processes, pause, 0.0)
+    hung, waiting = processes.submit(hang, timeout=0.3), processes.submit(pause, 0.0)
+    processes.wait([hung])
+    with pytest.raises(TimedOut, match=r"search\.timeout, 0\.3 seconds"):
+        hung.result()
+    processes.wait([waiting])
+    assert waiting.result() != before and not alive(before)
+
+
+def test_how_a_worker_died(processes: Processes) -> None:
+    with pytest.raises(WorkerDied, match="signal 9, perhaps out of memory"):
+        call(processes, die, signal.SIGKILL)
+    with pytest.raises(WorkerDied, match=r"signal 15$"):
+        call(processes, die, signal.SIGTERM)
+    with pytest.raises(WorkerDied, match="exit code 3"):
+        call(processes, end, 3)
+    assert call(processes, add, 1, 1) == 2
+
+
+def test_an_idle_worker_may_die(processes: Processes) -> None:
+    for _ in range(3):
+        pid = call(processes, pause, 0.0)
+        os.kill(pid, signal.SIGKILL)
+        assert call(processes, pause, 0.0) != pid
+
+
+def test_the_others_go_on_when_one_dies(tmp_path: Path) -> None:
+    executor = Processes(2, 50, tmp_path / "log")
+    try:
+        lost, kept = executor.submit(die, signal.SIGKILL), [executor.submit(pause, 0.05) for _ in range(5)]
+        for future in kept:
+            executor.wait([future])
+            assert future.result() > 0
+        executor.wait([lost])
+        with pytest.raises(WorkerDied):
+            lost.result()
+    finally:
+        executor.close()
+
+
+def test_workers_that_never_start(tmp_path: Path) -> None:
+    executor = Processes(1, 50, tmp_path / "no" / "log")
+    try:
+        with pytest.raises(SearchError, match=r"no worker process could be kept alive, see .*log"):
+            call(executor, add, 1, 1)
+    finally:
+        executor.close()
+
+
+def test_each_worker_has_its_own_environment(tmp_path: Path) -> None:
+    executor = Processes(2, 50, tmp_path / "log", machine.devices(("3", "5"), 1, 2))
+    try:
+        futures = [executor.submit(variable, "CUDA_VISIBLE_DEVICES") for _ in range(20)]
+        for future in futures:
+            executor.wait([future])
+        assert {future.result() for future in futures} == {"3", "5"}
+    finally:
+        executor.close()
+
+
+DRIVER = """
+import multiprocessing, sys, time
+from pathlib import Path
+from evolve.executors import Processes
+if __name__ == "__main__":
+    executor = Processes(2, 50, Path(sys.argv[1]))
+    futures = [executor.submit(time.sleep, 600) for _ in range(3)]
+    while len(multiprocessing.active_children()) < 2:
+        time.sleep(0.05)
+    print(" ".join(str(child.pid) for child in multiprocessing.active_children()), flush=True)
+    time.sleep(600)
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has fetched yet does not."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_workers_end_when_the_driver_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "driver.py").write_text(DRIVER)
+    driver = subprocess.Popen(
+        [sys.executable, str(tmp_path / "driver.py"), str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert driver.stdout is not None
+    pids = [int(pid) for pid in driver.stdout.readline().split()]
+    assert len(pids) == 2 and all(alive(pid) for pid in pids)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    driver.stdout.close()
+    time.sleep(2)
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_more_workers_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "available_memory", lambda: 5_000_000_000)
+    with pytest.raises(UsageError, match=r"search.workers is 9; .* 10.8 GB, and 5.0 GB are free: .* to 4"):
+        machine.count(9)
+    assert machine.count(4) == 4
+    assert 1 <= machine.count(None) <= 4
+
+
+def test_one_worker_is_always_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "available_memory", lambda: 0)
+    assert machine.count(None) == machine.count(1) == 1
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [("0,1", ("0", "1")), (" GPU-8f , 2", ("GPU-8f", "2")), ("", ()), ("-1", ()), ("1,-1,2", ("1",))],
+)
+def test_gpus_that_the_environment_lists(listed: str, found: tuple[str, ...]) -> None:
+    assert machine.gpus({"CUDA_VISIBLE_DEVICES": listed, "PATH": ""}) == found
+
+
+@pytest.mark.parametrize(("script", "found"), [("echo 0; echo 1", ("0", "1")), ("exit 9", ())])
+def test_gpus_that_the_driver_lists(script: str, found: tuple[str, ...], tmp_path: Path) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    assert machine.gpus({"PATH": str(tmp_path)}) == found
+    assert machine.gpus({"PATH": str(tmp_path / "none")}) == ()
+
+
+GROW = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "share", "workers", "given"),
+    [
+        ((), None, 2, ({}, {})),
+        (("0", "1"), 0, 2, ({"CUDA_VISIBLE_DEVICES": "-1"},) * 2),
+        (("0", "1"), None, 2, ({"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"})),
+        (("0",), None, 2, ({"CUDA_VISIBLE_DEVICES": "0", **GROW},) * 2),
+        (("4",), 0.5, 2, ({"CUDA_VISIBLE_DEVICES": "4", **GROW},) * 2),
+        (("0", "1", "2", "3"), 2, 2, ({"CUDA_VISIBLE_DEVICES": "0,1"}, {"CUDA_VISIBLE_DEVICES": "2,3"})),
+    ],
+)
+def test_gpus_are_shared_out(
+    gpus: tuple[str, ...], share: float | None, workers: int, given: tuple[Mapping[str, str], ...]
+) -> None:
+    assert machine.devices(gpus, share, workers) == given
+
+
+def test_as_many_workers_as_the_gpus_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "available_memory", lambda: 10**12)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert machine.count(None, ("0", "1")) == 2
+    assert machine.count(None, ("0", "1"), 0) == 64
+    assert machine.count(None, ("0", "1"), 0.25) == 8
+    assert machine.count(None, ("0", "1", "2"), 2) == 1
+    assert machine.count(6, ("0", "1")) == 6
+    with pytest.raises(UsageError, match=r"search\.workers is 3; at search\.gpus_per_worker=1 the 2 GPUs serve 2"):
+        machine.count(3, ("0", "1"), 1)
+    with pytest.raises(UsageError, match=r"search\.gpus_per_worker is 1; 0 GPUs were found"):
+        machine.count(None, (), 1)

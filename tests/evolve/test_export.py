@@ -1,0 +1,133 @@
+"""A search as a table: whole, readable by others, and read while it is written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compiler.records import Epoch
+from evolve import main
+from evolve.database import COLUMNS
+from evolve.records import Evaluation, Proposal, failed
+from evolve.store import FILE, Store
+from tests.evolve.test_main import environment, evolve
+
+
+def fill(store: Store) -> None:
+    """One that is done, one that failed, one that runs."""
+    for id in (1, 2, 3):
+        rejected = (("op", 'too "large", by 3'),)
+        store.propose(Proposal(id, f"cell a {{\n  return {id}\n}}\n", None, "random", rejected), f"f{id}", "l2 = 0.1")
+    store.finish(2, Evaluation(0.75, params=10, mult_adds=20, history=(Epoch(1, 0.5, 0.8, 0.6, 0.7),)))
+    store.finish(1, failed("it is ö, and no more"))
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    with Store(tmp_path / "work") as store:
+        fill(store)
+    return tmp_path / "work"
+
+
+def test_csv(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["export", f"--workdir={work}", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(rows[0]) == COLUMNS.split(", ")
+    assert [(row["id"], row["status"], row["fitness"], row["error"]) for row in rows] == [
+        ("1", "failed", "0.0", "it is ö, and no more"),
+        ("2", "done", "0.75", ""),
+        ("3", "running", "", ""),
+    ]
+    assert rows[1]["genotype"] == "cell a {\n  return 2\n}\n"
+    assert json.loads(rows[1]["rejected"]) == [["op", 'too "large", by 3']]
+
+
+def test_json(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["export", f"--workdir={work}", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["fitness"] for row in rows] == [0.0, 0.75, None]
+    assert rows[1]["history"] == [[1, 0.5, 0.8, 0.6, 0.7]]
+    assert (rows[0]["forget"], rows[0]["genes"], rows[0]["rejected"]) == (
+        False,
+        "l2 = 0.1",
+        [["op", 'too "large", by 3']],
+    )
+
+
+def test_while_the_search_runs_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store(tmp_path / "work") as store:
+        fill(store)
+        with store.event():
+            store.propose(Proposal(4, "g"), "f")
+            assert main.run(["export", f"--workdir={tmp_path / 'work'}", "--json"]) == 0
+            assert [row["id"] for row in json.loads(capsys.readouterr().out)] == [1, 2, 3]
+        assert main.run(["export", f"--workdir={tmp_path / 'work'}", "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)) == 4
+
+
+def test_nothing_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Store(tmp_path).close()
+    assert main.run(["export", f"--workdir={tmp_path}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--csv"], "say which search and how"),
+        (["--workdir=nowhere"], "say which search and how"),
+        (["--workdir=nowhere", "--csv", "--json"], "say which search and how"),
+        (["--workdir=nowhere", "--csv"], "there is no search in nowhere"),
+        (["--workdir=nowhere", "--csv", "more"], "'more' is no flag"),
+        (["--workdri=nowhere", "--csv"], "workdri"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main.run(["export", *arguments]) == 2
+    told = capsys.readouterr()
+    assert message in told.err and not told.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / FILE).write_bytes(b"no database" * 100)
+    assert main.run(["export", f"--workdir={tmp_path}", "--csv"]) == 2
+    assert "cannot be used: file is not a database" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_had_enough(tmp_path: Path) -> None:
+    with Store(tmp_path / "work") as store:
+        for id in range(1, 2000):
+            store.propose(Proposal(id, "genotype " * 20), "f")
+    read, write = os.pipe()
+    exporter = subprocess.Popen(
+        evolve("export", f"--workdir={tmp_path / 'work'}", "--csv"),
+        env=environment(),
+        stdout=write,
+        stderr=subprocess.PIPE,
+    )
+    os.close(write)
+    assert os.read(read, 10) == b"id,parent,"
+    os.close(read)
+    _, told = exporter.communicate(timeout=60)
+    assert (exporter.returncode, told) == (0, b"")
+
+
+def test_without_tensorflow(work: Path) -> None:
+    code = "import sys; from evolve import main; main.run(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
+    arguments = [sys.executable, "-c", code, "export", f"--workdir={work}", "--csv"]
+    assert subprocess.run(arguments, env=environment(), capture_output=True, check=True).stdout.startswith(b"id,")

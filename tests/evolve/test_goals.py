@@ -1,0 +1,193 @@
+"""When a search ends, what it spares itself, and what it keeps of the fittest."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolve.algorithms import Child
+from evolve.records import Evaluation, Individual, Standing, Task, failed
+from evolve.search import Plan, Search
+from evolve.store import Store
+from tests.evolve import toy
+from tests.evolve.test_search import rows, search
+
+
+def test_enough_individuals(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert search(store, 12) == search(store, 12) == "all 12 individuals are finished"
+
+
+def test_a_target(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        reason = search(store, 400, target=14.0)
+        finished, _, last = store.counts()
+        (best,) = store.best(1)
+        assert reason == search(store, 400, target=14.0) == f"individual {best.id} has reached the target, 14"
+        assert best.fitness >= 14 and finished == last == best.finished < 400
+        search(store, 400)
+    with Store(tmp_path / "whole") as store:
+        search(store, 400)
+    assert rows(tmp_path) == rows(tmp_path / "whole")
+
+
+def test_a_budget_of_time_counts_all_runs(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert search(store, 2000, toy.evaluate_slowly, budget=0.5) == "the budget of 0.000139 hours is spent"
+        finished = store.counts()[0]
+        assert 0 < finished < 100
+        search(store, 2000, toy.evaluate_slowly, budget=0.5)
+        assert store.counts()[0] == finished
+        search(store, 2000, toy.evaluate_slowly, budget=1.0)
+        assert finished < store.counts()[0] < 200
+
+
+def costly(task: Task) -> Evaluation:
+    return replace(toy.evaluate(task), flops=1e9)
+
+
+def test_a_budget_of_training(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert search(store, 100, costly, budget_flops=2.5e9) == "the budget of 2.5e+09 FLOPs of training is spent"
+        assert store.counts() == (3, 0, 3)
+        search(store, 100, costly, budget_flops=2.5e9)
+        assert store.counts() == (3, 0, 3)
+        search(store, 100, costly, budget_flops=4e9)
+        assert (store.counts(), store.flops()) == ((4, 0, 4), 4e9)
+
+
+class Narrow(toy.ToySpace):
+    """Of five genotypes only, the last with a gene of two values."""
+
+    def sample(self, rng: Any) -> toy.Genotype:
+        return (rng.randrange(6), *toy.target(0)[1:])
+
+    def mutate(self, genotype: toy.Genotype, rng: Any) -> Child[toy.Genotype]:
+        return Child(self.sample(rng), "any")
+
+    def fingerprint(self, genotype: toy.Genotype) -> str:
+        return str(min(genotype[0], 4))
+
+    def genes(self, genotype: toy.Genotype) -> str:
+        return "a = 1" if genotype[0] == 5 else "a = 0"
+
+
+def narrow(store: Store, evaluate: Callable[[Task], Evaluation], executor: Any = None, individuals: int = 40) -> None:
+    from evolve.algorithms import RegularizedEvolution
+    from evolve.executors import Serial
+
+    plan = Plan(individuals, 0, store.path.parent / "log", reuse=True)
+    algorithm = RegularizedEvolution(Narrow(), 0, 10, 3)
+    Search(plan, algorithm, Narrow(), store, executor or Serial(), evaluate).run()
+
+
+def test_equal_individuals_are_trained_once(tmp_path: Path) -> None:
+    trained: list[int] = []
+
+    def evaluate(task: Task) -> Evaluation:
+        trained.append(task.id)
+        return Evaluation(task.id / 100, params=task.id, seconds=1.0, flops=1.0)
+
+    with Store(tmp_path) as store:
+        narrow(store, evaluate)
+        found = {row.id: row for row in store.finished()}
+    assert len(found) == 40 and len(trained) == 6
+    kinds = {(row.fingerprint, row.genes): id for id, row in reversed(found.items())}
+    assert sorted(kinds.values()) == trained
+    for id, row in found.items():
+        first = kinds[row.fingerprint, row.genes]
+        assert (row.fitness, row.params, row.status) == (first / 100, first, "done")
+        spared = id != first
+        assert (row.seconds, row.flops, row.note) == ((0.0, 0.0, f"as {first}") if spared else (1.0, 1.0, ""))
+
+
+def test_a_failure_is_not_taken_over(tmp_path: Path) -> None:
+    seen: Counter[str] = Counter()
+
+    def evaluate(task: Task) -> Evaluation:
+        seen[task.genotype] += 1
+        return failed("no luck") if seen[task.genotype] == 1 else Evaluation(0.5)
+
+    with Store(tmp_path) as store:
+        narrow(store, evaluate)
+    assert set(seen.values()) == {2}
+
+
+class Held:
+    """Holds three tasks at a time, and ends the latest first."""
+
+    def __init__(self) -> None:
+        self.tasks: list[tuple[Future[Any], Callable[..., Any], tuple[object, ...]]] = []
+
+    @property
+    def capacity(self) -> int:
+        return 3
+
+    def submit(self, function: Callable[..., Any], *args: object, timeout: float | None = None) -> Future[Any]:
+        self.tasks.append((Future(), function, args))
+        return self.tasks[-1][0]
+
+    def wait(self, futures: Collection[Future[Any]], seconds: float | None = None) -> set[Future[Any]]:
+        future, function, args = self.tasks.pop()
+        future.set_result(function(*args))
+        return {future}
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+@pytest.mark.parametrize("luck", [True, False])
+def test_who_equals_one_that_runs_waits_for_it(tmp_path: Path, luck: bool) -> None:
+    running: Counter[str] = Counter()
+
+    def evaluate(task: Task) -> Evaluation:
+        kind = Narrow().fingerprint(Narrow().read(task.genotype)) + Narrow().genes(Narrow().read(task.genotype))
+        running[kind] += 1
+        return Evaluation(0.5) if luck or running[kind] > 1 else failed("no luck")
+
+    with Store(tmp_path) as store:
+        narrow(store, evaluate, Held())
+        found = sorted(store.finished(), key=lambda row: row.id)
+    assert [row.id for row in found] == list(range(1, 41))
+    assert set(running.values()) == {1 if luck else 2}
+    assert sum(row.note != "" for row in found) == 40 - running.total()
+
+
+@dataclass
+class Top:
+    """Who was among the fittest when each was finished, and what was asked of weights."""
+
+    top: list[tuple[int, ...]] = field(default_factory=list)
+    worth: list[tuple[float | None, float]] = field(default_factory=list)
+
+    def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
+        self.top.append(standing.top)
+
+    def evaluate(self, task: Task) -> Evaluation:
+        self.worth.append((task.worth, task.best))
+        return Evaluation((0.3, 0.5, 0.4, 0.5, 0.6)[task.id - 1])
+
+
+def test_the_best_few(tmp_path: Path) -> None:
+    heard, never = Top(), float("-inf")
+    with Store(tmp_path) as store:
+        search(store, 5, heard.evaluate, observers=[heard], keep_best=2)
+    assert heard.top == [(1,), (2, 1), (2, 3), (2, 4), (5, 2)]
+    assert heard.worth == [(never, never), (never, 0.3), (0.3, 0.5), (0.4, 0.5), (0.5, 0.5)]
+
+
+def test_the_clock_of_a_search_stands_still_between_runs(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        search(store, 5)
+        before = float(store.noted("seconds") or 0)
+    time.sleep(1)
+    with Store(tmp_path) as store:
+        search(store, 6)
+        assert 0 < float(store.noted("seconds") or 0) - before < 1

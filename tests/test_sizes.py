@@ -1,0 +1,52 @@
+"""The published networks: every one that is known exactly is met exactly, and the README says what is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments.bench.sizes import NETWORKS, Measured, Network, measure, rounds_to, table
+
+README = Path(__file__).parent.parent / "experiments" / "README.md"
+
+
+def shown(network: Network) -> str:
+    return "-".join((network.file, *network.overlays, *(f"{name}={value}" for name, value in network.params)))
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=shown)
+def measured(request: pytest.FixtureRequest) -> Measured:
+    return measure(request.param)
+
+
+def test_what_is_known_to_the_last_one_is_met(measured):
+    for known, found in zip(measured.network.exact, (measured.cost.params, measured.cost.mult_adds), strict=True):
+        assert known in (None, found)
+
+
+def test_a_published_figure_is_met_to_its_rounding_or_the_difference_is_told(measured):
+    assert measured.agrees or measured.network.note
+
+
+def test_most_agree_and_all_that_were_read():
+    found = [measure(network) for network in NETWORKS if network.published_params]
+    assert sum(one.agrees for one in found) >= 18
+    assert all(one.agrees for one in found if one.network.is_read)
+
+
+def test_the_readme_has_the_table():
+    assert table() in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "figure", "is_so"),
+    [
+        (2_567_754, "2.6M", True), (2_567_754, "2.57M", True), (2_567_754, "2.5M", False),
+        (23_133_666_547, "23.1B", True),
+        (468_158_353, "469M", False), (1_531_546, "1,531,546", True), (1_531_547, "1,531,546", False), (7, "", True),
+        (7, "seven", False),
+    ],
+)  # fmt: skip
+def test_figures_round_as_they_are_printed(value, figure, is_so):
+    assert rounds_to(value, figure) is is_so
