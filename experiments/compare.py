@@ -126,7 +126,8 @@ def _run(jobs: Sequence[Job], console: Console) -> None:
         config = job.config()
         _say(console, f"{number} of {len(jobs)}: {job.algorithm}, seed {job.seed}")
         before = _finished(job)
-        search(config, job.folder, silent)
+        # More individuals or other workers than before are what a longer comparison is; another search is refused.
+        search(config, job.folder, silent, changed=True)
         here += _finished(job) - before
         if here and number < len(jobs):
             pace = here / (time.monotonic() - started)

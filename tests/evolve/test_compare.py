@@ -43,7 +43,9 @@ def test_every_search_is_kept_and_drawn(command: list[str], tmp_path: Path, caps
 def test_the_same_command_goes_on_and_draws_what_is_stored(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["--individuals=8" if part.startswith("--individuals") else part for part in command]
+    command = [part for part in command if not part.startswith("--individuals")]
+    assert compare.main([*command, "--seeds=1", "--individuals=6"]) == 0
+    command.append("--individuals=8")
     assert compare.main([*command, "--seeds=1"]) == 0
     assert compare.main([*command, "--algorithms=random_search"]) == 0
     capsys.readouterr()
