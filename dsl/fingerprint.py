@@ -153,9 +153,9 @@ class _Builder:
 
     def sum(self, terms: tuple[s.Term, ...], is_return: bool) -> _Sum | None:
         live = [value for term in terms if (value := self.term(term, is_return)) is not None]
-        if not live:
-            return None
-        if self.frame.first_decides and len(live) > 1:
+        if len(live) < 2:
+            return live[0] if live else None
+        if self.frame.first_decides:
             # the first term sets the shape; the others are a multiset
             return self.graph.add("sum", (live[0], tuple(itertools.chain.from_iterable(live[1:]))), ordered=True)
         return tuple(itertools.chain.from_iterable(live))
@@ -163,20 +163,22 @@ class _Builder:
     def term(self, term: s.Term, is_return: bool) -> _Sum | None:
         if isinstance(term, s.Wire):
             return self.read(term.state)
-        assert isinstance(term.op, s.Op)
-        if term.op.name == "none":
+        applied, first = term.op, term.arguments[0]
+        assert isinstance(applied, s.Op)
+        if applied.name == "none":
             return None
-        if isinstance(term.arguments[0], s.Wire) and not s.is_join(term):
-            return self.edge(term.op, term.arguments[0].state)
-        if s.is_sum(term):
+        is_join = applied.name in s.JOINS
+        if not is_join and isinstance(first, s.Wire):
+            return self.edge(applied, first.state)
+        if is_join and s.is_sum(term):
             return self.sum(term.arguments, is_return=False)
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
         if not parts:
             return None
-        if s.is_join(term):
+        if is_join:
             ordered = self.frame.order_counts or not is_return
             return self.graph.add("concat", tuple(parts), ordered)
-        return self.apply(term.op, parts[0], _OF_A_TERM, reads_input=False)
+        return self.apply(applied, parts[0], _OF_A_TERM, reads_input=False)
 
     def edge(self, applied: s.Op, state: str) -> _Sum | None:
         """An operation that reads a state."""
