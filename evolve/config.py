@@ -1,6 +1,7 @@
 """Gin: the names that a user of a search may bind, and the settings that come out.
 
-Nothing else in the search knows gin; files and messages are those of `compiler.config`. Constructors keep their own defaults, which gin shows and overrides.
+Nothing else in the search knows gin; files and messages are those of `compiler.config`. Constructors keep their own
+defaults, which gin shows and overrides.
 """
 
 from __future__ import annotations
