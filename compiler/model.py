@@ -206,7 +206,8 @@ def forward(
 def layer_name(step: Step) -> str:
     """A step's key as a Keras layer is named."""
     words = step.key.split("/")
-    return "_".join([*words, step.name]) if step.is_cell else "_".join(words)
+    name = "_".join([*words, step.name]) if step.is_cell else "_".join(words)
+    return name.encode("ascii", "backslashreplace").decode()  # TensorFlow's scopes know no other letters
 
 
 def initial_value(weight: Weight, generator: np.random.Generator) -> Array:

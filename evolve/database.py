@@ -25,6 +25,7 @@ create table individuals (
   killed text not null default '[]', proposed_after integer not null,
   inherited real, note text not null default '',
   genes text not null default '', tries integer not null default 1, flops real not null default 0,
+  step_seconds real not null default 0,
   memo text not null default '', metrics text not null default '{{}}'
 );
 create index twins on individuals (fingerprint, genes);
@@ -34,7 +35,7 @@ commit;
 """
 COLUMNS = (
     "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
-    "forget, history, finished, killed, inherited, note, genes, tries, flops, memo, metrics"
+    "forget, history, finished, killed, inherited, note, genes, tries, flops, step_seconds, memo, metrics"
 )
 _GOES_ON = "all finished work is kept, and the same command goes on"
 _REMEDIES = (

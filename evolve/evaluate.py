@@ -82,6 +82,8 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
       UsageError: this worker is of another version, or cannot write.
     """
     _check_version(spec)
+    if spec.fitness == "training" and spec.table is None:
+        _warm()  # once a worker, and so no part of what an individual takes
     start = time.perf_counter()
     genotype = _space(spec.space).genotype(task.genotype)
     if spec.table is not None:
@@ -98,6 +100,11 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
         return replace(evaluation, seconds=seconds)
     images = len(_dataset(spec.dataset).train)
     return replace(evaluation, seconds=seconds, flops=flops(evaluation.mult_adds, images, spec.training.epochs))
+
+
+def _warm() -> None:
+    """Imports what trains."""
+    import compiler.training  # noqa: F401
 
 
 def flops(mult_adds: int, images: int, epochs: int) -> float:
@@ -218,6 +225,7 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         params=params,
         mult_adds=mult_adds,
         history=trained.history,
+        step_seconds=trained.train_seconds,
         graph=trained.model.to_json() if is_best else "",
         inherited=None if initial is None else trained.inherited / trained.weights,
         note=note,

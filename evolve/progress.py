@@ -100,10 +100,13 @@ def show_end(
     folder: Path,
     commands: Sequence[str],
     reason: str = "",
+    step_share: float | None = None,
 ) -> None:
-    """Why the search has ended, the best five, the test accuracy of the first, and what to do next."""
+    """Why the search has ended, what its workers did, the best five, the first one's test accuracy, what to do next."""
     if reason:
         console.print(f"ended: {reason}", highlight=False, soft_wrap=True)
+    if step_share is not None:
+        console.print(f"steps of training and evaluation took {step_share:.0%} of the workers' time", highlight=False)
     table = Table(title="The best", title_justify="left")
     for heading in ("accuracy", "params", "mult-adds", "id"):
         table.add_column(heading, justify="right")

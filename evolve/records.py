@@ -71,6 +71,7 @@ class Evaluation:
     graph: str = ""  # the Keras model as JSON, for a new best
     inherited: float | None = None  # the share of its weights that it started with; None where none were sought
     note: str = ""  # what the user may want to know of it, though it is no failure
+    step_seconds: float = 0.0  # of those seconds, in steps of training and evaluation
     flops: float = 0.0  # spent on its training: 3 x mult-adds x images x epochs, a backward pass being two forward
     again: bool = False  # whether the machine failed it, so that another try may end otherwise
     metrics: Metrics = ()  # what else a table says of it
@@ -106,6 +107,7 @@ class Individual:
     genes: str = ""
     tries: int = 1
     flops: float = 0.0
+    step_seconds: float = 0.0
     memo: str = ""
     metrics: Metrics = ()
     graph: str = ""  # handed to observers only, never stored

@@ -181,7 +181,9 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
             raise
         finally:
             executor.close()
-        progress.show_end(console, store.best(5), accuracy, folder, _commands(folder, facts), reason)
+        progress.show_end(
+            console, store.best(5), accuracy, folder, _commands(folder, facts), reason, store.step_share()
+        )
 
 
 def _check_length(prepared: Run, store: Store) -> None:

@@ -190,7 +190,7 @@ class Store:
         """Write what became of a running individual; the row as it now stands."""
         rows = self._execute(
             "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
-            "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, metrics = ?, "
+            "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, step_seconds = ?, metrics = ?, "
             "finished = (select coalesce(max(finished), 0) + 1 from individuals) "
             f"where id = ? and status = 'running' returning {COLUMNS}",
             (
@@ -204,6 +204,7 @@ class Store:
                 evaluation.inherited,
                 evaluation.note,
                 evaluation.flops,
+                evaluation.step_seconds,
                 json.dumps(dict(evaluation.metrics)),
                 id,
             ),
@@ -276,6 +277,13 @@ class Store:
             (count,),
         )
         return tuple(_individual(row) for row in rows)
+
+    def step_share(self) -> float | None:
+        """The share of the workers' time that went into steps; None where nothing was trained."""
+        whole, steps = self._execute(
+            "select total(seconds), total(step_seconds) from individuals where step_seconds > 0"
+        )[0]
+        return steps / whole if whole else None
 
     def flops(self) -> float:
         """What all training so far has cost."""

@@ -1,0 +1,193 @@
+"""`cell train`: a whole training, taken up where it stopped, refused where it would be another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dsl
+from compiler import config, saved, weights
+from compiler.data import load
+from compiler.errors import CompileError
+from compiler.final import RECORD, FinalTraining
+from compiler.main import main
+from compiler.model import step_layers
+from compiler.training import accuracy
+
+SHIPPED = sorted((Path(__file__).parents[2] / "experiments").glob("train_*.gin"))
+TEXT = """
+param F = 4
+cell net(image) {
+  a = conv[3x3, filters=F](image) | batch_norm | relu
+  b = conv[3x3, filters=F](a) + a
+  return b | batch_norm | relu
+}
+network { body: net   head: global_avg_pool | dropout[rate=0.1] | dense[classes] }
+"""
+QUICK = """
+dataset.source = 'digits'
+training.epochs = 3
+training.batch_size = 128
+training.learning_rate = 0.2
+training.drop_path_keep = 0.8
+training.ema_decay = 0.5
+training.augment = ('crop',)
+training.crop_padding = 1
+training.optimize_graph = False
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "small.cell").write_text(TEXT)
+    (tmp_path / "quick.gin").write_text(QUICK)
+    return tmp_path
+
+
+def train(files: Path, *more: str, folder: str = "run") -> int:
+    return main(["train", str(files / "small.cell"), f"--gin_file={files / 'quick.gin'}",
+                 f"--workdir={files / folder}", *more])  # fmt: skip
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = json.loads((folder / RECORD).read_text())["history"]
+    return found
+
+
+def final(files: Path, folder: str) -> FinalTraining:
+    return FinalTraining(dsl.load(files / "small.cell"), config.read([str(files / "quick.gin")], []), files / folder)
+
+
+def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(files, capsys):
+    assert train(files, "--param=F=6") == 0
+    out = capsys.readouterr().out
+    assert "epoch 3/3" in out and f"cell export {files / 'run'}" in out
+    found = saved.read(files / "run")
+    assert found.genotype.space.params == {"F": 6}
+    digits = load("digits")
+    from compiler.model import lower
+
+    model = lower(found.graph)
+    weights.restore(step_layers(model), found.weights)
+    assert accuracy(model, digits, "validation") == pytest.approx(found.accuracy, abs=1e-6)
+    assert f"test accuracy {accuracy(model, digits, 'test'):.4f}" in out
+    assert (files / "run" / "config.gin").read_text().count("training.epochs = 3") == 1
+    assert list((files / "run" / "tensorboard").rglob("events*"))
+    capsys.readouterr()
+    assert train(files, "--param=F=6") == 0
+    assert "3 of them finished" in capsys.readouterr().out
+
+
+def test_a_training_that_was_stopped_goes_on_exactly(files):
+    whole = final(files, "whole")
+    list(whole.epochs())
+    expected = whole.finish()
+    stopped = final(files, "stopped").epochs()
+    next(stopped)
+    stopped.close()
+    again = final(files, "stopped")
+    assert [epoch.epoch for epoch in again.history] == [1]
+    assert [epoch.epoch for epoch in again.epochs()] == [2, 3]
+    result = again.finish()
+    for one, other in zip(result.history, expected.history, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+    values = saved.read(files / "whole").weights
+    for key, value in saved.read(files / "stopped").weights.items():
+        np.testing.assert_allclose(value, values[key], rtol=1e-3, atol=1e-4)
+
+
+def test_another_training_in_the_folder_is_refused_with_the_difference(files, capsys):
+    assert train(files) == 0
+    assert train(files, "--gin_param=training.learning_rate=0.3", "--param=F=5") == 2
+    error = capsys.readouterr().err
+    assert "holds another training" in error
+    assert "training.learning_rate: there 0.2, now 0.3" in error
+    assert "the network is another one" in error
+
+
+def test_a_damaged_record_is_told(files, capsys):
+    assert train(files) == 0
+    (files / "run" / RECORD).write_text("{")
+    assert train(files) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_checkpoints_of_another_network_are_told(files):
+    list(final(files, "run").epochs())
+    record = files / "run" / RECORD
+    (files / "small.cell").write_text(TEXT.replace("F = 4", "F = 5"))
+    found = json.loads(record.read_text())
+    found["identity"]["the network"] = dsl.load(files / "small.cell").standalone()
+    record.write_text(json.dumps(found))
+    with pytest.raises(CompileError, match="cannot be read into this network"):
+        final(files, "run")
+
+
+def test_ctrl_c_keeps_whole_epochs(files):
+    command = [sys.executable, "-m", "compiler.main", "train", str(files / "small.cell"),
+               f"--gin_file={files / 'quick.gin'}", "--gin_param=training.epochs=5000",
+               f"--workdir={files / 'run'}"]  # fmt: skip
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "PYTHONPATH": str(root)})  # fmt: skip
+    deadline = time.monotonic() + 240
+    while not (files / "run" / RECORD).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: " in out and "the same command goes on from there" in out
+    assert 1 <= len(history(files / "run")) < 5000
+
+
+class TestMistakes:
+    def test_no_settings(self, files, capsys):
+        assert main(["train", str(files / "small.cell")]) == 2
+        assert "cell train FILE --gin_file=" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(("binding", "message"), [
+        ("training.epoch=3", "did you mean 'training.epochs'?"), ("trainin.epochs=3", "did you mean 'training'?"),
+        ("training.epochs=none", "a value is written as in Python"), ("training.batch_size=100000", "training images"),
+        ("dataset.source='digit'", "did you mean 'digits'?"), ("training.strategy='tpus'", "did you mean 'tpu'?"),
+        ("training.strategy='tpu'", "no TPU is named"), ("network.params=3", "network.params is 3"),
+        ("network.params={'G': 3}", "there is no param 'G'"), ("training.auxiliary_weight=-1", "at least 0"),
+    ])  # fmt: skip
+    def test_bindings(self, files, capsys, binding, message):
+        assert train(files, f"--gin_param={binding}") == 2
+        assert message in capsys.readouterr().err
+        assert not (files / "run").exists()
+
+    def test_a_gin_file_that_is_not_there(self, files, capsys):
+        assert main(["train", str(files / "small.cell"), "--gin_file=train_digit.gin"]) == 2
+        assert "did you mean 'train_digits.gin'?" in capsys.readouterr().err
+
+    def test_a_work_directory_that_is_a_file(self, files, capsys):
+        (files / "run").write_text("")
+        assert train(files) == 2
+        assert "is a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_shipped_file_is_read_and_explains_itself(path):
+    made = config.read([path.name], [])
+    text = path.read_text()
+    assert text.startswith("#") and "arXiv" in text and "Expected" in text
+    genotype = dsl.load("amoebanet_a.cell", made.network.params, made.network.overlays)
+    assert genotype.space.params["N"] == made.network.params["N"]
+
+
+def test_cifar10_and_imagenet_are_the_papers():
+    cifar, imagenet = (config.read([f"train_{name}.gin"], []).training for name in ("cifar10", "imagenet"))
+    assert (cifar.epochs, cifar.batch_size, cifar.learning_rate, cifar.l2) == (600, 128, 0.024, 5e-4)
+    assert (cifar.momentum, cifar.schedule, cifar.drop_path_keep, cifar.auxiliary_weight) == (0.9, "cosine", 0.7, 0.5)
+    assert (imagenet.optimizer, imagenet.rmsprop_decay, imagenet.rmsprop_epsilon) == ("rmsprop", 0.9, 0.1)
+    assert (imagenet.l2, imagenet.label_smoothing, imagenet.auxiliary_weight) == (4e-5, 0.1, 0.4)
+    assert (imagenet.learning_rate, imagenet.decay_rate, imagenet.decay_epochs) == (0.001, 0.97, 2.0)
