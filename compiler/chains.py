@@ -73,8 +73,8 @@ def size(weights: Sequence[Weight]) -> int:
     return sum(prod(weight.shape) for weight in weights)
 
 
-def chains(step: Step) -> tuple[Chain, ...]:
-    """The operations of a step in their order, in chains as long as they go."""
+def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
+    """The operations of a step in their order, in chains as long as they go; where paths may drop, a chain ends."""
     first = len(step.inputs)
     reads = [index for operation in step.operations for index in operation.inputs]
     parts: list[list[Operation]] = []
@@ -83,7 +83,7 @@ def chains(step: Step) -> tuple[Chain, ...]:
         value = first + place - 1
         goes_on = (
             before is not None and operation.inputs == (value,) and reads.count(value) == 1 and value != step.output
-            and not before.drop_path and not {before.primitive, operation.primitive} & {*_APART}
+            and not (drops and before.drop_path) and not {before.primitive, operation.primitive} & {*_APART}
         )  # fmt: skip
         if goes_on:
             parts[-1].append(operation)

@@ -30,7 +30,8 @@ class Piece:
 class Packing:
     """One step's weights: the trained ones, what L2 decays first; and the normalizations whose statistics are kept."""
 
-    chains: tuple[Chain, ...]
+    chains: tuple[Chain, ...]  # as long as they go
+    dropped: tuple[Chain, ...]  # the same operations where paths are dropped
     trained: tuple[Piece, ...]
     norms: tuple[Operation, ...]
 
@@ -94,7 +95,7 @@ def packing(step: Step) -> Packing:
     pieces = [Piece(key, weight) for key, weight in step.weights() if weight.trainable]
     ordered = sorted(pieces, key=lambda piece: not is_kernel(piece.weight))
     norms = tuple(operation for operation in step.operations if operation.primitive == "batch_norm")
-    return Packing(chains(step), tuple(ordered), norms)
+    return Packing(chains(step, False), chains(step, True), tuple(ordered), norms)
 
 
 def _number(value: object) -> float:

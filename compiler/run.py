@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from compiler.chains import Pass, Values, run_chain, size
+from compiler.chains import Chain, Pass, Values, run_chain, size
 from compiler.graph import Operation, Step
 from compiler.layers import LAYERS, Noise, Tensor, dropped, kept_paths
 from compiler.packing import Packing
@@ -19,9 +19,10 @@ def run_step(
     """The step's value; in training also the batch's means and variances `[2, channels]` where it normalizes."""
     values = [tf.cast(value, mode.dtype) for value in inputs]
     paths = _paths(step, values[0], noise, mode)
-    parts = _parts(packing, trained, statistics, mode)
+    whole = packing.chains if paths is None else packing.dropped
+    parts = _parts(packing, whole, trained, statistics, mode)
     found: list[Tensor] = []
-    for chain in packing.chains:
+    for chain in whole:
         last, own = chain.operations[-1], next(parts)
         taken = [values[index] for index in chain.operations[0].inputs]
         if last.primitive == "dropout":
@@ -38,7 +39,9 @@ def run_step(
     return values[step.output], tf.concat(found, axis=1) if len(found) > 1 else next(iter(found), None)
 
 
-def _parts(packing: Packing, trained: Tensor, statistics: Tensor, mode: Pass) -> Iterator[Values]:
+def _parts(
+    packing: Packing, whole: Sequence[Chain], trained: Tensor, statistics: Tensor, mode: Pass
+) -> Iterator[Values]:
     """Each chain's part of the step's variables; kernels are cast to the type to compute in."""
     kernels = others = rows = iter(())
     if trained is not None:
@@ -47,11 +50,11 @@ def _parts(packing: Packing, trained: Tensor, statistics: Tensor, mode: Pass) ->
             first, second = tf.split(row, [split, packing.size - split])
         else:
             first, second = (row, None) if split else (None, row)
-        kernels = _cut(None if first is None else tf.cast(first, mode.dtype), [size(c.kernels) for c in packing.chains])
-        others = _cut(second, [size(c.others) for c in packing.chains])
+        kernels = _cut(None if first is None else tf.cast(first, mode.dtype), [size(c.kernels) for c in whole])
+        others = _cut(second, [size(c.others) for c in whole])
     if statistics is not None and not mode.training:
-        rows = _cut(tf.convert_to_tensor(statistics), [chain.channels for chain in packing.chains], axis=1)
-    for chain in packing.chains:
+        rows = _cut(tf.convert_to_tensor(statistics), [chain.channels for chain in whole], axis=1)
+    for chain in whole:
         yield Values(
             next(kernels) if chain.kernels else None,
             next(others) if chain.others else None,
