@@ -77,25 +77,20 @@ def _same_padding(value: Tensor, kernel: tuple[int, int], step: tuple[int, int],
 
 def _factorized_conv(operation: Operation, inputs: Inputs, weights: Weights) -> Tensor:
     """Two 1x1 paths, the second one pixel further on, so that together they see every pixel (NASNet)."""
-    step = strides(operation.settings)
-    shifts = [int(stride > 1) for stride in step]
-    value = inputs[0]
-    # only where the shift leaves no pixel for the last place are zeros needed
-    missing = [
-        (out - 1) * stride + shift + 1 - size
-        for out, stride, shift, size in zip(operation.shape[:2], step, shifts, value.shape[1:3], strict=True)
-    ]
-    second = value
-    if max(missing) > 0:
-        second = tf.pad(second, [[0, 0], *([0, max(0, count)] for count in missing), [0, 0]])
-    if max(shifts) > 0:
-        second = second[:, shifts[0] :, shifts[1] :]
-    paths = (_pointwise(value, weights[0], step), _pointwise(second, weights[1], step))
+    vertical, horizontal = strides(operation.settings)
+    first = inputs[0][:, ::vertical, ::horizontal]
+    shift = tf.pad(inputs[0], [[0, 0], [0, int(vertical > 1)], [0, int(horizontal > 1)], [0, 0]])
+    second = shift[:, int(vertical > 1) :: vertical, int(horizontal > 1) :: horizontal]
+    height, width = operation.shape[:2]
+    second = second[:, :height, :width]
+    pads = [[0, 0], [0, height - second.shape[1]], [0, width - second.shape[2]], [0, 0]]
+    second = tf.pad(second, pads)
+    paths = (_pointwise(first, weights[0]), _pointwise(second, weights[1]))
     return tf.concat(paths, axis=-1)
 
 
-def _pointwise(value: Tensor, kernel: Tensor, step: tuple[int, int]) -> Tensor:
-    return tf.raw_ops.Conv2D(input=value, filter=kernel, strides=(1, *step, 1), padding="SAME")
+def _pointwise(value: Tensor, kernel: Tensor) -> Tensor:
+    return tf.raw_ops.Conv2D(input=value, filter=kernel, strides=(1, 1, 1, 1), padding="SAME")
 
 
 def _relu(operation: Operation, inputs: Inputs, weights: Weights) -> Tensor:

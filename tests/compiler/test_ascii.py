@@ -142,6 +142,6 @@ def test_long_texts_are_broken_and_long_numbers_cut():
 def test_the_network_names_its_steps_and_the_auxiliary_head_where_it_hangs():
     lines = network_drawing(dsl.load("nasnet.cell").space).splitlines()
     middle = next(number for number, line in enumerate(lines) if "as middle" in line)
-    assert lines[0] == "network (N = 3, F = 24)"
+    assert lines[0] == "network (N = 3, F = 24, after = 3)"
     assert lines[middle + 1].startswith("├┄ auxiliary  relu | avg_pool[5x5, stride=3, padding=valid]")
     assert [line[0] for line in lines[2:]] == ["i", *"●●●●├││●●●", "c"]

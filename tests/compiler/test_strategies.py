@@ -68,7 +68,7 @@ def test_two_workers_learn_what_one_device_learns():
 def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
     """Loss, accuracy and the weights' norms, within what another order of adding up changes."""
     for name in ("loss", "validation_loss", "norms"):
-        assert other[name] == pytest.approx(one[name], rel=1e-3, abs=1e-4), name
+        assert other[name] == pytest.approx(one[name], rel=1e-3, abs=5e-4), name
 
 
 class TestWhatIsNotThere:

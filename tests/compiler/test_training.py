@@ -147,11 +147,12 @@ def test_a_batch_larger_than_the_data_is_told(digits):
 
 def test_the_auxiliary_head_trains():
     rng = np.random.default_rng(1)
-    images = rng.integers(0, 255, (64, 32, 32, 3), np.uint8)
+    images = rng.integers(0, 255, (64, 8, 8, 3), np.uint8)
     split = Images(images, np.arange(64, dtype=np.int32) % 2)
     small = Dataset("made up", split, split, split, ("a", "b"), (127.0,) * 3, (70.0,) * 3)
     settings = Training(epochs=1, batch_size=32, auxiliary_weight=0.4, augment=("flip", "crop"), label_smoothing=0.1)
-    result = train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), small, settings)
+    hanging = SMALL.replace("body: net", "body: net as middle  auxiliary(middle): global_avg_pool | dense[classes]")
+    result = train(dsl.loads(hanging), small, settings)
     assert len(result.model.outputs) == 2
     assert np.isfinite(result.history[0].loss)
 

@@ -143,7 +143,14 @@ def killed_over_and_over(folder: Path, make: Callable[[], Algorithm[toy.Genotype
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.full)])
-@pytest.mark.parametrize("make", [toy.evolution, toy.tournament, toy.non_ageing, toy.reinforcement])
+@pytest.mark.parametrize(
+    "make",
+    [
+        toy.evolution,
+        toy.tournament,
+        *(pytest.param(make, marks=pytest.mark.full) for make in (toy.non_ageing, toy.reinforcement)),
+    ],
+)
 def test_the_driver_is_killed_at_random(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], kills: int
 ) -> None:
