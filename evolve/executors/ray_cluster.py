@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -21,6 +22,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+# Ray prints here what befalls its workers, between the lines of the search; it reads these when it is imported.
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+# It is about to change what it does to the GPUs of workers that have none, and warns of that.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Nobody is told that somebody searches.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
 import ray
 from ray import exceptions
 
@@ -32,6 +40,8 @@ R = TypeVar("R")
 ANSWER = 25.0  # seconds that a cluster may take to answer
 LOOK = 2.0  # seconds between two looks at which machines there are
 STARTS = 3  # How many workers in a row may not come up, with none at work, before that is given up.
+_KEPT = "all finished work is kept, and the same command goes on"
+_ENDED = f"the connection to Ray has ended; {_KEPT}"
 # What Ray raises when a worker, its machine, or a result that lay there is gone.
 _LOST = (
     exceptions.RayActorError,
@@ -40,6 +50,8 @@ _LOST = (
     exceptions.NodeDiedError,
     exceptions.ObjectLostError,
 )
+_DETAIL = "Worker exit detail:"
+_NODE = re.compile(r"\bnode\b.*\b(?:died|dead|removed|terminated)|\b(?:died|dead)\b.*\bnode\b")
 _JOIN = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
 
@@ -166,7 +178,7 @@ class RayCluster:
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queue the function for the next free worker; the time counts from when it is sent there."""
         if not self._thread.is_alive():
-            raise SearchError("the connection to Ray has ended; all finished work is kept, and the same command goes on")
+            raise SearchError(_ENDED)
         future: Future[R] = Future()
         self._events.put(partial(self._queue.append, _Job(future, function, args, timeout)))
         return future
@@ -208,7 +220,7 @@ class RayCluster:
             for worker in [*self._staff]:
                 self._drop(worker)
             for job in lost:
-                job.future.set_exception(SearchError("Ray has ended; the same command goes on"))
+                job.future.set_exception(SearchError(_ENDED))
 
     def _patience(self) -> float:
         """Seconds until something is to be done even if nothing happens."""
@@ -254,7 +266,7 @@ class RayCluster:
         message = f"no worker could be started on the Ray cluster: {_reason(error)}"
         while self._queue:
             job = self._queue.popleft()
-            job.future.set_exception(SearchError(f"{message}; all finished work is kept, and the same command goes on"))
+            job.future.set_exception(SearchError(f"{message}; {_KEPT}"))
         self._not_started = 0
 
     def _feed(self) -> None:
@@ -323,19 +335,19 @@ def _told_resources(node: Mapping[str, Any]) -> str:
 
 
 def _reason(error: BaseException | None) -> str:
-    """The line of Ray's message that says most."""
+    """What Ray says of the end of a worker, in a sentence or two."""
+    if isinstance(error, exceptions.ActorUnavailableError):
+        return "its machine does not answer"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "Error:" in line or "exit detail" in line or "node" in line.lower()]
-    return (telling or lines or ["it is gone"])[0]
+    telling = [line for line in lines if _DETAIL in line or _NODE.search(line) or re.match(r"\w+Error:", line)]
+    line = (telling or lines or ["it is gone"])[0].rpartition(_DETAIL)[2].strip()
+    line = re.split(r" (?:Some common|There are some)", line)[0].strip()
+    return f"{line} (perhaps out of memory)" if "connection error" in line else line.rstrip(".")
 
 
 def _start(address: str, workers: int | None, need: Need) -> None:
     """Join a cluster, or start Ray on this machine."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    # Nobody is told that somebody searches.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray is about to leave alone what it set so far, and warns of it.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if address:
         _ask(address)
         ray.init(address=address, **quiet)
