@@ -175,6 +175,11 @@ class RayCluster:
         """One task a worker that there is room for, and what waits."""
         return max(1, min(self._wanted(), self._room)) + self._ahead
 
+    @property
+    def up(self) -> int:
+        """How many workers are there now."""
+        return sum(worker.is_up for worker in [*self._staff])
+
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queue the function for the next free worker; the time counts from when it is sent there."""
         if not self._thread.is_alive():

@@ -48,7 +48,7 @@ def one(cluster: Cluster) -> Iterator[RayCluster]:
 
 
 def test_how_a_worker_died(one: RayCluster) -> None:
-    with pytest.raises(WorkerDied, match="its worker was lost: .*perhaps out of memory"):
+    with pytest.raises(WorkerDied, match=r"its worker was lost: .*perhaps out of memory"):
         call(one, die, signal.SIGKILL)
     assert call(one, add, 1, 1) == 2
 
@@ -80,9 +80,7 @@ def test_workers_are_quiet_single_threaded_and_replaced(cluster: Cluster, capfd:
     assert capfd.readouterr() == ("", "")
 
 
-def test_workers_are_where_the_driver_is(
-    one: RayCluster, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_are_where_the_driver_is(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     executor = RayCluster("", 50, 1)
     try:
@@ -105,7 +103,7 @@ def test_a_machine_comes_and_goes_during_a_search(cluster: Cluster, tmp_path: Pa
         leaves.start()
         with Store(tmp_path) as store:
             search(store, 20, partial(faults.is_slow, tmp_path), executor, retries=2)
-            found = store.finished()
+            found = list(store.finished())
     finally:
         leaves.join()
         executor.close()
@@ -115,9 +113,7 @@ def test_a_machine_comes_and_goes_during_a_search(cluster: Cluster, tmp_path: Pa
 
 
 def test_no_machine_is_large_enough(cluster: Cluster) -> None:
-    with pytest.raises(
-        UsageError, match=r"a worker needs CPU 64, TPU 4, and no machine .* has CPU 1.*worker_resources"
-    ):
+    with pytest.raises(UsageError, match=r"needs CPU 64, TPU 4, and no machine .* has CPU 1.*worker_resources"):
         RayCluster("", 50, need=Need(64, 0, {"TPU": 4}))
 
 
@@ -154,12 +150,9 @@ def test_a_share_of_a_gpu_grows_its_memory() -> None:
 def test_an_address_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something listens there, and says nothing."""
     monkeypatch.setattr(ray_cluster, "ANSWER", 3.0)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        pytest.raises(UsageError, match="ray start --head") as raised,
-    ):
+    told = pytest.raises(UsageError, match=r"no answer within 3 seconds.*ray start --head")
+    with socket.create_server(("127.0.0.1", 0)) as server, told:
         ray_cluster._ask(f"127.0.0.1:{server.getsockname()[1]}")
-    assert "no answer within 3 seconds" in str(raised.value)
 
 
 def test_no_cluster_on_this_machine(small_gin: Path, tmp_path: Path) -> None:
