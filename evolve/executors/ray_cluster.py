@@ -10,6 +10,7 @@ import math
 import os
 import queue
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -367,16 +368,21 @@ def _ask(address: str) -> None:
     Raises:
       UsageError: it does not, or not to this machine.
     """
+    host, _, port = address.rpartition(":")
     try:
+        if host:
+            socket.create_connection((host, int(port)), ANSWER / 5).close()
         asked = subprocess.run(
-            [sys.executable, "-c", _JOIN, address], capture_output=True, text=True, timeout=ANSWER, check=False
+            [sys.executable, "-c", _JOIN, address], capture_output=True, text=True, timeout=ANSWER * 4 / 5, check=False
         )
         if asked.returncode == 0:
             return
         said = [line for line in asked.stderr.splitlines() if "Error" in line]
         reason = said[-1] if said else f"exit code {asked.returncode}"
     except subprocess.TimeoutExpired:
-        reason = f"no answer within {ANSWER:g} seconds"
+        reason = f"no answer within {ANSWER * 4 / 5:g} seconds"
+    except (OSError, OverflowError) as error:
+        reason = str(error)
     raise UsageError(
         f"search.address is {address!r}, and no Ray cluster can be joined there ({reason}): start one with "
         "`ray start --head --port=6379`, this machine and others with `ray start --address=HOST:6379`, or set "

@@ -14,8 +14,6 @@ import zlib
 from functools import partial
 from pathlib import Path
 
-import ray
-
 import dsl
 from evolve.algorithms import RegularizedEvolution
 from evolve.executors.ray_cluster import Need, RayCluster
@@ -50,7 +48,6 @@ def main(workers: int, individuals: int, seconds: float) -> None:
     """Measures and prints."""
     space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
     cells = CellSpace(space, (32, 32, 3), 10)
-    ray.init(address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     executor = RayCluster("", individuals, workers, Need(gpus=0))
     try:
         print(f"{workers} workers were there after {started(executor, workers):.0f} s", flush=True)
@@ -61,7 +58,6 @@ def main(workers: int, individuals: int, seconds: float) -> None:
             times = [dict(row.metrics) for row in store.finished()]
     finally:
         executor.close()
-        ray.shutdown()
     slept = sum(time["ended"] - time["began"] for time in times)
     wall = max(time["ended"] for time in times) - min(time["began"] for time in times)
     print(f"{individuals} individuals of {seconds:g} s each on {workers} workers in {wall:.1f} s")

@@ -149,8 +149,8 @@ def test_a_share_of_a_gpu_grows_its_memory() -> None:
 
 def test_an_address_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something listens there, and says nothing."""
-    monkeypatch.setattr(ray_cluster, "ANSWER", 3.0)
-    told = pytest.raises(UsageError, match=r"no answer within 3 seconds.*ray start --head")
+    monkeypatch.setattr(ray_cluster, "ANSWER", 5.0)
+    told = pytest.raises(UsageError, match=r"no answer within 4 seconds.*ray start --head")
     with socket.create_server(("127.0.0.1", 0)) as server, told:
         ray_cluster._ask(f"127.0.0.1:{server.getsockname()[1]}")
 
