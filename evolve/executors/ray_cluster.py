@@ -40,7 +40,7 @@ R = TypeVar("R")
 
 ANSWER = 25.0  # seconds that a cluster may take to answer
 LOOK = 2.0  # seconds between two looks at which machines there are
-STARTS = 3  # How many workers in a row may not come up, with none at work, before that is given up.
+STARTS = 3  # How many workers in a row may not come up, with none at work, or may die before they answer a task.
 _KEPT = "all finished work is kept, and the same command goes on"
 _ENDED = f"the connection to Ray has ended; {_KEPT}"
 # What Ray raises when a worker, its machine, or a result that lay there is gone.
@@ -113,6 +113,7 @@ class _Job:
     function: Callable[..., Any]
     args: tuple[object, ...]
     timeout: float | None
+    sent: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -287,6 +288,7 @@ class RayCluster:
 
     def _send(self, worker: _Worker, job: _Job) -> None:
         worker.job = job
+        job.sent += 1
         worker.tasks += 1
         worker.deadline = math.inf if job.timeout is None else time.monotonic() + job.timeout
         worker.begun = worker.actor.begin.remote().future()
@@ -307,7 +309,7 @@ class RayCluster:
             # Ray's own error has the traceback of the worker for a message.
             cause = getattr(error, "cause", None)
             job.future.set_exception(cause if isinstance(cause, BaseException) else error)
-        elif worker.begun is not None and worker.begun.done() and worker.begun.exception() is None:
+        elif job.sent >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
             job.future.set_exception(WorkerDied(f"its worker was lost: {_reason(error)}"))
         else:
             # It was gone before it took the task, which is no fault of the task.

@@ -54,13 +54,16 @@ def main(workers: int, individuals: int, seconds: float) -> None:
         with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
             algorithm = RegularizedEvolution(cells, 0, POPULATION, SAMPLE)
             plan = Plan(individuals, 0, Path(folder) / "log")
+            used = time.process_time()
             Search(plan, algorithm, cells, store, executor, partial(sleep, seconds)).run()
+            used = time.process_time() - used
             times = [dict(row.metrics) for row in store.finished()]
     finally:
         executor.close()
     slept = sum(time["ended"] - time["began"] for time in times)
     wall = max(time["ended"] for time in times) - min(time["began"] for time in times)
     print(f"{individuals} individuals of {seconds:g} s each on {workers} workers in {wall:.1f} s")
+    print(f"the driver used {used / individuals * 1e3:.1f} ms of a core for each, Ray's threads included")
     print(f"busy {slept / (workers * wall):.1%} (target {TARGET:.0%})")
 
 

@@ -23,8 +23,8 @@ from evolve.executors.ray_cluster import Need, RayCluster, room
 from evolve.store import Store
 from tests.evolve import faults
 from tests.evolve.test_executors import add, alive, chatter, die, hang, pause
-from tests.evolve.test_main import environment, evolve
-from tests.evolve.test_search import search
+from tests.evolve.test_main import SLOW, environment, evolve, finish
+from tests.evolve.test_search import search, wait_for
 
 MEMORY = 80_000_000  # bytes for results, which are small
 
@@ -183,19 +183,30 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
         run._ray(SearchSettings("nasnet.cell", executor="ray"), 1)
 
 
-def test_a_whole_search_on_a_ray_of_its_own(small_gin: Path, tmp_path: Path) -> None:
-    """It starts Ray, and nothing of it is left; what it prints is only ours."""
+def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path, tmp_path: Path) -> None:
+    """It starts Ray, and what it prints is only ours. A terminal sends Ctrl-C to all processes."""
     arguments = (
         f"--gin_file={small_gin}",
+        SLOW,
         "--gin_param=search.executor='ray'",
         "--gin_param=search.workers=2",
-        "--gin_param=search.individuals=12",
+        "--gin_param=search.individuals=40",
         f"--workdir={tmp_path / 'work'}",
     )
-    ended = subprocess.run(
-        evolve(*arguments), env=environment(), capture_output=True, text=True, timeout=100, check=False
+    driver = subprocess.Popen(
+        evolve(*arguments),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+    wait_for(tmp_path / "work", 3)
+    os.killpg(driver.pid, signal.SIGINT)
+    told, errors = driver.communicate(timeout=60)
+    assert (driver.returncode, errors) == (130, "")
+    assert "2, on Ray" in told and "the same command goes on from there" in told and "raylet" not in told
+    ended = finish(*arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "2, on Ray" in ended.stdout and "raylet" not in ended.stdout
     with Store(tmp_path / "work") as store:
-        assert store.counts() == (12, 0, 12)
+        assert store.counts() == (40, 0, 40)
