@@ -136,14 +136,15 @@ class RayCluster:
       tasks: after how many tasks a worker is replaced, which bounds its memory.
       workers: how many; None: as many as the machines hold, as they come and go.
       need: what each takes.
-      ahead: how many tasks it likes to have waiting.
+      ahead: how many tasks it likes to have waiting for each worker; at least one in all. With many workers several
+        end while the driver thinks of one proposal.
 
     Raises:
       UsageError: no cluster answers, or none of its machines holds a worker.
     """
 
     def __init__(
-        self, address: str, tasks: int, workers: int | None = None, need: Need | None = None, ahead: int = 1
+        self, address: str, tasks: int, workers: int | None = None, need: Need | None = None, ahead: float = 1 / 8
     ) -> None:
         self._tasks, self._workers, self._ahead = tasks, workers, ahead
         need = need or Need()
@@ -175,7 +176,8 @@ class RayCluster:
     @property
     def capacity(self) -> int:
         """One task a worker that there is room for, and what waits."""
-        return max(1, min(self._wanted(), self._room)) + self._ahead
+        workers = max(1, min(self._wanted(), self._room))
+        return workers + max(1, int(self._ahead * workers))
 
     @property
     def up(self) -> int:

@@ -1,6 +1,6 @@
 """How busy a search keeps workers on Ray: `python -m experiments.bench.ray_busy [WORKERS [INDIVIDUALS [SECONDS]]]`.
 
-The real loop with its database (NASNet space, N=3, F=24, population 100, samples of 25) on a Ray that is started here
+The real loop with its database, in the space of `amoeba.gin` with the paper's population, on a Ray that is started here
 and told of as many cores as workers. They sleep for a second instead of training, so that they need no cores. Busy is
 what they slept of the time from when the first begins to when the last ends, the workers having been started before.
 """
@@ -22,7 +22,7 @@ from evolve.search import Plan, Search
 from evolve.space import CellSpace
 from evolve.store import Store
 
-WORKERS, INDIVIDUALS, SECONDS = 64, 64 * 20, 1.0
+WORKERS, INDIVIDUALS, SECONDS = 64, 64 * 30, 1.0
 POPULATION, SAMPLE = 100, 25
 TARGET = 0.95
 
@@ -46,8 +46,8 @@ def started(executor: RayCluster, workers: int) -> float:
 
 def main(workers: int, individuals: int, seconds: float) -> None:
     """Measures and prints."""
-    space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
-    cells = CellSpace(space, (32, 32, 3), 10)
+    space = dsl.load("nasnet.cell", {"N": 1, "F": 8}).space
+    cells = CellSpace(space, (8, 8, 1), 10)
     executor = RayCluster("", individuals, workers, Need(gpus=0))
     try:
         print(f"{workers} workers were there after {started(executor, workers):.0f} s", flush=True)
