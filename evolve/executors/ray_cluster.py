@@ -305,6 +305,7 @@ class RayCluster:
         is_lost = isinstance(error, _LOST)
         if is_lost or worker.tasks >= self._tasks:
             self._drop(worker)
+        self._feed()  # First its next task, then word to whoever waits.
         if error is None:
             job.future.set_result(ended.result())
         elif not is_lost:

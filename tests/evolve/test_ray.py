@@ -17,7 +17,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from evolve.errors import TimedOut, UsageError, WorkerDied
+from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import call, ray_cluster
 from evolve.executors.ray_cluster import Need, RayCluster, room
 from evolve.store import Store
@@ -67,6 +67,16 @@ def test_a_hung_worker_is_killed_and_replaced(one: RayCluster) -> None:
         hung.result()
     one.wait([waiting])
     assert waiting.result() != before and not alive(before)
+
+
+def test_workers_that_never_start(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Need, "environment", lambda _: {"no=name": ""})
+    executor = RayCluster("", 50, 1)
+    try:
+        with pytest.raises(SearchError, match=r"no worker could be started on the Ray cluster: .*Invalid argument"):
+            call(executor, add, 1, 1)
+    finally:
+        executor.close()
 
 
 def test_workers_are_quiet_single_threaded_and_replaced(cluster: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
