@@ -79,7 +79,7 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
     """The fitness of one individual; what is raised is no fault of its own.
 
     Raises:
-      UsageError: this worker is of another version, or cannot write.
+      UsageError: this worker is of another version, or cannot write to the work directory.
     """
     _check_version(spec)
     if spec.fitness == "training" and spec.table is None:
@@ -122,6 +122,16 @@ def _check_version(spec: Spec) -> None:
         raise UsageError(
             f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {found}: "
             "install the same version on every machine"
+        )
+
+
+def _check_folder(spec: Spec) -> None:
+    """Before the training: weights that only this machine sees would be lost."""
+    folder = spec.weights.parent
+    if not folder.is_dir():
+        raise UsageError(
+            f"a worker on {socket.gethostname()} does not see the work directory {folder}, where weights are kept: "
+            "choose a --workdir on storage that all machines share"
         )
 
 
@@ -202,6 +212,7 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
 
     from compiler import pipeline, training, weights
 
+    _check_folder(spec)
     # Known before training, so that a failed individual has its size too.
     params, mult_adds = 0, 0
     try:

@@ -25,7 +25,7 @@ from evolve.executors import Executor, Processes, Serial, call, machine
 from evolve.keep import Keeper, write
 from evolve.records import Task
 from evolve.search import Plan, Search
-from evolve.settings import TableSettings
+from evolve.settings import SearchSettings, TableSettings
 from evolve.space import CellSpace
 from evolve.store import Store
 from evolve.tables import Table
@@ -37,6 +37,9 @@ CHANGEABLE = (
     "workers",
     "worker_tasks",
     "gpus_per_worker",
+    "address",
+    "worker_cpus",
+    "worker_resources",
     "timeout",
     "retries",
     "budget",
@@ -44,6 +47,8 @@ CHANGEABLE = (
     "target",
     "keep_best",
 )
+# Where Ray keeps what its workers write, on each of their machines.
+RAY_LOGS = Path("/tmp/ray/session_latest/logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Run:
     seed: dsl.Genotype
     spec: Spec
     plan: Plan
-    workers: int
+    workers: int | None  # None: as many as a cluster has room for
     gpus: tuple[str, ...]
     folder: Path
     table: Table | None = None
@@ -99,9 +104,7 @@ def prepare(config: Config, folder: Path) -> Run:
     table_settings, table = _table(config, seed)
     if settings.fitness != "training" and table is None:
         evaluate.fitness_function(settings.fitness)
-    is_serial = settings.executor == "serial"
-    gpus = () if is_serial else machine.gpus(os.environ)
-    workers = 1 if is_serial else machine.count(settings.workers, gpus, settings.gpus_per_worker)
+    gpus, workers = _workers(settings)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
@@ -117,7 +120,7 @@ def prepare(config: Config, folder: Path) -> Run:
     plan = Plan(
         settings.individuals,
         settings.seed,
-        folder / "workers.log",
+        RAY_LOGS if settings.executor == "ray" else folder / "workers.log",
         settings.timeout,
         settings.retries,
         settings.budget_seconds,
@@ -138,6 +141,16 @@ def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Ta
     table = evaluate.load_table(settings.path, settings.columns)
     lookup.check(seed, table, settings)
     return settings, table
+
+
+def _workers(settings: SearchSettings) -> tuple[tuple[str, ...], int | None]:
+    """The GPUs of this machine, if its own are to be used, and how many workers there are to be."""
+    if settings.executor == "serial":
+        return (), 1
+    if settings.address:
+        return (), settings.workers
+    gpus = machine.gpus(os.environ)
+    return gpus, machine.count(settings.workers, gpus, settings.gpus_per_worker)
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:
@@ -199,8 +212,21 @@ def _executor(prepared: Run) -> Executor:
     settings = prepared.config.search
     if settings.executor == "serial":
         return Serial()
+    if settings.executor == "ray" or prepared.workers is None:
+        return _ray(settings, prepared.workers)
     environments = machine.devices(prepared.gpus, settings.gpus_per_worker, prepared.workers)
     return Processes(prepared.workers, settings.worker_tasks, prepared.plan.log, environments)
+
+
+def _ray(settings: SearchSettings, workers: int | None) -> Executor:
+    try:
+        from evolve.executors.ray_cluster import Need, RayCluster
+    except ImportError as error:
+        raise UsageError(
+            f"search.executor is 'ray', which needs a package ({error}): pip install 'amoeba-evolve[cluster]'"
+        ) from None
+    need = Need(settings.worker_cpus, settings.gpus_per_worker, settings.worker_resources)
+    return RayCluster(settings.address, settings.worker_tasks, workers, need)
 
 
 def _facts(prepared: Run, store: Store, executor: Executor, identity: Mapping[str, str]) -> Facts:
@@ -275,10 +301,18 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
-        ("workers", f"{prepared.workers}, GPUs {', '.join(prepared.gpus)}" if prepared.gpus else f"{prepared.workers}"),
+        ("workers", _told_workers(prepared)),
         ("work directory", str(prepared.folder)),
         ("watch", _watch(prepared.folder)),
     ]
+
+
+def _told_workers(prepared: Run) -> str:
+    settings = prepared.config.search
+    workers = "as many as there is room for" if prepared.workers is None else str(prepared.workers)
+    if settings.executor == "ray":
+        return f"{workers}, on Ray at {settings.address}" if settings.address else f"{workers}, on Ray"
+    return f"{workers}, GPUs {', '.join(prepared.gpus)}" if prepared.gpus else workers
 
 
 def _commands(folder: Path, facts: Facts) -> list[str]:

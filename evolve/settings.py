@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from evolve.errors import UsageError
 
-Executor = Literal["processes", "serial"]
+Executor = Literal["processes", "serial", "ray"]
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -29,6 +29,9 @@ class SearchSettings:
     worker_tasks: int = 50  # individuals a worker process lives for, which bounds its memory
     gpus_per_worker: float | None = None  # a whole number or a share; None: one each as far as they go, 0: none
     executor: Executor = "processes"
+    address: str = ""  # of a Ray cluster: 'auto' for that of this machine, or 'host:port'; '' starts Ray here
+    worker_cpus: float = 1  # cores that a worker takes on Ray
+    worker_resources: Mapping[str, float] = field(default_factory=dict)  # what else on Ray: {'TPU': 4}
     timeout: float | None = None  # seconds an individual may take; None: as long as it likes
     retries: int = 1  # for an individual whose worker died, hung or ran out of memory
     budget: float | str | None = None  # ends the search after so much time over all its runs: hours, or '90m', '2d'
@@ -57,6 +60,7 @@ class SearchSettings:
             raise UsageError(f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95")
         _ = self.budget_seconds
         self._check_executor()
+        self._check_cluster()
         self._check_fitness()
 
     @property
@@ -106,6 +110,25 @@ class SearchSettings:
         if share is not None and not (_is_number(share) and (0 <= share <= 1 or (share > 1 and share == int(share)))):
             raise UsageError(
                 f"search.gpus_per_worker is {share!r}; it may be None, a whole number, or a share such as 0.5"
+            )
+
+    def _check_cluster(self) -> None:
+        if not isinstance(self.address, str) or not re.fullmatch(r"(auto|[^/\s]+:\d+)?", self.address):
+            raise UsageError(
+                f"search.address is {self.address!r}; it may be '' to start Ray here, 'auto', or 'host:port'"
+            )
+        if self.address and self.executor != "ray":
+            raise UsageError(
+                f"search.address is {self.address!r} and search.executor is {self.executor!r}; "
+                "set one to 'ray' or the other to ''"
+            )
+        if not _is_positive(self.worker_cpus):
+            raise UsageError(f"search.worker_cpus is {self.worker_cpus!r}; it must be a number above 0")
+        named = self.worker_resources
+        if not isinstance(named, Mapping) or not all(map(_is_positive, named.values())) or {"CPU", "GPU"} & set(named):
+            raise UsageError(
+                f"search.worker_resources is {named!r}; write it as {{'TPU': 4}}, without what "
+                "search.worker_cpus and search.gpus_per_worker say"
             )
 
     def _check_fitness(self) -> None:

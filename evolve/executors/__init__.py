@@ -1,7 +1,8 @@
 """Where tasks run: one small interface (`base`), and what stands behind it.
 
-`serial` runs them here and now, `processes` in worker processes of this machine; `machine` says how many of those fit,
-and which GPUs are whose. Nothing here knows what a task does, and the driver's side imports no TensorFlow.
+`serial` runs them here and now, `processes` in worker processes of this machine, `ray_cluster` on many; `machine` says
+how many fit here, and which GPUs are whose. Only who imports `ray_cluster` loads the package `ray`.
+Nothing here knows what a task does, and the driver's side imports no TensorFlow.
 """
 
 from evolve.executors.base import Executor, call

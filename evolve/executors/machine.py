@@ -14,6 +14,16 @@ from evolve.errors import UsageError
 WORKER_BYTES = 1_200_000_000  # What TensorFlow, the data and a small model take in one worker.
 
 
+def threads(count: int = 1) -> dict[str, str]:
+    """The environment in which TensorFlow, quietly, takes so many threads.
+
+    Several single-threaded workers use the cores better than one with many threads. TensorFlow reads it when it is
+    first imported.
+    """
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
+    return {**dict.fromkeys(names, str(count)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
 def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = None) -> int:
     """How many workers there are to be: as asked, or one a core as far as memory and GPUs go.
 

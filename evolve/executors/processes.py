@@ -22,19 +22,11 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from evolve.errors import SearchError, TimedOut, WorkerDied
+from evolve.executors import machine
 
 R = TypeVar("R")
 
 STARTS = 3  # How often a task may find no worker that starts before that is given up.
-# Several single-threaded workers use the cores better than one with many threads. TensorFlow reads these when
-# it is first imported, which in a worker is after `_settle`.
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-}
 
 
 @dataclass(slots=True)
@@ -53,7 +45,7 @@ class _Slot:
 
     def __init__(self, tasks: int, log: Path, environment: Mapping[str, str]) -> None:
         self._tasks = tasks
-        self._settings = (os.getpid(), str(log), {**_ENVIRONMENT, **environment})
+        self._settings = (os.getpid(), str(log), {**machine.threads(), **environment})
         self._pool: ProcessPool | None = None
         self._running: Future[Any] | None = None
 

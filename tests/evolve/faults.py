@@ -62,6 +62,13 @@ def takes_its_time(task: Task) -> Evaluation:
     return toy.evaluate(task)
 
 
+def is_slow(folder: Path, task: Task) -> Evaluation:
+    """Every individual takes a while, in which its machine may go away."""
+    tries(folder, task.id)
+    time.sleep(0.5)
+    return toy.evaluate(task)
+
+
 def logged(folder: Path, task: Task) -> Evaluation:
     """Writes who was evaluated."""
     with (folder / "evaluated").open("a") as file:

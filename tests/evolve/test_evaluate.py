@@ -49,6 +49,13 @@ def test_what_its_training_costs(small_gin: Path) -> None:
     assert evaluate(spec(small_gin, "refused"), task()).flops == 0
 
 
+def test_a_worker_that_does_not_see_the_work_directory(small_gin: Path, tmp_path: Path) -> None:
+    """Before it trains what would be lost."""
+    far = replace(spec(small_gin, "separables"), fitness="training", weights=tmp_path / "far" / "weights")
+    with pytest.raises(UsageError, match=r"does not see the work directory .*far.*--workdir on storage that all"):
+        evaluate(far, task())
+
+
 def test_a_worker_of_another_version(small_gin: Path) -> None:
     other = replace(spec(small_gin, "separables"), version="0.0.1")
     with pytest.raises(

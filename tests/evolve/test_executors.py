@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import ray
 
 from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import Executor, Processes, Serial, call, machine
+from evolve.executors.ray_cluster import RayCluster
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,12 +58,27 @@ def variable(name: str) -> str | None:
     return os.environ.get(name)
 
 
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    """Started once for all."""
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
 class TestContract:
     """What the search may rely on, whichever executor it has."""
 
-    @pytest.fixture(params=["serial", "processes"])
+    @pytest.fixture(params=["serial", "processes", "ray"])
     def executor(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
-        made: Executor = Serial() if request.param == "serial" else Processes(1, 50, tmp_path / "log")
+        if request.param == "ray":
+            request.getfixturevalue("local_ray")
+        makers: Mapping[str, Callable[[], Executor]] = {
+            "serial": Serial,
+            "processes": lambda: Processes(1, 50, tmp_path / "log"),
+            "ray": lambda: RayCluster("", 50, 1),
+        }
+        made = makers[request.param]()
         yield made
         made.close()
 

@@ -1,0 +1,395 @@
+"""Workers on a Ray cluster, or on a Ray that is started here: kept warm, replaced when they die, as many as fit.
+
+Imported only by who asks for it: it needs the package `ray`. A worker is an actor. It is given a task when it is there
+and free, so that no task waits for a machine that has not come yet.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+# Ray prints here what befalls its workers, between the lines of the search; it reads these when it is imported.
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+# It is about to change what it does to the GPUs of workers that have none, and warns of that.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Nobody is told that somebody searches.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray
+from ray import exceptions
+
+from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
+from evolve.executors import machine
+
+R = TypeVar("R")
+
+ANSWER = 25.0  # seconds that a cluster may take to answer
+LOOK = 2.0  # seconds between two looks at which machines there are
+STARTS = 3  # How many workers in a row may not come up, with none at work, or may die before they answer a task.
+_KEPT = "all finished work is kept, and the same command goes on"
+_ENDED = f"the connection to Ray has ended; {_KEPT}"
+# What Ray raises when a worker, its machine, or a result that lay there is gone.
+_LOST = (
+    exceptions.RayActorError,
+    exceptions.WorkerCrashedError,
+    exceptions.OutOfMemoryError,
+    exceptions.NodeDiedError,
+    exceptions.ObjectLostError,
+)
+_DETAIL = "Worker exit detail:"
+_NODE = re.compile(r"\bnode\b.*\b(?:died|dead|removed|terminated)|\b(?:died|dead)\b.*\bnode\b")
+_JOIN = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one worker takes of its machine."""
+
+    cpus: float = 1.0
+    gpus: float | None = None  # a whole number or a share; None: one, where the cluster has any
+    custom: Mapping[str, float] = field(default_factory=dict)  # such as {'TPU': 4}
+
+    def settled(self, nodes: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+        """By the names of Ray's resources, nothing of which it needs none."""
+        found = any(node["Resources"].get("GPU", 0) for node in nodes)
+        gpus = float(found) if self.gpus is None else self.gpus
+        return {name: amount for name, amount in {"CPU": self.cpus, "GPU": gpus, **self.custom}.items() if amount}
+
+    def environment(self) -> dict[str, str]:
+        """What a worker's process is to have; which GPUs are its own is Ray's to say."""
+        hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if self.gpus == 0 else {}
+        # Without it TensorFlow takes the whole memory of a GPU for one of those that share it.
+        grow = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.gpus is not None and 0 < self.gpus < 1 else {}
+        return {**machine.threads(max(1, int(self.cpus))), **hidden, **grow}
+
+
+def room(nodes: Iterable[Mapping[str, Any]], need: Mapping[str, float]) -> int:
+    """How many workers the machines of a cluster hold, nobody else being there."""
+    return sum(min(_times(node["Resources"].get(name, 0), amount) for name, amount in need.items()) for node in nodes)
+
+
+def _times(has: float, amount: float) -> int:
+    # A share of a GPU is a share of one and the same.
+    return int(has) * math.floor(1 / amount) if amount < 1 and has == int(has) else math.floor(has / amount)
+
+
+class Host:
+    """The worker as Ray runs it, in a process of its own."""
+
+    def __init__(self, environment: Mapping[str, str], folder: str) -> None:
+        os.environ.update(environment)
+        # Paths that do not begin at the root are the driver's, here or on storage that all see.
+        if os.path.isdir(folder):
+            os.chdir(folder)
+
+    def begin(self) -> None:
+        """Answer: it is there, and what is sent next has begun."""
+
+    def run(self, function: Callable[..., R], args: tuple[object, ...]) -> R:
+        """The task."""
+        return function(*args)
+
+
+@dataclass(slots=True)
+class _Job:
+    """A task on its way."""
+
+    future: Future[Any]
+    function: Callable[..., Any]
+    args: tuple[object, ...]
+    timeout: float | None
+    sent: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """An actor, from when it is asked for."""
+
+    actor: Any
+    is_up: bool = False
+    tasks: int = 0
+    job: _Job | None = None
+    begun: Future[Any] | None = None  # ended well when its task has begun
+    deadline: float = math.inf
+
+
+class RayCluster:
+    """Actors on the machines of a cluster.
+
+    Args:
+      address: '' starts Ray here, 'auto' joins the cluster of this machine, 'host:port' that one.
+      tasks: after how many tasks a worker is replaced, which bounds its memory.
+      workers: how many; None: as many as the machines hold, as they come and go.
+      need: what each takes.
+      ahead: how many tasks it likes to have waiting for each worker; at least one in all. With many workers several
+        end while the driver thinks of one proposal.
+
+    Raises:
+      UsageError: no cluster answers, or none of its machines holds a worker.
+    """
+
+    def __init__(
+        self, address: str, tasks: int, workers: int | None = None, need: Need | None = None, ahead: float = 1 / 8
+    ) -> None:
+        self._tasks, self._workers, self._ahead = tasks, workers, ahead
+        need = need or Need()
+        self._is_ours = not ray.is_initialized()
+        if self._is_ours:
+            _start(address, workers, need)
+        self._need = need.settled(_nodes())
+        self._room = room(_nodes(), self._need)
+        if not self._room:
+            found = ", ".join(map(_told_resources, _nodes())) or "none"
+            self._shut_down()
+            raise UsageError(
+                f"a worker needs {_resources(self._need)}, and no machine of the Ray cluster has it ({found}): set "
+                "search.worker_cpus, search.gpus_per_worker or search.worker_resources to less, or add a machine"
+            )
+        options: dict[str, Any] = {"num_cpus": need.cpus, "num_gpus": self._need.get("GPU", 0)}
+        self._kind = ray.remote(Host).options(**options, resources=dict(need.custom) or None)
+        self._made_with = (need.environment(), os.getcwd())
+        self._staff: list[_Worker] = []
+        self._queue: deque[_Job] = deque()
+        self._events: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._looked = self._may_start = time.monotonic()
+        self._not_started = 0
+        self._is_open = True
+        # Everything that has to do with workers happens in this one thread; others send it events.
+        self._thread = threading.Thread(target=self._serve, name="ray workers", daemon=True)
+        self._thread.start()
+
+    @property
+    def capacity(self) -> int:
+        """One task a worker that there is room for, and what waits."""
+        workers = max(1, min(self._wanted(), self._room))
+        return workers + max(1, int(self._ahead * workers))
+
+    @property
+    def up(self) -> int:
+        """How many workers are there now."""
+        return sum(worker.is_up for worker in [*self._staff])
+
+    def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
+        """Queue the function for the next free worker; the time counts from when it is sent there."""
+        if not self._thread.is_alive():
+            raise SearchError(_ENDED)
+        future: Future[R] = Future()
+        self._events.put(partial(self._queue.append, _Job(future, function, args, timeout)))
+        return future
+
+    def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
+        """Until one of the futures has ended, or for so long."""
+        return set(wait_for(futures, seconds, FIRST_COMPLETED).done)
+
+    def close(self) -> None:
+        """Kill the workers, whatever they do; a Ray that was started here ends with them."""
+        self._events.put(self._end)
+        self._thread.join()
+        self._shut_down()
+
+    def _end(self) -> None:
+        self._is_open = False
+
+    def _shut_down(self) -> None:
+        if self._is_ours:
+            ray.shutdown()
+
+    # In the thread.
+
+    def _serve(self) -> None:
+        try:
+            while self._is_open:
+                self._hire()
+                self._feed()
+                try:
+                    event = self._events.get(timeout=self._patience())
+                except queue.Empty:
+                    self._look()
+                else:
+                    event()
+                self._end_late()
+        finally:
+            # Whoever waits must not wait for ever, whatever has happened here.
+            lost = [worker.job for worker in self._staff if worker.job] + list(self._queue)
+            for worker in [*self._staff]:
+                self._drop(worker)
+            for job in lost:
+                job.future.set_exception(SearchError(_ENDED))
+
+    def _patience(self) -> float:
+        """Seconds until something is to be done even if nothing happens."""
+        return max(0.0, min(self._looked + LOOK, *(w.deadline for w in self._staff), math.inf) - time.monotonic())
+
+    def _look(self) -> None:
+        """See which machines have come or gone."""
+        if time.monotonic() >= self._looked + LOOK:
+            self._room = room(_nodes(), self._need)
+            self._looked = time.monotonic()
+
+    def _wanted(self) -> int:
+        return self._room if self._workers is None else self._workers
+
+    def _hire(self) -> None:
+        """As many workers as are wanted; those that Ray finds no place for yet wait for one."""
+        surplus = len(self._staff) - self._wanted()
+        for worker in [worker for worker in self._staff if not worker.is_up][: max(0, surplus)]:
+            self._drop(worker)
+        if time.monotonic() >= self._may_start:
+            for _ in range(-surplus):
+                worker = _Worker(self._kind.remote(*self._made_with))
+                self._staff.append(worker)
+                self._hear(worker.actor.begin.remote(), self._came, worker)
+
+    def _hear(self, reference: Any, event: Callable[[_Worker, Future[Any]], None], worker: _Worker) -> None:
+        reference.future().add_done_callback(lambda ended: self._events.put(partial(event, worker, ended)))
+
+    def _came(self, worker: _Worker, ended: Future[Any]) -> None:
+        """A worker is up, or could not be had."""
+        error = ended.exception()
+        if error is None:
+            worker.is_up, self._not_started = True, 0
+        elif worker in self._staff:
+            self._drop(worker)
+            # What does not start may not start for long, and trying costs the others their time.
+            self._not_started += 1
+            self._may_start = time.monotonic() + 1
+            if self._not_started >= STARTS and not any(worker.is_up for worker in self._staff):
+                self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        message = f"no worker could be started on the Ray cluster: {_reason(error)}"
+        while self._queue:
+            job = self._queue.popleft()
+            job.future.set_exception(SearchError(f"{message}; {_KEPT}"))
+        self._not_started = 0
+
+    def _feed(self) -> None:
+        """Give what waits to those that are free."""
+        if not self._queue:
+            return
+        for worker in self._staff:
+            if worker.is_up and worker.job is None:
+                self._send(worker, self._queue.popleft())
+                if not self._queue:
+                    return
+
+    def _send(self, worker: _Worker, job: _Job) -> None:
+        worker.job = job
+        job.sent += 1
+        worker.tasks += 1
+        worker.deadline = math.inf if job.timeout is None else time.monotonic() + job.timeout
+        worker.begun = worker.actor.begin.remote().future()
+        self._hear(worker.actor.run.remote(job.function, job.args), self._ended, worker)
+
+    def _ended(self, worker: _Worker, ended: Future[Any]) -> None:
+        """Hear of a task: the worker is free again, or gone."""
+        job, worker.job, worker.deadline = worker.job, None, math.inf
+        if job is None:
+            return  # it took too long, and was told so
+        error = ended.exception()
+        is_lost = isinstance(error, _LOST)
+        if is_lost or worker.tasks >= self._tasks:
+            self._drop(worker)
+        self._feed()  # First its next task, then word to whoever waits.
+        if error is None:
+            job.future.set_result(ended.result())
+        elif not is_lost:
+            # Ray's own error has the traceback of the worker for a message.
+            cause = getattr(error, "cause", None)
+            job.future.set_exception(cause if isinstance(cause, BaseException) else error)
+        elif job.sent >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
+            job.future.set_exception(WorkerDied(f"its worker was lost: {_reason(error)}"))
+        else:
+            # It was gone before it took the task, which is no fault of the task.
+            self._queue.appendleft(job)
+
+    def _end_late(self) -> None:
+        now = time.monotonic()
+        for worker in [worker for worker in self._staff if worker.deadline <= now]:
+            job, worker.job, worker.deadline = worker.job, None, math.inf
+            self._drop(worker)
+            if job is not None:
+                job.future.set_exception(TimedOut(f"it was not done after search.timeout, {job.timeout:g} seconds"))
+
+    def _drop(self, worker: _Worker) -> None:
+        self._staff.remove(worker)
+        ray.kill(worker.actor)
+
+
+def _nodes() -> list[Mapping[str, Any]]:
+    """The machines that are there now."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _resources(amounts: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {amount:g}" for name, amount in amounts.items())
+
+
+def _told_resources(node: Mapping[str, Any]) -> str:
+    kinds = {name: amount for name, amount in node["Resources"].items() if ":" not in name and "memory" not in name}
+    return f"{node['NodeManagerHostname']} has {_resources(kinds) or 'nothing'}"
+
+
+def _reason(error: BaseException | None) -> str:
+    """What Ray says of the end of a worker, in a sentence or two."""
+    if isinstance(error, exceptions.ActorUnavailableError):
+        return "its machine does not answer"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if _DETAIL in line or _NODE.search(line) or re.match(r"\w+Error:", line)]
+    line = (telling or lines or ["it is gone"])[0].rpartition(_DETAIL)[2].strip()
+    line = re.split(r" (?:Some common|There are some)", line)[0].strip()
+    return f"{line} (perhaps out of memory)" if "connection error" in line else line.rstrip(".")
+
+
+def _start(address: str, workers: int | None, need: Need) -> None:
+    """Join a cluster, or start Ray on this machine."""
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address:
+        _ask(address)
+        ray.init(address=address, **quiet)
+    else:
+        cpus = None if workers is None else math.ceil(workers * need.cpus)
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+
+
+def _ask(address: str) -> None:
+    """See in another process whether a cluster answers; Ray itself may wait for minutes, or end the process.
+
+    Raises:
+      UsageError: it does not, or not to this machine.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        if host:
+            socket.create_connection((host, int(port)), ANSWER / 5).close()
+        asked = subprocess.run(
+            [sys.executable, "-c", _JOIN, address], capture_output=True, text=True, timeout=ANSWER * 4 / 5, check=False
+        )
+        if asked.returncode == 0:
+            return
+        said = [line for line in asked.stderr.splitlines() if "Error" in line]
+        reason = said[-1] if said else f"exit code {asked.returncode}"
+    except subprocess.TimeoutExpired:
+        reason = f"no answer within {ANSWER * 4 / 5:g} seconds"
+    except (OSError, OverflowError) as error:
+        reason = str(error)
+    raise UsageError(
+        f"search.address is {address!r}, and no Ray cluster can be joined there ({reason}): start one with "
+        "`ray start --head --port=6379`, this machine and others with `ray start --address=HOST:6379`, or set "
+        "search.address to '' to start Ray here"
+    )

@@ -1,0 +1,76 @@
+"""How busy a search keeps workers on Ray: `python -m experiments.bench.ray_busy [WORKERS [INDIVIDUALS [SECONDS]]]`.
+
+The real loop with its database, in the space of `amoeba.gin` with the paper's population, on a Ray that is started here
+and told of as many cores as workers. They sleep for a second instead of training, so that they need no cores. Busy is
+what they slept of the time from when the first begins to when the last ends, the workers having been started before.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import zlib
+from functools import partial
+from pathlib import Path
+
+import dsl
+from evolve.algorithms import RegularizedEvolution
+from evolve.executors.ray_cluster import Need, RayCluster
+from evolve.records import Evaluation, Task
+from evolve.search import Plan, Search
+from evolve.space import CellSpace
+from evolve.store import Store
+
+WORKERS, INDIVIDUALS, SECONDS = 64, 64 * 30, 1.0
+POPULATION, SAMPLE = 100, 25
+TARGET = 0.95
+
+
+def sleep(seconds: float, task: Task) -> Evaluation:
+    """What a training is to the driver; its metrics are when it began and ended."""
+    began = time.time()
+    time.sleep(seconds)
+    fitness = zlib.crc32(task.genotype.encode()) / 2**32
+    return Evaluation(fitness, params=1, mult_adds=1, metrics=(("began", began), ("ended", time.time())))
+
+
+def started(executor: RayCluster, workers: int) -> float:
+    """Wait until all workers are there; how long that took."""
+    begin = time.perf_counter()
+    waiting = {executor.submit(time.sleep, 1.0) for _ in range(workers)}
+    while executor.up < workers or waiting:
+        waiting -= executor.wait(waiting, 0.1) if waiting else set()
+    return time.perf_counter() - begin
+
+
+def main(workers: int, individuals: int, seconds: float) -> None:
+    """Measures and prints."""
+    space = dsl.load("nasnet.cell", {"N": 1, "F": 8}).space
+    cells = CellSpace(space, (8, 8, 1), 10)
+    executor = RayCluster("", individuals, workers, Need(gpus=0))
+    try:
+        print(f"{workers} workers were there after {started(executor, workers):.0f} s", flush=True)
+        with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
+            algorithm = RegularizedEvolution(cells, 0, POPULATION, SAMPLE)
+            plan = Plan(individuals, 0, Path(folder) / "log")
+            used = time.process_time()
+            Search(plan, algorithm, cells, store, executor, partial(sleep, seconds)).run()
+            used = time.process_time() - used
+            times = [dict(row.metrics) for row in store.finished()]
+    finally:
+        executor.close()
+    slept = sum(time["ended"] - time["began"] for time in times)
+    wall = max(time["ended"] for time in times) - min(time["began"] for time in times)
+    print(f"{individuals} individuals of {seconds:g} s each on {workers} workers in {wall:.1f} s")
+    print(f"the driver used {used / individuals * 1e3:.1f} ms of a core for each, Ray's threads included")
+    print(f"busy {slept / (workers * wall):.1%} (target {TARGET:.0%})")
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    main(
+        int(given[0]) if given else WORKERS,
+        int(given[1]) if len(given) > 1 else INDIVIDUALS,
+        float(given[2]) if len(given) > 2 else SECONDS,
+    )
