@@ -59,7 +59,7 @@ def test_traced_chains_are_the_operations_they_stand_for(path):
     for norm in (None, lambda *given: local_norm(*given)):  # another function is never traced
         with tf.GradientTape() as tape:
             *_, body, logits = forward(layers, images, True, norm=norm)
-            # each value by a number of its own: its mean over a map is what normalization makes it, whatever the weights
+            # each value by a number of its own: normalization sets its mean over a map, whatever the weights
             loss = tf.reduce_sum(logits) + tf.reduce_sum(body * tf.random.stateless_normal(body.shape, seed=(3, 4)))
         found.append((logits, tape.gradient(loss, variables, unconnected_gradients="zero")))
     (logits, gradients), (others, other_gradients) = found

@@ -99,6 +99,7 @@ def test_workers_are_where_the_driver_is(cluster: Cluster, tmp_path: Path, monke
         executor.close()
 
 
+@pytest.mark.full
 def test_a_machine_comes_and_goes_during_a_search(cluster: Cluster, tmp_path: Path) -> None:
     executor = RayCluster("", 50)
     assert executor.capacity == 1 + 1
