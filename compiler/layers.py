@@ -38,8 +38,12 @@ Layer = Callable[[Operation, Inputs, Weights], Tensor]
 def _conv(operation: Operation, inputs: Inputs, weights: Weights) -> Tensor:
     settings = operation.settings
     dilation = settings.get("dilation") or 1
+    value, (vertical, horizontal) = inputs[0], strides(settings)
+    if tuple(weights[0].shape[:2]) == (1, 1) and (vertical, horizontal) != (1, 1):
+        # TensorFlow 2.21's gradient of a strided 1x1 convolution writes past its memory on CPUs (oneDNN)
+        value, vertical, horizontal = value[:, ::vertical, ::horizontal], 1, 1
     return tf.raw_ops.Conv2D(
-        input=inputs[0], filter=weights[0], strides=(1, *strides(settings), 1), padding=padding(settings),
+        input=value, filter=weights[0], strides=(1, vertical, horizontal, 1), padding=padding(settings),
         dilations=(1, dilation, dilation, 1),
     )  # fmt: skip
 
