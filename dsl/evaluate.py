@@ -111,6 +111,9 @@ def decide(condition: s.Condition, scope: Scope) -> bool | None:
 def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | None:
     if left == right and isinstance(left, Symbol):
         return symbol in ("<=", ">=", "==")
+    if symbol not in ("==", "!=") and (isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
+        # whatever the other side will be, before the operation is used
+        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return None
     if isinstance(left, int | float) and isinstance(right, int | float):
