@@ -131,13 +131,18 @@ def test_checkpoints_of_another_network_are_told(files):
         final(files, "run")
 
 
+def listen() -> None:
+    """A test run that itself is in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_whole_epochs(files):
     command = [sys.executable, "-m", "compiler.main", "train", str(files / "small.cell"),
                f"--gin_file={files / 'quick.gin'}", "--gin_param=training.epochs=5000",
                f"--workdir={files / 'run'}"]  # fmt: skip
     root = Path(__file__).parents[2]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "PYTHONPATH": str(root)})  # fmt: skip
+                               env={**os.environ, "PYTHONPATH": str(root)}, preexec_fn=listen)  # fmt: skip
     deadline = time.monotonic() + 240
     while not (files / "run" / RECORD).exists() and time.monotonic() < deadline:
         time.sleep(0.05)

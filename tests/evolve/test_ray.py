@@ -23,7 +23,7 @@ from evolve.executors.ray_cluster import Need, RayCluster, room
 from evolve.store import Store
 from tests.evolve import faults
 from tests.evolve.test_executors import add, alive, chatter, die, hang, pause
-from tests.evolve.test_main import SLOW, environment, evolve, finish
+from tests.evolve.test_main import SLOW, environment, evolve, finish, listen
 from tests.evolve.test_search import search, wait_for
 
 MEMORY = 80_000_000  # bytes for results, which are small
@@ -211,6 +211,7 @@ def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=listen,
     )
     wait_for(tmp_path / "work", 3)
     os.killpg(driver.pid, signal.SIGINT)
