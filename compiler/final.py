@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -53,7 +52,7 @@ class FinalTraining:
         self._genotype = genotype
         self.training = config.training.with_genes(dict(genotype.genes))
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
-        self.feed: Feed = feed(load(**_given(config.dataset)))
+        self.feed: Feed = feed(load(**asdict(config.dataset)))
         shape, classes = self.feed.input_shape, self.feed.classes
         self.graph: Graph = resolve(genotype, shape, classes, self.training.auxiliary_weight > 0)
         self.cost: Cost = graph_cost(self.graph)
@@ -81,16 +80,15 @@ class FinalTraining:
             start = time.perf_counter()
             with _plainly():
                 loss, correct = self._train_epoch(profile)
-            profile = False
-            seconds = time.perf_counter() - start
-            validation_loss, validation_accuracy = self._trainer.evaluate("validation")
-            epoch = Epoch(number, finite(loss, number), correct, validation_loss, validation_accuracy)
-            self.history = (*self.history, epoch)
-            with _plainly():
+                seconds = time.perf_counter() - start
+                validation_loss, validation_accuracy = self._trainer.evaluate("validation")
+                epoch = Epoch(number, finite(loss, number), correct, validation_loss, validation_accuracy)
+                history = (*self.history, epoch)
                 if self._chief:
-                    self._record.write(self.history)
+                    self._record.write(history)
                 # the last to be written: what counts as done is what the newest checkpoint has
                 self._manager.save(number)
+            self.history, profile = history, False
             if board is not None:
                 board.epoch(epoch, self._rate(), self._trainer.steps_per_epoch * self.training.batch_size / seconds)
             yield epoch
@@ -100,7 +98,8 @@ class FinalTraining:
         validation = self.history[-1].validation_accuracy
         if self._record.test_accuracy is not None:
             return Result(self.history, validation, self._record.test_accuracy)
-        test = self._trainer.evaluate("test")[1]
+        with _plainly():
+            test = self._trainer.evaluate("test")[1]
         heads = self._trainer.layers[: len(self.graph.steps)]
         with self._trainer.averaged():
             values = weights.weights_of(heads)
@@ -241,10 +240,6 @@ def _profiler(folder: Path) -> Iterator[None]:
         yield
     finally:
         tf.profiler.experimental.stop()
-
-
-def _given(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _difference(name: str, there: str | None, now: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import dsl
 from compiler import config, saved, weights
@@ -151,6 +153,20 @@ def test_ctrl_c_keeps_whole_epochs(files):
     assert process.returncode == 130
     assert "interrupted: " in out and "the same command goes on from there" in out
     assert 1 <= len(history(files / "run")) < 5000
+
+
+def test_a_broken_validation_image_is_named(files, capsys):
+    """In a stream it is met when an epoch is judged, minutes after the beginning."""
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    for part, name in itertools.product(("train", "validation", "test"), ("cat", "dog")):
+        (files / "photos" / part / name).mkdir(parents=True)
+        for number in range(4):
+            Image.fromarray(pixels).save(files / "photos" / part / name / f"{number}.png")
+    (files / "photos" / "validation" / "dog" / "2.png").write_text("no image")
+    stream = ("stream=True", "image_size=(8, 8)", f"source='images:{files / 'photos'}'")
+    assert train(files, "--gin_param=training.batch_size=4", *(f"--gin_param=dataset.{item}" for item in stream)) == 2
+    error = capsys.readouterr().err
+    assert "cannot be read as images" in error and "validation/dog/2.png" in error
 
 
 class TestMistakes:
