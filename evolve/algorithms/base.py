@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -103,3 +104,64 @@ class Member(Generic[G]):
     id: int
     genotype: G
     fitness: float
+
+
+class Survivors(ABC, Generic[G]):
+    """A population in which nobody dies of age: one lives until a child's proposal says that it was killed.
+
+    Who is told lives; the first `population_size` are sampled, and so is who is due while nobody lives.
+    """
+
+    def __init__(self, space: SearchSpace[G], seed: int, population_size: int) -> None:
+        self._space = space
+        self._seed = seed
+        self._population_size = population_size
+        self._ledger: Ledger[G] = Ledger()
+        self._living: dict[int, Member[G]] = {}
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """The fitness of everyone alive, the oldest first."""
+        return tuple(member.fitness for member in self._living.values())
+
+    @property
+    def living(self) -> tuple[int, ...]:
+        """The ids of the population."""
+        return tuple(self._living)
+
+    @property
+    def memory(self) -> None:
+        """Nobody dies of age."""
+        return None
+
+    @property
+    def window(self) -> None:
+        """Nor is anybody too old for the population."""
+        return None
+
+    def ask(self, id: int) -> Proposal[G]:
+        """A random genotype for the first P, then a child of one of the living."""
+        self._ledger.ask(id)
+        rng = generator(self._seed, id)
+        if id <= self._population_size or not self._living:
+            proposal = Proposal(id, self._space.sample(rng))
+        else:
+            parent, killed = self._contests(list(self._living.values()), rng)
+            child = self._space.mutate(parent.genotype, rng)
+            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, killed)
+        self.adopt(proposal)
+        return proposal
+
+    @abstractmethod
+    def _contests(self, living: list[Member[G]], rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
+        """Who has a child, and the ids of those who died for it; the list may be changed."""
+
+    def adopt(self, proposal: Proposal[G]) -> None:
+        """Take back a proposal of an earlier run, as if it had been asked now: those it killed are dead."""
+        self._ledger.enter(proposal.id, proposal.genotype)
+        for id in proposal.killed:
+            self._living.pop(id, None)
+
+    def tell(self, id: int, fitness: float) -> None:
+        """Let an individual live among the others."""
+        self._living[id] = Member(id, self._ledger.leave(id), fitness)

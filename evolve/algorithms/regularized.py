@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Generic
 
-from evolve.algorithms.base import Ledger, Member, SearchSpace, generator
+from evolve.algorithms.base import Ledger, Member, SearchSpace, Survivors, generator
 from evolve.errors import UsageError
 from evolve.records import G, Proposal
 
@@ -76,7 +76,7 @@ class RegularizedEvolution(Generic[G]):
         self._living.append(Member(id, self._ledger.leave(id), fitness))
 
 
-class NonAgeingEvolution(Generic[G]):
+class NonAgeingEvolution(Survivors[G]):
     """The same without ageing: the best of a uniform sample has a child, and the worst of that sample dies.
 
     As long as no more are open than one, this is the paper's cycle to the letter: a death and a child each. With many
@@ -86,32 +86,8 @@ class NonAgeingEvolution(Generic[G]):
 
     def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 100, sample_size: int = 25) -> None:
         _check("non_ageing_evolution", population_size, sample_size)
-        self._space = space
-        self._seed = seed
-        self._population_size = population_size
+        super().__init__(space, seed, population_size)
         self._sample_size = sample_size
-        self._ledger: Ledger[G] = Ledger()
-        self._living: dict[int, Member[G]] = {}
-
-    @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of everyone alive, the oldest first."""
-        return tuple(member.fitness for member in self._living.values())
-
-    @property
-    def living(self) -> tuple[int, ...]:
-        """The ids of the population."""
-        return tuple(self._living)
-
-    @property
-    def memory(self) -> None:
-        """Nobody dies of age."""
-        return None
-
-    @property
-    def window(self) -> None:
-        """Nor is anybody too old for the population."""
-        return None
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -121,19 +97,8 @@ class NonAgeingEvolution(Generic[G]):
             "non_ageing_evolution.sample_size": self._sample_size,
         }
 
-    def ask(self, id: int) -> Proposal[G]:
-        """A random genotype for the first P, then a child of the best of S drawn with replacement."""
-        self._ledger.ask(id)
-        rng = generator(self._seed, id)
-        if id <= self._population_size or not self._living:
-            proposal = Proposal(id, self._space.sample(rng))
-        else:
-            proposal = self._child(id, rng)
-        self.adopt(proposal)
-        return proposal
-
-    def _child(self, id: int, rng: random.Random) -> Proposal[G]:
-        living = list(self._living.values())
+    def _contests(self, living: list[Member[G]], rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
+        """The best of a sample, drawn with replacement, and the worst of it."""
         parent, worst = self._contest(living, rng)
         killed = []
         while len(living) >= self._population_size:
@@ -141,8 +106,7 @@ class NonAgeingEvolution(Generic[G]):
             killed.append(worst.id)
             if len(living) >= self._population_size:
                 parent, worst = self._contest(living, rng)
-        child = self._space.mutate(parent.genotype, rng)
-        return Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, tuple(killed))
+        return parent, tuple(killed)
 
     def _contest(self, living: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
         """The best of a sample, and the worst of the others in it."""
@@ -150,16 +114,6 @@ class NonAgeingEvolution(Generic[G]):
         best = max(drawn, key=_fitness)
         others = [member for member in drawn if member is not best]
         return best, min(others, key=_fitness, default=best)
-
-    def adopt(self, proposal: Proposal[G]) -> None:
-        """Take back a proposal of an earlier run, as if it had been asked now: those it killed are dead."""
-        self._ledger.enter(proposal.id, proposal.genotype)
-        for id in proposal.killed:
-            self._living.pop(id, None)
-
-    def tell(self, id: int, fitness: float) -> None:
-        """Let an individual live among the others."""
-        self._living[id] = Member(id, self._ledger.leave(id), fitness)
 
 
 def _fitness(member: Member[G]) -> float:
