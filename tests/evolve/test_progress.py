@@ -55,6 +55,12 @@ def test_an_end_without_a_best() -> None:
     assert "ended: the budget is spent" in out.getvalue() and "best.cell" not in out.getvalue()
 
 
+def test_the_end_says_what_the_workers_did() -> None:
+    out = io.StringIO()
+    show_end(Console(file=out, width=100), [BEST], None, Path("runs/x"), [], "", 0.816)
+    assert "steps of training and evaluation took 82% of the workers' time" in out.getvalue()
+
+
 def test_the_end() -> None:
     out = io.StringIO()
     best = [BEST, replace(BEST, id=8, fitness=0.5)]

@@ -63,6 +63,14 @@ def test_finished_in_the_order_of_finishing(store: Store) -> None:
     assert store.counts() == (2, 0, 3)
 
 
+def test_the_share_of_steps_is_that_of_what_was_trained(store: Store) -> None:
+    assert store.step_share() is None
+    for id, seconds, steps in ((1, 4.0, 3.0), (2, 6.0, 4.5), (3, 90.0, 0.0)):
+        store.propose(proposal(id), "f")
+        store.finish(id, Evaluation(0.5, seconds=seconds, step_seconds=steps))
+    assert store.step_share() == 0.75
+
+
 def test_the_killed_are_dead_from_the_proposal_on(store: Store) -> None:
     for id in (1, 2, 3):
         store.propose(Proposal(id, "g"), "f")
