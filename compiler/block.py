@@ -16,14 +16,14 @@ from dsl.expand import Place
 MAX_OPERATIONS = 100_000
 
 
-class Chain(NamedTuple):
+class Expansion(NamedTuple):
     """The primitives of one operation at one place; their keys begin with `prefix` characters that say where."""
 
     prefix: int
     operations: tuple[Operation, ...]
 
 
-Chains = dict[tuple[s.Op, Place, Shape], Chain]
+Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
 
 
 @dataclass
@@ -52,10 +52,10 @@ class Block:
         self._append(Operation(primitive, settings, inputs, shape, weights, prod(shape[:-1]) * kernels, key), position)
         return len(self.shapes) - 1
 
-    def add_again(self, chain: Chain, value: int, key: str, position: Position | None) -> int:
+    def add_again(self, expansion: Expansion, value: int, key: str, position: Position | None) -> int:
         """Adds operations in a row that were resolved before."""
-        for o in chain.operations:
-            own = key + o.key[chain.prefix :]
+        for o in expansion.operations:
+            own = key + o.key[expansion.prefix :]
             self._append(Operation(o.primitive, o.settings, (value,), o.shape, o.weights, o.mult_adds, own), position)
             value = len(self.shapes) - 1
         return value

@@ -49,6 +49,14 @@ def load(
     return dsl.load(file, params, options.overlays if overlays is None else overlays)
 
 
+def add_changes(command: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """The flags by which every command takes a file with other declarations and params than it has."""
+    command.add_argument("--with", dest="overlays", action="append", default=[], metavar="FILE",
+                         help="lay this file's declarations over the first one's (repeatable)")  # fmt: skip
+    command.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
+                         help="set a param of the file (repeatable)")  # fmt: skip
+
+
 def params_of(given: Sequence[str]) -> dict[str, int | float]:
     """The numbers that `--param` gives, by name.
 

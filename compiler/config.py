@@ -5,19 +5,18 @@ Only training's entry points know gin; `evolve.config` adds the settings of a se
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 import importlib.util  # gin 0.5 uses it without importing it
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import gin
 
-from compiler.errors import CompileError
+from compiler.errors import CompileError, did_you_mean
 from compiler.settings import DatasetSettings, NetworkSettings, Training
 
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
@@ -110,12 +109,6 @@ def plainly(names: Sequence[str]) -> Iterator[None]:
         raise ConfigError(f"gin: {own_words(error)}{_remedy(str(error), names)}") from None
     except CompileError as error:
         raise ConfigError(own_words(error)) from None
-
-
-def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """The nearest name, as a clause to append; nothing where none is near."""
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 @contextmanager

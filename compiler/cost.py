@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from compiler.block import Chains
+from compiler.block import Expansions
 from compiler.graph import Graph, Step
 from compiler.resolve import resolve
 from dsl.genotype import Genotype
@@ -37,13 +37,13 @@ class Share:
     activations: int
 
 
-def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, chains: Chains | None = None) -> Cost:
-    """The cost of a genotype for images of `[height, width, channels]`; `chains` is what `resolve` remembers.
+def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, expansions: Expansions | None = None) -> Cost:
+    """The cost of a genotype for images of `[height, width, channels]`; `expansions` is what `resolve` remembers.
 
     Raises:
       CompileError: the network cannot be resolved.
     """
-    return graph_cost(resolve(genotype, input_shape, classes, chains=chains))
+    return graph_cost(resolve(genotype, input_shape, classes, expansions=expansions))
 
 
 def graph_cost(graph: Graph) -> Cost:

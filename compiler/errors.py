@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class CompileError(Exception):
     """The package's one error root: what was given, what was found and what is allowed.
@@ -24,3 +27,9 @@ class ShapeError(CompileError):
 
 class Diverged(CompileError):
     """Training reached values that are no numbers."""
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The nearest name, as a clause to append to a message; nothing where none is near."""
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compiler.commands import UsageError, image_shape, load
+from compiler.commands import UsageError, add_changes, image_shape, load
 from compiler.primitives import shown
 from compiler.quiet import quiet
 
@@ -29,10 +29,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     alone.add_argument("--classes", type=int, metavar="N", help="how many classes it tells apart")
     alone.add_argument("--mean", metavar="M,M,...", help="mean of its training images, one a channel (0)")
     alone.add_argument("--std", metavar="S,S,...", help="their standard deviation, one a channel (1)")
-    alone.add_argument("--with", dest="overlays", action="append", default=[], metavar="FILE",
-                       help="lay this file's declarations over the first one's (repeatable)")  # fmt: skip
-    alone.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
-                       help="set a param of the file (repeatable)")  # fmt: skip
+    add_changes(alone)
 
 
 def export(options: argparse.Namespace) -> int:

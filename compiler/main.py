@@ -55,10 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=text, description=text)
         command.set_defaults(command=function)
         _add_files(command, name)
-        command.add_argument("--with", dest="overlays", action="append", default=[], metavar="FILE",
-                             help="lay this file's declarations over the first one's (repeatable)")  # fmt: skip
-        command.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
-                             help="set a param of the file (repeatable)")  # fmt: skip
+        commands.add_changes(command)
         if name in ("cost", "explain", "mutate", "sample"):
             command.add_argument("--input", default="32x32x3", metavar="HxWxC", help="image shape (32x32x3)")
             command.add_argument("--classes", type=int, default=10, metavar="N", help="number of classes (10)")

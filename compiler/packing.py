@@ -18,27 +18,19 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 STATISTICS = ("mean", "variance")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One weight in a packed variable."""
-
-    key: str
-    weight: Weight
-
-
 @dataclass(frozen=True)
 class Packing:
     """One step's weights: the trained ones, what L2 decays first; and the normalizations whose statistics are kept."""
 
     chains: tuple[Chain, ...]  # as long as they go
     dropped: tuple[Chain, ...]  # the same operations where paths are dropped
-    trained: tuple[Piece, ...]
+    trained: tuple[tuple[str, Weight], ...]  # with their keys
     norms: tuple[Operation, ...]
 
     @functools.cached_property
     def sizes(self) -> tuple[int, ...]:
         """How many numbers each trained weight is."""
-        return tuple(prod(piece.weight.shape) for piece in self.trained)
+        return tuple(prod(weight.shape) for _, weight in self.trained)
 
     @functools.cached_property
     def size(self) -> int:
@@ -48,7 +40,7 @@ class Packing:
     @functools.cached_property
     def decayed(self) -> int:
         """How many of them, from the first, L2 decays: kernels, those of dense layers included."""
-        return sum(size for piece, size in zip(self.trained, self.sizes, strict=True) if is_kernel(piece.weight))
+        return sum(prod(weight.shape) for _, weight in self.trained if is_kernel(weight))
 
     @functools.cached_property
     def channels(self) -> int:
@@ -68,12 +60,12 @@ class Packing:
 
     def pack(self, values: Mapping[str, Array]) -> Array:
         """The trained weights as one row."""
-        return np.concatenate([np.reshape(values[piece.key], -1) for piece in self.trained]).astype(np.float32)
+        return np.concatenate([np.reshape(values[key], -1) for key, _ in self.trained]).astype(np.float32)
 
     def unpack(self, row: Array) -> dict[str, Array]:
         """The trained weights of a row by their keys."""
         parts = np.split(row, np.cumsum(self.sizes)[:-1])
-        return {piece.key: part.reshape(piece.weight.shape) for piece, part in zip(self.trained, parts, strict=True)}
+        return {key: part.reshape(w.shape) for (key, w), part in zip(self.trained, parts, strict=True)}
 
     def pack_statistics(self, values: Mapping[str, Array]) -> Array:
         """Means and variances of all batch normalizations, `[2, channels]`."""
@@ -92,8 +84,8 @@ class Packing:
 
 def packing(step: Step) -> Packing:
     """How the weights of a step are packed."""
-    pieces = [Piece(key, weight) for key, weight in step.weights() if weight.trainable]
-    ordered = sorted(pieces, key=lambda piece: not is_kernel(piece.weight))
+    trained = [(key, weight) for key, weight in step.weights() if weight.trainable]
+    ordered = sorted(trained, key=lambda item: not is_kernel(item[1]))
     norms = tuple(operation for operation in step.operations if operation.primitive == "batch_norm")
     return Packing(chains(step, False), chains(step, True), tuple(ordered), norms)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from compiler.block import Chains
+from compiler.block import Expansions
 from compiler.cost import Cost, cost
 from compiler.errors import CompileError
 from dsl import syntax as s
@@ -25,13 +25,13 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
     A child shares most operations with those before it: what they are is remembered, and forgotten where genes, which
     operations may read, tell individuals apart.
     """
-    chains: Chains = {}
+    expansions: Expansions = {}
 
     def check(genotype: Genotype) -> str | None:
-        if space.genes or len(chains) > MAX_REMEMBERED:
-            chains.clear()
+        if space.genes or len(expansions) > MAX_REMEMBERED:
+            expansions.clear()
         try:
-            return broken(genotype, cost(genotype, input_shape, classes, chains))
+            return broken(genotype, cost(genotype, input_shape, classes, expansions))
         except CompileError as error:
             return error.reason
 

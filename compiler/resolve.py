@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from compiler.block import MAX_OPERATIONS, Block, Chain, Chains, located, not_here
+from compiler.block import MAX_OPERATIONS, Block, Expansion, Expansions, located, not_here
 from compiler.errors import CompileError, ShapeError
 from compiler.graph import IMAGE, Graph, Step
 from compiler.primitives import Shape, shown
@@ -23,11 +23,11 @@ def resolve(
     input_shape: Sequence[int],
     classes: int,
     auxiliary: bool = False,
-    chains: Chains | None = None,
+    expansions: Expansions | None = None,
 ) -> Graph:
     """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
 
-    `chains` remembers operations from one call to the next, as long as space, genes and classes are the same.
+    `expansions` remembers operations from one call to the next, as long as space, genes and classes are the same.
 
     Raises:
       CompileError: shapes do not fit, an output is dead, or the network is too large; it says where in the network, and
@@ -36,7 +36,7 @@ def resolve(
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
     try:
-        remembered = {} if chains is None else chains
+        remembered = {} if expansions is None else expansions
         return _Network(genotype, tuple(input_shape), classes, auxiliary, remembered).graph()
     except CellError as error:
         raise CompileError(str(error), error.problems[0].message) from error
@@ -48,7 +48,7 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
-    chains: Chains
+    expansions: Expansions
     total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
 
     @cached_property
@@ -158,8 +158,8 @@ class _Network:
     def apply(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int:
         """Applies one operation to a value."""
         use = (op, place, block.shapes[value])
-        if use in self.chains:
-            return block.add_again(self.chains[use], value, key, op.position)
+        if use in self.expansions:
+            return block.add_again(self.expansions[use], value, key, op.position)
         first, current, cells = len(block.operations), [value], []
 
         def follow(applied: Applied) -> Value:
@@ -183,7 +183,7 @@ class _Network:
         except CellError as error:
             raise not_here(error, op, place, block.shapes[value], key) from None
         if not cells:
-            self.chains[use] = Chain(len(key), tuple(block.operations[first:]))
+            self.expansions[use] = Expansion(len(key), tuple(block.operations[first:]))
         return current[0]
 
     def _cell_as_op(self, block: Block, applied: Applied, value: int, key: str, op: s.Op) -> int:

@@ -128,11 +128,6 @@ def read(folder: Path) -> Saved:
     return saved
 
 
-def is_saved(folder: Path) -> bool:
-    """Whether a folder is one that `write` wrote."""
-    return (folder / FACTS).is_file()
-
-
 def _facts(folder: Path) -> Mapping[str, object]:
     path = folder / FACTS
     try:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from compiler.errors import CompileError
+from compiler.errors import CompileError, did_you_mean
 
 CHOICES = {
     "optimizer": ("sgd", "rmsprop"),
@@ -141,15 +140,13 @@ class Training:
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if value not in choices:
-                close = difflib.get_close_matches(str(value), choices, n=1)
-                nearest = f"; did you mean {close[0]!r}?" if close else ""
+                nearest = did_you_mean(str(value), choices)
                 raise CompileError(f"training.{name} is {value!r}; allowed: {', '.join(choices)}{nearest}")
 
     def _check_augmentation(self) -> None:
         for step in self.augment:
             if step not in AUGMENT:
-                close = difflib.get_close_matches(str(step), AUGMENT, n=1)
-                nearest = f"; did you mean {close[0]!r}?" if close else ""
+                nearest = did_you_mean(str(step), AUGMENT)
                 raise CompileError(f"training.augment has {step!r}; allowed: {', '.join(AUGMENT)}{nearest}")
         for name, least in (("crop_padding", 0), ("cutout_size", 1)):
             value = getattr(self, name)

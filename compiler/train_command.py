@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dsl
-from compiler.commands import UsageError, load, params_of
+from compiler.commands import UsageError, add_changes, load, params_of
 from compiler.quiet import quiet
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                          help="replaces a binding of the files, such as training.epochs=20")  # fmt: skip
     command.add_argument("--workdir", metavar="DIR", help="where the training is kept (runs/FILE-GIN)")
     command.add_argument("--profile", action="store_true", help="profile some steps, for TensorBoard's profiler")
-    command.add_argument("--with", dest="overlays", action="append", default=[], metavar="FILE",
-                         help="lay this file's declarations over the first one's (repeatable)")  # fmt: skip
-    command.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
-                         help="set a param of the file, over network.params (repeatable)")  # fmt: skip
+    add_changes(command)
 
 
 def train(options: argparse.Namespace) -> int:

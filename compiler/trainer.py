@@ -156,16 +156,12 @@ class Trainer:
         count = self._feed.count(split)
         batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
         batch -= batch % self._replicas
-        batches = self.strategy.experimental_distribute_dataset(self._evaluation(split, batch))
+        batches = self.strategy.experimental_distribute_dataset(self._feed.evaluation(split, batch))
         for layer in self.layers if self._replicas > 1 else ():
             layer.synchronize()
         with self.averaged():
             loss, correct = self._evaluate(iter(batches), tf.constant(-(-count // batch)))
         return float(loss) / count, float(correct) / count
-
-    @functools.cached_property
-    def _evaluation(self) -> Callable[[str, int], tf.data.Dataset]:
-        return functools.cache(self._feed.evaluation)
 
     @functools.cached_property
     def _evaluate(self) -> Callable[..., tuple[Tensor, Tensor]]:

@@ -16,8 +16,8 @@ from typing import Any
 import gin
 
 import dsl
-from compiler.config import dataset, did_you_mean, in_force, own_words, parse, plainly, training
-from compiler.errors import CompileError
+from compiler.config import dataset, in_force, own_words, parse, plainly, training
+from compiler.errors import CompileError, did_you_mean
 from compiler.settings import DatasetSettings, Training
 from evolve.algorithms import (
     Algorithm,

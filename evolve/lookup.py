@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Mapping
 
 import dsl
+from compiler.errors import did_you_mean
 from dsl import syntax as s
 from dsl.edit import TermRef, states
 from dsl.unparse import op, term
 from evolve.errors import NotInTable, UsageError
 from evolve.settings import TableSettings
-from evolve.tables import Row, Table, did_you_mean
+from evolve.tables import Row, Table
 
 _WIRE = "skip"  # What a state is that is read as it is.
 _OPERATION = re.compile(r"[^|+~]+(?=~)")

@@ -7,12 +7,11 @@ it is also a folder of the official NATS-Bench files (Dong et al. 2021, topology
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.errors import did_you_mean
 from evolve.errors import UsageError
 from evolve.settings import TableColumns
 
@@ -219,9 +219,3 @@ def _official_metrics(api: Any, index: int, path: str, dataset: str, epochs: str
     except (KeyError, ValueError) as error:
         raise UsageError(f"{path} has nothing for {dataset}/{epochs}: no {error} in cell {index}") from None
     return found
-
-
-def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """The nearest name, as the end of a message."""
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

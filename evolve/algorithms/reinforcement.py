@@ -6,15 +6,13 @@ The controller itself, and TensorFlow with it, is in `controller.py`, which is i
 from __future__ import annotations
 
 import functools
-import os
 import random
-import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol
 
+from compiler.quiet import quiet
 from evolve.algorithms.base import Ledger, SearchSpace, generator
 from evolve.errors import SearchError, UsageError
 from evolve.records import G, Proposal
@@ -162,7 +160,7 @@ class Reinforcement(Generic[G]):
 
     @functools.cached_property
     def _controller(self) -> Controller:
-        with _unheard():
+        with quiet():  # TensorFlow says of the machine what no setting silences
             from evolve.algorithms import controller
 
             controller.settle()
@@ -219,17 +217,3 @@ class Reinforcement(Generic[G]):
             episodes, advantages = zip(*self._batch, strict=True)
             self._policy = self._controller.learn(self._current(), episodes, advantages)
             self._batch.clear()
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Keep from the terminal what TensorFlow says of the machine when it begins, which no setting silences."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -115,10 +115,10 @@ def test_samples_meet_what_is_required():
 def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file):
     known = dsl.load(file).space.params
     genotype = dsl.load(file, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
-    rng, chains = random.Random(2), {}
+    rng, expansions = random.Random(2), {}
     for _ in range(25):
         genotype = dsl.mutate(genotype, rng, requirement(genotype.space, (16, 16, 3), 10)).genotype
-        again = compiler.resolve(genotype, (16, 16, 3), 10, chains=chains)
+        again = compiler.resolve(genotype, (16, 16, 3), 10, expansions=expansions)
         assert again == compiler.resolve(genotype, (16, 16, 3), 10)
 
 
