@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
     root, *rest = values.names
     if not rest:
         if root == "cells":
-            return tuple(CellRef(name) for name in space.mutable_cells)
+            return _cell_refs(space.mutable_cells)
         found = space.members[root]
         names = set(space.cell_names)
         if found and all(isinstance(item, s.Op) and item.name in names for item in found):
@@ -62,7 +63,7 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
     cell = genotype.cell(ref.cell)
     if isinstance(ref, NodeRef):
         return _of_node(ref, name, cell)
-    nodes = tuple(NodeRef(ref.cell, index) for index in range(len(cell.nodes)))
+    nodes = _node_refs(ref.cell, len(cell.nodes))
     match name:
         case "nodes":
             return nodes
@@ -80,6 +81,16 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
             return tuple(StateRef(ref.cell, state) for state in edit.states(cell))
         case _:
             return tuple(StateRef(ref.cell, item.name) for item in cell.inputs)
+
+
+@functools.lru_cache(maxsize=64)
+def _cell_refs(names: tuple[str, ...]) -> tuple[CellRef, ...]:
+    return tuple(map(CellRef, names))
+
+
+@functools.lru_cache(maxsize=1024)
+def _node_refs(cell: str, count: int) -> tuple[NodeRef, ...]:
+    return tuple([NodeRef(cell, index) for index in range(count)])
 
 
 def _terms(ref: NodeRef, cell: s.Cell) -> Iterator[TermRef]:
@@ -105,7 +116,7 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
 
 def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
     """What each node reads, and the return, whose `unused` stands for the states it means."""
-    sources = {node.name: tuple(s.reads(node.flow)) for node in cell.nodes}
+    sources = {node.name: node.flow.reads for node in cell.nodes}
     return {**sources, "return": tuple(s.read_state(e) for t in edit.returned_terms(cell) for _, e in s.edges(t))}
 
 

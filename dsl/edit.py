@@ -49,6 +49,13 @@ def states(cell: s.Cell) -> tuple[str, ...]:
     return (*(item.name for item in cell.inputs), *(node.name for node in cell.nodes))
 
 
+def has_states_of(cell: s.Cell, other: s.Cell) -> bool:
+    """Whether two cells have the same inputs and nodes of the same names in the same order."""
+    if cell.inputs is not other.inputs or len(cell.nodes) != len(other.nodes):
+        return False
+    return all([node is old or node.name == old.name for node, old in zip(cell.nodes, other.nodes, strict=True)])
+
+
 def flow_at(cell: s.Cell, node: int) -> s.Flow:
     """The right side of a node, or the return."""
     return cell.output if node == OUTPUT else cell.nodes[node].flow
@@ -126,9 +133,9 @@ def joined(flow: s.Flow, join: s.Op) -> s.Flow:
 
 def unused(cell: s.Cell) -> tuple[str, ...]:
     """`unused`: the nodes that nothing reads and the return does not name, in order; inputs never."""
-    read = set(s.reads(cell.output))
+    read = set(cell.output.reads)
     for node in cell.nodes:
-        read.update(s.reads(node.flow))
+        read.update(node.flow.reads)
     return tuple(node.name for node in cell.nodes if node.name not in read)
 
 
@@ -180,7 +187,7 @@ def in_order(cell: s.Cell) -> s.Cell | None:
     done: set[str] = set()
     waiting, placed = list(cell.nodes), []
     while waiting:
-        ready = next((node for node in waiting if all(r in done or r not in names for r in s.reads(node.flow))), None)
+        ready = next((node for node in waiting if all(r in done or r not in names for r in node.flow.reads)), None)
         if ready is None:
             return None
         waiting.remove(ready)
@@ -192,7 +199,7 @@ def in_order(cell: s.Cell) -> s.Cell | None:
 def _is_in_order(cell: s.Cell, names: set[str]) -> bool:
     later = set(names)
     for node in cell.nodes:
-        if not later.isdisjoint(s.reads(node.flow)):
+        if not later.isdisjoint(node.flow.reads):
             return False
         later.discard(node.name)
     return True

@@ -19,21 +19,21 @@ from dsl import edit
 from dsl import syntax as s
 from dsl.evaluate import Symbol, Value, number
 from dsl.expand import Applied, Place, Undecided, channels_after, walk
-from dsl.genotype import Genotype, Space
+from dsl.genotype import Genotype, Remembered, Space
 from dsl.unparse import op, unparse
 
 _FILTERS = Symbol("filters")
 _OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a term", "of each", "of a node"))
 _MAX_ORDERS = 5040
 _MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
+_MAX_LABEL = 16  # characters of an operation's label; a longer one is its digest, and texts stay short
+_MAX_NAME = 96  # characters of a text that is its own name where it is shared; a longer one is named by its digest
 _WEIGHTLESS = frozenset({"relu", "avg_pool", "max_pool", "global_avg_pool", "resize_and_pad", "skip"})
-_Sum = tuple[int, ...]  # the vertices that are summed, in order; none of them is a zero
+_Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
 
 
-class _Vertex(NamedTuple):
-    label: str
-    groups: tuple[_Sum, ...] = ()
-    ordered: bool = False  # whether the order of the groups, or of the first in a sum, is part of the meaning
+# An operation's label, what it reads, and whether the order of that, or which comes first in a sum, has a meaning.
+_Vertex = tuple[str, tuple[_Sum, ...], bool]
 
 
 @dataclass(slots=True)
@@ -45,9 +45,7 @@ class _Graph:
     by_itself: bool = True  # whether no other cell's fingerprint is part of it
 
     def add(self, label: str, groups: tuple[_Sum, ...], ordered: bool = False, weights: bool = False) -> _Sum:
-        if len(groups) != 1 or len(groups[0]) > 1:
-            groups = tuple([_sorted(group) for group in groups])
-        vertex = _Vertex(label, groups, ordered)
+        vertex = (label, groups, ordered)
         made = (len(self.vertices),)
         if not weights:
             known = self.weightless.setdefault(vertex, made)
@@ -57,14 +55,22 @@ class _Graph:
         return made
 
 
-def _sorted(group: _Sum) -> _Sum:
-    return group if len(group) < 2 else tuple(sorted(group))
+class _Edge(NamedTuple):
+    """What an edge does to the state that it reads, as long as that has these channels."""
+
+    state: str
+    channels: Value
+    label: str  # or `skip`, `zero`, `none`
+    weights: bool
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
     """What the fingerprint of a cell needs to know of its signature and of how it is called."""
 
+    edges: Remembered[tuple[_Edge | None, ...]]  # of the latest sums, which children share with their parents
+    inputs: frozenset[str]
     head: str
     place: Place
     inner: Place  # of an operation that reads no input
@@ -73,6 +79,24 @@ class _Frame:
     first_decides: bool
     order_counts: bool
     is_fitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of the latest things of a space, by the very objects, which children share with their parents.
+
+    To compare operations by value takes longer than all the rest.
+    """
+
+    cells: Remembered[str] = field(default_factory=Remembered)
+    frames: Remembered[_Frame] = field(default_factory=Remembered)
+    labels: Remembered[tuple[str, bool, tuple[str, ...]]] = field(default_factory=lambda: Remembered(8192))
+
+
+@functools.lru_cache(maxsize=8)
+def memory(space: Space) -> Memory:
+    """What fingerprints remember of a space."""
+    return Memory()
 
 
 def fingerprint(genotype: Genotype) -> str:
@@ -85,7 +109,7 @@ def fingerprint(genotype: Genotype) -> str:
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     """The canonical digest of one cell, its name left out; cells that a search has just seen are remembered."""
-    seen = genotype.space.seen
+    seen = memory(genotype.space).cells
     known = seen.get(cell)
     if known is not None:
         return known
@@ -98,19 +122,28 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
 def _cell_digest(cell: s.Cell, genotype: Genotype) -> tuple[str, bool]:
     """The digest, and whether it depends on this cell alone."""
     space = genotype.space
-    frame = _frame(cell.name, cell.inputs, cell.fit, cell.width, space)
+    frame = _frame_of(cell, space)
     graph = _Graph()
     channels: dict[str, Value] = {}
     values: dict[str, _Sum | None] = {}
     for index, item in enumerate(cell.inputs):
         values[item.name] = graph.add(f"input{index}", ())
         channels[item.name] = frame.channels[index]
-    build = _Builder(graph, genotype, values, channels, frozenset(values), frame)
+    build = _Builder(graph, genotype, values, channels, frame)
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
         channels[node.name] = _node_channels(node, frame.is_fitted, space)
     output = build.flow(edit.returned_terms(cell), cell.output.tail, is_return=True)
     return _digest(frame.head + _canonical(graph.vertices, output or ())), graph.by_itself
+
+
+def _frame_of(cell: s.Cell, space: Space) -> _Frame:
+    frames = memory(space).frames
+    frame = frames.get(cell.name, cell.inputs, cell.fit, cell.width)
+    if frame is None:
+        frame = _frame(cell.name, cell.inputs, cell.fit, cell.width, space)
+        frames.put(frame, cell.name, cell.inputs, cell.fit, cell.width)
+    return frame
 
 
 @functools.lru_cache(maxsize=64)
@@ -119,6 +152,8 @@ def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str 
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
     by_first = fit is not None and (fit.name == "resize_and_pad" or filters is None)
     return _Frame(
+        Remembered(8192),
+        frozenset([item.name for item in inputs]),
         f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
         Place(filters, stride),
         Place(filters, 1),
@@ -138,7 +173,6 @@ class _Builder:
     genotype: Genotype
     values: dict[str, _Sum | None]
     channels: dict[str, Value]
-    inputs: frozenset[str]
     frame: _Frame
 
     def flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, is_return: bool) -> _Sum | None:
@@ -148,28 +182,76 @@ class _Builder:
             return None
         for part in tail:
             assert isinstance(part, s.Op)
-            total = self.apply(part, total, _OF_A_SUM, reads_input=False)
+            total = self.apply(part, total, _OF_A_SUM)
         return total
 
     def sum(self, terms: tuple[s.Term, ...], is_return: bool) -> _Sum | None:
-        live = [value for term in terms if (value := self.term(term, is_return)) is not None]
+        live = []
+        for term, edge in zip(terms, self.edges(terms), strict=True):
+            value = self.read(edge) if edge is not None else self.nested(term, is_return)
+            if value is not None:
+                live.append(value)
         if len(live) < 2:
             return live[0] if live else None
         if self.frame.first_decides:
             # the first term sets the shape; the others are a multiset
-            return self.graph.add("sum", (live[0], tuple(itertools.chain.from_iterable(live[1:]))), ordered=True)
-        return tuple(itertools.chain.from_iterable(live))
+            return self.graph.add("sum", (live[0], _summed(live[1:])), ordered=True)
+        return _summed(live)
+
+    def edges(self, terms: tuple[s.Term, ...]) -> tuple[_Edge | None, ...]:
+        """What each term of a sum does that reads a state directly, and `None` for the others."""
+        known = self.frame.edges.get(terms)
+        if known is not None:
+            for edge in known:
+                if edge is not None and edge.channels is not self.channels[edge.state]:
+                    break
+            else:
+                return known
+        known = tuple(map(self.edge, terms))
+        self.frame.edges.put(known, terms)
+        return known
 
     def term(self, term: s.Term, is_return: bool) -> _Sum | None:
+        edge = self.edge(term)
+        return self.read(edge) if edge is not None else self.nested(term, is_return)
+
+    def read(self, edge: _Edge) -> _Sum | None:
+        """What an edge brings; `None` when it is none or reads nothing that is alive."""
+        state, _, label, weights, cells = edge
+        value = self.values[state]
+        if value is None or label == "none":
+            return None
+        each = self.frame.each
+        if each and state in each:
+            value = self.graph.add(f"each {op(each[state])}", (value,), weights=True)
+        return self.applied(label, cells, value, weights)
+
+    def edge(self, term: s.Term) -> _Edge | None:
+        """What a term does that reads a state directly; `None` for any other."""
         if isinstance(term, s.Wire):
-            return self.read(term.state)
+            fits = term.state not in self.frame.each and self.may_fit(term.state)
+            return _Edge(term.state, self.channels[term.state], "fit" if fits else "skip", fits, ())
         applied, first = term.op, term.arguments[0]
+        if not isinstance(first, s.Wire) or s.is_join(term):
+            return None
         assert isinstance(applied, s.Op)
+        state, channels = first.state, self.channels[first.state]
+        if applied.name == "none":
+            return _Edge(state, channels, "none", False, ())
+        is_each = state in self.frame.each
+        label, weightless, cells = self.label(applied, _OF_EACH if is_each else channels, state in self.frame.inputs)
+        fits = self.may_fit(state)
+        if label == "skip" and fits:
+            label = "fit"
+        return _Edge(state, channels, label, fits or not weightless, cells)
+
+    def nested(self, term: s.Term, is_return: bool) -> _Sum | None:
+        """A join, or an operation on another term."""
+        assert isinstance(term, s.Call) and isinstance(term.op, s.Op)
+        applied = term.op
         if applied.name == "none":
             return None
         is_join = applied.name in s.JOINS
-        if not is_join and isinstance(first, s.Wire):
-            return self.edge(applied, first.state)
         if is_join and s.is_sum(term):
             return self.sum(term.arguments, is_return=False)
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
@@ -178,41 +260,29 @@ class _Builder:
         if is_join:
             ordered = self.frame.order_counts or not is_return
             return self.graph.add("concat", tuple(parts), ordered)
-        return self.apply(applied, parts[0], _OF_A_TERM, reads_input=False)
-
-    def edge(self, applied: s.Op, state: str) -> _Sum | None:
-        """An operation that reads a state."""
-        is_each = state in self.frame.each
-        value = self.read(state) if is_each else self.values[state]
-        if value is None:
-            return None
-        channels = _OF_EACH if is_each else self.channels[state]
-        may_fit = self.may_fit(state)
-        made = self.apply(applied, value, channels, state in self.inputs, may_fit)
-        return self.graph.add("fit", (made,), weights=True) if may_fit and made == value else made
-
-    def read(self, state: str) -> _Sum | None:
-        """A state as a bare wire reads it."""
-        value = self.values[state]
-        if state in self.frame.each:
-            return self.graph.add(f"each {op(self.frame.each[state])}", (value or (),), weights=True)
-        return self.graph.add("fit", (value or (),), weights=True) if self.may_fit(state) else value
+        return self.apply(applied, parts[0], _OF_A_TERM)
 
     def may_fit(self, state: str) -> bool:
         """Whether an input may have another shape than the cell makes, so that reading it costs weights."""
         frame = self.frame
-        has_fit = state in self.inputs and (frame.is_fitted or frame.first_decides)
+        has_fit = state in frame.inputs and (frame.is_fitted or frame.first_decides)
         return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
 
-    def apply(self, applied: s.Op, value: _Sum, channels: Value, reads_input: bool, weights: bool = False) -> _Sum:
+    def label(self, applied: s.Op, channels: Value, reads_input: bool) -> tuple[str, bool, tuple[str, ...]]:
+        """What an operation is where it stands, whether it has no weights, and the cells that it is made of."""
         place = self.frame.place if reads_input else self.frame.inner
-        # By the very objects, which children share; to compare operations by value takes longer than all the rest.
-        labels = self.genotype.space.labels
+        labels = memory(self.genotype.space).labels
         known = labels.get(applied, place, channels)
         if known is None:
             known = _label(applied, place, channels, self.genotype.space)
             labels.put(known, applied, place, channels)
-        label, weightless, cells = known
+        return known
+
+    def apply(self, applied: s.Op, value: _Sum, channels: Value) -> _Sum:
+        label, weightless, cells = self.label(applied, channels, reads_input=False)
+        return self.applied(label, cells, value, not weightless)
+
+    def applied(self, label: str, cells: tuple[str, ...], value: _Sum, weights: bool) -> _Sum:
         if label == "skip":
             return value
         if label == "zero" or not value:
@@ -220,7 +290,11 @@ class _Builder:
         for name in cells:
             self.graph.by_itself = False
             label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
-        return self.graph.add(label, (value,), weights=weights or not weightless)
+        return self.graph.add(label, (value,), weights=weights)
+
+
+def _summed(values: list[_Sum]) -> _Sum:
+    return tuple(sorted(itertools.chain.from_iterable(values)))
 
 
 @functools.lru_cache(maxsize=8192)
@@ -246,7 +320,8 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[
     if any(step.startswith("zero") for step in steps):
         return "zero", True, ()
     weightless = all(step.split(" ")[0] in _WEIGHTLESS for step in steps)
-    return "|".join(step for step in steps if step != "skip") or "skip", weightless, tuple(cells)
+    label = "|".join(step for step in steps if step != "skip") or "skip"
+    return label if cells or len(label) <= _MAX_LABEL else _digest(label)[:_MAX_LABEL], weightless, tuple(cells)
 
 
 def _node_channels(node: s.Node, is_fitted: bool, space: Space) -> Value:
@@ -320,9 +395,9 @@ def _canonical(vertices: list[_Vertex], output: _Sum) -> str:
     shared: list[int] = []
     for index, vertex in enumerate(vertices):
         text = _written(vertex, texts) if counts[index] else ""
-        if vertex.groups and (counts[index] > 1 or len(text) > _MAX_TEXT):
+        if vertex[1] and (counts[index] > 1 or len(text) > _MAX_TEXT):
             shared.append(index)
-            text = "@" + _digest(text)
+            text = f"@{{{text}}}" if len(text) <= _MAX_NAME else "@" + _digest(text)
         texts.append(text)
     names = {index: texts[index] for index in shared}
     if len(set(names.values())) == len(names):
@@ -338,7 +413,7 @@ def _reads(vertices: list[_Vertex], output: _Sum) -> list[int]:
         counts[index] += 1
     for index in range(len(vertices) - 1, -1, -1):
         if counts[index]:
-            for group in vertices[index].groups:
+            for group in vertices[index][1]:
                 for source in group:
                     counts[source] += 1
     return counts
@@ -389,8 +464,9 @@ def _contexts(vertices: list[_Vertex], output: _Sum, texts: list[str]) -> list[s
     for index in range(len(vertices) - 1, -1, -1):
         if readers[index]:
             contexts[index] = own = _digest(f"{texts[index]}<{','.join(sorted(readers[index]))}")
-            for position, group in enumerate(vertices[index].groups):
-                mark = f"{own}.{position}" if vertices[index].ordered else own
+            _, groups, ordered = vertices[index]
+            for position, group in enumerate(groups):
+                mark = f"{own}.{position}" if ordered else own
                 for source in group:
                     readers[source].append(mark)
     return contexts

@@ -40,6 +40,11 @@ class Space:
         return Genotype(cells, genes, self)
 
     @cached_property
+    def weights(self) -> tuple[float, ...]:
+        """How often each rule is drawn, beside the others."""
+        return tuple(1.0 if rule.weight is None else number(rule.weight, self.params) for rule in self.mutations)
+
+    @cached_property
     def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
         """The members of each `values` set, operations without settings included."""
         return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
@@ -49,19 +54,9 @@ class Space:
         return set_member(item, self.params)
 
     @cached_property
-    def seen(self) -> Remembered[str]:
-        """Fingerprints of the latest cells."""
-        return Remembered()
-
-    @cached_property
     def texts(self) -> Remembered[str]:
         """The latest cells as text."""
         return Remembered()
-
-    @cached_property
-    def labels(self) -> Remembered[tuple[str, bool, tuple[str, ...]]]:
-        """What the latest operations are at their places, as fingerprints write them."""
-        return Remembered(8192)
 
     def text(self) -> str:
         """The whole space as one file that stands alone."""
@@ -140,23 +135,26 @@ class Remembered(Generic[T]):
 
     def __init__(self, size: int = 1024) -> None:
         self._size = size
-        self._found: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
+        self._latest: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
+        self._older: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
 
     def get(self, *things: object) -> T | None:
         """What is remembered of these."""
-        found = self._found.get(tuple(map(id, things)))
+        key = tuple(map(id, things))
+        found = self._latest.get(key) or self._older.get(key)
         return None if found is None else found[1]
 
     def clear(self) -> None:
         """Forget everything."""
-        self._found.clear()
+        self._latest, self._older = {}, {}
 
     def put(self, value: T, *things: object) -> None:
-        """Remember something of these; the oldest is forgotten."""
-        if len(self._found) >= self._size:
-            del self._found[next(iter(self._found))]
+        """Remember something of these; the oldest are forgotten, as many at once as are kept at least."""
+        if len(self._latest) >= self._size:
+            # To take out one at a time, a dict would look for its first key past all that were taken out before.
+            self._latest, self._older = {}, self._latest
         # Holding the things keeps their ids from being used again.
-        self._found[tuple(map(id, things))] = (things, value)
+        self._latest[tuple(map(id, things))] = (things, value)
 
 
 @dataclass(frozen=True)

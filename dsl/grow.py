@@ -74,7 +74,7 @@ def without_node(cell: s.Cell, index: int) -> s.Cell:
 
 
 def _reading(flow: s.Flow, state: str, instead: str) -> s.Flow:
-    if state not in s.reads(flow):
+    if state not in flow.reads:
         return flow
     return replace(flow, terms=tuple(_term_reading(term, state, instead) for term in flow.terms))
 

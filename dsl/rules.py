@@ -18,7 +18,7 @@ from dsl.draw import Scene, Unfit, draw_pipe, draw_value, holds, members
 from dsl.edit import NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
 from dsl.evaluate import number
-from dsl.genotype import Genotype, Space
+from dsl.genotype import Genotype
 from dsl.settings import Settable, has_setting, with_setting
 from dsl.verify import verify_change
 
@@ -51,11 +51,12 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
     Raises:
       CellError: the space has no rule, or none applies.
     """
-    rules = list(genotype.space.mutations)
+    space = genotype.space
+    rules, weights = list(space.mutations), list(space.weights)
     rejected: list[tuple[str, str]] = []
     while rules:
-        weights = [_weight(rule, genotype.space) for rule in rules]
-        rule = rng.choices(rules, weights)[0]
+        index = rng.choices(range(len(rules)), weights)[0]
+        rule = rules[index]
         for _ in range(MAX_REDRAWS):
             try:
                 attempt = _block(rule.block, Scene(genotype, {}), rng)
@@ -71,7 +72,7 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
             if reason is None:
                 return Mutated(child, rule.name, tuple(rejected), attempt.forget)
             rejected.append((rule.name, reason))
-        rules.remove(rule)
+        del rules[index], weights[index]
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
     raise CellError("no mutation rule applies to this genotype", hint=reasons)
 
@@ -84,10 +85,6 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
             if problems:
                 return problems[0].message
     return None
-
-
-def _weight(rule: s.Mutation, space: Space) -> float:
-    return 1.0 if rule.weight is None else number(rule.weight, space.params)
 
 
 # --- blocks ----------------------------------------------------------------------------------------------------

@@ -187,10 +187,15 @@ JOINS = ("add", "concat")
 
 @dataclass(frozen=True, slots=True)
 class Flow(Syntax):
-    """A sum of terms and the operations that follow it."""
+    """A sum of terms and the operations that follow it; `reads` are its states in order, dead edges included."""
 
     terms: tuple[Term, ...]
     tail: Pipe = ()
+    reads: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # A search asks it of every flow of every child, which shares most of them with its parent.
+        object.__setattr__(self, "reads", tuple([state for term in self.terms for state in _states(term)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,12 +420,6 @@ def read_state(edge: Term) -> str:
     while isinstance(edge, Call):
         edge = edge.arguments[0]
     return edge.state
-
-
-def reads(flow: Flow) -> tuple[str, ...]:
-    """Every state that a flow reads, dead edges included, in order."""
-    terms = flow.terms
-    return _states(terms[0]) if len(terms) == 1 else tuple([state for term in terms for state in _states(term)])
 
 
 def _states(term: Term) -> tuple[str, ...]:

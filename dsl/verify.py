@@ -170,7 +170,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
     old = {id(node) for node in before.nodes}
     flows = [node.flow for node in after.nodes if id(node) not in old]
     ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
-    if edit.states(before) == edit.states(after):
+    if edit.has_states_of(before, after):
         problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *_check_flows(after, before)]
     else:
         problems = _verify_cell(after, child.space, ops)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import dsl
+from dsl.fingerprint import memory
 from dsl.rules import mutate
 
 ROUNDS = 15
@@ -77,7 +78,7 @@ def _walk(seed: dsl.Genotype) -> float:
 
 
 def _cold(genotype: dsl.Genotype) -> None:
-    genotype.space.seen.clear()
+    memory(genotype.space).cells.clear()
     dsl.fingerprint(genotype)
 
 

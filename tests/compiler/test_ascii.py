@@ -71,7 +71,7 @@ def test_every_edge_can_be_followed(seed):
     cell = grown(random.Random(seed).randrange(1, 12), seed)
     lines = cell_drawing(cell, width=200).splitlines()
     places = names_at(lines, cell)
-    read = {(state, node.name) for node in cell.nodes for state in s.reads(node.flow)}
+    read = {(state, node.name) for node in cell.nodes for state in node.flow.reads}
     read |= {(state, "return") for state in edit.unused(cell)}
     for source, target in read:
         row, column = places[target]
@@ -91,7 +91,7 @@ class TestShippedFile:
             assert name in text
         for cell in genotype.cells:
             shown = cell_drawing(cell)
-            assert all(f"({state})" in shown or state in shown for node in cell.nodes for state in s.reads(node.flow))
+            assert all(f"({state})" in shown or state in shown for node in cell.nodes for state in node.flow.reads)
             assert all(node.name in shown for node in cell.nodes)
 
     def test_has_a_form_in_ascii_of_the_same_size(self, path):
