@@ -136,12 +136,12 @@ def _check_folder(spec: Spec) -> None:
 
 
 def test(spec: Spec, task: Task) -> float:
-    """The accuracy on the test set of an individual whose weights were kept.
+    """The accuracy on the test set of an individual whose weights were kept; leaves it as a network to take away.
 
     Raises:
       UsageError: they are not its weights.
     """
-    from compiler import weights
+    from compiler import saved, weights
     from compiler.model import lower, step_layers
     from compiler.training import accuracy
 
@@ -150,10 +150,20 @@ def test(spec: Spec, task: Task) -> float:
     model = lower(resolve(genotype, dataset.input_shape, dataset.classes))
     path = weights_file(spec.weights, task.id)
     try:
-        weights.restore(step_layers(model), weights.read(path))
+        values = weights.read(path)
+        weights.restore(step_layers(model), values)
     except CompileError as error:
         raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
+    network = saved.Saved(
+        genotype, values, dataset.input_shape, dataset.class_names, dataset.mean, dataset.std, task.best
+    )
+    saved.write(best_folder(spec.weights.parent), network)
     return float(accuracy(model, dataset, "test"))
+
+
+def best_folder(workdir: Path) -> Path:
+    """Where the best network of a search lies at its end, with its weights: what `cell export` takes."""
+    return workdir / "best"
 
 
 def weights_file(folder: Path, id: int) -> Path:

@@ -318,9 +318,11 @@ def _told_workers(prepared: Run) -> str:
 def _commands(folder: Path, facts: Facts) -> list[str]:
     best = folder / "best.cell"
     shape = "x".join(map(str, facts.input_shape))
+    network = evaluate.best_folder(folder)
     return [
         f"cell draw {best}",
         f"cell cost {best} --input {shape} --classes {facts.classes}",
+        *([f"cell export {network} --out {folder.name}.keras"] if network.is_dir() else []),
         _watch(folder),
     ]
 

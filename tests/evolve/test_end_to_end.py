@@ -6,6 +6,9 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+from compiler import data, saved, weights
+from compiler.model import lower, step_layers
+from compiler.training import accuracy
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for
 
@@ -34,6 +37,12 @@ def test_three_individuals(tmp_path: Path) -> None:
     best = reader.execute("select id from individuals order by fitness desc, finished limit 1").fetchone()[0]
     assert [path.name for path in (work / "weights").iterdir()] == [f"{best}.npz"]
     assert list((work / "tensorboard").rglob("*tfevents*"))
+    assert f"cell export {work / 'best'} --out work.keras" in ended.stdout.replace("\n", "")
+    network = saved.read(work / "best")
+    assert network.accuracy == found[0][0] and network.input_shape == (8, 8, 1)
+    model = lower(network.graph)
+    weights.restore(step_layers(model), network.weights)
+    assert accuracy(model, data.load("digits", validation=0.25), "validation") == network.accuracy
     assert finish(*arguments).returncode == 0
 
 
