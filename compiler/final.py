@@ -87,10 +87,12 @@ class FinalTraining:
                 if self._chief:
                     self._record.write(history)
                 # the last to be written: what counts as done is what the newest checkpoint has
-                self._manager.save(number)
+                with _writing(f"the checkpoint of epoch {number}"):
+                    self._manager.save(number)
             self.history, profile = history, False
             if board is not None:
-                board.epoch(epoch, self._rate(), self._trainer.steps_per_epoch * self.training.batch_size / seconds)
+                with _writing("what TensorBoard shows"):
+                    board.epoch(epoch, self._rate(), self._trainer.steps_per_epoch * self.training.batch_size / seconds)
             yield epoch
 
     def finish(self) -> Result:
@@ -259,7 +261,18 @@ def _plainly() -> Iterator[None]:
         raise found if found is not None else error from None
     except (tf.errors.ResourceExhaustedError, OSError) as error:
         reason = getattr(error, "message", None) or str(error)
-        raise CompileError(
-            f"the training stops: {reason.partition(chr(10))[0]}; every whole epoch is kept, and the same command "
-            "goes on from there"
-        ) from None
+        raise CompileError(_stopped(reason.partition("\n")[0])) from None
+
+
+@contextmanager
+def _writing(what: str) -> Iterator[None]:
+    """Whatever TensorFlow raises while it writes is the storage's fault."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.partition("\n")[0].partition(" [Op:")[0].rpartition("; ")[2]
+        raise CompileError(_stopped(f"{what} cannot be written: {reason}")) from None
+
+
+def _stopped(reason: str) -> str:
+    return f"the training stops: {reason}; every whole epoch is kept, and the same command goes on from there"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -153,6 +154,30 @@ def test_ctrl_c_keeps_whole_epochs(files):
     assert process.returncode == 130
     assert "interrupted: " in out and "the same command goes on from there" in out
     assert 1 <= len(history(files / "run")) < 5000
+
+
+@pytest.mark.parametrize(("limit", "what"), [(2_000, "the checkpoint of epoch 1"), (4_800, "what TensorBoard shows")])
+def test_a_full_disk_is_told_and_loses_nothing(files, limit, what):
+    """No file can grow beyond a limit: a checkpoint of this network has 4,534 bytes, curves grow with every epoch."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    command = [sys.executable, "-m", "compiler.main", "train", str(files / "small.cell"),
+               f"--gin_file={files / 'quick.gin'}", "--gin_param=training.epochs=60",
+               f"--workdir={files / 'run'}"]  # fmt: skip
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    ended = subprocess.run(command, cwd=root, env=environment, preexec_fn=limited, capture_output=True, text=True,
+                           timeout=240)  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr == (f"the training stops: {what} cannot be written: File too large; "
+                            "every whole epoch is kept, and the same command goes on from there\n")  # fmt: skip
+    kept = history(files / "run")
+    assert train(files, "--gin_param=training.epochs=60") == 0
+    assert train(files, "--gin_param=training.epochs=60", folder="whole") == 0
+    assert history(files / "run") == history(files / "whole")
+    assert history(files / "run")[: len(kept)] == kept
 
 
 def test_a_broken_validation_image_is_named(files, capsys):
