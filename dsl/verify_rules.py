@@ -101,6 +101,10 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
     for binding in statement.bindings:
         if binding.name in kinds:
             raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position)
+        if binding.name in space.genes or binding.name in space.params:
+            declared = "gene" if binding.name in space.genes else "param"
+            raise CellError(f"{binding.name!r} is a {declared}, and cannot be bound too", binding.position,
+                            "give what is chosen another name")  # fmt: skip
         kind = range_kind(binding.range, kinds, space)
         if kind in ("op", "number"):
             raise CellError(f"{binding.name!r} would be one {kind}; choose binds cells, nodes, terms and states",
