@@ -32,9 +32,18 @@ class Scene:
 
     def bind(self, name: str, member: Member) -> Scene:
         """The scene with one more variable."""
-        if not isinstance(member, CellRef | NodeRef | TermRef | StateRef):
-            raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
-        return Scene(self.genotype, {**self.bound, name: member})
+        return Scene(self.genotype, {**self.bound, name: referred(name, member)})
+
+
+def referred(name: str, member: Member) -> Ref:
+    """What a variable is bound to.
+
+    Raises:
+      CellError: it is no part of a genotype.
+    """
+    if not isinstance(member, CellRef | NodeRef | TermRef | StateRef):
+        raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
+    return member
 
 
 # --- sets ------------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Memory:
 
     cells: Remembered[str] = field(default_factory=Remembered)
     frames: Remembered[_Frame] = field(default_factory=Remembered)
-    labels: Remembered[tuple[str, bool, tuple[str, ...]]] = field(default_factory=lambda: Remembered(8192))
+    labels: Remembered[tuple[str, bool, tuple[str, ...]]] = field(default_factory=lambda: Remembered(2048))
 
 
 @functools.lru_cache(maxsize=8)
@@ -152,7 +152,7 @@ def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str 
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
     by_first = fit is not None and (fit.name == "resize_and_pad" or filters is None)
     return _Frame(
-        Remembered(8192),
+        Remembered(2048),
         frozenset([item.name for item in inputs]),
         f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
         Place(filters, stride),
@@ -177,7 +177,8 @@ class _Builder:
 
     def flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, is_return: bool) -> _Sum | None:
         """The sum of the live terms, then the tail; `None` when there is no live term."""
-        total = self.sum(terms, is_return and len(terms) == 1)
+        # A return's only term is another one for each child, and not worth remembering.
+        total = self.term(terms[0], True) if is_return and len(terms) == 1 else self.sum(terms)
         if total is None:
             return None
         for part in tail:
@@ -185,10 +186,10 @@ class _Builder:
             total = self.apply(part, total, _OF_A_SUM)
         return total
 
-    def sum(self, terms: tuple[s.Term, ...], is_return: bool) -> _Sum | None:
+    def sum(self, terms: tuple[s.Term, ...]) -> _Sum | None:
         live = []
         for term, edge in zip(terms, self.edges(terms), strict=True):
-            value = self.read(edge) if edge is not None else self.nested(term, is_return)
+            value = self.read(edge) if edge is not None else self.nested(term, False)
             if value is not None:
                 live.append(value)
         if len(live) < 2:
@@ -212,6 +213,8 @@ class _Builder:
         return known
 
     def term(self, term: s.Term, is_return: bool) -> _Sum | None:
+        if isinstance(term, s.Wire) and term.state not in self.frame.inputs:
+            return self.values[term.state]
         edge = self.edge(term)
         return self.read(edge) if edge is not None else self.nested(term, is_return)
 
@@ -253,7 +256,7 @@ class _Builder:
             return None
         is_join = applied.name in s.JOINS
         if is_join and s.is_sum(term):
-            return self.sum(term.arguments, is_return=False)
+            return self.sum(term.arguments)
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
         if not parts:
             return None

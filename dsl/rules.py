@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from dsl import edit, grow
 from dsl import syntax as s
-from dsl.draw import Scene, Unfit, draw_pipe, draw_value, holds, members
+from dsl.draw import Scene, Unfit, draw_pipe, draw_value, holds, members, referred
 from dsl.edit import NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
 from dsl.evaluate import number
@@ -112,12 +112,14 @@ def _block(block: s.Block, scene: Scene, rng: random.Random) -> _Attempt | None:
 
 
 def _draw_bindings(chosen: list[s.Choose], scene: Scene, rng: random.Random) -> Scene | None:
+    bound = dict(scene.bound)
+    scene = Scene(scene.genotype, bound)
     for choose in chosen:
         for binding in choose.bindings:
             found = members(binding.range, scene)
             if not found:
                 return None
-            scene = scene.bind(binding.name, found[int(rng.random() * len(found))])
+            bound[binding.name] = referred(binding.name, found[int(rng.random() * len(found))])
         if choose.where is not None and not holds(choose.where, scene):
             return None
     return scene
