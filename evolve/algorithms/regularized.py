@@ -60,7 +60,7 @@ class RegularizedEvolution(Generic[G]):
         if id <= self._population_size or not self._living:
             proposal = Proposal(id, self._space.sample(rng))
         else:
-            drawn = [rng.choice(self._living) for _ in range(self._sample_size)]
+            drawn = rng.choices(self._living, k=self._sample_size)
             parent = max(drawn, key=_fitness)
             child = self._space.mutate(parent.genotype, rng)
             proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget)
@@ -110,7 +110,7 @@ class NonAgeingEvolution(Survivors[G]):
 
     def _contest(self, living: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
         """The best of a sample, and the worst of the others in it."""
-        drawn = [rng.choice(living) for _ in range(self._sample_size)]
+        drawn = rng.choices(living, k=self._sample_size)
         best = max(drawn, key=_fitness)
         others = [member for member in drawn if member is not best]
         return best, min(others, key=_fitness, default=best)

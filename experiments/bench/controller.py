@@ -26,6 +26,7 @@ from evolve.records import Evaluation, Individual, Standing, Task
 from evolve.search import Plan, Search
 from evolve.space import CellSpace
 from evolve.store import Store
+from experiments.bench.pace import pace
 
 COUNT = 20_000
 STRETCH = 2_000
@@ -119,6 +120,7 @@ def main(count: int) -> None:
     """Measures and prints the tables."""
     for name, run in (("in memory", in_memory), ("durable", durable)):
         print("\n".join(_lines(name, run(count))), flush=True)
+        print(f"  {pace()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import TypeVar
 import dsl
 from dsl.fingerprint import memory
 from dsl.rules import mutate
+from experiments.bench.pace import pace
 
 ROUNDS = 15
 CHAIN = 200
@@ -45,8 +46,7 @@ def main() -> None:
         print(f"{name:<40} {median} {best} {target * 1e6:>7.0f} µs {statistics.median(rounds) / target:>7.2f}")
     reused = (min(told) - min(mutated)) / min(cold)
     print(f"a fingerprint that reuses what was not touched costs {reused:.2f} of one from nothing")
-    pace = _rounds(lambda count: [number * number for number in range(count)], [1000] * CHAIN)
-    print(f"the squares of 1,000 numbers take {1e6 * statistics.median(pace):.0f} µs")
+    print(pace())
 
 
 def _chain(genotype: dsl.Genotype, rng: random.Random) -> list[dsl.Genotype]:
