@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -125,15 +125,25 @@ class FinalTraining:
     def _train_epoch(self, profile: bool) -> tuple[float, float]:
         """The mean loss and the accuracy of one pass, which is taken in rounds."""
         steps, done, loss, correct = self._trainer.steps_per_epoch, 0, 0.0, 0.0
-        first = [TRACED, PROFILED] if profile else []
+        traced = min(TRACED, steps // 2)
         while done < steps:
-            taken = min(first.pop(0) if first else ROUND, steps - done)
-            is_profiled = profile and done == TRACED
-            with _profiler(self.folder / BOARD) if is_profiled else nullcontext():
-                found = self._trainer.run(taken)
+            is_profiled = profile and done == traced
+            most = PROFILED if is_profiled else traced if profile and done < traced else ROUND
+            taken = min(most, steps - done)
+            found = self._profiled(taken) if is_profiled else self._trainer.run(taken)
             loss, correct = loss + found[0] * taken / steps, correct + found[1] * taken / steps
             finite(loss, len(self.history) + 1)
             done += taken
+        return loss, correct
+
+    def _profiled(self, steps: int) -> tuple[float, float]:
+        """The same one by one, each marked, in the profile that TensorBoard shows."""
+        loss, correct = 0.0, 0.0
+        with _profiler(self.folder / BOARD):
+            for _ in range(steps):
+                with tf.profiler.experimental.Trace("train", step_num=self._trainer.step, _r=1):
+                    found = self._trainer.run(1)
+                loss, correct = loss + found[0] / steps, correct + found[1] / steps
         return loss, correct
 
     def _rate(self) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 import dsl
 from compiler import config, saved, weights
@@ -154,6 +155,27 @@ def test_ctrl_c_keeps_whole_epochs(files):
     assert process.returncode == 130
     assert "interrupted: " in out and "the same command goes on from there" in out
     assert 1 <= len(history(files / "run")) < 5000
+
+
+def test_a_profile_has_every_step_and_changes_nothing(files):
+    assert train(files, "--profile", folder="profiled") == 0
+    assert train(files, folder="plain") == 0
+    for profiled, plain in zip(history(files / "profiled"), history(files / "plain"), strict=True):
+        assert profiled == {**plain, "loss": pytest.approx(plain["loss"], rel=1e-6)}  # it is summed up step by step
+    (profile,) = (files / "profiled").rglob("*.xplane.pb")
+    # an epoch of these digits has ten steps, of which the second half is looked at
+    assert marked_steps(profile) == [5, 6, 7, 8, 9]
+
+
+def marked_steps(profile: Path) -> list[int]:
+    """The numbers of the training steps that a profile knows."""
+    found = []
+    for plane in xplane_pb2.XSpace.FromString(profile.read_bytes()).planes:
+        steps = {number for number, kind in plane.event_metadata.items() if kind.name == "train"}
+        events = [event for line in plane.lines for event in line.events if event.metadata_id in steps]
+        stats = [stat for event in events for stat in event.stats]
+        found += [stat.int64_value for stat in stats if plane.stat_metadata[stat.metadata_id].name == "step_num"]
+    return sorted(found)
 
 
 @pytest.mark.parametrize(("limit", "what"), [(2_000, "the checkpoint of epoch 1"), (4_800, "what TensorBoard shows")])
