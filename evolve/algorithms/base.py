@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -106,17 +106,45 @@ class Member(Generic[G]):
     fitness: float
 
 
-class Survivors(ABC, Generic[G]):
-    """A population in which nobody dies of age: one lives until a child's proposal says that it was killed.
+class Evolution(ABC, Generic[G]):
+    """The first `population_size` are sampled, as is who is due while nobody lives; the others are children."""
 
-    Who is told lives; the first `population_size` are sampled, and so is who is due while nobody lives.
-    """
+    _living: Sized
 
     def __init__(self, space: SearchSpace[G], seed: int, population_size: int) -> None:
         self._space = space
         self._seed = seed
         self._population_size = population_size
         self._ledger: Ledger[G] = Ledger()
+
+    def ask(self, id: int) -> Proposal[G]:
+        """A random genotype for the first P, then a child of one of the living."""
+        self._ledger.ask(id)
+        rng = generator(self._seed, id)
+        # With many workers the first children may be due before anybody has been told.
+        if id <= self._population_size or not self._living:
+            proposal = Proposal(id, self._space.sample(rng))
+        else:
+            parent, killed = self._contests(rng)
+            child = self._space.mutate(parent.genotype, rng)
+            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, killed)
+        self.adopt(proposal)
+        return proposal
+
+    @abstractmethod
+    def _contests(self, rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
+        """Who has a child, and the ids of those who died for it."""
+
+    def adopt(self, proposal: Proposal[G]) -> None:
+        """Take back a proposal of an earlier run, as if it had been asked now."""
+        self._ledger.enter(proposal.id, proposal.genotype)
+
+
+class Survivors(Evolution[G]):
+    """A population in which nobody dies of age: one lives until a child's proposal says that it was killed."""
+
+    def __init__(self, space: SearchSpace[G], seed: int, population_size: int) -> None:
+        super().__init__(space, seed, population_size)
         self._living: dict[int, Member[G]] = {}
 
     @property
@@ -139,26 +167,9 @@ class Survivors(ABC, Generic[G]):
         """Nor is anybody too old for the population."""
         return None
 
-    def ask(self, id: int) -> Proposal[G]:
-        """A random genotype for the first P, then a child of one of the living."""
-        self._ledger.ask(id)
-        rng = generator(self._seed, id)
-        if id <= self._population_size or not self._living:
-            proposal = Proposal(id, self._space.sample(rng))
-        else:
-            parent, killed = self._contests(list(self._living.values()), rng)
-            child = self._space.mutate(parent.genotype, rng)
-            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, killed)
-        self.adopt(proposal)
-        return proposal
-
-    @abstractmethod
-    def _contests(self, living: list[Member[G]], rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
-        """Who has a child, and the ids of those who died for it; the list may be changed."""
-
     def adopt(self, proposal: Proposal[G]) -> None:
-        """Take back a proposal of an earlier run, as if it had been asked now: those it killed are dead."""
-        self._ledger.enter(proposal.id, proposal.genotype)
+        """The same, and those it killed are dead."""
+        super().adopt(proposal)
         for id in proposal.killed:
             self._living.pop(id, None)
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Generic
 
-from evolve.algorithms.base import Ledger, Member, SearchSpace, Survivors, generator
+from evolve.algorithms.base import Evolution, Member, SearchSpace, Survivors
 from evolve.errors import UsageError
-from evolve.records import G, Proposal
+from evolve.records import G
 
 
-class RegularizedEvolution(Generic[G]):
+class RegularizedEvolution(Evolution[G]):
     """Ageing evolution: the best of a uniform sample has a child, and the oldest dies."""
 
     def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 100, sample_size: int = 25) -> None:
         _check("regularized_evolution", population_size, sample_size)
-        self._space = space
-        self._seed = seed
-        self._population_size = population_size
+        super().__init__(space, seed, population_size)
         self._sample_size = sample_size
-        self._ledger: Ledger[G] = Ledger()
         self._living: deque[Member[G]] = deque(maxlen=population_size)
 
     @property
@@ -52,24 +48,9 @@ class RegularizedEvolution(Generic[G]):
             "regularized_evolution.sample_size": self._sample_size,
         }
 
-    def ask(self, id: int) -> Proposal[G]:
-        """A random genotype for the first P, then a child of the best of S drawn with replacement."""
-        self._ledger.ask(id)
-        rng = generator(self._seed, id)
-        # With many workers the first children may be due before anybody has been told.
-        if id <= self._population_size or not self._living:
-            proposal = Proposal(id, self._space.sample(rng))
-        else:
-            drawn = rng.choices(self._living, k=self._sample_size)
-            parent = max(drawn, key=_fitness)
-            child = self._space.mutate(parent.genotype, rng)
-            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget)
-        self.adopt(proposal)
-        return proposal
-
-    def adopt(self, proposal: Proposal[G]) -> None:
-        """Take back a proposal of an earlier run, as if it had been asked now."""
-        self._ledger.enter(proposal.id, proposal.genotype)
+    def _contests(self, rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
+        """The best of S drawn with replacement; nobody dies for a child."""
+        return max(rng.choices(self._living, k=self._sample_size), key=_fitness), ()
 
     def tell(self, id: int, fitness: float) -> None:
         """Append to the right of the queue; being bounded, it drops the oldest on the left."""
@@ -97,8 +78,9 @@ class NonAgeingEvolution(Survivors[G]):
             "non_ageing_evolution.sample_size": self._sample_size,
         }
 
-    def _contests(self, living: list[Member[G]], rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
+    def _contests(self, rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
         """The best of a sample, drawn with replacement, and the worst of it."""
+        living = list(self._living.values())
         parent, worst = self._contest(living, rng)
         killed = []
         while len(living) >= self._population_size:

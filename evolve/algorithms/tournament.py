@@ -26,8 +26,9 @@ class PairwiseTournament(Survivors[G]):
         """Its settings by their gin names."""
         return {"pairwise_tournament.population_size": self._population_size}
 
-    def _contests(self, living: list[Member[G]], rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
+    def _contests(self, rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
         """Tournaments until one ends in a child."""
+        living = list(self._living.values())
         killed = []
         while len(living) >= self._population_size:
             worse = min(rng.sample(living, 2), key=lambda member: member.fitness)
