@@ -1,12 +1,14 @@
 """What TensorBoard shows of a search: the only module that writes summaries.
 
 The whole search is one run, `search`, whose steps count the finished individuals; a long search does not
-become thousands of runs. Each new best has a run of its own, `best/<id>`, with its training and its graph.
+become thousands of runs. Each of the latest new bests has a run of its own, `best/<id>`, with its training and its
+graph.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import shutil
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ from evolve.events import (
     scalar,
 )
 from evolve.history import measured
+
+BEST_RUNS = 30  # of more than 40 runs TensorBoard shows none until they are chosen by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Summaries:
         self._improved: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
         self._failed = 0
+        self._best_runs: deque[Path] = deque()
         remove_event_files(folder / "search")
         self._search = EventFile(folder / "search")
 
@@ -102,7 +107,8 @@ class Summaries:
     ) -> None:
         """Show a new best: picture and text in the run `search`, training and graph in a run `best/<id>`.
 
-        Without a graph, as when a search is resumed, an earlier run of this individual is kept.
+        Without a graph, as when a search is resumed, an earlier run of this individual is kept. Of the runs only the
+        latest stay; picture and text stay of every best.
         """
         picture = image("best/cells", picture_png, width, height, f"{_CELLS} The step is when it was found.")
         genotype = code("best/genotype", f"# individual {id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
@@ -111,6 +117,9 @@ class Summaries:
         if graph_json or not event_files(run):
             remove_event_files(run)
             _write_training(run, history, graph_json)
+        self._best_runs.append(run)
+        if len(self._best_runs) > BEST_RUNS:
+            shutil.rmtree(self._best_runs.popleft())
 
     def _count(self, record: IndividualSummary) -> None:
         self._failed += record.failed

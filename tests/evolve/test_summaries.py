@@ -21,7 +21,7 @@ from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
 from tensorboard.util.tensor_util import make_ndarray
 
 from compiler.records import Epoch
-from evolve.summaries import IndividualSummary, Summaries
+from evolve.summaries import BEST_RUNS, IndividualSummary, Summaries
 
 RULES = ("op", "rewire")
 HISTORY = (Epoch(1, 2.0, 0.25, 1.5, 0.5), Epoch(2, 1.0, 0.75, 0.5, 0.875))
@@ -195,6 +195,16 @@ def test_a_new_best_has_a_picture_and_a_text_in_the_search(tmp_path: Path) -> No
     assert (width, height) == (b"40", b"30")
     assert Image.open(io.BytesIO(png)).size == (40, 30)
     assert run.SummaryMetadata("best/cells").plugin_data.plugin_name == "images"
+
+
+def test_so_many_bests_have_runs_as_tensorboard_shows_by_itself(tmp_path: Path) -> None:
+    for graph in (GRAPH, ""):  # and the same when the search is resumed
+        with Summaries(tmp_path, RULES) as summaries:
+            for id in range(1, BEST_RUNS + 8):
+                _new_best(summaries, done=id, id=id, graph=graph)
+        runs = sorted(int(path.name) for path in (tmp_path / "best").iterdir())
+        assert runs == list(range(8, BEST_RUNS + 8)) and len(runs) + 1 <= 40
+        assert len(_read(tmp_path / "search").Tensors("best/cells")) == BEST_RUNS + 7
 
 
 def test_a_new_best_has_a_run_of_its_training(tmp_path: Path) -> None:
