@@ -43,18 +43,24 @@ class Trainer:
             # slots that are made while a function is traced make TensorFlow trace it a second time
             _create_slots(self.optimizer, self._variables)
             self.averages = [_shadow(variable) for variable in self._variables] if training.ema_decay else []
-        self._batches: Iterator[Any] | None = None
+
+    def make_ready(self, split: str) -> None:
+        """Traces steps of training and of evaluation on a part of the data, and takes none: then all is arithmetic."""
+        self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
+        self._evaluate(iter(self._evaluation_batches(split)[0]), tf.constant(0))
 
     # --- training ---
 
     def run(self, steps: int) -> tuple[float, float]:
         """Trains for so many steps; the mean loss and the accuracy over them."""
-        if self._batches is None:
-            batches = self._feed.training(self._training, self._training.batch_size, self._seed, self.step)
-            self._batches = iter(self.strategy.experimental_distribute_dataset(batches))
-        loss, correct = self._loop(self._batches, tf.constant(self.step), tf.constant(steps))
+        loss, correct = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
         self.step += steps
         return float(loss) / steps, float(correct) / (steps * self._training.batch_size)
+
+    @functools.cached_property
+    def _training_batches(self) -> Iterator[Any]:
+        batches = self._feed.training(self._training, self._training.batch_size, self._seed, self.step)
+        return iter(self.strategy.experimental_distribute_dataset(batches))
 
     @functools.cached_property
     def _loop(self) -> Callable[..., tuple[Tensor, Tensor]]:
@@ -154,14 +160,19 @@ class Trainer:
     def evaluate(self, split: str) -> tuple[float, float]:
         """The mean loss and the accuracy on a part of the data, by the averaged weights where they are kept."""
         count = self._feed.count(split)
-        batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
-        batch -= batch % self._replicas
-        batches = self.strategy.experimental_distribute_dataset(self._feed.evaluation(split, batch))
+        batches, steps = self._evaluation_batches(split)
         for layer in self.layers if self._replicas > 1 else ():
             layer.synchronize()
         with self.averaged():
-            loss, correct = self._evaluate(iter(batches), tf.constant(-(-count // batch)))
+            loss, correct = self._evaluate(iter(batches), tf.constant(steps))
         return float(loss) / count, float(correct) / count
+
+    def _evaluation_batches(self, split: str) -> tuple[Any, int]:
+        """The batches of one pass, and how many they are."""
+        count = self._feed.count(split)
+        batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
+        batch -= batch % self._replicas
+        return self.strategy.experimental_distribute_dataset(self._feed.evaluation(split, batch)), -(-count // batch)
 
     @functools.cached_property
     def _evaluate(self) -> Callable[..., tuple[Tensor, Tensor]]:

@@ -103,20 +103,13 @@ class _Clock:
 
 def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epoch]:
     """Trains; yields after each pass."""
+    trainer.make_ready("validation")
     for epoch in range(1, training.epochs + 1):
-        if epoch == 1:  # the first step of each kind is traced, which is set-up
-            first = trainer.run(1)
         start = time.perf_counter()
-        steps = trainer.steps_per_epoch - (epoch == 1)
-        loss, correct = trainer.run(steps) if steps else (0.0, 0.0)
-        if epoch == 1:
-            loss, correct = ((a + b * steps) / (steps + 1) for a, b in zip(first, (loss, correct), strict=True))
+        loss, correct = trainer.run(trainer.steps_per_epoch)
         finite(loss, epoch)
-        clock.seconds += time.perf_counter() - start
-        start = time.perf_counter()
         validation_loss, validation_accuracy = trainer.evaluate("validation")
-        if epoch > 1:
-            clock.seconds += time.perf_counter() - start
+        clock.seconds += time.perf_counter() - start
         yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
 
 

@@ -42,7 +42,7 @@ def test_three_individuals(tmp_path: Path) -> None:
     assert network.accuracy == found[0][0] and network.input_shape == (8, 8, 1)
     model = lower(network.graph)
     weights.restore(step_layers(model), network.weights)
-    assert accuracy(model, data.load("digits", validation=0.25), "validation") == network.accuracy
+    assert accuracy(model, data.load("digits", validation=0.5), "validation") == network.accuracy
     assert finish(*arguments).returncode == 0
 
 
