@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -176,3 +177,26 @@ class Survivors(Evolution[G]):
     def tell(self, id: int, fitness: float) -> None:
         """Let an individual live among the others."""
         self._living[id] = Member(id, self._ledger.leave(id), fitness)
+
+
+class Latest:
+    """Nobody lives on: the latest stand for the population, so that the curves lie beside those of evolution."""
+
+    def __init__(self, window: int) -> None:
+        self._latest: deque[float] = deque(maxlen=window)
+        self._window = window
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """The fitness of the latest individuals, the oldest first."""
+        return tuple(self._latest)
+
+    @property
+    def living(self) -> tuple[int, ...]:
+        """Nobody: no one has a child."""
+        return ()
+
+    @property
+    def window(self) -> int:
+        """How many of the latest the curves show."""
+        return self._window

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import functools
 import random
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from compiler.quiet import quiet
-from evolve.algorithms.base import Ledger, SearchSpace, generator
+from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
 from evolve.errors import SearchError, UsageError
 from evolve.records import G, Proposal
 
@@ -60,7 +59,7 @@ class ChoiceSpace(SearchSpace[G], Protocol[G]):
         """Why a genotype may not be proposed, or None."""
 
 
-class Reinforcement(Generic[G]):
+class Reinforcement(Latest, Generic[G]):
     """An LSTM draws all choices in turn, and proximal policy optimization makes what was good likelier.
 
     Every `batch_size` individuals, in the order in which they are told, are one update. An individual that was drawn by
@@ -104,6 +103,7 @@ class Reinforcement(Generic[G]):
         ):
             if not fits:
                 raise UsageError(f"reinforcement.{name} is {number}; it must be {allowed}")
+        super().__init__(window)
         self._space = space
         self._sizes = space.sizes()
         self._seed = seed
@@ -118,29 +118,11 @@ class Reinforcement(Generic[G]):
         self._baseline: float | None = None
         self._batch: list[tuple[Episode, float]] = []  # who was told since the last update, and the advantage of each
         self._ledger: Ledger[Episode] = Ledger()
-        # Nobody lives on here; the latest are kept so that the curves lie beside those of evolution.
-        self._latest: deque[float] = deque(maxlen=window)
-        self._window = window
-
-    @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of the latest individuals, the oldest first."""
-        return tuple(self._latest)
-
-    @property
-    def living(self) -> tuple[int, ...]:
-        """Nobody: no one has a child."""
-        return ()
 
     @property
     def memory(self) -> None:
         """All: the policy is what every one of them has taught, in turn."""
         return None
-
-    @property
-    def window(self) -> int:
-        """Who the curves show."""
-        return self._window
 
     @property
     def settings(self) -> Mapping[str, object]:

@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Generic
 
-from evolve.algorithms.base import Ledger, SearchSpace, generator
+from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
 from evolve.errors import UsageError
 from evolve.records import RANDOM, G, Proposal
 
 
-class RandomSearch(Generic[G]):
+class RandomSearch(Latest, Generic[G]):
     """The paper's control: every individual is sampled as the initial population is."""
 
     def __init__(self, space: SearchSpace[G], seed: int, window: int = 100) -> None:
         if window < 1:
             raise UsageError(f"random_search needs window >= 1, which is {window}")
+        super().__init__(window)
         self._space = space
         self._seed = seed
         self._ledger: Ledger[G] = Ledger()
-        self._window = window
-        # Nobody lives on here; the latest are kept so that the curves lie beside those of evolution.
-        self._latest: deque[float] = deque(maxlen=window)
-
-    @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of the latest individuals, the oldest first."""
-        return tuple(self._latest)
-
-    @property
-    def living(self) -> tuple[int, ...]:
-        """Nobody: no one has a child."""
-        return ()
 
     @property
     def memory(self) -> int:
         """The window of its curves."""
-        return self._window
-
-    @property
-    def window(self) -> int:
-        """The same: who the curves show."""
         return self._window
 
     @property
