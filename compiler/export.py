@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compiler.commands import UsageError, add_changes, image_shape, load
+from compiler.files import Place, place
 from compiler.primitives import shown
 from compiler.quiet import quiet
 
@@ -64,7 +65,7 @@ def _check_target(out: Path) -> None:
 
 
 def _check_source(options: argparse.Namespace) -> None:
-    path = Path(options.file)
+    path = place(options.file)
     if options.weights is None:
         given = [f"--{name}" for name in _OF_WEIGHTS if getattr(options, name) is not None]
         given += ["--param"] * bool(options.param) + ["--with"] * bool(options.overlays)
@@ -81,7 +82,7 @@ def _check_source(options: argparse.Namespace) -> None:
             raise UsageError(f"--classes {options.classes}: there is at least 1")
 
 
-def _check_folder(path: Path) -> None:
+def _check_folder(path: Place) -> None:
     """That a path is a trained network, or its text inside of one."""
     folder = _folder(path)
     if (folder / "network.json").is_file() and path in (folder, folder / "network.cell"):
@@ -96,7 +97,7 @@ def _check_folder(path: Path) -> None:
     raise UsageError(f"{path} is no trained network, which is a folder with a network.json in it{hint}")
 
 
-def _folder(path: Path) -> Path:
+def _folder(path: Place) -> Place:
     return path.parent if path.suffix == ".cell" else path
 
 
@@ -106,7 +107,7 @@ def _saved(options: argparse.Namespace) -> Saved:
     from compiler.saved import Saved, read
 
     if options.weights is None:
-        return read(_folder(Path(options.file)))
+        return read(_folder(place(options.file)))
     shape = image_shape(options.input)
     names = tuple(str(number) for number in range(options.classes))
     mean, std = _numbers(options, "mean", 0.0, shape[-1]), _numbers(options, "std", 1.0, shape[-1])

@@ -10,22 +10,23 @@ import functools
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler import weights
+from compiler import files, weights
 from compiler.errors import CompileError
+from compiler.files import Place
 from compiler.graph import Graph
 from compiler.resolve import resolve
 from compiler.weights import Weights, weight_of
 
 NETWORK, WEIGHTS, FACTS = "network.cell", "weights.npz", "network.json"
 VERSION = 1
+NEXT = ".next"  # the ending of a file that waits to take its place
+PART = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +77,18 @@ class Saved:
         return resolve(self.genotype, self.input_shape, self.classes)
 
 
-def write(folder: Path, saved: Saved) -> None:
+def write(folder: Place, saved: Saved) -> None:
     """Writes a folder, over a network that was there: a reader finds the old one, none, or the new one whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as name:
-        new = Path(name)
-        weights.save(new / WEIGHTS, saved.weights)
-        _write_text(new / NETWORK, saved.genotype.standalone())
-        _write_text(new / FACTS, json.dumps(_told(saved, new), indent=2, ensure_ascii=False) + "\n")
-        (folder / FACTS).unlink(missing_ok=True)
-        for part in (WEIGHTS, NETWORK, FACTS):
-            os.replace(new / part, folder / part)
+    weights.save(folder / f"{WEIGHTS}{NEXT}", saved.weights)
+    files.write(folder / f"{NETWORK}{NEXT}", saved.genotype.standalone().encode())
+    told = json.dumps(_told(saved, _digest(folder / f"{WEIGHTS}{NEXT}")), indent=2, ensure_ascii=False)
+    files.write(folder / f"{FACTS}{NEXT}", f"{told}\n".encode())
+    (folder / FACTS).unlink(missing_ok=True)
+    for part in (WEIGHTS, NETWORK, FACTS):
+        (folder / f"{part}{NEXT}").replace(folder / part)  # type: ignore[arg-type]
 
 
-def _told(saved: Saved, folder: Path) -> dict[str, object]:
+def _told(saved: Saved, digest: str) -> dict[str, object]:
     return {
         "version": VERSION,
         "input_shape": list(saved.input_shape),
@@ -99,11 +98,11 @@ def _told(saved: Saved, folder: Path) -> dict[str, object]:
         "std": [float(value) for value in saved.std],
         "accuracy": None if saved.accuracy is None else float(saved.accuracy),
         "fingerprint": dsl.fingerprint(saved.genotype),
-        "weights_sha256": _digest(folder / WEIGHTS),
+        "weights_sha256": digest,
     }
 
 
-def read(folder: Path) -> Saved:
+def read(folder: Place) -> Saved:
     """Reads what `write` wrote.
 
     Raises:
@@ -111,7 +110,7 @@ def read(folder: Path) -> Saved:
       CellError: its text is wrong.
     """
     facts = _facts(folder)
-    genotype = dsl.load(folder / NETWORK)
+    genotype = _network(folder / NETWORK)
     if dsl.fingerprint(genotype) != _fact(facts, "fingerprint", folder, str):
         raise CompileError(f"{folder / NETWORK} is not the network that was trained: it was changed afterwards")
     values = weights.read(folder / WEIGHTS)
@@ -128,10 +127,19 @@ def read(folder: Path) -> Saved:
     return saved
 
 
-def _facts(folder: Path) -> Mapping[str, object]:
+def _network(path: Place) -> dsl.Genotype:
+    try:
+        return dsl.loads(path.read_bytes().decode(), name=str(path))
+    except FileNotFoundError:
+        raise CompileError(f"there is no {path}") from None
+    except UnicodeDecodeError:
+        raise CompileError(f"{path} is damaged: it is no text") from None
+
+
+def _facts(folder: Place) -> Mapping[str, object]:
     path = folder / FACTS
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise CompileError(f"{folder} holds no trained network: it has no {FACTS}") from None
     except ValueError as error:
@@ -144,7 +152,7 @@ def _facts(folder: Path) -> Mapping[str, object]:
     return facts
 
 
-def _fact(facts: Mapping[str, Any], name: str, folder: Path, kind: Callable[[Any], Any]) -> Any:
+def _fact(facts: Mapping[str, Any], name: str, folder: Place, kind: Callable[[Any], Any]) -> Any:
     if name not in facts:
         raise CompileError(f"{folder / FACTS} is damaged: it lacks {name!r}")
     try:
@@ -170,13 +178,9 @@ def _optional_number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _digest(path: Path) -> str:
+def _digest(path: Place) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while part := file.read(PART):
+            digest.update(part)
+        return digest.hexdigest()

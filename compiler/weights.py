@@ -8,7 +8,7 @@ them. Each step with any has one number more, `updates`: how often its statistic
 from __future__ import annotations
 
 import difflib
-import os
+import io
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from compiler.errors import CompileError
+from compiler.files import Place, writing
 from compiler.model import StepLayer
 from compiler.packing import Array
 from compiler.primitives import Shape
@@ -75,25 +76,21 @@ def weight_of(values: Weights, key: str, shape: Shape) -> Array:
     return values[key]
 
 
-def save(path: Path, values: Weights) -> None:
+def save(path: Place, values: Weights) -> None:
     """Writes a whole file or, when killed, leaves the old one; missing folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
+    with writing(path) as file:
         np.savez(file, **values)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
 
 
-def read(path: Path) -> dict[str, Array]:
+def read(path: Place) -> dict[str, Array]:
     """Reads what `save` wrote.
 
     Raises:
       CompileError: the file is not there, or is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        source = path if isinstance(path, Path) else io.BytesIO(path.read_bytes())
+        with np.load(source, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         raise CompileError(f"there are no weights in {path}") from None

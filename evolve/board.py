@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dsl
+from compiler.files import Place
 from compiler.picture import picture
 from evolve.history import standings
 from evolve.records import Individual, Standing
@@ -17,7 +16,7 @@ PICTURE_SCALE = 0.8  # Pixels a unit: two cells side by side at about the width 
 class Board:
     """Writes one summary an individual, and one more a new best."""
 
-    def __init__(self, folder: Path, space: dsl.Space, store: Store) -> None:
+    def __init__(self, folder: Place, space: dsl.Space, store: Store) -> None:
         self._summaries = Summaries(folder, [rule.name for rule in space.mutations])
         self._space = space
         self._store = store

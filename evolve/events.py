@@ -1,7 +1,8 @@
 """TensorBoard's event files, written without TensorFlow: records of protos, one file a run.
 
-A record is handed to the operating system as soon as it is written, so a killed process loses at most
-the record it was writing; readers skip a last record that is cut short.
+On this machine a record is handed to the operating system as soon as it is written, so a killed process loses at most
+the record it was writing; readers skip a last record that is cut short. At an address, where each time may send the
+whole file, that is done at most once a minute.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import re
 import socket
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
@@ -27,17 +27,22 @@ from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
+from compiler.files import Place, Remote
+
 Value: TypeAlias = summary_pb2.Summary.Value
 
+PATIENCE = 60.0  # seconds between two times that a file at an address is sent
 _PREFIX = "events.out.tfevents."
 
 
 class EventFile:
     """One new event file in a run's folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = _new_file(folder)
+        self._patience = PATIENCE if isinstance(folder, Remote) else 0.0
+        self._sent = -PATIENCE
         self._records = RecordWriter(self._file)
         self._described: set[str] = set()
         self._append(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
@@ -65,7 +70,7 @@ class EventFile:
         self._append(event_pb2.Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
 
     def close(self) -> None:
-        """Close the file; nothing is pending."""
+        """Close the file, with all that was written in it."""
         self._file.close()
 
     def _described_once(self, value: Value) -> Value:
@@ -77,15 +82,17 @@ class EventFile:
 
     def _append(self, event: event_pb2.Event) -> None:
         self._records.write(event.SerializeToString())
-        self._records.flush()
+        if time.monotonic() >= self._sent + self._patience:
+            self._records.flush()
+            self._sent = time.monotonic()
 
 
-def event_files(folder: Path) -> list[Path]:
+def event_files(folder: Place) -> list[Place]:
     """The event files of the run in this folder, oldest first; none where there is no folder."""
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_file())
 
 
-def remove_event_files(folder: Path) -> None:
+def remove_event_files(folder: Place) -> None:
     """Delete the run's event files, and nothing else in its folder."""
     for path in event_files(folder):
         path.unlink()
@@ -136,7 +143,7 @@ def _layers(layer: dict[str, Any]) -> dict[str, Any]:
     return {"class_name": layer["class_name"], "config": drawn, **inbound}
 
 
-def _new_file(folder: Path) -> IO[bytes]:
+def _new_file(folder: Place) -> IO[bytes]:
     stem = f"{_PREFIX}{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
     taken = (n for n in itertools.count() if not (folder / f"{stem}.{n}").exists())
-    return (folder / f"{stem}.{next(taken)}").open("xb")
+    return (folder / f"{stem}.{next(taken)}").open("wb" if isinstance(folder, Remote) else "xb")

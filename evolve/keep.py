@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import dsl
+from compiler import files
+from compiler.files import Place
 from evolve.evaluate import weights_file
 from evolve.records import Individual, Standing
 
@@ -13,7 +14,7 @@ from evolve.records import Individual, Standing
 class Keeper:
     """Keeps `best.cell` up to date, the weights of the best few, and where weights are inherited those that may be."""
 
-    def __init__(self, folder: Path, weights: Path, inherit: bool, space: dsl.Space, best: Individual | None) -> None:
+    def __init__(self, folder: Path, weights: Place, inherit: bool, space: dsl.Space, best: Individual | None) -> None:
         self._folder = folder
         self._weights = weights
         self._inherit = inherit
@@ -22,13 +23,13 @@ class Keeper:
         self._kept = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
         if best is not None:
             # The last run may have ended between writing the row and writing the file.
-            write(folder / "best.cell", space.genotype(best.genotype).standalone())
+            files.write(folder / "best.cell", space.genotype(best.genotype).standalone().encode())
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
         """Write a new best; drop the weights that nobody needs any more."""
         best = standing.best
         if best is not None and best.id == individual.id:
-            write(self._folder / "best.cell", genotype.standalone())
+            files.write(self._folder / "best.cell", genotype.standalone().encode())
         needed = standing.heritable if self._inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
         # It may have weights though it is none of the best: it may have beaten those of the time it was sent.
@@ -36,10 +37,3 @@ class Keeper:
         for id in self._kept - needed - top:
             weights_file(self._weights, id).unlink(missing_ok=True)
             self._kept.remove(id)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a whole file or, when killed, leave the old one."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)

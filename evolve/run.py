@@ -12,7 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 import dsl
+from compiler import files
 from compiler.errors import CompileError
+from compiler.files import Place
 from compiler.settings import GENES, Training
 from evolve import config as gin_config
 from evolve import evaluate, lookup, progress
@@ -22,7 +24,7 @@ from evolve.config import Config
 from evolve.errors import UsageError
 from evolve.evaluate import Facts, Spec
 from evolve.executors import Executor, Processes, Serial, call, machine
-from evolve.keep import Keeper, write
+from evolve.keep import Keeper
 from evolve.records import Task
 from evolve.search import Plan, Search
 from evolve.settings import SearchSettings, TableSettings
@@ -46,6 +48,7 @@ CHANGEABLE = (
     "budget_flops",
     "target",
     "keep_best",
+    "storage",
 )
 # Where Ray keeps what its workers write, on each of their machines.
 RAY_LOGS = Path("/tmp/ray/session_latest/logs")
@@ -62,6 +65,7 @@ class Run:
     workers: int | None  # None: as many as a cluster has room for
     gpus: tuple[str, ...]
     folder: Path
+    storage: Place  # of weights and summaries: the folder itself, or what was set
     table: Table | None = None
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
@@ -108,12 +112,13 @@ def prepare(config: Config, folder: Path) -> Run:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
+    storage = files.place(settings.storage) if settings.storage else folder
     spec = Spec(
         seed.space.text(),
         config.dataset,
         config.training,
         settings.fitness,
-        folder / "weights",
+        storage / "weights",
         settings.inherit_weights,
         table_settings,
     )
@@ -130,7 +135,7 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.reuse,
         None if table_settings is None else table_settings.budget_seconds,
     )
-    return Run(config, seed, spec, plan, workers, gpus, folder, table)
+    return Run(config, seed, spec, plan, workers, gpus, folder, storage, table)
 
 
 def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Table | None]:
@@ -195,7 +200,7 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
         finally:
             executor.close()
         progress.show_end(
-            console, store.best(5), accuracy, folder, _commands(folder, facts), reason, store.step_share()
+            console, store.best(5), accuracy, folder, _commands(prepared, facts), reason, store.step_share()
         )
 
 
@@ -247,14 +252,14 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     """From where it is to its end; why that is the end."""
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
     algorithm = prepared.config.algorithm(space)
-    write(prepared.folder / "config.gin", gin_config.in_force())
-    write(prepared.folder / "space.cell", prepared.spec.space)
+    files.write(prepared.folder / "config.gin", gin_config.in_force().encode())
+    files.write(prepared.folder / "space.cell", prepared.spec.space.encode())
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     progress.show_start(console, _start(prepared, facts, finished))
     if finished >= prepared.plan.individuals:
         return f"all {finished} individuals are finished"
-    board = Board(prepared.folder / "tensorboard", prepared.seed.space, store)
+    board = Board(prepared.storage / "tensorboard", prepared.seed.space, store)
     board.start(gin_config.in_force(), algorithm.window)
     keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, best)
     with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
@@ -303,7 +308,8 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
         ("workers", _told_workers(prepared)),
         ("work directory", str(prepared.folder)),
-        ("watch", _watch(prepared.folder)),
+        *([("storage", settings.storage)] if settings.storage else []),
+        ("watch", _watch(prepared.storage)),
     ]
 
 
@@ -315,18 +321,18 @@ def _told_workers(prepared: Run) -> str:
     return f"{workers}, GPUs {', '.join(prepared.gpus)}" if prepared.gpus else workers
 
 
-def _commands(folder: Path, facts: Facts) -> list[str]:
-    best = folder / "best.cell"
+def _commands(prepared: Run, facts: Facts) -> list[str]:
+    best = prepared.folder / "best.cell"
     shape = "x".join(map(str, facts.input_shape))
-    network = evaluate.best_folder(folder)
+    network = evaluate.best_folder(prepared.storage)
     return [
         f"cell draw {best}",
         f"cell cost {best} --input {shape} --classes {facts.classes}",
-        *([f"cell export {network} --out {folder.name}.keras"] if network.is_dir() else []),
-        _watch(folder),
+        *([f"cell export {network} --out {prepared.folder.name}.keras"] if network.is_dir() else []),
+        _watch(prepared.storage),
     ]
 
 
-def _watch(folder: Path) -> str:
+def _watch(folder: Place) -> str:
     """The command that shows a search; by itself TensorBoard keeps only ten pictures and texts."""
     return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={folder / 'tensorboard'}"

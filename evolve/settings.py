@@ -38,6 +38,7 @@ class SearchSettings:
     budget_flops: float | None = None  # ends it after so many of training: 3 x mult-adds x images x epochs each
     target: float | None = None  # ends it when an individual is as fit as that
     keep_best: int = 1  # how many of the fittest keep their weights
+    storage: str = ""  # for weights and TensorBoard's files: 'gs://bucket/run'; '' keeps them in the work directory
     reuse: bool = False  # whether an individual that equals an earlier one takes its fitness, untrained
     fitness: str = "training"  # 'table', or module:function, called with a genotype and a seed
     inherit_weights: bool = False  # whether a child starts from its parent's, as far as they fit
@@ -58,6 +59,8 @@ class SearchSettings:
             raise UsageError(f"search.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
         if self.target is not None and not _is_number(self.target):
             raise UsageError(f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95")
+        if not isinstance(self.storage, str):
+            raise UsageError(f"search.storage is {self.storage!r}; it is a folder or an address: 'gs://bucket/run'")
         _ = self.budget_seconds
         self._check_executor()
         self._check_cluster()

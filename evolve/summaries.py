@@ -7,14 +7,13 @@ graph.
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tensorboard.plugins.custom_scalar import layout_pb2
 
+from compiler.files import Place, remove_folder
 from compiler.records import Epoch
 from evolve.events import (
     EventFile,
@@ -62,14 +61,14 @@ class Summaries:
         rule (the random ones of the first population) counts for none of them.
     """
 
-    def __init__(self, folder: Path, space_rules: Sequence[str]) -> None:
+    def __init__(self, folder: Place, space_rules: Sequence[str]) -> None:
         self._folder = folder
         self._rules = tuple(space_rules)
         self._tried: Counter[str] = Counter()
         self._improved: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
         self._failed = 0
-        self._best_runs: deque[Path] = deque()
+        self._best_runs: deque[Place] = deque()
         remove_event_files(folder / "search")
         self._search = EventFile(folder / "search")
 
@@ -119,7 +118,7 @@ class Summaries:
             _write_training(run, history, graph_json)
         self._best_runs.append(run)
         if len(self._best_runs) > BEST_RUNS:
-            shutil.rmtree(self._best_runs.popleft())
+            remove_folder(self._best_runs.popleft())
 
     def _count(self, record: IndividualSummary) -> None:
         self._failed += record.failed
@@ -160,7 +159,7 @@ def _curve(tag: str, value: float) -> Value:
     return scalar(tag, value, title, description)
 
 
-def _write_training(run: Path, history: Sequence[Epoch], graph_json: str) -> None:
+def _write_training(run: Place, history: Sequence[Epoch], graph_json: str) -> None:
     file = EventFile(run)
     if graph_json:
         file.write_model(graph_json)

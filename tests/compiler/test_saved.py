@@ -100,7 +100,7 @@ def test_a_text_that_was_changed_is_another_network(folder):
     (folder / NETWORK).write_text("# a comment is no change\n" + TEXT, encoding="utf-8")
     assert read(folder).accuracy == 0.75
     (folder / NETWORK).unlink()
-    with pytest.raises(dsl.CellError, match=r"there is no file .*network\.cell"):
+    with pytest.raises(CompileError, match=r"there is no .*network\.cell"):
         read(folder)
 
 

@@ -1,0 +1,92 @@
+"""Files on this machine and at addresses: whatever is done with a path can be done with an address."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compiler import files, weights
+from compiler.errors import CompileError
+from compiler.files import Place, Remote, place
+from compiler.saved import FACTS, NETWORK, WEIGHTS, read, write
+from tests.compiler.saved_networks import network
+
+
+@pytest.fixture(params=["path", "file", "ram"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    texts = {"path": str(tmp_path), "file": f"file://{tmp_path}", "ram": f"ram://{tmp_path.name}"}
+    return place(f"{texts[request.param]}/run")
+
+
+def test_a_file_is_written_read_and_removed(folder: Place) -> None:
+    path = folder / "deep" / "a.txt"
+    assert not path.exists()
+    files.write(path, b"one")
+    files.write(path, b"two")
+    assert path.read_bytes() == b"two" and path.exists() and path.is_file() and path.parent.is_dir()
+    assert [found.name for found in path.parent.glob("*")] == ["a.txt"]
+    path.unlink()
+    path.unlink(missing_ok=True)
+    assert not path.exists()
+    with pytest.raises(FileNotFoundError):
+        path.unlink()
+    with pytest.raises(FileNotFoundError):
+        path.read_bytes()
+
+
+def test_a_writer_that_fails_leaves_the_old_file(folder: Place) -> None:
+    path = folder / "a.txt"
+    files.write(path, b"old")
+    with pytest.raises(ZeroDivisionError), files.writing(path) as file:
+        file.write(b"new")
+        raise ZeroDivisionError
+    assert path.read_bytes() == b"old"
+    assert [found.name for found in folder.glob("*")] == ["a.txt"]
+
+
+def test_folders(folder: Place) -> None:
+    assert not list(folder.glob("*.npz"))
+    for name in ("1.npz", "2.npz", "3.txt"):
+        files.write(folder / "weights" / name, b"")
+    assert sorted(path.stem for path in (folder / "weights").glob("*.npz")) == ["1", "2"]
+    assert not (folder / "weights").is_file()
+    files.remove_folder(folder / "weights")
+    assert not (folder / "weights").exists()
+
+
+def test_weights_and_networks(folder: Place) -> None:
+    values = {"a/kernel": np.arange(3, dtype=np.float32)}
+    weights.save(folder / "1.npz", values)
+    assert np.array_equal(weights.read(folder / "1.npz")["a/kernel"], values["a/kernel"])
+    with pytest.raises(CompileError, match=r"there are no weights in .*2\.npz"):
+        weights.read(folder / "2.npz")
+    for seed in (0, 1):
+        write(folder / "best", network(seed=seed))
+    assert read(folder / "best").genotype == network(seed=1).genotype
+    assert sorted(path.name for path in (folder / "best").glob("*")) == [NETWORK, FACTS, WEIGHTS]
+    (folder / "best" / NETWORK).unlink()
+    with pytest.raises(CompileError, match=r"there is no .*network\.cell"):
+        read(folder / "best")
+    files.write(folder / "best" / NETWORK, b"\xff\xfe")
+    with pytest.raises(CompileError, match="it is no text"):
+        read(folder / "best")
+
+
+def test_the_parts_of_an_address() -> None:
+    path = place("gs://bucket/run/") / "weights" / "57.npz"
+    assert isinstance(path, Remote) and str(path) == "gs://bucket/run/weights/57.npz"
+    assert (path.name, path.stem, path.suffix, path.scheme) == ("57.npz", "57", ".npz", "gs")
+    assert str(path.parent.parent) == "gs://bucket/run" and str(path.with_name("58.npz")).endswith("weights/58.npz")
+    assert pickle.loads(pickle.dumps(path)) == path
+    assert place("runs/57") == Path("runs/57")
+
+
+def test_what_tensorflow_cannot_reach_is_an_oserror_that_says_so() -> None:
+    with pytest.raises(OSError, match=r"knows no nowhere://, only file, gs") as raised:
+        place("nowhere://bucket/run").mkdir()
+    assert raised.value.filename == "nowhere://bucket/run"
+    with pytest.raises(OSError, match="/proc"):
+        files.write(place("file:///proc/nothing/a"), b"")

@@ -1,0 +1,59 @@
+"""A search whose weights and summaries lie at an address, while its database stays with the driver."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from compiler.files import place
+from compiler.main import main as cell
+from compiler.saved import read
+from tests.evolve.test_main import finish
+
+
+def arguments(work: Path, storage: str, individuals: int = 4) -> list[str]:
+    return [
+        "--gin_file=large_scale.gin",
+        f"--workdir={work}",
+        f"--gin_param=search.storage='{storage}'",
+        f"--gin_param=search.individuals={individuals}",
+        "--gin_param=search.workers=1",
+        "--gin_param=training.epochs=1",
+        "--gin_param=pairwise_tournament.population_size=3",
+    ]
+
+
+def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
+    work, away = tmp_path / "work", tmp_path / "away"
+    storage = f"file://{away}"
+    ended = finish(*arguments(work, storage))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    told = ended.stdout.replace("\n", "")
+    assert f"--logdir={storage}/tensorboard" in told
+    assert f"cell export {storage}/best --out work.keras" in told
+    assert {path.name for path in work.iterdir() if path.suffix in ("", ".log")} <= {".lock", "workers.log"}
+    assert sorted(path.name for path in away.iterdir()) == ["best", "tensorboard", "weights"]
+    assert read(place(f"{storage}/best")).accuracy is not None
+    # it goes on, its children from weights at the address, and forgets those that nobody needs
+    assert finish(*arguments(work, storage, 8), "--resume=changed").returncode == 0
+    reader = sqlite3.connect(work / "search.sqlite")
+    heirs = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
+    assert len(heirs) >= 3 and all(inherited > 0 and not note for inherited, note in heirs)
+    dead = "select value from individuals, json_each(killed)"
+    alive = {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
+    best = reader.execute("select id from individuals order by fitness desc, finished limit 1").fetchone()[0]
+    assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
+    assert len([*(away / "tensorboard" / "search").iterdir()]) == 1
+    assert cell(["export", f"{storage}/best", "--out", str(tmp_path / "best.keras")]) == 0
+
+
+def test_an_address_that_cannot_be_written_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    for storage, said in (
+        ("nowhere://bucket/run", "this TensorFlow knows no nowhere://, only file, gs"),
+        ("file:///proc/nothing", "/proc/nothing"),
+    ):
+        ended = finish(*arguments(tmp_path / "work", storage))
+        assert ended.returncode == 2, ended.stdout
+        assert f"search.storage '{storage}' cannot be written: " in ended.stderr and said in ended.stderr
+        assert "Traceback" not in ended.stderr
+    assert finish(*arguments(tmp_path / "work", f"file://{tmp_path}/away", 1)).returncode == 0
