@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dsl import edit
@@ -102,15 +102,18 @@ def _node_refs(cell: str, count: int) -> tuple[NodeRef, ...]:
     return tuple([NodeRef(cell, index) for index in range(count)])
 
 
-def _terms(ref: NodeRef, cell: s.Cell) -> Iterator[TermRef]:
-    for place, edge in s.flow_edges(edit.flow_at(cell, ref.node)):
-        if s.read_state(edge) != "unused":  # which stands for states, and is no edge of its own
-            yield TermRef(ref.cell, ref.node, place)
+@functools.lru_cache(maxsize=4096)
+def _term_refs(cell: str, node: int, places: tuple[tuple[int, ...], ...]) -> tuple[TermRef, ...]:
+    return tuple([TermRef(cell, node, place) for place in places])
+
+
+def _terms(ref: NodeRef, cell: s.Cell) -> tuple[TermRef, ...]:
+    return _term_refs(ref.cell, ref.node, edit.flow_at(cell, ref.node).places)
 
 
 def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
     if name == "terms":
-        return tuple(_terms(ref, cell))
+        return _terms(ref, cell)
     if name == "inputs":
         states = dict.fromkeys(_sources(cell)["return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name])
         return tuple(StateRef(ref.cell, state) for state in states)

@@ -141,8 +141,12 @@ def unused(cell: s.Cell) -> tuple[str, ...]:
 
 def returned_terms(cell: s.Cell) -> tuple[s.Term, ...]:
     """The terms of the return, with `unused` replaced by the states it means."""
-    names = unused(cell)
-    return tuple(part for term in cell.output.terms for part in _without_unused(term, names))
+    return with_states(cell.output.terms, unused(cell))
+
+
+def with_states(terms: tuple[s.Term, ...], names: tuple[str, ...]) -> tuple[s.Term, ...]:
+    """Terms with `unused` replaced by states of these names."""
+    return tuple(part for term in terms for part in _without_unused(term, names))
 
 
 def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:

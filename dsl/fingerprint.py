@@ -70,6 +70,7 @@ class _Frame:
     """What the fingerprint of a cell needs to know of its signature and of how it is called."""
 
     edges: Remembered[tuple[_Edge | None, ...]]  # of the latest sums, which children share with their parents
+    returns: Remembered[tuple[s.Term, ...]]  # the latest, by their text and the states that `unused` means in them
     inputs: frozenset[str]
     head: str
     place: Place
@@ -133,8 +134,18 @@ def _cell_digest(cell: s.Cell, genotype: Genotype) -> tuple[str, bool]:
     for node in cell.nodes:
         values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
         channels[node.name] = _node_channels(node, frame.is_fitted, space)
-    output = build.flow(edit.returned_terms(cell), cell.output.tail, is_return=True)
+    output = build.flow(_returned(cell, frame), cell.output.tail, is_return=True)
     return _digest(frame.head + _canonical(graph.vertices, output or ())), graph.by_itself
+
+
+def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
+    """The terms of the return with the states that it means."""
+    names = edit.unused(cell)
+    terms = frame.returns.get(cell.output, *names)
+    if terms is None:
+        terms = edit.with_states(cell.output.terms, names)
+        frame.returns.put(terms, cell.output, *names)
+    return terms
 
 
 def _frame_of(cell: s.Cell, space: Space) -> _Frame:
@@ -153,6 +164,7 @@ def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str 
     by_first = fit is not None and (fit.name == "resize_and_pad" or filters is None)
     return _Frame(
         Remembered(2048),
+        Remembered(256),
         frozenset([item.name for item in inputs]),
         f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
         Place(filters, stride),

@@ -187,15 +187,22 @@ JOINS = ("add", "concat")
 
 @dataclass(frozen=True, slots=True)
 class Flow(Syntax):
-    """A sum of terms and the operations that follow it; `reads` are its states in order, dead edges included."""
+    """A sum of terms and the operations that follow it.
+
+    `reads` are the states of its edges in order, dead edges included; `places` lead to the edges, without `unused`,
+    which stands for states and is no edge of its own.
+    """
 
     terms: tuple[Term, ...]
     tail: Pipe = ()
     reads: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    places: tuple[tuple[int, ...], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        # A search asks it of every flow of every child, which shares most of them with its parent.
-        object.__setattr__(self, "reads", tuple([state for term in self.terms for state in _states(term)]))
+        # A search asks them of every flow of every child, which shares most of them with its parent.
+        found = [(place, read_state(edge)) for place, edge in flow_edges(self)]
+        object.__setattr__(self, "reads", tuple([state for _, state in found]))
+        object.__setattr__(self, "places", tuple([place for place, state in found if state != "unused"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,16 +427,6 @@ def read_state(edge: Term) -> str:
     while isinstance(edge, Call):
         edge = edge.arguments[0]
     return edge.state
-
-
-def _states(term: Term) -> tuple[str, ...]:
-    """The states of a term's edges."""
-    if isinstance(term, Wire):
-        return (term.state,)
-    first = term.arguments[0]
-    if isinstance(first, Wire) and not is_join(term):
-        return (first.state,)
-    return tuple([state for argument in term.arguments for state in _states(argument)])
 
 
 def with_label(term: Term, label: str | None) -> Term:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from evolve.algorithms.base import Evolution, Member, SearchSpace, Survivors
 from evolve.errors import UsageError
 from evolve.records import G
+
+_fitness = attrgetter("fitness")
 
 
 class RegularizedEvolution(Evolution[G]):
@@ -96,10 +99,6 @@ class NonAgeingEvolution(Survivors[G]):
         best = max(drawn, key=_fitness)
         others = [member for member in drawn if member is not best]
         return best, min(others, key=_fitness, default=best)
-
-
-def _fitness(member: Member[G]) -> float:
-    return member.fitness
 
 
 def _check(name: str, population_size: int, sample_size: int) -> None:
