@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from compiler.cost import Cost, cost, graph_cost
 from compiler.errors import CompileError, DataError, Diverged, ShapeError
-from compiler.graph import Graph
-from compiler.resolve import resolve
+from compiler.graph.cost import Cost, cost, graph_cost
+from compiler.graph.resolve import resolve
+from compiler.graph.structure import Graph
 from compiler.settings import Training
 
 if TYPE_CHECKING:
-    from compiler.model import lower
-    from compiler.training import train
+    from compiler.layers.model import lower
+    from compiler.training.candidate import train
 
 __all__ = [
     "CompileError", "Cost", "DataError", "Diverged", "Graph", "ShapeError", "Training", "cost", "graph_cost", "lower",
@@ -26,11 +26,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Loads what needs TensorFlow when it is asked for."""
     if name == "lower":
-        from compiler.model import lower
+        from compiler.layers.model import lower
 
         return lower
     if name == "train":
-        from compiler.training import train
+        from compiler.training.candidate import train
 
         return train
     raise AttributeError(f"module 'compiler' has no attribute {name!r}")

@@ -8,18 +8,18 @@ import sys
 from collections.abc import Callable, Sequence
 
 import dsl
-from compiler import commands, export, formatting, train_command
-from compiler.commands import UsageError
+from compiler.commands import export, formatting, inspect, train
+from compiler.commands.inspect import UsageError
 from compiler.errors import CompileError
 
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
-    ("check", commands.check, "say what is wrong with files, or that nothing is"),
-    ("cost", commands.cost, "count parameters and mult-adds, of one file by cells, of several a row each"),
-    ("diff", commands.diff, "say what changed from A to B; exits 0 if nothing, 1 if anything did"),
-    ("draw", commands.draw, "draw the cells, as text or as a picture"),
-    ("explain", commands.explain_rules, "say what each rule can do, and how large the space is"),
-    ("mutate", commands.mutate, "print children by the file's own rules"),
-    ("sample", commands.sample, "print random genotypes of the file's space"),
+    ("check", inspect.check, "say what is wrong with files, or that nothing is"),
+    ("cost", inspect.cost, "count parameters and mult-adds, of one file by cells, of several a row each"),
+    ("diff", inspect.diff, "say what changed from A to B; exits 0 if nothing, 1 if anything did"),
+    ("draw", inspect.draw, "draw the cells, as text or as a picture"),
+    ("explain", inspect.explain_rules, "say what each rule can do, and how large the space is"),
+    ("mutate", inspect.mutate, "print children by the file's own rules"),
+    ("sample", inspect.sample, "print random genotypes of the file's space"),
 )
 
 
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         command = subparsers.add_parser(name, help=text, description=text)
         command.set_defaults(command=function)
         _add_files(command, name)
-        commands.add_changes(command)
+        inspect.add_changes(command)
         if name in ("cost", "explain", "mutate", "sample"):
             command.add_argument("--input", default="32x32x3", metavar="HxWxC", help="image shape (32x32x3)")
             command.add_argument("--classes", type=int, default=10, metavar="N", help="number of classes (10)")
@@ -74,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     formatting.add_arguments(command)
     text = "train a network to the end, on the data and by the settings of a gin file; again to go on"
     command = subparsers.add_parser("train", help=text, description=text)
-    command.set_defaults(command=train_command.train)
-    train_command.add_arguments(command)
+    command.set_defaults(command=train.train)
+    train.add_arguments(command)
     text = "write a trained network for use elsewhere: *.keras, *.tflite or a SavedModel's folder"
     command = subparsers.add_parser("export", help=text, description=text)
     command.set_defaults(command=export.export)

@@ -170,7 +170,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSettings:
-    """The images; the gin name is `dataset`, and the fields are those of `compiler.data.load`."""
+    """The images; the gin name is `dataset`, and the fields are those of `compiler.images.data.load`."""
 
     source: str = "digits"
     validation: float | int = 0.1  # share, or number, of the training images to judge networks by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dsl
 from compiler.files import Place
-from compiler.picture import picture
+from compiler.pictures.picture import picture
 from evolve.history import standings
 from evolve.records import Individual, Standing
 from evolve.store import Store

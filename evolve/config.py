@@ -1,7 +1,7 @@
 """Gin: the names that a user of a search may bind, and the settings that come out.
 
-Nothing else in the search knows gin; files and messages are those of `compiler.config`. Constructors keep their own
-defaults, which gin shows and overrides.
+Nothing else in the search knows gin; files and messages are those of `compiler.training.config`. Constructors keep
+their own defaults, which gin shows and overrides.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 import gin
 
 import dsl
-from compiler.config import dataset, in_force, own_words, parse, plainly, training
 from compiler.errors import CompileError, did_you_mean
 from compiler.settings import DatasetSettings, Training
+from compiler.training.config import dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import (
     Algorithm,
     NonAgeingEvolution,

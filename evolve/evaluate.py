@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler.cost import cost as cost_of
 from compiler.errors import CompileError, DataError
 from compiler.files import Place
-from compiler.resolve import resolve
+from compiler.graph.cost import cost as cost_of
+from compiler.graph.resolve import resolve
 from compiler.settings import DatasetSettings, Training
 from evolve import lookup, tables
 from evolve.errors import NotInTable, UsageError
@@ -109,7 +109,7 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
 @functools.cache
 def _warm() -> None:
     """Imports what trains, and keeps it out of garbage collections: one before each training took 0.4 s of it."""
-    import compiler.training  # noqa: F401
+    import compiler.training.candidate  # noqa: F401
 
     gc.collect()
     gc.freeze()
@@ -162,9 +162,9 @@ def test(spec: Spec, task: Task) -> float:
     Raises:
       UsageError: they are not its weights.
     """
-    from compiler import saved, weights
-    from compiler.model import lower, step_layers
-    from compiler.training import accuracy
+    from compiler.layers.model import lower, step_layers
+    from compiler.networks import saved, weights
+    from compiler.training.candidate import accuracy
 
     genotype = _space(spec.space).genotype(task.genotype)
     dataset = _feed(spec.dataset)
@@ -215,7 +215,7 @@ def _space(text: str) -> dsl.Space:
 @functools.lru_cache(maxsize=1)
 def _dataset(settings: DatasetSettings) -> Any:
     """Loaded once a worker."""
-    from compiler import data
+    from compiler.images import data
 
     return data.load(**asdict(settings))
 
@@ -223,7 +223,7 @@ def _dataset(settings: DatasetSettings) -> Any:
 @functools.lru_cache(maxsize=1)
 def _feed(settings: DatasetSettings) -> Any:
     """Made once a worker, so that all its trainings share what they can."""
-    from compiler.pipeline import feed
+    from compiler.batches.pipeline import feed
 
     return feed(_dataset(settings))
 
@@ -241,7 +241,9 @@ def load_table(path: str, columns: TableColumns) -> Table:
 def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     import tensorflow as tf
 
-    from compiler import pipeline, training, weights
+    from compiler.batches import pipeline
+    from compiler.networks import weights
+    from compiler.training import candidate
 
     _check_folder(spec)
     # Known before training, so that a failed individual has its size too.
@@ -251,7 +253,7 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         cost = cost_of(genotype, dataset.input_shape, dataset.classes)
         params, mult_adds = cost.params, cost.mult_adds
         initial, note = _initial(spec, task)
-        trained = training.train(genotype, _feed(spec.dataset), spec.training, task.seed, initial)
+        trained = candidate.train(genotype, _feed(spec.dataset), spec.training, task.seed, initial)
     except tf.errors.InvalidArgumentError as error:
         # of a stream, the message that names the file
         return failed(str(pipeline.unreadable(error) or error), params=params, mult_adds=mult_adds)
@@ -281,7 +283,7 @@ def _out_of_memory(error: Exception, params: int, mult_adds: int) -> Evaluation:
 
 
 def _save(path: Place, kept: Any) -> None:
-    from compiler import weights
+    from compiler.networks import weights
 
     try:
         weights.save(path, kept)
@@ -294,7 +296,7 @@ def _save(path: Place, kept: Any) -> None:
 
 def _initial(spec: Spec, task: Task) -> tuple[Any, str]:
     """The weights to start from, None for fresh ones, and a note where it should have had its parent's."""
-    from compiler import weights
+    from compiler.networks import weights
 
     if not spec.inherit or task.heir_of is None:
         return None, ""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 import dsl
-from compiler.requirements import requirement
+from compiler.graph.requirements import requirement
 from dsl.rules import Check
 from evolve.algorithms import Child
 from evolve.errors import UsageError

@@ -26,7 +26,7 @@ from pathlib import Path
 from scipy import stats
 
 import dsl
-from compiler.requirements import requirement
+from compiler.graph.requirements import requirement
 from dsl import CellError
 from evolve import config, lookup, tables
 from evolve.config import Config

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from compiler.requirements import requirement
+from compiler.graph.requirements import requirement
 from dsl import syntax as s
 
 ROOT = Path(__file__).parent.parent

@@ -17,7 +17,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from evolve.algorithms.reinforcement import Episode
+from evolve.algorithms.episode import Episode
 
 Array = NDArray[Any]
 

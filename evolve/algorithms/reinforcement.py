@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from compiler.quiet import quiet
 from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
+from evolve.algorithms.episode import Episode
 from evolve.errors import SearchError, UsageError
 from evolve.records import G, Proposal
 
@@ -21,25 +21,6 @@ if TYPE_CHECKING:
 
 POLICY = "policy"  # The rule of an individual that the controller has written, and of what was rejected on the way.
 MAX_REDRAWS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """One draw: the place of each choice in its set, and the logarithm of its probability when it was drawn."""
-
-    choices: tuple[int, ...]
-    logs: tuple[float, ...]  # numbers of 32 bits
-
-    def text(self) -> str:
-        """As a proposal's memo."""
-        # Nine digits are enough to get the same 32 bits back.
-        return " ".join(f"{choice}:{log:.9g}" for choice, log in zip(self.choices, self.logs, strict=True))
-
-    @classmethod
-    def read(cls, text: str) -> Episode:
-        """From a proposal's memo."""
-        pairs = [pair.split(":") for pair in text.split()]
-        return cls(tuple(int(choice) for choice, _ in pairs), tuple(float(log) for _, log in pairs))
 
 
 class ChoiceSpace(SearchSpace[G], Protocol[G]):

@@ -20,11 +20,11 @@ import tf_keras
 from PIL import Image
 
 import dsl
-from compiler import data
-from compiler.data import Dataset, Images
-from compiler.model import build_layers, forward
-from compiler.pipeline import Feed, feed
-from compiler.resolve import resolve
+from compiler.batches.pipeline import Feed, feed
+from compiler.graph.resolve import resolve
+from compiler.images import data
+from compiler.images.data import Dataset, Images
+from compiler.layers.model import build_layers, forward
 from compiler.settings import Training
 
 ROUNDS = 2

@@ -88,11 +88,11 @@ LARGE = Case("ours", n=2, f=24, shape=(32, 32, 3), batch=32, steps=5, optimize_g
 
 
 def ours(case: Case, dataset: Any) -> Measured:
-    """Training as `compiler.training.train` does it, up to and after its first step."""
-    from compiler.pipeline import feed
-    from compiler.strategies import make_strategy
-    from compiler.trainer import Trainer
-    from compiler.training import prepare
+    """Training as `compiler.training.candidate.train` does it, up to and after its first step."""
+    from compiler.batches.pipeline import feed
+    from compiler.training.candidate import prepare
+    from compiler.training.strategies import make_strategy
+    from compiler.training.trainer import Trainer
 
     images, training = feed(dataset), case.training
     start = case.now()
@@ -113,8 +113,8 @@ def plain(case: Case, dataset: Any) -> Measured:
     """The same network of stock layers, under `compile` and `fit`."""
     import tf_keras
 
-    from compiler.pipeline import feed
-    from compiler.plain import plain_model
+    from compiler.batches.pipeline import feed
+    from compiler.networks.plain import plain_model
 
     training = case.training
     batches = feed(dataset).training(training, case.batch, seed=0)
@@ -146,9 +146,9 @@ def _child(case: Case, images: str) -> None:
     """Measures and prints one case; TensorFlow and the data are ready before the clock runs."""
     import tensorflow as tf
 
-    from compiler import data
+    from compiler.images import data
 
-    for module in ("compiler.plain", "compiler.training"):
+    for module in ("compiler.networks.plain", "compiler.training.candidate"):
         importlib.import_module(module)
     dataset = data.load(f"npz:{images}")
     tf.linalg.matmul(tf.ones((8, 8)), tf.ones((8, 8)))

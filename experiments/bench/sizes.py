@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dsl
-from compiler.cost import Cost, graph_cost, weight_values
-from compiler.primitives import Shape, shown
-from compiler.resolve import resolve
+from compiler.graph.cost import Cost, graph_cost, weight_values
+from compiler.graph.primitives import Shape, shown
+from compiler.graph.resolve import resolve
 
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "": 1}
 

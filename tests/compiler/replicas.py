@@ -10,11 +10,12 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler import data, weights
-from compiler.pipeline import feed
+from compiler.batches.pipeline import feed
+from compiler.images import data
+from compiler.networks import weights
 from compiler.settings import Training
-from compiler.strategies import is_chief, make_strategy
-from compiler.trainer import Trainer
+from compiler.training.strategies import is_chief, make_strategy
+from compiler.training.trainer import Trainer
 
 
 def main(name: str, devices: int) -> None:

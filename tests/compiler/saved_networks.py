@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 import dsl
-from compiler.model import lower, step_layers
-from compiler.resolve import resolve
-from compiler.saved import Saved
-from compiler.weights import weights_of
+from compiler.graph.resolve import resolve
+from compiler.layers.model import lower, step_layers
+from compiler.networks.saved import Saved
+from compiler.networks.weights import weights_of
 
 # every way in which stock layers are put together
 TEXT = """

@@ -8,7 +8,7 @@ import re
 import pytest
 
 import dsl
-from compiler.ascii import WIDTH, cell_drawing, drawing, network_drawing
+from compiler.pictures.ascii import WIDTH, cell_drawing, drawing, network_drawing
 from dsl import edit
 from dsl import syntax as s
 from dsl.files import shipped_cells

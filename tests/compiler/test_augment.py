@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 import compiler
-from compiler import order
-from compiler.augment import Scale, augmented
+from compiler.batches import order
+from compiler.batches.augment import Scale, augmented
 from compiler.settings import AUGMENT, Training
 
 SCALE = Scale((100.0, 110.0, 120.0), (50.0, 60.0, 70.0))

@@ -10,7 +10,7 @@ import pytest
 
 import compiler
 import dsl
-from compiler.requirements import requirement
+from compiler.graph.requirements import requirement
 from dsl.files import shipped_cells
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]

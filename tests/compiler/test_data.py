@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from compiler.data import Dataset, Images, load
 from compiler.errors import CompileError, DataError
-from compiler.sources import CIFAR100_CLASSES, READERS
+from compiler.images.data import Dataset, Images, load
+from compiler.images.sources import CIFAR100_CLASSES, READERS
 
 Array = npt.NDArray[Any]
 

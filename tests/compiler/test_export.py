@@ -13,10 +13,10 @@ import pytest
 import tf_keras
 from PIL import Image
 
-from compiler import formats, weights
 from compiler.errors import CompileError
 from compiler.main import main
-from compiler.saved import write
+from compiler.networks import formats, weights
+from compiler.networks.saved import write
 from tests.compiler.saved_networks import TEXT, network
 
 README = Path(__file__).parents[2] / "README.md"

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import files, weights
+from compiler import files
 from compiler.errors import CompileError
 from compiler.files import Place, Remote, place
-from compiler.saved import FACTS, NETWORK, WEIGHTS, read, write
+from compiler.networks import weights
+from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, read, write
 from tests.compiler.saved_networks import network
 
 

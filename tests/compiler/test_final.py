@@ -18,13 +18,14 @@ from PIL import Image
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 import dsl
-from compiler import config, saved, weights
-from compiler.data import load
 from compiler.errors import CompileError
-from compiler.final import RECORD, FinalTraining
+from compiler.images.data import load
+from compiler.layers.model import step_layers
 from compiler.main import main
-from compiler.model import step_layers
-from compiler.training import accuracy
+from compiler.networks import saved, weights
+from compiler.training import config
+from compiler.training.candidate import accuracy
+from compiler.training.final import RECORD, FinalTraining
 
 SHIPPED = sorted((Path(__file__).parents[2] / "experiments").glob("train_*.gin"))
 TEXT = """
@@ -77,7 +78,7 @@ def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(files, capsys
     found = saved.read(files / "run")
     assert found.genotype.space.params == {"F": 6}
     digits = load("digits")
-    from compiler.model import lower
+    from compiler.layers.model import lower
 
     model = lower(found.graph)
     weights.restore(step_layers(model), found.weights)

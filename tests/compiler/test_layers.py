@@ -8,9 +8,9 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.layers import LAYERS, Noise, kept_paths
-from compiler.model import build_layers, forward, step_layers
-from compiler.primitives import TABLE
+from compiler.graph.primitives import TABLE
+from compiler.layers.model import build_layers, forward, step_layers
+from compiler.layers.operations import LAYERS, Noise, kept_paths
 from dsl.files import shipped_cells
 
 OPERATIONS = [

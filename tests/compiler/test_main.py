@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from compiler.cost_table import short
+from compiler.graph.cost_table import short
 from compiler.main import main
 from dsl.files import shipped_cells
 

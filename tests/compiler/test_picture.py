@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from compiler import canvas
-from compiler.canvas import Arrow, Box, Drawing
-from compiler.picture import picture
+from compiler.pictures import canvas
+from compiler.pictures.canvas import Arrow, Box, Drawing
+from compiler.pictures.picture import picture
 from dsl import syntax as s
 from dsl.parse import parse
 
@@ -285,5 +285,5 @@ def test_large_cells_take_little_time() -> None:
 
 
 def test_pillow_is_not_imported_before_a_png_is_wanted() -> None:
-    program = "import sys, compiler.picture; sys.exit(not {'PIL', 'tensorflow'}.isdisjoint(sys.modules))"
+    program = "import sys, compiler.pictures.picture; sys.exit(not {'PIL', 'tensorflow'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -14,12 +14,13 @@ import tensorflow as tf
 from PIL import Image
 
 import dsl
-from compiler import data, order
-from compiler.data import Dataset, Images
+from compiler.batches import order
+from compiler.batches.pipeline import ArrayFeed, Feed, StreamFeed, feed, unreadable
 from compiler.errors import DataError
-from compiler.pipeline import ArrayFeed, Feed, StreamFeed, feed, unreadable
+from compiler.images import data
+from compiler.images.data import Dataset, Images
 from compiler.settings import Training
-from compiler.training import train
+from compiler.training.candidate import train
 
 PLAIN = Training(augment=())
 SIZE = (12, 10)

@@ -13,12 +13,12 @@ import tf_keras
 
 import compiler
 import dsl
-from compiler.graph import Graph
-from compiler.model import step_layers
-from compiler.plain import plain_model
-from compiler.primitives import TABLE
-from compiler.requirements import requirement
-from compiler.weights import restore, weights_of
+from compiler.graph.primitives import TABLE
+from compiler.graph.requirements import requirement
+from compiler.graph.structure import Graph
+from compiler.layers.model import step_layers
+from compiler.networks.plain import plain_model
+from compiler.networks.weights import restore, weights_of
 from dsl.files import shipped_cells
 
 OPERATIONS = [

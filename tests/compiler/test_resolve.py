@@ -9,8 +9,8 @@ import pytest
 
 import compiler
 import dsl
-from compiler.primitives import TABLE
-from compiler.requirements import requirement
+from compiler.graph.primitives import TABLE
+from compiler.graph.requirements import requirement
 from dsl.primitives import PRIMITIVES
 
 

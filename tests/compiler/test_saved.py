@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import dsl
-from compiler import weights
-from compiler.data import load
 from compiler.errors import CompileError
-from compiler.formats import exported_model
-from compiler.model import lower, step_layers
-from compiler.saved import FACTS, NETWORK, WEIGHTS, Saved, read, write
+from compiler.images.data import load
+from compiler.layers.model import lower, step_layers
+from compiler.networks import weights
+from compiler.networks.formats import exported_model
+from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, Saved, read, write
 from compiler.settings import Training
-from compiler.training import accuracy, train
+from compiler.training.candidate import accuracy, train
 from tests.compiler.saved_networks import TEXT, network
 
 

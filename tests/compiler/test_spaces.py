@@ -10,8 +10,8 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.model import build_layers, forward
-from compiler.requirements import requirement
+from compiler.graph.requirements import requirement
+from compiler.layers.model import build_layers, forward
 from dsl.files import shipped_cells
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from compiler.errors import CompileError
-from compiler.strategies import is_chief, make_strategy
+from compiler.training.strategies import is_chief, make_strategy
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = Path(__file__).parent / "replicas.py"

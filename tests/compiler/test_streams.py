@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compiler import data
 from compiler.errors import DataError
-from compiler.streams import Stream
+from compiler.images import data
+from compiler.images.streams import Stream
 
 
 def tree(root: Path, *parts: str, each: int = 8) -> str:
@@ -43,7 +43,8 @@ def test_what_it_says_of_itself(tmp_path: Path) -> None:
 
 def test_it_is_found_without_tensorflow(tmp_path: Path) -> None:
     code = (
-        f"import sys; from compiler import data; data.load({tree(tmp_path, '')!r}, stream=True, image_size=(4, 4)); "
+        "import sys; from compiler.images import data; "
+        f"data.load({tree(tmp_path, '')!r}, stream=True, image_size=(4, 4)); "
         "print(sorted({'tensorflow', 'tf_keras'} & set(sys.modules)))"
     )
     run = subprocess.run(

@@ -10,14 +10,15 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler import data, weights
-from compiler.chains import Chain, chains
-from compiler.layers import local_norm
-from compiler.model import build_layers, forward
-from compiler.optimizers import learning_rate
-from compiler.pipeline import Feed, feed
+from compiler.batches.pipeline import Feed, feed
+from compiler.images import data
+from compiler.layers.chains import Chain, chains
+from compiler.layers.model import build_layers, forward
+from compiler.layers.operations import local_norm
+from compiler.networks import weights
 from compiler.settings import Training
-from compiler.trainer import Trainer
+from compiler.training.optimizers import learning_rate
+from compiler.training.trainer import Trainer
 from dsl.files import shipped_cells
 
 PLAIN = Training(epochs=2, batch_size=32, learning_rate=0.1, drop_path_keep=1.0, augment=(), optimize_graph=False)

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler import weights
-from compiler.model import StepLayer, build_layers
-from compiler.resolve import resolve
+from compiler.graph.resolve import resolve
+from compiler.layers.model import StepLayer, build_layers
+from compiler.networks import weights
 
 SPACE = """
 op norm = batch_norm | relu

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import dsl
-from compiler import weights
-from compiler.cost import cost
+from compiler.graph.cost import cost
+from compiler.networks import weights
 from compiler.settings import DatasetSettings, Training
 from evolve import evaluate as worker
 from evolve.errors import UsageError

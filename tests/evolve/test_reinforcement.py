@@ -16,7 +16,8 @@ import pytest
 import dsl
 from evolve.algorithms import Reinforcement
 from evolve.algorithms.controller import Controller, Policy, Shape, controller
-from evolve.algorithms.reinforcement import POLICY, Episode
+from evolve.algorithms.episode import Episode
+from evolve.algorithms.reinforcement import POLICY
 from evolve.errors import SearchError
 from evolve.space import CellSpace
 from tests.evolve.toy import ToySpace

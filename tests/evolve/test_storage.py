@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compiler.files import place
 from compiler.main import main as cell
-from compiler.saved import read
+from compiler.networks.saved import read
 from tests.evolve.test_main import finish
 
 

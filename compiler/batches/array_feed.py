@@ -1,0 +1,132 @@
+"""Batches of a `Dataset`, which is arrays in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from compiler.batches import order
+from compiler.batches.augment import Scale, augmented
+from compiler.errors import DataError
+from compiler.images.data import Dataset, Images
+from compiler.settings import Training
+
+Tensor = Any
+
+
+class ArrayFeed:
+    """The feed of images in memory (the interface: `compiler.batches.pipeline.Feed`).
+
+    One feed serves many trainings: the images are handed to TensorFlow once, and a pipeline that differs only in its
+    seed is not traced again.
+    """
+
+    def __init__(self, dataset: Dataset, threads: int = 1) -> None:
+        """Keeps what pipelines share; `threads` prepare batches, one by default, since a worker has one core."""
+        self.dataset, self._threads = dataset, threads
+        self.name, self.class_names, self.classes = dataset.name, dataset.class_names, dataset.classes
+        self.input_shape, self.mean, self.std = dataset.input_shape, dataset.mean, dataset.std
+        self._scale = Scale(dataset.mean, dataset.std)
+        self._tensors: dict[str, tuple[Tensor, Tensor]] = {}
+        self._makers: dict[tuple[object, ...], Callable[..., Any]] = {}
+        self._passes: dict[tuple[str, int], tf.data.Dataset] = {}
+
+    def count(self, split: str) -> int:
+        """How many images a part has."""
+        return len(self._part(split))
+
+    def describe(self) -> str:
+        """One line: how many images of which shape, and how many classes."""
+        return self.dataset.describe()
+
+    def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
+        """Endless batches; see `Feed`."""
+        make = self._maker(training, batch)
+        seed = tf.constant(seed, tf.int64)
+
+        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+        def at(step: Tensor) -> tuple[Tensor, Tensor]:
+            return make(seed, step)  # type: ignore[no-any-return]
+
+        return self._quiet(tf.data.Dataset.range(first_step, order.ENDLESS).map(at).prefetch(2))
+
+    def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
+        """One pass with weights; see `Feed`."""
+        if (split, batch) not in self._passes:
+            self._passes[split, batch] = self._pass(split, batch)
+        return self._passes[split, batch]
+
+    def _pass(self, split: str, batch: int) -> tf.data.Dataset:
+        count = self.count(split)
+        padded = -(-count // batch) * batch
+        indices = np.minimum(np.arange(padded), count - 1)
+        weights = (np.arange(padded) < count).astype(np.float32)
+        images, labels = self._given(split)
+
+        def gather(chosen: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return self._scale.normalized(tf.gather(images, chosen)), tf.gather(labels, chosen), weight
+
+        batches = tf.data.Dataset.from_tensor_slices((indices, weights)).batch(batch, drop_remainder=True)
+        return self._quiet(batches.map(gather))
+
+    def _maker(self, training: Training, batch: int) -> Callable[..., Any]:
+        """A traced function from seed and step to a batch, kept for trainings that augment alike."""
+        alike = (training.augment, training.crop_padding, training.cutout_size, training.colour_strength, batch)
+        if alike not in self._makers:
+            self._check(training, batch)
+            self._makers[alike] = self._made(training, batch)
+        return self._makers[alike]
+
+    def _made(self, training: Training, batch: int) -> Callable[..., Any]:
+        images, labels = self._given("train")
+        count = self.count("train")
+
+        def make(seed: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+            indices = order.chosen(seed, step, batch, count)
+            found = self._scale.normalized(tf.gather(images, indices))
+            found = augmented(found, training, self._scale, order.key(seed, step, order.STEP))
+            return found, tf.gather(labels, indices)
+
+        return tf.function(make, autograph=False)  # type: ignore[no-any-return]
+
+    def _check(self, training: Training, batch: int) -> None:
+        count = self.count("train")
+        if batch > count:
+            raise DataError(f"training.batch_size is {batch}, more than the {count} training images of {self.name}")
+        if "random_crop" in training.augment:
+            raise DataError(
+                "training.augment has 'random_crop', which is done when files are decoded: it needs "
+                "dataset.stream = True; for images in memory there is 'crop'"
+            )
+        images = self.dataset.train.images
+        if "colour" in training.augment and (images.dtype != np.uint8 or images.shape[-1] != 3):
+            raise DataError(
+                f"training.augment has 'colour', and the images of {self.name} are {images.dtype} of "
+                f"{images.shape[-1]} channels: it needs uint8 of 3"
+            )
+
+    def _given(self, split: str) -> tuple[Tensor, Tensor]:
+        """A part's images and labels as TensorFlow has them, which copies them once."""
+        if split not in self._tensors:
+            part = self._part(split)
+            self._tensors[split] = tf.constant(part.images), tf.constant(part.labels)
+        return self._tensors[split]
+
+    def _part(self, split: str) -> Images:
+        parts: dict[str, Images] = {
+            "train": self.dataset.train, "validation": self.dataset.validation, "test": self.dataset.test
+        }  # fmt: skip
+        return parts[split]
+
+    def _quiet(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """As many threads as were asked for, no search for more, and no rewriting of what is this small."""
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = self._threads
+        options.threading.max_intra_op_parallelism = self._threads
+        options.autotune.enabled = False
+        options.experimental_optimization.apply_default_optimizations = False
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+        return batches.with_options(options)

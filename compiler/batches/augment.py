@@ -1,0 +1,125 @@
+"""Augmentation of whole batches: each image has its own draw, and every draw is a function of the key that is given.
+
+Images are normalized float32 `[batch, height, width, channels]`; 0 is the mean of its channel. Keys are int64 `[2]`, as
+TensorFlow's stateless random numbers take them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from compiler.batches import order
+from compiler.settings import Training
+
+Tensor = Any
+
+GREY = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and deviation of each channel, which normalization takes out."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """Pixels as float32 with mean 0 and deviation 1 a channel."""
+        factor = 1 / np.array(self.std)
+        offset = -np.array(self.mean) * factor
+        rows = _rows(tf.cast(images, tf.float32))
+        return _images(rows * _tiled(factor, images) + _tiled(offset, images), images)
+
+
+def augmented(images: Tensor, training: Training, scale: Scale, key: Tensor) -> Tensor:
+    """The augmentation steps of the settings, in their order; `random_crop` was done when the images were decoded."""
+    for position, step in enumerate(training.augment):
+        draw = order.folded(key, position)
+        if step == "flip":
+            images = flipped(images, draw)
+        elif step == "crop":
+            images = cropped(images, training.crop_padding, draw)
+        elif step == "cutout":
+            images = cut_out(images, training.cutout_size, draw)
+        elif step == "colour":
+            images = coloured(images, training.colour_strength, scale, draw)
+    return images
+
+
+def flipped(images: Tensor, key: Tensor) -> Tensor:
+    """Half of the images mirrored, left and right."""
+    width = images.shape[2]
+    coin = order.uniform((_count(images), 1), key) < 0.5
+    columns = tf.where(coin, tf.range(width)[::-1], tf.range(width))
+    # a fifth of what choosing between all images and all mirrored images costs
+    return tf.gather(images, columns, axis=2, batch_dims=1)
+
+
+def cropped(images: Tensor, pad: int, key: Tensor) -> Tensor:
+    """Each image shifted by up to `pad` pixels in both directions, zeros moving in."""
+    height, width = images.shape[1:3]
+    padded = tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
+    shift = order.uniform((2, _count(images), 1), key, 0, 2 * pad + 1, tf.int32)
+    by_rows = tf.gather(padded, shift[0] + tf.range(height), axis=1, batch_dims=1)
+    return tf.gather(by_rows, shift[1] + tf.range(width), axis=2, batch_dims=1)
+
+
+def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
+    """A square of zeros, of `size` pixels, around a random pixel of each image (DeVries & Taylor 2017).
+
+    Near a border part of the square lies outside, as in the paper.
+    """
+    height, width = images.shape[1:3]
+    centre = order.uniform((2, _count(images), 1), key)
+    first = tf.cast(centre * np.array([height, width], np.float32).reshape(2, 1, 1), tf.int32) - size // 2
+    rows, columns = tf.range(height) - first[0], tf.range(width) - first[1]
+    inside = ((rows >= 0) & (rows < size))[:, :, None] & ((columns >= 0) & (columns < size))[:, None, :]
+    return tf.where(inside[..., None], 0.0, images)
+
+
+def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tensor:
+    """Brightness, contrast and saturation of each image times a number from 1 - `strength` to 1 + `strength`.
+
+    Contrast moves pixels from the mean grey of their image, saturation from their own grey. All three are linear: one
+    matrix and one offset for each image, in which normalization goes along. Pixels stay from 0 to 255.
+    """
+    mean, std, grey = (np.array(values, np.float32) for values in (scale.mean, scale.std, GREY))
+    draws = order.uniform((3, _count(images), 1, 1), key, 1 - strength, 1 + strength)
+    brightness, contrast, saturation = draws[0], draws[1], draws[2]
+    own_grey = np.outer(grey, np.ones(3, np.float32))
+    matrix = brightness * contrast * (saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * own_grey)
+    colours = tf.reduce_mean(images, axis=(1, 2))[:, None, :] * std + mean
+    mean_grey = tf.reduce_sum(colours * grey, axis=-1, keepdims=True)
+    offset = tf.reduce_sum(mean[:, None] * matrix, axis=1, keepdims=True) + brightness * (1 - contrast) * mean_grey
+    flat = tf.reshape(images, (_count(images), images.shape[1] * images.shape[2], 3))
+    rows = _rows(_images(tf.matmul(flat, std[:, None] * matrix / std), images))
+    rows += tf.tile((offset - mean) / std, (1, 1, images.shape[2]))
+    rows = tf.minimum(tf.maximum(rows, _tiled(-mean / std, images)), _tiled((255 - mean) / std, images))
+    return _images(rows, images)
+
+
+def _rows(images: Tensor) -> Tensor:
+    """Images as `[batch, height, width * channels]`: what is the same in each pixel is added to whole rows at a time.
+
+    TensorFlow takes three times as long to add three channels to each pixel.
+    """
+    return tf.reshape(images, (_count(images), images.shape[1], images.shape[2] * images.shape[3]))
+
+
+def _images(rows: Tensor, like: Tensor) -> Tensor:
+    """Rows as images again."""
+    return tf.reshape(rows, (_count(like), *like.shape[1:]))
+
+
+def _tiled(channels: Any, images: Tensor) -> Any:
+    """A number a channel as a row of such images."""
+    return np.tile(np.array(channels, np.float32), images.shape[2])
+
+
+def _count(images: Tensor) -> Tensor:
+    """How many images there are: a number where the shape is static."""
+    return images.shape[0] or tf.shape(images)[0]

@@ -1,0 +1,1 @@
+"""What `cell` can do; one module a group of its commands."""

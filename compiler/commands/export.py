@@ -1,0 +1,128 @@
+"""The command `cell export`: a trained network in a format that other programs read."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compiler.commands.inspect import UsageError, add_changes, image_shape, load
+from compiler.files import Place, place
+from compiler.graph.primitives import shown
+from compiler.quiet import quiet
+
+if TYPE_CHECKING:
+    from compiler.networks.saved import Saved
+
+SUFFIXES = (".keras", ".tflite", "")
+_OF_WEIGHTS = ("input", "classes", "mean", "std")
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The network, the target, and what must be told of weights that lie alone."""
+    command.add_argument("file", metavar="PATH", help="the folder of a trained network, or a .cell file with --weights")
+    command.add_argument("--out", required=True, metavar="OUT",
+                         help="NAME.keras, NAME.tflite, or the folder of a SavedModel")  # fmt: skip
+    alone = command.add_argument_group("for a .cell file and its weights")
+    alone.add_argument("--weights", metavar="FILE", help="its weights, such as runs/amoeba/weights/57.npz")
+    alone.add_argument("--input", metavar="HxWxC", help="the shape of its images, such as 32x32x3")
+    alone.add_argument("--classes", type=int, metavar="N", help="how many classes it tells apart")
+    alone.add_argument("--mean", metavar="M,M,...", help="mean of its training images, one a channel (0)")
+    alone.add_argument("--std", metavar="S,S,...", help="their standard deviation, one a channel (1)")
+    add_changes(alone)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Writes a trained network, tries what was written, and says by how much it differs.
+
+    Raises:
+      UsageError: there is no such network, or it cannot be written there.
+      CompileError: what was read is damaged, or what was written computes something else.
+    """
+    out = Path(options.out)
+    _check_target(out)
+    _check_source(options)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
+    with quiet():
+        from compiler.networks import formats
+
+        saved = _saved(options)
+        made = formats.export(saved, out)
+    print(f"{out}: images of {shown(saved.input_shape)} to {saved.classes} classes, {made.size / 1e6:.1f} MB")
+    print(f"read back: on {formats.IMAGES} random images it is the trained network, up to {made.difference:.1g}")
+    return 0
+
+
+def _check_target(out: Path) -> None:
+    if out.suffix not in SUFFIXES:
+        raise UsageError(f"--out {str(out)!r} ends in {out.suffix}; allowed: .keras, .tflite, or for a SavedModel "
+                         "the name of a folder, without a dot")  # fmt: skip
+    if out.suffix and out.is_dir():
+        raise UsageError(f"--out {str(out)!r} is a folder")
+    if not out.suffix and out.exists() and not (out / "saved_model.pb").is_file():
+        raise UsageError(f"--out {str(out)!r} is there and is no SavedModel; a SavedModel takes a folder of its own")
+
+
+def _check_source(options: argparse.Namespace) -> None:
+    path = place(options.file)
+    if options.weights is None:
+        given = [f"--{name}" for name in _OF_WEIGHTS if getattr(options, name) is not None]
+        given += ["--param"] * bool(options.param) + ["--with"] * bool(options.overlays)
+        if given:
+            raise UsageError(f"{given[0]} goes with --weights only; a trained network's folder has its own")
+        _check_folder(path)
+    elif path.is_dir():
+        raise UsageError(f"{path} is a folder; --weights goes with a .cell file")
+    else:
+        missing = [f"--{name}" for name in ("input", "classes") if getattr(options, name) is None]
+        if missing:
+            raise UsageError(f"--weights {options.weights}: give {' and '.join(missing)} too; weights do not tell")
+        if options.classes < 1:
+            raise UsageError(f"--classes {options.classes}: there is at least 1")
+
+
+def _check_folder(path: Place) -> None:
+    """That a path is a trained network, or its text inside of one."""
+    folder = _folder(path)
+    if (folder / "network.json").is_file() and path in (folder, folder / "network.cell"):
+        return
+    if path.suffix == ".cell":
+        raise UsageError(f"{path} has no weights: name the folder of a trained network, or give --weights FILE.npz, "
+                         "--input HxWxC and --classes N")  # fmt: skip
+    if not path.exists():
+        raise UsageError(f"there is no {path}")
+    inside = sorted(found.parent for found in path.glob("*/network.json"))
+    hint = f"; {inside[0]} is one" if inside else ""
+    raise UsageError(f"{path} is no trained network, which is a folder with a network.json in it{hint}")
+
+
+def _folder(path: Place) -> Place:
+    return path.parent if path.suffix == ".cell" else path
+
+
+def _saved(options: argparse.Namespace) -> Saved:
+    from compiler.errors import CompileError
+    from compiler.networks import weights
+    from compiler.networks.saved import Saved, read
+
+    if options.weights is None:
+        return read(_folder(place(options.file)))
+    shape = image_shape(options.input)
+    names = tuple(str(number) for number in range(options.classes))
+    mean, std = _numbers(options, "mean", 0.0, shape[-1]), _numbers(options, "std", 1.0, shape[-1])
+    genotype, values = load(options, options.file), weights.read(Path(options.weights))
+    try:
+        return Saved(genotype, values, shape, names, mean, std)
+    except CompileError as error:
+        raise CompileError(f"{options.file} with {options.weights}: {error}") from None
+
+
+def _numbers(options: argparse.Namespace, name: str, default: float, channels: int) -> tuple[float, ...]:
+    """What `--mean` or `--std` says, one number for all channels or one for each."""
+    text = getattr(options, name)
+    try:
+        values = (default,) if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--{name} {text!r} is not NUMBER,NUMBER,..., such as 125.3,123.0,113.9") from None
+    return values * channels if len(values) == 1 else values

@@ -1,0 +1,214 @@
+"""What each command of `cell` does: read, answer on the terminal, and say how to exit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import dsl
+from compiler.errors import CompileError
+from compiler.graph import cost_table
+from compiler.graph.requirements import requirement
+from compiler.graph.resolve import resolve
+from compiler.pictures.ascii import drawing
+from compiler.pictures.picture import picture
+from dsl.diff import differences, same_network
+from dsl.explain import Explanation, explain, told
+from dsl.rules import Check
+
+_BEYOND_ASCII = "│─┌┐└┘├┤┬┴┼┊┄●○"
+
+
+class UsageError(Exception):
+    """The command line says something that cannot be done."""
+
+
+# --- what the command line says --------------------------------------------------------------------------------
+
+
+def load(
+    options: argparse.Namespace,
+    file: str,
+    params: Mapping[str, int | float] | None = None,
+    overlays: Sequence[str] | None = None,
+) -> dsl.Genotype:
+    """The seed of a file, under the params and overlays of the command line or those that are given.
+
+    Raises:
+      UsageError: the file is a folder, or a param is no number.
+      CellError: the file is wrong.
+    """
+    if Path(file).is_dir():
+        raise UsageError(f"{file} is a folder; name the .cell files in it, such as {Path(file) / '*.cell'}")
+    params = params_of(options.param) if params is None else params
+    return dsl.load(file, params, options.overlays if overlays is None else overlays)
+
+
+def add_changes(command: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """The flags by which every command takes a file with other declarations and params than it has."""
+    command.add_argument("--with", dest="overlays", action="append", default=[], metavar="FILE",
+                         help="lay this file's declarations over the first one's (repeatable)")  # fmt: skip
+    command.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
+                         help="set a param of the file (repeatable)")  # fmt: skip
+
+
+def params_of(given: Sequence[str]) -> dict[str, int | float]:
+    """The numbers that `--param` gives, by name.
+
+    Raises:
+      UsageError: one is no number.
+    """
+    found: dict[str, int | float] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            found[name] = float(value) if "." in value or "e" in value.lower() else int(value)
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise UsageError(f"--param {text!r} is not NAME=NUMBER, such as N=6")
+    return found
+
+
+def image_shape(text: str) -> tuple[int, int, int]:
+    """The shape that `--input` says.
+
+    Raises:
+      UsageError: it says none.
+    """
+    parts = text.split("x")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        raise UsageError(f"--input {text!r} is not HEIGHTxWIDTHxCHANNELS, such as 32x32x3")
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def _check_of(options: argparse.Namespace, space: dsl.Space) -> Check:
+    return requirement(space, image_shape(options.input), options.classes)
+
+
+def _numbered(options: argparse.Namespace) -> range:
+    if options.count < 1:
+        raise UsageError(f"--count {options.count}: at least 1 can be printed")
+    return range(1, options.count + 1)
+
+
+# --- commands --------------------------------------------------------------------------------------------------
+
+
+def check(options: argparse.Namespace) -> int:
+    """Says what is wrong with files, or that nothing is."""
+    problems = []
+    for file in options.file:
+        try:
+            genotype = load(options, file)
+        except (dsl.CellError, UsageError) as error:
+            problems.append(str(error))
+            continue
+        space = genotype.space
+        rules = f"{len(space.mutations)} rules" if space.mutations else "no rules"
+        print(f"{file}: good ({len(genotype.cells)} cells, {len(space.definitions.ops)} operations, {rules})")
+    if problems:
+        raise UsageError("\n".join(problems))
+    return 0
+
+
+def cost(options: argparse.Namespace) -> int:
+    """Counts parameters and mult-adds: of one file by steps and cells, of several a row each."""
+    shape, graphs, problems = image_shape(options.input), {}, []
+    for file in options.file:
+        try:
+            graphs[file] = resolve(load(options, file), shape, options.classes)
+        except (dsl.CellError, CompileError, UsageError) as error:
+            problems.append(str(error) if len(options.file) == 1 else f"{file}: {error}")
+    is_one = len(options.file) == 1
+    if is_one and graphs:
+        (graph,) = graphs.values()
+        print(json.dumps(cost_table.as_json(graph)) if options.json else cost_table.one(graph))
+    elif options.json and not problems:
+        print(json.dumps([{"file": file, **cost_table.as_json(graph)} for file, graph in graphs.items()]))
+    elif graphs and not options.json:
+        print(cost_table.several(graphs))
+    if problems:
+        raise UsageError("\n".join(problems))
+    return 0
+
+
+def diff(options: argparse.Namespace) -> int:
+    """Says what changed from one file to another; 1 where anything did."""
+    a, b = load(options, options.file), load(options, options.other)
+    found = differences(a, b)
+    same = same_network(a, b)
+    if options.json:
+        listed = [{**asdict(difference), "text": str(difference)} for difference in found]
+        print(json.dumps({"differences": listed, "same_network": same}))
+    else:
+        for difference in found:
+            print(difference)
+        if found and same:
+            what = "the files differ in text only" if a.genes == b.genes else "the genes differ"
+            print(f"both are the same network; {what}")
+    return 1 if found else 0
+
+
+def draw(options: argparse.Namespace) -> int:
+    """Draws the cells: to the terminal, or as a picture to a file."""
+    if options.out is not None and Path(options.out).suffix not in (".svg", ".png"):
+        raise UsageError(f"--out {options.out!r} ends neither in .svg nor in .png")
+    genotype = load(options, options.file)
+    if options.out is None:
+        print(drawing(genotype, plain=options.ascii or not _shows_lines(sys.stdout.encoding)))
+        return 0
+    path = Path(options.out)
+    reached = [cell for cell in genotype.cells if cell.name in genotype.space.reached]
+    image = picture(reached, title=Path(options.file).stem)
+    if path.suffix == ".svg":
+        path.write_text(image.svg(), encoding="utf-8")
+    else:
+        path.write_bytes(image.png(2.0))
+    print(path)
+    return 0
+
+
+def _shows_lines(encoding: str) -> bool:
+    try:
+        _BEYOND_ASCII.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def explain_rules(options: argparse.Namespace) -> int:
+    """Says what each rule can do, and how large the space is."""
+    genotype = load(options, options.file)
+    found = explain(genotype, random.Random(options.seed), _check_of(options, genotype.space))
+    print(json.dumps(_as_json(found)) if options.json else f"{options.file}\n\n{told(found)}")
+    return 0
+
+
+def _as_json(found: Explanation) -> dict[str, object]:
+    rules = [{**asdict(rule), "example": [*map(str, rule.example)]} for rule in found.rules]
+    return {**asdict(found), "rules": rules, "size": found.size}
+
+
+def mutate(options: argparse.Namespace) -> int:
+    """Prints children by the file's own rules."""
+    numbers, parent, rng = _numbered(options), load(options, options.file), random.Random(options.seed)
+    reject = _check_of(options, parent.space)
+    for number in numbers:
+        child = dsl.mutate(parent, rng, reject)
+        print(f"# child {number}, by {child.rule}\n{child.genotype.standalone()}")
+    return 0
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Prints random genotypes of the file's space."""
+    numbers, space, rng = _numbered(options), load(options, options.file).space, random.Random(options.seed)
+    reject = _check_of(options, space)
+    for number in numbers:
+        print(f"# sample {number}\n{dsl.sample(space, rng, check=reject).standalone()}")
+    return 0

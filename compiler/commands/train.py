@@ -1,0 +1,102 @@
+"""The command `cell train`: gin files and flags in, a trained network in a folder out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dsl
+from compiler.commands.inspect import UsageError, add_changes, load, params_of
+from compiler.quiet import quiet
+
+if TYPE_CHECKING:
+    from compiler.training.final import FinalTraining
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The network, its settings, and where all of it is kept."""
+    command.add_argument("file", metavar="FILE", help="a .cell file")
+    command.add_argument("--gin_file", action="append", default=[], metavar="GIN",
+                         help="how to train: a gin file by its path, or a shipped one by its name")  # fmt: skip
+    command.add_argument("--gin_param", action="append", default=[], metavar="BINDING",
+                         help="replaces a binding of the files, such as training.epochs=20")  # fmt: skip
+    command.add_argument("--workdir", metavar="DIR", help="where the training is kept (runs/FILE-GIN)")
+    command.add_argument("--profile", action="store_true", help="profile some steps, for TensorBoard's profiler")
+    add_changes(command)
+
+
+def train(options: argparse.Namespace) -> int:
+    """Trains a network to the end, or goes on where an interrupted training stopped.
+
+    Raises:
+      UsageError: no settings are named.
+      CompileError, CellError: the network cannot be trained so.
+    """
+    from compiler.training import config as gin_config
+
+    if not options.gin_file:
+        raise UsageError("say how to train: cell train FILE --gin_file=train_digits.gin")
+    config = gin_config.read(options.gin_file, options.gin_param)
+    network = config.network
+    params = {**network.params, **params_of(options.param)}
+    genotype = load(options, options.file, params, (*network.overlays, *options.overlays))
+    config = replace(config, network=replace(network, params=params))
+    folder = Path(options.workdir) if options.workdir else _folder(options)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
+    with quiet():
+        from compiler.training.final import FinalTraining
+
+        run = FinalTraining(genotype, config, folder)
+    _show_start(run, genotype, folder)
+    if not run.is_finished:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.gin").write_text(gin_config.in_force(), encoding="utf-8")
+    _follow(run, options.profile)
+    return 0
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    return Path("runs") / f"{Path(options.file).stem}-{Path(options.gin_file[-1]).stem}"
+
+
+def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> None:
+    replicas = run.strategy.num_replicas_in_sync
+    params = ", ".join(f"{name}={value}" for name, value in genotype.space.params.items())
+    rows = [
+        ("data", run.feed.describe()),
+        ("network", f"{run.cost.params:,} parameters, {run.cost.mult_adds:,} mult-adds ({params})"),
+        ("training", f"{run.training.epochs} epochs on {replicas} replica{'s' * (replicas > 1)}"
+         + (f", {len(run.history)} of them finished" if run.history else "")),
+        ("work directory", str(folder)),
+        ("watch", f"tensorboard --logdir={folder / 'tensorboard'}"),
+    ]  # fmt: skip
+    for name, value in rows:
+        print(f"{name:<16}{value}", flush=True)
+
+
+def _follow(run: FinalTraining, profile: bool) -> None:
+    """One line an epoch, and what came of it."""
+    start, before = time.monotonic(), len(run.history)
+    try:
+        for epoch in run.epochs(profile):
+            seconds = (time.monotonic() - start) / (epoch.epoch - before)
+            left = seconds * (run.training.epochs - epoch.epoch)
+            print(
+                f"epoch {epoch.epoch}/{run.training.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
+                f"validation {epoch.validation_accuracy:.4f}  {seconds:,.1f} s an epoch, {left / 60:,.0f} min left",
+                flush=True,
+            )
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {len(run.history)} of {run.training.epochs} epochs are kept in {run.folder}; the same "
+              "command goes on from there", flush=True)  # fmt: skip
+        raise
+    result = run.finish()
+    print(f"validation accuracy {result.validation_accuracy:.4f}")
+    print(f"test accuracy {result.test_accuracy:.4f}")
+    print(f"written to {run.folder}; next:\n  cell export {run.folder} --out {run.folder.name}.keras")

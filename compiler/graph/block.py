@@ -1,0 +1,91 @@
+"""Operations while a step is put together, and what is said where they do not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import NamedTuple
+
+from compiler.errors import CompileError, ShapeError
+from compiler.graph.primitives import TABLE, Settings, Shape, shown
+from compiler.graph.structure import Operation
+from dsl import syntax as s
+from dsl.errors import CellError, Position, Problem
+from dsl.expand import Place
+
+MAX_OPERATIONS = 100_000
+
+
+class Expansion(NamedTuple):
+    """The primitives of one operation at one place; their keys begin with `prefix` characters that say where."""
+
+    prefix: int
+    operations: tuple[Operation, ...]
+
+
+Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
+
+
+@dataclass
+class Block:
+    """The operations of one step while they are put together."""
+
+    shapes: list[Shape]
+    operations: list[Operation] = field(default_factory=list)
+
+    def add(
+        self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str, position: Position | None
+    ) -> int:
+        """Adds a primitive; the index of the value that it makes.
+
+        Raises:
+          ShapeError: its inputs do not fit; the message names `key` and shows the line at `position`.
+        """
+        row = TABLE[primitive]
+        shapes = tuple(self.shapes[index] for index in inputs)
+        try:
+            shape = row.shape(settings, shapes)
+            weights = row.weights(settings, shapes)
+        except ShapeError as error:
+            raise located(position, key, str(error), ShapeError) from None
+        kernels = sum(prod(weight.shape) for weight in weights if weight.kind in ("kernel", "depthwise"))
+        self._append(Operation(primitive, settings, inputs, shape, weights, prod(shape[:-1]) * kernels, key), position)
+        return len(self.shapes) - 1
+
+    def add_again(self, expansion: Expansion, value: int, key: str, position: Position | None) -> int:
+        """Adds operations in a row that were resolved before."""
+        for o in expansion.operations:
+            own = key + o.key[expansion.prefix :]
+            self._append(Operation(o.primitive, o.settings, (value,), o.shape, o.weights, o.mult_adds, own), position)
+            value = len(self.shapes) - 1
+        return value
+
+    def _append(self, operation: Operation, position: Position | None) -> None:
+        self.operations.append(operation)
+        self.shapes.append(operation.shape)
+        if len(self.operations) > MAX_OPERATIONS:
+            message = f"a step has more than {MAX_OPERATIONS:,} operations"
+            raise located(position, operation.key, message)
+
+    def drop_path(self, value: int) -> None:
+        """Marks the operation that made a value."""
+        index = value - (len(self.shapes) - len(self.operations))
+        self.operations[index] = replace(self.operations[index], drop_path=True)
+
+
+def located(
+    position: Position | None, key: str, message: str, kind: type[CompileError] = CompileError, hint: str = ""
+) -> CompileError:
+    """An error that names the place in the file, shows its line, and says which part of the network it is."""
+    reason = f"{key}: {message}"
+    return kind(str(Problem(reason, position, hint)), reason)
+
+
+def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -> CompileError:
+    """What is wrong with a setting where an operation is used, and the numbers that it was computed from."""
+    problem = error.problems[0]
+    filters = shape[-1] if place.filters is None else place.filters
+    asked = f"{op.name} is asked for filters={filters}, stride={place.stride} and reads {shown(shape)}"
+    at = f" at {op.position}" if op.position is not None and op.position != problem.position else ""
+    hint = "\n".join(part for part in (problem.hint, asked + at) if part)
+    return located(problem.position or op.position, key, problem.message, hint=hint)

@@ -1,0 +1,79 @@
+"""Costs as text: a table of one network, a row each of several, and both as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from compiler.graph.cost import graph_cost, shares, step_mult_adds, step_params, weight_values
+from compiler.graph.primitives import shown
+from compiler.graph.structure import Graph
+
+FLOAT32 = 4  # bytes a value
+MAX_NAME = 36
+_UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
+
+
+def short(value: int) -> str:
+    """A number with three digits and a unit: 2.57M, 408M, 23.1B."""
+    for unit, letter in _UNITS:
+        if value >= 0.9995 * unit:
+            scaled = value / unit
+            return f"{scaled:.{0 if scaled >= 99.95 else 1 if scaled >= 9.995 else 2}f}{letter}"
+    return str(value)
+
+
+def megabytes(values: int) -> str:
+    """The size of values at float32, in millions of bytes."""
+    return f"{FLOAT32 * values / 1e6:,.1f} MB"
+
+
+def one(graph: Graph) -> str:
+    """The cost of a network: a row for each step, for each cell, and in all."""
+    total = graph_cost(graph)
+    names = [_cut(step.name) for step in graph.steps]
+    parts = shares(graph)
+    width = max(map(len, [*names, *(part.name for part in parts)]))
+    lines = [f"{'step':<12} {'':<{width}} {'output':>12} {'params':>14} {'mult-adds':>18}"]
+    for step, name in zip(graph.steps, names, strict=True):
+        lines.append(f"{step.key:<12} {name:<{width}} {shown(step.shape):>12} {step_params(step):>14,} "
+                     f"{step_mult_adds(step):>18,}")  # fmt: skip
+    lines += ["", f"{'':<12} {'':<{width}} {'uses':>12} {'params':>14} {'mult-adds':>18}"]
+    for part in parts:
+        lines.append(f"{'':<12} {part.name:<{width}} {part.steps:>12,} {part.params:>14,} {part.mult_adds:>18,}")
+    lines += [
+        f"{'total':<12} {'':<{width}} {len(graph.steps):>12,} {total.params:>14,} {total.mult_adds:>18,}",
+        f"{'':<12} {'':<{width}} {'':>12} {short(total.params):>14} {short(total.mult_adds):>18}",
+        "",
+        f"depth        {total.depth:,} operations with weights on the longest way",
+        f"activations  {total.activations:,} values an image, {megabytes(total.activations)} at float32",
+        f"weights      {weight_values(graph):,} values with batch norm's statistics, "
+        f"{megabytes(weight_values(graph))} at float32",
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def several(graphs: Mapping[str, Graph]) -> str:
+    """A row for each network; the activations are those of one image at float32."""
+    width = max(map(len, graphs), default=0)
+    lines = [f"{'file':<{width}} {'params':>14} {'':>6} {'mult-adds':>18} {'':>6} {'depth':>6} {'activations':>13}"]
+    for name, graph in graphs.items():
+        found = graph_cost(graph)
+        lines.append(
+            f"{name:<{width}} {found.params:>14,} {short(found.params):>6} {found.mult_adds:>18,} "
+            f"{short(found.mult_adds):>6} {found.depth:>6,} {megabytes(found.activations):>13}"
+        )
+    return "\n".join(lines)
+
+
+def as_json(graph: Graph) -> dict[str, object]:
+    """The same numbers by name; bytes are those of float32."""
+    total = graph_cost(graph)
+    steps = [{"key": step.key, "name": step.name, "output": step.shape, "params": step_params(step),
+              "mult_adds": step_mult_adds(step)} for step in graph.steps]  # fmt: skip
+    sizes = {"activation_bytes": FLOAT32 * total.activations, "weight_bytes": FLOAT32 * weight_values(graph)}
+    return {**asdict(total), **sizes, "shares": [asdict(part) for part in shares(graph)], "steps": steps}
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..."

@@ -1,0 +1,100 @@
+"""`require`: a check of costs that the rules call on every child before it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+
+from compiler.errors import CompileError
+from compiler.graph.block import Expansions
+from compiler.graph.cost import Cost, cost
+from dsl import syntax as s
+from dsl.draw import Scene, members
+from dsl.errors import CellError
+from dsl.evaluate import COMPARISONS, Value, number
+from dsl.genotype import Genotype, Space
+from dsl.unparse import condition as shown
+from dsl.verify_rules import paths
+
+MAX_REMEMBERED = 20_000
+
+
+def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
+    """A function that gives the reason why a genotype cannot be built or breaks a `require`, or `None`.
+
+    A child shares most operations with those before it: what they are is remembered, and forgotten where genes, which
+    operations may read, tell individuals apart.
+    """
+    expansions: Expansions = {}
+
+    def check(genotype: Genotype) -> str | None:
+        if space.genes or len(expansions) > MAX_REMEMBERED:
+            expansions.clear()
+        try:
+            return broken(genotype, cost(genotype, input_shape, classes, expansions))
+        except CompileError as error:
+            return error.reason
+
+    return check
+
+
+def broken(genotype: Genotype, found: Cost) -> str | None:
+    """The first `require` of its space that a genotype of this cost breaks, with the numbers."""
+    known: dict[str, Value] = {**genotype.space.params, **asdict(found)}
+    known["nodes"] = sum(len(cell.nodes) for cell in genotype.cells)
+    for item in genotype.space.requires:
+        try:
+            if not _holds(item.condition, genotype, known):
+                values = ", ".join(f"{path} {_value(path, genotype, known):,}" for path in _costs(item.condition))
+                return f"require {shown(item.condition)} ({values})"
+        except CellError as error:
+            return str(error)
+    return None
+
+
+def _costs(condition: s.Condition) -> Iterator[s.Path]:
+    match condition:
+        case s.And(parts) | s.Or(parts):
+            for part in parts:
+                yield from _costs(part)
+        case s.Not(inner):
+            yield from _costs(inner)
+        case s.Compare(_, left, right):
+            yield from (*paths(left), *paths(right))
+
+
+def _holds(condition: s.Condition, genotype: Genotype, known: Mapping[str, Value]) -> bool:
+    match condition:
+        case s.And(parts):
+            return all(_holds(part, genotype, known) for part in parts)
+        case s.Or(parts):
+            return any(_holds(part, genotype, known) for part in parts)
+        case s.Not(inner):
+            return not _holds(inner, genotype, known)
+        case s.Compare(symbol, left, right):
+            return COMPARISONS[symbol](_value(left, genotype, known), _value(right, genotype, known))
+        case _:
+            raise CellError(f"a require compares costs: {shown(condition)}", condition.position)
+
+
+def _value(expression: s.Expression, genotype: Genotype, known: Mapping[str, Value]) -> int | float:
+    """The number that an expression over costs and counts stands for."""
+    scope = dict(known)
+    for path in paths(expression):
+        if len(path.names) > 1:
+            collection = s.Path(path.names[:-1]) if path.names[-1] == "count" else path
+            scope[str(path)] = len(members(collection, Scene(genotype)))
+    return number(_flat(expression), scope)
+
+
+def _flat(expression: s.Expression) -> s.Expression:
+    """The expression with every dotted path as one name."""
+    match expression:
+        case s.Path():
+            return s.Path((str(expression),), position=expression.position)
+        case s.Binary():
+            return replace(expression, left=_flat(expression.left), right=_flat(expression.right))
+        case s.Negative():
+            return replace(expression, value=_flat(expression.value))
+        case _:
+            return expression

@@ -1,0 +1,381 @@
+"""A genotype to its resolved graph for one image shape: operations expanded, shapes known, dead nodes left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from compiler.errors import CompileError, ShapeError
+from compiler.graph.block import MAX_OPERATIONS, Block, Expansion, Expansions, located, not_here
+from compiler.graph.primitives import Shape, shown
+from compiler.graph.structure import IMAGE, Graph, Step
+from dsl import edit
+from dsl import syntax as s
+from dsl.errors import CellError, Position
+from dsl.evaluate import Value, evaluate, number
+from dsl.expand import Applied, Definitions, Place, walk
+from dsl.genotype import Genotype
+
+
+def resolve(
+    genotype: Genotype,
+    input_shape: Sequence[int],
+    classes: int,
+    auxiliary: bool = False,
+    expansions: Expansions | None = None,
+) -> Graph:
+    """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
+
+    `expansions` remembers operations from one call to the next, as long as space, genes and classes are the same.
+
+    Raises:
+      CompileError: shapes do not fit, an output is dead, or the network is too large; it says where in the network, and
+        where in the `.cell` file.
+    """
+    if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
+        raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
+    try:
+        remembered = {} if expansions is None else expansions
+        return _Network(genotype, tuple(input_shape), classes, auxiliary, remembered).graph()
+    except CellError as error:
+        raise CompileError(str(error), error.problems[0].message) from error
+
+
+@dataclass(frozen=True)
+class _Network:
+    genotype: Genotype
+    input_shape: Shape
+    classes: int
+    auxiliary: bool
+    expansions: Expansions
+    total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
+
+    @cached_property
+    def scope(self) -> dict[str, Value]:
+        return {**self.genotype.space.params, **dict(self.genotype.genes), "classes": self.classes}
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        return replace(self.genotype.space.definitions, scope=self.scope)
+
+    def graph(self) -> Graph:
+        sections = self.genotype.space.network.sections
+        made: list[Step] = []
+        marks: dict[str, int] = {}
+        for section in sections:
+            if section.of is None:
+                self._section(section, list(range(len(made))), made, marks)
+        count = len(made)
+        self._check_end(
+            made[-1].shape if made else self.input_shape, [item for item in sections if item.of is None][-1]
+        )
+        for section in sections:
+            if section.of is not None and self.auxiliary:
+                if section.of not in marks:
+                    message = f"it hangs on {section.of!r}, which is repeated 0 times"
+                    raise located(section.position, section.name, message)
+                self._section(section, [marks[section.of]], made, marks)
+                self._check_end(made[-1].shape, section)
+        return Graph(self.input_shape, self.classes, tuple(made[:count]), tuple(made[count:]))
+
+    def _check_end(self, shape: Shape, last: s.Section) -> None:
+        if shape != (self.classes,):
+            message = f"the {last.name} ends in {shown(shape)}, not in one value for each of {self.classes} classes"
+            raise located(last.steps[-1].position, last.name, message, ShapeError)
+
+    def _section(self, section: s.Section, history: list[int], made: list[Step], marks: dict[str, int]) -> None:
+        """Adds a section's steps; `history` holds the steps that the first of them may read, the last at its end."""
+        for position, step in enumerate(section.steps):
+            times = 1 if step.times is None else int(number(step.times, self.genotype.space.params))
+            for repetition in range(times):
+                made.append(self._step(step, f"{section.name}/{position}/{repetition}", repetition, history, made))
+                history.append(len(made) - 1)
+                self.total[0] += 1 + len(made[-1].operations)
+                if self.total[0] > MAX_OPERATIONS:
+                    message = f"the network has more than {MAX_OPERATIONS:,} operations; {times:,} times this step"
+                    raise located(step.position, made[-1].key, message)
+            if step.name is not None and times:
+                marks[step.name] = history[-1]
+
+    def _step(self, step: s.Step, key: str, repetition: int, history: list[int], made: list[Step]) -> Step:
+        def shape(index: int) -> Shape:
+            return self.input_shape if index == IMAGE else made[index].shape
+
+        alone = step.pipe[0]
+        space = self.genotype.space
+        assert isinstance(alone, s.Op)
+        if len(step.pipe) == 1 and alone.name in space.cell_names and alone.name not in space.definitions.ops:
+            cell = self.genotype.cell(alone.name)
+            back = [int(number(w, space.params)) for w in step.inputs] or [-1 - i for i in range(len(cell.inputs))]
+            known = history or [IMAGE]
+            inputs = tuple(known[b] if -b <= len(known) else known[0] for b in back)
+            raw = tuple(-b > len(known) for b in back)
+            block = Block([shape(index) for index in inputs])
+            filters, stride = self._called(alone)
+            places = tuple(range(len(inputs)))
+            build = _CellBuilder(self, block, cell, places, raw, filters, stride, f"{key}/{cell.name}")
+            return self._made(key, cell.name, inputs, block, build.run(), repetition, is_cell=True)
+        source = history[-1] if history else IMAGE
+        block = Block([shape(source)])
+        output = self.pipe(block, step.pipe, 0, Place(None, 1), key)
+        name = " | ".join(part.name for part in step.pipe if isinstance(part, s.Op))
+        return self._made(key, name, (source,), block, output, repetition, is_cell=False)
+
+    @staticmethod
+    def _made(
+        key: str, name: str, inputs: tuple[int, ...], block: Block, output: int, repetition: int, is_cell: bool
+    ) -> Step:
+        shapes = tuple(block.shapes[: len(inputs)])
+        operations = tuple(block.operations)
+        return Step(key, name, inputs, shapes, operations, output, block.shapes[output], repetition, is_cell)
+
+    def _called(self, op: s.Op) -> tuple[int | None, int]:
+        """Filters and stride with which a step calls a cell."""
+        given = {argument.name or "filters": argument for argument in op.arguments}
+        values: dict[str, Value] = {name: evaluate(argument.value, self.scope) for name, argument in given.items()}
+        cell = self.genotype.cell(op.name)
+        own = 1 if cell.stride is None else number(cell.stride, self.genotype.space.params)
+        return self.whole(values.get("filters"), op), self.whole(values.get("stride", own), op) or 1
+
+    @staticmethod
+    def whole(value: Value | None, op: s.Op) -> int | None:
+        """A value that must be a whole number of at least 1."""
+        if value is None:
+            return None
+        if not isinstance(value, int) or value < 1:
+            raise CellError(f"{op.name} is asked for {value}, not for a whole number of at least 1", op.position,
+                            "write F//4 for a whole quotient")  # fmt: skip
+        return value
+
+    def pipe(self, block: Block, pipe: s.Pipe, value: int, place: Place, key: str) -> int:
+        """Applies operations in a row to a value; only the first is asked for the place's stride."""
+        for index, part in enumerate(pipe):
+            assert isinstance(part, s.Op)
+            value = self.apply(block, part, value, place if not index else Place(place.filters, 1), f"{key}/{index}")
+        return value
+
+    def apply(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int:
+        """Applies one operation to a value."""
+        use = (op, place, block.shapes[value])
+        if use in self.expansions:
+            return block.add_again(self.expansions[use], value, key, op.position)
+        first, current, cells = len(block.operations), [value], []
+
+        def follow(applied: Applied) -> Value:
+            path = f"{key}/{'/'.join(applied.path)}"
+            if applied.is_cell:
+                cells.append(applied.name)
+                current[0] = self._cell_as_op(block, applied, current[0], path, op)
+            elif applied.name != "skip":
+                settings = {name: v for name, v in applied.settings.items() if not hasattr(v, "text")}
+                current[0] = block.add(
+                    applied.name,
+                    settings,  # type: ignore[arg-type]
+                    (current[0],),
+                    path,
+                    op.position,
+                )
+            return block.shapes[current[0]][-1]
+
+        try:
+            walk(op, place, block.shapes[value][-1], self.scope, self.definitions, follow)
+        except CellError as error:
+            raise not_here(error, op, place, block.shapes[value], key) from None
+        if not cells:
+            self.expansions[use] = Expansion(len(key), tuple(block.operations[first:]))
+        return current[0]
+
+    def _cell_as_op(self, block: Block, applied: Applied, value: int, key: str, op: s.Op) -> int:
+        cell = self.genotype.cell(applied.name)
+        if len(cell.inputs) != 1:
+            raise CellError(
+                f"cell {cell.name} has {len(cell.inputs)} inputs; as an operation it takes one", op.position
+            )
+        filters = self.whole(applied.settings["filters"], op)
+        asked = self.whole(applied.settings["stride"], op) or 1
+        own = 1 if cell.stride is None else int(number(cell.stride, self.genotype.space.params))
+        stride = asked if asked > 1 else own
+        return _CellBuilder(self, block, cell, (value,), (False,), filters, stride, key).run()
+
+
+@dataclass
+class _CellBuilder:
+    """Builds one use of a cell into a block."""
+
+    network: _Network
+    block: Block
+    cell: s.Cell
+    inputs: tuple[int, ...]
+    raw: tuple[bool, ...]
+    filters: int | None
+    stride: int
+    key: str
+    states: dict[str, int] = field(default_factory=dict)
+    each: dict[str, s.Op] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)  # of nodes, where the cell splits its width
+
+    def run(self) -> int:
+        """The value of the cell's return."""
+        live = edit.live_nodes(self.cell)
+        if self.cell.width == "split":
+            self.widths = _split_widths(self.cell, live, self.filters, self.key)
+        self._fit_inputs()
+        for node in self.cell.nodes:
+            if node.name in live:
+                width = self.widths.get(node.name, self.filters)
+                self.states[node.name] = self._flow(node.flow.terms, node.flow.tail, node.name, width)
+        return self._flow(edit.returned_terms(self.cell), self.cell.output.tail, "return", self.filters)
+
+    def _fit_inputs(self) -> None:
+        first = self.block.shapes[self.inputs[0]]
+        for item, value, raw in zip(self.cell.inputs, self.inputs, self.raw, strict=True):
+            if item.kind is not None and item.each:
+                self.each[item.name] = item.kind
+            elif item.kind is not None and not (raw and self.cell.fit is not None):
+                # the raw stem goes in as it is where `fit` can mend what differs: the published sizes need it
+                place = Place(self.filters, _ratio(self.block.shapes[value], first))
+                value = self.network.apply(self.block, item.kind, value, place, f"{self.key}/{item.name}")
+            self.states[item.name] = value
+
+    @property
+    def target(self) -> Shape | None:
+        """The shape that the cell makes; `None` where the first term of a sum decides."""
+        first = self.block.shapes[self.inputs[0]]
+        by_first = self.cell.fit is not None and self.cell.fit.name == "resize_and_pad"
+        if self.filters is None or by_first or self.cell.fit is None or len(first) != 3:
+            return None
+        return (-(-first[0] // self.stride), -(-first[1] // self.stride), self.filters)
+
+    def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str, width: int | None) -> int:
+        """The value of a node or the return, whose operations are asked for `width` filters."""
+        key = f"{self.key}/{name}"
+        only = terms[0] if len(terms) == 1 else None
+        if isinstance(only, s.Call) and s.is_join(only):
+            total = self._joined(only, key, width)  # under the node's own key: a sum may become a concat and back
+        else:
+            total = self._sum(terms, key, width)
+        if total is None:
+            message = "nothing alive reaches it: every edge is `none` or reads a dead node"
+            raise located(_written(terms, self.cell), key, message)
+        return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
+
+    def _sum(self, terms: tuple[s.Term, ...], key: str, width: int | None) -> int | None:
+        values: list[int] = []
+        for place, term in enumerate(terms):
+            inner = f"{key}/{term.label or place}"
+            value = self._term(term, inner, width)
+            if value is not None:
+                value = self._cut(value, width, inner)
+                values.append(self._fitted(value, values, inner))
+        if len(values) < 2:
+            return values[0] if values else None
+        return self.block.add("add", {}, tuple(values), key, _written(terms, self.cell))
+
+    def _joined(self, join: s.Call, key: str, width: int | None) -> int | None:
+        assert isinstance(join.op, s.Op)
+        if join.op.name == "add":
+            return self._sum(join.arguments, key, width)
+        parts: list[int] = []
+        for place, term in enumerate(join.arguments):
+            inner = f"{key}/{term.label or place}"
+            value = self._term(term, inner, self._part_width(term, width))
+            if value is not None:
+                parts.append(self._fitted(value, parts, inner, joined=True))
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        return self.block.add("concat", {}, tuple(parts), f"{key}/concat", join.op.position)
+
+    def _part_width(self, term: s.Term, width: int | None) -> int | None:
+        """What an operation in a concat is asked for: where widths are split, the share of the state it reads."""
+        return self.widths.get(s.read_state(next(edge for _, edge in s.edges(term))), width)
+
+    def _term(self, term: s.Term, key: str, width: int | None) -> int | None:
+        if isinstance(term, s.Wire):
+            return self._read(term.state, key, width)
+        assert isinstance(term.op, s.Op)
+        if edit.is_none(term):
+            return None
+        if s.is_join(term):
+            return self._joined(term, key, width)
+        argument = term.arguments[0]
+        is_edge = isinstance(argument, s.Wire)
+        value = self._term(argument, key if is_edge else f"{key}/{argument.label or 0}", width)
+        if value is None:
+            return None
+        reads_input = isinstance(argument, s.Wire) and any(argument.state == item.name for item in self.cell.inputs)
+        before = len(self.block.operations)
+        place = Place(width, self.stride if reads_input else 1)
+        value = self.network.apply(self.block, term.op, value, place, key)
+        if len(self.block.operations) > before:
+            self.block.drop_path(value)
+        return value
+
+    def _read(self, state: str, key: str, width: int | None) -> int | None:
+        value = self.states.get(state)
+        if value is not None and state in self.each:
+            return self.network.apply(self.block, self.each[state], value, Place(width, 1), f"{key}/{state}")
+        return value
+
+    def _cut(self, value: int, width: int | None, key: str) -> int:
+        """A term of a node that has its share of a split width, cut to it (NAS-Bench-101)."""
+        shape = self.block.shapes[value]
+        if not self.widths or width is None or shape[-1] <= width:
+            return value
+        settings = dict(zip(("height", "width", "channels"), (*shape[:2], width), strict=True))
+        return self.block.add("resize_and_pad", settings, (value,), f"{key}/cut", self.cell.position)
+
+    def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
+        """The value in the wanted shape, by the cell's `fit` where it has one."""
+        shape = self.block.shapes[value]
+        fit = self.cell.fit
+        if fit is None:
+            return value
+        target = self.target or (self.block.shapes[earlier[0]] if earlier else shape)
+        if joined and self.target is None:
+            target = (*target[:-1], shape[-1])
+        if shape == target:
+            return value
+        if fit.name == "resize_and_pad" and fit.name not in self.network.genotype.space.definitions.ops:
+            names = ("height", "width", "channels")
+            settings = dict(zip(names, target, strict=True))
+            return self.block.add("resize_and_pad", settings, (value,), f"{key}/fit/resize_and_pad", fit.position)
+        return self.network.apply(self.block, fit, value, Place(target[-1], _ratio(shape, target)), f"{key}/fit")
+
+
+def _ratio(shape: Shape, other: Shape) -> int:
+    """How many times larger a map is, rounded half up, at least 1 (a strided size is rounded up, so 3 to 2 is 2)."""
+    if len(shape) != 3 or len(other) != 3:
+        return 1
+    return max(1, *(int(size / wanted + 0.5) for size, wanted in zip(shape[:2], other[:2], strict=True)))
+
+
+def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: str) -> dict[str, int]:
+    """The width of each live node: a share of the output's, or the greatest of what reads it (NAS-Bench-101).
+
+    The first of what is joined get the remainder, one channel each.
+    """
+    if filters is None:
+        message = "`width split` divides a width, and the cell is called without one"
+        raise located(cell.position, key, message)
+    joined = [s.read_state(edge) for term in edit.returned_terms(cell) if isinstance(term, s.Call) and s.is_join(term)
+              for _, edge in s.edges(term) if not edit.is_none(edge)]  # fmt: skip
+    parts = [state for state in dict.fromkeys(joined) if state in live]
+    if len(parts) > filters:
+        message = f"{filters} filters cannot be split among {len(parts)} states"
+        raise located(cell.output.position, key, message)
+    widths = {state: filters // len(parts) + (index < filters % len(parts)) for index, state in enumerate(parts)}
+    for node in reversed(cell.nodes):
+        if node.name in live and node.name not in widths:
+            readers = [widths[other.name] for other in cell.nodes if other.name in live and _reads(other, node.name)]
+            widths[node.name] = max(readers, default=filters)
+    return widths
+
+
+def _reads(node: s.Node, state: str) -> bool:
+    return any(s.read_state(edge) == state for _, edge in s.flow_edges(node.flow) if not edit.is_none(edge))
+
+
+def _written(terms: tuple[s.Term, ...], cell: s.Cell) -> Position | None:
+    """Where a sum stands: what a rule wrote has no place of its own."""
+    return next((term.position for term in terms if term.position is not None), cell.position)

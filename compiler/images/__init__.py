@@ -1,0 +1,1 @@
+"""What `dataset` names, in parts for training, validation and test."""

@@ -1,0 +1,280 @@
+"""Labelled images, split by class: `load("digits")`, `load("npz:mine.npz")`, `load("images:dir")`.
+
+Whatever the source, a `Dataset` holds arrays of one size and one type, labels 0 to classes-1, and at least one image of
+every class in each part that was drawn here. What does not fit into memory is a `Stream` instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, overload
+
+import numpy as np
+
+from compiler.errors import DataError
+from compiler.images import streams
+from compiler.images.sources import Array, Raw, Size, read, resized
+from compiler.images.splits import split
+from compiler.images.streams import Stream
+
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images [n, height, width, channels], uint8 or float32, and int32 labels [n]."""
+
+    images: Array
+    labels: Array
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three disjoint parts, and the mean and deviation of each channel over the training part."""
+
+    name: str
+    train: Images
+    validation: Images
+    test: Images
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """The shape of one image, (height, width, channels)."""
+        _, height, width, channels = self.train.images.shape
+        return height, width, channels
+
+    def describe(self) -> str:
+        """One line: how many images of which shape, and how many classes."""
+        return (
+            f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
+            f"{len(self.test):,} test images of {'x'.join(map(str, self.input_shape))}, "
+            f"{self.classes} classes"
+        )
+
+
+@overload
+def load(
+    source: str = ...,
+    *,
+    validation: float | int = ...,
+    test: float | int = ...,
+    seed: int = ...,
+    image_size: Size | None = ...,
+    stream: Literal[False] = ...,
+) -> Dataset: ...
+@overload
+def load(
+    source: str = ...,
+    *,
+    validation: float | int = ...,
+    test: float | int = ...,
+    seed: int = ...,
+    image_size: Size | None = ...,
+    stream: bool,
+) -> Dataset | Stream: ...
+def load(
+    source: str = "digits",
+    *,
+    validation: float | int = 0.1,
+    test: float | int = 0.2,
+    seed: int = 0,
+    image_size: Size | None = None,
+    stream: bool = False,
+) -> Dataset | Stream:
+    """Reads a source and splits it by class; the splits depend on nothing but the source and these settings.
+
+    Args:
+        source: digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME.
+        validation: how much of the training images to hold out, a fraction or a number of images; a source's own
+            validation split is left whole, if it has a test split besides. A source that holds back one part only
+            is tested on it, whatever its name.
+        test: the same, first, for a source without a test split; a source's own test split is left whole.
+        seed: draws the splits.
+        image_size: (height, width) to resize every image to.
+        stream: whether to leave the images where they are, to be read as they are needed: what does not fit into
+            memory. For images:DIR and tfds:NAME.
+
+    Raises:
+        DataError: a setting is out of range, or the source is missing, unreadable or malformed.
+    """
+    _check_settings(validation, test, seed, image_size)
+    if not isinstance(stream, bool):
+        raise DataError(f"stream={stream!r}: wanted True or False")
+    if stream:
+        return streams.find(source, validation, test, seed, image_size)
+    found = read(source, image_size)
+    train = _checked(found.train, image_size)
+    names = _class_names(train.labels, found.class_names, found.train.labels_name)
+    rng = np.random.default_rng(seed)
+    if found.test is None:
+        train, held_out = _split(train, test, "test", names, rng, keep=2)
+    else:
+        held_out = _own(found.train, train, found.test, image_size, names)
+    if found.validation is None:
+        train, validated = _split(train, validation, "validation", names, rng, keep=1)
+    else:
+        validated = _own(found.train, train, found.validation, image_size, names)
+    mean, std = _statistics(train.images)
+    return Dataset(found.name, train, validated, held_out, names, mean, std)
+
+
+def _split(
+    images: Images, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
+) -> tuple[Images, Images]:
+    """What stays and what is held out."""
+    kept, drawn = (
+        Images(images.images[part], images.labels[part]) for part in split(images.labels, share, what, names, rng, keep)
+    )
+    return kept, drawn
+
+
+def _own(raw_train: Raw, train: Images, raw: Raw, image_size: Size | None, names: tuple[str, ...]) -> Images:
+    """A part that the source itself holds back."""
+    part = _checked(raw, image_size)
+    _check_own((raw_train, raw), train, part, names)
+    return part
+
+
+# --- settings ------------------------------------------------------------------------------------------
+
+
+def _check_settings(validation: float | int, test: float | int, seed: int, image_size: Size | None) -> None:
+    for name, share in (("validation", validation), ("test", test)):
+        fraction = isinstance(share, float) and 0 < share < 1
+        if not fraction and not _is_positive(share):
+            raise DataError(f"{name}={share!r}: wanted a fraction between 0 and 1 or a positive number of images")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise DataError(f"seed={seed!r}: wanted a whole number, 0 or more")
+    if image_size is None:
+        return
+    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
+    if not is_pair or not all(map(_is_positive, image_size)):
+        raise DataError(f"image_size={image_size!r}: wanted (height, width), two positive whole numbers")
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+# --- checks --------------------------------------------------------------------------------------------
+
+
+def _checked(raw: Raw, image_size: Size | None) -> Images:
+    images, labels = _pixels(raw.images, raw.images_name), _labels(raw.labels, raw.labels_name)
+    if len(images) != len(labels):
+        raise DataError(
+            f"{raw.images_name} holds {len(images):,} images and {raw.labels_name} {len(labels):,} labels: "
+            "wanted one label for each image"
+        )
+    if image_size is not None and images.shape[1:3] != tuple(image_size):
+        images = np.stack([resized(image, image_size) for image in images])
+    return Images(images, labels)
+
+
+def _pixels(images: Array, where: str) -> Array:
+    """The images as uint8 or float32 [n, height, width, channels]."""
+    if images.dtype.kind not in "buif":
+        raise DataError(f"{where} has type {images.dtype}: wanted numbers, best uint8 or float32")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4:
+        raise DataError(
+            f"{where} has shape {list(images.shape)}: wanted [n, height, width, channels], "
+            "or [n, height, width] for grey images"
+        )
+    if len(images) == 0:
+        raise DataError(f"{where} holds no images")
+    if 0 in images.shape:
+        raise DataError(f"{where} has shape {list(images.shape)}: wanted images of at least one pixel")
+    if images.dtype.kind != "f":
+        is_byte = images.dtype.kind == "b" or (images.min() >= 0 and images.max() <= 255)
+        return images.astype(np.uint8 if is_byte else np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is reported below
+        images = images.astype(np.float32, copy=False)
+    finite = np.isfinite(images)
+    if not finite.all():
+        image = int(np.argmin(finite.all(axis=(1, 2, 3))))
+        raise DataError(f"{where} has {np.sum(~finite):,} NaN or infinite pixels, the first in image {image}")
+    return images
+
+
+def _labels(labels: Array, where: str) -> Array:
+    """The labels as int32 [n]; which classes they name is checked elsewhere."""
+    wanted = "wanted one whole number from 0 to classes-1 for each image"
+    if labels.dtype.kind in "USO":
+        advice = "numpy.unique(labels, return_inverse=True)[1] makes them"
+        raise DataError(f"{where} holds text or objects: {wanted}; {advice}")
+    if labels.dtype.kind not in "uif":
+        advice = "labels.astype('int32') makes two classes of true and false"
+        raise DataError(f"{where} has type {labels.dtype}: {wanted}; {advice}")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        one_hot = "; labels.argmax(axis=1) makes them from one-hot rows" if labels.ndim == 2 else ""
+        raise DataError(f"{where} has shape {list(labels.shape)}: {wanted}{one_hot}")
+    # NaN and infinity fail the comparison too.
+    odd = labels[~((labels == np.floor(labels)) & (np.abs(labels.astype(float)) <= INT32_MAX))]
+    if len(odd):
+        raise DataError(f"{where} holds the label {odd[0]}: {wanted}")
+    return labels.astype(np.int32)
+
+
+def _class_names(labels: Array, names: tuple[str, ...] | None, where: str) -> tuple[str, ...]:
+    """The names of the classes, all of which the labels must use; their numbers if they have no names."""
+    found = np.unique(labels)
+    if len(found) == 1:
+        label = names[0] if names and len(names) == 1 else found[0]
+        raise DataError(f"{where}: only one class ({label}); wanted at least 2")
+    low, high = int(found[0]), int(found[-1])
+    classes = len(names) if names else high + 1
+    if low == 0 and len(found) == classes == high + 1:
+        return names or tuple(map(str, range(classes)))
+    present = set(found.tolist())
+    missing = list(islice((label for label in range(classes) if label not in present), 8))
+    shown = ", ".join(names[label] if names else str(label) for label in missing)
+    raise DataError(
+        f"{where}: labels run from {low} to {high}"
+        + (f", without {shown}{', ...' if len(missing) == 8 else ''}" if missing else "")
+        + f"; wanted every number from 0 to {classes - 1 if names else 'classes-1'}"
+    )
+
+
+def _check_own(raw: tuple[Raw, Raw], train: Images, test: Images, names: tuple[str, ...]) -> None:
+    kinds = [f"{part.images.dtype} images {list(part.images.shape[1:])}" for part in (train, test)]
+    if kinds[0] != kinds[1]:
+        raise DataError(
+            f"{raw[0].images_name} holds {kinds[0]} and {raw[1].images_name} {kinds[1]}: "
+            "wanted one type and one [height, width, channels]"
+        )
+    low, high = int(test.labels.min()), int(test.labels.max())
+    if low < 0 or high >= len(names):
+        where = raw[1].labels_name
+        raise DataError(f"{where}: labels run from {low} to {high}; wanted 0 to {len(names) - 1}")
+
+
+# --- statistics ---------------------------------------------------------------------------------------
+
+
+def _statistics(images: Array, batch: int = 1024) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel; a constant channel has deviation 1."""
+    # In batches: numpy's own std would hold a float64 copy of all images, 1.2 GB for CIFAR-10.
+    mean = images.mean(axis=(0, 1, 2), dtype=np.float64)
+    squares = np.zeros_like(mean)
+    for start in range(0, len(images), batch):
+        squares += np.square(images[start : start + batch] - mean).sum(axis=(0, 1, 2))
+    std = np.sqrt(squares / (images.size / images.shape[-1]))
+    # Below float32's resolution a deviation is the rounding of the mean.
+    constant = std <= 1e-7 * np.abs(mean)
+    return tuple(mean.tolist()), tuple(np.where(constant, 1.0, std).tolist())

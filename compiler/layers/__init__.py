@@ -1,0 +1,1 @@
+"""A resolved graph as layers of tf_keras that are quick to set up."""

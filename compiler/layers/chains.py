@@ -1,0 +1,189 @@
+"""Chains of operations, each reading the one before: the unit in which a step is traced.
+
+A network is made of few different chains (`relu | depthwise | conv | batch_norm` on maps of one shape), and so are the
+networks of a search. A chain is traced once, with its gradient, and then called as a function: a fifth of the Python.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import tensorflow as tf
+
+from compiler.graph.primitives import Weight
+from compiler.graph.structure import Operation, Step
+from compiler.layers.operations import LAYERS, Norm, Tensor, local_norm
+
+CACHED = 1024  # traced chains of a process; some 50 kB each
+_APART = ("add", "concat", "dropout")  # read several values, or something random
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How operations are run: whether to train, the type to compute in, and how batches are normalized in training."""
+
+    training: bool
+    dtype: str = "float32"
+    norm: Norm = local_norm
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Operations of which each but the first reads the one before. Equal where they compute the same."""
+
+    operations: tuple[Operation, ...] = field(compare=False)
+    signature: tuple[object, ...]
+
+    @functools.cached_property
+    def kernels(self) -> tuple[Weight, ...]:
+        """The weights that L2 decays."""
+        return tuple(w for operation in self.operations for w in operation.weights if is_kernel(w))
+
+    @functools.cached_property
+    def others(self) -> tuple[Weight, ...]:
+        """The trained weights that it does not: biases, scales, offsets."""
+        weights = (w for operation in self.operations for w in operation.weights)
+        return tuple(w for w in weights if w.trainable and not is_kernel(w))
+
+    @functools.cached_property
+    def channels(self) -> int:
+        """The channels of its batch normalizations together."""
+        return sum(operation.shape[-1] for operation in self.operations if operation.primitive == "batch_norm")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a chain needs beside its input: its part of the step's packed variables, None where it has none."""
+
+    kernels: Tensor | None
+    others: Tensor | None
+    statistics: Tensor | None  # means and variances `[2, channels]`; not read in training
+
+
+def is_kernel(weight: Weight) -> bool:
+    """Whether L2 decays it."""
+    return weight.kind in ("kernel", "depthwise")
+
+
+def size(weights: Sequence[Weight]) -> int:
+    """How many numbers weights are."""
+    return sum(prod(weight.shape) for weight in weights)
+
+
+def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
+    """The operations of a step in their order, in chains as long as they go; where paths may drop, a chain ends."""
+    first = len(step.inputs)
+    reads = [index for operation in step.operations for index in operation.inputs]
+    parts: list[list[Operation]] = []
+    for place, operation in enumerate(step.operations):
+        before = step.operations[place - 1] if place else None
+        value = first + place - 1
+        goes_on = (
+            before is not None and operation.inputs == (value,) and reads.count(value) == 1 and value != step.output
+            and not (drops and before.drop_path) and not {before.primitive, operation.primitive} & {*_APART}
+        )  # fmt: skip
+        if goes_on:
+            parts[-1].append(operation)
+        else:
+            parts.append([operation])
+    return tuple(Chain(tuple(part), tuple(_signature(operation) for operation in part)) for part in parts)
+
+
+def _signature(operation: Operation) -> tuple[object, ...]:
+    return operation.primitive, tuple(sorted(operation.settings.items())), operation.shape, operation.weights
+
+
+def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tensor, Tensor | None]:
+    """The chain's value; in training also the batch's means and variances `[2, channels]` where it normalizes."""
+    worth_it = len(chain.operations) > 1 and value.shape.is_fully_defined() and mode.norm is local_norm
+    if not worth_it:
+        return _run(chain, value, values, mode)
+    traced = _traced(chain, tuple(value.shape), mode.training, mode.dtype)
+    given = (values.kernels, values.others, None if mode.training else values.statistics)
+    found = traced(value, *(part for part in given if part is not None))
+    return found if isinstance(found, tuple | list) else (found, None)  # type: ignore[return-value]
+
+
+@functools.lru_cache(maxsize=CACHED)
+def _traced(chain: Chain, shape: tuple[int, ...], training: bool, dtype: str) -> Callable[..., object]:
+    """The chain as a function of its input and the parts of the variables that it has."""
+    mode = Pass(training, dtype)
+    sizes = (size(chain.kernels), size(chain.others), 0 if training else chain.channels)
+    specs = [
+        tf.TensorSpec(spec, kind)
+        for count, spec, kind in (
+            (1, shape, dtype),
+            (sizes[0], (sizes[0],), dtype),
+            (sizes[1], (sizes[1],), tf.float32),
+            (sizes[2], (2, sizes[2]), tf.float32),
+        )
+        if count
+    ]
+
+    def function(value: Tensor, *parts: Tensor) -> object:
+        left = iter(parts)
+        values = Values(*(next(left) if count else None for count in sizes))
+        out, statistics = _run(chain, value, values, mode)
+        return out if statistics is None else (out, tf.stop_gradient(statistics))
+
+    return tf.function(function, autograph=False).get_concrete_function(*specs)  # type: ignore[no-any-return]
+
+
+def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tensor, Tensor | None]:
+    kernels, others = _unpacked(values.kernels, chain.kernels), _unpacked(values.others, chain.others)
+    statistics = _split_statistics(chain, values.statistics, mode)
+    found: list[tuple[Tensor, Tensor]] = []
+    for operation in chain.operations:
+        if operation.primitive == "batch_norm":
+            gamma, beta = next(others), next(others)
+            kept = next(statistics) if not mode.training else None
+            value, *batch = _normalized(operation, value, gamma, beta, kept, mode)
+            found.append((batch[0], batch[1]))
+        else:
+            trained = (w for w in operation.weights if w.trainable)
+            weights = tuple(next(kernels) if is_kernel(w) else tf.cast(next(others), mode.dtype) for w in trained)
+            value = LAYERS[operation.primitive](operation, (value,), weights)
+    if not mode.training or not found:
+        return value, None
+    means, variances = zip(*found, strict=True)
+    if len(found) == 1:
+        return value, tf.stack([means[0], variances[0]])
+    return value, tf.stack([tf.concat(means, 0), tf.concat(variances, 0)])
+
+
+def _unpacked(row: Tensor | None, weights: Sequence[Weight]) -> Iterator[Tensor]:
+    """The weights in a row, one after the other."""
+    if row is None:
+        return
+    sizes = [prod(weight.shape) for weight in weights]
+    parts = tf.split(row, sizes) if len(sizes) > 1 else [row]
+    for weight, part in zip(weights, parts, strict=True):
+        yield part if len(weight.shape) == 1 else tf.reshape(part, weight.shape)
+
+
+def _split_statistics(chain: Chain, rows: Tensor | None, mode: Pass) -> Iterator[Tensor]:
+    if mode.training or rows is None:
+        return iter(())
+    counts = [operation.shape[-1] for operation in chain.operations if operation.primitive == "batch_norm"]
+    return iter(tf.split(rows, counts, axis=1) if len(counts) > 1 else [rows])
+
+
+def _normalized(
+    operation: Operation, value: Tensor, gamma: Tensor, beta: Tensor, kept: Tensor | None, mode: Pass
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch normalization: by the batch's own statistics in training, else by those that were kept."""
+    epsilon = operation.settings["epsilon"]
+    assert isinstance(epsilon, int | float)
+    flat = len(value.shape) == 2
+    value = value[:, None, None] if flat else value
+    if kept is None:
+        out, mean, variance = mode.norm(value, gamma, beta, float(epsilon))
+    else:
+        out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=value, scale=gamma, offset=beta, mean=kept[0], variance=kept[1], epsilon=float(epsilon),
+            is_training=False,
+        )  # fmt: skip
+    return (out[:, 0, 0] if flat else out), mean, variance

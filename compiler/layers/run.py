@@ -1,0 +1,84 @@
+"""The operations of one step on tensors: a function of weights, statistics and inputs that holds no state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+from compiler.graph.structure import Operation, Step
+from compiler.layers.chains import Chain, Pass, Values, run_chain, size
+from compiler.layers.operations import LAYERS, Noise, Tensor, dropped, kept_paths
+from compiler.layers.packing import Packing
+
+
+def run_step(
+    step: Step, packing: Packing, trained: Tensor, statistics: Tensor, inputs: Sequence[Tensor], mode: Pass,
+    noise: Noise | None,
+) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    """The step's value; in training also the batch's means and variances `[2, channels]` where it normalizes."""
+    values = [tf.cast(value, mode.dtype) for value in inputs]
+    paths = _paths(step, values[0], noise, mode)
+    whole = packing.chains if paths is None else packing.dropped
+    parts = _parts(packing, whole, trained, statistics, mode)
+    found: list[Tensor] = []
+    for chain in whole:
+        last, own = chain.operations[-1], next(parts)
+        taken = [values[index] for index in chain.operations[0].inputs]
+        if last.primitive == "dropout":
+            value = _dropout(last, taken[0], noise)
+        elif len(taken) > 1:
+            value = LAYERS[last.primitive](last, tuple(taken), ())
+        else:
+            value, batch = run_chain(chain, taken[0], own, mode)
+            found += [batch] if batch is not None else []
+        # inner values of a chain are read by nobody else
+        values += [value] * len(chain.operations)
+        if last.drop_path and paths is not None:
+            values[-1] = value * next(paths)
+    return values[step.output], tf.concat(found, axis=1) if len(found) > 1 else next(iter(found), None)
+
+
+def _parts(
+    packing: Packing, whole: Sequence[Chain], trained: Tensor, statistics: Tensor, mode: Pass
+) -> Iterator[Values]:
+    """Each chain's part of the step's variables; kernels are cast to the type to compute in."""
+    kernels = others = rows = iter(())
+    if trained is not None:
+        row, split = tf.convert_to_tensor(trained), packing.decayed
+        if 0 < split < packing.size:
+            first, second = tf.split(row, [split, packing.size - split])
+        else:
+            first, second = (row, None) if split else (None, row)
+        kernels = _cut(None if first is None else tf.cast(first, mode.dtype), [size(c.kernels) for c in whole])
+        others = _cut(second, [size(c.others) for c in whole])
+    if statistics is not None and not mode.training:
+        rows = _cut(tf.convert_to_tensor(statistics), [chain.channels for chain in whole], axis=1)
+    for chain in whole:
+        yield Values(
+            next(kernels) if chain.kernels else None,
+            next(others) if chain.others else None,
+            next(rows) if chain.channels and not mode.training else None,
+        )
+
+
+def _cut(row: Tensor | None, sizes: Sequence[int], axis: int = 0) -> Iterator[Tensor]:
+    """Pieces of so many numbers each, empty ones left out."""
+    wanted = [count for count in sizes if count]
+    if row is None or not wanted:
+        return iter(())
+    return iter(tf.split(row, wanted, axis=axis) if len(wanted) > 1 else [row])
+
+
+def _paths(step: Step, value: Tensor, noise: Noise | None, mode: Pass) -> Iterator[Tensor] | None:
+    count = sum(operation.drop_path for operation in step.operations)
+    if noise is None or noise.keep is None or not count:
+        return None
+    batch = value.shape[0] or tf.shape(value)[0]
+    return iter(kept_paths(count, batch, noise, mode.dtype))
+
+
+def _dropout(operation: Operation, value: Tensor, noise: Noise | None) -> Tensor:
+    rate = operation.settings["rate"]
+    assert isinstance(rate, int | float)
+    return dropped(value, float(rate), noise.seed) if noise is not None and rate else value

@@ -1,0 +1,1 @@
+"""Networks with their weights: inherited, saved, and in stock layers for export."""

@@ -1,0 +1,186 @@
+"""A trained network on disk: a folder with its text, its weights, and what one must know to use it.
+
+`network.cell` stands alone, `weights.npz` is what `weights.py` writes, and `network.json` has the rest. That one is
+written last, so that a folder which was cut short is no network yet.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dsl
+from compiler import files
+from compiler.errors import CompileError
+from compiler.files import Place
+from compiler.graph.resolve import resolve
+from compiler.graph.structure import Graph
+from compiler.networks import weights
+from compiler.networks.weights import Weights, weight_of
+
+NETWORK, WEIGHTS, FACTS = "network.cell", "weights.npz", "network.json"
+VERSION = 1
+NEXT = ".next"  # the ending of a file that waits to take its place
+PART = 1 << 20  # bytes read at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """A trained network.
+
+    Attributes:
+      genotype: its text.
+      weights: every weight by its key.
+      input_shape: of the images that it takes, (height, width, channels).
+      class_names: in the order of its outputs.
+      mean: of the training images' values, one a channel, as the data set had them.
+      std: their standard deviation, one a channel.
+      accuracy: on the validation images, where it is known.
+
+    Raises:
+      CompileError: the numbers do not fit each other, or the weights are another network's.
+    """
+
+    genotype: dsl.Genotype
+    weights: Weights
+    input_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    accuracy: float | None = None
+
+    def __post_init__(self) -> None:
+        channels = self.input_shape[-1]
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if len(values) != channels or not all(math.isfinite(value) for value in values):
+                raise CompileError(f"{name} is {list(values)}: wanted a number for each of {channels} channels")
+        if min(self.std) <= 0:
+            raise CompileError(f"std is {list(self.std)}: wanted numbers above 0")
+        for step in self.graph.steps:
+            for key, weight in step.weights():
+                weight_of(self.weights, key, weight.shape)
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        return len(self.class_names)
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        """The network resolved for its images, without an auxiliary head."""
+        return resolve(self.genotype, self.input_shape, self.classes)
+
+
+def write(folder: Place, saved: Saved) -> None:
+    """Writes a folder, over a network that was there: a reader finds the old one, none, or the new one whole."""
+    weights.save(folder / f"{WEIGHTS}{NEXT}", saved.weights)
+    files.write(folder / f"{NETWORK}{NEXT}", saved.genotype.standalone().encode())
+    told = json.dumps(_told(saved, _digest(folder / f"{WEIGHTS}{NEXT}")), indent=2, ensure_ascii=False)
+    files.write(folder / f"{FACTS}{NEXT}", f"{told}\n".encode())
+    (folder / FACTS).unlink(missing_ok=True)
+    for part in (WEIGHTS, NETWORK, FACTS):
+        (folder / f"{part}{NEXT}").replace(folder / part)  # type: ignore[arg-type]
+
+
+def _told(saved: Saved, digest: str) -> dict[str, object]:
+    return {
+        "version": VERSION,
+        "input_shape": list(saved.input_shape),
+        "classes": saved.classes,
+        "class_names": list(saved.class_names),
+        "mean": [float(value) for value in saved.mean],
+        "std": [float(value) for value in saved.std],
+        "accuracy": None if saved.accuracy is None else float(saved.accuracy),
+        "fingerprint": dsl.fingerprint(saved.genotype),
+        "weights_sha256": digest,
+    }
+
+
+def read(folder: Place) -> Saved:
+    """Reads what `write` wrote.
+
+    Raises:
+      CompileError: the folder holds no network, or parts of it are damaged or of different networks.
+      CellError: its text is wrong.
+    """
+    facts = _facts(folder)
+    genotype = _network(folder / NETWORK)
+    if dsl.fingerprint(genotype) != _fact(facts, "fingerprint", folder, str):
+        raise CompileError(f"{folder / NETWORK} is not the network that was trained: it was changed afterwards")
+    values = weights.read(folder / WEIGHTS)
+    try:
+        saved = Saved(
+            genotype, values, _fact(facts, "input_shape", folder, _shape), _fact(facts, "class_names", folder, _names),
+            _fact(facts, "mean", folder, _numbers), _fact(facts, "std", folder, _numbers),
+            _fact(facts, "accuracy", folder, _optional_number),
+        )  # fmt: skip
+    except CompileError as error:
+        raise CompileError(f"{folder} is damaged: {error}") from None
+    if _digest(folder / WEIGHTS) != _fact(facts, "weights_sha256", folder, str):
+        raise CompileError(f"{folder / WEIGHTS} are not the weights that were saved with {FACTS}")
+    return saved
+
+
+def _network(path: Place) -> dsl.Genotype:
+    try:
+        return dsl.loads(path.read_bytes().decode(), name=str(path))
+    except FileNotFoundError:
+        raise CompileError(f"there is no {path}") from None
+    except UnicodeDecodeError:
+        raise CompileError(f"{path} is damaged: it is no text") from None
+
+
+def _facts(folder: Place) -> Mapping[str, object]:
+    path = folder / FACTS
+    try:
+        facts = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise CompileError(f"{folder} holds no trained network: it has no {FACTS}") from None
+    except ValueError as error:
+        raise CompileError(f"{path} is damaged: {error}") from None
+    if not isinstance(facts, dict):
+        raise CompileError(f"{path} is damaged: it holds no names and values")
+    version = _fact(facts, "version", folder, int)
+    if version != VERSION:
+        raise CompileError(f"{path} has the format {version}; this version of Amoeba reads format {VERSION}")
+    return facts
+
+
+def _fact(facts: Mapping[str, Any], name: str, folder: Place, kind: Callable[[Any], Any]) -> Any:
+    if name not in facts:
+        raise CompileError(f"{folder / FACTS} is damaged: it lacks {name!r}")
+    try:
+        return kind(facts[name])
+    except (TypeError, ValueError):
+        raise CompileError(f"{folder / FACTS} is damaged: {name} is {facts[name]!r}") from None
+
+
+def _shape(value: Any) -> tuple[int, int, int]:
+    height, width, channels = map(int, value)
+    return height, width, channels
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value))
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    return tuple(map(float, value))
+
+
+def _optional_number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _digest(path: Place) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while part := file.read(PART):
+            digest.update(part)
+        return digest.hexdigest()

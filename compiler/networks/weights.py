@@ -1,0 +1,98 @@
+"""The weights of a network as arrays under their keys in the genotype: inherited, saved and read.
+
+A key names section, step, repetition, cell, node, term and the operation inside it, so that a child's weights are
+found in its parent wherever the mutation left the text alone. Batch normalizations have their moving statistics among
+them. Each step with any has one number more, `updates`: how often its statistics were updated.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from compiler.errors import CompileError
+from compiler.files import Place, writing
+from compiler.graph.primitives import Shape
+from compiler.layers.model import StepLayer
+from compiler.layers.packing import Array
+
+Weights = Mapping[str, Array]
+
+
+def weights_of(layers: Iterable[StepLayer]) -> dict[str, Array]:
+    """Every weight of a network by its key."""
+    return {key: value for layer in layers for key, value in layer.values().items()}
+
+
+def count(layers: Iterable[StepLayer]) -> int:
+    """How many numbers the weights of a network are."""
+    return sum(int(np.prod(weight.shape)) for layer in layers for _, weight in layer.step.weights())
+
+
+def inherit(layers: Iterable[StepLayer], values: Weights) -> int:
+    """Copies what has the key and the shape of a network's own weights; how many numbers those were.
+
+    This is the weight inheritance of Real et al. 2017. The number of updates is copied where every statistic it counts
+    for was, so that the statistics of a new operation follow its first batches quickly.
+    """
+    return sum(_inherit(layer, values) for layer in layers)
+
+
+def _inherit(layer: StepLayer, values: Weights) -> int:
+    own = layer.values()
+    same = {key: values[key] for key, value in own.items() if key in values and values[key].shape == value.shape}
+    updates = {layer.updates_key: same.pop(layer.updates_key)} if layer.updates_key in same else {}
+    if same:
+        layer.assign({**own, **same, **(updates if layer.normalized <= same.keys() else {})})
+    return sum(value.size for value in same.values())
+
+
+def restore(layers: Iterable[StepLayer], values: Weights) -> None:
+    """Sets every weight of a network.
+
+    Raises:
+      CompileError: one is not there, or has another shape.
+    """
+    for layer in layers:
+        layer.assign({key: weight_of(values, key, value.shape) for key, value in layer.values().items()})
+
+
+def weight_of(values: Weights, key: str, shape: Shape) -> Array:
+    """One weight by its key.
+
+    Raises:
+      CompileError: it is not there, or has another shape.
+    """
+    if key not in values:
+        close = difflib.get_close_matches(key, values, n=1)
+        raise CompileError(f"the weights lack {key}" + (f"; the nearest is {close[0]}" if close else ""))
+    if values[key].shape != shape:
+        raise CompileError(f"the weights have {key} in the shape {values[key].shape}; the network's is {shape}")
+    return values[key]
+
+
+def save(path: Place, values: Weights) -> None:
+    """Writes a whole file or, when killed, leaves the old one; missing folders are made."""
+    with writing(path) as file:
+        np.savez(file, **values)  # type: ignore[arg-type]
+
+
+def read(path: Place) -> dict[str, Array]:
+    """Reads what `save` wrote.
+
+    Raises:
+      CompileError: the file is not there, or is damaged.
+    """
+    try:
+        source = path if isinstance(path, Path) else io.BytesIO(path.read_bytes())
+        with np.load(source, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except FileNotFoundError:
+        raise CompileError(f"there are no weights in {path}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CompileError(f"{path} is no file of weights: {error}") from None

@@ -1,0 +1,125 @@
+"""Training a network for a search: from a genotype to its fitness, as quickly as its arithmetic allows."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import tensorflow as tf
+import tf_keras
+
+from compiler.batches.pipeline import Feed, feed
+from compiler.graph.cost import graph_cost
+from compiler.graph.resolve import resolve
+from compiler.graph.structure import Graph
+from compiler.images.data import Dataset
+from compiler.images.streams import Stream
+from compiler.layers.model import StepLayer, assemble, step_layers
+from compiler.networks.weights import Weights, count, inherit
+from compiler.records import Epoch
+from compiler.settings import Training
+from compiler.training.strategies import make_strategy
+from compiler.training.trainer import Trainer, evaluator, finite
+from dsl.genotype import Genotype
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network: its validation accuracy, its curve, its cost, and seconds in all and inside steps.
+
+    Of the `weights` numbers that its weights are, statistics included, it `inherited` so many. The layers are what was
+    trained; the Keras model around them is made when it is asked for.
+    """
+
+    accuracy: float
+    history: tuple[Epoch, ...]
+    params: int
+    mult_adds: int
+    seconds: float
+    train_seconds: float
+    inherited: int
+    weights: int
+    graph: Graph
+    layers: tuple[StepLayer, ...]
+
+    @functools.cached_property
+    def model(self) -> tf_keras.Model:
+        """The network as a functional Keras model, which saves, shows and exports itself."""
+        return assemble(self.graph, self.layers)
+
+
+def train(
+    genotype: Genotype,
+    images: Dataset | Stream | Feed,
+    training: Training,
+    seed: int = 0,
+    initial: Weights | None = None,
+) -> Trained:
+    """Trains a genotype, its genes in the place of settings, from fresh weights or as far as they fit from `initial`.
+
+    Raises:
+      CompileError: the network cannot be built for this data, or diverges, or a gene is no such setting.
+    """
+    start = time.perf_counter()
+    data, training = feed(images), training.with_genes(dict(genotype.genes))
+    graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
+    prepare(training, seed)
+    with _without_collection():
+        trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
+        inherited = inherit(trainer.layers, initial or {})
+        clock = _Clock()
+        history = tuple(_epochs(trainer, training, clock))
+    cost = graph_cost(graph)
+    return Trained(
+        history[-1].validation_accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
+        clock.seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers),
+    )  # fmt: skip
+
+
+def prepare(training: Training, seed: int) -> None:
+    """Clears away what the training before this one left, and sets what holds for a whole process."""
+    tf_keras.backend.clear_session()
+    gc.collect()  # graphs are full of cycles
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
+    tf.random.set_seed(seed)
+
+
+def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
+    """The share of the images of `train`, `validation` or `test` that a model classifies rightly."""
+    heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
+    return evaluator(heads, feed(images))(split)
+
+
+@dataclass
+class _Clock:
+    """Seconds inside steps of training and evaluation, their set-up left out."""
+
+    seconds: float = 0.0
+
+
+def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epoch]:
+    """Trains; yields after each pass."""
+    trainer.make_ready("validation")
+    for epoch in range(1, training.epochs + 1):
+        start = time.perf_counter()
+        loss, correct = trainer.run(trainer.steps_per_epoch)
+        finite(loss, epoch)
+        validation_loss, validation_accuracy = trainer.evaluate("validation")
+        clock.seconds += time.perf_counter() - start
+        yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Tracing makes many small objects that live on; collecting among them takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,288 @@
+"""The final training of a network: epochs with checkpoints, an exact resume, curves, and the test at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import tensorflow as tf
+
+import dsl
+from compiler.batches.pipeline import Feed, feed, unreadable
+from compiler.errors import CompileError
+from compiler.graph.cost import Cost, graph_cost
+from compiler.graph.resolve import resolve
+from compiler.graph.structure import Graph
+from compiler.images.data import load
+from compiler.networks import saved, weights
+from compiler.records import Epoch
+from compiler.training.candidate import prepare
+from compiler.training.config import TrainConfig
+from compiler.training.strategies import is_chief, make_strategy
+from compiler.training.trainer import Trainer, finite
+
+RECORD, CHECKPOINTS, BOARD = "training.json", "checkpoints", "tensorboard"
+ROUND = 200  # steps between two looks at the loss, so that a run can be interrupted
+TRACED, PROFILED = 10, 10  # steps before a profile, which trace, and steps in it
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a final training: accuracies from 0 to 1, by the averaged weights where they are kept."""
+
+    history: tuple[Epoch, ...]
+    validation_accuracy: float
+    test_accuracy: float
+
+
+class FinalTraining:
+    """One final training in its folder; the same again goes on after the last whole epoch.
+
+    Raises:
+      CompileError: the network cannot be built or trained on these images, or the folder holds another training.
+    """
+
+    def __init__(self, genotype: dsl.Genotype, config: TrainConfig, folder: Path) -> None:
+        self.folder, self._config = folder, config
+        self._genotype = genotype
+        self.training = config.training.with_genes(dict(genotype.genes))
+        self.strategy = make_strategy(self.training.strategy, self.training.tpu)
+        self.feed: Feed = feed(load(**asdict(config.dataset)))
+        shape, classes = self.feed.input_shape, self.feed.classes
+        self.graph: Graph = resolve(genotype, shape, classes, self.training.auxiliary_weight > 0)
+        self.cost: Cost = graph_cost(self.graph)
+        self._chief = is_chief(self.strategy)
+        self._record = _Record(folder / RECORD, self._identity())
+        self.history = self._record.read()
+        prepare(self.training, config.network.seed)
+        self._trainer = Trainer(self.graph, self.feed, self.training, self.strategy, config.network.seed)
+        self._checkpoint = tf.train.Checkpoint(
+            layers=self._trainer.layers, optimizer=self._trainer.optimizer, averages=self._trainer.averages
+        )
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, self._own_folder(CHECKPOINTS), max_to_keep=2, checkpoint_name="epoch"
+        )
+        self._restore()
+
+    def epochs(self, profile: bool = False) -> Iterator[Epoch]:
+        """Trains what is left of the epochs; yields after each, when it is on disk.
+
+        Raises:
+          CompileError: the loss is no number any more, an image cannot be read, or the disk is full.
+        """
+        board = _Board(self.folder / BOARD) if self._chief else None
+        for number in range(len(self.history) + 1, self.training.epochs + 1):
+            start = time.perf_counter()
+            with _plainly():
+                loss, correct = self._train_epoch(profile)
+                seconds = time.perf_counter() - start
+                validation_loss, validation_accuracy = self._trainer.evaluate("validation")
+                epoch = Epoch(number, finite(loss, number), correct, validation_loss, validation_accuracy)
+                history = (*self.history, epoch)
+                if self._chief:
+                    self._record.write(history)
+                # the last to be written: what counts as done is what the newest checkpoint has
+                with _writing(f"the checkpoint of epoch {number}"):
+                    self._manager.save(number)
+            self.history, profile = history, False
+            if board is not None:
+                with _writing("what TensorBoard shows"):
+                    board.epoch(epoch, self._rate(), self._trainer.steps_per_epoch * self.training.batch_size / seconds)
+            yield epoch
+
+    def finish(self) -> Result:
+        """Measures on the test images and writes the trained network, once every epoch is done."""
+        validation = self.history[-1].validation_accuracy
+        if self._record.test_accuracy is not None:
+            return Result(self.history, validation, self._record.test_accuracy)
+        with _plainly():
+            test = self._trainer.evaluate("test")[1]
+        heads = self._trainer.layers[: len(self.graph.steps)]
+        with self._trainer.averaged():
+            values = weights.weights_of(heads)
+        if self._chief:
+            with _plainly():
+                saved.write(
+                    self.folder,
+                    saved.Saved(
+                        self._genotype, values, self.feed.input_shape, self.feed.class_names, self.feed.mean,
+                        self.feed.std, validation,
+                    ),
+                )  # fmt: skip
+                self._record.write(self.history, test)
+        return Result(self.history, validation, test)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every epoch is done and the test measured."""
+        return self._record.test_accuracy is not None
+
+    def _train_epoch(self, profile: bool) -> tuple[float, float]:
+        """The mean loss and the accuracy of one pass, which is taken in rounds."""
+        steps, done, loss, correct = self._trainer.steps_per_epoch, 0, 0.0, 0.0
+        traced = min(TRACED, steps // 2)
+        while done < steps:
+            is_profiled = profile and done == traced
+            most = PROFILED if is_profiled else traced if profile and done < traced else ROUND
+            taken = min(most, steps - done)
+            found = self._profiled(taken) if is_profiled else self._trainer.run(taken)
+            loss, correct = loss + found[0] * taken / steps, correct + found[1] * taken / steps
+            finite(loss, len(self.history) + 1)
+            done += taken
+        return loss, correct
+
+    def _profiled(self, steps: int) -> tuple[float, float]:
+        """The same one by one, each marked, in the profile that TensorBoard shows."""
+        loss, correct = 0.0, 0.0
+        with _profiler(self.folder / BOARD):
+            for _ in range(steps):
+                with tf.profiler.experimental.Trace("train", step_num=self._trainer.step, _r=1):
+                    found = self._trainer.run(1)
+                loss, correct = loss + found[0] / steps, correct + found[1] / steps
+        return loss, correct
+
+    def _rate(self) -> float:
+        rate = self._trainer.optimizer.learning_rate
+        return float(rate(self._trainer.optimizer.iterations) if callable(rate) else rate)
+
+    def _own_folder(self, name: str) -> str:
+        """Several workers save together, and only the first one's folder counts."""
+        return str(self.folder / name if self._chief else self.folder / name / f"worker-{os.getpid()}")
+
+    def _restore(self) -> None:
+        path = self._manager.latest_checkpoint or tf.train.latest_checkpoint(str(self.folder / CHECKPOINTS))
+        if path is None:
+            self.history = ()
+            return
+        try:
+            self._checkpoint.restore(path).assert_existing_objects_matched()
+        except (tf.errors.OpError, ValueError, AssertionError) as error:
+            raise CompileError(
+                f"{path} cannot be read into this network: {str(error).strip().partition(chr(10))[0]}; move "
+                f"{self.folder} away, or choose another --workdir"
+            ) from None
+        number = int(path.rpartition("-")[2])
+        self.history = self.history[:number]
+        self._trainer.step = number * self._trainer.steps_per_epoch
+
+    def _identity(self) -> dict[str, str]:
+        """What makes this training this training; how many epochs it has is part of its schedule."""
+        settings = {
+            f"{scope}.{field.name}": repr(getattr(record, field.name))
+            for scope, record in (("dataset", self._config.dataset), ("training", self.training))
+            for field in fields(record)
+            if field.name not in ("strategy", "tpu", "optimize_graph")
+        }
+        seed = repr(self._config.network.seed)
+        return {"the network": self._genotype.standalone(), "network.seed": seed, **settings}
+
+
+class _Record:
+    """The file that says what a folder's training is, and how far it came."""
+
+    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+        self._path, self._identity = path, dict(identity)
+        self.test_accuracy: float | None = None
+
+    def read(self) -> tuple[Epoch, ...]:
+        """The epochs that were recorded.
+
+        Raises:
+          CompileError: the folder holds another training, or the file is damaged.
+        """
+        if not self._path.exists():
+            return ()
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            identity, history = found["identity"], tuple(Epoch(**epoch) for epoch in found["history"])
+            self.test_accuracy = found["test_accuracy"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CompileError(f"{self._path} is damaged: {error}; move it away to begin anew") from None
+        different = [name for name in {**identity, **self._identity} if identity.get(name) != self._identity.get(name)]
+        if different:
+            lines = "\n".join(_difference(name, identity.get(name), self._identity.get(name)) for name in different)
+            raise CompileError(
+                f"{self._path.parent} holds another training:\n{lines}\ngo on with its own settings, or choose another "
+                "--workdir"
+            )
+        return history
+
+    def write(self, history: tuple[Epoch, ...], test_accuracy: float | None = None) -> None:
+        """Writes a whole file, or leaves the old one."""
+        self.test_accuracy = test_accuracy
+        found = {"identity": self._identity, "history": [asdict(epoch) for epoch in history],
+                 "test_accuracy": test_accuracy}  # fmt: skip
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_name(f"{self._path.name}.new")
+        new.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        os.replace(new, self._path)
+
+
+class _Board:
+    """The curves of a training, for TensorBoard."""
+
+    def __init__(self, folder: Path) -> None:
+        self._training = tf.summary.create_file_writer(str(folder / "training"))
+        self._validation = tf.summary.create_file_writer(str(folder / "validation"))
+
+    def epoch(self, epoch: Epoch, rate: float, images_per_second: float) -> None:
+        """Adds one epoch's points."""
+        with self._training.as_default(step=epoch.epoch):
+            tf.summary.scalar("loss", epoch.loss)
+            tf.summary.scalar("accuracy", epoch.accuracy)
+            tf.summary.scalar("learning_rate", rate)
+            tf.summary.scalar("images_per_second", images_per_second)
+        with self._validation.as_default(step=epoch.epoch):
+            tf.summary.scalar("loss", epoch.validation_loss)
+            tf.summary.scalar("accuracy", epoch.validation_accuracy)
+        for writer in (self._training, self._validation):
+            writer.flush()
+
+
+@contextmanager
+def _profiler(folder: Path) -> Iterator[None]:
+    """What runs inside is in the profile that TensorBoard shows."""
+    tf.profiler.experimental.start(str(folder))
+    try:
+        yield
+    finally:
+        tf.profiler.experimental.stop()
+
+
+def _difference(name: str, there: str | None, now: str | None) -> str:
+    """One line on what differs; of a long text only that it does."""
+    if "\n" in f"{there}{now}":
+        return f"  {name} is another one (`cell diff` says how)"
+    return f"  {name}: there {there or 'nothing'}, now {now or 'nothing'}"
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What TensorFlow and the disk raise, in the user's words where the user can do something about it."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = unreadable(error)
+        raise found if found is not None else error from None
+    except (tf.errors.ResourceExhaustedError, OSError) as error:
+        reason = getattr(error, "message", None) or str(error)
+        raise CompileError(_stopped(reason.partition("\n")[0])) from None
+
+
+@contextmanager
+def _writing(what: str) -> Iterator[None]:
+    """Whatever TensorFlow raises while it writes is the storage's fault."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.partition("\n")[0].partition(" [Op:")[0].rpartition("; ")[2]
+        raise CompileError(_stopped(f"{what} cannot be written: {reason}")) from None
+
+
+def _stopped(reason: str) -> str:
+    return f"the training stops: {reason}; every whole epoch is kept, and the same command goes on from there"

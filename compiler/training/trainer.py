@@ -1,0 +1,264 @@
+"""One training run under a distribution strategy: a step of our own, loops inside the graph, static shapes."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+from compiler.batches.pipeline import Feed
+from compiler.errors import CompileError, Diverged
+from compiler.graph.structure import Graph
+from compiler.layers.model import StepLayer, all_steps, build_layers, forward
+from compiler.layers.operations import Noise, Tensor, shared_norm
+from compiler.settings import Training
+from compiler.training.optimizers import make_optimizer
+
+Strategy = Any  # tf.distribute.Strategy, which comes without types
+SMALL_BATCH = 32  # images of a replica below which its own statistics are too rough to normalize by
+EVALUATION_BATCH = 256
+_TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+class Trainer:
+    """The variables of a run, and functions over them that are traced once: steps of training, and evaluation.
+
+    What step s does follows from the seed and s alone, so that a run may be taken up at any step.
+    """
+
+    def __init__(self, graph: Graph, feed: Feed, training: Training, strategy: Strategy, seed: int) -> None:
+        self.graph, self._feed, self._training, self.strategy, self._seed = graph, feed, training, strategy, seed
+        self._replicas = strategy.num_replicas_in_sync
+        _check_batch(training, feed, self._replicas)
+        self.steps_per_epoch = feed.count("train") // training.batch_size
+        self.step = 0
+        with strategy.scope():
+            self.layers = build_layers(graph, seed, _TYPES[training.precision])
+            self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
+            self.optimizer = make_optimizer(training, self.steps_per_epoch)
+            # slots that are made while a function is traced make TensorFlow trace it a second time
+            _create_slots(self.optimizer, self._variables)
+            self.averages = [_shadow(variable) for variable in self._variables] if training.ema_decay else []
+
+    def make_ready(self, split: str) -> None:
+        """Traces steps of training and of evaluation on a part of the data, and takes none: then all is arithmetic."""
+        self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
+        self._evaluate(iter(self._evaluation_batches(split)[0]), tf.constant(0))
+
+    # --- training ---
+
+    def run(self, steps: int) -> tuple[float, float]:
+        """Trains for so many steps; the mean loss and the accuracy over them."""
+        loss, correct = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
+        self.step += steps
+        return float(loss) / steps, float(correct) / (steps * self._training.batch_size)
+
+    @functools.cached_property
+    def _training_batches(self) -> Iterator[Any]:
+        batches = self._feed.training(self._training, self._training.batch_size, self._seed, self.step)
+        return iter(self.strategy.experimental_distribute_dataset(batches))
+
+    @functools.cached_property
+    def _loop(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        replica_step = tf.autograph.experimental.do_not_convert(self._replica_step)
+
+        def loop(batches: Any, first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+            def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+                images, labels = next(batches)
+                found = self.strategy.run(replica_step, args=(images, labels, step))
+                totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
+                return step + 1, loss + totals[0], correct + totals[1]
+
+            start = (first, tf.constant(0.0), tf.constant(0.0))
+            _, loss, correct = tf.while_loop(lambda step, *_: step < first + steps, body, start, parallel_iterations=1)
+            return loss, correct
+
+        return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
+
+    def _replica_step(self, images: Tensor, labels: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """One gradient step of one replica; returns its share of the mean loss and how many it got right."""
+        with tf.GradientTape() as tape:
+            values = forward(self.layers, images, True, self._noise(step), self._norm())
+            logits = tf.cast(values[len(self.graph.steps) - 1], tf.float32)
+            loss = self._loss(logits, labels)
+            if self.graph.auxiliary:
+                loss += self._training.auxiliary_weight * self._loss(tf.cast(values[-1], tf.float32), labels)
+            total = loss + self._decay() / self._replicas
+            scaled = self.optimizer.get_scaled_loss(total) if self._scales else total
+        self._apply(tape.gradient(scaled, self._variables))
+        return loss, _right(logits, labels)
+
+    def _apply(self, gradients: Sequence[Tensor]) -> None:
+        """Brings the replicas' gradients together, changes the weights, and moves their averages."""
+        if self._scales:
+            gradients = self.optimizer.get_unscaled_gradients(gradients)
+        # an all-reduce registers a gradient of its own, whose closure keeps this graph for the life of the process
+        several = self._replicas > 1
+        if self._training.clip_norm:
+            if several:
+                context = tf.distribute.get_replica_context()
+                gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            gradients, _ = tf.clip_by_global_norm(gradients, self._training.clip_norm)
+        aggregate = several and not self._training.clip_norm
+        pairs = zip(gradients, self._variables, strict=True)
+        self.optimizer.apply_gradients(pairs, experimental_aggregate_gradients=aggregate)
+        if self.averages:
+            done = tf.cast(self.optimizer.iterations, tf.float32)
+            share = 1.0 - tf.minimum(self._training.ema_decay, (1.0 + done) / (10.0 + done))
+            for average, variable in zip(self.averages, self._variables, strict=True):
+                average.assign_sub((average - variable) * share)
+
+    @property
+    def _scales(self) -> bool:
+        return self._training.precision == "float16"
+
+    def _decay(self) -> Tensor:
+        squares = [square for layer in self.layers if (square := layer.decay_loss()) is not None]
+        return self._training.l2 * tf.add_n(squares) if self._training.l2 and squares else tf.constant(0.0)
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy, summed over this replica and divided by the global batch."""
+        if self._training.label_smoothing:
+            smoothing = self._training.label_smoothing
+            target = tf.one_hot(labels, self.graph.classes) * (1 - smoothing) + smoothing / self.graph.classes
+            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        return tf.reduce_sum(losses) / self._training.batch_size
+
+    def _norm(self) -> Any:
+        wanted = self._training.sync_batch_norm
+        if wanted is None:
+            wanted = self._training.batch_size // self._replicas < SMALL_BATCH
+        return shared_norm if wanted and self._replicas > 1 else None
+
+    def _noise(self, step: Tensor) -> list[Noise | None]:
+        """For every layer that is random in training what it draws from."""
+        drops = self._training.drop_path_keep < 1
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        done = tf.cast(step, tf.float32) / max(1, self.steps_per_epoch * self._training.epochs)
+        cells = [step.is_cell for step in all_steps(self.graph)]
+        found: list[Noise | None] = []
+        for place, layer in enumerate(self.layers):
+            paths = drops and any(operation.drop_path for operation in layer.step.operations)
+            if not paths and not any(operation.primitive == "dropout" for operation in layer.step.operations):
+                found.append(None)
+                continue
+            depth = sum(cells[: place + 1]) / max(1, self.graph.cells)
+            share = min(1.0, depth) if self._training.drop_path_schedule == "step_and_cell" else 1.0
+            keep = 1.0 - done * share * (1.0 - self._training.drop_path_keep) if paths else None
+            seed = tf.stack([step, tf.cast(replica, tf.int32) * len(self.layers) + place + self._seed * 7919])
+            found.append(Noise(seed, keep))
+        return found
+
+    # --- evaluation ---
+
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """The mean loss and the accuracy on a part of the data, by the averaged weights where they are kept."""
+        count = self._feed.count(split)
+        batches, steps = self._evaluation_batches(split)
+        for layer in self.layers if self._replicas > 1 else ():
+            layer.synchronize()
+        with self.averaged():
+            loss, correct = self._evaluate(iter(batches), tf.constant(steps))
+        return float(loss) / count, float(correct) / count
+
+    def _evaluation_batches(self, split: str) -> tuple[Any, int]:
+        """The batches of one pass, and how many they are."""
+        count = self._feed.count(split)
+        batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
+        batch -= batch % self._replicas
+        return self.strategy.experimental_distribute_dataset(self._feed.evaluation(split, batch)), -(-count // batch)
+
+    @functools.cached_property
+    def _evaluate(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        heads = self.layers[: len(self.graph.steps)]
+
+        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+        def replica(images: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+            logits = tf.cast(forward(heads, images, training=False)[-1], tf.float32)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            return tf.reduce_sum(losses * weights), _right(logits, labels, weights)
+
+        def loop(batches: Any, count: Tensor) -> tuple[Tensor, Tensor]:
+            def body(index: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+                found = self.strategy.run(replica, args=next(batches))
+                totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
+                return index + 1, loss + totals[0], correct + totals[1]
+
+            start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0))
+            _, loss, correct = tf.while_loop(lambda index, *_: index < count, body, start, parallel_iterations=1)
+            return loss, correct
+
+        return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The layers have the averaged weights, where they are kept, and get their own back."""
+        own = [variable.numpy() for variable in self._variables] if self.averages else []
+        for variable, average in zip(self._variables, self.averages, strict=False):
+            variable.assign(average.numpy())
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._variables, own, strict=False):
+                variable.assign(value)
+
+
+def evaluator(layers: Sequence[StepLayer], feed: Feed, batch: int = EVALUATION_BATCH) -> Callable[[str], float]:
+    """A function that gives the accuracy of layers on a part of the data."""
+
+    def step(images: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        return _right(tf.cast(forward(layers, images, training=False)[-1], tf.float32), labels, weights)
+
+    traced = tf.function(step, autograph=False)
+
+    def accuracy(split: str) -> float:
+        count = feed.count(split)
+        return sum(float(traced(*parts)) for parts in feed.evaluation(split, min(batch, count))) / count
+
+    return accuracy
+
+
+def _right(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """How many are classified rightly, each by its weight."""
+    right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
+    counted = tf.cast(right, tf.float32)
+    return tf.reduce_sum(counted if weights is None else counted * weights)
+
+
+def _check_batch(training: Training, feed: Feed, replicas: int) -> None:
+    batch, images = training.batch_size, feed.count("train")
+    if batch > images:
+        raise CompileError(f"training.batch_size is {batch}, more than the {images} training images")
+    if batch % replicas:
+        raise CompileError(
+            f"training.batch_size is {batch}, which {replicas} replicas cannot share evenly; the nearest that they can "
+            f"is {max(1, round(batch / replicas)) * replicas}"
+        )
+
+
+def _create_slots(optimizer: Any, variables: Sequence[Any]) -> None:
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._create_all_weights(variables)
+
+
+def _shadow(variable: Any) -> Any:
+    return tf.Variable(
+        variable.numpy(), trainable=False, name="average", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+    )
+
+
+def finite(loss: float, epoch: int) -> float:
+    """The loss, if it is a number.
+
+    Raises:
+      Diverged: it is none.
+    """
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss is {loss} in epoch {epoch}: the learning rate may be too high for it")
+    return loss
