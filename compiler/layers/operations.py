@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,38 +38,55 @@ Layer = Callable[[Operation, Inputs, Weights], Tensor]
 
 def _conv(operation: Operation, inputs: Inputs, weights: Weights) -> Tensor:
     settings = operation.settings
-    dilation = settings.get("dilation") or 1
     value, (vertical, horizontal) = inputs[0], strides(settings)
+    if _dilation(operation) > 1:
+        # on a CPU without oneDNN, TensorFlow has no gradient of a dilated convolution
+        return _at_every_pixel(operation, value, functools.partial(_dilated_conv, operation, weights[0]))
     if tuple(weights[0].shape[:2]) == (1, 1) and (vertical, horizontal) != (1, 1):
         # TensorFlow 2.21's gradient of a strided 1x1 convolution writes past its memory on CPUs (oneDNN)
         value, vertical, horizontal = value[:, ::vertical, ::horizontal], 1, 1
     return tf.raw_ops.Conv2D(
-        input=value, filter=weights[0], strides=(1, vertical, horizontal, 1), padding=padding(settings),
-        dilations=(1, dilation, dilation, 1),
-    )  # fmt: skip
+        input=value, filter=weights[0], strides=(1, vertical, horizontal, 1), padding=padding(settings)
+    )
+
+
+def _dilated_conv(operation: Operation, kernel: Tensor, value: Tensor) -> Tensor:
+    def convolve(part: Tensor, dimensions: Tensor, padding: str) -> Tensor:
+        return tf.raw_ops.Conv2D(input=part, filter=kernel, strides=(1, 1, 1, 1), padding=padding)
+
+    dilations = [_dilation(operation)] * 2
+    return tf.compat.v1.nn.with_space_to_batch(value, dilations, "VALID", convolve, filter_shape=kernel.shape[:2])
 
 
 def _depthwise(operation: Operation, inputs: Inputs, weights: Weights) -> Tensor:
     settings = operation.settings
     vertical, horizontal = strides(settings)
-    dilation = settings.get("dilation") or 1
-    if vertical == horizontal and dilation == 1:
+    if vertical == horizontal and _dilation(operation) == 1:
         return tf.raw_ops.DepthwiseConv2dNative(
             input=inputs[0], filter=weights[0], strides=(1, vertical, horizontal, 1), padding=padding(settings)
         )
-    return _general_depthwise(operation, inputs[0], weights[0])
+    # the kernel itself cannot do dilation, nor unequal strides
+    return _at_every_pixel(operation, inputs[0], functools.partial(_dilated_depthwise, operation, weights[0]))
 
 
-def _general_depthwise(operation: Operation, value: Tensor, kernel: Tensor) -> Tensor:
-    """A depthwise convolution with dilation or unequal strides, which the kernel itself cannot do together."""
+def _dilated_depthwise(operation: Operation, kernel: Tensor, value: Tensor) -> Tensor:
+    return tf.nn.depthwise_conv2d(value, kernel, (1, 1, 1, 1), "VALID", dilations=(_dilation(operation),) * 2)
+
+
+def _at_every_pixel(operation: Operation, value: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
+    """A convolution at every pixel, of which those are taken that the strides want."""
     settings = operation.settings
     vertical, horizontal = strides(settings)
-    dilation = settings.get("dilation") or 1
-    assert isinstance(dilation, int)
     if padding(settings) == "SAME":
-        value = tf.pad(value, _same_padding(value, kernel_size(settings, value.shape[1:]), strides(settings), dilation))
-    out = tf.nn.depthwise_conv2d(value, kernel, (1, 1, 1, 1), "VALID", dilations=(dilation, dilation))
-    return out[:, ::vertical, ::horizontal]
+        window = kernel_size(settings, value.shape[1:])
+        value = tf.pad(value, _same_padding(value, window, strides(settings), _dilation(operation)))
+    return convolve(value)[:, ::vertical, ::horizontal]
+
+
+def _dilation(operation: Operation) -> int:
+    dilation = operation.settings.get("dilation") or 1
+    assert isinstance(dilation, int)
+    return dilation
 
 
 def _same_padding(value: Tensor, kernel: tuple[int, int], step: tuple[int, int], dilation: int) -> list[list[int]]:

@@ -159,7 +159,7 @@ def test_digits() -> None:
 
 def test_loading_digits_leaves_tensorflow_alone() -> None:
     code = (
-        "import sys, compiler.data; assert 'sklearn' not in sys.modules; compiler.data.load(); "
+        "import sys, compiler.images.data; assert 'sklearn' not in sys.modules; compiler.images.data.load(); "
         "print(sorted({'tensorflow', 'tf_keras', 'keras', 'gin'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]
