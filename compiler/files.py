@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import functools
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias
 
+from compiler.errors import CompileError
 from compiler.quiet import quiet
 
 BETWEEN = "://"  # a scheme and the rest of an address
@@ -68,23 +72,24 @@ class Remote:
 
     def is_dir(self) -> bool:
         """Whether it is a folder; storage of objects has one as soon as something lies in it."""
-        with _plainly(self) as gfile:
-            return bool(gfile.isdir(self.address))
+        try:
+            with _plainly(self) as gfile:
+                return bool(gfile.stat(self.address).is_directory)
+        except FileNotFoundError:
+            return False
 
     def is_file(self) -> bool:
         """Whether it is a file."""
         return self.exists() and not self.is_dir()
 
     def glob(self, pattern: str) -> Iterator[Remote]:
-        """What matches a pattern inside of a folder, in no order."""
-        with _plainly(self) as gfile:
-            yield from map(Remote, gfile.glob(f"{self.address}/{pattern}") if gfile.isdir(self.address) else ())
-
-    def open(self, mode: str) -> IO[bytes]:
-        """An open file of bytes, as TensorFlow has it."""
-        with _plainly(self) as gfile:
-            file: IO[bytes] = gfile.GFile(self.address, mode)
-            return file
+        """What in a folder has a name of this pattern, in no order; nothing where there is no folder."""
+        try:
+            with _plainly(self) as gfile:
+                names = [name.rstrip("/") for name in gfile.listdir(self.address)]
+        except FileNotFoundError:
+            return
+        yield from (self / name for name in fnmatch.filter(names, pattern))
 
     def read_bytes(self) -> bytes:
         """What the file holds."""
@@ -120,8 +125,51 @@ Place: TypeAlias = Path | Remote
 
 
 def place(text: str) -> Place:
-    """The file or folder that a user names by its path or address."""
-    return Remote(text.rstrip("/")) if BETWEEN in text else Path(text)
+    """The file or folder that a user names by its path or address.
+
+    Raises:
+      CompileError: it begins as an address, and is none.
+    """
+    if not re.match(r"[A-Za-z][A-Za-z0-9]+:/", text):
+        return Path(text)
+    scheme, between, rest = text.partition(BETWEEN)
+    if not between or not rest.strip("/"):
+        raise CompileError(f"{text!r} is no address; write {scheme.partition(':')[0]}{BETWEEN}bucket/folder")
+    return Remote(text.rstrip("/"))
+
+
+class Writable(Protocol):
+    """A file that is written from its start to its end."""
+
+    def write(self, content: bytes, /) -> object: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def create(path: Place) -> Writable:
+    """A new file, open for writing; what is flushed is kept when the process is killed."""
+    return path.open("xb") if isinstance(path, Path) else _Sent(path)
+
+
+class _Sent:
+    """A file at an address that is open for writing; what goes wrong is an OSError."""
+
+    def __init__(self, path: Remote) -> None:
+        self._path = path
+        with _plainly(path) as gfile:
+            self._file = gfile.GFile(path.address, "wb")
+
+    def write(self, content: bytes) -> None:
+        with _plainly(self._path):
+            self._file.write(content)
+
+    def flush(self) -> None:
+        with _plainly(self._path):
+            self._file.flush()
+
+    def close(self) -> None:
+        with _plainly(self._path):
+            self._file.close()
 
 
 @contextmanager
@@ -129,20 +177,21 @@ def writing(path: Place) -> Iterator[IO[bytes]]:
     """A file to write that appears whole or, when the process is killed, leaves the old one; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
-    if isinstance(new, Remote):
-        content = io.BytesIO()
-        yield content
-        new.write_bytes(content.getvalue())
-    else:
-        try:
+    try:
+        if isinstance(new, Remote):
+            content = io.BytesIO()
+            yield content
+            new.write_bytes(content.getvalue())
+        else:
             with new.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-        except BaseException:
+        new.replace(path)  # type: ignore[arg-type]
+    except BaseException:
+        with contextlib.suppress(OSError):  # what went wrong first is what is told
             new.unlink(missing_ok=True)  # it may fill the disk
-            raise
-    new.replace(path)  # type: ignore[arg-type]
+        raise
 
 
 def write(path: Place, content: bytes) -> None:
@@ -178,6 +227,7 @@ def _plainly(path: Remote) -> Iterator[Any]:
 
 @functools.cache
 def _tensorflow() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when it is first imported
     with quiet():  # it says of the machine what no setting silences
         import tensorflow
     return tensorflow

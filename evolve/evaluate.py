@@ -7,7 +7,6 @@ import gc
 import importlib
 import importlib.metadata
 import math
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -67,7 +66,6 @@ def facts(spec: Spec) -> Facts:
       UsageError: they are not there, or cannot be learnt from.
     """
     _check_version(spec)
-    _check_storage(spec.weights.parent)
     if spec.table is not None:
         height, width, channels = spec.table.input_shape
         described = load_table(spec.table.path, spec.table.columns).describe()
@@ -133,25 +131,12 @@ def _check_version(spec: Spec) -> None:
         )
 
 
-def _check_storage(folder: Place) -> None:
-    """Before anything is trained: whether files at an address can be written and removed."""
-    if isinstance(folder, Path):
-        return
-    probe = folder / f"probe-{socket.gethostname()}-{os.getpid()}"
-    try:
-        folder.mkdir()
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise UsageError(f"search.storage {str(folder)!r} cannot be written: {error.strerror}") from None
-
-
 def _check_folder(spec: Spec) -> None:
     """Before the training: weights that only this machine sees would be lost."""
     folder = spec.weights.parent
     if isinstance(folder, Path) and not folder.is_dir():
         raise UsageError(
-            f"a worker on {socket.gethostname()} does not see the work directory {folder}, where weights are kept: "
+            f"a worker on {socket.gethostname()} does not see the folder {folder}, where weights are kept: "
             "choose a --workdir on storage that all machines share, or set search.storage to an address"
         )
 
@@ -300,10 +285,16 @@ def _initial(spec: Spec, task: Task) -> tuple[Any, str]:
 
     if not spec.inherit or task.heir_of is None:
         return None, ""
+    path = weights_file(spec.weights, task.heir_of)
     try:
-        return weights.read(weights_file(spec.weights, task.heir_of)), ""
+        return weights.read(path), ""
     except CompileError as error:
         return {}, f"started anew: {error}"
+    except OSError as error:
+        raise UsageError(
+            f"the weights {path} cannot be read: {error.strerror or error}; put that right: "
+            "all finished work is kept, and the same command goes on"
+        ) from None
 
 
 def _looked_up(settings: TableSettings, genotype: dsl.Genotype) -> Evaluation:

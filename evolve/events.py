@@ -14,7 +14,7 @@ import re
 import socket
 import time
 from collections.abc import Iterable
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
 from tensorboard.plugins.custom_scalar import layout_pb2
@@ -27,7 +27,7 @@ from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from compiler.files import Place, Remote
+from compiler.files import Place, Remote, Writable, create
 
 Value: TypeAlias = summary_pb2.Summary.Value
 
@@ -143,7 +143,7 @@ def _layers(layer: dict[str, Any]) -> dict[str, Any]:
     return {"class_name": layer["class_name"], "config": drawn, **inbound}
 
 
-def _new_file(folder: Place) -> IO[bytes]:
+def _new_file(folder: Place) -> Writable:
     stem = f"{_PREFIX}{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
     taken = (n for n in itertools.count() if not (folder / f"{stem}.{n}").exists())
-    return (folder / f"{stem}.{next(taken)}").open("wb" if isinstance(folder, Remote) else "xb")
+    return create(folder / f"{stem}.{next(taken)}")

@@ -17,7 +17,7 @@ from compiler.errors import CompileError
 from compiler.files import Place
 from compiler.settings import GENES, Training
 from evolve import config as gin_config
-from evolve import evaluate, lookup, progress
+from evolve import evaluate, lookup, progress, storage
 from evolve.algorithms import Algorithm
 from evolve.board import Board
 from evolve.config import Config
@@ -112,13 +112,13 @@ def prepare(config: Config, folder: Path) -> Run:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
-    storage = files.place(settings.storage) if settings.storage else folder
+    kept = settings.place or folder
     spec = Spec(
         seed.space.text(),
         config.dataset,
         config.training,
         settings.fitness,
-        storage / "weights",
+        kept / "weights",
         settings.inherit_weights,
         table_settings,
     )
@@ -135,7 +135,7 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.reuse,
         None if table_settings is None else table_settings.budget_seconds,
     )
-    return Run(config, seed, spec, plan, workers, gpus, folder, storage, table)
+    return Run(config, seed, spec, plan, workers, gpus, folder, kept, table)
 
 
 def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Table | None]:
@@ -178,6 +178,8 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
     with Store(folder) as store:
         store.compare(identity, prepared.settings(), changed)
         _check_length(prepared, store)
+        if prepared.storage != folder:
+            storage.claim(prepared.storage, store)
         executor = _executor(prepared)
         try:
             facts = _facts(prepared, store, executor, identity)

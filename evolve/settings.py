@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from compiler import files
+from compiler.errors import CompileError
+from compiler.files import Place
 from evolve.errors import UsageError
 
 Executor = Literal["processes", "serial", "ray"]
@@ -59,12 +62,24 @@ class SearchSettings:
             raise UsageError(f"search.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
         if self.target is not None and not _is_number(self.target):
             raise UsageError(f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95")
-        if not isinstance(self.storage, str):
-            raise UsageError(f"search.storage is {self.storage!r}; it is a folder or an address: 'gs://bucket/run'")
-        _ = self.budget_seconds
+        _ = self.budget_seconds, self.place
         self._check_executor()
         self._check_cluster()
         self._check_fitness()
+
+    @property
+    def place(self) -> Place | None:
+        """The storage, where it is not the work directory.
+
+        Raises:
+          UsageError: it is none.
+        """
+        if not isinstance(self.storage, str):
+            raise UsageError(f"search.storage is {self.storage!r}; it is a folder or an address: 'gs://bucket/run'")
+        try:
+            return files.place(self.storage) if self.storage else None
+        except CompileError as error:
+            raise UsageError(f"search.storage: {error}") from None
 
     @property
     def budget_seconds(self) -> float | None:

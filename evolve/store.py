@@ -330,7 +330,7 @@ def _individual(row: tuple[Any, ...]) -> Individual:
 
 
 def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    keys = [key for key in {**wanted, **found} if wanted.get(key) != found.get(key)]
+    keys = [key for key in {**wanted, **found} if wanted.get(key, "") != found.get(key, "")]
     return [_difference(key, found.get(key, ""), wanted.get(key, "")) for key in keys]
 
 

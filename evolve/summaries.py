@@ -73,7 +73,7 @@ class Summaries:
         self._search = EventFile(folder / "search")
 
     def close(self) -> None:
-        """Close the files; every summary is on disk already."""
+        """Close the files, with all that was written in them."""
         self._search.close()
 
     def __enter__(self) -> Summaries:

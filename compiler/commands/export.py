@@ -72,6 +72,8 @@ def _check_source(options: argparse.Namespace) -> None:
         if given:
             raise UsageError(f"{given[0]} goes with --weights only; a trained network's folder has its own")
         _check_folder(path)
+    elif not isinstance(path, Path):
+        raise UsageError(f"{path} is an address; with --weights FILE is a .cell file of this machine")
     elif path.is_dir():
         raise UsageError(f"{path} is a folder; --weights goes with a .cell file")
     else:
@@ -92,7 +94,7 @@ def _check_folder(path: Place) -> None:
                          "--input HxWxC and --classes N")  # fmt: skip
     if not path.exists():
         raise UsageError(f"there is no {path}")
-    inside = sorted(found.parent for found in path.glob("*/network.json"))
+    inside = sorted(found for found in path.glob("*") if (found / "network.json").is_file())
     hint = f"; {inside[0]} is one" if inside else ""
     raise UsageError(f"{path} is no trained network, which is a folder with a network.json in it{hint}")
 
@@ -111,7 +113,7 @@ def _saved(options: argparse.Namespace) -> Saved:
     shape = image_shape(options.input)
     names = tuple(str(number) for number in range(options.classes))
     mean, std = _numbers(options, "mean", 0.0, shape[-1]), _numbers(options, "std", 1.0, shape[-1])
-    genotype, values = load(options, options.file), weights.read(Path(options.weights))
+    genotype, values = load(options, options.file), weights.read(place(options.weights))
     try:
         return Saved(genotype, values, shape, names, mean, std)
     except CompileError as error:

@@ -6,12 +6,14 @@ written last, so that a folder which was cut short is no network yet.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dsl
@@ -26,7 +28,6 @@ from compiler.networks.weights import Weights, weight_of
 NETWORK, WEIGHTS, FACTS = "network.cell", "weights.npz", "network.json"
 VERSION = 1
 NEXT = ".next"  # the ending of a file that waits to take its place
-PART = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +80,20 @@ class Saved:
 
 def write(folder: Place, saved: Saved) -> None:
     """Writes a folder, over a network that was there: a reader finds the old one, none, or the new one whole."""
-    weights.save(folder / f"{WEIGHTS}{NEXT}", saved.weights)
-    files.write(folder / f"{NETWORK}{NEXT}", saved.genotype.standalone().encode())
-    told = json.dumps(_told(saved, _digest(folder / f"{WEIGHTS}{NEXT}")), indent=2, ensure_ascii=False)
-    files.write(folder / f"{FACTS}{NEXT}", f"{told}\n".encode())
-    (folder / FACTS).unlink(missing_ok=True)
-    for part in (WEIGHTS, NETWORK, FACTS):
-        (folder / f"{part}{NEXT}").replace(folder / part)  # type: ignore[arg-type]
+    new = {part: folder / f"{part}{NEXT}" for part in (WEIGHTS, NETWORK, FACTS)}
+    try:
+        weights.save(new[WEIGHTS], saved.weights)
+        files.write(new[NETWORK], saved.genotype.standalone().encode())
+        told = json.dumps(_told(saved, _digest(new[WEIGHTS])), indent=2, ensure_ascii=False)
+        files.write(new[FACTS], f"{told}\n".encode())
+        (folder / FACTS).unlink(missing_ok=True)
+        for part, path in new.items():
+            path.replace(folder / part)  # type: ignore[arg-type]
+    except BaseException:
+        for path in new.values():
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
 
 
 def _told(saved: Saved, digest: str) -> dict[str, object]:
@@ -129,7 +137,7 @@ def read(folder: Place) -> Saved:
 
 def _network(path: Place) -> dsl.Genotype:
     try:
-        return dsl.loads(path.read_bytes().decode(), name=str(path))
+        return dsl.loads(path.read_bytes().decode("utf-8-sig"), name=str(path))
     except FileNotFoundError:
         raise CompileError(f"there is no {path}") from None
     except UnicodeDecodeError:
@@ -179,8 +187,7 @@ def _optional_number(value: Any) -> float | None:
 
 
 def _digest(path: Place) -> str:
+    if not isinstance(path, Path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while part := file.read(PART):
-            digest.update(part)
-        return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

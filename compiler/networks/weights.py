@@ -87,12 +87,16 @@ def read(path: Place) -> dict[str, Array]:
 
     Raises:
       CompileError: the file is not there, or is damaged.
+      OSError: it lies at an address that cannot be reached now.
     """
     try:
-        source = path if isinstance(path, Path) else io.BytesIO(path.read_bytes())
-        with np.load(source, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
+        source = path.open("rb") if isinstance(path, Path) else io.BytesIO(path.read_bytes())
     except FileNotFoundError:
         raise CompileError(f"there are no weights in {path}") from None
+    except IsADirectoryError:
+        raise CompileError(f"{path} is no file of weights: it is a folder") from None
+    try:
+        with source, np.load(source, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise CompileError(f"{path} is no file of weights: {error}") from None

@@ -85,9 +85,35 @@ def test_the_parts_of_an_address() -> None:
     assert place("runs/57") == Path("runs/57")
 
 
+@pytest.mark.parametrize("text", ["gs:/bucket/run", "gs://", "file:///", "s3:///"])
+def test_what_begins_as_an_address_and_is_none(text: str) -> None:
+    with pytest.raises(CompileError, match=r"is no address; write (gs|file|s3)://bucket/folder"):
+        place(text)
+
+
+def test_the_letters_of_patterns_stand_for_themselves_in_a_folder(tmp_path: Path) -> None:
+    for name in ("a[1]", "a1"):
+        files.write(place(f"file://{tmp_path}") / name / "1.npz", b"")
+    found = place(f"file://{tmp_path}/a[1]").glob("*.npz")
+    assert [str(path) for path in found] == [f"file://{tmp_path}/a[1]/1.npz"]
+
+
+def test_an_open_file_keeps_what_is_flushed(folder: Place) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = files.create(folder / "log")
+    file.write(b"one")
+    file.flush()
+    assert (folder / "log").read_bytes() == b"one"
+    file.write(b" two")
+    file.close()
+    assert (folder / "log").read_bytes() == b"one two"
+
+
 def test_what_tensorflow_cannot_reach_is_an_oserror_that_says_so() -> None:
     with pytest.raises(OSError, match=r"knows no nowhere://, only file, gs") as raised:
         place("nowhere://bucket/run").mkdir()
     assert raised.value.filename == "nowhere://bucket/run"
+    with pytest.raises(OSError, match="nowhere"):
+        files.create(place("nowhere://bucket/run/events")).write(b"")
     with pytest.raises(OSError, match="/proc"):
         files.write(place("file:///proc/nothing/a"), b"")

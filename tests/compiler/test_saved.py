@@ -97,7 +97,7 @@ def test_a_text_that_was_changed_is_another_network(folder):
     (folder / NETWORK).write_text(TEXT.replace("max_pool[3x3]", "max_pool[5x5]"), encoding="utf-8")
     with pytest.raises(CompileError, match="is not the network that was trained: it was changed"):
         read(folder)
-    (folder / NETWORK).write_text("# a comment is no change\n" + TEXT, encoding="utf-8")
+    (folder / NETWORK).write_text("# a comment is no change\n" + TEXT, encoding="utf-8-sig")
     assert read(folder).accuracy == 0.75
     (folder / NETWORK).unlink()
     with pytest.raises(CompileError, match=r"there is no .*network\.cell"):

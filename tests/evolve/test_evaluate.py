@@ -52,7 +52,7 @@ def test_what_its_training_costs(small_gin: Path) -> None:
 def test_a_worker_that_does_not_see_the_work_directory(small_gin: Path, tmp_path: Path) -> None:
     """Before it trains what would be lost."""
     far = replace(spec(small_gin, "separables"), fitness="training", weights=tmp_path / "far" / "weights")
-    with pytest.raises(UsageError, match=r"does not see the work directory .*far.*--workdir on storage that all"):
+    with pytest.raises(UsageError, match=r"does not see the folder .*far.*--workdir on storage that all"):
         evaluate(far, task())
 
 

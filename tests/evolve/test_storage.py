@@ -32,7 +32,7 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     assert f"--logdir={storage}/tensorboard" in told
     assert f"cell export {storage}/best --out work.keras" in told
     assert {path.name for path in work.iterdir() if path.suffix in ("", ".log")} <= {".lock", "workers.log"}
-    assert sorted(path.name for path in away.iterdir()) == ["best", "tensorboard", "weights"]
+    assert sorted(path.name for path in away.iterdir()) == ["best", "search.id", "tensorboard", "weights"]
     assert read(place(f"{storage}/best")).accuracy is not None
     # it goes on, its children from weights at the address, and forgets those that nobody needs
     assert finish(*arguments(work, storage, 8), "--resume=changed").returncode == 0
@@ -45,6 +45,14 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
     assert len([*(away / "tensorboard" / "search").iterdir()]) == 1
     assert cell(["export", f"{storage}/best", "--out", str(tmp_path / "best.keras")]) == 0
+    # it is nobody else's, not even where its own mark was lost
+    for mark in (True, False):
+        if not mark:
+            (away / "search.id").unlink()
+        other = finish(*arguments(tmp_path / "other", storage))
+        assert other.returncode == 2, other.stdout
+        assert f"search.storage '{storage}' holds files of another search" in other.stderr
+    assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
 
 
 def test_an_address_that_cannot_be_written_is_told_before_anything_is_trained(tmp_path: Path) -> None:
@@ -54,6 +62,6 @@ def test_an_address_that_cannot_be_written_is_told_before_anything_is_trained(tm
     ):
         ended = finish(*arguments(tmp_path / "work", storage))
         assert ended.returncode == 2, ended.stdout
-        assert f"search.storage '{storage}' cannot be written: " in ended.stderr and said in ended.stderr
+        assert f"search.storage '{storage}' cannot be used: " in ended.stderr and said in ended.stderr
         assert "Traceback" not in ended.stderr
     assert finish(*arguments(tmp_path / "work", f"file://{tmp_path}/away", 1)).returncode == 0

@@ -136,6 +136,7 @@ def test_a_directory_of_another_search_is_refused_by_name(tmp_path: Path) -> Non
     with Store(tmp_path) as store:
         store.compare(IDENTITY)
         store.sign(IDENTITY)
+        store.compare(IDENTITY, {"search.storage": ""})  # a setting that is newer than the search, and not used
     with Store(tmp_path) as store:
         store.compare(IDENTITY)
         with pytest.raises(UsageError, match=r"search\.seed: there 0, now 1"):
