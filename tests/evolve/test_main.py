@@ -144,7 +144,7 @@ def test_a_work_directory_of_another_search(
         ("search.seed=1", "search.seed: there 0, now 1"),
         ("search.params={'N': 2, 'F': 8}", "the space, line"),
         ("regularized_evolution.sample_size=2", "regularized_evolution.sample_size: there 3, now 2"),
-        ("training.epochs=6", "training.epochs: there 10, now 6"),
+        ("training.epochs=6", "training.epochs: there 12, now 6"),
     ):
         assert main.run([*arguments, f"--gin_param={binding}"]) == 2
         assert words in capsys.readouterr().err
