@@ -75,10 +75,11 @@ class _Slot:
 
     def close(self) -> Callable[[], None]:
         """Kill the process, whatever it does; what is returned waits for that."""
-        if self._pool is None:
+        pool, self._pool = self._pool, None  # a job that ends by it must not have the same pool ended twice
+        if pool is None:
             return lambda: None
-        self._pool.stop()
-        join: Callable[[], None] = self._pool.join
+        pool.stop()
+        join: Callable[[], None] = pool.join
         return join
 
 

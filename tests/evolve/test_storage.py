@@ -64,4 +64,3 @@ def test_an_address_that_cannot_be_written_is_told_before_anything_is_trained(tm
         assert ended.returncode == 2, ended.stdout
         assert f"search.storage '{storage}' cannot be used: " in ended.stderr and said in ended.stderr
         assert "Traceback" not in ended.stderr
-    assert finish(*arguments(tmp_path / "work", f"file://{tmp_path}/away", 1)).returncode == 0
