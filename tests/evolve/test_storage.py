@@ -5,9 +5,14 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from compiler.files import place
 from compiler.main import main as cell
 from compiler.networks.saved import read
+from evolve.errors import UsageError
+from evolve.storage import claim
+from evolve.store import Store
 from tests.evolve.test_main import finish
 
 
@@ -49,9 +54,8 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     for mark in (True, False):
         if not mark:
             (away / "search.id").unlink()
-        other = finish(*arguments(tmp_path / "other", storage))
-        assert other.returncode == 2, other.stdout
-        assert f"search.storage '{storage}' holds files of another search" in other.stderr
+        with Store(tmp_path / "other") as other, pytest.raises(UsageError, match="holds files of another search"):
+            claim(place(storage), other)
     assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
 
 
