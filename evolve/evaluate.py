@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import dsl
@@ -134,7 +133,13 @@ def _check_version(spec: Spec) -> None:
 def _check_folder(spec: Spec) -> None:
     """Before the training: weights that only this machine sees would be lost."""
     folder = spec.weights.parent
-    if isinstance(folder, Path) and not folder.is_dir():
+    try:
+        seen = folder.is_dir()
+    except OSError as error:
+        raise UsageError(
+            f"a worker on {socket.gethostname()} cannot use {folder}, where weights are kept: {error.strerror or error}"
+        ) from None
+    if not seen:
         raise UsageError(
             f"a worker on {socket.gethostname()} does not see the folder {folder}, where weights are kept: "
             "choose a --workdir on storage that all machines share, or set search.storage to an address"
@@ -158,7 +163,7 @@ def test(spec: Spec, task: Task) -> float:
     try:
         values = weights.read(path)
         weights.restore(step_layers(model), values)
-    except CompileError as error:
+    except (CompileError, OSError) as error:
         raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
     network = saved.Saved(
         genotype, values, dataset.input_shape, dataset.class_names, dataset.mean, dataset.std, task.best

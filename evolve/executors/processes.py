@@ -75,11 +75,10 @@ class _Slot:
 
     def close(self) -> Callable[[], None]:
         """Kill the process, whatever it does; what is returned waits for that."""
-        pool, self._pool = self._pool, None  # a job that ends by it must not have the same pool ended twice
-        if pool is None:
+        if self._pool is None:
             return lambda: None
-        pool.stop()
-        join: Callable[[], None] = pool.join
+        self._pool.stop()
+        join: Callable[[], None] = self._pool.join
         return join
 
 
@@ -105,6 +104,7 @@ class Processes:
         self._free = deque(self._slots)
         self._queue: deque[_Job] = deque()
         self._lock = threading.RLock()
+        self._closed = False
 
     @property
     def capacity(self) -> int:
@@ -130,8 +130,7 @@ class Processes:
     def close(self) -> None:
         """Kill the workers, whatever they do."""
         with self._lock:
-            self._queue.clear()
-            self._free.clear()
+            self._closed = True
             ends = [slot.close() for slot in self._slots]
         for end in ends:
             end()
@@ -148,6 +147,8 @@ class Processes:
         error = inner.exception()
         lost = isinstance(error, BrokenProcessPool | ProcessExpired)
         with self._lock:
+            if self._closed:  # which is what has ended it: nobody waits, and nothing more is to start
+                return
             if lost:
                 slot.drop()
             if isinstance(error, BrokenProcessPool):

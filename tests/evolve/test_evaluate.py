@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import dsl
+from compiler.files import place
 from compiler.graph.cost import cost
 from compiler.networks import weights
 from compiler.settings import DatasetSettings, Training
@@ -195,3 +196,11 @@ def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Pa
     found = evaluate(given, one)
     assert found.status == "failed"
     assert found.error.startswith("cannot be read as images: ") and str(tmp_path / "pictures" / "dark") in found.error
+
+
+def test_a_worker_that_does_not_reach_the_storage(small_gin: Path) -> None:
+    """Before it trains what would be lost."""
+    for address, said in (("nowhere://bucket", "cannot use nowhere://bucket"), ("file:///nowhere", "does not see")):
+        far = replace(spec(small_gin, "separables"), fitness="training", weights=place(address) / "weights")
+        with pytest.raises(UsageError, match=said):
+            evaluate(far, task())

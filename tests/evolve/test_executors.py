@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -132,6 +133,18 @@ def test_processes_are_quiet_single_threaded_and_replaced(tmp_path: Path, capfd:
 def test_waiting_ends_when_the_time_is_over(processes: Processes) -> None:
     future = processes.submit(pause, 600)
     assert processes.wait([future], 0.2) == set()
+
+
+def test_what_is_closed_starts_nothing_more(tmp_path: Path) -> None:
+    """The tasks that it has killed are not begun again, nor those that waited."""
+    executor = Processes(2, tasks=50, log=tmp_path / "workers.log")
+    before = set(multiprocessing.active_children())
+    assert call(executor, add, 1, 2) == 3
+    for _ in range(4):
+        executor.submit(pause, 600)
+    executor.close()
+    time.sleep(1)  # so long it may take until the pools' threads have told of the end
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_a_waiting_task_starts_without_the_driver(processes: Processes) -> None:
