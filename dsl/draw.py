@@ -13,7 +13,7 @@ from dsl import syntax as s
 from dsl.edit import CellRef, NodeRef, Ref, StateRef, TermRef
 from dsl.errors import CellError
 from dsl.evaluate import COMPARISONS, WORDS, evaluate
-from dsl.genotype import Genotype, set_member
+from dsl.genotype import Genotype, Space, set_member
 from dsl.settings import Settable, setting, settings_of
 
 Member = Ref | Settable
@@ -25,14 +25,15 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A genotype with the variables that a rule has bound in it."""
+    """A genotype with the variables that a rule has bound in it, and whether the rule forgets its weights."""
 
     genotype: Genotype
     bound: Mapping[str, Ref] = field(default_factory=dict)
+    forget: bool = False
 
     def bind(self, name: str, member: Member) -> Scene:
         """The scene with one more variable."""
-        return Scene(self.genotype, {**self.bound, name: referred(name, member)})
+        return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.forget)
 
 
 def referred(name: str, member: Member) -> Ref:
@@ -41,7 +42,7 @@ def referred(name: str, member: Member) -> Ref:
     Raises:
       CellError: it is no part of a genotype.
     """
-    if not isinstance(member, CellRef | NodeRef | TermRef | StateRef):
+    if not isinstance(member, Ref):
         raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
     return member
 
@@ -56,14 +57,7 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
         return tuple(set_member(item, space.params) for item in values.items)
     root, *rest = values.names
     if not rest:
-        if root == "cells":
-            return _cell_refs(space.mutable_cells)
-        found = space.members[root]
-        names = set(space.cell_names)
-        if found and all(isinstance(item, s.Op) and item.name in names for item in found):
-            kept = (item for item in found if isinstance(item, s.Op) and not space.is_fixed(item.name))
-            return tuple(CellRef(item.name) for item in kept)
-        return found
+        return _set_members(root, space)
     ref = scene.bound.get(root) or CellRef(root)
     return _collection(ref, rest[0], scene.genotype)
 
@@ -87,14 +81,21 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
             terms = (term for node in vertices for term in _terms(node, cell))
             return tuple(term for term in terms if not edit.is_none(edit.term_at(cell, term)))
         case "states":
-            return tuple(StateRef(ref.cell, state) for state in edit.states(cell))
+            return _state_refs(ref.cell, edit.states(cell))
         case _:
-            return tuple(StateRef(ref.cell, item.name) for item in cell.inputs)
+            return _state_refs(ref.cell, tuple([item.name for item in cell.inputs]))
 
 
-@functools.lru_cache(maxsize=64)
-def _cell_refs(names: tuple[str, ...]) -> tuple[CellRef, ...]:
-    return tuple(map(CellRef, names))
+@functools.lru_cache(maxsize=512)
+def _set_members(name: str, space: Space) -> tuple[Member, ...]:
+    """The members of `cells` or a named set; of one whose members are all cells those that may change."""
+    if name == "cells":
+        return tuple(map(CellRef, space.mutable_cells))
+    found = space.members[name]
+    if found and all(isinstance(item, s.Op) and item.name in space.cell_names for item in found):
+        kept = (item for item in found if isinstance(item, s.Op) and not space.is_fixed(item.name))
+        return tuple(CellRef(item.name) for item in kept)
+    return found
 
 
 @functools.lru_cache(maxsize=1024)
@@ -107,6 +108,11 @@ def _term_refs(cell: str, node: int, places: tuple[tuple[int, ...], ...]) -> tup
     return tuple([TermRef(cell, node, place) for place in places])
 
 
+@functools.lru_cache(maxsize=4096)
+def _state_refs(cell: str, states: tuple[str, ...]) -> tuple[StateRef, ...]:
+    return tuple([StateRef(cell, state) for state in states])
+
+
 def _terms(ref: NodeRef, cell: s.Cell) -> tuple[TermRef, ...]:
     return _term_refs(ref.cell, ref.node, edit.flow_at(cell, ref.node).places)
 
@@ -116,14 +122,14 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
         return _terms(ref, cell)
     if name == "inputs":
         states = dict.fromkeys(_sources(cell)["return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name])
-        return tuple(StateRef(ref.cell, state) for state in states)
+        return _state_refs(ref.cell, tuple(states))
     inputs = [item.name for item in cell.inputs]
     if name == "earlier":
         above = cell.nodes if ref.node == edit.OUTPUT else cell.nodes[: ref.node]
-        return tuple(StateRef(ref.cell, state) for state in [*inputs, *(node.name for node in above)])
+        return _state_refs(ref.cell, (*inputs, *[node.name for node in above]))
     own = "" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
     free = [node.name for node in cell.nodes if node.name != own and not reaches(cell, own, node.name)]
-    return tuple(StateRef(ref.cell, state) for state in [*inputs, *free])
+    return _state_refs(ref.cell, (*inputs, *free))
 
 
 def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
@@ -294,7 +300,7 @@ def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member,
     found = members(expression.range, scene)
     if expression.other:
         now = current(target, scene)
-        found = tuple(member for member in found if not _same(member, now, scene))
+        found = tuple([member for member in found if not _same(member, now, scene)])
     if expression.excluded is not None:
         barred = members(expression.excluded, scene)
         found = tuple(m for m in found if not any(_same(m, b, scene) or _same(b, m, scene) for b in barred))

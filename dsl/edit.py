@@ -49,11 +49,20 @@ def states(cell: s.Cell) -> tuple[str, ...]:
     return (*(item.name for item in cell.inputs), *(node.name for node in cell.nodes))
 
 
-def has_states_of(cell: s.Cell, other: s.Cell) -> bool:
-    """Whether two cells have the same inputs and nodes of the same names in the same order."""
-    if cell.inputs is not other.inputs or len(cell.nodes) != len(other.nodes):
-        return False
-    return all([node is old or node.name == old.name for node, old in zip(cell.nodes, other.nodes, strict=True)])
+def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
+    """The nodes whose right side is another one, and `OUTPUT`; `None` where inputs or nodes differ."""
+    if before.inputs is not after.inputs or len(before.nodes) != len(after.nodes):
+        return None
+    changed: list[int] = []
+    for index, node in enumerate(after.nodes):
+        old = before.nodes[index]
+        if node is not old:
+            if node.name != old.name:
+                return None
+            changed.append(index)
+    if after.output is not before.output:
+        changed.append(OUTPUT)
+    return changed
 
 
 def flow_at(cell: s.Cell, node: int) -> s.Flow:
@@ -76,11 +85,12 @@ def with_flow(cell: s.Cell, node: int, flow: s.Flow) -> s.Cell:
 
 def term_at(cell: s.Cell, ref: TermRef) -> s.Term:
     """The edge that a reference names."""
-    term = flow_at(cell, ref.node).terms[ref.place[0]]
-    for index in ref.place[1:]:
-        assert isinstance(term, s.Call)
-        term = term.arguments[index]
-    return term
+    terms = flow_at(cell, ref.node).terms
+    for index in ref.place[:-1]:
+        outer = terms[index]
+        assert isinstance(outer, s.Call)
+        terms = outer.arguments
+    return terms[ref.place[-1]]
 
 
 def with_term(cell: s.Cell, ref: TermRef, term: s.Term) -> s.Cell:
@@ -91,11 +101,11 @@ def with_term(cell: s.Cell, ref: TermRef, term: s.Term) -> s.Cell:
 
 
 def _replaced(terms: tuple[s.Term, ...], place: tuple[int, ...], term: s.Term) -> tuple[s.Term, ...]:
-    index, *rest = place
-    if rest:
+    index = place[0]
+    if len(place) > 1:
         outer = terms[index]
         assert isinstance(outer, s.Call)
-        inner = _replaced(outer.arguments, tuple(rest), term)
+        inner = _replaced(outer.arguments, place[1:], term)
         term = s.Call(outer.op, inner, outer.label, position=outer.position)
     return (*terms[:index], term, *terms[index + 1 :])
 
@@ -133,10 +143,8 @@ def joined(flow: s.Flow, join: s.Op) -> s.Flow:
 
 def unused(cell: s.Cell) -> tuple[str, ...]:
     """`unused`: the nodes that nothing reads and the return does not name, in order; inputs never."""
-    read = set(cell.output.reads)
-    for node in cell.nodes:
-        read.update(node.flow.reads)
-    return tuple(node.name for node in cell.nodes if node.name not in read)
+    read = set(cell.output.reads).union(*[node.flow.reads for node in cell.nodes])
+    return tuple([node.name for node in cell.nodes if node.name not in read])
 
 
 def returned_terms(cell: s.Cell) -> tuple[s.Term, ...]:

@@ -145,18 +145,12 @@ def _example(parent: Genotype, rng: random.Random, check: Check | None) -> tuple
     return (), forgets
 
 
-def _split(block: s.Block) -> tuple[list[s.Choose], list[s.Statement]]:
-    chosen = [statement for statement in block.statements if isinstance(statement, s.Choose)]
-    return chosen, [statement for statement in block.statements if not isinstance(statement, s.Choose)]
-
-
 def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
     """The places where a block applies, and its different children at most."""
-    chosen, rest = _split(block)
     places, children = 0, 0.0
-    bindings = itertools.islice(every_binding(chosen, scene, 1.0), MAX_PLACES + 1)
+    bindings = itertools.islice(every_binding(block.chosen, scene, 1.0), MAX_PLACES + 1)
     for _, bound in bindings:
-        ways = [_ways(statement, bound) for statement in rest]
+        ways = [_ways(statement, bound) for statement in block.rest]
         if all(many for many, _ in ways):
             places += 1
             # one of the combinations may give every target the value that it has
@@ -219,9 +213,8 @@ def _count_ops(found: Iterable[object], scene: Scene) -> int:
 
 def _obstacle(block: s.Block, scene: Scene) -> str:
     """The first thing that leaves a block no place."""
-    chosen, rest = _split(block)
     scenes = [scene]
-    for choose in chosen:
+    for choose in block.chosen:
         for binding in choose.bindings:
             scenes = _bound(binding, scenes)
             if not scenes:
@@ -233,7 +226,7 @@ def _obstacle(block: s.Block, scene: Scene) -> str:
         scenes = scenes if choose.where is None else _held(choose, choose.where, scenes)
         if not scenes and choose.where is not None:
             return f"nothing meets all of `{condition(choose.where)}`"
-    targets = [str(statement.target) for statement in rest if isinstance(statement, s.Assign)]
+    targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
     return f"there is no other value for {' and '.join(targets)}" if targets else "none of its branches applies"
 
 

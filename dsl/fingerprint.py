@@ -11,7 +11,7 @@ import functools
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -36,25 +36,6 @@ _Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them 
 _Vertex = tuple[str, tuple[_Sum, ...], bool]
 
 
-@dataclass(slots=True)
-class _Graph:
-    """Vertices in order; those without weights are one wherever they do the same to the same states."""
-
-    vertices: list[_Vertex] = field(default_factory=list)
-    weightless: dict[_Vertex, _Sum] = field(default_factory=dict)
-    by_itself: bool = True  # whether no other cell's fingerprint is part of it
-
-    def add(self, label: str, groups: tuple[_Sum, ...], ordered: bool = False, weights: bool = False) -> _Sum:
-        vertex = (label, groups, ordered)
-        made = (len(self.vertices),)
-        if not weights:
-            known = self.weightless.setdefault(vertex, made)
-            if known is not made:
-                return known
-        self.vertices.append(vertex)
-        return made
-
-
 class _Edge(NamedTuple):
     """What an edge does to the state that it reads, as long as that has these channels."""
 
@@ -63,13 +44,21 @@ class _Edge(NamedTuple):
     label: str  # or `skip`, `zero`, `none`
     weights: bool
     cells: tuple[str, ...]
+    is_plain: bool  # whether it is one vertex of this label on anything that is alive
+
+
+class _Flow(NamedTuple):
+    """What the terms of a node do, and the node's channels, as long as what they read has the channels it had."""
+
+    edges: tuple[_Edge | None, ...]  # `None` for a term that reads no state directly
+    channels: Value
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
     """What the fingerprint of a cell needs to know of its signature and of how it is called."""
 
-    edges: Remembered[tuple[_Edge | None, ...]]  # of the latest sums, which children share with their parents
+    flows: Remembered[_Flow]  # of the latest nodes, which children share with their parents
     returns: Remembered[tuple[s.Term, ...]]  # the latest, by their text and the states that `unused` means in them
     inputs: frozenset[str]
     head: str
@@ -122,20 +111,15 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
 
 def _cell_digest(cell: s.Cell, genotype: Genotype) -> tuple[str, bool]:
     """The digest, and whether it depends on this cell alone."""
-    space = genotype.space
-    frame = _frame_of(cell, space)
-    graph = _Graph()
-    channels: dict[str, Value] = {}
-    values: dict[str, _Sum | None] = {}
+    frame = _frame_of(cell, genotype.space)
+    build = _Builder(genotype, frame)
     for index, item in enumerate(cell.inputs):
-        values[item.name] = graph.add(f"input{index}", ())
-        channels[item.name] = frame.channels[index]
-    build = _Builder(graph, genotype, values, channels, frame)
+        build.values[item.name] = build.add(f"input{index}", ())
+        build.channels[item.name] = frame.channels[index]
     for node in cell.nodes:
-        values[node.name] = build.flow(node.flow.terms, node.flow.tail, is_return=False)
-        channels[node.name] = _node_channels(node, frame.is_fitted, space)
-    output = build.flow(_returned(cell, frame), cell.output.tail, is_return=True)
-    return _digest(frame.head + _canonical(graph.vertices, output or ())), graph.by_itself
+        build.node(node)
+    output = build.output(_returned(cell, frame), cell.output.tail)
+    return _digest(frame.head + _canonical(build.vertices, output or ())), build.by_itself
 
 
 def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
@@ -177,51 +161,78 @@ def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str 
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _Builder:
-    """Adds the flows of one cell to a graph."""
+    """The graph of one cell: vertices in order; those without weights are one where they do the same to the same."""
 
-    graph: _Graph
-    genotype: Genotype
-    values: dict[str, _Sum | None]
-    channels: dict[str, Value]
-    frame: _Frame
+    __slots__ = ("by_itself", "channels", "frame", "genotype", "labels", "values", "vertices", "weightless")
 
-    def flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, is_return: bool) -> _Sum | None:
-        """The sum of the live terms, then the tail; `None` when there is no live term."""
-        # A return's only term is another one for each child, and not worth remembering.
-        total = self.term(terms[0], True) if is_return and len(terms) == 1 else self.sum(terms)
-        if total is None:
-            return None
+    def __init__(self, genotype: Genotype, frame: _Frame) -> None:
+        self.genotype = genotype
+        self.frame = frame
+        self.labels = memory(genotype.space).labels
+        self.vertices: list[_Vertex] = []
+        self.weightless: dict[_Vertex, _Sum] = {}
+        self.values: dict[str, _Sum | None] = {}  # of the states, as are the channels
+        self.channels: dict[str, Value] = {}
+        self.by_itself = True  # whether no other cell's fingerprint is part of it
+
+    def add(self, label: str, groups: tuple[_Sum, ...], ordered: bool = False, weights: bool = False) -> _Sum:
+        """One more vertex, or the one without weights that is the same."""
+        vertex = (label, groups, ordered)
+        made = (len(self.vertices),)
+        if not weights:
+            known = self.weightless.setdefault(vertex, made)
+            if known is not made:
+                return known
+        self.vertices.append(vertex)
+        return made
+
+    def node(self, node: s.Node) -> None:
+        """Add a node: the sum of its live terms, then its tail; its value is `None` when it has no live term."""
+        flow = node.flow
+        edges, self.channels[node.name] = self.known(flow)
+        self.values[node.name] = self.through(flow.tail, self.sum(flow.terms, edges))
+
+    def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> _Sum | None:
+        """Add the return, whose terms are those that it means."""
+        # Its only term is another one for each child, and not worth remembering.
+        only = len(terms) == 1
+        return self.through(tail, self.term(terms[0], True) if only else self.sum(terms, map(self.edge, terms)))
+
+    def through(self, tail: s.Pipe, total: _Sum | None) -> _Sum | None:
+        """What a tail makes of a sum."""
         for part in tail:
+            if total is None:
+                break
             assert isinstance(part, s.Op)
             total = self.apply(part, total, _OF_A_SUM)
         return total
 
-    def sum(self, terms: tuple[s.Term, ...]) -> _Sum | None:
+    def sum(self, terms: tuple[s.Term, ...], edges: Iterable[_Edge | None]) -> _Sum | None:
         live = []
-        for term, edge in zip(terms, self.edges(terms), strict=True):
-            value = self.read(edge) if edge is not None else self.nested(term, False)
+        for place, edge in enumerate(edges):
+            value = self.nested(terms[place], False) if edge is None else self.read(edge)
             if value is not None:
                 live.append(value)
         if len(live) < 2:
             return live[0] if live else None
         if self.frame.first_decides:
             # the first term sets the shape; the others are a multiset
-            return self.graph.add("sum", (live[0], _summed(live[1:])), ordered=True)
+            return self.add("sum", (live[0], _summed(live[1:])), ordered=True)
         return _summed(live)
 
-    def edges(self, terms: tuple[s.Term, ...]) -> tuple[_Edge | None, ...]:
-        """What each term of a sum does that reads a state directly, and `None` for the others."""
-        known = self.frame.edges.get(terms)
+    def known(self, flow: s.Flow) -> _Flow:
+        """What is known of a node's flow, or found out now."""
+        known = self.frame.flows.get(flow)
         if known is not None:
-            for edge in known:
+            for edge in known.edges:
                 if edge is not None and edge.channels is not self.channels[edge.state]:
                     break
             else:
                 return known
-        known = tuple(map(self.edge, terms))
-        self.frame.edges.put(known, terms)
+        channels = _flow_channels(flow, self.frame.is_fitted, self.genotype.space)
+        known = _Flow(tuple([self.edge(term) for term in flow.terms]), channels)
+        self.frame.flows.put(known, flow)
         return known
 
     def term(self, term: s.Term, is_return: bool) -> _Sum | None:
@@ -232,33 +243,39 @@ class _Builder:
 
     def read(self, edge: _Edge) -> _Sum | None:
         """What an edge brings; `None` when it is none or reads nothing that is alive."""
-        state, _, label, weights, cells = edge
+        state, _, label, weights, cells, is_plain = edge
         value = self.values[state]
+        if is_plain and value:
+            if not weights:
+                return self.add(label, (value,))
+            self.vertices.append((label, (value,), False))
+            return (len(self.vertices) - 1,)
         if value is None or label == "none":
             return None
         each = self.frame.each
-        if each and state in each:
-            value = self.graph.add(f"each {op(each[state])}", (value,), weights=True)
+        if state in each:
+            value = self.add(f"each {op(each[state])}", (value,), weights=True)
         return self.applied(label, cells, value, weights)
 
     def edge(self, term: s.Term) -> _Edge | None:
         """What a term does that reads a state directly; `None` for any other."""
         if isinstance(term, s.Wire):
             fits = term.state not in self.frame.each and self.may_fit(term.state)
-            return _Edge(term.state, self.channels[term.state], "fit" if fits else "skip", fits, ())
+            return _Edge(term.state, self.channels[term.state], "fit" if fits else "skip", fits, (), fits)
         applied, first = term.op, term.arguments[0]
         if not isinstance(first, s.Wire) or s.is_join(term):
             return None
         assert isinstance(applied, s.Op)
         state, channels = first.state, self.channels[first.state]
         if applied.name == "none":
-            return _Edge(state, channels, "none", False, ())
+            return _Edge(state, channels, "none", False, (), False)
         is_each = state in self.frame.each
         label, weightless, cells = self.label(applied, _OF_EACH if is_each else channels, state in self.frame.inputs)
         fits = self.may_fit(state)
         if label == "skip" and fits:
             label = "fit"
-        return _Edge(state, channels, label, fits or not weightless, cells)
+        is_plain = label not in ("skip", "zero") and not cells and not is_each
+        return _Edge(state, channels, label, fits or not weightless, cells, is_plain)
 
     def nested(self, term: s.Term, is_return: bool) -> _Sum | None:
         """A join, or an operation on another term."""
@@ -268,13 +285,13 @@ class _Builder:
             return None
         is_join = applied.name in s.JOINS
         if is_join and s.is_sum(term):
-            return self.sum(term.arguments)
+            return self.sum(term.arguments, map(self.edge, term.arguments))
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
         if not parts:
             return None
         if is_join:
             ordered = self.frame.order_counts or not is_return
-            return self.graph.add("concat", tuple(parts), ordered)
+            return self.add("concat", tuple(parts), ordered)
         return self.apply(applied, parts[0], _OF_A_TERM)
 
     def may_fit(self, state: str) -> bool:
@@ -286,11 +303,10 @@ class _Builder:
     def label(self, applied: s.Op, channels: Value, reads_input: bool) -> tuple[str, bool, tuple[str, ...]]:
         """What an operation is where it stands, whether it has no weights, and the cells that it is made of."""
         place = self.frame.place if reads_input else self.frame.inner
-        labels = memory(self.genotype.space).labels
-        known = labels.get(applied, place, channels)
+        known = self.labels.get(applied, place, channels)
         if known is None:
             known = _label(applied, place, channels, self.genotype.space)
-            labels.put(known, applied, place, channels)
+            self.labels.put(known, applied, place, channels)
         return known
 
     def apply(self, applied: s.Op, value: _Sum, channels: Value) -> _Sum:
@@ -303,12 +319,14 @@ class _Builder:
         if label == "zero" or not value:
             return ()
         for name in cells:
-            self.graph.by_itself = False
+            self.by_itself = False
             label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
-        return self.graph.add(label, (value,), weights=weights)
+        return self.add(label, (value,), False, weights)
 
 
 def _summed(values: list[_Sum]) -> _Sum:
+    if len(values) == 2:
+        return tuple(sorted(values[0] + values[1]))
     return tuple(sorted(itertools.chain.from_iterable(values)))
 
 
@@ -339,14 +357,14 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[
     return label if cells or len(label) <= _MAX_LABEL else _digest(label)[:_MAX_LABEL], weightless, tuple(cells)
 
 
-def _node_channels(node: s.Node, is_fitted: bool, space: Space) -> Value:
+def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
     """The channels of a node, known where every term of its sum is fitted to the cell's filters."""
-    only = node.flow.terms[0] if len(node.flow.terms) == 1 else None
+    only = flow.terms[0] if len(flow.terms) == 1 else None
     unknown = _OF_A_NODE
     if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
         return unknown
     channels: Value = _FILTERS
-    for part in node.flow.tail:
+    for part in flow.tail:
         assert isinstance(part, s.Op)
         channels = _channels_through(part, channels, space) or unknown
     return channels
@@ -407,16 +425,14 @@ def _canonical(vertices: list[_Vertex], output: _Sum) -> str:
     """A text of the graph that does not depend on the numbers of its vertices."""
     counts = _reads(vertices, output)
     texts: list[str] = []
-    shared: list[int] = []
+    names: dict[int, str] = {}
     for index, vertex in enumerate(vertices):
         text = _written(vertex, texts) if counts[index] else ""
-        if vertex[1] and (counts[index] > 1 or len(text) > _MAX_TEXT):
-            shared.append(index)
-            text = f"@{{{text}}}" if len(text) <= _MAX_NAME else "@" + _digest(text)
+        if (counts[index] > 1 and vertex[1]) or len(text) > _MAX_TEXT:
+            names[index] = text = f"@{{{text}}}" if len(text) <= _MAX_NAME else "@" + _digest(text)
         texts.append(text)
-    names = {index: texts[index] for index in shared}
     if len(set(names.values())) == len(names):
-        return "+".join(sorted([texts[index] for index in output])) or "0"
+        return _total(output, texts)
     names = _refined(vertices, output, names)
     return min(_defined(vertices, output, named) for named in _orders(names))
 
@@ -437,16 +453,25 @@ def _reads(vertices: list[_Vertex], output: _Sum) -> list[int]:
 def _written(vertex: _Vertex, texts: list[str]) -> str:
     """A vertex from the texts of what it reads."""
     label, groups, ordered = vertex
-    if not groups:
-        return label
     if len(groups) == 1:
         group = groups[0]
-        if len(group) == 1:
-            return f"{label}({texts[group[0]]})"
-    sums = ["+".join(sorted([texts[index] for index in group])) or "0" for group in groups]
+        return f"{label}({texts[group[0]] if len(group) == 1 else _total(group, texts)})"
+    if not groups:
+        return label
+    sums = [_total(group, texts) for group in groups]
     if not ordered:
         sums.sort()
     return f"{label}({','.join(sums)})"
+
+
+def _total(group: _Sum, texts: list[str]) -> str:
+    """A sum from the texts of its vertices."""
+    if len(group) == 1:
+        return texts[group[0]]
+    if len(group) == 2:
+        first, second = texts[group[0]], texts[group[1]]
+        return f"{first}+{second}" if first < second else f"{second}+{first}"
+    return "+".join(sorted(map(texts.__getitem__, group))) or "0"
 
 
 def _rewritten(vertices: list[_Vertex], names: Mapping[int, str]) -> list[str]:

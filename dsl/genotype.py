@@ -130,17 +130,20 @@ class Space:
         return frozenset(found)
 
 
+_Ids = int | tuple[int, ...]
+
+
 class Remembered(Generic[T]):
     """What is known of the latest things, by the very objects: a child shares with its parent what no rule touched."""
 
     def __init__(self, size: int = 1024) -> None:
         self._size = size
-        self._latest: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
-        self._older: dict[tuple[int, ...], tuple[tuple[object, ...], T]] = {}
+        self._latest: dict[_Ids, tuple[tuple[object, ...], T]] = {}
+        self._older: dict[_Ids, tuple[tuple[object, ...], T]] = {}
 
-    def get(self, *things: object) -> T | None:
+    def get(self, thing: object, *others: object) -> T | None:
         """What is remembered of these."""
-        key = tuple(map(id, things))
+        key = (id(thing), *map(id, others)) if others else id(thing)
         found = self._latest.get(key) or self._older.get(key)
         return None if found is None else found[1]
 
@@ -148,13 +151,13 @@ class Remembered(Generic[T]):
         """Forget everything."""
         self._latest, self._older = {}, {}
 
-    def put(self, value: T, *things: object) -> None:
+    def put(self, value: T, thing: object, *others: object) -> None:
         """Remember something of these; the oldest are forgotten, as many at once as are kept at least."""
         if len(self._latest) >= self._size:
             # To take out one at a time, a dict would look for its first key past all that were taken out before.
             self._latest, self._older = {}, self._latest
         # Holding the things keeps their ids from being used again.
-        self._latest[tuple(map(id, things))] = (things, value)
+        self._latest[(id(thing), *map(id, others)) if others else id(thing)] = ((thing, others), value)
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ class Genotype:
 
     def text(self) -> str:
         """Cells and genes: what the store keeps of an individual."""
-        genes = unparse(s.File(self._genes()))
+        genes = unparse(s.File(self._genes())) if self.genes else ""
         return "\n".join([*([genes] if genes else ()), *map(self._cell_text, self.cells)])
 
     def _cell_text(self, cell: s.Cell) -> str:

@@ -37,12 +37,6 @@ class Mutated:
     forget: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    scene: Scene
-    forget: bool = False
-
-
 def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Mutated:
     """One child by one rule, drawn by weight; the parent is not changed.
 
@@ -52,27 +46,28 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
       CellError: the space has no rule, or none applies.
     """
     space = genotype.space
-    rules, weights = list(space.mutations), list(space.weights)
+    rules, weights = space.mutations, space.weights
     rejected: list[tuple[str, str]] = []
     while rules:
         index = rng.choices(range(len(rules)), weights)[0]
         rule = rules[index]
         for _ in range(MAX_REDRAWS):
             try:
-                attempt = _block(rule.block, Scene(genotype, {}), rng)
+                after = _block(rule.block, Scene(genotype, {}), rng)
             except Unfit as error:
                 rejected.append((rule.name, str(error)))
                 continue
-            if attempt is None:
+            if after is None:
                 break
-            child = attempt.scene.genotype
+            child = after.genotype
             reason = _fault(genotype, child)
             if reason is None and check is not None:
                 reason = check(child)
             if reason is None:
-                return Mutated(child, rule.name, tuple(rejected), attempt.forget)
+                return Mutated(child, rule.name, tuple(rejected), after.forget)
             rejected.append((rule.name, reason))
-        del rules[index], weights[index]
+        rules = (*rules[:index], *rules[index + 1 :])
+        weights = (*weights[:index], *weights[index + 1 :])
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
     raise CellError("no mutation rule applies to this genotype", hint=reasons)
 
@@ -90,30 +85,28 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
 # --- blocks ----------------------------------------------------------------------------------------------------
 
 
-def _block(block: s.Block, scene: Scene, rng: random.Random) -> _Attempt | None:
-    """Runs a block once; `None` when it does not apply."""
-    chosen = [st for st in block.statements if isinstance(st, s.Choose)]
-    rest = [st for st in block.statements if not isinstance(st, s.Choose)]
-    if not chosen:
-        return _run(rest, scene, rng)
+def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
+    """The scene after a block has run once; `None` when it does not apply."""
+    if not block.chosen:
+        return _run(block.rest, scene, rng)
     for _ in range(_QUICK_DRAWS):
-        bound = _draw_bindings(chosen, scene, rng)
+        bound = _draw_bindings(block.chosen, scene, rng)
         if bound is not None:
-            attempt = _run(rest, bound, rng)
-            if attempt is not None:
-                return attempt
-    weighted = list(every_binding(chosen, scene, 1.0))
+            after = _run(block.rest, bound, rng)
+            if after is not None:
+                return after
+    weighted = list(every_binding(block.chosen, scene, 1.0))
     while weighted:
         index = rng.choices(range(len(weighted)), [weight for weight, _ in weighted])[0]
-        attempt = _run(rest, weighted.pop(index)[1], rng)
-        if attempt is not None:
-            return attempt
+        after = _run(block.rest, weighted.pop(index)[1], rng)
+        if after is not None:
+            return after
     return None
 
 
-def _draw_bindings(chosen: list[s.Choose], scene: Scene, rng: random.Random) -> Scene | None:
+def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random) -> Scene | None:
     bound = dict(scene.bound)
-    scene = Scene(scene.genotype, bound)
+    scene = Scene(scene.genotype, bound, scene.forget)
     for choose in chosen:
         for binding in choose.bindings:
             found = members(binding.range, scene)
@@ -125,7 +118,7 @@ def _draw_bindings(chosen: list[s.Choose], scene: Scene, rng: random.Random) -> 
     return scene
 
 
-def every_binding(chosen: list[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
+def every_binding(chosen: Sequence[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
     """Every tuple that `choose` may draw in a scene, each with its probability before `where` sorts some out."""
     if not chosen:
         yield weight, scene
@@ -149,29 +142,30 @@ def _bind_all(bindings: list[s.Binding], scene: Scene, weight: float) -> Iterato
 # --- statements ------------------------------------------------------------------------------------------------
 
 
-def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) -> _Attempt | None:
-    attempt = _Attempt(scene)
-    for index, statement in enumerate(statements):
-        here = _followed(scene, attempt.scene.genotype) if index else scene
-        now = _STATEMENTS[type(statement)](statement, here, rng)
-        if now is None:
+def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) -> Scene | None:
+    after = scene
+    for statement in statements:
+        if after is not scene:
+            scene = _followed(scene, after)
+        changed = _STATEMENTS[type(statement)](statement, scene, rng)
+        if changed is None:
             return None
-        scene, attempt = here, _Attempt(now.scene, attempt.forget or now.forget)
-    return attempt
+        after = changed
+    return after
 
 
-def _followed(scene: Scene, genotype: Genotype) -> Scene:
-    """The scene in an edited genotype: what is bound leads to where it now stands."""
+def _followed(scene: Scene, after: Scene) -> Scene:
+    """What is bound in a scene, in the genotype that a statement has made of it, where each now stands."""
     bound = scene.bound
-    for before, after in zip(scene.genotype.cells, genotype.cells, strict=True):
-        if after is not before:
-            found = {name: grow.moved(ref, before, after) for name, ref in bound.items()}
+    for old, new in zip(scene.genotype.cells, after.genotype.cells, strict=True):
+        if new is not old:
+            found = {name: grow.moved(ref, old, new) for name, ref in bound.items()}
             bound = {name: ref for name, ref in found.items() if ref is not None}
-    return Scene(genotype, bound)
+    return Scene(after.genotype, bound, after.forget)
 
 
-def _changed(scene: Scene, cell: s.Cell) -> _Attempt:
-    return _Attempt(Scene(scene.genotype.with_cell(cell), scene.bound))
+def _changed(scene: Scene, cell: s.Cell) -> Scene:
+    return Scene(scene.genotype.with_cell(cell), scene.bound, scene.forget)
 
 
 def _bound(name: str, scene: Scene) -> Ref:
@@ -185,13 +179,12 @@ def _bound(name: str, scene: Scene) -> Ref:
     return scene.bound[name]
 
 
-def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> _Attempt | None:
+def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> Scene | None:
     names = statement.target.names
     if len(names) > 1:
         _bound(names[0], scene)
     value = draw_value(statement, scene, rng)
-    assigned = None if value is None else assign(statement.target, value, scene)
-    return None if assigned is None else _Attempt(assigned)
+    return None if value is None else assign(statement.target, value, scene)
 
 
 def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
@@ -212,7 +205,7 @@ def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
         changed = edit.with_flow(cell, ref.node, flow)
     else:
         raise CellError(f"{target} cannot be assigned", target.position)
-    return None if changed is None else _changed(scene, changed).scene
+    return None if changed is None else _changed(scene, changed)
 
 
 def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settable, scene: Scene) -> s.Cell | None:
@@ -246,13 +239,13 @@ def _with_gene(genotype: Genotype, name: str, value: object) -> Genotype:
     return replace(genotype, genes=tuple((key, value if key == name else old) for key, old in genotype.genes))
 
 
-def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> _Attempt | None:
+def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> Scene | None:
     ref, pipe = _bound(statement.on, scene), draw_pipe(statement.pipe, scene, rng)
     assert isinstance(ref, TermRef)
     return None if pipe is None else _changed(scene, grow.inserted(scene.genotype.cell(ref.cell), ref, pipe))
 
 
-def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> _Attempt | None:
+def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> Scene | None:
     source, target = _bound(statement.source, scene), _bound(statement.target, scene)
     pipe = draw_pipe(statement.pipe, scene, rng)
     assert isinstance(source, StateRef | NodeRef) and isinstance(target, NodeRef)
@@ -268,7 +261,7 @@ def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> _Attempt
     return _changed(scene, changed)
 
 
-def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> _Attempt | None:
+def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> Scene | None:
     ref = _bound(statement.name, scene)
     cell = scene.genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
@@ -278,20 +271,20 @@ def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> _Attempt |
     return _changed(scene, grow.without_node(cell, ref.node))
 
 
-def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> _Attempt | None:
-    return _Attempt(scene, forget=True)
+def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | None:
+    return replace(scene, forget=True)
 
 
-def _either(statement: s.Either, scene: Scene, rng: random.Random) -> _Attempt | None:
+def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | None:
     """Uniform among the branches that apply."""
     for block in rng.sample(statement.blocks, len(statement.blocks)):
-        attempt = _block(block, scene, rng)
-        if attempt is not None:
-            return attempt
+        after = _block(block, scene, rng)
+        if after is not None:
+            return after
     return None
 
 
-_Run = Callable[..., _Attempt | None]
+_Run = Callable[..., Scene | None]
 _STATEMENTS: Mapping[type, _Run] = {
     s.Assign: _assign,
     s.Forget: _forget,

@@ -200,9 +200,12 @@ class Flow(Syntax):
 
     def __post_init__(self) -> None:
         # A search asks them of every flow of every child, which shares most of them with its parent.
-        found = [(place, read_state(edge)) for place, edge in flow_edges(self)]
-        object.__setattr__(self, "reads", tuple([state for _, state in found]))
-        object.__setattr__(self, "places", tuple([place for place, state in found if state != "unused"]))
+        reads: list[str] = []
+        places: list[tuple[int, ...]] = []
+        for index, term in enumerate(self.terms):
+            _note_edges(term, (index,), reads, places)
+        object.__setattr__(self, "reads", tuple(reads))
+        object.__setattr__(self, "places", tuple(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,8 +368,18 @@ class Forget(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Block(Syntax):
+    """What a rule does: all that it chooses, then the rest in order; `depth` bounds how far blocks nest."""
+
     statements: tuple[Statement, ...]
     depth: int = field(default=1, compare=False, repr=False)
+    chosen: tuple[Choose, ...] = field(init=False, compare=False, repr=False)
+    rest: tuple[Statement, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        chosen = tuple([statement for statement in self.statements if isinstance(statement, Choose)])
+        rest = tuple([statement for statement in self.statements if not isinstance(statement, Choose)])
+        object.__setattr__(self, "chosen", chosen)
+        object.__setattr__(self, "rest", rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +417,19 @@ def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, 
     else:
         for index, argument in enumerate(term.arguments):
             yield from edges(argument, (*place, index))
+
+
+def _note_edges(term: Term, place: tuple[int, ...], reads: list[str], places: list[tuple[int, ...]]) -> None:
+    """What `edges` finds, as a flow keeps it."""
+    wire = term if isinstance(term, Wire) or is_join(term) else term.arguments[0]
+    if isinstance(wire, Wire):
+        reads.append(wire.state)
+        if wire.state != "unused":
+            places.append(place)
+    else:
+        assert isinstance(term, Call)
+        for index, argument in enumerate(term.arguments):
+            _note_edges(argument, (*place, index), reads, places)
 
 
 def flow_edges(flow: Flow) -> Iterator[tuple[tuple[int, ...], Term]]:

@@ -97,10 +97,12 @@ def op(item: s.Op | s.Any) -> str:
     """An operation with its settings."""
     if isinstance(item, s.Any):
         return expression(item)
+    if not item.arguments:
+        return item.name
     settings = ", ".join(
         expression(a.value) if a.name is None else f"{a.name}={expression(a.value)}" for a in item.arguments
     )
-    return f"{item.name}[{settings}]" if settings else item.name
+    return f"{item.name}[{settings}]"
 
 
 def _section(item: s.Section) -> str:

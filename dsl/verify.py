@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from dsl import edit
@@ -166,29 +166,37 @@ def _check_gene(gene: s.Gene, space: Space) -> None:
 
 
 def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Problem]:
-    """What is wrong with a cell that a rule has changed in a child; operations that it had before are good."""
-    old = {id(node) for node in before.nodes}
-    flows = [node.flow for node in after.nodes if id(node) not in old]
-    ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
-    if edit.has_states_of(before, after):
-        problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *_check_flows(after, before)]
-    else:
+    """What is wrong with a cell that a rule has changed in a child; what it had before is good."""
+    changed = edit.changed_flows(before, after)
+    if changed is None:
+        kept = {id(node) for node in before.nodes}
+        flows = [node.flow for node in after.nodes if id(node) not in kept]
+        ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
         problems = _verify_cell(after, child.space, ops)
-    if not problems and any(isinstance(op, s.Op) and op.name in child.space.nesting for op in ops):
+    else:
+        ops, faults = [], []
+        for index in changed:
+            flow, old = edit.flow_at(after, index), edit.flow_at(before, index)
+            new = [term for term in flow.terms if not _is_in(old.terms, term)]
+            faults += _check_flow(flow, new, after, _states_above(index, after), index == edit.OUTPUT)
+            ops += [op for term in new for op in _term_ops(term)]
+            if flow.tail is not old.tail:
+                ops += flow.tail
+        problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *faults]
+    if not problems and not child.space.nesting.isdisjoint([op.name for op in ops if isinstance(op, s.Op)]):
         problems = recursion(child)
     return problems
 
 
-def _check_flows(cell: s.Cell, before: s.Cell) -> Iterator[Problem]:
-    """What is wrong with the flows that a cell has not from another one of the same states, which is good."""
-    known: dict[str, Position | None] = dict.fromkeys([item.name for item in cell.inputs])
-    later = {node.name for node in cell.nodes}
-    for node, old in zip(cell.nodes, before.nodes, strict=True):
-        if node is not old:
-            yield from _check_flow(node.flow, cell, known, later)
-        known[node.name] = node.position
-    if cell.output is not before.output:
-        yield from _check_flow(cell.output, cell, known, later, is_output=True)
+def _is_in(terms: tuple[s.Term, ...], term: s.Term) -> bool:
+    """Whether the very term is among others; to compare them by value takes longer than to check them."""
+    return any([term is other for other in terms])
+
+
+def _states_above(index: int, cell: s.Cell) -> list[str]:
+    """The states that a vertex may read."""
+    above = cell.nodes if index == edit.OUTPUT else cell.nodes[:index]
+    return [item.name for item in cell.inputs] + [node.name for node in above]
 
 
 def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
@@ -202,7 +210,6 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
     problems = list(_each(lambda op: _check_in_cell(op, space), ops))
     problems += _check_traits(cell, space)
     known: dict[str, Position | None] = {}
-    later = {node.name for node in cell.nodes}
     for item in cell.inputs:
         if item.name in known:
             problems.append(Problem(f"cell {cell.name} has two inputs {item.name!r}", item.position))
@@ -212,12 +219,12 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
         if name == "unused":
             problems.append(Problem("'unused' means the nodes that nothing reads; no state has that name", position))
     for node in cell.nodes:
-        problems += _check_flow(node.flow, cell, known, later)
+        problems += _check_flow(node.flow, node.flow.terms, cell, known)
         if node.name in known:
             message = f"{node.name!r} is already a state of cell {cell.name}"
             problems.append(Problem(message, node.position, f"first at {known[node.name]}"))
         known[node.name] = node.position
-    problems += _check_flow(cell.output, cell, known, later, is_output=True)
+    problems += _check_flow(cell.output, cell.output.terms, cell, known, is_output=True)
     return problems
 
 
@@ -242,35 +249,35 @@ def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:
 
 
 def _check_flow(
-    flow: s.Flow, cell: s.Cell, known: Mapping[str, Position | None], later: Set[str], is_output: bool = False
-) -> Iterator[Problem]:
-    for term in flow.terms:
-        yield from _check_term(term, cell, known, later, is_output)
-    labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
-    if len(set(labels)) < len(labels):
-        yield Problem("two terms of a node have one label", flow.position, "labels: " + ", ".join(labels))
+    flow: s.Flow, terms: Iterable[s.Term], cell: s.Cell, known: Collection[str], is_output: bool = False
+) -> list[Problem]:
+    """What is wrong with these terms of a flow, and with the labels of all."""
+    problems = [problem for term in terms for problem in _check_term(term, cell, known, is_output)]
+    if any([term.label is not None for term in flow.terms]):
+        labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
+        if len(set(labels)) < len(labels):
+            hint = "labels: " + ", ".join(labels)
+            problems.append(Problem("two terms of a node have one label", flow.position, hint))
+    return problems
 
 
-def _check_term(
-    term: s.Term, cell: s.Cell, known: Mapping[str, Position | None], later: Set[str], is_output: bool
-) -> Iterator[Problem]:
+def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: bool) -> list[Problem]:
     if isinstance(term, s.Wire):
         if term.state in known or (is_output and term.state == "unused"):
-            return
-        if term.state in later:
+            return []
+        if term.state in {node.name for node in cell.nodes}:
             hint = "a node reads only inputs and the nodes above it"
-            yield Problem(f"{term.state!r} is read before it is made", term.position, hint)
-        else:
-            message = f"unknown state {term.state!r} in cell {cell.name}"
-            yield Problem(message, term.position, nearest(term.state, known))
-        return
+            return [Problem(f"{term.state!r} is read before it is made", term.position, hint)]
+        return [Problem(f"unknown state {term.state!r} in cell {cell.name}", term.position, nearest(term.state, known))]
     joins = s.is_join(term)
+    problems: list[Problem] = []
     if not joins and len(term.arguments) != 1:
         name = term.op.name if isinstance(term.op, s.Op) else "any"
-        yield Problem(f"{name} takes one state, found {len(term.arguments)}", term.position,
-                      "join them first: concat(a, b), or a + b in a node of its own")  # fmt: skip
+        problems.append(Problem(f"{name} takes one state, found {len(term.arguments)}", term.position,
+                                "join them first: concat(a, b), or a + b in a node of its own"))  # fmt: skip
     for argument in term.arguments:
-        yield from _check_term(argument, cell, known, later, is_output and joins)
+        problems += _check_term(argument, cell, known, is_output and joins)
+    return problems
 
 
 def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:

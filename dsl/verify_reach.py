@@ -90,7 +90,8 @@ def _sets(part: object) -> Iterator[s.Set]:
             yield from _sets(item)
     elif isinstance(part, s.Syntax):
         for attribute in dataclasses.fields(part):
-            yield from _sets(getattr(part, attribute.name))
+            if attribute.init:  # the others repeat what these hold
+                yield from _sets(getattr(part, attribute.name))
 
 
 # --- rules that can never apply --------------------------------------------------------------------------------
