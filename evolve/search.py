@@ -118,7 +118,7 @@ class Search(Generic[G]):
                     finished += self._conclude(future)
                 sent, reused = self._propose()
                 finished += reused
-                self._note_time()
+                self._note_time(is_last=not (self._running or sent or reused))
             for proposal in sent:
                 self._send(proposal)
             # Only now, when the workers have something to do.
@@ -179,27 +179,32 @@ class Search(Generic[G]):
         return finished
 
     def _finish(self, proposal: Proposal[G], evaluation: Evaluation) -> _Finished[G]:
-        individual = replace(self._store.finish(proposal.id, evaluation), graph=evaluation.graph)
+        individual = self._store.finish(proposal.id, evaluation)
         self._algorithm.tell(proposal.id, evaluation.fitness)
         self._finished += 1
         self._failed += evaluation.status == "failed"
         self._flops += evaluation.flops
         self._simulated += evaluation.seconds
         if evaluation.status == "done":
-            # Sorting is stable: of equals the one that was finished first stays in front.
-            self._top = sorted([*self._top, replace(individual, graph="")], key=lambda one: -one.fitness)[
-                : self._plan.keep_best
-            ]
+            self._rank(individual)
         best = self._top[0] if self._top else None
         top = tuple(one.id for one in self._top)
         return _Finished(individual, proposal.genotype, Standing(self._algorithm.population, best, top=top))
+
+    def _rank(self, individual: Individual) -> None:
+        """Put one among the fittest, where it is one of them."""
+        if len(self._top) < self._plan.keep_best or individual.fitness > self._top[-1].fitness:
+            # Sorting is stable: of equals the one that was finished first stays in front.
+            ranked = sorted([*self._top, replace(individual, graph="")], key=lambda one: -one.fitness)
+            self._top = ranked[: self._plan.keep_best]
 
     def _show(self, finished: Sequence[_Finished[G]]) -> None:
         """Tell the observers; whose weights may be asked for is already as it is after all of these."""
         heritable = self._heritable() if finished else frozenset()
         for individual, genotype, standing in finished:
+            now = replace(standing, heritable=heritable)
             for observer in self._observers:
-                observer.individual(individual, genotype, replace(standing, heritable=heritable))
+                observer.individual(individual, genotype, now)
 
     def _heritable(self) -> frozenset[int]:
         """The living, and those who died while a child of theirs runs or is to be run again."""
@@ -247,10 +252,10 @@ class Search(Generic[G]):
 
     # When it ends.
 
-    def _note_time(self) -> None:
+    def _note_time(self, is_last: bool) -> None:
         """Keep how long the search has run; a row more in every event would be too many."""
         now = time.monotonic() - self._began
-        if now - self._noted >= 1 or not self._running:
+        if now - self._noted >= 1 or is_last:
             self._store.note("seconds", repr(now))
             self._noted = now
 

@@ -21,9 +21,10 @@ from evolve.database import COLUMNS, FILE, hold, prepare, speaking_plainly
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
-SYNC_SHARE = 0.1  # of the time may be spent on waiting for the disk
+SYNC_SHARE = 0.05  # of the time may be spent on waiting for the disk
 SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
 
+_NAMES = COLUMNS.split(", ")
 _PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
 
 
@@ -43,6 +44,7 @@ class Store:
             prepare(self._db, self.path)
             # WAL lets others read while the search runs.
             self._db.execute("pragma journal_mode=wal")
+        self._waits = True  # which is how a connection begins
         self._file = self.path.stat().st_ino
         self._saved, self._counted = SYNC_SAVED, time.monotonic()
 
@@ -94,7 +96,9 @@ class Store:
         self._saved = min(SYNC_SAVED, self._saved + SYNC_SHARE * (now - self._counted))
         self._counted = now
         waits = self._saved > 0
-        self._execute(f"pragma synchronous={'full' if waits else 'normal'}")
+        if waits != self._waits:
+            self._execute(f"pragma synchronous={'full' if waits else 'normal'}")
+            self._waits = waits
         self._execute("begin immediate")
         return waits
 
@@ -187,7 +191,7 @@ class Store:
         return bool(rows)
 
     def finish(self, id: int, evaluation: Evaluation) -> Individual:
-        """Write what became of a running individual; the row as it now stands."""
+        """Write what became of a running individual; the row as it now stands, and its graph."""
         rows = self._execute(
             "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
             "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, step_seconds = ?, metrics = ?, "
@@ -211,7 +215,7 @@ class Store:
         )
         if not rows:
             raise SearchError(f"individual {id} was finished twice, or without having been proposed")
-        return _individual(rows[0])
+        return _individual(rows[0], evaluation.graph)
 
     def twin(self, id: int) -> tuple[int, bool] | None:
         """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
@@ -319,14 +323,14 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((rule, reason) for rule, reason in json.loads(text))
 
 
-def _individual(row: tuple[Any, ...]) -> Individual:
-    columns = dict(zip(COLUMNS.split(", "), row, strict=True))
+def _individual(row: tuple[Any, ...], graph: str = "") -> Individual:
+    columns = dict(zip(_NAMES, row, strict=True))
     columns["rejected"] = _pairs(columns["rejected"])
     columns["forget"] = bool(columns["forget"])
     columns["killed"] = tuple(json.loads(columns["killed"]))
     columns["metrics"] = tuple(json.loads(columns["metrics"]).items())
     columns["history"] = tuple(Epoch(*values) for values in json.loads(columns["history"]))
-    return Individual(**columns)
+    return Individual(**columns, graph=graph)
 
 
 def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

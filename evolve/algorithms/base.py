@@ -6,7 +6,6 @@ import random
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sized
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from evolve.errors import SearchError
@@ -98,8 +97,7 @@ class Ledger(Generic[G]):
         return self._open.pop(id)
 
 
-@dataclass(frozen=True, slots=True)
-class Member(Generic[G]):
+class Member(NamedTuple, Generic[G]):
     """One of the living."""
 
     id: int
@@ -151,7 +149,7 @@ class Survivors(Evolution[G]):
     @property
     def population(self) -> tuple[float, ...]:
         """The fitness of everyone alive, the oldest first."""
-        return tuple(member.fitness for member in self._living.values())
+        return tuple([member.fitness for member in self._living.values()])
 
     @property
     def living(self) -> tuple[int, ...]:

@@ -26,12 +26,12 @@ class RegularizedEvolution(Evolution[G]):
     @property
     def population(self) -> tuple[float, ...]:
         """The fitness of everyone alive, the oldest first."""
-        return tuple(member.fitness for member in self._living)
+        return tuple([member.fitness for member in self._living])
 
     @property
     def living(self) -> tuple[int, ...]:
         """The ids of the population."""
-        return tuple(member.id for member in self._living)
+        return tuple([member.id for member in self._living])
 
     @property
     def memory(self) -> int:
