@@ -326,7 +326,9 @@ class _Builder:
 
 def _summed(values: list[_Sum]) -> _Sum:
     if len(values) == 2:
-        return tuple(sorted(values[0] + values[1]))
+        first, second = values
+        total = first + second
+        return total if not first or not second or first[-1] <= second[0] else tuple(sorted(total))
     return tuple(sorted(itertools.chain.from_iterable(values)))
 
 

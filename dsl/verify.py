@@ -169,7 +169,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
     """What is wrong with a cell that a rule has changed in a child; what it had before is good."""
     changed = edit.changed_flows(before, after)
     if changed is None:
-        kept = {id(node) for node in before.nodes}
+        kept = set(map(id, before.nodes))
         flows = [node.flow for node in after.nodes if id(node) not in kept]
         ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
         problems = _verify_cell(after, child.space, ops)
@@ -177,7 +177,9 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
         ops, faults = [], []
         for index in changed:
             flow, old = edit.flow_at(after, index), edit.flow_at(before, index)
-            new = [term for term in flow.terms if not _is_in(old.terms, term)]
+            # The very terms: to compare them by value takes longer than to check them.
+            kept = set(map(id, old.terms))
+            new = [term for term in flow.terms if id(term) not in kept]
             faults += _check_flow(flow, new, after, _states_above(index, after), index == edit.OUTPUT)
             ops += [op for term in new for op in _term_ops(term)]
             if flow.tail is not old.tail:
@@ -186,11 +188,6 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
     if not problems and not child.space.nesting.isdisjoint([op.name for op in ops if isinstance(op, s.Op)]):
         problems = recursion(child)
     return problems
-
-
-def _is_in(terms: tuple[s.Term, ...], term: s.Term) -> bool:
-    """Whether the very term is among others; to compare them by value takes longer than to check them."""
-    return any([term is other for other in terms])
 
 
 def _states_above(index: int, cell: s.Cell) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import importlib
 import importlib.metadata
 import math
@@ -19,7 +18,7 @@ from compiler.files import Place
 from compiler.graph.cost import cost as cost_of
 from compiler.graph.resolve import resolve
 from compiler.settings import DatasetSettings, Training
-from evolve import lookup, tables
+from evolve import loaded, lookup, tables
 from evolve.errors import NotInTable, UsageError
 from evolve.records import Evaluation, Task, failed
 from evolve.settings import TableColumns, TableSettings
@@ -108,8 +107,7 @@ def _warm() -> None:
     """Imports what trains, and keeps it out of garbage collections: one before each training took 0.4 s of it."""
     import compiler.training.candidate  # noqa: F401
 
-    gc.collect()
-    gc.freeze()
+    loaded.settle()
 
 
 def flops(mult_adds: int, images: int, epochs: int) -> float:

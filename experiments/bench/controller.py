@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dsl
+from evolve import loaded
 from evolve.algorithms import RegularizedEvolution
 from evolve.executors import Serial
 from evolve.records import Evaluation, Individual, Standing, Task
@@ -118,6 +119,7 @@ def _lines(name: str, marks: list[Mark]) -> Iterator[str]:
 
 def main(count: int) -> None:
     """Measures and prints the tables."""
+    loaded.settle()  # as the command does
     for name, run in (("in memory", in_memory), ("durable", durable)):
         print("\n".join(_lines(name, run(count))), flush=True)
         print(f"  {pace()}", flush=True)
