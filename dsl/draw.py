@@ -108,7 +108,7 @@ def _term_refs(cell: str, node: int, places: tuple[tuple[int, ...], ...]) -> tup
     return tuple([TermRef(cell, node, place) for place in places])
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _state_refs(cell: str, states: tuple[str, ...]) -> tuple[StateRef, ...]:
     return tuple([StateRef(cell, state) for state in states])
 

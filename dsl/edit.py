@@ -50,7 +50,7 @@ def states(cell: s.Cell) -> tuple[str, ...]:
 
 
 def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
-    """The nodes whose right side is another one, and `OUTPUT`; `None` where inputs or nodes differ."""
+    """The nodes that are others, by index, and `OUTPUT` where the return is; `None` where there are other states."""
     if before.inputs is not after.inputs or len(before.nodes) != len(after.nodes):
         return None
     changed: list[int] = []

@@ -47,7 +47,7 @@ class _Edge(NamedTuple):
     is_plain: bool  # whether it is one vertex of this label on anything that is alive
 
 
-class _Flow(NamedTuple):
+class _Facts(NamedTuple):
     """What the terms of a node do, and the node's channels, as long as what they read has the channels it had."""
 
     edges: tuple[_Edge | None, ...]  # `None` for a term that reads no state directly
@@ -58,7 +58,7 @@ class _Flow(NamedTuple):
 class _Frame:
     """What the fingerprint of a cell needs to know of its signature and of how it is called."""
 
-    flows: Remembered[_Flow]  # of the latest nodes, which children share with their parents
+    flows: Remembered[_Facts]  # of the latest nodes, which children share with their parents
     returns: Remembered[tuple[s.Term, ...]]  # the latest, by their text and the states that `unused` means in them
     inputs: frozenset[str]
     head: str
@@ -190,12 +190,12 @@ class _Builder:
     def node(self, node: s.Node) -> None:
         """Add a node: the sum of its live terms, then its tail; its value is `None` when it has no live term."""
         flow = node.flow
-        edges, self.channels[node.name] = self.known(flow)
+        edges, self.channels[node.name] = self.facts(flow)
         self.values[node.name] = self.through(flow.tail, self.sum(flow.terms, edges))
 
     def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> _Sum | None:
         """Add the return, whose terms are those that it means."""
-        # Its only term is another one for each child, and not worth remembering.
+        # Of an only term that joins, the order may have no meaning, since what follows the cell decides that.
         only = len(terms) == 1
         return self.through(tail, self.term(terms[0], True) if only else self.sum(terms, map(self.edge, terms)))
 
@@ -221,7 +221,7 @@ class _Builder:
             return self.add("sum", (live[0], _summed(live[1:])), ordered=True)
         return _summed(live)
 
-    def known(self, flow: s.Flow) -> _Flow:
+    def facts(self, flow: s.Flow) -> _Facts:
         """What is known of a node's flow, or found out now."""
         known = self.frame.flows.get(flow)
         if known is not None:
@@ -231,7 +231,7 @@ class _Builder:
             else:
                 return known
         channels = _flow_channels(flow, self.frame.is_fitted, self.genotype.space)
-        known = _Flow(tuple([self.edge(term) for term in flow.terms]), channels)
+        known = _Facts(tuple([self.edge(term) for term in flow.terms]), channels)
         self.frame.flows.put(known, flow)
         return known
 

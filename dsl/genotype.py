@@ -13,7 +13,7 @@ from dsl.evaluate import number
 from dsl.expand import Definitions
 from dsl.parse import parse
 from dsl.unparse import unparse
-from dsl.verify import cell_ops, verify_cells
+from dsl.verify import cell_ops, verify_genotype
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class Space:
                             hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip
         ordered = tuple(cells[name] for name in self.cell_names)
         genotype = Genotype(ordered, tuple((name, genes[name]) for name in self.genes), self)
-        problems = verify_cells(genotype)
+        problems = verify_genotype(genotype)
         if problems:
             raise CellError.of(problems)
         return genotype

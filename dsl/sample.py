@@ -14,6 +14,7 @@ from dsl.errors import CellError
 from dsl.genotype import Genotype, Space
 from dsl.rules import Check, assign, every_binding, mutate
 from dsl.settings import Settable
+from dsl.verify import verify_genotype
 
 MAX_REDRAWS = 1000
 _VARIABLE = "place"
@@ -87,8 +88,8 @@ def _settable(member: Ref | Settable) -> Settable:
 def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:
     """A random genotype: every decision drawn uniformly from its whole set.
 
-    A space without such decisions is sampled as its seed after `steps` mutations. What `check` gives a reason
-    against is drawn again.
+    A space without such decisions is sampled as its seed after `steps` mutations. What is no good genotype, as a
+    setting may make it, and what `check` gives a reason against is drawn again.
 
     Raises:
       CellError: a thousand in a row were rejected.
@@ -96,7 +97,8 @@ def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | Non
     reasons: set[str] = set()
     for _ in range(MAX_REDRAWS):
         genotype = _drawn(space, rng, steps, check)
-        reason = None if check is None else check(genotype)
+        problems = verify_genotype(genotype)
+        reason = problems[0].message if problems else None if check is None else check(genotype)
         if reason is None:
             return genotype
         reasons.add(reason)

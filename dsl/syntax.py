@@ -190,22 +190,25 @@ class Flow(Syntax):
     """A sum of terms and the operations that follow it.
 
     `reads` are the states of its edges in order, dead edges included; `places` lead to the edges, without `unused`,
-    which stands for states and is no edge of its own.
+    which stands for states and is no edge of its own; `size` is how many operations it names.
     """
 
     terms: tuple[Term, ...]
     tail: Pipe = ()
     reads: tuple[str, ...] = field(init=False, compare=False, repr=False)
     places: tuple[tuple[int, ...], ...] = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # A search asks them of every flow of every child, which shares most of them with its parent.
         reads: list[str] = []
         places: list[tuple[int, ...]] = []
+        size = len(self.tail)
         for index, term in enumerate(self.terms):
-            _note_edges(term, (index,), reads, places)
+            size += _note_edges(term, (index,), reads, places)
         object.__setattr__(self, "reads", tuple(reads))
         object.__setattr__(self, "places", tuple(places))
+        object.__setattr__(self, "size", size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,17 +422,16 @@ def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, 
             yield from edges(argument, (*place, index))
 
 
-def _note_edges(term: Term, place: tuple[int, ...], reads: list[str], places: list[tuple[int, ...]]) -> None:
-    """What `edges` finds, as a flow keeps it."""
-    wire = term if isinstance(term, Wire) or is_join(term) else term.arguments[0]
-    if isinstance(wire, Wire):
-        reads.append(wire.state)
-        if wire.state != "unused":
+def _note_edges(term: Term, place: tuple[int, ...], reads: list[str], places: list[tuple[int, ...]]) -> int:
+    """Note the edges in a term, as `edges` finds them; how many operations the term names."""
+    if isinstance(term, Wire) or (not is_join(term) and isinstance(term.arguments[0], Wire)):
+        state = read_state(term)
+        reads.append(state)
+        if state != "unused":
             places.append(place)
-    else:
-        assert isinstance(term, Call)
-        for index, argument in enumerate(term.arguments):
-            _note_edges(argument, (*place, index), reads, places)
+        return int(isinstance(term, Call))
+    inner = [_note_edges(part, (*place, index), reads, places) for index, part in enumerate(term.arguments)]
+    return 1 + sum(inner)
 
 
 def flow_edges(flow: Flow) -> Iterator[tuple[tuple[int, ...], Term]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, TypeVar
 
 from dsl import edit
@@ -51,8 +52,13 @@ def verify(genotype: Genotype) -> list[Problem]:
     return problems or list(verify_reach(space))  # which relies on names and kinds being right
 
 
+def verify_genotype(genotype: Genotype) -> list[Problem]:
+    """What is wrong with a genotype of a space that is good itself."""
+    return recursion(genotype) or verify_cells(genotype)
+
+
 def verify_cells(genotype: Genotype) -> list[Problem]:
-    """What is wrong with a genotype's cells."""
+    """What is wrong with a genotype's cells, none of which contains itself."""
     return [problem for cell in genotype.cells for problem in verify_cell(cell, genotype.space)]
 
 
@@ -91,12 +97,8 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
 
 def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
     """Operations and cells that contain themselves, however far around."""
-    uses: dict[str, list[str]] = {}
-    places: dict[str, Position | None] = {}
-    for name, defined in space.definitions.ops.items():
-        parts = [part for case in defined.cases for part in case.pipe]
-        uses[name] = [part.name for part in parts if isinstance(part, s.Op) and part.name != name]
-        places[name] = defined.position
+    uses = _op_uses(space)
+    places = {name: defined.position for name, defined in space.definitions.ops.items()}
     for cell in genotype.cells:
         uses[cell.name] = [used.name for used in cell_ops(cell) if isinstance(used, s.Op)]
         places[cell.name] = cell.position
@@ -112,6 +114,15 @@ def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
         if sizes[name][0] > MAX_EXPANDED:
             yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", places[name])
             return
+
+
+def _op_uses(space: Space) -> dict[str, list[str]]:
+    """What each `op` is made of; a primitive within one of its own name is no use of it."""
+    uses: dict[str, list[str]] = {}
+    for name, defined in space.definitions.ops.items():
+        parts = [part for case in defined.cases for part in case.pipe]
+        uses[name] = [part.name for part in parts if isinstance(part, s.Op) and part.name != name]
+    return uses
 
 
 def _loop(
@@ -166,7 +177,7 @@ def _check_gene(gene: s.Gene, space: Space) -> None:
 
 
 def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Problem]:
-    """What is wrong with a cell that a rule has changed in a child; what it had before is good."""
+    """What is wrong with a cell that a rule has changed in a child; what it had before is taken to be good."""
     changed = edit.changed_flows(before, after)
     if changed is None:
         kept = set(map(id, before.nodes))
@@ -185,9 +196,44 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
             if flow.tail is not old.tail:
                 ops += flow.tail
         problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *faults]
-    if not problems and not child.space.nesting.isdisjoint([op.name for op in ops if isinstance(op, s.Op)]):
+    if not problems and (_nested(child.space) or _size(after) > _room(child.space)):
         problems = recursion(child)
     return problems
+
+
+def _size(cell: s.Cell) -> int:
+    """How many operations a cell names, at most."""
+    return sum([node.flow.size for node in cell.nodes]) + cell.output.size + len(cell.inputs) + 1
+
+
+@functools.lru_cache(maxsize=64)
+def _room(space: Space) -> int:
+    """So many operations of a space in a cell never stand for more than `MAX_EXPANDED`, as long as none is a cell."""
+    sizes: dict[str, tuple[int, int]] = {}
+    uses = _op_uses(space)
+    for name in uses:
+        _loop(name, uses, sizes, ())
+    return (MAX_EXPANDED - 1) // max((size for size, _ in sizes.values()), default=1)
+
+
+@functools.lru_cache(maxsize=64)
+def _nested(space: Space) -> bool:
+    """Whether a cell may stand in a cell: as an operation of one, in a set, or as what a rule brings."""
+    return _names_cells([item for item in space.items if not isinstance(item, s.Network)], space.nesting)
+
+
+def _names_cells(part: object, cells: Set[str]) -> bool:
+    """Whether a part of the tree names one of these operations, or draws from `cells`."""
+    match part:
+        case s.Op(name) | s.Path((name,)) if name in cells:
+            return True
+        case s.Any(s.Path(("cells",))):
+            return True
+        case tuple() | list():
+            return any(_names_cells(item, cells) for item in part)
+        case s.Syntax():
+            return any(_names_cells(getattr(part, each.name), cells) for each in dataclasses.fields(part) if each.init)
+    return False
 
 
 def _states_above(index: int, cell: s.Cell) -> list[str]:

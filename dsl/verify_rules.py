@@ -24,6 +24,7 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
     "state": {},
 }  # fmt: skip
 _FUNCTIONS = ("uniform", "loguniform")
+MAX_WEIGHT = 1e15
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 Kinds = dict[str, str]
 
@@ -33,8 +34,9 @@ def verify_rules(space: Space) -> Iterator[Problem]:
     for rule in space.mutations:
         try:
             weight = 1 if rule.weight is None else number(rule.weight, space.params)
-            if weight <= 0:
-                yield Problem(f"mutation {rule.name} has weight {weight}; a weight is above 0", rule.position)
+            if not 0 < weight <= MAX_WEIGHT:
+                allowed = f"a weight is above 0 and at most {MAX_WEIGHT:g}"
+                yield Problem(f"mutation {rule.name} has weight {weight:g}; {allowed}", rule.position)
             _check_block(rule.block, {}, space)
         except CellError as error:
             yield from error.problems

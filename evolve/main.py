@@ -94,10 +94,11 @@ def _export(known: flags.FlagValues) -> int:
 
 def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed: bool) -> int:
     from dsl import CellError
-    from evolve import config
+    from evolve import config, loaded
     from evolve.errors import SearchError, UsageError
     from evolve.run import run as search
 
+    loaded.settle()
     try:
         search(config.read(files, bindings), folder, _console(), changed)
     except (UsageError, CellError) as error:

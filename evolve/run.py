@@ -17,7 +17,7 @@ from compiler.errors import CompileError
 from compiler.files import Place
 from compiler.settings import GENES, Training
 from evolve import config as gin_config
-from evolve import evaluate, loaded, lookup, progress, storage
+from evolve import evaluate, lookup, progress, storage
 from evolve.algorithms import Algorithm
 from evolve.board import Board
 from evolve.config import Config
@@ -264,7 +264,6 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     board = Board(prepared.storage / "tensorboard", prepared.seed.space, store)
     board.start(gin_config.in_force(), algorithm.window)
     keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, best)
-    loaded.settle()
     with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
         reason = Search(
             prepared.plan,

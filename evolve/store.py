@@ -44,7 +44,8 @@ class Store:
             prepare(self._db, self.path)
             # WAL lets others read while the search runs.
             self._db.execute("pragma journal_mode=wal")
-        self._waits = True  # which is how a connection begins
+            self._db.execute("pragma synchronous=full")
+        self._waits = True
         self._file = self.path.stat().st_ino
         self._saved, self._counted = SYNC_SAVED, time.monotonic()
 

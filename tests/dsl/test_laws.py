@@ -13,7 +13,7 @@ from dsl import edit
 from dsl import syntax as s
 from dsl.files import shipped_cells
 from dsl.format import fmt
-from dsl.verify import verify_cells
+from dsl.verify import verify_genotype
 from dsl.verify_reach import dead_rules
 from tests.dsl.genotypes import genotypes
 
@@ -40,7 +40,7 @@ def check_children(name: str, count: int) -> None:
         before = parent.cells, parent.genes
         child = dsl.mutate(parent, rng).genotype
         assert (parent.cells, parent.genes) == before
-        assert not verify_cells(child)
+        assert not verify_genotype(child)
         parent = child
 
 

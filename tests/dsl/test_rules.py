@@ -339,3 +339,48 @@ def test_arithmetic_in_where():
     )
     genotype = dsl.loads(SPACE + text)
     assert dsl.mutate(genotype, random.Random(1)).rule == "m"
+
+
+def nested(count: int) -> str:
+    """An `op` that stands for at least so many operations."""
+    return f"op a = {' | '.join(['relu'] * 72)}\nop big = {' | '.join(['a'] * (count // 72 + 1))}"
+
+
+@pytest.mark.parametrize("nodes", ["a = relu(x) + relu(x) + relu(x)", "a = m(x) + relu(x) + relu(x) + relu(x)"])
+def test_children_never_stand_for_more_operations_than_a_file_may(nodes):
+    """Each step is small; together they would be more than can be read back."""
+    text = f"""
+    {nested(4000)}
+    cell m(x) {{ b = relu(x) return b }}
+    cell top(x) {{ {nodes} return a }}
+    network {{ stem: conv[3x3, filters=4]  body: top  head: global_avg_pool, dense[classes] }}
+    mutation grow {{ choose n in top.nodes, t in n.terms where t.op is relu t.op = any({{ big }}) }}
+    """
+    parent, rng = dsl.loads(text), random.Random(0)
+    for _ in range(2):
+        parent = dsl.mutate(parent, rng).genotype
+        assert dsl.loads(parent.standalone()) is not None
+    with pytest.raises(dsl.CellError, match="no mutation rule applies") as caught:
+        dsl.mutate(parent, rng)
+    assert "top stands for more than 10,000 operations" in str(caught.value)
+
+
+def test_samples_that_are_no_good_genotypes_are_drawn_again():
+    text = """
+    op d[p=1] = conv[3x3, dilation=p]
+    cell top(x) { a = d[1](x) + relu(x) return a }
+    network { stem: conv[3x3, filters=4]  body: top  head: global_avg_pool, dense[classes] }
+    mutation p { choose n in top.nodes, t in n.terms t.p = any({ 0, 1 }) }
+    """
+    space, rng = dsl.loads(text).space, random.Random(0)
+    assert not any("d[0]" in dsl.sample(space, rng).text() for _ in range(20))
+
+
+def test_an_individual_whose_cells_contain_each_other_is_refused():
+    space = dsl.loads("""
+    cell m(x) { b = relu(x) return b }
+    cell top(x) { a = m(x) return a }
+    network { stem: conv[3x3, filters=4]  body: top  head: global_avg_pool, dense[classes] }
+    """).space
+    with pytest.raises(dsl.CellError, match="contains itself"):
+        space.genotype("cell m(x) { b = top(x) return b }\ncell top(x) { a = m(x) return a }")

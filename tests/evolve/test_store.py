@@ -175,3 +175,15 @@ def test_notes(store: Store) -> None:
     store.note("a", "1")
     store.note("a", "2")
     assert store.noted("a") == "2"
+
+
+def test_slow_searches_wait_for_the_disk_at_every_event_and_fast_ones_do_not(store: Store) -> None:
+    def waits() -> bool:
+        with store.event():
+            return bool(store._execute("pragma synchronous") == [(2,)])
+
+    assert waits()
+    store._saved = -1.0  # as after a second more of waiting than it may have
+    assert not waits()
+    store._saved = 1.0
+    assert waits()
