@@ -8,5 +8,5 @@ import pytest
 if __name__ == "__main__":
     # Python puts this script's own folder first, links followed: out of the sandbox, so it goes.
     sys.path[:] = [os.getcwd(), *(entry for entry in sys.path[1:] if entry != os.getcwd())]
-    options = ["-c", "pyproject.toml", "--rootdir", os.getcwd(), "-p", "no:cacheprovider"]
+    options = ["-c", "pyproject.toml", "--rootdir", os.getcwd(), "-p", "no:cacheprovider", "-n", "0"]
     sys.exit(pytest.main([*options, *sys.argv[1:]]))
