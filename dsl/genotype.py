@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Generic, TypeVar
 
@@ -95,6 +95,11 @@ class Space:
         while more := {name for name, used in parts.items() if name not in found and used & found}:
             found |= more
         return frozenset(found)
+
+    @cached_property
+    def nests(self) -> bool:
+        """Whether a cell may stand in a cell: as an operation of one, in a set, or as what a rule brings."""
+        return _names_cells([item for item in self.items if not isinstance(item, s.Network)], self.nesting)
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -218,3 +223,17 @@ def _as_op(item: s.Expression) -> s.Op:
     if isinstance(item, s.Op):
         return item
     return s.Op(item.names[0] if isinstance(item, s.Path) else "")
+
+
+def _names_cells(part: object, cells: Set[str]) -> bool:
+    """Whether a part of the tree names one of these operations, or draws from `cells`."""
+    match part:
+        case s.Op(name) | s.Path((name,)) if name in cells:
+            return True
+        case s.Any(s.Path(("cells",))):
+            return True
+        case tuple() | list():
+            return any(_names_cells(item, cells) for item in part)
+        case s.Syntax():
+            return any(_names_cells(getattr(part, each.name), cells) for each in fields(part) if each.init)
+    return False

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from dsl import edit
@@ -196,7 +195,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
             if flow.tail is not old.tail:
                 ops += flow.tail
         problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *faults]
-    if not problems and (_nested(child.space) or _size(after) > _room(child.space)):
+    if not problems and (child.space.nests or _size(after) > _room(child.space)):
         problems = recursion(child)
     return problems
 
@@ -214,26 +213,6 @@ def _room(space: Space) -> int:
     for name in uses:
         _loop(name, uses, sizes, ())
     return (MAX_EXPANDED - 1) // max((size for size, _ in sizes.values()), default=1)
-
-
-@functools.lru_cache(maxsize=64)
-def _nested(space: Space) -> bool:
-    """Whether a cell may stand in a cell: as an operation of one, in a set, or as what a rule brings."""
-    return _names_cells([item for item in space.items if not isinstance(item, s.Network)], space.nesting)
-
-
-def _names_cells(part: object, cells: Set[str]) -> bool:
-    """Whether a part of the tree names one of these operations, or draws from `cells`."""
-    match part:
-        case s.Op(name) | s.Path((name,)) if name in cells:
-            return True
-        case s.Any(s.Path(("cells",))):
-            return True
-        case tuple() | list():
-            return any(_names_cells(item, cells) for item in part)
-        case s.Syntax():
-            return any(_names_cells(getattr(part, each.name), cells) for each in dataclasses.fields(part) if each.init)
-    return False
 
 
 def _states_above(index: int, cell: s.Cell) -> list[str]:

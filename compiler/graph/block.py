@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.primitives import TABLE, Settings, Shape, shown
-from compiler.graph.structure import Operation
+from compiler.graph.structure import Operation, Step
 from dsl import syntax as s
 from dsl.errors import CellError, Position, Problem
 from dsl.expand import Place
+from dsl.genotype import Remembered
 
 MAX_OPERATIONS = 100_000
 
@@ -24,6 +25,32 @@ class Expansion(NamedTuple):
 
 
 Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
+# How a cell is called: shapes of its inputs, which of them are the raw stem, filters and stride.
+Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What operations and cells were resolved to before, in one space, with the same genes and classes.
+
+    Cells are known by the very objects, which children share with their parents.
+    """
+
+    expansions: Expansions = field(default_factory=dict)
+    cells: Remembered[dict[Call, Step]] = field(default_factory=lambda: Remembered(128))
+
+    def steps(self, cell: s.Cell) -> dict[Call, Step]:
+        """The steps of a cell by how it was called."""
+        known = self.cells.get(cell)
+        if known is None:
+            known = {}
+            self.cells.put(known, cell)
+        return known
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.expansions.clear()
+        self.cells.clear()
 
 
 @dataclass

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from operator import attrgetter
 
-from compiler.graph.block import Expansions
+from compiler.graph.block import Memory
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph, Step
 from dsl.genotype import Genotype
+
+_COUNTS = (attrgetter("params"), attrgetter("mult_adds"), attrgetter("activations"))
 
 
 @dataclass(frozen=True)
@@ -37,25 +40,28 @@ class Share:
     activations: int
 
 
-def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, expansions: Expansions | None = None) -> Cost:
-    """The cost of a genotype for images of `[height, width, channels]`; `expansions` is what `resolve` remembers.
+def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, memory: Memory | None = None) -> Cost:
+    """The cost of a genotype for images of `[height, width, channels]`.
+
+    `memory` spares counting again what earlier genotypes had, as long as space, genes and classes are the same.
 
     Raises:
       CompileError: the network cannot be resolved.
     """
-    return graph_cost(resolve(genotype, input_shape, classes, expansions=expansions))
+    return graph_cost(resolve(genotype, input_shape, classes, memory=memory))
 
 
 def graph_cost(graph: Graph) -> Cost:
     """The cost of a resolved graph."""
     depths: list[int] = []
     for step in graph.steps:
-        depths.append(_depth(step, [depths[index] if index >= 0 else 0 for index in step.inputs]))
+        ways = zip(step.inputs, step.chains, strict=True)
+        depths.append(max(way + (depths[index] if index >= 0 else 0) for index, way in ways if way is not None))
     return Cost(
-        sum(step_params(step) for step in graph.steps),
-        sum(step_mult_adds(step) for step in graph.steps),
+        sum(step.params for step in graph.steps),
+        sum(step.mult_adds for step in graph.steps),
         depths[-1],
-        sum(step_activations(step) for step in graph.steps),
+        sum(step.activations for step in graph.steps),
     )
 
 
@@ -65,34 +71,10 @@ def shares(graph: Graph) -> tuple[Share, ...]:
     for step in graph.steps:
         kinds.setdefault(f"cell {step.name}" if step.is_cell else step.key.partition("/")[0], []).append(step)
     return tuple(
-        Share(name, len(steps), *(sum(map(count, steps)) for count in (step_params, step_mult_adds, step_activations)))
-        for name, steps in kinds.items()
+        Share(name, len(steps), *(sum(map(count, steps)) for count in _COUNTS)) for name, steps in kinds.items()
     )
 
 
 def weight_values(graph: Graph) -> int:
     """How many values a file of the weights holds: the trainable ones, and the statistics of batch normalizations."""
     return sum(prod(weight.shape) for step in graph.steps for _, weight in step.weights())
-
-
-def step_params(step: Step) -> int:
-    """Trainable values of one step."""
-    return sum(prod(weight.shape) for _, weight in step.weights() if weight.trainable)
-
-
-def step_mult_adds(step: Step) -> int:
-    """Multiplications with additions of one step, for one image."""
-    return sum(operation.mult_adds for operation in step.operations)
-
-
-def step_activations(step: Step) -> int:
-    """Values that the operations of one step make for one image."""
-    return sum(prod(operation.shape) for operation in step.operations)
-
-
-def _depth(step: Step, inputs: list[int]) -> int:
-    depths = list(inputs)
-    for operation in step.operations:
-        own = int(any(weight.kind in ("kernel", "depthwise") for weight in operation.weights))
-        depths.append(own + max(depths[index] for index in operation.inputs))
-    return depths[step.output]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from compiler.graph.cost import graph_cost, shares, step_mult_adds, step_params, weight_values
+from compiler.graph.cost import graph_cost, shares, weight_values
 from compiler.graph.primitives import shown
 from compiler.graph.structure import Graph
 
@@ -36,8 +36,8 @@ def one(graph: Graph) -> str:
     width = max(map(len, [*names, *(part.name for part in parts)]))
     lines = [f"{'step':<12} {'':<{width}} {'output':>12} {'params':>14} {'mult-adds':>18}"]
     for step, name in zip(graph.steps, names, strict=True):
-        lines.append(f"{step.key:<12} {name:<{width}} {shown(step.shape):>12} {step_params(step):>14,} "
-                     f"{step_mult_adds(step):>18,}")  # fmt: skip
+        lines.append(f"{step.key:<12} {name:<{width}} {shown(step.shape):>12} {step.params:>14,} "
+                     f"{step.mult_adds:>18,}")  # fmt: skip
     lines += ["", f"{'':<12} {'':<{width}} {'uses':>12} {'params':>14} {'mult-adds':>18}"]
     for part in parts:
         lines.append(f"{'':<12} {part.name:<{width}} {part.steps:>12,} {part.params:>14,} {part.mult_adds:>18,}")
@@ -69,8 +69,8 @@ def several(graphs: Mapping[str, Graph]) -> str:
 def as_json(graph: Graph) -> dict[str, object]:
     """The same numbers by name; bytes are those of float32."""
     total = graph_cost(graph)
-    steps = [{"key": step.key, "name": step.name, "output": step.shape, "params": step_params(step),
-              "mult_adds": step_mult_adds(step)} for step in graph.steps]  # fmt: skip
+    steps = [{"key": step.key, "name": step.name, "output": step.shape, "params": step.params,
+              "mult_adds": step.mult_adds} for step in graph.steps]  # fmt: skip
     sizes = {"activation_bytes": FLOAT32 * total.activations, "weight_bytes": FLOAT32 * weight_values(graph)}
     return {**asdict(total), **sizes, "shares": [asdict(part) for part in shares(graph)], "steps": steps}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from compiler.errors import CompileError
-from compiler.graph.block import Expansions
+from compiler.graph.block import Memory
 from compiler.graph.cost import Cost, cost
 from dsl import syntax as s
 from dsl.draw import Scene, members
@@ -22,16 +22,16 @@ MAX_REMEMBERED = 20_000
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
     """A function that gives the reason why a genotype cannot be built or breaks a `require`, or `None`.
 
-    A child shares most operations with those before it: what they are is remembered, and forgotten where genes, which
-    operations may read, tell individuals apart.
+    A child shares cells and most operations with those before it: what they are is remembered, and forgotten where
+    genes, which operations may read, tell individuals apart.
     """
-    expansions: Expansions = {}
+    memory = Memory()
 
     def check(genotype: Genotype) -> str | None:
-        if space.genes or len(expansions) > MAX_REMEMBERED:
-            expansions.clear()
+        if space.genes or len(memory.expansions) > MAX_REMEMBERED:
+            memory.clear()
         try:
-            return broken(genotype, cost(genotype, input_shape, classes, expansions))
+            return broken(genotype, cost(genotype, input_shape, classes, memory))
         except CompileError as error:
             return error.reason
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from compiler.errors import CompileError, ShapeError
-from compiler.graph.block import MAX_OPERATIONS, Block, Expansion, Expansions, located, not_here
+from compiler.graph.block import MAX_OPERATIONS, Block, Call, Expansion, Expansions, Memory, located, not_here
 from compiler.graph.primitives import Shape, shown
 from compiler.graph.structure import IMAGE, Graph, Step
 from dsl import edit
@@ -23,11 +23,12 @@ def resolve(
     input_shape: Sequence[int],
     classes: int,
     auxiliary: bool = False,
-    expansions: Expansions | None = None,
+    memory: Memory | None = None,
 ) -> Graph:
     """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
 
-    `expansions` remembers operations from one call to the next, as long as space, genes and classes are the same.
+    With a memory, which serves one space, one set of genes and one number of classes, a cell that was called alike
+    before gives the step that it was then, under the keys that it had there: enough to count what a network costs.
 
     Raises:
       CompileError: shapes do not fit, an output is dead, or the network is too large; it says where in the network, and
@@ -36,8 +37,7 @@ def resolve(
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
     try:
-        remembered = {} if expansions is None else expansions
-        return _Network(genotype, tuple(input_shape), classes, auxiliary, remembered).graph()
+        return _Network(genotype, tuple(input_shape), classes, auxiliary, memory).graph()
     except CellError as error:
         raise CompileError(str(error), error.problems[0].message) from error
 
@@ -48,8 +48,12 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
-    expansions: Expansions
+    memory: Memory | None
     total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
+
+    @cached_property
+    def expansions(self) -> Expansions:
+        return {} if self.memory is None else self.memory.expansions
 
     @cached_property
     def scope(self) -> dict[str, Value]:
@@ -108,19 +112,29 @@ class _Network:
         if len(step.pipe) == 1 and alone.name in space.cell_names and alone.name not in space.definitions.ops:
             cell = self.genotype.cell(alone.name)
             back = [int(number(w, space.params)) for w in step.inputs] or [-1 - i for i in range(len(cell.inputs))]
-            known = history or [IMAGE]
-            inputs = tuple(known[b] if -b <= len(known) else known[0] for b in back)
-            raw = tuple(-b > len(known) for b in back)
-            block = Block([shape(index) for index in inputs])
-            filters, stride = self._called(alone)
-            places = tuple(range(len(inputs)))
-            build = _CellBuilder(self, block, cell, places, raw, filters, stride, f"{key}/{cell.name}")
-            return self._made(key, cell.name, inputs, block, build.run(), repetition, is_cell=True)
+            before = history or [IMAGE]
+            inputs = tuple(before[b] if -b <= len(before) else before[0] for b in back)
+            raw = tuple(-b > len(before) for b in back)
+            shapes = tuple([shape(index) for index in inputs])
+            call = (shapes, raw, *self._called(alone))
+            # What a cell is, other cells in it have a part in.
+            known = {} if self.memory is None or space.nests else self.memory.steps(cell)
+            if call in known:
+                return known[call].reading(inputs)
+            known[call] = self._cell_step(cell, call, key, inputs, repetition)
+            return known[call]
         source = history[-1] if history else IMAGE
         block = Block([shape(source)])
         output = self.pipe(block, step.pipe, 0, Place(None, 1), key)
         name = " | ".join(part.name for part in step.pipe if isinstance(part, s.Op))
         return self._made(key, name, (source,), block, output, repetition, is_cell=False)
+
+    def _cell_step(self, cell: s.Cell, call: Call, key: str, inputs: tuple[int, ...], repetition: int) -> Step:
+        shapes, raw, filters, stride = call
+        block = Block(list(shapes))
+        places = tuple(range(len(shapes)))
+        build = _CellBuilder(self, block, cell, places, raw, filters, stride, f"{key}/{cell.name}")
+        return self._made(key, cell.name, inputs, block, build.run(), repetition, is_cell=True)
 
     @staticmethod
     def _made(

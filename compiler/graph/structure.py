@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 
 from compiler.graph.primitives import Settings, Shape, Weight
 
@@ -43,6 +46,40 @@ class Step:
         for operation in self.operations:
             for weight in operation.weights:
                 yield f"{operation.key}/{weight.name}", weight
+
+    def reading(self, inputs: tuple[int, ...]) -> Step:
+        """The same step after other ones; what has been counted of it is not counted again."""
+        other = copy(self)
+        object.__setattr__(other, "inputs", inputs)
+        return other
+
+    @cached_property
+    def params(self) -> int:
+        """Trainable values."""
+        return sum([prod(w.shape) for operation in self.operations for w in operation.weights if w.trainable])
+
+    @cached_property
+    def mult_adds(self) -> int:
+        """Multiplications with additions, for one image."""
+        return sum([operation.mult_adds for operation in self.operations])
+
+    @cached_property
+    def activations(self) -> int:
+        """Values that its operations make for one image."""
+        return sum([prod(operation.shape) for operation in self.operations])
+
+    @cached_property
+    def chains(self) -> tuple[int | None, ...]:
+        """Operations with weights on the longest way from each input to the output; `None` where there is no way."""
+        return tuple([self._chain(index) for index in range(len(self.inputs))])
+
+    def _chain(self, start: int) -> int | None:
+        longest: list[int | None] = [0 if index == start else None for index in range(len(self.inputs))]
+        for operation in self.operations:
+            own = int(any([weight.kind in ("kernel", "depthwise") for weight in operation.weights]))
+            ways = [way for index in operation.inputs if (way := longest[index]) is not None]
+            longest.append(own + max(ways) if ways else None)
+        return longest[self.output]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ import pytest
 
 import compiler
 import dsl
+from compiler.graph.block import Memory
 from compiler.graph.primitives import TABLE
 from compiler.graph.requirements import requirement
 from dsl.primitives import PRIMITIVES
+
+SHAPE = (16, 16, 3)
 
 
 def net(
@@ -115,11 +118,20 @@ def test_samples_meet_what_is_required():
 def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file):
     known = dsl.load(file).space.params
     genotype = dsl.load(file, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
-    rng, expansions = random.Random(2), {}
+    rng, memory = random.Random(2), Memory()
     for _ in range(25):
-        genotype = dsl.mutate(genotype, rng, requirement(genotype.space, (16, 16, 3), 10)).genotype
-        again = compiler.resolve(genotype, (16, 16, 3), 10, expansions=expansions)
-        assert again == compiler.resolve(genotype, (16, 16, 3), 10)
+        genotype = dsl.mutate(genotype, rng, requirement(genotype.space, SHAPE, 10)).genotype
+        again, anew = compiler.resolve(genotype, SHAPE, 10, memory=memory), compiler.resolve(genotype, SHAPE, 10)
+        assert bare(again) == bare(anew)
+        assert compiler.cost(genotype, SHAPE, 10, memory) == compiler.cost(genotype, SHAPE, 10)
+
+
+def bare(graph):
+    """A graph without the keys of its operations."""
+    return [
+        (step.name, step.inputs, step.input_shapes, step.output, [replace(o, key="") for o in step.operations])
+        for step in graph.steps
+    ]
 
 
 def test_a_child_that_cannot_be_built_is_rejected_in_one_line():
