@@ -99,7 +99,11 @@ class Space:
     @cached_property
     def nests(self) -> bool:
         """Whether a cell may stand in a cell: as an operation of one, in a set, or as what a rule brings."""
-        return _names_cells([item for item in self.items if not isinstance(item, s.Network)], self.nesting)
+        return _names_any([item for item in self.items if not isinstance(item, s.Network)], self.nesting)
+
+    def holds_cells(self, cell: s.Cell) -> bool:
+        """Whether one of a cell's operations is a cell, or made of one."""
+        return not self.nesting.isdisjoint([op.name for op in cell_ops(cell) if isinstance(op, s.Op)])
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -225,15 +229,15 @@ def _as_op(item: s.Expression) -> s.Op:
     return s.Op(item.names[0] if isinstance(item, s.Path) else "")
 
 
-def _names_cells(part: object, cells: Set[str]) -> bool:
-    """Whether a part of the tree names one of these operations, or draws from `cells`."""
+def _names_any(part: object, names: Set[str]) -> bool:
+    """Whether a part of the tree names one of these operations, or draws from all cells."""
     match part:
-        case s.Op(name) | s.Path((name,)) if name in cells:
+        case s.Op(name) | s.Path((name,)) if name in names:
             return True
         case s.Any(s.Path(("cells",))):
             return True
         case tuple() | list():
-            return any(_names_cells(item, cells) for item in part)
+            return any(_names_any(item, names) for item in part)
         case s.Syntax():
-            return any(_names_cells(getattr(part, each.name), cells) for each in fields(part) if each.init)
+            return any(_names_any(getattr(part, each.name), names) for each in fields(part) if each.init)
     return False

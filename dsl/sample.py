@@ -97,13 +97,20 @@ def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | Non
     reasons: set[str] = set()
     for _ in range(MAX_REDRAWS):
         genotype = _drawn(space, rng, steps, check)
-        problems = verify_genotype(genotype)
-        reason = problems[0].message if problems else None if check is None else check(genotype)
+        reason = unfit(genotype, check)
         if reason is None:
             return genotype
         reasons.add(reason)
     hint = "; ".join(sorted(reasons)[:3])
     raise CellError(f"{MAX_REDRAWS:,} random genotypes in a row break what the space requires", hint=hint)
+
+
+def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
+    """Why a genotype that nobody has verified is none of its space, or what `check` has against it."""
+    problems = verify_genotype(genotype)
+    if problems:
+        return problems[0].message
+    return None if check is None else check(genotype)
 
 
 def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) -> Genotype:
@@ -120,7 +127,8 @@ def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) ->
 def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype:
     """The genotype in which decision k takes the value at place `choices[k]` of its set, as `sample` builds it.
 
-    The generator settles what an operation leaves to draw in its own brackets, and nothing else.
+    The generator settles what an operation leaves to draw in its own brackets, and nothing else. Not every combination
+    of choices is good: `unfit` tells.
 
     Raises:
       ValueError: there are more or fewer choices than decisions, or a place outside a set.

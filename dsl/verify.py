@@ -207,11 +207,13 @@ def _size(cell: s.Cell) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _room(space: Space) -> int:
-    """So many operations of a space in a cell never stand for more than `MAX_EXPANDED`, as long as none is a cell."""
+    """So many operations in a cell never stand for too many or too deep a nest, as long as none is a cell."""
     sizes: dict[str, tuple[int, int]] = {}
     uses = _op_uses(space)
     for name in uses:
         _loop(name, uses, sizes, ())
+    if max((depth for _, depth in sizes.values()), default=1) >= MAX_NESTING:
+        return 0
     return (MAX_EXPANDED - 1) // max((size for size, _ in sizes.values()), default=1)
 
 

@@ -25,6 +25,7 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 _FUNCTIONS = ("uniform", "loguniform")
 MAX_WEIGHT = 1e15
+MAX_CONNECTED = 32  # operations on one edge: in a text they stand in each other's brackets, which nest only so deep
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 Kinds = dict[str, str]
 
@@ -36,7 +37,7 @@ def verify_rules(space: Space) -> Iterator[Problem]:
             weight = 1 if rule.weight is None else number(rule.weight, space.params)
             if not 0 < weight <= MAX_WEIGHT:
                 allowed = f"a weight is above 0 and at most {MAX_WEIGHT:g}"
-                yield Problem(f"mutation {rule.name} has weight {weight:g}; {allowed}", rule.position)
+                yield Problem(f"mutation {rule.name} has weight {weight}; {allowed}", rule.position)
             _check_block(rule.block, {}, space)
         except CellError as error:
             yield from error.problems
@@ -106,6 +107,9 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
         if binding.name in space.genes or binding.name in space.params:
             declared = "gene" if binding.name in space.genes else "param"
             raise CellError(f"{binding.name!r} is a {declared}, and cannot be bound too", binding.position,
+                            "give what is chosen another name")  # fmt: skip
+        if binding.name in space.definitions.ops or binding.name in PRIMITIVES:
+            raise CellError(f"{binding.name!r} is an operation, and cannot be bound too", binding.position,
                             "give what is chosen another name")  # fmt: skip
         kind = range_kind(binding.range, kinds, space)
         if kind in ("op", "number"):
@@ -258,6 +262,9 @@ def _check_insert(statement: s.Insert, kinds: Kinds, space: Space) -> None:
 def _check_connect(statement: s.Connect, kinds: Kinds, space: Space) -> None:
     _known(statement.source, kinds, ("state", "node"), statement)
     _known(statement.target, kinds, ("node",), statement)
+    if len(statement.pipe) > MAX_CONNECTED:
+        raise CellError(f"{len(statement.pipe)} operations in a row on one edge; at most {MAX_CONNECTED}",
+                        statement.position, "give them a name: op many = ...")  # fmt: skip
     _check_pipe(statement.pipe, space)
 
 

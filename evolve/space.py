@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import dsl
 from compiler.graph.requirements import requirement
 from dsl.rules import Check
+from dsl.sample import unfit
 from evolve.algorithms import Child
 from evolve.errors import UsageError
 
@@ -61,8 +62,8 @@ class CellSpace:
         return dsl.decide(self._space, choices, rng)
 
     def unfit(self, genotype: dsl.Genotype) -> str | None:
-        """Why it cannot be built for these images, or what it breaks of the file's requirements."""
-        return None if self._unfit is None else self._unfit(genotype)
+        """Why it is no genotype of the file, cannot be built for these images, or what requirement it breaks."""
+        return unfit(genotype, self._unfit)
 
     def read(self, text: str) -> dsl.Genotype:
         """The genotype that a stored text stands for."""

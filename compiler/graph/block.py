@@ -29,28 +29,39 @@ Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
 Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int]
 
 
-@dataclass(frozen=True)
 class Memory:
     """What operations and cells were resolved to before, in one space, with the same genes and classes.
 
     Cells are known by the very objects, which children share with their parents.
     """
 
-    expansions: Expansions = field(default_factory=dict)
-    cells: Remembered[dict[Call, Step]] = field(default_factory=lambda: Remembered(128))
+    def __init__(self) -> None:
+        self.expansions: Expansions = {}
+        self._steps: Remembered[dict[Call, Step]] = Remembered(128)
+        self._operations = 0  # in all these steps, at most
 
-    def steps(self, cell: s.Cell) -> dict[Call, Step]:
-        """The steps of a cell by how it was called."""
-        known = self.cells.get(cell)
+    def step(self, cell: s.Cell, call: Call) -> Step | None:
+        """What a cell was when it was called like this before."""
+        known = self._steps.get(cell)
+        return None if known is None else known.get(call)
+
+    def keep(self, cell: s.Cell, call: Call, step: Step) -> None:
+        """Remember what a cell is when it is called like this."""
+        self._operations += len(step.operations)
+        if self._operations > MAX_OPERATIONS:
+            self._steps.clear()
+            self._operations = len(step.operations)
+        known = self._steps.get(cell)
         if known is None:
-            known = {}
-            self.cells.put(known, cell)
-        return known
+            self._steps.put({call: step}, cell)
+        else:
+            known[call] = step
 
     def clear(self) -> None:
         """Forget everything."""
         self.expansions.clear()
-        self.cells.clear()
+        self._steps.clear()
+        self._operations = 0
 
 
 @dataclass

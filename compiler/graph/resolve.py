@@ -28,7 +28,8 @@ def resolve(
     """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
 
     With a memory, which serves one space, one set of genes and one number of classes, a cell that was called alike
-    before gives the step that it was then, under the keys that it had there: enough to count what a network costs.
+    before gives the step that it was then, as the repetition and under the keys that it was there: enough to count what
+    a network costs.
 
     Raises:
       CompileError: shapes do not fit, an output is dead, or the network is too large; it says where in the network, and
@@ -93,12 +94,13 @@ class _Network:
         for position, step in enumerate(section.steps):
             times = 1 if step.times is None else int(number(step.times, self.genotype.space.params))
             for repetition in range(times):
-                made.append(self._step(step, f"{section.name}/{position}/{repetition}", repetition, history, made))
+                key = f"{section.name}/{position}/{repetition}"
+                made.append(self._step(step, key, repetition, history, made))
                 history.append(len(made) - 1)
                 self.total[0] += 1 + len(made[-1].operations)
                 if self.total[0] > MAX_OPERATIONS:
                     message = f"the network has more than {MAX_OPERATIONS:,} operations; {times:,} times this step"
-                    raise located(step.position, made[-1].key, message)
+                    raise located(step.position, key, message)
             if step.name is not None and times:
                 marks[step.name] = history[-1]
 
@@ -117,12 +119,15 @@ class _Network:
             raw = tuple(-b > len(before) for b in back)
             shapes = tuple([shape(index) for index in inputs])
             call = (shapes, raw, *self._called(alone))
-            # What a cell is, other cells in it have a part in.
-            known = {} if self.memory is None or space.nests else self.memory.steps(cell)
-            if call in known:
-                return known[call].reading(inputs)
-            known[call] = self._cell_step(cell, call, key, inputs, repetition)
-            return known[call]
+            if self.memory is None:
+                return self._cell_step(cell, call, key, inputs, repetition)
+            known = self.memory.step(cell, call)
+            if known is not None:
+                return known.reading(inputs)
+            made_now = self._cell_step(cell, call, key, inputs, repetition)
+            if not space.holds_cells(cell):
+                self.memory.keep(cell, call, made_now)
+            return made_now
         source = history[-1] if history else IMAGE
         block = Block([shape(source)])
         output = self.pipe(block, step.pipe, 0, Place(None, 1), key)

@@ -11,6 +11,7 @@ import pytest
 import dsl
 from dsl import edit
 from dsl import syntax as s
+from dsl.sample import unfit
 from dsl.unparse import op as printed
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -384,3 +385,37 @@ def test_an_individual_whose_cells_contain_each_other_is_refused():
     """).space
     with pytest.raises(dsl.CellError, match="contains itself"):
         space.genotype("cell m(x) { b = top(x) return b }\ncell top(x) { a = m(x) return a }")
+
+
+def test_children_never_nest_deeper_than_a_file_may():
+    ops = "op o1 = relu\n" + "\n".join(f"op o{number} = o{number - 1}" for number in range(2, 64))
+    text = f"""
+    {ops}
+    cell top(x) {{ a = relu(x) return a }}
+    network {{ stem: conv[3x3, filters=4]  body: top  head: global_avg_pool, dense[classes] }}
+    mutation grow {{ choose n in top.nodes, t in n.terms t.op = any(other {{ o63, o1, relu }}) }}
+    """
+    parent, rng = dsl.loads(text), random.Random(0)
+    children = [dsl.mutate(parent, rng).genotype for _ in range(20)]
+    assert {dsl.loads(child.standalone()).text() for child in children} == {child.text() for child in children}
+
+
+def test_choices_that_are_no_good_genotype_are_told():
+    text = """
+    op d[p=1] = conv[3x3, dilation=p]
+    cell m(x) { b = relu(x) return b }
+    cell top(x) { a = d[1](x)  b = m(x) return b }
+    network { stem: conv[3x3, filters=4]  body: top  head: global_avg_pool, dense[classes] }
+    mutation p { choose n in top.nodes, t in n.terms t.p = any({ 0, 1 }) }
+    mutation o { choose c in cells, n in c.nodes, t in n.terms t.op = any({ m, top, relu, d[1] }) }
+    """
+    space, rng = dsl.loads(text).space, random.Random(0)
+    reasons = Counter()
+    for _ in range(200):
+        choices = [rng.randrange(len(decision.values)) for decision in dsl.decisions(space.seed)]
+        genotype = dsl.decide(space, choices, rng)
+        reason = unfit(genotype)
+        reasons[reason and reason.split(":")[0]] += 1
+        if reason is None:
+            assert space.genotype(genotype.text()) == genotype
+    assert min(reasons[None], reasons["m contains itself"], reasons["conv"]) > 0, reasons

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,22 +30,16 @@ def finish(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_help_lists_our_flags_quickly_and_without_tensorflow() -> None:
+def test_help_lists_our_flags_and_loads_nothing_heavy() -> None:
+    heavy = ("tensorflow", "tf_keras", "tensorboard", "numpy", "ray", "rich")
     code = (
         "import sys, evolve; from evolve import main; code = main.run(['--help']); "
-        "print('tensorflow' in sys.modules, code)"
+        f"print([name for name in {heavy} if name in sys.modules], code)"
     )
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        ended = subprocess.run(
-            [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
-        )
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.5
+    ended = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     for flag in ("--gin_file", "--gin_param", "--workdir", "--resume", "--help"):
         assert flag in ended.stdout
-    assert ended.stdout.splitlines()[-1] == "False 0"
+    assert ended.stdout.splitlines()[-1] == "[] 0"
 
 
 @pytest.mark.parametrize(
