@@ -243,7 +243,7 @@ def _facts(prepared: Run, store: Store, executor: Executor, identity: Mapping[st
         description, input_shape, classes = json.loads(noted)
         store.sign(identity, prepared.settings())
         return Facts(description, tuple(input_shape), classes)
-    facts = call(executor, evaluate.facts, prepared.spec)
+    facts = call(executor, evaluate.facts, prepared.spec, retries=prepared.plan.retries)
     # Only now: a directory signed with images that are not there would refuse those that are.
     store.sign(identity, prepared.settings())
     store.note("data", json.dumps([facts.description, facts.input_shape, facts.classes]))
@@ -290,7 +290,7 @@ def _test_accuracy(prepared: Run, store: Store, executor: Executor) -> float | N
     if not evaluate.weights_file(prepared.spec.weights, best.id).exists():
         return None
     task = Task(best.id, best.genotype, prepared.plan.seed, best.fitness)
-    accuracy = call(executor, evaluate.test, prepared.spec, task)
+    accuracy = call(executor, evaluate.test, prepared.spec, task, retries=prepared.plan.retries)
     store.note(key, repr(accuracy))
     return accuracy
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
+from evolve.errors import WorkerDied
+
 R = TypeVar("R")
 
 
@@ -34,13 +36,17 @@ class Executor(Protocol):
         """End whatever runs."""
 
 
-def call(executor: Executor, function: Callable[..., R], *args: object) -> R:
-    """One task from beginning to end.
+def call(executor: Executor, function: Callable[..., R], *args: object, retries: int = 0) -> R:
+    """One task from beginning to end, so many times again as long as it is lost with its worker.
 
     Raises:
       WorkerDied, SearchError: as `Executor.submit` says.
     """
-    future = executor.submit(function, *args)
-    while not executor.wait([future]):
-        pass
-    return future.result()
+    while True:
+        future = executor.submit(function, *args)
+        while not executor.wait([future]):
+            pass
+        if retries > 0 and isinstance(future.exception(), WorkerDied):
+            retries -= 1
+        else:
+            return future.result()

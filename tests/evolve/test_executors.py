@@ -51,6 +51,15 @@ def die(signal_number: int) -> None:
     os.kill(os.getpid(), signal_number)
 
 
+def dies_at_first(mark: Path, times: int) -> int:
+    """Which time this is, if it is not one of the first, in which the worker is killed."""
+    with mark.open("a") as file:
+        file.write("x")
+    if mark.stat().st_size <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return mark.stat().st_size
+
+
 def end(code: int) -> None:
     os._exit(code)
 
@@ -164,6 +173,12 @@ def test_a_hung_worker_is_killed_and_replaced(processes: Processes) -> None:
         hung.result()
     processes.wait([waiting])
     assert waiting.result() != before and not alive(before)
+
+
+def test_a_call_is_made_again_where_its_worker_is_lost(processes: Processes, tmp_path: Path) -> None:
+    with pytest.raises(WorkerDied):
+        call(processes, dies_at_first, tmp_path / "one", 2, retries=1)
+    assert call(processes, dies_at_first, tmp_path / "two", 2, retries=2) == 3
 
 
 def test_how_a_worker_died(processes: Processes) -> None:
