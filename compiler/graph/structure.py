@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,15 +71,21 @@ class Step:
     @cached_property
     def chains(self) -> tuple[int | None, ...]:
         """Operations with weights on the longest way from each input to the output; `None` where there is no way."""
-        return tuple([self._chain(index) for index in range(len(self.inputs))])
+        own = [
+            int(bool(o.weights) and any([w.kind in ("kernel", "depthwise") for w in o.weights]))
+            for o in self.operations
+        ]
+        return tuple([self._chain(index, own) for index in range(len(self.inputs))])
 
-    def _chain(self, start: int) -> int | None:
-        longest: list[int | None] = [0 if index == start else None for index in range(len(self.inputs))]
-        for operation in self.operations:
-            own = int(any([weight.kind in ("kernel", "depthwise") for weight in operation.weights]))
-            ways = [way for index in operation.inputs if (way := longest[index]) is not None]
-            longest.append(own + max(ways) if ways else None)
-        return longest[self.output]
+    def _chain(self, start: int, own: Sequence[int]) -> int | None:
+        """The longest way from an input, where each operation counts for so much."""
+        nowhere = -1
+        longest = [0 if index == start else nowhere for index in range(len(self.inputs))]
+        for operation, count in zip(self.operations, own, strict=True):
+            inputs = operation.inputs
+            way = longest[inputs[0]] if len(inputs) == 1 else max([longest[index] for index in inputs])
+            longest.append(nowhere if way == nowhere else way + count)
+        return None if longest[self.output] == nowhere else longest[self.output]
 
 
 @dataclass(frozen=True)
