@@ -113,14 +113,19 @@ class Search(Generic[G]):
         ended: Collection[Future[Evaluation]] = ()
         while True:
             finished: list[_Finished[G]] = []
-            with self._store.event():
-                for future in sorted(ended, key=self._order):
-                    finished += self._conclude(future)
-                sent, reused = self._propose()
-                finished += reused
-                self._note_time(is_last=not (self._running or sent or reused))
-            for proposal in sent:
-                self._send(proposal)
+            results = deque(sorted(ended, key=self._order))
+            while True:
+                # One at a time: a worker's next task need not wait for those of others.
+                with self._store.event():
+                    if results:
+                        finished += self._conclude(results.popleft())
+                    sent, reused = self._propose()
+                    finished += reused
+                    self._note_time(is_last=not (self._running or sent or reused))
+                for proposal in sent:
+                    self._send(proposal)
+                if reused or not results:
+                    break
             # Only now, when the workers have something to do.
             self._show(finished)
             self._stop_if_hopeless()

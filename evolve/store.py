@@ -1,6 +1,6 @@
 """The search on disk: one SQLite file that loses nothing when the process is killed.
 
-Every event is one transaction: the results that have come in, and the proposals that take their places. A proposal is
+Every event is one transaction: a result that has come in, and the proposals that take its place. A proposal is
 there before it is sent to a worker, and a result at the latest together with the first child that it can influence. So
 whatever the moment of death, the rows say what is done and what is to be run again.
 """

@@ -3,8 +3,8 @@
 Measures on this machine what the driver does for each individual of the paper's search (N=3, F=24, population 100,
 samples of 25): result and next proposal with their checks, in the database, then TensorBoard. Then replays these times
 in a simulation of discrete events, in which workers train for random times and one driver serves them in turn, with one
-task ready as `evolve.executors.Processes` has it. What the driver takes together for several results at once, it is
-made to take one by one here.
+task ready as `evolve.executors.Processes` has it. TensorBoard, which the driver leaves until no result waits, follows
+each result here.
 """
 
 from __future__ import annotations
