@@ -199,8 +199,10 @@ def test_a_full_disk_is_told_and_loses_nothing(files, limit, what):
     kept = history(files / "run")
     assert train(files, "--gin_param=training.epochs=60") == 0
     assert train(files, "--gin_param=training.epochs=60", folder="whole") == 0
-    assert history(files / "run") == history(files / "whole")
     assert history(files / "run")[: len(kept)] == kept
+    for resumed, whole in zip(history(files / "run"), history(files / "whole"), strict=True):
+        # Threads sum this one up in an order of their own, once in many runs another one; nothing is trained by it.
+        assert resumed == {**whole, "validation_loss": pytest.approx(whole["validation_loss"], rel=1e-6)}
 
 
 def test_a_broken_validation_image_is_named(files, capsys):
