@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
@@ -191,6 +192,9 @@ def test_a_full_disk_is_told_and_loses_nothing(files, limit, what):
                f"--workdir={files / 'run'}"]  # fmt: skip
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
+    # As many threads as this process has, where a test before this one may have settled on one: last digits hang on it.
+    if threads := tf.config.threading.get_intra_op_parallelism_threads():
+        environment["TF_NUM_INTRAOP_THREADS"] = str(threads)
     ended = subprocess.run(command, cwd=root, env=environment, preexec_fn=limited, capture_output=True, text=True,
                            timeout=240)  # fmt: skip
     assert ended.returncode == 2
@@ -199,10 +203,8 @@ def test_a_full_disk_is_told_and_loses_nothing(files, limit, what):
     kept = history(files / "run")
     assert train(files, "--gin_param=training.epochs=60") == 0
     assert train(files, "--gin_param=training.epochs=60", folder="whole") == 0
+    assert history(files / "run") == history(files / "whole")
     assert history(files / "run")[: len(kept)] == kept
-    for resumed, whole in zip(history(files / "run"), history(files / "whole"), strict=True):
-        # Threads sum this one up in an order of their own, once in many runs another one; nothing is trained by it.
-        assert resumed == {**whole, "validation_loss": pytest.approx(whole["validation_loss"], rel=1e-6)}
 
 
 def test_a_broken_validation_image_is_named(files, capsys):
