@@ -246,10 +246,7 @@ class _Builder:
         state, _, label, weights, cells, is_plain = edge
         value = self.values[state]
         if is_plain and value:
-            if not weights:
-                return self.add(label, (value,))
-            self.vertices.append((label, (value,), False))
-            return (len(self.vertices) - 1,)
+            return self.add(label, (value,), False, weights)
         if value is None or label == "none":
             return None
         each = self.frame.each

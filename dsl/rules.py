@@ -7,8 +7,6 @@ its weight to the others.
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,7 +49,7 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
     rules, weights = space.mutations, space.weights
     rejected: list[tuple[str, str]] = []
     while rules:
-        index = _weighted(weights, rng)
+        index = rng.choices(range(len(rules)), weights)[0]
         rule = rules[index]
         for _ in range(MAX_REDRAWS):
             try:
@@ -72,12 +70,6 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
         weights = (*weights[:index], *weights[index + 1 :])
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
     raise CellError("no mutation rule applies to this genotype", hint=reasons)
-
-
-def _weighted(weights: Sequence[float], rng: random.Random) -> int:
-    """An index, as often as its weight is of all."""
-    reach = list(itertools.accumulate(weights))
-    return bisect.bisect(reach, rng.random() * reach[-1], 0, len(reach) - 1)
 
 
 def _fault(parent: Genotype, child: Genotype) -> str | None:
@@ -105,7 +97,7 @@ def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
                 return after
     weighted = list(every_binding(block.chosen, scene, 1.0))
     while weighted:
-        index = _weighted([weight for weight, _ in weighted], rng)
+        index = rng.choices(range(len(weighted)), [weight for weight, _ in weighted])[0]
         after = _run(block.rest, weighted.pop(index)[1], rng)
         if after is not None:
             return after

@@ -4,64 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
-from typing import NamedTuple
 
 from compiler.errors import CompileError, ShapeError
+from compiler.graph.memory import Expansion
 from compiler.graph.primitives import TABLE, Settings, Shape, shown
-from compiler.graph.structure import Operation, Step
+from compiler.graph.structure import Operation
 from dsl import syntax as s
 from dsl.errors import CellError, Position, Problem
 from dsl.expand import Place
-from dsl.genotype import Remembered
 
 MAX_OPERATIONS = 100_000
-
-
-class Expansion(NamedTuple):
-    """The primitives of one operation at one place; their keys begin with `prefix` characters that say where."""
-
-    prefix: int
-    operations: tuple[Operation, ...]
-
-
-Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
-# How a cell is called: shapes of its inputs, which of them are the raw stem, filters and stride.
-Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int]
-
-
-class Memory:
-    """What operations and cells were resolved to before, in one space, with the same genes and classes.
-
-    Cells are known by the very objects, which children share with their parents.
-    """
-
-    def __init__(self) -> None:
-        self.expansions: Expansions = {}
-        self._steps: Remembered[dict[Call, Step]] = Remembered(128)
-        self._operations = 0  # in all these steps, at most
-
-    def step(self, cell: s.Cell, call: Call) -> Step | None:
-        """What a cell was when it was called like this before."""
-        known = self._steps.get(cell)
-        return None if known is None else known.get(call)
-
-    def keep(self, cell: s.Cell, call: Call, step: Step) -> None:
-        """Remember what a cell is when it is called like this."""
-        self._operations += len(step.operations)
-        if self._operations > MAX_OPERATIONS:
-            self._steps.clear()
-            self._operations = len(step.operations)
-        known = self._steps.get(cell)
-        if known is None:
-            self._steps.put({call: step}, cell)
-        else:
-            known[call] = step
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.expansions.clear()
-        self._steps.clear()
-        self._operations = 0
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from operator import attrgetter
 
-from compiler.graph.block import Memory
+from compiler.graph.memory import Memory
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph, Step
 from dsl.genotype import Genotype

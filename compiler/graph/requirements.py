@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from compiler.errors import CompileError
-from compiler.graph.block import Memory
 from compiler.graph.cost import Cost, cost
+from compiler.graph.memory import Memory
 from dsl import syntax as s
 from dsl.draw import Scene, members
 from dsl.errors import CellError
@@ -15,8 +15,6 @@ from dsl.evaluate import COMPARISONS, Value, number
 from dsl.genotype import Genotype, Space
 from dsl.unparse import condition as shown
 from dsl.verify_rules import paths
-
-MAX_REMEMBERED = 20_000
 
 
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
@@ -28,7 +26,7 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
     memory = Memory()
 
     def check(genotype: Genotype) -> str | None:
-        if space.genes or len(memory.expansions) > MAX_REMEMBERED:
+        if space.genes:
             memory.clear()
         try:
             return broken(genotype, cost(genotype, input_shape, classes, memory))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from compiler.errors import CompileError, ShapeError
-from compiler.graph.block import MAX_OPERATIONS, Block, Call, Expansion, Expansions, Memory, located, not_here
+from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
+from compiler.graph.memory import Call, Expansion, Expansions, Memory
 from compiler.graph.primitives import Shape, shown
 from compiler.graph.structure import IMAGE, Graph, Step
 from dsl import edit
@@ -38,6 +39,8 @@ def resolve(
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
     try:
+        if memory is not None:
+            memory.tidy()
         return _Network(genotype, tuple(input_shape), classes, auxiliary, memory).graph()
     except CellError as error:
         raise CompileError(str(error), error.problems[0].message) from error
@@ -124,10 +127,10 @@ class _Network:
             known = self.memory.step(cell, call)
             if known is not None:
                 return known.reading(inputs)
-            made_now = self._cell_step(cell, call, key, inputs, repetition)
+            new = self._cell_step(cell, call, key, inputs, repetition)
             if not space.holds_cells(cell):
-                self.memory.keep(cell, call, made_now)
-            return made_now
+                self.memory.keep(cell, call, new)
+            return new
         source = history[-1] if history else IMAGE
         block = Block([shape(source)])
         output = self.pipe(block, step.pipe, 0, Place(None, 1), key)

@@ -72,8 +72,8 @@ class Step:
     def chains(self) -> tuple[int | None, ...]:
         """Operations with weights on the longest way from each input to the output; `None` where there is no way."""
         own = [
-            int(bool(o.weights) and any([w.kind in ("kernel", "depthwise") for w in o.weights]))
-            for o in self.operations
+            int(any([weight.kind in ("kernel", "depthwise") for weight in operation.weights]))
+            for operation in self.operations
         ]
         return tuple([self._chain(index, own) for index in range(len(self.inputs))])
 

@@ -9,7 +9,7 @@ import pytest
 
 import compiler
 import dsl
-from compiler.graph.block import Memory
+from compiler.graph.memory import Memory
 from compiler.graph.primitives import TABLE
 from compiler.graph.requirements import requirement
 from dsl.primitives import PRIMITIVES
