@@ -178,6 +178,9 @@ class DatasetSettings:
     seed: int = 0
     image_size: tuple[int, int] | None = None  # None: as the source has them
     stream: bool = False  # read from disk as they are needed: what does not fit into memory
+    crop: float = 1.0  # share of the resized height and width that is kept in the middle; 1: the whole image
+    unreadable: str = "error"  # 'skip' leaves out files that cannot be read as images
+    channels: str | None = None  # 'first' or 'last', for an .npz in which the second axis looks like channels
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from compiler.settings import Training
 
 Tensor = Any
 
+RESIDENT = 64 * 2**20  # bytes of a part up to which TensorFlow has a copy; of a larger one it gets batches
+
 
 class ArrayFeed:
     """The feed of images in memory (the interface: `compiler.batches.pipeline.Feed`).
@@ -29,8 +31,10 @@ class ArrayFeed:
         self.dataset, self._threads = dataset, threads
         self.name, self.class_names, self.classes = dataset.name, dataset.class_names, dataset.classes
         self.input_shape, self.mean, self.std = dataset.input_shape, dataset.mean, dataset.std
+        self.preparation = dataset.preparation
+        self.fault: DataError | None = None  # all images have been read already
         self._scale = Scale(dataset.mean, dataset.std)
-        self._tensors: dict[str, tuple[Tensor, Tensor]] = {}
+        self._takers: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {}
         self._makers: dict[tuple[object, ...], Callable[..., Any]] = {}
         self._passes: dict[tuple[str, int], tf.data.Dataset] = {}
 
@@ -64,10 +68,11 @@ class ArrayFeed:
         padded = -(-count // batch) * batch
         indices = np.minimum(np.arange(padded), count - 1)
         weights = (np.arange(padded) < count).astype(np.float32)
-        images, labels = self._given(split)
+        taker = self._taker(split)
 
         def gather(chosen: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            return self._scale.normalized(tf.gather(images, chosen)), tf.gather(labels, chosen), weight
+            images, labels = taker(chosen)
+            return self._scale.normalized(images), labels, weight
 
         batches = tf.data.Dataset.from_tensor_slices((indices, weights)).batch(batch, drop_remainder=True)
         return self._quiet(batches.map(gather))
@@ -81,14 +86,12 @@ class ArrayFeed:
         return self._makers[alike]
 
     def _made(self, training: Training, batch: int) -> Callable[..., Any]:
-        images, labels = self._given("train")
-        count = self.count("train")
+        taker, count = self._taker("train"), self.count("train")
 
         def make(seed: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-            indices = order.chosen(seed, step, batch, count)
-            found = self._scale.normalized(tf.gather(images, indices))
-            found = augmented(found, training, self._scale, order.key(seed, step, order.STEP))
-            return found, tf.gather(labels, indices)
+            images, labels = taker(order.chosen(seed, step, batch, count))
+            found = self._scale.normalized(images)
+            return augmented(found, training, self._scale, order.key(seed, step, order.STEP)), labels
 
         return tf.function(make, autograph=False)  # type: ignore[no-any-return]
 
@@ -108,12 +111,12 @@ class ArrayFeed:
                 f"{images.shape[-1]} channels: it needs uint8 of 3"
             )
 
-    def _given(self, split: str) -> tuple[Tensor, Tensor]:
-        """A part's images and labels as TensorFlow has them, which copies them once."""
-        if split not in self._tensors:
+    def _taker(self, split: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """A function from indices to a part's images and labels there."""
+        if split not in self._takers:
             part = self._part(split)
-            self._tensors[split] = tf.constant(part.images), tf.constant(part.labels)
-        return self._tensors[split]
+            self._takers[split] = (_resident if part.images.nbytes <= RESIDENT else _mapped)(part)
+        return self._takers[split]
 
     def _part(self, split: str) -> Images:
         parts: dict[str, Images] = {
@@ -130,3 +133,20 @@ class ArrayFeed:
         options.experimental_optimization.apply_default_optimizations = False
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
         return batches.with_options(options)
+
+
+def _resident(part: Images) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Takes images from a copy that TensorFlow has."""
+    images, labels = tf.constant(part.images), tf.constant(part.labels)
+    return lambda indices: (tf.gather(images, indices), tf.gather(labels, indices))
+
+
+def _mapped(part: Images) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Takes images from where they are, which may be a file that all workers map into their memory."""
+    kind, labels = tf.as_dtype(part.images.dtype), tf.constant(part.labels)
+
+    def take(indices: Tensor) -> tuple[Tensor, Tensor]:
+        images = tf.numpy_function(part.images.__getitem__, (indices,), kind, stateful=False)
+        return tf.ensure_shape(images, (*indices.shape, *part.images.shape[1:])), tf.gather(labels, indices)
+
+    return take

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import tensorflow as tf
 
 from compiler.batches.array_feed import ArrayFeed
-from compiler.batches.stream_feed import UNREADABLE, StreamFeed
+from compiler.batches.stream_feed import StreamFeed
 from compiler.errors import DataError
 from compiler.images.data import Dataset
+from compiler.images.preparation import Preparation
 from compiler.images.streams import Stream
 from compiler.settings import Training
 
-__all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "unreadable"]
+__all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "naming_faults"]
 
 
 class Feed(Protocol):
@@ -22,6 +25,8 @@ class Feed(Protocol):
     Attributes:
       input_shape: (height, width, channels) of what comes out.
       mean, std: of each channel of the pixels; normalization takes them out.
+      preparation: how an image of any size becomes one of `input_shape`.
+      fault: why an image could not be read, once that has happened.
     """
 
     @property
@@ -36,6 +41,10 @@ class Feed(Protocol):
     def mean(self) -> tuple[float, ...]: ...
     @property
     def std(self) -> tuple[float, ...]: ...
+    @property
+    def preparation(self) -> Preparation: ...
+    @property
+    def fault(self) -> DataError | None: ...
 
     def count(self, split: str) -> int:
         """How many images a part has."""
@@ -68,11 +77,16 @@ def feed(found: Dataset | Stream | Feed) -> Feed:
     return StreamFeed(found) if isinstance(found, Stream) else found
 
 
-def unreadable(error: tf.errors.InvalidArgumentError) -> DataError | None:
-    """The user's error behind TensorFlow's, when a stream met a file that is no image; None for any other."""
-    start = error.message.find(UNREADABLE)
-    if start < 0:
-        return None
-    # TensorFlow prints the paths in quotes and brackets, and goes on with where in the graph it was
-    paths = error.message[start + len(UNREADABLE) :].split("\n")[0].partition("[[{{")[0]
-    return DataError(f"{UNREADABLE} {paths.strip(' []')}")
+@contextmanager
+def naming_faults(found: Feed) -> Iterator[None]:
+    """Raises the feed's own error where TensorFlow's comes from an image that could not be read.
+
+    Raises:
+      DataError: an image is gone, or is none any more; its file is named.
+    """
+    try:
+        yield
+    except tf.errors.OpError:
+        if found.fault is not None:
+            raise found.fault from None
+        raise

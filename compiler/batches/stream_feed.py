@@ -1,27 +1,33 @@
-"""Batches of a `Stream`: read, decoded and brought to size in parallel, as they are needed."""
+"""Batches of a `Stream`: read, decoded and brought to size in parallel, as they are needed.
+
+Images are decoded and resized by the same code as images in memory, so that both see the same pixels.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from compiler.batches import order
 from compiler.batches.augment import Scale, augmented
 from compiler.errors import DataError
+from compiler.images.decoding import Unreadable, contents, decoded, pixels
 from compiler.images.folders import Files
+from compiler.images.preparation import FILTER
 from compiler.images.streams import Part, Records, Stream
 from compiler.settings import Training
 
 Tensor = Any
-Example = Any  # (path, label) of a file, or a record
-Window = Callable[[Tensor, Tensor], Tensor]  # from an image's shape and its number to (top, left, height, width)
+Take = Callable[[Image.Image, int], Image.Image]  # makes an image of the network's size of a whole one and its number
 
 AUTOTUNE = tf.data.AUTOTUNE
-UNREADABLE = "cannot be read as images:"
-CENTRE = 0.875  # the share of height and width that evaluation looks at
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of the random crop (Szegedy et al. 2014, section 6)
+ATTEMPTS = 10  # windows that are drawn before the whole image is taken
 BLOCK = 4096  # records that are shuffled together
 FILES = 16  # read at the same time
 
@@ -34,6 +40,8 @@ class StreamFeed:
         self.stream = stream
         self.name, self.class_names, self.classes = stream.name, stream.class_names, stream.classes
         self.input_shape, self.mean, self.std = stream.input_shape, stream.mean, stream.std
+        self.preparation = stream.preparation
+        self.fault: DataError | None = None
         self._scale = Scale(stream.mean, stream.std)
 
     def count(self, split: str) -> int:
@@ -49,55 +57,67 @@ class StreamFeed:
         self._check(training, batch)
         part = self.stream.train
         examples = _shuffled(part, batch, seed, first_step).enumerate(first_step * batch)
-        window = _random_window(seed) if "random_crop" in training.augment else _central_window
-        batches = self._decoded(examples, part, window).batch(batch, drop_remainder=True)
+        take = self._random_window(seed) if "random_crop" in training.augment else self._whole
+        batches = self._decoded(examples, part, take).batch(batch, drop_remainder=True)
 
-        def finish(step: Tensor, found: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            images, labels = self._readable(*found)
-            return augmented(images, training, self._scale, order.key(seed, step, order.STEP)), labels
+        def finish(step: Tensor, found: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            images = self._scale.normalized(found[0])
+            return augmented(images, training, self._scale, order.key(seed, step, order.STEP)), found[1]
 
         return _tuned(batches.enumerate(first_step).map(finish, AUTOTUNE))
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
-        """One pass with weights over central crops; see `Feed`."""
+        """One pass with weights; see `Feed`."""
         part = self._part(split)
-        batches = self._decoded(_in_order(part).enumerate(), part, _central_window).batch(batch)
+        batches = self._decoded(_in_order(part).enumerate(), part, self._whole).batch(batch)
 
-        def finish(*found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            images, labels = self._readable(*found)
+        def finish(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             weights = tf.ones_like(labels, tf.float32)
-            return _filled(images, batch), _filled(labels, batch), _filled(weights, batch)
+            normal = self._scale.normalized(images)
+            return _filled(normal, batch), _filled(labels, batch), _filled(weights, batch)
 
         return _tuned(batches.map(finish, AUTOTUNE))
 
-    def _decoded(self, examples: tf.data.Dataset, part: Part, window: Window) -> tf.data.Dataset:
-        """(image, label, "") of each numbered example, or (zeros, 0, its name) if that is no image.
+    def _decoded(self, examples: tf.data.Dataset, part: Part, take: Take) -> tf.data.Dataset:
+        """(image uint8 `[height, width, channels]`, label int32) of each numbered example."""
+        shape = self.input_shape
 
-        TensorFlow's error would not say which it was; so each is tried on its own, and what fails is replaced.
-        """
-        size = self.stream.image_size
-        zeros = tf.zeros((*size, 3))
+        def of_bytes(data: bytes, name: str, number: int) -> np.ndarray:
+            try:
+                return pixels(take(decoded(data), number), shape[2])
+            except Unreadable as error:
+                raise DataError(f"{name}: cannot be read as an image: {error}") from None
 
-        def decode(number: Tensor, example: Example) -> tuple[Tensor, Tensor, str]:
+        def decode(number: np.ndarray, example: np.ndarray | bytes) -> np.ndarray:
+            # TensorFlow would turn the exception into an error of its own, which no longer says what it was.
+            try:
+                if isinstance(part, Records):
+                    return of_bytes(bytes(example), part.where, int(number))
+                path = part.paths[int(example)]
+                return of_bytes(contents(path), path, int(number))
+            except DataError as error:
+                self.fault = error
+                raise
+
+        def load(number: Tensor, example: Tensor) -> tuple[Tensor, Tensor]:
             data, label = _read(part, example)
-            image = tf.image.resize(_cut(data, lambda shape: window(shape, number)), size)
-            return tf.ensure_shape(image, zeros.shape), label, ""
+            image = tf.numpy_function(decode, (number, data), tf.uint8, stateful=False)
+            return tf.ensure_shape(image, shape), label
 
-        def attempt(number: Tensor, example: Example) -> tf.data.Dataset:
-            tried = tf.data.Dataset.from_tensors((number, example)).map(decode).ignore_errors()
-            failed = tf.data.Dataset.from_tensors((zeros, 0, _name(part, example)))
-            return tried.concatenate(failed).take(1)
+        return examples.map(load, num_parallel_calls=AUTOTUNE, deterministic=True)
 
-        return examples.interleave(attempt, num_parallel_calls=AUTOTUNE, deterministic=True)
+    def _whole(self, image: Image.Image, _: int) -> Image.Image:
+        return self.preparation.applied(image)
 
-    def _readable(self, images: Tensor, labels: Tensor, unreadable: Tensor) -> tuple[Tensor, Tensor]:
-        """A batch, normalized, all of whose images could be read."""
-        failed = tf.not_equal(unreadable, "")
-        check = tf.debugging.Assert(
-            ~tf.reduce_any(failed), [UNREADABLE, tf.boolean_mask(unreadable, failed)], summarize=8
-        )
-        with tf.control_dependencies([check]):
-            return self._scale.normalized(images), tf.identity(labels)
+    def _random_window(self, seed: int) -> Take:
+        """Takes a window of random area and ratio (Szegedy et al. 2014, section 6), drawn from the example's number."""
+        height, width = self.preparation.size
+
+        def take(image: Image.Image, number: int) -> Image.Image:
+            box = window(np.random.default_rng([seed, number]), *image.size)
+            return image.resize((width, height), FILTER, box)
+
+        return take
 
     def _check(self, training: Training, batch: int) -> None:
         count = self.count("train")
@@ -120,11 +140,11 @@ def _shuffled(part: Part, batch: int, seed: int, first_step: int) -> tf.data.Dat
     """Examples without end, from those of a step on; each epoch in an order of its own, and whole batches of it."""
     steps = len(part) // batch
     if isinstance(part, Files):
-        paths, labels = tf.constant(part.paths), tf.constant(part.labels)
+        labels = tf.constant(part.labels)
         batches = tf.data.Dataset.range(first_step, order.ENDLESS).map(
             lambda step: order.chosen(seed, step, batch, len(part))
         )
-        return batches.unbatch().map(lambda index: (paths[index], labels[index]))
+        return batches.unbatch().map(lambda index: (index, labels[index]))
     epochs = tf.data.Dataset.range(first_step // steps, order.ENDLESS)
     examples = epochs.flat_map(lambda epoch: _shuffled_records(part, seed, epoch).take(steps * batch))
     return examples.skip(first_step % steps * batch)
@@ -149,7 +169,7 @@ def _shuffled_records(part: Records, seed: int, epoch: Tensor) -> tf.data.Datase
 
 def _in_order(part: Part) -> tf.data.Dataset:
     if isinstance(part, Files):
-        return tf.data.Dataset.from_tensor_slices((list(part.paths), part.labels))
+        return tf.data.Dataset.from_tensor_slices((np.arange(len(part), dtype=np.int32), part.labels))
     return tf.data.Dataset.from_tensor_slices(_files(part)).flat_map(_shard)
 
 
@@ -166,11 +186,11 @@ def _shard(path: Tensor, skip: Tensor, take: Tensor) -> tf.data.Dataset:
 # --- one example ---------------------------------------------------------------------------------------
 
 
-def _read(part: Part, example: Example) -> tuple[Tensor, Tensor]:
-    """The bytes of an image, still encoded, and its label int32."""
+def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
+    """The place of a file among the part's, or a record's image, still encoded; and the label int32."""
     if isinstance(part, Files):
-        path, label = example
-        return tf.io.read_file(path), label
+        place, label = example
+        return place, label
     import tensorflow_datasets as tfds
 
     skip = {part.image_key: tfds.decode.SkipDecoding()}
@@ -178,52 +198,16 @@ def _read(part: Part, example: Example) -> tuple[Tensor, Tensor]:
     return found[part.image_key], tf.cast(found[part.label_key], tf.int32)
 
 
-def _name(part: Part, example: Example) -> Tensor:
-    """What a message calls it."""
-    return example[0] if isinstance(part, Files) else tf.constant(part.where)
-
-
-def _cut(data: Tensor, window: Callable[[Tensor], Tensor]) -> Tensor:
-    """The window (top, left, height, width) of an encoded image, uint8 `[height, width, 3]`.
-
-    Of a JPEG no more is decoded than the window needs.
-    """
-
-    def from_jpeg() -> Tensor:
-        return tf.io.decode_and_crop_jpeg(
-            data, window(tf.io.extract_jpeg_shape(data)), channels=3, dct_method="INTEGER_FAST"
-        )
-
-    def from_other() -> Tensor:
-        image = tf.io.decode_image(data, channels=3, expand_animations=False)
-        top, left, height, width = tf.unstack(window(tf.shape(image)))
-        return image[top : top + height, left : left + width]
-
-    return tf.cond(tf.io.is_jpeg(data), from_jpeg, from_other)
-
-
-def _central_window(shape: Tensor, _: Tensor) -> Tensor:
-    """The window in the middle that evaluation looks at."""
-    sides = tf.maximum(1, tf.cast(tf.round(CENTRE * tf.cast(shape[:2], tf.float32)), tf.int32))
-    return tf.concat([(shape[:2] - sides) // 2, sides], 0)
-
-
-def _random_window(seed: int) -> Window:
-    """A window of random area and ratio (Szegedy et al. 2014, section 6), drawn from the example's number."""
-
-    def window(shape: Tensor, number: Tensor) -> Tensor:
-        begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-            shape,
-            tf.zeros((1, 0, 4)),
-            order.key(seed, number, order.EXAMPLE),
-            min_object_covered=0.0,
-            aspect_ratio_range=RATIO,
-            area_range=AREA,
-            use_image_if_no_bounding_boxes=True,
-        )
-        return tf.concat([begin[:2], size[:2]], 0)
-
-    return window
+def window(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) of a window of random area and ratio; the whole image where none fits into it."""
+    for _ in range(ATTEMPTS):
+        area = rng.uniform(*AREA) * width * height
+        ratio = math.exp(rng.uniform(math.log(RATIO[0]), math.log(RATIO[1])))
+        across, down = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < across <= width and 0 < down <= height:
+            left, top = rng.integers(width - across, endpoint=True), rng.integers(height - down, endpoint=True)
+            return float(left), float(top), float(left + across), float(top + down)
+    return 0.0, 0.0, float(width), float(height)
 
 
 # --- batches -------------------------------------------------------------------------------------------

@@ -6,15 +6,20 @@ every class in each part that was drawn here. What does not fit into memory is a
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Literal, overload
 
 import numpy as np
 
-from compiler.errors import DataError
+from compiler.errors import DataError, did_you_mean
 from compiler.images import streams
-from compiler.images.sources import Array, Raw, Size, read, resized
+from compiler.images.found import Array, Found, Raw, Remark, Size, Wanted, prepared
+from compiler.images.inventory import Progress
+from compiler.images.preparation import Preparation
+from compiler.images.sources import read
 from compiler.images.splits import split
 from compiler.images.streams import Stream
 
@@ -34,7 +39,13 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three disjoint parts, and the mean and deviation of each channel over the training part."""
+    """Three disjoint parts, and the mean and deviation of each channel over the training part.
+
+    Attributes:
+      crop: the share of the resized image that was kept in the middle; 1 kept the whole image.
+      digest: of the contents of the source.
+      remarks: what the user should know of the source.
+    """
 
     name: str
     train: Images
@@ -43,6 +54,14 @@ class Dataset:
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    crop: float = 1.0
+    digest: str = ""
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def preparation(self) -> Preparation:
+        """How an image of any size becomes one of these."""
+        return Preparation(self.input_shape[:2], self.crop)
 
     @property
     def classes(self) -> int:
@@ -73,6 +92,11 @@ def load(
     seed: int = ...,
     image_size: Size | None = ...,
     stream: Literal[False] = ...,
+    crop: float = ...,
+    unreadable: str = ...,
+    channels: str | None = ...,
+    memory: Path | None = ...,
+    progress: Progress | None = ...,
 ) -> Dataset: ...
 @overload
 def load(
@@ -83,6 +107,11 @@ def load(
     seed: int = ...,
     image_size: Size | None = ...,
     stream: bool,
+    crop: float = ...,
+    unreadable: str = ...,
+    channels: str | None = ...,
+    memory: Path | None = ...,
+    progress: Progress | None = ...,
 ) -> Dataset | Stream: ...
 def load(
     source: str = "digits",
@@ -92,6 +121,11 @@ def load(
     seed: int = 0,
     image_size: Size | None = None,
     stream: bool = False,
+    crop: float = 1.0,
+    unreadable: str = "error",
+    channels: str | None = None,
+    memory: Path | None = None,
+    progress: Progress | None = None,
 ) -> Dataset | Stream:
     """Reads a source and splits it by class; the splits depend on nothing but the source and these settings.
 
@@ -105,29 +139,50 @@ def load(
         image_size: (height, width) to resize every image to.
         stream: whether to leave the images where they are, to be read as they are needed: what does not fit into
             memory. For images:DIR and tfds:NAME.
+        crop: the share of the resized image that is kept in the middle, above 0 and at most 1.
+        unreadable: `error` refuses a folder in which files are no images, `skip` leaves those files out.
+        channels: `first` or `last`, for an .npz whose images have an axis of channels in the second place.
+        memory: the folder that remembers which files of a folder are images.
+        progress: is called with how many files have been read, and how many there are.
 
     Raises:
         DataError: a setting is out of range, or the source is missing, unreadable or malformed.
     """
     _check_settings(validation, test, seed, image_size)
-    if not isinstance(stream, bool):
-        raise DataError(f"stream={stream!r}: wanted True or False")
+    _check_choices(stream, unreadable, channels)
+    size = None if image_size is None else (image_size[0], image_size[1])
+    wanted = Wanted(size, crop, unreadable, channels, memory, progress)
+    wanted.preparation((1, 1))  # a crop that is out of range is refused before anything is read
     if stream:
-        return streams.find(source, validation, test, seed, image_size)
-    found = read(source, image_size)
-    train = _checked(found.train, image_size)
+        return streams.find(source, validation, test, seed, wanted)
+    return _in_memory(read(source, wanted), wanted, validation, test, seed)
+
+
+def _in_memory(found: Found, wanted: Wanted, validation: float | int, test: float | int, seed: int) -> Dataset:
+    train = _checked(found.train, wanted)
     names = _class_names(train.labels, found.class_names, found.train.labels_name)
     rng = np.random.default_rng(seed)
     if found.test is None:
         train, held_out = _split(train, test, "test", names, rng, keep=2)
     else:
-        held_out = _own(found.train, train, found.test, image_size, names)
+        held_out = _own(found.train, train, found.test, wanted, names)
     if found.validation is None:
         train, validated = _split(train, validation, "validation", names, rng, keep=1)
     else:
-        validated = _own(found.train, train, found.validation, image_size, names)
+        validated = _own(found.train, train, found.validation, wanted, names)
     mean, std = _statistics(train.images)
-    return Dataset(found.name, train, validated, held_out, names, mean, std)
+    digest = found.digest or _digest(found)
+    return Dataset(found.name, train, validated, held_out, names, mean, std, wanted.crop, digest, found.remarks)
+
+
+def _digest(found: Found) -> str:
+    """Of the arrays, where the source has no digest of its own."""
+    whole = hashlib.sha256()
+    for raw in (found.train, found.validation, found.test):
+        for array in () if raw is None else (raw.images, raw.labels):
+            whole.update(f"{array.dtype} {array.shape}\n".encode())
+            whole.update(np.ascontiguousarray(array).data)
+    return whole.hexdigest()
 
 
 def _split(
@@ -140,9 +195,9 @@ def _split(
     return kept, drawn
 
 
-def _own(raw_train: Raw, train: Images, raw: Raw, image_size: Size | None, names: tuple[str, ...]) -> Images:
+def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[str, ...]) -> Images:
     """A part that the source itself holds back."""
-    part = _checked(raw, image_size)
+    part = _checked(raw, wanted)
     _check_own((raw_train, raw), train, part, names)
     return part
 
@@ -164,6 +219,16 @@ def _check_settings(validation: float | int, test: float | int, seed: int, image
         raise DataError(f"image_size={image_size!r}: wanted (height, width), two positive whole numbers")
 
 
+def _check_choices(stream: bool, unreadable: str, channels: str | None) -> None:
+    if not isinstance(stream, bool):
+        raise DataError(f"stream={stream!r}: wanted True or False")
+    if unreadable not in ("error", "skip"):
+        near = did_you_mean(str(unreadable), ("error", "skip"))
+        raise DataError(f"unreadable={unreadable!r}: wanted 'error' or 'skip'{near}")
+    if channels not in (None, "first", "last"):
+        raise DataError(f"channels={channels!r}: wanted 'first' or 'last', or None where the shape tells")
+
+
 def _is_positive(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -171,15 +236,18 @@ def _is_positive(value: object) -> bool:
 # --- checks --------------------------------------------------------------------------------------------
 
 
-def _checked(raw: Raw, image_size: Size | None) -> Images:
+def _checked(raw: Raw, wanted: Wanted) -> Images:
     images, labels = _pixels(raw.images, raw.images_name), _labels(raw.labels, raw.labels_name)
     if len(images) != len(labels):
         raise DataError(
             f"{raw.images_name} holds {len(images):,} images and {raw.labels_name} {len(labels):,} labels: "
             "wanted one label for each image"
         )
-    if image_size is not None and images.shape[1:3] != tuple(image_size):
-        images = np.stack([resized(image, image_size) for image in images])
+    if raw.is_prepared:
+        return Images(images, labels)
+    preparation = wanted.preparation((images.shape[1], images.shape[2]))
+    if images.shape[1:3] != preparation.size or preparation.crop != 1:
+        images = np.stack([prepared(image, preparation) for image in images])
     return Images(images, labels)
 
 

@@ -1,10 +1,11 @@
-"""Folders of image files: one folder for each class, in one part or in `train`, `validation` (or `val`) and `test`."""
+"""Folders of image files: one folder for each class, in one part or in folders of parts such as `train` and `test`."""
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,10 +13,17 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from compiler.errors import DataError
+from compiler.errors import DataError, did_you_mean
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
+
+# What the folder of a part may be called, in any case.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,42 +43,65 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """What a folder holds; a part that it does not have is None."""
+    """What a folder holds; a part that it does not have is None.
 
-    name: str
+    Attributes:
+      root: the folder, as an absolute path.
+      ignored: how many files are no images of a class, by the reason: `.txt`, `in folders inside classes`.
+      remarks: what else the user should know of the parts: what each is about, and a sentence.
+    """
+
+    root: str
     class_names: tuple[str, ...]
     train: Files
     validation: Files | None
     test: Files | None
+    ignored: Mapping[str, int]
+    remarks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return Path(self.root).name
+
+    @property
+    def parts(self) -> tuple[Files, ...]:
+        """The parts that are there: training, validation, test."""
+        return tuple(part for part in (self.train, self.validation, self.test) if part is not None)
 
 
 def scan(folder: str, suffixes: Sequence[str]) -> Tree:
-    """The image files of a folder, by class; no file is opened.
+    """The image files of a folder, by class, and what in it is ignored; no file is opened.
 
-    Of a folder that holds back one part only, be it called validation, that part is the test set.
+    Of a folder that holds back one part only, that part is the test set, whatever its name.
 
     Raises:
-      DataError: it is missing, or a folder in it has no images or is no class.
+      DataError: it is missing, a folder in it has no images or is no class, or parts cannot be told apart.
     """
-    root = Path(os.path.expanduser(folder))
+    root = Path(os.path.abspath(os.path.expanduser(folder)))
     if not root.is_dir():
         found = "a file, not a folder" if root.exists() else f"no such folder{neighbour(str(root))}"
         raise DataError(f"images:{folder}: {found}")
-    # A class may itself be called "train": only a folder of folders is a split.
-    has_splits = (root / "train").is_dir() and bool(_folders(root / "train"))
-    train = root / "train" if has_splits else root
+    ignored: Counter[str] = Counter()
+    named = _parts(root, folder)
+    train = root / named["train"] if named else root
     names = tuple(path.name for path in _folders(train))
     if not names:
         raise DataError(f"images:{train}: no folders in it; wanted one folder of images for each class")
-    if not has_splits:
-        return Tree(root.resolve().name, names, _files(train, names, suffixes), None, None)
-    if (root / "validation").is_dir() and (root / "val").is_dir():
-        raise DataError(f"images:{folder}: has both validation and val; rename one")
-    held_back = [
-        _files(root / name, names, suffixes) for name in ("validation", "val", "test") if (root / name).is_dir()
-    ]
+    for name in names:
+        _check_name(train, name)
+    if len(names) == 1:
+        raise DataError(f"images:{folder}: only one class ({names[0]}); wanted at least 2")
+    _count_loose({root, train}, suffixes, ignored)
+    trained = _files(train, names, suffixes, ignored)
+    held_back = []
+    for part, name in named.items():
+        if part != "train":
+            _count_loose({root / name}, suffixes, ignored)
+            held_back.append(_held_back(root / name, names, suffixes, ignored))
     validation, test = held_back_parts(held_back)
-    return Tree(root.resolve().name, names, _files(train, names, suffixes), validation, test)
+    remarks = _remarks([name for part, name in named.items() if part != "train"], held_back, names)
+    return Tree(str(root), names, trained, validation, test, dict(ignored), remarks)
 
 
 def held_back_parts(parts: Sequence[T]) -> tuple[T | None, T | None]:
@@ -87,26 +118,137 @@ def neighbour(path: str) -> str:
     return f"; did you mean {os.path.join(os.path.dirname(path), close[0])!r}?" if close else ""
 
 
+def counted(ignored: Mapping[str, int]) -> str:
+    """A line on the files that are ignored: `120 files ignored: 60 .txt, 60 in folders inside classes`."""
+    total = sum(ignored.values())
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(ignored.items(), key=lambda one: -one[1]))
+    return f"{total:,} file{'s' * (total != 1)} ignored: {reasons}" if total else ""
+
+
+# --- parts ---------------------------------------------------------------------------------------------
+
+
+def _parts(root: Path, folder: str) -> dict[str, str]:
+    """The names of the folders of training, validation and test; none where the folders are classes.
+
+    A class may itself be called `train`: parts are folders of folders.
+    """
+    nested = [path.name for path in _folders(root) if _folders(path)]
+    found = {part: [name for name in nested if name.lower() in allowed] for part, allowed in PARTS.items()}
+    if not any(found.values()):
+        return {}
+    for part, names in found.items():
+        if len(names) > 1:
+            raise DataError(f"images:{folder}: has both {' and '.join(names)} for {part}; move all but one away")
+    if not found["train"]:
+        have = " and ".join(name for names in found.values() for name in names)
+        raise DataError(f"images:{folder}: has a folder {have} and none named train; wanted train beside it")
+    named = {part: names[0] for part, names in found.items() if names}
+    others = [path.name for path in _folders(root) if path.name not in named.values()]
+    allowed = [name for part in ("validation", "test") for name in PARTS[part]]
+    for name in others:
+        if name.lower() in allowed:
+            raise DataError(f"images:{root / name}: no folders in it; wanted one folder of images for each class")
+    if len(others) == 1 and len(named) == 1 and others[0] in nested:
+        return {**named, "test": others[0]}
+    if others:
+        raise DataError(
+            f"images:{root / others[0]}: stands beside {named['train']} and is no part that is known; allowed: "
+            f"{', '.join(allowed)}{did_you_mean(others[0], allowed)}; rename it, or move it away"
+        )
+    return named
+
+
+def _held_back(root: Path, names: Sequence[str], suffixes: Sequence[str], ignored: Counter[str]) -> Files:
+    found = _files(root, names, suffixes, ignored)
+    if not found:
+        raise DataError(f"images:{root}: no folders in it; wanted one folder of images for each class")
+    return found
+
+
+def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """What is the test set of what is held back, and which classes a part lacks."""
+    remarks = []
+    if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:
+        remarks.append(("test", f"the folder {folders[0]} is the test set, since nothing else is held back"))
+    for folder, part in zip(folders, parts, strict=True):
+        lacking = [name for label, name in enumerate(names) if not np.any(part.labels == label)]
+        if lacking:
+            shown = ", ".join(lacking[:8]) + ", ..." * (len(lacking) > 8)
+            remarks.append(("classes", f"the folder {folder} has no images of {shown}"))
+    return tuple(remarks)
+
+
+# --- files ---------------------------------------------------------------------------------------------
+
+
+def _check_name(folder: Path, name: str) -> None:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = str(folder / name).encode("utf-8", "backslashreplace").decode()
+        raise DataError(f"images:{shown}: the name of this class is not UTF-8; rename the folder") from None
+
+
 def _folders(root: Path) -> list[Path]:
     visible = (path for path in root.iterdir() if not path.name.startswith("."))
     return sorted(path for path in visible if path.is_dir())
 
 
-def _files(root: Path, names: Sequence[str], suffixes: Sequence[str]) -> Files:
+def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[str]) -> None:
+    """Counts the files that lie beside the folders of classes, where no class is theirs."""
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    ignored[_reason(entry.name, suffixes, "beside the folders of classes")] += 1
+
+
+def _reason(name: str, suffixes: Sequence[str], otherwise: str) -> str:
+    """Why a file is ignored: it is hidden, or has another ending than images have, or lies in the wrong place."""
+    if name.startswith("."):
+        return "hidden"
+    suffix = os.path.splitext(name)[1].lower()
+    return otherwise if suffix in suffixes else suffix or "without an ending"
+
+
+def _files(root: Path, names: Sequence[str], suffixes: Sequence[str], ignored: Counter[str]) -> Files:
     paths: list[str] = []
     labels: list[int] = []
     for folder in _folders(root):
         if folder.name not in names:
-            raise DataError(f"images:{folder}: no class of this name in train; allowed: {', '.join(names)}")
-        # Unlike pathlib, scandir knows without a call for each whether an entry is a file: there may be millions.
-        with os.scandir(folder) as entries:
-            members = sorted(
-                entry.path
-                for entry in entries
-                if entry.name.lower().endswith(tuple(suffixes)) and not entry.name.startswith(".") and entry.is_file()
+            raise DataError(
+                f"images:{folder}: no class of this name in train; allowed: {', '.join(names)}"
+                f"{did_you_mean(folder.name, names)}"
             )
+        members = _members(folder, suffixes, ignored)
         if not members:
-            raise DataError(f"images:{folder}: no images in it; allowed: {', '.join(suffixes)}")
+            raise DataError(f"images:{folder}: no images in it; {_allowed(suffixes)}")
         paths += members
         labels += [names.index(folder.name)] * len(members)
     return Files(tuple(paths), np.array(labels, np.int32))
+
+
+def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> list[str]:
+    """The images of one class, sorted."""
+    members: list[str] = []
+    known = tuple(suffixes)
+    # Unlike pathlib, scandir knows without a call for each whether an entry is a file: there may be millions.
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                inside = sum(len(files) for _, _, files in os.walk(entry.path))
+                if inside:
+                    ignored["in folders inside classes"] += inside
+            elif entry.name.startswith(".") or not entry.name.lower().endswith(known):
+                ignored[_reason(entry.name, suffixes, "hidden")] += 1
+            elif entry.is_file():
+                members.append(entry.path)
+            else:
+                ignored["broken links"] += 1
+    return sorted(members)
+
+
+def _allowed(suffixes: Sequence[str]) -> str:
+    common = [suffix for suffix in (".png", ".jpg", ".jpeg", ".webp", ".tif", ".bmp", ".gif") if suffix in suffixes]
+    return f"allowed: {', '.join(common)} and {len(suffixes) - len(common)} more that Pillow reads"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from compiler.errors import DataError
-from compiler.images.sources import Array
+from compiler.images.found import Array
 
 
 def split(

@@ -1,28 +1,30 @@
 """Labelled images that stay where they are until a step needs them: what a `Stream` is, and how it is found.
 
-Nothing is decoded here, and of a folder nothing is opened: names are enough for labels and splits. Batches are made in
+The files of a folder are all decoded once, so that none that is no image is met in a training. Batches are made in
 `compiler.batches.stream_feed`.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from compiler.errors import DataError
-from compiler.images import folders
+from compiler.images import files, folders, inventory
+from compiler.images.decoding import SUFFIXES
 from compiler.images.folders import Files
-from compiler.images.sources import SUFFIXES, Size, parsed, tfds_call
+from compiler.images.found import Remark, Size, Wanted
+from compiler.images.preparation import Preparation
+from compiler.images.sources import parsed, tfds_call
 from compiler.images.splits import split, total
-
-# What TensorFlow decodes.
-STREAM_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
 # Of ImageNet's training images, from 0 to 255: they stand for photographs in general.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
+GREY_MEAN, GREY_STD = 117.0, 57.4  # of the same images in grey
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,14 @@ Part = Files | Records
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Three disjoint parts of images that are brought to one size, and to red, green and blue, as they are read."""
+    """Three disjoint parts of images that are brought to one size as they are read.
+
+    Attributes:
+      channels: 1 where all images are grey, else 3: red, green and blue.
+      crop: the share of the resized image that is kept in the middle; 1 keeps the whole image.
+      digest: of the contents of the source.
+      remarks: what the user should know of the source.
+    """
 
     name: str
     train: Part
@@ -61,9 +70,25 @@ class Stream:
     test: Part
     class_names: tuple[str, ...]
     image_size: Size
+    channels: int = 3
+    crop: float = 1.0
+    digest: str = ""
+    remarks: tuple[Remark, ...] = ()
 
-    mean = MEAN
-    std = STD
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Of each channel, as photographs have it."""
+        return MEAN if self.channels == 3 else (GREY_MEAN,)
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """The standard deviation of each channel, as photographs have it."""
+        return STD if self.channels == 3 else (GREY_STD,)
+
+    @property
+    def preparation(self) -> Preparation:
+        """How an image of any size becomes one of these."""
+        return Preparation(self.image_size, self.crop)
 
     @property
     def classes(self) -> int:
@@ -73,7 +98,7 @@ class Stream:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """The shape of one image, (height, width, channels)."""
-        return (*self.image_size, 3)
+        return (*self.image_size, self.channels)
 
     def describe(self) -> str:
         """One line: how many images of which shape, and how many classes."""
@@ -84,7 +109,7 @@ class Stream:
         )
 
 
-def find(source: str, validation: float | int, test: float | int, seed: int, image_size: Size | None) -> Stream:
+def find(source: str, validation: float | int, test: float | int, seed: int, wanted: Wanted) -> Stream:
     """The stream of a source; the settings are those of `compiler.images.data.load`.
 
     Raises:
@@ -93,25 +118,23 @@ def find(source: str, validation: float | int, test: float | int, seed: int, ima
     kind, argument = parsed(source)
     if kind not in ("images", "tfds"):
         raise DataError(f"stream=True: {source} is held in memory; only images:DIR and tfds:NAME are streamed")
-    if image_size is None:
+    if wanted.image_size is None:
         raise DataError(
             f"stream=True and image_size=None: the images of {source} are brought to one size as they are read; "
-            "set image_size, for example image_size=(224, 224)"
+            'set one, for example --gin_param="dataset.image_size=(224, 224)"'
         )
-    size = (image_size[0], image_size[1])
     if kind == "tfds":
-        return _from_tfds(argument, validation, test, size)
-    return _from_folder(argument, validation, test, seed, size)
+        return _from_tfds(argument, validation, test, wanted.image_size, wanted.crop)
+    return _from_folder(argument, validation, test, seed, wanted, wanted.image_size)
 
 
-def _from_folder(folder: str, validation: float | int, test: float | int, seed: int, image_size: Size) -> Stream:
-    tree = folders.scan(folder, SUFFIXES)
-    for part in (tree.train, tree.validation, tree.test):
-        for path in part.paths if part else ():
-            if not path.lower().endswith(STREAM_SUFFIXES):
-                raise DataError(f"{path}: cannot be streamed; allowed: {', '.join(STREAM_SUFFIXES)}")
-    if len(tree.class_names) == 1:
-        raise DataError(f"images:{folder}: only one class ({tree.class_names[0]}); wanted at least 2")
+def _from_folder(
+    folder: str, validation: float | int, test: float | int, seed: int, wanted: Wanted, size: Size
+) -> Stream:
+    whole = folders.scan(folder, SUFFIXES)
+    paths = [path for part in whole.parts for path in part.paths]
+    found = inventory.look(paths, wanted.memory, wanted.progress)
+    tree, remarks = files.without_unreadable(whole, found, wanted.unreadable)
     # Drawn in the order in which images in memory are, so that both have the same parts.
     rng = np.random.default_rng(seed)
     train, tested, validated = tree.train, tree.test, tree.validation
@@ -121,10 +144,12 @@ def _from_folder(folder: str, validation: float | int, test: float | int, seed: 
     if validated is None:
         kept, drawn = split(train.labels, validation, "validation", tree.class_names, rng, keep=1)
         train, validated = train.of(kept), train.of(drawn)
-    return Stream(tree.name, train, validated, tested, tree.class_names, image_size)
+    channels = max(content.channels for content in found.values())
+    digest = files.tree_digest(whole, found)
+    return Stream(tree.name, train, validated, tested, tree.class_names, size, channels, wanted.crop, digest, remarks)
 
 
-def _from_tfds(name: str, validation: float | int, test: float | int, image_size: Size) -> Stream:
+def _from_tfds(name: str, validation: float | int, test: float | int, image_size: Size, crop: float) -> Stream:
     """Parts that are drawn here are the first records of the training part, which were shuffled when it was made."""
 
     def prepared(tfds: Any) -> tuple[Any, list[str]]:
@@ -148,7 +173,13 @@ def _from_tfds(name: str, validation: float | int, test: float | int, image_size
         held_out = total(count - first, classes, validation, "validation", 1)
         validated = _records(name, info, "train", first, first + held_out)
         first += held_out
-    return Stream(name, _records(name, info, "train", first, count), validated, tested, names, image_size)
+    train = _records(name, info, "train", first, count)
+    digest = inventory.digest_of(
+        (f"{os.path.basename(str(shard.path))} {shard.skip}", str(shard.take))
+        for part in (whole, *own)
+        for shard in part.shards
+    )
+    return Stream(name, train, validated, tested, names, image_size, crop=crop, digest=digest)
 
 
 def _is_labelled(tfds: Any, builder: Any, part: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tf_keras
 
-from compiler.batches.pipeline import Feed, feed
+from compiler.batches.pipeline import Feed, feed, naming_faults
 from compiler.graph.cost import graph_cost
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
@@ -63,12 +63,13 @@ def train(
 
     Raises:
       CompileError: the network cannot be built for this data, or diverges, or a gene is no such setting.
+      DataError: an image cannot be read, or the settings do not fit the images.
     """
     start = time.perf_counter()
     data, training = feed(images), training.with_genes(dict(genotype.genes))
     graph = resolve(genotype, data.input_shape, data.classes, training.auxiliary_weight > 0)
     prepare(training, seed)
-    with _without_collection():
+    with naming_faults(data), _without_collection():
         trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
         inherited = inherit(trainer.layers, initial or {})
         clock = _Clock()
@@ -91,7 +92,9 @@ def prepare(training: Training, seed: int) -> None:
 def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
     """The share of the images of `train`, `validation` or `test` that a model classifies rightly."""
     heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
-    return evaluator(heads, feed(images))(split)
+    found = feed(images)
+    with naming_faults(found):
+        return evaluator(heads, found)(split)
 
 
 @dataclass

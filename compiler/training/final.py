@@ -7,18 +7,19 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import tensorflow as tf
 
 import dsl
-from compiler.batches.pipeline import Feed, feed, unreadable
+from compiler.batches.pipeline import Feed, feed, naming_faults
 from compiler.errors import CompileError
 from compiler.graph.cost import Cost, graph_cost
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
 from compiler.images.data import load
+from compiler.images.inventory import Progress
 from compiler.networks import saved, weights
 from compiler.records import Epoch
 from compiler.training.candidate import prepare
@@ -47,16 +48,21 @@ class FinalTraining:
       CompileError: the network cannot be built or trained on these images, or the folder holds another training.
     """
 
-    def __init__(self, genotype: dsl.Genotype, config: TrainConfig, folder: Path) -> None:
+    def __init__(
+        self, genotype: dsl.Genotype, config: TrainConfig, folder: Path, progress: Progress | None = None
+    ) -> None:
+        """Reads the images, of which `progress` hears, and what the folder has of this training."""
         self.folder, self._config = folder, config
         self._genotype = genotype
         self.training = config.training.with_genes(dict(genotype.genes))
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
-        self.feed: Feed = feed(load(**asdict(config.dataset)))
+        self._chief = is_chief(self.strategy)
+        memory = folder if self._chief else None  # one process of several writes it
+        self._images = load(**asdict(config.dataset), memory=memory, progress=progress)
+        self.feed: Feed = feed(self._images)
         shape, classes = self.feed.input_shape, self.feed.classes
         self.graph: Graph = resolve(genotype, shape, classes, self.training.auxiliary_weight > 0)
         self.cost: Cost = graph_cost(self.graph)
-        self._chief = is_chief(self.strategy)
         self._record = _Record(folder / RECORD, self._identity())
         self.history = self._record.read()
         prepare(self.training, config.network.seed)
@@ -78,7 +84,7 @@ class FinalTraining:
         board = _Board(self.folder / BOARD) if self._chief else None
         for number in range(len(self.history) + 1, self.training.epochs + 1):
             start = time.perf_counter()
-            with _plainly():
+            with naming_faults(self.feed), _plainly():
                 loss, correct = self._train_epoch(profile)
                 seconds = time.perf_counter() - start
                 validation_loss, validation_accuracy = self._trainer.evaluate("validation")
@@ -100,7 +106,7 @@ class FinalTraining:
         validation = self.history[-1].validation_accuracy
         if self._record.test_accuracy is not None:
             return Result(self.history, validation, self._record.test_accuracy)
-        with _plainly():
+        with naming_faults(self.feed), _plainly():
             test = self._trainer.evaluate("test")[1]
         heads = self._trainer.layers[: len(self.graph.steps)]
         with self._trainer.averaged():
@@ -172,9 +178,11 @@ class FinalTraining:
 
     def _identity(self) -> dict[str, str]:
         """What makes this training this training; how many epochs it has is part of its schedule."""
+        # The images themselves count, and not where they lie.
+        images = replace(self._config.dataset, source=f"images with the digest {self._images.digest[:16]}")
         settings = {
             f"{scope}.{field.name}": repr(getattr(record, field.name))
-            for scope, record in (("dataset", self._config.dataset), ("training", self.training))
+            for scope, record in (("dataset", images), ("training", self.training))
             for field in fields(record)
             if field.name not in ("strategy", "tpu", "optimize_graph")
         }
@@ -266,9 +274,6 @@ def _plainly() -> Iterator[None]:
     """What TensorFlow and the disk raise, in the user's words where the user can do something about it."""
     try:
         yield
-    except tf.errors.InvalidArgumentError as error:
-        found = unreadable(error)
-        raise found if found is not None else error from None
     except (tf.errors.ResourceExhaustedError, OSError) as error:
         reason = getattr(error, "message", None) or str(error)
         raise CompileError(_stopped(reason.partition("\n")[0])) from None

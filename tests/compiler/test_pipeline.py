@@ -15,7 +15,7 @@ from PIL import Image
 
 import dsl
 from compiler.batches import order
-from compiler.batches.pipeline import ArrayFeed, Feed, StreamFeed, feed, unreadable
+from compiler.batches.pipeline import ArrayFeed, Feed, StreamFeed, feed, naming_faults
 from compiler.errors import DataError
 from compiler.images import data
 from compiler.images.data import Dataset, Images
@@ -232,14 +232,16 @@ def pixels(images: Any, found: Feed) -> np.ndarray:
     return np.asarray(images) * np.array(found.std) + np.array(found.mean)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "bmp"])
-def test_evaluation_looks_at_the_middle(tmp_path: Path, suffix: str) -> None:
-    found = stream(photographs(tmp_path, suffix))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "bmp", "webp", "tif"])
+@pytest.mark.parametrize("crop", [1.0, 0.875])
+def test_evaluation_looks_at_the_whole_image_or_at_its_middle(tmp_path: Path, suffix: str, crop: float) -> None:
+    found = stream(photographs(tmp_path, suffix), crop=crop)
     (images, labels, _), *_ = found.evaluation("test", 2)
     for image, label in zip(pixels(images, found), labels.numpy(), strict=True):
-        row = image[8, :, 0] if label == 0 else image[8, ::-1, 0]
-        # of 80 columns the middle 70, brought to 16: their centres, in grey
-        expected = (5 + (np.arange(16) + 0.5) * 70 / 16 - 0.5) * 255 / 79
+        row = image[8, 1:-1, 0] if label == 0 else image[8, -2:0:-1, 0]
+        # the centres of the columns but the outer ones, whose windows are cut off at the border
+        resized = round(16 / crop)
+        expected = ((np.arange(1, 15) + (resized - 16) // 2 + 0.5) * 80 / resized - 0.5) * 255 / 79
         np.testing.assert_allclose(row, expected, atol=6)
 
 
@@ -276,7 +278,7 @@ def test_without_a_random_crop_training_looks_at_the_middle_too(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "short", "gone"])
-def test_a_file_that_is_no_image_is_named_when_it_is_met(tmp_path: Path, damage: str) -> None:
+def test_a_file_that_is_damaged_after_it_was_read_is_named(tmp_path: Path, damage: str) -> None:
     found = stream(photographs(tmp_path))
     path = Path(found.stream.train.paths[3])
     if damage == "gone":
@@ -284,15 +286,48 @@ def test_a_file_that_is_no_image_is_named_when_it_is_met(tmp_path: Path, damage:
     else:
         whole = path.read_bytes()
         path.write_bytes({"empty": b"", "text": b"no image", "short": whole[: len(whole) // 2]}[damage])
-    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+    with pytest.raises(DataError) as caught, naming_faults(found):
         steps(found.training(PLAIN, found.count("train"), 1), 2)
-    told = unreadable(caught.value)
-    assert isinstance(told, DataError)
-    assert str(told) == f"cannot be read as images: {path}"
+    assert str(caught.value).startswith(f"{path}" + (" cannot be read: No such" if damage == "gone" else ": cannot be"))
 
 
-def test_other_errors_stay_what_they_are() -> None:
-    assert unreadable(tf.errors.InvalidArgumentError(None, None, "shapes differ")) is None
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError), naming_faults(arrays(tmp_path)):
+        raise tf.errors.InvalidArgumentError(None, None, "shapes differ")
+
+
+def test_a_large_part_is_read_where_it_lies_and_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = arrays(tmp_path)
+    settings = Training(augment=("flip", "crop"), crop_padding=2)
+    expected = [*steps(whole.training(settings, 4, 5), 9), *whole.evaluation("test", 4)]
+    monkeypatch.setattr("compiler.batches.array_feed.RESIDENT", 100)
+    mapped = arrays(tmp_path)
+    found = [*steps(mapped.training(settings, 4, 5), 9), *mapped.evaluation("test", 4)]
+    assert mapped.training(settings, 4, 5).element_spec == whole.training(settings, 4, 5).element_spec
+    for one, two in zip(expected, found, strict=True):
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_stream_sees_the_pixels_of_the_images_in_memory(tmp_path: Path) -> None:
+    """Files of other sizes, kinds and orientations than the rest among them."""
+    photographs(tmp_path)
+    odd = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8))
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    odd.save(tmp_path / "across" / "turned.jpg", exif=orientation)
+    odd.convert("CMYK").save(tmp_path / "across" / "print.jpg")
+    odd.quantize(16).save(tmp_path / "back" / "palette.bmp")
+    odd.convert("1").save(tmp_path / "back" / "bits.bmp")
+    odd.convert("LA").save(tmp_path / "back" / "clear.png")
+    odd.save(tmp_path / "back" / "moving.gif", save_all=True, append_images=[odd.rotate(90)])
+    for crop in (1.0, 0.8):
+        held = data.load(f"images:{tmp_path}", image_size=(16, 16), crop=crop)
+        streamed = stream(tmp_path, crop=crop)
+        for part in ("train", "validation", "test"):
+            (images, labels, _), *_ = streamed.evaluation(part, streamed.count(part))
+            np.testing.assert_array_equal(labels, getattr(held, part).labels)
+            np.testing.assert_allclose(pixels(images, streamed), getattr(held, part).images, atol=1e-3)
 
 
 def test_the_random_crop_comes_first(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""Image files as upright pixels of 8 bits, grey or colour: the one decoder, in memory and as a stream."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from compiler.errors import CompileError, DataError
+
+GREY_MODES = frozenset({"1", "L", "LA", "La"})
+_DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")  # 16 bits of grey
+# Pillow lists these, and reads them by another program (Ghostscript), on another system, or not at all.
+_NOT_READ = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
+_DAMAGED = (SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+
+
+class Unreadable(CompileError):
+    """A file holds no image that can be read; the message says why, without the file's name."""
+
+
+def _suffixes() -> tuple[str, ...]:
+    Image.init()
+    found = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    return tuple(sorted(suffix for suffix in found if Image.registered_extensions()[suffix] not in _NOT_READ))
+
+
+SUFFIXES = _suffixes()  # of the files that are images, in lower case
+
+
+def decoded(data: bytes) -> Image.Image:
+    """An encoded image, upright, in mode L if it is grey and else in RGB.
+
+    The orientation that a camera noted is applied. 16 bits of grey become 8, transparency is left out, and of an
+    animation the first picture counts.
+
+    Raises:
+      Unreadable: it is damaged, of no known format, or has more values than 8 bits can hold.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("ignore")  # on metadata that has no part in the pixels
+            image.load()
+            return _of_eight_bits(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError:
+        raise Unreadable("it is of no image format that is known here" if data else "it is empty") from None
+    except (OSError, *_DAMAGED) as error:
+        raise Unreadable(str(error) or type(error).__name__) from None
+
+
+def contents(path: str) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+      DataError: the file or its storage is gone, or may not be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def pixels(image: Image.Image, channels: int) -> np.ndarray:
+    """An image as uint8 `[height, width, channels]`, of 1 or 3 channels."""
+    found = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    return found[..., None] if channels == 1 else found
+
+
+def _of_eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode in _DEEP_MODES:
+        values = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    if image.mode.startswith(("I", "F")):
+        # Pillow would clip these to 255 in silence.
+        raise Unreadable(f"it has more than 16 bits a pixel (mode {image.mode}); convert it to 8 bits")
+    return image.convert("L" if image.mode in GREY_MODES else "RGB")

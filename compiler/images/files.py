@@ -1,0 +1,92 @@
+"""Labelled images in a folder of files, read into memory; and which of the files are left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from compiler.errors import DataError
+from compiler.images import folders, inventory
+from compiler.images.decoding import SUFFIXES, pixels
+from compiler.images.folders import Files, Tree
+from compiler.images.found import Array, Found, Raw, Remark, Wanted, stacked
+from compiler.images.inventory import Content
+
+
+def read_images(folder: str, wanted: Wanted) -> Found:
+    """The images of a folder, all of one size, and the parts that it has.
+
+    Raises:
+      DataError: it is missing, has other folders than those of classes, or files that cannot be used.
+    """
+    tree = folders.scan(folder, SUFFIXES)
+    paths = [path for part in tree.parts for path in part.paths]
+    images: list[Array | None] = [None] * len(paths)
+
+    def take(place: int, image: Image.Image) -> None:
+        sized = wanted.preparation((image.height, image.width)).applied(image)
+        images[place] = pixels(sized, 1 if sized.mode == "L" else 3)
+
+    found = inventory.look(paths, wanted.memory, wanted.progress, take)
+    kept, remarks = without_unreadable(tree, found, wanted.unreadable)
+    if wanted.image_size is None:
+        _check_sizes(found)
+    decoded = stacked([image for image in images if image is not None])
+    starts = np.cumsum([len(part) for part in kept.parts])[:-1]
+    raws = [
+        Raw(images, part.labels, f"images:{folder}", f"images:{folder}", is_prepared=True)
+        for part, images in zip(kept.parts, np.split(decoded, starts), strict=True)
+    ]
+    validation, test = folders.held_back_parts(raws[1:])
+    return Found(tree.name, raws[0], test, tree.class_names, validation, tree_digest(tree, found), remarks)
+
+
+def without_unreadable(tree: Tree, found: Mapping[str, Content], unreadable: str) -> tuple[Tree, tuple[Remark, ...]]:
+    """A tree without the files that are no images, and what the user should know of what is left out.
+
+    Raises:
+      DataError: there are such files and they are not to be skipped, or a class has no others.
+    """
+    skipped = set(inventory.check(found, unreadable))
+    remarks = [*tree.remarks]
+    if tree.ignored:
+        remarks.append(("ignored", folders.counted(tree.ignored)))
+    if not skipped:
+        return tree, tuple(remarks)
+    shown = sorted(os.path.relpath(path, tree.root) for path in skipped)[: inventory.SHOWN]
+    more = f" and {len(skipped) - len(shown):,} more" if len(skipped) > len(shown) else ""
+    count = f"{len(skipped):,} unreadable file{'s' * (len(skipped) != 1)}"
+    remarks.append(("skipped", f"{count}: {', '.join(shown)}{more}"))
+    train = _kept(tree.train, skipped)
+    for label, name in enumerate(tree.class_names):
+        if not np.any(train.labels == label):
+            raise DataError(f"images:{tree.root}: none of the files of class {name!r} can be read as an image")
+    validation, test = (None if part is None else _kept(part, skipped) for part in (tree.validation, tree.test))
+    return replace(tree, train=train, validation=validation, test=test), tuple(remarks)
+
+
+def _kept(part: Files, skipped: set[str]) -> Files:
+    return part.of(np.array([place for place, path in enumerate(part.paths) if path not in skipped], np.int64))
+
+
+def tree_digest(tree: Tree, found: Mapping[str, Content]) -> str:
+    """One digest of all images of a tree: of their names below its root, and their contents."""
+    return inventory.digest_of((os.path.relpath(path, tree.root), content.digest) for path, content in found.items())
+
+
+def _check_sizes(found: Mapping[str, Content]) -> None:
+    (first_name, first), *rest = ((path, content) for path, content in found.items() if not content.fault)
+    for name, content in rest:
+        if (content.height, content.width) != (first.height, first.width):
+            raise DataError(
+                f"images differ in size: {first_name} is {_size(first)}, {name} is {_size(content)}; set one size, "
+                f'for example --gin_param="dataset.image_size=({first.height}, {first.width})"'
+            )
+
+
+def _size(content: Content) -> str:
+    return f"{content.height}x{content.width} (height x width)"

@@ -1,0 +1,172 @@
+"""What is known of image files once each has been read: its digest, its size, and whether it is an image.
+
+All files are decoded once, in parallel. What was found is remembered by the digest of the contents, so that a copy of
+the files elsewhere is the same data. Size and time of change only save reading a file again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from compiler.errors import DataError
+from compiler.images.decoding import Unreadable, contents, decoded
+
+FILE = "images.sqlite"
+BATCH = 256  # files between two times that what was found is written
+SHOWN = 8  # files that a message names
+
+_TABLES = """
+create table if not exists files (path blob primary key, bytes integer, changed integer, digest text);
+create table if not exists contents (digest text primary key, height integer, width integer, channels integer,
+  fault text not null);
+"""
+
+Progress = Callable[[int, int], None]  # takes how many are done, and how many there are
+Use = Callable[[int, Image.Image], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds: its SHA-256, (height, width, channels) of an image, or why it is none."""
+
+    digest: str
+    height: int = 0
+    width: int = 0
+    channels: int = 0
+    fault: str = ""
+
+
+def look(
+    paths: Sequence[str], memory: Path | None = None, progress: Progress | None = None, use: Use | None = None
+) -> Mapping[str, Content]:
+    """What each file holds; files that have not changed since they were remembered are not read again.
+
+    Args:
+      paths: of the files.
+      memory: the folder whose file `images.sqlite` remembers; without one everything is read.
+      progress: is called with how many files have been looked at, and how many there are.
+      use: is called with each image that can be read and its place among the paths, from several threads; every
+        file is then read and decoded.
+
+    Raises:
+      DataError: a file is gone or may not be read.
+    """
+    try:
+        if memory is not None:
+            memory.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(":memory:" if memory is None else memory / FILE, isolation_level=None)) as db:
+            db.executescript(_TABLES)
+            return _look(paths, db, progress, use)
+    except sqlite3.Error as error:
+        raise DataError(
+            f"{memory}/{FILE}, which remembers the images that were read, cannot be used: {error}; make room on the "
+            "disk or remove that file, and the same command goes on"
+        ) from None
+
+
+def digest_of(parts: Iterable[tuple[str, str]]) -> str:
+    """One digest of named contents, whatever their order."""
+    whole = hashlib.sha256()
+    for name, digest in sorted(parts):
+        whole.update(os.fsencode(name) + b"\0" + digest.encode() + b"\n")
+    return whole.hexdigest()
+
+
+def check(found: Mapping[str, Content], unreadable: str) -> tuple[str, ...]:
+    """The files that are left out because they cannot be read, where that is allowed.
+
+    Raises:
+      DataError: there are some and `unreadable` is not 'skip'; all or many of them are named.
+    """
+    damaged = [(path, content.fault) for path, content in found.items() if content.fault]
+    if damaged and unreadable != "skip":
+        lines = [f"  {path}: {fault}" for path, fault in damaged[:SHOWN]]
+        lines += [f"  and {len(damaged) - SHOWN:,} more"] if len(damaged) > SHOWN else []
+        raise DataError(
+            f"{len(damaged):,} file{'s' * (len(damaged) != 1)} cannot be read as an image:\n" + "\n".join(lines) + "\n"
+            "repair or remove them, or leave them out with --gin_param=\"dataset.unreadable='skip'\""
+        )
+    return tuple(path for path, _ in damaged)
+
+
+def _look(
+    paths: Sequence[str], db: sqlite3.Connection, progress: Progress | None, use: Use | None
+) -> Mapping[str, Content]:
+    known = {os.fsdecode(path): row for path, *row in db.execute("select path, bytes, changed, digest from files")}
+    held = {row[0]: Content(*row) for row in db.execute("select digest, height, width, channels, fault from contents")}
+    found: dict[str, Content] = {}
+    unknown: list[_File] = []
+    for place, path in enumerate(paths):
+        status = _status(path)
+        row = known.get(path)
+        if use is None and row is not None and row[:2] == [status.st_size, status.st_mtime_ns] and row[2] in held:
+            found[path] = held[row[2]]
+        else:
+            unknown.append(_File(place, path, status.st_size, status.st_mtime_ns))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        for batch in _batches(unknown):
+            read = list(threads.map(partial(_content, held=held, use=use), batch))
+            _remember(db, batch, read)
+            held |= {content.digest: content for content in read}
+            found |= {file.path: content for file, content in zip(batch, read, strict=True)}
+            if progress is not None:
+                progress(len(found), len(paths))
+    return {path: found[path] for path in paths}
+
+
+class _File(NamedTuple):
+    """A file to be read: its place among the paths, and what the file system says of it."""
+
+    place: int
+    path: str
+    bytes: int
+    changed: int
+
+
+def _batches(files: Sequence[_File]) -> Iterator[list[_File]]:
+    left = iter(files)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Content]) -> None:
+    db.execute("begin")
+    for file, content in zip(files, found, strict=True):
+        row = (content.digest, content.height, content.width, content.channels, content.fault)
+        db.execute("insert or replace into contents values (?, ?, ?, ?, ?)", row)
+        named = (os.fsencode(file.path), file.bytes, file.changed, content.digest)
+        db.execute("insert or replace into files values (?, ?, ?, ?)", named)
+    db.execute("commit")
+
+
+def _status(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _content(file: _File, held: Mapping[str, Content], use: Use | None) -> Content:
+    data = contents(file.path)
+    digest = hashlib.sha256(data).hexdigest()
+    if use is None and digest in held:
+        return held[digest]
+    try:
+        image = decoded(data)
+    except Unreadable as error:
+        return Content(digest, fault=str(error))
+    if use is not None:
+        use(file.place, image)
+    return Content(digest, image.height, image.width, 1 if image.mode == "L" else 3)

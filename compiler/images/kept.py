@@ -1,0 +1,110 @@
+"""Images that were read and split once, kept in a folder for all workers of a machine.
+
+Arrays are files that each worker maps into its memory, so that the machine holds them once. Of a stream only the paths
+and labels are kept. `images.json` is written last: a folder without it holds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compiler import files
+from compiler.errors import DataError
+from compiler.images.data import Dataset, Images
+from compiler.images.folders import Files
+from compiler.images.found import Array, Remark
+from compiler.images.streams import Records, Stream
+
+FACTS = "images.json"
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where images are kept, and the digest of the data that they come from."""
+
+    folder: Path
+    digest: str
+
+
+def keep(found: Dataset | Stream, folder: Path) -> Kept | None:
+    """Writes images, or the paths of a stream's, to a folder; None for records, which have files of their own.
+
+    Raises:
+      OSError: the folder cannot be written.
+    """
+    if isinstance(found, Stream) and isinstance(found.train, Records):
+        return None
+    kept = Kept(folder, found.digest)
+    (folder / FACTS).unlink(missing_ok=True)
+    facts: dict[str, Any] = {
+        "digest": found.digest, "name": found.name, "class_names": found.class_names, "crop": found.crop,
+        "remarks": found.remarks,
+    }  # fmt: skip
+    if isinstance(found, Dataset):
+        facts |= {"mean": found.mean, "std": found.std}
+    else:
+        facts |= {"size": found.image_size, "channels": found.channels}
+        facts |= {part: getattr(found, part).paths for part in PARTS}
+    for part in PARTS:
+        own = getattr(found, part)
+        _write(folder / f"{part}.labels.npy", own.labels)
+        if isinstance(own, Images):
+            _write(folder / f"{part}.npy", own.images)
+    files.write(folder / FACTS, json.dumps(facts).encode())
+    return kept
+
+
+def read(kept: Kept) -> Dataset | Stream | None:
+    """What is kept in a folder; None where it is not seen from here, or holds other data.
+
+    Raises:
+      DataError: it is damaged.
+    """
+    path = kept.folder / FACTS
+    try:
+        facts = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}; remove the folder {kept.folder}") from None
+    if facts["digest"] != kept.digest:
+        return None
+    try:
+        labels = {part: np.load(kept.folder / f"{part}.labels.npy") for part in PARTS}
+        if "mean" in facts:
+            images = {part: np.load(kept.folder / f"{part}.npy", mmap_mode="r") for part in PARTS}
+            return _dataset(facts, {part: Images(images[part], labels[part]) for part in PARTS})
+        return _stream(facts, {part: Files(tuple(facts[part]), labels[part]) for part in PARTS})
+    except (OSError, ValueError) as error:
+        raise DataError(f"{kept.folder} is damaged: {error}; remove that folder") from None
+
+
+def _dataset(facts: dict[str, Any], parts: dict[str, Images]) -> Dataset:
+    return Dataset(
+        facts["name"], parts["train"], parts["validation"], parts["test"], tuple(facts["class_names"]),
+        tuple(facts["mean"]), tuple(facts["std"]), facts["crop"], facts["digest"], _remarks(facts),
+    )  # fmt: skip
+
+
+def _stream(facts: dict[str, Any], parts: dict[str, Files]) -> Stream:
+    height, width = facts["size"]
+    return Stream(
+        facts["name"], parts["train"], parts["validation"], parts["test"], tuple(facts["class_names"]),
+        (height, width), facts["channels"], facts["crop"], facts["digest"], _remarks(facts),
+    )  # fmt: skip
+
+
+def _remarks(facts: dict[str, Any]) -> tuple[Remark, ...]:
+    return tuple((subject, sentence) for subject, sentence in facts["remarks"])
+
+
+def _write(path: Path, array: Array) -> None:
+    """Writes one array, on the disk when it returns."""
+    with files.writing(path) as file:
+        np.save(file, array)

@@ -1,0 +1,108 @@
+"""Labelled images in an .npz file of numpy."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from compiler.errors import DataError
+from compiler.images import folders
+from compiler.images.found import Array, Found, Raw, Wanted
+
+NPZ_KEYS = "x_train and y_train (with or without x_val and y_val, x_test and y_test), or images and labels"
+CHANNELS = (1, 3, 4)  # numbers of channels that images have
+
+
+def read_npz(path: str, wanted: Wanted) -> Found:
+    """The arrays of an .npz file, in one part or in parts of its own.
+
+    Raises:
+      DataError: it is missing, damaged, or has other arrays than images with labels.
+    """
+    path = os.path.expanduser(path)
+    if os.path.isdir(path):
+        raise DataError(f"npz:{path}: a folder, not a file; images:DIR reads a folder for each class")
+    if not os.path.isfile(path):
+        raise DataError(f"npz:{path}: no such file{folders.neighbour(path)}")
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"npz:{path}: not an .npz file: {error}; numpy.savez writes one") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise DataError(f"npz:{path}: one array (.npy), not an .npz file with {NPZ_KEYS}")
+    with archive:
+        named = _npz_parts(path, archive.files)
+        parts = {part: _npz_pair(archive, path, keys, wanted.channels) for part, keys in named.items()}
+    used = {key for keys in named.values() for key in keys}
+    ignored = [key for key in archive.files if key not in used]
+    remarks = [("ignored", f"arrays of the .npz file that are not read: {', '.join(ignored)}")] if ignored else []
+    own = [part for part in ("validation", "test") if part in parts]
+    if own == ["validation"]:
+        remarks.append(("test", f"{named['validation'][0]} is the test set, since nothing else is held back"))
+    validation, test = folders.held_back_parts([parts[part] for part in own])
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Found(Path(path).stem, parts["train"], test, None, validation, digest, tuple(remarks))
+
+
+def _npz_parts(path: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The keys of images and labels of each part.
+
+    Raises:
+      DataError: a part is named twice, has no labels or no images, or is none that is known.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    known = {f"x_{name}": (part, f"y_{name}") for part, names in folders.PARTS.items() for name in names}
+    for key in keys:
+        part, labels = known.get(key, ("", ""))
+        if part and labels in keys:
+            if part in found:
+                raise DataError(f"npz:{path}: has both {found[part][0]} and {key} for {part}; leave one out")
+            found[part] = (key, labels)
+    if "train" not in found and {"images", "labels"} <= set(keys) and not found:
+        found["train"] = ("images", "labels")
+    odd = [key for key in keys if key.startswith(("x_", "y_")) and not any(key in pair for pair in found.values())]
+    if "train" not in found or odd:
+        which = f"; {', '.join(odd)} belong to no part that is known" if "train" in found else ""
+        raise DataError(f"npz:{path}: found keys {', '.join(sorted(keys)) or 'none'}; wanted {NPZ_KEYS}{which}")
+    return found
+
+
+def _npz_pair(archive: np.lib.npyio.NpzFile, path: str, keys: tuple[str, str], channels: str | None) -> Raw:
+    arrays = []
+    for key in keys:
+        try:
+            value = archive[key]
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            advice = "; objects are never read: save plain numbers" if "pickle" in str(error) else ""
+            raise DataError(f"npz:{path}: {key} cannot be read: {error}{advice}") from error
+        if not isinstance(value, np.ndarray):
+            raise DataError(f"npz:{path}: {key} is not an array: numpy.savez writes arrays")
+        arrays.append(value)
+    images_name, labels_name = (f"npz:{path}: {key}" for key in keys)
+    return Raw(_channels_last(arrays[0], images_name, channels), arrays[1], images_name, labels_name)
+
+
+def _channels_last(images: Array, where: str, channels: str | None) -> Array:
+    """Images [n, height, width, channels] of an array whose channels stand where the user says.
+
+    Raises:
+      DataError: its shape leaves open which axis they are, and nothing is said.
+    """
+    if images.ndim != 4 or channels == "last":
+        return images
+    if channels == "first":
+        return np.moveaxis(images, 1, -1)
+    if images.shape[1] in CHANNELS and min(images.shape[2:]) > max(CHANNELS):
+        raise DataError(
+            f"{where} has shape {list(images.shape)}: the second axis looks like channels. If it is, use "
+            "--gin_param=\"dataset.channels='first'\"; if it is the height, use "
+            "--gin_param=\"dataset.channels='last'\""
+        )
+    return images
