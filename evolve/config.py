@@ -7,9 +7,10 @@ their own defaults, which gin shows and overrides.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import gin
 
 import dsl
 from compiler.errors import CompileError, did_you_mean
+from compiler.images.sources import PATHS
 from compiler.settings import DatasetSettings, Training
 from compiler.training.config import dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import (
@@ -107,6 +109,14 @@ class Config:
     def overlays(self) -> tuple[str, ...]:
         """The .cell files laid over it, found as it is."""
         return tuple(self._beside(name) for name in self.search.overlays)
+
+    def images(self) -> DatasetSettings:
+        """The settings of the images, their file or folder by its absolute path: beside the user, or a gin file."""
+        kind, colon, path = str(self.dataset.source).partition(":")
+        if not colon or kind not in PATHS or not path.strip():
+            return self.dataset
+        found = self._beside(os.path.expanduser(path), Path.exists)
+        return replace(self.dataset, source=f"{kind}:{os.path.abspath(found)}")
 
     def _beside(self, name: str, is_there: Callable[[Path], bool] = Path.is_file) -> str:
         places = [Path(name), *(folder / name for folder in self.folders)]

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import dsl
@@ -17,9 +18,12 @@ from compiler.errors import CompileError, DataError
 from compiler.files import Place
 from compiler.graph.cost import cost as cost_of
 from compiler.graph.resolve import resolve
+from compiler.images.inventory import Progress
+from compiler.images.kept import Kept
 from compiler.settings import DatasetSettings, Training
 from evolve import loaded, lookup, tables
-from evolve.errors import NotInTable, UsageError
+from evolve.errors import NotInTable, SearchError, UsageError
+from evolve.facts import Facts, find
 from evolve.records import Evaluation, Task, failed
 from evolve.settings import TableColumns, TableSettings
 from evolve.tables import Table
@@ -45,20 +49,13 @@ class Spec:
     weights: Place  # the folder for the weights of a new best, and of those that may have heirs
     inherit: bool = False  # whether children start from the weights of their parents
     table: TableSettings | None = None  # where the fitness comes from, if it is 'table'
+    facts: Facts | None = None  # of the images, once they are known
+    images: Kept | None = None  # where the images are kept for all workers of a machine
     version: str = field(default_factory=version)  # of the driver
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the driver must know of the images, which it does not load."""
-
-    description: str
-    input_shape: tuple[int, int, int]
-    classes: int
-
-
-def facts(spec: Spec) -> Facts:
-    """Load the images and look at them; where a table was made of them, take its word.
+def facts(spec: Spec, folder: Path, known: Facts | None = None, progress: Progress | None = None) -> Facts:
+    """Reads the images and keeps them in the work directory; where the fitness comes from a table, reads that.
 
     Raises:
       UsageError: they are not there, or cannot be learnt from.
@@ -69,10 +66,15 @@ def facts(spec: Spec) -> Facts:
         described = load_table(spec.table.path, spec.table.columns).describe()
         return Facts(described, (height, width, channels), spec.table.classes)
     try:
-        dataset = _dataset(spec.dataset)
+        return find(spec.dataset, folder, known, progress)
     except DataError as error:
         raise UsageError(str(error)) from None
-    return Facts(dataset.describe(), dataset.input_shape, dataset.classes)
+
+
+def _known(spec: Spec) -> Facts:
+    if spec.facts is None:
+        raise SearchError("an individual was sent before the images were read")
+    return spec.facts
 
 
 def evaluate(spec: Spec, task: Task) -> Evaluation:
@@ -98,8 +100,8 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
         return failed(reason, params=evaluation.params, mult_adds=evaluation.mult_adds, seconds=seconds)
     if evaluation.status == "failed" or spec.table is not None:
         return replace(evaluation, seconds=seconds)
-    images = len(_dataset(spec.dataset).train)
-    return replace(evaluation, seconds=seconds, flops=flops(evaluation.mult_adds, images, spec.training.epochs))
+    cost = flops(evaluation.mult_adds, _known(spec).images, spec.training.epochs)
+    return replace(evaluation, seconds=seconds, flops=cost)
 
 
 @functools.cache
@@ -145,17 +147,17 @@ def _check_folder(spec: Spec) -> None:
 
 
 def test(spec: Spec, task: Task) -> float:
-    """The accuracy on the test set of an individual whose weights were kept; leaves it as a network to take away.
+    """The accuracy on the test set of an individual whose weights were kept.
 
     Raises:
       UsageError: they are not its weights.
     """
     from compiler.layers.model import lower, step_layers
-    from compiler.networks import saved, weights
+    from compiler.networks import weights
     from compiler.training.candidate import accuracy
 
     genotype = _space(spec.space).genotype(task.genotype)
-    dataset = _feed(spec.dataset)
+    dataset = _feed(spec)
     model = lower(resolve(genotype, dataset.input_shape, dataset.classes))
     path = weights_file(spec.weights, task.id)
     try:
@@ -163,15 +165,14 @@ def test(spec: Spec, task: Task) -> float:
         weights.restore(step_layers(model), values)
     except (CompileError, OSError) as error:
         raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
-    network = saved.Saved(
-        genotype, values, dataset.input_shape, dataset.class_names, dataset.mean, dataset.std, task.best
-    )
-    saved.write(best_folder(spec.weights.parent), network)
-    return float(accuracy(model, dataset, "test"))
+    try:
+        return float(accuracy(model, dataset, "test"))
+    except DataError as error:
+        raise UsageError(_unrecorded(error)) from None
 
 
 def best_folder(storage: Place) -> Place:
-    """Where the best network of a search lies at its end, with its weights: what `cell export` takes."""
+    """Where the best network of a search lies, with its weights: what `cell export` takes."""
     return storage / "best"
 
 
@@ -200,20 +201,37 @@ def _space(text: str) -> dsl.Space:
     return dsl.loads(text).space
 
 
+def _feed(spec: Spec) -> Any:
+    """The images of a search as training takes them.
+
+    Raises:
+      UsageError: they are gone, or others than those of the search.
+    """
+    try:
+        return _made_feed(spec.dataset, spec.images, _known(spec).digest)
+    except DataError as error:
+        raise UsageError(_unrecorded(error)) from None
+
+
 @functools.lru_cache(maxsize=1)
-def _dataset(settings: DatasetSettings) -> Any:
-    """Loaded once a worker."""
-    from compiler.images import data
-
-    return data.load(**asdict(settings))
-
-
-@functools.lru_cache(maxsize=1)
-def _feed(settings: DatasetSettings) -> Any:
+def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> Any:
     """Made once a worker, so that all its trainings share what they can."""
     from compiler.batches.pipeline import feed
+    from compiler.images import data, kept
 
-    return feed(_dataset(settings))
+    found = None if images is None else kept.read(images)
+    if found is None:
+        found = data.load(**asdict(settings))
+        if found.digest != digest:
+            raise DataError(
+                f"a worker on {socket.gethostname()} finds other images at {settings.source!r} than the search has"
+            )
+    return feed(found)
+
+
+def _unrecorded(reason: object) -> str:
+    """A message on a fault of the data or the machine, for which no individual is to blame."""
+    return f"{reason}\nno individual was recorded as failed for this: put it right, and the same command goes on"
 
 
 @functools.lru_cache(maxsize=1)
@@ -229,26 +247,27 @@ def load_table(path: str, columns: TableColumns) -> Table:
 def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     import tensorflow as tf
 
-    from compiler.batches import pipeline
     from compiler.networks import weights
     from compiler.training import candidate
 
     _check_folder(spec)
+    images, known = _feed(spec), _known(spec)
     # Known before training, so that a failed individual has its size too.
     params, mult_adds = 0, 0
     try:
-        dataset = _dataset(spec.dataset)
-        cost = cost_of(genotype, dataset.input_shape, dataset.classes)
+        cost = cost_of(genotype, known.input_shape, known.classes)
         params, mult_adds = cost.params, cost.mult_adds
         initial, note = _initial(spec, task)
-        trained = candidate.train(genotype, _feed(spec.dataset), spec.training, task.seed, initial)
-    except tf.errors.InvalidArgumentError as error:
-        # of a stream, the message that names the file
-        return failed(str(pipeline.unreadable(error) or error), params=params, mult_adds=mult_adds)
-    except CompileError as error:
+        trained = candidate.train(genotype, images, spec.training, task.seed, initial)
+    except DataError as error:
+        raise UsageError(_unrecorded(error)) from None
+    except (CompileError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         return failed(str(error), params=params, mult_adds=mult_adds)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         return _out_of_memory(error, params, mult_adds)
+    except tf.errors.OpError as error:
+        where = f"TensorFlow failed on {socket.gethostname()} while it trained individual {task.id}"
+        raise UsageError(_unrecorded(f"{where}: {error.message}")) from None
     is_best = trained.accuracy > task.best
     if spec.inherit or trained.accuracy > (task.best if task.worth is None else task.worth):
         _save(weights_file(spec.weights, task.id), weights.weights_of(trained.layers))
@@ -316,8 +335,7 @@ def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     """A fitness that trains nothing, for tests and benchmarks of the search itself."""
     params, mult_adds = 0, 0
     try:
-        dataset = _dataset(spec.dataset)
-        cost = cost_of(genotype, dataset.input_shape, dataset.classes)
+        cost = cost_of(genotype, _known(spec).input_shape, _known(spec).classes)
         params, mult_adds = cost.params, cost.mult_adds
         fitness = float(fitness_function(spec.fitness)(genotype, task.seed))
     except CompileError as error:

@@ -1,4 +1,4 @@
-"""The files of a work directory that follow the search: the best genotype, its weights, and those of parents to be."""
+"""The files of a work directory that follow the search: the best network, and the weights of parents to be."""
 
 from __future__ import annotations
 
@@ -6,30 +6,37 @@ from pathlib import Path
 
 import dsl
 from compiler import files
+from compiler.errors import CompileError
 from compiler.files import Place
-from evolve.evaluate import weights_file
+from compiler.networks import saved, weights
+from evolve.errors import UsageError
+from evolve.evaluate import best_folder, weights_file
+from evolve.facts import Facts
 from evolve.records import Individual, Standing
 
 
 class Keeper:
-    """Keeps `best.cell` up to date, the weights of the best few, and where weights are inherited those that may be."""
+    """Keeps `best.cell` and `best/` up to date, the weights of the best few, and those that children may inherit."""
 
-    def __init__(self, folder: Path, weights: Place, inherit: bool, space: dsl.Space, best: Individual | None) -> None:
+    def __init__(
+        self, folder: Path, weights: Place, inherit: bool, space: dsl.Space, facts: Facts, best: Individual | None
+    ) -> None:
         self._folder = folder
         self._weights = weights
         self._inherit = inherit
+        self._facts = facts
         for cut_short in weights.glob("*.new"):
             cut_short.unlink()
         self._kept = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
         if best is not None:
-            # The last run may have ended between writing the row and writing the file.
-            files.write(folder / "best.cell", space.genotype(best.genotype).standalone().encode())
+            # The last run may have ended between writing the row and writing the files.
+            self._write(best, space.genotype(best.genotype))
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
         """Write a new best; drop the weights that nobody needs any more."""
         best = standing.best
         if best is not None and best.id == individual.id:
-            files.write(self._folder / "best.cell", genotype.standalone().encode())
+            self._write(individual, genotype)
         needed = standing.heritable if self._inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
         # It may have weights though it is none of the best: it may have beaten those of the time it was sent.
@@ -37,3 +44,18 @@ class Keeper:
         for id in self._kept - needed - top:
             weights_file(self._weights, id).unlink(missing_ok=True)
             self._kept.remove(id)
+
+    def _write(self, best: Individual, genotype: dsl.Genotype) -> None:
+        """Write the best genotype, and where its weights were kept the network that one can take away."""
+        files.write(self._folder / "best.cell", genotype.standalone().encode())
+        path = weights_file(self._weights, best.id)
+        if not path.exists():
+            return
+        facts = self._facts
+        try:
+            network = saved.Saved(
+                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, best.fitness
+            )
+        except CompileError as error:
+            raise UsageError(f"{path} cannot be used: {error}; remove it, and the same command goes on") from None
+        saved.write(best_folder(self._weights.parent), network)

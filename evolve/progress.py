@@ -54,6 +54,34 @@ class Progress:
         return Text(line(self._done, self._individuals, self._here, seconds, self._best), no_wrap=True)
 
 
+class Reading:
+    """A line on how many images have been read, shown once reading takes longer than a moment."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown = time.monotonic()
+        self._text = ""
+        self._live = Live(
+            get_renderable=lambda: Text(self._text), console=console, refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> Reading:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def show(self, done: int, all: int) -> None:
+        """Say how many of all images have been read."""
+        self._text = f"reading images: {done:,} of {all:,}"
+        if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
+            self._shown = time.monotonic()
+            self._console.print(self._text, highlight=False)
+
+
 def line(done: int, individuals: int, here: int, seconds: float, best: Individual | None) -> str:
     """The line: done of all, the best, the pace of this run and the time it leaves."""
     parts = [f"{done}/{individuals}"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,17 +12,21 @@ from rich.console import Console
 
 import dsl
 from compiler import files
-from compiler.errors import CompileError
+from compiler.errors import CompileError, DataError
 from compiler.files import Place
+from compiler.images import fit, kept, manifest
+from compiler.images.sources import PATHS
 from compiler.settings import GENES, Training
 from evolve import config as gin_config
 from evolve import evaluate, lookup, progress, storage
 from evolve.algorithms import Algorithm
+from evolve.beginnings import begun_in, is_of_earlier_version, leaving_nothing, refusal
 from evolve.board import Board
 from evolve.config import Config
 from evolve.errors import UsageError
-from evolve.evaluate import Facts, Spec
+from evolve.evaluate import Spec
 from evolve.executors import Executor, Processes, Serial, call, machine
+from evolve.facts import FOLDER, Facts
 from evolve.keep import Keeper
 from evolve.records import Task
 from evolve.search import Plan, Search
@@ -50,8 +53,10 @@ CHANGEABLE = (
     "keep_best",
     "storage",
 )
+_TESTED = "test accuracy of {}"  # the note that has it
 # Where Ray keeps what its workers write, on each of their machines.
 RAY_LOGS = Path("/tmp/ray/session_latest/logs")
+CLASSES_SHOWN = 12  # of which the header lists how many images each has
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,12 @@ class Run:
             **algorithm.settings,
         }
         if self.table is None:
-            for name, record in (("dataset", self.config.dataset), ("training", self.config.training)):
+            for name, record in (("dataset", self.spec.dataset), ("training", self.config.training)):
                 settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+            kind, _, path = self.spec.dataset.source.partition(":")
+            if kind in PATHS and path:
+                # Their contents count, of which the facts have a digest, and not where they lie.
+                settings["dataset.source"] = kind
         else:
             # What the table says, not where it lies.
             settings |= {f"table.{field.name}": getattr(self.spec.table, field.name) for field in fields(TableSettings)}
@@ -112,13 +121,13 @@ def prepare(config: Config, folder: Path) -> Run:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
-    kept = settings.place or folder
+    place = settings.place or folder
     spec = Spec(
         seed.space.text(),
-        config.dataset,
+        config.images(),
         config.training,
         settings.fitness,
-        kept / "weights",
+        place / "weights",
         settings.inherit_weights,
         table_settings,
     )
@@ -135,7 +144,7 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.reuse,
         None if table_settings is None else table_settings.budget_seconds,
     )
-    return Run(config, seed, spec, plan, workers, gpus, folder, kept, table)
+    return Run(config, seed, spec, plan, workers, gpus, folder, place, table)
 
 
 def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Table | None]:
@@ -148,14 +157,17 @@ def _table(config: Config, seed: dsl.Genotype) -> tuple[TableSettings | None, Ta
     return settings, table
 
 
-def _workers(settings: SearchSettings) -> tuple[tuple[str, ...], int | None]:
-    """The GPUs of this machine, if its own are to be used, and how many workers there are to be."""
+def _workers(settings: SearchSettings, held: int = 0) -> tuple[tuple[str, ...], int | None]:
+    """The GPUs of this machine, if its own are to be used, and how many workers there are to be.
+
+    `held` are the bytes of the images that all workers hold together.
+    """
     if settings.executor == "serial":
         return (), 1
     if settings.address:
         return (), settings.workers
     gpus = machine.gpus(os.environ)
-    return gpus, machine.count(settings.workers, gpus, settings.gpus_per_worker)
+    return gpus, machine.count(settings.workers, gpus, settings.gpus_per_worker, held)
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:
@@ -172,17 +184,23 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
       SearchError, dsl.CellError: it cannot be run.
       KeyboardInterrupt: the user stopped it; all finished work is kept.
     """
-    prepared = prepare(config, folder)
+    prepared = prepare(replace(config, folders=(*config.folders, *begun_in(folder))), folder)
     # Nothing is asked of this one: it is there for its settings, before the images are known.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
-    with Store(folder) as store:
+    with leaving_nothing(folder), Store(folder) as store:
+        if is_of_earlier_version(store):
+            _show_earlier(prepared, store, console)
+            return
         store.compare(identity, prepared.settings(), changed)
         _check_length(prepared, store)
         if prepared.storage != folder:
             storage.claim(prepared.storage, store)
+        facts = _facts(prepared, store, console)
+        store.sign(identity, prepared.settings())
+        _note(prepared, store, facts)
+        prepared = _with_facts(prepared, facts)
         executor = _executor(prepared)
         try:
-            facts = _facts(prepared, store, executor, identity)
             reason = _search(prepared, store, executor, facts, console)
             accuracy = _test_accuracy(prepared, store, executor)
         except OSError as error:
@@ -201,9 +219,27 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
             raise
         finally:
             executor.close()
+        if _is_complete(prepared, store):
+            kept.remove(folder / FOLDER)  # the images are where they came from
         progress.show_end(
             console, store.best(5), accuracy, folder, _commands(prepared, facts), reason, store.step_share()
         )
+
+
+def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
+    """Show a search that an earlier version began.
+
+    Raises:
+      UsageError: it was not finished; this version does not go on with it.
+    """
+    finished, _, _ = store.counts()
+    best = next(iter(store.best(1)), None)
+    tested = None if best is None else store.noted(_TESTED.format(best.id))
+    commands = [f"cell draw {prepared.folder / 'best.cell'}", _watch(prepared.storage)]
+    accuracy, reason = None if tested is None else float(tested), f"{finished} individuals are finished"
+    progress.show_end(console, store.best(5), accuracy, prepared.folder, commands, reason, store.step_share())
+    if finished < prepared.plan.individuals:
+        raise UsageError(refusal(prepared.folder))
 
 
 def _check_length(prepared: Run, store: Store) -> None:
@@ -236,18 +272,78 @@ def _ray(settings: SearchSettings, workers: int | None) -> Executor:
     return RayCluster(settings.address, settings.worker_tasks, workers, need)
 
 
-def _facts(prepared: Run, store: Store, executor: Executor, identity: Mapping[str, str]) -> Facts:
-    """What the images are, from a worker; a search that has begun knows it already."""
+def _facts(prepared: Run, store: Store, console: Console) -> Facts:
+    """What the images are, now; those of a search that goes on must be those that it was begun with.
+
+    Raises:
+      UsageError: they are not there, cannot be learnt from, or are others.
+    """
     noted = store.noted("data")
-    if noted is not None:
-        description, input_shape, classes = json.loads(noted)
-        store.sign(identity, prepared.settings())
-        return Facts(description, tuple(input_shape), classes)
-    facts = call(executor, evaluate.facts, prepared.spec, retries=prepared.plan.retries)
-    # Only now: a directory signed with images that are not there would refuse those that are.
-    store.sign(identity, prepared.settings())
-    store.note("data", json.dumps([facts.description, facts.input_shape, facts.classes]))
+    known = None if noted is None else Facts.read(noted)
+    if known is not None and _is_complete(prepared, store):
+        return known
+    kind = prepared.spec.dataset.source.partition(":")[0]
+    read = functools.partial(evaluate.facts, prepared.spec, prepared.folder, known)
+    if prepared.table is None and kind not in ("digits", *PATHS):
+        # Only TensorFlow reads them, which the driver does without.
+        executor = _executor(replace(prepared, workers=1, gpus=()))
+        try:
+            facts = call(executor, read, retries=prepared.plan.retries)
+        finally:
+            executor.close()
+    else:
+        with progress.Reading(console) as reading:
+            facts = read(progress=reading.show)
+    if known is not None and facts.digest != known.digest:
+        raise UsageError(_other_images(prepared))
+    if prepared.table is None and prepared.spec.fitness == "training":
+        _check_training(prepared, facts)
     return facts
+
+
+def _other_images(prepared: Run) -> str:
+    source = prepared.spec.dataset.source
+    lines = manifest.differences(source, prepared.folder / FOLDER) or (f"  {source} has other contents",)
+    return (
+        f"{prepared.folder} holds a search on other images than {source} has now:\n" + "\n".join(lines) + "\n"
+        "put those images back, and the same command goes on, or choose another --workdir"
+    )
+
+
+def _check_training(prepared: Run, facts: Facts) -> None:
+    """Refuses what no individual could be trained by."""
+    settings, training = prepared.spec.dataset, prepared.config.training
+    images = facts.images or training.batch_size  # of records they are not counted
+    try:
+        fit.check(training, settings.source, images, facts.input_shape[-1], facts.is_bytes, settings.stream)
+    except DataError as error:
+        raise UsageError(str(error)) from None
+
+
+def _note(prepared: Run, store: Store, facts: Facts) -> None:
+    """Keeps what a later run, or another command, must know of where this search began."""
+    if store.noted("data") is None:
+        store.note("version", evaluate.version())
+        store.note("begun in", os.getcwd())
+    store.note("data", facts.text())
+    store.note("source", prepared.spec.dataset.source)
+
+
+def _with_facts(prepared: Run, facts: Facts) -> Run:
+    """The search with its images; how many workers it has room for depends on them."""
+    gpus, workers = _workers(prepared.config.search, facts.bytes)
+    spec = replace(prepared.spec, facts=facts, images=facts.kept(prepared.folder))
+    return replace(prepared, spec=spec, gpus=gpus, workers=workers)
+
+
+def _is_complete(prepared: Run, store: Store) -> bool:
+    """Whether nothing is left that needs the images."""
+    finished, _, _ = store.counts()
+    best = next(iter(store.best(1)), None)
+    if finished < prepared.plan.individuals or best is None:
+        return False
+    is_tested = store.noted(_TESTED.format(best.id)) is not None
+    return is_tested or not evaluate.weights_file(prepared.spec.weights, best.id).exists()
 
 
 def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> str:
@@ -263,7 +359,7 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
         return f"all {finished} individuals are finished"
     board = Board(prepared.storage / "tensorboard", prepared.seed.space, store)
     board.start(gin_config.in_force(), algorithm.window)
-    keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, best)
+    keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, facts, best)
     with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
         reason = Search(
             prepared.plan,
@@ -283,7 +379,7 @@ def _test_accuracy(prepared: Run, store: Store, executor: Executor) -> float | N
     best = next(iter(store.best(1)), None)
     if best is None:
         return None
-    key = f"test accuracy of {best.id}"
+    key = _TESTED.format(best.id)
     noted = store.noted(key)
     if noted is not None:
         return float(noted)
@@ -305,6 +401,7 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         goal = f"at most {goal}, in {table.budget_seconds:,} simulated seconds"
     return [
         ("data", facts.description),
+        *_told_images(prepared, facts),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
@@ -313,6 +410,21 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         *([("storage", settings.storage)] if settings.storage else []),
         ("watch", _watch(prepared.storage)),
     ]
+
+
+def _told_images(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
+    """Images a class, steps an epoch, what is left out, and what to be warned of."""
+    counts, training = facts.counts.get("train", ()), prepared.config.training
+    rows = list(facts.remarks)
+    if counts:
+        pairs = [f"{name} {count:,}" for name, count in zip(facts.class_names, counts, strict=True)]
+        few = len(counts) <= CLASSES_SHOWN
+        rows.insert(0, ("a class", ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} training images"))
+    if counts and prepared.spec.fitness == "training":
+        steps = facts.images // training.batch_size
+        rows.insert(1, ("an epoch", f"{steps:,} steps of {training.batch_size} images"))
+        rows += [("warning", text) for text in fit.warnings(training, facts.class_names, counts)]
+    return rows
 
 
 def _told_workers(prepared: Run) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from compiler.batches import order
 from compiler.batches.augment import Scale, augmented
 from compiler.errors import DataError
+from compiler.images import fit
 from compiler.images.data import Dataset, Images
 from compiler.settings import Training
 
@@ -81,7 +83,7 @@ class ArrayFeed:
         """A traced function from seed and step to a batch, kept for trainings that augment alike."""
         alike = (training.augment, training.crop_padding, training.cutout_size, training.colour_strength, batch)
         if alike not in self._makers:
-            self._check(training, batch)
+            self._check(replace(training, batch_size=batch))
             self._makers[alike] = self._made(training, batch)
         return self._makers[alike]
 
@@ -95,21 +97,9 @@ class ArrayFeed:
 
         return tf.function(make, autograph=False)  # type: ignore[no-any-return]
 
-    def _check(self, training: Training, batch: int) -> None:
-        count = self.count("train")
-        if batch > count:
-            raise DataError(f"training.batch_size is {batch}, more than the {count} training images of {self.name}")
-        if "random_crop" in training.augment:
-            raise DataError(
-                "training.augment has 'random_crop', which is done when files are decoded: it needs "
-                "dataset.stream = True; for images in memory there is 'crop'"
-            )
+    def _check(self, training: Training) -> None:
         images = self.dataset.train.images
-        if "colour" in training.augment and (images.dtype != np.uint8 or images.shape[-1] != 3):
-            raise DataError(
-                f"training.augment has 'colour', and the images of {self.name} are {images.dtype} of "
-                f"{images.shape[-1]} channels: it needs uint8 of 3"
-            )
+        fit.check(training, self.name, len(images), images.shape[-1], images.dtype == np.uint8, is_stream=False)
 
     def _taker(self, split: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """A function from indices to a part's images and labels there."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from compiler.batches import order
 from compiler.batches.augment import Scale, augmented
 from compiler.errors import DataError
+from compiler.images import fit
 from compiler.images.decoding import Unreadable, contents, decoded, pixels
 from compiler.images.folders import Files
 from compiler.images.preparation import FILTER
@@ -54,15 +56,16 @@ class StreamFeed:
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
         """Endless batches; see `Feed`. A start inside an epoch of records reads those before it, undecoded."""
-        self._check(training, batch)
+        checked = replace(training, batch_size=batch)
+        fit.check(checked, self.name, self.count("train"), self.input_shape[-1], is_bytes=True, is_stream=True)
         part = self.stream.train
         examples = _shuffled(part, batch, seed, first_step).enumerate(first_step * batch)
         take = self._random_window(seed) if "random_crop" in training.augment else self._whole
         batches = self._decoded(examples, part, take).batch(batch, drop_remainder=True)
 
-        def finish(step: Tensor, found: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            images = self._scale.normalized(found[0])
-            return augmented(images, training, self._scale, order.key(seed, step, order.STEP)), found[1]
+        def finish(step: Tensor, found: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            images, labels = self._readable(*found)
+            return augmented(images, training, self._scale, order.key(seed, step, order.STEP)), labels
 
         return _tuned(batches.enumerate(first_step).map(finish, AUTOTUNE))
 
@@ -71,40 +74,37 @@ class StreamFeed:
         part = self._part(split)
         batches = self._decoded(_in_order(part).enumerate(), part, self._whole).batch(batch)
 
-        def finish(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def finish(*found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            images, labels = self._readable(*found)
             weights = tf.ones_like(labels, tf.float32)
-            normal = self._scale.normalized(images)
-            return _filled(normal, batch), _filled(labels, batch), _filled(weights, batch)
+            return _filled(images, batch), _filled(labels, batch), _filled(weights, batch)
 
         return _tuned(batches.map(finish, AUTOTUNE))
 
     def _decoded(self, examples: tf.data.Dataset, part: Part, take: Take) -> tf.data.Dataset:
-        """(image uint8 `[height, width, channels]`, label int32) of each numbered example."""
+        """(image uint8 `[height, width, channels]`, label int32, whether it could be read) of each numbered example."""
         shape = self.input_shape
 
-        def of_bytes(data: bytes, name: str, number: int) -> np.ndarray:
+        def decode(number: np.ndarray, example: np.ndarray | bytes) -> tuple[np.ndarray, bool]:
+            # An exception would be printed by TensorFlow, and arrive as an error that no longer says what it was.
             try:
-                return pixels(take(decoded(data), number), shape[2])
-            except Unreadable as error:
-                raise DataError(f"{name}: cannot be read as an image: {error}") from None
-
-        def decode(number: np.ndarray, example: np.ndarray | bytes) -> np.ndarray:
-            # TensorFlow would turn the exception into an error of its own, which no longer says what it was.
-            try:
-                if isinstance(part, Records):
-                    return of_bytes(bytes(example), part.where, int(number))
-                path = part.paths[int(example)]
-                return of_bytes(contents(path), path, int(number))
+                image = _image(part, example)
             except DataError as error:
                 self.fault = error
-                raise
+                return np.zeros(shape, np.uint8), False
+            return pixels(take(image, int(number)), shape[2]), True
 
-        def load(number: Tensor, example: Tensor) -> tuple[Tensor, Tensor]:
+        def load(number: Tensor, example: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             data, label = _read(part, example)
-            image = tf.numpy_function(decode, (number, data), tf.uint8, stateful=False)
-            return tf.ensure_shape(image, shape), label
+            image, is_read = tf.numpy_function(decode, (number, data), (tf.uint8, tf.bool), stateful=False)
+            return tf.ensure_shape(image, shape), label, tf.ensure_shape(is_read, ())
 
         return examples.map(load, num_parallel_calls=AUTOTUNE, deterministic=True)
+
+    def _readable(self, images: Tensor, labels: Tensor, is_read: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch, normalized, all of whose images could be read."""
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(is_read), ["an image cannot be read"])]):
+            return self._scale.normalized(images), tf.identity(labels)
 
     def _whole(self, image: Image.Image, _: int) -> Image.Image:
         return self.preparation.applied(image)
@@ -118,15 +118,6 @@ class StreamFeed:
             return image.resize((width, height), FILTER, box)
 
         return take
-
-    def _check(self, training: Training, batch: int) -> None:
-        count = self.count("train")
-        if batch > count:
-            raise DataError(f"training.batch_size is {batch}, more than the {count:,} training images of {self.name}")
-        if "random_crop" in training.augment[1:]:
-            raise DataError(
-                f"training.augment is {training.augment}; random_crop is done as images are decoded: it comes first"
-            )
 
     def _part(self, split: str) -> Part:
         parts = {"train": self.stream.train, "validation": self.stream.validation, "test": self.stream.test}
@@ -196,6 +187,21 @@ def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
     skip = {part.image_key: tfds.decode.SkipDecoding()}
     found = part.features.deserialize_example(example, decoders=skip)
     return found[part.image_key], tf.cast(found[part.label_key], tf.int32)
+
+
+def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
+    """The image at a place of a part of files, or that of a record.
+
+    Raises:
+      DataError: it is gone, or is none.
+    """
+    path = None if isinstance(part, Records) else part.paths[int(example)]
+    data = bytes(example) if path is None else contents(path)
+    try:
+        return decoded(data)
+    except Unreadable as error:
+        where = part.where if isinstance(part, Records) else path
+        raise DataError(f"{where}: cannot be read as an image: {error}") from None
 
 
 def window(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:

@@ -15,11 +15,12 @@ from typing import Literal, overload
 import numpy as np
 
 from compiler.errors import DataError, did_you_mean
-from compiler.images import streams
+from compiler.images import files, streams
 from compiler.images.found import Array, Found, Raw, Remark, Size, Wanted, prepared
 from compiler.images.inventory import Progress
+from compiler.images.npz import npz_digest
 from compiler.images.preparation import Preparation
-from compiler.images.sources import read
+from compiler.images.sources import parsed, read
 from compiler.images.splits import split
 from compiler.images.streams import Stream
 
@@ -156,6 +157,18 @@ def load(
     if stream:
         return streams.find(source, validation, test, seed, wanted)
     return _in_memory(read(source, wanted), wanted, validation, test, seed)
+
+
+def digest(source: str, memory: Path | None = None, progress: Progress | None = None) -> str:
+    """The digest of a source as it is now, of files that have not changed without reading them; "" of other sources.
+
+    Raises:
+        DataError: the source is missing or malformed.
+    """
+    kind, argument = parsed(source)
+    if kind == "npz":
+        return npz_digest(argument)
+    return files.digest(argument, memory, progress) if kind == "images" else ""
 
 
 def _in_memory(found: Found, wanted: Wanted, validation: float | int, test: float | int, seed: int) -> Dataset:

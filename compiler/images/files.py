@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -14,7 +15,7 @@ from compiler.images import folders, inventory
 from compiler.images.decoding import SUFFIXES, pixels
 from compiler.images.folders import Files, Tree
 from compiler.images.found import Array, Found, Raw, Remark, Wanted, stacked
-from compiler.images.inventory import Content
+from compiler.images.inventory import Content, Progress
 
 
 def read_images(folder: str, wanted: Wanted) -> Found:
@@ -73,9 +74,24 @@ def _kept(part: Files, skipped: set[str]) -> Files:
     return part.of(np.array([place for place, path in enumerate(part.paths) if path not in skipped], np.int64))
 
 
+def digest(folder: str, memory: Path | None = None, progress: Progress | None = None) -> str:
+    """The digest of the images of a folder as they are now; see `compiler.images.inventory.look`.
+
+    Raises:
+      DataError: the folder is missing or malformed, or a file may not be read.
+    """
+    tree = folders.scan(folder, SUFFIXES)
+    return tree_digest(tree, inventory.look([path for part in tree.parts for path in part.paths], memory, progress))
+
+
+def named(tree: Tree, found: Mapping[str, Content]) -> dict[str, str]:
+    """The digest of every image of a tree, by its name below the root."""
+    return {os.path.relpath(path, tree.root): content.digest for path, content in found.items()}
+
+
 def tree_digest(tree: Tree, found: Mapping[str, Content]) -> str:
     """One digest of all images of a tree: of their names below its root, and their contents."""
-    return inventory.digest_of((os.path.relpath(path, tree.root), content.digest) for path, content in found.items())
+    return inventory.digest_of(named(tree, found).items())
 
 
 def _check_sizes(found: Mapping[str, Content]) -> None:

@@ -85,6 +85,14 @@ def read(kept: Kept) -> Dataset | Stream | None:
         raise DataError(f"{kept.folder} is damaged: {error}; remove that folder") from None
 
 
+def remove(folder: Path) -> None:
+    """Removes what `keep` wrote; what else lies in the folder stays."""
+    (folder / FACTS).unlink(missing_ok=True)
+    for part in PARTS:
+        for name in (f"{part}.npy", f"{part}.labels.npy"):
+            (folder / name).unlink(missing_ok=True)
+
+
 def _dataset(facts: dict[str, Any], parts: dict[str, Images]) -> Dataset:
     return Dataset(
         facts["name"], parts["train"], parts["validation"], parts["test"], tuple(facts["class_names"]),

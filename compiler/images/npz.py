@@ -46,9 +46,23 @@ def read_npz(path: str, wanted: Wanted) -> Found:
     if own == ["validation"]:
         remarks.append(("test", f"{named['validation'][0]} is the test set, since nothing else is held back"))
     validation, test = folders.held_back_parts([parts[part] for part in own])
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Found(Path(path).stem, parts["train"], test, None, validation, digest, tuple(remarks))
+    return Found(Path(path).stem, parts["train"], test, None, validation, npz_digest(path), tuple(remarks))
+
+
+def npz_digest(path: str) -> str:
+    """The SHA-256 of the file.
+
+    Raises:
+      DataError: it is missing or may not be read.
+    """
+    path = os.path.expanduser(path)
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise DataError(f"npz:{path}: no such file{folders.neighbour(path)}") from None
+    except OSError as error:
+        raise DataError(f"npz:{path}: cannot be read: {error.strerror or error}") from None
 
 
 def _npz_parts(path: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:

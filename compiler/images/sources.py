@@ -44,6 +44,7 @@ CIFAR100_CLASSES = (
     "whale", "willow_tree", "wolf", "woman", "worm",
 )
 # fmt: on
+PATHS = ("images", "npz")  # kinds of sources whose argument is a path
 DIGIT_CLASSES = tuple("0123456789")
 
 

@@ -12,16 +12,19 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from compiler.errors import CompileError
 from compiler.files import Place, writing
 from compiler.graph.primitives import Shape
-from compiler.layers.model import StepLayer
-from compiler.layers.packing import Array
 
-Weights = Mapping[str, Array]
+if TYPE_CHECKING:  # they import TensorFlow, which reading and writing weights does without
+    from compiler.layers.model import StepLayer
+    from compiler.layers.packing import Array
+
+Weights = Mapping[str, "Array"]
 
 
 def weights_of(layers: Iterable[StepLayer]) -> dict[str, Array]:

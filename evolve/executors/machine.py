@@ -24,13 +24,15 @@ def threads(count: int = 1) -> dict[str, str]:
     return {**dict.fromkeys(names, str(count)), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = None) -> int:
+def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = None, held: int = 0) -> int:
     """How many workers there are to be: as asked, or one a core as far as memory and GPUs go.
+
+    `held` are bytes that all workers hold together, once, such as images in a file that each maps.
 
     Raises:
       UsageError: more were asked for than fit into memory, or than the GPUs serve at a share each.
     """
-    free = available_memory()
+    free = max(0, available_memory() - held)
     fit = int(max(1, free // WORKER_BYTES))
     served = _served(gpus, share)
     if wanted is None:

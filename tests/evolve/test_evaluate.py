@@ -12,6 +12,7 @@ from PIL import Image
 import dsl
 from compiler.files import place
 from compiler.graph.cost import cost
+from compiler.images import kept
 from compiler.networks import weights
 from compiler.settings import DatasetSettings, Training
 from evolve import evaluate as worker
@@ -24,21 +25,28 @@ PARAMS = {"N": 1, "F": 4}
 
 def spec(small_gin: Path, fitness: str) -> Spec:
     source = f"npz:{small_gin.with_name('images.npz')}"
-    return Spec(
+    found = Spec(
         dsl.load("nasnet.cell", PARAMS).space.text(),
         DatasetSettings(source),
         Training(),
         f"tests.evolve.made_up:{fitness}",
         small_gin.parent / "weights",
     )
+    return informed(found, small_gin.parent) if small_gin.exists() else found
+
+
+def informed(given: Spec, folder: Path) -> Spec:
+    """With the facts of its images, which are kept in a folder."""
+    found = facts(given, folder)
+    return replace(given, facts=found, images=found.kept(folder))
 
 
 def task() -> Task:
     return Task(1, dsl.load("nasnet.cell", PARAMS).text(), 0, 0.0)
 
 
-def test_facts(small_gin: Path) -> None:
-    found = facts(spec(small_gin, "separables"))
+def test_facts(small_gin: Path, tmp_path: Path) -> None:
+    found = facts(spec(small_gin, "separables"), tmp_path)
     assert (found.input_shape, found.classes) == ((8, 8, 1), 3)
     assert "3 classes" in found.description
 
@@ -64,12 +72,12 @@ def test_a_worker_of_another_version(small_gin: Path) -> None:
     ):
         evaluate(other, task())
     with pytest.raises(UsageError, match="install the same version on every machine"):
-        facts(other)
+        facts(other, small_gin.parent)
 
 
 def test_images_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nope"):
-        facts(spec(tmp_path / "nope" / "small.gin", "separables"))
+        facts(spec(tmp_path / "nope" / "small.gin", "separables"), tmp_path)
 
 
 def test_a_fitness_comes_with_the_cost(small_gin: Path) -> None:
@@ -187,15 +195,35 @@ def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Pa
         training=Training(epochs=1, batch_size=5, augment=("random_crop", "flip", "colour")),
         fitness="training",
     )
-    assert "streamed as 8x8x3" in facts(given).description
+    given = informed(given, tmp_path)
+    assert given.facts is not None and "streamed as 8x8x3" in given.facts.description
     one = Task(1, dsl.loads(STREAMED).text(), 0, 0.0)
     assert evaluate(given, one).status == "done"
     assert 0 <= worker.test(given, one) <= 1
     for path in (tmp_path / "pictures" / "dark").iterdir():
         path.write_bytes(b"no image")
-    found = evaluate(given, one)
-    assert found.status == "failed"
-    assert found.error.startswith("cannot be read as images: ") and str(tmp_path / "pictures" / "dark") in found.error
+    with pytest.raises(UsageError, match=r"pictures/dark/\d\.jpg: cannot be read as an image: .*\nno individual was"):
+        evaluate(given, one)
+    (tmp_path / "pictures").rename(tmp_path / "away")
+    with pytest.raises(UsageError, match=r"\.jpg cannot be read: No such file.*\nno individual was recorded"):
+        evaluate(given, one)
+
+
+def test_images_that_are_gone_are_no_fault_of_an_individual(small_gin: Path) -> None:
+    """A worker that is replaced maps the kept images; where those are gone too it says so."""
+    images = small_gin.with_name("images.npz")
+    given = trained(small_gin)
+    images.rename(images.with_name("away.npz"))
+    worker._made_feed.cache_clear()
+    assert evaluate(given, Task(1, GROWING.text(), 0, 1.0)).status == "done"
+    assert given.images is not None
+    kept.remove(given.images.folder)
+    worker._made_feed.cache_clear()
+    with pytest.raises(UsageError, match=r"images\.npz: no such file.*\nno individual was recorded as failed"):
+        evaluate(given, Task(2, GROWING.text(), 0, 1.0))
+    images.write_bytes(images.with_name("away.npz").read_bytes() + b" ")
+    with pytest.raises(UsageError, match=r"finds other images at 'npz:.*images\.npz' than the search has"):
+        evaluate(given, Task(2, GROWING.text(), 0, 1.0))
 
 
 def test_a_worker_that_does_not_reach_the_storage(small_gin: Path) -> None:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dsl
+from compiler.graph.resolve import resolve
+from compiler.networks import saved, weights
+from evolve.errors import UsageError
 from evolve.evaluate import weights_file
+from evolve.facts import Facts
 from evolve.keep import Keeper
 from evolve.records import Individual, Standing
 
 SEED = dsl.load("large_scale.cell")
+FACTS = Facts("made up", (8, 8, 1), 3, ("a", "b", "c"), (0.5,), (2.0,))
+WEIGHTS = {
+    key: np.ones(weight.shape, np.float32)
+    for step in resolve(SEED, (8, 8, 1), 3).steps
+    for key, weight in step.weights()
+}
 
 
 def individual(id: int, fitness: float) -> Individual:
@@ -24,13 +35,13 @@ def kept(folder: Path) -> set[int]:
 
 def finish(keeper: Keeper, folder: Path, id: int, best: Individual | None, heritable: set[int]) -> None:
     (folder / "weights").mkdir(exist_ok=True)
-    weights_file(folder / "weights", id).write_bytes(b"")
+    weights.save(weights_file(folder / "weights", id), WEIGHTS)
     standing = Standing((), best, frozenset(heritable))
     keeper.individual(individual(id, 0.5), SEED, standing)
 
 
 def test_weights_are_kept_while_somebody_may_start_from_them(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", True, SEED.space, None)
+    keeper = Keeper(tmp_path, tmp_path / "weights", True, SEED.space, FACTS, None)
     best = individual(1, 0.9)
     finish(keeper, tmp_path, 1, best, {1})
     finish(keeper, tmp_path, 2, best, {1, 2})
@@ -41,7 +52,7 @@ def test_weights_are_kept_while_somebody_may_start_from_them(tmp_path: Path) -> 
 
 
 def test_without_inheritance_only_those_of_the_best_are_kept(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, None)
+    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None)
     best = individual(1, 0.9)
     for id in (1, 2, 3):
         finish(keeper, tmp_path, id, best, {1, 2, 3})
@@ -49,10 +60,10 @@ def test_without_inheritance_only_those_of_the_best_are_kept(tmp_path: Path) -> 
 
 
 def test_those_of_the_best_few_are_kept(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, None)
+    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None)
     (tmp_path / "weights").mkdir()
     for id, top in ((1, (1,)), (2, (1, 2)), (3, (3, 1)), (4, (3, 1))):
-        weights_file(tmp_path / "weights", id).write_bytes(b"")
+        weights.save(weights_file(tmp_path / "weights", id), WEIGHTS)
         keeper.individual(individual(id, 0.5), SEED, Standing((), individual(top[0], 0.9), top=top))
         assert kept(tmp_path) == set(top)
 
@@ -60,10 +71,10 @@ def test_those_of_the_best_few_are_kept(tmp_path: Path) -> None:
 def test_what_an_earlier_run_left_goes_when_nobody_needs_it(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     for id in (7, 8, 9):
-        weights_file(tmp_path / "weights", id).write_bytes(b"")
+        weights.save(weights_file(tmp_path / "weights", id), WEIGHTS)
     (tmp_path / "weights" / "6.npz.new").write_bytes(b"")
     best = individual(8, 0.9)
-    keeper = Keeper(tmp_path, tmp_path / "weights", True, SEED.space, best)
+    keeper = Keeper(tmp_path, tmp_path / "weights", True, SEED.space, FACTS, best)
     assert kept(tmp_path) == {7, 8, 9}
     finish(keeper, tmp_path, 10, best, {9, 10})
     assert kept(tmp_path) == {8, 9, 10}
@@ -71,6 +82,23 @@ def test_what_an_earlier_run_left_goes_when_nobody_needs_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("inherit", [True, False])
 def test_the_best_is_written_as_a_whole_file(tmp_path: Path, inherit: bool) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", inherit, SEED.space, None)
+    keeper = Keeper(tmp_path, tmp_path / "weights", inherit, SEED.space, FACTS, None)
     finish(keeper, tmp_path, 1, individual(1, 0.9), set())
     assert dsl.load(tmp_path / "best.cell") == SEED
+
+
+def test_the_best_network_is_there_as_soon_as_there_is_a_best(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None)
+    finish(keeper, tmp_path, 1, individual(1, 0.5), set())
+    found = saved.read(tmp_path / "best")
+    assert (found.genotype, found.accuracy, found.class_names) == (SEED, 0.5, ("a", "b", "c"))
+    (tmp_path / "best" / "network.json").unlink()  # as if the process had been killed in between
+    Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, individual(1, 0.5))
+    assert saved.read(tmp_path / "best").accuracy == 0.5
+
+
+def test_weights_of_the_best_that_are_damaged_are_named(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    weights_file(tmp_path / "weights", 1).write_bytes(b"damaged")
+    with pytest.raises(UsageError, match=r"1\.npz cannot be used: .*; remove it, and the same command goes on"):
+        Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, individual(1, 0.5))

@@ -36,7 +36,7 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     told = ended.stdout.replace("\n", "")
     assert f"--logdir={storage}/tensorboard" in told
     assert f"cell export {storage}/best --out work.keras" in told
-    assert {path.name for path in work.iterdir() if path.suffix in ("", ".log")} <= {".lock", "workers.log"}
+    assert {path.name for path in work.iterdir() if path.suffix in ("", ".log")} <= {".lock", "images", "workers.log"}
     assert sorted(path.name for path in away.iterdir()) == ["best", "search.id", "tensorboard", "weights"]
     assert read(place(f"{storage}/best")).accuracy is not None
     # it goes on, its children from weights at the address, and forgets those that nobody needs

@@ -135,7 +135,7 @@ def test_an_evaluation_has_costs_metrics_and_simulated_seconds(path: Path) -> No
 
 
 def test_no_image_is_needed(path: Path) -> None:
-    found = facts(spec(path))
+    found = facts(spec(path), path.parent)
     assert (found.input_shape, found.classes) == ((32, 32, 3), 10)
     assert found.description == f"{path}, 15,625 cells"
 

@@ -1,0 +1,67 @@
+"""Whether settings of a training fit images, and what a user should know of few or uneven images; no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from compiler.errors import DataError
+from compiler.settings import Training
+
+FEW_STEPS = 10  # an epoch; with fewer, a training is a handful of updates
+FEW_IMAGES = 20  # of a class
+
+
+def check(training: Training, name: str, images: int, channels: int, is_bytes: bool, is_stream: bool) -> None:
+    """Refuses a training that cannot be done on so many images of such a kind.
+
+    Raises:
+      DataError: the images do not fill a batch, or an augmentation step needs other images.
+    """
+    if training.batch_size > images:
+        raise DataError(
+            f"training.batch_size is {training.batch_size}, more than the {images:,} training images of {name}; "
+            f'set it to {images} at most, for example --gin_param="training.batch_size={smaller_batch(images)}"'
+        )
+    if "random_crop" in training.augment and not is_stream:
+        raise DataError(
+            "training.augment has 'random_crop', which is done when files are decoded: it needs "
+            "--gin_param=\"dataset.stream = True\"; for images in memory there is 'crop'"
+        )
+    if "random_crop" in training.augment[1:]:
+        raise DataError(
+            f"training.augment is {training.augment}; random_crop is done as images are decoded: it comes first"
+        )
+    if "colour" in training.augment and (channels != 3 or not is_bytes):
+        kind = "uint8" if is_bytes else "float32"
+        raise DataError(
+            f"training.augment has 'colour', and the images of {name} are {kind} of {channels} channels: it needs "
+            "uint8 of 3"
+        )
+
+
+def smaller_batch(images: int) -> int:
+    """The largest power of two that gives at least FEW_STEPS steps an epoch, from 1 to 64."""
+    batch = 64
+    while batch > 1 and images // batch < FEW_STEPS:
+        batch //= 2
+    return batch
+
+
+def warnings(training: Training, class_names: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
+    """What may spoil the result of training on these numbers of images a class, each with what to change."""
+    found = []
+    images = sum(counts)
+    steps = images // training.batch_size
+    if steps < FEW_STEPS:
+        smaller = smaller_batch(images)
+        advice = f'--gin_param="training.batch_size={smaller}" gives {images // smaller}'
+        more = "more training images give more" if smaller >= training.batch_size else advice
+        found.append(f"an epoch has {steps} steps of {training.batch_size} images, which is few: {more}")
+    few = [(name, count) for name, count in zip(class_names, counts, strict=True) if count < FEW_IMAGES]
+    if few:
+        shown = ", ".join(f"{name} {count}" for name, count in few[:8]) + ", ..." * (len(few) > 8)
+        found.append(
+            f"fewer than {FEW_IMAGES} training images of {len(few)} class{'es' * (len(few) > 1)} ({shown}): "
+            "what is learnt of them is luck; add images, or remove the class"
+        )
+    return tuple(found)

@@ -1,0 +1,62 @@
+"""Which images a search or a training was begun with, so that a later difference can be shown file by file."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from compiler import files
+from compiler.images.decoding import SUFFIXES
+from compiler.images.files import named
+from compiler.images.folders import scan
+from compiler.images.inventory import look
+from compiler.images.sources import parsed
+
+FILE = "images-begun-with.json"
+SHOWN = 3  # files of a class that a line names
+
+
+def write(source: str, memory: Path) -> None:
+    """Notes the digest of every image of a folder, which has just been looked at; nothing for other sources.
+
+    Raises:
+      DataError: the folder is gone.
+      OSError: the note cannot be written.
+    """
+    kind, argument = parsed(source)
+    if kind == "images":
+        files.write(memory / FILE, json.dumps(_named(argument, memory)).encode())
+
+
+def differences(source: str, memory: Path) -> tuple[str, ...]:
+    """A line for each class whose images are others than those that were noted; none where nothing was noted.
+
+    Raises:
+      DataError: the folder is gone, or a file may not be read.
+    """
+    path = memory / FILE
+    kind, argument = parsed(source)
+    if kind != "images" or not path.is_file():
+        return ()
+    before, now = json.loads(path.read_bytes()), _named(argument, memory)
+    changes: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            what = "added" if name not in before else "removed" if name not in now else "changed"
+            changes[str(PurePath(name).parent)][what].append(PurePath(name).name)
+    return tuple(_line(folder, kinds) for folder, kinds in changes.items())
+
+
+def _named(folder: str, memory: Path) -> dict[str, str]:
+    tree = scan(folder, SUFFIXES)
+    return named(tree, look([path for part in tree.parts for path in part.paths], memory))
+
+
+def _line(folder: str, kinds: Mapping[str, list[str]]) -> str:
+    parts = [
+        f"{len(names):,} {what} ({', '.join(names[:SHOWN])}{', ...' * (len(names) > SHOWN)})"
+        for what, names in kinds.items()
+    ]
+    return f"  {folder}: {', '.join(parts)}"

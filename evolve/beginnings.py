@@ -1,0 +1,74 @@
+"""Where a search begins: in which folder it was begun, by which version, and that a refused one leaves nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from compiler.images.kept import FACTS
+from evolve.database import FILE, reading
+from evolve.errors import SearchError, UsageError
+from evolve.facts import FOLDER
+from evolve.store import Store
+
+
+def begun_in(folder: Path) -> tuple[Path, ...]:
+    """The current folder of the process that began a search: what its relative paths are relative to."""
+    if not (folder / FILE).is_file():
+        return ()
+    try:
+        with reading(folder) as db:
+            rows = db.execute("select value from meta where key = 'note.begun in'").fetchall()
+    except SearchError:
+        return ()  # there is no search yet, or the store cannot be used, which opening it for writing reports
+    return tuple(Path(value) for (value,) in rows)
+
+
+def is_of_earlier_version(store: Store) -> bool:
+    """Whether version 0.5.0 or an earlier one began the search."""
+    _, _, last = store.counts()
+    return last > 0 and store.noted("version") is None
+
+
+def refusal(folder: Path) -> str:
+    """Why this version does not go on with a search of an earlier one, and what can be done with that search."""
+    return (
+        f"{folder} holds a search that version 0.5.0 or an earlier one began. This version fits states of a cell, "
+        "normalizes batches and prepares images otherwise, so that fitnesses would not be comparable.\n"
+        f"`evolve export --workdir={folder} --csv` writes that search as a table, and `cell export {folder}/best "
+        "--out best.keras` takes its best network away; to search anew, choose another --workdir"
+    )
+
+
+@contextmanager
+def leaving_nothing(folder: Path) -> Iterator[None]:
+    """Removes a work directory that was made inside, where the search was refused before it began."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except UsageError:
+        if folder in missing and folder.is_dir() and not _has_begun(folder):
+            _remove(folder, missing)
+        raise
+
+
+def _remove(folder: Path, made: Sequence[Path]) -> None:
+    """Removes a work directory and the folders around it that were made for it."""
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", ".lock", "workers.log"):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / FOLDER / FACTS).is_file():  # else some files could not be read, and the others need not be read again
+        shutil.rmtree(folder / FOLDER)
+    for path in made:
+        if not path.is_dir() or any(path.iterdir()):
+            return
+        path.rmdir()
+
+
+def _has_begun(folder: Path) -> bool:
+    try:
+        with reading(folder) as db:
+            return bool(db.execute("select count(*) from meta where key like 'identity.%'").fetchone()[0])
+    except SearchError:
+        return False
