@@ -22,11 +22,14 @@ from compiler.errors import CompileError
 from compiler.files import Place
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
+from compiler.images.preparation import Preparation
 from compiler.networks import weights
 from compiler.networks.weights import Weights, weight_of
 
 NETWORK, WEIGHTS, FACTS = "network.cell", "weights.npz", "network.json"
-VERSION = 1
+VERSION = 2
+UNPREPARED = 1  # the format of version 0.5.0, which does not say how images were brought to the network's size
+RESIZE = "bilinear, antialiased"
 NEXT = ".next"  # the ending of a file that waits to take its place
 
 
@@ -42,6 +45,7 @@ class Saved:
       mean: of the training images' values, one a channel, as the data set had them.
       std: their standard deviation, one a channel.
       accuracy: on the validation images, where it is known.
+      preparation: how an image of any size becomes one of `input_shape`; None where it is not known.
 
     Raises:
       CompileError: the numbers do not fit each other, or the weights are another network's.
@@ -54,9 +58,15 @@ class Saved:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     accuracy: float | None = None
+    preparation: Preparation | None = None
 
     def __post_init__(self) -> None:
         channels = self.input_shape[-1]
+        if self.preparation is not None and self.preparation.size != self.input_shape[:2]:
+            raise CompileError(
+                f"preparation.size is {list(self.preparation.size)} and input_shape is {list(self.input_shape)}: "
+                "wanted the same height and width"
+            )
         for name in ("mean", "std"):
             values = getattr(self, name)
             if len(values) != channels or not all(math.isfinite(value) for value in values):
@@ -105,8 +115,19 @@ def _told(saved: Saved, digest: str) -> dict[str, object]:
         "mean": [float(value) for value in saved.mean],
         "std": [float(value) for value in saved.std],
         "accuracy": None if saved.accuracy is None else float(saved.accuracy),
+        "preparation": None if saved.preparation is None else prepared(saved.preparation),
         "fingerprint": dsl.fingerprint(saved.genotype),
         "weights_sha256": digest,
+    }
+
+
+def prepared(preparation: Preparation) -> dict[str, object]:
+    """A preparation as `network.json` has it."""
+    return {
+        "resize": RESIZE,
+        "resized": list(preparation.resized),
+        "crop": float(preparation.crop),
+        "size": list(preparation.size),
     }
 
 
@@ -126,7 +147,7 @@ def read(folder: Place) -> Saved:
         saved = Saved(
             genotype, values, _fact(facts, "input_shape", folder, _shape), _fact(facts, "class_names", folder, _names),
             _fact(facts, "mean", folder, _numbers), _fact(facts, "std", folder, _numbers),
-            _fact(facts, "accuracy", folder, _optional_number),
+            _fact(facts, "accuracy", folder, _optional_number), _fact(facts, "preparation", folder, _preparation),
         )  # fmt: skip
     except CompileError as error:
         raise CompileError(f"{folder} is damaged: {error}") from None
@@ -155,9 +176,11 @@ def _facts(folder: Place) -> Mapping[str, object]:
     if not isinstance(facts, dict):
         raise CompileError(f"{path} is damaged: it holds no names and values")
     version = _fact(facts, "version", folder, int)
-    if version != VERSION:
-        raise CompileError(f"{path} has the format {version}; this version of Amoeba reads format {VERSION}")
-    return facts
+    if version not in (UNPREPARED, VERSION):
+        raise CompileError(
+            f"{path} has the format {version}; this version of Amoeba reads the formats {UNPREPARED} and {VERSION}"
+        )
+    return {**facts, "preparation": None} if version == UNPREPARED else facts
 
 
 def _fact(facts: Mapping[str, Any], name: str, folder: Place, kind: Callable[[Any], Any]) -> Any:
@@ -184,6 +207,21 @@ def _numbers(value: Any) -> tuple[float, ...]:
 
 def _optional_number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _preparation(value: Any) -> Preparation | None:
+    """What `prepared` wrote."""
+    if value is None:
+        return None
+    try:
+        height, width = map(int, value["size"])
+        found = Preparation((height, width), float(value["crop"]))
+        same = prepared(found) == value
+    except (KeyError, CompileError) as error:
+        raise ValueError(value) from error
+    if not same:
+        raise ValueError(value)
+    return found
 
 
 def _digest(path: Place) -> str:

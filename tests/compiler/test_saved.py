@@ -12,6 +12,7 @@ import pytest
 import dsl
 from compiler.errors import CompileError
 from compiler.images.data import load
+from compiler.images.preparation import Preparation
 from compiler.layers.model import lower, step_layers
 from compiler.networks import weights
 from compiler.networks.formats import exported_model
@@ -19,6 +20,8 @@ from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, Saved, read, write
 from compiler.settings import Training
 from compiler.training.candidate import accuracy, train
 from tests.compiler.saved_networks import TEXT, network
+
+PREPARED = {"resize": "bilinear, antialiased", "resized": [9, 9], "crop": 0.875, "size": [8, 8]}
 
 
 @pytest.fixture
@@ -35,6 +38,21 @@ def test_what_is_read_is_what_was_written(folder):
     for name in ("input_shape", "class_names", "mean", "std", "accuracy", "classes"):
         assert getattr(found, name) == getattr(wanted, name)
     assert sorted(path.name for path in folder.iterdir()) == [NETWORK, FACTS, WEIGHTS]
+
+
+@pytest.mark.parametrize("crop", [1.0, 0.875, 0.3])
+def test_how_images_are_prepared_is_kept(folder, crop):
+    write(folder, replace(network(), preparation=Preparation((8, 8), crop)))
+    assert read(folder).preparation == Preparation((8, 8), crop)
+    told = json.loads((folder / FACTS).read_text())["preparation"]
+    assert told == {**PREPARED, "crop": crop, "resized": [round(8 / crop)] * 2}
+
+
+def test_a_network_of_0_5_0_is_read_and_knows_no_preparation(folder):
+    write(folder, replace(network(), preparation=Preparation((8, 8))))
+    edit(folder, version=1, preparation="gone")
+    assert read(folder).preparation is None
+    assert read(folder).class_names == ("zero", "one", "two")
 
 
 def test_another_network_takes_its_place(folder):
@@ -63,7 +81,7 @@ def edit(folder: Path, **facts: object) -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"version": 2}, r"network\.json has the format 2; this version of Amoeba reads format 1"),
+        ({"version": 3}, r"network\.json has the format 3; this version of Amoeba reads the formats 1 and 2"),
         ({"mean": "gone"}, r"network\.json is damaged: it lacks 'mean'"),
         ({"mean": "x"}, r"network\.json is damaged: mean is 'x'"),
         ({"mean": [1, 2]}, r"net is damaged: mean is \[1\.0, 2\.0\]: wanted a number for each of 1 channels"),
@@ -73,6 +91,16 @@ def edit(folder: Path, **facts: object) -> None:
         ({"class_names": ["a", "b"]}, r"the weights have head/0/0/3/dense/kernel in the shape .* the network's is"),
         ({"weights_sha256": "0"}, r"weights\.npz are not the weights that were saved with network\.json"),
         ({"fingerprint": "0"}, r"network\.cell is not the network that was trained"),
+        ({"preparation": "gone"}, r"network\.json is damaged: it lacks 'preparation'"),
+        ({"preparation": [8, 8]}, r"network\.json is damaged: preparation is \[8, 8\]"),
+        ({"preparation": {"size": [8, 8], "crop": 0.5}}, r"network\.json is damaged: preparation is \{'size'"),
+        ({"preparation": {**PREPARED, "crop": 0}}, r"network\.json is damaged: preparation is \{"),
+        ({"preparation": {**PREPARED, "resized": [10, 9]}}, r"network\.json is damaged: preparation is \{"),
+        ({"preparation": {**PREPARED, "resize": "nearest"}}, r"network\.json is damaged: preparation is \{"),
+        (
+            {"preparation": {**PREPARED, "size": [9, 9], "resized": [10, 10]}},
+            r"net is damaged: preparation\.size is \[9, 9\] and input_shape is \[8, 8, 1\]: wanted the same height",
+        ),
     ],
     ids=lambda value: None if isinstance(value, str) else "+".join(value),
 )
