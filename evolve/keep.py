@@ -54,8 +54,9 @@ class Keeper:
         facts = self._facts
         try:
             network = saved.Saved(
-                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, best.fitness
-            )
+                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, best.fitness,
+                facts.preparation,
+            )  # fmt: skip
         except CompileError as error:
             raise UsageError(f"{path} cannot be used: {error}; remove it, and the same command goes on") from None
         saved.write(best_folder(self._weights.parent), network)

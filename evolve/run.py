@@ -419,10 +419,12 @@ def _told_images(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
     if counts:
         pairs = [f"{name} {count:,}" for name, count in zip(facts.class_names, counts, strict=True)]
         few = len(counts) <= CLASSES_SHOWN
-        rows.insert(0, ("a class", ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} training images"))
+        rows.insert(
+            0, ("to train on", ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} images of each class")
+        )
     if counts and prepared.spec.fitness == "training":
         steps = facts.images // training.batch_size
-        rows.insert(1, ("an epoch", f"{steps:,} steps of {training.batch_size} images"))
+        rows.insert(1, ("epoch", f"{steps:,} steps of {training.batch_size} images"))
         rows += [("warning", text) for text in fit.warnings(training, facts.class_names, counts)]
     return rows
 

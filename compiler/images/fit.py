@@ -40,11 +40,12 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
 
 
 def smaller_batch(images: int) -> int:
-    """The largest power of two that gives at least FEW_STEPS steps an epoch, from 1 to 64."""
-    batch = 64
-    while batch > 1 and images // batch < FEW_STEPS:
-        batch //= 2
-    return batch
+    """The largest of 64, 32, 16 and 8 that gives FEW_STEPS steps an epoch, else 8, and no more than there are images.
+
+    Batch normalization needs several images a batch.
+    """
+    fitting = (batch for batch in (64, 32, 16, 8) if images // batch >= FEW_STEPS)
+    return min(next(fitting, 8), max(1, images))
 
 
 def warnings(training: Training, class_names: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
@@ -56,7 +57,9 @@ def warnings(training: Training, class_names: Sequence[str], counts: Sequence[in
         smaller = smaller_batch(images)
         advice = f'--gin_param="training.batch_size={smaller}" gives {images // smaller}'
         more = "more training images give more" if smaller >= training.batch_size else advice
-        found.append(f"an epoch has {steps} steps of {training.batch_size} images, which is few: {more}")
+        found.append(
+            f"an epoch has {steps} step{'s' * (steps != 1)} of {training.batch_size} images, which is few: {more}"
+        )
     few = [(name, count) for name, count in zip(class_names, counts, strict=True) if count < FEW_IMAGES]
     if few:
         shown = ", ".join(f"{name} {count}" for name, count in few[:8]) + ", ..." * (len(few) > 8)

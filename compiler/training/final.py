@@ -117,7 +117,7 @@ class FinalTraining:
                     self.folder,
                     saved.Saved(
                         self._genotype, values, self.feed.input_shape, self.feed.class_names, self.feed.mean,
-                        self.feed.std, validation,
+                        self.feed.std, validation, self.feed.preparation,
                     ),
                 )  # fmt: skip
                 self._record.write(self.history, test)

@@ -1,0 +1,56 @@
+"""Photographs as people have them: drawn here, of mixed sizes, kinds and orientations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+ORIENTATIONS = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+SUFFIXES = ("jpg", "JPG", "jfif", "jpeg", "webp", "png", "tif", "bmp", "gif")
+SHAPES = ("sun", "house", "stripes")
+
+
+def drawing(shape: str, rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+    """A picture (width, height) of one of SHAPES before a ground of its own colour."""
+    width, height = size
+    ground = tuple(int(value) for value in rng.integers(60, 200, 3))
+    image = Image.new("RGB", size, ground)
+    pen = ImageDraw.Draw(image)
+    colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+    left, top = rng.uniform(0.1, 0.4) * width, rng.uniform(0.1, 0.4) * height
+    right, bottom = left + width / 2, top + height / 2
+    if shape == "sun":
+        pen.ellipse((left, top, right, bottom), fill=colour)
+    elif shape == "house":
+        pen.polygon(((left, bottom), (right, bottom), ((left + right) / 2, top)), fill=colour)
+    else:
+        for place in np.linspace(left, right, 5):
+            pen.line((place, top, place, bottom), fill=colour, width=max(1, width // 20))
+    noise = rng.integers(-12, 13, (height, width, 3))
+    return Image.fromarray(np.clip(np.asarray(image, np.int16) + noise, 0, 255).astype(np.uint8))
+
+
+def save(image: Image.Image, path: Path, orientation: int = 1) -> None:
+    """Writes a picture as a camera does that was held in an orientation of EXIF: turned, with a note of it."""
+    turn = ORIENTATIONS[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = {"jfif": "JPEG", "jpg": "JPEG", "tif": "TIFF"}.get(path.suffix[1:].lower())
+    (image if turn is None else image.transpose(turn)).save(path, kind, exif=exif)
+
+
+def photographs(root: Path, counts: Mapping[str, int], seed: int = 0, largest: int = 90) -> Path:
+    """A folder of so many pictures of each shape; orientations stand only in kinds of files that cameras write."""
+    rng = np.random.default_rng(seed)
+    for shape, count in counts.items():
+        for number in range(count):
+            size = (int(rng.integers(largest // 2, largest)), int(rng.integers(largest // 2, largest)))
+            suffix = SUFFIXES[number % len(SUFFIXES)]
+            turned = suffix.lower() in ("jpg", "jpeg", "jfif", "webp", "tif")
+            orientation = int(rng.choice([1, 3, 6, 8])) if turned else 1
+            save(drawing(shape, rng, size), root / shape / f"{number:03d}.{suffix}", orientation)
+    return root
