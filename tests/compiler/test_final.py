@@ -218,7 +218,7 @@ def test_a_broken_validation_image_is_named(files, capsys):
     stream = ("stream=True", "image_size=(8, 8)", f"source='images:{files / 'photos'}'")
     assert train(files, "--gin_param=training.batch_size=4", *(f"--gin_param=dataset.{item}" for item in stream)) == 2
     error = capsys.readouterr().err
-    assert "cannot be read as images" in error and "validation/dog/2.png" in error
+    assert "cannot be read as an image" in error and "validation/dog/2.png" in error
 
 
 class TestMistakes:
