@@ -6,7 +6,7 @@ import contextlib
 import functools
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -58,8 +58,12 @@ def train(
     training: Training,
     seed: int = 0,
     initial: Weights | None = None,
+    on_epoch: Callable[[int], None] | None = None,
 ) -> Trained:
     """Trains a genotype, its genes in the place of settings, from fresh weights or as far as they fit from `initial`.
+
+    Args:
+      on_epoch: called at the end of every epoch with its number, counted from 1.
 
     Raises:
       CompileError: the network cannot be built for this data, or diverges, or a gene is no such setting.
@@ -73,7 +77,7 @@ def train(
         trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
         inherited = inherit(trainer.layers, initial or {})
         clock = _Clock()
-        history = tuple(_epochs(trainer, training, clock))
+        history = tuple(_heard(_epochs(trainer, training, clock), on_epoch))
     cost = graph_cost(graph)
     return Trained(
         history[-1].validation_accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
@@ -114,6 +118,14 @@ def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epo
         validation_loss, validation_accuracy = trainer.evaluate("validation")
         clock.seconds += time.perf_counter() - start
         yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
+
+
+def _heard(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) -> Iterator[Epoch]:
+    """The same epochs, each reported when it ends."""
+    for epoch in epochs:
+        if on_epoch is not None:
+            on_epoch(epoch.epoch)
+        yield epoch
 
 
 @contextlib.contextmanager

@@ -179,3 +179,9 @@ def test_trainings_leave_nothing_behind(digits):
         gc.collect()
         counts.append(len(gc.get_objects()))
     assert abs(counts[2] - counts[1]) < 2000
+
+
+def test_every_epoch_is_reported_when_it_ends(digits):
+    heard: list[int] = []
+    train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), digits, replace(QUICK, epochs=2), on_epoch=heard.append)
+    assert heard == [1, 2]
