@@ -67,6 +67,21 @@ class _Network:
     def definitions(self) -> Definitions:
         return replace(self.genotype.space.definitions, scope=self.scope)
 
+    @cached_property
+    def identities(self) -> frozenset[str]:
+        """The operations that hand a state on: one case is `skip`, and the others only fit its shape."""
+        ops = self.genotype.space.definitions.ops
+
+        def is_identity(name: str) -> bool:
+            return any(all(hands_on(part, name) for part in case.pipe) for case in ops[name].cases)
+
+        def hands_on(part: s.Op | s.Any, within: str) -> bool:
+            assert isinstance(part, s.Op)
+            # inside an op of its own name, a name means the primitive
+            return is_identity(part.name) if part.name in ops and part.name != within else part.name == "skip"
+
+        return frozenset(name for name in ops if is_identity(name))
+
     def graph(self) -> Graph:
         sections = self.genotype.space.network.sections
         made: list[Step] = []
@@ -329,7 +344,7 @@ class _CellBuilder:
         before = len(self.block.operations)
         place = Place(width, self.stride if reads_input else 1)
         value = self.network.apply(self.block, term.op, value, place, key)
-        if len(self.block.operations) > before:
+        if len(self.block.operations) > before and term.op.name not in self.network.identities:
             self.block.drop_path(value)
         return value
 

@@ -65,7 +65,7 @@ def test_the_table_of_a_cost_says_what_each_cell_accounts_for(capsys):
     assert re.search(r"^total +22 +2,567,754 +407,671,808$", output, re.MULTILINE)
     assert re.search(r"^ +2\.57M +408M$", output, re.MULTILINE)
     assert "depth        102 operations" in output
-    assert "activations  22,682,634 values an image, 90.7 MB at float32" in output
+    assert "activations  22,584,330 values an image, 90.3 MB at float32" in output
     assert "weights      2,599,466 values with batch norm's statistics, 10.4 MB at float32" in output
 
 

@@ -20,7 +20,7 @@ from dsl import syntax as s
 from dsl.parse import parse
 
 AMOEBANET = """
-cell normal(here: project, before: match) fit match {
+cell normal(here: project, before: match) fit shape {
   a = avg_pool[3x3](here) + max_pool[3x3](here)
   b = sep_conv[3x3](before) + identity(before)
   c = identity(here) + avg_pool[3x3](before)
@@ -28,7 +28,7 @@ cell normal(here: project, before: match) fit match {
   e = avg_pool[3x3](d) + sep_conv[3x3](here)
   return concat(before, unused)
 }
-cell reduction(here: project, before: match) stride 2 fit match {
+cell reduction(here: project, before: match) stride 2 fit shape {
   a = sep_conv[3x3](before) + avg_pool[3x3](here)
   b = max_pool[3x3](here) + sep_conv[7x7](a)
   c = max_pool[3x3](before) + max_pool[3x3](here)

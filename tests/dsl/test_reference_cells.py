@@ -60,7 +60,7 @@ def test_a_reduction_of_pnasnet_is_its_one_cell():
     normal, reduction = dsl.load("pnasnet_5.cell").cells
     assert (normal.name, reduction.name) == ("normal", "reduction")
     assert body(normal) == body(reduction)
-    assert unparse(s.File((reduction,))).startswith("cell reduction(here: project, before: match) stride 2 fit match {")
+    assert unparse(s.File((reduction,))).startswith("cell reduction(here: project, before: match) stride 2 fit shape {")
 
 
 def written(row: str) -> list[str]:
