@@ -4,38 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from compiler.errors import CompileError, did_you_mean
 
-CHOICES = {
-    "optimizer": ("sgd", "rmsprop"),
-    "schedule": ("cosine", "constant", "exponential"),
-    "drop_path_schedule": ("step", "step_and_cell"),
-    "precision": ("float32", "bfloat16", "float16"),
-    "strategy": ("auto", "default", "mirrored", "tpu", "multi_worker"),
-}
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
+LARGEST = 3.4e38  # what is computed in float32 has no larger number
+MOST = 1_000_000  # of what is counted: epochs, images a step, pixels
 
-_AT_LEAST_0 = ("at least 0", lambda value: value >= 0)
-_ABOVE_0 = ("above 0", lambda value: value > 0)
-_COUNT = ("a whole number of at least 1", lambda value: isinstance(value, int) and value >= 1)
-_SHARE = ("from 0 to below 1", lambda value: 0 <= value < 1)
-_RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
-    "epochs": _COUNT,
-    "batch_size": _COUNT,
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting may be, in words and as a question to its value; `choices` where it is one of a few names."""
+
+    allowed: str
+    holds: Callable[[Any], bool]
+    choices: tuple[str, ...] = ()
+    is_real: bool = False  # whether a whole number means the same real one
+
+    def check(self, name: str, value: object) -> None:
+        """Says what is wrong with a value.
+
+        Raises:
+          CompileError: it may not be.
+        """
+        if self.holds(value):
+            return
+        if self.choices:
+            nearest = did_you_mean(str(value), self.choices)
+            raise CompileError(f"{name} is {value!r}; allowed: {', '.join(self.choices)}{nearest}")
+        raise CompileError(f"{name} is {value!r}; it is {self.allowed}")
+
+
+def _real(limits: str, holds: Callable[[float], bool]) -> Rule:
+    return Rule(f"a number {limits}", lambda value: _is_number(value) and holds(value), is_real=True)
+
+
+def _whole(least: int) -> Rule:
+    return Rule(
+        f"a whole number from {least} to {MOST:,}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST,
+    )
+
+
+def _one_of(*names: str) -> Rule:
+    return Rule("", lambda value: isinstance(value, str) and value in names, names)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+_FLAG = Rule("True or False", lambda value: isinstance(value, bool))
+_AT_LEAST_0 = _real("of at least 0", lambda value: value >= 0)
+_ABOVE_0 = _real("above 0", lambda value: value > 0)
+_SHARE = _real("from 0 to below 1", lambda value: 0 <= value < 1)
+_UP_TO_1 = _real("from 0 to 1", lambda value: 0 <= value <= 1)
+
+# Every setting of a training but `augment`, which has words of its own.
+RULES: Mapping[str, Rule] = {
+    "epochs": _whole(1),
+    "batch_size": _whole(1),
     "learning_rate": _AT_LEAST_0,
-    "l2": _AT_LEAST_0,
+    "optimizer": _one_of("sgd", "rmsprop"),
+    "schedule": _one_of("cosine", "constant", "exponential"),
     "warmup_epochs": _AT_LEAST_0,
-    "auxiliary_weight": _AT_LEAST_0,
-    "clip_norm": _AT_LEAST_0,
+    "momentum": _UP_TO_1,
+    "nesterov": _FLAG,
+    "rmsprop_decay": _SHARE,
+    "rmsprop_epsilon": _ABOVE_0,
+    "rmsprop_start": _AT_LEAST_0,
     "decay_rate": _ABOVE_0,
     "decay_epochs": _ABOVE_0,
-    "rmsprop_epsilon": _ABOVE_0,
-    "rmsprop_decay": _SHARE,
+    "clip_norm": _AT_LEAST_0,
     "ema_decay": _SHARE,
+    "l2": _AT_LEAST_0,
+    "drop_path_keep": _real("above 0 and at most 1", lambda value: 0 < value <= 1),
+    "drop_path_schedule": _one_of("step", "step_and_cell"),
+    "auxiliary_weight": _AT_LEAST_0,
     "label_smoothing": _SHARE,
-    "momentum": ("from 0 to 1", lambda value: 0 <= value <= 1),
-    "drop_path_keep": ("above 0 and at most 1", lambda value: 0 < value <= 1),
+    "crop_padding": _whole(0),
+    "cutout_size": _whole(1),
+    "colour_strength": _UP_TO_1,
+    "optimize_graph": _FLAG,
+    "precision": _one_of("float32", "bfloat16", "float16"),
+    "sync_batch_norm": Rule("True, False or None", lambda value: value is None or isinstance(value, bool)),
+    "strategy": _one_of("auto", "default", "mirrored", "tpu", "multi_worker"),
+    "tpu": Rule("a text: a name, an address, 'local', or '' for none", lambda value: isinstance(value, str)),
 }
 
 # The settings that an individual may have of its own, as a gene of that name: those that are real numbers.
@@ -69,6 +124,7 @@ class Training:
       nesterov: whether the momentum of SGD is Nesterov's.
       rmsprop_decay: of the mean of squared gradients.
       rmsprop_epsilon: what is added to that mean, under the root.
+      rmsprop_start: that mean before the first step; TensorFlow 1 began with 1.
       decay_rate, decay_epochs: of the exponential schedule.
       clip_norm: the greatest norm of all gradients together; 0 clips none.
       ema_decay: of the moving average of the weights by which the network is then judged and kept; 0 keeps none.
@@ -105,6 +161,7 @@ class Training:
     nesterov: bool = False
     rmsprop_decay: float = 0.9
     rmsprop_epsilon: float = 0.1
+    rmsprop_start: float = 0.0
     decay_rate: float = 0.97
     decay_epochs: float = 2.0
     clip_norm: float = 0.0
@@ -125,35 +182,12 @@ class Training:
     tpu: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "augment", tuple(self.augment))
-        for name in GENES:
-            value = getattr(self, name)
-            if not isinstance(value, int | float):
-                raise CompileError(f"training.{name} is {value!r}; it is a number")
-            # a schedule computes in the type that it is given
-            object.__setattr__(self, name, float(value))
-        for name, (allowed, holds) in _RANGES.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not holds(value):
-                raise CompileError(f"training.{name} is {value!r}; it is {allowed}")
-        self._check_augmentation()
-        for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices:
-                nearest = did_you_mean(str(value), choices)
-                raise CompileError(f"training.{name} is {value!r}; allowed: {', '.join(choices)}{nearest}")
-
-    def _check_augmentation(self) -> None:
-        for step in self.augment:
-            if step not in AUGMENT:
-                nearest = did_you_mean(str(step), AUGMENT)
-                raise CompileError(f"training.augment has {step!r}; allowed: {', '.join(AUGMENT)}{nearest}")
-        for name, least in (("crop_padding", 0), ("cutout_size", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise CompileError(f"training.{name} is {value!r}; it is a whole number of at least {least}")
-        if not isinstance(self.colour_strength, int | float) or not 0 <= self.colour_strength <= 1:
-            raise CompileError(f"training.colour_strength is {self.colour_strength!r}; it is from 0 to 1")
+        for name, rule in RULES.items():
+            rule.check(f"training.{name}", getattr(self, name))
+            if rule.is_real:
+                # a schedule computes in the type that it is given, and 1 and 1.0 are the same training
+                object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "augment", _augmentation(self.augment))
 
     def with_genes(self, genes: Mapping[str, int | float]) -> Training:
         """The settings of one individual: its genes replace what has their name; other genes mean nothing here.
@@ -166,6 +200,25 @@ class Training:
             return replace(self, **read)  # type: ignore[arg-type]
         except CompileError as error:
             raise CompileError(f"{error}; the gene of that name gives it this value") from None
+
+
+def _augmentation(steps: object) -> tuple[str, ...]:
+    """The steps of `training.augment`, which may be none.
+
+    Raises:
+      CompileError: one is unknown, or they are not in a tuple or a list.
+    """
+    if not isinstance(steps, list | tuple):
+        wanted = (steps,) if isinstance(steps, str) and steps in AUGMENT else ("flip", "crop")
+        raise CompileError(
+            f"training.augment is {steps!r}; it is a tuple of steps, () for none: "
+            f'--gin_param="training.augment={wanted!r}"; allowed: {", ".join(AUGMENT)}'
+        )
+    for step in steps:
+        if step not in AUGMENT:
+            nearest = did_you_mean(str(step), AUGMENT)
+            raise CompileError(f"training.augment has {step!r}; allowed: {', '.join(AUGMENT)}{nearest}")
+    return tuple(steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -33,8 +33,22 @@ def _sgd(training: Training, rate: LearningRate) -> Optimizer:
 
 
 def _rmsprop(training: Training, rate: LearningRate) -> Optimizer:
-    """As in TensorFlow 1, where the papers' epsilon stands under the root."""
-    return legacy.RMSprop(rate, training.rmsprop_decay, training.momentum, training.rmsprop_epsilon)
+    return _RMSprop(rate, training)
+
+
+class _RMSprop(legacy.RMSprop):  # type: ignore[misc, name-defined]
+    """As in TensorFlow 1: the papers' epsilon stands under the root, and the mean of squares starts where it is set."""
+
+    def __init__(self, rate: LearningRate, training: Training) -> None:
+        super().__init__(rate, training.rmsprop_decay, training.momentum, training.rmsprop_epsilon)
+        self._start = training.rmsprop_start
+        # Keras adds epsilon outside of the root where there is no momentum; a momentum of 0 is that, and by the root.
+        self._momentum = True
+
+    def _create_slots(self, variables: Sequence[Any]) -> None:
+        for variable in variables:
+            self.add_slot(variable, "rms", initializer=tf_keras.initializers.Constant(self._start))
+            self.add_slot(variable, "momentum")
 
 
 def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:

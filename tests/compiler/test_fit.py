@@ -12,8 +12,10 @@ import dsl
 from compiler.graph.resolve import resolve
 from compiler.layers.model import build_layers, forward
 
-SPACE = ("amoebanet_a", "amoebanet_b", "amoebanet_c", "amoebanet_d", "nasnet", "nasnet_13", "nasnet_a", "nasnet_a_large",
-         "pnasnet_5")  # fmt: skip
+SPACE = (
+    "amoebanet_a", "amoebanet_b", "amoebanet_c", "amoebanet_d", "nasnet", "nasnet_13", "nasnet_a", "nasnet_a_large",
+    "pnasnet_5",
+)  # fmt: skip
 ONE_CELL = """include "nasnet.cell"
 fixed cell normal(here: project, before: match) fit shape {{ {normal} }}
 fixed cell reduction(here: project, before: match) stride 2 fit shape {{ {reduction} }}

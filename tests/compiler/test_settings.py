@@ -1,0 +1,96 @@
+"""Settings of a training: what they may be, and what is said of what they may not be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import pytest
+
+import compiler
+from compiler.settings import RULES, Training
+
+REALS = sorted(name for name, rule in RULES.items() if rule.is_real)
+NAMES = sorted(name for name, rule in RULES.items() if rule.choices)
+COUNTS = ["batch_size", "crop_padding", "cutout_size", "epochs"]
+FLAGS = ["nesterov", "optimize_graph"]
+
+
+def test_every_setting_has_a_rule():
+    assert {*RULES, "augment"} == {field.name for field in fields(Training)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 0}, "training.epochs is 0; it is a whole number from 1 to 1,000,000"),
+        ({"drop_path_keep": 0}, "training.drop_path_keep is 0; it is a number above 0 and at most 1"),
+        ({"momentum": 1.5}, "training.momentum is 1.5; it is a number from 0 to 1"),
+        ({"l2": "low"}, "training.l2 is 'low'; it is a number of at least 0"),
+        ({"l2": -1}, "training.l2 is -1; it is a number of at least 0"),
+        ({"schedule": "linear"}, "training.schedule is 'linear'; allowed: cosine, constant, exponential"),
+        ({"strategy": "mirorred"}, "did you mean 'mirrored'?"),
+        ({"strategy": None}, "training.strategy is None; allowed: auto, default"),
+        ({"augment": ["flop"]}, "training.augment has 'flop'; allowed: flip, crop, cutout, colour, random_crop; did"),
+        (
+            {"augment": "flip"},
+            "training.augment is 'flip'; it is a tuple of steps, () for none: "
+            "--gin_param=\"training.augment=('flip',)\"",
+        ),
+        ({"augment": "flip, crop"}, "--gin_param=\"training.augment=('flip', 'crop')\"; allowed: flip, crop"),
+        ({"augment": None}, "training.augment is None; it is a tuple of steps"),
+        ({"augment": (["flip"],)}, "training.augment has ['flip']; allowed: flip"),
+        ({"learning_rate": float("1e400")}, "training.learning_rate is inf; it is a number of at least 0"),
+        ({"learning_rate": 1e39}, "training.learning_rate is 1e+39; it is a number of at least 0"),
+        ({"learning_rate": 10**400}, "it is a number of at least 0"),
+        ({"epochs": 10**12}, "it is a whole number from 1 to 1,000,000"),
+        ({"epochs": 2.0}, "training.epochs is 2.0; it is a whole number"),
+        ({"sync_batch_norm": "yes"}, "training.sync_batch_norm is 'yes'; it is True, False or None"),
+        ({"sync_batch_norm": 1}, "training.sync_batch_norm is 1; it is True, False or None"),
+        ({"tpu": None}, "training.tpu is None; it is a text: a name, an address, 'local', or '' for none"),
+        ({"rmsprop_start": -1.0}, "training.rmsprop_start is -1.0; it is a number of at least 0"),
+        ({"label_smoothing": 1}, "training.label_smoothing is 1; it is a number from 0 to below 1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_in_words(settings, message):
+    with pytest.raises(compiler.CompileError) as caught:
+        Training(**settings)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, False, None, "0.1", (0.1,)])
+@pytest.mark.parametrize("name", REALS)
+def test_a_number_is_finite_and_of_a_number_s_type(name, value):
+    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it is a number"):
+        Training(**{name: value})
+
+
+@pytest.mark.parametrize("value", [math.nan, 1.5, True, None, "3", -1])
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_count_is_whole(name, value):
+    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it is a whole number"):
+        Training(**{name: value})
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.0, None, "True", ""])
+@pytest.mark.parametrize("name", FLAGS)
+def test_a_flag_is_true_or_false(name, value):
+    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it is True or False"):
+        Training(**{name: value})
+
+
+@pytest.mark.parametrize("value", [0, True, None, ("sgd",), "", "SGD"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_one_of_those_that_there_are(name, value):
+    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; allowed: "):
+        Training(**{name: value})
+
+
+def test_a_whole_number_is_the_real_one():
+    assert Training(clip_norm=5, decay_rate=1) == Training(clip_norm=5.0, decay_rate=1.0)
+    assert repr(Training(clip_norm=5)) == repr(Training(clip_norm=5.0))
+
+
+def test_a_list_of_steps_is_their_tuple():
+    assert Training(augment=["flip", "crop"]) == Training(augment=("flip", "crop"))
+    assert Training(augment=[]).augment == ()
