@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one pass over the training images gave: mean losses, accuracies from 0 to 1."""
+    """What one pass over the training images gave: mean losses, accuracies from 0 to 1.
+
+    Those of the validation images are None where they were not measured.
+    """
 
     epoch: int
     loss: float
     accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None

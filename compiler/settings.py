@@ -86,6 +86,8 @@ RULES: Mapping[str, Rule] = {
     "crop_padding": _whole(0),
     "cutout_size": _whole(1),
     "colour_strength": _UP_TO_1,
+    "fresh_statistics": _FLAG,
+    "validate": _one_of("end", "epochs"),
     "optimize_graph": _FLAG,
     "precision": _one_of("float32", "bfloat16", "float16"),
     "sync_batch_norm": Rule("True, False or None", lambda value: value is None or isinstance(value, bool)),
@@ -140,6 +142,10 @@ class Training:
       crop_padding: pixels on each side before a crop.
       cutout_size: pixels of the square's side.
       colour_strength: how far each of the three factors goes from 1.
+      fresh_statistics: whether batch normalizations get statistics that are computed anew from training images before
+        the network is judged on the validation images and kept; else those that moved along with training are used.
+      validate: `end` measures on the validation images after the last epoch only, `epochs` after every one, which takes
+        longer and gives curves.
       optimize_graph: whether TensorFlow rewrites its graph before it runs: a second or two for each network, which
         only a long training earns back.
       precision: the type in which layers compute; `bfloat16` suits TPUs, `float16` GPUs, where the loss is then scaled.
@@ -175,6 +181,8 @@ class Training:
     crop_padding: int = 4
     cutout_size: int = 16
     colour_strength: float = 0.4
+    fresh_statistics: bool = True
+    validate: str = "epochs"
     optimize_graph: bool = True
     precision: str = "float32"
     sync_batch_norm: bool | None = None

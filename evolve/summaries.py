@@ -170,7 +170,7 @@ def _write_training(run: Place, history: Sequence[Epoch], graph_json: str) -> No
             "validation/loss": epoch.validation_loss,
             "validation/accuracy": epoch.validation_accuracy,
         }
-        file.write(epoch.epoch, [_curve(tag, value) for tag, value in curves.items()])
+        file.write(epoch.epoch, [_curve(tag, value) for tag, value in curves.items() if value is not None])
     file.close()
 
 

@@ -87,9 +87,11 @@ def _follow(run: FinalTraining, profile: bool) -> None:
         for epoch in run.epochs(profile):
             seconds = (time.monotonic() - start) / (epoch.epoch - before)
             left = seconds * (run.training.epochs - epoch.epoch)
+            measured = epoch.validation_accuracy
+            validation = "" if measured is None else f"validation {measured:.4f}  "
             print(
                 f"epoch {epoch.epoch}/{run.training.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
-                f"validation {epoch.validation_accuracy:.4f}  {seconds:,.1f} s an epoch, {left / 60:,.0f} min left",
+                f"{validation}{seconds:,.1f} s an epoch, {left / 60:,.0f} min left",
                 flush=True,
             )
     except KeyboardInterrupt:

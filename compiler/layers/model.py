@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,14 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
             self._updates.assign(values[self.updates_key])
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-    def call(self, inputs: Any, training: bool | None = None, noise: Noise | None = None, norm: Any = None) -> Tensor:
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        noise: Noise | None = None,
+        norm: Any = None,
+        keep: Keep | None = None,
+    ) -> Tensor:
         """Runs the step on its inputs.
 
         Args:
@@ -109,12 +116,13 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
           training: whether batches normalize by their own statistics, which then move the kept ones.
           noise: of drop path and dropout; none without it.
           norm: batch normalization in training, where it is not this replica's alone.
+          keep: what becomes of the statistics of a batch `[2, channels]`, where they do not move the kept ones.
         """
         values = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
         mode = Pass(bool(training), self.compute_dtype, norm or local_norm)
         value, statistics = run_step(self.step, self.packing, self._trained, self._statistics, values, mode, noise)
         if statistics is not None:
-            self.update(statistics)
+            (keep or StepLayer.update)(self, statistics)
         return value
 
     def update(self, statistics: Tensor) -> None:
@@ -126,6 +134,23 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         count = self._updates.assign_add(1.0)
         share = 1.0 - tf.minimum(tf.constant(self.packing.decays), count / (9.0 + count))
         self._statistics.assign_add((statistics - self._statistics) * share)
+
+    def pool(self, statistics: Tensor, number: Tensor, images: int) -> None:
+        """Makes the kept statistics those of all values in some batches, of which this is the next.
+
+        The variance is the unbiased one of all values together: that inside of the batches, and that of their means.
+
+        Args:
+          statistics: means and unbiased variances of one batch `[2, channels]`.
+          number: of the batch, counted from 1, as a float; the first replaces what was kept.
+          images: how many each batch has.
+        """
+        values = tf.constant(images * self.packing.places)
+        mean, variance = tf.unstack(tf.where(number > 1, self._statistics, 0.0))
+        shift = statistics[0] - mean
+        squares = tf.maximum((number - 1) * values - 1, 0.0) * variance + (values - 1) * statistics[1]
+        squares += tf.square(shift) * values * (number - 1) / number
+        self._statistics.assign(tf.stack([mean + shift / number, squares / tf.maximum(number * values - 1, 1.0)]))
 
     def synchronize(self) -> None:
         """Gives all replicas the mean of their statistics, which each has kept for itself."""
@@ -145,6 +170,9 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
     def from_config(cls, config: dict[str, Any]) -> StepLayer:
         """The layer of a saved model."""
         return cls(step_from_json(config.pop("step")), **config)
+
+
+Keep = Callable[[StepLayer, Tensor], None]
 
 
 def lower(graph: Graph, seed: int = 0) -> tf_keras.Model:
@@ -194,12 +222,13 @@ def forward(
     training: bool,
     noise: Sequence[Noise | None] | None = None,
     norm: Any = None,
+    keep: Keep | None = None,
 ) -> list[Tensor]:
     """Runs steps on images, past Keras's own bookkeeping; returns every step's value, in order."""
     values: list[Tensor] = []
     for layer, own in zip(layers, noise or [None] * len(layers), strict=True):
         inputs = [images if index == IMAGE else values[index] for index in layer.step.inputs]
-        values.append(layer.call(inputs, training=training, noise=own, norm=norm))
+        values.append(layer.call(inputs, training=training, noise=own, norm=norm, keep=keep))
     return values
 
 

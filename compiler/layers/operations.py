@@ -194,6 +194,15 @@ def shared_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> t
     return tf.cast(out, value.dtype), mean, variance * (count / max(1, count - 1))
 
 
+def of_all_replicas(statistics: Tensor, values: Tensor) -> Tensor:
+    """Means and unbiased variances `[2, channels]` of the batches of all replicas, each of so many values a channel."""
+    context = tf.distribute.get_replica_context()
+    mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, statistics[0])
+    squares = (values - 1) * statistics[1] + values * tf.square(statistics[0] - mean)
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, squares)
+    return tf.stack([mean, total / tf.maximum(values * context.num_replicas_in_sync - 1, 1.0)])
+
+
 def dropped(value: Tensor, rate: float, seed: Tensor) -> Tensor:
     """Dropout: each value is zero with probability `rate`, the others are scaled up."""
     return tf.nn.experimental.stateless_dropout(value, rate, seed, rng_alg="auto_select")

@@ -54,6 +54,12 @@ class Packing:
         return np.repeat(np.asarray(decays, np.float32), [norm.shape[-1] for norm in self.norms])
 
     @functools.cached_property
+    def places(self) -> Array:
+        """How many values of each channel an image has, where it is normalized: the pixels of its map."""
+        pixels = [prod(norm.shape[:-1]) for norm in self.norms]
+        return np.repeat(np.asarray(pixels, np.float32), [norm.shape[-1] for norm in self.norms])
+
+    @functools.cached_property
     def normalized(self) -> frozenset[str]:
         """The keys of all that batch normalizations have: scales, offsets and statistics."""
         return frozenset(f"{norm.key}/{weight.name}" for norm in self.norms for weight in norm.weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -78,15 +79,18 @@ def train(
         inherited = inherit(trainer.layers, initial or {})
         clock = _Clock()
         history = tuple(_heard(_epochs(trainer, training, clock), on_epoch))
-    cost = graph_cost(graph)
+    cost, accuracy = graph_cost(graph), history[-1].validation_accuracy
+    assert accuracy is not None
     return Trained(
-        history[-1].validation_accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
+        accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
         clock.seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers),
     )  # fmt: skip
 
 
 def prepare(training: Training, seed: int) -> None:
     """Clears away what the training before this one left, and sets what holds for a whole process."""
+    # it warns of functions that are traced often, and each network has its own
+    tf.get_logger().setLevel(logging.ERROR)
     tf_keras.backend.clear_session()
     gc.collect()  # graphs are full of cycles
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
@@ -110,14 +114,17 @@ class _Clock:
 
 def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epoch]:
     """Trains; yields after each pass."""
-    trainer.make_ready("validation")
-    for epoch in range(1, training.epochs + 1):
+    trainer.make_ready()
+    for number in range(1, training.epochs + 1):
         start = time.perf_counter()
         loss, correct = trainer.run(trainer.steps_per_epoch)
-        finite(loss, epoch)
-        validation_loss, validation_accuracy = trainer.evaluate("validation")
+        epoch = Epoch(number, finite(loss, number), correct)
+        if number == training.epochs:
+            trainer.keep_averages()
+        if number == training.epochs or training.validate == "epochs":
+            epoch = Epoch(number, loss, correct, *trainer.validate())
         clock.seconds += time.perf_counter() - start
-        yield Epoch(epoch, loss, correct, validation_loss, validation_accuracy)
+        yield epoch
 
 
 def _heard(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) -> Iterator[Epoch]:

@@ -87,8 +87,9 @@ class FinalTraining:
             with naming_faults(self.feed), _plainly():
                 loss, correct = self._train_epoch(profile)
                 seconds = time.perf_counter() - start
-                validation_loss, validation_accuracy = self._trainer.evaluate("validation")
-                epoch = Epoch(number, finite(loss, number), correct, validation_loss, validation_accuracy)
+                epoch = Epoch(number, finite(loss, number), correct)
+                if number == self.training.epochs or self.training.validate == "epochs":
+                    epoch = Epoch(number, loss, correct, *self._trainer.validate())
                 history = (*self.history, epoch)
                 if self._chief:
                     self._record.write(history)
@@ -104,6 +105,7 @@ class FinalTraining:
     def finish(self) -> Result:
         """Measures on the test images and writes the trained network, once every epoch is done."""
         validation = self.history[-1].validation_accuracy
+        assert validation is not None  # that of the last epoch is always measured
         if self._record.test_accuracy is not None:
             return Result(self.history, validation, self._record.test_accuracy)
         with naming_faults(self.feed), _plainly():
@@ -245,9 +247,10 @@ class _Board:
             tf.summary.scalar("accuracy", epoch.accuracy)
             tf.summary.scalar("learning_rate", rate)
             tf.summary.scalar("images_per_second", images_per_second)
-        with self._validation.as_default(step=epoch.epoch):
-            tf.summary.scalar("loss", epoch.validation_loss)
-            tf.summary.scalar("accuracy", epoch.validation_accuracy)
+        if epoch.validation_loss is not None and epoch.validation_accuracy is not None:
+            with self._validation.as_default(step=epoch.epoch):
+                tf.summary.scalar("loss", epoch.validation_loss)
+                tf.summary.scalar("accuracy", epoch.validation_accuracy)
         for writer in (self._training, self._validation):
             writer.flush()
 

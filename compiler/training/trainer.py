@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -14,13 +15,14 @@ from compiler.batches.pipeline import Feed
 from compiler.errors import CompileError, Diverged
 from compiler.graph.structure import Graph
 from compiler.layers.model import StepLayer, all_steps, build_layers, forward
-from compiler.layers.operations import Noise, Tensor, shared_norm
+from compiler.layers.operations import Noise, Tensor, of_all_replicas, shared_norm
 from compiler.settings import Training
 from compiler.training.optimizers import make_optimizer
 
 Strategy = Any  # tf.distribute.Strategy, which comes without types
 SMALL_BATCH = 32  # images of a replica below which its own statistics are too rough to normalize by
 EVALUATION_BATCH = 256
+POOLED_BATCHES, POOLED_IMAGES = 50, 10_000  # at least so many of each give fresh statistics, if there are as many
 _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
@@ -44,10 +46,12 @@ class Trainer:
             _create_slots(self.optimizer, self._variables)
             self.averages = [_shadow(variable) for variable in self._variables] if training.ema_decay else []
 
-    def make_ready(self, split: str) -> None:
-        """Traces steps of training and of evaluation on a part of the data, and takes none: then all is arithmetic."""
+    def make_ready(self) -> None:
+        """Traces steps of training and of validation, and takes none: then all is arithmetic."""
         self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
-        self._evaluate(iter(self._evaluation_batches(split)[0]), tf.constant(0))
+        if self._training.fresh_statistics:
+            self._pool(iter(self._plain_batches), tf.constant(0.0))
+        self._evaluate(iter(self._evaluation_batches("validation")[0]), tf.constant(0))
 
     # --- training ---
 
@@ -155,7 +159,59 @@ class Trainer:
             found.append(Noise(seed, keep))
         return found
 
+    # --- statistics of batch normalizations ---
+
+    def refresh(self) -> None:
+        """Computes the statistics anew from training images, by the averaged weights where they are kept.
+
+        Those that move along with training are of weights that were there before: after a short training, or at a high
+        learning rate, they may be those of another network. The images are not augmented, as in evaluation: the batches
+        of one pass, or of so many images as give the statistics well.
+        """
+        enough = max(POOLED_BATCHES, -(-POOLED_IMAGES // self._training.batch_size))
+        with self.averaged():
+            self._pool(iter(self._plain_batches), tf.constant(float(min(self.steps_per_epoch, enough))))
+
+    @functools.cached_property
+    def _plain_batches(self) -> Any:
+        plain = replace(self._training, augment=())
+        batches = self._feed.training(plain, self._training.batch_size, self._seed)
+        return self.strategy.experimental_distribute_dataset(batches)
+
+    @functools.cached_property
+    def _pool(self) -> Callable[..., Tensor]:
+        images = self._training.batch_size // self._replicas
+        norm = self._norm()
+        # what is shared in training are the statistics of all replicas
+        together = images * self._replicas
+        is_shared = self._replicas == 1 or norm is not None
+
+        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+        def replica(batch: Tensor, number: Tensor) -> None:
+            def keep(layer: StepLayer, statistics: Tensor) -> None:
+                if not is_shared:
+                    statistics = of_all_replicas(statistics, tf.constant(images * layer.packing.places))
+                layer.pool(statistics, number, together)
+
+            forward(self.layers, batch, True, None, norm, keep)
+
+        def loop(batches: Any, count: Tensor) -> Tensor:
+            def body(number: Tensor) -> Tensor:
+                batch, _ = next(batches)
+                self.strategy.run(replica, args=(batch, number))
+                return number + 1
+
+            return tf.while_loop(lambda number: number <= count, body, (tf.constant(1.0),), parallel_iterations=1)
+
+        return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
+
     # --- evaluation ---
+
+    def validate(self) -> tuple[float, float]:
+        """The mean loss and the accuracy on the validation images, by fresh statistics where they are asked for."""
+        if self._training.fresh_statistics:
+            self.refresh()
+        return self.evaluate("validation")
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """The mean loss and the accuracy on a part of the data, by the averaged weights where they are kept."""
@@ -195,6 +251,11 @@ class Trainer:
             return loss, correct
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
+
+    def keep_averages(self) -> None:
+        """Gives the layers the averaged weights for good, where they are kept: training is over."""
+        for variable, average in zip(self._variables, self.averages, strict=False):
+            variable.assign(average.numpy())
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

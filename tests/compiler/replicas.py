@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +17,9 @@ from compiler.networks import weights
 from compiler.settings import Training
 from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer
+
+# What no replica has normalized by its own images before.
+STEM = "network { body: conv[3x3, filters=8] | batch_norm  head: global_avg_pool | dense[classes] }"
 
 
 def main(name: str, devices: int) -> None:
@@ -31,16 +35,28 @@ def main(name: str, devices: int) -> None:
     genotype = dsl.load("pnasnet_5.cell", {"N": 1, "F": 4})
     graph = compiler.resolve(genotype, digits.input_shape, digits.classes)
     trainer = Trainer(graph, digits, settings, strategy, seed=1)
+    trainer.refresh()
+    fresh = statistics(trainer)
     loss, _ = trainer.run(4)
     validation_loss, _ = trainer.evaluate("validation")
     values = weights.weights_of(trainer.layers)
     norms = [float(np.sqrt(np.mean(np.square(value)))) for value in values.values()]
+    graph = compiler.resolve(dsl.loads(STEM), digits.input_shape, digits.classes)
+    apart = Trainer(graph, digits, replace(settings, sync_batch_norm=False), strategy, seed=1)
+    apart.refresh()
     print(
         json.dumps(
             {"replicas": strategy.num_replicas_in_sync, "chief": is_chief(strategy), "loss": loss,
-             "validation_loss": validation_loss, "norms": norms}
+             "validation_loss": validation_loss, "norms": norms, "fresh": fresh,
+             "fresh_apart": statistics(apart)}
         )
     )  # fmt: skip
+
+
+def statistics(trainer: Trainer) -> list[float]:
+    """The mean over the channels of every mean and every variance."""
+    values = weights.weights_of(trainer.layers)
+    return [float(np.mean(values[key])) for key in sorted(values) if key.endswith(("mean", "variance"))]
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 import dsl
@@ -108,6 +109,44 @@ def test_a_training_that_was_stopped_goes_on_exactly(files):
     values = saved.read(files / "whole").weights
     for key, value in saved.read(files / "stopped").weights.items():
         np.testing.assert_allclose(value, values[key], rtol=1e-3, atol=1e-4)
+
+
+def test_a_training_that_validates_at_its_end_says_no_more_than_it_knows(files, capsys):
+    assert train(files, "--gin_param=training.validate='end'") == 0
+    out = capsys.readouterr().out
+    lines = [line for line in out.splitlines() if line.startswith("epoch ")]
+    assert ["validation" in line for line in lines] == [False, False, True]
+    assert "None" not in out and "nan" not in out
+    measured = [(epoch["validation_loss"], epoch["validation_accuracy"]) for epoch in history(files / "run")]
+    assert measured[:2] == [(None, None)] * 2
+    assert f"validation accuracy {measured[2][1]:.4f}" in out
+    assert drawn(files / "run", "training") == [1, 2, 3]
+    assert drawn(files / "run", "validation") == [3]
+    assert train(files, folder="watched") == 0
+    assert history(files / "watched")[-1] == history(files / "run")[-1]
+    assert drawn(files / "watched", "validation") == [1, 2, 3]
+
+
+def drawn(folder: Path, part: str) -> list[int]:
+    """The epochs whose accuracy TensorBoard shows."""
+    events = EventAccumulator(str(folder / "tensorboard" / part)).Reload()
+    return [event.step for event in events.Tensors("accuracy")]
+
+
+def test_a_training_that_was_stopped_before_its_test_has_the_same_fresh_statistics(files):
+    whole = final(files, "whole")
+    list(whole.epochs())
+    expected = whole.finish()
+    list(final(files, "stopped").epochs())
+    again = final(files, "stopped")
+    assert list(again.epochs()) == []
+    result = again.finish()
+    assert (result.test_accuracy, result.validation_accuracy) == (expected.test_accuracy, expected.validation_accuracy)
+    values = saved.read(files / "whole").weights
+    for key, value in saved.read(files / "stopped").weights.items():
+        np.testing.assert_allclose(value, values[key], rtol=1e-3, atol=1e-4)
+    moved = [key for key in values if key.endswith("variance")]
+    assert moved and not any(np.allclose(values[key], 1.0) for key in moved)
 
 
 def test_another_training_in_the_folder_is_refused_with_the_difference(files, capsys):

@@ -66,8 +66,8 @@ def test_two_workers_learn_what_one_device_learns():
 
 
 def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
-    """Loss, accuracy and the weights' norms, within what another order of adding up changes."""
-    for name in ("loss", "validation_loss", "norms"):
+    """Loss, accuracy, the weights' norms, fresh statistics, within what another order of adding up changes."""
+    for name in ("loss", "validation_loss", "norms", "fresh", "fresh_apart"):
         assert other[name] == pytest.approx(one[name], rel=1e-3, abs=5e-4), name
 
 

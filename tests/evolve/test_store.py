@@ -52,6 +52,14 @@ def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     assert store.seconds() == 1.5
 
 
+def test_what_was_not_measured_stays_so(store: Store) -> None:
+    store.propose(proposal(1), "f")
+    epochs = (Epoch(1, 0.5, 0.8), Epoch(2, 0.4, 0.9, 0.5, 0.8))
+    store.finish(1, Evaluation(0.8, history=epochs))
+    assert next(store.finished()).history == epochs
+    assert epochs[0].validation_loss is None and epochs[0].validation_accuracy is None
+
+
 def test_finished_in_the_order_of_finishing(store: Store) -> None:
     for id in (1, 2, 3):
         store.propose(proposal(id), "f")

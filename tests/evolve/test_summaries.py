@@ -78,8 +78,10 @@ def _png(width: int, height: int) -> bytes:
     return data.getvalue()
 
 
-def _new_best(summaries: Summaries, done: int = 1, id: int = 0, graph: str = GRAPH) -> None:
-    summaries.new_best(done, id, "cell normal(here) {}\n", _png(40, 30), 40, 30, HISTORY, graph)
+def _new_best(
+    summaries: Summaries, done: int = 1, id: int = 0, graph: str = GRAPH, history: tuple[Epoch, ...] = HISTORY
+) -> None:
+    summaries.new_best(done, id, "cell normal(here) {}\n", _png(40, 30), 40, 30, history, graph)
 
 
 def _read(run: Path) -> EventAccumulator:
@@ -215,6 +217,16 @@ def test_a_new_best_has_a_run_of_its_training(tmp_path: Path) -> None:
     assert _points(run, "training/accuracy") == [(1, 0.25), (2, 0.75)]
     assert _points(run, "validation/loss") == [(1, 1.5), (2, 0.5)]
     assert _points(run, "validation/accuracy") == [(1, 0.5), (2, 0.875)]
+
+
+def test_nothing_is_drawn_where_nothing_was_measured(tmp_path: Path) -> None:
+    history = (Epoch(1, 2.0, 0.25), Epoch(2, 1.5, 0.5), Epoch(3, 1.0, 0.75, 0.5, 0.875))
+    with Summaries(tmp_path, RULES) as summaries:
+        _new_best(summaries, id=8, history=history)
+    run = _read(tmp_path / "best" / "000008")
+    assert _points(run, "training/accuracy") == [(1, 0.25), (2, 0.5), (3, 0.75)]
+    assert _points(run, "validation/loss") == [(3, 0.5)]
+    assert _points(run, "validation/accuracy") == [(3, 0.875)]
 
 
 def test_a_new_best_has_a_graph_with_arrows(tmp_path: Path) -> None:

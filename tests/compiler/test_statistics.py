@@ -1,0 +1,222 @@
+"""The statistics of batch normalizations by which a network is judged and kept: computed anew from training images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import compiler
+import dsl
+from compiler.batches.pipeline import Feed, feed
+from compiler.images.data import Dataset, Images
+from compiler.layers.model import StepLayer, forward
+from compiler.networks import weights
+from compiler.settings import Training
+from compiler.training import trainer as trainer_module
+from compiler.training.candidate import accuracy, train
+from compiler.training.trainer import Trainer
+
+DEEP = """
+op unit = conv[3x3] | batch_norm | relu
+network { body: unit[filters=8], unit, unit, unit, unit, unit  head: global_avg_pool | dense[classes] }
+"""
+TRAINING = Training(epochs=2, batch_size=16, learning_rate=1.0, schedule="constant", l2=0.0, drop_path_keep=1.0,
+                    augment=(), optimize_graph=False)  # fmt: skip
+
+
+def pictures(count: int, seed: int) -> Images:
+    """Noise of two classes, the second redder."""
+    labels = np.arange(count, dtype=np.int32) % 2
+    noise = np.random.default_rng(seed).integers(0, 120, (count, 12, 12, 3))
+    noise[..., 0] += labels[:, None, None] * 60
+    return Images(noise.astype(np.uint8), labels)
+
+
+@pytest.fixture(scope="module")
+def photos() -> Feed:
+    parts = [pictures(count, seed) for seed, count in enumerate((120, 200, 40))]
+    return feed(Dataset("two classes", *parts, ("a", "b"), (60.0,) * 3, (40.0,) * 3))
+
+
+def made(photos: Feed, training: Training = TRAINING, seed: int = 1) -> Trainer:
+    graph = compiler.resolve(dsl.loads(DEEP), photos.input_shape, photos.classes)
+    return Trainer(graph, photos, training, tf.distribute.get_strategy(), seed)
+
+
+def statistics(trainer: Trainer) -> list[np.ndarray]:
+    """Means and variances of every step that normalizes."""
+    return [layer._statistics.numpy() for layer in trainer.layers if layer.packing.channels]
+
+
+def by_hand(trainer: Trainer, photos: Feed, batches: int) -> list[np.ndarray]:
+    """The same from what the batches have, in float64: variance inside of the batches and variance of their means."""
+    found: list[list[np.ndarray]] = []
+    size = trainer._training.batch_size
+    plain = replace(trainer._training, augment=())
+    for images, _ in photos.training(plain, size, trainer._seed).take(batches):
+        of_batch: list[np.ndarray] = []
+        forward(trainer.layers, images, True, keep=lambda _, s, into=of_batch: into.append(s.numpy().astype(float)))
+        found.append(of_batch)
+    pixels = [layer.step.shape[0] * layer.step.shape[1] for layer in trainer.layers if layer.packing.channels]
+    pooled = []
+    for place, (*each,) in enumerate(zip(*found, strict=True)):
+        values = size * pixels[place]
+        means, variances = np.stack([one[0] for one in each]), np.stack([one[1] for one in each])
+        squares = (values - 1) * variances.sum(0) + values * ((means - means.mean(0)) ** 2).sum(0)
+        pooled.append(np.stack([means.mean(0), squares / (values * batches - 1)]))
+    return pooled
+
+
+def assert_same(one: list[np.ndarray], other: list[np.ndarray]) -> None:
+    for own, expected in zip(one, other, strict=True):
+        np.testing.assert_allclose(own, expected, rtol=1e-3, atol=1e-5)
+
+
+def long_trained(photos: Feed, seed: int) -> dict[str, np.ndarray]:
+    """Weights of an ancestor whose statistics have seen so many updates that a short training hardly moves them."""
+    values = weights.weights_of(made(photos, seed=seed).layers)
+    return {key: np.float32(5000) if key.endswith("/updates") else value for key, value in values.items()}
+
+
+def test_a_network_that_is_right_is_not_judged_by_statistics_of_weights_long_gone(photos):
+    """Few images, a short training, large steps: training accuracy 1, and half of the validation images wrong."""
+    settings = replace(TRAINING, epochs=3, learning_rate=0.3)
+    found = {fresh: [train(dsl.loads(DEEP), photos, replace(settings, fresh_statistics=fresh), seed,
+                           long_trained(photos, seed + 100)) for seed in (0, 2, 3)]
+             for fresh in (True, False)}  # fmt: skip
+    assert all(trained.history[-1].accuracy > 0.97 for trained in (*found[True], *found[False]))
+    assert all(trained.accuracy > 0.97 for trained in found[True])
+    assert np.mean([trained.accuracy for trained in found[False]]) < 0.75
+    losses = {fresh: max(trained.history[-1].validation_loss for trained in each) for fresh, each in found.items()}
+    assert losses[False] > 100 * losses[True]
+    for one, other in zip(found[True], found[False], strict=True):
+        own, moving = weights.weights_of(one.layers), weights.weights_of(other.layers)
+        for key in own:
+            assert np.array_equal(own[key], moving[key]) is not key.endswith(("mean", "variance")), key
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_candidate_keeps_the_statistics_by_which_it_was_judged(photos, fresh):
+    trained = train(dsl.loads(DEEP), photos, replace(TRAINING, fresh_statistics=fresh), seed=1)
+    assert accuracy(trained.model, photos, "validation") == pytest.approx(trained.accuracy)
+
+
+def test_the_first_layer_has_mean_and_variance_of_all_its_values(photos):
+    """Against numpy: of the convolution over every image of the pass together."""
+    trainer = made(photos)
+    trainer.run(3)
+    trainer.refresh()
+    batches = list(photos.training(TRAINING, 16, 1).take(trainer.steps_per_epoch))
+    (kernel,) = [value for key, value in trainer.layers[0].values().items() if key.endswith("kernel")]
+    values = np.concatenate([tf.nn.conv2d(images, kernel, 1, "SAME").numpy() for images, _ in batches]).reshape(-1, 8)
+    mean, variance = statistics(trainer)[0]
+    np.testing.assert_allclose(mean, values.mean(0, dtype=float), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(variance, values.var(0, ddof=1, dtype=float), rtol=1e-4)
+
+
+def test_every_layer_has_the_statistics_of_a_whole_pass(photos):
+    trainer = made(photos)
+    trainer.run(5)
+    expected = by_hand(trainer, photos, trainer.steps_per_epoch)
+    trainer.refresh()
+    assert_same(statistics(trainer), expected)
+
+
+def test_of_many_images_as_many_batches_as_it_takes(photos, monkeypatch):
+    monkeypatch.setattr(trainer_module, "POOLED_BATCHES", 2)
+    monkeypatch.setattr(trainer_module, "POOLED_IMAGES", 40)
+    trainer = made(photos)
+    expected = by_hand(trainer, photos, 3)
+    trainer.refresh()
+    assert_same(statistics(trainer), expected)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, 1e30])
+def test_what_the_moving_statistics_were_is_forgotten(photos, broken):
+    trainer = made(photos)
+    trainer.refresh()
+    expected = statistics(trainer)
+    for layer in trainer.layers:
+        if layer.packing.channels:
+            layer._statistics.assign(tf.fill(layer._statistics.shape, tf.constant(broken, tf.float32)))
+    trainer.refresh()
+    assert all(np.array_equal(own, one) for own, one in zip(statistics(trainer), expected, strict=True))
+
+
+def test_it_changes_nothing_but_the_statistics(photos):
+    trainer, other = made(photos), made(photos)
+    trainer.run(3)
+    other.run(3)
+    trainer.refresh()
+    assert trainer.run(4) == other.run(4), "batches and weights are as they would have been"
+    updates = [layer.values()[layer.updates_key] for layer in trainer.layers if layer.packing.channels]
+    assert updates == [7] * len(updates)
+
+
+def test_the_images_are_not_augmented(photos):
+    plain, random = made(photos), made(photos, replace(TRAINING, augment=("crop", "cutout")))
+    for trainer in (plain, random):
+        trainer.refresh()
+    assert_same(statistics(random), statistics(plain))
+
+
+def test_statistics_are_those_of_the_averaged_weights(photos):
+    trainer = made(photos, replace(TRAINING, ema_decay=0.9, learning_rate=0.1))
+    trainer.run(6)
+    own = [variable.numpy() for variable in trainer._variables]
+    with trainer.averaged():
+        expected = by_hand(trainer, photos, trainer.steps_per_epoch)
+    trainer.refresh()
+    assert_same(statistics(trainer), expected)
+    assert all(np.array_equal(kept, variable) for kept, variable in zip(own, trainer._variables, strict=True))
+    assert not np.allclose(by_hand(trainer, photos, trainer.steps_per_epoch)[1], expected[1], rtol=1e-2)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_candidate_keeps_the_averaged_weights_by_which_it_was_judged(photos, fresh):
+    settings = replace(TRAINING, ema_decay=0.95, learning_rate=0.1, fresh_statistics=fresh)
+    trained = train(dsl.loads(DEEP), photos, settings, seed=1)
+    trainer = made(photos, settings)
+    trainer.run(2 * trainer.steps_per_epoch)
+    for layer, average in zip([x for x in trained.layers if x.trained is not None], trainer.averages, strict=True):
+        np.testing.assert_allclose(layer.trained.numpy(), average.numpy(), rtol=1e-5, atol=1e-6)
+    assert accuracy(trained.model, photos, "validation") == pytest.approx(trained.accuracy)
+
+
+def test_one_value_a_channel_has_no_variance(photos):
+    """A batch of one image whose map is one pixel."""
+    layer = made(photos).layers[0]
+    single = StepLayer(compiler.resolve(dsl.loads("""
+        network { body: global_avg_pool | batch_norm  head: dense[classes] }"""), (12, 12, 3), 2).steps[0])  # fmt: skip
+    single.build(None)
+    single.pool(tf.constant([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), tf.constant(1.0), 1)
+    np.testing.assert_array_equal(single._statistics.numpy(), [[1, 2, 3], [0, 0, 0]])
+    single.pool(tf.constant([[3.0, 2.0, 5.0], [0.0, 0.0, 0.0]]), tf.constant(2.0), 1)
+    np.testing.assert_allclose(single._statistics.numpy(), [[2, 2, 4], [2, 0, 2]])
+    assert layer.packing.places[0] == 144
+
+
+# --- when the validation images are measured ---
+
+
+def test_the_end_alone_gives_the_fitness_of_every_epoch_measured(photos):
+    found = {when: train(dsl.loads(DEEP), photos, replace(TRAINING, epochs=3, learning_rate=0.1, validate=when), seed=2)
+             for when in ("end", "epochs")}  # fmt: skip
+    assert found["end"].history[-1] == found["epochs"].history[-1]
+    measured = [epoch.validation_accuracy is not None for epoch in found["end"].history]
+    assert measured == [epoch.validation_loss is not None for epoch in found["end"].history] == [False, False, True]
+    assert all(epoch.validation_loss is not None for epoch in found["epochs"].history)
+    for own, other in zip(found["end"].history, found["epochs"].history, strict=True):
+        assert (own.loss, own.accuracy) == (other.loss, other.accuracy)
+
+
+@pytest.mark.parametrize("validate", ["end", "epochs"])
+def test_a_loss_that_is_no_number_is_found_in_its_epoch(photos, validate):
+    heard: list[int] = []
+    wild = replace(TRAINING, epochs=5, learning_rate=3e38, validate=validate)
+    with pytest.raises(compiler.Diverged, match=r"epoch [12]:"):
+        train(dsl.loads(DEEP), photos, wild, on_epoch=heard.append)
+    assert heard in ([], [1])
