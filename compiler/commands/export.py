@@ -24,6 +24,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", metavar="PATH", help="the folder of a trained network, or a .cell file with --weights")
     command.add_argument("--out", required=True, metavar="OUT",
                          help="NAME.keras, NAME.tflite, or the folder of a SavedModel")  # fmt: skip
+    command.add_argument("--tf_keras", action="store_true",
+                         help="write the .keras of Keras 2, which tf_keras.models.load_model reads")  # fmt: skip
     alone = command.add_argument_group("for a .cell file and its weights")
     alone.add_argument("--weights", metavar="FILE", help="its weights, such as runs/amoeba/weights/57.npz")
     alone.add_argument("--input", metavar="HxWxC", help="the shape of its images, such as 32x32x3")
@@ -41,23 +43,44 @@ def export(options: argparse.Namespace) -> int:
       CompileError: what was read is damaged, or what was written computes something else.
     """
     out = Path(options.out)
-    _check_target(out)
+    _check_target(out, options.tf_keras)
     _check_source(options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
     with quiet():
         from compiler.networks import formats
 
         saved = _saved(options)
-        made = formats.export(saved, out)
-    print(f"{out}: images of {shown(saved.input_shape)} to {saved.classes} classes, {made.size / 1e6:.1f} MB")
-    print(f"read back: on {formats.IMAGES} random images it is the trained network, up to {made.difference:.1g}")
+        made = formats.export(saved, out, formats.TF_KERAS if options.tf_keras else None)
+    shape = shown(saved.input_shape)
+    size = f"any size, resized to {shape}," if made.any_size else shape
+    print(f"{out}: images of {size} to {saved.classes} classes, {made.size / 1e6:.1f} MB")
+    if not made.any_size:
+        print(_unprepared(saved, out))
+    if formats.labels(saved).splitlines() != list(saved.class_names):
+        print(f"line breaks inside class names are written as \\n in {formats.LABELS}")
+    images = f"{formats.IMAGES} random images" + " of each of two sizes" * made.any_size
+    print(f"read back: on {images} it is the trained network, up to {made.difference:.1g}")
     return 0
 
 
-def _check_target(out: Path) -> None:
+def _unprepared(saved: Saved, out: Path) -> str:
+    """What a file that does not resize images needs of its user."""
+    if saved.preparation is None:
+        return (
+            f"it takes images of {shown(saved.input_shape)} alone: weights that lie alone, and networks saved by "
+            "version 0.5.0, do not say how their images were resized"
+        )
+    resized, size = (f"{height}x{width}" for height, width in (saved.preparation.resized, saved.preparation.size))
+    crop = "" if saved.preparation.crop == 1 else f", and crop the middle {size}"
+    return f"{out} does not resize: resize images to {resized}, bilinear with antialiasing{crop}, as README shows"
+
+
+def _check_target(out: Path, older: bool) -> None:
     if out.suffix not in SUFFIXES:
         raise UsageError(f"--out {str(out)!r} ends in {out.suffix}; allowed: .keras, .tflite, or for a SavedModel "
                          "the name of a folder, without a dot")  # fmt: skip
+    if older and out.suffix != ".keras":
+        raise UsageError(f"--tf_keras goes with a file that ends in .keras, and --out is {str(out)!r}")
     if out.suffix and out.is_dir():
         raise UsageError(f"--out {str(out)!r} is a folder")
     if not out.suffix and out.exists() and not (out / "saved_model.pb").is_file():

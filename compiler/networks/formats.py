@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from PIL import Image
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from compiler.errors import CompileError
+from compiler.images.preparation import Preparation
 from compiler.layers.model import lower, step_layers
 from compiler.layers.packing import Array
 from compiler.networks.plain import plain_outputs
@@ -26,48 +29,73 @@ from compiler.networks.weights import restore
 IMAGES = 8  # random ones that are run through both
 TOLERANCE = 1e-3  # between logarithms of probabilities, as a share of the greatest
 LEAST = 1e-30  # probability of which a logarithm is taken
-layers = tf_keras.layers
+LABELS = "labels.txt"  # in every format: the names of the classes in the order of the outputs, one a line
+_BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # where Python and others end a line
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, its size in bytes, and by how much it differed at most from the trained network."""
+    """What was written.
+
+    Attributes:
+      path: the file, or a SavedModel's folder.
+      size: in bytes.
+      difference: by how much it differed at most from the trained network.
+      any_size: whether it takes images of any size, which it brings to the network's by itself.
+    """
 
     path: Path
     size: int
     difference: float
+    any_size: bool
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a model is written to a path, and how images are run through what lies there."""
+    """How a network is written to a path, and how images are run through what lies there.
 
-    write: Callable[[tf_keras.Model, Path], None]
+    Attributes:
+      write: writes a model and the names of its classes.
+      run: reads a file and runs images [batch, height, width, channels] through it.
+      keras: gives the Keras that the model is of.
+      any_size: whether the format can hold how an image is resized.
+    """
+
+    write: Callable[[Any, Path, str], None]
     run: Callable[[Path, Array], Array]
+    keras: Callable[[], Any]
+    any_size: bool = True
 
 
-def export(saved: Saved, path: Path) -> Exported:
+def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
     """Writes a network to `*.keras`, `*.tflite` or a SavedModel's folder, once what was written has been tried.
 
     Images `[batch, height, width, channels]` go in with the values that the data set had, as float32; what comes out
-    are probabilities `[batch, classes]`.
+    are probabilities `[batch, classes]`. Where it is known how the data set's images were prepared, `*.keras` and a
+    SavedModel do the same by themselves, and take images of any size.
+
+    Args:
+      saved: the network.
+      path: what is written; its ending says in which format.
+      form: the format, where it is not the one of that ending.
 
     Raises:
       CompileError: the format lacks an operation, or what was written computes something else.
     """
-    form = FORMATS[path.suffix]
-    model = exported_model(saved)
-    images = random_images(saved)
-    wanted = probabilities(saved, images)
+    form = form or FORMATS[path.suffix]
+    preparation = saved.preparation if form.any_size else None
+    model = exported_model(saved, form.keras(), preparation)
+    trials = [(images := random_images(saved), probabilities(saved, images))]
+    if preparation is not None:
+        trials = [_prepared(saved, preparation, size) for size in _sizes(preparation)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as name:
         new = Path(name) / path.name
         try:
-            form.write(model, new)
+            form.write(model, new, labels(saved))
         except tf.errors.OpError as error:  # such as a full disk, where TensorFlow writes by itself
             raise CompileError(f"{path} cannot be written: {error.message}") from None
-        found = form.run(new, images)
-        difference = _difference(found, wanted)
+        difference = max(_difference(form.run(new, images), wanted) for images, wanted in trials)
         if not difference <= TOLERANCE:  # so that no number is none
             raise CompileError(
                 f"{path} is not written: read back, it differs by {difference:.2g} from the trained network, more "
@@ -76,30 +104,72 @@ def export(saved: Saved, path: Path) -> Exported:
         if path.is_dir():
             os.rename(path, Path(name) / "old")
         os.replace(new, path)
-    return Exported(path, _size(path), difference)
+    return Exported(path, _size(path), difference, preparation is not None)
 
 
-def exported_model(saved: Saved) -> tf_keras.Model:
-    """A trained network in stock layers, from images as the data set had them to probabilities."""
-    image = layers.Input(saved.input_shape, name="image")
+def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation | None = None) -> Any:
+    """A trained network in stock layers, from images as the data set had them to probabilities.
+
+    Args:
+      saved: the network.
+      keras: the module whose layers are taken, `tf_keras` or `keras`.
+      preparation: what brings images of any size to the network's; without it they must have that size.
+    """
+    shape = saved.input_shape if preparation is None else (None, None, saved.input_shape[-1])
+    image = keras.layers.Input(shape, name="image")
+    value = image if preparation is None else _resized(keras, image, preparation)
     variance = [deviation**2 for deviation in saved.std]
-    normal = layers.Normalization(mean=list(saved.mean), variance=variance, name="normalized")(image)
-    logits = plain_outputs(saved.graph, normal, saved.weights)[0]
-    return tf_keras.Model(image, layers.Softmax(name="probabilities")(logits), name="amoeba")
+    normal = keras.layers.Normalization(mean=list(saved.mean), variance=variance, name="normalized")(value)
+    logits = plain_outputs(saved.graph, normal, saved.weights, keras=keras)[0]
+    return keras.Model(image, keras.layers.Softmax(name="probabilities")(logits), name="amoeba")
+
+
+def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
+    """The layers that prepare an image; Keras 2 has no layer that resizes with antialiasing."""
+    if keras is tf_keras:
+        value = tf.image.resize(image, preparation.resized, antialias=True, name="resized")
+    else:
+        value = keras.layers.Resizing(*preparation.resized, antialias=True, name="resized")(image)
+    if preparation.crop == 1:
+        return value
+    return keras.layers.CenterCrop(*preparation.size, name="cropped")(value)
+
+
+def labels(saved: Saved) -> str:
+    """The names of the classes, one a line; a line break inside a name is written as in Python, such as \\n."""
+    names = (_BREAKS.sub(lambda found: ascii(found[0])[1:-1], name) for name in saved.class_names)
+    return "".join(f"{name}\n" for name in names)
 
 
 def probabilities(saved: Saved, images: Array) -> Array:
-    """What the network, as it was trained, makes of images with the values that the data set had."""
+    """What the network, as it was trained, makes of images of its size with the values that the data set had."""
     model = lower(saved.graph)
     restore(step_layers(model), saved.weights)
     normal = (images - np.asarray(saved.mean, np.float32)) / np.asarray(saved.std, np.float32)
     return np.asarray(tf.nn.softmax(model(normal, training=False)))
 
 
-def random_images(saved: Saved) -> Array:
-    """Some images with the data set's mean and deviation, always the same."""
-    noise = np.random.default_rng(0).standard_normal((IMAGES, *saved.input_shape))
+def random_images(saved: Saved, size: tuple[int, int] | None = None) -> Array:
+    """Some images of the network's or another size with the data set's mean and deviation, always the same."""
+    height, width, channels = (*(size or saved.input_shape[:2]), saved.input_shape[-1])
+    noise = np.random.default_rng(0).standard_normal((IMAGES, height, width, channels))
     return (np.asarray(saved.mean) + np.asarray(saved.std) * noise).astype(np.float32)
+
+
+def _sizes(preparation: Preparation) -> tuple[tuple[int, int], ...]:
+    """Sizes of images to try: one that is not resized, and one that is."""
+    height, width = preparation.resized
+    return (height, width), (2 * height + 3, width + width // 2 + 1)
+
+
+def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> tuple[Array, Array]:
+    """Random images of a size, and what the network makes of them once Pillow has prepared them."""
+    images = random_images(saved, size)
+    # plane by plane, in which Pillow rounds no value
+    planes = [Image.fromarray(plane) for image in images for plane in np.moveaxis(image, -1, 0)]
+    values = np.stack([np.asarray(preparation.applied(plane)) for plane in planes])
+    shaped = values.reshape(len(images), -1, *preparation.size)
+    return images, probabilities(saved, np.moveaxis(shaped, 1, -1))
 
 
 def _difference(found: Array, wanted: Array) -> float:
@@ -116,19 +186,57 @@ def _size(path: Path) -> int:
 # --- formats ---------------------------------------------------------------------------------------------------
 
 
-def _write_keras(model: tf_keras.Model, path: Path) -> None:
+def _keras_2() -> Any:
+    return tf_keras
+
+
+def _keras_3() -> Any:
+    """Keras 3, with the backend that the user has chosen.
+
+    Raises:
+      CompileError: that backend is not there.
+    """
+    try:
+        import keras
+    except ImportError as error:
+        raise CompileError(
+            f"Keras 3 cannot be imported: {error}; with its TensorFlow backend it can: export KERAS_BACKEND=tensorflow"
+        ) from None
+    return keras
+
+
+def _write_keras(model: Any, path: Path, names: str) -> None:
     model.save(path)
+    _append(path, names)
 
 
-def _run_keras(path: Path, images: Array) -> Array:
+def _run_keras_2(path: Path, images: Array) -> Array:
     return np.asarray(tf_keras.models.load_model(path, compile=False)(images, training=False))
 
 
-def _write_saved_model(model: tf_keras.Model, path: Path) -> None:
-    """A SavedModel of nothing but the model's inference, which any TensorFlow reads and serves."""
+def _run_keras_3(path: Path, images: Array) -> Array:
+    return np.asarray(_keras_3().models.load_model(path, compile=False).predict(images, verbose=0))
+
+
+def _append(path: Path, names: str) -> None:
+    """Adds labels.txt to a zip archive; to another file a whole archive, as TensorFlow Lite's metadata tools do."""
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(LABELS), names.encode("utf-8", "backslashreplace"))
+
+
+def _write_saved_model(model: tf_keras.Model, path: Path, names: str) -> None:
+    """Writes a SavedModel of nothing but the model's inference, which any TensorFlow reads and serves."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / LABELS).write_bytes(names.encode("utf-8", "backslashreplace"))
+        _save(model, path, tf.saved_model.Asset(str(Path(folder) / LABELS)))
+
+
+def _save(model: tf_keras.Model, path: Path, asset: Any = None) -> None:
     shape = (None, *model.input_shape[1:])
     module = tf.Module()
     module.model_variables = model.variables
+    if asset is not None:
+        module.labels = asset
     module.serve = tf.function(
         lambda image: {"probabilities": model(image, training=False)},
         input_signature=[tf.TensorSpec(shape, tf.float32, name="image")], autograph=False,
@@ -141,15 +249,16 @@ def _run_saved_model(path: Path, images: Array) -> Array:
     return np.asarray(serve(image=tf.constant(images))["probabilities"])
 
 
-def _write_tflite(model: tf_keras.Model, path: Path) -> None:
+def _write_tflite(model: tf_keras.Model, path: Path, names: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        _write_saved_model(model, Path(folder))
+        _save(model, Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         try:
             data = converter.convert()
         except ConverterError as error:
             raise CompileError(f"{path.name} cannot be written: {_reason(str(error))}") from None
     path.write_bytes(data)
+    _append(path, names)
 
 
 def _reason(text: str) -> str:
@@ -172,9 +281,10 @@ def _run_tflite(path: Path, images: Array) -> Array:
     return np.asarray(interpreter.get_tensor(output["index"]))
 
 
-# By the suffixes of what is written; without one it is a folder.
+# By the suffixes of what is written; without one it is a folder. An antialiased resize has no form in TensorFlow Lite.
 FORMATS: Mapping[str, Format] = {
-    ".keras": Format(_write_keras, _run_keras),
-    ".tflite": Format(_write_tflite, _run_tflite),
-    "": Format(_write_saved_model, _run_saved_model),
+    ".keras": Format(_write_keras, _run_keras_3, _keras_3),
+    ".tflite": Format(_write_tflite, _run_tflite, _keras_2, any_size=False),
+    "": Format(_write_saved_model, _run_saved_model, _keras_2),
 }
+TF_KERAS = Format(_write_keras, _run_keras_2, _keras_2)  # the older form of .keras

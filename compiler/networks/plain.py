@@ -1,7 +1,8 @@
-"""A resolved graph as a `tf_keras.Model` of stock layers only, one or a few a primitive.
+"""A resolved graph as a Keras model of stock layers only, one or a few a primitive.
 
-What is saved of it is read by tf_keras alone, without this package. It is also what a careful user of tf_keras would
-write by hand, so that the benchmarks compare with it; training goes by `compiler.layers.model`, which is faster.
+The layers are those of `tf_keras` (Keras 2) or of `keras` (Keras 3); the two are called alike. What is saved of a model
+is read by that Keras alone, without this package. It is also what a careful user of Keras would write by hand, so that
+the benchmarks compare with it; training goes by `compiler.layers.model`, which is faster.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from compiler.graph.structure import IMAGE, Graph, Operation
 from compiler.networks.weights import Weights, weight_of
 
 Tensor = Any
-layers = tf_keras.layers
 
 
-def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0) -> tf_keras.Model:
+def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0, keras: Any = tf_keras) -> Any:
     """A functional model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
 
     A graph with an auxiliary head has its logits as a second output. Paths are never dropped.
@@ -30,16 +30,19 @@ def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0) -
       graph: the network.
       weights: every weight by its key, as `compiler.networks.weights.weights_of` gives them; fresh ones without.
       l2: weight decay of kernels, as the factor of half their squared sum in the loss.
+      keras: the module whose layers are taken, `tf_keras` or `keras`.
 
     Raises:
       CompileError: a weight is not there, or has another shape.
     """
-    image = layers.Input(graph.input_shape, name="image")
-    outputs = plain_outputs(graph, image, weights, l2)
-    return tf_keras.Model(image, outputs if graph.auxiliary else outputs[0], name="plain")
+    image = keras.layers.Input(graph.input_shape, name="image")
+    outputs = plain_outputs(graph, image, weights, l2, keras)
+    return keras.Model(image, outputs if graph.auxiliary else outputs[0], name="plain")
 
 
-def plain_outputs(graph: Graph, image: Tensor, weights: Weights | None = None, l2: float = 0.0) -> list[Tensor]:
+def plain_outputs(
+    graph: Graph, image: Tensor, weights: Weights | None = None, l2: float = 0.0, keras: Any = tf_keras
+) -> list[Tensor]:
     """The logits that stock layers make of a Keras tensor of images, and those of an auxiliary head.
 
     Raises:
@@ -50,7 +53,7 @@ def plain_outputs(graph: Graph, image: Tensor, weights: Weights | None = None, l
     for step in (*graph.steps, *graph.auxiliary):
         values = [image if index == IMAGE else made[index] for index in step.inputs]
         for operation in step.operations:
-            part = _Part(operation, tuple(values[index] for index in operation.inputs), l2, weighted)
+            part = _Part(operation, tuple(values[index] for index in operation.inputs), l2, keras, weighted)
             values.append(_LAYERS[operation.primitive](part))
         made.append(values[step.output])
     if weights is not None:
@@ -76,21 +79,22 @@ class _Part:
     operation: Operation
     inputs: tuple[Tensor, ...]
     l2: float
+    keras: Any
     weighted: dict[str, Any] = field(repr=False)
 
     @property
     def settings(self) -> Settings:
         return self.operation.settings
 
-    def layer(self, kind: Callable[..., Any], *arguments: Any, what: str = "", **options: Any) -> Any:
-        """A layer under the operation's key; `what` tells apart several of one operation."""
+    def layer(self, kind: str, *arguments: Any, what: str = "", **options: Any) -> Any:
+        """A layer of this class under the operation's key; `what` tells apart several of one operation."""
         # no name of the language has a dot, so that none of these can meet another
         words = [*self.operation.key.split("/"), what] if what else self.operation.key.split("/")
         # TensorFlow takes ASCII alone
         name = ".".join(words).encode("ascii", "backslashreplace").decode()
-        return kind(*arguments, name=name, **options)
+        return getattr(self.keras.layers, kind)(*arguments, name=name, **options)
 
-    def with_weights(self, kind: Callable[..., Any], *arguments: Any, only: str = "", **options: Any) -> Any:
+    def with_weights(self, kind: str, *arguments: Any, only: str = "", **options: Any) -> Any:
         """A layer that has the operation's weights, or one of them."""
         layer = self.layer(kind, *arguments, what=only, **options)
         names = [only] if only else [weight.name for weight in self.operation.weights]
@@ -99,7 +103,7 @@ class _Part:
 
     def decayed(self, name: str) -> dict[str, Any]:
         """How a kernel starts, as He et al. 2015, and decays; `name` is the kernel's in the layer's options."""
-        decay = {f"{name}_regularizer": tf_keras.regularizers.L2(self.l2 / 2)} if self.l2 else {}
+        decay = {f"{name}_regularizer": self.keras.regularizers.L2(self.l2 / 2)} if self.l2 else {}
         return {f"{name}_initializer": "he_normal", **decay}
 
 
@@ -107,7 +111,7 @@ def _conv(part: _Part) -> Tensor:
     kernel = part.operation.weights[0].shape
     options = {"use_bias": False, **part.decayed("kernel")}
     dilated_with_strides = _dilation(part.settings) > 1 and strides(part.settings) != (1, 1)
-    return _window(part, layers.Conv2D, (kernel[-1], kernel[:2]), options, whole=not dilated_with_strides)
+    return _window(part, "Conv2D", (kernel[-1], kernel[:2]), options, whole=not dilated_with_strides)
 
 
 def _depthwise(part: _Part) -> Tensor:
@@ -115,12 +119,10 @@ def _depthwise(part: _Part) -> Tensor:
     options = {"use_bias": False, **part.decayed("depthwise")}
     vertical, horizontal = strides(part.settings)
     whole = vertical == horizontal and (vertical == 1 or _dilation(part.settings) == 1)
-    return _window(part, layers.DepthwiseConv2D, (kernel[:2],), options, whole)
+    return _window(part, "DepthwiseConv2D", (kernel[:2],), options, whole)
 
 
-def _window(
-    part: _Part, kind: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any], whole: bool
-) -> Tensor:
+def _window(part: _Part, kind: str, arguments: tuple[Any, ...], options: dict[str, Any], whole: bool) -> Tensor:
     """A convolution in one layer, or where no layer has such strides, at every pixel and then at those wanted."""
     settings, value = part.settings, part.inputs[0]
     step, dilation = strides(settings), _dilation(settings)
@@ -131,14 +133,14 @@ def _window(
         shape = tuple(value.shape[1:])
         sizes = zip(shape[:2], kernel_size(settings, shape), step, strict=True)
         pads = tuple(_same_padding(size, window, stride, dilation) for size, window, stride in sizes)
-        value = part.layer(layers.ZeroPadding2D, pads, what="pad")(value)
+        value = part.layer("ZeroPadding2D", pads, what="pad")(value)
     value = part.with_weights(kind, *arguments, dilation_rate=dilation, **options)(value)
     return _every(part, value, step)
 
 
 def _every(part: _Part, value: Tensor, step: tuple[int, int]) -> Tensor:
     """Every so many pixels: the greatest in a window of one pixel is that pixel."""
-    return value if step == (1, 1) else part.layer(layers.MaxPooling2D, 1, strides=step, what="every")(value)
+    return value if step == (1, 1) else part.layer("MaxPooling2D", 1, strides=step, what="every")(value)
 
 
 def _same_padding(size: int, window: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -158,21 +160,21 @@ def _factorized_conv(part: _Part) -> Tensor:
     down, right = int(vertical > 1), int(horizontal > 1)
     moved = part.inputs[0]
     if down or right:
-        moved = part.layer(layers.ZeroPadding2D, ((0, down), (0, right)), what="pad")(moved)
-        moved = part.layer(layers.Cropping2D, ((down, 0), (right, 0)), what="crop")(moved)
+        moved = part.layer("ZeroPadding2D", ((0, down), (0, right)), what="pad")(moved)
+        moved = part.layer("Cropping2D", ((down, 0), (right, 0)), what="crop")(moved)
     paths = []
     for weight, value in zip(part.operation.weights, (part.inputs[0], moved), strict=True):
         options = {"strides": (vertical, horizontal), "use_bias": False, **part.decayed("kernel")}
-        paths.append(part.with_weights(layers.Conv2D, weight.shape[-1], 1, only=weight.name, **options)(value))
-    return part.layer(layers.Concatenate)(paths)
+        paths.append(part.with_weights("Conv2D", weight.shape[-1], 1, only=weight.name, **options)(value))
+    return part.layer("Concatenate")(paths)
 
 
 def _batch_norm(part: _Part) -> Tensor:
     momentum, epsilon = part.settings["decay"], part.settings["epsilon"]
-    return part.with_weights(layers.BatchNormalization, momentum=momentum, epsilon=epsilon)(part.inputs[0])
+    return part.with_weights("BatchNormalization", momentum=momentum, epsilon=epsilon)(part.inputs[0])
 
 
-def _pool(kind: Callable[..., Any]) -> Callable[[_Part], Tensor]:
+def _pool(kind: str) -> Callable[[_Part], Tensor]:
     def build(part: _Part) -> Tensor:
         settings = part.settings
         window, pad = kernel_size(settings, part.operation.shape), padding(settings).lower()
@@ -185,14 +187,14 @@ def _zero(part: _Part) -> Tensor:
     stride = part.settings.get("stride", 1)
     assert isinstance(stride, int)
     value = _every(part, part.inputs[0], (stride, stride)) if _is_map(part) else part.inputs[0]
-    return part.layer(layers.Rescaling, 0.0)(value)
+    return part.layer("Rescaling", 0.0)(value)
 
 
 def _dense(part: _Part) -> Tensor:
     value = part.inputs[0]
     if _is_map(part):
-        value = part.layer(layers.Flatten, what="flat")(value)
-    return part.with_weights(layers.Dense, part.operation.shape[-1], **part.decayed("kernel"))(value)
+        value = part.layer("Flatten", what="flat")(value)
+    return part.with_weights("Dense", part.operation.shape[-1], **part.decayed("kernel"))(value)
 
 
 def _is_map(part: _Part) -> bool:
@@ -204,14 +206,14 @@ def _resize_and_pad(part: _Part) -> Tensor:
     value = part.inputs[0]
     height, width, channels = part.operation.shape
     if tuple(value.shape[1:3]) != (height, width):
-        value = part.layer(layers.Resizing, height, width, interpolation="nearest", what="resize")(value)
+        value = part.layer("Resizing", height, width, interpolation="nearest", what="resize")(value)
     more = channels - value.shape[-1]
     # told that the channels come first, a layer for rows and columns works on columns and channels
     options = {"data_format": "channels_first"}
     if more > 0:
-        value = part.layer(layers.ZeroPadding2D, ((0, 0), (0, more)), what="pad", **options)(value)
+        value = part.layer("ZeroPadding2D", ((0, 0), (0, more)), what="pad", **options)(value)
     elif more < 0:
-        value = part.layer(layers.Cropping2D, ((0, 0), (0, -more)), what="cut", **options)(value)
+        value = part.layer("Cropping2D", ((0, 0), (0, -more)), what="cut", **options)(value)
     return value
 
 
@@ -220,16 +222,16 @@ _LAYERS: Mapping[str, Callable[[_Part], Tensor]] = {
     "depthwise": _depthwise,
     "factorized_conv": _factorized_conv,
     "batch_norm": _batch_norm,
-    "relu": lambda part: part.layer(layers.ReLU)(part.inputs[0]),
-    "avg_pool": _pool(layers.AveragePooling2D),
-    "max_pool": _pool(layers.MaxPooling2D),
+    "relu": lambda part: part.layer("ReLU")(part.inputs[0]),
+    "avg_pool": _pool("AveragePooling2D"),
+    "max_pool": _pool("MaxPooling2D"),
     "skip": lambda part: part.inputs[0],
     "zero": _zero,
     "none": _zero,
-    "add": lambda part: part.layer(layers.Add)(list(part.inputs)),
-    "concat": lambda part: part.layer(layers.Concatenate)(list(part.inputs)),
+    "add": lambda part: part.layer("Add")(list(part.inputs)),
+    "concat": lambda part: part.layer("Concatenate")(list(part.inputs)),
     "dense": _dense,
-    "dropout": lambda part: part.layer(layers.Dropout, part.settings["rate"])(part.inputs[0]),
-    "global_avg_pool": lambda part: part.layer(layers.GlobalAveragePooling2D)(part.inputs[0]),
+    "dropout": lambda part: part.layer("Dropout", part.settings["rate"])(part.inputs[0]),
+    "global_avg_pool": lambda part: part.layer("GlobalAveragePooling2D")(part.inputs[0]),
     "resize_and_pad": _resize_and_pad,
 }

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 from PIL import Image
 
 from compiler.errors import CompileError
+from compiler.images.preparation import Preparation
 from compiler.main import main
 from compiler.networks import formats, weights
-from compiler.networks.saved import write
+from compiler.networks.saved import Saved, write
 from tests.compiler.saved_networks import TEXT, network
 
 README = Path(__file__).parents[2] / "README.md"
-OUTS = ("out.keras", "out.tflite", "out")
+OUTS = ("out.keras", "old.keras", "out.tflite", "out")
+PREPARATION = Preparation((8, 8), 0.875)
 
 # Runs what lies in the current folder where neither this package nor its custom layers can be imported.
 ELSEWHERE = """
 import sys
+import zipfile
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
@@ -32,60 +41,157 @@ class Missing:
             raise ImportError(name)
 
 sys.meta_path.insert(0, Missing())
+import keras
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-images = np.load("images.npy")
-found = {"out.keras": tf_keras.models.load_model("out.keras").predict(images, verbose=0)}
-serve = tf.saved_model.load("out").signatures["serving_default"]
-found["out"] = serve(image=tf.constant(images))["probabilities"].numpy()
-interpreter = tf.lite.Interpreter("out.tflite")
-interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], images.shape)
-found["out.tflite"] = interpreter.get_signature_runner()(image=images)["probabilities"]
+with np.load("images.npz") as archive:
+    sizes = dict(archive)
+prepared = sizes.pop("prepared")
+found = {}
+for name, images in sizes.items():
+    found[f"out.keras {name}"] = keras.models.load_model("out.keras").predict(images, verbose=0)
+    found[f"old.keras {name}"] = tf_keras.models.load_model("old.keras").predict(images, verbose=0)
+    serve = tf.saved_model.load("out").signatures["serving_default"]
+    found[f"out {name}"] = serve(image=tf.constant(images))["probabilities"].numpy()
+    interpreter = tf.lite.Interpreter("out.tflite")
+    interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], prepared.shape)
+    found[f"out.tflite {name}"] = interpreter.get_signature_runner()(image=prepared)["probabilities"]
 np.savez("found.npz", **found)
+texts = [zipfile.ZipFile(file).read("labels.txt") for file in ("out.keras", "old.keras", "out.tflite")]
+for text in (*texts, open("out/assets/labels.txt", "rb").read()):
+    print(ascii(text.decode().splitlines()))
 """
+
+
+def write_all(folder: Path, saved: Saved, outs: tuple[str, ...] = OUTS) -> None:
+    write(folder / "net", saved)
+    for out in outs:
+        older = ["--tf_keras"] * (out == "old.keras")
+        assert main(["export", str(folder / "net"), "--out", str(folder / out), *older]) == 0
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A trained network, and what each format made of it."""
     folder = tmp_path_factory.mktemp("exported")
-    write(folder / "net", network(channels=3))
-    for out in OUTS:
-        assert main(["export", str(folder / "net"), "--out", str(folder / out)]) == 0
+    write_all(folder, NETWORK)
     return folder
 
 
+NETWORK = replace(network(channels=3), preparation=PREPARATION, class_names=("zéro", "one two", "3 \u4e09"))
+
+
+def by_pillow(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Images of bytes as the data set would have them."""
+    return np.stack([np.asarray(PREPARATION.applied(Image.fromarray(image))) for image in images])
+
+
 def test_every_format_runs_where_this_package_is_not(folder):
-    images = formats.random_images(network(channels=3))
-    np.save(folder / "images.npy", images)
+    """Images of bytes and of other sizes go in as they are; a .tflite takes what Pillow made of them."""
+    rng = np.random.default_rng(1)
+    base = rng.integers(0, 13, (2, 40, 61, 3), np.uint8)
+    prepared = by_pillow(base)
+    sizes = {"large": base, "prepared": prepared}
+    np.savez(folder / "images.npz", **{name: images.astype(np.float32) for name, images in sizes.items()})
     child = subprocess.run([sys.executable, "-c", ELSEWHERE], cwd=folder, capture_output=True, text=True)
     assert child.returncode == 0, child.stderr
-    wanted = formats.probabilities(network(channels=3), images)
-    assert wanted.shape == (8, 3) and wanted.min() > 0.01 and np.ptp(wanted, axis=0).min() > 1e-3
+    assert child.stdout == f"{list(NETWORK.class_names)!a}\n" * len(OUTS)
+    wanted = formats.probabilities(NETWORK, prepared)
+    assert wanted.shape == (2, 3) and wanted.min() > 0.01
     with np.load(folder / "found.npz") as found:
-        assert sorted(found) == sorted(OUTS)
-        for name in OUTS:
-            np.testing.assert_allclose(found[name], wanted, atol=1e-5)
+        assert sorted(found) == sorted(f"{out} large" for out in OUTS)
+        np.testing.assert_allclose(found["out.tflite large"], wanted, atol=1e-5)
+        for out in set(OUTS) - {"out.tflite"}:
+            # Pillow rounds to whole levels twice
+            np.testing.assert_allclose(found[f"{out} large"], wanted, atol=0.05)
+
+
+@pytest.mark.parametrize("size", [(9, 9), (8, 8), (5, 30), (1, 1), (64, 48)], ids=str)
+@pytest.mark.parametrize("out", ["out.keras", "old.keras", "out"])
+def test_images_of_any_size_are_prepared_as_pillow_prepares_them(folder, out, size):
+    """Of real numbers, which Pillow does not round, one plane at a time."""
+    images = formats.random_images(NETWORK, size)
+    planes = [[np.asarray(PREPARATION.applied(Image.fromarray(plane))) for plane in np.moveaxis(image, -1, 0)]
+              for image in images]  # fmt: skip
+    wanted = formats.probabilities(NETWORK, np.moveaxis(np.array(planes), 1, -1))
+    form = formats.TF_KERAS if out == "old.keras" else formats.FORMATS[Path(out).suffix]
+    np.testing.assert_allclose(form.run(folder / out, images), wanted, atol=1e-4)
 
 
 def test_images_of_bytes_go_in_as_they_are(folder):
-    images = np.random.default_rng(1).integers(0, 256, (2, 8, 8, 3), np.uint8)
-    found = tf_keras.models.load_model(folder / "out.keras").predict(images, verbose=0)
-    np.testing.assert_allclose(found, formats.probabilities(network(channels=3), images), atol=1e-5)
+    images = np.random.default_rng(1).integers(0, 256, (2, 9, 9, 3), np.uint8)
+    wanted = formats.probabilities(NETWORK, images[:, :8, :8])
+    assert PREPARATION.corner == (0, 0)
+    for found in (keras.models.load_model(folder / "out.keras"), tf_keras.models.load_model(folder / "old.keras")):
+        assert found.input_shape == (None, None, None, 3)
+        np.testing.assert_allclose(found.predict(images, verbose=0), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("out", OUTS)
+def test_each_keras_reads_its_own_form(folder):
+    """Whichever a user has, the file for the other one is refused by it, and not read as something else."""
+    for module, path in ((tf_keras, "out.keras"), (keras, "old.keras")):
+        with pytest.raises((TypeError, ValueError, ImportError, AttributeError)):
+            module.models.load_model(folder / path)
+
+
+def test_the_signature_of_a_saved_model_takes_any_size(folder):
+    (image,) = (
+        tf.saved_model.load(str(folder / "out")).signatures["serving_default"].structured_input_signature[1].values()
+    )
+    assert (image.shape.as_list(), image.dtype) == ([None, None, None, 3], tf.float32)
+
+
+def test_what_is_said_of_sizes(tmp_path, capsys):
+    write_all(tmp_path, replace(NETWORK, preparation=Preparation((8, 8))), ("out.keras", "out.tflite"))
+    first, _, second, advice, _ = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r".*out\.keras: images of any size, resized to 8x8x3, to 3 classes, 0\.\d MB", first)
+    assert re.fullmatch(r".*out\.tflite: images of 8x8x3 to 3 classes, 0\.\d MB", second)
+    assert advice.endswith(
+        "out.tflite does not resize: resize images to 8x8, bilinear with antialiasing, as README shows"
+    )
+    write_all(tmp_path, NETWORK, ("out.tflite",))
+    assert "resize images to 9x9, bilinear with antialiasing, and crop the middle 8x8" in capsys.readouterr().out
+    write_all(tmp_path, replace(NETWORK, preparation=None), ("out.keras",))
+    assert "it takes images of 8x8x3 alone: weights that lie alone, and networks saved by version 0.5.0, do not" in (
+        capsys.readouterr().out
+    )
+    assert keras.models.load_model(tmp_path / "out.keras").input_shape == (None, 8, 8, 3)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nb", "a\u2028b"])
+def test_a_line_break_in_a_class_name_is_written_as_in_python(tmp_path, capsys, name):
+    write_all(tmp_path, replace(NETWORK, class_names=("x", name, "y")), ("out.keras", "out.tflite"))
+    assert "line breaks inside class names are written as \\n in labels.txt" in capsys.readouterr().out
+    for out in ("out.keras", "out.tflite"):
+        text = zipfile.ZipFile(tmp_path / out).read("labels.txt").decode()
+        assert text.splitlines() == ["x", ascii(name)[1:-1], "y"]
+
+
+def test_keras_without_its_backend(folder, tmp_path):
+    """A user who has chosen a backend that is not installed gets one message."""
+    command = [sys.executable, "-m", "compiler.main", "export", str(folder / "net"), "--out", str(tmp_path / "a.keras")]
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    child = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if importlib.util.find_spec("torch") is None:
+        assert child.returncode == 2
+        assert re.fullmatch(
+            r"Keras 3 cannot be imported: .*torch.*; .*: export KERAS_BACKEND=tensorflow\n", child.stderr
+        )
+
+
+@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out"])
 def test_what_is_there_is_replaced_and_nothing_else_is_left(tmp_path, capsys, out):
     for seed in range(2):
-        write(tmp_path / "net", network(seed=seed))
+        write(tmp_path / "net", replace(network(seed=seed), preparation=Preparation((8, 8))))
         assert main(["export", str(tmp_path / "net" / "network.cell"), "--out", str(tmp_path / "deep" / out)]) == 0
         said = capsys.readouterr().out
         assert re.fullmatch(
-            rf".*{out}: images of 8x8x1 to 3 classes, \d+\.\d MB\n"
-            r"read back: on 8 random images it is the trained network, up to \d(e-\d+)?\n", said,
-        )  # fmt: skip
+            rf".*{out}: images of (any size, resized to )?8x8x1,? to 3 classes, \d+\.\d MB\n(.*does not resize.*\n)?"
+            r"read back: on 8 random images( of each of two sizes)? it is the trained network, up to \d(e-\d+)?\n",
+            said,
+        )
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [out]
     images = formats.random_images(network())
     found = formats.FORMATS[Path(out).suffix].run(tmp_path / "deep" / out, images)
@@ -101,7 +207,7 @@ def test_the_weights_of_a_search(tmp_path):
     assert main([*command, "3", "--std", "2", "--out", f"{tmp_path}/none.keras"]) == 0
     images = formats.random_images(saved)
     for name, known in (("all", saved), ("none", replace(saved, mean=(0.0,) * 3, std=(2.0,) * 3))):
-        found = tf_keras.models.load_model(tmp_path / f"{name}.keras").predict(images, verbose=0)
+        found = keras.models.load_model(tmp_path / f"{name}.keras").predict(images, verbose=0)
         np.testing.assert_allclose(found, formats.probabilities(known, images), atol=1e-5)
 
 
@@ -114,6 +220,10 @@ def test_the_weights_of_a_search(tmp_path):
         ("nowhere --out a.keras", r"there is no nowhere"),
         (". --out a.keras", r"\. is no trained network, which is a folder with a network\.json in it; net is one"),
         ("best.cell --out a.keras", r"best\.cell has no weights: name the folder of a trained network, or give"),
+        (
+            "net --out a.tflite --tf_keras",
+            r"--tf_keras goes with a file that ends in \.keras, and --out is 'a\.tflite'",
+        ),
         ("net --out a.keras --classes 3", r"--classes goes with --weights only; a trained network's folder has its"),
         ("net --out a.keras --param N=3", r"--param goes with --weights only"),
         ("net --out a.keras --weights 5.npz", r"net is a folder; --weights goes with a \.cell file"),
@@ -154,7 +264,7 @@ def test_an_operation_that_a_format_lacks_is_named(tmp_path):
     image = tf_keras.Input((4,))
     model = tf_keras.Model(image, tf_keras.layers.Lambda(lambda x: formats.tf.math.erfinv(x))(image))
     with pytest.raises(CompileError, match=r"a\.tflite cannot be written: TensorFlow Lite lacks the operation Erfinv"):
-        formats.FORMATS[".tflite"].write(model, tmp_path / "a.tflite")
+        formats.FORMATS[".tflite"].write(model, tmp_path / "a.tflite", "")
 
 
 def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
@@ -163,7 +273,8 @@ def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     (block,) = re.findall(r"^```python\n(.*?load_model.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
     facts, model, image = re.findall(r'(?:open|load_model)\("([^"]*)"\)', block)
     write(Path(facts).parent, network(channels=1))
-    assert main(["export", str(Path(facts).parent), "--out", model]) == 0
+    older = ["--tf_keras"] * ("tf_keras" in block)
+    assert main(["export", str(Path(facts).parent), "--out", model, *older]) == 0
     Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12)).save(image)
     capsys.readouterr()
     exec(compile(block, str(README), "exec"), {})

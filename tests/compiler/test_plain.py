@@ -1,4 +1,4 @@
-"""The model of stock layers computes what the trained one computes: every primitive, every shipped file."""
+"""The model of stock layers computes what the trained one computes: every primitive, every shipped file, both Keras."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,6 +22,7 @@ from compiler.networks.plain import plain_model
 from compiler.networks.weights import restore, weights_of
 from dsl.files import shipped_cells
 
+KERAS = (tf_keras, keras)  # Keras 2 and Keras 3, in one process
 OPERATIONS = [
     "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]", "conv[3x3, dilation=2]",
     "conv[3x3, dilation=2, stride=2]", "conv[3x3, dilation=2, padding=valid]", "conv[2x3, dilation=2, stride_y=2]",
@@ -60,18 +62,21 @@ def of_random_weights(graph: Graph, seed: int = 0) -> tuple[tf_keras.Model, dict
     return model, values
 
 
-def compare(graph: Graph) -> tf_keras.Model:
+def compare(graph: Graph, modules: tuple[Any, ...] = KERAS) -> Any:
+    """Compares the trained kind of model with that of each Keras; the first one's."""
     model, values = of_random_weights(graph)
-    plain = plain_model(graph, values)
     images = tf.random.stateless_normal((3, *graph.input_shape), seed=(1, 2))
-    wanted, found = (np.asarray(tf.nest.flatten(m(images, training=False))) for m in (model, plain))
+    wanted = np.asarray(tf.nest.flatten(model(images, training=False)))
     scale = max(1.0, float(np.abs(wanted).max()))
-    np.testing.assert_allclose(found / scale, wanted / scale, atol=2e-5)
-    assert sum(int(np.prod(v.shape)) for v in plain.trainable_variables) == sum(
-        int(np.prod(v.shape)) for v in model.trainable_variables
-    )
-    assert {type(layer).__module__.split(".")[0] for layer in plain.layers} == {"tf_keras"}
-    return plain
+    made = [plain_model(graph, values, keras=module) for module in modules]
+    for module, plain in zip(modules, made, strict=True):
+        found = np.asarray(tf.nest.flatten(plain(images, training=False)))
+        np.testing.assert_allclose(found / scale, wanted / scale, atol=2e-5)
+        assert sum(int(np.prod(v.shape)) for v in plain.trainable_variables) == sum(
+            int(np.prod(v.shape)) for v in model.trainable_variables
+        )
+        assert {type(layer).__module__.split(".")[0] for layer in plain.layers} == {module.__name__.split(".")[0]}
+    return made[0]
 
 
 def operation_graph(text: str) -> Graph:
@@ -137,25 +142,27 @@ def test_an_auxiliary_head_is_a_second_output():
     assert len(compare(graph).outputs) == 2
 
 
-def test_fit_trains_it_with_decay():
+@pytest.mark.parametrize("module", KERAS, ids=["Keras 2", "Keras 3"])
+def test_fit_trains_it_with_decay(module):
     text = "conv[3x3, filters=4] | batch_norm | relu | depthwise[3x3] head: global_avg_pool | dense[classes]"
     graph = compiler.resolve(dsl.loads(f"network {{ body: {text} }}"), (8, 8, 1), 3)
-    model = plain_model(graph, l2=0.1)
+    model = plain_model(graph, l2=0.1, keras=module)
     kernels = [w for layer in model.layers for w in layer.trainable_weights if "kernel" in w.name]
     decay = 0.05 * sum(float(tf.reduce_sum(kernel**2)) for kernel in kernels)
     assert float(tf.add_n(model.losses)) == pytest.approx(decay, rel=1e-4)
-    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(tf_keras.optimizers.SGD(0.01), loss)
+    loss = module.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(module.optimizers.SGD(0.01), loss)
     before = [variable.numpy() for variable in model.variables]
     rng = np.random.default_rng(0)
     model.fit(rng.random((8, 8, 8, 1), np.float32), rng.integers(0, 3, 8), batch_size=4, verbose=0)
     assert all(not np.array_equal(old, new) for old, new in zip(before, model.variables, strict=True))
 
 
-def test_names_may_have_letters_of_any_alphabet():
+@pytest.mark.parametrize("module", KERAS, ids=["Keras 2", "Keras 3"])
+def test_names_may_have_letters_of_any_alphabet(module):
     cell = "cell café(x) { a_b = conv[1x1, filters=4](x)  b = relu(a_b)  return b }"
     network = f"{cell} network {{ body: café head: global_avg_pool | dense[classes] }}"
-    model = plain_model(compiler.resolve(dsl.loads(network), (8, 8, 1), 3))
+    model = plain_model(compiler.resolve(dsl.loads(network), (8, 8, 1), 3), keras=module)
     assert model(tf.zeros((2, 8, 8, 1))).shape == (2, 3)
 
 
