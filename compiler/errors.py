@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import shlex
+import sysconfig
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
+
+_OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "compiler", "evolve"))
+_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+_BETWEEN = ("<", sysconfig.get_path("stdlib"), *(f"{folder}/gin/" for folder in _LIBRARIES))  # what calls a user's code
 
 
 class CompileError(Exception):
@@ -33,3 +41,25 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """The nearest name, as a clause to append to a message; nothing where none is near."""
     close = difflib.get_close_matches(name, list(allowed), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def pasted(name: str, value: object) -> str:
+    """The flag that binds a setting, as it can be pasted on a shell: `--gin_param="dataset.image_size=(64, 64)"`."""
+    text = f"{name}={value!r}"
+    return f"--gin_param={shlex.quote(text)}" if set(text) & set('"$`\\!') else f'--gin_param="{text}"'
+
+
+def raised(error: BaseException) -> str:
+    """What a user's code raised, below the user's own lines that led to it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((place for place in range(len(frames), 0, -1) if frames[place - 1].filename.startswith(_OWN)), 0)
+    below = [frame for frame in frames[own:] if not frame.filename.startswith(_BETWEEN)]
+    shown = [frame for frame in below if not frame.filename.startswith(_LIBRARIES)] or below
+    lines = [f"  {_near(frame.filename)}, line {frame.lineno}, in {frame.name}: {frame.line}" for frame in shown]
+    return "\n".join([*lines, "".join(traceback.format_exception_only(error)).rstrip()])
+
+
+def _near(file: str) -> str:
+    """A file by its path from the current folder, where it lies in it."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

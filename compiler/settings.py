@@ -253,9 +253,14 @@ class NetworkSettings:
     seed: int = 0  # of its first weights, and of all that is random in training
 
     def __post_init__(self) -> None:
-        if not isinstance(self.params, Mapping):
+        if not isinstance(self.params, Mapping) or not all(map(_is_real, self.params.values())):
             raise CompileError(f"network.params is {self.params!r}; write it as {{'N': 6, 'F': 36}}")
-        if not isinstance(self.overlays, list | tuple):
+        if not isinstance(self.overlays, list | tuple) or not all(isinstance(name, str) for name in self.overlays):
             raise CompileError(f"network.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
-        if not isinstance(self.seed, int) or self.seed < 0:
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
             raise CompileError(f"network.seed is {self.seed!r}; it is a whole number of at least 0")
+
+
+def _is_real(value: object) -> bool:
+    """Whether a value is a number that is neither infinite nor NaN; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

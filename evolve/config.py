@@ -20,7 +20,7 @@ import dsl
 from compiler.errors import CompileError, did_you_mean
 from compiler.images.sources import PATHS
 from compiler.settings import DatasetSettings, Training
-from compiler.training.config import dataset, in_force, own_words, parse, plainly, training
+from compiler.training.config import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import (
     Algorithm,
     NonAgeingEvolution,
@@ -48,17 +48,20 @@ _ALGORITHMS = {
     name: gin.external_configurable(made, name, module="evolve", denylist=list(_HANDED))
     for name, made in _CLASSES.items()
 }
-_NAMES = (
-    *(f"search.{field.name}" for field in fields(SearchSettings)),
-    *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
-    *(f"table.{field.name}" for field in fields(TableSettings)),
-    *(f"training.{field.name}" for field in fields(Training)),
-    *(
-        f"{name}.{setting}"
-        for name, made in _CLASSES.items()
-        for setting in inspect.signature(made).parameters
-        if setting not in _HANDED
+_NAMES = Names(
+    (
+        *(f"search.{field.name}" for field in fields(SearchSettings)),
+        *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
+        *(f"training.{field.name}" for field in fields(Training)),
+        *(f"table.{field.name}" for field in fields(TableSettings)),
+        *(
+            f"{name}.{setting}"
+            for name, made in _CLASSES.items()
+            for setting in inspect.signature(made).parameters
+            if setting not in _HANDED
+        ),
     ),
+    {"network": "it is a setting of `cell train`; a search has search.params, search.overlays and search.seed"},
 )
 
 
@@ -74,6 +77,7 @@ class Config:
     training: Training
     folders: tuple[Path, ...]  # of the gin files: where a .cell file may also be
     table: TableSettings | None = None  # if it is what the fitness comes from
+    not_read: tuple[str, ...] = ()  # what a gin file binds for another algorithm or another source of fitness
 
     def algorithm_name(self) -> str:
         """The gin name of the algorithm.
@@ -98,7 +102,7 @@ class Config:
 
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """The search algorithm, its own settings filled in."""
-        with _as_usage(), plainly(_NAMES):
+        with _as_usage(), plainly():
             made: Algorithm[dsl.Genotype] = _ALGORITHMS[self.algorithm_name()](space, self.search.seed)
         return made
 
@@ -123,18 +127,46 @@ class Config:
         return next((str(path) for path in places if is_there(path)), name)
 
 
-def read(files: Sequence[str], bindings: Sequence[str]) -> Config:
+def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = ()) -> Config:
     """Read gin files, then bindings, of which the last wins.
+
+    Args:
+      files: gin files, by path or as shipped.
+      bindings: of the command line.
+      beside: other algorithms whose searches are given the same bindings.
 
     Raises:
       UsageError: a file is missing, or a name or a value is wrong.
     """
     with _as_usage():
-        paths = parse(files, bindings, _NAMES)
-    with _as_usage(), plainly(_NAMES):
+        parsed = parse(files, bindings, _NAMES)
+    with _as_usage(), plainly():
         searched: SearchSettings = search()
         found = table() if searched.fitness == "table" else None
-        return Config(searched, dataset(), training(), tuple(path.parent for path in paths), found)
+        folders = tuple(dict.fromkeys(path.parent for path in parsed.paths))
+        config = Config(searched, dataset(), training(), folders, found)
+    return replace(config, not_read=_not_read(config, parsed, beside))
+
+
+def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[str, ...]:
+    """The names of settings that nothing reads under the algorithm and the fitness that were chosen.
+
+    A file may have them, for it serves several searches.
+
+    Raises:
+      UsageError: one was given on the command line.
+    """
+    chosen, fitness = config.algorithm_name(), config.search.fitness
+    why = {name: f"search.algorithm is {chosen!r}" for name in _ALGORITHMS if name != chosen}
+    if fitness == "table":
+        why |= dict.fromkeys(("dataset", "training"), "search.fitness is 'table', whose networks are trained already")
+    else:
+        why["table"] = f"search.fitness is {fitness!r}"
+    found = [name for name in parsed.bound() if name.partition(".")[0] in why]
+    for name in found:
+        if name in parsed.typed() and name.partition(".")[0] not in beside:
+            raise UsageError(f"nothing reads {name}: {why[name.partition('.')[0]]}")
+    return tuple(found)
 
 
 def algorithm_names() -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler.errors import CompileError, DataError
+from compiler.errors import CompileError, DataError, did_you_mean, raised
 from compiler.files import Place
 from compiler.graph.cost import cost as cost_of
 from compiler.graph.resolve import resolve
@@ -189,10 +189,48 @@ def fitness_function(name: str) -> Callable[[dsl.Genotype, int], float]:
     """
     module, _, function = name.partition(":")
     try:
-        found: Callable[[dsl.Genotype, int], float] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"search.fitness is {name!r}, which cannot be imported: {error}") from None
-    return found
+        loaded = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
+        raise UsageError(
+            f"search.fitness is {name!r}, which cannot be imported:\n{_unimported(module, error)}"
+        ) from None
+    found = getattr(loaded, function, None)
+    if not callable(found):
+        near = did_you_mean(function, (known for known in vars(loaded) if callable(vars(loaded)[known])))
+        raise UsageError(f"search.fitness is {name!r}, and {module} has no function {function!r}{near}")
+    made: Callable[[dsl.Genotype, int], float] = found
+    return made
+
+
+def _unimported(module: str, error: BaseException) -> str:
+    """Why a module cannot be imported, and where it lies if Python does not look there."""
+    there = Path(*module.split(".")).with_suffix(".py")
+    if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0] and there.is_file():
+        return f"{error}; {there} is in the current folder, where Python looks after: export PYTHONPATH=."
+    return raised(error)
+
+
+def _called(name: str, genotype: dsl.Genotype, seed: int) -> float:
+    """What the user's function makes of a genotype.
+
+    Raises:
+      UsageError: it raises an exception that is none of an individual's, or its result is no number.
+      CompileError, MemoryError: this individual fails.
+    """
+    function = fitness_function(name)
+    try:
+        value = function(genotype, seed)
+    except (CompileError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
+        raise UsageError(
+            f"search.fitness, {name!r}, raised an exception:\n{raised(error)}\n"
+            "put that right: all finished work is kept, and the same command goes on"
+        ) from None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"search.fitness, {name!r}, returned {value!r}; it must return a number") from None
 
 
 @functools.lru_cache(maxsize=1)
@@ -337,7 +375,7 @@ def _made_up(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     try:
         cost = cost_of(genotype, _known(spec).input_shape, _known(spec).classes)
         params, mult_adds = cost.params, cost.mult_adds
-        fitness = float(fitness_function(spec.fitness)(genotype, task.seed))
+        fitness = _called(spec.fitness, genotype, task.seed)
     except CompileError as error:
         return failed(str(error), params=params, mult_adds=mult_adds)
     except MemoryError as error:

@@ -406,6 +406,7 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
         ("workers", _told_workers(prepared)),
+        *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),
         ("watch", _watch(prepared.storage)),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from compiler import files
-from compiler.errors import CompileError
+from compiler.errors import CompileError, pasted
 from compiler.files import Place
 from evolve.errors import UsageError
 
@@ -49,19 +49,20 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("individuals", 1), ("workers", 1), ("worker_tasks", 1), ("keep_best", 1), ("retries", 0),
-                            ("sample_mutations", 0)):  # fmt: skip
+                            ("sample_mutations", 0), ("seed", 0)):  # fmt: skip
             self._check_whole(name, least)
         for name in ("timeout", "budget_flops"):
             self._check_positive(name)
         for name in ("inherit_weights", "reuse"):
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"search.{name} is {getattr(self, name)!r}; it may be True or False")
-        if not isinstance(self.params, Mapping):
+        if not isinstance(self.seed_file, str) or not self.seed_file:
+            raise UsageError(f"search.seed_file is {self.seed_file!r}; it is a .cell file, such as 'nasnet.cell'")
+        if not isinstance(self.params, Mapping) or not all(map(_is_number, self.params.values())):
             raise UsageError(f"search.params is {self.params!r}; write it as {{'N': 3, 'F': 24}}")
-        if not isinstance(self.overlays, list | tuple):
+        if not isinstance(self.overlays, list | tuple) or not all(isinstance(name, str) for name in self.overlays):
             raise UsageError(f"search.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
-        if self.target is not None and not _is_number(self.target):
-            raise UsageError(f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95")
+        self._check_target()
         _ = self.budget_seconds, self.place
         self._check_executor()
         self._check_cluster()
@@ -109,6 +110,20 @@ class SearchSettings:
         if value is not None and not (_is_number(value) and value > 0):
             raise UsageError(f"search.{name} is {value!r}; it must be a number above 0, or None for no limit")
 
+    def _check_target(self) -> None:
+        if self.target is None:
+            return
+        if not _is_number(self.target):
+            raise UsageError(
+                f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95, or None for no target"
+            )
+        if self.fitness == "training" and not 0 < self.target <= 1:
+            share = self.target / 100 if 1 < self.target <= 100 else 0.95
+            raise UsageError(
+                f"search.target is {self.target!r}, and the fitness is an accuracy, above 0 and at most 1: "
+                f"{pasted('search.target', share)}"
+            )
+
     def _check_executor(self) -> None:
         known = get_args(Executor)
         if self.executor not in known:
@@ -150,7 +165,7 @@ class SearchSettings:
             )
 
     def _check_fitness(self) -> None:
-        if self.fitness not in ("training", "table") and self.fitness.count(":") != 1:
+        if not isinstance(self.fitness, str) or not re.fullmatch(r"training|table|[^:]+:[^:]+", self.fitness):
             raise UsageError(f"search.fitness is {self.fitness!r}; it may be 'training', 'table' or 'module:function'")
         if self.fitness == "table" and self.budget_flops is not None:
             raise UsageError(
@@ -170,7 +185,11 @@ class SearchSettings:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and -sys.float_info.max <= value <= sys.float_info.max
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +238,11 @@ class TableSettings:
     budget_seconds: float | None = None  # of all individuals together, by these columns; None: no bound
 
     def __post_init__(self) -> None:
+        for name in ("train_seconds", "validation_seconds"):
+            if not isinstance(getattr(self, name), str | None):
+                raise UsageError(f"table.{name} is {getattr(self, name)!r}; it is the name of a column, or None")
+        if not isinstance(self.keys, str) or not self.keys:
+            raise UsageError(f"table.keys is {self.keys!r}; bind it to the column of the keys, such as 'arch'")
         for name in ("path", "fitness"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise UsageError(
@@ -230,9 +254,10 @@ class TableSettings:
                 raise UsageError(f"table.{name} is {getattr(self, name)!r}; it must be a number above 0")
         if self.budget_seconds is not None and not _is_positive(self.budget_seconds):
             raise UsageError(f"table.budget_seconds is {self.budget_seconds!r}; it must be a number above 0, or None")
-        if not isinstance(self.operations, Mapping) or not self.operations:
+        words = (*self.operations, *self.operations.values()) if isinstance(self.operations, Mapping) else ()
+        if not words or not all(isinstance(word, str) for word in words):
             raise UsageError(f"table.operations is {self.operations!r}; write it as {{'skip': 'skip_connect'}}")
-        if not isinstance(self.metrics, list | tuple):
+        if not isinstance(self.metrics, list | tuple) or not all(isinstance(name, str) for name in self.metrics):
             raise UsageError(f"table.metrics is {self.metrics!r}; write it as ['c10_test_acc_200']")
         shape = self.input_shape
         if not isinstance(shape, list | tuple) or len(shape) != 3 or not all(map(_is_whole, shape)):

@@ -46,11 +46,12 @@ class Job:
     files: tuple[str, ...]
     bindings: tuple[str, ...]
     folder: Path
+    beside: tuple[str, ...]  # the algorithms that are compared, some of which a binding may be for
 
     def config(self) -> gin_config.Config:
         """Its settings, which from now on are also those that gin fills in."""
         own = (f"search.algorithm = {self.algorithm!r}", f"search.seed = {self.seed}")
-        return gin_config.read(self.files, (*self.bindings, *own))
+        return gin_config.read(self.files, (*self.bindings, *own), self.beside)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,13 +102,14 @@ def _from_one(text: str) -> int:
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
     """One seed after the other, so that what is there after a while is a comparison already."""
-    names = [name.strip() for name in options.algorithms.split(",")]
+    names = tuple(dict.fromkeys(name.strip() for name in options.algorithms.split(",")))
     bindings = [*options.gin_param]
     if options.individuals is not None:
         bindings.append(f"search.individuals = {options.individuals}")
+    files = tuple(options.gin_file or ["compare.gin"])
     return [
-        Job(name, seed, tuple(options.gin_file or ["compare.gin"]), tuple(bindings), options.workdir / name / str(seed))
-        for seed, name in product(range(options.seeds), dict.fromkeys(names))
+        Job(name, seed, files, tuple(bindings), options.workdir / name / str(seed), names)
+        for seed, name in product(range(options.seeds), names)
     ]
 
 

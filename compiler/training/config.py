@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import importlib.resources
 import importlib.util  # gin 0.5 uses it without importing it
-import logging
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,20 +16,22 @@ import gin
 
 from compiler.errors import CompileError, did_you_mean
 from compiler.settings import DatasetSettings, NetworkSettings, Training
+from compiler.training.bindings import Binding, ConfigError, Names, Parsed, check, read_file, read_text
+
+__all__ = ["ConfigError", "Names", "Parsed", "TrainConfig", "find", "in_force", "own_words", "parse", "plainly", "read"]
 
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")
 training = gin.external_configurable(Training, "training", module="compiler")
 
-NAMES = tuple(
-    f"{scope}.{field.name}"
-    for scope, record in (("network", NetworkSettings), ("dataset", DatasetSettings), ("training", Training))
-    for field in fields(record)
+NAMES = Names(
+    tuple(
+        f"{scope}.{field.name}"
+        for scope, record in (("network", NetworkSettings), ("dataset", DatasetSettings), ("training", Training))
+        for field in fields(record)
+    ),
+    {"search": "it is a setting of `evolve`; `cell train` reads network, dataset and training"},
 )
-
-
-class ConfigError(CompileError):
-    """A gin file or a binding is wrong; the message names it and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +50,41 @@ def read(files: Sequence[str], bindings: Sequence[str]) -> TrainConfig:
       ConfigError: a file is missing, or a name or a value is wrong.
     """
     parse(files, bindings, NAMES)
-    with plainly(NAMES):
+    with plainly():
         return TrainConfig(network(), dataset(), training())
 
 
-def parse(files: Sequence[str], bindings: Sequence[str], names: Sequence[str]) -> tuple[Path, ...]:
-    """Lets gin read files and bindings; the files as they were found.
+def parse(files: Sequence[str], bindings: Sequence[str], names: Names) -> Parsed:
+    """Lets gin read files and bindings.
 
     Raises:
-      ConfigError: a file is missing, or a name is none of `names`.
+      ConfigError: a file is missing, a name is none of `names`, or nothing reads it.
     """
     gin.clear_config()
     paths = tuple(find(file) for file in files)
-    for folder in dict.fromkeys([*(path.parent for path in paths), shipped()]):
-        # So that `include` finds what lies beside the including file, and what is shipped.
-        gin.add_config_file_search_path(str(folder))
-    with plainly(names), _quiet():
-        for path in paths:
-            gin.parse_config_file(str(path))
-        for binding in bindings:
-            gin.parse_config(binding)
+    inside = _finder(tuple(path.parent for path in paths))
+    read = [part for path in paths for part in read_file(path, names, inside)]
+    read += [part for text in bindings for part in read_text(text, names, inside)]
+    parsed = Parsed(
+        tuple(part for part in read if isinstance(part, Path)),
+        tuple(part for part in read if isinstance(part, Binding)),
+    )
+    check(parsed.bindings, names)
+    with plainly():
         gin.finalize()
-    return paths
+    return parsed
+
+
+def _finder(folders: tuple[Path, ...]) -> Callable[[str, Path], Path]:
+    """How an included file is found: beside the file that includes it, beside a file that was named, or shipped."""
+
+    def inside(name: str, folder: Path) -> Path:
+        for path in (folder / name, *(other / name for other in folders)):
+            if path.is_file():
+                return path.resolve()
+        return find(name)
+
+    return inside
 
 
 def in_force() -> str:
@@ -101,42 +114,16 @@ def find(file: str) -> Path:
 
 
 @contextmanager
-def plainly(names: Sequence[str]) -> Iterator[None]:
-    """What gin, or a constructor it calls, raises about the user's text, as one message."""
+def plainly() -> Iterator[None]:
+    """What gin, or a constructor it calls, raises about the user's values, as one message."""
     try:
         yield
-    except (ValueError, TypeError, SyntaxError, NameError, ImportError, OSError) as error:
-        raise ConfigError(f"gin: {own_words(error)}{_remedy(str(error), names)}") from None
+    except (ValueError, TypeError, NameError) as error:
+        raise ConfigError(f"gin: {own_words(error)}") from None
     except CompileError as error:
         raise ConfigError(own_words(error)) from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Gin logs an ERROR for every folder in which a file is not, before the one in which it is."""
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def own_words(error: Exception) -> str:
     """The message without gin's note on which constructor it called."""
     return str(error).split("\n  In call to configurable")[0].strip()
-
-
-def _remedy(message: str, names: Sequence[str]) -> str:
-    """The nearest name that may be bound, or how to write a value."""
-    unknown = re.search(r"No configurable matching '(?P<scope>[\w.]+)'", message)
-    if unknown:
-        return did_you_mean(unknown["scope"], sorted({name.split(".")[0] for name in names}))
-    parameter = re.search(r"Configurable '(?P<scope>[\w.]+)' doesn't have a parameter named '(?P<name>\w+)'", message)
-    if parameter:
-        scope = parameter["scope"].split(".")[-1]
-        allowed = [name for name in names if name.startswith(f"{scope}.")]
-        wanted = f"{scope}.{parameter['name']}"
-        return f"{did_you_mean(wanted, allowed)}\nit has: {', '.join(allowed)}"
-    if "malformed node" in message or "Failed to parse" in message:
-        return "\na value is written as in Python, a text in quotes: dataset.source='digits'"
-    return ""

@@ -12,6 +12,7 @@ from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolu
 from evolve.errors import UsageError
 from evolve.space import CellSpace
 
+TABLE = ["search.fitness='table'", "table.path='a.npz'", "table.fitness='f'", "table.operations={'skip': 'skip'}"]
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SHIPPED = sorted(path for path in EXPERIMENTS.glob("*.gin") if not path.name.startswith("train_"))
 
@@ -146,6 +147,30 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("search.gpus_per_worker=1.5", "a whole number, or a share such as 0.5"),
         ("search.reuse='yes'", "search.reuse is 'yes'; it may be True or False"),
         ("search.retry=2", "did you mean 'search.retries'"),
+        ("search.target=95", 'an accuracy, above 0 and at most 1: --gin_param="search.target=0.95"'),
+        ("search.target=100", '--gin_param="search.target=1.0"'),
+        ("search.target=0", "search.target is 0, and the fitness is an accuracy"),
+        ("search.target=1e400", "search.target is inf; it is a number"),
+        ("search.target=True", "search.target is True; it is a number"),
+        ("search.timeout=1e400", "search.timeout is inf; it must be a number above 0, or None for no limit"),
+        ("search.timeout=True", "search.timeout is True"),
+        ("search.budget=1e400", "search.budget is inf"),
+        (f"search.budget='{'9' * 400}h'", "search.budget is '999"),
+        ("search.budget=True", "search.budget is True"),
+        (f"search.budget_flops={10**400}", "search.budget_flops is 1000"),
+        ("search.worker_cpus=1e400", "search.worker_cpus is inf"),
+        ("search.gpus_per_worker=True", "search.gpus_per_worker is True"),
+        ("search.seed=-1", "search.seed is -1; it must be a whole number from 0"),
+        ("search.seed=True", "search.seed is True"),
+        ("search.seed=0.5", "search.seed is 0.5"),
+        ("search.individuals=True", "search.individuals is True"),
+        ("search.individuals=1e3", "search.individuals is 1000.0; it must be a whole number"),
+        ("search.params={'N': 1e400}", "search.params is {'N': inf}; write it as"),
+        ("search.params={'N': '3'}", "search.params is {'N': '3'}; write it as"),
+        ("search.overlays=[3]", "search.overlays is [3]; write it as"),
+        ("search.seed_file=3", "search.seed_file is 3; it is a .cell file"),
+        ("search.fitness=3", "search.fitness is 3; it may be"),
+        ("search.fitness='mine:'", "search.fitness is 'mine:'; it may be"),
         ("search.fitness='luck'", "module:function"),
         ("training.epochs='many'", "training.epochs is 'many'"),
         ("training.schedule='cosin'", "training.schedule is 'cosin'; allowed: cosine, constant"),
@@ -165,6 +190,173 @@ def test_what_is_wrong_is_named(binding: str, message: str, caplog: pytest.LogCa
     assert message in str(raised.value)
     assert "In call to" not in str(raised.value)
     assert not caplog.records
+
+
+def test_a_target_of_a_fitness_that_is_no_accuracy() -> None:
+    bindings = ["search.target=95", "search.fitness='tests.evolve.made_up:separables'"]
+    assert config.read(["amoeba.gin"], bindings).search.target == 95
+
+
+UNREAD = [
+    ("epochs=7", "nothing reads epochs; did you mean 'training.epochs' or"),
+    ("popsize=7", "a name without a dot is a macro, which another binding reads as %popsize"),
+    ("EPOCHS=7\nepochs=%EPOCHS", "nothing reads epochs"),
+    ("a/b=7", "nothing reads a/b"),
+    ("train/training.epochs=1", "nothing reads train/training.epochs; did you mean 'training.epochs'?"),
+    ("a/b/search.seed=1", "nothing reads a/b/search.seed; did you mean 'search.seed'?"),
+    ("train/compiler.training.epochs=1", "nothing reads train/training.epochs; did you mean 'training.epochs'?"),
+    ("network.params={'N': 2}", "network.params is not read here: it is a setting of `cell train`; a search has"),
+    ("network.seed=1", "network.seed is not read here"),
+    ("trainer.epochs=1", "nothing reads trainer.epochs; did you mean 'training'?"),
+    ("training.epochs=%EPOCS", "training.epochs reads %EPOCS, which is not bound"),
+    ("training.epochs=@nobody()", "No configurable matching reference '@nobody"),
+    ("gin.macro.value=3", "nothing reads macro.value"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), UNREAD)
+def test_a_name_that_nothing_reads(tmp_path: Path, text: str, message: str) -> None:
+    """On the command line as well as in a file, whose line is named."""
+    with pytest.raises(UsageError) as raised:
+        config.read(["amoeba.gin"], [text])
+    assert message in str(raised.value) and str(raised.value).startswith("--gin_param=")
+    (tmp_path / "mine.gin").write_text(f"include 'amoeba.gin'\n# a comment\n{text}\n")
+    with pytest.raises(UsageError) as raised:
+        config.read([str(tmp_path / "mine.gin")], [])
+    assert message in str(raised.value)
+    assert str(raised.value).startswith(f"{tmp_path / 'mine.gin'}, line {4 if chr(10) in text else 3}: ")
+
+
+def test_the_nearest_name_of_a_macro_that_is_read() -> None:
+    with pytest.raises(UsageError, match="reads %EPOCS, which is not bound; did you mean 'EPOCHS'"):
+        config.read(["amoeba.gin"], ["EPOCHS=3\ntraining.epochs=%EPOCS"])
+
+
+def test_macros_scoped_macros_and_functions_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another binding reads is no mistake, in whatever order the two stand."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "read_by_gin.py").write_text(
+        "import gin\ngin.constant('read_by_gin.TWO', 2)\n@gin.configurable\ndef doubled(value):\n    return 2 * value\n"
+    )
+    lines = [
+        "training.epochs = %EPOCHS",
+        "EPOCHS = @doubled()",
+        "doubled.value = %small/number",
+        "small/number = 3",
+        "import read_by_gin",
+        "search.seed = %TWO",
+        "big/doubled.value = 50",
+        "search.individuals = @big/doubled()",
+    ]
+    text = "\n".join(lines[-4:-3] + lines[:4] + lines[-3:])
+    (tmp_path / "mine.gin").write_text(f"include 'amoeba.gin'\n{text}\n")
+    made = config.read([str(tmp_path / "mine.gin")], [])
+    assert (made.training.epochs, made.search.seed, made.search.individuals) == (6, 2, 100)
+    with pytest.raises(UsageError, match=r"mine\.gin, line 5: nothing reads doubled\.value"):
+        (tmp_path / "mine.gin").write_text(
+            f"include 'amoeba.gin'\n{text}\n".replace("@doubled()", "3")
+            .replace("@big/doubled()", "100")
+            .replace("big/doubled.value = 50\n", "")
+        )
+        config.read([str(tmp_path / "mine.gin")], [])
+
+
+@pytest.mark.parametrize(
+    ("binding", "others", "reason"),
+    [
+        ("non_ageing_evolution.sample_size=3", [], "search.algorithm is 'regularized_evolution'"),
+        ("regularized_evolution.sample_size=3", ["search.algorithm='random_search'"], "is 'random_search'"),
+        ("regularized_evolution.sample_size=3", ["search.algorithm=@random_search"], "is 'random_search'"),
+        ("table.path='a.npz'", [], "search.fitness is 'training'"),
+        ("table.scale=0.1", ["search.fitness='tests.evolve.made_up:slow'"], "is 'tests.evolve.made_up:slow'"),
+        ("training.epochs=3", TABLE, "search.fitness is 'table', whose networks are trained already"),
+        ("dataset.source='cifar10'", TABLE, "search.fitness is 'table'"),
+    ],
+)  # fmt: skip
+def test_what_another_algorithm_or_fitness_would_read(
+    tmp_path: Path, binding: str, others: list[str], reason: str
+) -> None:
+    """It is a mistake on the command line, and in a file, which may serve several searches, it is shown."""
+    name = binding.partition("=")[0]
+    with pytest.raises(UsageError) as raised:
+        config.read(["amoeba.gin"], [binding, *others])
+    assert str(raised.value).startswith(f"nothing reads {name}: ") and reason in str(raised.value)
+    (tmp_path / "mine.gin").write_text(f"include 'amoeba.gin'\n{binding}\n")
+    assert name in config.read([str(tmp_path / "mine.gin")], others).not_read
+
+
+def test_what_is_read_is_not_listed() -> None:
+    assert config.read(["amoeba.gin"], ["regularized_evolution.sample_size=3"]).not_read == ()
+    found = config.read(["amoeba.gin"], ["search.algorithm='random_search'"]).not_read
+    assert found == ("regularized_evolution.population_size", "regularized_evolution.sample_size")
+    assert config.read(["nasbench201.gin"], ["table.path='a.npz'"]).not_read == (
+        "reinforcement.batch_size", "reinforcement.learning_rate"
+    )  # fmt: skip
+    assert config.read(["amoeba.gin"], ["random_search.window=3"], ["random_search"]).not_read == (
+        "random_search.window",
+    )
+
+
+def test_a_file_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "mine.gin"
+    path.write_bytes(b"\xef\xbb\xbfinclude 'amoeba.gin'\r\nsearch.seed = 5\r\n")
+    assert config.read([str(path)], []).search.seed == 5
+
+
+@pytest.mark.parametrize("name", ["base/common.gin", "./base/common.gin", "../{}/base/common.gin"])
+def test_an_include_is_found_beside_the_file_that_includes_it(tmp_path: Path, monkeypatch, name: str) -> None:
+    """A file of that name in the current folder, or beside the first file, is another one."""
+    (tmp_path / "base" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for folder in (tmp_path, tmp_path / "elsewhere"):
+        (folder / "more.gin").write_text("search.seed = 1")
+    (tmp_path / "mine.gin").write_text(f"include '{name.format(tmp_path.name)}'\n")
+    (tmp_path / "base" / "common.gin").write_text("include 'amoeba.gin'\ninclude 'more.gin'\ninclude 'deep/last.gin'\n")
+    (tmp_path / "base" / "more.gin").write_text("search.seed = 2\nsearch.seed_file = 'own.cell'\n")
+    (tmp_path / "base" / "own.cell").write_text('include "nasnet.cell"\n')
+    (tmp_path / "base" / "deep" / "last.gin").write_text("search.individuals = 33\n")
+    made = config.read([str(tmp_path / "mine.gin")], [])
+    assert (made.search.seed, made.search.individuals) == (2, 33)
+    assert made.seed_file() == str(tmp_path / "base" / "own.cell")
+
+
+def test_an_include_that_is_not_there_or_goes_round(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "mine.gin").write_text("include 'sub/a.gin'\n")
+    (tmp_path / "sub" / "a.gin").write_text("# nothing\n\ninclude 'amobea.gin'\n")
+    with pytest.raises(
+        UsageError, match=r"sub/a\.gin, line 3: there is no gin file 'amobea\.gin'.*did you mean 'amoeba"
+    ):
+        config.read([str(tmp_path / "mine.gin")], [])
+    (tmp_path / "sub" / "a.gin").write_text("include '../mine.gin'\n")
+    with pytest.raises(UsageError, match=r"sub/a\.gin, line 1: .*mine\.gin includes itself"):
+        config.read([str(tmp_path / "mine.gin")], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"search.seed = 1\xff\n", r"mine\.gin is not UTF-8 text: .* at byte 15"),
+        (b"search.seed = 1\nsearch.params = {'N': 3\n", r"in or below .*mine\.gin, line 1: a bracket or a quote"),
+        (b"search.seed = 1\nsearch.seed_file = nasnet.cell\n", r"mine\.gin, line 2: this is no value: search"),
+        (b"search.seed = 1\n\nsearch seed = 2\n", r"mine\.gin, line 3: "),
+        (b"import no_such_module_at_all\n", r"mine\.gin, line 1: 'import no_.*' raised an exception:\nModule"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read(tmp_path: Path, text: bytes, message: str) -> None:
+    (tmp_path / "mine.gin").write_bytes(text)
+    with pytest.raises(UsageError, match=message):
+        config.read([str(tmp_path / "mine.gin")], [])
+
+
+def test_a_module_that_raises_is_shown_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "raises_for_gin.py").write_text("import math\n\nSIZE = math.sqrt(-1)\n")
+    with pytest.raises(UsageError) as raised:
+        config.read(["amoeba.gin"], ["import raises_for_gin"])
+    assert "raises_for_gin.py, line 3, in <module>: SIZE = math.sqrt(-1)\nValueError: " in str(raised.value)
+    assert str(raised.value).count(", line ") == 1
 
 
 def test_a_made_up_fitness_leaves_no_weights() -> None:

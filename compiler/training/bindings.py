@@ -1,0 +1,251 @@
+"""Gin files and bindings as statements, one by one: where each stands, and whether anything reads it.
+
+Gin itself takes any name for a macro or a scope and says nothing when it is never read. Here such a name is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gin
+from gin import config_parser
+
+from compiler.errors import CompileError, did_you_mean, raised
+
+_MACRO, _CONSTANT = "gin.macro", "gin.constant"
+_IN_QUOTES = "a value is written as in Python, a text in quotes: dataset.source='digits'"
+
+
+class ConfigError(CompileError):
+    """A gin file or a binding is wrong; the message names it and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One binding, as gin has taken it.
+
+    Attributes:
+      scope: what stands before a slash, where there is one.
+      selector: what is bound, such as `training`; of a macro its name.
+      name: the setting; of a macro nothing.
+      value: what it is bound to.
+      place: the file and line, or `--gin_param` with its text.
+      is_typed: whether it was given on the command line and not by a file.
+    """
+
+    scope: str
+    selector: str
+    name: str
+    value: Any
+    place: str
+    is_typed: bool
+
+    @property
+    def written(self) -> str:
+        """The name as a user writes it, without a module."""
+        short = self.selector.rpartition(".")[2] if self.name else self.selector
+        return f"{self.scope}/" * bool(self.scope) + short + f".{self.name}" * bool(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was read: the files in the order of reading, and every binding."""
+
+    paths: tuple[Path, ...]
+    bindings: tuple[Binding, ...]
+
+    def typed(self) -> frozenset[str]:
+        """The names that were bound on the command line."""
+        return frozenset(binding.written for binding in self.bindings if binding.is_typed)
+
+    def bound(self) -> tuple[str, ...]:
+        """The names that were bound anywhere, in the order of the first binding."""
+        return tuple(dict.fromkeys(binding.written for binding in self.bindings))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a command reads.
+
+    Attributes:
+      names: every setting, such as `training.epochs`.
+      elsewhere: what to say of a name of another command, by what stands before its dot.
+    """
+
+    names: Sequence[str]
+    elsewhere: Mapping[str, str]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What may stand before the dot."""
+        return tuple(dict.fromkeys(name.partition(".")[0] for name in self.names))
+
+
+def read_file(
+    path: Path, names: Names, find: Callable[[str, Path], Path], above: tuple[Path, ...] = ()
+) -> Iterator[Binding | Path]:
+    """Lets gin take the bindings of a file; the file, those that it includes, and each binding, in order.
+
+    Args:
+      path: the file.
+      names: what may be bound.
+      find: gives an included file by its name and the folder of the file that includes it.
+      above: the files that include this one.
+
+    Raises:
+      ConfigError: the file is not UTF-8 text, or includes itself, or a statement of it cannot be read.
+    """
+    yield path
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte-order mark
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+    for statement, place in _statements(text, f"{path}, line "):
+        if isinstance(statement, config_parser.IncludeStatement):
+            try:
+                included = find(statement.filename, path.parent)
+            except ConfigError as error:
+                raise ConfigError(f"{place}: {error}") from None
+            if included in (*above, path):
+                raise ConfigError(f"{place}: {included} includes itself")
+            yield from read_file(included, names, find, (*above, path))
+        else:
+            yield from _taken(statement, place, names, is_typed=False)
+
+
+def read_text(text: str, names: Names, find: Callable[[str, Path], Path]) -> Iterator[Binding | Path]:
+    """Lets gin take a binding of the command line, which may also include a file.
+
+    Raises:
+      ConfigError: it cannot be read.
+    """
+    for statement, place in _statements(text, ""):
+        if isinstance(statement, config_parser.IncludeStatement):
+            yield from read_file(find(statement.filename, Path()), names, find)
+        else:
+            yield from _taken(statement, place, names, is_typed=True)
+
+
+def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
+    """The statements of a text, each with its place, a line of a file or a flag.
+
+    They come one at a time: one may name what the one before has imported.
+    """
+    place = f"{before}1" if before else f"--gin_param={text!r}"
+    try:
+        parser = config_parser.ConfigParser(text, gin.config.ParserDelegate())
+        for statement in parser:
+            if before:
+                place = f"{before}{statement.location.line_num}"
+            yield statement, place
+    except SyntaxError as error:
+        if before and error.lineno:
+            place = f"{before}{error.lineno}"
+        reason = "this is no value" if re.search("malformed node|Failed to parse", error.msg) else error.msg
+        line = f": {error.text.strip()}" if before and error.text else ""
+        raise ConfigError(f"{place}: {reason}{line}\n{_IN_QUOTES}") from None
+    except tokenize.TokenError:  # at the end of the text, wherever it began
+        where = f"in or below {place}" if before else place
+        raise ConfigError(f"{where}: a bracket or a quote is not closed\n{_IN_QUOTES}") from None
+    except ValueError as error:  # of a name after @ that is unknown
+        number = re.search(r"\n  In .* line (\d+)\n", str(error))
+        if before and number:
+            place = f"{before}{number[1]}"
+        raise ConfigError(f"{place}: {_first_line(str(error))}") from None
+
+
+def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator[Binding]:
+    """Lets gin take one statement; what it binds."""
+    if isinstance(statement, config_parser.ImportStatement):
+        try:
+            gin.parse_config(statement.format())
+        except Exception as error:  # a module of the user's, which may raise anything
+            lines = raised(error).split("\n  In bindings string")[0]  # where gin adds what the place says already
+            raise ConfigError(f"{place}: {statement.format()!r} raised an exception:\n{lines}") from None
+    elif isinstance(statement, config_parser.BindingStatement):
+        scope, selector, name, value, _ = statement
+        if not name:
+            macro = f"{scope}/{selector}" if scope else selector
+            gin.bind_parameter((macro, _MACRO, "value"), value)
+            yield Binding("", macro, "", value, place, is_typed)
+            return
+        try:
+            gin.bind_parameter((scope, selector, name), value)
+        except ValueError as error:
+            raise ConfigError(f"{place}: {_unknown(str(error), selector, name, names)}") from None
+        yield Binding(scope, selector, name, value, place, is_typed)
+
+
+def _unknown(message: str, selector: str, name: str, names: Names) -> str:
+    """What to say of a name that gin does not know."""
+    scope = selector.rpartition(".")[2]
+    if scope in names.scopes:
+        allowed = [known for known in names.names if known.startswith(f"{scope}.")]
+        nearest = did_you_mean(f"{scope}.{name}", allowed)
+        return f"there is no setting {scope}.{name}{nearest}\n{scope} has: {', '.join(allowed)}"
+    if scope in names.elsewhere or "No configurable matching" in message:
+        return _not_read(f"{scope}.{name}", scope, names)
+    return _first_line(message)
+
+
+def _not_read(written: str, scope: str, names: Names) -> str:
+    """What to say of a setting of something that this command does not have."""
+    if scope in names.elsewhere:
+        return f"{written} is not read here: {names.elsewhere[scope]}"
+    return f"nothing reads {written}{did_you_mean(scope, names.scopes)}\nread are: {', '.join(names.scopes)}"
+
+
+def check(bindings: Iterable[Binding], names: Names) -> None:
+    """Sees that something reads every name that was bound.
+
+    Raises:
+      ConfigError: nothing reads one, or one reads a macro that is not bound.
+    """
+    bound = tuple(bindings)
+    read = {name for binding in bound for name in _macros(binding)}
+    called = {name for binding in bound for name in _called(binding)}
+    macros = {binding.selector for binding in bound if not binding.name}
+    for binding in bound:
+        for name in _macros(binding):
+            if name not in macros:
+                nearest = did_you_mean(name, macros)
+                raise ConfigError(f"{binding.place}: {binding.written} reads %{name}, which is not bound{nearest}")
+    for binding in bound:
+        scope = binding.selector.rpartition(".")[2]
+        if not binding.name and binding.selector not in read:
+            raise ConfigError(f"{binding.place}: {_unread_macro(binding.selector, names)}")
+        if binding.name and not binding.scope and binding.written not in names.names and scope not in called:
+            raise ConfigError(f"{binding.place}: {_not_read(binding.written, scope, names)}")
+        if binding.scope and scope not in called:
+            plain = f"{scope}.{binding.name}"
+            raise ConfigError(f"{binding.place}: nothing reads {binding.written}; did you mean {plain!r}?")
+
+
+def _macros(binding: Binding) -> Iterator[str]:
+    """The macros that a binding refers to, as %name."""
+    for reference in gin.config.iterate_references([binding.value]):
+        if reference.config_key[1] == _MACRO:
+            yield "/".join(reference.scopes)
+
+
+def _called(binding: Binding) -> Iterator[str]:
+    """The functions that a binding refers to, as @name, without their modules."""
+    for reference in gin.config.iterate_references([binding.value]):
+        if reference.config_key[1] not in (_MACRO, _CONSTANT):
+            yield reference.config_key[1].rpartition(".")[2]
+
+
+def _unread_macro(macro: str, names: Names) -> str:
+    """What to say of a name without a dot that nothing refers to: most often a setting was meant."""
+    same = [name for name in names.names if name.partition(".")[2] == macro.rpartition("/")[2]]
+    nearest = f"; did you mean {' or '.join(map(repr, same))}?" if same else did_you_mean(macro, names.names)
+    return f"nothing reads {macro}{nearest}\na name without a dot is a macro, which another binding reads as %{macro}"
+
+
+def _first_line(text: str) -> str:
+    return re.split(r"\n", text.strip(), maxsplit=1)[0].rstrip(".")

@@ -1,0 +1,68 @@
+"""What `cell train` reads of gin files and flags: a name that nothing reads is an error with the nearest one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from compiler.errors import pasted
+from compiler.main import main
+
+TRAIN = ["train", "amoebanet_a.cell", "--gin_file=train_digits.gin"]
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("epochs=7", "--gin_param='epochs=7': nothing reads epochs; did you mean 'training.epochs'?"),
+        ("train/training.epochs=1", "nothing reads train/training.epochs; did you mean 'training.epochs'?"),
+        ("training.epoch=1", "there is no setting training.epoch; did you mean 'training.epochs'?"),
+        ("network.parms={'N': 2}", "there is no setting network.parms; did you mean 'network.params'?"),
+        (
+            "search.individuals=7",
+            "search.individuals is not read here: it is a setting of `evolve`; `cell train` reads",
+        ),
+        (
+            "networks.seed=7",
+            "nothing reads networks.seed; did you mean 'network'?\nread are: network, dataset, training",
+        ),
+        ("regularized_evolution.sample_size=3", "nothing reads regularized_evolution.sample_size\nread are: network"),
+        ("training.epochs=", "--gin_param='training.epochs=': "),
+        ("training.epochs", "--gin_param='training.epochs': "),
+        ("network.seed=True", "network.seed is True; it is a whole number of at least 0"),
+        ("network.params={'N': True}", "network.params is {'N': True}; write it as"),
+        ("network.params={'N': 1e999}", "network.params is {'N': inf}; write it as"),
+        ("network.overlays=[1]", "network.overlays is [1]; write it as"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, monkeypatch, capsys, binding: str, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*TRAIN, f"--gin_param={binding}"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gin_file_of_a_search_is_not_one_of_a_training(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "amoebanet_a.cell", "--gin_file=amoeba.gin"]) == 2
+    error = capsys.readouterr().err
+    assert "amoeba.gin, line " in error and ": search.seed_file is not read here: it is a setting of `evolve`" in error
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"),
+    [
+        ((64, 64), '--gin_param="dataset.image_size=(64, 64)"'),
+        ("images:my photos", "--gin_param=\"dataset.image_size='images:my photos'\""),
+        ("it's", "--gin_param='dataset.image_size=\"it'\"'\"'s\"'"),
+        ("$HOME", "--gin_param='dataset.image_size='\"'\"'$HOME'\"'\"''"),
+        (True, '--gin_param="dataset.image_size=True"'),
+        (0.95, '--gin_param="dataset.image_size=0.95"'),
+    ],
+)
+def test_advice_can_be_pasted_on_a_shell(value: object, flag: str) -> None:
+    assert pasted("dataset.image_size", value) == flag
+    assert shlex.split(flag) == [f"--gin_param=dataset.image_size={value!r}"]
