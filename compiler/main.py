@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import dsl
 from compiler.commands import export, formatting, inspect, train
+from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
 from compiler.errors import CompileError
 
@@ -28,9 +29,12 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(main(sys.argv[1:] if arguments is None else arguments))
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs one command; 0 when it is done, 1 for a difference, 2 for the user's mistake, 130 when interrupted."""
-    options = _parser().parse_args(arguments)
+def main(arguments: Sequence[str], find: Finder = nothing) -> int:
+    """Runs one command; 0 when it is done, 1 for a difference, 2 for the user's mistake, 130 when interrupted.
+
+    `find` finds what is named otherwise than by a file.
+    """
+    options = _parser().parse_args(arguments, argparse.Namespace(find=find))
     code = 0
     try:
         command: Callable[[argparse.Namespace], int] = options.command
@@ -49,7 +53,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     text = "Check, compare, format, measure, draw, vary, train and export .cell files."
-    parser = argparse.ArgumentParser(prog="cell", description=text)
+    more = "Where a FILE is wanted, runs/amoeba:33 is individual 33 of the search in runs/amoeba, runs/amoeba its best."
+    parser = argparse.ArgumentParser(prog="cell", description=text, epilog=more)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in _COMMANDS:
         command = subparsers.add_parser(name, help=text, description=text)
@@ -57,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_files(command, name)
         inspect.add_changes(command)
         if name in ("cost", "explain", "mutate", "sample"):
-            command.add_argument("--input", default="32x32x3", metavar="HxWxC", help="image shape (32x32x3)")
-            command.add_argument("--classes", type=int, default=10, metavar="N", help="number of classes (10)")
+            command.add_argument("--input", metavar="HxWxC", help="image shape (32x32x3, or that of the search)")
+            command.add_argument("--classes", type=int, metavar="N", help="number of classes (10, or as the search)")
         if name in ("cost", "diff", "explain"):
             command.add_argument("--json", action="store_true", help="print one line of JSON")
         if name in ("explain", "mutate", "sample"):

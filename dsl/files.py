@@ -48,13 +48,17 @@ def gather(path: str | os.PathLike[str], overlays: Sequence[str | os.PathLike[st
     return Declarations(_merge(ranked))
 
 
-def gather_text(text: str, name: str = "<text>") -> Declarations:
-    """The declarations of one text that stands alone or includes shipped files."""
+def gather_text(text: str, name: str = "<text>", overlays: Sequence[str | os.PathLike[str]] = ()) -> Declarations:
+    """The declarations of one text that stands alone or includes shipped files, under overlays as `gather` has them."""
     file = parse(text, name)
     seen: dict[Path, s.File] = {}
+    roots = [_find(os.fspath(overlay), Path.cwd(), None) for overlay in overlays]
     levels: list[list[s.File]] = []
-    _raise(_collect_included(file, Path.cwd(), 1, seen, levels, ()))
-    return Declarations(_merge([file, *(inner for level in levels for inner in level)]))
+    problems = _collect_included(file, Path.cwd(), 1, seen, levels, ())
+    _raise([*problems, *(problem for root in roots for problem in _collect(root, 0, seen, levels, ()))])
+    own = [seen[root] for root in roots]
+    ranked = [*reversed(own), file, *(inner for level in levels for inner in level if inner not in own)]
+    return Declarations(_merge(ranked))
 
 
 def shipped_cells() -> Path:

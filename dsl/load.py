@@ -31,9 +31,14 @@ def load(
     return _build(gather(path, overlays).items, params or {})
 
 
-def loads(text: str, params: Mapping[str, int | float] | None = None, name: str = "<text>") -> Genotype:
+def loads(
+    text: str,
+    params: Mapping[str, int | float] | None = None,
+    name: str = "<text>",
+    overlays: Sequence[str | os.PathLike[str]] = (),
+) -> Genotype:
     """Like `load`, from a text."""
-    return _build(gather_text(text, name).items, params or {})
+    return _build(gather_text(text, name, overlays).items, params or {})
 
 
 def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> Genotype:

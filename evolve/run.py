@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import dsl
 from compiler import files
 from compiler.errors import CompileError, DataError
 from compiler.files import Place
+from compiler.graph.resolve import resolve
 from compiler.images import fit, kept, manifest
 from compiler.images.sources import PATHS
 from compiler.settings import GENES, Training
@@ -439,17 +441,36 @@ def _told_workers(prepared: Run) -> str:
 
 
 def _commands(prepared: Run, facts: Facts) -> list[str]:
-    best = prepared.folder / "best.cell"
+    folder, best = shlex.quote(str(prepared.folder)), shlex.quote(str(prepared.folder / "best.cell"))
     shape = "x".join(map(str, facts.input_shape))
     network = evaluate.best_folder(prepared.storage)
+    out = shlex.quote(f"{prepared.folder.name}.keras")
     return [
         f"cell draw {best}",
         f"cell cost {best} --input {shape} --classes {facts.classes}",
-        *([f"cell export {network} --out {prepared.folder.name}.keras"] if network.is_dir() else []),
+        *(
+            [f"cell train {folder} --gin_file=train_final.gin{_larger(prepared, facts)}"]
+            if prepared.table is None
+            else []
+        ),
+        *([f"cell export {shlex.quote(str(network))} --out {out}"] if network.is_dir() else []),
         _watch(prepared.storage),
     ]
 
 
+def _larger(prepared: Run, facts: Facts) -> str:
+    """The flag that builds a network with twice as many cells a stack, where the space has that param and allows it."""
+    cells = prepared.seed.space.params.get("N")
+    if not isinstance(cells, int):
+        return ""
+    try:
+        resolve(dsl.loads(prepared.seed.standalone(), {"N": 2 * cells}), facts.input_shape, facts.classes)
+    except (dsl.CellError, CompileError):
+        return ""
+    return f" --param N={2 * cells}"
+
+
 def _watch(folder: Place) -> str:
     """The command that shows a search; by itself TensorBoard keeps only ten pictures and texts."""
-    return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={folder / 'tensorboard'}"
+    board = shlex.quote(str(folder / "tensorboard"))
+    return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}"

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
 from compiler.files import Place, place
 from compiler.graph.primitives import shown
@@ -21,7 +22,9 @@ _OF_WEIGHTS = ("input", "classes", "mean", "std")
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The network, the target, and what must be told of weights that lie alone."""
-    command.add_argument("file", metavar="PATH", help="the folder of a trained network, or a .cell file with --weights")
+    command.add_argument("file", metavar="PATH",
+                         help="the folder of a trained network, a search or its individual such as runs/amoeba:33, "
+                         "or a .cell file with --weights")  # fmt: skip
     command.add_argument("--out", required=True, metavar="OUT",
                          help="NAME.keras, NAME.tflite, or the folder of a SavedModel")  # fmt: skip
     command.add_argument("--tf_keras", action="store_true",
@@ -44,12 +47,13 @@ def export(options: argparse.Namespace) -> int:
     """
     out = Path(options.out)
     _check_target(out, options.tf_keras)
-    _check_source(options)
+    individual = None if options.weights else individual_of(options, options.file)
+    _check_source(options, individual)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
     with quiet():
         from compiler.networks import formats
 
-        saved = _saved(options)
+        saved = _saved(options, individual)
         made = formats.export(saved, out, formats.TF_KERAS if options.tf_keras else None)
     shape = shown(saved.input_shape)
     size = f"any size, resized to {shape}," if made.any_size else shape
@@ -87,14 +91,15 @@ def _check_target(out: Path, older: bool) -> None:
         raise UsageError(f"--out {str(out)!r} is there and is no SavedModel; a SavedModel takes a folder of its own")
 
 
-def _check_source(options: argparse.Namespace) -> None:
+def _check_source(options: argparse.Namespace, individual: Individual | None) -> None:
     path = place(options.file)
     if options.weights is None:
         given = [f"--{name}" for name in _OF_WEIGHTS if getattr(options, name) is not None]
         given += ["--param"] * bool(options.param) + ["--with"] * bool(options.overlays)
         if given:
             raise UsageError(f"{given[0]} goes with --weights only; a trained network's folder has its own")
-        _check_folder(path)
+        if individual is None:
+            _check_folder(path)
     elif not isinstance(path, Path):
         raise UsageError(f"{path} is an address; with --weights FILE is a .cell file of this machine")
     elif path.is_dir():
@@ -126,11 +131,13 @@ def _folder(path: Place) -> Place:
     return path.parent if path.suffix == ".cell" else path
 
 
-def _saved(options: argparse.Namespace) -> Saved:
+def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
     from compiler.errors import CompileError
     from compiler.networks import weights
     from compiler.networks.saved import Saved, read
 
+    if individual is not None:
+        return individual.trained()
     if options.weights is None:
         return read(_folder(place(options.file)))
     shape = image_shape(options.input)

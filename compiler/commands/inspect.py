@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import dsl
+from compiler.commands.finding import individual_of
 from compiler.errors import CompileError
 from compiler.graph import cost_table
 from compiler.graph.requirements import requirement
@@ -37,12 +38,17 @@ def load(
     params: Mapping[str, int | float] | None = None,
     overlays: Sequence[str] | None = None,
 ) -> dsl.Genotype:
-    """The seed of a file, under the params and overlays of the command line or those that are given.
+    """The seed of a file or an individual of a search, under the params and overlays of the command line or others.
 
     Raises:
       UsageError: the file is a folder, or a param is no number.
+      CompileError: a search has no such individual.
       CellError: the file is wrong.
     """
+    individual = individual_of(options, file)
+    if individual is not None:
+        given = params_of(options.param) if params is None else params
+        return dsl.loads(individual.text, given, file, options.overlays if overlays is None else overlays)
     if Path(file).is_dir():
         raise UsageError(f"{file} is a folder; name the .cell files in it, such as {Path(file) / '*.cell'}")
     params = params_of(options.param) if params is None else params
@@ -87,8 +93,18 @@ def image_shape(text: str) -> tuple[int, int, int]:
     return int(parts[0]), int(parts[1]), int(parts[2])
 
 
+def _images(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, int], int]:
+    """The images that a network is for: as the command line says, or its search, or those of CIFAR-10."""
+    individual = individual_of(options, file)
+    shape, classes = ((32, 32, 3), 10) if individual is None else individual.images
+    return (
+        shape if options.input is None else image_shape(options.input),
+        classes if options.classes is None else options.classes,
+    )
+
+
 def _check_of(options: argparse.Namespace, space: dsl.Space) -> Check:
-    return requirement(space, image_shape(options.input), options.classes)
+    return requirement(space, *_images(options, options.file))
 
 
 def _numbered(options: argparse.Namespace) -> range:
@@ -106,7 +122,7 @@ def check(options: argparse.Namespace) -> int:
     for file in options.file:
         try:
             genotype = load(options, file)
-        except (dsl.CellError, UsageError) as error:
+        except (dsl.CellError, CompileError, UsageError) as error:
             problems.append(str(error))
             continue
         space = genotype.space
@@ -119,10 +135,12 @@ def check(options: argparse.Namespace) -> int:
 
 def cost(options: argparse.Namespace) -> int:
     """Counts parameters and mult-adds: of one file by steps and cells, of several a row each."""
-    shape, graphs, problems = image_shape(options.input), {}, []
+    graphs, problems = {}, []
+    if options.input is not None:
+        image_shape(options.input)  # what is wrong with it is wrong for every file
     for file in options.file:
         try:
-            graphs[file] = resolve(load(options, file), shape, options.classes)
+            graphs[file] = resolve(load(options, file), *_images(options, file))
         except (dsl.CellError, CompileError, UsageError) as error:
             problems.append(str(error) if len(options.file) == 1 else f"{file}: {error}")
     is_one = len(options.file) == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dsl
+from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, load, params_of
 from compiler.quiet import quiet
 
@@ -19,9 +21,14 @@ if TYPE_CHECKING:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The network, its settings, and where all of it is kept."""
-    command.add_argument("file", metavar="FILE", help="a .cell file")
+    command.add_argument(
+        "file", metavar="FILE", help="a .cell file, a search, or its individual such as runs/amoeba:33"
+    )
+    command.add_argument("--like", metavar="SEARCH",
+                         help="take the images and settings of this search, such as runs/amoeba")  # fmt: skip
     command.add_argument("--gin_file", action="append", default=[], metavar="GIN",
-                         help="how to train: a gin file by its path, or a shipped one by its name")  # fmt: skip
+                         help="how to train: a gin file by its path, or a shipped one by its name; what it does not "
+                         "say is as in the search, where one is named")  # fmt: skip
     command.add_argument("--gin_param", action="append", default=[], metavar="BINDING",
                          help="replaces a binding of the files, such as training.epochs=20")  # fmt: skip
     command.add_argument("--workdir", metavar="DIR", help="where the training is kept (runs/FILE-GIN)")
@@ -38,9 +45,11 @@ def train(options: argparse.Namespace) -> int:
     """
     from compiler.training import config as gin_config
 
-    if not options.gin_file:
-        raise UsageError("say how to train: cell train FILE --gin_file=train_digits.gin")
-    config = gin_config.read(options.gin_file, options.gin_param)
+    like = _like(options)
+    settings = None if like is None else like.settings()
+    if settings is None and not options.gin_file:
+        raise UsageError(f"say how to train: cell train {shlex.quote(options.file)} --gin_file=train_digits.gin")
+    config = gin_config.read(options.gin_file, options.gin_param, settings or ())
     network = config.network
     params = {**network.params, **params_of(options.param)}
     genotype = load(options, options.file, params, (*network.overlays, *options.overlays))
@@ -61,8 +70,25 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _like(options: argparse.Namespace) -> Individual | None:
+    """The individual of a search whose images and settings are taken.
+
+    Raises:
+      UsageError: `--like` names none.
+    """
+    if options.like is None:
+        return individual_of(options, options.file)
+    individual = individual_of(options, options.like)
+    if individual is None:
+        raise UsageError(f"--like {options.like!r} is no search; name its work directory, such as runs/amoeba")
+    return individual
+
+
 def _folder(options: argparse.Namespace) -> Path:
-    return Path("runs") / f"{Path(options.file).stem}-{Path(options.gin_file[-1]).stem}"
+    individual = individual_of(options, options.file)
+    network = Path(options.file).stem if individual is None else individual.label
+    how = Path(options.gin_file[-1]).stem if options.gin_file else "as-searched"
+    return Path("runs") / f"{network}-{how}"
 
 
 def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> None:
@@ -74,7 +100,7 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
         ("training", f"{run.training.epochs} epochs on {replicas} replica{'s' * (replicas > 1)}"
          + (f", {len(run.history)} of them finished" if run.history else "")),
         ("work directory", str(folder)),
-        ("watch", f"tensorboard --logdir={folder / 'tensorboard'}"),
+        ("watch", f"tensorboard --logdir={shlex.quote(str(folder / 'tensorboard'))}"),
     ]  # fmt: skip
     for name, value in rows:
         print(f"{name:<16}{value}", flush=True)
@@ -101,4 +127,5 @@ def _follow(run: FinalTraining, profile: bool) -> None:
     result = run.finish()
     print(f"validation accuracy {result.validation_accuracy:.4f}")
     print(f"test accuracy {result.test_accuracy:.4f}")
-    print(f"written to {run.folder}; next:\n  cell export {run.folder} --out {run.folder.name}.keras")
+    folder, out = shlex.quote(str(run.folder)), shlex.quote(f"{run.folder.name}.keras")
+    print(f"written to {run.folder}; next:\n  cell export {folder} --out {out}")

@@ -43,24 +43,35 @@ class TrainConfig:
     training: Training
 
 
-def read(files: Sequence[str], bindings: Sequence[str]) -> TrainConfig:
+def read(files: Sequence[str], bindings: Sequence[str], base: Sequence[DatasetSettings | Training] = ()) -> TrainConfig:
     """Reads gin files, then bindings, of which the last wins.
+
+    Args:
+      files: gin files, by path or as shipped.
+      bindings: of the command line.
+      base: settings that hold where neither says otherwise.
 
     Raises:
       ConfigError: a file is missing, or a name or a value is wrong.
     """
-    parse(files, bindings, NAMES)
+    parse(files, bindings, NAMES, base)
     with plainly():
         return TrainConfig(network(), dataset(), training())
 
 
-def parse(files: Sequence[str], bindings: Sequence[str], names: Names) -> Parsed:
-    """Lets gin read files and bindings.
+def parse(
+    files: Sequence[str], bindings: Sequence[str], names: Names, base: Sequence[DatasetSettings | Training] = ()
+) -> Parsed:
+    """Lets gin read files and bindings; `base` holds where they say nothing.
 
     Raises:
       ConfigError: a file is missing, a name is none of `names`, or nothing reads it.
     """
     gin.clear_config()
+    for record in base:
+        scope = "dataset" if isinstance(record, DatasetSettings) else "training"
+        for field in fields(record):
+            gin.bind_parameter(f"{scope}.{field.name}", getattr(record, field.name))
     paths = tuple(find(file) for file in files)
     inside = _finder(tuple(path.parent for path in paths))
     read = [part for path in paths for part in read_file(path, names, inside)]
