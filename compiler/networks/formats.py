@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from compiler.images.preparation import Preparation
 from compiler.layers.model import lower, step_layers
 from compiler.layers.packing import Array
 from compiler.networks.plain import plain_outputs
-from compiler.networks.saved import Saved
+from compiler.networks.saved import Saved, prepared
 from compiler.networks.weights import restore
 
 IMAGES = 8  # random ones that are run through both
 TOLERANCE = 1e-3  # between logarithms of probabilities, as a share of the greatest
 LEAST = 1e-30  # probability of which a logarithm is taken
 LABELS = "labels.txt"  # in every format: the names of the classes in the order of the outputs, one a line
+PREPARATION = "preparation.json"  # in a format that does not resize: how its images were, as network.json has it
 _BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # where Python and others end a line
 
 
@@ -55,13 +57,13 @@ class Format:
     """How a network is written to a path, and how images are run through what lies there.
 
     Attributes:
-      write: writes a model and the names of its classes.
+      write: writes a model and small texts by their names.
       run: reads a file and runs images [batch, height, width, channels] through it.
       keras: gives the Keras that the model is of.
       any_size: whether the format can hold how an image is resized.
     """
 
-    write: Callable[[Any, Path, str], None]
+    write: Callable[[Any, Path, Mapping[str, str]], None]
     run: Callable[[Path, Array], Array]
     keras: Callable[[], Any]
     any_size: bool = True
@@ -85,6 +87,9 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
     form = form or FORMATS[path.suffix]
     preparation = saved.preparation if form.any_size else None
     model = exported_model(saved, form.keras(), preparation)
+    texts = {LABELS: labels(saved)}
+    if saved.preparation is not None and preparation is None:
+        texts[PREPARATION] = json.dumps(prepared(saved.preparation))
     trials = [(images := random_images(saved), probabilities(saved, images))]
     if preparation is not None:
         trials = [_prepared(saved, preparation, size) for size in _sizes(preparation)]
@@ -92,7 +97,7 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as name:
         new = Path(name) / path.name
         try:
-            form.write(model, new, labels(saved))
+            form.write(model, new, texts)
         except tf.errors.OpError as error:  # such as a full disk, where TensorFlow writes by itself
             raise CompileError(f"{path} cannot be written: {error.message}") from None
         difference = max(_difference(form.run(new, images), wanted) for images, wanted in trials)
@@ -205,9 +210,9 @@ def _keras_3() -> Any:
     return keras
 
 
-def _write_keras(model: Any, path: Path, names: str) -> None:
+def _write_keras(model: Any, path: Path, texts: Mapping[str, str]) -> None:
     model.save(path)
-    _append(path, names)
+    _append(path, texts)
 
 
 def _run_keras_2(path: Path, images: Array) -> Array:
@@ -218,25 +223,27 @@ def _run_keras_3(path: Path, images: Array) -> Array:
     return np.asarray(_keras_3().models.load_model(path, compile=False).predict(images, verbose=0))
 
 
-def _append(path: Path, names: str) -> None:
-    """Adds labels.txt to a zip archive; to another file a whole archive, as TensorFlow Lite's metadata tools do."""
+def _append(path: Path, texts: Mapping[str, str]) -> None:
+    """Adds texts to a zip archive; to another file a whole archive, as TensorFlow Lite's metadata tools do."""
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(LABELS), names.encode("utf-8", "backslashreplace"))
+        for name, text in texts.items():
+            archive.writestr(zipfile.ZipInfo(name), text.encode("utf-8", "backslashreplace"))
 
 
-def _write_saved_model(model: tf_keras.Model, path: Path, names: str) -> None:
+def _write_saved_model(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> None:
     """Writes a SavedModel of nothing but the model's inference, which any TensorFlow reads and serves."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / LABELS).write_bytes(names.encode("utf-8", "backslashreplace"))
-        _save(model, path, tf.saved_model.Asset(str(Path(folder) / LABELS)))
+        files = [Path(folder) / name for name in texts]
+        for file in files:
+            file.write_bytes(texts[file.name].encode("utf-8", "backslashreplace"))
+        _save(model, path, [tf.saved_model.Asset(str(file)) for file in files])
 
 
-def _save(model: tf_keras.Model, path: Path, asset: Any = None) -> None:
+def _save(model: tf_keras.Model, path: Path, assets: Sequence[Any] = ()) -> None:
     shape = (None, *model.input_shape[1:])
     module = tf.Module()
     module.model_variables = model.variables
-    if asset is not None:
-        module.labels = asset
+    module.texts = list(assets)
     module.serve = tf.function(
         lambda image: {"probabilities": model(image, training=False)},
         input_signature=[tf.TensorSpec(shape, tf.float32, name="image")], autograph=False,
@@ -249,7 +256,7 @@ def _run_saved_model(path: Path, images: Array) -> Array:
     return np.asarray(serve(image=tf.constant(images))["probabilities"])
 
 
-def _write_tflite(model: tf_keras.Model, path: Path, names: str) -> None:
+def _write_tflite(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _save(model, Path(folder))
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -258,7 +265,7 @@ def _write_tflite(model: tf_keras.Model, path: Path, names: str) -> None:
         except ConverterError as error:
             raise CompileError(f"{path.name} cannot be written: {_reason(str(error))}") from None
     path.write_bytes(data)
-    _append(path, names)
+    _append(path, texts)
 
 
 def _reason(text: str) -> str:
