@@ -14,9 +14,10 @@ SHAPES = ("sun", "house", "stripes")
 
 
 def drawing(shape: str, rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
-    """A picture (width, height) of one of SHAPES before a ground of its own colour."""
+    """A picture (width, height) of one of SHAPES before a ground of its own colour, which is bluer for stripes."""
     width, height = size
-    ground = tuple(int(value) for value in rng.integers(60, 200, 3))
+    red, green, blue = (int(value) for value in rng.integers(60, 200, 3))
+    ground = (red // 3, green // 2, 200 + blue // 4) if shape == "stripes" else (red, green, blue)
     image = Image.new("RGB", size, ground)
     pen = ImageDraw.Draw(image)
     colour = tuple(int(value) for value in rng.integers(0, 256, 3))

@@ -27,7 +27,6 @@ from compiler.networks import formats, weights
 from compiler.networks.saved import Saved, write
 from tests.compiler.saved_networks import TEXT, network
 
-README = Path(__file__).parents[2] / "README.md"
 OUTS = ("out.keras", "old.keras", "out.tflite", "out")
 PREPARATION = Preparation((8, 8), 0.875)
 
@@ -276,17 +275,3 @@ def test_an_operation_that_a_format_lacks_is_named(tmp_path):
     model = tf_keras.Model(image, tf_keras.layers.Lambda(lambda x: formats.tf.math.erfinv(x))(image))
     with pytest.raises(CompileError, match=r"a\.tflite cannot be written: TensorFlow Lite lacks the operation Erfinv"):
         formats.FORMATS[".tflite"].write(model, tmp_path / "a.tflite", {})
-
-
-def test_the_example_of_the_readme_runs(tmp_path, monkeypatch, capsys):
-    """The block that begins with tf_keras, beside the folder and the image that it names."""
-    monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"^```python\n(.*?load_model.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
-    facts, model, image = re.findall(r'(?:open|load_model)\("([^"]*)"\)', block)
-    write(Path(facts).parent, network(channels=1))
-    older = ["--tf_keras"] * ("tf_keras" in block)
-    assert main(["export", str(Path(facts).parent), "--out", model, *older]) == 0
-    Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12)).save(image)
-    capsys.readouterr()
-    exec(compile(block, str(README), "exec"), {})
-    assert re.fullmatch(r"(zero|one|two) \d+\.\d%\n", capsys.readouterr().out)

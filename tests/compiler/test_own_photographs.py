@@ -1,0 +1,90 @@
+"""A person's own photographs, from files to files: what was reported is found again by README's own examples."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compiler.main import main
+from tests.photographs import photographs
+
+README = Path(__file__).parents[2] / "README.md"
+GIN = """
+dataset.source = 'images:{photos}'
+dataset.image_size = (16, 14)
+dataset.crop = {crop}
+dataset.stream = {stream}
+training.epochs = 12
+training.batch_size = 12
+training.learning_rate = 0.05
+training.augment = {augment}
+training.drop_path_keep = 1.0
+"""
+CELL = """
+network {
+  body: conv[3x3, filters=8] | batch_norm | relu | max_pool[2x2, stride=2] | conv[3x3, filters=12] | batch_norm | relu
+  head: global_avg_pool | dense[classes]
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes, mixed in size, kind and orientation, with a test set of its own."""
+    root = tmp_path_factory.mktemp("own") / "photos"
+    photographs(root / "train", {"house": 40, "stripes": 38, "sun": 36}, seed=1, largest=60)
+    photographs(root / "test", {"house": 9, "stripes": 9, "sun": 9}, seed=2, largest=60)
+    return root
+
+
+@pytest.fixture(scope="module", params=["in memory", "cropped", "streamed", "streamed and cropped"])
+def trained(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a trained network, and the test accuracy that was reported."""
+    folder = tmp_path_factory.mktemp("trained")
+    stream, crop = "streamed" in request.param, 0.8 if "cropped" in request.param else 1.0
+    augment = ("random_crop", "flip") if stream and crop < 1 else ("flip",)
+    (folder / "own.cell").write_text(CELL)
+    (folder / "own.gin").write_text(GIN.format(photos=photos, crop=crop, stream=stream, augment=augment))
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        arguments = ["train", str(folder / "own.cell"), "--gin_file", str(folder / "own.gin")]
+        assert main([*arguments, "--workdir", str(folder / "net")]) == 0
+        for name in ("net.keras", "net.tflite"):
+            assert main(["export", str(folder / "net"), "--out", str(folder / name)]) == 0
+    (accuracy,) = re.findall(r"test accuracy ([\d.]+)", out.getvalue())
+    return folder, accuracy
+
+
+def example(kind: str) -> tuple[str, str]:
+    """README's example that reads a network of a kind: what it does once, and what it does for an image."""
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+    (block,) = (block for block in blocks if f'"net.{kind}"' in block)
+    before, image, after = block.partition("image = ")
+    assert "photo.jpg" in after
+    return before, image + after
+
+
+@pytest.mark.parametrize("kind", ["keras", "tflite"])
+def test_the_reported_accuracy_is_found_again_by_readmes_example(
+    trained: tuple[Path, str], photos: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder, reported = trained
+    monkeypatch.chdir(folder)
+    once, each = example(kind)
+    names: dict[str, Any] = {}
+    exec(compile(once, str(README), "exec"), names)
+    right = []
+    for path in sorted((photos / "test").glob("*/*")):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(compile(each.replace("photo.jpg", str(path)), str(README), "exec"), names)
+        right.append(said.getvalue().split()[0] == path.parent.name)
+    assert len(right) == 27
+    assert f"{np.mean(right):.4f}" == reported
+    assert np.mean(right) > 0.55  # of three classes: something was learnt
