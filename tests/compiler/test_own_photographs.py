@@ -6,15 +6,13 @@ import contextlib
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from compiler.main import main
-from tests.photographs import photographs
+from tests.photographs import by_readme, photographs
 
-README = Path(__file__).parents[2] / "README.md"
 GIN = """
 dataset.source = 'images:{photos}'
 dataset.image_size = (16, 14)
@@ -61,30 +59,15 @@ def trained(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pyte
     return folder, accuracy
 
 
-def example(kind: str) -> tuple[str, str]:
-    """README's example that reads a network of a kind: what it does once, and what it does for an image."""
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
-    (block,) = (block for block in blocks if f'"net.{kind}"' in block)
-    before, image, after = block.partition("image = ")
-    assert "photo.jpg" in after
-    return before, image + after
-
-
 @pytest.mark.parametrize("kind", ["keras", "tflite"])
 def test_the_reported_accuracy_is_found_again_by_readmes_example(
     trained: tuple[Path, str], photos: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     folder, reported = trained
     monkeypatch.chdir(folder)
-    once, each = example(kind)
-    names: dict[str, Any] = {}
-    exec(compile(once, str(README), "exec"), names)
-    right = []
-    for path in sorted((photos / "test").glob("*/*")):
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said):
-            exec(compile(each.replace("photo.jpg", str(path)), str(README), "exec"), names)
-        right.append(said.getvalue().split()[0] == path.parent.name)
+    paths = sorted((photos / "test").glob("*/*"))
+    found = by_readme(kind, paths)
+    right = [name == path.parent.name for name, path in zip(found, paths, strict=True)]
     assert len(right) == 27
     assert f"{np.mean(right):.4f}" == reported
     assert np.mean(right) > 0.55  # of three classes: something was learnt

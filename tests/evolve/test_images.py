@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,11 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from compiler.images.data import load
+from compiler.main import main as cell
 from evolve import main
 from evolve.executors import machine
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for
-from tests.photographs import photographs
+from tests.photographs import by_readme, photographs
 
 GIN = """
 include 'amoeba.gin'
@@ -242,3 +245,38 @@ def test_memory_that_images_take_counts_once(monkeypatch: pytest.MonkeyPatch) ->
     assert machine.count(None, held=2 * machine.WORKER_BYTES) == 3
     with pytest.raises(Exception, match=r"set search\.workers to 3 or fewer"):
         machine.count(4, held=2 * machine.WORKER_BYTES)
+
+
+# --- all of it together --------------------------------------------------------------------------------------
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("stream", [False, True])
+def test_600_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    """By photos.gin: every file is accounted for, and the exported network repeats the test accuracy to the last image."""
+    monkeypatch.chdir(tmp_path)
+    photos = photographs(tmp_path / "photos", {"house": 300, "stripes": 14, "sun": 284}, largest=400)
+    broken(photos)
+    (photos / "sun" / "notes.txt").write_text("about")
+    arguments = [
+        "--gin_file=photos.gin", "--gin_param=dataset.source='images:photos'", f"--gin_param=dataset.stream={stream}",
+        "--gin_param=search.individuals=4", "--gin_param=regularized_evolution.population_size=2",
+        "--gin_param=regularized_evolution.sample_size=1",
+    ]  # fmt: skip
+    refused = finish(*arguments, cwd=tmp_path)
+    assert refused.returncode == 2 and "2 files cannot be read as an image" in refused.stderr
+    ended = finish(*arguments, "--gin_param=dataset.unreadable='skip'", cwd=tmp_path, seconds=3000)
+    assert ended.returncode == 0, ended.stderr
+    shown = " ".join(ended.stdout.split())
+    assert "2 unreadable files: house/text.png, sun/cut.jpg" in shown and "1 file ignored: 1 .txt" in shown
+    assert sum(sum(counts) for counts in noted(tmp_path / "runs" / "photos")["counts"].values()) == 598
+    (reported,) = re.findall(r"test accuracy of \d+: ([\d.]+)", ended.stdout)
+    tested = load(
+        "images:photos", validation=0.25, stream=True, image_size=(96, 96), unreadable="skip", memory=tmp_path / "m"
+    ).test
+    paths = [Path(path) for path in tested.paths]
+    for kind in ("keras", "tflite"):
+        assert cell(["export", "runs/photos/best", "--out", f"net.{kind}"]) == 0
+        right = [name == path.parent.name for name, path in zip(by_readme(kind, paths), paths, strict=True)]
+        assert (len(right), f"{np.mean(right):.4f}") == (120, reported)
+    print(f"stream={stream}: test accuracy {reported}, repeated by both")

@@ -24,9 +24,9 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def finish(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def finish(*arguments: str | Path, cwd: Path | None = None, seconds: float = 300) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        evolve(*arguments), env=environment(), capture_output=True, text=True, timeout=300, check=False
+        evolve(*arguments), env=environment(), cwd=cwd, capture_output=True, text=True, timeout=seconds, check=False
     )
 
 
