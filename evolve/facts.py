@@ -33,7 +33,8 @@ class Facts:
       class_names: of the classes, in the order of their labels.
       mean, std: of the channels of the training images, as a network takes them out.
       crop: the share of a resized image that is kept in the middle.
-      counts: images of each class in each part.
+      images: how many a network is trained on; 0 where nothing is trained.
+      counts: images of each class in each part, where labels are known before they are read.
       digest: of the contents of the source.
       remarks: what the user should know of the source: what each is about, and a sentence.
       is_bytes: whether pixels are whole numbers from 0 to 255.
@@ -48,6 +49,7 @@ class Facts:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     crop: float = 1.0
+    images: int = 0
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     digest: str = ""
     remarks: tuple[tuple[str, str], ...] = ()
@@ -59,11 +61,6 @@ class Facts:
     def preparation(self) -> Preparation:
         """How an image of any size becomes one that a network takes."""
         return Preparation(self.input_shape[:2], self.crop)
-
-    @property
-    def images(self) -> int:
-        """How many images a network is trained on; 0 where nothing is trained."""
-        return sum(self.counts.get("train", ()))
 
     def kept(self, folder: Path) -> Kept | None:
         """Where the images lie in a work directory, if they do."""
@@ -96,10 +93,20 @@ def of(found: Dataset | Stream) -> Facts:
     parts = {part: getattr(found, part) for part in ("train", "validation", "test")}
     held = [part.images for part in parts.values()] if isinstance(found, Dataset) else []
     return Facts(
-        found.describe(), found.input_shape, found.classes, found.class_names, tuple(found.mean), tuple(found.std),
-        found.crop, {name: _counts(part, found.classes) for name, part in parts.items()}, found.digest, found.remarks,
-        all(images.dtype == np.uint8 for images in held), sum(images.nbytes for images in held),
-    )  # fmt: skip
+        found.describe(),
+        found.input_shape,
+        found.classes,
+        found.class_names,
+        tuple(found.mean),
+        tuple(found.std),
+        found.crop,
+        len(found.train),
+        {name: _counts(part, found.classes) for name, part in parts.items()},
+        found.digest,
+        found.remarks,
+        all(images.dtype == np.uint8 for images in held),
+        sum(images.nbytes for images in held),
+    )
 
 
 def find(settings: DatasetSettings, folder: Path, known: Facts | None, progress: Progress | None = None) -> Facts:

@@ -315,9 +315,8 @@ def _other_images(prepared: Run) -> str:
 def _check_training(prepared: Run, facts: Facts) -> None:
     """Refuses what no individual could be trained by."""
     settings, training = prepared.spec.dataset, prepared.config.training
-    images = facts.images or training.batch_size  # of records they are not counted
     try:
-        fit.check(training, settings.source, images, facts.input_shape[-1], facts.is_bytes, settings.stream)
+        fit.check(training, settings.source, facts.images, facts.input_shape[-1], facts.is_bytes, settings.stream)
     except DataError as error:
         raise UsageError(str(error)) from None
 
@@ -425,10 +424,10 @@ def _told_images(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
         rows.insert(
             0, ("to train on", ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} images of each class")
         )
-    if counts and prepared.spec.fitness == "training":
+    if prepared.table is None and prepared.spec.fitness == "training":
         steps = facts.images // training.batch_size
-        rows.insert(1, ("epoch", f"{steps:,} steps of {training.batch_size} images"))
-        rows += [("warning", text) for text in fit.warnings(training, facts.class_names, counts)]
+        rows.append(("epoch", f"{steps:,} steps of {training.batch_size} images"))
+        rows += [("warning", text) for text in fit.warnings(training, facts.images, facts.class_names, counts)]
     return rows
 
 

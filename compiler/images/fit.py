@@ -48,10 +48,12 @@ def smaller_batch(images: int) -> int:
     return min(next(fitting, 8), max(1, images))
 
 
-def warnings(training: Training, class_names: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
-    """What may spoil the result of training on these numbers of images a class, each with what to change."""
+def warnings(training: Training, images: int, class_names: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
+    """What may spoil the result of training on so many images, each with what to change.
+
+    `counts` are the images of each class, or nothing where they are not known.
+    """
     found = []
-    images = sum(counts)
     steps = images // training.batch_size
     if steps < FEW_STEPS:
         smaller = smaller_batch(images)
@@ -60,7 +62,7 @@ def warnings(training: Training, class_names: Sequence[str], counts: Sequence[in
         found.append(
             f"an epoch has {steps} step{'s' * (steps != 1)} of {training.batch_size} images, which is few: {more}"
         )
-    few = [(name, count) for name, count in zip(class_names, counts, strict=True) if count < FEW_IMAGES]
+    few = [(name, count) for name, count in zip(class_names, counts, strict=False) if count < FEW_IMAGES]
     if few:
         shown = ", ".join(f"{name} {count}" for name, count in few[:8]) + ", ..." * (len(few) > 8)
         found.append(

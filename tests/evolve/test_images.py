@@ -74,32 +74,29 @@ def test_images_that_are_away_at_a_resume(photos: Path, capsys: pytest.CaptureFi
 
 
 def test_images_that_go_while_the_search_runs(photos: Path) -> None:
-    """Streamed, in worker processes that are replaced: nothing is recorded, and the same command goes on."""
+    """Streamed, in a worker process: nothing is recorded of what was being trained."""
     work = photos.parent / "work"
     arguments = [
         gin(photos, 40, "training"), f"--workdir={work}", "--gin_param=dataset.stream=True",
-        "--gin_param=search.executor='processes'", "--gin_param=search.workers=1", "--gin_param=search.worker_tasks=3",
+        "--gin_param=search.executor='processes'", "--gin_param=search.workers=1",
     ]  # fmt: skip
     driver = subprocess.Popen(
         evolve(*arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    wait_for(work, 4)
+    wait_for(work, 1)
     photos.rename(photos.parent / "away")
     _, said = driver.communicate(timeout=120)
     assert driver.returncode == 2
     assert "cannot be read: No such file or directory\nno individual was recorded as failed for this" in said
     with sqlite3.connect(work / "search.sqlite") as db:
         assert db.execute("select count(*) from individuals where status = 'failed'").fetchone() == (0,)
-    (photos.parent / "away").rename(photos)
-    finished = len([row for row in rows(work) if row])
-    more = [*arguments, f"--gin_param=search.individuals={finished + 1}", "--resume=changed"]
-    assert finish(*more).returncode == 0
+    assert 1 <= len(rows(work)) < 40
 
 
 def test_images_in_memory_that_go_while_the_search_runs_are_not_missed(photos: Path) -> None:
     work = photos.parent / "work"
     arguments = [
-        gin(photos, 7, "training"), f"--workdir={work}",
+        gin(photos, 4, "training"), f"--workdir={work}",
         "--gin_param=search.executor='processes'", "--gin_param=search.workers=1", "--gin_param=search.worker_tasks=2",
     ]  # fmt: skip
     driver = subprocess.Popen(
@@ -109,7 +106,7 @@ def test_images_in_memory_that_go_while_the_search_runs_are_not_missed(photos: P
     photos.rename(photos.parent / "away")
     assert driver.communicate(timeout=120)[1] == "" and driver.returncode == 0
     with sqlite3.connect(work / "search.sqlite") as db:
-        assert db.execute("select status, count(*) from individuals group by status").fetchall() == [("done", 7)]
+        assert db.execute("select status, count(*) from individuals group by status").fetchall() == [("done", 4)]
     assert not list((work / "images").glob("*.npy"))  # of a finished search the copy is removed
 
 
@@ -253,7 +250,7 @@ def test_memory_that_images_take_counts_once(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.full
 @pytest.mark.parametrize("stream", [False, True])
 def test_600_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
-    """By photos.gin: every file is accounted for, and the exported network repeats the test accuracy to the last image."""
+    """By photos.gin: every file is accounted for, and what is exported repeats the test accuracy to the last image."""
     monkeypatch.chdir(tmp_path)
     photos = photographs(tmp_path / "photos", {"house": 300, "stripes": 14, "sun": 284}, largest=400)
     broken(photos)
