@@ -115,7 +115,7 @@ def _look(
             found[path] = held[row[2]]
         else:
             unknown.append(_File(place, path, status.st_size, status.st_mtime_ns))
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
         for batch in _batches(unknown):
             read = list(threads.map(partial(_content, held=held, use=use), batch))
             _remember(db, batch, read)
