@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from compiler.errors import CompileError, did_you_mean
+from compiler.errors import CompileError, DataError, did_you_mean, pasted
 
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
 LARGEST = 3.4e38  # what is computed in float32 has no larger number
@@ -229,6 +229,36 @@ def _augmentation(steps: object) -> tuple[str, ...]:
     return tuple(steps)
 
 
+CHOICES_OF_IMAGES = {"unreadable": ("error", "skip"), "channels": ("first", "last")}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_part(value: object) -> bool:
+    """Whether a value is a share of images or how many of them."""
+    return _is_count(value) or (isinstance(value, float) and 0 < value < 1)
+
+
+# What each setting of the images may be, as a sentence says it, with an example.
+_DATASET: Mapping[str, tuple[str, object, Callable[[Any], bool]]] = {
+    "source": ("a text that names images", "digits", lambda value: isinstance(value, str) and bool(value.strip())),
+    "validation": ("a share between 0 and 1, or a whole number of images", 0.1, _is_part),
+    "test": ("a share between 0 and 1, or a whole number of images", 0.2, _is_part),
+    "seed": ("a whole number of at least 0", 0, lambda value: _is_count(value) or (value == 0 and type(value) is int)),
+    "image_size": (
+        "(height, width), two whole numbers above 0, or None for that of the source", (64, 64),
+        lambda value: value is None
+        or (isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_count, value))),
+    ),
+    "stream": ("True or False", True, lambda value: isinstance(value, bool)),
+    "crop": ("a share above 0 and at most 1", 0.875, lambda value: _is_number(value) and 0 < value <= 1),
+    "unreadable": ("'error' or 'skip'", "skip", lambda value: value in CHOICES_OF_IMAGES["unreadable"]),
+    "channels": ("'first', 'last', or None", "first", lambda value: value in (None, *CHOICES_OF_IMAGES["channels"])),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetSettings:
     """The images; the gin name is `dataset`, and the fields are those of `compiler.images.data.load`."""
@@ -243,6 +273,14 @@ class DatasetSettings:
     unreadable: str = "error"  # 'skip' leaves out files that cannot be read as images
     channels: str | None = None  # 'first' or 'last', for an .npz in which the second axis looks like channels
 
+    def __post_init__(self) -> None:
+        for name, (allowed, example, holds) in _DATASET.items():
+            value = getattr(self, name)
+            if not holds(value):
+                near = did_you_mean(value, CHOICES_OF_IMAGES.get(name, ())) if isinstance(value, str) else ""
+                advice = pasted(f"dataset.{name}", example)
+                raise DataError(f"dataset.{name} is {value!r}; it is {allowed}{near}, for example {advice}")
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
@@ -253,14 +291,9 @@ class NetworkSettings:
     seed: int = 0  # of its first weights, and of all that is random in training
 
     def __post_init__(self) -> None:
-        if not isinstance(self.params, Mapping) or not all(map(_is_real, self.params.values())):
+        if not isinstance(self.params, Mapping) or not all(map(_is_number, self.params.values())):
             raise CompileError(f"network.params is {self.params!r}; write it as {{'N': 6, 'F': 36}}")
         if not isinstance(self.overlays, list | tuple) or not all(isinstance(name, str) for name in self.overlays):
             raise CompileError(f"network.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
             raise CompileError(f"network.seed is {self.seed!r}; it is a whole number of at least 0")
-
-
-def _is_real(value: object) -> bool:
-    """Whether a value is a number that is neither infinite nor NaN; True and False are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

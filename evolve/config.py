@@ -17,7 +17,7 @@ from typing import Any
 import gin
 
 import dsl
-from compiler.errors import CompileError, did_you_mean
+from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.images.sources import PATHS
 from compiler.settings import DatasetSettings, Training
 from compiler.training.config import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
@@ -180,5 +180,5 @@ def _as_usage() -> Iterator[None]:
     try:
         yield
     except (UsageError, CompileError) as error:
-        remedy = "\nbind search.seed_file to the .cell file to start from, such as 'nasnet.cell'"
+        remedy = f"\nbind search.seed_file to the .cell file to start from: {pasted('search.seed_file', 'nasnet.cell')}"
         raise UsageError(own_words(error) + remedy * ("'seed_file'" in str(error))) from None

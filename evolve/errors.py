@@ -21,3 +21,13 @@ class TimedOut(WorkerDied):
 
 class NotInTable(SearchError):
     """An individual's cell has no row in the table; only that individual fails."""
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """See that a setting is a whole number that is large enough.
+
+    Raises:
+      UsageError: it is none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{name} is {value!r}; it must be a whole number from {least}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler.errors import CompileError, DataError, did_you_mean, raised
+from compiler.errors import CompileError, DataError, did_you_mean, pasted, raised
 from compiler.files import Place
 from compiler.graph.cost import cost as cost_of
 from compiler.graph.resolve import resolve
@@ -142,7 +142,8 @@ def _check_folder(spec: Spec) -> None:
     if not seen:
         raise UsageError(
             f"a worker on {socket.gethostname()} does not see the folder {folder}, where weights are kept: "
-            "choose a --workdir on storage that all machines share, or set search.storage to an address"
+            "choose a --workdir on storage that all machines share, or keep weights at an address: "
+            f"{pasted('search.storage', 'gs://bucket/run')}"
         )
 
 

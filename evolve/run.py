@@ -13,7 +13,7 @@ from rich.console import Console
 
 import dsl
 from compiler import files
-from compiler.errors import CompileError, DataError
+from compiler.errors import CompileError, DataError, pasted
 from compiler.files import Place
 from compiler.graph.resolve import resolve
 from compiler.images import fit, kept, manifest
@@ -249,7 +249,7 @@ def _check_length(prepared: Run, store: Store) -> None:
     if prepared.plan.individuals < last:
         raise UsageError(
             f"search.individuals is {prepared.plan.individuals}, and {prepared.folder} has {last} already: "
-            f"set it to {last} or more, or choose another --workdir"
+            f"give {last} or more, or choose another --workdir: {pasted('search.individuals', last)}"
         )
 
 

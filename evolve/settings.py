@@ -57,11 +57,14 @@ class SearchSettings:
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"search.{name} is {getattr(self, name)!r}; it may be True or False")
         if not isinstance(self.seed_file, str) or not self.seed_file:
-            raise UsageError(f"search.seed_file is {self.seed_file!r}; it is a .cell file, such as 'nasnet.cell'")
+            raise UsageError(f"search.seed_file is {self.seed_file!r}; it is a .cell file, such as 'nasnet.cell': "
+                             f"{pasted('search.seed_file', 'nasnet.cell')}")  # fmt: skip
         if not isinstance(self.params, Mapping) or not all(map(_is_number, self.params.values())):
-            raise UsageError(f"search.params is {self.params!r}; write it as {{'N': 3, 'F': 24}}")
+            raise UsageError(f"search.params is {self.params!r}; write it as {{'N': 3, 'F': 24}}: "
+                             f"{pasted('search.params', {'N': 3, 'F': 24})}")  # fmt: skip
         if not isinstance(self.overlays, list | tuple) or not all(isinstance(name, str) for name in self.overlays):
-            raise UsageError(f"search.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
+            raise UsageError(f"search.overlays is {self.overlays!r}; write it as ['imagenet.cell']: "
+                             f"{pasted('search.overlays', ['imagenet.cell'])}")  # fmt: skip
         self._check_target()
         _ = self.budget_seconds, self.place
         self._check_executor()
@@ -96,7 +99,8 @@ class SearchSettings:
         if isinstance(self.budget, str) and unit is not None:
             hours = float(text[:-1]) * unit / 3600 if re.fullmatch(r"\d+(\.\d*)?", text[:-1]) else 0.0
         if isinstance(hours, str) or not _is_number(hours) or hours <= 0:
-            raise UsageError(f"search.budget is {self.budget!r}; it is a number of hours, or '90m', '12h', '2d'")
+            raise UsageError(f"search.budget is {self.budget!r}; it is a number of hours, or '90m', '12h', '2d': "
+                             f"{pasted('search.budget', '12h')}")  # fmt: skip
         return hours * 3600
 
     def _check_whole(self, name: str, least: int) -> None:
@@ -115,7 +119,8 @@ class SearchSettings:
             return
         if not _is_number(self.target):
             raise UsageError(
-                f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95, or None for no target"
+                f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95, or None: "
+                f"{pasted('search.target', 0.95)}"
             )
         if self.fitness == "training" and not 0 < self.target <= 1:
             share = self.target / 100 if 1 < self.target <= 100 else 0.95
@@ -132,17 +137,20 @@ class SearchSettings:
             raise UsageError(f"search.executor is {self.executor!r}; it may be {' or '.join(map(repr, known))}{hint}")
         if self.executor == "serial" and self.workers not in (None, 1):
             raise UsageError(
-                f"search.executor is 'serial' and search.workers is {self.workers}; serial means one worker"
+                f"search.executor is 'serial' and search.workers is {self.workers}; serial means one worker: "
+                f"{pasted('search.workers', 1)}"
             )
         if self.executor == "serial" and self.timeout is not None:
             raise UsageError(
                 f"search.executor is 'serial' and search.timeout is {self.timeout}; "
-                "only worker processes can be ended: set one to 'processes' or the other to None"
+                f"only worker processes can be ended: {pasted('search.executor', 'processes')}, or "
+                f"{pasted('search.timeout', None)}"
             )
         share = self.gpus_per_worker
         if share is not None and not (_is_number(share) and (0 <= share <= 1 or (share > 1 and share == int(share)))):
             raise UsageError(
-                f"search.gpus_per_worker is {share!r}; it may be None, a whole number, or a share such as 0.5"
+                f"search.gpus_per_worker is {share!r}; it may be None, a whole number, or a share such as 0.5: "
+                f"{pasted('search.gpus_per_worker', 0.5)}"
             )
 
     def _check_cluster(self) -> None:
@@ -153,7 +161,7 @@ class SearchSettings:
         if self.address and self.executor != "ray":
             raise UsageError(
                 f"search.address is {self.address!r} and search.executor is {self.executor!r}; "
-                "set one to 'ray' or the other to ''"
+                f"{pasted('search.executor', 'ray')}, or {pasted('search.address', '')}"
             )
         if not _is_positive(self.worker_cpus):
             raise UsageError(f"search.worker_cpus is {self.worker_cpus!r}; it must be a number above 0")
@@ -170,17 +178,20 @@ class SearchSettings:
         if self.fitness == "table" and self.budget_flops is not None:
             raise UsageError(
                 f"search.budget_flops is {self.budget_flops!r} and search.fitness is 'table', which trains nothing: "
-                "table.budget_seconds is its budget"
+                f"table.budget_seconds is its budget: {pasted('search.budget_flops', None)} "
+                f"{pasted('table.budget_seconds', 12000)}"
             )
         if self.fitness != "training" and self.inherit_weights:
             raise UsageError(
                 f"search.inherit_weights is True and search.fitness is {self.fitness!r}, "
-                "which leaves no weights: set one to False or the other to 'training'"
+                f"which leaves no weights: {pasted('search.inherit_weights', False)}, or "
+                f"{pasted('search.fitness', 'training')}"
             )
         if self.reuse and self.inherit_weights:
             raise UsageError(
                 "search.reuse is True and search.inherit_weights is True, under which equal networks "
-                "are trained from different weights: set one to False"
+                f"are trained from different weights: {pasted('search.reuse', False)}, or "
+                f"{pasted('search.inherit_weights', False)}"
             )
 
 

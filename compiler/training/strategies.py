@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.errors import CompileError
+from compiler.errors import CompileError, pasted
 
 Strategy = Any  # tf.distribute.Strategy, which comes without types
 
@@ -55,8 +55,8 @@ def _tpu(name: str) -> Strategy:
     wanted = name or os.environ.get("TPU_NAME", "")
     if not wanted:
         raise CompileError(
-            "training.strategy is 'tpu' and no TPU is named: set training.tpu to its name or address, or to 'local' "
-            "on a TPU VM"
+            "training.strategy is 'tpu' and no TPU is named: give its name or address, or 'local' on a TPU VM: "
+            f"{pasted('training.tpu', 'local')}"
         )
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=wanted)
@@ -69,7 +69,7 @@ def _tpu(name: str) -> Strategy:
         reason = str(error).strip().partition("\n")[0]
         raise CompileError(
             f"there is no TPU {wanted!r} to be had: {reason}; check training.tpu, or train without one: "
-            "training.strategy = 'auto'"
+            f"{pasted('training.strategy', 'auto')}"
         ) from None
 
 

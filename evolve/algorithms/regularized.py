@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 from evolve.algorithms.base import Evolution, Member, SearchSpace, Survivors
-from evolve.errors import UsageError
+from evolve.errors import UsageError, check_whole
 from evolve.records import G
 
 _fitness = attrgetter("fitness")
@@ -102,6 +102,8 @@ class NonAgeingEvolution(Survivors[G]):
 
 
 def _check(name: str, population_size: int, sample_size: int) -> None:
+    for setting, value in (("population_size", population_size), ("sample_size", sample_size)):
+        check_whole(f"{name}.{setting}", value, 1)
     if not 1 <= sample_size <= population_size:
         raise UsageError(
             f"{name} needs 1 <= sample_size <= population_size; "

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from compiler.quiet import quiet
 from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
 from evolve.algorithms.episode import Episode
-from evolve.errors import SearchError, UsageError
+from evolve.errors import SearchError, UsageError, check_whole
 from evolve.records import G, Proposal
 
 if TYPE_CHECKING:
@@ -74,16 +74,8 @@ class Reinforcement(Latest, Generic[G]):
         window: int = 100,
     ) -> None:
         for name, value in {"batch_size": batch_size, "epochs": epochs, "units": units, "window": window}.items():
-            if not isinstance(value, int) or value < 1:
-                raise UsageError(f"reinforcement.{name} is {value!r}; it must be a whole number from 1")
-        for name, number, fits, allowed in (
-            ("learning_rate", learning_rate, learning_rate > 0, "above 0"),
-            ("clip", clip, 0 < clip < 1, "between 0 and 1"),
-            ("entropy", entropy, entropy >= 0, "0 or more"),
-            ("baseline_decay", baseline_decay, 0 <= baseline_decay < 1, "0 or more and below 1"),
-        ):
-            if not fits:
-                raise UsageError(f"reinforcement.{name} is {number}; it must be {allowed}")
+            check_whole(f"reinforcement.{name}", value, 1)
+        _check_numbers(learning_rate=learning_rate, clip=clip, entropy=entropy, baseline_decay=baseline_decay)
         super().__init__(window)
         self._space = space
         self._sizes = space.sizes()
@@ -180,3 +172,19 @@ class Reinforcement(Latest, Generic[G]):
             episodes, advantages = zip(*self._batch, strict=True)
             self._policy = self._controller.learn(self._current(), episodes, advantages)
             self._batch.clear()
+
+
+_NUMBERS: Mapping[str, tuple[str, Callable[[float], bool]]] = {
+    "learning_rate": ("above 0", lambda value: value > 0),
+    "clip": ("between 0 and 1", lambda value: 0 < value < 1),
+    "entropy": ("0 or more", lambda value: value >= 0),
+    "baseline_decay": ("0 or more and below 1", lambda value: 0 <= value < 1),
+}
+
+
+def _check_numbers(**values: float) -> None:
+    for name, value in values.items():
+        allowed, holds = _NUMBERS[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+        if not is_number or not holds(value):
+            raise UsageError(f"reinforcement.{name} is {value!r}; it must be {allowed}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Generic
 
 from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
-from evolve.errors import UsageError
+from evolve.errors import check_whole
 from evolve.records import RANDOM, G, Proposal
 
 
@@ -14,8 +14,7 @@ class RandomSearch(Latest, Generic[G]):
     """The paper's control: every individual is sampled as the initial population is."""
 
     def __init__(self, space: SearchSpace[G], seed: int, window: int = 100) -> None:
-        if window < 1:
-            raise UsageError(f"random_search needs window >= 1, which is {window}")
+        check_whole("random_search.window", window, 1)
         super().__init__(window)
         self._space = space
         self._seed = seed

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 
 from evolve.algorithms.base import Member, SearchSpace, Survivors
-from evolve.errors import UsageError
+from evolve.errors import check_whole
 from evolve.records import G
 
 
@@ -17,8 +17,7 @@ class PairwiseTournament(Survivors[G]):
     """
 
     def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 1000) -> None:
-        if population_size < 2:
-            raise UsageError(f"pairwise_tournament needs population_size >= 2, which is {population_size}")
+        check_whole("pairwise_tournament.population_size", population_size, 2)
         super().__init__(space, seed, population_size)
 
     @property

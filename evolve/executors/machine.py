@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from compiler.errors import pasted
 from evolve.errors import UsageError
 
 WORKER_BYTES = 1_200_000_000  # What TensorFlow, the data and a small model take in one worker.
@@ -42,12 +43,12 @@ def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = No
         raise UsageError(
             f"search.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
             f"{wanted * WORKER_BYTES / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: "
-            f"set search.workers to {fit} or fewer"
+            f"ask for {fit} or fewer: {pasted('search.workers', fit)}"
         )
     if served is not None and wanted > served:
         raise UsageError(
             f"search.workers is {wanted}; at search.gpus_per_worker={share} the {len(gpus)} GPUs serve {served}: "
-            f"set search.workers to {served} or fewer, or search.gpus_per_worker to a smaller share"
+            f"ask for {served} or fewer, or give each a smaller share: {pasted('search.workers', served)}"
         )
     return wanted
 
@@ -59,7 +60,7 @@ def _served(gpus: Sequence[str], share: float | None) -> int | None:
     if share > len(gpus):
         raise UsageError(
             f"search.gpus_per_worker is {share}; {len(gpus)} GPUs were found "
-            "(CUDA_VISIBLE_DEVICES lists them, or else nvidia-smi)"
+            f"(CUDA_VISIBLE_DEVICES lists them, or else nvidia-smi): {pasted('search.gpus_per_worker', None)}"
         )
     return math.floor(1 / share) * len(gpus) if share < 1 else len(gpus) // int(share)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from compiler.errors import pasted
 from evolve.errors import UsageError
 
 R = TypeVar("R")
@@ -30,7 +31,9 @@ class Serial:
           UsageError: with a timeout, since nobody is there to keep it.
         """
         if timeout is not None:
-            raise UsageError(f"search.timeout is {timeout}, which only worker processes keep; set it to None")
+            raise UsageError(
+                f"search.timeout is {timeout}, which only worker processes keep: {pasted('search.timeout', None)}"
+            )
         future: Future[R] = Future()
         self._queue.append((future, function, args))
         return future

@@ -74,11 +74,13 @@ def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
 class TestWhatIsNotThere:
     def test_a_tpu_without_a_name(self, monkeypatch):
         monkeypatch.delenv("TPU_NAME", raising=False)
-        with pytest.raises(CompileError, match=r"no TPU is named: set training\.tpu"):
+        with pytest.raises(CompileError, match=r"no TPU is named: .*: --gin_param=\"training\.tpu='local'\""):
             make_strategy("tpu")
 
     def test_a_tpu_that_does_not_exist(self):
-        with pytest.raises(CompileError, match=r"there is no TPU 'local' to be had: .*training\.strategy = 'auto'"):
+        with pytest.raises(
+            CompileError, match=r"there is no TPU 'local' to be had: .*--gin_param=\"training\.strategy='auto'\""
+        ):
             make_strategy("tpu", "local")
 
     @pytest.mark.parametrize(("text", "message"), [

@@ -265,7 +265,7 @@ def test_one_alone_has_a_child_and_nobody_has_none() -> None:
 
 
 def test_the_tournament_needs_two() -> None:
-    with pytest.raises(UsageError, match="population_size >= 2, which is 1"):
+    with pytest.raises(UsageError, match="population_size is 1; it must be a whole number from 2"):
         PairwiseTournament(ToySpace(), 0, population_size=1)
 
 

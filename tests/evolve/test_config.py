@@ -192,6 +192,32 @@ def test_what_is_wrong_is_named(binding: str, message: str, caplog: pytest.LogCa
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("regularized_evolution.sample_size=True", "sample_size is True; it must be a whole number from 1"),
+        ("regularized_evolution.sample_size='x'", "sample_size is 'x'"),
+        ("regularized_evolution.population_size=1e400", "population_size is inf; it must be a whole number"),
+        ("regularized_evolution.population_size=20.5", "population_size is 20.5"),
+        ("non_ageing_evolution.sample_size=0", "non_ageing_evolution.sample_size is 0"),
+        ("pairwise_tournament.population_size=1", "population_size is 1; it must be a whole number from 2"),
+        ("pairwise_tournament.population_size='x'", "population_size is 'x'"),
+        ("random_search.window=True", "random_search.window is True"),
+        ("random_search.window=-1", "random_search.window is -1; it must be a whole number from 1"),
+        ("reinforcement.batch_size=True", "reinforcement.batch_size is True"),
+        ("reinforcement.learning_rate=1e400", "reinforcement.learning_rate is inf; it must be above 0"),
+        ("reinforcement.entropy='x'", "reinforcement.entropy is 'x'; it must be 0 or more"),
+        ("reinforcement.clip=True", "reinforcement.clip is True"),
+    ],
+)
+def test_settings_of_an_algorithm_that_are_out_of_range(binding: str, message: str) -> None:
+    algorithm = binding.partition(".")[0]
+    made = config.read(["amoeba.gin"], [f"search.algorithm='{algorithm}'", binding])
+    with pytest.raises(UsageError) as raised:
+        made.algorithm(cell_space(made))
+    assert message in str(raised.value)
+
+
 def test_a_target_of_a_fitness_that_is_no_accuracy() -> None:
     bindings = ["search.target=95", "search.fitness='tests.evolve.made_up:separables'"]
     assert config.read(["amoeba.gin"], bindings).search.target == 95

@@ -272,7 +272,9 @@ def test_workers_end_when_the_driver_is_killed(tmp_path: Path) -> None:
 
 def test_more_workers_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 5_000_000_000)
-    with pytest.raises(UsageError, match=r"search.workers is 9; .* 10.8 GB, and 5.0 GB are free: .* to 4"):
+    with pytest.raises(
+        UsageError, match=r'search.workers is 9; .* 10.8 GB, and 5.0 GB are free: .*--gin_param="search.workers=4"'
+    ):
         machine.count(9)
     assert machine.count(4) == 4
     assert 1 <= machine.count(None) <= 4
