@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from compiler.networks.saved import Saved
 
 BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
-_RANK = "fitness desc, params, mult_adds, finished"
+_FITTEST = (
+    "select id, genotype from individuals where status = 'done' and fitness = "
+    "(select max(fitness) from individuals where status = 'done') order by params, mult_adds, finished"
+)
 _MANY = 10  # ids that a message lists
 
 
@@ -55,15 +58,25 @@ def find(name: str) -> Found | None:
         raise CompileError(f"there is no search in {named}, and so no individual {id} of it{_where(named)}")
     with _as_compile_error(), reading(folder) as db:
         facts = dict(db.execute("select key, value from meta").fetchall())
-        best = db.execute(f"select id from individuals where status = 'done' order by {_RANK} limit 1").fetchone()
-        wanted = id if id is not None else best[0] if best else None
+        best = _best(db.execute(_FITTEST).fetchall(), facts, folder)
+        wanted = best if id is None else id
         row = db.execute("select genotype, fitness from individuals where id = ?", (wanted,)).fetchone()
         count = db.execute("select count(*) from individuals").fetchone()[0]
     if wanted is None:
         raise CompileError(f"the search in {folder} has no best individual yet")
     if row is None:
         raise CompileError(f"the search in {folder} has no individual {wanted}; it has {count}, from 1 to {count}")
-    return Found(folder, wanted, best is not None and wanted == best[0], row[0], row[1], facts)
+    return Found(folder, wanted, wanted == best, row[0], row[1], facts)
+
+
+def _best(fittest: Sequence[tuple[int, str]], meta: Mapping[str, str], folder: Path) -> int | None:
+    """The best individual: of several that are equally fit the one that the search has written to `best.cell`."""
+    path = folder / "best.cell"
+    if len(fittest) > 1 and path.is_file():
+        space, text = dsl.loads(meta["identity.the space"]).space, path.read_text(encoding="utf-8")
+        own = [id for id, genotype in fittest if space.genotype(genotype).standalone() == text]
+        return own[0] if own else fittest[0][0]
+    return fittest[0][0] if fittest else None
 
 
 @dataclass(frozen=True, slots=True)

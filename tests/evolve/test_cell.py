@@ -109,8 +109,8 @@ def rows(query: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def best_id() -> int:
-    order = "fitness desc, params, mult_adds, finished"
-    return int(rows(f"select id from individuals where status = 'done' order by {order} limit 1")[0][0])
+    ids = rows("select id from individuals where fitness = (select max(fitness) from individuals)")
+    return next(id for (id,) in ids if text_of(id) == (WORK / "best.cell").read_text())
 
 
 def text_of(id: int) -> str:
@@ -145,6 +145,15 @@ def test_every_command_takes_an_individual(here: Path, capsys: pytest.CaptureFix
         assert cell(command, name, *(own if name == "same.cell" else [])) == 0
         outputs.append(capsys.readouterr().out.replace(name, "FILE"))
     assert outputs[0] == outputs[1] != ""
+
+
+def test_of_equals_the_best_is_the_one_that_the_search_has_written(here: Path) -> None:
+    with sqlite3.connect(WORK / FILE) as db:
+        db.execute("update individuals set fitness = 0.5")
+    for id in range(1, 6):
+        (WORK / "best.cell").write_text(text_of(id))
+        best = find(str(WORK))
+        assert best is not None and best.text == text_of(id)
 
 
 def test_a_difference_between_individuals(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

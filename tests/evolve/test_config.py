@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from evolve import config
+from evolve import config, main
 from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolution
 from evolve.errors import UsageError
 from evolve.space import CellSpace
@@ -309,6 +309,16 @@ def test_what_another_algorithm_or_fitness_would_read(
     assert str(raised.value).startswith(f"nothing reads {name}: ") and reason in str(raised.value)
     (tmp_path / "mine.gin").write_text(f"include 'amoeba.gin'\n{binding}\n")
     assert name in config.read([str(tmp_path / "mine.gin")], others).not_read
+
+
+def test_the_header_of_a_search_lists_what_a_file_binds_in_vain(small_gin: Path, tmp_path: Path, capsys) -> None:
+    arguments = [f"--gin_file={small_gin}", "--gin_param=search.individuals=1"]
+    assert main.run([*arguments, f"--workdir={tmp_path / 'a'}"]) == 0
+    assert "not read" not in capsys.readouterr().out
+    other = "--gin_param=search.algorithm='random_search'"
+    assert main.run([*arguments, f"--workdir={tmp_path / 'b'}", other]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("not read"))
+    assert row.split()[2:] == ["regularized_evolution.population_size,", "regularized_evolution.sample_size"]
 
 
 def test_what_is_read_is_not_listed() -> None:
