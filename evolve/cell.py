@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ def find(name: str) -> Found | None:
       CompileError: there is no such search, or it has no such individual.
     """
     before, _, after = name.rpartition(":")
-    id = int(after) if before and after.isascii() and after.isdecimal() and not _is_search(Path(name)) else None
+    id = int(after) if before and re.fullmatch("[0-9]{1,18}", after) and not _is_search(Path(name)) else None
     named = name if id is None else before
     folder = _work_directory(named)
     if folder is None and id is None:

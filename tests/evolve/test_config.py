@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -418,6 +419,24 @@ def test_budgets(budget: str, seconds: float | None) -> None:
 def test_settings_that_do_not_go_together(bindings: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         config.read(["amoeba.gin"], bindings)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["search.target=95"], ["search.budget='12 parsecs'"], ["search.params=3"], ["search.overlays='imagenet.cell'"],
+        ["search.gpus_per_worker=1.5"], ["search.seed_file=3"], ["dataset.image_size=64"], ["dataset.crop=87.5"],
+        ["dataset.unreadable='skp'"], ["search.reuse=True", "search.inherit_weights=True"],
+        ["search.executor='serial'", "search.timeout=60"], ["search.executor='serial'", "search.workers=2"],
+        ["search.inherit_weights=True", "search.fitness='a:b'"], ["search.address='auto'"],
+    ],
+)  # fmt: skip
+def test_what_a_message_advises_can_be_pasted_and_helps(wrong: list[str]) -> None:
+    """A shell takes the first flag apart as it stands, and with it after the wrong ones nothing is wrong."""
+    with pytest.raises(UsageError) as raised:
+        config.read(["amoeba.gin"], wrong)
+    flag = shlex.split(str(raised.value)[str(raised.value).index("--gin_param=") :])[0].rstrip(",")
+    config.read(["amoeba.gin"], [*wrong, flag.removeprefix("--gin_param=")])
 
 
 def test_a_gin_file_that_is_not_there() -> None:
