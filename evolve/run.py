@@ -256,7 +256,7 @@ def _check_length(prepared: Run, store: Store) -> None:
 def _executor(prepared: Run) -> Executor:
     settings = prepared.config.search
     if settings.executor == "serial":
-        return Serial()
+        return Serial(prepared.plan.log, trains=settings.fitness == "training")
     if settings.executor == "ray" or prepared.workers is None:
         return _ray(settings, prepared.workers)
     environments = machine.devices(prepared.gpus, settings.gpus_per_worker, prepared.workers)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from compiler.errors import pasted
 from evolve.errors import UsageError
+from evolve.executors import machine
 
 R = TypeVar("R")
 
 
 class Serial:
-    """Runs a task when it is waited for; what the task raises is raised from `wait`."""
+    """Runs a task when it is waited for; what the task raises is raised from `wait`.
 
-    def __init__(self) -> None:
+    TensorFlow gets one thread, as in a worker, so that the same task gives the same numbers to the last bit.
+
+    Args:
+      log: the file for what libraries write to the error stream during a task, as in a worker; None: it is shown.
+      trains: whether tasks are trainings, which are not run where TensorFlow cannot be kept to one thread any more.
+
+    Raises:
+      UsageError: this process has used TensorFlow with more threads, and tasks are trainings.
+    """
+
+    def __init__(self, log: Path | None = None, trains: bool = False) -> None:
+        self._log = log
+        _keep_to_one_thread(trains)
         self._queue: deque[tuple[Future[Any], Callable[..., Any], tuple[object, ...]]] = deque()
 
     @property
@@ -45,8 +62,46 @@ class Serial:
             if ended or not self._queue:
                 return ended
             future, function, args = self._queue.popleft()
-            future.set_result(function(*args))
+            with _errors_to(self._log):
+                future.set_result(function(*args))
 
     def close(self) -> None:
         """Forget what has not been run."""
         self._queue.clear()
+
+
+def _keep_to_one_thread(trains: bool) -> None:
+    """Gives TensorFlow the environment of a worker, and where it is imported already the same settings."""
+    os.environ.update(machine.threads())
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None:
+        return
+    threading = tensorflow.config.threading
+    try:
+        threading.set_intra_op_parallelism_threads(1)
+        threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        if trains:
+            raise UsageError(
+                "search.executor is 'serial', and this process has used TensorFlow with more than one thread, which "
+                "cannot be changed any more: fitnesses would not be those of a worker. Start the search in a process "
+                "of its own, or set search.executor='processes'"
+            ) from None
+
+
+@contextmanager
+def _errors_to(log: Path | None) -> Iterator[None]:
+    """What is written to the error stream goes to a file, that of C++ libraries too; exceptions pass."""
+    if log is None:
+        yield
+        return
+    sys.stderr.flush()
+    terminal, file = os.dup(2), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(file, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(file)

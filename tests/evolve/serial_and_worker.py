@@ -1,0 +1,64 @@
+"""Evaluates two individuals in a worker and then in this process, and prints both: `serial_and_worker.py FOLDER WHEN`.
+
+WHEN says what this process has done with TensorFlow before: `never`, `imported` or `used` it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import dsl
+from compiler.settings import DatasetSettings, Training
+from evolve.errors import UsageError
+from evolve.evaluate import Spec, evaluate
+from evolve.executors import Executor, Processes, Serial, call
+from evolve.records import Evaluation, Task
+
+TEXT = """
+param F = 32
+cell net(image) {
+  a = conv[5x5, filters=F](image) | batch_norm | relu
+  b = conv[3x3, filters=F](a) + a
+  return b | batch_norm | relu
+}
+network { body: net   head: global_avg_pool | dense[classes] }
+"""
+
+
+def evaluated(executor: Executor, spec: Spec) -> list[Evaluation]:
+    """Two individuals, one after the other."""
+    space = dsl.loads(TEXT)
+    return [call(executor, evaluate, spec, Task(id, space.text(), id, best=2.0)) for id in (1, 2)]
+
+
+def shown(evaluations: list[Evaluation]) -> list[str]:
+    """All that does not hang on the time it took, to the last bit."""
+    return [repr(replace(one, seconds=0.0, step_seconds=0.0)) for one in evaluations]
+
+
+def main(folder: Path, when: str) -> None:
+    """Prints the two as JSON, or the message with which this process refuses."""
+    training = Training(epochs=2, batch_size=64, learning_rate=0.1, augment=(), drop_path_keep=1.0)
+    spec = Spec(dsl.loads(TEXT).space.text(), DatasetSettings(), training, "training", folder / "weights")
+    workers = Processes(1, 9, folder / "worker.log")
+    by_worker = [] if when == "used" else shown(evaluated(workers, spec))
+    workers.close()
+    if when != "never":
+        import tensorflow as tf
+
+        if when == "used":
+            tf.config.threading.set_intra_op_parallelism_threads(2)
+            tf.constant(1.0)
+    try:
+        here = shown(evaluated(Serial(folder / "serial.log", trains=True), spec))
+    except UsageError as error:
+        print(json.dumps({"refused": str(error)}))
+    else:
+        print(json.dumps({"worker": by_worker, "serial": here}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
