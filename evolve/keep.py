@@ -19,15 +19,23 @@ class Keeper:
     """Keeps `best.cell` and `best/` up to date, the weights of the best few, and those that children may inherit."""
 
     def __init__(
-        self, folder: Path, weights: Place, inherit: bool, space: dsl.Space, facts: Facts, best: Individual | None
+        self,
+        folder: Path,
+        weights: Place,
+        inherit: bool,
+        space: dsl.Space,
+        facts: Facts,
+        best: Individual | None,
+        waiting: frozenset[int] = frozenset(),
     ) -> None:
+        """Takes over what the last run left; `waiting` are those whose result is there and not yet counted."""
         self._folder = folder
         self._weights = weights
         self._inherit = inherit
         self._facts = facts
         for cut_short in weights.glob("*.new"):
             cut_short.unlink()
-        self._kept = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
+        self._kept = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()} - waiting
         if best is not None:
             # The last run may have ended between writing the row and writing the files.
             self._write(best, space.genotype(best.genotype))

@@ -83,6 +83,7 @@ class Run:
             "search.algorithm": self.config.algorithm_name(),
             "search.inherit_weights": self.config.search.inherit_weights,
             "search.reuse": self.config.search.reuse,
+            "search.order": self.config.search.order,
             "search.sample_mutations": self.config.search.sample_mutations,
             **algorithm.settings,
         }
@@ -145,6 +146,7 @@ def prepare(config: Config, folder: Path) -> Run:
         settings.keep_best,
         settings.reuse,
         None if table_settings is None else table_settings.budget_seconds,
+        settings.order,
     )
     return Run(config, seed, spec, plan, workers, gpus, folder, place, table)
 
@@ -356,11 +358,20 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     progress.show_start(console, _start(prepared, facts, finished))
-    if finished >= prepared.plan.individuals:
+    if finished >= prepared.plan.individuals and not store.unfinished():
         return f"all {finished} individuals are finished"
     board = Board(prepared.storage / "tensorboard", prepared.seed.space, store)
     board.start(gin_config.in_force(), algorithm.window)
-    keeper = Keeper(prepared.folder, prepared.spec.weights, prepared.spec.inherit, prepared.seed.space, facts, best)
+    waiting = frozenset(proposal.id for proposal, waits in store.unfinished() if waits)
+    keeper = Keeper(
+        prepared.folder,
+        prepared.spec.weights,
+        prepared.spec.inherit,
+        prepared.seed.space,
+        facts,
+        best,
+        waiting,
+    )
     with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
         reason = Search(
             prepared.plan,

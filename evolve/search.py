@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
@@ -61,6 +61,7 @@ class Plan:
     keep_best: int = 1  # how many of the fittest keep their weights
     reuse: bool = False  # whether an individual that equals an earlier one takes its evaluation
     budget_simulated: float | None = None  # seconds of all individuals together, as a table has them
+    order: Literal["finished", "born"] = "finished"  # in which results reach the algorithm
 
 
 class _Finished(NamedTuple, Generic[G]):
@@ -69,6 +70,14 @@ class _Finished(NamedTuple, Generic[G]):
     individual: Individual
     genotype: G
     standing: Standing
+
+
+class _Waiting(NamedTuple, Generic[G]):
+    """An individual whose result is written, and not told before those of older ones."""
+
+    genotype: G
+    graph: str = ""
+    is_spared: bool = False
 
 
 class Search(Generic[G]):
@@ -94,8 +103,14 @@ class Search(Generic[G]):
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
         self._again: deque[Proposal[G]] = deque()  # to be sent once more, of this run or of the last
         self._alike: dict[int, list[Proposal[G]]] = {}  # those that wait for an equal one which runs, by its id
+        self._waiting: dict[
+            int, _Waiting[G]
+        ] = {}  # results in the order of birth, before those of older ones are there
+        self._spared = 0  # how many of these were not trained
+        self._next = 1  # whose result is told next in the order of birth
         self._finished, self._failed, self._last = store.counts()
         self._top = list(store.best(plan.keep_best))
+        self._fittest = self._top[0] if self._top else None  # of all results, told or not
         self._flops = store.flops()
         self._simulated = store.seconds()
         self._noted = float(store.noted("seconds") or 0)  # of all runs together
@@ -108,7 +123,7 @@ class Search(Generic[G]):
           SearchError: nothing but failures, or no workers.
         """
         self._recall()
-        self._again.extend(self._adopted(proposal) for proposal in self._store.unfinished())
+        self._take_up()
         self._stop_if_hopeless()
         ended: Collection[Future[Evaluation]] = ()
         while True:
@@ -117,6 +132,7 @@ class Search(Generic[G]):
             while True:
                 # One at a time: a worker's next task need not wait for those of others.
                 with self._store.event():
+                    finished += self._told()
                     if results:
                         finished += self._conclude(results.popleft())
                     sent, reused = self._propose()
@@ -144,6 +160,19 @@ class Search(Generic[G]):
             genotype = self._texts.read(individual.genotype)
             self._algorithm.adopt(Proposal(individual.id, genotype, memo=individual.memo))
             self._algorithm.tell(individual.id, individual.fitness)
+
+    def _take_up(self) -> None:
+        """Take back what the last run had begun; who has a result already only waits for older ones."""
+        unfinished = self._store.unfinished()
+        self._next = min((proposal.id for proposal, _ in unfinished), default=self._last + 1)
+        for proposal, waits in unfinished:
+            adopted = self._adopted(proposal)
+            if waits:
+                individual = self._store.individual(proposal.id)
+                self._waiting[proposal.id] = _Waiting(adopted.genotype)
+                self._look_at(individual)
+            else:
+                self._again.append(adopted)
 
     def _adopted(self, proposal: Proposal[str]) -> Proposal[G]:
         read = proposal.with_genotype(self._texts.read(proposal.genotype))
@@ -174,27 +203,53 @@ class Search(Generic[G]):
         if evaluation.again and self._store.try_again(proposal.id, self._plan.retries):
             self._again.appendleft(proposal)
             return []
-        finished = [self._finish(proposal, evaluation)]
-        twin = finished[0].individual
+        twin, finished = self._finish(proposal, evaluation)
         for other in self._alike.pop(proposal.id, ()):
             if twin.status == "done":
-                finished.append(self._finish(other, _reused(twin)))
+                finished += self._finish(other, _reused(twin), is_spared=True)[1]
             else:
                 self._again.append(other)
         return finished
 
-    def _finish(self, proposal: Proposal[G], evaluation: Evaluation) -> _Finished[G]:
-        individual = self._store.finish(proposal.id, evaluation)
-        self._algorithm.tell(proposal.id, evaluation.fitness)
+    def _finish(
+        self, proposal: Proposal[G], evaluation: Evaluation, is_spared: bool = False
+    ) -> tuple[Individual, list[_Finished[G]]]:
+        """Write a result; its row, and whom the algorithm has been told of for it."""
+        waits = self._plan.order == "born"
+        individual = self._store.finish(proposal.id, evaluation, waits)
         self._finished += 1
         self._failed += evaluation.status == "failed"
         self._flops += evaluation.flops
-        self._simulated += evaluation.seconds
-        if evaluation.status == "done":
+        self._look_at(individual)
+        if not waits:
+            return individual, [self._tell(individual, proposal.genotype)]
+        self._waiting[proposal.id] = _Waiting(proposal.genotype, evaluation.graph, is_spared)
+        self._spared += is_spared
+        return individual, self._told()
+
+    def _told(self) -> list[_Finished[G]]:
+        """Tell the algorithm of those that have waited, by id, up to the first that has no result yet."""
+        told: list[_Finished[G]] = []
+        while self._next in self._waiting:
+            one = self._waiting.pop(self._next)
+            self._spared -= one.is_spared
+            told.append(self._tell(self._store.release(self._next, one.graph), one.genotype))
+            self._next += 1
+        return told
+
+    def _tell(self, individual: Individual, genotype: G) -> _Finished[G]:
+        self._algorithm.tell(individual.id, individual.fitness)
+        self._simulated += individual.seconds
+        if individual.status == "done":
             self._rank(individual)
         best = self._top[0] if self._top else None
         top = tuple(one.id for one in self._top)
-        return _Finished(individual, proposal.genotype, Standing(self._algorithm.population, best, top=top))
+        return _Finished(individual, genotype, Standing(self._algorithm.population, best, top=top))
+
+    def _look_at(self, individual: Individual) -> None:
+        """Remember the fittest of all: the target is reached when the result is there."""
+        if individual.status == "done" and (self._fittest is None or individual.fitness > self._fittest.fitness):
+            self._fittest = replace(individual, graph="")
 
     def _rank(self, individual: Individual) -> None:
         """Put one among the fittest, where it is one of them."""
@@ -230,15 +285,21 @@ class Search(Generic[G]):
                 continue
             id, is_done = twin
             if is_done:
-                return sent, [self._finish(proposal, _reused(self._store.individual(id)))]
-            self._alike.setdefault(id, []).append(proposal)
+                told = self._finish(proposal, _reused(self._store.individual(id)), is_spared=True)[1]
+                if told:
+                    return sent, told
+            else:
+                self._alike.setdefault(id, []).append(proposal)
         return sent, []
 
     def _has_room(self, sent: int = 0) -> bool:
         capacity = self._executor.capacity
-        # Those that wait for an equal one need no worker, but the algorithm should hear before it proposes on and on.
-        full = len(self._running) + sent >= capacity or sum(map(len, self._alike.values())) >= capacity
-        return not full and not self._enough() and not self._is_hopeless()
+        # Those that are not trained need no worker, but the algorithm should hear before it proposes on and on.
+        untrained = sum(map(len, self._alike.values())) + self._spared
+        full = len(self._running) + sent >= capacity or (untrained >= capacity and not self._again)
+        # What waits for one that is to be run again is told before the end.
+        is_over = self._enough() and not (self._again and self._waiting)
+        return not full and not is_over and not self._is_hopeless()
 
     def _new(self) -> Proposal[G]:
         proposal = self._algorithm.ask(self._last + 1)
@@ -267,8 +328,8 @@ class Search(Generic[G]):
     def _enough(self) -> str:
         """Why nothing more is to be started, or nothing."""
         plan = self._plan
-        if plan.target is not None and self._top and self._top[0].fitness >= plan.target:
-            return f"individual {self._top[0].id} has reached the target, {plan.target:g}"
+        if plan.target is not None and self._fittest is not None and self._fittest.fitness >= plan.target:
+            return f"individual {self._fittest.id} has reached the target, {plan.target:g}"
         if plan.budget is not None and time.monotonic() - self._began >= plan.budget:
             return f"the budget of {plan.budget / 3600:.3g} hours is spent"
         if plan.budget_flops is not None and self._flops >= plan.budget_flops:

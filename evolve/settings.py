@@ -15,6 +15,7 @@ from compiler.files import Place
 from evolve.errors import UsageError
 
 Executor = Literal["processes", "serial", "ray"]
+Order = Literal["finished", "born"]
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -29,8 +30,9 @@ class SearchSettings:
     individuals: int = 20_000  # in all, the initial population included
     seed: int = 0
     workers: int | None = None  # None: one a core, as far as memory and GPUs go
-    worker_tasks: int = 50  # individuals a worker process lives for, which bounds its memory
+    worker_tasks: int = 200  # individuals a worker process lives for, which bounds its memory
     gpus_per_worker: float | None = None  # a whole number or a share; None: one each as far as they go, 0: none
+    order: Order = "finished"  # in which results reach the algorithm; 'born': none before those of all older ones
     executor: Executor = "processes"
     address: str = ""  # of a Ray cluster: 'auto' for that of this machine, or 'host:port'; '' starts Ray here
     worker_cpus: float = 1  # cores that a worker takes on Ray
@@ -67,6 +69,7 @@ class SearchSettings:
                              f"{pasted('search.overlays', ['imagenet.cell'])}")  # fmt: skip
         self._check_target()
         _ = self.budget_seconds, self.place
+        self._check_order()
         self._check_executor()
         self._check_cluster()
         self._check_fitness()
@@ -127,6 +130,13 @@ class SearchSettings:
             raise UsageError(
                 f"search.target is {self.target!r}, and the fitness is an accuracy, above 0 and at most 1: "
                 f"{pasted('search.target', share)}"
+            )
+
+    def _check_order(self) -> None:
+        if self.order not in get_args(Order):
+            raise UsageError(
+                f"search.order is {self.order!r}; it may be 'finished' (a result counts as soon as it is there) or "
+                "'born' (not before those of all older individuals)"
             )
 
     def _check_executor(self) -> None:

@@ -24,6 +24,10 @@ from evolve.records import Evaluation, Individual, Proposal
 SYNC_SHARE = 0.05  # of the time may be spent on waiting for the disk
 SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
 
+# `finished` counts results from 1. It is null while an individual runs, and negative while its result waits for those
+# of older ones.
+_WAITS = "finished < 0"
+_COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
 _NAMES = COLUMNS.split(", ")
 _PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
 
@@ -168,7 +172,7 @@ class Store:
         self._execute(
             "insert into individuals "
             "(id, parent, rule, genotype, fingerprint, genes, status, rejected, forget, killed, memo, proposed_after) "
-            "values (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, (select coalesce(max(finished), 0) from individuals))",
+            f"values (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, {_COUNT})",
             (
                 proposal.id,
                 proposal.parent,
@@ -191,13 +195,16 @@ class Store:
         )
         return bool(rows)
 
-    def finish(self, id: int, evaluation: Evaluation) -> Individual:
-        """Write what became of a running individual; the row as it now stands, and its graph."""
+    def finish(self, id: int, evaluation: Evaluation, waits: bool = False) -> Individual:
+        """Write what became of a running individual; the row as it now stands, and its graph.
+
+        One that waits is not among the finished before it is released.
+        """
+        place = "-id" if waits else f"{_COUNT} + 1"
         rows = self._execute(
             "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
             "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, step_seconds = ?, metrics = ?, "
-            "finished = (select coalesce(max(finished), 0) + 1 from individuals) "
-            f"where id = ? and status = 'running' returning {COLUMNS}",
+            f"finished = {place} where id = ? and status = 'running' returning {COLUMNS}",
             (
                 evaluation.fitness,
                 evaluation.params,
@@ -218,6 +225,15 @@ class Store:
             raise SearchError(f"individual {id} was finished twice, or without having been proposed")
         return _individual(rows[0], evaluation.graph)
 
+    def release(self, id: int, graph: str = "") -> Individual:
+        """Count an individual that waited as finished, after all that are."""
+        rows = self._execute(
+            f"update individuals set finished = {_COUNT} + 1 where id = ? and {_WAITS} returning {COLUMNS}", (id,)
+        )
+        if not rows:
+            raise SearchError(f"individual {id} was released twice, or without having waited")
+        return _individual(rows[0], graph)
+
     def twin(self, id: int) -> tuple[int, bool] | None:
         """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
         rows = self._execute(
@@ -230,8 +246,10 @@ class Store:
         return (rows[0][0], bool(rows[0][1])) if rows else None
 
     def individual(self, id: int) -> Individual:
-        """A finished individual."""
-        return _individual(self._execute(f"select {COLUMNS} from individuals where id = ? and finished > 0", (id,))[0])
+        """An individual that is finished, or waits to count as that."""
+        return _individual(
+            self._execute(f"select {COLUMNS} from individuals where id = ? and finished is not null", (id,))[0]
+        )
 
     def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
         """All proposals by id, and how many individuals were finished before each."""
@@ -270,15 +288,18 @@ class Store:
         rows = self._execute("select fitness from individuals where id = ?", (id,))
         return rows[0][0] if rows else None
 
-    def unfinished(self) -> tuple[Proposal[str], ...]:
-        """The proposals that were running when the last run ended, in the order of their ids."""
-        rows = self._execute(f"select {_PROPOSED} from individuals where finished is null order by id")
-        return tuple(_proposal(row) for row in rows)
+    def unfinished(self) -> tuple[tuple[Proposal[str], bool], ...]:
+        """The proposals that were not finished when the last run ended, by id, and whether a result of each waits."""
+        rows = self._execute(
+            f"select {_PROPOSED}, finished is not null from individuals where finished is null or {_WAITS} order by id"
+        )
+        return tuple((_proposal(columns), bool(waits)) for *columns, waits in rows)
 
     def best(self, count: int) -> tuple[Individual, ...]:
         """The fittest, of equals the one that was finished first."""
         rows = self._execute(
-            f"select {COLUMNS} from individuals where status = 'done' order by fitness desc, finished limit ?",
+            f"select {COLUMNS} from individuals where status = 'done' and finished > 0 "
+            "order by fitness desc, finished limit ?",
             (count,),
         )
         return tuple(_individual(row) for row in rows)
@@ -295,7 +316,7 @@ class Store:
         return float(self._execute("select total(flops) from individuals")[0][0])
 
     def counts(self) -> tuple[int, int, int]:
-        """How many are finished, how many of those failed, and the highest id of all."""
+        """How many have a result, waiting ones included, how many of those failed, and the highest id of all."""
         row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
         return row[0], row[1] or 0, row[2] or 0
 

@@ -120,7 +120,9 @@ def test_a_recorded_order_replays_to_the_same_population(tmp_path: Path) -> None
 # The driver.
 
 
-def killed_over_and_over(folder: Path, make: Callable[[], Algorithm[toy.Genotype]], workers: int, kills: int) -> None:
+def killed_over_and_over(
+    folder: Path, make: Callable[[], Algorithm[toy.Genotype]], workers: int, kills: int, order: str = "finished"
+) -> None:
     """Kill a search at random instants, and look each time that nothing finished is lost or evaluated again."""
     rng = random.Random(kills)
     individuals = 15 * kills
@@ -129,17 +131,19 @@ def killed_over_and_over(folder: Path, make: Callable[[], Algorithm[toy.Genotype
     finished: dict[object, tuple[object, ...]] = {}
     for _ in range(kills):
         before = log.read_text().splitlines() if log.exists() else []
-        driver = subprocess.Popen([*command, str(workers)], cwd=ROOT, stderr=subprocess.DEVNULL)
+        driver = subprocess.Popen([*command, str(workers), order], cwd=ROOT, stderr=subprocess.DEVNULL)
         wait_for(folder, min(len(finished) + rng.randrange(1, 12), individuals))
         time.sleep(rng.random() * 0.03)
         driver.kill()
         driver.wait()
         again = {int(line) for line in log.read_text().splitlines()[len(before) :]}
         assert again.isdisjoint(finished), "a finished individual was evaluated again"
-        now = {row[0]: row for row in rows(folder) if row[12] is not None}
+        # in the order of birth a result is there before its place among the finished ones is known
+        now = {row[0]: (*row[:12], row[12] if order == "finished" else None, *row[13:])
+               for row in rows(folder) if row[12] is not None}  # fmt: skip
         assert finished.items() <= now.items(), "a finished individual is gone, or another"
         finished = now
-    subprocess.run([*command, str(workers)], cwd=ROOT, check=True)
+    subprocess.run([*command, str(workers), order], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.full)])
@@ -161,10 +165,13 @@ def test_the_driver_is_killed_at_random(
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.full)])
-def test_the_driver_of_workers_is_killed_at_random(tmp_path: Path, kills: int) -> None:
-    killed_over_and_over(tmp_path, toy.evolution, 2, kills)
+@pytest.mark.parametrize("order", ["finished", "born"])
+def test_the_driver_of_workers_is_killed_at_random(tmp_path: Path, kills: int, order: str) -> None:
+    killed_over_and_over(tmp_path, toy.evolution, 2, kills, order)
     with Store(tmp_path) as store:
         assert store.counts() == (15 * kills, 0, 15 * kills)
+        if order == "born":
+            assert [row.id for row in store.finished()] == list(range(1, 15 * kills + 1))
         replay(store, toy.evolution(), toy.ToySpace())
 
 

@@ -51,6 +51,18 @@ def test_weights_are_kept_while_somebody_may_start_from_them(tmp_path: Path) -> 
     assert kept(tmp_path) == {3, 4}
 
 
+def test_weights_of_a_result_that_waits_to_be_counted_are_kept_over_a_resume(tmp_path: Path) -> None:
+    best = individual(1, 0.9)
+    (tmp_path / "weights").mkdir()
+    for id in (1, 5, 6):
+        weights_file(tmp_path / "weights", id).write_bytes(b"")
+    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, best, waiting=frozenset({5}))
+    finish(keeper, tmp_path, 4, best, set())
+    assert kept(tmp_path) == {1, 5}, "6 was cut short by the end of the last run, and is trained again"
+    finish(keeper, tmp_path, 5, best, set())
+    assert kept(tmp_path) == {1}
+
+
 def test_without_inheritance_only_those_of_the_best_are_kept(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None)
     best = individual(1, 0.9)

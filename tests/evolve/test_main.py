@@ -154,6 +154,8 @@ def test_a_work_directory_of_another_search(
     assert "search.individuals is 20, and" in capsys.readouterr().err
     assert main.run([*longer, "--gin_param=search.seed=1", "--resume=changed"]) == 2
     assert "search.seed: there 0, now 1" in capsys.readouterr().err
+    assert main.run([*longer, "--gin_param=search.order='born'", "--resume=changed"]) == 2
+    assert "search.order: there finished, now born" in capsys.readouterr().err
 
 
 def test_what_may_change_between_two_runs(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,7 @@ def test_finished_in_the_order_of_finishing(store: Store) -> None:
         store.finish(id, Evaluation(0.1 * id))
     assert [row.id for row in store.finished()] == [3, 1]
     assert [row.id for row in store.living(1)] == [1]
-    assert store.unfinished() == (proposal(2),)
+    assert store.unfinished() == ((proposal(2), False),)
     assert store.counts() == (2, 0, 3)
 
 

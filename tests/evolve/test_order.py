@@ -1,0 +1,271 @@
+"""In which order results reach the algorithm: as they come, or as individuals were born."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from evolve.algorithms import Algorithm, RegularizedEvolution
+from evolve.errors import SearchError, UsageError
+from evolve.executors import Executor, Serial
+from evolve.history import standings
+from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
+from evolve.replay import replay
+from evolve.search import Plan, Search
+from evolve.settings import SearchSettings
+from evolve.store import FILE, Store
+from tests.evolve import toy, virtual
+from tests.evolve.test_search import rows
+from tests.evolve.virtual import Killed, TwoSpeeds, Virtual
+
+Order = Literal["finished", "born"]
+
+
+@dataclass
+class Listener:
+    """Who was told of, and the population then."""
+
+    ids: list[int] = field(default_factory=list)
+    populations: list[tuple[float, ...]] = field(default_factory=list)
+    bests: list[int | None] = field(default_factory=list)
+
+    def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
+        self.ids.append(individual.id)
+        self.populations.append(standing.population)
+        self.bests.append(standing.best.id if standing.best else None)
+
+
+def run(
+    folder: Path,
+    executor: Executor,
+    individuals: int = 60,
+    order: Order = "born",
+    evaluate: Callable[[Task], Evaluation] = virtual.evaluate_with_seconds,
+    make: Callable[[], Algorithm[toy.Genotype]] = toy.evolution,
+    listener: Listener | None = None,
+    **settings: object,
+) -> str:
+    """A search on the toy, or on with it."""
+    with Store(folder) as store:
+        plan = Plan(individuals, 0, folder / "log", order=order, **settings)  # type: ignore[arg-type]
+        observers = () if listener is None else (listener,)
+        return Search(plan, make(), toy.ToySpace(), store, executor, evaluate, observers).run()
+
+
+def finished(folder: Path) -> list[int]:
+    with Store(folder) as store:
+        return [individual.id for individual in store.finished()]
+
+
+# --- what it is for ---
+
+
+def share_of_the_slow(folder: Path, order: Order, seed: int) -> float:
+    """The share of the slow gene among those told in the middle of a search on 50 workers."""
+    individuals, space = 800, TwoSpeeds()
+    algorithm = RegularizedEvolution(space, seed, 100, 10)
+    with Store(folder) as store:
+        plan = Plan(individuals, seed, folder / "log", order=order)
+        executor = Virtual(50, virtual.three_times_slower)
+        Search(plan, algorithm, space, store, executor, virtual.neutral).run()
+        told = [individual.genotype.startswith("1") for individual in store.finished()]
+    middle = told[300:650]
+    return sum(middle) / len(middle)
+
+
+def test_who_trains_fast_has_more_children_unless_results_are_told_in_the_order_of_birth(tmp_path: Path) -> None:
+    """A gene that means nothing but that training takes three times as long."""
+    shares = {order: [share_of_the_slow(tmp_path / f"{order}{seed}", order, seed) for seed in range(4)]
+              for order in ("finished", "born")}  # fmt: skip
+    assert max(shares["finished"]) < 0.25
+    assert min(shares["born"]) > max(shares["finished"])
+    assert 0.38 < sum(shares["born"]) / 4 < 0.62
+
+
+# --- what it is ---
+
+
+@pytest.mark.parametrize("make", toy.MAKERS)
+def test_results_are_told_by_id_and_workers_never_wait(
+    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
+) -> None:
+    executor, listener = Virtual(8, virtual.any_time), Listener()
+    run(tmp_path, executor, listener=listener, make=make)
+    assert listener.ids == finished(tmp_path) == list(range(1, 61))
+    assert executor.busy[: 60 - 8] == [8] * 52
+    apart = Virtual(8, virtual.any_time)
+    run(tmp_path / "other", apart, order="finished", make=make)
+    assert finished(tmp_path / "other") != list(range(1, 61))
+    assert apart.busy == executor.busy
+
+
+def test_one_slow_individual_holds_back_what_is_told_but_no_work(tmp_path: Path) -> None:
+    executor, listener = Virtual(4, virtual.first_is_slow), Listener()
+    run(tmp_path, executor, listener=listener)
+    assert listener.ids == list(range(1, 61))
+    with Store(tmp_path) as store:
+        after = {proposal.id: count for proposal, count in store.proposed()}
+        parents = [proposal.parent for proposal, _ in store.proposed()]
+    assert all(after[id] == 0 for id in range(1, 60)), "all that was proposed while the first ran"
+    assert executor.clock == pytest.approx(40.0)
+    assert parents[:59] == [None] * 59
+
+
+def test_with_one_worker_both_orders_are_the_same_search(tmp_path: Path) -> None:
+    for order in ("finished", "born"):
+        run(tmp_path / order, Serial(), order=order)
+    assert rows(tmp_path / "born") == rows(tmp_path / "finished")
+
+
+def test_a_failed_individual_counts_as_told(tmp_path: Path) -> None:
+    def fails(task: Task) -> Evaluation:
+        return failed("no luck") if task.id % 4 == 1 else toy.evaluate(task)
+
+    listener = Listener()
+    run(tmp_path, Virtual(5, virtual.any_time), evaluate=fails, listener=listener)
+    assert listener.ids == list(range(1, 61))
+    with Store(tmp_path) as store:
+        assert store.counts() == (60, 15, 60)
+
+
+def test_the_target_is_reached_when_the_result_is_there(tmp_path: Path) -> None:
+    """Individual 3 is good enough, while the first still runs: nothing more is begun, and the first is waited for."""
+
+    def third_is_good(task: Task) -> Evaluation:
+        return Evaluation(1.0 if task.id == 3 else 0.5)
+
+    executor, listener = Virtual(3, virtual.first_is_slow), Listener()
+    reason = run(tmp_path, executor, evaluate=third_is_good, listener=listener, target=0.9)
+    assert reason == "individual 3 has reached the target, 0.9"
+    assert listener.ids == [1, 2, 3, 4]
+    assert listener.bests == [1, 1, 3, 3]
+
+
+def test_a_search_that_only_fails_is_given_up_while_the_first_runs(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="all of the first"):
+        run(tmp_path, Virtual(3, lambda task: 1000.0 if task.id == 1 else 1.0), 500, evaluate=toy.evaluate_in_vain)
+    with Store(tmp_path) as store:
+        assert store.counts()[2] < 20
+
+
+def test_a_budget_counts_what_has_been_spent(tmp_path: Path) -> None:
+    run(tmp_path, Virtual(3, virtual.first_is_slow), budget_flops=10.0)
+    with Store(tmp_path) as store:
+        assert store.counts()[0] == 12, "ten, and the two that still ran"
+        assert store.flops() == 12.0
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_reuse_keeps_the_order_too(tmp_path: Path, workers: int) -> None:
+    """Children equal their parents now and then; those of a running one wait for it, and are told in their turn."""
+    evaluated: list[int] = []
+
+    def counted(task: Task) -> Evaluation:
+        evaluated.append(task.id)
+        return toy.evaluate(task)
+
+    run(tmp_path, Virtual(workers, virtual.any_time), 200, evaluate=counted, reuse=True)
+    assert finished(tmp_path) == list(range(1, 201))
+    with Store(tmp_path) as store:
+        notes = {individual.id: individual.note for individual in store.finished()}
+    assert len(evaluated) == len(set(evaluated)) < 200
+    assert {id for id, note in notes.items() if note} == {*range(1, 201)} - {*evaluated}
+
+
+# --- that nothing of it is lost ---
+
+
+def deaths(folder: Path, executors: list[Virtual], make: Callable[[], Algorithm[toy.Genotype]]) -> Counter[int]:
+    """Runs a search whose driver is killed at the end of every executor but the last; how often each was evaluated."""
+    evaluated: Counter[int] = Counter()
+
+    def counted(task: Task) -> Evaluation:
+        evaluated[task.id] += 1
+        return virtual.evaluate_with_seconds(task)
+
+    for executor in executors[:-1]:
+        with pytest.raises(Killed):
+            run(folder, executor, make=make, evaluate=counted)
+    run(folder, executors[-1], make=make, evaluate=counted)
+    return evaluated
+
+
+@pytest.mark.parametrize("make", toy.MAKERS)
+@pytest.mark.parametrize("results", [(1,), (7, 1, 12), (25, 3)])
+def test_results_that_waited_at_a_kill_wait_on(
+    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], results: tuple[int, ...]
+) -> None:
+    executors = [Virtual(6, virtual.any_time, count) for count in results]
+    evaluated = deaths(tmp_path, [*executors, Virtual(6, virtual.any_time)], make)
+    assert evaluated == Counter(range(1, 61)), "what has a result is not trained again"
+    assert finished(tmp_path) == list(range(1, 61))
+    with Store(tmp_path) as store:
+        again = make()
+        replay(store, again, toy.ToySpace())  # every proposal is what seed and order of results give
+        *_, (_, standing) = standings(store, again.window)
+        assert standing.population == again.population
+        assert store.unfinished() == ()
+        assert store.seconds() == pytest.approx(sum(individual.seconds for individual in store.finished()))
+
+
+def test_curves_from_the_store_are_those_that_observers_saw(tmp_path: Path) -> None:
+    listener = Listener()
+    run(tmp_path, Virtual(6, virtual.any_time), listener=listener)
+    with Store(tmp_path) as store:
+        assert [standing.population for _, standing in standings(store, 10)] == listener.populations
+
+
+def test_a_result_is_in_the_store_before_anything_is_told(tmp_path: Path) -> None:
+    """The first is still running when the driver dies: the others are there, and not counted yet."""
+    with pytest.raises(Killed):
+        run(tmp_path, Virtual(4, virtual.first_is_slow, 5))
+    reader = sqlite3.connect(tmp_path / FILE)
+    found = reader.execute("select id, status, finished from individuals order by id").fetchall()
+    assert [(id, status) for id, status, _ in found[:5]] == [(1, "running"), *((id, "done") for id in range(2, 6))]
+    with Store(tmp_path) as store:
+        assert store.counts()[0] == 5
+        assert store.best(3) == () and list(store.finished()) == []
+        waiting = [proposal.id for proposal, waits in store.unfinished() if waits]
+        assert waiting == [2, 3, 4, 5, 6]
+        assert store.individual(3).fitness == toy.evaluate(Task(3, store.individual(3).genotype, 0, 0.0)).fitness
+
+
+def test_a_waiting_result_is_released_once(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        for id in (1, 2):
+            store.propose(Proposal(id, f"genotype {id}"), "f")
+        store.finish(2, Evaluation(0.5), waits=True)
+        assert store.release(2, "graph").finished == 1
+        with pytest.raises(SearchError, match="individual 2 was released twice"):
+            store.release(2)
+        with pytest.raises(SearchError, match="individual 1 was released twice, or without having waited"):
+            store.release(1)
+        assert store.finish(1, Evaluation(0.5)).finished == 2
+
+
+def test_a_lost_individual_is_waited_for_beyond_the_end(tmp_path: Path) -> None:
+    """The target is reached by one that waits for one whose try was lost: that is tried again before the end."""
+    tries: list[int] = []
+
+    def first_is_lost(task: Task) -> Evaluation:
+        tries.append(task.id)
+        if task.id == 1 and tries.count(1) == 1:
+            return Evaluation(0.0, "failed", "it ran out of memory", again=True)
+        return Evaluation(1.0 if task.id == 2 else 0.5)
+
+    executor = Virtual(2, lambda task: 5.0 if task.id == 1 else 1.0)
+    run(tmp_path, executor, evaluate=first_is_lost, target=0.9, retries=1)
+    assert finished(tmp_path) == [1, 2]
+    assert tries == [2, 1, 1]
+
+
+@pytest.mark.parametrize("order", ["birth", "", None, True])
+def test_an_order_that_there_is_not(order: object) -> None:
+    with pytest.raises(UsageError, match=r"search\.order is .*; it may be 'finished' .* or 'born'"):
+        SearchSettings("nasnet.cell", order=order)  # type: ignore[arg-type]
