@@ -13,6 +13,8 @@ _OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "co
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
 _BETWEEN = ("<", sysconfig.get_path("stdlib"), *(f"{folder}/gin/" for folder in _LIBRARIES))  # what calls a user's code
 
+from compiler.records import Epoch
+
 
 class CompileError(Exception):
     """The package's one error root: what was given, what was found and what is allowed.
@@ -34,7 +36,11 @@ class ShapeError(CompileError):
 
 
 class Diverged(CompileError):
-    """Training reached values that are no numbers."""
+    """Training reached values that are no numbers; `history` has the epochs before."""
+
+    def __init__(self, message: str, history: tuple[Epoch, ...] = ()) -> None:
+        super().__init__(message)
+        self.history = history
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

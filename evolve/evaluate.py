@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler.errors import CompileError, DataError, did_you_mean, pasted, raised
+from compiler.errors import CompileError, DataError, Diverged, did_you_mean, pasted, raised
 from compiler.files import Place
 from compiler.graph.cost import cost as cost_of
 from compiler.graph.resolve import resolve
@@ -300,6 +300,8 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         trained = candidate.train(genotype, images, spec.training, task.seed, initial)
     except DataError as error:
         raise UsageError(_unrecorded(error)) from None
+    except Diverged as error:
+        return replace(failed(str(error), params=params, mult_adds=mult_adds), history=error.history)
     except (CompileError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
         return failed(str(error), params=params, mult_adds=mult_adds)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from tensorboard.plugins.custom_scalar import layout_pb2
 
@@ -170,7 +171,9 @@ def _write_training(run: Place, history: Sequence[Epoch], graph_json: str) -> No
             "validation/loss": epoch.validation_loss,
             "validation/accuracy": epoch.validation_accuracy,
         }
-        file.write(epoch.epoch, [_curve(tag, value) for tag, value in curves.items() if value is not None])
+        file.write(
+            epoch.epoch, [_curve(tag, value) for tag, value in curves.items() if value is not None and isfinite(value)]
+        )
     file.close()
 
 

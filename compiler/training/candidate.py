@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 from compiler.batches.pipeline import Feed, feed, naming_faults
+from compiler.errors import Diverged
 from compiler.graph.cost import graph_cost
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
@@ -67,7 +68,8 @@ def train(
       on_epoch: called at the end of every epoch with its number, counted from 1.
 
     Raises:
-      CompileError: the network cannot be built for this data, or diverges, or a gene is no such setting.
+      Diverged: the loss is no number any more; the error has the epochs before.
+      CompileError: the network cannot be built for this data, or a gene is no such setting.
       DataError: an image cannot be read, or the settings do not fit the images.
     """
     start = time.perf_counter()
@@ -78,7 +80,7 @@ def train(
         trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
         inherited = inherit(trainer.layers, initial or {})
         clock = _Clock()
-        history = tuple(_heard(_epochs(trainer, training, clock), on_epoch))
+        history = _history(_epochs(trainer, training, clock), on_epoch)
     cost, accuracy = graph_cost(graph), history[-1].validation_accuracy
     assert accuracy is not None
     return Trained(
@@ -119,20 +121,29 @@ def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epo
         start = time.perf_counter()
         loss, correct = trainer.run(trainer.steps_per_epoch)
         epoch = Epoch(number, finite(loss, number), correct)
-        if number == training.epochs:
+        is_last = number == training.epochs
+        if is_last:
             trainer.keep_averages()
-        if number == training.epochs or training.validate == "epochs":
-            epoch = Epoch(number, loss, correct, *trainer.validate())
+        if is_last or training.validate == "epochs":
+            validation_loss, validation_accuracy = trainer.validate()
+            epoch = Epoch(number, loss, correct, validation_loss, validation_accuracy)
+            if is_last:  # of weights that are no numbers, an accuracy would be that of the first class
+                finite(validation_loss, number, "validation loss")
         clock.seconds += time.perf_counter() - start
         yield epoch
 
 
-def _heard(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) -> Iterator[Epoch]:
-    """The same epochs, each reported when it ends."""
-    for epoch in epochs:
-        if on_epoch is not None:
-            on_epoch(epoch.epoch)
-        yield epoch
+def _history(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) -> tuple[Epoch, ...]:
+    """All epochs, each reported when it ends."""
+    history: list[Epoch] = []
+    try:
+        for epoch in epochs:
+            history.append(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch.epoch)
+    except Diverged as error:
+        raise Diverged(str(error), tuple(history)) from None
+    return tuple(history)
 
 
 @contextlib.contextmanager

@@ -89,7 +89,10 @@ class FinalTraining:
                 seconds = time.perf_counter() - start
                 epoch = Epoch(number, finite(loss, number), correct)
                 if number == self.training.epochs or self.training.validate == "epochs":
-                    epoch = Epoch(number, loss, correct, *self._trainer.validate())
+                    validation_loss, validation_accuracy = self._trainer.validate()
+                    if number == self.training.epochs:
+                        finite(validation_loss, number, "validation loss")
+                    epoch = Epoch(number, loss, correct, validation_loss, validation_accuracy)
                 history = (*self.history, epoch)
                 if self._chief:
                     self._record.write(history)

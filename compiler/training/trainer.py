@@ -314,12 +314,12 @@ def _shadow(variable: Any) -> Any:
     )
 
 
-def finite(loss: float, epoch: int) -> float:
-    """The loss, if it is a number.
+def finite(loss: float, epoch: int, what: str = "loss") -> float:
+    """The loss, if it is a number; `what` names it.
 
     Raises:
       Diverged: it is none.
     """
     if not math.isfinite(loss):
-        raise Diverged(f"the loss is {loss} in epoch {epoch}: the learning rate may be too high for it")
+        raise Diverged(f"the {what} is {loss} in epoch {epoch}: the learning rate may be too high for it")
     return loss

@@ -213,10 +213,20 @@ def test_the_end_alone_gives_the_fitness_of_every_epoch_measured(photos):
         assert (own.loss, own.accuracy) == (other.loss, other.accuracy)
 
 
+def test_weights_that_are_no_numbers_after_the_last_step_have_no_accuracy(photos):
+    """The loss of each step is that before it: only the validation shows what the last one did."""
+    wild = replace(TRAINING, epochs=1, batch_size=120, learning_rate=1e38, momentum=0.0)
+    with pytest.raises(compiler.Diverged, match=r"the validation loss is (nan|inf) in epoch 1:"):
+        train(dsl.loads(DEEP), photos, wild)
+
+
 @pytest.mark.parametrize("validate", ["end", "epochs"])
 def test_a_loss_that_is_no_number_is_found_in_its_epoch(photos, validate):
+    """The learning rate is raised beyond all bounds after the second epoch."""
     heard: list[int] = []
-    wild = replace(TRAINING, epochs=5, learning_rate=3e38, validate=validate)
-    with pytest.raises(compiler.Diverged, match=r"epoch [12]:"):
+    wild = replace(TRAINING, epochs=5, learning_rate=0.01, schedule="exponential", decay_rate=1e35, decay_epochs=2.0,
+                   validate=validate)  # fmt: skip
+    with pytest.raises(compiler.Diverged, match=r"the loss is .* in epoch 3:") as caught:
         train(dsl.loads(DEEP), photos, wild, on_epoch=heard.append)
-    assert heard in ([], [1])
+    assert heard == [epoch.epoch for epoch in caught.value.history] == [1, 2]
+    assert all(0 < epoch.loss < 10 and 0 < epoch.accuracy <= 1 for epoch in caught.value.history)

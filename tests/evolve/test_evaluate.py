@@ -169,6 +169,16 @@ def test_weights_that_cannot_be_written(small_gin: Path) -> None:
         evaluate(plain, Task(1, GROWING.text(), 5, -1.0))
 
 
+def test_a_diverged_individual_keeps_the_epochs_before(small_gin: Path) -> None:
+    wild = Training(
+        epochs=4, batch_size=20, learning_rate=0.01, schedule="exponential", decay_rate=1e35, decay_epochs=2, augment=()
+    )
+    found = evaluate(trained(small_gin, training=wild), Task(1, GROWING.text(), 5, 1.0))
+    assert found.status == "failed" and "in epoch" in found.error
+    assert [epoch.epoch for epoch in found.history][:2] == [1, 2]
+    assert all(epoch.loss > 0 for epoch in found.history)
+
+
 def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
     plain = trained(small_gin, training=Training(epochs=1, batch_size=20, augment=()))
     task = Task(1, GROWING.text(), 5, -1.0)

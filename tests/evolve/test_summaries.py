@@ -220,13 +220,13 @@ def test_a_new_best_has_a_run_of_its_training(tmp_path: Path) -> None:
 
 
 def test_nothing_is_drawn_where_nothing_was_measured(tmp_path: Path) -> None:
-    history = (Epoch(1, 2.0, 0.25), Epoch(2, 1.5, 0.5), Epoch(3, 1.0, 0.75, 0.5, 0.875))
+    history = (Epoch(1, 2.0, 0.25), Epoch(2, 1.5, 0.5, float("nan"), 0.1), Epoch(3, 1.0, 0.75, 0.5, 0.875))
     with Summaries(tmp_path, RULES) as summaries:
         _new_best(summaries, id=8, history=history)
     run = _read(tmp_path / "best" / "000008")
     assert _points(run, "training/accuracy") == [(1, 0.25), (2, 0.5), (3, 0.75)]
     assert _points(run, "validation/loss") == [(3, 0.5)]
-    assert _points(run, "validation/accuracy") == [(3, 0.875)]
+    assert _points(run, "validation/accuracy") == [(2, pytest.approx(0.1)), (3, 0.875)]
 
 
 def test_a_new_best_has_a_graph_with_arrows(tmp_path: Path) -> None:
