@@ -292,6 +292,7 @@ def test_every_shipped_file_is_read_and_explains_itself(path):
     made = config.read([path.name], [])
     text = path.read_text()
     assert text.startswith("#") and "arXiv" in text and "Expected" in text
+    assert (made.training.validate, made.training.fresh_statistics) == ("epochs", True)
     genotype = dsl.load("amoebanet_a.cell", made.network.params, made.network.overlays)
     for name, value in made.network.params.items():
         assert genotype.space.params[name] == value

@@ -51,6 +51,15 @@ def test_cifar10_is_the_papers() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "validate"),
+    [("amoeba", "end"), ("amoeba_cifar10", "end"), ("compare", "end"), ("large_scale", "end")],
+)
+def test_a_shipped_search_measures_what_it_reads(name: str, validate: str) -> None:
+    made = config.read([f"{name}.gin"], [])
+    assert (made.training.validate, made.training.fresh_statistics) == (validate, True)
+
+
 def test_later_files_and_bindings_win(small_gin: Path) -> None:
     more = small_gin.with_name("more.gin")
     more.write_text("search.individuals = 7\nsearch.seed = 3")
