@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +62,7 @@ class Serial:
             if ended or not self._queue:
                 return ended
             future, function, args = self._queue.popleft()
-            with _errors_to(self._log):
+            with _environment(machine.threads()), _errors_to(self._log):
                 future.set_result(function(*args))
 
     def close(self) -> None:
@@ -71,8 +71,7 @@ class Serial:
 
 
 def _keep_to_one_thread(trains: bool) -> None:
-    """Gives TensorFlow the environment of a worker, and where it is imported already the same settings."""
-    os.environ.update(machine.threads())
+    """Where TensorFlow is imported already, gives it the settings that it would read from a worker's environment."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None:
         return
@@ -87,6 +86,21 @@ def _keep_to_one_thread(trains: bool) -> None:
                 "cannot be changed any more: fitnesses would not be those of a worker. Start the search in a process "
                 "of its own, or set search.executor='processes'"
             ) from None
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets environment variables, which TensorFlow reads when it is first used, and afterwards sets them back."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

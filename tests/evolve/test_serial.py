@@ -51,6 +51,22 @@ def test_a_process_that_has_used_more_threads_says_so_rather_than_giving_other_n
     assert "search.executor='processes'" in str(found["refused"])
 
 
+def threads() -> list[str | None]:
+    return [os.environ.get(name) for name in THREADS]
+
+
+def test_the_environment_is_a_worker_s_during_a_task_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process starts later has the threads that its user gave it."""
+    monkeypatch.setenv(THREADS[0], "7")
+    monkeypatch.delenv(THREADS[3], raising=False)
+    before = threads()
+    assert call(Serial(), threads) == ["1"] * 4
+    assert threads() == before
+    with pytest.raises(UsageError):
+        call(Serial(), complain)
+    assert threads() == before
+
+
 # --- what a task writes ---
 
 
