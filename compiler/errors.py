@@ -9,11 +9,11 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+from compiler.records import Epoch
+
 _OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "compiler", "evolve"))
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
 _BETWEEN = ("<", sysconfig.get_path("stdlib"), *(f"{folder}/gin/" for folder in _LIBRARIES))  # what calls a user's code
-
-from compiler.records import Epoch
 
 
 class CompileError(Exception):
