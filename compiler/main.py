@@ -12,6 +12,8 @@ from compiler.commands import export, formatting, inspect, train
 from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
 from compiler.errors import CompileError
+from compiler.interrupts import INTERRUPTED, interruptible
+from compiler.outlet import Outlet, standard
 
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
     ("check", inspect.check, "say what is wrong with files, or that nothing is"),
@@ -26,29 +28,51 @@ _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script."""
-    sys.exit(main(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(main(sys.argv[1:] if arguments is None else arguments, for_good=True))
 
 
-def main(arguments: Sequence[str], find: Finder = nothing) -> int:
+def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = False) -> int:
     """Runs one command; 0 when it is done, 1 for a difference, 2 for the user's mistake, 130 when interrupted.
 
-    `find` finds what is named otherwise than by a file.
+    It is 1 too where what is printed could not be written, unless its reader, such as `head`, has seen enough. `find`
+    finds what is named otherwise than by a file; `for_good` says that the process ends with the command.
     """
-    options = _parser().parse_args(arguments, argparse.Namespace(find=find))
     code = 0
     try:
+        with standard() as outlet, interruptible(for_good):
+            code = _run(_parser().parse_args(arguments, argparse.Namespace(find=find)), outlet)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as ended:  # of argparse, which has shown its help or a mistake
+        if ended.code or not outlet.complaint:
+            raise
+    if outlet.complaint:
+        print(f"cell: {outlet.complaint}", file=sys.stderr)
+    return code or int(bool(outlet.complaint))
+
+
+def _run(options: argparse.Namespace, outlet: Outlet) -> int:
+    # these leave files, whether somebody reads along or not
+    outlet.goes_on = options.command in (train.train, export.export)
+    _at_home(options)
+    try:
         command: Callable[[argparse.Namespace], int] = options.command
-        code = command(options)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader, such as `head`, has seen enough; Python would complain again when it closes the stream
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return command(options)
     except (dsl.CellError, CompileError, UsageError, OSError) as error:
+        if error is outlet.lost:
+            raise
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
-    return code
+
+
+def _at_home(options: argparse.Namespace) -> None:
+    """Paths from the home folder: a shell leaves the ~ of `--workdir=~/x` to the program."""
+    for name in ("file", "other", "out", "workdir", "gin_file", "weights", "overlays"):
+        found = getattr(options, name, None)
+        if isinstance(found, str):
+            setattr(options, name, os.path.expanduser(found))
+        elif isinstance(found, list):
+            setattr(options, name, [os.path.expanduser(path) for path in found])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -40,7 +40,7 @@ _MANY = 10  # ids that a message lists
 def run(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the console script."""
     # The best of a search that runs is the same one for the whole of a command.
-    sys.exit(main(sys.argv[1:] if arguments is None else arguments, functools.cache(find)))
+    sys.exit(main(sys.argv[1:] if arguments is None else arguments, functools.cache(find), for_good=True))
 
 
 def find(name: str) -> Found | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,11 +116,37 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / FILE
     if not path.is_file():
         raise UsageError(f"there is no search in {folder}: {path} is not there")
-    with speaking_plainly(path):
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    with speaking_plainly(path), tempfile.TemporaryDirectory() as copies:
+        db = _opened(path, Path(copies))
         try:
             if not _has_tables(db, path):
                 raise UsageError(f"there is no search in {path}, or none that has begun")
             yield db
         finally:
             db.close()
+
+
+def _opened(path: Path, copies: Path) -> sqlite3.Connection:
+    """A connection for reading, also where nothing may be written beside the file, as SQLite by itself wants to."""
+    try:
+        return _connected(path, "mode=ro")
+    except sqlite3.OperationalError:
+        log = path.with_name(f"{path.name}-wal")
+        if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
+            raise
+        # What the last writer has left in its log is part of the search.
+        if not log.is_file() or not log.stat().st_size:
+            return _connected(path, "immutable=1")
+        for file in (path, log):
+            shutil.copyfile(file, copies / file.name)
+        return _connected(copies / path.name, "mode=rw")
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+    try:
+        db.execute("select count(*) from sqlite_master")
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return db

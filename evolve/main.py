@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from compiler.interrupts import INTERRUPTED, interruptible
+from compiler.outlet import Outlet, standard
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, MISTAKE = 0, 1, 2
 
 USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...] [--resume=changed]
        evolve export --workdir=runs/amoeba --csv|--json
@@ -36,9 +40,20 @@ SEARCH, EXPORT = ("gin_file", "gin_param", "workdir", "resume"), ("workdir", "cs
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    is_export = arguments[:1] == ["export"]
+    """Run the command; the exit code, which is 0 only if everything that was asked for has been delivered."""
+    code = DONE
+    try:
+        with standard() as outlet, interruptible(for_good=argv is None):
+            code = _run(list(sys.argv[1:] if argv is None else argv), outlet)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if outlet.complaint:
+        print(f"evolve: {outlet.complaint}", file=sys.stderr)
+    return code or (FAILED if outlet.complaint else DONE)
+
+
+def _run(arguments: Sequence[str], outlet: Outlet) -> int:
+    is_export = [*arguments[:1]] == ["export"]
     known = _flags(EXPORT if is_export else SEARCH)
     try:
         rest = known([sys.argv[0], *arguments[is_export:]])[1:]
@@ -51,14 +66,20 @@ def run(argv: Sequence[str] | None = None) -> int:
     if rest:
         hint = "" if is_export else f"; did you mean --gin_file={rest[0]}?"
         return _mistake(f"{rest[0]!r} is no flag{hint}")
+    if importlib.util.find_spec("fcntl") is None:
+        return _mistake("it runs on Linux and macOS; on Windows, install and start it in WSL: wsl --install")
+    workdir = os.path.expanduser(known.workdir or "")
     if is_export:
-        return _export(known)
+        return _export(workdir, known.csv, known.json)
     if not known.gin_file:
         return _mistake("say what to run: evolve --gin_file=amoeba.gin")
     if known.resume not in (None, "changed"):
         return _mistake(f"--resume is {known.resume!r}; it may be 'changed', or left out")
-    folder = Path(known.workdir) if known.workdir else Path("runs") / Path(known.gin_file[-1]).stem
-    return _evolve(known.gin_file, known.gin_param, folder, known.resume == "changed")
+    # A search does more than to print, and goes on where nobody reads.
+    outlet.goes_on = True
+    files = [os.path.expanduser(name) for name in known.gin_file]
+    folder = Path(workdir) if workdir else Path("runs") / Path(files[-1]).stem
+    return _evolve(files, known.gin_param, folder, known.resume == "changed")
 
 
 def _flags(names: Sequence[str]) -> flags.FlagValues:
@@ -75,20 +96,16 @@ def _flags(names: Sequence[str]) -> flags.FlagValues:
     return known
 
 
-def _export(known: flags.FlagValues) -> int:
+def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
     from evolve import export
     from evolve.errors import UsageError
 
-    if not known.workdir or known.csv == known.json:
+    if not workdir or as_csv == as_json:
         return _mistake("say which search and how: evolve export --workdir=runs/amoeba --csv, or --json")
     try:
-        (export.write_csv if known.csv else export.write_json)(Path(known.workdir), sys.stdout)
-        sys.stdout.flush()
+        (export.write_csv if as_csv else export.write_json)(Path(workdir), sys.stdout)
     except UsageError as error:
         return _mistake(str(error))
-    except BrokenPipeError:
-        # Whoever reads has had enough, as `head` has. Nothing is left to be flushed into the broken pipe at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return DONE
 
 
@@ -96,18 +113,18 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
     from dsl import CellError
     from evolve import config, loaded
     from evolve.errors import SearchError, UsageError
+    from evolve.run import alone
     from evolve.run import run as search
 
     loaded.settle()
     try:
-        search(config.read(files, bindings), folder, _console(), changed)
+        with alone():  # the settings of a process too are those of one search
+            search(config.read(files, bindings), folder, _console(), changed)
     except (UsageError, CellError) as error:
         return _mistake(str(error))
     except SearchError as error:
         print(f"evolve: {error}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
     return DONE
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 import shlex
-from collections.abc import Mapping
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -25,7 +29,7 @@ from evolve.algorithms import Algorithm
 from evolve.beginnings import begun_in, is_of_earlier_version, leaving_nothing, refusal
 from evolve.board import Board
 from evolve.config import Config
-from evolve.errors import UsageError
+from evolve.errors import SearchError, UsageError
 from evolve.evaluate import Spec
 from evolve.executors import Executor, Processes, Serial, call, machine
 from evolve.facts import FOLDER, Facts
@@ -59,6 +63,12 @@ _TESTED = "test accuracy of {}"  # the note that has it
 # Where Ray keeps what its workers write, on each of their machines.
 RAY_LOGS = Path("/tmp/ray/session_latest/logs")
 CLASSES_SHOWN = 12  # of which the header lists how many images each has
+UNGUARDED = ".unguarded"  # the file by which a worker process says that a script has no main guard
+_GUARD = """the script that called this has no main guard, and each worker process runs the whole script; write
+  if __name__ == "__main__":
+      run(...)
+around what starts the search, or set search.executor to 'serial'"""
+_ONE = threading.RLock()  # held by the thread that searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +198,48 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
       SearchError, dsl.CellError: it cannot be run.
       KeyboardInterrupt: the user stopped it; all finished work is kept.
     """
+    with alone():
+        _refuse_a_second_main(folder)
+        try:
+            _run(config, folder, console, changed)
+        except SearchError as error:
+            if (folder / UNGUARDED).exists():
+                (folder / UNGUARDED).unlink()
+                raise UsageError(_GUARD) from error
+            raise
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside, no other thread of this process searches: gin's settings and the signals are those of a whole process.
+
+    Raises:
+      UsageError: another thread does.
+    """
+    if not _ONE.acquire(blocking=False):
+        raise UsageError(
+            "another thread of this process is searching: start each search in a process of its own, such as "
+            "subprocess.Popen(['evolve', '--gin_file=amoeba.gin', '--workdir=runs/other'])"
+        )
+    try:
+        yield
+    finally:
+        _ONE.release()
+
+
+def _refuse_a_second_main(folder: Path) -> None:
+    """End a worker process that comes here while it imports the script that started it; the driver says why."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        (folder / UNGUARDED).touch()
+        sys.exit(1)
+
+
+def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
     prepared = prepare(replace(config, folders=(*config.folders, *begun_in(folder))), folder)
     # Nothing is asked of this one: it is there for its settings, before the images are known.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
     with leaving_nothing(folder), Store(folder) as store:
+        (folder / UNGUARDED).unlink(missing_ok=True)
         if is_of_earlier_version(store):
             _show_earlier(prepared, store, console)
             return

@@ -10,15 +10,17 @@ import math
 import os
 import queue
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future
 from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -32,6 +34,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 from ray import exceptions
+from ray._private import ray_constants
 
 from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import machine
@@ -361,10 +364,36 @@ def _start(address: str, workers: int | None, need: Need) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address:
         _ask(address)
-        ray.init(address=address, **quiet)
+        with _own_signals():
+            ray.init(address=address, **quiet)
     else:
         cpus = None if workers is None else math.ceil(workers * need.cpus)
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+        with _on_loopback(), _own_signals():
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """A Ray that is started inside listens on 127.0.0.1 alone: who reaches its ports runs code as this user.
+
+    By itself it looks for an address that other machines reach, even in the place of 127.0.0.1; this switch, which is
+    on where Ray has no clusters, keeps it from that.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """After this SIGTERM does what it did before; Ray takes it for itself."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread() and before is not None:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _ask(address: str) -> None:

@@ -181,7 +181,8 @@ def listen() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_keeps_whole_epochs(files):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_or_sigterm_keeps_whole_epochs(files, number):
     command = [sys.executable, "-m", "compiler.main", "train", str(files / "small.cell"),
                f"--gin_file={files / 'quick.gin'}", "--gin_param=training.epochs=5000",
                f"--workdir={files / 'run'}"]  # fmt: skip
@@ -191,11 +192,22 @@ def test_ctrl_c_keeps_whole_epochs(files):
     deadline = time.monotonic() + 240
     while not (files / "run" / RECORD).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted: " in out and "the same command goes on from there" in out
     assert 1 <= len(history(files / "run")) < 5000
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_training_goes_on_where_nobody_reads(files, is_closed, monkeypatch, capsys):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", None if is_closed else full)
+        assert train(files) == 1
+        monkeypatch.undo()
+    assert len(history(files / "run")) == 3 and (files / "run" / "network.json").is_file()
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("cell: standard output cannot be written: ")
 
 
 def test_a_profile_has_every_step_and_changes_nothing(files):

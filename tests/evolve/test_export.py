@@ -6,8 +6,11 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -131,3 +134,74 @@ def test_without_tensorflow(work: Path) -> None:
     code = "import sys; from evolve import main; main.run(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
     arguments = [sys.executable, "-c", code, "export", f"--workdir={work}", "--csv"]
     assert subprocess.run(arguments, env=environment(), capture_output=True, check=True).stdout.startswith(b"id,")
+
+
+UNPRIVILEGED = """
+import os, sys
+from evolve import export, main
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+sys.exit(main.run(sys.argv[1:]))
+"""
+
+
+def unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it as a user to whom a folder without write permission is read-only, which the root user is not."""
+    command = [sys.executable, "-c", UNPRIVILEGED, *arguments]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def archive() -> Iterator[Path]:
+    """A folder that every user can reach; those of pytest are private."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder) / "work"
+        os.chmod(Path(folder) / "work", 0o755)
+
+
+def read_only(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_a_read_only_work_directory(
+    archive: Path, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store(archive) as store:
+        fill(store)
+    shutil.copytree(archive, tmp_path / "copy")
+    assert main.run(["export", f"--workdir={tmp_path / 'copy'}", form]) == 0
+    expected = capsys.readouterr().out
+    read_only(archive)
+    found = unprivileged("export", f"--workdir={archive}", form)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout == expected and "it is ö, and no more" in found.stdout
+    assert sorted(path.name for path in archive.iterdir()) == [".lock", FILE]
+
+
+def test_a_read_only_copy_of_a_search_that_runs(archive: Path, tmp_path: Path) -> None:
+    """What stands only in the log of the database is exported too."""
+    with Store(tmp_path / "work") as store:
+        fill(store)
+        shutil.copytree(tmp_path / "work", archive)
+    (archive / f"{FILE}-shm").unlink()
+    assert (archive / f"{FILE}-wal").stat().st_size > 0
+    read_only(archive)
+    found = unprivileged("export", f"--workdir={archive}", "--json")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert [row["id"] for row in json.loads(found.stdout)] == [1, 2, 3]
+    assert sorted(path.name for path in archive.iterdir()) == [".lock", FILE, f"{FILE}-wal"]
+
+
+def test_a_work_directory_that_may_not_be_read(archive: Path) -> None:
+    with Store(archive) as store:
+        fill(store)
+    (archive / FILE).chmod(0o000)
+    archive.chmod(0o555)
+    found = unprivileged("export", f"--workdir={archive}", "--csv")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith(f"evolve: {archive / FILE} cannot be used: ") and "Traceback" not in found.stderr

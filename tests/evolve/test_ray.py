@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -223,3 +225,41 @@ def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path
     assert (ended.returncode, ended.stderr) == (0, "")
     with Store(tmp_path / "work") as store:
         assert store.counts() == (20, 0, 20)
+
+
+def listening(session: int) -> set[str]:
+    """The addresses at which the processes of a session wait for others."""
+    found = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
+    addresses = set()
+    for line in found.splitlines():
+        pids = {int(pid) for pid in re.findall(r"pid=(\d+)", line)}
+        if any(session_of(pid) == session for pid in pids):
+            addresses.add(line.split()[3].rpartition(":")[0])
+    return addresses
+
+
+def session_of(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+@pytest.mark.skipif(shutil.which("ss") is None, reason="nothing lists the ports that are listened on")
+def test_a_ray_of_its_own_listens_to_this_machine_alone_and_heeds_sigterm(small_gin: Path, tmp_path: Path) -> None:
+    arguments = (f"--gin_file={small_gin}", SLOW, "--gin_param=search.executor='ray'", "--gin_param=search.workers=1")
+    driver = subprocess.Popen(
+        evolve(*arguments, f"--workdir={tmp_path / 'work'}"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(tmp_path / "work", 2)
+    addresses = listening(driver.pid)
+    driver.send_signal(signal.SIGTERM)
+    told, errors = driver.communicate(timeout=60)
+    assert addresses and addresses <= {"127.0.0.1", "[::ffff:127.0.0.1]", "[::1]"}
+    assert (driver.returncode, errors) == (130, "")
+    assert "the same command goes on from there" in told

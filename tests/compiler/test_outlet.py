@@ -1,0 +1,161 @@
+"""Standard output that is closed, full or left, signals, and paths from the home folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from compiler.interrupts import interruptible
+from compiler.main import main
+from compiler.outlet import Outlet, standard
+
+COMMANDS = [
+    ["check", "nasnet.cell"],
+    ["cost", "nasnet.cell", "--json"],
+    ["draw", "nasnet.cell"],
+    ["sample", "nasnet.cell", "--count", "300"],
+    ["--help"],
+]
+LINES = {
+    "closed": ('"$@" >&-', 1, "it is closed"),
+    "full": ('"$@" >/dev/full', 1, "No space left on device"),
+    "head": ('"$@" | head -1; exit ${PIPESTATUS[0]}', 0, ""),
+}
+
+
+def shell(line: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-c", line, "bash", sys.executable, "-m", "compiler.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("way", LINES)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+def test_a_command_whose_result_is_not_delivered(way: str, arguments: list[str]) -> None:
+    line, code, reason = LINES[way]
+    ended = shell(line, arguments)
+    told = f"cell: standard output cannot be written: {reason}; what was printed there is lost\n" if reason else ""
+    assert (ended.returncode, ended.stderr) == (code, told)
+
+
+def test_a_file_is_written_though_nobody_reads(tmp_path: Path) -> None:
+    ended = shell('"$@" >&-', ["draw", "nasnet.cell", "--out", str(tmp_path / "a.svg")])
+    assert ended.returncode in (0, 1) and "Traceback" not in ended.stderr
+    assert (tmp_path / "a.svg").read_text().startswith("<svg")
+
+
+def test_a_mistake_is_told_where_output_and_errors_are_closed() -> None:
+    ended = shell('"$@" 2>&-', ["check", "nowhere.cell"])
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert shell('"$@" >&- 2>&-', ["check", "nowhere.cell"]).returncode == 2
+
+
+class Broken:
+    """A stream whose reader goes away after so many letters."""
+
+    def __init__(self, letters: int, number: int) -> None:
+        self.left, self.number, self.text = letters, number, ""
+
+    def write(self, text: str) -> int:
+        if len(text) > self.left:
+            raise OSError(self.number, os.strerror(self.number))
+        self.left -= len(text)
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None:
+        """Everything is written at once."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        raise OSError("it has none")
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_an_outlet_goes_on_or_says_so_at_once(number: int, goes_on: bool) -> None:
+    stream = Broken(10, number)
+    outlet = Outlet(stream)  # type: ignore[arg-type]
+    outlet.goes_on = goes_on
+    assert outlet.write("12345") == 5 and outlet.lost is None and outlet.complaint == ""
+    if goes_on:
+        assert outlet.write("6789012") == 7
+        assert outlet.write("678") == 3  # there would be room for it, but not for what was before
+        outlet.flush()
+    else:
+        with pytest.raises(OSError) as raised:
+            outlet.write("6789012")
+        assert raised.value is outlet.lost
+    assert stream.text == "12345"
+    assert outlet.isatty()
+    assert bool(outlet.complaint) == (number != errno.EPIPE)
+
+
+def test_standard_output_is_put_back(capsys: pytest.CaptureFixture[str]) -> None:
+    before = sys.stdout
+    with standard() as outlet:
+        assert sys.stdout is outlet
+        print("seen")
+    assert sys.stdout is before and capsys.readouterr().out == "seen\n"
+
+
+def test_an_error_that_is_not_the_outlets_passes() -> None:
+    before = sys.stdout
+    with pytest.raises(FileNotFoundError), standard():
+        os.stat("nowhere")
+    assert sys.stdout is before
+
+
+def test_a_signal_is_an_interrupt_and_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            os.kill(os.getpid(), number)
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_second_signal_does_nothing() -> None:
+    seen = []
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            seen.append("tidied up")
+    assert seen == ["tidied up"]
+
+
+def test_another_thread_leaves_signals_alone() -> None:
+    before, found = signal.getsignal(signal.SIGTERM), []
+
+    def run() -> None:
+        with interruptible():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [before]
+
+
+def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.cell", "over.cell"):
+        (tmp_path / name).write_text("network { body: conv[3x3, filters=4] head: global_avg_pool | dense[classes] }\n")
+    assert main(["check", "~/mine.cell"]) == 0
+    assert main(["cost", "~/mine.cell", "~/over.cell", "--with=~/over.cell"]) == 0
+    assert main(["diff", "~/mine.cell", "~/over.cell"]) == 0
+    assert main(["draw", "nasnet.cell", "--out=~/a.svg"]) == 0
+    assert (tmp_path / "a.svg").is_file() and not (tmp_path / "~").exists()
+    capsys.readouterr()
+    assert main(["train", "~/mine.cell", "--gin_file=~/nowhere.gin"]) == 2
+    assert str(tmp_path / "nowhere.gin") in capsys.readouterr().err
