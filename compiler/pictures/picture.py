@@ -16,6 +16,7 @@ from dsl.unparse import expression
 __all__ = ["Drawing", "picture"]
 
 _MARGIN, _APART, _HEADING = 28, 64, 48
+_TITLE, _LARGEST = 22, 40
 _LONGEST = 30  # characters in a line
 _WORDS = 12  # between the words of a heading
 _ARRIVAL = 9.0  # the last piece of an arrow is straight, under its head
@@ -23,25 +24,32 @@ _ARRIVAL = 9.0  # the last piece of an arrow is straight, under its head
 _ROLES = {"input": Role.SOURCE, "node": Role.NODE, "output": Role.SINK, "pill": Role.MARK, "join": Role.MARK}
 
 
-def picture(cells: Sequence[s.Cell], title: str = "") -> Drawing:
-    """Draws cells side by side, each under its name."""
-    heading = Line(title, 22)
+def picture(cells: Sequence[s.Cell], title: str = "", stacked: bool = False) -> Drawing:
+    """Draws cells side by side, or where `stacked` one below the other, each under its name."""
     sheets = [_Sheet(cell) for cell in cells]
-    content = max(heading.width, sum(sheet.width for sheet in sheets) + _APART * max(0, len(sheets) - 1))
-    top = _MARGIN + (40 if title else 0)
+    wide, high = [sheet.width for sheet in sheets], [sheet.height for sheet in sheets]
+    cells_width = max(wide, default=0) if stacked else sum(wide) + _APART * max(0, len(wide) - 1)
+    # What is stacked is shown small, so that its title is as large as there is room for.
+    fitted = _TITLE * cells_width / max(1.0, Line(title, _TITLE).width) if stacked else _TITLE
+    heading = Line(title, min(_LARGEST, max(_TITLE, fitted)))
+    content = max(heading.width, cells_width)
+    top = _MARGIN + (18 + heading.size if title else 0)
     left = _MARGIN + (content - sum(sheet.width + _APART for sheet in sheets) + _APART) / 2
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     labels: list[Label] = []
     for sheet in sheets:
-        arrows += sheet.arrows(left, top, first=len(boxes))
-        boxes += sheet.boxes(left, top)
-        labels += sheet.labels(left, top)
+        x = _MARGIN + (content - sheet.width) / 2 if stacked else left
+        arrows += sheet.arrows(x, top, first=len(boxes))
+        boxes += sheet.boxes(x, top)
+        labels += sheet.labels(x, top)
         left += sheet.width + _APART
+        top += (sheet.height + _APART) * stacked
     width = math.ceil(content + 2 * _MARGIN)
     if title:
-        labels.append(Label(width / 2, _MARGIN + 10, heading))
-    height = math.ceil(top + max((sheet.height for sheet in sheets), default=0) + _MARGIN)
+        labels.append(Label(width / 2, _MARGIN + heading.size / 2 - 1, heading))
+    bottom = top - _APART * bool(sheets) if stacked else top + max(high, default=0)
+    height = math.ceil(bottom + _MARGIN)
     return Drawing(width, height, title, tuple(boxes), tuple(arrows), tuple(labels))
 
 

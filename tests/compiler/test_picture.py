@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 import random
 import subprocess
 import sys
 import time
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
 
+import dsl
 from compiler.pictures import canvas
 from compiler.pictures.canvas import Arrow, Box, Drawing
 from compiler.pictures.picture import picture
@@ -287,3 +289,32 @@ def test_large_cells_take_little_time() -> None:
 def test_pillow_is_not_imported_before_a_png_is_wanted() -> None:
     program = "import sys, compiler.pictures.picture; sys.exit(not {'PIL', 'tensorflow'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("file", ["nasnet_a.cell", "large_scale.cell"])
+@pytest.mark.parametrize("title", ["", "7: accuracy 0.9822, by op from 3", "a very long title " * 9])
+def test_stacked_cells_stand_one_below_the_other(file: str, title: str) -> None:
+    cells = dsl.load(file).cells
+    stacked, aside = picture(cells, title, stacked=True), picture(cells, title)
+    alone = [picture([cell]) for cell in cells]
+    assert stacked.width == max(max(one.width for one in alone), math.ceil(canvas.text_width(title, 22)) + 56)
+    if len(cells) > 1:
+        assert stacked.width < aside.width and stacked.height > aside.height
+    tops = [min(box.y for box in stacked.boxes[start:end]) for start, end in parts(alone)]
+    bottoms = [max(box.y + box.height for box in stacked.boxes[start:end]) for start, end in parts(alone)]
+    assert all(bottom < top for bottom, top in zip(bottoms, tops[1:], strict=False))
+    assert tops[0] > 0 and bottoms[-1] < stacked.height
+    for box in stacked.boxes:
+        assert box.x > 0 and box.x + box.width < stacked.width
+    for label in stacked.labels:
+        assert label.x - label.line.width / 2 > 0 and label.x + label.line.width / 2 < stacked.width
+        assert label.y - label.line.size / 2 > 0
+    if title:
+        heading = stacked.labels[-1].line
+        assert heading.text == title and 22 <= heading.size <= 40
+
+
+def parts(alone: list[Drawing]) -> list[tuple[int, int]]:
+    """Where the boxes of each cell begin and end among all."""
+    ends = list(accumulate(len(one.boxes) for one in alone))
+    return list(zip([0, *ends], ends, strict=False))

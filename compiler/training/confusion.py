@@ -1,0 +1,33 @@
+"""What a trained network takes the images of each class for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from compiler.batches.pipeline import Feed
+from compiler.layers.model import forward, step_layers
+from compiler.training.trainer import EVALUATION_BATCH
+
+Matrix = tuple[tuple[int, ...], ...]
+
+
+def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
+    """How many images of each class are taken for each class, `[classes, classes]`: a row for each true class.
+
+    The sum of the diagonal divided by the number of images is the accuracy.
+    """
+    heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
+
+    def step(images: Any) -> Any:
+        return tf.argmax(tf.cast(forward(heads, images, training=False)[-1], tf.float32), -1, output_type=tf.int32)
+
+    traced = tf.function(step, autograph=False)
+    counts = np.zeros((feed.classes, feed.classes), np.int64)
+    for images, labels, weights in feed.evaluation(split, min(EVALUATION_BATCH, feed.count(split))):
+        real = weights.numpy() > 0  # the last batch is filled up
+        np.add.at(counts, (labels.numpy()[real], traced(images).numpy()[real]), 1)
+    return tuple(tuple(map(int, row)) for row in counts)
