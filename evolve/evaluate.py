@@ -24,7 +24,7 @@ from compiler.settings import DatasetSettings, Training
 from evolve import loaded, lookup, tables
 from evolve.errors import NotInTable, SearchError, UsageError
 from evolve.facts import Facts, find
-from evolve.records import Evaluation, Task, failed
+from evolve.records import Evaluation, Task, failed, rank
 from evolve.settings import TableColumns, TableSettings
 from evolve.tables import Table
 
@@ -309,8 +309,10 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
     except tf.errors.OpError as error:
         where = f"TensorFlow failed on {socket.gethostname()} while it trained individual {task.id}"
         raise UsageError(_unrecorded(f"{where}: {error.message}")) from None
-    is_best = trained.accuracy > task.best
-    if spec.inherit or trained.accuracy > (task.best if task.worth is None else task.worth):
+    found = rank(float(trained.accuracy), (params, mult_adds))
+    is_best = found < rank(task.best, task.best_size)
+    least = rank(task.best, task.best_size) if task.worth is None else rank(task.worth, task.worth_size)
+    if spec.inherit or found < least:
         _save(weights_file(spec.weights, task.id), weights.weights_of(trained.layers))
     return Evaluation(
         float(trained.accuracy),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evolve.records import WORST, Individual, Standing
+from evolve.records import WORST, Individual, Standing, ranked
 from evolve.store import Store
 
 
@@ -19,8 +19,8 @@ def standings(store: Store, window: int | None) -> Iterator[tuple[Individual, St
         population[individual.id] = individual.fitness
         if window is not None and len(population) > window:
             del population[next(iter(population))]
-        if individual.status == "done" and (best is None or individual.fitness > best.fitness):
-            best = individual
+        if individual.status == "done":
+            best = ranked([individual] if best is None else [best, individual], 1)[0]
         yield individual, Standing(tuple(population.values()), best)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -13,6 +14,7 @@ T = TypeVar("T")
 Rejected = tuple[tuple[str, str], ...]
 Metrics = tuple[tuple[str, float], ...]
 Status = Literal["running", "done", "failed"]
+Size = tuple[int, int]  # trainable parameters and mult-adds
 
 WORST = 0.0  # The fitness of a failed individual; every fitness is at least this.
 RANDOM = "random"  # The rule of an individual that was sampled and has no parent.
@@ -51,6 +53,8 @@ class Task:
     best: float  # The best fitness so far: what beats it is shown with its graph.
     heir_of: int | None = None  # Whose weights it starts from, if weights are inherited.
     worth: float | None = None  # The fitness that weights must beat to be kept; None: the best.
+    best_size: Size = (0, 0)  # Of the best: what is as fit and smaller beats it too.
+    worth_size: Size = (0, 0)  # Of the one whose fitness `worth` is.
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,31 @@ class Individual:
     memo: str = ""
     metrics: Metrics = ()
     graph: str = ""  # handed to observers only, never stored
+
+    @property
+    def size(self) -> Size:
+        """What its network costs: of two that are equally fit the smaller is the better one."""
+        return self.params, self.mult_adds
+
+    @property
+    def network(self) -> tuple[str, str]:
+        """Equal for individuals that are the same network and train in the same way."""
+        return self.fingerprint, self.genes
+
+
+def rank(fitness: float, size: Size) -> tuple[float, int, int]:
+    """The place in the order of a search, the lowest being the best: the fitter first, of equals the smaller.
+
+    Where this is equal too, the individual that was finished first comes first.
+    """
+    return (-fitness, *size)
+
+
+def ranked(individuals: Iterable[Individual], count: int) -> list[Individual]:
+    """The first individuals by `rank`, no more than `count` and one of each network, which trains as its genes say."""
+    order = sorted(individuals, key=lambda one: (*rank(one.fitness, one.size), one.finished))
+    first = {one.network: one for one in reversed(order)}
+    return [one for one in order if first[one.network] is one][:count]
 
 
 @dataclass(frozen=True, slots=True)

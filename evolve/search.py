@@ -14,12 +14,13 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
 from evolve.executors import Executor
-from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
+from evolve.records import Evaluation, G, Individual, Proposal, Size, Standing, Task, failed, rank, ranked
 from evolve.store import Store
 
 G_contra = TypeVar("G_contra", contravariant=True)
 
 HOPELESS = 10  # When this many have failed and nobody else has finished, the fault is not in the genotypes.
+_NONE: tuple[float, Size] = (-math.inf, (0, 0))  # Fitness and size where there is none to be beaten.
 WAKE = 5.0  # Seconds after which a waiting search looks whether more workers have come, or its time is over.
 
 
@@ -253,10 +254,9 @@ class Search(Generic[G]):
 
     def _rank(self, individual: Individual) -> None:
         """Put one among the fittest, where it is one of them."""
-        if len(self._top) < self._plan.keep_best or individual.fitness > self._top[-1].fitness:
-            # Sorting is stable: of equals the one that was finished first stays in front.
-            ranked = sorted([*self._top, replace(individual, graph="")], key=lambda one: -one.fitness)
-            self._top = ranked[: self._plan.keep_best]
+        last = self._top[-1] if len(self._top) == self._plan.keep_best else None
+        if last is None or rank(individual.fitness, individual.size) < rank(last.fitness, last.size):
+            self._top = ranked([*self._top, replace(individual, graph="")], self._plan.keep_best)
 
     def _show(self, finished: Sequence[_Finished[G]]) -> None:
         """Tell the observers; whose weights may be asked for is already as it is after all of these."""
@@ -311,9 +311,11 @@ class Search(Generic[G]):
 
     def _send(self, proposal: Proposal[G]) -> None:
         seed = generator(self._plan.seed, proposal.id, "training").getrandbits(31)
-        best = self._top[0].fitness if self._top else -math.inf
-        worth = self._top[-1].fitness if len(self._top) == self._plan.keep_best else -math.inf
-        task = Task(proposal.id, self._texts.text(proposal.genotype), seed, best, proposal.heir_of, worth)
+        best, best_size = (self._top[0].fitness, self._top[0].size) if self._top else _NONE
+        is_full = len(self._top) == self._plan.keep_best
+        worth, worth_size = (self._top[-1].fitness, self._top[-1].size) if is_full else _NONE
+        text = self._texts.text(proposal.genotype)
+        task = Task(proposal.id, text, seed, best, proposal.heir_of, worth, best_size, worth_size)
         self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
 
     # When it ends.

@@ -29,6 +29,8 @@ SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
 _NAMES = COLUMNS.split(", ")
+_RANKED = "fitness, params, mult_adds, finished"
+_RANK = "fitness desc, params, mult_adds, finished"  # as `records.rank` has it
 _PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
 
 
@@ -296,10 +298,11 @@ class Store:
         return tuple((_proposal(columns), bool(waits)) for *columns, waits in rows)
 
     def best(self, count: int) -> tuple[Individual, ...]:
-        """The fittest, of equals the one that was finished first."""
+        """The first in the order of `records.rank`, one of each network."""
         rows = self._execute(
-            f"select {COLUMNS} from individuals where status = 'done' and finished > 0 "
-            "order by fitness desc, finished limit ?",
+            f"select {COLUMNS} from individuals where id in (select id from (select id, {_RANKED}, "
+            f"row_number() over (partition by fingerprint, genes order by {_RANK}) as place from individuals "
+            f"where status = 'done' and finished > 0) where place = 1 order by {_RANK} limit ?) order by {_RANK}",
             (count,),
         )
         return tuple(_individual(row) for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from evolve.algorithms import Child
-from evolve.records import Evaluation, Individual, Standing, Task, failed
+from evolve.algorithms import Child, RegularizedEvolution
+from evolve.executors import Serial
+from evolve.history import standings
+from evolve.records import Evaluation, Individual, Standing, Task, failed, ranked
 from evolve.search import Plan, Search
 from evolve.store import Store
 from tests.evolve import toy
@@ -80,9 +83,6 @@ class Narrow(toy.ToySpace):
 
 
 def narrow(store: Store, evaluate: Callable[[Task], Evaluation], executor: Any = None, individuals: int = 40) -> None:
-    from evolve.algorithms import RegularizedEvolution
-    from evolve.executors import Serial
-
     plan = Plan(individuals, 0, store.path.parent / "log", reuse=True)
     algorithm = RegularizedEvolution(Narrow(), 0, 10, 3)
     Search(plan, algorithm, Narrow(), store, executor or Serial(), evaluate).run()
@@ -191,3 +191,68 @@ def test_the_clock_of_a_search_stands_still_between_runs(tmp_path: Path) -> None
     with Store(tmp_path) as store:
         search(store, 6)
         assert 0 < float(store.noted("seconds") or 0) - before < 1
+
+
+def equal(task: Task) -> Evaluation:
+    """All are equally fit; the third is the smallest, and the fifth is as large as that."""
+    sizes = {1: (50, 1), 2: (40, 2), 3: (30, 3), 4: (30, 4), 5: (30, 3)}
+    params, mult_adds = sizes.get(task.id, (60, 1))
+    return Evaluation(0.5, params=params, mult_adds=mult_adds)
+
+
+class Bests:
+    """Remembers who was the best, and who kept their weights."""
+
+    def __init__(self) -> None:
+        self.best: list[int] = []
+        self.top: list[tuple[int, ...]] = []
+
+    def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
+        assert standing.best is not None
+        self.best.append(standing.best.id)
+        self.top.append(standing.top)
+
+
+def test_of_equals_the_smaller_is_the_best_for_everyone(tmp_path: Path) -> None:
+    heard, tasks = Bests(), []
+
+    def evaluate(task: Task) -> Evaluation:
+        tasks.append(task)
+        return equal(task)
+
+    plan = Plan(8, 0, tmp_path / "log", keep_best=2)
+    with Store(tmp_path) as store:
+        Search(plan, toy.evolution(), toy.ToySpace(), store, Serial(), evaluate, [heard]).run()
+        assert heard.best == [1, 2, 3, 3, 3, 3, 3, 3]
+        assert heard.top == [(1,), (2, 1), (3, 2), (3, 4), (3, 5), (3, 5), (3, 5), (3, 5)]
+        assert [standing.best.id for _, standing in standings(store, 5) if standing.best] == heard.best
+        assert [one.id for one in store.best(2)] == [3, 5]
+    # A worker is told what must be beaten, so that it keeps the weights of what does.
+    told = [(task.best_size, task.worth, task.worth_size) for task in tasks]
+    assert told[0] == ((0, 0), -math.inf, (0, 0))
+    assert told[3] == ((30, 3), 0.5, (40, 2)) and told[7] == ((30, 3), 0.5, (30, 3))
+
+
+def test_one_network_keeps_its_weights_once(tmp_path: Path) -> None:
+    """The best few are different networks: who takes the evaluation of another has no weights to be kept."""
+    heard = Bests()
+    algorithm = RegularizedEvolution(Narrow(), 0, 10, 3)
+    with Store(tmp_path) as store:
+        plan = Plan(40, 0, tmp_path / "log", keep_best=3, reuse=True)
+        Search(plan, algorithm, Narrow(), store, Serial(), lambda task: Evaluation(0.5), [heard]).run()
+        found = [store.individual(id) for id in heard.top[-1]]
+        assert [one.id for one in store.best(3)] == [one.id for one in found]
+    assert len({one.network for one in found}) == 3
+    assert not any(one.note for one in found)  # each of them was trained itself
+
+
+def test_a_network_that_is_trained_again_has_the_weights_of_its_best_training(tmp_path: Path) -> None:
+    heard = Bests()
+    algorithm = RegularizedEvolution(Narrow(), 0, 10, 3)
+    with Store(tmp_path) as store:
+        plan = Plan(30, 0, tmp_path / "log", keep_best=2)
+        Search(
+            plan, algorithm, Narrow(), store, Serial(), lambda task: Evaluation(task.seed % 100 / 100), [heard]
+        ).run()
+        assert list(heard.top[-1]) == [one.id for one in store.best(2)]
+        assert heard.top[-1] == tuple(one.id for one in ranked(store.finished(), 2))

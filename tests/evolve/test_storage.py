@@ -46,7 +46,9 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     assert len(heirs) >= 3 and all(inherited > 0 and not note for inherited, note in heirs)
     dead = "select value from individuals, json_each(killed)"
     alive = {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
-    best = reader.execute("select id from individuals order by fitness desc, finished limit 1").fetchone()[0]
+    best = reader.execute(
+        "select id from individuals order by fitness desc, params, mult_adds, finished limit 1"
+    ).fetchone()[0]
     assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
     assert len([*(away / "tensorboard" / "search").iterdir()]) == 1
     assert cell(["export", f"{storage}/best", "--out", str(tmp_path / "best.keras")]) == 0

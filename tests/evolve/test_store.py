@@ -10,7 +10,7 @@ import pytest
 
 from compiler.records import Epoch
 from evolve.errors import SearchError, UsageError
-from evolve.records import WORST, Evaluation, Proposal, failed
+from evolve.records import WORST, Evaluation, Proposal, failed, ranked
 from evolve.store import FILE, Store
 
 IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}
@@ -119,9 +119,32 @@ def test_a_directory_of_a_later_version_is_refused(tmp_path: Path) -> None:
 
 def test_the_best_of_equals_is_the_first_and_never_a_failed_one(store: Store) -> None:
     for id, evaluation in enumerate((failed("x"), Evaluation(0.0), Evaluation(0.5), Evaluation(0.5)), 1):
-        store.propose(proposal(id), "f")
+        store.propose(proposal(id), f"f{id}")
         store.finish(id, evaluation)
     assert [row.id for row in store.best(5)] == [3, 4, 2]
+
+
+SIZED = [  # fitness, params, mult-adds, network, genes
+    (0.98, 73_610, 500, "a", ""),
+    (0.98, 53_746, 900, "b", ""),
+    (0.98, 53_746, 800, "c", ""),
+    (0.98, 53_746, 800, "d", ""),  # as c, and later
+    (0.99, 90_000, 900, "e", "l2 = 0.1"),
+    (0.99, 90_000, 900, "e", "l2 = 0.1"),  # the same again
+    (0.97, 90_000, 900, "e", "l2 = 0.2"),  # the same network, trained otherwise
+    (0.985, 73_610, 500, "a", ""),  # the first again, with more luck
+]
+
+
+def test_the_best_are_distinct_and_of_equals_the_smaller_comes_first(store: Store) -> None:
+    for id, (fitness, params, mult_adds, network, genes) in enumerate(SIZED, 1):
+        store.propose(proposal(id), network, genes)
+        store.finish(id, Evaluation(fitness, params=params, mult_adds=mult_adds))
+    assert [row.id for row in store.best(99)] == [5, 8, 3, 4, 2, 7]
+    assert [row.id for row in store.best(2)] == [5, 8]
+    everyone = list(store.finished())
+    for count in range(1, 9):
+        assert list(store.best(count)) == ranked(everyone, count) == ranked(reversed(everyone), count)
 
 
 def test_a_failed_one_has_the_worst_fitness_and_its_reason(store: Store) -> None:

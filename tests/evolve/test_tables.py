@@ -262,7 +262,7 @@ def test_the_simulated_budget_ends_a_search(path: Path, tmp_path: Path, capsys: 
     assert sum(spent[:-1]) < 3000 <= sum(spent)
     told = capsys.readouterr().out
     best, metrics = sqlite3.connect(tmp_path / FILE).execute(
-        "select id, metrics from individuals order by fitness desc, finished limit 1"
+        "select id, metrics from individuals order by fitness desc, params, mult_adds, finished limit 1"
     ).fetchone()  # fmt: skip
     assert f"c10_test_acc_200 of {best}: " in told and '"in16_test_acc_200": ' in metrics
     assert "in 3,000 simulated seconds" in told
