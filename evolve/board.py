@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dsl
 from compiler.files import Place
+from compiler.pictures import card, confusion
 from compiler.pictures.picture import picture
 from evolve.history import standings
-from evolve.records import Individual, Standing
+from evolve.outcome import shown
+from evolve.records import Examined, Individual, Standing
 from evolve.store import Store
-from evolve.summaries import IndividualSummary, Summaries
-
-PICTURE_SCALE = 0.8  # Pixels a unit: two cells side by side at about the width of a page.
+from evolve.summaries import IndividualSummary, Summaries, show_confusion
 
 
 class Board:
@@ -50,14 +50,12 @@ class Board:
             )
         )
         if best is not None and best.id == individual.id:
-            drawing = picture(genotype.cells)
+            drawing = picture(genotype.cells, title(individual), stacked=True)
             self._summaries.new_best(
                 individual.finished,
                 individual.id,
                 f"{_origin(individual)}\n{individual.genotype}",
-                drawing.png(PICTURE_SCALE),
-                round(drawing.width * PICTURE_SCALE),
-                round(drawing.height * PICTURE_SCALE),
+                *card.fit(drawing.png()),
                 individual.history,
                 individual.graph,
             )
@@ -67,9 +65,28 @@ class Board:
         self._summaries.close()
 
 
+def show_test(folder: Place, best: Individual, tested: Examined, finished: int) -> None:
+    """Add the confusion matrix of the best to what is there of the search, if it is known; the step is the last one."""
+    if not tested.confusion:
+        return
+    heading = f"{best.id}: test accuracy {tested.accuracy:.4f}, {by(best)}"
+    names = [shown(name) for name in tested.class_names]
+    show_confusion(folder, finished, *card.fit(confusion.png(tested.confusion, names, heading)), names)
+
+
+def title(individual: Individual) -> str:
+    """An individual in a few words."""
+    return f"{individual.id}: accuracy {individual.fitness:.4f}, {by(individual)}"
+
+
+def by(individual: Individual) -> str:
+    """The rule that made an individual, and its parent."""
+    return f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"
+
+
 def _origin(individual: Individual) -> str:
     """Comments on where it came from, for the head of its text."""
-    lines = [f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"]
+    lines = [by(individual)]
     if individual.inherited is not None:
         lines[0] += f", {individual.inherited:.0%} of its weights inherited"
     lines += [f"{name} {value:.6g}" for name, value in individual.metrics]

@@ -22,7 +22,7 @@ from compiler.errors import CompileError, pasted
 from compiler.files import Place, Remote, place
 from compiler.main import main
 from compiler.settings import DatasetSettings, Training
-from evolve.database import FILE, reading
+from evolve.database import FILE, RANK, reading
 from evolve.errors import SearchError
 from evolve.facts import Facts
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
 _FITTEST = (
     "select id, genotype from individuals where status = 'done' and fitness = "
-    "(select max(fitness) from individuals where status = 'done') order by params, mult_adds, finished"
+    f"(select max(fitness) from individuals where status = 'done') order by {RANK}"
 )
 _MANY = 10  # ids that a message lists
 

@@ -40,6 +40,7 @@ COLUMNS = (
     "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
     "forget, history, finished, killed, inherited, note, genes, tries, flops, step_seconds, memo, metrics"
 )
+RANK = "fitness desc, params, mult_adds, finished"  # as `records.rank` has it
 _GOES_ON = "all finished work is kept, and the same command goes on"
 _REMEDIES = (
     ("locked", "another program holds it: close that program, and the same command goes on"),

@@ -21,10 +21,10 @@ from compiler.graph.resolve import resolve
 from compiler.images.inventory import Progress
 from compiler.images.kept import Kept
 from compiler.settings import DatasetSettings, Training
-from evolve import loaded, lookup, tables
+from evolve import loaded, lookup, running, tables
 from evolve.errors import NotInTable, SearchError, UsageError
 from evolve.facts import Facts, find
-from evolve.records import Evaluation, Task, failed, rank
+from evolve.records import Evaluation, Examined, Task, failed, rank
 from evolve.settings import TableColumns, TableSettings
 from evolve.tables import Table
 
@@ -52,6 +52,7 @@ class Spec:
     facts: Facts | None = None  # of the images, once they are known
     images: Kept | None = None  # where the images are kept for all workers of a machine
     version: str = field(default_factory=version)  # of the driver
+    running: Path | None = None  # the folder for what is trained now, for the driver's line of progress
 
 
 def facts(spec: Spec, folder: Path, known: Facts | None = None, progress: Progress | None = None) -> Facts:
@@ -85,6 +86,7 @@ def evaluate(spec: Spec, task: Task) -> Evaluation:
     """
     _check_version(spec)
     if spec.fitness == "training" and spec.table is None:
+        running.report(spec.running, task.id, 0, spec.training.epochs)
         _warm()  # once a worker, and so no part of what an individual takes
     start = time.perf_counter()
     genotype = _space(spec.space).genotype(task.genotype)
@@ -147,15 +149,15 @@ def _check_folder(spec: Spec) -> None:
         )
 
 
-def test(spec: Spec, task: Task) -> float:
-    """The accuracy on the test set of an individual whose weights were kept.
+def test(spec: Spec, task: Task) -> Examined:
+    """How an individual whose weights were kept does on the test set.
 
     Raises:
       UsageError: they are not its weights.
     """
     from compiler.layers.model import lower, step_layers
     from compiler.networks import weights
-    from compiler.training.candidate import accuracy
+    from compiler.training.confusion import confusion
 
     genotype = _space(spec.space).genotype(task.genotype)
     dataset = _feed(spec)
@@ -167,7 +169,7 @@ def test(spec: Spec, task: Task) -> float:
     except (CompileError, OSError) as error:
         raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
     try:
-        return float(accuracy(model, dataset, "test"))
+        return Examined.of(confusion(model, dataset, "test"), dataset.class_names)
     except DataError as error:
         raise UsageError(_unrecorded(error)) from None
 
@@ -297,7 +299,8 @@ def _trained(spec: Spec, genotype: dsl.Genotype, task: Task) -> Evaluation:
         cost = cost_of(genotype, known.input_shape, known.classes)
         params, mult_adds = cost.params, cost.mult_adds
         initial, note = _initial(spec, task)
-        trained = candidate.train(genotype, images, spec.training, task.seed, initial)
+        with running.reporting(spec.running, task.id, spec.training.epochs) as report:
+            trained = candidate.train(genotype, images, spec.training, task.seed, initial, on_epoch=report)
     except DataError as error:
         raise UsageError(_unrecorded(error)) from None
     except Diverged as error:

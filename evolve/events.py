@@ -36,9 +36,9 @@ _PREFIX = "events.out.tfevents."
 
 
 class EventFile:
-    """One new event file in a run's folder."""
+    """One new event file in a run's folder, which begins the run anew or goes on with it."""
 
-    def __init__(self, folder: Place) -> None:
+    def __init__(self, folder: Place, begins: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = _new_file(folder)
         self._patience = PATIENCE if isinstance(folder, Remote) else 0.0
@@ -46,9 +46,10 @@ class EventFile:
         self._records = RecordWriter(self._file)
         self._described: set[str] = set()
         self._append(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
-        # A TensorBoard that still shows an earlier file of this run forgets it here.
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        self._append(event_pb2.Event(wall_time=time.time(), session_log=start))
+        if begins:
+            # A TensorBoard that still shows an earlier file of this run forgets it here.
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._append(event_pb2.Event(wall_time=time.time(), session_log=start))
 
     def write(self, step: int, values: Iterable[Value]) -> None:
         """Append all values of one step as one record: either all of them are found later, or none."""

@@ -112,8 +112,8 @@ def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
 def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed: bool) -> int:
     from dsl import CellError
     from evolve import config, loaded
+    from evolve.alone import alone
     from evolve.errors import SearchError, UsageError
-    from evolve.run import alone
     from evolve.run import run as search
 
     loaded.settle()

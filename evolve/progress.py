@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evolve.records import Individual, Standing
+from evolve import running
+from evolve.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
+from evolve.records import Examined, Individual, Standing
+from evolve.search import Plan
 
 PLAIN_SECONDS = 10.0  # Between two lines where nobody watches a terminal, such as in a log.
+BAR = 30  # letters
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a search has done and spent so far, all its runs together."""
+
+    finished: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    flops: float = 0.0
+    simulated: float = 0.0  # seconds of the trainings that a table saves
 
 
 class Progress:
-    """One line that is rewritten on a terminal, and one every now and then elsewhere."""
+    """Two lines that are rewritten on a terminal, and one every now and then elsewhere.
 
-    def __init__(self, console: Console, individuals: int, done: int, best: Individual | None) -> None:
+    Args:
+      plan: where the search ends.
+      before: what was spent when this run of the program began.
+      best: the best so far.
+      reports: the folder in which workers say what they train now.
+    """
+
+    def __init__(
+        self, console: Console, plan: Plan, before: Spent, best: Individual | None, reports: Path | None = None
+    ) -> None:
         self._console = console
-        self._individuals = individuals
-        self._done = done
-        self._here = 0  # finished by this run of the program, from which the pace is taken
+        self._plan = plan
+        self._before, self._spent = before, before
         self._best = best
+        self._reports = reports
         self._started = time.monotonic()
         self._shown = self._started
-        self._live = Live(get_renderable=self._line, console=console, refresh_per_second=1, transient=True)
+        self._live = Live(get_renderable=self._lines, console=console, refresh_per_second=1, transient=True)
 
     def __enter__(self) -> Progress:
+        if self._reports is not None:
+            running.prepare(self._reports)
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -38,20 +66,47 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
         self._console.print(self._line())
+        if self._reports is not None:
+            running.remove(self._reports)
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
         """One more is finished."""
-        self._done += 1
-        self._here += 1
+        spent, is_failed = self._spent, individual.status == "failed"
+        self._spent = Spent(
+            spent.finished + 1,
+            spent.failed + is_failed,
+            spent.seconds,
+            spent.flops + individual.flops,
+            spent.simulated + individual.seconds,
+        )
+        if is_failed:
+            running.forget(self._reports, individual.id)
         self._best = standing.best
         if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
             self._shown = time.monotonic()
             self._console.print(self._line())
 
+    def _now(self) -> Spent:
+        return replace(self._spent, seconds=self._before.seconds + time.monotonic() - self._started)
+
     def _line(self) -> Text:
-        seconds = time.monotonic() - self._started
+        now = self._now()
+        words = [*counted(self._plan, now, self._best), *timed(self._plan, self._before, now)]
         # A log is one line a report, however narrow the console takes itself to be.
-        return Text(line(self._done, self._individuals, self._here, seconds, self._best), no_wrap=True)
+        return Text("  ".join(words), no_wrap=True)
+
+    def _lines(self) -> Group:
+        """As a terminal has it: the bar and the counts, then the times and what runs now."""
+        now = self._now()
+        first = Table.grid(padding=(0, 2))
+        first.add_column(width=BAR)
+        first.add_column(no_wrap=True, overflow="ellipsis")
+        bar = ProgressBar(1.0, share(self._plan, now), BAR)
+        first.add_row(bar, Text("  ".join(counted(self._plan, now, self._best))))
+        words = [*timed(self._plan, self._before, now)]
+        if self._reports is not None and (trained := running.shown(running.read(self._reports))):
+            words.append(f"now {trained}")
+        return Group(first, Text("  ".join(words), no_wrap=True, overflow="ellipsis"))
 
 
 class Reading:
@@ -82,15 +137,50 @@ class Reading:
             self._console.print(self._text, highlight=False)
 
 
-def line(done: int, individuals: int, here: int, seconds: float, best: Individual | None) -> str:
-    """The line: done of all, the best, the pace of this run and the time it leaves."""
-    parts = [f"{done}/{individuals}"]
+def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
+    """How many are finished and failed, and the best."""
+    yield f"{now.finished}/{plan.individuals}"
     if best is not None:
-        parts.append(f"best {best.fitness:.4f} ({size(best.params)} params, id {best.id})")
+        yield f"best {best.fitness:.4f} ({size(best.params)} params, id {best.id})"
+    if now.failed:
+        yield f"{now.failed} failed"
+
+
+def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
+    """The time of all runs, the pace of this one, and the time that it leaves."""
+    yield f"{duration(now.seconds)} elapsed"
+    here, seconds = now.finished - before.finished, now.seconds - before.seconds
     if here and seconds > 0:
-        parts.append(f"{3600 * here / seconds:,.0f} an hour")
-        parts.append(f"{duration((individuals - done) * seconds / here)} left")
-    return "  ".join(parts)
+        yield f"{3600 * here / seconds:,.0f} an hour"
+    left = time_left(plan, before, now)
+    if left is not None and left >= 0.5:
+        # When an individual will reach the target, nothing tells.
+        yield f"{'at most ' if plan.target is not None else ''}{duration(left)} left"
+
+
+def time_left(plan: Plan, before: Spent, now: Spent) -> float | None:
+    """Seconds until the first of the limits is reached at the pace of this run; None as long as that has no pace."""
+    seconds = now.seconds - before.seconds
+    found = [] if plan.budget is None else [max(0.0, plan.budget - now.seconds)]
+    for limit, spent, begun in (
+        (plan.individuals, now.finished, before.finished),
+        (plan.budget_flops, now.flops, before.flops),
+        (plan.budget_simulated, now.simulated, before.simulated),
+    ):
+        if limit is not None and spent > begun:
+            found.append(max(0.0, limit - spent) * seconds / (spent - begun))
+    return min(found, default=None)
+
+
+def share(plan: Plan, now: Spent) -> float:
+    """How far the search is on its way to the nearest of its limits, from 0 to 1."""
+    limits = (
+        (plan.individuals, now.finished),
+        (plan.budget, now.seconds),
+        (plan.budget_flops, now.flops),
+        (plan.budget_simulated, now.simulated),
+    )
+    return min(1.0, max(spent / limit for limit, spent in limits if limit is not None))
 
 
 def size(number: int) -> str:
@@ -121,37 +211,60 @@ def show_start(console: Console, rows: Sequence[tuple[str, str]]) -> None:
     console.print(block)
 
 
-def show_end(
-    console: Console,
-    best: Sequence[Individual],
-    accuracy: float | None,
-    folder: Path,
-    commands: Sequence[str],
-    reason: str = "",
-    step_share: float | None = None,
-) -> None:
-    """Why the search has ended, what its workers did, the best five, the first one's test accuracy, what to do next."""
-    if reason:
-        console.print(f"ended: {reason}", highlight=False, soft_wrap=True)
-    if step_share is not None:
-        console.print(f"steps of training and evaluation took {step_share:.0%} of the workers' time", highlight=False)
-    table = Table(title="The best", title_justify="left")
-    for heading in ("accuracy", "params", "mult-adds", "id"):
-        table.add_column(heading, justify="right")
-    for individual in best:
-        table.add_row(
-            f"{individual.fitness:.4f}",
-            f"{individual.params:,}",
-            f"{individual.mult_adds:,}",
-            str(individual.id),
-        )
-    console.print(table)
+def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequence[str]) -> None:
+    """Why the search has ended, what its workers did, the best networks, how the first did, what to do next."""
+    best, tested = outcome.best, outcome.tested
+    if outcome.reason:
+        _say(console, f"ended: {outcome.reason}")
+    if outcome.failed:
+        reason = outcome.failure.partition("\n")[0]
+        _say(console, f"{outcome.failed} of {outcome.finished} individuals failed, the latest because: {reason}")
+    if outcome.step_share is not None:
+        _say(console, f"steps of training and evaluation took {outcome.step_share:.0%} of the workers' time")
+    console.print(_best(best))
     for name, value in best[0].metrics if best else ():
-        console.print(f"{name} of {best[0].id}: {value:.6g}", highlight=False)
-    if accuracy is not None:
-        console.print(f"test accuracy of {best[0].id}: {accuracy:.4f}", highlight=False)
+        _say(console, f"{name} of {best[0].id}: {value:.6g}")
+    if tested is not None:
+        _say(console, f"test accuracy of {best[0].id}: {tested.accuracy:.4f}")
+        if tested.confusion:
+            console.print(_by_class(tested))
+    for warning in warnings(outcome):
+        _say(console, f"warning: {warning}", "yellow")
     if not best:
         return
-    console.print(f"written to {folder / 'best.cell'}; next:", highlight=False, soft_wrap=True)
+    _say(console, f"written to {folder / 'best.cell'}; next:")
     for command in commands:
-        console.print(f"  {command}", highlight=False, soft_wrap=True)
+        _say(console, f"  {command}")
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """One line, as it is: names of a user may have brackets in them."""
+    console.print(Text(text, style), soft_wrap=True)
+
+
+def _best(best: Sequence[Individual]) -> Table:
+    table = Table(title="The best", title_justify="left")
+    for heading in ("accuracy", "params", "mult-adds", "id", "rule", "parent"):
+        table.add_column(heading, justify="left" if heading == "rule" else "right")
+    for one in best:
+        parent = "" if one.parent is None else str(one.parent)
+        table.add_row(
+            f"{one.fitness:.4f}", f"{one.params:,}", f"{one.mult_adds:,}", str(one.id), Text(one.rule), parent
+        )
+    return table
+
+
+def _by_class(tested: Examined) -> Table:
+    classes = by_class(tested)
+    title = "Test images by class"
+    if len(classes) > SHOWN:
+        title = f"The {WORST_CLASSES} of {len(classes)} classes with the lowest test accuracy"
+        classes = sorted(classes, key=lambda one: one.accuracy)[:WORST_CLASSES]
+    table = Table(title=title, title_justify="left")
+    table.add_column("class", overflow="fold")
+    for heading in ("images", "accuracy"):
+        table.add_column(heading, justify="right")
+    table.add_column("most often taken for", overflow="fold")
+    for one in classes:
+        table.add_row(Text(one.name), f"{one.images:,}", f"{one.accuracy:.4f}", Text(one.taken_for))
+    return table

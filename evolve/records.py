@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Generic, Literal, TypeVar
 
 from compiler.records import Epoch
@@ -125,6 +126,31 @@ class Individual:
     def network(self) -> tuple[str, str]:
         """Equal for individuals that are the same network and train in the same way."""
         return self.fingerprint, self.genes
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """How the best network does on the test images; `confusion` is empty where only the accuracy is known."""
+
+    accuracy: float
+    confusion: tuple[tuple[int, ...], ...] = ()  # [classes, classes]: images by their class and what it was taken for
+    class_names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]) -> Examined:
+        """With the accuracy that the confusion matrix says."""
+        right = sum(row[place] for place, row in enumerate(confusion))
+        return cls(right / sum(map(sum, confusion)), confusion, class_names)
+
+    @classmethod
+    def read(cls, text: str) -> Examined:
+        """What `text` wrote."""
+        found = json.loads(text)
+        return cls(found["accuracy"], tuple(map(tuple, found["confusion"])), tuple(found["class_names"]))
+
+    def text(self) -> str:
+        """As it is kept."""
+        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 def rank(fitness: float, size: Size) -> tuple[float, int, int]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
 import shlex
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -23,18 +19,20 @@ from compiler.graph.resolve import resolve
 from compiler.images import fit, kept, manifest
 from compiler.images.sources import PATHS
 from compiler.settings import GENES, Training
+from evolve import board, evaluate, lookup, progress, running, storage
 from evolve import config as gin_config
-from evolve import evaluate, lookup, progress, storage
 from evolve.algorithms import Algorithm
+from evolve.alone import alone, started_once
 from evolve.beginnings import begun_in, is_of_earlier_version, leaving_nothing, refusal
-from evolve.board import Board
 from evolve.config import Config
-from evolve.errors import SearchError, UsageError
+from evolve.errors import UsageError
 from evolve.evaluate import Spec
 from evolve.executors import Executor, Processes, Serial, call, machine
 from evolve.facts import FOLDER, Facts
 from evolve.keep import Keeper
-from evolve.records import Task
+from evolve.outcome import Outcome
+from evolve.progress import Spent
+from evolve.records import Examined, Task
 from evolve.search import Plan, Search
 from evolve.settings import SearchSettings, TableSettings
 from evolve.space import CellSpace
@@ -59,16 +57,13 @@ CHANGEABLE = (
     "keep_best",
     "storage",
 )
-_TESTED = "test accuracy of {}"  # the note that has it
+_TESTED, _TESTED_EARLIER = "test of {}", "test accuracy of {}"  # the notes that have it, and of version 0.5.0
+# TensorBoard's page with the charts of a search. Its pages smooth their curves unless the address says otherwise: this
+# one as the end of it has it, those of single curves as its middle has it.
+PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
 # Where Ray keeps what its workers write, on each of their machines.
 RAY_LOGS = Path("/tmp/ray/session_latest/logs")
 CLASSES_SHOWN = 12  # of which the header lists how many images each has
-UNGUARDED = ".unguarded"  # the file by which a worker process says that a script has no main guard
-_GUARD = """the script that called this has no main guard, and each worker process runs the whole script; write
-  if __name__ == "__main__":
-      run(...)
-around what starts the search, or set search.executor to 'serial'"""
-_ONE = threading.RLock()  # held by the thread that searches
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +138,7 @@ def prepare(config: Config, folder: Path) -> Run:
         place / "weights",
         settings.inherit_weights,
         table_settings,
+        running=folder / running.FOLDER if settings.fitness == "training" and table is None else None,
     )
     plan = Plan(
         settings.individuals,
@@ -198,40 +194,8 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
       SearchError, dsl.CellError: it cannot be run.
       KeyboardInterrupt: the user stopped it; all finished work is kept.
     """
-    with alone():
-        _refuse_a_second_main(folder)
-        try:
-            _run(config, folder, console, changed)
-        except SearchError as error:
-            if (folder / UNGUARDED).exists():
-                (folder / UNGUARDED).unlink()
-                raise UsageError(_GUARD) from error
-            raise
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Inside, no other thread of this process searches: gin's settings and the signals are those of a whole process.
-
-    Raises:
-      UsageError: another thread does.
-    """
-    if not _ONE.acquire(blocking=False):
-        raise UsageError(
-            "another thread of this process is searching: start each search in a process of its own, such as "
-            "subprocess.Popen(['evolve', '--gin_file=amoeba.gin', '--workdir=runs/other'])"
-        )
-    try:
-        yield
-    finally:
-        _ONE.release()
-
-
-def _refuse_a_second_main(folder: Path) -> None:
-    """End a worker process that comes here while it imports the script that started it; the driver says why."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        (folder / UNGUARDED).touch()
-        sys.exit(1)
+    with alone(), started_once(folder):
+        _run(config, folder, console, changed)
 
 
 def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
@@ -239,7 +203,6 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
     # Nothing is asked of this one: it is there for its settings, before the images are known.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
     with leaving_nothing(folder), Store(folder) as store:
-        (folder / UNGUARDED).unlink(missing_ok=True)
         if is_of_earlier_version(store):
             _show_earlier(prepared, store, console)
             return
@@ -253,8 +216,8 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         prepared = _with_facts(prepared, facts)
         executor = _executor(prepared)
         try:
-            reason = _search(prepared, store, executor, facts, console)
-            accuracy = _test_accuracy(prepared, store, executor)
+            reason, is_new = _search(prepared, store, executor, facts, console)
+            tested = _tested(prepared, store, executor, is_new)
         except OSError as error:
             raise UsageError(
                 f"{error.filename or folder} cannot be written: {error.strerror or error}; put that right: "
@@ -273,9 +236,8 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
             executor.close()
         if _is_complete(prepared, store):
             kept.remove(folder / FOLDER)  # the images are where they came from
-        progress.show_end(
-            console, store.best(5), accuracy, folder, _commands(prepared, facts), reason, store.step_share()
-        )
+        outcome = _outcome(prepared, store, facts, tested, reason)
+        progress.show_end(console, outcome, folder, _commands(prepared, facts))
 
 
 def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
@@ -284,12 +246,20 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     Raises:
       UsageError: it was not finished; this version does not go on with it.
     """
-    finished, _, _ = store.counts()
+    finished, failed, _ = store.counts()
     best = next(iter(store.best(1)), None)
-    tested = None if best is None else store.noted(_TESTED.format(best.id))
-    commands = [f"cell draw {prepared.folder / 'best.cell'}", _watch(prepared.storage)]
-    accuracy, reason = None if tested is None else float(tested), f"{finished} individuals are finished"
-    progress.show_end(console, store.best(5), accuracy, prepared.folder, commands, reason, store.step_share())
+    tested = None if best is None else store.noted(_TESTED_EARLIER.format(best.id))
+    commands = [f"cell draw {prepared.folder / 'best.cell'}", _watch(prepared.storage), PAGE]
+    outcome = Outcome(
+        store.best(5),
+        None if tested is None else Examined(float(tested)),
+        f"{finished} individuals are finished",
+        finished,
+        failed,
+        next(iter(store.reasons(1)), ""),
+        store.step_share(),
+    )
+    progress.show_end(console, outcome, prepared.folder, commands)
     if finished < prepared.plan.individuals:
         raise UsageError(refusal(prepared.folder))
 
@@ -397,19 +367,19 @@ def _is_complete(prepared: Run, store: Store) -> bool:
     return is_tested or not evaluate.weights_file(prepared.spec.weights, best.id).exists()
 
 
-def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> str:
-    """From where it is to its end; why that is the end."""
+def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> tuple[str, bool]:
+    """From where it is to its end; why that is the end, and whether it has gone on at all."""
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
     algorithm = prepared.config.algorithm(space)
     files.write(prepared.folder / "config.gin", gin_config.in_force().encode())
     files.write(prepared.folder / "space.cell", prepared.spec.space.encode())
-    finished, _, _ = store.counts()
+    finished, failed, _ = store.counts()
     best = next(iter(store.best(1)), None)
     progress.show_start(console, _start(prepared, facts, finished))
     if finished >= prepared.plan.individuals and not store.unfinished():
-        return f"all {finished} individuals are finished"
-    board = Board(prepared.storage / "tensorboard", prepared.seed.space, store)
-    board.start(gin_config.in_force(), algorithm.window)
+        return f"all {finished} individuals are finished", False
+    shown_board = board.Board(prepared.storage / "tensorboard", prepared.seed.space, store)
+    shown_board.start(gin_config.in_force(), algorithm.window)
     waiting = frozenset(proposal.id for proposal, waits in store.unfinished() if waits)
     keeper = Keeper(
         prepared.folder,
@@ -420,7 +390,8 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
         best,
         waiting,
     )
-    with progress.Progress(console, prepared.plan.individuals, finished, best) as shown:
+    spent = Spent(finished, failed, float(store.noted("seconds") or 0), store.flops(), store.seconds())
+    with progress.Progress(console, prepared.plan, spent, best, prepared.spec.running) as shown:
         reason = Search(
             prepared.plan,
             algorithm,
@@ -428,27 +399,55 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
             store,
             executor,
             functools.partial(evaluate.evaluate, prepared.spec),
-            (keeper, board, shown),
+            (keeper, shown_board, shown),
         ).run()
-    board.close()
-    return reason
+    shown_board.close()
+    return reason, True
 
 
-def _test_accuracy(prepared: Run, store: Store, executor: Executor) -> float | None:
-    """The best's accuracy on the test set, which is measured once."""
+def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Examined | None:
+    """How the best does on the test set, which is measured once, and shown in TensorBoard where a run `is_new`."""
     best = next(iter(store.best(1)), None)
     if best is None:
         return None
     key = _TESTED.format(best.id)
     noted = store.noted(key)
-    if noted is not None:
-        return float(noted)
-    if not evaluate.weights_file(prepared.spec.weights, best.id).exists():
-        return None
-    task = Task(best.id, best.genotype, prepared.plan.seed, best.fitness)
-    accuracy = call(executor, evaluate.test, prepared.spec, task, retries=prepared.plan.retries)
-    store.note(key, repr(accuracy))
-    return accuracy
+    tested = None if noted is None else Examined.read(noted)
+    if tested is None:
+        if not evaluate.weights_file(prepared.spec.weights, best.id).exists():
+            return None
+        task = Task(best.id, best.genotype, prepared.plan.seed, best.fitness)
+        tested = call(executor, evaluate.test, prepared.spec, task, retries=prepared.plan.retries)
+    if noted is None or is_new:
+        board.show_test(prepared.storage / "tensorboard", best, tested, store.counts()[0])
+    if noted is None:
+        store.note(key, tested.text())
+    return tested
+
+
+def _outcome(prepared: Run, store: Store, facts: Facts, tested: Examined | None, reason: str) -> Outcome:
+    finished, failed, _ = store.counts()
+    is_trained = prepared.spec.fitness == "training" and prepared.table is None
+    return Outcome(
+        store.best(5),
+        tested,
+        reason,
+        finished,
+        failed,
+        next(iter(store.reasons(1)), ""),
+        store.step_share(),
+        facts.counts.get("validation", ()) if is_trained else (),
+        _remedies(prepared, facts),
+    )
+
+
+def _remedies(prepared: Run, facts: Facts) -> tuple[str, ...]:
+    """Flags for images that are larger, where they are files of any size, and a training that is longer."""
+    height, width, _ = facts.input_shape
+    flags = [f'--gin_param="training.epochs={4 * prepared.spec.training.epochs}"']
+    if prepared.spec.dataset.source.startswith(("images:", "tfds:")):
+        flags.append(f'--gin_param="dataset.image_size=({2 * height}, {2 * width})"')
+    return tuple(flags)
 
 
 def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
@@ -470,6 +469,7 @@ def _start(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),
         ("watch", _watch(prepared.storage)),
+        ("", PAGE),
     ]
 
 
@@ -513,6 +513,7 @@ def _commands(prepared: Run, facts: Facts) -> list[str]:
         ),
         *([f"cell export {shlex.quote(str(network))} --out {out}"] if network.is_dir() else []),
         _watch(prepared.storage),
+        PAGE,
     ]
 
 

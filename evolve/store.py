@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.records import Epoch
-from evolve.database import COLUMNS, FILE, hold, prepare, speaking_plainly
+from evolve.database import COLUMNS, FILE, RANK, hold, prepare, speaking_plainly
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
@@ -29,8 +29,6 @@ SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
 _NAMES = COLUMNS.split(", ")
-_RANKED = "fitness, params, mult_adds, finished"
-_RANK = "fitness desc, params, mult_adds, finished"  # as `records.rank` has it
 _PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
 
 
@@ -300,9 +298,9 @@ class Store:
     def best(self, count: int) -> tuple[Individual, ...]:
         """The first in the order of `records.rank`, one of each network."""
         rows = self._execute(
-            f"select {COLUMNS} from individuals where id in (select id from (select id, {_RANKED}, "
-            f"row_number() over (partition by fingerprint, genes order by {_RANK}) as place from individuals "
-            f"where status = 'done' and finished > 0) where place = 1 order by {_RANK} limit ?) order by {_RANK}",
+            f"select {COLUMNS} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
+            f"finished, row_number() over (partition by fingerprint, genes order by {RANK}) as place from individuals "
+            f"where status = 'done' and finished > 0) where place = 1 order by {RANK} limit ?) order by {RANK}",
             (count,),
         )
         return tuple(_individual(row) for row in rows)

@@ -155,6 +155,16 @@ class Summaries:
                 yield scalar(f"rules/{rule}/{verb}", counts[rule], f"{rule}: {title}", description)
 
 
+def show_confusion(folder: Place, done: int, picture_png: bytes, width: int, height: int, names: Sequence[str]) -> None:
+    """Add a picture of a confusion matrix to the run `search`, after all that is there."""
+    # A code block: nothing in the name of a class is Markdown there.
+    listed = "".join(f"\n    {number}: {name}" for number, name in enumerate(names))
+    description = f"Test images by their class (rows) and what the best network took them for.\n{listed}\n"
+    file = EventFile(folder / "search", begins=False)
+    file.write(done, [image("best/confusion", picture_png, width, height, description)])
+    file.close()
+
+
 def _curve(tag: str, value: float) -> Value:
     title, description = _CURVES[tag]
     return scalar(tag, value, title, description)

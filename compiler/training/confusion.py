@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from compiler.batches.pipeline import Feed
+from compiler.batches.pipeline import Feed, naming_faults
 from compiler.layers.model import forward, step_layers
 from compiler.training.trainer import EVALUATION_BATCH
 
@@ -19,6 +19,9 @@ def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
     """How many images of each class are taken for each class, `[classes, classes]`: a row for each true class.
 
     The sum of the diagonal divided by the number of images is the accuracy.
+
+    Raises:
+      DataError: an image cannot be read.
     """
     heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
 
@@ -27,7 +30,8 @@ def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
 
     traced = tf.function(step, autograph=False)
     counts = np.zeros((feed.classes, feed.classes), np.int64)
-    for images, labels, weights in feed.evaluation(split, min(EVALUATION_BATCH, feed.count(split))):
-        real = weights.numpy() > 0  # the last batch is filled up
-        np.add.at(counts, (labels.numpy()[real], traced(images).numpy()[real]), 1)
+    with naming_faults(feed):
+        for images, labels, weights in feed.evaluation(split, min(EVALUATION_BATCH, feed.count(split))):
+            real = weights.numpy() > 0  # the last batch is filled up
+            np.add.at(counts, (labels.numpy()[real], traced(images).numpy()[real]), 1)
     return tuple(tuple(map(int, row)) for row in counts)

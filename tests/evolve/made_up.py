@@ -38,3 +38,8 @@ def not_a_number(genotype: dsl.Genotype, seed: int) -> float:
 def bug(genotype: dsl.Genotype, seed: int) -> float:
     """What nobody foresaw."""
     raise KeyError("a bug")
+
+
+def all_equal(genotype: dsl.Genotype, seed: int) -> float:
+    """What decides is size."""
+    return 0.5

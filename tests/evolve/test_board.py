@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 import dsl
+from compiler.pictures import card
+from compiler.pictures import picture as pictures
+from compiler.pictures.picture import Drawing
+from evolve import board as board_module
 from evolve.algorithms import Algorithm, NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
-from evolve.board import Board
+from evolve.board import Board, show_test
 from evolve.executors import Serial
-from evolve.records import Evaluation, Task
+from evolve.records import Evaluation, Examined, Task
 from evolve.search import Plan, Search
 from evolve.space import CellSpace
 from evolve.store import Store
@@ -72,3 +79,67 @@ def test_the_best_says_where_it_comes_from(tmp_path: Path) -> None:
     assert lines[1] == "# individual 17"
     assert lines[2].startswith("# by ") and lines[2].endswith(", 50% of its weights inherited")
     assert lines[3] == "# a note"
+
+
+def test_a_new_best_is_a_picture_with_its_id_accuracy_and_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Drawing] = []
+
+    def picture(*args: Any, **named: Any) -> Drawing:
+        drawn.append(pictures.picture(*args, **named))
+        return drawn[-1]
+
+    monkeypatch.setattr(board_module, "picture", picture)
+    search(tmp_path, tournament, 20)
+    with Store(tmp_path) as store:
+        (best,) = store.best(1)
+        found = {one.id: one for one in store.finished()}
+    titles = [drawing.title for drawing in drawn]
+    assert titles[0] == "1: accuracy 0.3500, by random"
+    assert titles[-1] == f"{best.id}: accuracy {best.fitness:.4f}, by {best.rule} from {best.parent}"
+    assert titles == [board_module.title(found[int(title.split(":")[0])]) for title in titles]
+    for event in _read(tmp_path / "tensorboard" / "search").Tensors("best/cells"):
+        width, height, png = event.tensor_proto.string_val
+        assert Image.open(io.BytesIO(png)).size == (int(width), int(height))
+        assert int(width) % card.WIDTH == 0
+
+
+def test_of_equals_the_smaller_is_a_new_best(tmp_path: Path) -> None:
+    def evaluate(task: Task) -> Evaluation:
+        return Evaluation(0.5, params=100 - task.id if task.id < 4 else 100, mult_adds=1)
+
+    with Store(tmp_path) as store:
+        board = Board(tmp_path / "tensorboard", SPACE, store)
+        board.start("", 4)
+        space = CellSpace(SPACE, (8, 8, 1), 10)
+        Search(Plan(8, 0, tmp_path / "log"), evolution(), space, store, Serial(), evaluate, [board]).run()
+        board.close()
+        shown = [event.step for event in _read(tmp_path / "tensorboard" / "search").Tensors("best/cells")]
+        Board(tmp_path / "tensorboard", SPACE, store).start("", 4)
+    assert shown == [1, 2, 3]
+    assert [event.step for event in _read(tmp_path / "tensorboard" / "search").Tensors("best/cells")] == [1, 2, 3]
+
+
+EXAMINED = Examined.of(((8, 2), (1, 9)), ("cat", "*dog* `犬`"))
+
+
+def test_the_confusion_matrix_is_added_to_the_search(tmp_path: Path) -> None:
+    search(tmp_path, evolution, 12)
+    before = _points(_read(tmp_path / "tensorboard" / "search"), "search/best")
+    with Store(tmp_path) as store:
+        show_test(tmp_path / "tensorboard", store.best(1)[0], EXAMINED, 12)
+    run = _read(tmp_path / "tensorboard" / "search")
+    assert _points(run, "search/best") == before and len(before) == 12
+    (event,) = run.Tensors("best/confusion")
+    width, height, png = event.tensor_proto.string_val
+    assert event.step == 12 and Image.open(io.BytesIO(png)).size == (int(width), int(height))
+    metadata = run.SummaryMetadata("best/confusion")
+    assert metadata.plugin_data.plugin_name == "images"
+    # An indented block: the names stand there letter by letter.
+    assert metadata.summary_description.endswith("\n\n    0: cat\n    1: *dog* `犬`\n")
+
+
+def test_without_a_confusion_matrix_nothing_is_added(tmp_path: Path) -> None:
+    search(tmp_path, evolution, 3)
+    with Store(tmp_path) as store:
+        show_test(tmp_path / "tensorboard", store.best(1)[0], Examined(0.5), 3)
+    assert "best/confusion" not in _read(tmp_path / "tensorboard" / "search").Tags()["tensors"]

@@ -10,8 +10,10 @@ from compiler.images import data
 from compiler.layers.model import lower, step_layers
 from compiler.networks import saved, weights
 from compiler.training.candidate import accuracy
+from evolve.records import Examined
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for
+from tests.evolve.test_summaries import _read
 
 
 def test_three_individuals(tmp_path: Path) -> None:
@@ -35,7 +37,9 @@ def test_three_individuals(tmp_path: Path) -> None:
     for fitness, params, mult_adds, seconds, status in found:
         assert status == "done" and 0 < fitness <= 1
         assert params > 0 and mult_adds > 0 and seconds > 0
-    best = reader.execute("select id from individuals order by fitness desc, finished limit 1").fetchone()[0]
+    best = reader.execute(
+        "select id from individuals order by fitness desc, params, mult_adds, finished limit 1"
+    ).fetchone()[0]
     assert [path.name for path in (work / "weights").iterdir()] == [f"{best}.npz"]
     assert list((work / "tensorboard").rglob("*tfevents*"))
     assert f"cell export {work / 'best'} --out work.keras" in ended.stdout.replace("\n", "")
@@ -44,7 +48,42 @@ def test_three_individuals(tmp_path: Path) -> None:
     model = lower(network.graph)
     weights.restore(step_layers(model), network.weights)
     assert accuracy(model, data.load("digits", validation=0.5), "validation") == network.accuracy
-    assert finish(*arguments).returncode == 0
+    assert not (work / "running").exists()
+    again = finish(*arguments)
+    assert again.returncode == 0
+    check_test(work, best, ended.stdout, again.stdout)
+    # As version 0.5.0 has left it.
+    reader.execute(
+        "update meta set key = ?, value = '0.25' where key = ?", (f"{TESTED} accuracy of {best}", f"{TESTED} of {best}")
+    )
+    reader.execute("delete from meta where key = 'note.version'")
+    reader.commit()
+    earlier = finish(*arguments)
+    assert earlier.returncode == 0 and f"test accuracy of {best}: 0.2500" in earlier.stdout
+
+
+TESTED = "note.test"
+
+
+def check_test(work: Path, best: int, first: str, again: str) -> None:
+    """The accuracy on the test set, and that of every class, is measured once, shown every time and in TensorBoard."""
+    reader = sqlite3.connect(work / "search.sqlite")
+    (text,) = reader.execute("select value from meta where key = ?", (f"{TESTED} of {best}",)).fetchone()
+    examined = Examined.read(text)
+    assert examined.accuracy == saved_accuracy(work) and examined.class_names == tuple("0123456789")
+    assert sum(map(sum, examined.confusion)) == 360
+    for told in (first, again):
+        assert f"test accuracy of {best}: {examined.accuracy:.4f}" in told and "Test images by class" in told
+        assert "http://localhost:6006/?smoothing=0#custom_scalars" in told
+    (event,) = _read(work / "tensorboard" / "search").Tensors("best/confusion")
+    assert event.step == 3
+
+
+def saved_accuracy(work: Path) -> float:
+    network = saved.read(work / "best")
+    model = lower(network.graph)
+    weights.restore(step_layers(model), network.weights)
+    return accuracy(model, data.load("digits", validation=0.5), "test")
 
 
 def living(work: Path) -> set[int]:
@@ -76,5 +115,7 @@ def test_inheritance_survives_kill_9(tmp_path: Path) -> None:
     heirs = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
     assert len(heirs) > 5
     assert all(inherited > 0 and not note for inherited, note in heirs)
-    best = reader.execute("select id from individuals order by fitness desc, finished limit 1").fetchone()[0]
+    best = reader.execute(
+        "select id from individuals order by fitness desc, params, mult_adds, finished limit 1"
+    ).fetchone()[0]
     assert {int(path.stem) for path in (killed / "weights").iterdir()} == living(killed) | {best}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,17 @@ from PIL import Image
 import dsl
 from compiler.files import place
 from compiler.graph.cost import cost
-from compiler.images import kept
+from compiler.graph.resolve import resolve
+from compiler.images import data, kept
+from compiler.layers.model import lower, step_layers
 from compiler.networks import weights
 from compiler.settings import DatasetSettings, Training
+from compiler.training import candidate
 from evolve import evaluate as worker
+from evolve import running
 from evolve.errors import UsageError
 from evolve.evaluate import Spec, evaluate, facts, fitness_function, weights_file
-from evolve.records import WORST, Task
+from evolve.records import WORST, Examined, Task
 
 PARAMS = {"N": 1, "F": 4}
 
@@ -162,6 +167,73 @@ def test_what_is_fit_enough_leaves_weights(small_gin: Path) -> None:
     assert [path.name for path in plain.weights.iterdir()] == ["2.npz"]
 
 
+def test_what_is_as_fit_and_smaller_leaves_weights_and_its_graph(small_gin: Path) -> None:
+    """Of equals the smaller becomes the best, and the first of those that are equally large stays it."""
+    plain = replace(trained(small_gin), inherit=False)
+    one = evaluate(plain, Task(1, GROWING.text(), 5, -1.0))
+    fitness, params, mult_adds = one.fitness, one.params, one.mult_adds
+    for id, size, is_better in (
+        (2, (params + 1, 0), True),
+        (3, (params, mult_adds + 1), True),
+        (4, (params, mult_adds), False),
+        (5, (params - 1, mult_adds + 1), False),
+    ):
+        again = evaluate(plain, Task(id, GROWING.text(), 5, fitness, best_size=size))
+        assert again.fitness == fitness and bool(again.graph) == is_better
+        assert weights_file(plain.weights, id).is_file() == is_better
+    for id, size, is_better in ((6, (params + 1, 0), True), (7, (params, mult_adds), False)):
+        again = evaluate(plain, Task(id, GROWING.text(), 5, 1.0, worth=fitness, worth_size=size))
+        assert not again.graph and weights_file(plain.weights, id).is_file() == is_better
+
+
+def test_a_training_says_where_it_is(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    run = candidate.train
+
+    def train(*args: Any, on_epoch: Any, **named: Any) -> Any:
+        def listen(epoch: int) -> None:
+            on_epoch(epoch)
+            seen.append(dict(running.read(tmp_path / "running")))
+
+        seen.append(dict(running.read(tmp_path / "running")))
+        return run(*args, on_epoch=listen, **named)
+
+    monkeypatch.setattr(candidate, "train", train)
+    running.prepare(tmp_path / "running")
+    settings = Training(epochs=2, batch_size=20, augment=())
+    plain = trained(small_gin, training=settings, running=tmp_path / "running")
+    assert evaluate(plain, Task(7, GROWING.text(), 5, 1.0)).status == "done"
+    assert seen == [{7: (0, 2)}, {7: (1, 2)}, {7: (2, 2)}]
+    assert running.read(tmp_path / "running") == {}
+    too_large = replace(plain, training=replace(settings, batch_size=2000))
+    assert evaluate(too_large, Task(8, GROWING.text(), 5, 1.0)).status == "failed"
+    assert running.read(tmp_path / "running") == {}
+
+
+def test_a_training_whose_report_cannot_be_written_is_none_the_worse(small_gin: Path, tmp_path: Path) -> None:
+    (tmp_path / "running").write_text("a file")
+    for folder in (tmp_path / "running", tmp_path / "nowhere", None):
+        assert evaluate(trained(small_gin, running=folder), Task(7, GROWING.text(), 5, 1.0)).status == "done"
+
+
+def test_the_confusion_of_a_network_is_its_accuracy_by_class(small_gin: Path) -> None:
+    plain = trained(small_gin, training=Training(epochs=2, batch_size=20, augment=()))
+    task = Task(1, GROWING.text(), 5, -1.0)
+    evaluate(plain, task)
+    tested = worker.test(plain, task)
+    assert [sum(row) for row in tested.confusion] == [10, 10, 10] and tested.class_names == ("0", "1", "2")
+    model = lower(resolve(GROWING, (8, 8, 1), 3))
+    weights.restore(step_layers(model), weights.read(weights_file(plain.weights, 1)))
+    dataset = data.load(**asdict(plain.dataset))
+    assert tested.accuracy == candidate.accuracy(model, dataset, "test")
+    given = model.predict((dataset.test.images - np.array(dataset.mean)) / np.array(dataset.std), verbose=0)
+    counts = np.zeros((3, 3), int)
+    for true, found in zip(dataset.test.labels, given.argmax(-1), strict=True):
+        counts[true, found] += 1
+    assert [list(row) for row in tested.confusion] == counts.tolist()
+    assert Examined.read(tested.text()) == tested
+
+
 def test_weights_that_cannot_be_written(small_gin: Path) -> None:
     plain = trained(small_gin)
     plain.weights.write_text("a file")
@@ -183,7 +255,7 @@ def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
     plain = trained(small_gin, training=Training(epochs=1, batch_size=20, augment=()))
     task = Task(1, GROWING.text(), 5, -1.0)
     evaluate(plain, task)
-    assert 0 <= worker.test(plain, task) <= 1
+    assert 0 <= worker.test(plain, task).accuracy <= 1
     path = weights_file(plain.weights, 1)
     weights.save(path, {key: value for key, value in weights.read(path).items() if "kernel" not in key})
     with pytest.raises(UsageError, match=r"1\.npz cannot be measured: the weights lack head/0/0/1/dense/kernel"):
@@ -211,7 +283,8 @@ def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Pa
     assert given.facts is not None and "streamed as 8x8x3" in given.facts.description
     one = Task(1, dsl.loads(STREAMED).text(), 0, 0.0)
     assert evaluate(given, one).status == "done"
-    assert 0 <= worker.test(given, one) <= 1
+    tested = worker.test(given, one)
+    assert 0 <= tested.accuracy <= 1 and tested.class_names == ("dark", "light")
     for path in (tmp_path / "pictures" / "dark").iterdir():
         path.write_bytes(b"no image")
     with pytest.raises(UsageError, match=r"pictures/dark/\d\.jpg: cannot be read as an image: .*\nno individual was"):

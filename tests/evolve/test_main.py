@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from evolve import main
+from evolve import config, main
+from evolve import run as search
+from evolve.facts import Facts
+from evolve.records import Examined
+from evolve.store import Store
 from tests.evolve.test_search import ROOT, rows, wait_for
+from tests.evolve.test_summaries import _read
 
 SLOW = "--gin_param=search.fitness='tests.evolve.made_up:slow'"
 
@@ -105,6 +110,7 @@ def test_a_whole_search_without_tensorflow(small_gin: Path, tmp_path: Path) -> N
         "nasnet.cell with N=1, F=8",
         "30/30  best ",
         "tensorboard --samples_per_plugin",
+        "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0",
     ):
         assert words in ended.stdout
     work = tmp_path / "work"
@@ -123,8 +129,52 @@ def test_the_best_cell_is_the_best(small_gin: Path, tmp_path: Path) -> None:
 
     work = tmp_path / "work"
     assert main.run([f"--gin_file={small_gin}", f"--workdir={work}"]) == 0
-    best = max(rows(work), key=lambda row: (row[5], -int(str(row[12]))))
+    best = min(rows(work), key=lambda row: (-row[5], row[6], row[7], row[12]))
     assert dsl.load(work / "best.cell").text() == best[3]
+
+
+def test_of_equals_the_smaller_is_the_best_everywhere(
+    small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import dsl
+
+    work = tmp_path / "work"
+    binding = "--gin_param=search.fitness='tests.evolve.made_up:all_equal'"
+    assert main.run([f"--gin_file={small_gin}", f"--workdir={work}", binding]) == 0
+    found = sorted((int(str(row[6])), int(str(row[7])), int(str(row[12])), row) for row in rows(work))
+    distinct = {row[4]: (params, mult_adds, row) for params, mult_adds, _, row in reversed(found)}
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in table]
+    assert [(one[1], one[2], int(one[3]), one[4], one[5]) for one in cells] == [
+        (f"{params:,}", f"{mult_adds:,}", row[0], row[2], str(row[1] or ""))
+        for params, mult_adds, row in sorted(distinct.values(), key=lambda one: (one[0], one[1], one[2][12]))[:5]
+    ]
+    assert dsl.load(work / "best.cell").text() == found[0][3][3]
+
+
+def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_path: Path) -> None:
+    """A search that goes on writes its summaries anew."""
+    arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}"]
+    assert main.run(arguments) == 0
+    with Store(tmp_path / "work") as store:
+        for id in range(1, 32):
+            store.note(f"test of {id}", Examined.of(((8, 2), (1, 9)), ("a", "b")).text())
+    run = tmp_path / "work" / "tensorboard" / "search"
+    assert main.run(arguments) == 0
+    assert "best/confusion" not in _read(run).Tags()["tensors"]
+    assert main.run([*arguments, "--gin_param=search.individuals=31", "--resume=changed"]) == 0
+    (event,) = _read(run).Tensors("best/confusion")
+    assert event.step == 31 and len(_read(run).Tensors("search/best")) == 31
+
+
+@pytest.mark.parametrize(("source", "is_file"), [("digits", False), ("images:photos", True), ("npz:a.npz", False)])
+def test_what_may_help_can_be_pasted(source: str, is_file: bool, small_gin: Path, tmp_path: Path) -> None:
+    read = config.read([str(small_gin)], ["training.epochs=3", f"dataset.source='{source}'"])
+    flags = search._remedies(search.prepare(read, tmp_path / "work"), Facts("", (32, 48, 3), 2))
+    assert flags[0] == '--gin_param="training.epochs=12"'
+    assert flags[1:] == (('--gin_param="dataset.image_size=(64, 96)"',) if is_file else ())
+    bindings = [flag.partition("=")[2].strip('"') for flag in flags]
+    assert config.read([str(small_gin)], bindings).training.epochs == 12
 
 
 def test_a_work_directory_of_another_search(

@@ -1,27 +1,77 @@
-"""What the user reads while a search runs."""
+"""What the user reads while a search runs and at its end."""
 
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from evolve.progress import Progress, duration, line, show_end, size
-from evolve.records import Individual, Standing
+from evolve import progress, running
+from evolve.outcome import ClassAccuracy, Outcome, by_class, warnings
+from evolve.progress import Progress, Spent, counted, duration, share, show_end, size, time_left, timed
+from evolve.records import Examined, Individual, Standing
+from evolve.search import Plan
 
 BEST = Individual(7, 3, "op", "text", "print", 0.98765, 57_968, 588_704, 5.0, "done", "", (), False, (), 9)
+FAILED = replace(BEST, id=8, status="failed", fitness=0.0)
+PLAN = Plan(100, 0, Path("log"))
+
+
+def line(plan: Plan, before: Spent, now: Spent, best: Individual | None = None) -> str:
+    return "  ".join([*counted(plan, now, best), *timed(plan, before, now)])
 
 
 def test_the_line() -> None:
-    assert line(0, 100, 0, 0.0, None) == "0/100"
-    assert line(25, 100, 25, 90.0, BEST) == "25/100  best 0.9877 (58k params, id 7)  1,000 an hour  4m 30s left"
+    assert line(PLAN, Spent(), Spent()) == "0/100  0s elapsed"
+    now = Spent(25, 3, 90.0)
+    assert line(PLAN, Spent(), now, BEST) == (
+        "25/100  best 0.9877 (58k params, id 7)  3 failed  1m 30s elapsed  1,000 an hour  4m 30s left"
+    )
 
 
-def test_the_pace_is_that_of_this_run() -> None:
-    assert line(50, 100, 10, 60.0, None) == "50/100  600 an hour  5m 00s left"
+def test_the_pace_is_that_of_this_run_and_the_time_that_of_all() -> None:
+    told = line(PLAN, Spent(40, 0, 3600.0), Spent(50, 0, 3660.0))
+    assert told == "50/100  1h 01m elapsed  600 an hour  5m 00s left"
+
+
+def test_a_search_that_is_done_has_no_time_left() -> None:
+    assert line(PLAN, Spent(), Spent(100, 0, 60.0)) == "100/100  1m 00s elapsed  6,000 an hour"
+
+
+BEFORE, NOW = Spent(10, 0, 100.0, 1e9, 50.0), Spent(20, 0, 200.0, 3e9, 150.0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds", "done"),
+    [
+        ({}, 800.0, 0.2),
+        ({"budget": 500.0}, 300.0, 0.4),
+        ({"budget": 150.0}, 0.0, 1.0),
+        ({"budget_flops": 5e9}, 100.0, 0.6),
+        ({"budget_simulated": 200.0}, 50.0, 0.75),
+        ({"budget": 500.0, "budget_flops": 5e9, "budget_simulated": 1000.0}, 100.0, 0.6),
+        ({"budget": 10_000.0, "budget_flops": 1e12}, 800.0, 0.2),
+        ({"target": 0.9}, 800.0, 0.2),
+    ],
+)
+def test_the_time_left_is_that_of_the_first_limit(limits: dict[str, float], seconds: float, done: float) -> None:
+    plan = replace(PLAN, **limits)  # type: ignore[arg-type]
+    assert time_left(plan, BEFORE, NOW) == pytest.approx(seconds)
+    assert share(plan, NOW) == pytest.approx(done)
+
+
+def test_a_budget_is_known_before_anything_is_finished() -> None:
+    assert time_left(PLAN, BEFORE, BEFORE) is None
+    assert time_left(replace(PLAN, budget=150.0), BEFORE, BEFORE) == 50.0
+    assert line(replace(PLAN, budget=150.0), BEFORE, BEFORE) == "10/100  1m 40s elapsed  50s left"
+
+
+def test_when_a_target_is_reached_nothing_tells() -> None:
+    assert line(replace(PLAN, target=0.9), Spent(), Spent(50, 0, 60.0)).endswith("at most 1m 00s left")
 
 
 @pytest.mark.parametrize(
@@ -40,30 +90,192 @@ def test_durations(seconds: float, words: str) -> None:
 
 def test_a_log_is_not_flooded() -> None:
     out = io.StringIO()
-    with Progress(Console(file=out), 1000, 0, None) as shown:
+    with Progress(Console(file=out), Plan(1000, 0, Path("log")), Spent(), None) as shown:
         for _ in range(1000):
             shown.individual(BEST, None, Standing((), BEST))
     assert len(out.getvalue().splitlines()) == 1
     assert out.getvalue().startswith("1000/1000  best 0.9877 (58k params, id 7)")
 
 
-def test_an_end_without_a_best() -> None:
+def test_a_log_has_elapsed_time_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    show_end(
-        Console(file=out, width=100), [], None, Path("runs/x"), ["cell draw runs/x/best.cell"], "the budget is spent"
-    )
-    assert "ended: the budget is spent" in out.getvalue() and "best.cell" not in out.getvalue()
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    with Progress(Console(file=out, width=200), PLAN, Spent(10, 1, 60.0), None) as shown:
+        shown.individual(BEST, None, Standing((), BEST))
+        shown.individual(FAILED, None, Standing((), BEST))
+    lines = out.getvalue().splitlines()
+    assert lines[0].startswith("11/100  best 0.9877 (58k params, id 7)  1 failed  1m 00s elapsed")
+    assert lines[1].startswith("12/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed")
+
+
+def terminal(width: int = 120) -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(file=out, width=width, force_terminal=True, color_system=None), out
+
+
+def shown_lines(shown: Progress, console: Console) -> list[str]:
+    return ["".join(part.text for part in row) for row in console.render_lines(shown._lines(), pad=False)]
+
+
+def test_a_terminal_has_a_bar_and_what_runs_now(tmp_path: Path) -> None:
+    console, out = terminal()
+    reports = tmp_path / "running"
+    with Progress(console, PLAN, Spent(49, 1, 60.0), BEST, reports) as shown:
+        shown.individual(BEST, None, Standing((), BEST))
+        for id, text in ((52, "5/12"), (51, "5/12"), (53, "0/12"), (54, "")):
+            (reports / str(id)).write_text(text)
+        first, second = shown_lines(shown, console)
+        assert re.match(r"━{14,15}[╸━ ]*  50/100  best 0\.9877 \(58k params, id 7\)  1 failed", first)
+        assert second.startswith("1m 00s elapsed  ") and second.endswith("now 51, 52: epoch 5/12  53: setting up")
+        # Of one that failed with its worker the driver removes the report.
+        shown.individual(replace(FAILED, id=52), None, Standing((), BEST))
+        assert shown_lines(shown, console)[1].endswith("now 51: epoch 5/12  53: setting up")
+    assert not reports.exists()
+    assert "51/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed" in out.getvalue().splitlines()[-1]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_terminal_has_two_lines_however_narrow(width: int, tmp_path: Path) -> None:
+    console, _ = terminal(width)
+    with Progress(console, PLAN, Spent(49, 1, 60.0), BEST, tmp_path / "running") as shown:
+        for id in range(50, 80):
+            (tmp_path / "running" / str(id)).write_text(f"{id}/100")
+        lines = shown_lines(shown, console)
+    assert len(lines) == 2 and all(len(line) <= width for line in lines)
+
+
+def test_reports_of_an_earlier_run_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "running").mkdir()
+    (tmp_path / "running" / "3").write_text("4/12")
+    console, _ = terminal()
+    with Progress(console, PLAN, Spent(), None, tmp_path / "running") as shown:
+        assert shown_lines(shown, console)[1] == "0s elapsed"
+
+
+@pytest.mark.parametrize(
+    ("reports", "words"),
+    [
+        ({}, ""),
+        ({3: (0, 12)}, "3: setting up"),
+        ({3: (5, 12), 4: (5, 12)}, "3, 4: epoch 5/12"),
+        ({3: (5, 12), 4: (0, 12), 5: (5, 12), 6: (12, 12)}, "3, 5: epoch 5/12  4: setting up  6: epoch 12/12"),
+        ({id: (1, 2) for id in range(1, 51)}, "1, 2, 3, 4, 5, 6: epoch 1/2  and 44 more"),
+    ],
+)
+def test_what_runs_now(reports: dict[int, tuple[int, int]], words: str) -> None:
+    assert running.shown(reports) == words
+
+
+def test_reports_that_are_none_are_passed_over(tmp_path: Path) -> None:
+    for name, text in (("3", "4/12"), ("4", "4/"), ("notes", "1/2"), ("5", "")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "6").mkdir()
+    assert running.read(tmp_path) == {3: (4, 12)}
+    assert running.read(tmp_path / "nowhere") == {}
+
+
+# --- the end ---
+
+
+def end(outcome: Outcome, commands: tuple[str, ...] = ()) -> str:
+    out = io.StringIO()
+    show_end(Console(file=out, width=100), outcome, Path("runs/x"), commands)
+    return out.getvalue()
+
+
+def test_an_end_without_a_best() -> None:
+    told = end(Outcome(reason="the budget is spent"), ("cell draw runs/x/best.cell",))
+    assert "ended: the budget is spent" in told and "best.cell" not in told
 
 
 def test_the_end_says_what_the_workers_did() -> None:
-    out = io.StringIO()
-    show_end(Console(file=out, width=100), [BEST], None, Path("runs/x"), [], "", 0.816)
-    assert "steps of training and evaluation took 82% of the workers' time" in out.getvalue()
+    assert "steps of training and evaluation took 82% of the workers' time" in end(Outcome((BEST,), step_share=0.816))
+
+
+def test_the_end_says_how_many_failed_and_why() -> None:
+    told = end(Outcome((BEST,), finished=60, failed=3, failure="it ran out of memory [gpu:0]\n  more"))
+    assert "3 of 60 individuals failed, the latest because: it ran out of memory [gpu:0]\n" in told
+    assert "more" not in told and "failed" not in end(Outcome((BEST,), finished=60))
 
 
 def test_the_end() -> None:
-    out = io.StringIO()
-    best = [BEST, replace(BEST, id=8, fitness=0.5)]
-    show_end(Console(file=out, width=100), best, 0.97, Path("runs/x"), ["cell draw runs/x/best.cell"])
-    for words in ("0.9877", "57,968", "588,704", "test accuracy of 7: 0.9700", "  cell draw runs/x/best.cell"):
-        assert words in out.getvalue()
+    best = (BEST, replace(BEST, id=8, fitness=0.5, rule="random", parent=None))
+    told = end(Outcome(best, Examined(0.97)), ("cell draw runs/x/best.cell",))
+    for words in ("test accuracy of 7: 0.9700", "  cell draw runs/x/best.cell"):
+        assert words in told
+    cells = [[cell.strip() for cell in re.split("[│┃]", row)[1:-1]] for row in told.splitlines() if row[:1] in "│┃"]
+    assert cells == [
+        ["accuracy", "params", "mult-adds", "id", "rule", "parent"],
+        ["0.9877", "57,968", "588,704", "7", "op", "3"],
+        ["0.5000", "57,968", "588,704", "8", "random", ""],
+    ]
+
+
+EXAMINED = Examined.of(((8, 2, 0), (0, 5, 0), (1, 3, 1)), ("cat", "dog [bold]", "größe\n犬"))
+
+
+def test_accuracy_by_class() -> None:
+    assert EXAMINED.accuracy == 14 / 20
+    assert by_class(EXAMINED) == [
+        ClassAccuracy("cat", 10, 8, "dog [bold] (2)"),
+        ClassAccuracy("dog [bold]", 5, 5, ""),
+        ClassAccuracy("größe\\n犬", 5, 1, "dog [bold] (3)"),
+    ]
+    told = end(Outcome((BEST,), EXAMINED))
+    assert "Test images by class" in told
+    assert re.search(r"│ cat +│ +10 │ +0\.8000 │ dog \[bold\] \(2\) +│", told)
+    assert re.search(r"│ größe\\n犬 +│ +5 │ +0\.2000 │ dog \[bold\] \(3\) +│", told)
+
+
+def test_of_many_classes_the_worst_are_shown() -> None:
+    """Class k has 100 images, of which k are right and the others taken for the next."""
+    rows = [[0] * 50 for _ in range(50)]
+    for place in range(50):
+        rows[place][place], rows[place][(place + 1) % 50] = place, 100 - place
+    told = end(Outcome((BEST,), Examined.of(tuple(map(tuple, rows)), tuple(f"kind {k}" for k in range(50)))))
+    assert "The 10 of 50 classes with the lowest test accuracy" in told
+    assert re.findall(r"^│ kind (\d+)", told, re.MULTILINE) == [str(k) for k in range(10)]
+    assert re.search(r"│ kind 3 +│ +100 │ +0\.0300 │ kind 4 \(97\) +│", told)
+
+
+def test_a_class_without_test_images_is_left_out() -> None:
+    examined = Examined.of(((4, 0), (0, 0)), ("a", "b"))
+    assert by_class(examined) == [ClassAccuracy("a", 4, 4, "")]
+
+
+REMEDIES = ('--gin_param="training.epochs=48"', '--gin_param="dataset.image_size=(64, 64)"')
+
+
+@pytest.mark.parametrize(
+    ("validation", "confusion", "parts"),
+    [
+        ((50, 50), (), ["validation"]),  # 0.59 is not above 0.5 + 2 x 0.05
+        ((500, 500), (), []),
+        ((), (), []),
+        ((59, 41), ((59, 0), (41, 0)), ["validation", "test"]),
+        ((500, 500), ((59, 0), (41, 0)), ["test"]),
+        ((500, 500), ((59, 0), (5, 36)), []),
+        ((500, 500), ((2, 0), (1, 1)), ["test"]),  # 3 of 4 images say nothing
+        ((100, 0), (), ["validation"]),
+    ],
+)
+def test_a_best_that_may_know_only_the_largest_class(
+    validation: tuple[int, ...], confusion: tuple[tuple[int, ...], ...], parts: list[str]
+) -> None:
+    examined = Examined.of(confusion, ("a", "b")) if confusion else None
+    outcome = Outcome((replace(BEST, fitness=0.59),), examined, validation=validation, remedies=REMEDIES)
+    found = list(warnings(outcome))
+    assert [text.split()[1] for text in found[:-1]] == parts
+    if parts:
+        assert found[-1].endswith(": " + " ".join(REMEDIES))
+        assert "warning: the " in end(outcome)
+    else:
+        assert not found and "warning" not in end(outcome)
+
+
+def test_the_warning_has_both_numbers() -> None:
+    (first, _) = warnings(Outcome((replace(BEST, fitness=0.59),), validation=(50, 50)))
+    assert first == (
+        "the validation accuracy of 7 is 0.5900, and that of always naming the largest class is 0.5000 on these 100 "
+        "images: the difference is not above two standard errors (0.1000)."
+    )

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from evolve import main
 from evolve import run as search
+from evolve.alone import alone
 from evolve.errors import UsageError
 from tests.evolve.test_main import SLOW, environment, evolve, finish, listen
 from tests.evolve.test_search import rows, wait_for
@@ -94,10 +95,9 @@ def ending(small_gin: Path, work: Path, seconds: float) -> subprocess.Popen[str]
     raise AssertionError("it has not ended")
 
 
-@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_is_no_traceback(second: signal.Signals, small_gin: Path, tmp_path: Path) -> None:
+def test_a_second_signal_is_no_traceback(small_gin: Path, tmp_path: Path) -> None:
     driver = ending(small_gin, tmp_path / "work", 0.5)
-    driver.send_signal(second)
+    driver.send_signal(signal.SIGINT)
     _, err = driver.communicate(timeout=30)
     assert (driver.returncode, err) == (130, "")
 
@@ -126,10 +126,9 @@ def child_of(pid: int) -> int:
     raise AssertionError("there is none")
 
 
-@pytest.mark.parametrize("executor", ["serial", "processes"])
-def test_as_the_first_process_of_a_container(executor: str, small_gin: Path, tmp_path: Path) -> None:
+def test_as_the_first_process_of_a_container(small_gin: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    binding = f"--gin_param=search.executor='{executor}'"
+    binding = "--gin_param=search.executor='processes'"
     arguments = [f"--gin_file={small_gin}", SLOW, FEW, binding, f"--workdir={work}"]
     outside = begin([*contained(), *evolve(*arguments)])
     wait_for(work, 3)
@@ -246,7 +245,7 @@ def test_the_function_refuses_a_second_thread_too(small_gin: Path, tmp_path: Pat
     entered, leave = threading.Event(), threading.Event()
 
     def searching() -> None:
-        with search.alone():
+        with alone():
             entered.set()
             leave.wait()
 

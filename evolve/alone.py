@@ -1,0 +1,62 @@
+"""One search in a process at a time, and no second one by a worker process that imports the script of the first."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evolve.errors import SearchError, UsageError
+
+UNGUARDED = ".unguarded"  # the file by which a worker process says that a script has no main guard
+_GUARD = """the script that called this has no main guard, and each worker process runs the whole script; write
+  if __name__ == "__main__":
+      run(...)
+around what starts the search, or set search.executor to 'serial'"""
+_ONE = threading.RLock()  # held by the thread that searches
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside, no other thread of this process searches: gin's settings and the signals are those of a whole process.
+
+    Raises:
+      UsageError: another thread does.
+    """
+    if not _ONE.acquire(blocking=False):
+        raise UsageError(
+            "another thread of this process is searching: start each search in a process of its own, such as "
+            "subprocess.Popen(['evolve', '--gin_file=amoeba.gin', '--workdir=runs/other'])"
+        )
+    try:
+        yield
+    finally:
+        _ONE.release()
+
+
+@contextmanager
+def started_once(folder: Path) -> Iterator[None]:
+    """Inside, this process starts workers for the search in a folder.
+
+    A worker process imports the script that started it. If the script has no main guard the worker comes here: it ends,
+    and leaves a file that says so.
+
+    Raises:
+      UsageError: the script has no main guard.
+    """
+    mark = folder / UNGUARDED
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        mark.touch()
+        sys.exit(1)
+    if mark.exists():
+        mark.unlink()  # of a run that was killed
+    try:
+        yield
+    except SearchError as error:
+        if mark.exists():
+            mark.unlink()
+            raise UsageError(_GUARD) from error
+        raise
