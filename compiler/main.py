@@ -67,7 +67,7 @@ def _run(options: argparse.Namespace, outlet: Outlet) -> int:
 
 def _at_home(options: argparse.Namespace) -> None:
     """Paths from the home folder: a shell leaves the ~ of `--workdir=~/x` to the program."""
-    for name in ("file", "other", "out", "workdir", "gin_file", "weights", "overlays"):
+    for name in ("file", "other", "out", "workdir", "gin_file", "weights", "overlays", "like"):
         found = getattr(options, name, None)
         if isinstance(found, str):
             setattr(options, name, os.path.expanduser(found))

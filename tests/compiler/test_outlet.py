@@ -159,3 +159,6 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     capsys.readouterr()
     assert main(["train", "~/mine.cell", "--gin_file=~/nowhere.gin"]) == 2
     assert str(tmp_path / "nowhere.gin") in capsys.readouterr().err
+    assert main(["train", "~/mine.cell", "--like=~/nothing"]) == 2
+    told = capsys.readouterr().err
+    assert str(tmp_path / "nothing") in told and "~" not in told
