@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 import dsl
-from compiler.errors import CompileError
+from compiler.errors import CompileError, pasted
 from compiler.files import Place
 from compiler.graph.resolve import resolve
 from compiler.images import fit
@@ -108,7 +108,7 @@ def watch(folder: Place) -> str:
 def remedies(prepared: Run, facts: Facts) -> tuple[str, ...]:
     """Flags for images that are larger, where they are files of any size, and a training that is longer."""
     height, width, _ = facts.input_shape
-    flags = [f'--gin_param="training.epochs={4 * prepared.spec.training.epochs}"']
+    flags = [pasted("training.epochs", 4 * prepared.spec.training.epochs)]
     if prepared.spec.dataset.source.startswith(("images:", "tfds:")):
-        flags.append(f'--gin_param="dataset.image_size=({2 * height}, {2 * width})"')
+        flags.append(pasted("dataset.image_size", (2 * height, 2 * width)))
     return tuple(flags)

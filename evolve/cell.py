@@ -111,6 +111,12 @@ class Found:
         _, (height, width, channels), classes = json.loads(noted)  # as version 0.5.0 wrote them
         return (height, width, channels), classes
 
+    @property
+    def digest(self) -> str:
+        """Of the contents of the images of its search; "" where version 0.5.0 did not note it."""
+        facts = Facts.read(self.meta["note.data"])
+        return "" if facts is None else facts.digest
+
     def settings(self) -> tuple[DatasetSettings, Training] | None:
         """The images of its search and how networks were trained there; None where nothing was trained.
 

@@ -29,6 +29,10 @@ class Individual(Protocol):
     def images(self) -> tuple[tuple[int, int, int], int]:
         """The shape of the images of its search, and how many classes they have."""
 
+    @property
+    def digest(self) -> str:
+        """Of the contents of the images of its search; "" where it is not known."""
+
     def settings(self) -> tuple[DatasetSettings, Training] | None:
         """The images of its search and how networks were trained there; None where nothing was trained.
 

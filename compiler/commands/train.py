@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 import dsl
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, load, params_of
+from compiler.errors import pasted
 from compiler.quiet import quiet
 
 if TYPE_CHECKING:
     from compiler.training.final import FinalTraining
+
+
+SECONDS = 5.0  # between two lines on how many images have been read
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -61,7 +65,9 @@ def train(options: argparse.Namespace) -> int:
     with quiet():
         from compiler.training.final import FinalTraining
 
-        run = FinalTraining(genotype, config, folder)
+        run = FinalTraining(genotype, config, folder, _Reading().show)
+    if like is not None and settings is not None and run.source == settings[0].source:
+        _check_images(run, like, options)
     _show_start(run, genotype, folder)
     if not run.is_finished:
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,6 +90,32 @@ def _like(options: argparse.Namespace) -> Individual | None:
     return individual
 
 
+def _check_images(run: FinalTraining, like: Individual, options: argparse.Namespace) -> None:
+    """Refuses other images than those of the search, where no source of the user's own is named.
+
+    Raises:
+      UsageError: they have changed since.
+    """
+    named = any(binding.replace(" ", "").startswith("dataset.source=") for binding in options.gin_param)
+    if not named and like.digest not in ("", run.images.digest):
+        raise UsageError(
+            f"the images at {run.source} are others than those of the search of {like.label}; to train on them all the "
+            f"same, name them: {pasted('dataset.source', run.source)}"
+        )
+
+
+class _Reading:
+    """Prints how many images have been read, where that takes long."""
+
+    def __init__(self) -> None:
+        self._shown = time.monotonic()
+
+    def show(self, done: int, all: int) -> None:
+        if time.monotonic() - self._shown >= SECONDS:
+            self._shown = time.monotonic()
+            print(f"reading images: {done:,} of {all:,}", flush=True)
+
+
 def _folder(options: argparse.Namespace) -> Path:
     individual = individual_of(options, options.file)
     network = Path(options.file).stem if individual is None else individual.label
@@ -96,6 +128,8 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
     params = ", ".join(f"{name}={value}" for name, value in genotype.space.params.items())
     rows = [
         ("data", run.feed.describe()),
+        *run.images.remarks,
+        *(("warning", text) for text in run.warnings),
         ("network", f"{run.cost.params:,} parameters, {run.cost.mult_adds:,} mult-adds ({params})"),
         ("training", f"{run.training.epochs} epochs on {replicas} replica{'s' * (replicas > 1)}"
          + (f", {len(run.history)} of them finished" if run.history else "")),

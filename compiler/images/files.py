@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from compiler.errors import DataError
+from compiler.errors import DataError, pasted
 from compiler.images import folders, inventory
 from compiler.images.decoding import SUFFIXES, pixels
 from compiler.images.folders import Files, Tree
@@ -100,7 +100,7 @@ def _check_sizes(found: Mapping[str, Content]) -> None:
         if (content.height, content.width) != (first.height, first.width):
             raise DataError(
                 f"images differ in size: {first_name} is {_size(first)}, {name} is {_size(content)}; set one size, "
-                f'for example --gin_param="dataset.image_size=({first.height}, {first.width})"'
+                f"for example {pasted('dataset.image_size', (first.height, first.width))}"
             )
 
 

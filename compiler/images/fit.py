@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.errors import DataError
+from compiler.errors import DataError, pasted
 from compiler.settings import Training
 
 FEW_STEPS = 10  # an epoch; with fewer, a training is a handful of updates
@@ -20,12 +20,12 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
     if training.batch_size > images:
         raise DataError(
             f"training.batch_size is {training.batch_size}, more than the {images:,} training images of {name}; "
-            f'set it to {images} at most, for example --gin_param="training.batch_size={smaller_batch(images)}"'
+            f"set it to {images} at most, for example {pasted('training.batch_size', smaller_batch(images))}"
         )
     if "random_crop" in training.augment and not is_stream:
         raise DataError(
             "training.augment has 'random_crop', which is done when files are decoded: it needs "
-            "--gin_param=\"dataset.stream = True\"; for images in memory there is 'crop'"
+            f"{pasted('dataset.stream', True)}; for images in memory there is 'crop'"
         )
     if "random_crop" in training.augment[1:]:
         raise DataError(
@@ -57,7 +57,7 @@ def warnings(training: Training, images: int, class_names: Sequence[str], counts
     steps = images // training.batch_size
     if steps < FEW_STEPS:
         smaller = smaller_batch(images)
-        advice = f'--gin_param="training.batch_size={smaller}" gives {images // smaller}'
+        advice = f"{pasted('training.batch_size', smaller)} gives {images // smaller}"
         more = "more training images give more" if smaller >= training.batch_size else advice
         found.append(
             f"an epoch has {steps} step{'s' * (steps != 1)} of {training.batch_size} images, which is few: {more}"

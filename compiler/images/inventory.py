@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from compiler.errors import DataError
+from compiler.errors import DataError, pasted
 from compiler.images.decoding import Unreadable, contents, decoded
 
 FILE = "images.sqlite"
@@ -96,7 +96,7 @@ def check(found: Mapping[str, Content], unreadable: str) -> tuple[str, ...]:
         lines += [f"  and {len(damaged) - SHOWN:,} more"] if len(damaged) > SHOWN else []
         raise DataError(
             f"{len(damaged):,} file{'s' * (len(damaged) != 1)} cannot be read as an image:\n" + "\n".join(lines) + "\n"
-            "repair or remove them, or leave them out with --gin_param=\"dataset.unreadable='skip'\""
+            f"repair or remove them, or leave them out with {pasted('dataset.unreadable', 'skip')}"
         )
     return tuple(path for path, _ in damaged)
 

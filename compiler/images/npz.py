@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.errors import DataError
+from compiler.errors import DataError, pasted
 from compiler.images import folders
 from compiler.images.found import Array, Found, Raw, Wanted
 
@@ -116,7 +116,6 @@ def _channels_last(images: Array, where: str, channels: str | None) -> Array:
     if images.shape[1] in CHANNELS and min(images.shape[2:]) > max(CHANNELS):
         raise DataError(
             f"{where} has shape {list(images.shape)}: the second axis looks like channels. If it is, use "
-            "--gin_param=\"dataset.channels='first'\"; if it is the height, use "
-            "--gin_param=\"dataset.channels='last'\""
+            f"{pasted('dataset.channels', 'first')}; if it is the height, use {pasted('dataset.channels', 'last')}"
         )
     return images

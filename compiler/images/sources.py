@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from compiler.errors import DataError
+from compiler.errors import DataError, pasted
 from compiler.images import folders
 from compiler.images.files import read_images
 from compiler.images.found import Array, Found, Raw, Wanted, prepared, stacked
@@ -198,7 +198,7 @@ def _tfds_split(where: str, examples: Iterable[tuple[Array, Array]], wanted: Wan
             sizes = " and ".join(f"{one.shape[0]}x{one.shape[1]}" for one in (images[0], sized))
             raise DataError(
                 f"{where}: images differ in size, such as {sizes}; set one size, "
-                f'for example --gin_param="dataset.image_size={images[0].shape[:2]}"'
+                f"for example {pasted('dataset.image_size', images[0].shape[:2])}"
             )
         images.append(sized)
         labels.append(label)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler.errors import DataError
+from compiler.errors import DataError, pasted
 from compiler.images import files, folders, inventory
 from compiler.images.decoding import SUFFIXES
 from compiler.images.folders import Files
@@ -121,7 +121,7 @@ def find(source: str, validation: float | int, test: float | int, seed: int, wan
     if wanted.image_size is None:
         raise DataError(
             f"stream=True and image_size=None: the images of {source} are brought to one size as they are read; "
-            'set one, for example --gin_param="dataset.image_size=(224, 224)"'
+            f"set one, for example {pasted('dataset.image_size', (224, 224))}"
         )
     if kind == "tfds":
         return _from_tfds(argument, validation, test, wanted.image_size, wanted.crop)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 import dsl
@@ -18,6 +19,7 @@ from compiler.errors import CompileError
 from compiler.graph.cost import Cost, graph_cost
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
+from compiler.images import fit
 from compiler.images.data import load
 from compiler.images.inventory import Progress
 from compiler.networks import saved, weights
@@ -58,8 +60,8 @@ class FinalTraining:
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
         self._chief = is_chief(self.strategy)
         memory = folder if self._chief else None  # one process of several writes it
-        self._images = load(**asdict(config.dataset), memory=memory, progress=progress)
-        self.feed: Feed = feed(self._images)
+        self.images = load(**asdict(config.dataset), memory=memory, progress=progress)
+        self.feed: Feed = feed(self.images)
         shape, classes = self.feed.input_shape, self.feed.classes
         self.graph: Graph = resolve(genotype, shape, classes, self.training.auxiliary_weight > 0)
         self.cost: Cost = graph_cost(self.graph)
@@ -74,6 +76,18 @@ class FinalTraining:
             self._checkpoint, self._own_folder(CHECKPOINTS), max_to_keep=2, checkpoint_name="epoch"
         )
         self._restore()
+
+    @property
+    def source(self) -> str:
+        """What the settings say of where the images are."""
+        return self._config.dataset.source
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the images may spoil the result, and what to change."""
+        labels = getattr(self.images.train, "labels", None)
+        counts = () if labels is None else np.bincount(labels, minlength=self.feed.classes).tolist()
+        return fit.warnings(self.training, self.feed.count("train"), self.feed.class_names, counts)
 
     def epochs(self, profile: bool = False) -> Iterator[Epoch]:
         """Trains what is left of the epochs; yields after each, when it is on disk.
@@ -184,7 +198,7 @@ class FinalTraining:
     def _identity(self) -> dict[str, str]:
         """What makes this training this training; how many epochs it has is part of its schedule."""
         # The images themselves count, and not where they lie.
-        images = replace(self._config.dataset, source=f"images with the digest {self._images.digest[:16]}")
+        images = replace(self._config.dataset, source=f"images with the digest {self.images.digest[:16]}")
         settings = {
             f"{scope}.{field.name}": repr(getattr(record, field.name))
             for scope, record in (("dataset", images), ("training", self.training))

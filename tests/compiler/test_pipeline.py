@@ -192,7 +192,7 @@ def test_trainings_of_one_feed_share_what_they_can(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("augment", "message"),
-    [(("random_crop",), "'random_crop'.* dataset.stream = True"), (("colour",), "'colour'.* float32 of 3 channels")],
+    [(("random_crop",), "'random_crop'.*dataset.stream=True"), (("colour",), "'colour'.* float32 of 3 channels")],
 )
 def test_steps_that_arrays_cannot_have(tmp_path: Path, augment: tuple[str, ...], message: str) -> None:
     found = arrays(tmp_path).dataset

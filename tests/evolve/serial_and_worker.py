@@ -13,7 +13,7 @@ from pathlib import Path
 import dsl
 from compiler.settings import DatasetSettings, Training
 from evolve.errors import UsageError
-from evolve.evaluate import Spec, evaluate
+from evolve.evaluate import Spec, evaluate, facts
 from evolve.executors import Executor, Processes, Serial, call
 from evolve.records import Evaluation, Task
 
@@ -43,6 +43,8 @@ def main(folder: Path, when: str) -> None:
     """Prints the two as JSON, or the message with which this process refuses."""
     training = Training(epochs=2, batch_size=64, learning_rate=0.1, augment=(), drop_path_keep=1.0)
     spec = Spec(dsl.loads(TEXT).space.text(), DatasetSettings(), training, "training", folder / "weights")
+    found = facts(spec, folder)
+    spec = replace(spec, facts=found, images=found.kept(folder))
     workers = Processes(1, 9, folder / "worker.log")
     by_worker = [] if when == "used" else shown(evaluated(workers, spec))
     workers.close()

@@ -448,3 +448,19 @@ def test_the_console_script_and_the_module_that_knows_files_alone(here: Path) ->
     command = [sys.executable, "-m", "compiler.main", "check", f"{WORK}:2"]
     child = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert child.returncode == 2 and child.stderr.startswith(f"'{WORK}:2' is not a .cell file")
+
+
+def test_a_network_is_not_trained_on_other_images_than_its_search(
+    begun: Path, here: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    new = begun / "photos" / "bright" / "new.png"
+    Image.new("RGB", (20, 20)).save(new)
+    request.addfinalizer(new.unlink)
+    arguments = ["train", str(WORK), "--gin_param", "training.epochs=1", "--workdir", "again"]
+    assert cell(*arguments) == 2
+    said = capsys.readouterr().err
+    assert "are others than those of the search of my search-" in said
+    (advice,) = shlex.split(said.strip().rpartition("name them: ")[2])
+    assert cell(*arguments, *advice.split("=", 1)) == 0
+    shown = capsys.readouterr().out
+    assert "warning" in shown and "steps of 8 images, which is few" in shown
