@@ -280,6 +280,10 @@ class DatasetSettings:
                 near = did_you_mean(value, CHOICES_OF_IMAGES.get(name, ())) if isinstance(value, str) else ""
                 advice = pasted(f"dataset.{name}", example)
                 raise DataError(f"dataset.{name} is {value!r}; it is {allowed}{near}, for example {advice}")
+        # Equal settings are written alike, so that a search which goes on is compared by what they mean.
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", tuple(self.image_size))
+        object.__setattr__(self, "crop", float(self.crop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,5 +299,5 @@ class NetworkSettings:
             raise CompileError(f"network.params is {self.params!r}; write it as {{'N': 6, 'F': 36}}")
         if not isinstance(self.overlays, list | tuple) or not all(isinstance(name, str) for name in self.overlays):
             raise CompileError(f"network.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
-        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
-            raise CompileError(f"network.seed is {self.seed!r}; it is a whole number of at least 0")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**31:
+            raise CompileError(f"network.seed is {self.seed!r}; it is a whole number from 0 to {2**31 - 1:,}")

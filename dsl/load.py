@@ -45,7 +45,8 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
     cells = {item.name: item for item in items if isinstance(item, s.Cell)}
     items = tuple(_unlike(item, cells) for item in items)
     params = _params(items, overrides)
-    items = tuple(replace(i, value=s.Number(params[i.name])) if isinstance(i, s.Param) else i for i in items)
+    # A param that follows from others stays an expression: a text made from this one can be built larger.
+    items = tuple(_with_value(item, overrides) for item in items)
     networks = [item for item in items if isinstance(item, s.Network)]
     if not networks:
         raise CellError("there is no network", hint="write `network { stem: ... body: ... head: ... }` or include one")
@@ -70,6 +71,13 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
     if problems:
         raise CellError.of(problems)
     return space.seed
+
+
+def _with_value(item: s.Declaration, overrides: Mapping[str, int | float]) -> s.Declaration:
+    """A param with the value that it was given; anything else as it is."""
+    if not isinstance(item, s.Param) or item.name not in overrides:
+        return item
+    return replace(item, value=s.Number(whole(overrides[item.name])))
 
 
 def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell]) -> s.Declaration:

@@ -12,6 +12,7 @@ from compiler.images import fit
 from compiler.settings import GENES
 from evolve import evaluate
 from evolve.facts import Facts
+from evolve.outcome import shown
 from evolve.prepared import Run
 
 # TensorBoard's page with the charts of a search. Its pages smooth their curves unless the address says otherwise: this
@@ -48,7 +49,7 @@ def _told_images(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
     counts, training = facts.counts.get("train", ()), prepared.config.training
     rows = list(facts.remarks)
     if counts:
-        pairs = [f"{name} {count:,}" for name, count in zip(facts.class_names, counts, strict=True)]
+        pairs = [f"{shown(name)}: {count:,}" for name, count in zip(facts.class_names, counts, strict=True)]
         few = len(counts) <= CLASSES_SHOWN
         rows.insert(
             0, ("to train on", ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} images of each class")

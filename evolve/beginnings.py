@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,22 @@ def is_of_earlier_version(store: Store) -> bool:
     """Whether version 0.5.0 or an earlier one began the search."""
     _, _, last = store.counts()
     return last > 0 and store.noted("version") is None
+
+
+def check_earlier(store: Store, identity: Mapping[str, str]) -> None:
+    """Refuses to show a search of an earlier version in the place of another one.
+
+    What the versions write otherwise is left out: the space, whose text has changed, and where images lie.
+
+    Raises:
+      UsageError: a setting that both versions know differs.
+    """
+    found = store.identity()
+    both = [key for key in identity if key in found and key not in ("the space", "dataset.source")]
+    different = [f"  {key}: there {found[key]}, now {identity[key]}" for key in both if found[key] != identity[key]]
+    if different:
+        folder = store.path.parent
+        raise UsageError(f"{folder} holds another search:\n" + "\n".join(different) + f"\n{refusal(folder)}")
 
 
 def refusal(folder: Path) -> str:

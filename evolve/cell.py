@@ -22,7 +22,7 @@ from compiler.errors import CompileError, pasted
 from compiler.files import Place, Remote, place
 from compiler.main import main
 from compiler.settings import DatasetSettings, Training
-from evolve.database import FILE, RANK, reading
+from evolve.database import FILE, RANK, RANKED, reading
 from evolve.errors import SearchError
 from evolve.facts import Facts
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
 _FITTEST = (
-    "select id, genotype from individuals where status = 'done' and fitness = "
-    f"(select max(fitness) from individuals where status = 'done') order by {RANK}"
+    f"select id, genotype from individuals where {RANKED} and fitness = "
+    f"(select max(fitness) from individuals where {RANKED}) order by {RANK}"
 )
 _MANY = 10  # ids that a message lists
 
@@ -131,7 +131,8 @@ class Found:
         with _as_compile_error():
             found = config.read([str(path)], [])
         source = self.meta.get("note.source", found.dataset.source)  # whose path is relative to no folder
-        return None if found.table is not None else (replace(found.dataset, source=source), found.training)
+        is_trained = found.search.fitness == "training"
+        return (replace(found.dataset, source=source), found.training) if is_trained else None
 
     def trained(self) -> Saved:
         """The network with its weights.
@@ -164,7 +165,10 @@ class Found:
     def _storage(self) -> Place:
         """Where weights are kept."""
         where = self.meta.get("setting.search.storage")
-        return place(where) if where else self.folder
+        if not where:
+            return self.folder
+        # A path of the user's is relative to the folder in which the search was begun.
+        return place(self.meta.get("note.kept in", where))
 
     def _network(self) -> dsl.Genotype:
         return dsl.loads(self.meta["identity.the space"]).space.genotype(self.genotype)

@@ -7,7 +7,6 @@ their own defaults, which gin shows and overrides.
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -18,7 +17,7 @@ import gin
 
 import dsl
 from compiler.errors import CompileError, did_you_mean, pasted
-from compiler.images.sources import PATHS
+from compiler.images.sources import located
 from compiler.settings import DatasetSettings, Training
 from compiler.training.config import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import (
@@ -116,11 +115,7 @@ class Config:
 
     def images(self) -> DatasetSettings:
         """The settings of the images, their file or folder by its absolute path: beside the user, or a gin file."""
-        kind, colon, path = str(self.dataset.source).partition(":")
-        if not colon or kind not in PATHS or not path.strip():
-            return self.dataset
-        found = self._beside(os.path.expanduser(path), Path.exists)
-        return replace(self.dataset, source=f"{kind}:{os.path.abspath(found)}")
+        return replace(self.dataset, source=located(self.dataset.source, self.folders))
 
     def _beside(self, name: str, is_there: Callable[[Path], bool] = Path.is_file) -> str:
         places = [Path(name), *(folder / name for folder in self.folders)]
@@ -162,11 +157,16 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
         why |= dict.fromkeys(("dataset", "training"), "search.fitness is 'table', whose networks are trained already")
     else:
         why["table"] = f"search.fitness is {fitness!r}"
-    found = [name for name in parsed.bound() if name.partition(".")[0] in why]
+    if fitness not in ("training", "table"):
+        why["training"] = f"search.fitness is {fitness!r}, which trains nothing"
+    read = {"training.epochs"} if fitness != "table" else set()  # search.budget_flops counts by them
+    found = [name for name in parsed.bound() if name.partition(".")[0] in why and name not in read]
     for name in found:
         if name in parsed.typed() and name.partition(".")[0] not in beside:
             raise UsageError(f"nothing reads {name}: {why[name.partition('.')[0]]}")
-    return tuple(found)
+    if "trains nothing" in why.get("training", ""):
+        found = ["training.*" if name.startswith("training.") else name for name in found]
+    return tuple(dict.fromkeys(found))
 
 
 def algorithm_names() -> tuple[str, ...]:

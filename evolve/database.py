@@ -41,6 +41,7 @@ COLUMNS = (
     "forget, history, finished, killed, inherited, note, genes, tries, flops, step_seconds, memo, metrics"
 )
 RANK = "fitness desc, params, mult_adds, finished"  # as `records.rank` has it
+RANKED = "status = 'done' and finished > 0"  # which individuals have a place in that order
 _GOES_ON = "all finished work is kept, and the same command goes on"
 _REMEDIES = (
     ("locked", "another program holds it: close that program, and the same command goes on"),

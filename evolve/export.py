@@ -45,4 +45,6 @@ def write_json(folder: Path, out: IO[str]) -> None:
 def _rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
     """One moment of the search, however long it takes to write it out."""
     with speaking_plainly(folder / FILE):
-        yield from db.execute(f"select {COLUMNS} from individuals order by id")
+        # The result of an individual that waits for older ones is known, its place among the results is not.
+        columns = COLUMNS.replace("finished", "nullif(max(finished, 0), 0)")
+        yield from db.execute(f"select {columns} from individuals order by id")

@@ -27,15 +27,30 @@ class Keeper:
         facts: Facts,
         best: Individual | None,
         waiting: frozenset[int] = frozenset(),
+        again: frozenset[int] = frozenset(),
     ) -> None:
-        """Takes over what the last run left; `waiting` are those whose result is there and not yet counted."""
+        """Takes over what the last run left.
+
+        Args:
+          folder: the work directory.
+          weights: the folder of the weights.
+          inherit: whether children start from the weights of their parents.
+          space: of the genotypes.
+          facts: of the images.
+          best: the best individual so far.
+          waiting: individuals whose result is there and not yet counted.
+          again: individuals that are trained again; weights that they have left are removed before they write others.
+        """
         self._folder = folder
         self._weights = weights
         self._inherit = inherit
         self._facts = facts
         for cut_short in weights.glob("*.new"):
             cut_short.unlink()
-        self._kept = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()} - waiting
+        found = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
+        for id in found & again:
+            weights_file(weights, id).unlink(missing_ok=True)
+        self._kept = found - waiting - again
         if best is not None:
             # The last run may have ended between writing the row and writing the files.
             self._write(best, space.genotype(best.genotype))

@@ -13,12 +13,12 @@ from rich.console import Console
 
 from compiler import files
 from compiler.errors import DataError, pasted
-from compiler.images import fit, kept, manifest
+from compiler.images import data, fit, kept, manifest
 from compiler.images.sources import PATHS
 from evolve import announce, board, evaluate, progress, storage
 from evolve import config as gin_config
 from evolve.alone import alone, started_once
-from evolve.beginnings import begun_in, is_of_earlier_version, leaving_nothing, refusal
+from evolve.beginnings import begun_in, check_earlier, is_of_earlier_version, leaving_nothing, refusal
 from evolve.config import Config
 from evolve.errors import UsageError
 from evolve.executors import Executor, Processes, Serial, call, machine
@@ -53,6 +53,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
     with leaving_nothing(folder), Store(folder) as store, _naming_the_disk(folder):
         if is_of_earlier_version(store):
+            check_earlier(store, identity)
             _show_earlier(prepared, store, console)
             return
         store.compare(identity, prepared.settings(), changed)
@@ -113,7 +114,7 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     outcome = Outcome(
         store.best(5),
         None if tested is None else Examined(float(tested)),
-        f"{finished} individuals are finished",
+        f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished",
         finished,
         failed,
         next(iter(store.reasons(1)), ""),
@@ -163,6 +164,7 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
     noted = store.noted("data")
     known = None if noted is None else Facts.read(noted)
     if known is not None and _is_complete(prepared, store):
+        _check_shown(prepared, store, known)
         return known
     kind = prepared.spec.dataset.source.partition(":")[0]
     read = functools.partial(evaluate.facts, prepared.spec, prepared.folder, known)
@@ -181,6 +183,23 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
     if prepared.table is None and prepared.spec.fitness == "training":
         _check_training(prepared, facts)
     return facts
+
+
+def _check_shown(prepared: Run, store: Store, known: Facts) -> None:
+    """Lets a search that is complete be shown without its images, but not for others than it had.
+
+    Raises:
+      UsageError: the images that are named now are others, or are not there and were never those of this search.
+    """
+    source = prepared.spec.dataset.source
+    try:
+        digest = data.digest(source, prepared.folder / FOLDER) or known.digest
+    except DataError as error:
+        if source == store.noted("source"):
+            return
+        raise UsageError(str(error)) from None
+    if digest != known.digest:
+        raise UsageError(_other_images(prepared))
 
 
 def _other_images(prepared: Run) -> str:
@@ -207,6 +226,7 @@ def _note(prepared: Run, store: Store, facts: Facts) -> None:
         store.note("version", evaluate.version())
         store.note("begun in", os.getcwd())
     store.note("data", facts.text())
+    store.note("kept in", str(prepared.storage.absolute() if isinstance(prepared.storage, Path) else prepared.storage))
     store.note("source", prepared.spec.dataset.source)
 
 
@@ -233,14 +253,16 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     algorithm = prepared.config.algorithm(space)
     files.write(prepared.folder / "config.gin", gin_config.in_force().encode())
     files.write(prepared.folder / "space.cell", prepared.spec.space.encode())
-    finished, failed, _ = store.counts()
+    finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     progress.show_start(console, announce.header(prepared, facts, finished))
     if finished >= prepared.plan.individuals and not store.unfinished():
         return f"all {finished} individuals are finished", False
     shown_board = board.Board(prepared.storage / "tensorboard", prepared.seed.space, store)
     shown_board.start(gin_config.in_force(), algorithm.window)
-    waiting = frozenset(proposal.id for proposal, waits in store.unfinished() if waits)
+    unfinished = store.unfinished()
+    waiting = frozenset(proposal.id for proposal, waits in unfinished if waits)
+    again = frozenset(proposal.id for proposal, waits in unfinished if not waits)
     keeper = Keeper(
         prepared.folder,
         prepared.spec.weights,
@@ -249,8 +271,10 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
         facts,
         best,
         waiting,
+        again,
     )
-    spent = Spent(finished, failed, float(store.noted("seconds") or 0), store.flops(), store.seconds())
+    heard, unfit, flops = store.heard()
+    spent = Spent(heard, unfit, float(store.noted("seconds") or 0), flops, store.seconds())
     with progress.Progress(console, prepared.plan, spent, best, prepared.spec.running) as shown:
         reason = Search(
             prepared.plan,

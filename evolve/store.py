@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from compiler.records import Epoch
-from evolve.database import COLUMNS, FILE, RANK, hold, prepare, speaking_plainly
+from evolve.database import COLUMNS, FILE, RANK, RANKED, hold, prepare, speaking_plainly
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal
 
@@ -300,7 +300,7 @@ class Store:
         rows = self._execute(
             f"select {COLUMNS} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
             f"finished, row_number() over (partition by fingerprint, genes order by {RANK}) as place from individuals "
-            f"where status = 'done' and finished > 0) where place = 1 order by {RANK} limit ?) order by {RANK}",
+            f"where {RANKED}) where place = 1 order by {RANK} limit ?) order by {RANK}",
             (count,),
         )
         return tuple(_individual(row) for row in rows)
@@ -311,6 +311,17 @@ class Store:
             "select total(seconds), total(step_seconds) from individuals where step_seconds > 0"
         )[0]
         return steps / whole if whole else None
+
+    def heard(self) -> tuple[int, int, float]:
+        """Individuals whose result does not wait for older ones: how many, how many failed, FLOPs of their training."""
+        row = self._execute(
+            "select count(*), total(status = 'failed'), total(flops) from individuals where finished > 0"
+        )[0]
+        return row[0], int(row[1]), float(row[2])
+
+    def identity(self) -> Mapping[str, str]:
+        """What the search was signed with."""
+        return self._signed("identity")
 
     def flops(self) -> float:
         """What all training so far has cost."""

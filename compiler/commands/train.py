@@ -15,6 +15,7 @@ from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, load, params_of
 from compiler.errors import pasted
 from compiler.quiet import quiet
+from compiler.settings import GENES
 
 if TYPE_CHECKING:
     from compiler.training.final import FinalTraining
@@ -61,6 +62,9 @@ def train(options: argparse.Namespace) -> int:
     folder = Path(options.workdir) if options.workdir else _folder(options)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
+    if individual_of(options, str(folder)) is not None:
+        raise UsageError(f"the work directory {folder} holds a search; choose another --workdir for a training")
+    _check_genes(genotype, options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
     with quiet():
         from compiler.training.final import FinalTraining
@@ -88,6 +92,21 @@ def _like(options: argparse.Namespace) -> Individual | None:
     if individual is None:
         raise UsageError(f"--like {options.like!r} is no search; name its work directory, such as runs/amoeba")
     return individual
+
+
+def _check_genes(genotype: dsl.Genotype, options: argparse.Namespace) -> None:
+    """Refuses a setting that a gene of the individual replaces.
+
+    Raises:
+      UsageError: one was typed.
+    """
+    typed = {binding.partition("=")[0].strip().removeprefix("training.") for binding in options.gin_param}
+    for name, value in genotype.genes:
+        if name in typed and name in GENES:
+            raise UsageError(
+                f"nothing reads training.{name}: the individual has a gene of that name, {name} = {value:g}, which "
+                "takes its place; change it in the .cell text"
+            )
 
 
 def _check_images(run: FinalTraining, like: Individual, options: argparse.Namespace) -> None:
@@ -131,6 +150,8 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
         *run.images.remarks,
         *(("warning", text) for text in run.warnings),
         ("network", f"{run.cost.params:,} parameters, {run.cost.mult_adds:,} mult-adds ({params})"),
+        *([("genes", ", ".join(f"{name} = {value:g}" for name, value in genes) + " (in the place of settings)")]
+          if (genes := [gene for gene in genotype.genes if gene[0] in GENES]) else []),
         ("training", f"{run.training.epochs} epochs on {replicas} replica{'s' * (replicas > 1)}"
          + (f", {len(run.history)} of them finished" if run.history else "")),
         ("work directory", str(folder)),

@@ -154,6 +154,7 @@ def load(
     size = None if image_size is None else (image_size[0], image_size[1])
     wanted = Wanted(size, crop, unreadable, channels, memory, progress)
     wanted.preparation((1, 1))  # a crop that is out of range is refused before anything is read
+    _check_read(source, unreadable, channels)
     if stream:
         return streams.find(source, validation, test, seed, wanted)
     return _in_memory(read(source, wanted), wanted, validation, test, seed)
@@ -240,6 +241,19 @@ def _check_choices(stream: bool, unreadable: str, channels: str | None) -> None:
         raise DataError(f"unreadable={unreadable!r}: wanted 'error' or 'skip'{near}")
     if channels not in (None, "first", "last"):
         raise DataError(f"channels={channels!r}: wanted 'first' or 'last', or None where the shape tells")
+
+
+def _check_read(source: str, unreadable: str, channels: str | None) -> None:
+    """Refuses settings that this kind of source does not read."""
+    kind, _ = parsed(source)
+    if channels is not None and kind != "npz":
+        raise DataError(
+            f"channels={channels!r} is for npz:PATH, and the source is {source}: leave dataset.channels out"
+        )
+    if unreadable != "error" and kind != "images":
+        raise DataError(
+            f"unreadable={unreadable!r} is for images:DIR, and the source is {source}: leave dataset.unreadable out"
+        )
 
 
 def _is_positive(value: object) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from compiler.errors import CompileError, DataError
 
@@ -16,7 +15,16 @@ GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")  # 16 bits of grey
 # Pillow lists these, and reads them by another program (Ghostscript), on another system, or not at all.
 _NOT_READ = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
-_DAMAGED = (SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+_ORIENTATION = 0x0112  # of EXIF: how a camera was held
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class Unreadable(CompileError):
@@ -45,10 +53,12 @@ def decoded(data: bytes) -> Image.Image:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
             warnings.simplefilter("ignore")  # on metadata that has no part in the pixels
             image.load()
-            return _of_eight_bits(ImageOps.exif_transpose(image))
+            return _of_eight_bits(_upright(image))
+    except (Unreadable, MemoryError):
+        raise
     except UnidentifiedImageError:
         raise Unreadable("it is of no image format that is known here" if data else "it is empty") from None
-    except (OSError, *_DAMAGED) as error:
+    except Exception as error:  # for a damaged file each of Pillow's formats raises errors of its own
         raise Unreadable(str(error) or type(error).__name__) from None
 
 
@@ -68,6 +78,15 @@ def pixels(image: Image.Image, channels: int) -> np.ndarray:
     """An image as uint8 `[height, width, channels]`, of 1 or 3 channels."""
     found = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return found[..., None] if channels == 1 else found
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """An image turned as its camera noted; one whose notes are damaged is taken as it is."""
+    try:
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # metadata that are damaged raise whatever their parts do
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _of_eight_bits(image: Image.Image) -> Image.Image:

@@ -14,7 +14,7 @@ from compiler.errors import DataError, pasted
 from compiler.images import folders, inventory
 from compiler.images.decoding import SUFFIXES, pixels
 from compiler.images.folders import Files, Tree
-from compiler.images.found import Array, Found, Raw, Remark, Wanted, stacked
+from compiler.images.found import Array, Found, Raw, Remark, Wanted, printable, stacked
 from compiler.images.inventory import Content, Progress
 
 
@@ -27,8 +27,12 @@ def read_images(folder: str, wanted: Wanted) -> Found:
     tree = folders.scan(folder, SUFFIXES)
     paths = [path for part in tree.parts for path in part.paths]
     images: list[Array | None] = [None] * len(paths)
+    sizes: set[tuple[int, int]] = set()
 
     def take(place: int, image: Image.Image) -> None:
+        sizes.add(image.size)
+        if wanted.image_size is None and len(sizes) > 1:
+            return  # they are refused below, which needs no pixels
         sized = wanted.preparation((image.height, image.width)).applied(image)
         images[place] = pixels(sized, 1 if sized.mode == "L" else 3)
 
@@ -55,10 +59,10 @@ def without_unreadable(tree: Tree, found: Mapping[str, Content], unreadable: str
     skipped = set(inventory.check(found, unreadable))
     remarks = [*tree.remarks]
     if tree.ignored:
-        remarks.append(("ignored", folders.counted(tree.ignored)))
+        remarks.append(("ignored", printable(folders.counted(tree.ignored))))
     if not skipped:
         return tree, tuple(remarks)
-    shown = sorted(os.path.relpath(path, tree.root) for path in skipped)[: inventory.SHOWN]
+    shown = sorted(printable(os.path.relpath(path, tree.root)) for path in skipped)[: inventory.SHOWN]
     more = f" and {len(skipped) - len(shown):,} more" if len(skipped) > len(shown) else ""
     count = f"{len(skipped):,} unreadable file{'s' * (len(skipped) != 1)}"
     remarks.append(("skipped", f"{count}: {', '.join(shown)}{more}"))
@@ -67,6 +71,9 @@ def without_unreadable(tree: Tree, found: Mapping[str, Content], unreadable: str
         if not np.any(train.labels == label):
             raise DataError(f"images:{tree.root}: none of the files of class {name!r} can be read as an image")
     validation, test = (None if part is None else _kept(part, skipped) for part in (tree.validation, tree.test))
+    for what, part in (("validation", validation), ("test", test)):
+        if part is not None and not len(part):
+            raise DataError(f"images:{tree.root}: none of the {what} images of the folder can be read as an image")
     return replace(tree, train=train, validation=validation, test=test), tuple(remarks)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compiler.errors import DataError, pasted
+from compiler.images.found import printable
 from compiler.settings import Training
 
 FEW_STEPS = 10  # an epoch; with fewer, a training is a handful of updates
@@ -64,7 +65,7 @@ def warnings(training: Training, images: int, class_names: Sequence[str], counts
         )
     few = [(name, count) for name, count in zip(class_names, counts, strict=False) if count < FEW_IMAGES]
     if few:
-        shown = ", ".join(f"{name} {count}" for name, count in few[:8]) + ", ..." * (len(few) > 8)
+        shown = ", ".join(f"{printable(name)}: {count}" for name, count in few[:8]) + ", ..." * (len(few) > 8)
         found.append(
             f"fewer than {FEW_IMAGES} training images of {len(few)} class{'es' * (len(few) > 1)} ({shown}): "
             "what is learnt of them is luck; add images, or remove the class"

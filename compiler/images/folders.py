@@ -135,6 +135,16 @@ def _parts(root: Path, folder: str) -> dict[str, str]:
     """
     nested = [path.name for path in _folders(root) if _folders(path)]
     found = {part: [name for name in nested if name.lower() in allowed] for part, allowed in PARTS.items()}
+    folders = [path.name.lower() for path in _folders(root)]
+    if (
+        not nested
+        and set(PARTS["train"]) & set(folders)
+        and set(folders) <= {one for many in PARTS.values() for one in many}
+    ):
+        raise DataError(
+            f"images:{folder}: there are no folders of classes in {', '.join(sorted(folders))}; wanted one folder of "
+            "images for each class, in each part"
+        )
     if not any(found.values()):
         return {}
     for part, names in found.items():
@@ -191,8 +201,9 @@ def _check_name(folder: Path, name: str) -> None:
 
 
 def _folders(root: Path) -> list[Path]:
-    visible = (path for path in root.iterdir() if not path.name.startswith("."))
-    return sorted(path for path in visible if path.is_dir())
+    with os.scandir(root) as entries:
+        visible = [entry for entry in entries if not entry.name.startswith(".") and not _leads_nowhere(entry)]
+    return sorted(root / entry.name for entry in visible if entry.is_dir())
 
 
 def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[str]) -> None:
@@ -200,7 +211,9 @@ def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[s
     for folder in folders:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_file():
+                if _leads_nowhere(entry):
+                    ignored["broken links"] += 1
+                elif entry.is_file():
                     ignored[_reason(entry.name, suffixes, "beside the folders of classes")] += 1
 
 
@@ -236,7 +249,9 @@ def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> li
     # Unlike pathlib, scandir knows without a call for each whether an entry is a file: there may be millions.
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if _leads_nowhere(entry):
+                ignored["broken links"] += 1
+            elif entry.is_dir():
                 inside = sum(len(files) for _, _, files in os.walk(entry.path))
                 if inside:
                     ignored["in folders inside classes"] += inside
@@ -245,8 +260,19 @@ def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> li
             elif entry.is_file():
                 members.append(entry.path)
             else:
-                ignored["broken links"] += 1
+                ignored["neither files nor folders"] += 1
     return sorted(members)
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a link to something that is not there, or to itself."""
+    if not entry.is_symlink():
+        return False
+    try:
+        entry.stat()
+    except OSError:
+        return True
+    return False
 
 
 def _allowed(suffixes: Sequence[str]) -> str:

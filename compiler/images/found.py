@@ -73,6 +73,12 @@ class Wanted:
         return Preparation(self.image_size or size, self.crop)
 
 
+def printable(name: str) -> str:
+    """A name in one line that every terminal can print, whatever bytes it has in the file system."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def prepared(image: Array, preparation: Preparation) -> Array:
     """An image [height, width, channels] brought to size; uint8 stays, the rest is float32."""
     if image.shape[:2] == preparation.size and preparation.crop == 1:

@@ -111,7 +111,12 @@ def _look(
     for place, path in enumerate(paths):
         status = _status(path)
         row = known.get(path)
-        if use is None and row is not None and row[:2] == [status.st_size, status.st_mtime_ns] and row[2] in held:
+        if (
+            use is None
+            and row is not None
+            and row[:2] == [status.st_size, status.st_mtime_ns]
+            and _is_good(held, row[2])
+        ):
             found[path] = held[row[2]]
         else:
             unknown.append(_File(place, path, status.st_size, status.st_mtime_ns))
@@ -151,6 +156,11 @@ def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Co
     db.execute("commit")
 
 
+def _is_good(held: Mapping[str, Content], digest: str) -> bool:
+    """Whether contents are remembered as an image; what another version cannot read may be readable by now."""
+    return digest in held and not held[digest].fault
+
+
 def _status(path: str) -> os.stat_result:
     try:
         return os.stat(path)
@@ -161,7 +171,7 @@ def _status(path: str) -> os.stat_result:
 def _content(file: _File, held: Mapping[str, Content], use: Use | None) -> Content:
     data = contents(file.path)
     digest = hashlib.sha256(data).hexdigest()
-    if use is None and digest in held:
+    if use is None and _is_good(held, digest):
         return held[digest]
     try:
         image = decoded(data)

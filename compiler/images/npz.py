@@ -109,6 +109,11 @@ def _channels_last(images: Array, where: str, channels: str | None) -> Array:
     Raises:
       DataError: its shape leaves open which axis they are, and nothing is said.
     """
+    if channels is not None and images.ndim != 4:
+        raise DataError(
+            f"channels={channels!r} and {where} has shape {list(images.shape)}, which has no axis of channels: leave "
+            "dataset.channels out"
+        )
     if images.ndim != 4 or channels == "last":
         return images
     if channels == "first":

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -86,6 +87,16 @@ def parsed(source: str) -> tuple[str, str]:
     if colon and not reader.argument:
         raise DataError(f"data source {source!r}: {kind} takes nothing after it: write {kind}")
     return kind, argument
+
+
+def located(source: str, folders: Iterable[Path]) -> str:
+    """A source whose file or folder is named by its absolute path: in the current folder, or else in one of others."""
+    kind, colon, path = source.partition(":")
+    if not colon or kind not in PATHS or not path.strip():
+        return source
+    path = os.path.expanduser(path)
+    places = (Path(path), *(folder / path for folder in folders))
+    return f"{kind}:{os.path.abspath(next((place for place in places if place.exists()), path))}"
 
 
 def _spellings() -> str:

@@ -207,15 +207,16 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
       ConfigError: nothing reads one, or one reads a macro that is not bound.
     """
     bound = tuple(bindings)
-    read = {name for binding in bound for name in _macros(binding)}
-    called = {name for binding in bound for name in _called(binding)}
     macros = {binding.selector for binding in bound if not binding.name}
+    read, called = _reached(bound, names)
     for binding in bound:
         for name in _macros(binding):
             if name not in macros:
                 nearest = did_you_mean(name, macros)
                 raise ConfigError(f"{binding.place}: {binding.written} reads %{name}, which is not bound{nearest}")
-    for binding in bound:
+    mentioned = {name for binding in bound for name in _macros(binding)}
+    # Of macros that nothing reads, those are named first to which no other one refers.
+    for binding in sorted(bound, key=lambda binding: not binding.name and binding.selector in mentioned):
         scope = binding.selector.rpartition(".")[2]
         if not binding.name and binding.selector not in read:
             raise ConfigError(f"{binding.place}: {_unread_macro(binding.selector, names)}")
@@ -224,6 +225,41 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
         if binding.scope and scope not in called:
             plain = f"{scope}.{binding.name}"
             raise ConfigError(f"{binding.place}: nothing reads {binding.written}; did you mean {plain!r}?")
+
+
+def _reached(bound: Sequence[Binding], names: Names) -> tuple[set[str], set[str]]:
+    """The macros and the functions that settings refer to, also through others; of a name the last binding counts.
+
+    Raises:
+      ConfigError: a macro or a function refers to itself.
+    """
+    last = {(binding.scope, binding.selector, binding.name): binding for binding in bound}
+    macros = {selector: binding for (_, selector, name), binding in last.items() if not name}
+    functions: dict[str, list[Binding]] = {}
+    for binding in last.values():
+        if binding.name:
+            functions.setdefault(binding.selector.rpartition(".")[2], []).append(binding)
+    read: set[str] = set()
+    called: set[str] = set()
+
+    def follow(binding: Binding, path: tuple[str, ...]) -> None:
+        for name in _macros(binding):
+            enter(f"%{name}", path, binding, [macros[name]] if name in macros else [])
+            read.add(name)
+        for name in _called(binding):
+            enter(f"@{name}", path, binding, functions.get(name, []))
+            called.add(name)
+
+    def enter(reference: str, path: tuple[str, ...], binding: Binding, further: Sequence[Binding]) -> None:
+        if reference in path:
+            raise ConfigError(f"{binding.place}: {binding.written or binding.selector} refers to itself by {reference}")
+        for one in further:
+            follow(one, (*path, reference))
+
+    for binding in last.values():
+        if binding.name and not binding.scope and binding.written in names.names:
+            follow(binding, (f"@{binding.selector.rpartition('.')[2]}",))
+    return read, called
 
 
 def _macros(binding: Binding) -> Iterator[str]:

@@ -9,12 +9,13 @@ import importlib.resources
 import importlib.util  # gin 0.5 uses it without importing it
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import gin
 
 from compiler.errors import CompileError, did_you_mean
+from compiler.images.sources import located
 from compiler.settings import DatasetSettings, NetworkSettings, Training
 from compiler.training.bindings import Binding, ConfigError, Names, Parsed, check, read_file, read_text
 
@@ -54,9 +55,11 @@ def read(files: Sequence[str], bindings: Sequence[str], base: Sequence[DatasetSe
     Raises:
       ConfigError: a file is missing, or a name or a value is wrong.
     """
-    parse(files, bindings, NAMES, base)
+    parsed = parse(files, bindings, NAMES, base)
     with plainly():
-        return TrainConfig(network(), dataset(), training())
+        images: DatasetSettings = dataset()
+        folders = dict.fromkeys(path.parent for path in parsed.paths)
+        return TrainConfig(network(), replace(images, source=located(images.source, folders)), training())
 
 
 def parse(

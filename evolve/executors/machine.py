@@ -76,8 +76,17 @@ def available_memory() -> int:
             found = [int(fields["MemAvailable"].split()[0]) * 1024]
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.exists() and used.exists() and limit.read_text().strip().isdigit():
-        found.append(int(limit.read_text()) - int(used.read_text()))
+        found.append(int(limit.read_text()) - int(used.read_text()) + _reclaimable())
     return max(0, min(found))
+
+
+def _reclaimable() -> int:
+    """Bytes that a container holds as a cache of files, which the kernel gives back on demand."""
+    statistics = Path("/sys/fs/cgroup/memory.stat")
+    if not statistics.exists():
+        return 0
+    fields = dict(line.split() for line in statistics.read_text().splitlines())
+    return int(fields.get("inactive_file", 0))
 
 
 def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ TRAIN = ["train", "amoebanet_a.cell", "--gin_file=train_digits.gin"]
         ("regularized_evolution.sample_size=3", "nothing reads regularized_evolution.sample_size\nread are: network"),
         ("training.epochs=", "--gin_param='training.epochs=': "),
         ("training.epochs", "--gin_param='training.epochs': "),
-        ("network.seed=True", "network.seed is True; it is a whole number of at least 0"),
+        ("network.seed=True", "network.seed is True; it is a whole number from 0 to 2,147,483,647"),
         ("network.params={'N': True}", "network.params is {'N': True}; write it as"),
         ("network.params={'N': 1e999}", "network.params is {'N': inf}; write it as"),
         ("network.overlays=[1]", "network.overlays is [1]; write it as"),

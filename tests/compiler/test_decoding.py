@@ -130,3 +130,31 @@ def test_what_people_have_is_among_the_suffixes_and_programs_are_not() -> None:
         SUFFIXES
     )
     assert not {".eps", ".ps", ".pdf", ".mpg", ".h5", ".wmf", ".txt"} & set(SUFFIXES)
+
+
+def test_damaged_notes_of_a_camera_leave_an_image_as_it_is() -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    data = encoded(COLOUR, "JPEG", exif=exif)
+    start = data.index(b"Exif") + 6
+    turned = upright = 0
+    for place in range(start, start + 40):
+        for byte in (0, 7, 255):
+            found = decoded(data[:place] + bytes([byte]) + data[place + 1 :])
+            turned += found.size == (6, 9)
+            upright += found.size == (9, 6)
+    assert turned > 20 and upright > 20 and turned + upright == 120
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "DDS", "TGA", "QOI"])
+def test_whatever_is_damaged_is_unreadable_or_an_image(kind: str) -> None:
+    whole = encoded(COLOUR.resize((40, 30)), kind)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(damaged), 3):
+            damaged[place] = int(rng.integers(256))
+        try:
+            assert decoded(bytes(damaged)).mode in ("L", "RGB")
+        except Unreadable as error:
+            assert str(error)

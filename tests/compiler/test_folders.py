@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from compiler.errors import DataError
-from compiler.images import inventory, manifest
+from compiler.images import files, inventory, manifest
 from compiler.images.data import digest, load
+from compiler.images.decoding import Unreadable, pixels
 from compiler.images.folders import counted, scan
 from compiler.images.inventory import look
 
@@ -189,12 +190,12 @@ def test_files_are_read_once_and_known_again_by_their_contents(tmp_path: Path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(inventory, "contents", never)
-        assert look(paths, tmp_path / "m") == first
+        assert look(paths[:4], tmp_path / "m") == {path: first[path] for path in paths[:4]}
     (tmp_path / "a").rename(tmp_path / "b")
     moved = [path.replace("/a/", "/b/") for path in paths]
     with monkeypatch.context() as patch:
         patch.setattr(inventory, "decoded", never)  # read, and known by the digest
-        assert list(look(moved, tmp_path / "m").values()) == list(first.values())
+        assert list(look(moved[:4], tmp_path / "m").values()) == list(first.values())[:4]
     image(tmp_path / "b" / "0.png", 99)
     assert look(moved, tmp_path / "m")[moved[0]].digest != first[paths[0]].digest
 
@@ -234,3 +235,87 @@ def test_unreadable_is_skipped_only_where_that_is_said(tmp_path: Path) -> None:
         path.write_bytes(b"")
     with pytest.raises(DataError, match="none of the files of class 'cat' can be read as an image"):
         load(source, unreadable="skip")
+
+
+# --- what people's folders have besides ------------------------------------------------------------------------
+
+
+def test_parts_without_classes_are_not_classes(tmp_path: Path) -> None:
+    for name in ("Train", "test"):
+        image(tmp_path / name / "a.png")
+    with pytest.raises(DataError, match="there are no folders of classes in test, train; wanted one folder of images"):
+        scan(str(tmp_path), SUFFIXES)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_part_of_which_nothing_can_be_read_is_refused(tmp_path: Path, stream: bool) -> None:
+    for name in ("train", "val", "test"):
+        part(tmp_path, name)
+    for path in (tmp_path / "test").rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="none of the test images of the folder can be read as an image"):
+        load(f"images:{tmp_path}", stream=stream, image_size=(4, 4), unreadable="skip")
+
+
+def test_links_that_lead_nowhere_are_counted(tmp_path: Path) -> None:
+    part(tmp_path, "")
+    (tmp_path / "cat" / "loop.png").symlink_to(tmp_path / "cat" / "loop.png")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
+    assert scan(str(tmp_path), SUFFIXES).ignored == {"broken links": 3}
+
+
+def test_odd_names_are_printed_in_one_line(tmp_path: Path) -> None:
+    root = tmp_path / "own"
+    part(root, "", 5)
+    (root / "cat" / "0.png").write_bytes(b"")
+    os.rename(root / "cat" / "0.png", os.fsencode(root) + b"/cat/caf\xe9\n.png")
+    (root / "dog" / "x").write_text("")
+    os.rename(root / "dog" / "x", os.fsencode(root) + b"/dog/note.t\xe9")
+    for stream in (False, True):
+        found = dict(load(f"images:{root}", stream=stream, image_size=(4, 4), unreadable="skip").remarks)
+        assert found["skipped"] == r"1 unreadable file: cat/caf\\udce9\n.png"
+        assert found["ignored"] == r"1 file ignored: 1 .t\udce9"
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: Any) -> None:
+    """A later version may read it."""
+    path = str(image(tmp_path / "a.png"))
+    with monkeypatch.context() as patch:
+        patch.setattr(inventory, "decoded", lambda _: (_ for _ in ()).throw(Unreadable("no such format")))
+        assert look([path], tmp_path / "m")[path].fault == "no such format"
+    assert look([path], tmp_path / "m")[path].fault == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "message"),
+    [
+        ("digits", {"channels": "first"}, "channels='first' is for npz:PATH, and the source is digits"),
+        ("digits", {"unreadable": "skip"}, "unreadable='skip' is for images:DIR, and the source is digits"),
+        ("npz", {"unreadable": "skip"}, "unreadable='skip' is for images:DIR"),
+        (
+            "npz",
+            {"channels": "first"},
+            r"shape \[12, 6, 6\], which has no axis of channels: leave dataset.channels out",
+        ),
+    ],
+)
+def test_settings_that_a_source_does_not_read(
+    tmp_path: Path, source: str, settings: dict[str, Any], message: str
+) -> None:
+    if source == "npz":
+        np.savez(tmp_path / "grey.npz", images=IMAGES[..., 0], labels=LABELS)
+        source = f"npz:{tmp_path / 'grey.npz'}"
+    with pytest.raises(DataError, match=message):
+        load(source, **settings)
+
+
+def test_images_of_several_sizes_are_not_all_held(tmp_path: Path, monkeypatch: Any) -> None:
+    part(tmp_path, "", 6)
+    Image.new("RGB", (5, 4)).save(tmp_path / "cat" / "00.png")
+    held = []
+    monkeypatch.setattr(files, "pixels", lambda *arguments: held.append(arguments) or pixels(*arguments))
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with pytest.raises(DataError, match=r"images differ in size: .*0\.png is 4x4 .*00\.png is 4x5"):
+        load(f"images:{tmp_path}")
+    assert len(held) < 3

@@ -74,3 +74,11 @@ def test_neither_parsing_nor_mutating_loads_tensorflow():
         "assert not {'tensorflow', 'tf_keras', 'gin'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_text_of_a_genotype_can_be_built_larger() -> None:
+    """A param that follows from another one follows it there too."""
+    found = dsl.loads(dsl.load("amoebanet_a.cell", {"N": 1, "F": 8}).standalone(), {"N": 4})
+    assert (found.space.params["N"], found.space.params["after"], found.space.params["F"]) == (4, 4, 8)
+    fixed = dsl.loads(dsl.load("amoebanet_a.cell", {"N": 1, "after": 2}).standalone(), {"N": 4})
+    assert (fixed.space.params["N"], fixed.space.params["after"]) == (4, 2)

@@ -464,3 +464,19 @@ def test_a_network_is_not_trained_on_other_images_than_its_search(
     assert cell(*arguments, *advice.split("=", 1)) == 0
     shown = capsys.readouterr().out
     assert "warning" in shown and "steps of 8 images, which is few" in shown
+
+
+def test_a_training_has_a_work_directory_of_its_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (WORK / "config.gin").read_text()
+    assert cell("train", str(WORK), "--workdir", str(WORK)) == 2
+    assert "holds a search; choose another --workdir" in capsys.readouterr().err
+    assert (WORK / "config.gin").read_text() == before
+
+
+def test_a_setting_that_a_gene_replaces_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "gene.cell").write_text(f"gene l2 = 0.01 in 1e-6 .. 1\n{SPACE}")
+    arguments = ["train", "gene.cell", "--like", str(WORK), "--workdir", "again", "--gin_param", "training.epochs=1"]
+    assert cell(*arguments, "--gin_param", "training.l2=0.5") == 2
+    assert "nothing reads training.l2: the individual has a gene of that name" in capsys.readouterr().err
+    assert cell(*arguments) == 0
+    assert "genes           l2 = " in capsys.readouterr().out

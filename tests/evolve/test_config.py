@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def test_a_space_without_choices_has_no_controller() -> None:
 
 
 def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -> None:
-    made = config.read([str(small_gin)], ["training.learning_rate=0.1"])
+    made = config.read([str(small_gin)], ["training.epochs=7"])
     assert isinstance(made.algorithm(cell_space(made)), RegularizedEvolution)
     text = config.in_force()
     for binding in ("regularized_evolution.sample_size = 3", "training.momentum = 0.9", "dataset.seed = 0"):
@@ -324,11 +325,33 @@ def test_what_another_algorithm_or_fitness_would_read(
 def test_the_header_of_a_search_lists_what_a_file_binds_in_vain(small_gin: Path, tmp_path: Path, capsys) -> None:
     arguments = [f"--gin_file={small_gin}", "--gin_param=search.individuals=1"]
     assert main.run([*arguments, f"--workdir={tmp_path / 'a'}"]) == 0
-    assert "not read" not in capsys.readouterr().out
+    assert [line.split()[2:] for line in capsys.readouterr().out.splitlines() if line.startswith("not read")] == [
+        ["training.*"]  # whose fitness is made up
+    ]
     other = "--gin_param=search.algorithm='random_search'"
     assert main.run([*arguments, f"--workdir={tmp_path / 'b'}", other]) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("not read"))
-    assert row.split()[2:] == ["regularized_evolution.population_size,", "regularized_evolution.sample_size"]
+    assert set(" ".join(row.split()[2:]).split(", ")) == {
+        "training.*", "regularized_evolution.population_size", "regularized_evolution.sample_size"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (["A=%A", "training.epochs=%A"], "A refers to itself by %A"),
+        (["A=%B", "B=%A", "training.epochs=%A"], "B refers to itself by %A"),
+        (["training.epochs=@training()"], "training.epochs refers to itself by @training"),
+        (["E=50", "training.epochs=%E", "training.epochs=2"], "nothing reads E"),
+        (
+            ["search.fitness='tests.evolve.made_up:slow'", "training.l2=0.1"],
+            "nothing reads training.l2: search.fitness is",
+        ),
+    ],
+)
+def test_bindings_that_come_to_nothing(bindings: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        config.read(["amoeba.gin"], bindings)
 
 
 def test_what_is_read_is_not_listed() -> None:

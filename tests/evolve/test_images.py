@@ -156,6 +156,44 @@ def test_other_images_are_refused_and_shown(photos: Path, capsys: pytest.Capture
     assert len(rows(work)) == 8
 
 
+def test_a_search_that_is_complete_is_not_shown_for_other_images(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = photos.parent / "work"
+    arguments = [gin(photos), f"--workdir={work}"]
+    assert main.run(arguments) == 0
+    other = photographs(photos.parent / "other", {"house": 21, "stripes": 22}, largest=20)
+    for source, said in ((other, "holds a search on other images than"), ("nowhere", "no such folder")):
+        assert main.run([*arguments, f"--gin_param=dataset.source='images:{source}'"]) == 2
+        assert said in capsys.readouterr().err
+    with sqlite3.connect(work / "search.sqlite") as db:
+        assert db.execute("select value from meta where key = 'note.source'").fetchone() == (f"images:{photos}",)
+    photographs(photos, {"stripes": 3}, largest=20)
+    assert main.run(arguments) == 2
+    assert "stripes: 3 added" in capsys.readouterr().err
+
+
+def test_a_search_of_an_earlier_version_is_shown_and_not_gone_on_with(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = photos.parent / "work"
+    arguments = [gin(photos), f"--workdir={work}"]
+    assert main.run(arguments) == 0
+    with sqlite3.connect(work / "search.sqlite") as db:  # as 0.5.0 left it
+        db.execute("delete from meta where key in ('note.version', 'identity.search.order', 'identity.dataset.crop')")
+        db.execute("update meta set value = '[\"photos\", [8, 8, 3], 2]' where key = 'note.data'")
+    before = rows(work)
+    capsys.readouterr()
+    assert main.run(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "ended: version 0.5.0 or an earlier one began this search; 4 individuals are finished" in shown
+    assert main.run([*arguments, "--gin_param=search.individuals=8", "--resume=changed"]) == 2
+    assert "would not be comparable" in capsys.readouterr().err
+    assert main.run([*arguments, "--gin_param=search.seed=7"]) == 2
+    assert "search.seed: there 0, now 7" in capsys.readouterr().err
+    assert rows(work) == before
+
+
 def test_an_npz_that_was_written_anew_is_another(small_gin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     work = small_gin.parent / "work"
     arguments = [f"--gin_file={small_gin}", f"--workdir={work}", "--gin_param=search.individuals=9"]
@@ -209,7 +247,7 @@ def test_the_header_accounts_for_every_file(photos: Path, capsys: pytest.Capture
         "11 files ignored: 6 in folders inside classes, 2 .txt, 1 .csv, 1 beside the folders of classes, 1 hidden"
         in shown
     )
-    assert "house 9, sun 9" in shown  # half of the training images validate
+    assert "house: 9, sun: 9" in shown  # half of the training images validate
 
 
 # --- few images, and large ones ------------------------------------------------------------------------------
@@ -233,7 +271,7 @@ def test_few_images_are_warned_of_with_what_to_change(photos: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     shown = " ".join(ended.stdout.split())
     assert 'an epoch has 1 step of 18 images, which is few: --gin_param="training.batch_size=8" gives 2' in shown
-    assert "fewer than 20 training images of 2 classes (house 9, sun 9)" in shown
+    assert "fewer than 20 training images of 2 classes (house: 9, sun: 9)" in shown
 
 
 def test_memory_that_images_take_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,11 +56,16 @@ def test_weights_of_a_result_that_waits_to_be_counted_are_kept_over_a_resume(tmp
     (tmp_path / "weights").mkdir()
     for id in (1, 5, 6):
         weights_file(tmp_path / "weights", id).write_bytes(b"")
-    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None, waiting=frozenset({5}))
-    finish(keeper, tmp_path, 4, best, set())
+    keeper = Keeper(
+        tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None, waiting=frozenset({5}), again=frozenset({6})
+    )
     assert kept(tmp_path) == {1, 5}, "6 was cut short by the end of the last run, and is trained again"
+    weights.save(weights_file(tmp_path / "weights", 6), WEIGHTS)  # by its worker, before its result is counted
+    finish(keeper, tmp_path, 4, best, set())
+    assert kept(tmp_path) == {1, 5, 6}
     finish(keeper, tmp_path, 5, best, set())
-    assert kept(tmp_path) == {1}
+    finish(keeper, tmp_path, 6, individual(6, 0.99), set())
+    assert kept(tmp_path) == {6}
 
 
 def test_without_inheritance_only_those_of_the_best_are_kept(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from evolve import config, main
-from evolve import run as search
+from evolve import announce, config, main
 from evolve.facts import Facts
+from evolve.prepared import prepare
 from evolve.records import Examined
 from evolve.store import Store
 from tests.evolve.test_search import ROOT, rows, wait_for
@@ -170,7 +170,7 @@ def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_pat
 @pytest.mark.parametrize(("source", "is_file"), [("digits", False), ("images:photos", True), ("npz:a.npz", False)])
 def test_what_may_help_can_be_pasted(source: str, is_file: bool, small_gin: Path, tmp_path: Path) -> None:
     read = config.read([str(small_gin)], ["training.epochs=3", f"dataset.source='{source}'"])
-    flags = search._remedies(search.prepare(read, tmp_path / "work"), Facts("", (32, 48, 3), 2))
+    flags = announce.remedies(prepare(read, tmp_path / "work"), Facts("", (32, 48, 3), 2))
     assert flags[0] == '--gin_param="training.epochs=12"'
     assert flags[1:] == (('--gin_param="dataset.image_size=(64, 96)"',) if is_file else ())
     bindings = [flag.partition("=")[2].strip('"') for flag in flags]
