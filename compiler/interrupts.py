@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130  # the exit code
-AT_ONCE = 3  # The signal by which a program ends without tidying up.
+AT_ONCE = 3  # the third signal ends the process at once, without cleaning up
 
 
 @contextmanager

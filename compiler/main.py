@@ -52,7 +52,7 @@ def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = Fals
 
 
 def _run(options: argparse.Namespace, outlet: Outlet) -> int:
-    # these leave files, whether somebody reads along or not
+    # These commands write files, so they go on when their output has no reader.
     outlet.goes_on = options.command in (train.train, export.export)
     _at_home(options)
     try:

@@ -30,7 +30,7 @@ class Outlet:
         return getattr(self._stream, name)
 
     def isatty(self) -> bool:
-        """Whether a person reads."""
+        """Whether the stream is an open terminal."""
         return self._stream.isatty() and not self._is_closed
 
     def write(self, text: str) -> int:
@@ -92,7 +92,10 @@ def standard() -> Iterator[Outlet]:
 
 
 def _open_what_is_closed() -> None:
-    """Else the next file that is opened has the number of the closed stream, and what is printed goes into it."""
+    """Opens the null device for each closed standard stream.
+
+    Else the next opened file would receive what is printed.
+    """
     for number in range(3):
         try:
             os.fstat(number)

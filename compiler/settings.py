@@ -33,7 +33,7 @@ class Rule:
         if self.choices:
             nearest = did_you_mean(str(value), self.choices)
             raise CompileError(f"{name} is {value!r}; allowed: {', '.join(self.choices)}{nearest}")
-        raise CompileError(f"{name} is {value!r}; it is {self.allowed}")
+        raise CompileError(f"{name} is {value!r}; it must be {self.allowed}")
 
 
 def _real(limits: str, holds: Callable[[float], bool]) -> Rule:
@@ -219,7 +219,7 @@ def _augmentation(steps: object) -> tuple[str, ...]:
     if not isinstance(steps, list | tuple):
         wanted = (steps,) if isinstance(steps, str) and steps in AUGMENT else ("flip", "crop")
         raise CompileError(
-            f"training.augment is {steps!r}; it is a tuple of steps, () for none: "
+            f"training.augment is {steps!r}; it must be a tuple of steps, () for none: "
             f'--gin_param="training.augment={wanted!r}"; allowed: {", ".join(AUGMENT)}'
         )
     for step in steps:
@@ -279,7 +279,7 @@ class DatasetSettings:
             if not holds(value):
                 near = did_you_mean(value, CHOICES_OF_IMAGES.get(name, ())) if isinstance(value, str) else ""
                 advice = pasted(f"dataset.{name}", example)
-                raise DataError(f"dataset.{name} is {value!r}; it is {allowed}{near}, for example {advice}")
+                raise DataError(f"dataset.{name} is {value!r}; it must be {allowed}{near}, for example {advice}")
         # Equal settings are written alike, so that a search which goes on is compared by what they mean.
         if self.image_size is not None:
             object.__setattr__(self, "image_size", tuple(self.image_size))
@@ -300,4 +300,4 @@ class NetworkSettings:
         if not isinstance(self.overlays, list | tuple) or not all(isinstance(name, str) for name in self.overlays):
             raise CompileError(f"network.overlays is {self.overlays!r}; write it as ['imagenet.cell']")
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**31:
-            raise CompileError(f"network.seed is {self.seed!r}; it is a whole number from 0 to {2**31 - 1:,}")
+            raise CompileError(f"network.seed is {self.seed!r}; it must be a whole number from 0 to {2**31 - 1:,}")

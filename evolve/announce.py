@@ -15,8 +15,8 @@ from evolve.facts import Facts
 from evolve.outcome import shown
 from evolve.prepared import Run
 
-# TensorBoard's page with the charts of a search. Its pages smooth their curves unless the address says otherwise: this
-# one as the end of it has it, those of single curves as its middle has it.
+# TensorBoard's page with the charts of a search. TensorBoard smooths curves unless the address turns smoothing off:
+# `_smoothingWeight=0` does so on this page, and `smoothing=0` on the page of single curves.
 PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
 CLASSES_SHOWN = 12  # of which the header lists how many images each has
 
@@ -31,11 +31,11 @@ def header(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
         goal = f"at most {goal}, in {table.budget_seconds:,} simulated seconds"
     return [
         ("data", facts.description),
-        *_told_images(prepared, facts),
+        *_image_rows(prepared, facts),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
-        ("workers", _told_workers(prepared)),
+        ("workers", _workers_row(prepared)),
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),
@@ -44,7 +44,7 @@ def header(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
     ]
 
 
-def _told_images(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
+def _image_rows(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
     """Images a class, steps an epoch, what is left out, and what to be warned of."""
     counts, training = facts.counts.get("train", ()), prepared.config.training
     rows = list(facts.remarks)
@@ -61,7 +61,7 @@ def _told_images(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
     return rows
 
 
-def _told_workers(prepared: Run) -> str:
+def _workers_row(prepared: Run) -> str:
     settings = prepared.config.search
     workers = "as many as there is room for" if prepared.workers is None else str(prepared.workers)
     if settings.executor == "ray":

@@ -1,4 +1,4 @@
-"""Where a search begins: in which folder it was begun, by which version, and that a refused one leaves nothing."""
+"""Where and by which version a search was begun, and the removal of a folder whose search was refused."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def find(name: str) -> Found | None:
     if folder is None and id is None:
         return None
     if folder is None:
-        raise CompileError(f"there is no search in {named}, and so no individual {id} of it{_where(named)}")
+        raise CompileError(f"there is no search in {named}, so individual {id} cannot be found{_where(named)}")
     with _as_compile_error(), reading(folder) as db:
         facts = dict(db.execute("select key, value from meta").fetchall())
         best = _best(db.execute(_FITTEST).fetchall(), facts, folder)
@@ -213,9 +213,8 @@ def _is_search(folder: Path) -> bool:
 def _where(name: str) -> str:
     """Which searches there are; of an address, that a store never lies at one."""
     known = [str(folder) for folder in _searches()]
-    address = " at an address lie only weights; the work directory has the individuals;" if isinstance(
-        place(name), Remote
-    ) else ""  # fmt: skip
+    is_address = isinstance(place(name), Remote)
+    address = " an address has only the weights; name the work directory, which has the individuals;" * is_address
     return f";{address} searches here: {', '.join(known[:_MANY]) or 'none in runs/'}"
 
 

@@ -129,7 +129,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _opened(path: Path, copies: Path) -> sqlite3.Connection:
-    """A connection for reading, also where nothing may be written beside the file, as SQLite by itself wants to."""
+    """Opens a connection for reading, also in a read-only folder, in which SQLite itself cannot write its log."""
     try:
         return _connected(path, "mode=ro")
     except sqlite3.OperationalError:

@@ -209,7 +209,7 @@ def _unimported(module: str, error: BaseException) -> str:
     """Why a module cannot be imported, and where it lies if Python does not look there."""
     there = Path(*module.split(".")).with_suffix(".py")
     if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0] and there.is_file():
-        return f"{error}; {there} is in the current folder, where Python looks after: export PYTHONPATH=."
+        return f"{error}; {there} is in the current folder. To let Python search that folder: export PYTHONPATH=."
     return raised(error)
 
 
@@ -217,7 +217,7 @@ def _called(name: str, genotype: dsl.Genotype, seed: int) -> float:
     """What the user's function makes of a genotype.
 
     Raises:
-      UsageError: it raises an exception that is none of an individual's, or its result is no number.
+      UsageError: the function raises an exception other than CompileError and MemoryError, or returns no number.
       CompileError, MemoryError: this individual fails.
     """
     function = fitness_function(name)

@@ -131,7 +131,7 @@ def find(settings: DatasetSettings, folder: Path, known: Facts | None, progress:
         place = known.kept(folder)
         if place is None or kept.read(place) is not None:
             return known
-    is_seen = folder.is_dir()  # not where another machine reads what only its own programs read
+    is_seen = folder.is_dir()  # False on a machine of a cluster that does not see the work directory
     found = data.load(**asdict(settings), memory=memory if is_seen else None, progress=progress)
     is_kept = is_seen and kept.keep(found, memory) is not None
     if known is None and is_seen:

@@ -67,7 +67,7 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
         hint = "" if is_export else f"; did you mean --gin_file={rest[0]}?"
         return _mistake(f"{rest[0]!r} is no flag{hint}")
     if importlib.util.find_spec("fcntl") is None:
-        return _mistake("it runs on Linux and macOS; on Windows, install and start it in WSL: wsl --install")
+        return _mistake("it needs Linux or macOS; on Windows, install WSL (wsl --install) and run evolve inside it")
     workdir = os.path.expanduser(known.workdir or "")
     if is_export:
         return _export(workdir, known.csv, known.json)
@@ -75,7 +75,7 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
         return _mistake("say what to run: evolve --gin_file=amoeba.gin")
     if known.resume not in (None, "changed"):
         return _mistake(f"--resume is {known.resume!r}; it may be 'changed', or left out")
-    # A search does more than to print, and goes on where nobody reads.
+    # A search writes files too, so it goes on when its output has no reader.
     outlet.goes_on = True
     files = [os.path.expanduser(name) for name in known.gin_file]
     folder = Path(workdir) if workdir else Path("runs") / Path(files[-1]).stem

@@ -71,8 +71,8 @@ def warnings(outcome: Outcome) -> Iterator[str]:
     yield from doubtful
     if doubtful:
         yield (
-            "It may know no more than which class is the largest. Add images of the other classes, or search again in "
-            f"another --workdir, longer or with larger images: {' '.join(outcome.remedies)}"
+            "The network may have learnt only which class is the largest. Add images of the other classes, or search "
+            f"again in another --workdir, longer or with larger images: {' '.join(outcome.remedies)}"
         )
 
 

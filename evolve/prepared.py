@@ -1,4 +1,4 @@
-"""A search that has been understood and not yet begun: its settings brought together, what can be wrong looked at."""
+"""A search that has been checked and not yet begun, with all its settings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RAY_LOGS = Path("/tmp/ray/session_latest/logs")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A search that has been understood and not yet begun."""
+    """A search that has been checked and not yet begun."""
 
     config: Config
     seed: dsl.Genotype
@@ -93,7 +93,7 @@ class Run:
 
 
 def prepare(config: Config, folder: Path) -> Run:
-    """Look at everything that can be wrong before anything is written.
+    """Checks all settings before anything is written.
 
     Raises:
       UsageError, dsl.CellError: something is.

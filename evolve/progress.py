@@ -154,7 +154,7 @@ def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
         yield f"{3600 * here / seconds:,.0f} an hour"
     left = time_left(plan, before, now)
     if left is not None and left >= 0.5:
-        # When an individual will reach the target, nothing tells.
+        # The target may be reached at any time, so the time left is an upper bound.
         yield f"{'at most ' if plan.target is not None else ''}{duration(left)} left"
 
 

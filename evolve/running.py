@@ -13,7 +13,7 @@ FOLDER = "running"  # in the work directory
 
 @contextmanager
 def reporting(folder: Path | None, id: int, epochs: int) -> Iterator[Callable[[int], None]]:
-    """A function that reports how many epochs of an individual are done; with the training the report goes."""
+    """Gives a function that reports the finished epochs of an individual; the report is removed after the training."""
     report(folder, id, 0, epochs)
     try:
         yield lambda done: report(folder, id, done, epochs)
@@ -24,7 +24,7 @@ def reporting(folder: Path | None, id: int, epochs: int) -> Iterator[Callable[[i
 def report(folder: Path | None, id: int, done: int, epochs: int) -> None:
     """Write how many epochs of an individual are done.
 
-    What cannot be written is left out: no training may fail for want of a line on a screen.
+    An error of writing is ignored, because a missing progress report must not fail a training.
     """
     if folder is not None:
         with contextlib.suppress(OSError):

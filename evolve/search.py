@@ -74,7 +74,7 @@ class _Finished(NamedTuple, Generic[G]):
 
 
 class _Waiting(NamedTuple, Generic[G]):
-    """An individual whose result is written, and not told before those of older ones."""
+    """An individual whose result is stored, and reaches the algorithm only after those of older ones."""
 
     genotype: G
     graph: str = ""
@@ -108,10 +108,10 @@ class Search(Generic[G]):
             int, _Waiting[G]
         ] = {}  # results in the order of birth, before those of older ones are there
         self._spared = 0  # how many of these were not trained
-        self._next = 1  # whose result is told next in the order of birth
+        self._next = 1  # the id whose result comes next in the order of birth
         self._finished, self._failed, self._last = store.counts()
         self._top = list(store.best(plan.keep_best))
-        self._fittest = self._top[0] if self._top else None  # of all results, told or not
+        self._fittest = self._top[0] if self._top else None  # of all results, waiting ones included
         self._flops = store.flops()
         self._simulated = store.seconds()
         self._noted = float(store.noted("seconds") or 0)  # of all runs together
@@ -133,7 +133,7 @@ class Search(Generic[G]):
             while True:
                 # One at a time: a worker's next task need not wait for those of others.
                 with self._store.event():
-                    finished += self._told()
+                    finished += self._pass_on()
                     if results:
                         finished += self._conclude(results.popleft())
                     sent, reused = self._propose()
@@ -163,7 +163,7 @@ class Search(Generic[G]):
             self._algorithm.tell(individual.id, individual.fitness)
 
     def _take_up(self) -> None:
-        """Take back what the last run had begun; who has a result already only waits for older ones."""
+        """Take up the unfinished individuals of the last run; one that has a result waits for older ones."""
         unfinished = self._store.unfinished()
         self._next = min((proposal.id for proposal, _ in unfinished), default=self._last + 1)
         for proposal, waits in unfinished:
@@ -215,7 +215,7 @@ class Search(Generic[G]):
     def _finish(
         self, proposal: Proposal[G], evaluation: Evaluation, is_spared: bool = False
     ) -> tuple[Individual, list[_Finished[G]]]:
-        """Write a result; its row, and whom the algorithm has been told of for it."""
+        """Write a result; return its row, and the individuals that the algorithm has received because of it."""
         waits = self._plan.order == "born"
         individual = self._store.finish(proposal.id, evaluation, waits)
         self._finished += 1
@@ -226,17 +226,17 @@ class Search(Generic[G]):
             return individual, [self._tell(individual, proposal.genotype)]
         self._waiting[proposal.id] = _Waiting(proposal.genotype, evaluation.graph, is_spared)
         self._spared += is_spared
-        return individual, self._told()
+        return individual, self._pass_on()
 
-    def _told(self) -> list[_Finished[G]]:
-        """Tell the algorithm of those that have waited, by id, up to the first that has no result yet."""
-        told: list[_Finished[G]] = []
+    def _pass_on(self) -> list[_Finished[G]]:
+        """Pass waiting results to the algorithm in order of id, up to the first that is missing."""
+        passed: list[_Finished[G]] = []
         while self._next in self._waiting:
             one = self._waiting.pop(self._next)
             self._spared -= one.is_spared
-            told.append(self._tell(self._store.release(self._next, one.graph), one.genotype))
+            passed.append(self._tell(self._store.release(self._next, one.graph), one.genotype))
             self._next += 1
-        return told
+        return passed
 
     def _tell(self, individual: Individual, genotype: G) -> _Finished[G]:
         self._algorithm.tell(individual.id, individual.fitness)
@@ -285,9 +285,9 @@ class Search(Generic[G]):
                 continue
             id, is_done = twin
             if is_done:
-                told = self._finish(proposal, _reused(self._store.individual(id)), is_spared=True)[1]
-                if told:
-                    return sent, told
+                passed = self._finish(proposal, _reused(self._store.individual(id)), is_spared=True)[1]
+                if passed:
+                    return sent, passed
             else:
                 self._alike.setdefault(id, []).append(proposal)
         return sent, []
@@ -297,7 +297,7 @@ class Search(Generic[G]):
         # Those that are not trained need no worker, but the algorithm should hear before it proposes on and on.
         untrained = sum(map(len, self._alike.values())) + self._spared
         full = len(self._running) + sent >= capacity or (untrained >= capacity and not self._again)
-        # What waits for one that is to be run again is told before the end.
+        # Results that wait for a task that is run again reach the algorithm before the end.
         is_over = self._enough() and not (self._again and self._waiting)
         return not full and not is_over and not self._is_hopeless()
 

@@ -59,7 +59,7 @@ class SearchSettings:
             if not isinstance(getattr(self, name), bool):
                 raise UsageError(f"search.{name} is {getattr(self, name)!r}; it may be True or False")
         if not isinstance(self.seed_file, str) or not self.seed_file:
-            raise UsageError(f"search.seed_file is {self.seed_file!r}; it is a .cell file, such as 'nasnet.cell': "
+            raise UsageError(f"search.seed_file is {self.seed_file!r}; it must be a .cell file, such as 'nasnet.cell': "
                              f"{pasted('search.seed_file', 'nasnet.cell')}")  # fmt: skip
         if not isinstance(self.params, Mapping) or not all(map(_is_number, self.params.values())):
             raise UsageError(f"search.params is {self.params!r}; write it as {{'N': 3, 'F': 24}}: "
@@ -82,7 +82,9 @@ class SearchSettings:
           UsageError: it is none.
         """
         if not isinstance(self.storage, str):
-            raise UsageError(f"search.storage is {self.storage!r}; it is a folder or an address: 'gs://bucket/run'")
+            raise UsageError(
+                f"search.storage is {self.storage!r}; it must be a folder or an address: 'gs://bucket/run'"
+            )
         try:
             return files.place(self.storage) if self.storage else None
         except CompileError as error:
@@ -102,7 +104,7 @@ class SearchSettings:
         if isinstance(self.budget, str) and unit is not None:
             hours = float(text[:-1]) * unit / 3600 if re.fullmatch(r"\d+(\.\d*)?", text[:-1]) else 0.0
         if isinstance(hours, str) or not _is_number(hours) or hours <= 0:
-            raise UsageError(f"search.budget is {self.budget!r}; it is a number of hours, or '90m', '12h', '2d': "
+            raise UsageError(f"search.budget is {self.budget!r}; it must be a number of hours, or '90m', '12h', '2d': "
                              f"{pasted('search.budget', '12h')}")  # fmt: skip
         return hours * 3600
 
@@ -122,7 +124,7 @@ class SearchSettings:
             return
         if not _is_number(self.target):
             raise UsageError(
-                f"search.target is {self.target!r}; it is a number, such as an accuracy of 0.95, or None: "
+                f"search.target is {self.target!r}; it must be a number, such as an accuracy of 0.95, or None: "
                 f"{pasted('search.target', 0.95)}"
             )
         if self.fitness == "training" and not 0 < self.target <= 1:
@@ -261,7 +263,7 @@ class TableSettings:
     def __post_init__(self) -> None:
         for name in ("train_seconds", "validation_seconds"):
             if not isinstance(getattr(self, name), str | None):
-                raise UsageError(f"table.{name} is {getattr(self, name)!r}; it is the name of a column, or None")
+                raise UsageError(f"table.{name} is {getattr(self, name)!r}; it must be the name of a column, or None")
         if not isinstance(self.keys, str) or not self.keys:
             raise UsageError(f"table.keys is {self.keys!r}; bind it to the column of the keys, such as 'arch'")
         for name in ("path", "fitness"):

@@ -82,7 +82,7 @@ def naming_faults(found: Feed) -> Iterator[None]:
     """Raises the feed's own error where TensorFlow's comes from an image that could not be read.
 
     Raises:
-      DataError: an image is gone, or is none any more; its file is named.
+      DataError: an image file is missing, or can no longer be read as an image; the message names it.
     """
     try:
         yield

@@ -25,7 +25,7 @@ from compiler.images.streams import Part, Records, Stream
 from compiler.settings import Training
 
 Tensor = Any
-Take = Callable[[Image.Image, int], Image.Image]  # makes an image of the network's size of a whole one and its number
+Take = Callable[[Image.Image, int], Image.Image]  # from a whole image and its number to an image of the network's size
 
 AUTOTUNE = tf.data.AUTOTUNE
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of the random crop (Szegedy et al. 2014, section 6)
@@ -86,7 +86,7 @@ class StreamFeed:
         shape = self.input_shape
 
         def decode(number: np.ndarray, example: np.ndarray | bytes) -> tuple[np.ndarray, bool]:
-            # An exception would be printed by TensorFlow, and arrive as an error that no longer says what it was.
+            # TensorFlow would print an exception, and raise an error in which the cause is lost.
             try:
                 image = _image(part, example)
             except DataError as error:
@@ -193,7 +193,7 @@ def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
     """The image at a place of a part of files, or that of a record.
 
     Raises:
-      DataError: it is gone, or is none.
+      DataError: an image file is missing, or can no longer be read as an image; the message names it.
     """
     path = None if isinstance(part, Records) else part.paths[int(example)]
     data = bytes(example) if path is None else contents(path)

@@ -63,7 +63,8 @@ def export(options: argparse.Namespace) -> int:
     if formats.labels(saved).splitlines() != list(saved.class_names):
         print(f"line breaks inside class names are written as \\n in {formats.LABELS}")
     images = f"{formats.IMAGES} random images" + " of each of two sizes" * made.any_size
-    print(f"read back: on {images} it is the trained network, up to {made.difference:.1g}")
+    compared = f"read back and compared on {images}"
+    print(f"{compared}: the largest relative difference of log probabilities is {made.difference:.1g}")
     return 0
 
 

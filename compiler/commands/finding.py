@@ -1,4 +1,4 @@
-"""Networks that are named otherwise than by a file: what finds them is handed to `cell` by its entry point."""
+"""Networks that are named in another way than by a file; the entry point passes the function that finds them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Individual(Protocol):
 
 
 class Finder(Protocol):
-    """What knows searches."""
+    """A function that finds individuals of searches."""
 
     def __call__(self, name: str) -> Individual | None:
         """The individual of this name; None where the name is none of an individual's.
@@ -60,7 +60,7 @@ class Finder(Protocol):
 
 
 def nothing(name: str) -> None:
-    """The finder of a `cell` that knows files alone."""
+    """Finds nothing: the finder where only files can be named."""
 
 
 def individual_of(options: argparse.Namespace, name: str) -> Individual | None:

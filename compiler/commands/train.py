@@ -90,7 +90,9 @@ def _like(options: argparse.Namespace) -> Individual | None:
         return individual_of(options, options.file)
     individual = individual_of(options, options.like)
     if individual is None:
-        raise UsageError(f"--like {options.like!r} is no search; name its work directory, such as runs/amoeba")
+        raise UsageError(
+            f"--like {options.like!r} does not name a search; name the work directory of one, such as runs/amoeba"
+        )
     return individual
 
 
@@ -118,8 +120,8 @@ def _check_images(run: FinalTraining, like: Individual, options: argparse.Namesp
     named = any(binding.replace(" ", "").startswith("dataset.source=") for binding in options.gin_param)
     if not named and like.digest not in ("", run.images.digest):
         raise UsageError(
-            f"the images at {run.source} are others than those of the search of {like.label}; to train on them all the "
-            f"same, name them: {pasted('dataset.source', run.source)}"
+            f"the images at {run.source} differ from those of the search of {like.label}; to train on them anyway, "
+            f"name them: {pasted('dataset.source', run.source)}"
         )
 
 

@@ -13,7 +13,7 @@ FEW_IMAGES = 20  # of a class
 
 
 def check(training: Training, name: str, images: int, channels: int, is_bytes: bool, is_stream: bool) -> None:
-    """Refuses a training that cannot be done on so many images of such a kind.
+    """Refuses a training that cannot be done on these images.
 
     Raises:
       DataError: the images do not fill a batch, or an augmentation step needs other images.
@@ -50,7 +50,7 @@ def smaller_batch(images: int) -> int:
 
 
 def warnings(training: Training, images: int, class_names: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
-    """What may spoil the result of training on so many images, each with what to change.
+    """Returns warnings about a training on few or uneven images, each with the change that helps.
 
     `counts` are the images of each class, or nothing where they are not known.
     """
@@ -68,6 +68,6 @@ def warnings(training: Training, images: int, class_names: Sequence[str], counts
         shown = ", ".join(f"{printable(name)}: {count}" for name, count in few[:8]) + ", ..." * (len(few) > 8)
         found.append(
             f"fewer than {FEW_IMAGES} training images of {len(few)} class{'es' * (len(few) > 1)} ({shown}): "
-            "what is learnt of them is luck; add images, or remove the class"
+            "the accuracy on such a class depends on chance; add images, or remove the class"
         )
     return tuple(found)

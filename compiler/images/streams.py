@@ -1,7 +1,7 @@
 """Labelled images that stay where they are until a step needs them: what a `Stream` is, and how it is found.
 
-The files of a folder are all decoded once, so that none that is no image is met in a training. Batches are made in
-`compiler.batches.stream_feed`.
+The files of a folder are all decoded once, so that a file that is not an image is found before training. Batches are
+made in `compiler.batches.stream_feed`.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
           training: whether batches normalize by their own statistics, which then move the kept ones.
           noise: of drop path and dropout; none without it.
           norm: batch normalization in training, where it is not this replica's alone.
-          keep: what becomes of the statistics of a batch `[2, channels]`, where they do not move the kept ones.
+          keep: is called with the statistics of a batch `[2, channels]` instead of moving the kept ones.
         """
         values = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
         mode = Pass(bool(training), self.compute_dtype, norm or local_norm)
@@ -136,9 +136,10 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self._statistics.assign_add((statistics - self._statistics) * share)
 
     def pool(self, statistics: Tensor, number: Tensor, images: int) -> None:
-        """Makes the kept statistics those of all values in some batches, of which this is the next.
+        """Adds one batch to the kept statistics, which become those of all values of the batches so far.
 
-        The variance is the unbiased one of all values together: that inside of the batches, and that of their means.
+        The variance is the unbiased one of all values together. It has two parts: the variance inside the batches, and
+        the variance of their means.
 
         Args:
           statistics: means and unbiased variances of one batch `[2, channels]`.

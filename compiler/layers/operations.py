@@ -195,7 +195,7 @@ def shared_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> t
 
 
 def of_all_replicas(statistics: Tensor, values: Tensor) -> Tensor:
-    """Means and unbiased variances `[2, channels]` of the batches of all replicas, each of so many values a channel."""
+    """Means and unbiased variances `[2, channels]` over all replicas, each of which has `values` values a channel."""
     context = tf.distribute.get_replica_context()
     mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, statistics[0])
     squares = (values - 1) * statistics[1] + values * tf.square(statistics[0] - mean)

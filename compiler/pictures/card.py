@@ -9,10 +9,10 @@ _RATHER_SMALLER = 0.2  # of a card
 
 
 def fit(png: bytes) -> tuple[bytes, int, int]:
-    """A PNG file made a whole number of cards wide, its width and its height in pixels.
+    """Resizes a PNG to a whole number of card widths; returns the file, its width and its height in pixels.
 
-    The page shows every second or third pixel of it and does not blend them, so they are blended here; who asks the
-    page for the actual size sees it larger.
+    TensorBoard shows only every second or third pixel, without blending. The picture is therefore blurred here first.
+    Shown at its actual size, it may be wider than its card.
     """
     from PIL import Image, ImageFilter
 

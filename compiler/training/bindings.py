@@ -146,7 +146,9 @@ def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
     except SyntaxError as error:
         if before and error.lineno:
             place = f"{before}{error.lineno}"
-        reason = "this is no value" if re.search("malformed node|Failed to parse", error.msg) else error.msg
+        reason = (
+            "this is not a valid Python value" if re.search("malformed node|Failed to parse", error.msg) else error.msg
+        )
         line = f": {error.text.strip()}" if before and error.text else ""
         raise ConfigError(f"{place}: {reason}{line}\n{_IN_QUOTES}") from None
     except tokenize.TokenError:  # at the end of the text, wherever it began
@@ -196,8 +198,8 @@ def _unknown(message: str, selector: str, name: str, names: Names) -> str:
 def _not_read(written: str, scope: str, names: Names) -> str:
     """What to say of a setting of something that this command does not have."""
     if scope in names.elsewhere:
-        return f"{written} is not read here: {names.elsewhere[scope]}"
-    return f"nothing reads {written}{did_you_mean(scope, names.scopes)}\nread are: {', '.join(names.scopes)}"
+        return f"this command does not read {written}: {names.elsewhere[scope]}"
+    return f"nothing reads {written}{did_you_mean(scope, names.scopes)}\nthis command reads: {', '.join(names.scopes)}"
 
 
 def check(bindings: Iterable[Binding], names: Names) -> None:

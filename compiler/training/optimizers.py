@@ -42,7 +42,8 @@ class _RMSprop(legacy.RMSprop):  # type: ignore[misc, name-defined]
     def __init__(self, rate: LearningRate, training: Training) -> None:
         super().__init__(rate, training.rmsprop_decay, training.momentum, training.rmsprop_epsilon)
         self._start = training.rmsprop_start
-        # Keras adds epsilon outside of the root where there is no momentum; a momentum of 0 is that, and by the root.
+        # With momentum 0 Keras adds epsilon outside the root. This flag makes it always take the path with epsilon
+        # inside.
         self._momentum = True
 
     def _create_slots(self, variables: Sequence[Any]) -> None:

@@ -22,7 +22,7 @@ from compiler.training.optimizers import make_optimizer
 Strategy = Any  # tf.distribute.Strategy, which comes without types
 SMALL_BATCH = 32  # images of a replica below which its own statistics are too rough to normalize by
 EVALUATION_BATCH = 256
-POOLED_BATCHES, POOLED_IMAGES = 50, 10_000  # at least so many of each give fresh statistics, if there are as many
+POOLED_BATCHES, POOLED_IMAGES = 50, 10_000  # batches and images for fresh statistics, or one pass if it has fewer
 _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
@@ -164,9 +164,8 @@ class Trainer:
     def refresh(self) -> None:
         """Computes the statistics anew from training images, by the averaged weights where they are kept.
 
-        Those that move along with training are of weights that were there before: after a short training, or at a high
-        learning rate, they may be those of another network. The images are not augmented, as in evaluation: the batches
-        of one pass, or of so many images as give the statistics well.
+        Moving statistics may describe earlier weights after a short training, or at a high learning rate. The images
+        are not augmented. One pass is used, or 50 batches and 10,000 images if that is less.
         """
         enough = max(POOLED_BATCHES, -(-POOLED_IMAGES // self._training.batch_size))
         with self.averaged():
@@ -318,7 +317,7 @@ def finite(loss: float, epoch: int, what: str = "loss") -> float:
     """The loss, if it is a number; `what` names it.
 
     Raises:
-      Diverged: it is none.
+      Diverged: the loss is infinite or not a number.
     """
     if not math.isfinite(loss):
         raise Diverged(f"the {what} is {loss} in epoch {epoch}: the learning rate may be too high for it")

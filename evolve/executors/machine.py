@@ -38,7 +38,7 @@ def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = No
     served = _served(gpus, share)
     if wanted is None:
         each_has_one = len(gpus) if gpus and share is None else fit
-        return min(len(os.sched_getaffinity(0)), fit, each_has_one, fit if served is None else served)
+        return min(_cores(), fit, each_has_one, fit if served is None else served)
     if wanted > fit:
         raise UsageError(
             f"search.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
@@ -63,6 +63,11 @@ def _served(gpus: Sequence[str], share: float | None) -> int | None:
             f"(CUDA_VISIBLE_DEVICES lists them, or else nvidia-smi): {pasted('search.gpus_per_worker', None)}"
         )
     return math.floor(1 / share) * len(gpus) if share < 1 else len(gpus) // int(share)
+
+
+def _cores() -> int:
+    """The cores that this process may use; macOS says only how many the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_memory() -> int:

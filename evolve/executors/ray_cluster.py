@@ -374,10 +374,9 @@ def _start(address: str, workers: int | None, need: Need) -> None:
 
 @contextmanager
 def _on_loopback() -> Iterator[None]:
-    """A Ray that is started inside listens on 127.0.0.1 alone: who reaches its ports runs code as this user.
+    """A Ray that is started inside listens on 127.0.0.1 alone, since any program that reaches its ports can run code.
 
-    By itself it looks for an address that other machines reach, even in the place of 127.0.0.1; this switch, which is
-    on where Ray has no clusters, keeps it from that.
+    Ray itself replaces 127.0.0.1 by an address that other machines reach. With `ENABLE_RAY_CLUSTER` False it does not.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False

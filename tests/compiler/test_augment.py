@@ -154,10 +154,10 @@ class TestEveryStep:
     ("settings", "message"),
     [
         ({"augment": ("cutuot",)}, "training.augment has 'cutuot'; allowed: flip, .*; did you mean 'cutout'"),
-        ({"cutout_size": 0}, "training.cutout_size is 0; it is a whole number from 1 to 1,000,000"),
+        ({"cutout_size": 0}, "training.cutout_size is 0; it must be a whole number from 1 to 1,000,000"),
         ({"cutout_size": 2.5}, "training.cutout_size is 2.5"),
-        ({"crop_padding": -1}, "training.crop_padding is -1; it is a whole number from 0 to 1,000,000"),
-        ({"colour_strength": 1.5}, "training.colour_strength is 1.5; it is a number from 0 to 1"),
+        ({"crop_padding": -1}, "training.crop_padding is -1; it must be a whole number from 0 to 1,000,000"),
+        ({"colour_strength": 1.5}, "training.colour_strength is 1.5; it must be a number from 0 to 1"),
         ({"colour_strength": "much"}, "training.colour_strength is 'much'"),
     ],
 )

@@ -199,7 +199,8 @@ def test_what_is_there_is_replaced_and_nothing_else_is_left(tmp_path, capsys, ou
         said = capsys.readouterr().out
         assert re.fullmatch(
             rf".*{out}: images of (any size, resized to )?8x8x1,? to 3 classes, \d+\.\d MB\n(.*does not resize.*\n)?"
-            r"read back: on 8 random images( of each of two sizes)? it is the trained network, up to \d(e-\d+)?\n",
+            r"read back and compared on 8 random images( of each of two sizes)?: "
+            r"the largest relative difference of log probabilities is \d(e-\d+)?\n",
             said,
         )
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [out]

@@ -23,33 +23,33 @@ def test_every_setting_has_a_rule():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 0}, "training.epochs is 0; it is a whole number from 1 to 1,000,000"),
-        ({"drop_path_keep": 0}, "training.drop_path_keep is 0; it is a number above 0 and at most 1"),
-        ({"momentum": 1.5}, "training.momentum is 1.5; it is a number from 0 to 1"),
-        ({"l2": "low"}, "training.l2 is 'low'; it is a number of at least 0"),
-        ({"l2": -1}, "training.l2 is -1; it is a number of at least 0"),
+        ({"epochs": 0}, "training.epochs is 0; it must be a whole number from 1 to 1,000,000"),
+        ({"drop_path_keep": 0}, "training.drop_path_keep is 0; it must be a number above 0 and at most 1"),
+        ({"momentum": 1.5}, "training.momentum is 1.5; it must be a number from 0 to 1"),
+        ({"l2": "low"}, "training.l2 is 'low'; it must be a number of at least 0"),
+        ({"l2": -1}, "training.l2 is -1; it must be a number of at least 0"),
         ({"schedule": "linear"}, "training.schedule is 'linear'; allowed: cosine, constant, exponential"),
         ({"strategy": "mirorred"}, "did you mean 'mirrored'?"),
         ({"strategy": None}, "training.strategy is None; allowed: auto, default"),
         ({"augment": ["flop"]}, "training.augment has 'flop'; allowed: flip, crop, cutout, colour, random_crop; did"),
         (
             {"augment": "flip"},
-            "training.augment is 'flip'; it is a tuple of steps, () for none: "
+            "training.augment is 'flip'; it must be a tuple of steps, () for none: "
             "--gin_param=\"training.augment=('flip',)\"",
         ),
         ({"augment": "flip, crop"}, "--gin_param=\"training.augment=('flip', 'crop')\"; allowed: flip, crop"),
-        ({"augment": None}, "training.augment is None; it is a tuple of steps"),
+        ({"augment": None}, "training.augment is None; it must be a tuple of steps"),
         ({"augment": (["flip"],)}, "training.augment has ['flip']; allowed: flip"),
-        ({"learning_rate": float("1e400")}, "training.learning_rate is inf; it is a number of at least 0"),
-        ({"learning_rate": 1e39}, "training.learning_rate is 1e+39; it is a number of at least 0"),
-        ({"learning_rate": 10**400}, "it is a number of at least 0"),
-        ({"epochs": 10**12}, "it is a whole number from 1 to 1,000,000"),
-        ({"epochs": 2.0}, "training.epochs is 2.0; it is a whole number"),
-        ({"sync_batch_norm": "yes"}, "training.sync_batch_norm is 'yes'; it is True, False or None"),
-        ({"sync_batch_norm": 1}, "training.sync_batch_norm is 1; it is True, False or None"),
-        ({"tpu": None}, "training.tpu is None; it is a text: a name, an address, 'local', or '' for none"),
-        ({"rmsprop_start": -1.0}, "training.rmsprop_start is -1.0; it is a number of at least 0"),
-        ({"label_smoothing": 1}, "training.label_smoothing is 1; it is a number from 0 to below 1"),
+        ({"learning_rate": float("1e400")}, "training.learning_rate is inf; it must be a number of at least 0"),
+        ({"learning_rate": 1e39}, "training.learning_rate is 1e+39; it must be a number of at least 0"),
+        ({"learning_rate": 10**400}, "it must be a number of at least 0"),
+        ({"epochs": 10**12}, "it must be a whole number from 1 to 1,000,000"),
+        ({"epochs": 2.0}, "training.epochs is 2.0; it must be a whole number"),
+        ({"sync_batch_norm": "yes"}, "training.sync_batch_norm is 'yes'; it must be True, False or None"),
+        ({"sync_batch_norm": 1}, "training.sync_batch_norm is 1; it must be True, False or None"),
+        ({"tpu": None}, "training.tpu is None; it must be a text: a name, an address, 'local', or '' for none"),
+        ({"rmsprop_start": -1.0}, "training.rmsprop_start is -1.0; it must be a number of at least 0"),
+        ({"label_smoothing": 1}, "training.label_smoothing is 1; it must be a number from 0 to below 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_in_words(settings, message):
@@ -61,21 +61,21 @@ def test_settings_that_make_no_sense_are_refused_in_words(settings, message):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, False, None, "0.1", (0.1,)])
 @pytest.mark.parametrize("name", REALS)
 def test_a_number_is_finite_and_of_a_number_s_type(name, value):
-    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it is a number"):
+    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it must be a number"):
         Training(**{name: value})
 
 
 @pytest.mark.parametrize("value", [math.nan, 1.5, True, None, "3", -1])
 @pytest.mark.parametrize("name", COUNTS)
 def test_a_count_is_whole(name, value):
-    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it is a whole number"):
+    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it must be a whole number"):
         Training(**{name: value})
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, None, "True", ""])
 @pytest.mark.parametrize("name", FLAGS)
 def test_a_flag_is_true_or_false(name, value):
-    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it is True or False"):
+    with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it must be True or False"):
         Training(**{name: value})
 
 

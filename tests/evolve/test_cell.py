@@ -184,11 +184,11 @@ def test_params_and_overlays_change_an_individual(here: Path, capsys: pytest.Cap
     [
         (f"{WORK}:6", "the search in runs/my search has no individual 6; it has 5, from 1 to 5"),
         (f"{WORK}:0", "has no individual 0"),
-        ("runs/none:3", "there is no search in runs/none, and so no individual 3 of it; searches here: runs/my search"),
+        ("runs/none:3", "no search in runs/none, so individual 3 cannot be found; searches here: runs/my search"),
         ("photos:3", "there is no search in photos"),
         (
             "gs://bucket/run:33",
-            "there is no search in gs://bucket/run, and so no individual 33 of it; at an address lie",
+            "there is no search in gs://bucket/run, so individual 33 cannot be found; an address has only the weights",
         ),
         ("gs:/bucket/run:33", "'gs:/bucket/run' is no address; write gs://bucket/folder"),
         ("gs://bucket/run", "'gs://bucket/run' is not a .cell file"),
@@ -366,11 +366,11 @@ def test_a_file_is_trained_like_a_search(here: Path) -> None:
     ("arguments", "message"),
     [
         (["space.cell"], "say how to train: cell train space.cell --gin_file=train_digits.gin"),
-        (["space.cell", "--like", "runs/none"], "--like 'runs/none' is no search; name its work directory"),
-        (["space.cell", "--like", "runs/none:3"], "there is no search in runs/none, and so no individual 3"),
+        (["space.cell", "--like", "runs/none"], "--like 'runs/none' does not name a search; name the work directory"),
+        (["space.cell", "--like", "runs/none:3"], "there is no search in runs/none, so individual 3"),
         ([f"{WORK}:2", "--gin_param=training.epoch=3"], "did you mean 'training.epochs'?"),
-        ([f"{WORK}:2", "--gin_param=search.seed=3"], "search.seed is not read here: it is a setting of `evolve`"),
-        ([f"{WORK}:2", "--gin_file=small.gin"], "small.gin, line 5: search.seed_file is not read here"),
+        ([f"{WORK}:2", "--gin_param=search.seed=3"], "this command does not read search.seed: it is a setting of"),
+        ([f"{WORK}:2", "--gin_file=small.gin"], "small.gin, line 5: this command does not read search.seed_file"),
         ([f"{WORK}:2", "--param", "M=3"], "there is no param 'M'"),
     ],
 )
@@ -459,7 +459,7 @@ def test_a_network_is_not_trained_on_other_images_than_its_search(
     arguments = ["train", str(WORK), "--gin_param", "training.epochs=1", "--workdir", "again"]
     assert cell(*arguments) == 2
     said = capsys.readouterr().err
-    assert "are others than those of the search of my search-" in said
+    assert "differ from those of the search of my search-" in said
     (advice,) = shlex.split(said.strip().rpartition("name them: ")[2])
     assert cell(*arguments, *advice.split("=", 1)) == 0
     shown = capsys.readouterr().out
