@@ -72,7 +72,9 @@ def _cores() -> int:
 
 def available_memory() -> int:
     """Bytes that new processes may take, the limit of a container included."""
-    found = [os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    # macOS says only how much memory the machine has.
+    pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    found = [os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")]
     # What sysconf calls free leaves out the caches that the kernel gives back on demand.
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
