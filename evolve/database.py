@@ -116,7 +116,11 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
       UsageError: there is none, or it cannot be read.
     """
     path = folder / FILE
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be used: {error.strerror}; let this user read it") from None
+    if not is_there:
         raise UsageError(f"there is no search in {folder}: {path} is not there")
     with speaking_plainly(path), tempfile.TemporaryDirectory() as copies:
         db = _opened(path, Path(copies))

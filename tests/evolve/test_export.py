@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,29 +136,29 @@ def test_without_tensorflow(work: Path) -> None:
     assert subprocess.run(arguments, env=environment(), capture_output=True, check=True).stdout.startswith(b"id,")
 
 
-UNPRIVILEGED = """
-import os, sys
-from evolve import export, main
-if os.geteuid() == 0:
-    os.setgid(65534)
-    os.setuid(65534)
-sys.exit(main.run(sys.argv[1:]))
-"""
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # of linux/prctl.h and linux/capability.h
+
+
+def obey_permissions() -> None:
+    """Takes from the root user the right to write and read files whatever their permissions say."""
+    if os.geteuid() == 0:
+        system = ctypes.CDLL(None)
+        for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+            assert system.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
 
 
 def unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it as a user to whom a folder without write permission is read-only, which the root user is not."""
-    command = [sys.executable, "-c", UNPRIVILEGED, *arguments]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        evolve(*arguments), env=environment(), capture_output=True, text=True, check=False, preexec_fn=obey_permissions
+    )
 
 
 @pytest.fixture
-def archive() -> Iterator[Path]:
-    """A folder that every user can reach; those of pytest are private."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder) / "work"
-        os.chmod(Path(folder) / "work", 0o755)
+def archive(tmp_path: Path) -> Iterator[Path]:
+    """A work directory that a test makes read-only."""
+    yield tmp_path / "archive"
+    os.chmod(tmp_path / "archive", 0o755)
 
 
 def read_only(folder: Path) -> None:
@@ -205,3 +205,7 @@ def test_a_work_directory_that_may_not_be_read(archive: Path) -> None:
     found = unprivileged("export", f"--workdir={archive}", "--csv")
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith(f"evolve: {archive / FILE} cannot be used: ") and "Traceback" not in found.stderr
+    archive.chmod(0o000)
+    found = unprivileged("export", f"--workdir={archive}", "--csv")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == f"evolve: {archive / FILE} cannot be used: Permission denied; let this user read it\n"
