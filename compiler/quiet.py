@@ -6,18 +6,22 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Drops what is written to the error stream, by C++ libraries too; exceptions pass."""
+def quiet(log: Path | None = None) -> Iterator[None]:
+    """Takes what is written to the error stream, by C++ libraries too, to the end of a file, or drops it.
+
+    Exceptions pass.
+    """
     sys.stderr.flush()
-    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    terminal, file = os.dup(2), os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(file, 2)
     try:
         yield
     finally:
         sys.stderr.flush()
         os.dup2(terminal, 2)
         os.close(terminal)
-        os.close(nowhere)
+        os.close(file)

@@ -76,7 +76,7 @@ def scan(folder: str, suffixes: Sequence[str]) -> Tree:
     Of a folder that holds back one part only, that part is the test set, whatever its name.
 
     Raises:
-      DataError: it is missing, a folder in it has no images or is no class, or parts cannot be told apart.
+      DataError: it is missing, a folder in it has no images or is not a class, or parts cannot be told apart.
     """
     root = Path(os.path.abspath(os.path.expanduser(folder)))
     if not root.is_dir():
@@ -163,7 +163,7 @@ def _parts(root: Path, folder: str) -> dict[str, str]:
         return {**named, "test": others[0]}
     if others:
         raise DataError(
-            f"images:{root / others[0]}: stands beside {named['train']} and is no part that is known; allowed: "
+            f"images:{root / others[0]}: stands beside {named['train']} and is not a known part; allowed: "
             f"{', '.join(allowed)}{did_you_mean(others[0], allowed)}; rename it, or move it away"
         )
     return named

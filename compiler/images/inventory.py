@@ -1,6 +1,6 @@
 """What is known of image files once each has been read: its digest, its size, and whether it is an image.
 
-All files are decoded once, in parallel. What was found is remembered by the digest of the contents, so that a copy of
+All files are decoded once, in parallel. The result is remembered by the digest of the contents, so that a copy of
 the files elsewhere is the same data. Size and time of change only save reading a file again.
 """
 
@@ -24,7 +24,7 @@ from compiler.errors import DataError, pasted
 from compiler.images.decoding import Unreadable, contents, decoded
 
 FILE = "images.sqlite"
-BATCH = 256  # files between two times that what was found is written
+BATCH = 256  # files that are read before their results are written
 SHOWN = 8  # files that a message names
 
 _TABLES = """

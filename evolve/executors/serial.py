@@ -7,11 +7,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 from compiler.errors import pasted
+from compiler.quiet import quiet
 from evolve.errors import UsageError
 from evolve.executors import machine
 
@@ -62,7 +63,7 @@ class Serial:
             if ended or not self._queue:
                 return ended
             future, function, args = self._queue.popleft()
-            with _environment(machine.threads()), _errors_to(self._log):
+            with _environment(machine.threads()), quiet(self._log) if self._log is not None else nullcontext():
                 future.set_result(function(*args))
 
     def close(self) -> None:
@@ -101,21 +102,3 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _errors_to(log: Path | None) -> Iterator[None]:
-    """What is written to the error stream goes to a file, that of C++ libraries too; exceptions pass."""
-    if log is None:
-        yield
-        return
-    sys.stderr.flush()
-    terminal, file = os.dup(2), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    os.dup2(file, 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(terminal, 2)
-        os.close(terminal)
-        os.close(file)

@@ -60,7 +60,7 @@ def test_what_is_held_back_alone_is_the_test_set_whatever_its_name(tmp_path: Pat
         (("train", "val", "valid"), "has both val and valid for validation; move all but one away"),
         (("train", "test", "testing"), "has both test and testing for test"),
         (("train", "training", "test"), "has both train and training for train"),
-        (("train", "val", "tst"), r"tst: stands beside train and is no part.*did you mean 'test'"),
+        (("train", "val", "tst"), r"tst: stands beside train and is not a known part.*did you mean 'test'"),
         (("train", "test", "extra"), r"extra: stands beside train .*rename it, or move it away"),
         (("test", "val"), "has a folder val and test and none named train"),
     ],
