@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -208,6 +208,37 @@ class Training:
             return replace(self, **read)  # type: ignore[arg-type]
         except CompileError as error:
             raise CompileError(f"{error}; the gene of that name gives it this value") from None
+
+
+# Settings that are read only beside certain values of another one: that one, and whether its value is such.
+_READ_BESIDE: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "rmsprop_decay": ("optimizer", lambda value: value == "rmsprop"),
+    "rmsprop_epsilon": ("optimizer", lambda value: value == "rmsprop"),
+    "rmsprop_start": ("optimizer", lambda value: value == "rmsprop"),
+    "nesterov": ("optimizer", lambda value: value == "sgd"),
+    "decay_rate": ("schedule", lambda value: value == "exponential"),
+    "decay_epochs": ("schedule", lambda value: value == "exponential"),
+    "crop_padding": ("augment", lambda value: "crop" in value),
+    "cutout_size": ("augment", lambda value: "cutout" in value),
+    "colour_strength": ("augment", lambda value: "colour" in value),
+    "drop_path_schedule": ("drop_path_keep", lambda value: value < 1),
+    "tpu": ("strategy", lambda value: value in ("tpu", "auto")),
+}
+
+
+def check_read(training: Training, names: Iterable[str]) -> None:
+    """Refuses settings of a training that another setting leaves without effect.
+
+    Raises:
+      CompileError: one of `names`, such as `training.cutout_size`, is such a setting.
+    """
+    for written in names:
+        scope, _, name = written.partition(".")
+        if scope == "training" and name in _READ_BESIDE:
+            other, is_read = _READ_BESIDE[name]
+            value = getattr(training, other)
+            if not is_read(value):
+                raise CompileError(f"nothing reads {written}: training.{other} is {value!r}, which does without it")
 
 
 def _augmentation(steps: object) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import gin
 import dsl
 from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.images.sources import located
-from compiler.settings import DatasetSettings, Training
+from compiler.settings import DatasetSettings, Training, check_read
 from compiler.training.config import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import (
     Algorithm,
@@ -140,6 +140,7 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
         found = table() if searched.fitness == "table" else None
         folders = tuple(dict.fromkeys(path.parent for path in parsed.paths))
         config = Config(searched, dataset(), training(), folders, found)
+        check_read(config.training, parsed.typed())
     return replace(config, not_read=_not_read(config, parsed, beside))
 
 

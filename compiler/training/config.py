@@ -16,7 +16,7 @@ import gin
 
 from compiler.errors import CompileError, did_you_mean
 from compiler.images.sources import located
-from compiler.settings import DatasetSettings, NetworkSettings, Training
+from compiler.settings import DatasetSettings, NetworkSettings, Training, check_read
 from compiler.training.bindings import Binding, ConfigError, Names, Parsed, check, read_file, read_text
 
 __all__ = ["ConfigError", "Names", "Parsed", "TrainConfig", "find", "in_force", "own_words", "parse", "plainly", "read"]
@@ -59,7 +59,9 @@ def read(files: Sequence[str], bindings: Sequence[str], base: Sequence[DatasetSe
     with plainly():
         images: DatasetSettings = dataset()
         folders = dict.fromkeys(path.parent for path in parsed.paths)
-        return TrainConfig(network(), replace(images, source=located(images.source, folders)), training())
+        found = TrainConfig(network(), replace(images, source=located(images.source, folders)), training())
+        check_read(found.training, parsed.typed())
+    return found
 
 
 def parse(

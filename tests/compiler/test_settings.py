@@ -94,3 +94,10 @@ def test_a_whole_number_is_the_real_one():
 def test_a_list_of_steps_is_their_tuple():
     assert Training(augment=["flip", "crop"]) == Training(augment=("flip", "crop"))
     assert Training(augment=[]).augment == ()
+
+
+def test_settings_that_another_one_leaves_without_effect_are_settings() -> None:
+    from compiler.settings import _READ_BESIDE
+
+    known = {field.name for field in fields(Training)}
+    assert {*_READ_BESIDE, *(other for other, _ in _READ_BESIDE.values())} <= known

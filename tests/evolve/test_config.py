@@ -354,6 +354,11 @@ def test_bindings_that_come_to_nothing(bindings: list[str], message: str) -> Non
         config.read(["amoeba.gin"], bindings)
 
 
+def test_what_another_setting_calls_for_may_be_typed() -> None:
+    found = config.read(["amoeba.gin"], ["training.augment=('cutout',)", "training.cutout_size=3"])
+    assert (found.training.augment, found.training.cutout_size) == (("cutout",), 3)
+
+
 def test_what_is_read_is_not_listed() -> None:
     assert config.read(["amoeba.gin"], ["regularized_evolution.sample_size=3"]).not_read == ()
     found = config.read(["amoeba.gin"], ["search.algorithm='random_search'"]).not_read
