@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +13,15 @@ from types import FrameType
 
 INTERRUPTED = 130  # the exit code
 AT_ONCE = 3  # the third signal ends the process at once, without cleaning up
+PATIENCE = 15.0  # seconds after the first signal, after which the process ends without cleaning up
 
 
 @contextmanager
 def interruptible(for_good: bool = False) -> Iterator[None]:
     """Inside, SIGTERM acts like Ctrl-C: the first signal raises KeyboardInterrupt, and the second does nothing.
 
-    The third ends the process at once. The first process of a container ignores every signal that it has not asked for,
+    The third ends the process at once. So does the end of PATIENCE: an interrupt may leave a lock held, for which
+    cleaning up would wait without end. The first process of a container ignores every signal that it has not asked for,
     so that this asks for both. A signal that was ignored before, as Ctrl-C is in the background, stays so.
 
     Args:
@@ -32,9 +36,10 @@ def interruptible(for_good: bool = False) -> Iterator[None]:
         nonlocal received
         received += 1
         if received == 1:
+            _end_later(PATIENCE)
             raise KeyboardInterrupt
         if received >= AT_ONCE:
-            os._exit(INTERRUPTED)
+            _end(number, frame)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
@@ -43,5 +48,25 @@ def interruptible(for_good: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in () if for_good and received else before.items():
-            signal.signal(number, handler)
+        if not (for_good and received):
+            _end_later(0)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _end_later(seconds: float) -> None:
+    """Lets the process end after some time, or with 0 no longer; not on Windows, which has no such timer.
+
+    A signal, unlike a thread, can be asked for while any lock is held.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, _end if seconds else signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Ends this process at once, with what it has printed."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a stream that is closed, or in the middle of a write
+        sys.stdout.flush()
+    os._exit(INTERRUPTED)

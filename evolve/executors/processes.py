@@ -181,13 +181,15 @@ def _told(error: BaseException, timeout: float | None) -> BaseException:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Processes and threads started inside never see Ctrl-C, not even while they start up.
+    """Processes and threads started inside never see Ctrl-C, not even while they start up, and nothing is cut short.
 
-    A pool starts at its first task, and its threads, and the processes that these start, inherit the mask.
+    A pool starts at its first task, and its threads, and the processes that these start, inherit the mask. SIGTERM acts
+    like Ctrl-C in this process, so that it waits too: an interrupt between two steps of a pool could leave a lock held.
+    A worker takes SIGTERM again when it has started.
     """
     # The tracker unblocks the signal when it is started, so it has to be there before.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -199,6 +201,7 @@ def _settle(driver: int, log: str, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     # At the default TensorFlow cannot hold up the end of a search.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)

@@ -17,6 +17,7 @@ from compiler.interrupts import interruptible
 from compiler.main import main
 from compiler.outlet import Outlet, standard
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = [
     ["check", "nasnet.cell"],
     ["cost", "nasnet.cell", "--json"],
@@ -172,3 +173,34 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert main(["train", "~/mine.cell", "--like=~/nothing"]) == 2
     told = capsys.readouterr().err
     assert str(tmp_path / "nothing") in told and "~" not in told
+
+
+ENDLESS = """
+import threading
+from compiler import interrupts
+interrupts.PATIENCE = 0.5
+with interrupts.interruptible(for_good=True):
+    try:
+        print("begun", flush=True)
+        threading.Event().wait()
+    finally:
+        print("tidying up")
+        held = threading.Lock()
+        held.acquire()
+        held.acquire()
+"""
+
+
+def test_a_process_whose_end_waits_for_a_lock_ends_all_the_same() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[0] == "tidying up\n"
+    assert process.returncode == 130
+
+
+def test_the_time_to_end_is_over_with_the_interrupt() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
