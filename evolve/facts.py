@@ -60,7 +60,7 @@ class Facts:
     @property
     def preparation(self) -> Preparation:
         """How an image of any size becomes one that a network takes."""
-        return Preparation(self.input_shape[:2], self.crop)
+        return Preparation(self.input_shape[:2], self.crop, self.is_bytes)
 
     def kept(self, folder: Path) -> Kept | None:
         """Where the images lie in a work directory, if they do."""

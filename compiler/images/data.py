@@ -62,7 +62,7 @@ class Dataset:
     @property
     def preparation(self) -> Preparation:
         """How an image of any size becomes one of these."""
-        return Preparation(self.input_shape[:2], self.crop)
+        return Preparation(self.input_shape[:2], self.crop, self.train.images.dtype == np.uint8)
 
     @property
     def classes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image
 
 from compiler.errors import DataError
@@ -15,12 +16,14 @@ FILTER = Image.Resampling.BILINEAR  # Pillow widens it where an image shrinks, w
 class Preparation:
     """Resizing, bilinear with antialiasing, and where wanted a crop of the middle.
 
-    With a crop of 0.875 an image is resized to 8/7 of `size`, and the margin is cut off. Training, evaluation, exported
-    networks and README's examples all prepare images so.
+    With a crop of 0.875 an image is resized to 8/7 of `size`, and the margin is cut off. Bytes are rounded once,
+    after the resize in both directions: Pillow's own resize of bytes rounds after each, which no other program does.
+    Training, evaluation, exported networks and README's examples all prepare images so.
 
     Attributes:
       size: (height, width) in pixels of what comes out.
       crop: the share of the resized height and width that is kept, above 0 and at most 1; 1 keeps the whole image.
+      is_whole: whether pixels are whole numbers from 0 to 255, and stay so.
 
     Raises:
       DataError: one of them is out of range.
@@ -28,6 +31,7 @@ class Preparation:
 
     size: tuple[int, int]
     crop: float = 1.0
+    is_whole: bool = False
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:
@@ -49,8 +53,17 @@ class Preparation:
     def applied(self, image: Image.Image) -> Image.Image:
         """An image of any size as one of `size`, its mode unchanged."""
         height, width = self.resized
-        whole = image if image.size == (width, height) else image.resize((width, height), FILTER)
+        whole = image if image.size == (width, height) else _resized(image, (width, height))
         if self.crop == 1:
             return whole
         top, left = self.corner
         return whole.crop((left, top, left + self.size[1], top + self.size[0]))
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """An image of another size (width, height); bytes are rounded once, other values not at all."""
+    if image.mode not in ("L", "RGB"):
+        return image.resize(size, FILTER)
+    bands = [np.rint(np.asarray(band.convert("F").resize(size, FILTER))) for band in image.split()]
+    values = bands[0] if len(bands) == 1 else np.stack(bands, axis=-1)
+    return Image.fromarray(values.astype(np.uint8))

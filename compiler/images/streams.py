@@ -88,7 +88,7 @@ class Stream:
     @property
     def preparation(self) -> Preparation:
         """How an image of any size becomes one of these."""
-        return Preparation(self.image_size, self.crop)
+        return Preparation(self.image_size, self.crop, is_whole=True)
 
     @property
     def classes(self) -> int:

@@ -133,8 +133,10 @@ def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
     """The layers that prepare an image; Keras 2 has no layer that resizes with antialiasing."""
     if keras is tf_keras:
         value = tf.image.resize(image, preparation.resized, antialias=True, name="resized")
+        value = tf.round(value) if preparation.is_whole else value
     else:
         value = keras.layers.Resizing(*preparation.resized, antialias=True, name="resized")(image)
+        value = keras.ops.round(value) if preparation.is_whole else value
     if preparation.crop == 1:
         return value
     return keras.layers.CenterCrop(*preparation.size, name="cropped")(value)
@@ -170,10 +172,12 @@ def _sizes(preparation: Preparation) -> tuple[tuple[int, int], ...]:
 def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> tuple[Array, Array]:
     """Random images of a size, and what the network makes of them once Pillow has prepared them."""
     images = random_images(saved, size)
+    if preparation.is_whole:
+        images = np.rint(images)
     # plane by plane, in which Pillow rounds no value
     planes = [Image.fromarray(plane) for image in images for plane in np.moveaxis(image, -1, 0)]
     values = np.stack([np.asarray(preparation.applied(plane)) for plane in planes])
-    shaped = values.reshape(len(images), -1, *preparation.size)
+    shaped = (np.rint(values) if preparation.is_whole else values).reshape(len(images), -1, *preparation.size)
     return images, probabilities(saved, np.moveaxis(shaped, 1, -1))
 
 

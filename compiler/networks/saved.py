@@ -128,6 +128,7 @@ def prepared(preparation: Preparation) -> dict[str, object]:
         "resized": list(preparation.resized),
         "crop": float(preparation.crop),
         "size": list(preparation.size),
+        "rounded": preparation.is_whole,
     }
 
 
@@ -215,7 +216,7 @@ def _preparation(value: Any) -> Preparation | None:
         return None
     try:
         height, width = map(int, value["size"])
-        found = Preparation((height, width), float(value["crop"]))
+        found = Preparation((height, width), float(value["crop"]), bool(value["rounded"]))
         same = prepared(found) == value
     except (KeyError, CompileError) as error:
         raise ValueError(value) from error

@@ -148,6 +148,7 @@ def test_a_format_that_does_not_resize_says_how_images_are_prepared(folder):
     assert archive.namelist() == ["labels.txt", "preparation.json"]
     assert json.loads(archive.read("preparation.json")) == {
         "resize": "bilinear, antialiased", "resized": [9, 9], "crop": 0.875, "size": [8, 8],
+        "rounded": False,
     }  # fmt: skip
     assert "preparation.json" not in zipfile.ZipFile(folder / "out.keras").namelist()
     assert sorted(path.name for path in (folder / "out" / "assets").iterdir()) == ["labels.txt"]

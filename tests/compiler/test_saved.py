@@ -21,7 +21,7 @@ from compiler.settings import Training
 from compiler.training.candidate import accuracy, train
 from tests.compiler.saved_networks import TEXT, network
 
-PREPARED = {"resize": "bilinear, antialiased", "resized": [9, 9], "crop": 0.875, "size": [8, 8]}
+PREPARED = {"resize": "bilinear, antialiased", "resized": [9, 9], "crop": 0.875, "size": [8, 8], "rounded": False}
 
 
 @pytest.fixture
@@ -46,6 +46,8 @@ def test_how_images_are_prepared_is_kept(folder, crop):
     assert read(folder).preparation == Preparation((8, 8), crop)
     told = json.loads((folder / FACTS).read_text())["preparation"]
     assert told == {**PREPARED, "crop": crop, "resized": [round(8 / crop)] * 2}
+    write(folder, replace(network(), preparation=Preparation((8, 8), crop, is_whole=True)))
+    assert read(folder).preparation == Preparation((8, 8), crop, is_whole=True)
 
 
 def test_a_network_of_0_5_0_is_read_and_knows_no_preparation(folder):
