@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from compiler.records import Epoch
+from compiler.epochs import Epoch
 
 _OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "compiler", "evolve"))
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))

@@ -6,13 +6,13 @@ Nothing here knows TensorFlow.
 """
 
 from dsl.errors import CellError
-from dsl.fingerprint import fingerprint
-from dsl.genotype import Genotype, Space
-from dsl.load import load, loads
-from dsl.parse import parse
-from dsl.rules import Mutated, mutate
-from dsl.sample import decide, decisions, sample
-from dsl.unparse import unparse
+from dsl.identity.fingerprint import fingerprint
+from dsl.loading import load, loads
+from dsl.rules.interpreter import Mutated, mutate
+from dsl.rules.sample import decide, decisions, sample
+from dsl.space.genotype import Genotype, Space
+from dsl.text.parse import parse
+from dsl.text.unparse import unparse
 
 __all__ = [
     "CellError", "Genotype", "Mutated", "Space", "decide", "decisions", "fingerprint", "load", "loads", "mutate",

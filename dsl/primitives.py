@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dsl.syntax import Kernel
+from dsl.tree.syntax import Kernel
 
 Value = int | float | str | Kernel
 

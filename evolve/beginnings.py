@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compiler.images.kept import FACTS
-from evolve.database import FILE, reading
 from evolve.errors import SearchError, UsageError
-from evolve.facts import FOLDER
-from evolve.store import Store
+from evolve.fitness.facts import FOLDER
+from evolve.store.database import FILE, reading
+from evolve.store.store import Store
 
 
 def begun_in(folder: Path) -> tuple[Path, ...]:

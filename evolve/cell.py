@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 import dsl
 from compiler.errors import CompileError, pasted
-from compiler.files import Place, Remote, place
+from compiler.filesystem import Place, Remote, place
 from compiler.main import main
 from compiler.settings import DatasetSettings, Training
-from evolve.database import FILE, RANK, RANKED, reading
 from evolve.errors import SearchError
-from evolve.facts import Facts
+from evolve.fitness.facts import Facts
+from evolve.store.database import FILE, RANK, RANKED, reading
 
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved

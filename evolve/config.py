@@ -19,7 +19,7 @@ import dsl
 from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.images.sources import located
 from compiler.settings import DatasetSettings, Training, check_read
-from compiler.training.config import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
+from compiler.training.gin_files import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import (
     Algorithm,
     NonAgeingEvolution,

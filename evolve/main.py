@@ -97,13 +97,13 @@ def _flags(names: Sequence[str]) -> flags.FlagValues:
 
 
 def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
-    from evolve import export
     from evolve.errors import UsageError
+    from evolve.store import export_table
 
     if not workdir or as_csv == as_json:
         return _mistake("say which search and how: evolve export --workdir=runs/amoeba --csv, or --json")
     try:
-        (export.write_csv if as_csv else export.write_json)(Path(workdir), sys.stdout)
+        (export_table.write_csv if as_csv else export_table.write_json)(Path(workdir), sys.stdout)
     except UsageError as error:
         return _mistake(str(error))
     return DONE

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import dsl
 from compiler.errors import CompileError
-from compiler.files import Place
+from compiler.filesystem import Place
 from compiler.images.sources import PATHS
 from compiler.settings import Training
-from evolve import evaluate, lookup, running
 from evolve.algorithms import Algorithm
 from evolve.config import Config
 from evolve.errors import UsageError
-from evolve.evaluate import Spec
 from evolve.executors import machine
-from evolve.search import Plan
+from evolve.fitness import evaluate, lookup
+from evolve.fitness.evaluate import Spec
+from evolve.fitness.tables import Table
+from evolve.observers import running
+from evolve.search.loop import Plan
 from evolve.settings import SearchSettings, TableSettings
-from evolve.tables import Table
 
 # They move the end of a search, or where and how it runs, but not what it finds on the way.
 CHANGEABLE = (

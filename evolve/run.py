@@ -11,27 +11,29 @@ from pathlib import Path
 
 from rich.console import Console
 
-from compiler import files
+from compiler import filesystem
 from compiler.errors import DataError, pasted
 from compiler.images import data, fit, kept, manifest
 from compiler.images.sources import PATHS
-from evolve import announce, board, evaluate, progress, storage
 from evolve import config as gin_config
 from evolve.alone import alone, started_once
 from evolve.beginnings import begun_in, check_earlier, is_of_earlier_version, leaving_nothing, refusal
 from evolve.config import Config
 from evolve.errors import UsageError
 from evolve.executors import Executor, Processes, Serial, call, machine
-from evolve.facts import FOLDER, Facts
-from evolve.keep import Keeper
-from evolve.outcome import Outcome
+from evolve.fitness import evaluate
+from evolve.fitness.facts import FOLDER, Facts
+from evolve.observers import announce, board, progress
+from evolve.observers.keep import Keeper
+from evolve.observers.outcome import Outcome
+from evolve.observers.progress import Spent
 from evolve.prepared import Run, prepare, staff
-from evolve.progress import Spent
-from evolve.records import Examined, Task
-from evolve.search import Search
+from evolve.search.cell_space import CellSpace
+from evolve.search.loop import Search
+from evolve.search.records import Examined, Task
 from evolve.settings import SearchSettings
-from evolve.space import CellSpace
-from evolve.store import Store
+from evolve.store import location
+from evolve.store.store import Store
 
 _TESTED, _TESTED_EARLIER = "test of {}", "test accuracy of {}"  # the notes that have it, and of version 0.5.0
 
@@ -59,7 +61,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         store.compare(identity, prepared.settings(), changed)
         _check_length(prepared, store)
         if prepared.storage != folder:
-            storage.claim(prepared.storage, store)
+            location.claim(prepared.storage, store)
         facts = _facts(prepared, store, console)
         store.sign(identity, prepared.settings())
         _note(prepared, store, facts)
@@ -251,8 +253,8 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     """From where it is to its end; why that is the end, and whether it has gone on at all."""
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
     algorithm = prepared.config.algorithm(space)
-    files.write(prepared.folder / "config.gin", gin_config.in_force().encode())
-    files.write(prepared.folder / "space.cell", prepared.spec.space.encode())
+    filesystem.write(prepared.folder / "config.gin", gin_config.in_force().encode())
+    filesystem.write(prepared.folder / "space.cell", prepared.spec.space.encode())
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     progress.show_start(console, announce.header(prepared, facts, finished))

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from compiler import files
+from compiler import filesystem
 from compiler.errors import CompileError, pasted
-from compiler.files import Place
+from compiler.filesystem import Place
 from evolve.errors import UsageError
 
 Executor = Literal["processes", "serial", "ray"]
@@ -86,7 +86,7 @@ class SearchSettings:
                 f"search.storage is {self.storage!r}; it must be a folder or an address: 'gs://bucket/run'"
             )
         try:
-            return files.place(self.storage) if self.storage else None
+            return filesystem.place(self.storage) if self.storage else None
         except CompileError as error:
             raise UsageError(f"search.storage: {error}") from None
 

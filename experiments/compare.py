@@ -19,12 +19,12 @@ from rich.table import Table
 
 import dsl
 from evolve import config as gin_config
-from evolve import progress
 from evolve.errors import SearchError, UsageError
-from evolve.history import measured, standings
+from evolve.observers import progress
 from evolve.run import run as search
-from evolve.space import CellSpace
-from evolve.store import Store
+from evolve.search.cell_space import CellSpace
+from evolve.store.history import measured, standings
+from evolve.store.store import Store
 from experiments.figure import Curves, draw
 
 ALGORITHMS = (

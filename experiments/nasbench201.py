@@ -28,13 +28,14 @@ from scipy import stats
 import dsl
 from compiler.graph.requirements import requirement
 from dsl import CellError
-from evolve import config, lookup, tables
+from evolve import config
 from evolve.config import Config
 from evolve.errors import NotInTable, SearchError
-from evolve.records import WORST
+from evolve.fitness import lookup, tables
+from evolve.fitness.tables import Row, Table
+from evolve.search.cell_space import CellSpace
+from evolve.search.records import WORST
 from evolve.settings import TableSettings
-from evolve.space import CellSpace
-from evolve.tables import Row, Table
 
 GIN = "nasbench201.gin"
 CHUNK = 10  # searches a task: few enough to share out evenly

@@ -14,7 +14,7 @@ import pytest
 
 import dsl
 from compiler.graph.requirements import requirement
-from dsl import syntax as s
+from dsl.tree import syntax as s
 
 ROOT = Path(__file__).parent.parent
 DRAWS, CHECKED = 500, 12

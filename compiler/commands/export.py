@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
-from compiler.files import Place, place
+from compiler.filesystem import Place, place
 from compiler.graph.primitives import shown
 from compiler.quiet import quiet
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from compiler.errors import CompileError
-from compiler.files import place
+from compiler.filesystem import place
 from compiler.settings import DatasetSettings, Training
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import dsl
-from dsl.format import fmt as formatted
+from dsl.text.format import fmt as formatted
 
 _STDIN = "-"
 

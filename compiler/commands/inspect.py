@@ -18,9 +18,9 @@ from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.pictures.ascii import drawing
 from compiler.pictures.picture import picture
-from dsl.diff import differences, same_network
-from dsl.explain import Explanation, explain, told
-from dsl.rules import Check
+from dsl.report.diff import differences, same_network
+from dsl.report.explain import Explanation, explain, told
+from dsl.rules.interpreter import Check
 
 _BEYOND_ASCII = "│─┌┐└┘├┤┬┴┼┊┄●○"
 

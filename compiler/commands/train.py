@@ -48,7 +48,7 @@ def train(options: argparse.Namespace) -> int:
       UsageError: no settings are named.
       CompileError, CellError: the network cannot be trained so.
     """
-    from compiler.training import config as gin_config
+    from compiler.training import gin_files as gin_config
 
     like = _like(options)
     settings = None if like is None else like.settings()

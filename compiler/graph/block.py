@@ -9,9 +9,9 @@ from compiler.errors import CompileError, ShapeError
 from compiler.graph.memory import Expansion
 from compiler.graph.primitives import TABLE, Settings, Shape, shown
 from compiler.graph.structure import Operation
-from dsl import syntax as s
 from dsl.errors import CellError, Position, Problem
-from dsl.expand import Place
+from dsl.space.expand import Place
+from dsl.tree import syntax as s
 
 MAX_OPERATIONS = 100_000
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from compiler.graph.memory import Memory
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph, Step
-from dsl.genotype import Genotype
+from dsl.space.genotype import Genotype
 
 _COUNTS = (attrgetter("params"), attrgetter("mult_adds"), attrgetter("activations"))
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from compiler.graph.primitives import Shape
 from compiler.graph.structure import Operation, Step
-from dsl import syntax as s
-from dsl.expand import Place
-from dsl.genotype import Remembered
+from dsl.space.expand import Place
+from dsl.space.genotype import Remembered
+from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000
 MAX_OPERATIONS = 100_000  # in the steps that are remembered; 40 MB

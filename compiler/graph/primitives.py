@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.errors import ShapeError
-from dsl.syntax import Kernel
+from dsl.tree.syntax import Kernel
 
 Shape = tuple[int, ...]
 Settings = Mapping[str, int | float | str | Kernel | None]

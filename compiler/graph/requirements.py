@@ -8,13 +8,13 @@ from dataclasses import asdict, replace
 from compiler.errors import CompileError
 from compiler.graph.cost import Cost, cost
 from compiler.graph.memory import Memory
-from dsl import syntax as s
-from dsl.draw import Scene, members
+from dsl.check.mutations import paths
 from dsl.errors import CellError
-from dsl.evaluate import COMPARISONS, Value, number
-from dsl.genotype import Genotype, Space
-from dsl.unparse import condition as shown
-from dsl.verify_rules import paths
+from dsl.rules.draw import Scene, members
+from dsl.space.evaluate import COMPARISONS, Value, number
+from dsl.space.genotype import Genotype, Space
+from dsl.text.unparse import condition as shown
+from dsl.tree import syntax as s
 
 
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:

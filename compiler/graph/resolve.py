@@ -11,12 +11,12 @@ from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
 from compiler.graph.memory import Call, Expansion, Expansions, Memory
 from compiler.graph.primitives import Shape, shown
 from compiler.graph.structure import IMAGE, Graph, Step
-from dsl import edit
-from dsl import syntax as s
 from dsl.errors import CellError, Position
-from dsl.evaluate import Value, evaluate, number
-from dsl.expand import Applied, Definitions, Place, walk
-from dsl.genotype import Genotype
+from dsl.space.evaluate import Value, evaluate, number
+from dsl.space.expand import Applied, Definitions, Place, walk
+from dsl.space.genotype import Genotype
+from dsl.tree import edit
+from dsl.tree import syntax as s
 
 
 def resolve(

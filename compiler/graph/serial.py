@@ -8,7 +8,7 @@ from typing import Any
 
 from compiler.graph.primitives import Settings, Shape, Weight
 from compiler.graph.structure import Operation, Step
-from dsl.syntax import Kernel
+from dsl.tree.syntax import Kernel
 
 
 def step_to_json(step: Step) -> str:

@@ -15,7 +15,7 @@ from typing import Literal, overload
 import numpy as np
 
 from compiler.errors import DataError, did_you_mean
-from compiler.images import files, streams
+from compiler.images import in_memory, streams
 from compiler.images.found import Array, Found, Raw, Remark, Size, Wanted, prepared
 from compiler.images.inventory import Progress
 from compiler.images.npz import npz_digest
@@ -169,7 +169,7 @@ def digest(source: str, memory: Path | None = None, progress: Progress | None = 
     kind, argument = parsed(source)
     if kind == "npz":
         return npz_digest(argument)
-    return files.digest(argument, memory, progress) if kind == "images" else ""
+    return in_memory.digest(argument, memory, progress) if kind == "images" else ""
 
 
 def _in_memory(found: Found, wanted: Wanted, validation: float | int, test: float | int, seed: int) -> Dataset:

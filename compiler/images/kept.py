@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from compiler import files
+from compiler import filesystem
 from compiler.errors import DataError
 from compiler.images.data import Dataset, Images
 from compiler.images.folders import Files
@@ -56,7 +56,7 @@ def keep(found: Dataset | Stream, folder: Path) -> Kept | None:
         _write(folder / f"{part}.labels.npy", own.labels)
         if isinstance(own, Images):
             _write(folder / f"{part}.npy", own.images)
-    files.write(folder / FACTS, json.dumps(facts).encode())
+    filesystem.write(folder / FACTS, json.dumps(facts).encode())
     return kept
 
 
@@ -114,5 +114,5 @@ def _remarks(facts: dict[str, Any]) -> tuple[Remark, ...]:
 
 def _write(path: Path, array: Array) -> None:
     """Writes one array, on the disk when it returns."""
-    with files.writing(path) as file:
+    with filesystem.writing(path) as file:
         np.save(file, array)

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
-from compiler import files
+from compiler import filesystem
 from compiler.images.decoding import SUFFIXES
-from compiler.images.files import named
 from compiler.images.folders import scan
+from compiler.images.in_memory import named
 from compiler.images.inventory import look
 from compiler.images.sources import parsed
 
@@ -27,7 +27,7 @@ def write(source: str, memory: Path) -> None:
     """
     kind, argument = parsed(source)
     if kind == "images":
-        files.write(memory / FILE, json.dumps(_named(argument, memory)).encode())
+        filesystem.write(memory / FILE, json.dumps(_named(argument, memory)).encode())
 
 
 def differences(source: str, memory: Path) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ import numpy as np
 
 from compiler.errors import DataError, pasted
 from compiler.images import folders
-from compiler.images.files import read_images
 from compiler.images.found import Array, Found, Raw, Wanted, prepared, stacked
+from compiler.images.in_memory import read_images
 from compiler.images.npz import read_npz
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from compiler.errors import DataError, pasted
-from compiler.images import files, folders, inventory
+from compiler.images import folders, in_memory, inventory
 from compiler.images.decoding import SUFFIXES
 from compiler.images.folders import Files
 from compiler.images.found import Remark, Size, Wanted
@@ -134,7 +134,7 @@ def _from_folder(
     whole = folders.scan(folder, SUFFIXES)
     paths = [path for part in whole.parts for path in part.paths]
     found = inventory.look(paths, wanted.memory, wanted.progress)
-    tree, remarks = files.without_unreadable(whole, found, wanted.unreadable)
+    tree, remarks = in_memory.without_unreadable(whole, found, wanted.unreadable)
     # Drawn in the order in which images in memory are, so that both have the same parts.
     rng = np.random.default_rng(seed)
     train, tested, validated = tree.train, tree.test, tree.validation
@@ -145,7 +145,7 @@ def _from_folder(
         kept, drawn = split(train.labels, validation, "validation", tree.class_names, rng, keep=1)
         train, validated = train.of(kept), train.of(drawn)
     channels = max(content.channels for content in found.values())
-    digest = files.tree_digest(whole, found)
+    digest = in_memory.tree_digest(whole, found)
     return Stream(tree.name, train, validated, tested, tree.class_names, size, channels, wanted.crop, digest, remarks)
 
 

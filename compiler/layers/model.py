@@ -14,9 +14,9 @@ from compiler.graph.primitives import Weight
 from compiler.graph.serial import step_from_json, step_to_json
 from compiler.graph.structure import IMAGE, Graph, Step
 from compiler.layers.chains import Pass
+from compiler.layers.execute import run_step
 from compiler.layers.operations import Noise, Tensor, local_norm
 from compiler.layers.packing import Array, Packing, packing
-from compiler.layers.run import run_step
 
 
 @tf_keras.saving.register_keras_serializable("amoeba")

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import dsl
-from compiler import files
+from compiler import filesystem
 from compiler.errors import CompileError
-from compiler.files import Place
+from compiler.filesystem import Place
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
 from compiler.images.preparation import Preparation
@@ -93,9 +93,9 @@ def write(folder: Place, saved: Saved) -> None:
     new = {part: folder / f"{part}{NEXT}" for part in (WEIGHTS, NETWORK, FACTS)}
     try:
         weights.save(new[WEIGHTS], saved.weights)
-        files.write(new[NETWORK], saved.genotype.standalone().encode())
+        filesystem.write(new[NETWORK], saved.genotype.standalone().encode())
         told = json.dumps(_told(saved, _digest(new[WEIGHTS])), indent=2, ensure_ascii=False)
-        files.write(new[FACTS], f"{told}\n".encode())
+        filesystem.write(new[FACTS], f"{told}\n".encode())
         (folder / FACTS).unlink(missing_ok=True)
         for part, path in new.items():
             path.replace(folder / part)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compiler.errors import CompileError
-from compiler.files import Place, writing
+from compiler.filesystem import Place, writing
 from compiler.graph.primitives import Shape
 
 if TYPE_CHECKING:  # they import TensorFlow, which reading and writing weights does without

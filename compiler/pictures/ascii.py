@@ -10,13 +10,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dsl import edit
-from dsl import syntax as s
-from dsl.diff import short_numbers
-from dsl.genotype import Genotype, Space
-from dsl.unparse import cell as cell_text
-from dsl.unparse import expression, step, term
-from dsl.unparse import op as op_text
+from dsl.report.diff import short_numbers
+from dsl.space.genotype import Genotype, Space
+from dsl.text.unparse import cell as cell_text
+from dsl.text.unparse import expression, step, term
+from dsl.text.unparse import op as op_text
+from dsl.tree import edit
+from dsl.tree import syntax as s
 
 WIDTH = 100
 _LEAST_TEXT = 40  # columns that operations need beside the lanes

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from compiler.pictures import arrange, canvas
 from compiler.pictures.arrange import Arrangement, Item, Role
 from compiler.pictures.canvas import Arrow, Box, Drawing, Label, Line, Paint
-from dsl import edit
-from dsl import syntax as s
-from dsl.unparse import expression
+from dsl.text.unparse import expression
+from dsl.tree import edit
+from dsl.tree import syntax as s
 
 __all__ = ["Drawing", "picture"]
 

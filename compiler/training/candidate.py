@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 from compiler.batches.pipeline import Feed, feed, naming_faults
+from compiler.epochs import Epoch
 from compiler.errors import Diverged
 from compiler.graph.cost import graph_cost
 from compiler.graph.resolve import resolve
@@ -22,11 +23,10 @@ from compiler.images.data import Dataset
 from compiler.images.streams import Stream
 from compiler.layers.model import StepLayer, assemble, step_layers
 from compiler.networks.weights import Weights, count, inherit
-from compiler.records import Epoch
 from compiler.settings import Training
 from compiler.training.strategies import make_strategy
 from compiler.training.trainer import Trainer, evaluator, finite
-from dsl.genotype import Genotype
+from dsl.space.genotype import Genotype
 
 
 @dataclass(frozen=True)

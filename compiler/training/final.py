@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import dsl
 from compiler.batches.pipeline import Feed, feed, naming_faults
+from compiler.epochs import Epoch
 from compiler.errors import CompileError
 from compiler.graph.cost import Cost, graph_cost
 from compiler.graph.resolve import resolve
@@ -23,9 +24,8 @@ from compiler.images import fit
 from compiler.images.data import load
 from compiler.images.inventory import Progress
 from compiler.networks import saved, weights
-from compiler.records import Epoch
 from compiler.training.candidate import prepare
-from compiler.training.config import TrainConfig
+from compiler.training.gin_files import TrainConfig
 from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer, finite
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sized
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from evolve.errors import SearchError
-from evolve.records import G, Proposal, Rejected
+from evolve.search.records import G, Proposal, Rejected
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from evolve.algorithms.base import Evolution, Member, SearchSpace, Survivors
 from evolve.errors import UsageError, check_whole
-from evolve.records import G
+from evolve.search.records import G
 
 _fitness = attrgetter("fitness")
 

@@ -14,7 +14,7 @@ from compiler.quiet import quiet
 from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
 from evolve.algorithms.episode import Episode
 from evolve.errors import SearchError, UsageError, check_whole
-from evolve.records import G, Proposal
+from evolve.search.records import G, Proposal
 
 if TYPE_CHECKING:
     from evolve.algorithms.controller import Controller, Policy

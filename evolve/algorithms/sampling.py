@@ -7,7 +7,7 @@ from typing import Generic
 
 from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
 from evolve.errors import check_whole
-from evolve.records import RANDOM, G, Proposal
+from evolve.search.records import RANDOM, G, Proposal
 
 
 class RandomSearch(Latest, Generic[G]):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from evolve.algorithms.base import Member, SearchSpace, Survivors
 from evolve.errors import check_whole
-from evolve.records import G
+from evolve.search.records import G
 
 
 class PairwiseTournament(Survivors[G]):

@@ -25,12 +25,12 @@ from typing import TypeVar
 
 import dsl
 from evolve.algorithms import RegularizedEvolution
-from evolve.board import Board
 from evolve.executors import Serial
-from evolve.records import Evaluation, Task
-from evolve.search import Plan, Search
-from evolve.space import CellSpace
-from evolve.store import Store
+from evolve.observers.board import Board
+from evolve.search.cell_space import CellSpace
+from evolve.search.loop import Plan, Search
+from evolve.search.records import Evaluation, Task
+from evolve.store.store import Store
 
 WORKERS = 450
 MEASURED = 300  # individuals after the first population

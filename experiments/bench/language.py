@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import dsl
-from dsl.fingerprint import memory
-from dsl.rules import mutate
+from dsl.identity.fingerprint import memory
+from dsl.rules.interpreter import mutate
 from experiments.bench.pace import pace
 
 ROUNDS = 15

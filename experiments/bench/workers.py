@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from evolve.database import reading
+from evolve.store.database import reading
 
 INDIVIDUALS, WORKERS = 20, 2
 

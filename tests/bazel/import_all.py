@@ -10,7 +10,7 @@ if __name__ == "__main__":
     sys.path[:] = [os.getcwd(), *(entry for entry in sys.path[1:] if entry != os.getcwd())]
     modules = []
     for folder in sys.argv[1:]:
-        found = sorted(".".join(path.with_suffix("").parts) for path in Path(folder).glob("*.py"))
+        found = sorted(".".join(path.with_suffix("").parts) for path in Path(folder).rglob("*.py"))
         if not found:
             sys.exit(f"there is no module in {folder}")
         modules += [module.removesuffix(".__init__") for module in found]

@@ -9,10 +9,10 @@ import pytest
 
 import dsl
 from compiler.pictures.ascii import WIDTH, cell_drawing, drawing, network_drawing
-from dsl import edit
-from dsl import syntax as s
-from dsl.files import shipped_cells
-from dsl.parse import parse
+from dsl.text.includes import shipped_cells
+from dsl.text.parse import parse
+from dsl.tree import edit
+from dsl.tree import syntax as s
 
 FILES = sorted(shipped_cells().glob("*.cell"))
 DOWN, UP = "│┊┌┐├┤┬┼", "│┊└┘├┤┴┼"

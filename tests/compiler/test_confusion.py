@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from compiler.pictures import card, confusion
+from compiler.pictures import card, confusion_matrix
 
 
 def diagonal(classes: int, images: int = 20) -> list[list[int]]:
@@ -21,7 +21,7 @@ def diagonal(classes: int, images: int = 20) -> list[list[int]]:
 
 
 def drawn(classes: int, names: list[str] | None = None, title: str = "7: test accuracy 0.9500, by op from 3"):
-    png = confusion.png(diagonal(classes), names or [str(k) for k in range(classes)], title)
+    png = confusion_matrix.png(diagonal(classes), names or [str(k) for k in range(classes)], title)
     return Image.open(io.BytesIO(png)).convert("RGB")
 
 
@@ -90,22 +90,22 @@ def test_a_long_title_makes_room_for_itself() -> None:
 )
 def test_a_name_that_cannot_be_drawn_is_its_number(name: str, label: str) -> None:
     names = [*"abcde", name]
-    assert confusion._labels(names)[5][0] == label
+    assert confusion_matrix._labels(names)[5][0] == label
 
 
 def test_letters_of_other_languages_are_drawn_or_numbered_and_never_empty_boxes() -> None:
     for name in ("größe", "犬", "Ж", "ñandú"):
-        ((label, font),) = confusion._labels([name])
-        assert label == "0" or (label == name and confusion._is_drawn(name, font))
+        ((label, font),) = confusion_matrix._labels([name])
+        assert label == "0" or (label == name and confusion_matrix._is_drawn(name, font))
 
 
 def test_a_long_name_is_cut() -> None:
-    ((label, _),) = confusion._labels(["a name that is much longer than there is room for"])
+    ((label, _),) = confusion_matrix._labels(["a name that is much longer than there is room for"])
     assert label.endswith("…") and label.startswith("a name that")
 
 
 def test_a_class_without_images_is_an_empty_row() -> None:
-    assert confusion.png([[0, 0], [1, 3]], ["a", "b"], "x").startswith(b"\x89PNG")
+    assert confusion_matrix.png([[0, 0], [1, 3]], ["a", "b"], "x").startswith(b"\x89PNG")
 
 
 def test_pillow_is_imported_late() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import files
+from compiler import filesystem
 from compiler.errors import CompileError
-from compiler.files import Place, Remote, place
+from compiler.filesystem import Place, Remote, place
 from compiler.networks import weights
 from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, read, write
 from tests.compiler.saved_networks import network
@@ -25,8 +25,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 def test_a_file_is_written_read_and_removed(folder: Place) -> None:
     path = folder / "deep" / "a.txt"
     assert not path.exists()
-    files.write(path, b"one")
-    files.write(path, b"two")
+    filesystem.write(path, b"one")
+    filesystem.write(path, b"two")
     assert path.read_bytes() == b"two" and path.exists() and path.is_file() and path.parent.is_dir()
     assert [found.name for found in path.parent.glob("*")] == ["a.txt"]
     path.unlink()
@@ -40,8 +40,8 @@ def test_a_file_is_written_read_and_removed(folder: Place) -> None:
 
 def test_a_writer_that_fails_leaves_the_old_file(folder: Place) -> None:
     path = folder / "a.txt"
-    files.write(path, b"old")
-    with pytest.raises(ZeroDivisionError), files.writing(path) as file:
+    filesystem.write(path, b"old")
+    with pytest.raises(ZeroDivisionError), filesystem.writing(path) as file:
         file.write(b"new")
         raise ZeroDivisionError
     assert path.read_bytes() == b"old"
@@ -51,10 +51,10 @@ def test_a_writer_that_fails_leaves_the_old_file(folder: Place) -> None:
 def test_folders(folder: Place) -> None:
     assert not list(folder.glob("*.npz"))
     for name in ("1.npz", "2.npz", "3.txt"):
-        files.write(folder / "weights" / name, b"")
+        filesystem.write(folder / "weights" / name, b"")
     assert sorted(path.stem for path in (folder / "weights").glob("*.npz")) == ["1", "2"]
     assert not (folder / "weights").is_file()
-    files.remove_folder(folder / "weights")
+    filesystem.remove_folder(folder / "weights")
     assert not (folder / "weights").exists()
 
 
@@ -71,7 +71,7 @@ def test_weights_and_networks(folder: Place) -> None:
     (folder / "best" / NETWORK).unlink()
     with pytest.raises(CompileError, match=r"there is no .*network\.cell"):
         read(folder / "best")
-    files.write(folder / "best" / NETWORK, b"\xff\xfe")
+    filesystem.write(folder / "best" / NETWORK, b"\xff\xfe")
     with pytest.raises(CompileError, match="it is no text"):
         read(folder / "best")
 
@@ -93,14 +93,14 @@ def test_what_begins_as_an_address_and_is_none(text: str) -> None:
 
 def test_the_letters_of_patterns_stand_for_themselves_in_a_folder(tmp_path: Path) -> None:
     for name in ("a[1]", "a1"):
-        files.write(place(f"file://{tmp_path}") / name / "1.npz", b"")
+        filesystem.write(place(f"file://{tmp_path}") / name / "1.npz", b"")
     found = place(f"file://{tmp_path}/a[1]").glob("*.npz")
     assert [str(path) for path in found] == [f"file://{tmp_path}/a[1]/1.npz"]
 
 
 def test_an_open_file_keeps_what_is_flushed(folder: Place) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    file = files.create(folder / "log")
+    file = filesystem.create(folder / "log")
     file.write(b"one")
     file.flush()
     assert (folder / "log").read_bytes() == b"one"
@@ -114,6 +114,6 @@ def test_what_tensorflow_cannot_reach_is_an_oserror_that_says_so() -> None:
         place("nowhere://bucket/run").mkdir()
     assert raised.value.filename == "nowhere://bucket/run"
     with pytest.raises(OSError, match="nowhere"):
-        files.create(place("nowhere://bucket/run/events")).write(b"")
+        filesystem.create(place("nowhere://bucket/run/events")).write(b"")
     with pytest.raises(OSError, match="/proc"):
-        files.write(place("file:///proc/nothing/a"), b"")
+        filesystem.write(place("file:///proc/nothing/a"), b"")

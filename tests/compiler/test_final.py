@@ -25,7 +25,7 @@ from compiler.images.data import load
 from compiler.layers.model import step_layers
 from compiler.main import main
 from compiler.networks import saved, weights
-from compiler.training import config
+from compiler.training import gin_files
 from compiler.training.candidate import accuracy
 from compiler.training.final import RECORD, FinalTraining
 
@@ -70,7 +70,7 @@ def history(folder: Path) -> list[dict[str, float]]:
 
 
 def final(files: Path, folder: str) -> FinalTraining:
-    return FinalTraining(dsl.load(files / "small.cell"), config.read([str(files / "quick.gin")], []), files / folder)
+    return FinalTraining(dsl.load(files / "small.cell"), gin_files.read([str(files / "quick.gin")], []), files / folder)
 
 
 def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(files, capsys):
@@ -301,7 +301,7 @@ class TestMistakes:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_every_shipped_file_is_read_and_explains_itself(path):
-    made = config.read([path.name], [])
+    made = gin_files.read([path.name], [])
     text = path.read_text()
     assert text.startswith("#") and "arXiv" in text and "Expected" in text
     assert (made.training.validate, made.training.fresh_statistics) == ("epochs", True)
@@ -313,7 +313,7 @@ def test_every_shipped_file_is_read_and_explains_itself(path):
 
 
 def test_cifar10_and_imagenet_are_the_papers():
-    cifar, imagenet = (config.read([f"train_{name}.gin"], []).training for name in ("cifar10", "imagenet"))
+    cifar, imagenet = (gin_files.read([f"train_{name}.gin"], []).training for name in ("cifar10", "imagenet"))
     assert (cifar.epochs, cifar.batch_size, cifar.learning_rate, cifar.l2) == (600, 128, 0.024, 5e-4)
     assert (cifar.momentum, cifar.schedule, cifar.drop_path_keep, cifar.auxiliary_weight) == (0.9, "cosine", 0.7, 0.5)
     assert (imagenet.optimizer, imagenet.rmsprop_decay, imagenet.rmsprop_epsilon) == ("rmsprop", 0.9, 0.1)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from compiler.errors import DataError
-from compiler.images import files, inventory, manifest
+from compiler.images import in_memory, inventory, manifest
 from compiler.images.data import digest, load
 from compiler.images.decoding import Unreadable, pixels
 from compiler.images.folders import counted, scan
@@ -314,7 +314,7 @@ def test_images_of_several_sizes_are_not_all_held(tmp_path: Path, monkeypatch: A
     part(tmp_path, "", 6)
     Image.new("RGB", (5, 4)).save(tmp_path / "cat" / "00.png")
     held = []
-    monkeypatch.setattr(files, "pixels", lambda *arguments: held.append(arguments) or pixels(*arguments))
+    monkeypatch.setattr(in_memory, "pixels", lambda *arguments: held.append(arguments) or pixels(*arguments))
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     with pytest.raises(DataError, match=r"images differ in size: .*0\.png is 4x4 .*00\.png is 4x5"):
         load(f"images:{tmp_path}")

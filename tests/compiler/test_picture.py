@@ -18,8 +18,8 @@ import dsl
 from compiler.pictures import canvas
 from compiler.pictures.canvas import Arrow, Box, Drawing
 from compiler.pictures.picture import picture
-from dsl import syntax as s
-from dsl.parse import parse
+from dsl.text.parse import parse
+from dsl.tree import syntax as s
 
 AMOEBANET = """
 cell normal(here: project, before: match) fit shape {

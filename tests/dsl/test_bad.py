@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import dsl
-from dsl.files import shipped_cells
-from dsl.verify_reach import dead_rules
+from dsl.check.reach import dead_rules
+from dsl.text.includes import shipped_cells
 
 FILES = sorted((Path(__file__).parent.parent / "bad").glob("*.cell"))
 

@@ -13,10 +13,10 @@ import lark
 import pytest
 from pygments.token import Comment, Error, Keyword, Number, String
 
-from dsl import words
-from dsl.colour import CellLexer
-from dsl.files import shipped_cells
-from dsl.parse import grammar
+from dsl.text import words
+from dsl.text.colour import CellLexer
+from dsl.text.includes import shipped_cells
+from dsl.text.parse import grammar
 
 FILES = sorted(shipped_cells().glob("*.cell"))
 PARSER = lark.Lark(grammar(), parser="lalr", keep_all_tokens=True, maybe_placeholders=False)

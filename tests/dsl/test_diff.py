@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dsl
-from dsl.diff import Difference, differences, same_network
+from dsl.report.diff import Difference, differences, same_network
 from tests.dsl.genotypes import genotypes
 
 NETWORK = "network { stem: conv[3x3, filters=8] body: net[8] head: global_avg_pool | dense[classes] }"

@@ -16,9 +16,9 @@ import pytest
 from scipy.stats import chi2
 
 import dsl
-from dsl import edit
-from dsl import syntax as s
-from dsl.unparse import op as printed
+from dsl.text.unparse import op as printed
+from dsl.tree import edit
+from dsl.tree import syntax as s
 
 LEAST = 1e-4  # of the p-values; the seeds are fixed, so that this either holds or does not
 OPS = (

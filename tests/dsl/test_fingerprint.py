@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dsl
-from dsl import syntax as s
-from dsl.fingerprint import cell_fingerprint
-from dsl.sample import decided
+from dsl.identity.fingerprint import cell_fingerprint
+from dsl.rules.sample import decided
+from dsl.tree import syntax as s
 from tests.dsl.genotypes import genotypes
 
 

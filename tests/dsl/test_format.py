@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 
 import dsl
-from dsl.files import shipped_cells
-from dsl.format import WIDTH, fmt
-from dsl.parse import grammar
+from dsl.text.format import WIDTH, fmt
+from dsl.text.includes import shipped_cells
+from dsl.text.parse import grammar
 from tests.dsl.genotypes import genotypes
 
 SHIPPED = sorted(shipped_cells().glob("*.cell"))

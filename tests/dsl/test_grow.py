@@ -7,8 +7,8 @@ import random
 import pytest
 
 import dsl
-from dsl import edit
-from dsl import syntax as s
+from dsl.tree import edit
+from dsl.tree import syntax as s
 
 SPACE = """
 op bn_relu = batch_norm | relu

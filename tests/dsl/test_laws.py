@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 import dsl
-from dsl import edit
-from dsl import syntax as s
-from dsl.files import shipped_cells
-from dsl.format import fmt
-from dsl.verify import verify_genotype
-from dsl.verify_reach import dead_rules
+from dsl.check.reach import dead_rules
+from dsl.check.verify import verify_genotype
+from dsl.text.format import fmt
+from dsl.text.includes import shipped_cells
+from dsl.tree import edit
+from dsl.tree import syntax as s
 from tests.dsl.genotypes import genotypes
 
 SPACES = [path.name for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]

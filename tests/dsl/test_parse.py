@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 import dsl
-from dsl import syntax as s
+from dsl.tree import syntax as s
 from tests.dsl.genotypes import genotypes
 
 

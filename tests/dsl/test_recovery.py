@@ -7,8 +7,8 @@ import time
 import pytest
 
 import dsl
-from dsl.files import shipped_cells
-from dsl.parse import MAX_CHARACTERS, MAX_PROBLEMS
+from dsl.text.includes import shipped_cells
+from dsl.text.parse import MAX_CHARACTERS, MAX_PROBLEMS
 
 
 def places(text: str) -> list[tuple[int, int]]:

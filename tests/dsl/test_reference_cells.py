@@ -10,8 +10,8 @@ import re
 import pytest
 
 import dsl
-from dsl import syntax as s
-from dsl.unparse import unparse
+from dsl.text.unparse import unparse
+from dsl.tree import syntax as s
 
 OPERATIONS = {
     "sep": "sep_conv", "avg": "avg_pool", "max": "max_pool", "c": "relu_conv", "id": "identity", "1x7": "conv_1x7_7x1",

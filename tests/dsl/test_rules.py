@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import dsl
-from dsl import edit
-from dsl import syntax as s
-from dsl.sample import unfit
-from dsl.unparse import op as printed
+from dsl.rules.sample import unfit
+from dsl.text.unparse import op as printed
+from dsl.tree import edit
+from dsl.tree import syntax as s
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 MUTABLE = (

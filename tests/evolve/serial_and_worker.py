@@ -13,9 +13,9 @@ from pathlib import Path
 import dsl
 from compiler.settings import DatasetSettings, Training
 from evolve.errors import UsageError
-from evolve.evaluate import Spec, evaluate, facts
 from evolve.executors import Executor, Processes, Serial, call
-from evolve.records import Evaluation, Task
+from evolve.fitness.evaluate import Spec, evaluate, facts
+from evolve.search.records import Evaluation, Task
 
 TEXT = """
 param F = 32

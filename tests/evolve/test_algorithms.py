@@ -20,7 +20,7 @@ from evolve.algorithms import (
     Reinforcement,
 )
 from evolve.errors import SearchError, UsageError
-from evolve.records import RANDOM, Proposal
+from evolve.search.records import RANDOM, Proposal
 from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, target
 
 Make = Callable[[int], Algorithm[Genotype]]

@@ -14,14 +14,14 @@ import dsl
 from compiler.pictures import card
 from compiler.pictures import picture as pictures
 from compiler.pictures.picture import Drawing
-from evolve import board as board_module
 from evolve.algorithms import Algorithm, NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
-from evolve.board import Board, show_test
 from evolve.executors import Serial
-from evolve.records import Evaluation, Examined, Task
-from evolve.search import Plan, Search
-from evolve.space import CellSpace
-from evolve.store import Store
+from evolve.observers import board as board_module
+from evolve.observers.board import Board, show_test
+from evolve.search.cell_space import CellSpace
+from evolve.search.loop import Plan, Search
+from evolve.search.records import Evaluation, Examined, Task
+from evolve.store.store import Store
 from tests.evolve.test_summaries import _contents, _points, _read, _texts
 
 SPACE = dsl.load("large_scale.cell").space

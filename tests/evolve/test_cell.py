@@ -26,8 +26,8 @@ from compiler.main import main
 from compiler.networks import formats, saved
 from evolve import main as evolve
 from evolve.cell import find
-from evolve.database import FILE
-from evolve.store import Store
+from evolve.store.database import FILE
+from evolve.store.store import Store
 from tests.evolve import made_table
 from tests.evolve.test_search import ROOT
 

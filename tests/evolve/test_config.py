@@ -12,7 +12,7 @@ import dsl
 from evolve import config, main
 from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolution
 from evolve.errors import UsageError
-from evolve.space import CellSpace
+from evolve.search.cell_space import CellSpace
 
 TABLE = ["search.fitness='table'", "table.path='a.npz'", "table.fitness='f'", "table.operations={'skip': 'skip'}"]
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

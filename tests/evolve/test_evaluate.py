@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import dsl
-from compiler.files import place
+from compiler.filesystem import place
 from compiler.graph.cost import cost
 from compiler.graph.resolve import resolve
 from compiler.images import data, kept
@@ -19,11 +19,11 @@ from compiler.layers.model import lower, step_layers
 from compiler.networks import weights
 from compiler.settings import DatasetSettings, Training
 from compiler.training import candidate
-from evolve import evaluate as worker
-from evolve import running
 from evolve.errors import UsageError
-from evolve.evaluate import Spec, evaluate, facts, fitness_function, weights_file
-from evolve.records import WORST, Examined, Task
+from evolve.fitness import evaluate as worker
+from evolve.fitness.evaluate import Spec, evaluate, facts, fitness_function, weights_file
+from evolve.observers import running
+from evolve.search.records import WORST, Examined, Task
 
 PARAMS = {"N": 1, "F": 4}
 

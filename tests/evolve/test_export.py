@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from compiler.records import Epoch
+from compiler.epochs import Epoch
 from evolve import main
-from evolve.database import COLUMNS
-from evolve.records import Evaluation, Proposal, failed
-from evolve.store import FILE, Store
+from evolve.search.records import Evaluation, Proposal, failed
+from evolve.store.database import COLUMNS
+from evolve.store.store import FILE, Store
 from tests.evolve.test_main import environment, evolve
 
 

@@ -20,9 +20,9 @@ import pytest
 from evolve.algorithms import Algorithm
 from evolve.errors import UsageError
 from evolve.executors import Processes
-from evolve.records import Evaluation, Proposal
-from evolve.replay import replay
-from evolve.store import FILE, Store
+from evolve.search.records import Evaluation, Proposal
+from evolve.search.replay import replay
+from evolve.store.store import FILE, Store
 from tests.evolve import faults, toy
 from tests.evolve.test_main import SLOW, environment, evolve, finish
 from tests.evolve.test_search import ROOT, rows, search, wait_for

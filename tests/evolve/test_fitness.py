@@ -9,8 +9,8 @@ import pytest
 
 from evolve import main
 from evolve.errors import UsageError
-from evolve.evaluate import fitness_function
-from evolve.store import Store
+from evolve.fitness.evaluate import fitness_function
+from evolve.store.store import Store
 from tests.evolve.test_search import ROOT
 
 OWN = {

@@ -15,10 +15,10 @@ import pytest
 
 from evolve.algorithms import Child, RegularizedEvolution
 from evolve.executors import Serial
-from evolve.history import standings
-from evolve.records import Evaluation, Individual, Standing, Task, failed, ranked
-from evolve.search import Plan, Search
-from evolve.store import Store
+from evolve.search.loop import Plan, Search
+from evolve.search.records import Evaluation, Individual, Standing, Task, failed, ranked
+from evolve.store.history import standings
+from evolve.store.store import Store
 from tests.evolve import toy
 from tests.evolve.test_search import rows, search
 

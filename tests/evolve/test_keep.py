@@ -11,10 +11,10 @@ import dsl
 from compiler.graph.resolve import resolve
 from compiler.networks import saved, weights
 from evolve.errors import UsageError
-from evolve.evaluate import weights_file
-from evolve.facts import Facts
-from evolve.keep import Keeper
-from evolve.records import Individual, Standing
+from evolve.fitness.evaluate import weights_file
+from evolve.fitness.facts import Facts
+from evolve.observers.keep import Keeper
+from evolve.search.records import Individual, Standing
 
 SEED = dsl.load("large_scale.cell")
 FACTS = Facts("made up", (8, 8, 1), 3, ("a", "b", "c"), (0.5,), (2.0,))

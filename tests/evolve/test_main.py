@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from evolve import announce, config, main
-from evolve.facts import Facts
+from evolve import config, main
+from evolve.fitness.facts import Facts
+from evolve.observers import announce
 from evolve.prepared import prepare
-from evolve.records import Examined
-from evolve.store import Store
+from evolve.search.records import Examined
+from evolve.store.store import Store
 from tests.evolve.test_search import ROOT, rows, wait_for
 from tests.evolve.test_summaries import _read
 

@@ -10,8 +10,9 @@ import nats_bench
 import numpy as np
 import pytest
 
-from evolve import config, tables
+from evolve import config
 from evolve.errors import UsageError
+from evolve.fitness import tables
 from evolve.settings import TableColumns
 from tests.evolve.made_table import key
 

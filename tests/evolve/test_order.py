@@ -14,12 +14,12 @@ import pytest
 from evolve.algorithms import Algorithm, RegularizedEvolution
 from evolve.errors import SearchError, UsageError
 from evolve.executors import Executor, Serial
-from evolve.history import standings
-from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
-from evolve.replay import replay
-from evolve.search import Plan, Search
+from evolve.search.loop import Plan, Search
+from evolve.search.records import Evaluation, Individual, Proposal, Standing, Task, failed
+from evolve.search.replay import replay
 from evolve.settings import SearchSettings
-from evolve.store import FILE, Store
+from evolve.store.history import standings
+from evolve.store.store import FILE, Store
 from tests.evolve import toy, virtual
 from tests.evolve.test_search import rows
 from tests.evolve.virtual import Killed, TwoSpeeds, Virtual

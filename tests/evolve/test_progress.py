@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from evolve import progress, running
-from evolve.outcome import ClassAccuracy, Outcome, by_class, warnings
-from evolve.progress import Progress, Spent, counted, duration, share, show_end, size, time_left, timed
-from evolve.records import Examined, Individual, Standing
-from evolve.search import Plan
+from evolve.observers import progress, running
+from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
+from evolve.observers.progress import Progress, Spent, counted, duration, share, show_end, size, time_left, timed
+from evolve.search.loop import Plan
+from evolve.search.records import Examined, Individual, Standing
 
 BEST = Individual(7, 3, "op", "text", "print", 0.98765, 57_968, 588_704, 5.0, "done", "", (), False, (), 9)
 FAILED = replace(BEST, id=8, status="failed", fitness=0.0)

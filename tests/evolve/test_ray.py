@@ -22,7 +22,7 @@ from ray.cluster_utils import Cluster
 from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import call, ray_cluster
 from evolve.executors.ray_cluster import Need, RayCluster, room
-from evolve.store import Store
+from evolve.store.store import Store
 from tests.evolve import faults
 from tests.evolve.test_executors import add, alive, chatter, die, hang, pause
 from tests.evolve.test_main import SLOW, environment, evolve, finish, listen

@@ -19,7 +19,7 @@ from evolve.algorithms.controller import Controller, Policy, Shape, controller
 from evolve.algorithms.episode import Episode
 from evolve.algorithms.reinforcement import POLICY
 from evolve.errors import SearchError
-from evolve.space import CellSpace
+from evolve.search.cell_space import CellSpace
 from tests.evolve.toy import ToySpace
 
 SIZES = (3, 2, 4)

@@ -15,9 +15,9 @@ import pytest
 from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
 from evolve.executors import Executor, Serial
-from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
-from evolve.search import Observer, Plan, Search
-from evolve.store import FILE, Store
+from evolve.search.loop import Observer, Plan, Search
+from evolve.search.records import Evaluation, Individual, Proposal, Standing, Task, failed
+from evolve.store.store import FILE, Store
 from tests.evolve import toy
 from tests.evolve.toy import MAKERS, evolution, non_ageing, tournament
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from compiler.files import place
+from compiler.filesystem import place
 from compiler.main import main as cell
 from compiler.networks.saved import read
 from evolve.errors import UsageError
-from evolve.storage import claim
-from evolve.store import Store
+from evolve.store.location import claim
+from evolve.store.store import Store
 from tests.evolve.test_main import finish
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from compiler.records import Epoch
+from compiler.epochs import Epoch
 from evolve.errors import SearchError, UsageError
-from evolve.records import WORST, Evaluation, Proposal, failed, ranked
-from evolve.store import FILE, Store
+from evolve.search.records import WORST, Evaluation, Proposal, failed, ranked
+from evolve.store.store import FILE, Store
 
 IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}
 

@@ -20,8 +20,8 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
 from tensorboard.util.tensor_util import make_ndarray
 
-from compiler.records import Epoch
-from evolve.summaries import BEST_RUNS, IndividualSummary, Summaries
+from compiler.epochs import Epoch
+from evolve.observers.summaries import BEST_RUNS, IndividualSummary, Summaries
 
 RULES = ("op", "rewire")
 HISTORY = (Epoch(1, 2.0, 0.25, 1.5, 0.5), Epoch(2, 1.0, 0.75, 0.5, 0.875))

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 import dsl
-from evolve import config, lookup, main, tables
+from evolve import config, main
 from evolve.config import Config
 from evolve.errors import NotInTable, UsageError
-from evolve.evaluate import Spec, evaluate, facts
-from evolve.records import WORST, Task
+from evolve.fitness import lookup, tables
+from evolve.fitness.evaluate import Spec, evaluate, facts
+from evolve.fitness.tables import Table
+from evolve.search.records import WORST, Task
 from evolve.settings import TableSettings
-from evolve.store import FILE
-from evolve.tables import Table
+from evolve.store.store import FILE
 from tests.evolve import made_table
 from tests.evolve.made_table import COLUMNS, OPERATIONS
 from tests.evolve.test_search import rows
@@ -321,7 +322,7 @@ def test_a_search_survives_cells_that_the_table_lacks(tmp_path: Path) -> None:
 
 def test_evolution_beats_random_search(path: Path) -> None:
     """On the made-up table, by what `evolve` would run."""
-    from evolve.space import CellSpace
+    from evolve.search.cell_space import CellSpace
 
     made: Config = config.read(["nasbench201.gin"], [])
     table, seed = table_of(path), dsl.load("nasbench201.cell", {"N": 1, "F": 4})

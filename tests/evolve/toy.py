@@ -15,7 +15,7 @@ from evolve.algorithms import (
     RegularizedEvolution,
     Reinforcement,
 )
-from evolve.records import Evaluation, Task, failed
+from evolve.search.records import Evaluation, Task, failed
 
 Genotype = tuple[int, ...]
 

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from evolve.executors import Executor, Processes, Serial
-from evolve.search import Plan, Search
+from evolve.search.loop import Plan, Search
 from evolve.settings import Order
-from evolve.store import Store
+from evolve.store.store import Store
 from tests.evolve import faults, toy
 
 ALGORITHMS = {make.__name__: make for make in toy.MAKERS}

@@ -1,0 +1,164 @@
+"""Comparisons with numbers: what a condition limits, and which limits no number satisfies together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dsl.errors import CellError, Problem
+from dsl.space.evaluate import COMPARISONS, evaluate
+from dsl.text.unparse import condition as shown
+from dsl.text.unparse import expression
+from dsl.tree import syntax as s
+
+if TYPE_CHECKING:
+    from dsl.space.genotype import Space
+
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """That a name compares so with a number, and where that is said."""
+
+    name: str
+    symbol: str
+    value: float
+    at: s.Compare
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.symbol} {self.value:,}"
+
+
+def verify_limits(space: Space) -> Iterator[Problem]:
+    """Requires that no network satisfies, each alone or together with one above it."""
+    found: list[Limit] = []
+    for item in space.requires:
+        odd = _require_fault(item.condition, space)
+        if odd is not None:
+            yield odd
+            continue
+        wrong = _constant_fault(item.condition, space)
+        if wrong is not None:
+            yield Problem(f"no network satisfies {shown(wrong)}", wrong.position, "a require compares costs")
+        found.extend(limits(item.condition, space, frozenset()))
+    both = clash(found, {limit.name: (0.0, math.inf) for limit in found})
+    if both is None:
+        return
+    one, other = both
+    if other is None:
+        yield Problem(f"no network has {one}", one.at.position, "a cost is at least 0")
+    else:
+        yield Problem(f"no network has {one} and {other}", other.at.position,
+                      f"the one contradicts the other: {one} is at {one.at.position}")  # fmt: skip
+
+
+def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
+    """Why a require compares something that is no number."""
+    match condition:
+        case s.And(parts) | s.Or(parts):
+            return next((fault for part in parts if (fault := _require_fault(part, space))), None)
+        case s.Not(inner):
+            return _require_fault(inner, space)
+        case s.Compare(_, left, right):
+            for side in (left, right):
+                if isinstance(side, s.Kernel):
+                    return Problem(f"a cost is a number, and {side} is a kernel", side.position)
+            return operand_fault(left, space) or operand_fault(right, space)
+        case _:
+            return None
+
+
+def _constant_fault(condition: s.Condition, space: Space) -> s.Compare | None:
+    """A comparison of two numbers that is false and must hold."""
+    if isinstance(condition, s.And):
+        return next((wrong for part in condition.conditions if (wrong := _constant_fault(part, space))), None)
+    is_false = isinstance(condition, s.Compare) and decided(condition, space) is False
+    return condition if is_false and isinstance(condition, s.Compare) else None
+
+
+def decided(compare: s.Compare, space: Space) -> bool | None:
+    """Whether a comparison of two known numbers holds; `None` for any other."""
+    left, right = constant(compare.left, space), constant(compare.right, space)
+    return None if left is None or right is None else COMPARISONS[compare.operator](left, right)
+
+
+def constant(value: s.Expression, space: Space) -> float | None:
+    """The number that an expression of numbers and params is; `None` for any other."""
+    try:
+        found = evaluate(value, space.params)
+    except CellError:
+        return None
+    return found if isinstance(found, int | float) else None
+
+
+def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: bool = True) -> Iterator[Limit]:
+    """What must hold of single names for a condition to be what is wanted."""
+    match condition:
+        case s.Not(inner):
+            yield from limits(inner, space, bound, not wanted)
+        case s.And(parts) if wanted:
+            yield from (limit for part in parts for limit in limits(part, space, bound))
+        case s.Or(parts) if not wanted:
+            yield from (limit for part in parts for limit in limits(part, space, bound, False))
+        case s.Compare(symbol, left, right):
+            if isinstance(right, s.Path) and not isinstance(left, s.Path):
+                symbol, left, right = _MIRRORED[symbol], right, left
+            value = constant(right, space)
+            if not isinstance(left, s.Path) or value is None or left.names[0] in space.params:
+                return
+            # a setting that an operation lacks makes a comparison false, and its opposite as well
+            is_number = left.names[-1] == "count" or left.names[0] not in bound
+            if wanted or is_number:
+                yield Limit(str(left), symbol if wanted else _NEGATED[symbol], value, condition)
+
+
+def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -> tuple[Limit, Limit | None] | None:
+    """A limit outside a name's domain, or the first two limits that no number satisfies together."""
+    lows: dict[str, Limit] = {}
+    highs: dict[str, Limit] = {}
+    for limit in limits:
+        least, most = domains.get(limit.name, (-math.inf, math.inf))
+        strict = limit.symbol in ("<", ">")
+        if limit.symbol in ("<", "<=", "=="):
+            low, high = lows.get(limit.name), highs.get(limit.name)
+            if limit.value < least or (strict and limit.value == least):
+                return limit, None
+            if low is not None and (low.value > limit.value or (_strict(low, limit) and low.value == limit.value)):
+                return low, limit
+            if high is None or (limit.value, not strict) < (high.value, high.symbol != "<"):
+                highs[limit.name] = limit
+        if limit.symbol in (">", ">=", "=="):
+            low, high = lows.get(limit.name), highs.get(limit.name)
+            if limit.value > most or (strict and limit.value == most):
+                return limit, None
+            if high is not None and (high.value < limit.value or (_strict(high, limit) and high.value == limit.value)):
+                return high, limit
+            if low is None or (limit.value, strict) > (low.value, low.symbol == ">"):
+                lows[limit.name] = limit
+    return None
+
+
+def _strict(one: Limit, other: Limit) -> bool:
+    return bool({one.symbol, other.symbol} & {"<", ">"})
+
+
+def operand_fault(value: s.Expression, space: Space) -> Problem | None:
+    """Why an expression is nothing that compares."""
+    match value:
+        case s.Number() | s.Kernel() | s.Path():
+            return None
+        case s.Negative(inner):
+            return operand_fault(inner, space)
+        case s.Binary(symbol, left, right):
+            if symbol in ("/", "//") and constant(right, space) == 0:
+                return Problem(f"{expression(value)} divides by zero", value.position)
+            if constant(left, space) is not None and constant(right, space) is not None:
+                return None if constant(value, space) is not None else Problem("too large a number", value.position)
+            return operand_fault(left, space) or operand_fault(right, space)
+        case _:
+            return Problem(f"{expression(value)} is nothing that compares", value.position,
+                           "numbers, kernels and paths compare; `t.op is conv` asks for an operation")  # fmt: skip

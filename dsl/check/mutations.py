@@ -1,0 +1,325 @@
+"""Static checks of `mutation` and `require`: names, kinds of things, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from dsl.check.uses import check_member
+from dsl.errors import CellError, Problem, nearest
+from dsl.primitives import PRIMITIVES
+from dsl.space.evaluate import WORDS, number
+from dsl.text.unparse import expression
+from dsl.tree import syntax as s
+
+if TYPE_CHECKING:
+    from dsl.space.genotype import Space
+
+# what each kind of thing is made of: attribute -> the kind of its members
+_PARTS: Mapping[str, Mapping[str, str]] = {
+    "cell": {"nodes": "node", "terms": "term", "vertices": "node", "output": "node", "states": "state",
+             "edges": "term", "inputs": "state"},
+    "node": {"terms": "term", "inputs": "state", "earlier": "state", "acyclic": "state", "tail": "op", "join": "op"},
+    "term": {"op": "op", "input": "state"},
+    "state": {},
+}  # fmt: skip
+_FUNCTIONS = ("uniform", "loguniform")
+MAX_WEIGHT = 1e15
+MAX_CONNECTED = 32  # operations on one edge: in a text they stand in each other's brackets, which nest only so deep
+COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
+Kinds = dict[str, str]
+
+
+def verify_rules(space: Space) -> Iterator[Problem]:
+    """What is wrong with the rules of a space."""
+    for rule in space.mutations:
+        try:
+            weight = 1 if rule.weight is None else number(rule.weight, space.params)
+            if not 0 < weight <= MAX_WEIGHT:
+                allowed = f"a weight is above 0 and at most {MAX_WEIGHT:g}"
+                yield Problem(f"mutation {rule.name} has weight {weight}; {allowed}", rule.position)
+            _check_block(rule.block, {}, space)
+        except CellError as error:
+            yield from error.problems
+
+
+def verify_requires(space: Space) -> Iterator[Problem]:
+    """What is wrong with the `require`s of a space."""
+    for item in space.requires:
+        try:
+            _check_require(item.condition, space)
+        except CellError as error:
+            yield from error.problems
+
+
+def _check_require(condition: s.Condition, space: Space) -> None:
+    match condition:
+        case s.And(parts) | s.Or(parts):
+            for part in parts:
+                _check_require(part, space)
+        case s.Not(inner):
+            _check_require(inner, space)
+        case s.Compare(_, left, right):
+            for side in (left, right):
+                for path in paths(side):
+                    _check_cost(path, space)
+        case _:
+            raise CellError("a require compares costs", condition.position, nearest("", COSTS))
+
+
+def paths(expression: s.Expression) -> Iterator[s.Path]:
+    """The paths that an expression mentions."""
+    match expression:
+        case s.Path():
+            yield expression
+        case s.Binary(_, left, right):
+            yield from paths(left)
+            yield from paths(right)
+        case s.Negative(value):
+            yield from paths(value)
+
+
+def _check_cost(path: s.Path, space: Space) -> None:
+    root, *rest = path.names
+    if not rest and (root in COSTS or root in space.params):
+        return
+    if len(rest) == 2 and rest[1] == "count":
+        rest = rest[:1]
+    if root in space.cell_names and len(rest) == 1 and rest[0] in _PARTS["cell"]:
+        return
+    names = [*COSTS, *space.params, *(f"{cell}.{part}" for cell in space.cell_names for part in _PARTS["cell"])]
+    raise CellError(f"unknown cost {str(path)!r}", path.position, nearest(str(path), names))
+
+
+# --- rules -----------------------------------------------------------------------------------------------------
+
+
+def _check_block(block: s.Block, kinds: Kinds, space: Space) -> None:
+    kinds = dict(kinds)
+    for statement in block.statements:
+        _CHECKS[type(statement)](statement, kinds, space)
+
+
+def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
+    for binding in statement.bindings:
+        if binding.name in kinds:
+            raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position)
+        if binding.name in space.genes or binding.name in space.params:
+            declared = "gene" if binding.name in space.genes else "param"
+            raise CellError(f"{binding.name!r} is a {declared}, and cannot be bound too", binding.position,
+                            "give what is chosen another name")  # fmt: skip
+        if binding.name in space.definitions.ops or binding.name in PRIMITIVES:
+            raise CellError(f"{binding.name!r} is an operation, and cannot be bound too", binding.position,
+                            "give what is chosen another name")  # fmt: skip
+        kind = range_kind(binding.range, kinds, space)
+        if kind in ("op", "number"):
+            raise CellError(f"{binding.name!r} would be one {kind}; choose binds cells, nodes, terms and states",
+                            binding.position, "draw values with `any(...)`")  # fmt: skip
+        kinds[binding.name] = kind
+    if statement.where is not None:
+        _check_where(statement.where, kinds, space)
+
+
+def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
+    """The kind of a set's members: cell, node, term, state, op or number.
+
+    Raises:
+      CellError: no such set.
+    """
+    if isinstance(values, s.Set):
+        return _set_kind(values)
+    root, *rest = values.names
+    if not rest:
+        if root == "cells":
+            return "cell"
+        if root in space.values:
+            names = {str(item) for item in space.values[root].items}
+            return "cell" if names <= set(space.cell_names) else _set_kind(space.values[root])
+        allowed = ["cells", *space.values, *kinds]
+        raise CellError(f"unknown set {root!r}", values.position, nearest(root, allowed))
+    if root not in kinds and root in space.cell_names and space.is_fixed(root):
+        raise CellError(f"cell {root} is fixed; no rule changes it", values.position)
+    kind = kinds.get(root) or ("cell" if root in space.cell_names else "")
+    if not kind:
+        raise CellError(f"unknown name {root!r}", values.position, nearest(root, [*kinds, *space.cell_names]))
+    if len(rest) > 1 or rest[0] not in _PARTS.get(kind, {}):
+        raise CellError(f"a {kind} has no {'.'.join(rest)!r}", values.position, nearest(rest[0], _PARTS.get(kind, {})))
+    return _PARTS[kind][rest[0]]
+
+
+def _set_kind(values: s.Set) -> str:
+    return "number" if all(isinstance(item, s.Number | s.Kernel | s.Negative) for item in values.items) else "op"
+
+
+def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
+    match condition:
+        case s.And(parts) | s.Or(parts):
+            for part in parts:
+                _check_where(part, kinds, space)
+        case s.Not(inner):
+            _check_where(inner, kinds, space)
+        case s.Compare(_, left, right):
+            for side in (left, right):
+                for path in paths(side):
+                    _check_path(path, kinds, space)
+        case s.Is(path, op, _):
+            _check_path(path, kinds, space)
+            _check_op_name(op, space)
+        case s.Relation(_, first, second):
+            for path in (first, second):
+                _check_path(path, kinds, space)
+
+
+def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
+    root, *rest = path.names
+    if not rest:
+        known = [*kinds, *space.genes, *space.params, *space.cell_names, *WORDS]
+        if root not in known:
+            raise CellError(f"unknown name {root!r}", path.position, nearest(root, known))
+        return
+    if rest[-1] == "count":
+        range_kind(s.Path((root, *rest[:-1]), position=path.position), kinds, space)
+        return
+    if root not in kinds and root not in space.cell_names:
+        raise CellError(f"unknown name {root!r}", path.position, nearest(root, [*kinds, *space.cell_names]))
+    kind = kinds.get(root, "cell")
+    allowed = [*_PARTS.get(kind, {}), *(_settings(space) if kind == "term" else ())]
+    parts = ("height", "width") if rest[0] == "kernel" else ()
+    if rest[0] not in allowed or (len(rest) > 1 and (len(rest) > 2 or rest[1] not in parts)):
+        raise CellError(f"a {kind} has no {'.'.join(rest)!r}", path.position, nearest(rest[0], allowed))
+
+
+def _settings(space: Space) -> set[str]:
+    own = {formal.name for op in space.definitions.ops.values() for formal in op.formals}
+    return own | {setting.name for primitive in PRIMITIVES.values() for setting in primitive.settings}
+
+
+def _check_op_name(op: s.Op | s.Any, space: Space) -> None:
+    if isinstance(op, s.Op) and op.name not in space.definitions.names():
+        raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, space.definitions.names()))
+
+
+def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
+    target = statement.target
+    if len(target.names) == 1 and target.names[0] not in space.genes:
+        raise CellError(f"{target} is no gene", target.position, nearest(target.names[0], space.genes))
+    _check_path(target, kinds, space)
+    wanted = {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(target.names[-1], "number")
+    if target.names[-1] in ("nodes", "terms", "inputs", "states", "count", "earlier", "acyclic"):
+        raise CellError(
+            f"{target} cannot be assigned", target.position, "allowed: op, input, tail, join, a setting, a gene"
+        )
+    value = statement.value
+    if isinstance(value, s.Any):
+        for part in (value.range, value.excluded):
+            if part is None:
+                continue
+            kind = range_kind(part, kinds, space)
+            if isinstance(part, s.Set):
+                for member in part.items:
+                    check_member(member, space)
+            if kind != wanted and {kind, wanted} != {"cell", "op"}:
+                raise CellError(f"{target} takes one {wanted}; this is a set of {kind}s", part.position)
+        if target.names[-1] == "join":
+            _check_join(target, value, space)
+    elif target.names[-1] == "join":
+        _check_join(target, value, space)
+    elif isinstance(value, s.Function):
+        _check_function(value, space)
+    elif isinstance(value, s.Op) or (wanted == "op" and isinstance(value, s.Path) and len(value.names) == 1):
+        check_member(value, space)
+    elif isinstance(value, s.Path):
+        if wanted != "state" or len(value.names) > 1:
+            _check_path(value, kinds, space)
+    elif wanted != "number":
+        raise CellError(f"{target} takes one {wanted}, not a number", value.position)
+    else:
+        for path in paths(value):
+            _check_path(path, kinds, space)
+
+
+def _check_function(value: s.Function, space: Space) -> None:
+    if value.name not in _FUNCTIONS:
+        raise CellError(f"unknown distribution {value.name!r}", value.position, nearest(value.name, _FUNCTIONS))
+    if len(value.arguments) != 2:
+        raise CellError(f"{value.name} takes a least and a greatest value", value.position)
+    low, high = (number(argument, space.params) for argument in value.arguments)
+    if low > high or (value.name == "loguniform" and low <= 0):
+        raise CellError(f"{value.name}({low}, {high}) draws from nothing", value.position)
+
+
+def _known(name: str, kinds: Kinds, allowed: tuple[str, ...], at: s.Statement) -> None:
+    if kinds.get(name, "") not in allowed:
+        found = f"a {kinds[name]}" if name in kinds else "not bound"
+        raise CellError(f"{name!r} is {found}", at.position, f"wanted: a {' or a '.join(allowed)}")
+
+
+def _check_insert(statement: s.Insert, kinds: Kinds, space: Space) -> None:
+    _known(statement.on, kinds, ("term",), statement)
+    _check_pipe(statement.pipe, space)
+
+
+def _check_connect(statement: s.Connect, kinds: Kinds, space: Space) -> None:
+    _known(statement.source, kinds, ("state", "node"), statement)
+    _known(statement.target, kinds, ("node",), statement)
+    if len(statement.pipe) > MAX_CONNECTED:
+        raise CellError(f"{len(statement.pipe)} operations in a row on one edge; at most {MAX_CONNECTED}",
+                        statement.position, "give them a name: op many = ...")  # fmt: skip
+    _check_pipe(statement.pipe, space)
+
+
+def _check_pipe(pipe: s.Pipe, space: Space) -> None:
+    for op in pipe:
+        _check_op_name(op, space)
+        if isinstance(op, s.Any):
+            if op.other:
+                raise CellError("`other` asks for a value now, and what is inserted has none", op.position)
+            _check_pipe_set(op, space)
+        else:
+            check_member(op, space)
+
+
+def _check_pipe_set(drawn: s.Any, space: Space) -> None:
+    for part in (drawn.range, drawn.excluded):
+        if part is None:
+            continue
+        kind = range_kind(part, {}, space)
+        if kind not in ("op", "cell"):
+            raise CellError(f"an operation is wanted here; this is a set of {kind}s", part.position)
+        for member in part.items if isinstance(part, s.Set) else ():
+            check_member(member, space)
+
+
+def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
+    """A node's join is one of few, whatever operations there are."""
+    members: tuple[s.Expression, ...] = (drawn,)
+    if isinstance(drawn, s.Any):
+        members = (space.values[drawn.range.names[0]] if isinstance(drawn.range, s.Path) else drawn.range).items
+    for member in members:
+        if str(member) not in s.JOINS:
+            raise CellError(f"{target} is {' or '.join(s.JOINS)}, not {expression(member)}", member.position)
+
+
+def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
+    _known(statement.name, kinds, ("term", "node"), statement)
+    del kinds[statement.name]
+
+
+def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:
+    """Nothing can be wrong with it."""
+
+
+def _check_either(statement: s.Either, kinds: Kinds, space: Space) -> None:
+    for block in statement.blocks:
+        _check_block(block, kinds, space)
+
+
+_CHECKS: Mapping[type, Callable[..., None]] = {
+    s.Choose: _check_choose,
+    s.Assign: _check_assign,
+    s.Insert: _check_insert,
+    s.Connect: _check_connect,
+    s.Remove: _check_remove,
+    s.Forget: _check_forget,
+    s.Either: _check_either,
+}

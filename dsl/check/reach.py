@@ -1,0 +1,427 @@
+"""Static checks of what can come to be: networks that no individual is, rules that can never apply.
+
+`verify_reach` finds what is wrong whatever the cells hold. `dead_rules` also looks into the cells: a rule may have
+nothing left to change in one individual's file and enough in its parent's, so what it finds is no error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dsl.check.limits import clash, decided, limits, operand_fault, verify_limits
+from dsl.errors import Problem
+from dsl.space.evaluate import number
+from dsl.space.slots import names_of
+from dsl.text.unparse import condition as shown
+from dsl.text.unparse import expression
+from dsl.tree import syntax as s
+
+if TYPE_CHECKING:
+    from dsl.space.genotype import Space
+
+_MAX_ROUNDS = 64
+_MAX_LISTED = 24
+_NOT_SETTINGS = ("op", "input", "tail", "join")
+_KINDS = {"nodes": "node", "vertices": "node", "output": "node", "terms": "term", "edges": "term", "states": "state",
+          "inputs": "state", "earlier": "state", "acyclic": "state"}  # fmt: skip
+_RELATED = ("node", "term", "state")
+
+
+def verify_reach(space: Space) -> Iterator[Problem]:
+    """What a space asks for in vain, whatever its cells hold."""
+    yield from _wrong_sets(space)
+    yield from verify_limits(space)
+    inputs = {item.name: len(item.inputs) for item in space.items if isinstance(item, s.Cell)}
+    for rule in space.mutations:
+        yield from _misused_cells(rule, space, inputs)
+        yield from _named(rule, _block(rule.block, _Scope(space, (), None, {})))
+
+
+def dead_rules(space: Space) -> Iterator[Problem]:
+    """Rules, and branches of rules, that no chain of the space's rules makes applicable to its cells.
+
+    What edges may hold is over-approximated: no rule is called dead that could come alive.
+    """
+    alive, cells = _Alive(frozenset(_held(space))), _open_cells(space)
+    reached: dict[str, _Found] = {}
+    for _ in range(_MAX_ROUNDS):
+        for rule in space.mutations:
+            if rule.name not in reached or reached[rule.name].faults:  # what applies goes on applying
+                reached[rule.name] = _block(rule.block, _Scope(space, cells, alive, {}))
+        grown = alive.with_all(found.brings for found in reached.values() if not found.is_dead)
+        if grown == alive:
+            yield from (fault for rule in space.mutations for fault in _named(rule, reached[rule.name]))
+            return
+        alive = grown
+
+
+def _named(rule: s.Mutation, found: _Found) -> Iterator[Problem]:
+    part = f"mutation {rule.name}" if found.is_dead else f"a branch of mutation {rule.name}"
+    for fault in found.faults:
+        yield replace(fault, message=f"{part} can never apply: {fault.message}")
+
+
+# --- sets ------------------------------------------------------------------------------------------------------
+
+
+def _wrong_sets(space: Space) -> Iterator[Problem]:
+    for values in _sets([item for item in space.items if isinstance(item, s.Values | s.Mutation)]):
+        first, seen = space.member(values.items[0]), set[s.Expression]()
+        for item in values.items:
+            if item in seen:
+                yield Problem(f"{expression(item)} stands in this set twice", item.position,
+                              "a draw from a set is uniform; write each member once")  # fmt: skip
+            elif isinstance(space.member(item), s.Op) != isinstance(first, s.Op):
+                yield Problem(f"this set holds both {expression(values.items[0])} and {expression(item)}",
+                              item.position, "a set is of operations, or of numbers and kernels")  # fmt: skip
+            seen.add(item)
+
+
+def _sets(part: object) -> Iterator[s.Set]:
+    """Every set that is written in a part of the tree."""
+    if isinstance(part, s.Set):
+        yield part
+    if isinstance(part, tuple | list):
+        for item in part:
+            yield from _sets(item)
+    elif isinstance(part, s.Syntax):
+        for attribute in dataclasses.fields(part):
+            if attribute.init:  # the others repeat what these hold
+                yield from _sets(getattr(part, attribute.name))
+
+
+# --- rules that can never apply --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Alive:
+    """What edges and tails of the cells that evolve may hold; whether nodes may be added, and settings changed."""
+
+    ops: frozenset[s.Op] = frozenset()
+    grows: bool = False
+    tunes: bool = False
+
+    def with_all(self, others: Iterable[_Alive]) -> _Alive:
+        """What may be alive here or in any of the others."""
+        found = (self, *others)
+        return _Alive(frozenset().union(*(one.ops for one in found)), any(one.grows for one in found),
+                      any(one.tunes for one in found))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a block of a rule comes to: why parts of it never apply, whether all of it, and what it may bring."""
+
+    faults: tuple[Problem, ...] = ()
+    is_dead: bool = False
+    brings: _Alive = _Alive()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where a part of a rule stands: the ranges of its variables, and what may be alive, if cells are looked into."""
+
+    space: Space
+    open: tuple[s.Cell, ...]
+    alive: _Alive | None
+    bound: dict[str, s.Path | s.Set]
+
+    def cells(self, path: s.Path) -> tuple[s.Cell, ...]:
+        """The cells that evolve and that a path may lead into."""
+        if path.names[0] in self.bound:
+            return self.open
+        return tuple(cell for cell in self.open if cell.name == path.names[0])
+
+
+def _open_cells(space: Space) -> tuple[s.Cell, ...]:
+    return tuple(item for item in space.items if isinstance(item, s.Cell) and not item.fixed)
+
+
+def _held(space: Space) -> Iterator[s.Op]:
+    """The operations that the cells as written hold on their edges and after their sums; a wire is a skip."""
+    for cell in _open_cells(space):
+        for flow in (*(node.flow for node in cell.nodes), cell.output):
+            yield from (op for op in flow.tail if isinstance(op, s.Op))
+            for _, edge in s.flow_edges(flow):
+                yield edge.op if isinstance(edge, s.Call) and isinstance(edge.op, s.Op) else s.Op("skip")
+
+
+def _block(block: s.Block, scope: _Scope) -> _Found:
+    scope = replace(scope, bound=dict(scope.bound))
+    faults: list[Problem] = []
+    brings: list[_Alive] = []
+    is_dead = False
+    for statement in block.statements:
+        if isinstance(statement, s.Either):
+            branches = [_block(branch, scope) for branch in statement.blocks]
+            faults += [fault for branch in branches for fault in branch.faults]
+            brings += [branch.brings for branch in branches if not branch.is_dead]
+            is_dead = is_dead or all(branch.is_dead for branch in branches)
+            continue
+        fault = _statement_fault(statement, scope)
+        if fault is not None:
+            return _Found((fault,), is_dead=True)
+        brings.append(_brought(statement, scope.space))
+    return _Found(tuple(faults), is_dead, _Alive().with_all(brings))
+
+
+def _brought(statement: s.Statement, space: Space) -> _Alive:
+    """What a statement may put on an edge or after a sum."""
+    match statement:
+        case s.Assign(s.Path((_, "op" | "tail")), _, value):
+            return _Alive(frozenset(_drawn_ops(value, space)))
+        case s.Assign(s.Path(names)):
+            return _Alive(tunes=len(names) > 1 and names[1] not in _NOT_SETTINGS)
+        case s.Insert(pipe, _) | s.Connect(_, _, pipe):
+            ops = frozenset(op for part in pipe for op in _drawn_ops(part, space))
+            return _Alive(ops, grows=isinstance(statement, s.Insert))
+        case _:
+            return _Alive()
+
+
+def _drawn_ops(value: s.Expression, space: Space) -> Iterator[s.Op]:
+    if isinstance(value, s.Any):
+        drawn = _members(value.range, space)
+        if drawn is None:
+            drawn = tuple(s.Op(name) for name in space.cell_names)
+        yield from (member for member in drawn if isinstance(member, s.Op))
+    elif isinstance(value, s.Op):
+        yield value
+    elif isinstance(value, s.Path):
+        yield s.Op(value.names[0])
+
+
+def _members(values: s.Path | s.Set, space: Space) -> tuple[object, ...] | None:
+    """The members of a set that is the same for every individual; `None` for any other."""
+    if isinstance(values, s.Set):
+        return tuple(space.member(item) for item in values.items)
+    return space.members.get(values.names[0]) if len(values.names) == 1 else None
+
+
+# --- statements ------------------------------------------------------------------------------------------------
+
+
+def _statement_fault(statement: s.Statement, scope: _Scope) -> Problem | None:
+    """Why a statement never applies, if it never does."""
+    match statement:
+        case s.Choose():
+            return _choose_fault(statement, scope)
+        case s.Assign():
+            return _assign_fault(statement, scope)
+        case s.Insert(pipe, _) | s.Connect(_, _, pipe):
+            drawn = (part for part in pipe if isinstance(part, s.Any))
+            return next((fault for part in drawn if (fault := _empty_draw(part, scope.space))), None)
+        case _:
+            return None
+
+
+def _choose_fault(statement: s.Choose, scope: _Scope) -> Problem | None:
+    for binding in statement.bindings:
+        fault = None if scope.alive is None else _range_fault(binding, scope, scope.alive)
+        if fault is not None:
+            return fault
+        scope.bound[binding.name] = binding.range
+    return None if statement.where is None else _never(statement.where, scope)
+
+
+def _range_fault(binding: s.Binding, scope: _Scope, alive: _Alive) -> Problem | None:
+    """Why there is nothing to choose from."""
+    space, values = scope.space, binding.range
+    if not isinstance(values, s.Path) or not space.mutable_cells:
+        return None  # a network that is wholly fixed may keep the rules that it includes
+    root, *rest = values.names
+    if not rest:
+        cells = {str(item) for item in space.values[root].items} if root in space.values else set(space.mutable_cells)
+        if cells.isdisjoint(space.mutable_cells):
+            return Problem(f"no cell of {root} evolves", values.position, _listed(space.mutable_cells))
+        return None
+    if root not in scope.bound and root not in space.mutable_cells:
+        return Problem(f"the network does not use cell {root}", values.position, _listed(space.mutable_cells))
+    is_empty = not alive.grows and not any(cell.nodes for cell in scope.cells(values))
+    if rest[0] in ("nodes", "terms") and is_empty and _is_cell(root, scope):
+        return Problem("there is no node, and no rule inserts one", values.position, "the return is in `vertices`")
+    return None
+
+
+def _listed(names: Collection[str]) -> str:
+    return f"allowed: {', '.join(sorted(names))}" if 0 < len(names) <= _MAX_LISTED else ""
+
+
+def _is_cell(root: str, scope: _Scope) -> bool:
+    values = scope.bound.get(root)
+    return values is None or (isinstance(values, s.Path) and len(values.names) == 1)
+
+
+def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
+    target, value, last = statement.target, statement.value, statement.target.names[-1]
+    if statement.operator != "=" and last in (*_NOT_SETTINGS, "kernel", "padding"):
+        hint = f"{target}.height and {target}.width are numbers" if last == "kernel" else f"write {target} = ..."
+        return Problem(f"`{statement.operator}` changes numbers, and {target} is none", target.position, hint)
+    if len(target.names) == 2 and last == "kernel" and isinstance(value, s.Number):
+        return Problem(f"{target} is a kernel such as 3x3, not {expression(value)}", value.position)
+    if last == "input" and isinstance(value, s.Path):
+        return _input_fault(target, value, scope)
+    empty = _empty_draw(value, scope.space) if isinstance(value, s.Any) else None
+    return empty or (None if scope.alive is None else _content_fault(statement, scope, scope.alive))
+
+
+def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None:
+    """Why a name is no state that a term can read."""
+    name = value.names[0]
+    if name in scope.bound:
+        is_state = _kind(value, scope) == "state"
+        return None if is_state else Problem(f"{name} is no state", value.position, "choose it in `states`")
+    states = {state for cell in scope.cells(target) for state in _states(cell)}
+    if scope.alive is None or scope.alive.grows or name in states:
+        return None
+    return Problem(f"{name!r} is no state of the cells that it could meet", value.position, _listed(states))
+
+
+def _states(cell: s.Cell) -> list[str]:
+    return [item.name for item in cell.inputs] + [node.name for node in cell.nodes]
+
+
+def _content_fault(statement: s.Assign, scope: _Scope, alive: _Alive) -> Problem | None:
+    """Why an assignment has no edge to change, or no other value to give."""
+    target, value = statement.target, statement.value
+    if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
+        owners = {name for op in alive.ops for name in names_of(s.Op(op.name), scope.space)}
+        if target.names[1] not in owners:
+            message = f"no operation that it could meet has a setting {target.names[1]!r}"
+            return Problem(message, target.position, _listed(owners))
+    if isinstance(value, s.Any) and value.other and target.names[-1] == "op" and not alive.tunes:
+        members = set(_members(value.range, scope.space) or ())
+        if len(members) == 1 and members == alive.ops:
+            return Problem(f"every edge is the only member of {expression(value.range)}", value.position,
+                           "`other` draws what an edge is not yet")  # fmt: skip
+    return None
+
+
+def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) -> Iterator[Problem]:
+    """Cells of several inputs that a rule would use as operations."""
+    for statement in _statements(rule.block):
+        for op in sorted(_brought(statement, space).ops, key=lambda op: op.name):
+            if op.name not in space.definitions.ops and inputs.get(op.name, 1) > 1:
+                message = f"cell {op.name} takes {inputs[op.name]} states; as an operation it gets one"
+                yield Problem(message, op.position or statement.position)
+
+
+def _statements(block: s.Block) -> Iterator[s.Statement]:
+    for statement in block.statements:
+        yield statement
+        for branch in statement.blocks if isinstance(statement, s.Either) else ():
+            yield from _statements(branch)
+
+
+def _empty_draw(drawn: s.Any, space: Space) -> Problem | None:
+    """Why an `any` draws from nothing, if it always does."""
+    if drawn.excluded is None:
+        return None
+    all_, barred = _members(drawn.range, space), _members(drawn.excluded, space)
+    is_empty = drawn.range == drawn.excluded
+    if all_ is not None and barred is not None:
+        is_empty = set(all_) <= set(barred)
+    if not is_empty:
+        return None
+    return Problem(f"{expression(drawn.range)} without {expression(drawn.excluded)} is empty", drawn.position)
+
+
+# --- conditions ------------------------------------------------------------------------------------------------
+
+
+def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Problem | None:
+    """Why a condition can never be true, or never false where that is wanted."""
+    match condition:
+        case s.Not(inner):
+            return _never(inner, scope, not wanted)
+        case s.And(parts) | s.Or(parts):
+            faults = [_never(part, scope, wanted) for part in parts]
+            if isinstance(condition, s.Or) == wanted:
+                return faults[0] if all(faults) else None
+            first = next((fault for fault in faults if fault is not None), None)
+            return first or _contradiction(condition, scope, wanted) or (_two_ops(parts) if wanted else None)
+        case s.Is():
+            return _is_fault(condition, scope, wanted)
+        case s.Relation(kind, left, right):
+            wrong = next((path for path in (left, right) if _kind(path, scope) not in _RELATED), None)
+            message = f"`{kind}` relates nodes, terms and states, and {wrong} is none"
+            return None if wrong is None else Problem(message, wrong.position)
+        case s.Compare():
+            return _compare_fault(condition, scope, wanted)
+
+
+def _kind(path: s.Path, scope: _Scope) -> str:
+    """What a path stands for in a rule: cell, node, term, state, op, or number."""
+    root, *rest = path.names
+    if rest:
+        return {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(rest[-1], "number")
+    values = scope.bound.get(root)
+    if values is None:
+        return "cell" if root in scope.space.cell_names else "number"
+    return _KINDS.get(values.names[-1], "cell") if isinstance(values, s.Path) and len(values.names) > 1 else "cell"
+
+
+def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
+    """Why no operation is all that a conjunction says."""
+    seen: dict[s.Path, s.Is] = {}
+    for part in parts:
+        if isinstance(part, s.Is) and not part.negated:
+            first = seen.setdefault(part.path, part)
+            if first.op.name != part.op.name:
+                return Problem(f"{shown(part)} contradicts {shown(first)}", part.position)
+    return None
+
+
+def _is_fault(condition: s.Is, scope: _Scope, wanted: bool) -> Problem | None:
+    if _kind(condition.path, scope) != "op":
+        return Problem(f"`is` asks for an operation, and {condition.path} is none", condition.position,
+                       "write t.op of a term, n.tail of a node")  # fmt: skip
+    if condition.path.names[-1] != "op" or scope.alive is None:
+        return None
+    name, names = condition.op.name, {op.name for op in scope.alive.ops}
+    if wanted != condition.negated and name not in names:
+        return Problem(f"no edge that it could meet is {name}, and no rule brings one", condition.position,
+                       _listed(names))  # fmt: skip
+    if wanted == condition.negated and names == {name} and not condition.op.arguments:
+        return Problem(f"every edge that it could meet is {name}", condition.position)
+    return None
+
+
+def _compare_fault(condition: s.Compare, scope: _Scope, wanted: bool) -> Problem | None:
+    wrong = operand_fault(condition.left, scope.space) or operand_fault(condition.right, scope.space)
+    if wrong is not None:
+        return wrong
+    for side in (condition.left, condition.right):
+        if condition.operator not in ("==", "!=") and isinstance(side, s.Path) and _kind(side, scope) != "number":
+            return Problem(f"{shown(condition)} compares no numbers: {side} is none", side.position)
+    holds = decided(condition, scope.space)
+    if holds is not None and holds != wanted:
+        return Problem(f"{shown(condition)} is always {'true' if holds else 'false'}", condition.position)
+    return _contradiction(condition, scope, wanted)
+
+
+def _contradiction(condition: s.Condition, scope: _Scope, wanted: bool) -> Problem | None:
+    found = list(limits(condition, scope.space, frozenset(scope.bound), wanted))
+    both = clash(found, {limit.name: _domain(limit.name, scope.space) for limit in found})
+    if both is None:
+        return None
+    one, other = both
+    if other is None:
+        least, most = _domain(one.name, scope.space)
+        allowed = f"from {least:g}" + ("" if most == math.inf else f" to {most:g}")
+        return Problem(f"{shown(one.at)} is always {'false' if wanted else 'true'}", one.at.position,
+                       f"{one.name} is {allowed}")  # fmt: skip
+    return Problem(f"{shown(one.at)} contradicts {shown(other.at)}", other.at.position)
+
+
+def _domain(name: str, space: Space) -> tuple[float, float]:
+    if name.endswith(".count"):
+        return 0, math.inf
+    gene = space.genes.get(name)
+    if gene is None or gene.low is None or gene.high is None:
+        return -math.inf, math.inf
+    return number(gene.low, space.params), number(gene.high, space.params)

@@ -1,0 +1,68 @@
+"""Checks of one operation where it is used: in a cell, a set, or a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from dsl.errors import CellError
+from dsl.space.evaluate import Symbol, Value, evaluate
+from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
+from dsl.tree import syntax as s
+
+if TYPE_CHECKING:
+    from dsl.space.genotype import Space
+
+FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
+
+
+def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> None:
+    """Checks an operation where it is used: names, settings, domains.
+
+    Raises:
+      CellError: something is wrong.
+    """
+    if isinstance(op, s.Any):
+        raise CellError("`any` stands only in rules and sets", op.position)
+    channels = scope.get("channels", CHANNELS)
+    try:
+        walk(op, Place(FILTERS, STRIDE_ASKED), channels, scope, space.definitions, _follow)
+    except Undecided:
+        return
+
+
+def _follow(applied: Applied) -> Value:
+    return Symbol("cell") if applied.is_cell else channels_after(applied)
+
+
+def check_member(member: s.Expression, space: Space) -> None:
+    """Checks one member of a set: a number, a kernel, or an operation.
+
+    Raises:
+      CellError: it is none of these.
+    """
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": FILTERS, "stride": STRIDE_ASKED}
+    if isinstance(member, s.Path) and len(member.names) == 1:
+        name = member.names[0]
+        if name in space.params:
+            return
+        check_use(s.Op(name, position=member.position), space, scope)
+    elif isinstance(member, s.Op):
+        check_use(_first_draw(member), space, scope)
+    elif isinstance(member, s.Any):
+        raise CellError("a set's member is no `any`; put its members into the set", member.position)
+    else:
+        evaluate(member, space.definitions.scope)
+
+
+def _first_draw(op: s.Op) -> s.Op:
+    """The operation with the first member of every `any` in its brackets."""
+    arguments = []
+    for argument in op.arguments:
+        value = argument.value
+        if isinstance(value, s.Any):
+            if not isinstance(value.range, s.Set):
+                raise CellError("`any` in brackets takes its set written out", value.position)
+            value = value.range.items[0]
+        arguments.append(s.Argument(argument.name, value, position=argument.position))
+    return s.Op(op.name, tuple(arguments), position=op.position)

@@ -1,0 +1,408 @@
+"""What must hold of a file and of every genotype, checked in one place; later stages rely on it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from dsl.check.mutations import verify_requires, verify_rules
+from dsl.check.reach import verify_reach
+from dsl.check.uses import CHANNELS as _CHANNELS
+from dsl.check.uses import FILTERS as _FILTERS
+from dsl.check.uses import STRIDE_ASKED as _STRIDE
+from dsl.check.uses import check_member, check_use
+from dsl.errors import CellError, Position, Problem, nearest
+from dsl.primitives import COUNT, PRIMITIVES, STRIDE
+from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
+from dsl.tree import edit
+from dsl.tree import syntax as s
+
+if TYPE_CHECKING:
+    from dsl.space.genotype import Genotype, Space
+
+MAX_REPEATS = 10_000
+MAX_NODES = 1_000
+MAX_NESTING = 64
+MAX_EXPANDED = 10_000
+_AMBIENT = ("filters", "stride", "channels", "classes")
+T = TypeVar("T")
+_ORDER = ("stem", "body", "head")
+_SECTIONS = (*_ORDER, "auxiliary")
+
+
+def verify(genotype: Genotype) -> list[Problem]:
+    """Everything that is wrong with a space and its seed, in the order of the text."""
+    space = genotype.space
+    problems = [*_reserved(space), *_recursion(space, genotype)]
+    if problems:
+        return problems  # what follows expands operations, and relies on an end to that
+    problems = [
+        *_each(lambda op: _check_op(op, space), space.definitions.ops.values()),
+        *_each(lambda item: _check_values(item, space), [i for i in space.items if isinstance(i, s.Values)]),
+        *_each(lambda item: _check_gene(item, space), space.genes.values()),
+        *verify_cells(genotype),
+        *_check_network(genotype),
+        *verify_rules(space),
+        *verify_requires(space),
+    ]
+    return problems or list(verify_reach(space))  # which relies on names and kinds being right
+
+
+def verify_genotype(genotype: Genotype) -> list[Problem]:
+    """What is wrong with a genotype of a space that is good itself."""
+    return recursion(genotype) or verify_cells(genotype)
+
+
+def verify_cells(genotype: Genotype) -> list[Problem]:
+    """What is wrong with a genotype's cells, none of which contains itself."""
+    return [problem for cell in genotype.cells for problem in verify_cell(cell, genotype.space)]
+
+
+def _each(check: Callable[[T], None], items: Iterable[T]) -> Iterator[Problem]:
+    for item in items:
+        try:
+            check(item)
+        except CellError as error:
+            yield from error.problems
+
+
+def _check_op(defined: s.OpDef, space: Space) -> None:
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    scope["channels"] = _CHANNELS
+    if len({formal.name for formal in defined.formals}) < len(defined.formals):
+        raise CellError(f"op {defined.name} has two settings of one name", defined.position)
+    for formal in defined.formals:
+        scope[formal.name] = Symbol(formal.name)
+    for case in defined.cases:
+        if case.condition is not None:
+            decide(case.condition, scope)
+        for part in case.pipe:
+            if isinstance(part, s.Op) and part.name == "none":
+                raise CellError("`none` stands only in a cell, as the operation of a term", part.position)
+            if not isinstance(part, s.Op) or part.name != defined.name:
+                check_use(part, space, scope)
+            elif part.name not in PRIMITIVES:
+                raise CellError(f"op {defined.name} is defined by itself", part.position)
+            _check_call(part, space, scope)
+    if any(case.condition is None for case in defined.cases[:-1]):
+        raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)
+    if defined.cases[-1].condition is not None:
+        raise CellError(f"op {defined.name}: the last case must have no `if`", defined.cases[-1].position,
+                        "say what holds otherwise: `else ...`")  # fmt: skip
+
+
+def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
+    """Operations and cells that contain themselves, however far around."""
+    uses = _op_uses(space)
+    places = {name: defined.position for name, defined in space.definitions.ops.items()}
+    for cell in genotype.cells:
+        uses[cell.name] = [used.name for used in cell_ops(cell) if isinstance(used, s.Op)]
+        places[cell.name] = cell.position
+    sizes: dict[str, tuple[int, int]] = {}
+    for name in uses:
+        loop = _loop(name, uses, sizes, ())
+        if loop and loop[0] in loop[1:]:
+            yield Problem(f"{name} contains itself: {' -> '.join(loop)}", places[loop[0]])
+            return
+        if loop or sizes[name][1] > MAX_NESTING:
+            yield Problem(f"{name} nests deeper than {MAX_NESTING} operations", places[name])
+            return
+        if sizes[name][0] > MAX_EXPANDED:
+            yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", places[name])
+            return
+
+
+def _op_uses(space: Space) -> dict[str, list[str]]:
+    """What each `op` is made of; a primitive within one of its own name is no use of it."""
+    uses: dict[str, list[str]] = {}
+    for name, defined in space.definitions.ops.items():
+        parts = [part for case in defined.cases for part in case.pipe]
+        uses[name] = [part.name for part in parts if isinstance(part, s.Op) and part.name != name]
+    return uses
+
+
+def _loop(
+    name: str, uses: Mapping[str, list[str]], sizes: dict[str, tuple[int, int]], trail: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The names around a loop, or those of a nest that is too deep; else notes each one's size and depth."""
+    if name in trail:
+        return (*trail[trail.index(name) :], name)
+    if name in sizes or name not in uses:
+        return ()
+    if len(trail) >= MAX_NESTING:
+        return trail
+    for used in uses[name]:
+        loop = _loop(used, uses, sizes, (*trail, name))
+        if loop:
+            return loop
+    parts = [sizes.get(used, (1, 1)) for used in uses[name]]
+    sizes[name] = (1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0))
+    return ()
+
+
+def recursion(genotype: Genotype) -> list[Problem]:
+    """What is wrong with how operations and cells of a genotype contain each other."""
+    return list(_recursion(genotype.space, genotype))
+
+
+def _reserved(space: Space) -> Iterator[Problem]:
+    """Names that mean something everywhere and so cannot be declared."""
+    for item in space.items:
+        if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, "none"):
+            yield Problem(f"{item.name!r} has a meaning of its own and cannot be declared", item.position)
+
+
+def _check_values(item: s.Values, space: Space) -> None:
+    for member in item.items.items:
+        check_member(member, space)
+
+
+def _check_gene(gene: s.Gene, space: Space) -> None:
+    value = number(gene.value, space.params)
+    if gene.low is None or gene.high is None:
+        return
+    low, high = number(gene.low, space.params), number(gene.high, space.params)
+    if low >= high:
+        holds = "is one number; write a `param`" if low == high else f"is empty; write {high} .. {low}"
+        raise CellError(f"the domain of gene {gene.name}, {low} .. {high}, {holds}", gene.low.position)
+    if not low <= value <= high:
+        raise CellError(f"gene {gene.name} is {value}; its domain is {low} .. {high}", gene.position)
+
+
+# --- cells -----------------------------------------------------------------------------------------------------
+
+
+def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Problem]:
+    """What is wrong with a cell that a rule has changed in a child; what it had before is taken to be good."""
+    changed = edit.changed_flows(before, after)
+    if changed is None:
+        kept = set(map(id, before.nodes))
+        flows = [node.flow for node in after.nodes if id(node) not in kept]
+        ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
+        problems = _verify_cell(after, child.space, ops)
+    else:
+        ops, faults = [], []
+        for index in changed:
+            flow, old = edit.flow_at(after, index), edit.flow_at(before, index)
+            # The very terms: to compare them by value takes longer than to check them.
+            kept = set(map(id, old.terms))
+            new = [term for term in flow.terms if id(term) not in kept]
+            faults += _check_flow(flow, new, after, _states_above(index, after), index == edit.OUTPUT)
+            ops += [op for term in new for op in _term_ops(term)]
+            if flow.tail is not old.tail:
+                ops += flow.tail
+        problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *faults]
+    if not problems and (child.space.nests or _size(after) > _room(child.space)):
+        problems = recursion(child)
+    return problems
+
+
+def _size(cell: s.Cell) -> int:
+    """How many operations a cell names, at most."""
+    return sum([node.flow.size for node in cell.nodes]) + cell.output.size + len(cell.inputs) + 1
+
+
+@functools.lru_cache(maxsize=64)
+def _room(space: Space) -> int:
+    """So many operations in a cell never stand for too many or too deep a nest, as long as none is a cell."""
+    sizes: dict[str, tuple[int, int]] = {}
+    uses = _op_uses(space)
+    for name in uses:
+        _loop(name, uses, sizes, ())
+    if max((depth for _, depth in sizes.values()), default=1) >= MAX_NESTING:
+        return 0
+    return (MAX_EXPANDED - 1) // max((size for size, _ in sizes.values()), default=1)
+
+
+def _states_above(index: int, cell: s.Cell) -> list[str]:
+    """The states that a vertex may read."""
+    above = cell.nodes if index == edit.OUTPUT else cell.nodes[:index]
+    return [item.name for item in cell.inputs] + [node.name for node in above]
+
+
+def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
+    """What is wrong with one cell: names, order, operations."""
+    return _verify_cell(cell, space, cell_ops(cell))
+
+
+def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
+    if len(cell.nodes) > MAX_NODES:
+        return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
+    problems = list(_each(lambda op: _check_in_cell(op, space), ops))
+    problems += _check_traits(cell, space)
+    known: dict[str, Position | None] = {}
+    for item in cell.inputs:
+        if item.name in known:
+            problems.append(Problem(f"cell {cell.name} has two inputs {item.name!r}", item.position))
+        known[item.name] = item.position
+    named = [(item.name, item.position) for item in cell.inputs] + [(node.name, node.position) for node in cell.nodes]
+    for name, position in named:
+        if name == "unused":
+            problems.append(Problem("'unused' means the nodes that nothing reads; no state has that name", position))
+    for node in cell.nodes:
+        problems += _check_flow(node.flow, node.flow.terms, cell, known)
+        if node.name in known:
+            message = f"{node.name!r} is already a state of cell {cell.name}"
+            problems.append(Problem(message, node.position, f"first at {known[node.name]}"))
+        known[node.name] = node.position
+    problems += _check_flow(cell.output, cell.output.terms, cell, known, is_output=True)
+    return problems
+
+
+@functools.lru_cache(maxsize=8192)
+def _check_in_cell(op: s.Op | s.Any, space: Space) -> None:
+    """Checks an operation in a cell; what is good is remembered, since a search sees few operations often."""
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    check_use(op, space, scope)
+    _check_call(op, space, scope)
+
+
+def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:
+    if cell.stride is None:
+        return
+    try:
+        stride = number(cell.stride, space.params)
+    except CellError as error:
+        yield from error.problems
+        return
+    if not STRIDE.holds(stride):
+        yield Problem(f"stride of cell {cell.name} is {stride}; allowed: {STRIDE.allowed}", cell.stride.position)
+
+
+def _check_flow(
+    flow: s.Flow, terms: Iterable[s.Term], cell: s.Cell, known: Collection[str], is_output: bool = False
+) -> list[Problem]:
+    """What is wrong with these terms of a flow, and with the labels of all."""
+    problems = [problem for term in terms for problem in _check_term(term, cell, known, is_output)]
+    if any([term.label is not None for term in flow.terms]):
+        labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
+        if len(set(labels)) < len(labels):
+            hint = "labels: " + ", ".join(labels)
+            problems.append(Problem("two terms of a node have one label", flow.position, hint))
+    return problems
+
+
+def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: bool) -> list[Problem]:
+    if isinstance(term, s.Wire):
+        if term.state in known or (is_output and term.state == "unused"):
+            return []
+        if term.state in {node.name for node in cell.nodes}:
+            hint = "a node reads only inputs and the nodes above it"
+            return [Problem(f"{term.state!r} is read before it is made", term.position, hint)]
+        return [Problem(f"unknown state {term.state!r} in cell {cell.name}", term.position, nearest(term.state, known))]
+    joins = s.is_join(term)
+    problems: list[Problem] = []
+    if not joins and len(term.arguments) != 1:
+        name = term.op.name if isinstance(term.op, s.Op) else "any"
+        problems.append(Problem(f"{name} takes one state, found {len(term.arguments)}", term.position,
+                                "join them first: concat(a, b), or a + b in a node of its own"))  # fmt: skip
+    for argument in term.arguments:
+        problems += _check_term(argument, cell, known, is_output and joins)
+    return problems
+
+
+def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
+    """Every operation that a cell's text names."""
+    yield from (item.kind for item in cell.inputs if item.kind is not None)
+    if cell.fit is not None:
+        yield cell.fit
+    yield from _flow_ops([*(node.flow for node in cell.nodes), cell.output])
+
+
+def _flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
+    for flow in flows:
+        for term in flow.terms:
+            yield from _term_ops(term)
+        yield from flow.tail
+
+
+def _term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
+    if isinstance(term, s.Call):
+        yield term.op
+        for argument in term.arguments:
+            yield from _term_ops(argument)
+
+
+# --- network ---------------------------------------------------------------------------------------------------
+
+
+def _check_network(genotype: Genotype) -> Iterator[Problem]:
+    network = genotype.space.network
+    names = [section.name for section in network.sections]
+    steps = [step for section in network.sections for step in section.steps]
+    marks = [step.name for step in steps if step.name is not None]
+    seen: set[str] = set()
+    for section in network.sections:
+        if section.name not in _SECTIONS:
+            message = f"unknown section {section.name!r} of the network"
+            yield Problem(message, section.position, nearest(section.name, _SECTIONS))
+        if section.of is not None and section.name != "auxiliary":
+            yield Problem(f"only an auxiliary section hangs on a step, not {section.name!r}", section.position)
+        if section.name in seen:
+            yield Problem(f"the network has two sections {section.name!r}", section.position)
+        seen.add(section.name)
+        if section.name == "auxiliary" and section.of not in marks:
+            hangs = "no step" if section.of is None else f"{section.of!r}, which no step is called"
+            hint = nearest(section.of or "", marks) or "write `as NAME` after a step, and auxiliary(NAME)"
+            yield Problem(f"auxiliary hangs on {hangs}", section.position, hint)
+        yield from _each(lambda step: _check_step(step, genotype), section.steps)
+    twice = {name for name, count in Counter(marks).items() if count > 1}
+    for step in steps:
+        if step.name in twice:
+            yield Problem(f"two steps are called {step.name!r}", step.position)
+            break
+    built = [section for section in network.sections if section.name in _ORDER]
+    for above, section in itertools.pairwise(built):
+        if _ORDER.index(above.name) > _ORDER.index(section.name):
+            yield Problem(f"section {section.name!r} stands after {above.name!r}", section.position,
+                          f"a network is built in the order of its text: {', '.join(_ORDER)}")  # fmt: skip
+    if "head" not in names or "body" not in names:
+        missing = "head" if "head" not in names else "body"
+        yield Problem(f"the network has no {missing}", network.position, "a network has a body and a head")
+
+
+def _check_step(step: s.Step, genotype: Genotype) -> None:
+    space = genotype.space
+    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
+    for op in step.pipe:
+        if isinstance(op, s.Op) and op.name == "none":
+            raise CellError("`none` stands only in a cell, as the operation of a term", op.position)
+        check_use(op, space, scope)
+        _check_call(op, space, scope, alone=len(step.pipe) == 1)
+    alone = step.pipe[0] if len(step.pipe) == 1 else None
+    is_cell = isinstance(alone, s.Op) and alone.name in arities and alone.name not in space.definitions.ops
+    if step.inputs:
+        if not is_cell or not isinstance(alone, s.Op) or len(step.inputs) != arities[alone.name]:
+            wanted = arities[alone.name] if is_cell and isinstance(alone, s.Op) else 0
+            message = f"{len(step.inputs)} inputs are wired to a step that takes {wanted or 'none'}"
+            raise CellError(message, step.position)
+        for wired in step.inputs:
+            back = number(wired, space.params)
+            if not (isinstance(back, int) and back < 0):
+                raise CellError(f"input {back} of a step; write -1 for the last step, -2 before it", wired.position)
+    if step.times is not None:
+        times = number(step.times, space.params)
+        if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):
+            allowed = f"a whole number from 0 to {MAX_REPEATS:,}"
+            raise CellError(f"a step is repeated {times} times; allowed: {allowed}", step.times.position)
+
+
+def _check_call(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value], alone: bool = False) -> None:
+    """Checks the settings with which a cell is called; only alone in a step it may have several inputs."""
+    if not isinstance(op, s.Op) or op.name in space.definitions.ops or op.name not in space.definitions.cells:
+        return
+    cell = space.written[op.name]
+    if len(cell.inputs) > 1 and not alone:
+        names = ", ".join(item.name for item in cell.inputs)
+        raise CellError(f"cell {cell.name} takes {len(cell.inputs)} states ({names}); as an operation it gets one",
+                        op.position, "a cell of several inputs stands alone in a step of the network")  # fmt: skip
+    for argument in op.arguments:
+        name, value = argument.name or "filters", evaluate(argument.value, scope)
+        domain = STRIDE if name == "stride" else COUNT
+        if not isinstance(value, Symbol) and not domain.holds(value):
+            hint = "write F//4 for a whole quotient" if domain is COUNT and isinstance(value, float) else ""
+            raise CellError(f"{op.name}: {name} is {value}; allowed: {domain.allowed}", argument.value.position, hint)

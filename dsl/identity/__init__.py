@@ -1,0 +1,1 @@
+"""When two genotypes are the same network."""

@@ -1,0 +1,535 @@
+"""Identity: one text for all genotypes that compute the same network up to names and order.
+
+A cell becomes a graph whose vertices are operations, since each has weights of its own; sums are flattened into
+multisets of vertices and skips are spliced. A vertex that is read once is written inside its reader, so that only
+shared ones need names, and those are told apart by what they are made of, then by who reads them.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dsl.space.evaluate import Symbol, Value, number
+from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
+from dsl.space.genotype import Genotype, Remembered, Space
+from dsl.text.unparse import op, unparse
+from dsl.tree import edit
+from dsl.tree import syntax as s
+
+_FILTERS = Symbol("filters")
+_OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a term", "of each", "of a node"))
+_MAX_ORDERS = 5040
+_MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
+_MAX_LABEL = 16  # characters of an operation's label; a longer one is its digest, and texts stay short
+_MAX_NAME = 96  # characters of a text that is its own name where it is shared; a longer one is named by its digest
+_WEIGHTLESS = frozenset({"relu", "avg_pool", "max_pool", "global_avg_pool", "resize_and_pad", "skip"})
+_Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
+
+
+# An operation's label, what it reads, and whether the order of that, or which comes first in a sum, has a meaning.
+_Vertex = tuple[str, tuple[_Sum, ...], bool]
+
+
+class _Edge(NamedTuple):
+    """What an edge does to the state that it reads, as long as that has these channels."""
+
+    state: str
+    channels: Value
+    label: str  # or `skip`, `zero`, `none`
+    weights: bool
+    cells: tuple[str, ...]
+    is_plain: bool  # whether it is one vertex of this label on anything that is alive
+
+
+class _Facts(NamedTuple):
+    """What the terms of a node do, and the node's channels, as long as what they read has the channels it had."""
+
+    edges: tuple[_Edge | None, ...]  # `None` for a term that reads no state directly
+    channels: Value
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What the fingerprint of a cell needs to know of its signature and of how it is called."""
+
+    flows: Remembered[_Facts]  # of the latest nodes, which children share with their parents
+    returns: Remembered[tuple[s.Term, ...]]  # the latest, by their text and the states that `unused` means in them
+    inputs: frozenset[str]
+    head: str
+    place: Place
+    inner: Place  # of an operation that reads no input
+    channels: tuple[Value, ...]  # of the inputs
+    each: Mapping[str, s.Op]
+    first_decides: bool
+    order_counts: bool
+    is_fitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of the latest things of a space, by the very objects, which children share with their parents.
+
+    To compare operations by value takes longer than all the rest.
+    """
+
+    cells: Remembered[str] = field(default_factory=Remembered)
+    frames: Remembered[_Frame] = field(default_factory=Remembered)
+    labels: Remembered[tuple[str, bool, tuple[str, ...]]] = field(default_factory=lambda: Remembered(2048))
+
+
+@functools.lru_cache(maxsize=8)
+def memory(space: Space) -> Memory:
+    """What fingerprints remember of a space."""
+    return Memory()
+
+
+def fingerprint(genotype: Genotype) -> str:
+    """A short text, equal for genotypes of a space that are the same network; dead nodes and genes do not count."""
+    space = genotype.space
+    parts = [_space_digest(space)]
+    parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
+    return _digest("\n".join(parts))
+
+
+def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
+    """The canonical digest of one cell, its name left out; cells that a search has just seen are remembered."""
+    seen = memory(genotype.space).cells
+    known = seen.get(cell)
+    if known is not None:
+        return known
+    digest, by_itself = _cell_digest(cell, genotype)
+    if by_itself:
+        seen.put(digest, cell)
+    return digest
+
+
+def _cell_digest(cell: s.Cell, genotype: Genotype) -> tuple[str, bool]:
+    """The digest, and whether it depends on this cell alone."""
+    frame = _frame_of(cell, genotype.space)
+    build = _Builder(genotype, frame)
+    for index, item in enumerate(cell.inputs):
+        build.values[item.name] = build.add(f"input{index}", ())
+        build.channels[item.name] = frame.channels[index]
+    for node in cell.nodes:
+        build.node(node)
+    output = build.output(_returned(cell, frame), cell.output.tail)
+    return _digest(frame.head + _canonical(build.vertices, output or ())), build.by_itself
+
+
+def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
+    """The terms of the return with the states that it means."""
+    names = edit.unused(cell)
+    terms = frame.returns.get(cell.output, *names)
+    if terms is None:
+        terms = edit.with_states(cell.output.terms, names)
+        frame.returns.put(terms, cell.output, *names)
+    return terms
+
+
+def _frame_of(cell: s.Cell, space: Space) -> _Frame:
+    frames = memory(space).frames
+    frame = frames.get(cell.name, cell.inputs, cell.fit, cell.width)
+    if frame is None:
+        frame = _frame(cell.name, cell.inputs, cell.fit, cell.width, space)
+        frames.put(frame, cell.name, cell.inputs, cell.fit, cell.width)
+    return frame
+
+
+@functools.lru_cache(maxsize=64)
+def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, space: Space) -> _Frame:
+    filters, stride = _calls(space, name)
+    kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
+    by_first = fit is not None and (fit.name == "resize_and_pad" or filters is None)
+    return _Frame(
+        Remembered(2048),
+        Remembered(256),
+        frozenset([item.name for item in inputs]),
+        f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
+        Place(filters, stride),
+        Place(filters, 1),
+        tuple(_input_channels(item, index, filters, space) for index, item in enumerate(inputs)),
+        {item.name: item.kind for item in inputs if item.each and item.kind is not None},
+        by_first,
+        by_first or width == "split",
+        fit is not None and filters is not None,
+    )
+
+
+class _Builder:
+    """The graph of one cell: vertices in order; those without weights are one where they do the same to the same."""
+
+    __slots__ = ("by_itself", "channels", "frame", "genotype", "labels", "values", "vertices", "weightless")
+
+    def __init__(self, genotype: Genotype, frame: _Frame) -> None:
+        self.genotype = genotype
+        self.frame = frame
+        self.labels = memory(genotype.space).labels
+        self.vertices: list[_Vertex] = []
+        self.weightless: dict[_Vertex, _Sum] = {}
+        self.values: dict[str, _Sum | None] = {}  # of the states, as are the channels
+        self.channels: dict[str, Value] = {}
+        self.by_itself = True  # whether no other cell's fingerprint is part of it
+
+    def add(self, label: str, groups: tuple[_Sum, ...], ordered: bool = False, weights: bool = False) -> _Sum:
+        """One more vertex, or the one without weights that is the same."""
+        vertex = (label, groups, ordered)
+        made = (len(self.vertices),)
+        if not weights:
+            known = self.weightless.setdefault(vertex, made)
+            if known is not made:
+                return known
+        self.vertices.append(vertex)
+        return made
+
+    def node(self, node: s.Node) -> None:
+        """Add a node: the sum of its live terms, then its tail; its value is `None` when it has no live term."""
+        flow = node.flow
+        edges, self.channels[node.name] = self.facts(flow)
+        self.values[node.name] = self.through(flow.tail, self.sum(flow.terms, edges))
+
+    def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> _Sum | None:
+        """Add the return, whose terms are those that it means."""
+        # Of an only term that joins, the order may have no meaning, since what follows the cell decides that.
+        only = len(terms) == 1
+        return self.through(tail, self.term(terms[0], True) if only else self.sum(terms, map(self.edge, terms)))
+
+    def through(self, tail: s.Pipe, total: _Sum | None) -> _Sum | None:
+        """What a tail makes of a sum."""
+        for part in tail:
+            if total is None:
+                break
+            assert isinstance(part, s.Op)
+            total = self.apply(part, total, _OF_A_SUM)
+        return total
+
+    def sum(self, terms: tuple[s.Term, ...], edges: Iterable[_Edge | None]) -> _Sum | None:
+        live = []
+        for place, edge in enumerate(edges):
+            value = self.nested(terms[place], False) if edge is None else self.read(edge)
+            if value is not None:
+                live.append(value)
+        if len(live) < 2:
+            return live[0] if live else None
+        if self.frame.first_decides:
+            # the first term sets the shape; the others are a multiset
+            return self.add("sum", (live[0], _summed(live[1:])), ordered=True)
+        return _summed(live)
+
+    def facts(self, flow: s.Flow) -> _Facts:
+        """What is known of a node's flow, or found out now."""
+        known = self.frame.flows.get(flow)
+        if known is not None:
+            for edge in known.edges:
+                if edge is not None and edge.channels is not self.channels[edge.state]:
+                    break
+            else:
+                return known
+        channels = _flow_channels(flow, self.frame.is_fitted, self.genotype.space)
+        known = _Facts(tuple([self.edge(term) for term in flow.terms]), channels)
+        self.frame.flows.put(known, flow)
+        return known
+
+    def term(self, term: s.Term, is_return: bool) -> _Sum | None:
+        if isinstance(term, s.Wire) and term.state not in self.frame.inputs:
+            return self.values[term.state]
+        edge = self.edge(term)
+        return self.read(edge) if edge is not None else self.nested(term, is_return)
+
+    def read(self, edge: _Edge) -> _Sum | None:
+        """What an edge brings; `None` when it is none or reads nothing that is alive."""
+        state, _, label, weights, cells, is_plain = edge
+        value = self.values[state]
+        if is_plain and value:
+            return self.add(label, (value,), False, weights)
+        if value is None or label == "none":
+            return None
+        each = self.frame.each
+        if state in each:
+            value = self.add(f"each {op(each[state])}", (value,), weights=True)
+        return self.applied(label, cells, value, weights)
+
+    def edge(self, term: s.Term) -> _Edge | None:
+        """What a term does that reads a state directly; `None` for any other."""
+        if isinstance(term, s.Wire):
+            fits = term.state not in self.frame.each and self.may_fit(term.state)
+            return _Edge(term.state, self.channels[term.state], "fit" if fits else "skip", fits, (), fits)
+        applied, first = term.op, term.arguments[0]
+        if not isinstance(first, s.Wire) or s.is_join(term):
+            return None
+        assert isinstance(applied, s.Op)
+        state, channels = first.state, self.channels[first.state]
+        if applied.name == "none":
+            return _Edge(state, channels, "none", False, (), False)
+        is_each = state in self.frame.each
+        label, weightless, cells = self.label(applied, _OF_EACH if is_each else channels, state in self.frame.inputs)
+        fits = self.may_fit(state)
+        if label == "skip" and fits:
+            label = "fit"
+        is_plain = label not in ("skip", "zero") and not cells and not is_each
+        return _Edge(state, channels, label, fits or not weightless, cells, is_plain)
+
+    def nested(self, term: s.Term, is_return: bool) -> _Sum | None:
+        """A join, or an operation on another term."""
+        assert isinstance(term, s.Call) and isinstance(term.op, s.Op)
+        applied = term.op
+        if applied.name == "none":
+            return None
+        is_join = applied.name in s.JOINS
+        if is_join and s.is_sum(term):
+            return self.sum(term.arguments, map(self.edge, term.arguments))
+        parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
+        if not parts:
+            return None
+        if is_join:
+            ordered = self.frame.order_counts or not is_return
+            return self.add("concat", tuple(parts), ordered)
+        return self.apply(applied, parts[0], _OF_A_TERM)
+
+    def may_fit(self, state: str) -> bool:
+        """Whether an input may have another shape than the cell makes, so that reading it costs weights."""
+        frame = self.frame
+        has_fit = state in frame.inputs and (frame.is_fitted or frame.first_decides)
+        return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
+
+    def label(self, applied: s.Op, channels: Value, reads_input: bool) -> tuple[str, bool, tuple[str, ...]]:
+        """What an operation is where it stands, whether it has no weights, and the cells that it is made of."""
+        place = self.frame.place if reads_input else self.frame.inner
+        known = self.labels.get(applied, place, channels)
+        if known is None:
+            known = _label(applied, place, channels, self.genotype.space)
+            self.labels.put(known, applied, place, channels)
+        return known
+
+    def apply(self, applied: s.Op, value: _Sum, channels: Value) -> _Sum:
+        label, weightless, cells = self.label(applied, channels, reads_input=False)
+        return self.applied(label, cells, value, not weightless)
+
+    def applied(self, label: str, cells: tuple[str, ...], value: _Sum, weights: bool) -> _Sum:
+        if label == "skip":
+            return value
+        if label == "zero" or not value:
+            return ()
+        for name in cells:
+            self.by_itself = False
+            label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
+        return self.add(label, (value,), False, weights)
+
+
+def _summed(values: list[_Sum]) -> _Sum:
+    if len(values) == 2:
+        first, second = values
+        total = first + second
+        return total if not first or not second or first[-1] <= second[0] else tuple(sorted(total))
+    return tuple(sorted(itertools.chain.from_iterable(values)))
+
+
+@functools.lru_cache(maxsize=8192)
+def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[str, bool, tuple[str, ...]]:
+    """What an operation is at a place: its primitives and their settings, `skip`, or `zero`.
+
+    With it whether it has no weights, and the cells that it is made of.
+    """
+    steps: list[str] = []
+    cells: list[str] = []
+
+    def follow(part: Applied) -> Value:
+        settings = " ".join(f"{key}={value}" for key, value in sorted(part.settings.items()) if value is not None)
+        steps.append(f"<{part.name}> {settings}" if part.is_cell else f"{part.name} {settings}".strip())
+        if part.is_cell:
+            cells.append(part.name)
+        return Symbol("of a cell") if part.is_cell else channels_after(part)
+
+    try:
+        walk(applied, place, channels, space.definitions.scope, space.definitions, follow)
+    except Undecided:
+        return f"{op(applied)} at {place.stride} of {channels}", False, ()
+    if any(step.startswith("zero") for step in steps):
+        return "zero", True, ()
+    weightless = all(step.split(" ")[0] in _WEIGHTLESS for step in steps)
+    label = "|".join(step for step in steps if step != "skip") or "skip"
+    return label if cells or len(label) <= _MAX_LABEL else _digest(label)[:_MAX_LABEL], weightless, tuple(cells)
+
+
+def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
+    """The channels of a node, known where every term of its sum is fitted to the cell's filters."""
+    only = flow.terms[0] if len(flow.terms) == 1 else None
+    unknown = _OF_A_NODE
+    if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
+        return unknown
+    channels: Value = _FILTERS
+    for part in flow.tail:
+        assert isinstance(part, s.Op)
+        channels = _channels_through(part, channels, space) or unknown
+    return channels
+
+
+@functools.lru_cache(maxsize=8192)
+def _channels_through(part: s.Op, channels: Value, space: Space) -> Value | None:
+    """The channels after an operation of a tail; `None` where they cannot be known here."""
+    try:
+        return walk(part, Place(_FILTERS, 1), channels, space.definitions.scope, space.definitions, _after)
+    except Undecided:
+        return None
+
+
+def _after(applied: Applied) -> Value:
+    return _FILTERS if applied.is_cell else channels_after(applied)
+
+
+def _input_channels(item: s.Input, index: int, filters: Value | None, space: Space) -> Value:
+    """The first input's kind is always applied; another may be the raw stem, so that its channels are unknown."""
+    raw = Symbol(f"raw {index}")
+    if index or item.kind is None or item.each:
+        return raw
+    try:
+        return walk(item.kind, Place(filters, 1), raw, space.definitions.scope, space.definitions, channels_after)
+    except Undecided:
+        return raw
+
+
+@functools.lru_cache(maxsize=64)
+def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
+    """The filters and the stride that a cell is called with, as far as they are the same at every call."""
+    cell = next(item for item in space.items if isinstance(item, s.Cell) and item.name == name)
+    own: Value = 1 if cell.stride is None else number(cell.stride, space.params)
+    calls = [part for section in space.network.sections for step in section.steps for part in step.pipe
+             if isinstance(part, s.Op) and part.name == name]  # fmt: skip
+    asked = [{argument.name or "filters": argument.value for argument in call.arguments} for call in calls]
+    filters = _FILTERS if not calls or all("filters" in settings for settings in asked) else None
+    if not calls or any("stride" in settings for settings in asked):
+        return filters, Symbol("stride")
+    return filters, own
+
+
+@functools.lru_cache(maxsize=8)
+def _space_digest(space: Space) -> str:
+    kept = tuple(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
+    return _digest(unparse(s.File(kept)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+# --- canonical form --------------------------------------------------------------------------------------------
+
+
+def _canonical(vertices: list[_Vertex], output: _Sum) -> str:
+    """A text of the graph that does not depend on the numbers of its vertices."""
+    counts = _reads(vertices, output)
+    texts: list[str] = []
+    names: dict[int, str] = {}
+    for index, vertex in enumerate(vertices):
+        text = _written(vertex, texts) if counts[index] else ""
+        if (counts[index] > 1 and vertex[1]) or len(text) > _MAX_TEXT:
+            names[index] = text = f"@{{{text}}}" if len(text) <= _MAX_NAME else "@" + _digest(text)
+        texts.append(text)
+    if len(set(names.values())) == len(names):
+        return _total(output, texts)
+    names = _refined(vertices, output, names)
+    return min(_defined(vertices, output, named) for named in _orders(names))
+
+
+def _reads(vertices: list[_Vertex], output: _Sum) -> list[int]:
+    """How often each vertex is read on a way to the output."""
+    counts = [0] * len(vertices)
+    for index in output:
+        counts[index] += 1
+    for index in range(len(vertices) - 1, -1, -1):
+        if counts[index]:
+            for group in vertices[index][1]:
+                for source in group:
+                    counts[source] += 1
+    return counts
+
+
+def _written(vertex: _Vertex, texts: list[str]) -> str:
+    """A vertex from the texts of what it reads."""
+    label, groups, ordered = vertex
+    if len(groups) == 1:
+        group = groups[0]
+        return f"{label}({texts[group[0]] if len(group) == 1 else _total(group, texts)})"
+    if not groups:
+        return label
+    sums = [_total(group, texts) for group in groups]
+    if not ordered:
+        sums.sort()
+    return f"{label}({','.join(sums)})"
+
+
+def _total(group: _Sum, texts: list[str]) -> str:
+    """A sum from the texts of its vertices."""
+    if len(group) == 1:
+        return texts[group[0]]
+    if len(group) == 2:
+        first, second = texts[group[0]], texts[group[1]]
+        return f"{first}+{second}" if first < second else f"{second}+{first}"
+    return "+".join(sorted(map(texts.__getitem__, group))) or "0"
+
+
+def _rewritten(vertices: list[_Vertex], names: Mapping[int, str]) -> list[str]:
+    """The texts of all vertices, those that have a name by their name."""
+    texts: list[str] = []
+    for index, vertex in enumerate(vertices):
+        texts.append(names.get(index) or _written(vertex, texts))
+    return texts
+
+
+def _refined(vertices: list[_Vertex], output: _Sum, names: dict[int, str]) -> dict[int, str]:
+    """Names told apart by who reads them too, until nothing new is learnt."""
+    kinds = len(set(names.values()))
+    while kinds < len(names):
+        contexts = _contexts(vertices, output, _rewritten(vertices, names))
+        new = {index: "@" + _digest(name + contexts[index]) for index, name in names.items()}
+        found = len(set(new.values()))
+        if found == kinds:
+            return names
+        names, kinds = new, found
+    return names
+
+
+def _contexts(vertices: list[_Vertex], output: _Sum, texts: list[str]) -> list[str]:
+    """For each vertex what reads it, and what reads that, down to the output."""
+    readers: list[list[str]] = [[] for _ in vertices]
+    contexts = [""] * len(vertices)
+    for index in output:
+        readers[index].append("out")
+    for index in range(len(vertices) - 1, -1, -1):
+        if readers[index]:
+            contexts[index] = own = _digest(f"{texts[index]}<{','.join(sorted(readers[index]))}")
+            _, groups, ordered = vertices[index]
+            for position, group in enumerate(groups):
+                mark = f"{own}.{position}" if ordered else own
+                for source in group:
+                    readers[source].append(mark)
+    return contexts
+
+
+def _defined(vertices: list[_Vertex], output: _Sum, names: Mapping[int, str]) -> str:
+    """The whole graph as definitions of its named vertices."""
+    texts = _rewritten(vertices, names)
+    definitions = sorted([f"{name}={_written(vertices[index], texts)}" for index, name in names.items()])
+    return ";".join(["+".join(sorted([texts[index] for index in output])), *definitions])
+
+
+def _orders(names: dict[int, str]) -> Iterator[dict[int, str]]:
+    """Every way to number the vertices that are still alike; past a bound they are left alike."""
+    alike: dict[str, list[int]] = {}
+    for index, name in names.items():
+        alike.setdefault(name, []).append(index)
+    ties = [members for _, members in sorted(alike.items()) if 1 < len(members) <= 7]
+    if math.prod(math.factorial(len(members)) for members in ties) > _MAX_ORDERS:
+        yield names
+        return
+    for order in itertools.product(*(itertools.permutations(members) for members in ties)):
+        named = dict(names)
+        for members in order:
+            for position, index in enumerate(members):
+                named[index] = f"{names[index]}#{position}"
+        yield named

@@ -1,0 +1,139 @@
+"""Files to a verified seed genotype."""
+
+from __future__ import annotations
+
+import graphlib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dsl.check.verify import verify
+from dsl.errors import CellError, nearest
+from dsl.space.evaluate import Symbol, Value, evaluate
+from dsl.space.expand import Definitions
+from dsl.space.genotype import Genotype, Space
+from dsl.text.includes import gather, gather_text
+from dsl.text.parse import whole
+from dsl.tree import syntax as s
+
+
+def load(
+    path: str | os.PathLike[str],
+    params: Mapping[str, int | float] | None = None,
+    overlays: Sequence[str | os.PathLike[str]] = (),
+) -> Genotype:
+    """Reads a file with its includes and overlays, verifies it, and returns its seed.
+
+    Raises:
+      CellError: with everything that is wrong.
+    """
+    return _build(gather(path, overlays).items, params or {})
+
+
+def loads(
+    text: str,
+    params: Mapping[str, int | float] | None = None,
+    name: str = "<text>",
+    overlays: Sequence[str | os.PathLike[str]] = (),
+) -> Genotype:
+    """Like `load`, from a text."""
+    return _build(gather_text(text, name, overlays).items, params or {})
+
+
+def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> Genotype:
+    cells = {item.name: item for item in items if isinstance(item, s.Cell)}
+    items = tuple(_unlike(item, cells) for item in items)
+    params = _params(items, overrides)
+    # A param that follows from others stays an expression: a text made from this one can be built larger.
+    items = tuple(_with_value(item, overrides) for item in items)
+    networks = [item for item in items if isinstance(item, s.Network)]
+    if not networks:
+        raise CellError("there is no network", hint="write `network { stem: ... body: ... head: ... }` or include one")
+    genes = {item.name: item for item in items if isinstance(item, s.Gene)}
+    scope: dict[str, Value] = {**params, **{name: Symbol(name) for name in genes}, "classes": Symbol("classes")}
+    space = Space(
+        params=params,
+        genes=genes,
+        values={item.name: item.items for item in items if isinstance(item, s.Values)},
+        definitions=Definitions(
+            {item.name: item for item in items if isinstance(item, s.OpDef)},
+            frozenset(item.name for item in items if isinstance(item, s.Cell)),
+            scope,
+        ),
+        cell_names=tuple(item.name for item in items if isinstance(item, s.Cell)),
+        network=networks[0],
+        mutations=tuple(item for item in items if isinstance(item, s.Mutation)),
+        requires=tuple(item for item in items if isinstance(item, s.Require)),
+        items=items,
+    )
+    problems = verify(space.seed)
+    if problems:
+        raise CellError.of(problems)
+    return space.seed
+
+
+def _with_value(item: s.Declaration, overrides: Mapping[str, int | float]) -> s.Declaration:
+    """A param with the value that it was given; anything else as it is."""
+    if not isinstance(item, s.Param) or item.name not in overrides:
+        return item
+    return replace(item, value=s.Number(whole(overrides[item.name])))
+
+
+def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell]) -> s.Declaration:
+    """`cell m2(x) like m1` as the cell it copies."""
+    if not isinstance(item, s.Like):
+        return item
+    if item.original not in cells:
+        raise CellError(f"there is no cell {item.original!r}", item.position, nearest(item.original, cells))
+    original = cells[item.original]
+    if len(item.inputs) != len(original.inputs):
+        raise CellError(f"cell {item.name} has {len(item.inputs)} inputs, {original.name} has {len(original.inputs)}",
+                        item.position)  # fmt: skip
+    if [i.name for i in item.inputs] != [i.name for i in original.inputs]:
+        raise CellError(f"cell {item.name} names its inputs differently from {original.name}", item.position,
+                        f"write ({', '.join(i.name for i in original.inputs)})")  # fmt: skip
+    if any(i.kind is not None and i != other for i, other in zip(item.inputs, original.inputs, strict=True)):
+        raise CellError(f"cell {item.name} has other input kinds than {original.name}", item.position,
+                        "leave the kinds out; they are copied")  # fmt: skip
+    return replace(original, name=item.name, fixed=item.fixed, position=item.position)
+
+
+def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> dict[str, int | float]:
+    declared = {item.name: item for item in items if isinstance(item, s.Param)}
+    for name in overrides:
+        if name not in declared:
+            raise CellError(f"there is no param {name!r}", hint=nearest(name, declared))
+    for name, value in overrides.items():
+        if not math.isfinite(value) or abs(value) > 1e15:
+            raise CellError(f"param {name} is {value}; it is a number of at most 1e15")
+    found: dict[str, int | float] = {name: whole(value) for name, value in overrides.items()}
+    needs = {name: _mentions(item.value) & declared.keys() for name, item in declared.items() if name not in found}
+    try:
+        for name in graphlib.TopologicalSorter(needs).static_order():
+            if name not in found:
+                found[name] = _param_value(declared[name], found)
+    except graphlib.CycleError as error:
+        loop = [name for name in declared if name in error.args[1]]
+        names = ", ".join(loop)
+        raise CellError(f"params depend on each other in a loop: {names}", declared[loop[0]].position) from None
+    return {name: found[name] for name in declared}
+
+
+def _param_value(item: s.Param, known: Mapping[str, int | float]) -> int | float:
+    value = evaluate(item.value, known)
+    if not isinstance(value, int | float):
+        raise CellError(f"param {item.name} is {value}; a param is a number", item.position)
+    return value
+
+
+def _mentions(expression: s.Expression) -> set[str]:
+    match expression:
+        case s.Path(names):
+            return {names[0]}
+        case s.Binary(_, left, right):
+            return _mentions(left) | _mentions(right)
+        case s.Negative(value):
+            return _mentions(value)
+        case _:
+            return set()

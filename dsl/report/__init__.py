@@ -1,0 +1,1 @@
+"""What changed between genotypes, and what rules can do, in words."""

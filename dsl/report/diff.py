@@ -1,0 +1,381 @@
+"""What changed between two genotypes, in the language's own words."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from dsl.identity.fingerprint import cell_fingerprint, fingerprint
+from dsl.space.genotype import Genotype, Space
+from dsl.text.unparse import block, cell_input, condition, declaration, expression, pipe
+from dsl.text.unparse import cell as cell_text
+from dsl.text.unparse import flow as flow_text
+from dsl.text.unparse import step as step_text
+from dsl.text.unparse import term as term_text
+from dsl.tree import syntax as s
+from dsl.tree.edit import join_of, states
+
+_WIDTH = 100  # a longer sentence is broken into what was and what is
+_LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that changed: where, and from what to what.
+
+    `where` is a declaration (`cell normal`), `node` a node of it or `return`, `trait` what stands under a word of its
+    own (`weight`). `before` is `None` for what is new, `after` for what is gone; `note` says what is no replacement.
+    """
+
+    where: str
+    before: str | None = None
+    after: str | None = None
+    node: str = ""
+    trait: str = ""
+    note: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.node}: " if self.node else f"{self.where}: "
+        if self.note:
+            return head + self.note
+        before, after = _rounded(self.before, self.after)
+        trait = f"{self.trait} " if self.trait else ""
+        if self.before is None or self.after is None:
+            line = f"{head}+ {trait}{after}" if self.before is None else f"{head}- {trait}{before}"
+        else:
+            line = f"{head}{trait}{before} -> {after}"
+        if len(line) <= _WIDTH and "\n" not in line:
+            return line
+        word = "added" if self.before is None else "removed" if self.after is None else "changed"
+        return "\n".join([f"{head}{trait}{word}", *_signed_lines(before.splitlines(), after.splitlines())])
+
+
+def _signed_lines(before: list[str], after: list[str]) -> Iterator[str]:
+    """The lines that are gone under a minus and those that are new under a plus."""
+    for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind != "equal":
+            for sign, lines in (("-", before[i:j]), ("+", after[k:m])):
+                for line in lines:
+                    yield textwrap.fill(line, _WIDTH, initial_indent=f"  {sign} ", subsequent_indent=" " * 8)
+
+
+def _rounded(before: str | None, after: str | None) -> tuple[str, str]:
+    """Texts whose long numbers have four digits, as far as those tell the two apart."""
+    exact = before or "", after or ""
+    short = short_numbers(exact[0]), short_numbers(exact[1])
+    return exact if short[0] == short[1] else short
+
+
+def short_numbers(text: str) -> str:
+    """A text with at most four digits of every number; a mutated factor has sixteen, which nobody reads."""
+    return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", text)
+
+
+def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
+    """What changed from `a` to `b`: the cells and genes, and their spaces where they are not one."""
+    found = [*_genes(a, b), *_cells(a, b)]
+    if a.space is not b.space:
+        found += _spaces(a.space, b.space)
+    return tuple(found)
+
+
+def same_network(a: Genotype, b: Genotype) -> bool:
+    """Whether both are one network up to names and order, wherever in their files things stand; genes do not count."""
+    mine, yours = _what_builds(a.space), _what_builds(b.space)
+    if mine != yours or a.space.reached != b.space.reached:
+        return fingerprint(a) == fingerprint(b)
+    return all(cell_fingerprint(a.cell(name), a) == cell_fingerprint(b.cell(name), b) for name in a.space.reached)
+
+
+def _what_builds(space: Space) -> frozenset[s.Declaration]:
+    return frozenset(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
+
+
+# --- genes and cells -------------------------------------------------------------------------------------------
+
+
+def _genes(a: Genotype, b: Genotype) -> Iterator[Difference]:
+    before, after = dict(a.genes), dict(b.genes)
+    for name in dict.fromkeys([*before, *after]):
+        if before.get(name) != after.get(name):
+            where = name if name in before and name in after else f"gene {name}"
+            yield Difference(where, _number(before.get(name)), _number(after.get(name)))
+
+
+def _number(value: int | float | None) -> str | None:
+    return None if value is None else expression(s.Number(value))
+
+
+def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
+    before = {cell.name: cell for cell in a.cells}
+    after = {cell.name: cell for cell in b.cells}
+    for name in [name for name in before if name not in after]:
+        new = next((n for n, c in after.items() if n not in before and c == replace(before[name], name=n)), None)
+        if new is None:
+            yield Difference(f"cell {name}", before=cell_text(before[name]))
+        else:
+            yield Difference(f"cell {name}", note=f"is now called {new}")
+            before[new] = after[new]
+    for name, cell in after.items():
+        if name not in before:
+            yield Difference(f"cell {name}", after=cell_text(cell))
+        elif before[name] != cell:
+            yield from cell_differences(before[name], cell)
+
+
+def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
+    """What changed in one cell; nodes are matched by name, terms by label."""
+    where = f"cell {after.name}"
+    names = _renamed(before, after)
+    for old, new in names.items():
+        yield Difference(where, note=f"{old} is now called {new}")
+    before = _with_names(before, names)
+    yield from _signature(where, before, after)
+    old_flows = {node.name: node.flow for node in before.nodes}
+    new_flows = {node.name: node.flow for node in after.nodes}
+    for name, flow in old_flows.items():
+        if name not in new_flows:
+            yield Difference(where, before=f"{name} = {flow_text(flow)}")
+    for name, flow in new_flows.items():
+        if name not in old_flows:
+            yield Difference(where, after=f"{name} = {flow_text(flow)}")
+    for name, flow in new_flows.items():
+        yield from _flow(where, name, old_flows.get(name, flow), flow)
+    yield from _flow(where, "return", before.output, after.output)
+    kept = [name for name in new_flows if name in old_flows]
+    if kept != [name for name in old_flows if name in new_flows]:
+        yield Difference(where, note=f"the nodes stand in another order: {', '.join(new_flows)}")
+
+
+def _signature(where: str, before: s.Cell, after: s.Cell) -> Iterator[Difference]:
+    """Inputs, and what follows them: `stride`, `fit`, `width`, `fixed`."""
+    inputs = ({item.name: cell_input(item) for item in cell.inputs} for cell in (before, after))
+    yield from _texts(where, *inputs)
+    if before.fixed != after.fixed:
+        yield Difference(where, note="is fixed" if after.fixed else "is no longer fixed")
+    for trait, old, new in (
+        ("stride", _maybe(before.stride), _maybe(after.stride)),
+        ("fit", _maybe(before.fit), _maybe(after.fit)),
+        ("width", before.width, after.width),
+    ):
+        if old != new:
+            yield Difference(where, old, new, trait=trait)
+
+
+def _maybe(value: s.Expression | None) -> str | None:
+    return None if value is None else expression(value)
+
+
+def _texts(where: str, before: Texts, after: Texts) -> Iterator[Difference]:
+    """What differs among texts that have names."""
+    for name in dict.fromkeys([*before, *after]):
+        if before.get(name) != after.get(name):
+            yield Difference(where, before.get(name), after.get(name))
+
+
+# --- nodes and terms -------------------------------------------------------------------------------------------
+
+
+def _flow(where: str, node: str, before: s.Flow, after: s.Flow) -> Iterator[Difference]:
+    if before == after:
+        return
+    if join_of(before) != join_of(after):
+        yield Difference(where, flow_text(before), flow_text(after), node)
+        return
+    found = [*_terms(where, node, before.terms, after.terms)]
+    if before.tail != after.tail:
+        old, new = (f"| {pipe(flow.tail)}" if flow.tail else None for flow in (before, after))
+        found.append(Difference(where, old, new, node))
+    if found:
+        yield from found
+    else:
+        yield Difference(where, node=node, note="its terms have other labels, under which weights are kept")
+
+
+def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Term, ...]) -> Iterator[Difference]:
+    """The terms of a sum: those with one label are one term, then those that read the same."""
+    old, new = ({str(term.label): s.with_label(term, None) for term in s.labelled(terms)} for terms in (before, after))
+    if Counter(old.values()) == Counter(new.values()):
+        if list(old.values()) != list(new.values()):
+            yield Difference(where, node=node, note=f"the same terms in another order: {_sum(after)}")
+        return
+    for label in [label for label in old if old[label] == new.get(label)]:
+        del old[label], new[label]
+    for label, term in [*old.items()]:
+        same = next((other for other in new if new[other] == term), None)
+        if same is not None:
+            del old[label], new[same]
+    paired = [label for label in old if label in new]
+    pairs = [(old.pop(label), new.pop(label)) for label in paired]
+    if len(old) == len(new):
+        pairs += zip(old.values(), new.values(), strict=True)
+    else:
+        yield from (Difference(where, before=term_text(term), node=node) for term in old.values())
+        yield from (Difference(where, after=term_text(term), node=node) for term in new.values())
+    for mine, yours in pairs:
+        yield from _term(where, node, mine, yours)
+
+
+def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Difference]:
+    if isinstance(before, s.Call) and isinstance(after, s.Call) and s.is_join(before) and before.op == after.op:
+        parts = (*before.arguments, *after.arguments)
+        if not all(isinstance(part, s.Wire) for part in parts):
+            yield from _terms(where, node, before.arguments, after.arguments)
+            return
+    yield Difference(where, term_text(before), term_text(after), node)
+
+
+def _sum(terms: tuple[s.Term, ...]) -> str:
+    return " + ".join(map(term_text, terms))
+
+
+# --- names -----------------------------------------------------------------------------------------------------
+
+
+def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
+    """States that only have another name now."""
+    old, new = states(before), states(after)
+    if len(before.inputs) == len(after.inputs) and len(old) == len(new):
+        names = {mine: yours for mine, yours in zip(old, new, strict=True) if mine != yours}
+        renamed = _with_names(before, names)
+        if (renamed.inputs, renamed.nodes, renamed.output) == (after.inputs, after.nodes, after.output):
+            return names
+    names = {}
+    for mine, yours in zip(before.inputs, after.inputs, strict=False):
+        if mine.name not in new and yours.name not in old and replace(mine, name=yours.name) == yours:
+            names[mine.name] = yours.name
+    gone = [node for node in before.nodes if node.name not in new]
+    fresh = [node for node in after.nodes if node.name not in old]
+    for node in gone:  # in the text's order, so that what a node reads has its new name already
+        same = next((other for other in fresh if _flow_with_names(node.flow, names) == other.flow), None)
+        if same is not None:
+            fresh.remove(same)
+            names[node.name] = same.name
+    return names
+
+
+def _with_names(cell: s.Cell, names: Mapping[str, str]) -> s.Cell:
+    if not names:
+        return cell
+    return replace(
+        cell,
+        inputs=tuple(replace(item, name=names.get(item.name, item.name)) for item in cell.inputs),
+        nodes=tuple(s.Node(names.get(n.name, n.name), _flow_with_names(n.flow, names)) for n in cell.nodes),
+        output=_flow_with_names(cell.output, names),
+    )
+
+
+def _flow_with_names(flow: s.Flow, names: Mapping[str, str]) -> s.Flow:
+    return replace(flow, terms=tuple(_term_with_names(term, names) for term in flow.terms))
+
+
+def _term_with_names(term: s.Term, names: Mapping[str, str]) -> s.Term:
+    if isinstance(term, s.Wire):
+        return replace(term, state=names.get(term.state, term.state))
+    return replace(term, arguments=tuple(_term_with_names(part, names) for part in term.arguments))
+
+
+# --- what a search shares --------------------------------------------------------------------------------------
+
+
+def _spaces(a: Space, b: Space) -> Iterator[Difference]:
+    for name in (name for name in a.genes if name in b.genes):
+        old, new = _domain(a.genes[name]), _domain(b.genes[name])
+        if old != new:
+            yield Difference(f"gene {name}", old, new, trait="in")
+    yield from _declared("param", _all_params(a), _all_params(b))
+    yield from _declared("op", _all_ops(a), _all_ops(b))
+    yield from _values(a, b)
+    yield from _network(a.network, b.network)
+    yield from _mutations(a, b)
+    before, after = ([condition(item.condition) for item in space.requires] for space in (a, b))
+    yield from _listed("require", before, after)
+
+
+def _domain(gene: s.Gene) -> str | None:
+    if gene.low is None or gene.high is None:
+        return None
+    return f"{expression(gene.low)} .. {expression(gene.high)}"
+
+
+def _all_params(space: Space) -> Texts:
+    return {name: expression(s.Number(value)) for name, value in space.params.items()}
+
+
+def _all_ops(space: Space) -> Texts:
+    return {
+        name: declaration(op).removeprefix(f"op {name}").removeprefix(" = ")
+        for name, op in space.definitions.ops.items()
+    }
+
+
+def _declared(kind: str, before: Texts, after: Texts) -> Iterator[Difference]:
+    for name in dict.fromkeys([*before, *after]):
+        yield from _texts(
+            f"{kind} {name}", *({name: texts[name]} if name in texts else {} for texts in (before, after))
+        )
+
+
+def _values(a: Space, b: Space) -> Iterator[Difference]:
+    for name in dict.fromkeys([*a.values, *b.values]):
+        sets = [space.values.get(name) for space in (a, b)]
+        before, after = ([expression(item) for item in values.items] if values else [] for values in sets)
+        yield from _listed(f"values {name}", before, after)
+        if before != after and Counter(before) == Counter(after):
+            yield Difference(f"values {name}", note=f"the members stand in another order: {', '.join(after)}")
+
+
+def _listed(where: str, before: Iterable[str], after: Iterable[str]) -> Iterator[Difference]:
+    """Members that are gone, then those that are new."""
+    old, new = Counter(before), Counter(after)
+    yield from (Difference(where, before=text) for text in (old - new).elements())
+    yield from (Difference(where, after=text) for text in (new - old).elements())
+
+
+def _network(a: s.Network, b: s.Network) -> Iterator[Difference]:
+    before = {section.name: section for section in a.sections}
+    after = {section.name: section for section in b.sections}
+    for name in dict.fromkeys([*before, *after]):
+        old, new = before.get(name), after.get(name)
+        if old is not None and new is not None and old.of != new.of:
+            yield Difference(f"network {name}", old.of, new.of, trait="of")
+        steps = ([step_text(step) for step in section.steps] if section else [] for section in (old, new))
+        yield from _steps(f"network {name}", *steps)
+
+
+def _steps(where: str, before: list[str], after: list[str]) -> Iterator[Difference]:
+    for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        if j - i == m - k:
+            yield from (Difference(where, *pair) for pair in zip(before[i:j], after[k:m], strict=True))
+        else:
+            yield from (Difference(where, before=text) for text in before[i:j])
+            yield from (Difference(where, after=text) for text in after[k:m])
+
+
+def _mutations(a: Space, b: Space) -> Iterator[Difference]:
+    before = {rule.name: rule for rule in a.mutations}
+    after = {rule.name: rule for rule in b.mutations}
+    for name in dict.fromkeys([*before, *after]):
+        where, old, new = f"mutation {name}", before.get(name), after.get(name)
+        if old is not None and new is not None:
+            if _weight(old) != _weight(new):
+                yield Difference(where, _weight(old), _weight(new), trait="weight")
+            if old.block != new.block:
+                yield Difference(where, block(old.block, ""), block(new.block, ""))
+        else:
+            yield Difference(where, _rule(old), _rule(new))
+
+
+def _rule(rule: s.Mutation | None) -> str | None:
+    return None if rule is None else declaration(rule).removeprefix(f"mutation {rule.name} ")
+
+
+def _weight(rule: s.Mutation) -> str:
+    return "1" if rule.weight is None else expression(rule.weight)

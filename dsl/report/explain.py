@@ -1,0 +1,305 @@
+"""What a file's rules can do to a genotype, and how large the space is as random search sees it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from dsl.errors import CellError
+from dsl.report.diff import Difference, differences
+from dsl.rules.draw import Scene, candidates, current, members
+from dsl.rules.interpreter import Check, every_binding, mutate
+from dsl.rules.sample import decisions
+from dsl.space.evaluate import number
+from dsl.space.genotype import Genotype
+from dsl.space.slots import has_setting
+from dsl.text.unparse import condition, expression
+from dsl.tree import edit
+from dsl.tree import syntax as s
+from dsl.tree.edit import TermRef
+
+MAX_PLACES = 10_000  # where a rule is tried; beyond, counting stops
+_EXAMPLES = 10  # children that are made in search of one that differs from its parent
+
+
+@dataclass(frozen=True, slots=True)
+class CellFact:
+    """The size of one cell; `note` says whether rules may change it."""
+
+    name: str
+    inputs: int
+    nodes: int
+    dead: int
+    edges: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFact:
+    """What one rule can do.
+
+    `share` is that of the draws; `places` counts what `choose` may bind, `children` how many texts other than the
+    parent's can come of that, at most: `None` where a number is drawn from an interval or counting stopped.
+    """
+
+    name: str
+    share: float
+    places: int
+    children: int | None
+    example: tuple[Difference, ...] = ()
+    note: str = ""
+
+    @property
+    def applies(self) -> bool:
+        """Whether there is any place for the rule."""
+        return self.places > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFact:
+    """`count` free choices of one attribute, each among `options`."""
+
+    count: int
+    attribute: str
+    options: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What there is to know about a genotype and its space before a search."""
+
+    cells: tuple[CellFact, ...]
+    rules: tuple[RuleFact, ...]
+    choices: tuple[ChoiceFact, ...]
+    genes: tuple[str, ...]
+    requires: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many individuals random search draws from; 1 where there is no free choice."""
+        return math.prod(choice.options**choice.count for choice in self.choices)
+
+
+def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Explanation:
+    """Looks at every rule of a genotype's space; examples are drawn from `rng` and meet `check`.
+
+    Raises:
+      CellError: two rules leave one choice open, each with another set.
+    """
+    space = genotype.space
+    weights = [1.0 if rule.weight is None else number(rule.weight, space.params) for rule in space.mutations]
+    rules = tuple(
+        _rule(rule, weight / sum(weights), genotype, rng, check)
+        for rule, weight in zip(space.mutations, weights, strict=True)
+    )
+    options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))
+    choices = tuple(ChoiceFact(count, attribute, many) for (attribute, many), count in options.items())
+    values = dict(genotype.genes)
+    genes = tuple(_gene(gene, values[name]) for name, gene in space.genes.items())
+    requires = tuple(condition(item.condition) for item in space.requires)
+    return Explanation(tuple(_cell(cell, genotype) for cell in genotype.cells), rules, choices, genes, requires)
+
+
+def _cell(cell: s.Cell, genotype: Genotype) -> CellFact:
+    terms = sum(1 for node in cell.nodes for _, edge in s.flow_edges(node.flow) if not edit.is_none(edge))
+    note = "fixed" if cell.fixed else "" if cell.name in genotype.space.reached else "the network does not reach it"
+    dead = len(cell.nodes) - len(edit.live_nodes(cell))
+    return CellFact(cell.name, len(cell.inputs), len(cell.nodes), dead, terms, note)
+
+
+def _gene(gene: s.Gene, value: int | float) -> str:
+    domain = f" in {expression(gene.low)} .. {expression(gene.high)}" if gene.low and gene.high else ""
+    return f"{gene.name} = {expression(s.Number(value))}{domain}"
+
+
+# --- rules -----------------------------------------------------------------------------------------------------
+
+
+def _rule(rule: s.Mutation, share: float, parent: Genotype, rng: random.Random, check: Check | None) -> RuleFact:
+    places, children = _count(rule.block, Scene(parent))
+    if not places:
+        return RuleFact(rule.name, share, 0, 0, note=_obstacle(rule.block, Scene(parent)))
+    counted = None if children == math.inf else int(children)
+    alone = replace(parent, space=replace(parent.space, mutations=(rule,)))
+    try:
+        example, forgets = _example(alone, rng, check)
+    except CellError as error:
+        return RuleFact(rule.name, share, places, counted, note=f"every child is rejected: {error.problems[0].hint}")
+    note = "the child starts from fresh weights" if forgets else "" if example else "the child is its parent"
+    return RuleFact(rule.name, share, places, counted, example, note)
+
+
+def _example(parent: Genotype, rng: random.Random, check: Check | None) -> tuple[tuple[Difference, ...], bool]:
+    forgets = False
+    for _ in range(_EXAMPLES):
+        child = mutate(parent, rng, check)
+        found, forgets = differences(parent, child.genotype), child.forget
+        if found:
+            return found, forgets
+    return (), forgets
+
+
+def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
+    """The places where a block applies, and its different children at most."""
+    places, children = 0, 0.0
+    bindings = itertools.islice(every_binding(block.chosen, scene, 1.0), MAX_PLACES + 1)
+    for _, bound in bindings:
+        ways = [_ways(statement, bound) for statement in block.rest]
+        if all(many for many, _ in ways):
+            places += 1
+            # one of the combinations may give every target the value that it has
+            children += math.prod(many for many, _ in ways) - all(keeps for _, keeps in ways)
+    return places, math.inf if places > MAX_PLACES else children
+
+
+def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
+    """In how many ways a statement can be carried out, 0 if in none, and whether one of them changes nothing."""
+    match statement:
+        case s.Assign():
+            return _values(statement, scene)
+        case s.Either(blocks):
+            counted = [_count(block, scene) for block in blocks]
+            return sum(children for places, children in counted if places), False
+        case s.Insert(pipe) | s.Connect(_, _, pipe):
+            return math.prod(_pipe_ways(part, scene) for part in pipe), False
+        case s.Forget():
+            return 1, True
+        case _:
+            return 1, False
+
+
+def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:
+    target, value = statement.target, statement.value
+    ref = scene.bound.get(target.names[0])
+    if isinstance(ref, TermRef) and target.names[1] not in ("op", "input"):
+        edge = edit.term_at(scene.genotype.cell(ref.cell), ref)
+        if not has_setting(edge, target.names[1], scene.genotype.space):
+            return 0, False
+    if isinstance(value, s.Function):
+        return math.inf, False
+    if not isinstance(value, s.Any):
+        return 1, False
+    found = candidates(value, target, scene)
+    return _count_ops(found, scene), statement.operator == "=" and current(target, scene) in found
+
+
+def _pipe_ways(part: s.Op | s.Any, scene: Scene) -> int:
+    if not isinstance(part, s.Any):
+        return _count_ops((part,), scene)
+    barred = () if part.excluded is None else members(part.excluded, scene)
+    return _count_ops((member for member in members(part.range, scene) if member not in barred), scene)
+
+
+def _count_ops(found: Iterable[object], scene: Scene) -> int:
+    """The values that members stand for: `sep_conv[any({ 3x3, 5x5 })]` is two."""
+    return sum(
+        math.prod(
+            len(members(argument.value.range, scene))
+            for argument in (member.arguments if isinstance(member, s.Op) else ())
+            if isinstance(argument.value, s.Any)
+        )
+        for member in found
+    )
+
+
+# --- why a rule does not apply ---------------------------------------------------------------------------------
+
+
+def _obstacle(block: s.Block, scene: Scene) -> str:
+    """The first thing that leaves a block no place."""
+    scenes = [scene]
+    for choose in block.chosen:
+        for binding in choose.bindings:
+            scenes = _bound(binding, scenes)
+            if not scenes:
+                return f"there is nothing in {expression(binding.range)}"
+        parts = choose.where.conditions if isinstance(choose.where, s.And) else (choose.where,)
+        for part in parts if choose.where is not None else ():
+            if part is not None and not _held(choose, part, scenes):
+                return _unmet(part)
+        scenes = scenes if choose.where is None else _held(choose, choose.where, scenes)
+        if not scenes and choose.where is not None:
+            return f"nothing meets all of `{condition(choose.where)}`"
+    targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
+    return f"there is no other value for {' and '.join(targets)}" if targets else "none of its branches applies"
+
+
+def _bound(binding: s.Binding, scenes: list[Scene]) -> list[Scene]:
+    made = (scene.bind(binding.name, member) for scene in scenes for member in members(binding.range, scene))
+    return [*itertools.islice(made, MAX_PLACES)]
+
+
+def _held(choose: s.Choose, where: s.Condition, scenes: list[Scene]) -> list[Scene]:
+    alone = replace(choose, bindings=(), where=where)
+    return [scene for scene in scenes if any(True for _ in every_binding([alone], scene, 1.0))]
+
+
+def _unmet(part: s.Condition) -> str:
+    if isinstance(part, s.Is) and part.path.names[-1] == "op":
+        return f"every term has op {expression(part.op)}" if part.negated else f"no term has op {expression(part.op)}"
+    return f"nothing meets `{condition(part)}`"
+
+
+# --- as text ---------------------------------------------------------------------------------------------------
+
+
+def told(explanation: Explanation, width: int = 100) -> str:
+    """An explanation as lines for a terminal."""
+    parts = [["cells", *_cell_lines(explanation.cells)]]
+    if explanation.rules:
+        parts.append([*_rule_lines(explanation.rules, width)])
+    parts.append([*_size_lines(explanation, width)])
+    parts += [["genes", *(f"  {gene}" for gene in explanation.genes)]] if explanation.genes else []
+    parts += [["required", *(f"  {text}" for text in explanation.requires)]] if explanation.requires else []
+    return "\n\n".join("\n".join(lines) for lines in parts)
+
+
+def _cell_lines(cells: tuple[CellFact, ...]) -> Iterator[str]:
+    longest = max(len(cell.name) for cell in cells)
+    for cell in cells:
+        counts = (_plural(cell.inputs, "input"), _plural(cell.nodes, "node"), _plural(cell.edges, "edge"))
+        dead = f" ({cell.dead} dead)" if cell.dead else ""
+        note = f"; {cell.note}" if cell.note else ""
+        yield f"  {cell.name:<{longest}}  {counts[0]}, {counts[1]}{dead}, {counts[2]}{note}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _rule_lines(rules: tuple[RuleFact, ...], width: int) -> Iterator[str]:
+    longest = max(len("rules"), *(len(rule.name) + 2 for rule in rules))
+    yield f"{'rules':<{longest}}  {'share':>7}  {'places':>8}  {'children':>12}"
+    for rule in rules:
+        places = f"{rule.places:,}" if rule.places <= MAX_PLACES else f">{MAX_PLACES:,}"
+        children = "unlimited" if rule.children is None else f"up to {rule.children:,}" if rule.children else "0"
+        counts = f"{places:>8}  {children:>12}" if rule.applies else f"{'-':>8}  {'-':>12}"
+        yield f"{'  ' + rule.name:<{longest}}  {rule.share:>7.1%}  {counts}"
+        for line in _rule_notes(rule):
+            yield textwrap.fill(line, width, initial_indent=" " * 6, subsequent_indent=" " * 8)
+
+
+def _rule_notes(rule: RuleFact) -> Iterator[str]:
+    if not rule.applies:
+        yield f"does not apply: {rule.note}"
+    elif rule.note:
+        yield rule.note
+    for difference in rule.example:
+        yield from str(difference).splitlines()
+
+
+def _size_lines(explanation: Explanation, width: int) -> Iterator[str]:
+    count = sum(choice.count for choice in explanation.choices)
+    if not count:
+        yield "space: no free choice; random search takes the seed after some mutations"
+        return
+    size = f"{Decimal(explanation.size):.1e}".replace("e+", "e")
+    yield f"space: {_plural(count, 'free choice')}, {size} texts, of which several may be one network"
+    kinds = ", ".join(f"{c.count} {c.attribute} of {c.options}" for c in explanation.choices)
+    yield textwrap.fill(kinds, width, initial_indent="  ", subsequent_indent="  ")

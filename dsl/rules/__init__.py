@@ -1,0 +1,1 @@
+"""What mutation rules do: they draw, change and sample genotypes."""

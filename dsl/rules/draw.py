@@ -1,0 +1,372 @@
+"""What the words of a rule mean in a genotype: paths, sets, conditions, and the draw of a value."""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dsl.errors import CellError
+from dsl.space.evaluate import COMPARISONS, WORDS, evaluate
+from dsl.space.genotype import Genotype, Space, set_member
+from dsl.space.slots import Settable, setting, settings_of
+from dsl.tree import edit
+from dsl.tree import syntax as s
+from dsl.tree.edit import CellRef, NodeRef, Ref, StateRef, TermRef
+
+Member = Ref | Settable
+
+
+class Unfit(Exception):
+    """A drawn value does not fit; the rule is drawn again, and the reason counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A genotype with the variables that a rule has bound in it, and whether the rule forgets its weights."""
+
+    genotype: Genotype
+    bound: Mapping[str, Ref] = field(default_factory=dict)
+    forget: bool = False
+
+    def bind(self, name: str, member: Member) -> Scene:
+        """The scene with one more variable."""
+        return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.forget)
+
+
+def referred(name: str, member: Member) -> Ref:
+    """What a variable is bound to.
+
+    Raises:
+      CellError: it is no part of a genotype.
+    """
+    if not isinstance(member, Ref):
+        raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
+    return member
+
+
+# --- sets ------------------------------------------------------------------------------------------------------
+
+
+def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
+    """The members of what stands after `in` or in `any(...)`."""
+    space = scene.genotype.space
+    if isinstance(values, s.Set):
+        return tuple(set_member(item, space.params) for item in values.items)
+    root, *rest = values.names
+    if not rest:
+        return _set_members(root, space)
+    ref = scene.bound.get(root) or CellRef(root)
+    return _collection(ref, rest[0], scene.genotype)
+
+
+def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
+    cell = genotype.cell(ref.cell)
+    if isinstance(ref, NodeRef):
+        return _of_node(ref, name, cell)
+    nodes = _node_refs(ref.cell, len(cell.nodes))
+    match name:
+        case "nodes":
+            return nodes
+        case "vertices":
+            return (*nodes, NodeRef(ref.cell, edit.OUTPUT))
+        case "output":
+            return (NodeRef(ref.cell, edit.OUTPUT),)
+        case "terms":
+            return tuple(term for node in nodes for term in _of_node(node, "terms", cell))
+        case "edges":
+            vertices = (*nodes, NodeRef(ref.cell, edit.OUTPUT))
+            terms = (term for node in vertices for term in _terms(node, cell))
+            return tuple(term for term in terms if not edit.is_none(edit.term_at(cell, term)))
+        case "states":
+            return _state_refs(ref.cell, edit.states(cell))
+        case _:
+            return _state_refs(ref.cell, tuple([item.name for item in cell.inputs]))
+
+
+@functools.lru_cache(maxsize=512)
+def _set_members(name: str, space: Space) -> tuple[Member, ...]:
+    """The members of `cells` or a named set; of one whose members are all cells those that may change."""
+    if name == "cells":
+        return tuple(map(CellRef, space.mutable_cells))
+    found = space.members[name]
+    if found and all(isinstance(item, s.Op) and item.name in space.cell_names for item in found):
+        kept = (item for item in found if isinstance(item, s.Op) and not space.is_fixed(item.name))
+        return tuple(CellRef(item.name) for item in kept)
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _node_refs(cell: str, count: int) -> tuple[NodeRef, ...]:
+    return tuple([NodeRef(cell, index) for index in range(count)])
+
+
+@functools.lru_cache(maxsize=4096)
+def _term_refs(cell: str, node: int, places: tuple[tuple[int, ...], ...]) -> tuple[TermRef, ...]:
+    return tuple([TermRef(cell, node, place) for place in places])
+
+
+@functools.lru_cache(maxsize=512)
+def _state_refs(cell: str, states: tuple[str, ...]) -> tuple[StateRef, ...]:
+    return tuple([StateRef(cell, state) for state in states])
+
+
+def _terms(ref: NodeRef, cell: s.Cell) -> tuple[TermRef, ...]:
+    return _term_refs(ref.cell, ref.node, edit.flow_at(cell, ref.node).places)
+
+
+def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
+    if name == "terms":
+        return _terms(ref, cell)
+    if name == "inputs":
+        states = dict.fromkeys(_sources(cell)["return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name])
+        return _state_refs(ref.cell, tuple(states))
+    inputs = [item.name for item in cell.inputs]
+    if name == "earlier":
+        above = cell.nodes if ref.node == edit.OUTPUT else cell.nodes[: ref.node]
+        return _state_refs(ref.cell, (*inputs, *[node.name for node in above]))
+    own = "" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
+    free = [node.name for node in cell.nodes if node.name != own and not reaches(cell, own, node.name)]
+    return _state_refs(ref.cell, (*inputs, *free))
+
+
+def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
+    """What each node reads, and the return, whose `unused` stands for the states it means."""
+    sources = {node.name: node.flow.reads for node in cell.nodes}
+    return {**sources, "return": tuple(s.read_state(e) for t in edit.returned_terms(cell) for _, e in s.edges(t))}
+
+
+def reaches(cell: s.Cell, source: str, target: str) -> bool:
+    """Whether `target` is computed from `source`; a state reaches itself."""
+    sources = _sources(cell)
+    waiting, seen = [target], set()
+    while waiting:
+        state = waiting.pop()
+        if state == source:
+            return True
+        if state not in seen:
+            seen.add(state)
+            waiting.extend(sources.get(state, ()))
+    return False
+
+
+# --- values and conditions -------------------------------------------------------------------------------------
+
+
+def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
+    """What a path stands for now: a reference, a gene, an attribute, a set, or its `.count`."""
+    root, *rest = path.names
+    genotype = scene.genotype
+    if not rest:
+        genes = dict(genotype.genes)
+        if root in genes:
+            return genes[root]
+        if root in scene.bound:
+            return scene.bound[root]
+        if root in genotype.space.params:
+            return genotype.space.params[root]
+        return root if root in WORDS else CellRef(root)
+    if rest[-1] == "count":
+        return len(members(s.Path((root, *rest[:-1])), scene))
+    ref = scene.bound.get(root) or CellRef(root)
+    cell = genotype.cell(ref.cell)
+    if isinstance(ref, TermRef):
+        edge = edit.term_at(cell, ref)
+        op = edge.op if isinstance(edge, s.Call) else s.Op("skip")
+        if rest[0] == "input":
+            return StateRef(ref.cell, s.read_state(edge))
+        assert isinstance(op, s.Op)
+        return op if rest[0] == "op" else setting(op, tuple(rest), genotype.space)
+    if isinstance(ref, NodeRef) and rest[0] in ("tail", "join"):
+        flow = edit.flow_at(cell, ref.node)
+        if rest[0] == "join":
+            return edit.join_of(flow)
+        return flow.tail[0] if len(flow.tail) == 1 and isinstance(flow.tail[0], s.Op) else None
+    return _collection(ref, rest[0], genotype)
+
+
+def _value(expression: s.Expression, scene: Scene) -> Member | tuple[Member, ...] | None:
+    if isinstance(expression, s.Path):
+        return current(expression, scene)
+    if isinstance(expression, s.Binary | s.Negative):
+        return _computed(expression, scene)
+    found = evaluate(expression, scene.genotype.space.params)
+    return found if isinstance(found, int | float | s.Kernel | str) else None
+
+
+def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | None:
+    """Arithmetic on what paths stand for now; `None` where one of them is no number here."""
+    if isinstance(expression, s.Negative):
+        value = _value(expression.value, scene)
+        return -value if isinstance(value, int | float) else None
+    left, right = _value(expression.left, scene), _value(expression.right, scene)
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return None
+    computed = evaluate(s.Binary(expression.operator, s.Number(left), s.Number(right)), {})
+    return computed if isinstance(computed, int | float) else None
+
+
+def holds(condition: s.Condition, scene: Scene) -> bool:
+    """Whether a `where` is true in a scene; a setting that an operation lacks makes a comparison false."""
+    match condition:
+        case s.And(parts):
+            return all(holds(part, scene) for part in parts)
+        case s.Or(parts):
+            return any(holds(part, scene) for part in parts)
+        case s.Not(inner):
+            return not holds(inner, scene)
+        case s.Is(path, op, negated):
+            value = current(path, scene)
+            same = isinstance(value, s.Op) and value.name == op.name
+            same = same and (not op.arguments or value == op)
+            return same != negated
+        case s.Relation(kind, left, right):
+            return _related(kind, current(left, scene), current(right, scene), scene)
+        case s.Compare(symbol, left, right):
+            first, second = _value(left, scene), _value(right, scene)
+            if symbol in ("==", "!="):
+                return (first == second) == (symbol == "==")
+            if not isinstance(first, int | float) or not isinstance(second, int | float):
+                return False
+            return COMPARISONS[symbol](first, second)
+
+
+def _related(kind: str, left: object, right: object, scene: Scene) -> bool:
+    if not isinstance(left, NodeRef | StateRef | TermRef) or not isinstance(right, NodeRef | StateRef | TermRef):
+        raise CellError(f"`{kind}` relates nodes and states of a cell")
+    if left.cell != right.cell:
+        return False
+    cell = scene.genotype.cell(left.cell)
+    first, second = _state(left, cell), _state(right, cell)
+    if kind == "reaches":
+        return reaches(cell, first, second)
+    if kind == "feeds":
+        return first in _sources(cell).get(second, ())
+    order = [*edit.states(cell), "return"]
+    places = [ref.place if isinstance(ref, TermRef) else () for ref in (left, right)]
+    return (order.index(first), places[0]) < (order.index(second), places[1])
+
+
+def _state(ref: NodeRef | StateRef | TermRef, cell: s.Cell) -> str:
+    if isinstance(ref, StateRef):
+        return ref.state
+    return "return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
+
+
+# --- draws -----------------------------------------------------------------------------------------------------
+
+
+def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settable | None:
+    """The value that an assignment gives; `None` when an `any` has nothing to draw from."""
+    drawn = _drawn(statement.value, statement.target, scene, rng)
+    if isinstance(drawn, s.Op):
+        drawn = settled(drawn, scene, rng)
+        is_other = isinstance(statement.value, s.Any) and statement.value.other
+        if is_other and _same(drawn, current(statement.target, scene), scene):
+            raise Unfit(f"{drawn.name} is what stands there")
+    if drawn is None or statement.operator == "=":
+        return drawn
+    now = current(statement.target, scene)
+    if not isinstance(now, int | float) or not isinstance(drawn, int | float):
+        raise Unfit(f"{statement.target} has no number to change")
+    return now * drawn if statement.operator == "*=" else now + drawn
+
+
+def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
+    match expression:
+        case s.Any():
+            return _any(expression, target, scene, rng)
+        case s.Function(name, arguments):
+            low, high = (evaluate(argument, scene.genotype.space.params) for argument in arguments)
+            assert isinstance(low, int | float) and isinstance(high, int | float)
+            if name == "uniform":
+                return rng.uniform(low, high)
+            return math.exp(rng.uniform(math.log(low), math.log(high)))
+        case s.Op():
+            return expression
+        case _:
+            value = _value(expression, scene)
+            if isinstance(value, StateRef):
+                return value.state
+            if isinstance(value, CellRef):  # a bare name: an operation, or a state of the target's cell
+                return value.cell if target.names[-1] == "input" else s.Op(value.cell)
+            return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
+
+
+def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member, ...]:
+    """The members among which an `any` draws a value for a target."""
+    found = members(expression.range, scene)
+    if expression.other:
+        now = current(target, scene)
+        found = tuple([member for member in found if not _same(member, now, scene)])
+    if expression.excluded is not None:
+        barred = members(expression.excluded, scene)
+        found = tuple(m for m in found if not any(_same(m, b, scene) or _same(b, m, scene) for b in barred))
+    return found
+
+
+def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
+    found = candidates(expression, target, scene)
+    if not found:
+        return None
+    member = found[int(rng.random() * len(found))]
+    if isinstance(member, StateRef):
+        return member.state
+    if isinstance(member, CellRef):
+        return s.Op(member.cell)
+    if isinstance(member, NodeRef | TermRef):
+        raise CellError(f"{target} cannot be a node or a term", target.position)
+    return member
+
+
+def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...] | None:
+    """The operations that a growing verb brings in; `None` when an `any` has nothing to draw from."""
+    drawn: list[s.Op] = []
+    for part in pipe:
+        if isinstance(part, s.Any):
+            barred = () if part.excluded is None else members(part.excluded, scene)
+            found = [member for member in map(_as_op, members(part.range, scene)) if member not in barred]
+            if not found:
+                return None
+            part = found[int(rng.random() * len(found))]
+        drawn.append(settled(part, scene, rng))
+    return tuple(drawn)
+
+
+def _as_op(member: Member) -> s.Op:
+    if isinstance(member, CellRef):
+        return s.Op(member.cell)
+    if not isinstance(member, s.Op):
+        raise CellError(f"an operation is wanted here, found {member}")
+    return member
+
+
+def _same(first: object, second: object, scene: Scene) -> bool:
+    """Whether two members are one value; operations are, when all their settings are, however they are written."""
+    if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
+        if first == second or any(isinstance(a.value, s.Any) for a in (*first.arguments, *second.arguments)):
+            return first == second  # what is still to be drawn is compared when it has been
+        space = scene.genotype.space
+        return settings_of(first, space) == settings_of(second, space)
+    if isinstance(first, CellRef) and isinstance(second, s.Op):
+        return second == s.Op(first.cell)
+    return first == second
+
+
+def settled(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
+    """Draws every `any` in an operation's brackets."""
+    if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
+        return op
+    arguments = []
+    for argument in op.arguments:
+        value = argument.value
+        if isinstance(value, s.Any):
+            found = members(value.range, scene)
+            picked = found[int(rng.random() * len(found))]
+            if not isinstance(picked, int | float | s.Kernel):
+                raise CellError(f"{op.name}: `any` in brackets draws numbers and kernels", value.position)
+            value = picked if isinstance(picked, s.Kernel) else s.Number(picked)
+        arguments.append(s.Argument(argument.name, value, position=argument.position))
+    return s.Op(op.name, tuple(arguments), position=op.position)

@@ -1,0 +1,295 @@
+"""The rule interpreter: what a `mutation` does to a genotype.
+
+Rules are data. `choose` draws level by level, uniformly; tuples that fail `where`, or leave an `any` nothing to draw
+from, are drawn again, which is the same as renormalising over those that remain. A rule that cannot apply leaves
+its weight to the others.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dsl.check.verify import verify_change
+from dsl.errors import CellError
+from dsl.rules.draw import Scene, Unfit, draw_pipe, draw_value, holds, members, referred
+from dsl.space.evaluate import number
+from dsl.space.genotype import Genotype
+from dsl.space.slots import Settable, has_setting, with_setting
+from dsl.tree import edit, grow
+from dsl.tree import syntax as s
+from dsl.tree.edit import NodeRef, Ref, StateRef, TermRef
+
+MAX_REDRAWS = 100
+_QUICK_DRAWS = 16
+Check = Callable[[Genotype], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutated:
+    """A child: its genotype, the rule that made it, and what was rejected on the way as (rule, reason)."""
+
+    genotype: Genotype
+    rule: str
+    rejected: tuple[tuple[str, str], ...] = ()
+    forget: bool = False
+
+
+def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Mutated:
+    """One child by one rule, drawn by weight; the parent is not changed.
+
+    `check` gives a reason to reject a child, such as a `require` it breaks; the rule is then drawn again.
+
+    Raises:
+      CellError: the space has no rule, or none applies.
+    """
+    space = genotype.space
+    rules, weights = space.mutations, space.weights
+    rejected: list[tuple[str, str]] = []
+    while rules:
+        index = rng.choices(range(len(rules)), weights)[0]
+        rule = rules[index]
+        for _ in range(MAX_REDRAWS):
+            try:
+                after = _block(rule.block, Scene(genotype, {}), rng)
+            except Unfit as error:
+                rejected.append((rule.name, str(error)))
+                continue
+            if after is None:
+                break
+            child = after.genotype
+            reason = _fault(genotype, child)
+            if reason is None and check is not None:
+                reason = check(child)
+            if reason is None:
+                return Mutated(child, rule.name, tuple(rejected), after.forget)
+            rejected.append((rule.name, reason))
+        rules = (*rules[:index], *rules[index + 1 :])
+        weights = (*weights[:index], *weights[index + 1 :])
+    reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
+    raise CellError("no mutation rule applies to this genotype", hint=reasons)
+
+
+def _fault(parent: Genotype, child: Genotype) -> str | None:
+    """What is wrong with the cells that a rule has changed."""
+    for before, after in zip(parent.cells, child.cells, strict=True):
+        if after is not before:
+            problems = verify_change(before, after, child)
+            if problems:
+                return problems[0].message
+    return None
+
+
+# --- blocks ----------------------------------------------------------------------------------------------------
+
+
+def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
+    """The scene after a block has run once; `None` when it does not apply."""
+    if not block.chosen:
+        return _run(block.rest, scene, rng)
+    for _ in range(_QUICK_DRAWS):
+        bound = _draw_bindings(block.chosen, scene, rng)
+        if bound is not None:
+            after = _run(block.rest, bound, rng)
+            if after is not None:
+                return after
+    weighted = list(every_binding(block.chosen, scene, 1.0))
+    while weighted:
+        index = rng.choices(range(len(weighted)), [weight for weight, _ in weighted])[0]
+        after = _run(block.rest, weighted.pop(index)[1], rng)
+        if after is not None:
+            return after
+    return None
+
+
+def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random) -> Scene | None:
+    bound = dict(scene.bound)
+    scene = Scene(scene.genotype, bound, scene.forget)
+    for choose in chosen:
+        for binding in choose.bindings:
+            found = members(binding.range, scene)
+            if not found:
+                return None
+            bound[binding.name] = referred(binding.name, found[int(rng.random() * len(found))])
+        if choose.where is not None and not holds(choose.where, scene):
+            return None
+    return scene
+
+
+def every_binding(chosen: Sequence[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
+    """Every tuple that `choose` may draw in a scene, each with its probability before `where` sorts some out."""
+    if not chosen:
+        yield weight, scene
+        return
+    choose, *rest = chosen
+    for inner_weight, inner in _bind_all(list(choose.bindings), scene, weight):
+        if choose.where is None or holds(choose.where, inner):
+            yield from every_binding(rest, inner, inner_weight)
+
+
+def _bind_all(bindings: list[s.Binding], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
+    if not bindings:
+        yield weight, scene
+        return
+    binding, *rest = bindings
+    found = members(binding.range, scene)
+    for member in found:
+        yield from _bind_all(rest, scene.bind(binding.name, member), weight / len(found))
+
+
+# --- statements ------------------------------------------------------------------------------------------------
+
+
+def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) -> Scene | None:
+    after = scene
+    for statement in statements:
+        if after is not scene:
+            scene = _followed(scene, after)
+        changed = _STATEMENTS[type(statement)](statement, scene, rng)
+        if changed is None:
+            return None
+        after = changed
+    return after
+
+
+def _followed(scene: Scene, after: Scene) -> Scene:
+    """What is bound in a scene, in the genotype that a statement has made of it, where each now stands."""
+    bound = scene.bound
+    for old, new in zip(scene.genotype.cells, after.genotype.cells, strict=True):
+        if new is not old:
+            found = {name: grow.moved(ref, old, new) for name, ref in bound.items()}
+            bound = {name: ref for name, ref in found.items() if ref is not None}
+    return Scene(after.genotype, bound, after.forget)
+
+
+def _changed(scene: Scene, cell: s.Cell) -> Scene:
+    return Scene(scene.genotype.with_cell(cell), scene.bound, scene.forget)
+
+
+def _bound(name: str, scene: Scene) -> Ref:
+    """What a variable of the rule stands for.
+
+    Raises:
+      Unfit: an earlier statement has removed it.
+    """
+    if name not in scene.bound:
+        raise Unfit(f"{name} is gone when it is used")
+    return scene.bound[name]
+
+
+def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> Scene | None:
+    names = statement.target.names
+    if len(names) > 1:
+        _bound(names[0], scene)
+    value = draw_value(statement, scene, rng)
+    return None if value is None else assign(statement.target, value, scene)
+
+
+def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
+    """The scene after an assignment; `None` where the operation has no such setting.
+
+    Raises:
+      Unfit: the value is none for this target.
+    """
+    if len(target.names) == 1:
+        return replace(scene, genotype=_with_gene(scene.genotype, target.names[0], value))
+    ref = scene.bound[target.names[0]]
+    cell = scene.genotype.cell(ref.cell)
+    if isinstance(ref, TermRef):
+        changed = _assigned_to_term(cell, ref, target, value, scene)
+    elif isinstance(ref, NodeRef):
+        flow = edit.flow_at(cell, ref.node)
+        flow = edit.joined(flow, _op(value)) if target.names[1] == "join" else replace(flow, tail=(_op(value),))
+        changed = edit.with_flow(cell, ref.node, flow)
+    else:
+        raise CellError(f"{target} cannot be assigned", target.position)
+    return None if changed is None else _changed(scene, changed)
+
+
+def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settable, scene: Scene) -> s.Cell | None:
+    edge = edit.term_at(cell, ref)
+    if target.names[1] == "op":
+        return edit.with_term(cell, ref, edit.with_op(edge, _op(value)))
+    if target.names[1] == "input":
+        moved = edit.in_order(edit.with_term(cell, ref, edit.with_input(edge, str(value))))
+        if moved is None:
+            raise Unfit(f"{value} is computed from the node that would read it")
+        return moved
+    if not has_setting(edge, target.names[1], scene.genotype.space):
+        return None
+    return edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype.space))
+
+
+def _op(value: object) -> s.Op:
+    if not isinstance(value, s.Op):
+        raise Unfit(f"{value} is no operation")
+    return value
+
+
+def _with_gene(genotype: Genotype, name: str, value: object) -> Genotype:
+    if not isinstance(value, int | float):
+        raise Unfit(f"gene {name} cannot be {value}")
+    if not math.isfinite(value) or abs(value) > 1e15:
+        raise Unfit(f"gene {name} would be {value}")
+    gene, params = genotype.space.genes[name], genotype.space.params
+    if gene.low is not None and gene.high is not None:
+        value = min(max(value, number(gene.low, params)), number(gene.high, params))
+    return replace(genotype, genes=tuple((key, value if key == name else old) for key, old in genotype.genes))
+
+
+def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> Scene | None:
+    ref, pipe = _bound(statement.on, scene), draw_pipe(statement.pipe, scene, rng)
+    assert isinstance(ref, TermRef)
+    return None if pipe is None else _changed(scene, grow.inserted(scene.genotype.cell(ref.cell), ref, pipe))
+
+
+def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> Scene | None:
+    source, target = _bound(statement.source, scene), _bound(statement.target, scene)
+    pipe = draw_pipe(statement.pipe, scene, rng)
+    assert isinstance(source, StateRef | NodeRef) and isinstance(target, NodeRef)
+    if pipe is None:
+        return None
+    cell = scene.genotype.cell(target.cell)
+    state = source.state if isinstance(source, StateRef) else cell.nodes[source.node].name
+    if source.cell != target.cell:
+        raise Unfit(f"{state} is a state of another cell")
+    changed = grow.connected(cell, state, target.node, pipe)
+    if changed is None:
+        raise Unfit(f"{state} is computed from the node that would read it")
+    return _changed(scene, changed)
+
+
+def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> Scene | None:
+    ref = _bound(statement.name, scene)
+    cell = scene.genotype.cell(ref.cell)
+    if isinstance(ref, TermRef):
+        changed = grow.without_term(cell, ref)
+        return None if changed is None else _changed(scene, changed)
+    assert isinstance(ref, NodeRef)
+    return _changed(scene, grow.without_node(cell, ref.node))
+
+
+def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | None:
+    return replace(scene, forget=True)
+
+
+def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | None:
+    """Uniform among the branches that apply."""
+    for block in rng.sample(statement.blocks, len(statement.blocks)):
+        after = _block(block, scene, rng)
+        if after is not None:
+            return after
+    return None
+
+
+_Run = Callable[..., Scene | None]
+_STATEMENTS: Mapping[type, _Run] = {
+    s.Assign: _assign,
+    s.Forget: _forget,
+    s.Either: _either,
+    s.Insert: _insert,
+    s.Connect: _connect,
+    s.Remove: _remove,
+}

@@ -1,0 +1,164 @@
+"""A space as random search sees it: free choices, each drawn from its whole set."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dsl.check.verify import verify_genotype
+from dsl.errors import CellError
+from dsl.rules.draw import Scene, members, settled
+from dsl.rules.interpreter import Check, assign, every_binding, mutate
+from dsl.space.genotype import Genotype, Space
+from dsl.space.slots import Settable
+from dsl.tree import syntax as s
+from dsl.tree.edit import CellRef, NodeRef, Ref, StateRef, TermRef
+
+MAX_REDRAWS = 1000
+_VARIABLE = "place"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One free choice of a space: the place (none for a gene), what is assigned there, and the values it may take."""
+
+    place: Ref | None
+    attribute: tuple[str, ...]
+    values: tuple[Settable, ...]
+
+
+def decisions(genotype: Genotype) -> tuple[Decision, ...]:
+    """Every choice that the rules of the form `t.x = any(SET)` leave open, in the order cell, node, term, rule.
+
+    Raises:
+      CellError: two rules draw the same thing from different sets.
+    """
+    found: dict[tuple[Ref | None, tuple[str, ...]], Decision] = {}
+    for rule in genotype.space.mutations:
+        statements = rule.block.statements
+        assigned = [st for st in statements if isinstance(st, s.Assign)]
+        chosen = [st for st in statements if isinstance(st, s.Choose) and st.where is None]
+        if not assigned or len(assigned) + len(chosen) != len(statements):
+            continue
+        for _, scene in every_binding(chosen, Scene(genotype, {}), 1.0):
+            for statement in assigned:
+                decision = _decision(statement, scene)
+                if decision is not None:
+                    first = found.setdefault((decision.place, decision.attribute), decision)
+                    if first.values != decision.values:
+                        name = ".".join(decision.attribute)
+                        raise CellError(f"two rules draw one {name} from different sets", rule.position)
+    names = genotype.space.cell_names
+    return tuple(sorted(found.values(), key=lambda decision: _order(decision, names)))
+
+
+def _order(decision: Decision, names: tuple[str, ...]) -> tuple[int, int, tuple[int, ...], int]:
+    """Where a decision stands: operations before their settings, and how a node joins after all that it joins."""
+    place, attribute = decision.place, decision.attribute[0]
+    if place is None:
+        return len(names), 0, (), 0
+    node = place.node if isinstance(place, NodeRef | TermRef) else 0
+    edge = place.place if isinstance(place, TermRef) else (10**6,) if attribute == "join" else ()
+    rank = {"op": 0, "input": 1, "tail": 2}.get(attribute, 3)
+    return names.index(place.cell), node, edge, rank
+
+
+def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
+    value, names = statement.value, statement.target.names
+    if statement.operator != "=" or not isinstance(value, s.Any):
+        return None
+    if isinstance(value.range, s.Path) and value.range.names[-1] in ("acyclic", "inputs"):
+        return None
+    place, attribute = (None, names) if len(names) == 1 else (scene.bound[names[0]], names[1:])
+    values = tuple(_settable(member) for member in members(value.range, scene))
+    return Decision(place, attribute, values) if values else None
+
+
+def _settable(member: Ref | Settable) -> Settable:
+    if isinstance(member, StateRef):
+        return member.state
+    if isinstance(member, CellRef):
+        return s.Op(member.cell)
+    assert not isinstance(member, NodeRef | TermRef)
+    return member
+
+
+def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:
+    """A random genotype: every decision drawn uniformly from its whole set.
+
+    A space without such decisions is sampled as its seed after `steps` mutations. What is no good genotype, as a
+    setting may make it, and what `check` gives a reason against is drawn again.
+
+    Raises:
+      CellError: a thousand in a row were rejected.
+    """
+    reasons: set[str] = set()
+    for _ in range(MAX_REDRAWS):
+        genotype = _drawn(space, rng, steps, check)
+        reason = unfit(genotype, check)
+        if reason is None:
+            return genotype
+        reasons.add(reason)
+    hint = "; ".join(sorted(reasons)[:3])
+    raise CellError(f"{MAX_REDRAWS:,} random genotypes in a row break what the space requires", hint=hint)
+
+
+def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
+    """Why a genotype that nobody has verified is none of its space, or what `check` has against it."""
+    problems = verify_genotype(genotype)
+    if problems:
+        return problems[0].message
+    return None if check is None else check(genotype)
+
+
+def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) -> Genotype:
+    genotype = space.seed
+    open_choices = _decisions_of(space)
+    for decision in open_choices:
+        genotype = _chosen(genotype, decision, int(rng.random() * len(decision.values)), rng)
+    if not open_choices:
+        for _ in range(steps):
+            genotype = mutate(genotype, rng, check).genotype
+    return genotype
+
+
+def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype:
+    """The genotype in which decision k takes the value at place `choices[k]` of its set, as `sample` builds it.
+
+    The generator settles what an operation leaves to draw in its own brackets, and nothing else. Not every combination
+    of choices is good: `unfit` tells.
+
+    Raises:
+      ValueError: there are more or fewer choices than decisions, or a place outside a set.
+    """
+    open_choices = _decisions_of(space)
+    if len(choices) != len(open_choices):
+        raise ValueError(f"{len(choices)} choices for {len(open_choices)} decisions")
+    genotype = space.seed
+    for decision, choice in zip(open_choices, choices, strict=True):
+        if not 0 <= choice < len(decision.values):
+            raise ValueError(f"choice {choice} for {'.'.join(decision.attribute)}, of {len(decision.values)} values")
+        genotype = _chosen(genotype, decision, choice, rng)
+    return genotype
+
+
+def _chosen(genotype: Genotype, decision: Decision, choice: int, rng: random.Random) -> Genotype:
+    value = decision.values[choice]
+    if isinstance(value, s.Op):
+        value = settled(value, Scene(genotype), rng)
+    return decided(genotype, decision, value)
+
+
+@functools.lru_cache(maxsize=8)
+def _decisions_of(space: Space) -> tuple[Decision, ...]:
+    return decisions(space.seed)
+
+
+def decided(genotype: Genotype, decision: Decision, value: Settable) -> Genotype:
+    """The genotype with one choice made; unchanged where the operation there has no such setting."""
+    bound = {} if decision.place is None else {_VARIABLE: decision.place}
+    target = s.Path(decision.attribute if decision.place is None else (_VARIABLE, *decision.attribute))
+    scene = assign(target, value, Scene(genotype, bound))
+    return genotype if scene is None else scene.genotype

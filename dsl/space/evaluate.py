@@ -1,0 +1,131 @@
+"""Expressions and conditions to values.
+
+A value that is not known when a cell is looked at by itself, such as the filters of a place, is a `Symbol`; what is
+computed from one is a `Symbol` again, and a comparison that depends on one is undecided (`None`).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dsl.errors import CellError, nearest
+from dsl.text.parse import whole
+from dsl.tree import syntax as s
+
+WORDS = frozenset({"same", "valid", "full"})
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A value that only the place of use knows."""
+
+    text: str
+
+
+Value = int | float | str | s.Kernel | Symbol
+Scope = Mapping[str, Value]
+
+_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+}
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+def evaluate(expression: s.Expression, scope: Scope) -> Value:
+    """The value of an expression in which names mean what `scope` says.
+
+    Raises:
+      CellError: an unknown name, a division by zero, or a value that is no number.
+    """
+    match expression:
+        case s.Number(value):
+            return value
+        case s.Kernel():
+            return expression
+        case s.Path((name,)):
+            if name in scope:
+                return scope[name]
+            if name in WORDS:
+                return name
+            raise CellError(f"unknown name {name!r}", expression.position, nearest(name, [*scope, *WORDS]))
+        case s.Negative(value):
+            return _arithmetic("-", 0, evaluate(value, scope), expression)
+        case s.Binary(symbol, left, right):
+            return _arithmetic(symbol, evaluate(left, scope), evaluate(right, scope), expression)
+        case _:
+            raise CellError("a number, a kernel or a name is wanted here", expression.position)
+
+
+def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Value:
+    if isinstance(left, Symbol) or isinstance(right, Symbol):
+        return Symbol(f"({_shown(left)}{symbol}{_shown(right)})")
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} is no arithmetic on numbers", at.position)
+    try:
+        value = _ARITHMETIC[symbol](left, right)
+    except ZeroDivisionError:
+        raise CellError(f"{left} {symbol} {right} divides by zero", at.position) from None
+    except OverflowError:
+        raise CellError("too large a number", at.position) from None
+    if abs(value) > 1e15:
+        raise CellError(f"{left} {symbol} {right} is too large a number", at.position)
+    return whole(value)
+
+
+def _shown(value: Value) -> str:
+    return value.text if isinstance(value, Symbol) else str(value)
+
+
+def decide(condition: s.Condition, scope: Scope) -> bool | None:
+    """Whether an `if` holds; `None` where that depends on the place of use."""
+    match condition:
+        case s.Not(inner):
+            value = decide(inner, scope)
+            return None if value is None else not value
+        case s.And(parts):
+            found = [decide(part, scope) for part in parts]
+            return False if False in found else None if None in found else True
+        case s.Or(parts):
+            found = [decide(part, scope) for part in parts]
+            return True if True in found else None if None in found else False
+        case s.Compare(symbol, left, right):
+            return _compare(symbol, evaluate(left, scope), evaluate(right, scope), condition)
+        case _:
+            raise CellError("an `if` compares values; `is`, `before`, `reaches`, `feeds` belong in rules",
+                            condition.position)  # fmt: skip
+
+
+def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | None:
+    if left == right and isinstance(left, Symbol):
+        return symbol in ("<=", ">=", "==")
+    if symbol not in ("==", "!=") and (isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
+        # whatever the other side will be, before the operation is used
+        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
+    if isinstance(left, Symbol) or isinstance(right, Symbol):
+        return None
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return COMPARISONS[symbol](left, right)
+    if symbol not in ("==", "!="):
+        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
+    return (left == right) == (symbol == "==")
+
+
+def number(expression: s.Expression, scope: Scope) -> int | float:
+    """The value of an expression that must be a known number."""
+    value = evaluate(expression, scope)
+    if not isinstance(value, int | float):
+        raise CellError(f"a number is wanted here, found {_shown(value)}", expression.position)
+    return value

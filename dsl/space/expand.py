@@ -1,0 +1,190 @@
+"""Operations to primitives: what an `op` means at a place of use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dsl.errors import CellError, nearest
+from dsl.primitives import PRIMITIVES, Primitive
+from dsl.space.evaluate import Scope, Symbol, Value, decide, evaluate
+from dsl.text.parse import whole
+from dsl.tree import syntax as s
+
+AMBIENT = ("filters", "stride")
+
+
+class Undecided(Exception):
+    """An `if` depends on what only the place of use knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One primitive, or a cell used as an operation, with the values of its settings.
+
+    `path` names it among the primitives of its operation, as in `sep_conv/1:depthwise`.
+    """
+
+    name: str
+    settings: Mapping[str, Value | None]
+    channels: Value
+    path: tuple[str, ...]
+    is_cell: bool = False
+
+
+Follow = Callable[[Applied], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """What names of operations mean in a file."""
+
+    ops: Mapping[str, s.OpDef]
+    cells: frozenset[str]
+    scope: Scope
+
+    def names(self) -> list[str]:
+        """Every name that may stand for an operation."""
+        return sorted({*PRIMITIVES, *self.ops, *self.cells})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an operation stands: what is asked for there; no filters means those of the input."""
+
+    filters: Value | None
+    stride: Value
+
+
+def bind(op: s.Op, formals: tuple[str, ...], positional: int) -> dict[str, s.Expression]:
+    """The settings of an operation by name; the first `positional` of `formals` may be given without theirs."""
+    bound: dict[str, s.Expression] = {}
+    positional = min(positional, len(formals))
+    for index, argument in enumerate(op.arguments):
+        if argument.name is None and index >= positional:
+            most = f"at most {positional}" if positional else "none"
+            raise CellError(
+                f"{op.name} takes {most} of its settings without a name", argument.position, nearest("", formals)
+            )
+        name = formals[index] if argument.name is None else argument.name
+        if name not in formals:
+            raise CellError(f"{op.name} has no setting {name!r}", argument.position, nearest(name, formals))
+        if name in bound:
+            raise CellError(f"{op.name} is given {name!r} twice", argument.position)
+        bound[name] = argument.value
+    return bound
+
+
+def walk(
+    op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitions, follow: Follow,
+    within: tuple[str, ...] = (), path: tuple[str, ...] = (),
+) -> Value:  # fmt: skip
+    """Visits the primitives of an operation in order; returns the channels that come out.
+
+    `follow` sees each primitive with the channels that go in and returns those that come out.
+
+    Raises:
+      CellError: an unknown name, a wrong setting, a recursion.
+      Undecided: an `if` cannot be decided from symbols.
+    """
+    path = (*path, op.name)
+    is_own = bool(within) and within[-1] == op.name
+    if op.name in given.ops and not is_own:
+        if op.name in within:
+            raise CellError(f"op {op.name} is defined by itself: {' -> '.join((*within, op.name))}", op.position)
+        return _walk_defined(given.ops[op.name], op, place, channels, scope, given, follow, within, path)
+    inner = _ambient(scope, place, channels)
+    if op.name in given.cells:
+        bound = bind(op, AMBIENT, 1)
+        filters = evaluate(bound["filters"], inner) if "filters" in bound else place.filters
+        stride = evaluate(bound["stride"], inner) if "stride" in bound else place.stride
+        return follow(Applied(op.name, {"filters": filters, "stride": stride}, channels, path, is_cell=True))
+    if op.name not in PRIMITIVES:
+        raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, given.names()))
+    settings = primitive_settings(PRIMITIVES[op.name], op, inner)
+    if not within and "stride" in settings and all(argument.name != "stride" for argument in op.arguments):
+        settings["stride"] = place.stride  # used directly, a primitive has no body that could hand the stride on
+    return follow(Applied(op.name, settings, channels, path))
+
+
+def _ambient(scope: Scope, place: Place, channels: Value) -> dict[str, Value]:
+    """The names that an operation's settings may use; within an `op`, filters and stride are that op's."""
+    filters = channels if place.filters is None else place.filters
+    return {"filters": filters, "stride": place.stride, **scope, "channels": channels}
+
+
+def _walk_defined(
+    defined: s.OpDef, op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitions, follow: Follow,
+    within: tuple[str, ...], path: tuple[str, ...],
+) -> Value:  # fmt: skip
+    names = tuple(formal.name for formal in defined.formals)
+    bound = bind(op, names + tuple(name for name in AMBIENT if name not in names), len(names))
+    outer = _ambient(scope, place, channels)
+    asked = Place(
+        evaluate(bound["filters"], outer) if "filters" in bound else place.filters,
+        evaluate(bound["stride"], outer) if "stride" in bound else place.stride,
+    )
+    values: dict[str, Value] = {**given.scope, "channels": channels, "stride": asked.stride}
+    values["filters"] = channels if asked.filters is None else asked.filters
+    for formal in defined.formals:
+        if formal.name in bound:
+            values[formal.name] = evaluate(bound[formal.name], outer)
+        elif formal.default is not None:
+            values[formal.name] = evaluate(formal.default, values)
+        else:
+            raise CellError(f"{op.name} needs its setting {formal.name!r}", op.position)
+    for index, part in enumerate(choose_case(defined, values, op).pipe):
+        if isinstance(part, s.Any):
+            raise CellError("`any` stands only in rules and sets", part.position)
+        inner = {**values, "channels": channels}
+        if asked.filters is None:
+            inner["filters"] = channels
+        step = Place(asked.filters, 1)
+        channels = walk(part, step, channels, inner, given, follow, (*within, op.name), (*path, str(index)))
+    return channels
+
+
+def choose_case(defined: s.OpDef, values: Scope, op: s.Op) -> s.Case:
+    """The first case of an `op` whose condition holds."""
+    for case in defined.cases:
+        holds = True if case.condition is None else decide(case.condition, values)
+        if holds is None:
+            raise Undecided(op.name)
+        if holds:
+            return case
+    raise CellError(f"no case of op {defined.name} holds here; end it with one that has no `if`", op.position)
+
+
+def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str, Value | None]:
+    """The values of a primitive's settings, each in its domain."""
+    bound = bind(op, tuple(setting.name for setting in primitive.settings), 1)
+    found: dict[str, Value | None] = {}
+    for setting in primitive.settings:
+        if setting.name not in bound:
+            found[setting.name] = scope["filters"] if setting.ambient else setting.default
+            if found[setting.name] is None and setting.name in ("kernel", "units"):
+                raise CellError(f"{op.name} needs its setting {setting.name!r}", op.position)
+            continue
+        value = evaluate(bound[setting.name], scope)
+        if not isinstance(value, Symbol) and not setting.domain.holds(value):
+            at = bound[setting.name].position or op.position
+            hint = "write F//4 for a whole quotient" if setting.ambient and isinstance(value, float) else ""
+            raise CellError(f"{op.name}: {setting.name} is {value}; allowed: {setting.domain.allowed}", at, hint)
+        found[setting.name] = value
+    return found
+
+
+def channels_after(applied: Applied) -> Value:
+    """The channels that come out of a primitive, known from its settings alone."""
+    settings = applied.settings
+    if applied.name == "dense":
+        units = settings["units"]
+        return applied.channels if units is None else units
+    depth = settings.get("depth")
+    if depth is not None:
+        if isinstance(depth, int | float) and isinstance(applied.channels, int):
+            return max(1, int(whole(depth * applied.channels) + 0.5))
+        return Symbol(f"({depth}*channels)")
+    if PRIMITIVES[applied.name].shapes_channels and settings["filters"] is not None:
+        return settings["filters"]
+    return applied.channels

@@ -1,0 +1,243 @@
+"""A genotype, and the space it lives in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from dsl.check.verify import cell_ops, verify_genotype
+from dsl.errors import CellError
+from dsl.space.evaluate import number
+from dsl.space.expand import Definitions
+from dsl.text.parse import parse
+from dsl.text.unparse import unparse
+from dsl.tree import syntax as s
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """All that a search shares: operations, network, rules, and the seed's text."""
+
+    params: Mapping[str, int | float]
+    genes: Mapping[str, s.Gene]
+    values: Mapping[str, s.Set]
+    definitions: Definitions
+    cell_names: tuple[str, ...]
+    network: s.Network
+    mutations: tuple[s.Mutation, ...]
+    requires: tuple[s.Require, ...]
+    items: tuple[s.Declaration, ...]
+
+    @cached_property
+    def seed(self) -> Genotype:
+        """The genotype that the file itself holds."""
+        cells = tuple(item for item in self.items if isinstance(item, s.Cell))
+        genes = tuple((name, number(gene.value, self.params)) for name, gene in self.genes.items())
+        return Genotype(cells, genes, self)
+
+    @cached_property
+    def weights(self) -> tuple[float, ...]:
+        """How often each rule is drawn, beside the others."""
+        return tuple(1.0 if rule.weight is None else number(rule.weight, self.params) for rule in self.mutations)
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
+        """The members of each `values` set, operations without settings included."""
+        return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
+
+    def member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
+        """A member of a set as the value that a rule assigns."""
+        return set_member(item, self.params)
+
+    @cached_property
+    def texts(self) -> Remembered[str]:
+        """The latest cells as text."""
+        return Remembered()
+
+    def text(self) -> str:
+        """The whole space as one file that stands alone."""
+        return unparse(s.File(self.items))
+
+    def genotype(self, text: str) -> Genotype:
+        """Reads an individual of this space: its cells and genes.
+
+        Raises:
+          CellError: the text is wrong, or has other cells or genes than the space.
+        """
+        file = parse(text, "<genotype>")
+        cells = {item.name: item for item in file.items if isinstance(item, s.Cell)}
+        genes = {item.name: number(item.value, self.params) for item in file.items if isinstance(item, s.Gene)}
+        if set(cells) != set(self.cell_names) or set(genes) != set(self.genes):
+            raise CellError("the individual has other cells or genes than its space",
+                            hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip
+        ordered = tuple(cells[name] for name in self.cell_names)
+        genotype = Genotype(ordered, tuple((name, genes[name]) for name in self.genes), self)
+        problems = verify_genotype(genotype)
+        if problems:
+            raise CellError.of(problems)
+        return genotype
+
+    @cached_property
+    def mutable_cells(self) -> tuple[str, ...]:
+        """`cells`: those that the network reaches and that are not fixed."""
+        return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
+
+    @cached_property
+    def nesting(self) -> frozenset[str]:
+        """The names that stand for a cell: cells, and operations that are made of one, however far around."""
+        parts = {name: {part.name for case in defined.cases for part in case.pipe if isinstance(part, s.Op)}
+                 for name, defined in self.definitions.ops.items()}  # fmt: skip
+        found = set(self.definitions.cells) - parts.keys()
+        while more := {name for name, used in parts.items() if name not in found and used & found}:
+            found |= more
+        return frozenset(found)
+
+    @cached_property
+    def nests(self) -> bool:
+        """Whether a cell may stand in a cell: as an operation of one, in a set, or as what a rule brings."""
+        return _names_any([item for item in self.items if not isinstance(item, s.Network)], self.nesting)
+
+    def holds_cells(self, cell: s.Cell) -> bool:
+        """Whether one of a cell's operations is a cell, or made of one."""
+        return not self.nesting.isdisjoint([op.name for op in cell_ops(cell) if isinstance(op, s.Op)])
+
+    @cached_property
+    def written(self) -> Mapping[str, s.Cell]:
+        """The cells of the file by name."""
+        return {item.name: item for item in self.items if isinstance(item, s.Cell)}
+
+    def is_fixed(self, name: str) -> bool:
+        """Whether a cell is never mutated."""
+        return name in self._fixed
+
+    @cached_property
+    def _fixed(self) -> frozenset[str]:
+        return frozenset(item.name for item in self.items if isinstance(item, s.Cell) and item.fixed)
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The cells that the network uses, directly or through operations and other cells."""
+        cells = {item.name: item for item in self.items if isinstance(item, s.Cell)}
+        found: set[str] = set()
+        waiting = [op for section in self.network.sections for step in section.steps for op in step.pipe]
+        # a rule may bring any member of its sets into a reached cell
+        waiting += [_as_op(item) for values in self.values.values() for item in values.items]
+        while waiting:
+            op = waiting.pop()
+            if isinstance(op, s.Any) or op.name in found:
+                continue
+            if op.name in cells:
+                found.add(op.name)
+                waiting += cell_ops(cells[op.name])
+            elif op.name in self.definitions.ops:
+                waiting += [part for case in self.definitions.ops[op.name].cases for part in case.pipe
+                            if isinstance(part, s.Op) and part.name != op.name]  # fmt: skip
+        return frozenset(found)
+
+
+_Ids = int | tuple[int, ...]
+
+
+class Remembered(Generic[T]):
+    """What is known of the latest things, by the very objects: a child shares with its parent what no rule touched."""
+
+    def __init__(self, size: int = 1024) -> None:
+        self._size = size
+        self._latest: dict[_Ids, tuple[tuple[object, ...], T]] = {}
+        self._older: dict[_Ids, tuple[tuple[object, ...], T]] = {}
+
+    def get(self, thing: object, *others: object) -> T | None:
+        """What is remembered of these."""
+        key = (id(thing), *map(id, others)) if others else id(thing)
+        found = self._latest.get(key) or self._older.get(key)
+        return None if found is None else found[1]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._latest, self._older = {}, {}
+
+    def put(self, value: T, thing: object, *others: object) -> None:
+        """Remember something of these; the oldest are forgotten, as many at once as are kept at least."""
+        if len(self._latest) >= self._size:
+            # To take out one at a time, a dict would look for its first key past all that were taken out before.
+            self._latest, self._older = {}, self._latest
+        # Holding the things keeps their ids from being used again.
+        self._latest[(id(thing), *map(id, others)) if others else id(thing)] = ((thing, others), value)
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """What one individual has of its own: cells and genes. A value: mutation makes another."""
+
+    cells: tuple[s.Cell, ...]
+    genes: tuple[tuple[str, int | float], ...]
+    space: Space = field(compare=False, repr=False)
+
+    def cell(self, name: str) -> s.Cell:
+        """The cell of that name."""
+        return self.cells[self.space.cell_names.index(name)]
+
+    def with_cell(self, cell: s.Cell) -> Genotype:
+        """The same genotype with one cell replaced."""
+        cells = tuple([cell if old.name == cell.name else old for old in self.cells])
+        return Genotype(cells, self.genes, self.space)
+
+    def text(self) -> str:
+        """Cells and genes: what the store keeps of an individual."""
+        genes = unparse(s.File(self._genes())) if self.genes else ""
+        return "\n".join([*([genes] if genes else ()), *map(self._cell_text, self.cells)])
+
+    def _cell_text(self, cell: s.Cell) -> str:
+        texts = self.space.texts
+        text = texts.get(cell)
+        if text is None:
+            text = unparse(s.File((cell,)))
+            texts.put(text, cell)
+        return text
+
+    def standalone(self) -> str:
+        """A whole file with this genotype as its seed."""
+        changed: tuple[s.Gene | s.Cell, ...] = (*self._genes(), *self.cells)
+        own = {item.name: item for item in changed}
+        items: tuple[s.Declaration, ...] = tuple(
+            own[i.name] if isinstance(i, s.Cell | s.Gene) else i for i in self.space.items
+        )
+        return unparse(s.File(items))
+
+    def _genes(self) -> tuple[s.Gene, ...]:
+        declared = self.space.genes
+        return tuple(replace(declared[name], value=s.Number(value)) for name, value in self.genes)
+
+
+def set_member(item: s.Expression, params: Mapping[str, int | float]) -> s.Op | int | float | s.Kernel:
+    """A member of a set as the value that a rule assigns."""
+    if isinstance(item, s.Op | s.Kernel):
+        return item
+    if isinstance(item, s.Path) and item.names[0] not in params:
+        return s.Op(item.names[0], position=item.position)
+    return number(item, params)
+
+
+def _as_op(item: s.Expression) -> s.Op:
+    """A member of a set, `identity` or `sep_conv[3x3]`, as an operation; others become a name nothing has."""
+    if isinstance(item, s.Op):
+        return item
+    return s.Op(item.names[0] if isinstance(item, s.Path) else "")
+
+
+def _names_any(part: object, names: Set[str]) -> bool:
+    """Whether a part of the tree names one of these operations, or draws from all cells."""
+    match part:
+        case s.Op(name) | s.Path((name,)) if name in names:
+            return True
+        case s.Any(s.Path(("cells",))):
+            return True
+        case tuple() | list():
+            return any(_names_any(item, names) for item in part)
+        case s.Syntax():
+            return any(_names_any(getattr(part, each.name), names) for each in fields(part) if each.init)
+    return False

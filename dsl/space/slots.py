@@ -1,0 +1,98 @@
+"""Reading and writing the settings of an edge's operation: `t.kernel`, `t.kernel.width`, `t.depth`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from dsl.errors import CellError, nearest
+from dsl.primitives import PRIMITIVES
+from dsl.space.evaluate import evaluate
+from dsl.text.parse import whole
+from dsl.tree import syntax as s
+
+if TYPE_CHECKING:
+    from dsl.space.genotype import Space
+
+Settable = int | float | s.Kernel | s.Op | str
+
+
+def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
+    """The settings that an operation exposes."""
+    if op.name in space.definitions.ops:
+        return tuple(formal.name for formal in space.definitions.ops[op.name].formals)
+    if op.name in PRIMITIVES:
+        return tuple(setting.name for setting in PRIMITIVES[op.name].settings)
+    return ()
+
+
+def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
+    """The value of a setting, its default where it is not written; `None` when the operation has none."""
+    names = names_of(op, space)
+    if path[0] not in names:
+        return None
+    value: object = _default(op, path[0], space)
+    for index, argument in enumerate(op.arguments):
+        if (argument.name or names[index]) == path[0]:
+            value = evaluate(argument.value, space.params)
+    if len(path) > 1 and isinstance(value, s.Kernel):
+        value = value.height if path[1] == "height" else value.width
+    return value if isinstance(value, int | float | s.Kernel | str) else None
+
+
+def settings_of(op: s.Op, space: Space) -> Mapping[str, Settable | None]:
+    """All settings of an operation, the defaults of those that are not written."""
+    return {name: setting(op, (name,), space) for name in names_of(op, space)}
+
+
+def has_setting(edge: s.Term, name: str, space: Space) -> bool:
+    """Whether the edge's operation has such a setting."""
+    return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and name in names_of(edge.op, space)
+
+
+def _default(op: s.Op, name: str, space: Space) -> object:
+    if op.name in space.definitions.ops:
+        formals = {formal.name: formal.default for formal in space.definitions.ops[op.name].formals}
+        default = formals[name]
+        return None if default is None else evaluate(default, space.params)
+    return next(item.default for item in PRIMITIVES[op.name].settings if item.name == name)
+
+
+def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Space) -> s.Term:
+    """The edge with one setting of its operation changed.
+
+    Raises:
+      CellError: the operation has no such setting.
+    """
+    op = edge.op if isinstance(edge, s.Call) else s.Op("skip")
+    assert isinstance(op, s.Op)
+    names = names_of(op, space)
+    if path[0] not in names:
+        raise CellError(f"{op.name} has no setting {path[0]!r}", op.position, nearest(path[0], names))
+    if len(path) > 1:
+        kernel = setting(op, path[:1], space)
+        assert isinstance(kernel, s.Kernel) and isinstance(value, int | float)
+        size = int(value + 0.5)
+        value = s.Kernel(size, kernel.width) if path[1] == "height" else s.Kernel(kernel.height, size)
+    if path[0] in ("filters", "units") and isinstance(value, float):
+        value = int(value + 0.5)
+    written = s.Argument(path[0], _expression(value))
+    arguments = list(op.arguments)
+    for index, argument in enumerate(op.arguments):
+        if (argument.name or names[index]) == path[0]:
+            arguments[index] = s.Argument(argument.name, written.value, position=argument.position)
+            break
+    else:
+        arguments.append(written)
+    changed = s.Op(op.name, tuple(arguments), position=op.position)
+    if isinstance(edge, s.Wire):
+        return s.Call(changed, (s.Wire(edge.state),), edge.label, position=edge.position)
+    return s.Call(changed, edge.arguments, edge.label, position=edge.position)
+
+
+def _expression(value: Settable) -> s.Expression:
+    if isinstance(value, s.Kernel | s.Op):
+        return value
+    if isinstance(value, str):
+        return s.Path((value,))
+    return s.Number(whole(value))

@@ -1,0 +1,1 @@
+"""`.cell` text: read, printed, laid out and coloured."""

@@ -1,0 +1,36 @@
+"""Colours for `.cell` texts: a lexer that Pygments finds by itself once both are installed.
+
+Nothing of the language imports this module, so that it does not need Pygments.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pygments.lexer import RegexLexer
+from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
+
+from dsl.text import words
+
+
+class CellLexer(RegexLexer):  # type: ignore[misc]
+    """Cells, networks and mutation rules."""
+
+    name = "Cell"
+    url = "https://pypi.org/project/amoeba-evolve"
+    aliases: ClassVar = ["cell"]
+    filenames: ClassVar = ["*.cell"]
+    tokens: ClassVar = {
+        "root": [
+            (r"\s+", Whitespace),
+            (words.COMMENT, Comment.Single),
+            (words.STRING, String.Double),
+            *((pattern, Keyword.Declaration) for pattern in words.DECLARATIONS),
+            *((pattern, Keyword) for pattern in words.WORDS),
+            (words.KERNEL, Number.Kernel),
+            (words.NUMBER, Number),
+            (words.NAME, Name),
+            (words.OPERATOR, Operator),
+            (words.PUNCTUATION, Punctuation),
+        ]
+    }

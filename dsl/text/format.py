@@ -1,0 +1,318 @@
+"""The canonical layout of a `.cell` text: every token and comment stays, only blanks and line breaks change.
+
+The author's line breaks are kept where they group things: between declarations, in sums and pipes, between the
+members of a set, between steps, before `where` and `else`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import lark
+
+from dsl.text.layout import Align, Comment, Doc, Fill, Group, Hard, Line, Nest, must_break, render
+from dsl.text.parse import grammar, parse
+
+WIDTH = 100
+_INDENT = 2
+_CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB"}
+_NO_BLANK_BEFORE = {"COMMA", "RPAR", "RSQB", "LPAR", "LSQB", "COLON", "DOT"}
+_NO_BLANK_AFTER = {"LPAR", "LSQB", "DOT"}
+_TIGHT = {"formal": "EQUAL", "arg": "EQUAL"}
+_SUMS, _PRODUCTS = ("add", "sub"), ("mul", "div", "floordiv")
+_Node = lark.Tree[lark.Token] | lark.Token
+
+
+def fmt(text: str, name: str = "<text>") -> str:
+    """The text in its canonical layout; `parse` reads the same from it, and `fmt` leaves it as it is.
+
+    Raises:
+      CellError: the text is not in the language.
+    """
+    text = text.removeprefix("\ufeff")
+    parse(text, name)
+    tree = _lark().parse(text)
+    tokens = list(_tokens(tree))
+    return render(_Layout(tree, _gaps(text, tokens), tokens).file(tree), WIDTH)
+
+
+@functools.cache
+def _lark() -> lark.Lark:
+    return lark.Lark(grammar(), parser="lalr", keep_all_tokens=True, maybe_placeholders=False)
+
+
+def _tokens(node: _Node) -> Iterator[lark.Token]:
+    """The tokens in the order of the text."""
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, lark.Token):
+            yield top
+        else:
+            stack.extend(reversed(top.children))
+
+
+def _first(node: _Node) -> lark.Token:
+    while not isinstance(node, lark.Token):
+        node = node.children[0]
+    return node
+
+
+# --- what stands between two tokens ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What stands before a token: the comment that ends the line of the one before, comments of their own lines, and
+    whether the line breaks and a line is left empty."""
+
+    ending: str = ""
+    comments: tuple[Comment, ...] = ()
+    broken: bool = False
+    blank: bool = False
+
+
+def _gap(text: str) -> _Gap:
+    ending, *lines = (line.strip() for line in text.split("\n"))
+    comments: list[Comment] = []
+    blank = False
+    for line in lines[:-1]:
+        if line:
+            comments.append(Comment(line, own_line=True, blank=blank))
+        blank = not line
+    return _Gap(ending, tuple(comments), bool(lines), blank)
+
+
+def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
+    """The gaps before each token, and the one at the end."""
+    ends = [0, *(token.end_pos or 0 for token in tokens)]
+    starts = [*(token.start_pos or 0 for token in tokens), len(text)]
+    between = [text[end:start] for end, start in zip(ends, starts, strict=True)]
+    # nothing stands on the first token's line before it, and the last line ends as if another followed
+    between[0] = "\n" + between[0]
+    between[-1] += "\n"
+    return [_gap(part) for part in between]
+
+
+# --- layout ----------------------------------------------------------------------------------------------------
+
+
+def _line_starts(tree: lark.Tree[lark.Token]) -> Iterator[lark.Token]:
+    """The tokens that always begin a line: of declarations, nodes, sections and statements, and what closes them."""
+    for node in tree.iter_subtrees():
+        if node.data in ("start", "network", "cell", "block"):
+            yield from (_first(item) for item in _items(node))
+            if node.data != "start" and _is(node.children[-1], "RBRACE"):
+                yield _first(node.children[-1])
+
+
+def _items(node: lark.Tree[lark.Token]) -> list[_Node]:
+    """What stands a line each in a file or in braces."""
+    if node.data == "start":
+        return list(node.children)
+    opened = next((i for i, child in enumerate(node.children) if _is(child, "LBRACE")), len(node.children))
+    return list(node.children[opened + 1 : -1])
+
+
+def _is(node: _Node, *types: str) -> bool:
+    return isinstance(node, lark.Token) and node.type in types
+
+
+class _Layout:
+    """A document for each rule of the grammar."""
+
+    def __init__(self, tree: lark.Tree[lark.Token], gaps: Sequence[_Gap], tokens: Sequence[lark.Token]) -> None:
+        places = [token.start_pos for token in tokens]
+        self._gaps: Mapping[int | None, _Gap] = dict(zip(places, gaps, strict=False))
+        self._endings: Mapping[int | None, str] = dict(zip(places, [gap.ending for gap in gaps[1:]], strict=True))
+        self._last = gaps[-1]
+        self._line_starts = {token.start_pos for token in _line_starts(tree)}
+
+    def file(self, tree: lark.Tree[lark.Token]) -> Doc:
+        """All declarations, and the comments after the last."""
+        return (*self._lines(tree.children), *_from_top(self._last.comments, top=not tree.children))
+
+    def _lines(self, items: Sequence[_Node]) -> tuple[Doc, ...]:
+        """Items of which each begins a line; empty lines between them stay, one at most."""
+        docs: list[Doc] = []
+        for index, item in enumerate(items):
+            gap = self._gap(item)
+            above = _from_top(gap.comments, top=index == 0)
+            docs += [Hard(), *above, Hard(gap.blank and (index > 0 or bool(above))), self._doc(item)]
+        return tuple(docs)
+
+    def _gap(self, node: _Node) -> _Gap:
+        return self._gaps[_first(node).start_pos]
+
+    def _doc(self, node: _Node) -> Doc:
+        if isinstance(node, lark.Token):
+            return self._token(node)
+        match node.data:
+            case "opdef":
+                return self._opdef(node)
+            case "case":
+                return Align(Fill(self._row(node, "IF", -3)))
+            case "flow" | "pipe":
+                return Align(Fill(self._row(node, "", -2)))
+            case "cond" | "conj" | "add" | "sub" | "mul" | "div" | "floordiv":
+                return self._chain(node)
+            case "section":
+                colon = next(i for i, child in enumerate(node.children) if _is(child, "COLON"))
+                steps = self._listed(node.children[colon + 1 :], keep=True)
+                return (*self._inline(node, node.children[: colon + 1]), " ", Align(Fill(steps)))
+            case "set":
+                return self._set(node)
+            case "choose":
+                return self._choose(node)
+            case "cell":
+                return self._cell(node)
+            case "network":
+                return (self._doc(node.children[0]), " ", self._braces(node))
+            case "block":
+                return self._block(node)
+            case "either":
+                return self._either(node)
+            case _:
+                return self._inline(node, node.children)
+
+    # tokens and what stands on one line
+
+    def _token(self, token: lark.Token) -> Doc:
+        comments = () if token.start_pos in self._line_starts else self._gap(token).comments
+        above = [Comment(comment.text, own_line=True) for comment in comments]
+        ending = self._endings[token.start_pos]
+        return (*above, str(token), *([Comment(ending, own_line=False)] if ending else []))
+
+    def _inline(self, parent: lark.Tree[lark.Token], children: Sequence[_Node]) -> tuple[Doc, ...]:
+        """Children in a row; what stands in brackets breaks at its commas."""
+        docs: list[Doc] = []
+        before: _Node | None = None
+        rest = list(children)
+        while rest:
+            child = rest.pop(0)
+            if before is not None and _blank_between(str(parent.data), before, child):
+                docs.append(" ")
+            docs.append(self._doc(child))
+            if isinstance(child, lark.Token) and child.type in _CLOSING:
+                closed = next(i for i, other in enumerate(rest) if _is(other, _CLOSING[child.type]))
+                docs.append(Align(Fill(self._listed(rest[:closed], keep=False))))
+                child, rest = rest[closed], rest[closed + 1 :]
+                docs.append(self._doc(child))
+            before = child
+        return tuple(docs)
+
+    # what may break
+
+    def _between(self, *around: _Node) -> Doc:
+        """A place to break, broken where the author broke before one of these."""
+        return Hard() if any(self._gap(node).broken for node in around) else Line()
+
+    def _listed(self, children: Sequence[_Node], keep: bool) -> tuple[Doc, ...]:
+        """Items with their commas, and the places between them."""
+        parts: list[Doc] = []
+        for index, child in enumerate(children):
+            if _is(child, "COMMA"):
+                parts[-1] = (parts[-1], self._doc(child))
+            else:
+                if index:
+                    parts.append(self._between(children[index - 1], child) if keep else Line())
+                parts.append(self._doc(child))
+        return tuple(parts)
+
+    def _row(self, node: lark.Tree[lark.Token], last: str, by: int) -> tuple[Doc, ...]:
+        """Operands with the operators that lead to them; operators hang to the left of the operands' column."""
+        first, *rest = node.children
+        parts: list[Doc] = [*self._row(first, "", -2)] if last and isinstance(first, lark.Tree) else [self._doc(first)]
+        for operator, operand in zip(rest[::2], rest[1::2], strict=True):
+            between = Line() if last else self._between(operator, operand)
+            parts += [Nest(by, between), (Nest(by, self._doc(operator)), " ", self._doc(operand))]
+        return tuple(parts)
+
+    def _chain(self, node: lark.Tree[lark.Token]) -> Doc:
+        """Operands of operators that bind equally, broken before an operator."""
+        kin = next((kin for kin in (_SUMS, _PRODUCTS) if node.data in kin), (str(node.data),))
+        children = list(node.children)
+        while isinstance(children[0], lark.Tree) and children[0].data in kin:
+            children[:1] = children[0].children
+        parts: list[Doc] = [self._doc(children[0])]
+        for operator, operand in zip(children[1::2], children[2::2], strict=True):
+            parts += [Line(), (self._doc(operator), " ", self._doc(operand))]
+        return Align(Fill(tuple(parts)))
+
+    def _opdef(self, node: lark.Tree[lark.Token]) -> Doc:
+        """Cases below each other, so that their operations begin in one column."""
+        equals = next(i for i, child in enumerate(node.children) if _is(child, "EQUAL"))
+        head, (first, *rest) = node.children[: equals + 1], node.children[equals + 1 :]
+        broken = any(self._gap(child).broken for child in rest[::2])
+        cases: list[Doc] = [self._doc(first)]
+        for word, case in zip(rest[::2], rest[1::2], strict=True):
+            cases += [Nest(-5, Hard() if broken else Line()), Nest(-5, self._doc(word)), " ", self._doc(case)]
+        return (*self._inline(node, head), " ", Align(Group(tuple(cases))))
+
+    def _set(self, node: lark.Tree[lark.Token]) -> Doc:
+        opening, *items, closing = node.children
+        inner = Fill(self._listed(items, keep=True), rows=True)
+        if self._gap(items[0]).broken:
+            return (self._doc(opening), Nest(_INDENT, (Hard(), inner)), Hard(), self._doc(closing))
+        return (self._doc(opening), " ", Align(inner), " ", self._doc(closing))
+
+    def _choose(self, node: lark.Tree[lark.Token]) -> Doc:
+        where = next((i for i, child in enumerate(node.children) if _is(child, "WHERE")), len(node.children))
+        word, *bindings = node.children[:where]
+        chosen: Doc = (self._doc(word), " ", Align(Fill(self._listed(bindings, keep=False))))
+        if where == len(node.children):
+            return chosen
+        place, condition = node.children[where:]
+        said = (self._between(place), self._doc(place), " ", self._doc(condition))
+        return Group((chosen, Nest(_INDENT, said)))
+
+    # braces
+
+    def _cell(self, node: lark.Tree[lark.Token]) -> Doc:
+        inputs = next(i for i, child in enumerate(node.children) if _is(child, "RPAR")) + 1
+        head = self._inline(node, node.children[:inputs])
+        opened = next((i for i, child in enumerate(node.children) if _is(child, "LBRACE")), len(node.children))
+        traits = [part for child in node.children[inputs:opened] for part in (Line(), self._doc(child))]
+        said = Nest(2 * _INDENT, Fill((head, *traits)))
+        return said if opened == len(node.children) else (said, " ", self._braces(node))
+
+    def _braces(self, node: lark.Tree[lark.Token]) -> Doc:
+        """Items a line each, between braces."""
+        items = _items(node)
+        opening = next(child for child in node.children if _is(child, "LBRACE"))
+        closing = node.children[-1]
+        below = _from_top(self._gap(closing).comments, top=not items)
+        if not items and not below:
+            ended = bool(self._endings[_first(opening).start_pos])
+            return (self._doc(opening), Hard() if ended else " ", self._doc(closing))
+        return (self._doc(opening), Nest(_INDENT, (*self._lines(items), *below)), Hard(), self._doc(closing))
+
+    def _block(self, node: lark.Tree[lark.Token]) -> Doc:
+        """A rule's statements; a single one stands with its braces on one line where it fits."""
+        opening, *statements, closing = node.children
+        if len(statements) != 1 or any(self._gap(child).comments for child in (statements[0], closing)):
+            return self._braces(node)
+        statement = self._doc(statements[0])
+        if must_break(statement) or self._endings[_first(opening).start_pos]:
+            return self._braces(node)
+        inner = Nest(_INDENT, (Line(), statement))
+        return Group((self._doc(opening), inner, Line(), self._doc(closing)))
+
+    def _either(self, node: lark.Tree[lark.Token]) -> Doc:
+        docs: list[Doc] = []
+        for word, block in zip(node.children[::2], node.children[1::2], strict=True):
+            docs += [*([Hard()] if docs else []), self._doc(word), " ", self._doc(block)]
+        return tuple(docs)
+
+
+def _from_top(comments: Sequence[Comment], top: bool) -> list[Comment]:
+    """Comments above something; no line is left empty at the top of a file or a block."""
+    return [Comment(c.text, own_line=True, blank=c.blank and not (top and i == 0)) for i, c in enumerate(comments)]
+
+
+def _blank_between(rule: str, left: _Node, right: _Node) -> bool:
+    if _is(left, *_NO_BLANK_AFTER) or _is(right, *_NO_BLANK_BEFORE) or (rule == "neg" and _is(left, "MINUS")):
+        return False
+    return not (rule in _TIGHT and (_is(left, _TIGHT[rule]) or _is(right, _TIGHT[rule])))

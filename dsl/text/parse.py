@@ -1,0 +1,379 @@
+"""Text to syntax tree: lark reads the grammar, this module turns its trees into frozen dataclasses."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import math
+import re
+from contextvars import ContextVar
+from typing import Any as Anything
+
+import lark
+from lark.visitors import Transformer, v_args
+
+from dsl.errors import CellError, Position, Problem, Source
+from dsl.text.recover import next_declaration
+from dsl.tree import syntax as s
+
+MAX_CHARACTERS = 1 << 20
+MAX_NESTING = 64
+MAX_PROBLEMS = 20
+_SUFFIX = {"K": 1e3, "M": 1e6, "B": 1e9}
+_READABLE = {
+    "LBRACE": "'{'", "RBRACE": "'}'", "LPAR": "'('", "RPAR": "')'", "LSQB": "'['", "RSQB": "']'", "EQUAL": "'='",
+    "COMMA": "','", "COLON": "':'", "VBAR": "'|'", "PLUS": "'+'", "MINUS": "'-'", "STAR": "'*'", "SLASH": "'/'",
+    "DOT": "'.'", "NAME": "a name", "NUMBER": "a number", "KERNEL": "a kernel such as 3x3", "STRING": "a string",
+    "ASSIGN": "'=', '*=' or '+='", "COMPARE": "a comparison", "WIDTH": "'each' or 'split'",
+    "RELATION": "'before', 'reaches' or 'feeds'", "$END": "the end of the file",
+}  # fmt: skip
+
+# The text being read: the grammar's actions run inside lark, which hands them nothing but what was read.
+_READING: ContextVar[Source] = ContextVar("_READING")
+
+
+def parse(text: str, name: str = "<text>") -> s.File:
+    """Reads one `.cell` text; `include` stays a declaration and names are not resolved.
+
+    Raises:
+      CellError: the text is not in the language; it holds the first mistake of each declaration.
+    """
+    source = Source(name, text)
+    _check_limits(source)
+    outer = _READING.set(source)
+    try:
+        return _parse(source)
+    finally:
+        _READING.reset(outer)
+
+
+def grammar() -> str:
+    """The text of the grammar."""
+    return importlib.resources.files("dsl").joinpath("cell.lark").read_text(encoding="utf-8")
+
+
+def _parse(source: Source) -> s.File:
+    problems: list[Problem] = []
+    start: int | None = 0
+    while start is not None and len(problems) < MAX_PROBLEMS:
+        try:
+            file = _from(source.text, start)
+        except lark.UnexpectedInput as unexpected:
+            error = _syntax_error(unexpected, source)
+        except CellError as wrong:
+            error = wrong
+        else:
+            if not problems:
+                return file
+            break
+        problems.extend(error.problems)
+        start = next_declaration(source.text, start, _offset_of(error.problems[0].position))
+    raise CellError.of(problems)
+
+
+def _from(text: str, start: int) -> s.File:
+    if start:
+        # what was read stands as blanks, so that lines and columns stay
+        text = re.sub(r"[^\n]", " ", text[:start]) + text[start:]
+    return _lark().parse(text)  # type: ignore[return-value]
+
+
+@functools.cache
+def _lark() -> lark.Lark:
+    return lark.Lark(grammar(), parser="lalr", transformer=_ToSyntax(visit_tokens=False), maybe_placeholders=True)
+
+
+def _check_limits(source: Source) -> None:
+    if len(source.text) > MAX_CHARACTERS:
+        raise CellError(f"{source.name}: {len(source.text):,} characters; at most {MAX_CHARACTERS:,} are read")
+    depth = 0
+    for match in re.finditer(r'#[^\n]*|"[^"\n]*"|[(\[{]|[)\]}]', source.text):
+        if match[0] in "([{":
+            depth += 1
+        elif match[0] in ")]}":
+            depth -= 1
+        if depth > MAX_NESTING:
+            raise CellError(
+                f"brackets nest deeper than {MAX_NESTING}", _position_of(source, match.start()), "flatten the text"
+            )
+
+
+def _position_of(source: Source, offset: int) -> Position:
+    line = source.text.count("\n", 0, offset) + 1
+    return Position(source, line, offset - (source.text.rfind("\n", 0, offset) + 1) + 1)
+
+
+def _offset_of(position: Position | None) -> int:
+    if position is None:
+        return 0
+    lines = position.source.text.split("\n", position.line - 1)
+    return len(position.source.text) - len(lines[-1]) + position.column - 1
+
+
+def _syntax_error(error: lark.UnexpectedInput, source: Source) -> CellError:
+    if isinstance(error, lark.UnexpectedCharacters):
+        found = repr(source.text[error.pos_in_stream]) if error.pos_in_stream is not None else "a character"
+        position, expected = Position(source, error.line, error.column), error.allowed or set()
+    elif isinstance(error, lark.UnexpectedToken) and error.token.type != "$END":
+        found = repr(str(error.token))
+        position, expected = Position(source, error.line, error.column), error.accepts or error.expected
+    else:
+        found, position = "the end of the file", _position_of(source, len(source.text.rstrip()))
+        expected = error.accepts or error.expected if isinstance(error, lark.UnexpectedToken) else set()
+    words = sorted(_READABLE.get(name, _keyword(name)) for name in expected)
+    return CellError(f"syntax error: {found} is not expected here", position, f"expected {' or '.join(words)}")
+
+
+def _keyword(terminal: str) -> str:
+    pattern = next((t.pattern.value for t in _lark().terminals if t.name == terminal), terminal.lower())
+    return f"'{pattern}'"
+
+
+def _at(first: lark.Token | s.Syntax) -> Position | None:
+    """Where a rule begins, by what was read first."""
+    if isinstance(first, lark.Token):
+        return Position(_READING.get(), first.line or 1, first.column or 1)
+    return first.position
+
+
+def _deeper(position: Position | None, *parts: Anything) -> int:
+    depth = 1 + max(getattr(part, "depth", 0) for part in parts)
+    if depth > MAX_NESTING:
+        raise CellError(f"expressions nest deeper than {MAX_NESTING}", position, "split it with a `param`")
+    return depth
+
+
+@v_args(inline=True)
+class _ToSyntax(Transformer):  # type: ignore[type-arg]
+    """One method for each rule of the grammar, under the rule's name."""
+
+    # files and declarations
+
+    def start(self, *items: s.Declaration) -> s.File:
+        return s.File(items, position=items[0].position if items else Position(_READING.get(), 1, 1))
+
+    def include(self, at: lark.Token, path: str) -> s.Include:
+        return s.Include(str(path)[1:-1], position=_at(at))
+
+    def param(self, at: lark.Token, name: str, value: s.Expression) -> s.Param:
+        return s.Param(str(name), value, position=_at(at))
+
+    def gene(self, at: lark.Token, name: str, value: s.Expression, *domain: s.Expression) -> s.Gene:
+        return s.Gene(str(name), value, *domain, position=_at(at))
+
+    def values(self, at: lark.Token, name: str, items: s.Set) -> s.Values:
+        return s.Values(str(name), items, position=_at(at))
+
+    def require(self, at: lark.Token, condition: s.Condition) -> s.Require:
+        return s.Require(condition, position=_at(at))
+
+    def opdef(self, at: lark.Token, name: str, *parts: s.Formal | s.Case | None) -> s.OpDef:
+        formals = tuple(part for part in parts if isinstance(part, s.Formal))
+        cases = tuple(part for part in parts if isinstance(part, s.Case))
+        return s.OpDef(str(name), formals, cases, position=_at(at))
+
+    def formal(self, name: lark.Token, default: s.Expression | None) -> s.Formal:
+        return s.Formal(str(name), default, position=_at(name))
+
+    def case(self, pipe: s.Pipe, condition: s.Condition | None) -> s.Case:
+        return s.Case(pipe, condition, position=_at(pipe[0]))
+
+    # cells
+
+    def cell(self, fixed: lark.Token | None, at: lark.Token, name: str, *parts: Anything) -> s.Cell | s.Like:
+        position = _at(fixed or at)
+        inputs = tuple(part for part in parts if isinstance(part, s.Input))
+        nodes = tuple(part for part in parts if isinstance(part, s.Node))
+        outputs = [part for part in parts if isinstance(part, s.Flow)]
+        marks = [part for part in parts if isinstance(part, tuple)]
+        traits: dict[str, Anything] = dict(marks)
+        if "like" in traits:
+            return s.Like(str(name), inputs, traits["like"], fixed is not None, position=position)
+        if len(traits) != len(marks):
+            twice = next(key for key, _ in marks if [k for k, _ in marks].count(key) > 1)
+            raise CellError(f"cell {name} says `{twice}` twice", position, "keep one of them")
+        return s.Cell(
+            str(name), inputs, nodes, outputs[0], traits.get("stride"), traits.get("fit"), traits.get("width"),
+            fixed is not None, position=position,
+        )  # fmt: skip
+
+    def like(self, name: str) -> tuple[str, str]:
+        return "like", str(name)
+
+    def stride(self, value: s.Expression) -> tuple[str, s.Expression]:
+        return "stride", value
+
+    def fit(self, op: s.Op) -> tuple[str, s.Op]:
+        return "fit", op
+
+    def width(self, word: str) -> tuple[str, str]:
+        return "width", str(word)
+
+    def input(self, name: lark.Token, each: str | None, kind: s.Op | None) -> s.Input:
+        return s.Input(str(name), kind, each is not None, position=_at(name))
+
+    def node(self, name: lark.Token, flow: s.Flow) -> s.Node:
+        return s.Node(str(name), flow, position=_at(name))
+
+    def output(self, flow: s.Flow) -> s.Flow:
+        return flow
+
+    def flow(self, *parts: s.Term | s.Op | s.Any) -> s.Flow:
+        tail = tuple(part for part in parts if isinstance(part, s.Op | s.Any))
+        written = [part for part in parts if isinstance(part, s.Wire | s.Call)]
+        if len(written) == 1 and isinstance(written[0], s.Call) and s.is_sum(written[0]):
+            written = [*written[0].arguments]
+        return s.Flow(s.canonical_labels(written), tail, position=_at(parts[0]))
+
+    def term(self, label: lark.Token | None, body: s.Term) -> s.Term:
+        if label is None:
+            return body
+        if isinstance(body, s.Wire):
+            return s.Wire(body.state, str(label), position=_at(label))
+        return s.Call(body.op, body.arguments, str(label), position=_at(label))
+
+    def label(self, word: lark.Token) -> lark.Token:
+        return word
+
+    def wire(self, name: lark.Token) -> s.Wire:
+        return s.Wire(str(name), position=_at(name))
+
+    def call(self, op: s.Op, *arguments: s.Term) -> s.Call:
+        return s.Call(op, s.canonical_labels(arguments), position=_at(op))
+
+    def pipe(self, *ops: s.Op) -> s.Pipe:
+        return ops
+
+    def op(self, name: lark.Token | s.Any, *arguments: s.Argument | None) -> s.Op | s.Any:
+        if isinstance(name, s.Any):
+            return name
+        return s.Op(str(name), tuple(a for a in arguments if a is not None), position=_at(name))
+
+    opvalue = op
+
+    def arg(self, name: lark.Token | None, value: s.Expression) -> s.Argument:
+        return s.Argument(None if name is None else str(name), value, position=_at(name or value))
+
+    # network
+
+    def network(self, at: lark.Token, *sections: s.Section) -> s.Network:
+        return s.Network(sections, position=_at(at))
+
+    def section(self, name: lark.Token, of: str | None, *steps: s.Step) -> s.Section:
+        return s.Section(str(name), steps, None if of is None else str(of), position=_at(name))
+
+    def step(self, pipe: s.Pipe, *rest: Anything) -> s.Step:
+        *inputs, times, name = rest
+        wired = tuple(value for value in inputs if value is not None)
+        return s.Step(pipe, wired, times, None if name is None else str(name), position=_at(pipe[0]))
+
+    # rules
+
+    def mutation(self, at: lark.Token, name: str, weight: s.Expression | None, block: s.Block) -> s.Mutation:
+        return s.Mutation(str(name), block, weight, position=_at(at))
+
+    def block(self, at: lark.Token, *statements: s.Statement) -> s.Block:
+        inner = [block for st in statements if isinstance(st, s.Either) for block in st.blocks]
+        return s.Block(statements, _deeper(_at(at), None, *inner), position=_at(at))
+
+    def choose(self, at: lark.Token, *parts: Anything) -> s.Choose:
+        *bindings, where = parts
+        return s.Choose(tuple(bindings), where, position=_at(at))
+
+    def binding(self, name: lark.Token, values: s.Path | s.Set) -> s.Binding:
+        return s.Binding(str(name), values, position=_at(name))
+
+    def assign(self, target: s.Path, operator: str, value: s.Expression) -> s.Assign:
+        return s.Assign(target, str(operator), value, position=_at(target))
+
+    def insert(self, at: lark.Token, pipe: s.Pipe, on: str) -> s.Insert:
+        return s.Insert(pipe, str(on), position=_at(at))
+
+    def connect(self, at: lark.Token, source: str, target: str, pipe: s.Pipe) -> s.Connect:
+        return s.Connect(str(source), str(target), pipe, position=_at(at))
+
+    def remove(self, at: lark.Token, name: str) -> s.Remove:
+        return s.Remove(str(name), position=_at(at))
+
+    def forget(self, at: lark.Token) -> s.Forget:
+        return s.Forget(position=_at(at))
+
+    def either(self, at: lark.Token, *blocks: s.Block) -> s.Either:
+        return s.Either(blocks, position=_at(at))
+
+    # conditions
+
+    def cond(self, *parts: s.Condition) -> s.Condition:
+        return parts[0] if len(parts) == 1 else s.Or(parts, position=_at(parts[0]))
+
+    def conj(self, *parts: s.Condition) -> s.Condition:
+        return parts[0] if len(parts) == 1 else s.And(parts, position=_at(parts[0]))
+
+    def compare(self, left: s.Expression, operator: str, right: s.Expression) -> s.Compare:
+        return s.Compare(str(operator), left, right, position=_at(left))
+
+    def is_(self, path: s.Path, negated: str | None, op: s.Op) -> s.Is:
+        return s.Is(path, op, negated is not None, position=_at(path))
+
+    def relation(self, left: s.Path, kind: str, right: s.Path) -> s.Relation:
+        return s.Relation(str(kind), left, right, position=_at(left))
+
+    def negated(self, at: lark.Token, condition: s.Condition) -> s.Not:
+        position = _at(at)
+        return s.Not(condition, _deeper(position, condition), position=position)
+
+    # expressions
+
+    def any(
+        self, at: lark.Token, other: str | None, values: s.Path | s.Set, excluded: s.Path | s.Set | None = None
+    ) -> s.Any:
+        return s.Any(values, other is not None, excluded, position=_at(at))
+
+    def set(self, at: lark.Token, *items: s.Expression | None) -> s.Set:
+        return s.Set(tuple(item for item in items if item is not None), position=_at(at))
+
+    def path(self, *names: lark.Token) -> s.Path:
+        return s.Path(tuple(str(name) for name in names), position=_at(names[0]))
+
+    def number(self, token: lark.Token) -> s.Number:
+        scale = _SUFFIX.get(token[-1], 1)
+        value = float(str(token).rstrip("KMB")) * scale
+        if math.isinf(value):
+            raise CellError(f"{token} is too large a number", _at(token))
+        return s.Number(whole(value), position=_at(token))
+
+    def kernel(self, token: lark.Token) -> s.Kernel:
+        height, width = token.split("x")
+        if len(token) > 12:
+            raise CellError(f"{token} is too large a kernel", _at(token))
+        return s.Kernel(int(height), int(width), position=_at(token))
+
+    def neg(self, at: lark.Token, value: s.Expression) -> s.Negative:
+        return s.Negative(value, _deeper(_at(at), value), position=_at(at))
+
+    def function(self, name: lark.Token, *arguments: s.Expression) -> s.Function:
+        return s.Function(str(name), arguments, position=_at(name))
+
+    def _binary(self, operator: str, left: s.Expression, right: s.Expression) -> s.Binary:
+        position = _at(left)
+        return s.Binary(operator, left, right, _deeper(position, left, right), position=position)
+
+    def add(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("+", left, right)
+
+    def sub(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("-", left, right)
+
+    def mul(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("*", left, right)
+
+    def div(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("/", left, right)
+
+    def floordiv(self, left: s.Expression, right: s.Expression) -> s.Binary:
+        return self._binary("//", left, right)
+
+
+def whole(value: float) -> int | float:
+    """An int where that loses nothing, so that `3`, `3.0` and `3e0` are one number."""
+    return int(value) if value == int(value) and abs(value) < 1e15 else value

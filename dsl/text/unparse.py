@@ -1,0 +1,198 @@
+"""Syntax tree to canonical text: what is stored, sent to workers, shown and compared."""
+
+from __future__ import annotations
+
+from dsl.tree import syntax as s
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}
+
+
+def unparse(file: s.File) -> str:
+    """The canonical text of a file; `parse(unparse(file)) == file`."""
+    lines: list[str] = []
+    before: type | None = None
+    for item in file.items:
+        if lines and (type(item) is not before or isinstance(item, s.Cell)):
+            lines.append("")
+        lines.append(declaration(item))
+        before = type(item)
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def declaration(item: s.Declaration) -> str:
+    """One declaration, without a newline at its end."""
+    match item:
+        case s.Include(path):
+            return f'include "{path}"'
+        case s.Param(name, value):
+            return f"param {name} = {expression(value)}"
+        case s.Gene(name, value, low, high):
+            domain = "" if low is None or high is None else f" in {expression(low)} .. {expression(high)}"
+            return f"gene {name} = {expression(value)}{domain}"
+        case s.Values(name, items):
+            return f"values {name} = {expression(items)}"
+        case s.Require(required):
+            return f"require {condition(required)}"
+        case s.OpDef():
+            return _opdef(item)
+        case s.Cell():
+            return cell(item)
+        case s.Like(name, inputs, original, fixed):
+            return f"{'fixed ' if fixed else ''}cell {name}({', '.join(map(cell_input, inputs))}) like {original}"
+        case s.Network(sections):
+            return "\n".join(["network {", *(f"  {_section(section)}" for section in sections), "}"])
+        case s.Mutation(name, body, weight):
+            weighted = "" if weight is None else f" weight {expression(weight)}"
+            return f"mutation {name}{weighted} {block(body, '')}"
+
+
+def _opdef(item: s.OpDef) -> str:
+    formals = ", ".join(f.name if f.default is None else f"{f.name}={expression(f.default)}" for f in item.formals)
+    head = f"op {item.name}{f'[{formals}]' if formals else ''} = "
+    cases = [
+        pipe(case.pipe) + ("" if case.condition is None else f" if {condition(case.condition)}") for case in item.cases
+    ]
+    return head + "\n  else ".join(cases)
+
+
+def cell(item: s.Cell) -> str:
+    """One cell, a node a line."""
+    head = f"{'fixed ' if item.fixed else ''}cell {item.name}({', '.join(map(cell_input, item.inputs))})"
+    if item.stride is not None:
+        head += f" stride {expression(item.stride)}"
+    if item.fit is not None:
+        head += f" fit {op(item.fit)}"
+    if item.width is not None:
+        head += f" width {item.width}"
+    nodes = [f"  {node.name} = {flow(node.flow)}" for node in item.nodes]
+    return "\n".join([head + " {", *nodes, f"  return {flow(item.output)}", "}"])
+
+
+def cell_input(item: s.Input) -> str:
+    """An input with its kind."""
+    if item.kind is None:
+        return item.name
+    return f"{item.name}: {'each ' if item.each else ''}{op(item.kind)}"
+
+
+def flow(item: s.Flow) -> str:
+    """A node's right side."""
+    return " | ".join([" + ".join(map(term, item.terms)), *map(op, item.tail)])
+
+
+def term(item: s.Term) -> str:
+    """A wire or a call, with its label where it has one."""
+    label = "" if item.label is None else f"{item.label}: "
+    if isinstance(item, s.Wire):
+        return label + item.state
+    return f"{label}{op(item.op)}({', '.join(map(term, item.arguments))})"
+
+
+def pipe(ops: s.Pipe) -> str:
+    """Operations in a row."""
+    return " | ".join(map(op, ops))
+
+
+def op(item: s.Op | s.Any) -> str:
+    """An operation with its settings."""
+    if isinstance(item, s.Any):
+        return expression(item)
+    if not item.arguments:
+        return item.name
+    settings = ", ".join(
+        expression(a.value) if a.name is None else f"{a.name}={expression(a.value)}" for a in item.arguments
+    )
+    return f"{item.name}[{settings}]"
+
+
+def _section(item: s.Section) -> str:
+    of = "" if item.of is None else f"({item.of})"
+    return f"{item.name}{of}: {', '.join(map(step, item.steps))}"
+
+
+def step(item: s.Step) -> str:
+    """One step of a section."""
+    inputs = f"({', '.join(map(expression, item.inputs))})" if item.inputs else ""
+    # `a * b + c` would read as two things: everything but a plain factor stands in brackets
+    times = "" if item.times is None else f" * {_factor(item.times)}"
+    return f"{pipe(item.pipe)}{inputs}{times}{'' if item.name is None else f' as {item.name}'}"
+
+
+def _factor(value: s.Expression) -> str:
+    return f"({expression(value)})" if isinstance(value, s.Binary) else expression(value)
+
+
+def block(item: s.Block, indent: str) -> str:
+    """A rule's statements in braces."""
+    if not item.statements:
+        return "{ }"
+    inner = indent + "  "
+    lines = [f"{inner}{_statement(statement, inner)}" for statement in item.statements]
+    return "\n".join(["{", *lines, indent + "}"])
+
+
+def _statement(item: s.Statement, indent: str) -> str:
+    match item:
+        case s.Choose(bindings, where):
+            chosen = ", ".join(f"{b.name} in {expression(b.range)}" for b in bindings)
+            return f"choose {chosen}{'' if where is None else f' where {condition(where)}'}"
+        case s.Assign(target, operator, value):
+            return f"{target} {operator} {expression(value)}"
+        case s.Insert(ops, on):
+            return f"insert {pipe(ops)} on {on}"
+        case s.Connect(source, target, ops):
+            return f"connect {source} to {target} by {pipe(ops)}"
+        case s.Remove(name):
+            return f"remove {name}"
+        case s.Forget():
+            return "forget weights"
+        case s.Either(blocks):
+            return f"\n{indent}".join(
+                f"{'or' if index else 'either'} {block(branch, indent)}" for index, branch in enumerate(blocks)
+            )
+
+
+def condition(item: s.Condition) -> str:
+    """A condition; `and` binds tighter than `or`."""
+    match item:
+        case s.Compare(operator, left, right):
+            return f"{expression(left)} {operator} {expression(right)}"
+        case s.Is(path, value, negated):
+            return f"{path} is {'not ' if negated else ''}{op(value)}"
+        case s.Relation(kind, first, second):
+            return f"{first} {kind} {second}"
+        case s.Not(inner):
+            return f"not {condition(inner)}"
+        case s.And(parts):
+            return " and ".join(map(condition, parts))
+        case s.Or(parts):
+            return " or ".join(map(condition, parts))
+
+
+def expression(item: s.Expression) -> str:
+    """An expression, with brackets only where precedence asks for them."""
+    match item:
+        case s.Number(value):
+            return repr(value)
+        case s.Kernel() | s.Path():
+            return str(item)
+        case s.Op():
+            return op(item)
+        case s.Negative(value):
+            return f"-{_factor(value)}"
+        case s.Function(name, arguments):
+            return f"{name}({', '.join(map(expression, arguments))})"
+        case s.Set(items):
+            return f"{{ {', '.join(map(expression, items))} }}"
+        case s.Any(values, other, excluded):
+            rest = "" if excluded is None else f" except {expression(excluded)}"
+            return f"any({'other ' if other else ''}{expression(values)}{rest})"
+        case s.Binary(operator, left, right):
+            mine = _PRECEDENCE[operator]
+            # operators of one precedence group to the left: the right side needs brackets already when it is equal
+            return f"{_operand(left, mine)} {operator} {_operand(right, mine + 1)}"
+
+
+def _operand(item: s.Expression, least: int) -> str:
+    text = expression(item)
+    return f"({text})" if isinstance(item, s.Binary) and _PRECEDENCE[item.operator] < least else text

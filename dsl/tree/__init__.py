@@ -1,0 +1,1 @@
+"""The syntax tree, and pure edits of it."""

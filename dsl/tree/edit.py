@@ -1,0 +1,217 @@
+"""Pure edits of cells: a cell goes in, a new one comes out; what is untouched is shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dsl.tree import syntax as s
+
+OUTPUT = -1  # the index under which a cell's return is one of its vertices
+
+
+@dataclass(frozen=True, slots=True)
+class CellRef:
+    """A cell, by name."""
+
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRef:
+    """A node of a cell by its index, or its return (`OUTPUT`)."""
+
+    cell: str
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class TermRef:
+    """An edge of a node, by the indices that lead to it."""
+
+    cell: str
+    node: int
+    place: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateRef:
+    """An input or a node's sum, by name."""
+
+    cell: str
+    state: str
+
+
+Ref = CellRef | NodeRef | TermRef | StateRef
+
+
+def states(cell: s.Cell) -> tuple[str, ...]:
+    """The names of a cell's inputs and nodes, in order."""
+    return (*(item.name for item in cell.inputs), *(node.name for node in cell.nodes))
+
+
+def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
+    """The nodes that are others, by index, and `OUTPUT` where the return is; `None` where there are other states."""
+    if before.inputs is not after.inputs or len(before.nodes) != len(after.nodes):
+        return None
+    changed: list[int] = []
+    for index, node in enumerate(after.nodes):
+        old = before.nodes[index]
+        if node is not old:
+            if node.name != old.name:
+                return None
+            changed.append(index)
+    if after.output is not before.output:
+        changed.append(OUTPUT)
+    return changed
+
+
+def flow_at(cell: s.Cell, node: int) -> s.Flow:
+    """The right side of a node, or the return."""
+    return cell.output if node == OUTPUT else cell.nodes[node].flow
+
+
+def with_flow(cell: s.Cell, node: int, flow: s.Flow) -> s.Cell:
+    """The cell with one right side replaced."""
+    nodes, output = cell.nodes, cell.output
+    if node == OUTPUT:
+        output = flow
+    else:
+        old = nodes[node]
+        nodes = (*nodes[:node], s.Node(old.name, flow, position=old.position), *nodes[node + 1 :])
+    return s.Cell(
+        cell.name, cell.inputs, nodes, output, cell.stride, cell.fit, cell.width, cell.fixed, position=cell.position
+    )
+
+
+def term_at(cell: s.Cell, ref: TermRef) -> s.Term:
+    """The edge that a reference names."""
+    terms = flow_at(cell, ref.node).terms
+    for index in ref.place[:-1]:
+        outer = terms[index]
+        assert isinstance(outer, s.Call)
+        terms = outer.arguments
+    return terms[ref.place[-1]]
+
+
+def with_term(cell: s.Cell, ref: TermRef, term: s.Term) -> s.Cell:
+    """The cell with one edge replaced."""
+    flow = flow_at(cell, ref.node)
+    terms = _replaced(flow.terms, ref.place, term)
+    return with_flow(cell, ref.node, s.Flow(terms, flow.tail, position=flow.position))
+
+
+def _replaced(terms: tuple[s.Term, ...], place: tuple[int, ...], term: s.Term) -> tuple[s.Term, ...]:
+    index = place[0]
+    if len(place) > 1:
+        outer = terms[index]
+        assert isinstance(outer, s.Call)
+        inner = _replaced(outer.arguments, place[1:], term)
+        term = s.Call(outer.op, inner, outer.label, position=outer.position)
+    return (*terms[:index], term, *terms[index + 1 :])
+
+
+def with_op(edge: s.Term, op: s.Op) -> s.Term:
+    """The edge with another operation; label and state stay."""
+    if isinstance(edge, s.Wire):
+        return s.Call(op, (s.Wire(edge.state, position=edge.position),), edge.label, position=edge.position)
+    return s.Call(op, edge.arguments, edge.label, position=edge.position)
+
+
+def with_input(edge: s.Term, state: str) -> s.Term:
+    """The edge reading another state; label and operation stay."""
+    if isinstance(edge, s.Wire):
+        return s.Wire(state, edge.label, position=edge.position)
+    wire = s.Wire(state, position=edge.arguments[0].position)
+    return s.Call(edge.op, (wire,), edge.label, position=edge.position)
+
+
+def join_of(flow: s.Flow) -> s.Op:
+    """How a node combines its terms: `add` or `concat`."""
+    only = flow.terms[0] if len(flow.terms) == 1 else None
+    return s.Op("concat") if isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only) else s.Op("add")
+
+
+def joined(flow: s.Flow, join: s.Op) -> s.Flow:
+    """The flow with its terms combined by `add`, which is written as a sum, or by `concat`."""
+    terms = flow.terms
+    if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
+        terms = terms[0].arguments
+    if join.name != "add":
+        terms = (s.Call(join, terms),)
+    return s.Flow(terms, flow.tail, position=flow.position)
+
+
+def unused(cell: s.Cell) -> tuple[str, ...]:
+    """`unused`: the nodes that nothing reads and the return does not name, in order; inputs never."""
+    read = set(cell.output.reads).union(*[node.flow.reads for node in cell.nodes])
+    return tuple([node.name for node in cell.nodes if node.name not in read])
+
+
+def returned_terms(cell: s.Cell) -> tuple[s.Term, ...]:
+    """The terms of the return, with `unused` replaced by the states it means."""
+    return with_states(cell.output.terms, unused(cell))
+
+
+def with_states(terms: tuple[s.Term, ...], names: tuple[str, ...]) -> tuple[s.Term, ...]:
+    """Terms with `unused` replaced by states of these names."""
+    return tuple(part for term in terms for part in _without_unused(term, names))
+
+
+def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
+    if isinstance(term, s.Wire):
+        return tuple(s.Wire(name, position=term.position) for name in names) if term.state == "unused" else (term,)
+    arguments = tuple(part for argument in term.arguments for part in _without_unused(argument, names))
+    return (s.Call(term.op, arguments, term.label, position=term.position),)
+
+
+def is_none(edge: s.Term) -> bool:
+    """Whether the edge is no edge."""
+    return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == "none"
+
+
+def live_nodes(cell: s.Cell) -> frozenset[str]:
+    """The nodes that reach the return through live edges and have one themselves.
+
+    A node all of whose terms are `none` or read dead nodes is dead, as is one that nothing alive reads.
+    """
+    fed = {item.name for item in cell.inputs}
+    sources: dict[str, tuple[str, ...]] = {}
+    for node in cell.nodes:
+        live = tuple(s.read_state(e) for _, e in s.flow_edges(node.flow) if not is_none(e) and s.read_state(e) in fed)
+        if live:
+            fed.add(node.name)
+            sources[node.name] = live
+    wanted = [s.read_state(e) for term in returned_terms(cell) for _, e in s.edges(term) if not is_none(e)]
+    alive: set[str] = set()
+    while wanted:
+        state = wanted.pop()
+        if state in sources and state not in alive:
+            alive.add(state)
+            wanted.extend(sources[state])
+    return frozenset(alive)
+
+
+def in_order(cell: s.Cell) -> s.Cell | None:
+    """The cell with every node below those it reads, otherwise in its old order; `None` when it has a loop."""
+    names = {node.name for node in cell.nodes}
+    if _is_in_order(cell, names):
+        return cell
+    done: set[str] = set()
+    waiting, placed = list(cell.nodes), []
+    while waiting:
+        ready = next((node for node in waiting if all(r in done or r not in names for r in node.flow.reads)), None)
+        if ready is None:
+            return None
+        waiting.remove(ready)
+        placed.append(ready)
+        done.add(ready.name)
+    return replace(cell, nodes=tuple(placed))
+
+
+def _is_in_order(cell: s.Cell, names: set[str]) -> bool:
+    later = set(names)
+    for node in cell.nodes:
+        if not later.isdisjoint(node.flow.reads):
+            return False
+        later.discard(node.name)
+    return True

@@ -1,0 +1,1 @@
+"""Sources of fitness: what a worker does with a genotype."""

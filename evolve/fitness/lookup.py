@@ -1,0 +1,120 @@
+"""How a genotype finds its row in a table: the key of its cell, derived from nodes and terms in order.
+
+A key is `|op~0|+|op~0|op~1|+...`: for each node its operations under the table's names, each with the number of the
+state that it reads, inputs first. That is how NAS-Bench-201 (Dong & Yang 2020) writes its cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import dsl
+from compiler.errors import did_you_mean
+from dsl.text.unparse import op, term
+from dsl.tree import syntax as s
+from dsl.tree.edit import TermRef, states
+from evolve.errors import NotInTable, UsageError
+from evolve.fitness.tables import Row, Table
+from evolve.settings import TableSettings
+
+_WIRE = "skip"  # What a state is that is read as it is.
+_OPERATION = re.compile(r"[^|+~]+(?=~)")
+
+
+def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str]) -> Row:
+    """The row of a genotype.
+
+    Raises:
+      NotInTable: the table has no such cell.
+    """
+    wanted = key(genotype.cell(_cell_name(genotype.space)), operations)
+    if wanted not in table.rows:
+        raise NotInTable(f"the table {table.source} has no cell {wanted}")
+    return table.rows[wanted]
+
+
+def key(cell: s.Cell, operations: Mapping[str, str]) -> str:
+    """The key of a cell; `operations` are the table's names of what the `.cell` file calls otherwise.
+
+    Raises:
+      NotInTable: the cell cannot be written so.
+    """
+    output = cell.output
+    if not cell.nodes or output.tail or [str(term(part)) for part in output.terms] != [cell.nodes[-1].name]:
+        raise NotInTable(f"a table has cells that return their last node alone; cell {cell.name} returns otherwise")
+    numbers = {state: number for number, state in enumerate(states(cell))}
+    return "+".join(_node(cell, node, numbers, operations) for node in cell.nodes)
+
+
+def _node(cell: s.Cell, node: s.Node, numbers: Mapping[str, int], operations: Mapping[str, str]) -> str:
+    edges = []
+    for part in node.flow.terms:
+        name, state = _edge(part)
+        if node.flow.tail or name is None or name not in operations:
+            raise NotInTable(f"a table has no name for {term(part)} in node {node.name} of cell {cell.name}")
+        edges.append((numbers[state], operations[name]))
+    # A sum has no order, and a key has.
+    return "|" + "".join(f"{name}~{number}|" for number, name in sorted(edges))
+
+
+def _edge(part: s.Term) -> tuple[str | None, str]:
+    """The operation of a term as the file writes it, and what it reads; None for more than one operation."""
+    if isinstance(part, s.Wire):
+        return _WIRE, part.state
+    simple = len(part.arguments) == 1 and isinstance(part.arguments[0], s.Wire)
+    return (op(part.op) if simple else None), s.read_state(part)
+
+
+def check(seed: dsl.Genotype, table: Table, settings: TableSettings) -> None:
+    """See before the search begins that its cells are those of the table.
+
+    Raises:
+      UsageError: the table is of another space, or operations have no name in it.
+    """
+    known = sorted({name for key in table.rows for name in _OPERATION.findall(key)})
+    for own, name in settings.operations.items():
+        if name not in known:
+            raise UsageError(
+                f"table.operations has {own!r}: {name!r}, and {table.source} knows no {name!r}"
+                f"{did_you_mean(name, known)}; it knows {', '.join(known)}"
+            )
+    for own in dict.fromkeys(_operations(seed)):
+        if own not in settings.operations:
+            raise UsageError(
+                f"table.operations lacks {own!r}, which cell {_cell_name(seed.space)} may hold"
+                f"{did_you_mean(own, settings.operations)}; give it the table's name, one of {', '.join(known)}"
+            )
+    try:
+        wanted = key(seed.cell(_cell_name(seed.space)), settings.operations)
+    except NotInTable as error:
+        raise UsageError(f"{table.source} is the table of another space: {error}") from None
+    shapes = {_OPERATION.sub("", key) for key in table.rows}
+    if _OPERATION.sub("", wanted) not in shapes:
+        raise UsageError(
+            f"{table.source} is the table of another space: the seed's cell would be {wanted}, "
+            f"and a cell of the table is {next(iter(table.rows))}"
+        )
+
+
+def _cell_name(space: dsl.Space) -> str:
+    """The one cell that the rules change: all that individuals differ by."""
+    if len(space.mutable_cells) != 1:
+        raise UsageError(
+            "a table tells individuals apart by one cell, and the rules of search.seed_file may change "
+            f"{', '.join(space.mutable_cells) or 'none'}: declare the others `fixed cell`"
+        )
+    return space.mutable_cells[0]
+
+
+def _operations(seed: dsl.Genotype) -> Iterator[str]:
+    """The operations that the cell holds, and those that the rules may bring into it."""
+    name = _cell_name(seed.space)
+    for node in seed.cell(name).nodes:
+        for part in node.flow.terms:
+            own, _ = _edge(part)
+            if own is not None:
+                yield own
+    for decision in dsl.decisions(seed):
+        if isinstance(decision.place, TermRef) and decision.place.cell == name and decision.attribute == ("op",):
+            yield from (op(value) for value in decision.values if isinstance(value, s.Op))

@@ -1,0 +1,115 @@
+"""What the terminal says of a search beside its progress: the rows of its header, and the commands that come next."""
+
+from __future__ import annotations
+
+import shlex
+
+import dsl
+from compiler.errors import CompileError, pasted
+from compiler.filesystem import Place
+from compiler.graph.resolve import resolve
+from compiler.images import fit
+from compiler.settings import GENES
+from evolve.fitness import evaluate
+from evolve.fitness.facts import Facts
+from evolve.observers.outcome import shown
+from evolve.prepared import Run
+
+# TensorBoard's page with the charts of a search. TensorBoard smooths curves unless the address turns smoothing off:
+# `_smoothingWeight=0` does so on this page, and `smoothing=0` on the page of single curves.
+PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
+CLASSES_SHOWN = 12  # of which the header lists how many images each has
+
+
+def header(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
+    settings = prepared.config.search
+    params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
+    genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
+    goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
+    table = prepared.spec.table
+    if table is not None and table.budget_seconds is not None:
+        goal = f"at most {goal}, in {table.budget_seconds:,} simulated seconds"
+    return [
+        ("data", facts.description),
+        *_image_rows(prepared, facts),
+        ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
+        *([("genes", f"{genes} (in the place of settings)")] if genes else []),
+        ("search", f"{goal}, {finished} of them finished" if finished else goal),
+        ("workers", _workers_row(prepared)),
+        *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
+        ("work directory", str(prepared.folder)),
+        *([("storage", settings.storage)] if settings.storage else []),
+        ("watch", watch(prepared.storage)),
+        ("", PAGE),
+    ]
+
+
+def _image_rows(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
+    """Images a class, steps an epoch, what is left out, and what to be warned of."""
+    counts, training = facts.counts.get("train", ()), prepared.config.training
+    rows = list(facts.remarks)
+    if counts:
+        pairs = [f"{shown(name)}: {count:,}" for name, count in zip(facts.class_names, counts, strict=True)]
+        few = len(counts) <= CLASSES_SHOWN
+        rows.insert(
+            0, ("to train on", ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} images of each class")
+        )
+    if prepared.table is None and prepared.spec.fitness == "training":
+        steps = facts.images // training.batch_size
+        rows.append(("epoch", f"{steps:,} steps of {training.batch_size} images"))
+        rows += [("warning", text) for text in fit.warnings(training, facts.images, facts.class_names, counts)]
+    return rows
+
+
+def _workers_row(prepared: Run) -> str:
+    settings = prepared.config.search
+    workers = "as many as there is room for" if prepared.workers is None else str(prepared.workers)
+    if settings.executor == "ray":
+        return f"{workers}, on Ray at {settings.address}" if settings.address else f"{workers}, on Ray"
+    return f"{workers}, GPUs {', '.join(prepared.gpus)}" if prepared.gpus else workers
+
+
+def commands(prepared: Run, facts: Facts) -> list[str]:
+    folder, best = shlex.quote(str(prepared.folder)), shlex.quote(str(prepared.folder / "best.cell"))
+    shape = "x".join(map(str, facts.input_shape))
+    network = evaluate.best_folder(prepared.storage)
+    out = shlex.quote(f"{prepared.folder.name}.keras")
+    return [
+        f"cell draw {best}",
+        f"cell cost {best} --input {shape} --classes {facts.classes}",
+        *(
+            [f"cell train {folder} --gin_file=train_final.gin{_larger(prepared, facts)}"]
+            if prepared.table is None
+            else []
+        ),
+        *([f"cell export {shlex.quote(str(network))} --out {out}"] if network.is_dir() else []),
+        watch(prepared.storage),
+        PAGE,
+    ]
+
+
+def _larger(prepared: Run, facts: Facts) -> str:
+    """The flag that builds a network with twice as many cells a stack, where the space has that param and allows it."""
+    cells = prepared.seed.space.params.get("N")
+    if not isinstance(cells, int):
+        return ""
+    try:
+        resolve(dsl.loads(prepared.seed.standalone(), {"N": 2 * cells}), facts.input_shape, facts.classes)
+    except (dsl.CellError, CompileError):
+        return ""
+    return f" --param N={2 * cells}"
+
+
+def watch(folder: Place) -> str:
+    """The command that shows a search; by itself TensorBoard keeps only ten pictures and texts."""
+    board = shlex.quote(str(folder / "tensorboard"))
+    return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}"
+
+
+def remedies(prepared: Run, facts: Facts) -> tuple[str, ...]:
+    """Flags for images that are larger, where they are files of any size, and a training that is longer."""
+    height, width, _ = facts.input_shape
+    flags = [pasted("training.epochs", 4 * prepared.spec.training.epochs)]
+    if prepared.spec.dataset.source.startswith(("images:", "tfds:")):
+        flags.append(pasted("dataset.image_size", (2 * height, 2 * width)))
+    return tuple(flags)

@@ -1,0 +1,95 @@
+"""The search as TensorBoard shows it: what is finished goes to the summaries, of earlier runs too."""
+
+from __future__ import annotations
+
+import dsl
+from compiler.filesystem import Place
+from compiler.pictures import card, confusion_matrix
+from compiler.pictures.picture import picture
+from evolve.observers.outcome import shown
+from evolve.observers.summaries import IndividualSummary, Summaries, show_confusion
+from evolve.search.records import Examined, Individual, Standing
+from evolve.store.history import standings
+from evolve.store.store import Store
+
+
+class Board:
+    """Writes one summary an individual, and one more a new best."""
+
+    def __init__(self, folder: Place, space: dsl.Space, store: Store) -> None:
+        self._summaries = Summaries(folder, [rule.name for rule in space.mutations])
+        self._space = space
+        self._store = store
+
+    def start(self, config: str, window: int | None) -> None:
+        """Show the settings, and what is finished already; no more than the latest `window` are alive."""
+        self._summaries.start(config, self._space.text())
+        for individual, standing in standings(self._store, window):
+            new = standing.best is individual
+            genotype = self._space.genotype(individual.genotype) if new else self._space.seed
+            self.individual(individual, genotype, standing)
+
+    def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
+        """Add one finished individual."""
+        best = standing.best
+        self._summaries.individual(
+            IndividualSummary(
+                done=individual.finished,
+                id=individual.id,
+                parent_fitness=self._store.fitness(individual.parent),
+                rule=individual.rule,
+                rejected=individual.rejected,
+                fitness=individual.fitness,
+                params=individual.params,
+                mult_adds=individual.mult_adds,
+                seconds=individual.seconds,
+                failed=individual.status == "failed",
+                population=standing.population,
+                best=best.fitness if best else 0.0,
+                inherited=individual.inherited,
+            )
+        )
+        if best is not None and best.id == individual.id:
+            drawing = picture(genotype.cells, title(individual), stacked=True)
+            self._summaries.new_best(
+                individual.finished,
+                individual.id,
+                f"{_origin(individual)}\n{individual.genotype}",
+                *card.fit(drawing.png()),
+                individual.history,
+                individual.graph,
+            )
+
+    def close(self) -> None:
+        """Close the files."""
+        self._summaries.close()
+
+
+def show_test(folder: Place, best: Individual, tested: Examined, finished: int) -> None:
+    """Add the confusion matrix of the best to what is there of the search, if it is known; the step is the last one."""
+    if not tested.confusion:
+        return
+    heading = f"{best.id}: test accuracy {tested.accuracy:.4f}, {by(best)}"
+    names = [shown(name) for name in tested.class_names]
+    show_confusion(folder, finished, *card.fit(confusion_matrix.png(tested.confusion, names, heading)), names)
+
+
+def title(individual: Individual) -> str:
+    """An individual in a few words."""
+    return f"{individual.id}: accuracy {individual.fitness:.4f}, {by(individual)}"
+
+
+def by(individual: Individual) -> str:
+    """The rule that made an individual, and its parent."""
+    return f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"
+
+
+def _origin(individual: Individual) -> str:
+    """Comments on where it came from, for the head of its text."""
+    lines = [by(individual)]
+    if individual.inherited is not None:
+        lines[0] += f", {individual.inherited:.0%} of its weights inherited"
+    lines += [f"{name} {value:.6g}" for name, value in individual.metrics]
+    if individual.note:
+        lines.append(individual.note)
+    return "\n".join(f"# {line}" for line in lines)

@@ -1,0 +1,150 @@
+"""TensorBoard's event files, written without TensorFlow: records of protos, one file a run.
+
+On this machine a record is handed to the operating system as soon as it is written, so a killed process loses at most
+the record it was writing; readers skip a last record that is cut short. At an address, where each time may send the
+whole file, that is done at most once a minute.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from tensorboard.compat.proto import event_pb2, summary_pb2, types_pb2
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as layout_metadata
+from tensorboard.plugins.graph import keras_util
+from tensorboard.plugins.graph import metadata as graph_metadata
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.scalar import metadata as scalar_metadata
+from tensorboard.plugins.text import metadata as text_metadata
+from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util.tensor_util import make_tensor_proto
+
+from compiler.filesystem import Place, Remote, Writable, create
+
+Value: TypeAlias = summary_pb2.Summary.Value
+
+PATIENCE = 60.0  # seconds between two times that a file at an address is sent
+_PREFIX = "events.out.tfevents."
+
+
+class EventFile:
+    """One new event file in a run's folder, which begins the run anew or goes on with it."""
+
+    def __init__(self, folder: Place, begins: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = _new_file(folder)
+        self._patience = PATIENCE if isinstance(folder, Remote) else 0.0
+        self._sent = -PATIENCE
+        self._records = RecordWriter(self._file)
+        self._described: set[str] = set()
+        self._append(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
+        if begins:
+            # A TensorBoard that still shows an earlier file of this run forgets it here.
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._append(event_pb2.Event(wall_time=time.time(), session_log=start))
+
+    def write(self, step: int, values: Iterable[Value]) -> None:
+        """Append all values of one step as one record: either all of them are found later, or none."""
+        summary = summary_pb2.Summary(value=[self._described_once(value) for value in values])
+        self._append(event_pb2.Event(wall_time=time.time(), step=step, summary=summary))
+
+    def write_model(self, model_json: str) -> None:
+        """Append a functional tf-keras model, as its `to_json()` has it, for the graphs tab."""
+        model = _layers(json.loads(model_json))
+        model["config"]["name"] = ""  # else all layers hide in one box of that name
+        metadata = summary_pb2.SummaryMetadata()
+        metadata.plugin_data.plugin_name = graph_metadata.PLUGIN_NAME_KERAS_MODEL
+        metadata.plugin_data.content = b"1"
+        tensor = make_tensor_proto(json.dumps(model).encode(), dtype=types_pb2.DT_STRING)
+        self.write(0, [Value(tag="keras", tensor=tensor, metadata=metadata)])
+        # The tab asks for a run's operations before it looks at what there is, and shows an error where
+        # there are none: so the layers stand there too.
+        graph = keras_util.keras_model_to_graph_def(model)
+        self._append(event_pb2.Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
+
+    def close(self) -> None:
+        """Close the file, with all that was written in it."""
+        self._file.close()
+
+    def _described_once(self, value: Value) -> Value:
+        # TensorBoard keeps the first metadata of a tag; to repeat them would triple the file.
+        if value.tag in self._described:
+            value.ClearField("metadata")
+        self._described.add(value.tag)
+        return value
+
+    def _append(self, event: event_pb2.Event) -> None:
+        self._records.write(event.SerializeToString())
+        if time.monotonic() >= self._sent + self._patience:
+            self._records.flush()
+            self._sent = time.monotonic()
+
+
+def event_files(folder: Place) -> list[Place]:
+    """The event files of the run in this folder, oldest first; none where there is no folder."""
+    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_file())
+
+
+def remove_event_files(folder: Place) -> None:
+    """Delete the run's event files, and nothing else in its folder."""
+    for path in event_files(folder):
+        path.unlink()
+
+
+def scalar(tag: str, value: float, title: str, description: str) -> Value:
+    """A point of a curve."""
+    metadata = scalar_metadata.create_summary_metadata(title, description)
+    tensor = make_tensor_proto(value, dtype=types_pb2.DT_FLOAT)
+    return Value(tag=tag, tensor=tensor, metadata=metadata)
+
+
+def code(tag: str, text: str, description: str) -> Value:
+    """A text shown as it is, line by line in a fixed-width font."""
+    # The fence is longer than any row of backticks in the text, so the text cannot end it.
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    metadata = text_metadata.create_summary_metadata(None, description)
+    tensor = make_tensor_proto(f"{fence}\n{text.rstrip()}\n{fence}\n".encode(), dtype=types_pb2.DT_STRING)
+    return Value(tag=tag, tensor=tensor, metadata=metadata)
+
+
+def image(tag: str, png: bytes, width: int, height: int, description: str) -> Value:
+    """A picture that is already a PNG file."""
+    metadata = image_metadata.create_summary_metadata(None, description)
+    tensor = make_tensor_proto([str(width).encode(), str(height).encode(), png], dtype=types_pb2.DT_STRING)
+    return Value(tag=tag, tensor=tensor, metadata=metadata)
+
+
+def charts(layout: layout_pb2.Layout) -> Value:
+    """The charts of the tab "Custom scalars"; TensorBoard takes the layout of any run."""
+    metadata = layout_metadata.create_summary_metadata()
+    tensor = make_tensor_proto(layout.SerializeToString(), dtype=types_pb2.DT_STRING)
+    return Value(tag=layout_metadata.CONFIG_SUMMARY_TAG, tensor=tensor, metadata=metadata)
+
+
+def _layers(layer: dict[str, Any]) -> dict[str, Any]:
+    """What TensorBoard draws of a layer or model, in the form of Keras 3: the arrows of Keras 2 it would drop."""
+    config = layer["config"]
+    drawn = {key: config[key] for key in ("name", "dtype", "input_layers", "output_layers") if key in config}
+    if "layers" in config:
+        drawn["layers"] = [_layers(inner) for inner in config["layers"]]
+    nodes = [
+        {"args": [{"config": {"keras_history": source[:3]}} for source in node]}
+        for node in layer.get("inbound_nodes", ())
+    ]
+    inbound = {"inbound_nodes": nodes} if "inbound_nodes" in layer else {}
+    return {"class_name": layer["class_name"], "config": drawn, **inbound}
+
+
+def _new_file(folder: Place) -> Writable:
+    stem = f"{_PREFIX}{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
+    taken = (n for n in itertools.count() if not (folder / f"{stem}.{n}").exists())
+    return create(folder / f"{stem}.{next(taken)}")

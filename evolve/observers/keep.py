@@ -1,0 +1,85 @@
+"""The files of a work directory that follow the search: the best network, and the weights of parents to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dsl
+from compiler import filesystem
+from compiler.errors import CompileError
+from compiler.filesystem import Place
+from compiler.networks import saved, weights
+from evolve.errors import UsageError
+from evolve.fitness.evaluate import best_folder, weights_file
+from evolve.fitness.facts import Facts
+from evolve.search.records import Individual, Standing
+
+
+class Keeper:
+    """Keeps `best.cell` and `best/` up to date, the weights of the best few, and those that children may inherit."""
+
+    def __init__(
+        self,
+        folder: Path,
+        weights: Place,
+        inherit: bool,
+        space: dsl.Space,
+        facts: Facts,
+        best: Individual | None,
+        waiting: frozenset[int] = frozenset(),
+        again: frozenset[int] = frozenset(),
+    ) -> None:
+        """Takes over what the last run left.
+
+        Args:
+          folder: the work directory.
+          weights: the folder of the weights.
+          inherit: whether children start from the weights of their parents.
+          space: of the genotypes.
+          facts: of the images.
+          best: the best individual so far.
+          waiting: individuals whose result is there and not yet counted.
+          again: individuals that are trained again; weights that they have left are removed before they write others.
+        """
+        self._folder = folder
+        self._weights = weights
+        self._inherit = inherit
+        self._facts = facts
+        for cut_short in weights.glob("*.new"):
+            cut_short.unlink()
+        found = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
+        for id in found & again:
+            weights_file(weights, id).unlink(missing_ok=True)
+        self._kept = found - waiting - again
+        if best is not None:
+            # The last run may have ended between writing the row and writing the files.
+            self._write(best, space.genotype(best.genotype))
+
+    def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
+        """Write a new best; drop the weights that nobody needs any more."""
+        best = standing.best
+        if best is not None and best.id == individual.id:
+            self._write(individual, genotype)
+        needed = standing.heritable if self._inherit else frozenset()
+        top = {*standing.top, best.id} if best else set(standing.top)
+        # It may have weights though it is none of the best: it may have beaten those of the time it was sent.
+        self._kept.add(individual.id)
+        for id in self._kept - needed - top:
+            weights_file(self._weights, id).unlink(missing_ok=True)
+            self._kept.remove(id)
+
+    def _write(self, best: Individual, genotype: dsl.Genotype) -> None:
+        """Write the best genotype, and where its weights were kept the network that one can take away."""
+        filesystem.write(self._folder / "best.cell", genotype.standalone().encode())
+        path = weights_file(self._weights, best.id)
+        if not path.exists():
+            return
+        facts = self._facts
+        try:
+            network = saved.Saved(
+                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, best.fitness,
+                facts.preparation,
+            )  # fmt: skip
+        except CompileError as error:
+            raise UsageError(f"{path} cannot be used: {error}; remove it, and the same command goes on") from None
+        saved.write(best_folder(self._weights.parent), network)

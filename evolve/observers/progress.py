@@ -1,0 +1,270 @@
+"""What the user sees while a search runs: where it starts, one line of progress, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from evolve.observers import running
+from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
+from evolve.search.loop import Plan
+from evolve.search.records import Examined, Individual, Standing
+
+PLAIN_SECONDS = 10.0  # Between two lines where nobody watches a terminal, such as in a log.
+BAR = 30  # letters
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a search has done and spent so far, all its runs together."""
+
+    finished: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    flops: float = 0.0
+    simulated: float = 0.0  # seconds of the trainings that a table saves
+
+
+class Progress:
+    """Two lines that are rewritten on a terminal, and one every now and then elsewhere.
+
+    Args:
+      plan: where the search ends.
+      before: what was spent when this run of the program began.
+      best: the best so far.
+      reports: the folder in which workers say what they train now.
+    """
+
+    def __init__(
+        self, console: Console, plan: Plan, before: Spent, best: Individual | None, reports: Path | None = None
+    ) -> None:
+        self._console = console
+        self._plan = plan
+        self._before, self._spent = before, before
+        self._best = best
+        self._reports = reports
+        self._started = time.monotonic()
+        self._shown = self._started
+        self._live = Live(get_renderable=self._lines, console=console, refresh_per_second=1, transient=True)
+
+    def __enter__(self) -> Progress:
+        if self._reports is not None:
+            running.prepare(self._reports)
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+        self._console.print(self._line())
+        if self._reports is not None:
+            running.remove(self._reports)
+
+    def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
+        """One more is finished."""
+        spent, is_failed = self._spent, individual.status == "failed"
+        self._spent = Spent(
+            spent.finished + 1,
+            spent.failed + is_failed,
+            spent.seconds,
+            spent.flops + individual.flops,
+            spent.simulated + individual.seconds,
+        )
+        if is_failed:
+            running.forget(self._reports, individual.id)
+        self._best = standing.best
+        if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
+            self._shown = time.monotonic()
+            self._console.print(self._line())
+
+    def _now(self) -> Spent:
+        return replace(self._spent, seconds=self._before.seconds + time.monotonic() - self._started)
+
+    def _line(self) -> Text:
+        now = self._now()
+        words = [*counted(self._plan, now, self._best), *timed(self._plan, self._before, now)]
+        # A log is one line a report, however narrow the console takes itself to be.
+        return Text("  ".join(words), no_wrap=True)
+
+    def _lines(self) -> Group:
+        """As a terminal has it: the bar and the counts, then the times and what runs now."""
+        now = self._now()
+        first = Table.grid(padding=(0, 2))
+        first.add_column(width=BAR)
+        first.add_column(no_wrap=True, overflow="ellipsis")
+        bar = ProgressBar(1.0, share(self._plan, now), BAR)
+        first.add_row(bar, Text("  ".join(counted(self._plan, now, self._best))))
+        words = [*timed(self._plan, self._before, now)]
+        if self._reports is not None and (trained := running.shown(running.read(self._reports))):
+            words.append(f"now {trained}")
+        return Group(first, Text("  ".join(words), no_wrap=True, overflow="ellipsis"))
+
+
+class Reading:
+    """A line on how many images have been read, shown once reading takes longer than a moment."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown = time.monotonic()
+        self._text = ""
+        self._live = Live(
+            get_renderable=lambda: Text(self._text), console=console, refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> Reading:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def show(self, done: int, all: int) -> None:
+        """Say how many of all images have been read."""
+        self._text = f"reading images: {done:,} of {all:,}"
+        if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
+            self._shown = time.monotonic()
+            self._console.print(self._text, highlight=False)
+
+
+def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
+    """How many are finished and failed, and the best."""
+    yield f"{now.finished}/{plan.individuals}"
+    if best is not None:
+        yield f"best {best.fitness:.4f} ({size(best.params)} params, id {best.id})"
+    if now.failed:
+        yield f"{now.failed} failed"
+
+
+def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
+    """The time of all runs, the pace of this one, and the time that it leaves."""
+    yield f"{duration(now.seconds)} elapsed"
+    here, seconds = now.finished - before.finished, now.seconds - before.seconds
+    if here and seconds > 0:
+        yield f"{3600 * here / seconds:,.0f} an hour"
+    left = time_left(plan, before, now)
+    if left is not None and left >= 0.5:
+        # The target may be reached at any time, so the time left is an upper bound.
+        yield f"{'at most ' if plan.target is not None else ''}{duration(left)} left"
+
+
+def time_left(plan: Plan, before: Spent, now: Spent) -> float | None:
+    """Seconds until the first of the limits is reached at the pace of this run; None as long as that has no pace."""
+    seconds = now.seconds - before.seconds
+    found = [] if plan.budget is None else [max(0.0, plan.budget - now.seconds)]
+    for limit, spent, begun in (
+        (plan.individuals, now.finished, before.finished),
+        (plan.budget_flops, now.flops, before.flops),
+        (plan.budget_simulated, now.simulated, before.simulated),
+    ):
+        if limit is not None and spent > begun:
+            found.append(max(0.0, limit - spent) * seconds / (spent - begun))
+    return min(found, default=None)
+
+
+def share(plan: Plan, now: Spent) -> float:
+    """How far the search is on its way to the nearest of its limits, from 0 to 1."""
+    limits = (
+        (plan.individuals, now.finished),
+        (plan.budget, now.seconds),
+        (plan.budget_flops, now.flops),
+        (plan.budget_simulated, now.simulated),
+    )
+    return min(1.0, max(spent / limit for limit, spent in limits if limit is not None))
+
+
+def size(number: int) -> str:
+    """A count as people write it: 842, 31.2k, 3.22M."""
+    for limit, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g}{unit}"
+    return str(number)
+
+
+def duration(seconds: float) -> str:
+    """A time in its two largest units: 42s, 3m 10s, 5h 02m, 6d 04h."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600:02d}h"
+
+
+def show_start(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    """What is searched, on what, and where one can look on."""
+    block = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        block.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
+    console.print(block)
+
+
+def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequence[str]) -> None:
+    """Why the search has ended, what its workers did, the best networks, how the first did, what to do next."""
+    best, tested = outcome.best, outcome.tested
+    if outcome.reason:
+        _say(console, f"ended: {outcome.reason}")
+    if outcome.failed:
+        reason = outcome.failure.partition("\n")[0]
+        _say(console, f"{outcome.failed} of {outcome.finished} individuals failed, the latest because: {reason}")
+    if outcome.step_share is not None:
+        _say(console, f"steps of training and evaluation took {outcome.step_share:.0%} of the workers' time")
+    console.print(_best(best))
+    for name, value in best[0].metrics if best else ():
+        _say(console, f"{name} of {best[0].id}: {value:.6g}")
+    if tested is not None:
+        _say(console, f"test accuracy of {best[0].id}: {tested.accuracy:.4f}")
+        if tested.confusion:
+            console.print(_by_class(tested))
+    for warning in warnings(outcome):
+        _say(console, f"warning: {warning}", "yellow")
+    if not best:
+        return
+    _say(console, f"written to {folder / 'best.cell'}; next:")
+    for command in commands:
+        _say(console, f"  {command}")
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """One line, as it is: names of a user may have brackets in them."""
+    console.print(Text(text, style), soft_wrap=True)
+
+
+def _best(best: Sequence[Individual]) -> Table:
+    table = Table(title="The best", title_justify="left")
+    for heading in ("accuracy", "params", "mult-adds", "id", "rule", "parent"):
+        table.add_column(heading, justify="left" if heading == "rule" else "right")
+    for one in best:
+        parent = "" if one.parent is None else str(one.parent)
+        table.add_row(
+            f"{one.fitness:.4f}", f"{one.params:,}", f"{one.mult_adds:,}", str(one.id), Text(one.rule), parent
+        )
+    return table
+
+
+def _by_class(tested: Examined) -> Table:
+    classes = by_class(tested)
+    title = "Test images by class"
+    if len(classes) > SHOWN:
+        title = f"The {WORST_CLASSES} of {len(classes)} classes with the lowest test accuracy"
+        classes = sorted(classes, key=lambda one: one.accuracy)[:WORST_CLASSES]
+    table = Table(title=title, title_justify="left")
+    table.add_column("class", overflow="fold")
+    for heading in ("images", "accuracy"):
+        table.add_column(heading, justify="right")
+    table.add_column("most often taken for", overflow="fold")
+    for one in classes:
+        table.add_row(Text(one.name), f"{one.images:,}", f"{one.accuracy:.4f}", Text(one.taken_for))
+    return table

@@ -1,0 +1,252 @@
+"""What TensorBoard shows of a search: the only module that writes summaries.
+
+The whole search is one run, `search`, whose steps count the finished individuals; a long search does not
+become thousands of runs. Each of the latest new bests has a run of its own, `best/<id>`, with its training and its
+graph.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from tensorboard.plugins.custom_scalar import layout_pb2
+
+from compiler.epochs import Epoch
+from compiler.filesystem import Place, remove_folder
+from evolve.observers.events import (
+    EventFile,
+    Value,
+    charts,
+    code,
+    event_files,
+    image,
+    remove_event_files,
+    scalar,
+)
+from evolve.store.history import measured
+
+BEST_RUNS = 30  # of more than 40 runs TensorBoard shows none until they are chosen by hand
+
+
+@dataclass(frozen=True, slots=True)
+class IndividualSummary:
+    """A finished individual and the search as it stands with it; `done` counts the finished ones, from 1."""
+
+    done: int
+    id: int
+    parent_fitness: float | None
+    rule: str
+    rejected: tuple[tuple[str, str], ...]  # (rule, reason) of every child that was thrown away on the way
+    fitness: float
+    params: int
+    mult_adds: int
+    seconds: float
+    failed: bool
+    population: tuple[float, ...]  # fitnesses of the living
+    best: float
+    inherited: float | None = None  # the share of its weights that were its parent's; None where none were sought
+
+
+class Summaries:
+    """Writes one search into one TensorBoard folder.
+
+    The run `search` follows from the records alone, so a resumed search begins it anew and hands in
+    every record again.
+
+    Args:
+      folder: TensorBoard's folder; earlier event files of its run `search` are deleted.
+      space_rules: names of the mutation rules that the space declares. An individual of any other
+        rule (the random ones of the first population) counts for none of them.
+    """
+
+    def __init__(self, folder: Place, space_rules: Sequence[str]) -> None:
+        self._folder = folder
+        self._rules = tuple(space_rules)
+        self._tried: Counter[str] = Counter()
+        self._improved: Counter[str] = Counter()
+        self._rejected: Counter[str] = Counter()
+        self._failed = 0
+        self._best_runs: deque[Place] = deque()
+        remove_event_files(folder / "search")
+        self._search = EventFile(folder / "search")
+
+    def close(self) -> None:
+        """Close the files, with all that was written in them."""
+        self._search.close()
+
+    def __enter__(self) -> Summaries:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, config_text: str, space_text: str) -> None:
+        """Show what is searched and how: every gin binding in force, and the `.cell` text of the space."""
+        config = code("config/gin", config_text, "Every gin binding in force, the workers' too.")
+        space = code("space", space_text, "The search space: seed cells, network and mutation rules.")
+        self._search.write(0, [config, space, charts(_layout())])
+
+    def individual(self, record: IndividualSummary) -> None:
+        """Add one finished individual to the curves of the search."""
+        self._count(record)
+        self._search.write(record.done, [*self._search_curves(record), *self._rule_curves()])
+
+    def new_best(
+        self,
+        done: int,
+        id: int,
+        cell_text: str,
+        picture_png: bytes,
+        width: int,
+        height: int,
+        history: Sequence[Epoch],
+        graph_json: str,
+    ) -> None:
+        """Show a new best: picture and text in the run `search`, training and graph in a run `best/<id>`.
+
+        Without a graph, as when a search is resumed, an earlier run of this individual is kept. Of the runs only the
+        latest stay; picture and text stay of every best.
+        """
+        picture = image("best/cells", picture_png, width, height, f"{_CELLS} The step is when it was found.")
+        genotype = code("best/genotype", f"# individual {id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
+        self._search.write(done, [picture, genotype])
+        run = self._folder / "best" / f"{id:06d}"
+        if graph_json or not event_files(run):
+            remove_event_files(run)
+            _write_training(run, history, graph_json)
+        self._best_runs.append(run)
+        if len(self._best_runs) > BEST_RUNS:
+            remove_folder(self._best_runs.popleft())
+
+    def _count(self, record: IndividualSummary) -> None:
+        self._failed += record.failed
+        self._tried[record.rule] += 1
+        if not record.failed and record.parent_fitness is not None:
+            self._improved[record.rule] += record.fitness > record.parent_fitness
+        self._rejected.update(rule for rule, _ in record.rejected)
+
+    def _search_curves(self, record: IndividualSummary) -> Iterator[Value]:
+        yield _curve("search/best", record.best)
+        yield _curve("search/failed", self._failed)
+        alive = measured(record.population)
+        if alive:
+            yield _curve("population/mean", sum(alive) / len(alive))
+            yield _curve("population/min", min(alive))
+            yield _curve("population/max", max(alive))
+        if not record.failed:  # A failed one has no accuracy, and often no size: zeros would hide the curve.
+            yield _curve("individual/accuracy", record.fitness)
+            yield _curve("individual/params", record.params)
+            yield _curve("individual/mult_adds", record.mult_adds)
+            if record.inherited is not None:
+                yield _curve("individual/inherited", record.inherited)
+        yield _curve("individual/seconds", record.seconds)
+
+    def _rule_curves(self) -> Iterator[Value]:
+        for rule in self._rules:
+            for verb, counts in (
+                ("tried", self._tried),
+                ("improved", self._improved),
+                ("rejected", self._rejected),
+            ):
+                title, description = _RULE_CURVES[verb]
+                yield scalar(f"rules/{rule}/{verb}", counts[rule], f"{rule}: {title}", description)
+
+
+def show_confusion(folder: Place, done: int, picture_png: bytes, width: int, height: int, names: Sequence[str]) -> None:
+    """Add a picture of a confusion matrix to the run `search`, after all that is there."""
+    # A code block: nothing in the name of a class is Markdown there.
+    listed = "".join(f"\n    {number}: {name}" for number, name in enumerate(names))
+    description = f"Test images by their class (rows) and what the best network took them for.\n{listed}\n"
+    file = EventFile(folder / "search", begins=False)
+    file.write(done, [image("best/confusion", picture_png, width, height, description)])
+    file.close()
+
+
+def _curve(tag: str, value: float) -> Value:
+    title, description = _CURVES[tag]
+    return scalar(tag, value, title, description)
+
+
+def _write_training(run: Place, history: Sequence[Epoch], graph_json: str) -> None:
+    file = EventFile(run)
+    if graph_json:
+        file.write_model(graph_json)
+    for epoch in history:
+        curves = {
+            "training/loss": epoch.loss,
+            "training/accuracy": epoch.accuracy,
+            "validation/loss": epoch.validation_loss,
+            "validation/accuracy": epoch.validation_accuracy,
+        }
+        file.write(
+            epoch.epoch, [_curve(tag, value) for tag, value in curves.items() if value is not None and isfinite(value)]
+        )
+    file.close()
+
+
+def _layout() -> layout_pb2.Layout:
+    """The charts of the tab "Custom scalars", which lay the curves that belong together over each other."""
+    population = layout_pb2.MarginChartContent.Series(
+        value="population/mean", lower="population/min", upper="population/max"
+    )
+    search = [
+        layout_pb2.Chart(
+            title="Population: mean, between worst and best",
+            margin=layout_pb2.MarginChartContent(series=[population]),
+        ),
+        _overlay("Best so far, and each individual", "^(search/best|individual/accuracy)$"),
+    ]
+    rules = [_overlay(f"Children {verb}", f"^rules/.*/{verb}$") for verb in _RULE_CURVES]
+    training = [
+        _overlay("Accuracy by epoch", "^(training|validation)/accuracy$"),
+        _overlay("Loss by epoch", "^(training|validation)/loss$"),
+    ]
+    return layout_pb2.Layout(
+        category=[
+            layout_pb2.Category(title="Search", chart=search),
+            layout_pb2.Category(title="Mutation rules", chart=rules),
+            layout_pb2.Category(title="Training of the new bests", chart=training),
+        ]
+    )
+
+
+def _overlay(title: str, tags: str) -> layout_pb2.Chart:
+    return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=[tags]))
+
+
+_CELLS = "The cells of an individual that was better than all before it."
+
+# Tag: title and description. Steps are finished individuals, or epochs in the runs of the new bests.
+_CURVES = {
+    "search/best": ("Best so far", "The highest validation accuracy of all individuals so far."),
+    "search/failed": ("Failed", "How many individuals so far could not be built or trained."),
+    "population/mean": ("Population mean", "The mean validation accuracy of the living population, failed ones aside."),
+    "population/min": (
+        "Population worst",
+        "The lowest validation accuracy in the living population, failed ones aside.",
+    ),
+    "population/max": ("Population best", "The highest validation accuracy in the living population."),
+    "individual/accuracy": ("Accuracy", "The validation accuracy of each individual, after its training."),
+    "individual/params": ("Parameters", "How many trainable parameters each individual has."),
+    "individual/mult_adds": (
+        "Mult-adds",
+        "How many multiplications with an addition each individual spends on one image.",
+    ),
+    "individual/inherited": (
+        "Inherited",
+        "The share of its weights that each child of a parent started with, where weights are inherited.",
+    ),
+    "individual/seconds": ("Seconds", "How long each individual took to build, train and measure."),
+    "training/loss": ("Training loss", "The loss on the training images, mean of the epoch."),
+    "training/accuracy": ("Training accuracy", "The accuracy on the training images, mean of the epoch."),
+    "validation/loss": ("Validation loss", "The loss on the validation images after the epoch."),
+    "validation/accuracy": ("Validation accuracy", "The accuracy on the validation images after the epoch."),
+}
+_RULE_CURVES = {
+    "tried": ("children tried", "How many individuals so far this rule has made."),
+    "improved": ("better than their parent", "How many of this rule's individuals beat their parent."),
+    "rejected": ("children rejected", "How many children of this rule were thrown away before training."),
+}

@@ -1,0 +1,1 @@
+"""The loop between an algorithm, an executor and the store, and the records that they exchange."""

@@ -1,0 +1,1 @@
+"""A search on disk: its database, its tables for other programs, its files."""

@@ -1,0 +1,50 @@
+"""A search as a table for other programs: read while it runs, without its lock, and one row at a time."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from evolve.store.database import COLUMNS, FILE, reading, speaking_plainly
+
+_DECODED = ("rejected", "history", "killed", "metrics")  # kept as JSON in the database
+
+
+def write_csv(folder: Path, out: IO[str]) -> None:
+    """All individuals by id, the names of the columns first; lists are JSON, and what is not known yet is empty.
+
+    Raises:
+      UsageError: there is no search in the folder.
+    """
+    with reading(folder) as db:
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(COLUMNS.split(", "))
+        table.writerows(_rows(db, folder))
+
+
+def write_json(folder: Path, out: IO[str]) -> None:
+    """All individuals by id, as one list of objects, an object a line; what is not known yet is null.
+
+    Raises:
+      UsageError: there is no search in the folder.
+    """
+    with reading(folder) as db:
+        before = "[\n"
+        for row in _rows(db, folder):
+            named = dict(zip(COLUMNS.split(", "), row, strict=True))
+            named |= {name: json.loads(str(named[name])) for name in _DECODED}
+            out.write(before + json.dumps({**named, "forget": bool(named["forget"])}, ensure_ascii=False))
+            before = ",\n"
+        out.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def _rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
+    """One moment of the search, however long it takes to write it out."""
+    with speaking_plainly(folder / FILE):
+        # The result of an individual that waits for older ones is known, its place among the results is not.
+        columns = COLUMNS.replace("finished", "nullif(max(finished, 0), 0)")
+        yield from db.execute(f"select {columns} from individuals order by id")

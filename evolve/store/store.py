@@ -1,0 +1,383 @@
+"""The search on disk: one SQLite file that loses nothing when the process is killed.
+
+Every event is one transaction: a result that has come in, and the proposals that take its place. A proposal is
+there before it is sent to a worker, and a result at the latest together with the first child that it can influence. So
+whatever the moment of death, the rows say what is done and what is to be run again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from compiler.epochs import Epoch
+from evolve.errors import SearchError, UsageError
+from evolve.search.records import Evaluation, Individual, Proposal
+from evolve.store.database import COLUMNS, FILE, RANK, RANKED, hold, prepare, speaking_plainly
+
+SYNC_SHARE = 0.05  # of the time may be spent on waiting for the disk
+SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
+
+# `finished` counts results from 1. It is null while an individual runs, and negative while its result waits for those
+# of older ones.
+_WAITS = "finished < 0"
+_COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
+_NAMES = COLUMNS.split(", ")
+_PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
+
+
+class Store:
+    """The work directory's database, held by one process at a time.
+
+    Args:
+      folder: the work directory; it is made where it is not there.
+      patience: seconds to wait for another program that holds the database.
+    """
+
+    def __init__(self, folder: Path, patience: float = 10.0) -> None:
+        self.path = folder / FILE
+        self._lock = hold(folder)
+        with speaking_plainly(self.path):
+            self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
+            prepare(self._db, self.path)
+            # WAL lets others read while the search runs.
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute("pragma synchronous=full")
+        self._waits = True
+        self._file = self.path.stat().st_ino
+        self._saved, self._counted = SYNC_SAVED, time.monotonic()
+
+    def close(self) -> None:
+        """Let go of the database and of the work directory."""
+        self._db.close()
+        self._lock.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def event(self) -> Iterator[None]:
+        """One transaction for all that is written inside.
+
+        What was written is kept even when something else is raised on the way: every row by itself leaves the search in
+        a state from which it can go on.
+        """
+        synced = self._begin()
+        try:
+            yield
+        finally:
+            if self._db.in_transaction:  # else the database itself has failed, and taken it back
+                start = time.monotonic()
+                self._execute("commit")
+                if synced:
+                    self._saved -= time.monotonic() - start
+
+    def _begin(self) -> bool:
+        """Begin a transaction; whether its end waits until the disk has it.
+
+        A transaction that does not wait survives the death of the process, but not a power cut in the seconds before
+        the next that does. Where individuals take seconds all of them wait; where thousands are finished in a second,
+        as many as SYNC_SHARE allows.
+        """
+        try:
+            unchanged = self.path.stat().st_ino == self._file
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            raise UsageError(
+                f"the work directory {self.path.parent} was moved or removed while the search ran; "
+                "put it back, and the same command goes on, or choose another --workdir"
+            )
+        now = time.monotonic()
+        self._saved = min(SYNC_SAVED, self._saved + SYNC_SHARE * (now - self._counted))
+        self._counted = now
+        waits = self._saved > 0
+        if waits != self._waits:
+            self._execute(f"pragma synchronous={'full' if waits else 'normal'}")
+            self._waits = waits
+        self._execute("begin immediate")
+        return waits
+
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """One statement, which without an open transaction is one transaction."""
+        with speaking_plainly(self.path):
+            return self._db.execute(statement, values).fetchall()
+
+    # What the search is: compared when it is resumed.
+
+    def compare(
+        self, identity: Mapping[str, str], settings: Mapping[str, str] | None = None, changed: bool = False
+    ) -> None:
+        """Refuse a work directory of another search, and name what differs.
+
+        Args:
+          identity: what makes the search what it is.
+          settings: what may change between two runs of it.
+          changed: whether the user said that they may.
+
+        Raises:
+          UsageError: it was signed with something else.
+        """
+        found = self._signed("identity")
+        if not found:
+            return
+        folder = self.path.parent
+        other = _differences(found, identity)
+        if other:
+            raise UsageError(
+                f"{folder} holds another search:\n" + "\n".join(other) + "\n"
+                "go on with its own settings, or choose another --workdir"
+            )
+        moved = _differences(self._signed("setting"), settings or {})
+        if moved and not changed:
+            raise UsageError(
+                f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
+                "go on with those it has, or with these by --resume=changed"
+            )
+
+    def _signed(self, kind: str) -> dict[str, str]:
+        rows = self._execute("select key, value from meta where key like ?", (f"{kind}.%",))
+        return {key.removeprefix(f"{kind}."): value for key, value in rows}
+
+    def sign(self, identity: Mapping[str, str], settings: Mapping[str, str] | None = None) -> None:
+        """Make the work directory that of this search, for good, with settings that may change later."""
+        self.compare(identity, settings, changed=True)
+        named = {f"identity.{key}": value for key, value in identity.items()}
+        named |= {f"setting.{key}": value for key, value in (settings or {}).items()}
+        values = [part for pair in named.items() for part in pair]
+        self._execute(f"insert or replace into meta values {', '.join(['(?, ?)'] * len(named))}", tuple(values))
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a fact about the search as a whole."""
+        self._execute("insert or replace into meta values (?, ?)", (f"note.{key}", value))
+
+    def noted(self, key: str) -> str | None:
+        """A fact that was kept, or None."""
+        rows = self._execute("select value from meta where key = ?", (f"note.{key}",))
+        return str(rows[0][0]) if rows else None
+
+    # Individuals.
+
+    def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
+        """Write an individual that is about to run, and with it whom it killed and after how many results."""
+        self._execute(
+            "insert into individuals "
+            "(id, parent, rule, genotype, fingerprint, genes, status, rejected, forget, killed, memo, proposed_after) "
+            f"values (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, {_COUNT})",
+            (
+                proposal.id,
+                proposal.parent,
+                proposal.rule,
+                proposal.genotype,
+                fingerprint,
+                genes,
+                json.dumps(proposal.rejected),
+                int(proposal.forget),
+                json.dumps(proposal.killed),
+                proposal.memo,
+            ),
+        )
+
+    def try_again(self, id: int, retries: int) -> bool:
+        """Count one more try of a running individual, unless it has had them all."""
+        rows = self._execute(
+            "update individuals set tries = tries + 1 where id = ? and status = 'running' and tries <= ? returning id",
+            (id, retries),
+        )
+        return bool(rows)
+
+    def finish(self, id: int, evaluation: Evaluation, waits: bool = False) -> Individual:
+        """Write what became of a running individual; the row as it now stands, and its graph.
+
+        One that waits is not among the finished before it is released.
+        """
+        place = "-id" if waits else f"{_COUNT} + 1"
+        rows = self._execute(
+            "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
+            "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, step_seconds = ?, metrics = ?, "
+            f"finished = {place} where id = ? and status = 'running' returning {COLUMNS}",
+            (
+                evaluation.fitness,
+                evaluation.params,
+                evaluation.mult_adds,
+                evaluation.seconds,
+                evaluation.status,
+                evaluation.error,
+                json.dumps([astuple(epoch) for epoch in evaluation.history]),
+                evaluation.inherited,
+                evaluation.note,
+                evaluation.flops,
+                evaluation.step_seconds,
+                json.dumps(dict(evaluation.metrics)),
+                id,
+            ),
+        )
+        if not rows:
+            raise SearchError(f"individual {id} was finished twice, or without having been proposed")
+        return _individual(rows[0], evaluation.graph)
+
+    def release(self, id: int, graph: str = "") -> Individual:
+        """Count an individual that waited as finished, after all that are."""
+        rows = self._execute(
+            f"update individuals set finished = {_COUNT} + 1 where id = ? and {_WAITS} returning {COLUMNS}", (id,)
+        )
+        if not rows:
+            raise SearchError(f"individual {id} was released twice, or without having waited")
+        return _individual(rows[0], graph)
+
+    def twin(self, id: int) -> tuple[int, bool] | None:
+        """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
+        rows = self._execute(
+            "select twin.id, twin.status = 'done' from individuals as own join individuals as twin "
+            "on twin.fingerprint = own.fingerprint and twin.genes = own.genes "
+            "where own.id = ? and (twin.status = 'done' or (twin.status = 'running' and twin.id < own.id)) "
+            "order by twin.status, twin.id limit 1",
+            (id,),
+        )
+        return (rows[0][0], bool(rows[0][1])) if rows else None
+
+    def individual(self, id: int) -> Individual:
+        """An individual that is finished, or waits to count as that."""
+        return _individual(
+            self._execute(f"select {COLUMNS} from individuals where id = ? and finished is not null", (id,))[0]
+        )
+
+    def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
+        """All proposals by id, and how many individuals were finished before each."""
+        with speaking_plainly(self.path):
+            for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
+                yield _proposal(columns), after
+
+    def finished(self) -> Iterator[Individual]:
+        """All finished individuals in the order of finishing, one at a time."""
+        return self._individuals("finished > 0", None)
+
+    def living(self, latest: int | None = None) -> Iterator[Individual]:
+        """The latest finished individuals that nobody killed, or all of them, as `finished` gives them."""
+        dead = "select value from individuals, json_each(killed)"
+        return self._individuals(f"finished > 0 and id not in ({dead})", latest)
+
+    def _individuals(self, condition: str, latest: int | None) -> Iterator[Individual]:
+        with speaking_plainly(self.path):
+            rows = self._db.execute(
+                f"select * from (select {COLUMNS} from individuals where {condition} "
+                "order by finished desc limit ?) order by finished",
+                (-1 if latest is None else latest,),
+            )
+            for row in rows:
+                yield _individual(row)
+
+    def deaths(self) -> Mapping[int, tuple[int, ...]]:
+        """Who was killed, by how many individuals were finished then."""
+        rows = self._execute(
+            "select proposed_after, json_group_array(value) from individuals, json_each(killed) group by proposed_after"
+        )
+        return {after: tuple(json.loads(ids)) for after, ids in rows}
+
+    def fitness(self, id: int | None) -> float | None:
+        """The fitness of an individual, None where there is none."""
+        rows = self._execute("select fitness from individuals where id = ?", (id,))
+        return rows[0][0] if rows else None
+
+    def unfinished(self) -> tuple[tuple[Proposal[str], bool], ...]:
+        """The proposals that were not finished when the last run ended, by id, and whether a result of each waits."""
+        rows = self._execute(
+            f"select {_PROPOSED}, finished is not null from individuals where finished is null or {_WAITS} order by id"
+        )
+        return tuple((_proposal(columns), bool(waits)) for *columns, waits in rows)
+
+    def best(self, count: int) -> tuple[Individual, ...]:
+        """The first in the order of `records.rank`, one of each network."""
+        rows = self._execute(
+            f"select {COLUMNS} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
+            f"finished, row_number() over (partition by fingerprint, genes order by {RANK}) as place from individuals "
+            f"where {RANKED}) where place = 1 order by {RANK} limit ?) order by {RANK}",
+            (count,),
+        )
+        return tuple(_individual(row) for row in rows)
+
+    def step_share(self) -> float | None:
+        """The share of the workers' time that went into steps; None where nothing was trained."""
+        whole, steps = self._execute(
+            "select total(seconds), total(step_seconds) from individuals where step_seconds > 0"
+        )[0]
+        return steps / whole if whole else None
+
+    def heard(self) -> tuple[int, int, float]:
+        """Individuals whose result does not wait for older ones: how many, how many failed, FLOPs of their training."""
+        row = self._execute(
+            "select count(*), total(status = 'failed'), total(flops) from individuals where finished > 0"
+        )[0]
+        return row[0], int(row[1]), float(row[2])
+
+    def identity(self) -> Mapping[str, str]:
+        """What the search was signed with."""
+        return self._signed("identity")
+
+    def flops(self) -> float:
+        """What all training so far has cost."""
+        return float(self._execute("select total(flops) from individuals")[0][0])
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many have a result, waiting ones included, how many of those failed, and the highest id of all."""
+        row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
+        return row[0], row[1] or 0, row[2] or 0
+
+    def seconds(self) -> float:
+        """What all finished individuals took together, added up in the order of finishing as a search does."""
+        total = 0.0
+        for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
+            total += seconds
+        return total
+
+    def reasons(self, count: int) -> tuple[str, ...]:
+        """The errors of the latest failed individuals, each once."""
+        rows = self._execute(
+            "select error from individuals where status = 'failed' group by error order by max(finished) desc limit ?",
+            (count,),
+        )
+        return tuple(str(error) for (error,) in rows)
+
+
+def _proposal(row: Sequence[Any]) -> Proposal[str]:
+    id, genotype, parent, rule, rejected, forget, killed, memo = row
+    return Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)), memo)
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((rule, reason) for rule, reason in json.loads(text))
+
+
+def _individual(row: tuple[Any, ...], graph: str = "") -> Individual:
+    columns = dict(zip(_NAMES, row, strict=True))
+    columns["rejected"] = _pairs(columns["rejected"])
+    columns["forget"] = bool(columns["forget"])
+    columns["killed"] = tuple(json.loads(columns["killed"]))
+    columns["metrics"] = tuple(json.loads(columns["metrics"]).items())
+    columns["history"] = tuple(Epoch(*values) for values in json.loads(columns["history"]))
+    return Individual(**columns, graph=graph)
+
+
+def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    keys = [key for key in {**wanted, **found} if wanted.get(key, "") != found.get(key, "")]
+    return [_difference(key, found.get(key, ""), wanted.get(key, "")) for key in keys]
+
+
+def _difference(key: str, found: str, wanted: str) -> str:
+    """One line on a setting that differs; of a long text the first line that does."""
+    if "\n" not in found + wanted:
+        return f"  {key}: there {found or 'nothing'}, now {wanted or 'nothing'}"
+    there, now = found.splitlines(), wanted.splitlines()
+    length = max(len(there), len(now))
+    pairs = zip(there + [""] * (length - len(there)), now + [""] * (length - len(now)), strict=True)
+    line, (old, new) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    return f"  {key}, line {line}: there {old.strip() or 'nothing'!r}, now {new.strip() or 'nothing'!r}"
