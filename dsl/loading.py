@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dsl.check.verify import verify
+from dsl.check.verify import verify, verify_genotype
 from dsl.errors import CellError, nearest
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import Definitions
@@ -66,6 +66,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
         mutations=tuple(item for item in items if isinstance(item, s.Mutation)),
         requires=tuple(item for item in items if isinstance(item, s.Require)),
         items=items,
+        check=verify_genotype,
     )
     problems = verify(space.seed)
     if problems:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from dsl.check.uses import check_member
 from dsl.errors import CellError, Problem, nearest
 from dsl.primitives import PRIMITIVES
 from dsl.space.evaluate import WORDS, number
+from dsl.space.genotype import Space
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
-
-if TYPE_CHECKING:
-    from dsl.space.genotype import Space
 
 # what each kind of thing is made of: attribute -> the kind of its members
 _PARTS: Mapping[str, Mapping[str, str]] = {

@@ -10,18 +10,15 @@ import dataclasses
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from dsl.check.limits import clash, decided, limits, operand_fault, verify_limits
 from dsl.errors import Problem
 from dsl.space.evaluate import number
+from dsl.space.genotype import Space
 from dsl.space.slots import names_of
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
-
-if TYPE_CHECKING:
-    from dsl.space.genotype import Space
 
 _MAX_ROUNDS = 64
 _MAX_LISTED = 24

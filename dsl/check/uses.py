@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from dsl.errors import CellError
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
+from dsl.space.genotype import Space
 from dsl.tree import syntax as s
-
-if TYPE_CHECKING:
-    from dsl.space.genotype import Space
 
 FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
 

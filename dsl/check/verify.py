@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from dsl.check.mutations import verify_requires, verify_rules
 from dsl.check.reach import verify_reach
@@ -17,11 +17,9 @@ from dsl.check.uses import check_member, check_use
 from dsl.errors import CellError, Position, Problem, nearest
 from dsl.primitives import COUNT, PRIMITIVES, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
+from dsl.space.genotype import Genotype, Space
 from dsl.tree import edit
 from dsl.tree import syntax as s
-
-if TYPE_CHECKING:
-    from dsl.space.genotype import Genotype, Space
 
 MAX_REPEATS = 10_000
 MAX_NODES = 1_000
@@ -99,7 +97,7 @@ def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
     uses = _op_uses(space)
     places = {name: defined.position for name, defined in space.definitions.ops.items()}
     for cell in genotype.cells:
-        uses[cell.name] = [used.name for used in cell_ops(cell) if isinstance(used, s.Op)]
+        uses[cell.name] = [used.name for used in edit.cell_ops(cell) if isinstance(used, s.Op)]
         places[cell.name] = cell.position
     sizes: dict[str, tuple[int, int]] = {}
     for name in uses:
@@ -181,7 +179,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
     if changed is None:
         kept = set(map(id, before.nodes))
         flows = [node.flow for node in after.nodes if id(node) not in kept]
-        ops = list(_flow_ops(flows if after.output is before.output else [*flows, after.output]))
+        ops = list(edit.flow_ops(flows if after.output is before.output else [*flows, after.output]))
         problems = _verify_cell(after, child.space, ops)
     else:
         ops, faults = [], []
@@ -191,7 +189,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
             kept = set(map(id, old.terms))
             new = [term for term in flow.terms if id(term) not in kept]
             faults += _check_flow(flow, new, after, _states_above(index, after), index == edit.OUTPUT)
-            ops += [op for term in new for op in _term_ops(term)]
+            ops += [op for term in new for op in edit.term_ops(term)]
             if flow.tail is not old.tail:
                 ops += flow.tail
         problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *faults]
@@ -225,7 +223,7 @@ def _states_above(index: int, cell: s.Cell) -> list[str]:
 
 def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
     """What is wrong with one cell: names, order, operations."""
-    return _verify_cell(cell, space, cell_ops(cell))
+    return _verify_cell(cell, space, edit.cell_ops(cell))
 
 
 def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
@@ -302,28 +300,6 @@ def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: b
     for argument in term.arguments:
         problems += _check_term(argument, cell, known, is_output and joins)
     return problems
-
-
-def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
-    """Every operation that a cell's text names."""
-    yield from (item.kind for item in cell.inputs if item.kind is not None)
-    if cell.fit is not None:
-        yield cell.fit
-    yield from _flow_ops([*(node.flow for node in cell.nodes), cell.output])
-
-
-def _flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
-    for flow in flows:
-        for term in flow.terms:
-            yield from _term_ops(term)
-        yield from flow.tail
-
-
-def _term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
-    if isinstance(term, s.Call):
-        yield term.op
-        for argument in term.arguments:
-            yield from _term_ops(argument)
 
 
 # --- network ---------------------------------------------------------------------------------------------------

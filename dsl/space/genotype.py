@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from dsl.check.verify import cell_ops, verify_genotype
-from dsl.errors import CellError
+from dsl.errors import CellError, Problem
 from dsl.space.evaluate import number
 from dsl.space.expand import Definitions
 from dsl.text.parse import parse
 from dsl.text.unparse import unparse
+from dsl.tree import edit
 from dsl.tree import syntax as s
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ class Space:
     mutations: tuple[s.Mutation, ...]
     requires: tuple[s.Require, ...]
     items: tuple[s.Declaration, ...]
+    check: Callable[[Genotype], list[Problem]]  # given by `loading`, since the checks import this module
 
     @cached_property
     def seed(self) -> Genotype:
@@ -76,7 +77,7 @@ class Space:
                             hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip
         ordered = tuple(cells[name] for name in self.cell_names)
         genotype = Genotype(ordered, tuple((name, genes[name]) for name in self.genes), self)
-        problems = verify_genotype(genotype)
+        problems = self.check(genotype)
         if problems:
             raise CellError.of(problems)
         return genotype
@@ -103,7 +104,7 @@ class Space:
 
     def holds_cells(self, cell: s.Cell) -> bool:
         """Whether one of a cell's operations is a cell, or made of one."""
-        return not self.nesting.isdisjoint([op.name for op in cell_ops(cell) if isinstance(op, s.Op)])
+        return not self.nesting.isdisjoint([op.name for op in edit.cell_ops(cell) if isinstance(op, s.Op)])
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -132,7 +133,7 @@ class Space:
                 continue
             if op.name in cells:
                 found.add(op.name)
-                waiting += cell_ops(cells[op.name])
+                waiting += edit.cell_ops(cells[op.name])
             elif op.name in self.definitions.ops:
                 waiting += [part for case in self.definitions.ops[op.name].cases for part in case.pipe
                             if isinstance(part, s.Op) and part.name != op.name]  # fmt: skip

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from dsl.errors import CellError, nearest
 from dsl.primitives import PRIMITIVES
 from dsl.space.evaluate import evaluate
+from dsl.space.genotype import Space
 from dsl.text.parse import whole
 from dsl.tree import syntax as s
-
-if TYPE_CHECKING:
-    from dsl.space.genotype import Space
 
 Settable = int | float | s.Kernel | s.Op | str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from dsl.tree import syntax as s
@@ -47,6 +48,30 @@ Ref = CellRef | NodeRef | TermRef | StateRef
 def states(cell: s.Cell) -> tuple[str, ...]:
     """The names of a cell's inputs and nodes, in order."""
     return (*(item.name for item in cell.inputs), *(node.name for node in cell.nodes))
+
+
+def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
+    """Every operation that a cell's text names."""
+    yield from (item.kind for item in cell.inputs if item.kind is not None)
+    if cell.fit is not None:
+        yield cell.fit
+    yield from flow_ops([*(node.flow for node in cell.nodes), cell.output])
+
+
+def flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
+    """The operations of some right sides, nested ones included."""
+    for flow in flows:
+        for term in flow.terms:
+            yield from term_ops(term)
+        yield from flow.tail
+
+
+def term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
+    """The operations of a term: its own, and those of the terms within it."""
+    if isinstance(term, s.Call):
+        yield term.op
+        for argument in term.arguments:
+            yield from term_ops(argument)
 
 
 def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
