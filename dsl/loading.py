@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from dsl.check.verify import verify, verify_genotype
 from dsl.errors import CellError, nearest
+from dsl.shipped import Shipped, shipped_cells
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import Definitions
 from dsl.space.genotype import Genotype, Space
@@ -22,13 +23,16 @@ def load(
     path: str | os.PathLike[str],
     params: Mapping[str, int | float] | None = None,
     overlays: Sequence[str | os.PathLike[str]] = (),
+    shipped: Shipped = shipped_cells,
 ) -> Genotype:
     """Reads a file with its includes and overlays, verifies it, and returns its seed.
+
+    What is not in its folder is looked for in the folder that `shipped` gives.
 
     Raises:
       CellError: with everything that is wrong.
     """
-    return _build(gather(path, overlays).items, params or {})
+    return _build(gather(path, overlays, shipped), params or {})
 
 
 def loads(
@@ -36,9 +40,10 @@ def loads(
     params: Mapping[str, int | float] | None = None,
     name: str = "<text>",
     overlays: Sequence[str | os.PathLike[str]] = (),
+    shipped: Shipped = shipped_cells,
 ) -> Genotype:
     """Like `load`, from a text."""
-    return _build(gather_text(text, name, overlays).items, params or {})
+    return _build(gather_text(text, name, overlays, shipped), params or {})
 
 
 def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> Genotype:

@@ -5,8 +5,6 @@ Only training's entry points know gin; `evolve.config` adds the settings of a se
 
 from __future__ import annotations
 
-import importlib.resources
-import importlib.util  # gin 0.5 uses it without importing it
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -18,8 +16,9 @@ from compiler.errors import CompileError, did_you_mean
 from compiler.images.sources import located
 from compiler.settings import DatasetSettings, NetworkSettings, Training, check_read
 from compiler.training.bindings import Binding, ConfigError, Names, Parsed, check, read_file, read_text
+from dsl.shipped import Shipped, shipped_settings
 
-__all__ = ["ConfigError", "Names", "Parsed", "TrainConfig", "find", "in_force", "own_words", "parse", "plainly", "read"]
+__all__ = ["ConfigError", "Names", "Parsed", "TrainConfig", "in_force", "own_words", "parse", "plainly", "read"]
 
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")
@@ -44,18 +43,24 @@ class TrainConfig:
     training: Training
 
 
-def read(files: Sequence[str], bindings: Sequence[str], base: Sequence[DatasetSettings | Training] = ()) -> TrainConfig:
+def read(
+    files: Sequence[str],
+    bindings: Sequence[str],
+    base: Sequence[DatasetSettings | Training] = (),
+    shipped: Shipped = shipped_settings,
+) -> TrainConfig:
     """Reads gin files, then bindings, of which the last wins.
 
     Args:
       files: gin files, by path or as shipped.
       bindings: of the command line.
       base: settings that hold where neither says otherwise.
+      shipped: gives the folder in which a file is found by its bare name.
 
     Raises:
       ConfigError: a file is missing, or a name or a value is wrong.
     """
-    parsed = parse(files, bindings, NAMES, base)
+    parsed = parse(files, bindings, NAMES, base, shipped)
     with plainly():
         images: DatasetSettings = dataset()
         folders = dict.fromkeys(path.parent for path in parsed.paths)
@@ -65,7 +70,11 @@ def read(files: Sequence[str], bindings: Sequence[str], base: Sequence[DatasetSe
 
 
 def parse(
-    files: Sequence[str], bindings: Sequence[str], names: Names, base: Sequence[DatasetSettings | Training] = ()
+    files: Sequence[str],
+    bindings: Sequence[str],
+    names: Names,
+    base: Sequence[DatasetSettings | Training] = (),
+    shipped: Shipped = shipped_settings,
 ) -> Parsed:
     """Lets gin read files and bindings; `base` holds where they say nothing.
 
@@ -77,8 +86,8 @@ def parse(
         scope = "dataset" if isinstance(record, DatasetSettings) else "training"
         for field in fields(record):
             gin.bind_parameter(f"{scope}.{field.name}", getattr(record, field.name))
-    paths = tuple(find(file) for file in files)
-    inside = _finder(tuple(path.parent for path in paths))
+    paths = tuple(_find(file, shipped()) for file in files)
+    inside = _finder(tuple(path.parent for path in paths), shipped())
     read = [part for path in paths for part in read_file(path, names, inside)]
     read += [part for text in bindings for part in read_text(text, names, inside)]
     parsed = Parsed(
@@ -91,14 +100,14 @@ def parse(
     return parsed
 
 
-def _finder(folders: tuple[Path, ...]) -> Callable[[str, Path], Path]:
+def _finder(folders: tuple[Path, ...], shipped: Path) -> Callable[[str, Path], Path]:
     """How an included file is found: beside the file that includes it, beside a file that was named, or shipped."""
 
     def inside(name: str, folder: Path) -> Path:
         for path in (folder / name, *(other / name for other in folders)):
             if path.is_file():
                 return path.resolve()
-        return find(name)
+        return _find(name, shipped)
 
     return inside
 
@@ -108,21 +117,16 @@ def in_force() -> str:
     return str(gin.operative_config_str())
 
 
-def shipped() -> Path:
-    """The folder of the shipped gin files."""
-    return Path(str(importlib.resources.files("experiments")))
-
-
-def find(file: str) -> Path:
+def _find(file: str, shipped: Path) -> Path:
     """A gin file by its path, or a shipped one by its name.
 
     Raises:
       ConfigError: there is none.
     """
-    for path in (Path(file), shipped() / file):
+    for path in (Path(file), shipped / file):
         if path.is_file():
             return path.resolve()
-    names = sorted(path.name for path in shipped().glob("*.gin"))
+    names = sorted(path.name for path in shipped.glob("*.gin"))
     raise ConfigError(
         f"there is no gin file {file!r}, neither here nor among the shipped ones, "
         f"{', '.join(names)}{did_you_mean(file, names)}"

@@ -2,83 +2,113 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dsl.errors import CellError, Position, Problem, nearest
+from dsl.shipped import Shipped
 from dsl.text.parse import MAX_CHARACTERS, parse
 from dsl.tree import syntax as s
 
 MAX_FILES = 64
-Named = s.Param | s.Gene | s.Values | s.OpDef | s.Cell | s.Like | s.Mutation
 
 
-@dataclass(frozen=True, slots=True)
-class Declarations:
-    """What a file, its includes and its overlays declare together, each name once."""
-
-    items: tuple[s.Declaration, ...]
-
-
-def read(path: str | os.PathLike[str]) -> s.File:
-    """Parses one file from disk, without its includes.
-
-    Raises:
-      CellError: there is no such file, it is no UTF-8 text, too large, or not in the language.
-    """
-    found = _find(os.fspath(path), Path.cwd(), None)
-    return _parse(found)
-
-
-def gather(path: str | os.PathLike[str], overlays: Sequence[str | os.PathLike[str]] = ()) -> Declarations:
-    """Everything that holds after includes and overlays.
+def gather(
+    path: str | os.PathLike[str], overlays: Sequence[str | os.PathLike[str]], shipped: Shipped
+) -> tuple[s.Declaration, ...]:
+    """Everything that a file declares, each name once, after includes and overlays.
 
     Overlays' own declarations win (the last first), then the file's own, then what is included, the nearest first
     and the first file's before the overlays'.
     """
-    seen: dict[Path, s.File] = {}
-    roots = [_find(os.fspath(name), Path.cwd(), None) for name in (path, *overlays)]
-    levels: list[list[s.File]] = []
-    _raise([problem for root in roots for problem in _collect(root, 0, seen, levels, ())])
-    own = [seen[root] for root in roots]
-    ranked = [*reversed(own[1:]), own[0], *(file for level in levels for file in level if file not in own)]
-    return Declarations(_merge(ranked))
+    reader = _Reader(shipped())
+    found = [reader.find(os.fspath(name), Path.cwd()) for name in (path, *overlays)]
+    for root in found:
+        reader.collect(root, 0, ())
+    return reader.merged([reader.seen[root] for root in found])
 
 
-def gather_text(text: str, name: str = "<text>", overlays: Sequence[str | os.PathLike[str]] = ()) -> Declarations:
+def gather_text(
+    text: str, name: str, overlays: Sequence[str | os.PathLike[str]], shipped: Shipped
+) -> tuple[s.Declaration, ...]:
     """The declarations of one text that stands alone or includes shipped files, under overlays as `gather` has them."""
-    file = parse(text, name)
-    seen: dict[Path, s.File] = {}
-    roots = [_find(os.fspath(overlay), Path.cwd(), None) for overlay in overlays]
-    levels: list[list[s.File]] = []
-    problems = _collect_included(file, Path.cwd(), 1, seen, levels, ())
-    _raise([*problems, *(problem for root in roots for problem in _collect(root, 0, seen, levels, ()))])
-    own = [seen[root] for root in roots]
-    ranked = [*reversed(own), file, *(inner for level in levels for inner in level if inner not in own)]
-    return Declarations(_merge(ranked))
+    file, reader = parse(text, name), _Reader(shipped())
+    found = [reader.find(os.fspath(overlay), Path.cwd()) for overlay in overlays]
+    reader.collect_included(file, Path.cwd(), 1, ())
+    for root in found:
+        reader.collect(root, 0, ())
+    return reader.merged([file, *(reader.seen[root] for root in found)])
 
 
-def shipped_cells() -> Path:
-    """The folder of the `.cell` files that come with the project."""
-    return Path(str(importlib.resources.files("experiments"))) / "cells"
+@dataclass(slots=True)
+class _Reader:
+    """Reads files with what they include, each once, and notes what is wrong with them."""
 
+    shipped: Path
+    seen: dict[Path, s.File] = field(default_factory=dict)
+    levels: list[list[s.File]] = field(default_factory=list)  # the files by how many includes lead to them
+    problems: list[Problem] = field(default_factory=list)
 
-def _find(name: str, folder: Path, position: Position | None) -> Path:
-    if not name.endswith(".cell"):
-        raise CellError(f"{name!r} is not a .cell file", position, "only files whose name ends in .cell are read")
-    if "\0" in name:
-        raise CellError("a file's name has a NUL byte", position)
-    for candidate in (folder / name, shipped_cells() / name):
-        if _is_file(candidate):
-            found = candidate.resolve()
-            if found.suffix != ".cell":
-                raise CellError(f"{name!r} is a link to a file that is not a .cell file", position)
-            return found
-    near = {path.name for place in (folder, shipped_cells()) if place.is_dir() for path in place.glob("*.cell")}
-    raise CellError(f"there is no file {name!r} in {folder} nor among the shipped cells", position, nearest(name, near))
+    def find(self, name: str, folder: Path, position: Position | None = None) -> Path:
+        """A file in a folder, or a shipped one."""
+        if not name.endswith(".cell"):
+            raise CellError(f"{name!r} is not a .cell file", position, "only files whose name ends in .cell are read")
+        if "\0" in name:
+            raise CellError("a file's name has a NUL byte", position)
+        for candidate in (folder / name, self.shipped / name):
+            if _is_file(candidate):
+                found = candidate.resolve()
+                if found.suffix != ".cell":
+                    raise CellError(f"{name!r} is a link to a file that is not a .cell file", position)
+                return found
+        near = {path.name for place in (folder, self.shipped) if place.is_dir() for path in place.glob("*.cell")}
+        message = f"there is no file {name!r} in {folder} nor among the shipped cells"
+        raise CellError(message, position, nearest(name, near))
+
+    def collect(self, path: Path, depth: int, trail: tuple[Path, ...]) -> None:
+        """Read a file with what it includes."""
+        if path in trail:
+            loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
+            raise CellError(f"files include each other in a loop: {loop}")
+        if path in self.seen:
+            return
+        if len(self.seen) >= MAX_FILES:
+            raise CellError(f"more than {MAX_FILES} files are included")
+        try:
+            file = self.seen[path] = _parse(path)
+        except CellError as error:
+            self.seen[path] = s.File(())
+            self.problems += error.problems
+            return
+        while len(self.levels) <= depth:
+            self.levels.append([])
+        self.levels[depth].append(file)
+        self.collect_included(file, path.parent, depth + 1, (*trail, path))
+
+    def collect_included(self, file: s.File, folder: Path, depth: int, trail: tuple[Path, ...]) -> None:
+        """Read what a file of this folder includes."""
+        for include in file.items:
+            if not isinstance(include, s.Include):
+                continue
+            try:
+                found = self.find(include.path, folder, include.position)
+            except CellError as error:
+                self.problems += error.problems
+            else:
+                self.collect(found, depth, trail)
+
+    def merged(self, own: Sequence[s.File]) -> tuple[s.Declaration, ...]:
+        """The declarations that hold, of a file, then its overlays, then what they include.
+
+        Raises:
+          CellError: with everything that was wrong with a file.
+        """
+        if self.problems:
+            raise CellError.of(self.problems)
+        included = (file for level in self.levels for file in level if file not in own)
+        return _merge([*reversed(own[1:]), own[0], *included])
 
 
 def _is_file(path: Path) -> bool:
@@ -104,56 +134,6 @@ def _parse(path: Path) -> s.File:
 
 def _display(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
-
-
-def _includes(file: s.File) -> Iterable[s.Include]:
-    return (item for item in file.items if isinstance(item, s.Include))
-
-
-def _collect(
-    path: Path, depth: int, seen: dict[Path, s.File], levels: list[list[s.File]], trail: tuple[Path, ...]
-) -> list[Problem]:
-    """Reads a file with what it includes; what is wrong with them."""
-    if path in trail:
-        loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
-        raise CellError(f"files include each other in a loop: {loop}")
-    if path in seen:
-        return []
-    if len(seen) >= MAX_FILES:
-        raise CellError(f"more than {MAX_FILES} files are included")
-    try:
-        file = seen[path] = _parse(path)
-    except CellError as error:
-        seen[path] = s.File(())
-        return [*error.problems]
-    while len(levels) <= depth:
-        levels.append([])
-    levels[depth].append(file)
-    return _collect_included(file, path.parent, depth + 1, seen, levels, (*trail, path))
-
-
-def _collect_included(
-    file: s.File,
-    folder: Path,
-    depth: int,
-    seen: dict[Path, s.File],
-    levels: list[list[s.File]],
-    trail: tuple[Path, ...],
-) -> list[Problem]:
-    problems: list[Problem] = []
-    for include in _includes(file):
-        try:
-            found = _find(include.path, folder, include.position)
-        except CellError as error:
-            problems.extend(error.problems)
-        else:
-            problems.extend(_collect(found, depth, seen, levels, trail))
-    return problems
-
-
-def _raise(problems: Sequence[Problem]) -> None:
-    if problems:
-        raise CellError.of(problems)
 
 
 def _key(item: s.Declaration) -> tuple[str, str] | None:

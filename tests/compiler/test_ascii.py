@@ -9,7 +9,7 @@ import pytest
 
 import dsl
 from compiler.pictures.ascii import WIDTH, cell_drawing, drawing, network_drawing
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 from dsl.text.parse import parse
 from dsl.tree import edit
 from dsl.tree import syntax as s

@@ -10,8 +10,8 @@ import compiler
 import dsl
 from compiler.graph import resolve
 from compiler.graph.cost import shares, weight_values
+from dsl.shipped import shipped_cells
 from dsl.space.expand import walk
-from dsl.text.includes import shipped_cells
 
 CIFAR = (32, 32, 3)
 

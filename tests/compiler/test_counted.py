@@ -11,7 +11,7 @@ import pytest
 import compiler
 import dsl
 from compiler.graph.requirements import requirement
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
 SPACES = {

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from compiler.main import main
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 UGLY, PRETTY = "param   A=1 # one\n\n\nparam B = 2", "param A = 1  # one\n\nparam B = 2\n"
 

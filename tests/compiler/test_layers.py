@@ -11,7 +11,7 @@ import dsl
 from compiler.graph.primitives import TABLE
 from compiler.layers.model import build_layers, forward, step_layers
 from compiler.layers.operations import LAYERS, Noise, kept_paths
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 OPERATIONS = [
     "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]", "conv[3x3, dilation=2]",

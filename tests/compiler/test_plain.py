@@ -20,7 +20,7 @@ from compiler.graph.structure import Graph
 from compiler.layers.model import step_layers
 from compiler.networks.plain import plain_model
 from compiler.networks.weights import restore, weights_of
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 KERAS = (tf_keras, keras)  # Keras 2 and Keras 3, in one process
 OPERATIONS = [

@@ -12,7 +12,7 @@ import compiler
 import dsl
 from compiler.graph.requirements import requirement
 from compiler.layers.model import build_layers, forward
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
 

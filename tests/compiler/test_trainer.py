@@ -19,7 +19,7 @@ from compiler.networks import weights
 from compiler.settings import Training
 from compiler.training.optimizers import learning_rate
 from compiler.training.trainer import Trainer
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 PLAIN = Training(epochs=2, batch_size=32, learning_rate=0.1, drop_path_keep=1.0, augment=(), optimize_graph=False)
 SMALL = """

@@ -13,7 +13,7 @@ import pytest
 
 import dsl
 from dsl.check.reach import dead_rules
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 FILES = sorted((Path(__file__).parent.parent / "bad").glob("*.cell"))
 

@@ -13,9 +13,9 @@ import lark
 import pytest
 from pygments.token import Comment, Error, Keyword, Number, String
 
+from dsl.shipped import shipped_cells
 from dsl.text import words
 from dsl.text.colour import CellLexer
-from dsl.text.includes import shipped_cells
 from dsl.text.parse import grammar
 
 FILES = sorted(shipped_cells().glob("*.cell"))

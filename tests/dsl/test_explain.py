@@ -9,7 +9,7 @@ import pytest
 
 import dsl
 from dsl.report.explain import Explanation, explain, told
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 NETWORK = "network { stem: conv[3x3, filters=8] body: net[8] head: global_avg_pool | dense[classes] }"
 CELL = "cell net(x) { a = conv[3x3](x)  b = relu(x) + skip(a)  c = relu(b)  return concat(unused) }"

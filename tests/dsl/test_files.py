@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,23 @@ def test_nearest_include_wins(tmp_path):
     write(tmp_path, "base.cell", BASE)
     write(tmp_path, "middle.cell", 'include "base.cell"\nparam F = 32')
     assert dsl.load(write(tmp_path, "own.cell", 'include "middle.cell"')).space.params["F"] == 32
+
+
+def test_a_bare_name_is_found_in_the_folder_that_is_handed_in(tmp_path, monkeypatch):
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    write(shipped, "base.cell", BASE)
+    monkeypatch.chdir(tmp_path)
+    assert dsl.load("base.cell", shipped=lambda: shipped).space.params == {"F": 8}
+    assert dsl.loads('include "base.cell"\nparam F = 2', shipped=lambda: shipped).space.params == {"F": 2}
+    with pytest.raises(dsl.CellError, match=r"there is no file 'nasnet\.cell'.*\n.*allowed: base\.cell"):
+        dsl.load("nasnet.cell", shipped=lambda: shipped)
+
+
+def test_one_module_names_the_package_of_the_shipped_files():
+    root = Path(dsl.__file__).parent.parent
+    modules = [path for package in ("dsl", "compiler") for path in sorted((root / package).rglob("*.py"))]
+    assert [path.name for path in modules if "experiments" in path.read_text()] == ["shipped.py"]
 
 
 def test_overlays_win_over_the_file_and_params_over_all(tmp_path):

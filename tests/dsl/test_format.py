@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 
 import dsl
+from dsl.shipped import shipped_cells
 from dsl.text.format import WIDTH, fmt
-from dsl.text.includes import shipped_cells
 from dsl.text.parse import grammar
 from tests.dsl.genotypes import genotypes
 

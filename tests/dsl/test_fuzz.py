@@ -20,7 +20,7 @@ import pytest
 
 import dsl
 from dsl.errors import Source
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 SECONDS = 5  # of processor time for one input
 MEGABYTES = 400  # that a thousand inputs may add to the process

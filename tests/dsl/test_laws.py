@@ -11,8 +11,8 @@ from hypothesis import given, settings
 import dsl
 from dsl.check.reach import dead_rules
 from dsl.check.verify import verify_genotype
+from dsl.shipped import shipped_cells
 from dsl.text.format import fmt
-from dsl.text.includes import shipped_cells
 from dsl.tree import edit
 from dsl.tree import syntax as s
 from tests.dsl.genotypes import genotypes

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import dsl
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 from dsl.text.parse import MAX_CHARACTERS, MAX_PROBLEMS
 
 

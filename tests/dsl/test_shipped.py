@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import dsl
-from dsl.text.includes import shipped_cells
+from dsl.shipped import shipped_cells
 
 FILES = sorted(shipped_cells().glob("*.cell"))
 
