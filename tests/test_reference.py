@@ -31,7 +31,7 @@ def blocks() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "text"), blocks(), ids=[name for name, _ in blocks()])
-def test_example_runs(name, text):
+def test_example_runs(name: str, text: str) -> None:
     file = dsl.parse(text, name)
     kinds = {type(item) for item in file.items}
     if s.Include not in kinds and not {s.Network, s.Cell} <= kinds:
@@ -60,11 +60,11 @@ def body(cell: s.Cell) -> str:
     return "; ".join(line.strip() for line in dsl.unparse(s.File((cell,))).strip().splitlines()[1:-1])
 
 
-def test_there_are_examples():
+def test_there_are_examples() -> None:
     assert len(blocks()) >= 13
 
 
-def test_every_word_of_the_language_has_its_example():
+def test_every_word_of_the_language_has_its_example() -> None:
     """Every keyword of the grammar stands in some example of the reference."""
     grammar = (ROOT / "dsl" / "cell.lark").read_text(encoding="utf-8")
     words = set(re.findall(r'"([a-z]+)"', grammar)) | {"before", "reaches", "feeds"}
@@ -73,7 +73,7 @@ def test_every_word_of_the_language_has_its_example():
     assert not missing
 
 
-def test_every_primitive_has_its_example():
+def test_every_primitive_has_its_example() -> None:
     from dsl.primitives import PRIMITIVES
 
     shown = "\n".join(text for name, text in blocks() if name.startswith("dsl/"))

@@ -20,22 +20,22 @@ def measured(request: pytest.FixtureRequest) -> Measured:
     return measure(request.param)
 
 
-def test_what_is_known_to_the_last_one_is_met(measured):
+def test_what_is_known_to_the_last_one_is_met(measured: Measured) -> None:
     for known, found in zip(measured.network.exact, (measured.cost.params, measured.cost.mult_adds), strict=True):
         assert known in (None, found)
 
 
-def test_a_published_figure_is_met_to_its_rounding_or_the_difference_is_told(measured):
+def test_a_published_figure_is_met_to_its_rounding_or_the_difference_is_told(measured: Measured) -> None:
     assert measured.agrees or measured.network.note
 
 
-def test_most_agree_and_all_that_were_read():
+def test_most_agree_and_all_that_were_read() -> None:
     found = [measure(network) for network in NETWORKS if network.published_params]
     assert sum(one.agrees for one in found) >= 18
     assert all(one.agrees for one in found if one.network.is_read)
 
 
-def test_the_readme_has_the_table():
+def test_the_readme_has_the_table() -> None:
     assert table() in README.read_text(encoding="utf-8")
 
 
@@ -48,5 +48,5 @@ def test_the_readme_has_the_table():
         (7, "seven", False),
     ],
 )  # fmt: skip
-def test_figures_round_as_they_are_printed(value, figure, is_so):
+def test_figures_round_as_they_are_printed(value: int, figure: str, is_so: bool) -> None:
     assert rounds_to(value, figure) is is_so

@@ -98,8 +98,7 @@ class Language(CellSpace):
 
     def __init__(self) -> None:
         space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
-        super().__init__(space, (32, 32, 3), 10)
-        self._unfit = None
+        super().__init__(space, (32, 32, 3), 10, unfit=lambda genotype: None)
 
 
 def _lines(name: str, marks: list[Mark]) -> Iterator[str]:

@@ -133,7 +133,9 @@ def _write_photographs(folder: Path) -> None:
     """Files of about 100 KB, as those of ImageNet are: smooth shapes under noise."""
     rng = np.random.default_rng(0)
     for number in range(FILES):
-        shapes = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((500, 375), Image.BICUBIC)
+        shapes = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(
+            (500, 375), Image.Resampling.BICUBIC
+        )
         noisy = np.asarray(shapes, np.int16) + rng.integers(-20, 21, (375, 500, 3), dtype=np.int16)
         path = folder / f"class_{number % 4}" / f"{number}.jpg"
         path.parent.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def cell_of(body: str) -> s.Cell:
 def names_at(lines: list[str], cell: s.Cell) -> dict[str, tuple[int, int]]:
     """Where the name of each state begins in a drawing's lanes."""
     gutter = lines[0].index("input")
-    found = {}
+    found: dict[str, tuple[int, int]] = {}
     for row, line in enumerate(lines):
         for match in re.finditer(r"\w+", line[:gutter]):
             found.setdefault(match[0], (row, match.start()))
@@ -67,7 +68,7 @@ def grown(nodes: int, seed: int) -> s.Cell:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_every_edge_can_be_followed(seed):
+def test_every_edge_can_be_followed(seed: int) -> None:
     cell = grown(random.Random(seed).randrange(1, 12), seed)
     lines = cell_drawing(cell, width=200).splitlines()
     places = names_at(lines, cell)
@@ -83,7 +84,7 @@ def test_every_edge_can_be_followed(seed):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 class TestShippedFile:
-    def test_fits_a_terminal_and_shows_every_cell_step_and_edge(self, path):
+    def test_fits_a_terminal_and_shows_every_cell_step_and_edge(self, path: Path) -> None:
         genotype = dsl.load(path)
         text = drawing(genotype)
         assert max(map(len, text.splitlines())) <= WIDTH
@@ -94,14 +95,14 @@ class TestShippedFile:
             assert all(f"({state})" in shown or state in shown for node in cell.nodes for state in node.flow.reads)
             assert all(node.name in shown for node in cell.nodes)
 
-    def test_has_a_form_in_ascii_of_the_same_size(self, path):
+    def test_has_a_form_in_ascii_of_the_same_size(self, path: Path) -> None:
         genotype = dsl.load(path)
         plain, full = drawing(genotype, plain=True), drawing(genotype)
         assert plain.isascii()
         assert [*map(len, plain.splitlines())] == [*map(len, full.splitlines())]
 
 
-def test_dead_nodes_are_shown_as_dead():
+def test_dead_nodes_are_shown_as_dead() -> None:
     lines = cell_drawing(cell_of("a = relu(x) lost = relu(a) + skip(y) none_in = none(x) return a")).splitlines()
     dead = [line for line in lines if line.endswith("(dead)")]
     assert ["lost" in dead[0], "none_in" in dead[1]] == [True, True]
@@ -110,20 +111,20 @@ def test_dead_nodes_are_shown_as_dead():
     assert not any("┄" in line for line in lines if "lost" not in line and "relu(a)" not in line)
 
 
-def test_what_a_node_is_stands_beside_its_edges():
+def test_what_a_node_is_stands_beside_its_edges() -> None:
     lines = cell_drawing(cell_of("a = conv[1x1](relu(x)) + concat(y, skip(x)) | batch_norm return a")).splitlines()
     texts = [line.split("  ")[-1].strip() for line in lines]
     assert texts[-5:-2] == ["conv[1x1](relu(x))", "+ concat(y,", "skip(x)) | batch_norm"]
 
 
-def test_equal_cells_are_drawn_once():
+def test_equal_cells_are_drawn_once() -> None:
     text = drawing(dsl.load("hierarchical.cell"))
     assert text.count("cell m") == 1
     assert "(m2, m3, m4, m5, m6: the same)" in text
 
 
 @pytest.mark.parametrize(("nodes", "dots"), [(8, False), (26, True), (45, False)])
-def test_lanes_move_together_before_they_give_way(nodes, dots):
+def test_lanes_move_together_before_they_give_way(nodes: int, dots: bool) -> None:
     cell = cell_of(f"{' '.join(f'n{k} = relu(x)' for k in range(nodes))} return concat(unused)")
     text = cell_drawing(cell)
     assert ("●" in text) == dots
@@ -131,7 +132,7 @@ def test_lanes_move_together_before_they_give_way(nodes, dots):
     assert all(f"n{k}" in text for k in range(nodes))
 
 
-def test_long_texts_are_broken_and_long_numbers_cut():
+def test_long_texts_are_broken_and_long_numbers_cut() -> None:
     pipe = " | ".join(["batch_norm"] * 12)
     lines = cell_drawing(cell_of(f"a = conv[3x3, depth=1.23456789](x) | {pipe} return a"), width=80).splitlines()
     assert max(map(len, lines)) <= 80
@@ -139,7 +140,7 @@ def test_long_texts_are_broken_and_long_numbers_cut():
     assert "depth=1.235]" in "\n".join(lines)
 
 
-def test_the_network_names_its_steps_and_the_auxiliary_head_where_it_hangs():
+def test_the_network_names_its_steps_and_the_auxiliary_head_where_it_hangs() -> None:
     lines = network_drawing(dsl.load("nasnet.cell").space).splitlines()
     middle = next(number for number, line in enumerate(lines) if "as middle" in line)
     assert lines[0] == "network (N = 3, F = 24, after = 3)"

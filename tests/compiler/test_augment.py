@@ -32,11 +32,13 @@ def numbered(height: int = 6, width: int = 6) -> np.ndarray:
 def noise(count: int = COUNT) -> np.ndarray:
     """Normalized pixels of whole numbers from 0 to 255."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 6, 3))
-    return (pixels - np.array(SCALE.mean)) / np.array(SCALE.std)
+    normalized: np.ndarray = (pixels - np.array(SCALE.mean)) / np.array(SCALE.std)
+    return normalized
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    return images * np.array(SCALE.std) + np.array(SCALE.mean)
+    found: np.ndarray = images * np.array(SCALE.std) + np.array(SCALE.mean)
+    return found
 
 
 def test_normalization_takes_out_mean_and_deviation() -> None:

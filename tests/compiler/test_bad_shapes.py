@@ -22,7 +22,9 @@ def told(path: Path, key: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_what_cannot_be_built_is_one_message_that_says_where_and_why(path, capsys):
+def test_what_cannot_be_built_is_one_message_that_says_where_and_why(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wanted, flags = told(path, "says"), shlex.split(" ".join(told(path, "cost")))
     assert wanted, "a wrong file says what its message must hold"
     assert main(["cost", str(path), *flags]) == 2
@@ -37,5 +39,5 @@ def test_what_cannot_be_built_is_one_message_that_says_where_and_why(path, capsy
     assert sum(line.strip() == "^" for line in lines) == 1
 
 
-def test_there_are_wrong_networks():
+def test_there_are_wrong_networks() -> None:
     assert len(FILES) >= 25

@@ -58,7 +58,9 @@ TRAIN = ["train", "amoebanet_a.cell", "--gin_file=train_digits.gin"]
         ("dataset.channels='frist'", "did you mean 'first'?"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, monkeypatch, capsys, binding: str, message: str) -> None:
+def test_what_is_wrong_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], binding: str, message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([*TRAIN, f"--gin_param={binding}"]) == 2
     error = capsys.readouterr().err
@@ -66,7 +68,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, monkeypatch, capsys, binding: st
     assert not list(tmp_path.iterdir())
 
 
-def test_a_gin_file_of_a_search_is_not_one_of_a_training(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_gin_file_of_a_search_is_not_one_of_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["train", "amoebanet_a.cell", "--gin_file=amoeba.gin"]) == 2
     error = capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ CIFAR = (32, 32, 3)
     ("edges", "size", "mult_adds"),
     [("1x1", 241_306, None), ("3x3, skip on 0->3", 1_288_506, 184_730_240)],
 )
-def test_sizes_of_nasbench201_cells(edges, size, mult_adds):
+def test_sizes_of_nasbench201_cells(edges: str, size: int, mult_adds: int | None) -> None:
     if edges == "1x1":
         body = "a = {0}(x)\n b = {0}(x) + {0}(a)\n c = {0}(x) + {0}(a) + {0}(b)".format("relu_conv[1x1]")
     else:
@@ -31,7 +32,7 @@ def test_sizes_of_nasbench201_cells(edges, size, mult_adds):
     assert mult_adds in (None, found.mult_adds)
 
 
-def test_every_shipped_file_has_a_cost():
+def test_every_shipped_file_has_a_cost() -> None:
     for path in shipped_cells().glob("*.cell"):
         assert compiler.cost(dsl.load(path), (64, 64, 3), 10).params > 0
 
@@ -50,7 +51,7 @@ network {
 """
 
 
-def test_a_cost_by_hand():
+def test_a_cost_by_hand() -> None:
     found = compiler.cost(dsl.loads(HAND), (16, 16, 3), 10)
     stem, a, b = 8 * 8 * 9 * 3 * 6, 8 * 8 * 9 * 6 * 6, 8 * 8 * (25 * 6 + 6 * 6)
     factorized, dense = 4 * 4 * 12 * 5, 5 * 10
@@ -61,7 +62,7 @@ def test_a_cost_by_hand():
     assert found.activations == values + 3 * values + 3 * values + 2 * values + 4 * 4 * 5 + 5 + 10
 
 
-def test_a_dilated_or_strided_kernel_by_hand():
+def test_a_dilated_or_strided_kernel_by_hand() -> None:
     text = "network {{ body: {} head: global_avg_pool | dense[classes] }}"
     for pipe, params, mult_adds in (
         ("conv[1x7, stride_x=2, filters=4]", 7 * 3 * 4, 9 * 5 * 7 * 3 * 4),
@@ -79,7 +80,7 @@ def test_a_dilated_or_strided_kernel_by_hand():
         assert (found.params - dense - 2, found.mult_adds - dense) == (params, mult_adds), pipe
 
 
-def test_depth_is_the_longest_way():
+def test_depth_is_the_longest_way() -> None:
     text = """cell net(x) {{
       a = conv[3x3](x)
       b = conv[3x3](a) + conv[1x1](x)
@@ -93,7 +94,7 @@ def test_depth_is_the_longest_way():
     assert compiler.cost(dsl.loads(path), (8, 8, 1), 2).depth == 4
 
 
-def test_the_shares_of_cells_add_up():
+def test_the_shares_of_cells_add_up() -> None:
     for file, names in (
         ("amoebanet_a.cell", ["stem", "cell normal", "cell reduction", "head"]),
         ("nasbench101.cell", ["stem", "cell net", "body", "head"]),
@@ -107,17 +108,17 @@ def test_the_shares_of_cells_add_up():
             assert sum(getattr(share, count) for share in found) == getattr(total, count)
 
 
-def test_weights_are_parameters_and_statistics():
+def test_weights_are_parameters_and_statistics() -> None:
     """Keras' NASNetLarge of 1,000 classes has 88,949,818 weights, 88,753,150 of them trainable."""
     graph = compiler.resolve(dsl.load("nasnet_a_large.cell"), (331, 331, 3), 1000)
     assert (weight_values(graph), compiler.graph_cost(graph).params) == (88_949_818, 88_753_150)
 
 
-def test_operations_are_expanded_once_however_deep_the_network(monkeypatch):
+def test_operations_are_expanded_once_however_deep_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """What keeps the cost of a cell small: a longer stack asks for no operation that was not seen before."""
     expanded = []
 
-    def counted(op, *arguments):
+    def counted(op: Any, *arguments: Any) -> Any:
         expanded.append(op.name)
         return walk(op, *arguments)
 
@@ -131,13 +132,13 @@ def test_operations_are_expanded_once_however_deep_the_network(monkeypatch):
     assert lengths[0] == lengths[1] < 200
 
 
-def test_dead_nodes_cost_nothing():
+def test_dead_nodes_cost_nothing() -> None:
     text = 'include "nasbench201.cell"\ncell net(x) {{\n a = relu_conv[3x3](x){}\n return a\n}}'
     alive, dead = (dsl.loads(text.format(extra)) for extra in ("", "\n dead = relu_conv[3x3](a)"))
     assert compiler.cost(alive, CIFAR, 10) == compiler.cost(dead, CIFAR, 10)
 
 
-def test_the_auxiliary_head_costs_nothing():
+def test_the_auxiliary_head_costs_nothing() -> None:
     genotype = dsl.load("amoebanet_a.cell", {"N": 1, "F": 8})
     plain = compiler.resolve(genotype, CIFAR, 10)
     full = compiler.resolve(genotype, CIFAR, 10, auxiliary=True)
@@ -157,7 +158,9 @@ def test_the_auxiliary_head_costs_nothing():
         ("darts_imagenet.cell", (), 224, 2),
     ],
 )
-def test_every_network_of_the_space_has_its_auxiliary_head(file, overlays, size, map_size):
+def test_every_network_of_the_space_has_its_auxiliary_head(
+    file: str, overlays: tuple[str, ...], size: int, map_size: int
+) -> None:
     """Its pooled map, to which the full convolution shrinks: 4x4 in the networks of NASNet, 2x2 in those of DARTS."""
     genotype = dsl.load(file, {"N": 2, "F": 24}, overlays)
     (head,) = compiler.resolve(genotype, (size, size, 3), 10, auxiliary=True).auxiliary
@@ -165,7 +168,7 @@ def test_every_network_of_the_space_has_its_auxiliary_head(file, overlays, size,
     assert (pooled.shape[:2], head.shape) == ((map_size, map_size), (10,))
 
 
-def test_random_genotypes_resolve():
+def test_random_genotypes_resolve() -> None:
     rng = random.Random(1)
     space = dsl.load("nasnet.cell", {"N": 1, "F": 8}).space
     for _ in range(50):

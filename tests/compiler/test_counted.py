@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def children(genotype: dsl.Genotype, seed: int, length: int) -> Iterator[dsl.Gen
         yield genotype
 
 
-def small(path) -> dsl.Genotype:
+def small(path: Path) -> dsl.Genotype:
     known = dsl.load(path).space.params
     return dsl.load(path, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
 
@@ -41,12 +42,12 @@ def agrees(genotype: dsl.Genotype) -> None:
 
 
 @pytest.mark.parametrize("path", SPACES.values(), ids=lambda path: path.name)
-def test_a_descendant_has_the_parameters_that_it_costs(path):
+def test_a_descendant_has_the_parameters_that_it_costs(path: Path) -> None:
     *_, last = children(small(path), 5, 30)
     agrees(last)
 
 
-def test_a_network_that_grew_has_the_parameters_that_it_costs():
+def test_a_network_that_grew_has_the_parameters_that_it_costs() -> None:
     grown = list(children(small(shipped_cells() / "large_scale.cell"), 1, 120))
     largest = max(grown, key=lambda genotype: len(genotype.cell("net").nodes))
     assert len(largest.cell("net").nodes) >= 8
@@ -55,6 +56,6 @@ def test_a_network_that_grew_has_the_parameters_that_it_costs():
 
 @pytest.mark.full
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_all_of_a_chain_have_the_parameters_that_they_cost(path):
+def test_all_of_a_chain_have_the_parameters_that_they_cost(path: Path) -> None:
     for genotype in children(small(path), 6, 40):
         agrees(genotype)

@@ -73,7 +73,7 @@ def write_all(folder: Path, saved: Saved, outs: tuple[str, ...] = OUTS) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained network, and what each format made of it."""
     folder = tmp_path_factory.mktemp("exported")
     write_all(folder, NETWORK)
@@ -88,12 +88,12 @@ def by_pillow(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.stack([np.asarray(PREPARATION.applied(Image.fromarray(image))) for image in images])
 
 
-def test_every_format_runs_where_this_package_is_not(folder):
+def test_every_format_runs_where_this_package_is_not(folder: Path) -> None:
     """Images of bytes and of other sizes go in as they are; a .tflite takes what Pillow made of them."""
     rng = np.random.default_rng(1)
     base = rng.integers(0, 13, (2, 40, 61, 3), np.uint8)
     prepared = by_pillow(base)
-    sizes = {"large": base, "prepared": prepared}
+    sizes: dict[str, Any] = {"large": base, "prepared": prepared}
     np.savez(folder / "images.npz", **{name: images.astype(np.float32) for name, images in sizes.items()})
     child = subprocess.run([sys.executable, "-c", ELSEWHERE], cwd=folder, capture_output=True, text=True)
     assert child.returncode == 0, child.stderr
@@ -110,7 +110,7 @@ def test_every_format_runs_where_this_package_is_not(folder):
 
 @pytest.mark.parametrize("size", [(9, 9), (8, 8), (5, 30), (1, 1), (64, 48)], ids=str)
 @pytest.mark.parametrize("out", ["out.keras", "old.keras", "out"])
-def test_images_of_any_size_are_prepared_as_pillow_prepares_them(folder, out, size):
+def test_images_of_any_size_are_prepared_as_pillow_prepares_them(folder: Path, out: str, size: tuple[int, int]) -> None:
     """Of real numbers, which Pillow does not round, one plane at a time."""
     images = formats.random_images(NETWORK, size)
     planes = [[np.asarray(PREPARATION.applied(Image.fromarray(plane))) for plane in np.moveaxis(image, -1, 0)]
@@ -120,7 +120,7 @@ def test_images_of_any_size_are_prepared_as_pillow_prepares_them(folder, out, si
     np.testing.assert_allclose(form.run(folder / out, images), wanted, atol=1e-4)
 
 
-def test_images_of_bytes_go_in_as_they_are(folder):
+def test_images_of_bytes_go_in_as_they_are(folder: Path) -> None:
     images = np.random.default_rng(1).integers(0, 256, (2, 9, 9, 3), np.uint8)
     wanted = formats.probabilities(NETWORK, images[:, :8, :8])
     assert PREPARATION.corner == (0, 0)
@@ -129,21 +129,21 @@ def test_images_of_bytes_go_in_as_they_are(folder):
         np.testing.assert_allclose(found.predict(images, verbose=0), wanted, atol=1e-5)
 
 
-def test_each_keras_reads_its_own_form(folder):
+def test_each_keras_reads_its_own_form(folder: Path) -> None:
     """Whichever a user has, the file for the other one is refused by it, and not read as something else."""
     for module, path in ((tf_keras, "out.keras"), (keras, "old.keras")):
         with pytest.raises((TypeError, ValueError, ImportError, AttributeError)):
             module.models.load_model(folder / path)
 
 
-def test_the_signature_of_a_saved_model_takes_any_size(folder):
+def test_the_signature_of_a_saved_model_takes_any_size(folder: Path) -> None:
     (image,) = (
         tf.saved_model.load(str(folder / "out")).signatures["serving_default"].structured_input_signature[1].values()
     )
     assert (image.shape.as_list(), image.dtype) == ([None, None, None, 3], tf.float32)
 
 
-def test_a_format_that_does_not_resize_says_how_images_are_prepared(folder):
+def test_a_format_that_does_not_resize_says_how_images_are_prepared(folder: Path) -> None:
     archive = zipfile.ZipFile(folder / "out.tflite")
     assert archive.namelist() == ["labels.txt", "preparation.json"]
     assert json.loads(archive.read("preparation.json")) == {
@@ -154,7 +154,7 @@ def test_a_format_that_does_not_resize_says_how_images_are_prepared(folder):
     assert sorted(path.name for path in (folder / "out" / "assets").iterdir()) == ["labels.txt"]
 
 
-def test_what_is_said_of_sizes(tmp_path, capsys):
+def test_what_is_said_of_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_all(tmp_path, replace(NETWORK, preparation=Preparation((8, 8))), ("out.keras", "out.tflite"))
     first, _, second, advice, _ = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r".*out\.keras: images of any size, resized to 8x8x3, to 3 classes, 0\.\d MB", first)
@@ -171,7 +171,9 @@ def test_what_is_said_of_sizes(tmp_path, capsys):
     assert keras.models.load_model(tmp_path / "out.keras").input_shape == (None, 8, 8, 3)
 
 
-def test_a_line_break_in_a_class_name_is_written_as_in_python(tmp_path, capsys):
+def test_a_line_break_in_a_class_name_is_written_as_in_python(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     names = ("a\nb", "a\r\nb", "a\u2028b")
     write_all(tmp_path, replace(NETWORK, class_names=names), ("out.keras", "out.tflite"))
     assert "line breaks inside class names are written as \\n in labels.txt" in capsys.readouterr().out
@@ -180,7 +182,7 @@ def test_a_line_break_in_a_class_name_is_written_as_in_python(tmp_path, capsys):
         assert text.splitlines() == [ascii(name)[1:-1] for name in names]
 
 
-def test_keras_without_its_backend(folder, tmp_path):
+def test_keras_without_its_backend(folder: Path, tmp_path: Path) -> None:
     """A user who has chosen a backend that is not installed gets one message."""
     command = [sys.executable, "-m", "compiler.main", "export", str(folder / "net"), "--out", str(tmp_path / "a.keras")]
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
@@ -193,7 +195,9 @@ def test_keras_without_its_backend(folder, tmp_path):
 
 
 @pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out"])
-def test_what_is_there_is_replaced_and_nothing_else_is_left(tmp_path, capsys, out):
+def test_what_is_there_is_replaced_and_nothing_else_is_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str
+) -> None:
     for seed in range(2):
         write(tmp_path / "net", replace(network(seed=seed), preparation=Preparation((8, 8))))
         assert main(["export", str(tmp_path / "net" / "network.cell"), "--out", str(tmp_path / "deep" / out)]) == 0
@@ -210,7 +214,7 @@ def test_what_is_there_is_replaced_and_nothing_else_is_left(tmp_path, capsys, ou
     np.testing.assert_allclose(found, formats.probabilities(network(seed=1), images), atol=1e-5)
 
 
-def test_the_weights_of_a_search(tmp_path):
+def test_the_weights_of_a_search(tmp_path: Path) -> None:
     (tmp_path / "best.cell").write_text(TEXT, encoding="utf-8")
     saved = network(channels=3)
     weights.save(tmp_path / "57.npz", saved.weights)
@@ -248,7 +252,9 @@ def test_the_weights_of_a_search(tmp_path):
         ("WITHOUT --input 8x8x1 --classes 3", r"there are no weights in 6\.npz"),
     ],
 )
-def test_what_cannot_be_exported(tmp_path, monkeypatch, capsys, arguments, reason):
+def test_what_cannot_be_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, reason: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     write(Path("net"), network())
     Path("d.keras").mkdir()
@@ -261,9 +267,11 @@ def test_what_cannot_be_exported(tmp_path, monkeypatch, capsys, arguments, reaso
     assert not Path("a.keras").exists()
 
 
-def test_a_file_that_computes_something_else_is_not_written(tmp_path, monkeypatch):
+def test_a_file_that_computes_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = network(seed=1)
-    monkeypatch.setattr(formats, "probabilities", lambda saved, images: np.float32([[0.2, 0.3, 0.5]] * len(images)))
+    monkeypatch.setattr(
+        formats, "probabilities", lambda saved, images: np.array([[0.2, 0.3, 0.5]] * len(images), np.float32)
+    )
     with pytest.raises(CompileError, match=r"out\.keras is not written: read back, it differs by \d\S* from the"):
         formats.export(other, tmp_path / "out.keras")
     monkeypatch.setattr(formats, "probabilities", lambda saved, images: np.full((len(images), 3), np.nan, np.float32))
@@ -272,8 +280,8 @@ def test_a_file_that_computes_something_else_is_not_written(tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
-def test_an_operation_that_a_format_lacks_is_named(tmp_path):
+def test_an_operation_that_a_format_lacks_is_named(tmp_path: Path) -> None:
     image = tf_keras.Input((4,))
-    model = tf_keras.Model(image, tf_keras.layers.Lambda(lambda x: formats.tf.math.erfinv(x))(image))
+    model = tf_keras.Model(image, tf_keras.layers.Lambda(lambda x: tf.math.erfinv(x))(image))
     with pytest.raises(CompileError, match=r"a\.tflite cannot be written: TensorFlow Lite lacks the operation Erfinv"):
         formats.FORMATS[".tflite"].write(model, tmp_path / "a.tflite", {})

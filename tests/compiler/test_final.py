@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from signal import Signals
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,8 +66,8 @@ def train(files: Path, *more: str, folder: str = "run") -> int:
                  f"--workdir={files / folder}", *more])  # fmt: skip
 
 
-def history(folder: Path) -> list[dict[str, float]]:
-    found: list[dict[str, float]] = json.loads((folder / RECORD).read_text())["history"]
+def history(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / RECORD).read_text())["history"]
     return found
 
 
@@ -73,7 +75,9 @@ def final(files: Path, folder: str) -> FinalTraining:
     return FinalTraining(dsl.load(files / "small.cell"), gin_files.read([str(files / "quick.gin")], []), files / folder)
 
 
-def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(files, capsys):
+def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train(files, "--param=F=6") == 0
     out = capsys.readouterr().out
     assert "epoch 3/3" in out and f"cell export {files / 'run'}" in out
@@ -93,11 +97,11 @@ def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(files, capsys
     assert "3 of them finished" in capsys.readouterr().out
 
 
-def test_a_training_that_was_stopped_goes_on_exactly(files):
+def test_a_training_that_was_stopped_goes_on_exactly(files: Path) -> None:
     whole = final(files, "whole")
     list(whole.epochs())
     expected = whole.finish()
-    stopped = final(files, "stopped").epochs()
+    stopped: Any = final(files, "stopped").epochs()
     next(stopped)
     stopped.close()
     again = final(files, "stopped")
@@ -111,7 +115,9 @@ def test_a_training_that_was_stopped_goes_on_exactly(files):
         np.testing.assert_allclose(value, values[key], rtol=1e-3, atol=1e-4)
 
 
-def test_a_training_that_validates_at_its_end_says_no_more_than_it_knows(files, capsys):
+def test_a_training_that_validates_at_its_end_says_no_more_than_it_knows(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train(files, "--gin_param=training.validate='end'") == 0
     out = capsys.readouterr().out
     lines = [line for line in out.splitlines() if line.startswith("epoch ")]
@@ -133,7 +139,7 @@ def drawn(folder: Path, part: str) -> list[int]:
     return [event.step for event in events.Tensors("accuracy")]
 
 
-def test_a_training_that_was_stopped_before_its_test_has_the_same_fresh_statistics(files):
+def test_a_training_that_was_stopped_before_its_test_has_the_same_fresh_statistics(files: Path) -> None:
     whole = final(files, "whole")
     list(whole.epochs())
     expected = whole.finish()
@@ -149,7 +155,9 @@ def test_a_training_that_was_stopped_before_its_test_has_the_same_fresh_statisti
     assert moved and not any(np.allclose(values[key], 1.0) for key in moved)
 
 
-def test_another_training_in_the_folder_is_refused_with_the_difference(files, capsys):
+def test_another_training_in_the_folder_is_refused_with_the_difference(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train(files) == 0
     assert train(files, "--gin_param=training.learning_rate=0.3", "--param=F=5") == 2
     error = capsys.readouterr().err
@@ -158,14 +166,14 @@ def test_another_training_in_the_folder_is_refused_with_the_difference(files, ca
     assert "the network is another one" in error
 
 
-def test_a_damaged_record_is_told(files, capsys):
+def test_a_damaged_record_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(files) == 0
     (files / "run" / RECORD).write_text("{")
     assert train(files) == 2
     assert "is damaged" in capsys.readouterr().err
 
 
-def test_checkpoints_of_another_network_are_told(files):
+def test_checkpoints_of_another_network_are_told(files: Path) -> None:
     list(final(files, "run").epochs())
     record = files / "run" / RECORD
     (files / "small.cell").write_text(TEXT.replace("F = 4", "F = 5"))
@@ -182,7 +190,7 @@ def listen() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_or_sigterm_keeps_whole_epochs(files, number):
+def test_ctrl_c_or_sigterm_keeps_whole_epochs(files: Path, number: Signals) -> None:
     command = [sys.executable, "-m", "compiler.main", "train", str(files / "small.cell"),
                f"--gin_file={files / 'quick.gin'}", "--gin_param=training.epochs=5000",
                f"--workdir={files / 'run'}"]  # fmt: skip
@@ -200,7 +208,9 @@ def test_ctrl_c_or_sigterm_keeps_whole_epochs(files, number):
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_a_training_goes_on_where_nobody_reads(files, is_closed, monkeypatch, capsys):
+def test_a_training_goes_on_where_nobody_reads(
+    files: Path, is_closed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with open("/dev/full", "w") as full:
         monkeypatch.setattr(sys, "stdout", None if is_closed else full)
         assert train(files) == 1
@@ -210,7 +220,7 @@ def test_a_training_goes_on_where_nobody_reads(files, is_closed, monkeypatch, ca
     assert told.startswith("cell: standard output cannot be written: ")
 
 
-def test_a_profile_has_every_step_and_changes_nothing(files):
+def test_a_profile_has_every_step_and_changes_nothing(files: Path) -> None:
     assert train(files, "--profile", folder="profiled") == 0
     assert train(files, folder="plain") == 0
     for profiled, plain in zip(history(files / "profiled"), history(files / "plain"), strict=True):
@@ -232,7 +242,7 @@ def marked_steps(profile: Path) -> list[int]:
 
 
 @pytest.mark.parametrize(("limit", "what"), [(2_000, "the checkpoint of epoch 1"), (4_800, "what TensorBoard shows")])
-def test_a_full_disk_is_told_and_loses_nothing(files, limit, what):
+def test_a_full_disk_is_told_and_loses_nothing(files: Path, limit: int, what: str) -> None:
     """No file can grow beyond a limit: a checkpoint of this network has 4,534 bytes, curves grow with every epoch."""
 
     def limited() -> None:
@@ -258,7 +268,7 @@ def test_a_full_disk_is_told_and_loses_nothing(files, limit, what):
     assert history(files / "run")[: len(kept)] == kept
 
 
-def test_a_broken_validation_image_is_named(files, capsys):
+def test_a_broken_validation_image_is_named(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a stream it is met when an epoch is judged, minutes after the beginning."""
     pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
     for part, name in itertools.product(("train", "validation", "test"), ("cat", "dog")):
@@ -273,7 +283,7 @@ def test_a_broken_validation_image_is_named(files, capsys):
 
 
 class TestMistakes:
-    def test_no_settings(self, files, capsys):
+    def test_no_settings(self, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["train", str(files / "small.cell")]) == 2
         assert f"cell train {files / 'small.cell'} --gin_file=train_digits.gin" in capsys.readouterr().err
 
@@ -284,23 +294,23 @@ class TestMistakes:
         ("training.strategy='tpu'", "no TPU is named"), ("network.params=3", "network.params is 3"),
         ("network.params={'G': 3}", "there is no param 'G'"), ("training.auxiliary_weight=-1", "at least 0"),
     ])  # fmt: skip
-    def test_bindings(self, files, capsys, binding, message):
+    def test_bindings(self, files: Path, capsys: pytest.CaptureFixture[str], binding: str, message: str) -> None:
         assert train(files, f"--gin_param={binding}") == 2
         assert message in capsys.readouterr().err
         assert not (files / "run").exists()
 
-    def test_a_gin_file_that_is_not_there(self, files, capsys):
+    def test_a_gin_file_that_is_not_there(self, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["train", str(files / "small.cell"), "--gin_file=train_digit.gin"]) == 2
         assert "did you mean 'train_digits.gin'?" in capsys.readouterr().err
 
-    def test_a_work_directory_that_is_a_file(self, files, capsys):
+    def test_a_work_directory_that_is_a_file(self, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (files / "run").write_text("")
         assert train(files) == 2
         assert "is a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_every_shipped_file_is_read_and_explains_itself(path):
+def test_every_shipped_file_is_read_and_explains_itself(path: Path) -> None:
     made = gin_files.read([path.name], [])
     text = path.read_text()
     assert text.startswith("#") and "arXiv" in text and "Expected" in text
@@ -312,7 +322,7 @@ def test_every_shipped_file_is_read_and_explains_itself(path):
     assert bool(made.network.params) == ("dataset.source" in text) == (path.name != "train_final.gin")
 
 
-def test_cifar10_and_imagenet_are_the_papers():
+def test_cifar10_and_imagenet_are_the_papers() -> None:
     cifar, imagenet = (gin_files.read([f"train_{name}.gin"], []).training for name in ("cifar10", "imagenet"))
     assert (cifar.epochs, cifar.batch_size, cifar.learning_rate, cifar.l2) == (600, 128, 0.024, 5e-4)
     assert (cifar.momentum, cifar.schedule, cifar.drop_path_keep, cifar.auxiliary_weight) == (0.9, "cosine", 0.7, 0.5)

@@ -52,11 +52,13 @@ def images(channels: int = 3, size: int = 8) -> np.ndarray:
 def normalized(value: np.ndarray, weights: dict[str, np.ndarray], key: str) -> np.ndarray:
     """Batch normalization at inference, written out."""
     gamma, beta, mean, variance = (weights[f"{key}/{name}"] for name in ("gamma", "beta", "mean", "variance"))
-    return (value - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    result: np.ndarray = (value - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    return result
 
 
 def one_by_one(value: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    return value @ kernel[0, 0]
+    result: np.ndarray = value @ kernel[0, 0]
+    return result
 
 
 def only(weights: dict[str, np.ndarray], *parts: str) -> str:
@@ -72,7 +74,7 @@ def stock(value: np.ndarray, *layers: tf_keras.layers.Layer) -> np.ndarray:
     return np.asarray(value)
 
 
-def test_a_concatenated_state_of_another_width_is_fitted_without_a_relu():
+def test_a_concatenated_state_of_another_width_is_fitted_without_a_relu() -> None:
     """The raw stem of 8 channels is concatenated in a cell of 6: conv 1x1 and batch norm, of negative values too."""
     genotype = network("a = identity(here)  return concat(before, a)", "return concat(here)", "normal[6]")
     weights, values = run(genotype, images())
@@ -86,7 +88,7 @@ def test_a_concatenated_state_of_another_width_is_fitted_without_a_relu():
 
 
 @pytest.mark.parametrize("state", ["here", "before"])
-def test_a_concatenated_state_of_another_size_is_fitted_without_a_relu(state):
+def test_a_concatenated_state_of_another_size_is_fitted_without_a_relu(state: str) -> None:
     """A reduction concatenates an input: two 1x1 paths of stride 2, one shifted by a pixel, and batch norm."""
     genotype = network("return concat(here)", f"a = max_pool[3x3](here)  return concat({state}, a)",
                        "normal[6], reduction[6]")  # fmt: skip
@@ -111,7 +113,7 @@ def convolution(kernel: np.ndarray) -> tf_keras.layers.Layer:
     return tf_keras.layers.Conv2D(kernel.shape[-1], 1, use_bias=False, kernel_initializer=lambda *_, **__: kernel)
 
 
-def test_an_input_of_another_width_keeps_its_relu():
+def test_an_input_of_another_width_keeps_its_relu() -> None:
     """`before` of the second cell has 12 channels where 6 are wanted: ReLU, conv 1x1 and batch norm."""
     genotype = network("a = skip(before)  return concat(a)", "return concat(here)", "normal[12], normal[12], normal[6]")
     weights, values = run(genotype, images())
@@ -121,7 +123,7 @@ def test_an_input_of_another_width_keeps_its_relu():
     np.testing.assert_allclose(values[3], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_concatenated_state_that_fits_goes_in_as_it_is():
+def test_a_concatenated_state_that_fits_goes_in_as_it_is() -> None:
     genotype = network("a = identity(here)  return concat(before, a)", "return concat(here)", "normal[6]", stem=6)
     weights, values = run(genotype, images())
     assert not any("fit" in key for key in weights)
@@ -129,14 +131,16 @@ def test_a_concatenated_state_that_fits_goes_in_as_it_is():
 
 
 @pytest.mark.parametrize("name", SPACE)
-def test_every_cell_of_the_space_fits_by_shape(name):
+def test_every_cell_of_the_space_fits_by_shape(name: str) -> None:
     for cell in dsl.load(f"{name}.cell").cells:
         assert cell.fit is not None
-        assert (cell.fit.name, cell.inputs[1].kind.name) == ("shape", "match")
+        kind = cell.inputs[1].kind
+        assert kind is not None
+        assert (cell.fit.name, kind.name) == ("shape", "match")
 
 
 @pytest.mark.parametrize("name", ["amoebanet_a", "amoebanet_c", "nasnet_a"])
-def test_no_relu_stands_in_any_fit(name):
+def test_no_relu_stands_in_any_fit(name: str) -> None:
     graph = compiler.resolve(dsl.load(f"{name}.cell", {"N": 1, "F": 8}), (32, 32, 3), 10)
     fitted = {op.primitive for step in graph.steps for op in step.operations if "/fit/" in op.key}
     assert {"conv", "batch_norm"} <= fitted <= {"factorized_conv", "conv", "batch_norm"}
@@ -160,13 +164,13 @@ NASNET = 'include "nasnet.cell"'
 
 @pytest.mark.parametrize("text", ["identity(here)", "identity(before)", "identity(identity(before))", "skip(here)",
                                   "here", "shape(before)", "match(before)"])  # fmt: skip
-def test_no_path_of_an_identity_is_dropped_projected_or_not(text):
+def test_no_path_of_an_identity_is_dropped_projected_or_not(text: str) -> None:
     assert dropped(text, NASNET) == []
 
 
 @pytest.mark.parametrize("text", ["sep_conv[3x3](here)", "max_pool[3x3](before)", "conv_1x7_7x1(here)", "project(here)",
                                   "avg_pool[3x3](identity(here))"])  # fmt: skip
-def test_the_path_of_every_other_operation_is_dropped_once(text):
+def test_the_path_of_every_other_operation_is_dropped_once(text: str) -> None:
     assert len(dropped(text, NASNET)) == 1
 
 
@@ -187,5 +191,5 @@ SHAPE = "op shape = conv[1x1, stride=stride]"
         ("op own = relu", False),
     ],
 )  # fmt: skip
-def test_an_identity_is_an_op_one_case_of_which_is_skip(op, is_identity):
+def test_an_identity_is_an_op_one_case_of_which_is_skip(op: str, is_identity: bool) -> None:
     assert bool(dropped("own(here)", f"{SHAPE}\n{op}")) is not is_identity

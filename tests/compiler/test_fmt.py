@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,13 +17,13 @@ UGLY, PRETTY = "param   A=1 # one\n\n\nparam B = 2", "param A = 1  # one\n\npara
 
 
 @pytest.fixture
-def ugly(tmp_path):
+def ugly(tmp_path: Path) -> Path:
     path = tmp_path / "ugly.cell"
     path.write_text(UGLY)
     return path
 
 
-def test_files_are_rewritten_and_named(ugly, tmp_path, capsys):
+def test_files_are_rewritten_and_named(ugly: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = tmp_path / "good.cell"
     good.write_text(PRETTY)
     before = good.stat().st_mtime_ns
@@ -33,7 +34,7 @@ def test_files_are_rewritten_and_named(ugly, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.cell", "ugly.cell"]
 
 
-def test_the_files_mode_and_links_to_it_stay(ugly, tmp_path):
+def test_the_files_mode_and_links_to_it_stay(ugly: Path, tmp_path: Path) -> None:
     ugly.chmod(0o640)
     link = tmp_path / "link.cell"
     link.symlink_to(ugly)
@@ -43,8 +44,10 @@ def test_the_files_mode_and_links_to_it_stay(ugly, tmp_path):
     assert stat.S_IMODE(ugly.stat().st_mode) == 0o640
 
 
-def test_a_file_that_cannot_be_replaced_stays_as_it_was(ugly, tmp_path, monkeypatch, capsys):
-    def refuse(*_):
+def test_a_file_that_cannot_be_replaced_stays_as_it_was(
+    ugly: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "replace", refuse)
@@ -53,13 +56,13 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_was(ugly, tmp_path, monkeypa
     assert [path.read_text() for path in tmp_path.iterdir()] == [UGLY]
 
 
-def test_check_writes_nothing_and_exits_1(ugly, capsys):
+def test_check_writes_nothing_and_exits_1(ugly: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fmt", "--check", str(ugly)]) == 1
     assert capsys.readouterr().out == f"{ugly}\n"
     assert ugly.read_text() == UGLY
 
 
-def test_diff_shows_what_would_change(ugly, capsys):
+def test_diff_shows_what_would_change(ugly: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fmt", "--check", "--diff", str(ugly)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [f"--- {ugly}", f"+++ {ugly}"]
@@ -67,14 +70,14 @@ def test_diff_shows_what_would_change(ugly, capsys):
     assert ugly.read_text() == UGLY
 
 
-def test_stdin_is_printed(monkeypatch, capsys):
+def test_stdin_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, code, printed in ([], 0, PRETTY), (["--check"], 1, "<stdin>\n"):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(UGLY.encode())))
         assert main(["fmt", *arguments, "-"]) == code
         assert capsys.readouterr().out == printed
 
 
-def test_line_ends_and_byte_order_marks_are_formatted(tmp_path):
+def test_line_ends_and_byte_order_marks_are_formatted(tmp_path: Path) -> None:
     path = tmp_path / "windows.cell"
     path.write_bytes(b"\xef\xbb\xbfparam A = 1\r\n")
     assert main(["fmt", "--check", str(path)]) == 1
@@ -82,7 +85,9 @@ def test_line_ends_and_byte_order_marks_are_formatted(tmp_path):
     assert path.read_bytes() == b"param A = 1\n"
 
 
-def test_all_mistakes_of_all_files_are_told_and_the_others_written(ugly, tmp_path, capsys):
+def test_all_mistakes_of_all_files_are_told_and_the_others_written(
+    ugly: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bad = tmp_path / "bad.cell"
     bad.write_text("param A = * 1\nparam B = * 2\n")
     latin = tmp_path / "latin.cell"
@@ -95,12 +100,12 @@ def test_all_mistakes_of_all_files_are_told_and_the_others_written(ugly, tmp_pat
     assert ugly.read_text() == PRETTY
 
 
-def test_a_file_that_is_not_there_is_one_message(tmp_path, capsys):
+def test_a_file_that_is_not_there_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fmt", str(tmp_path / "nowhere.cell")]) == 2
     assert "nowhere.cell" in capsys.readouterr().err
 
 
-def test_check_tells_all_syntax_errors_of_all_files(tmp_path, capsys):
+def test_check_tells_all_syntax_errors_of_all_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.cell").write_text("param A = * 1\nparam B = 2\nparam C = * 3\n")
     assert main(["check", str(tmp_path / "a.cell"), str(tmp_path / "b.cell")]) == 2
@@ -108,6 +113,6 @@ def test_check_tells_all_syntax_errors_of_all_files(tmp_path, capsys):
     assert [error.count(place) for place in ("a.cell:1:11", "a.cell:3:11", "b.cell:1:11", "b.cell:3:11")] == [1] * 4
 
 
-def test_shipped_files_are_formatted(capsys):
+def test_shipped_files_are_formatted(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fmt", "--check", *map(str, sorted(shipped_cells().glob("*.cell")))]) == 0
     assert capsys.readouterr().out == ""

@@ -128,8 +128,9 @@ IMAGES, LABELS = np.zeros((12, 6, 6, 3), np.uint8), np.arange(12) % 2
 
 
 def npz(path: Path, *names: str, **others: Any) -> str:
-    pairs = {f"x_{name}": IMAGES + number for number, name in enumerate(names)}
-    np.savez(path / "own.npz", **pairs, **{f"y_{name}": LABELS for name in names}, **others)
+    pairs: dict[str, Any] = {f"x_{name}": IMAGES + number for number, name in enumerate(names)}
+    pairs |= {f"y_{name}": LABELS for name in names} | others
+    np.savez(path / "own.npz", **pairs)
     return f"npz:{path / 'own.npz'}"
 
 
@@ -313,8 +314,13 @@ def test_settings_that_a_source_does_not_read(
 def test_images_of_several_sizes_are_not_all_held(tmp_path: Path, monkeypatch: Any) -> None:
     part(tmp_path, "", 6)
     Image.new("RGB", (5, 4)).save(tmp_path / "cat" / "00.png")
-    held = []
-    monkeypatch.setattr(in_memory, "pixels", lambda *arguments: held.append(arguments) or pixels(*arguments))
+    held: list[tuple[object, ...]] = []
+
+    def counted(*arguments: Any) -> Any:
+        held.append(arguments)
+        return pixels(*arguments)
+
+    monkeypatch.setattr(in_memory, "pixels", counted)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     with pytest.raises(DataError, match=r"images differ in size: .*0\.png is 4x4 .*00\.png is 4x5"):
         load(f"images:{tmp_path}")

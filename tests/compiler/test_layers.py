@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,7 +28,7 @@ OPERATIONS = [
 @pytest.mark.parametrize("size", [8, 7])
 @pytest.mark.parametrize("text", OPERATIONS)
 class TestEveryOperation:
-    def test_shape_and_gradients(self, text, size):
+    def test_shape_and_gradients(self, text: str, size: int) -> None:
         network = f"network {{ body: conv[1x1, filters=6] | {text} head: global_avg_pool | dense[classes] }}"
         model, layers, images = build(network, size)
         with tf.GradientTape() as tape:
@@ -37,25 +40,25 @@ class TestEveryOperation:
         if not text.startswith("zero"):
             assert any(np.abs(gradient).sum() > 0 for gradient in gradients[:1])
 
-    def test_training_and_inference_agree_on_shape(self, text, size):
+    def test_training_and_inference_agree_on_shape(self, text: str, size: int) -> None:
         network = f"network {{ body: conv[1x1, filters=6] | {text} head: global_avg_pool | dense[classes] }}"
         _, layers, images = build(network, size)
         for training in (True, False):
             assert forward(layers, images, training=training)[-1].shape == (2, 10)
 
 
-def build(network, size):
+def build(network: str, size: int) -> tuple[Any, list[Any], tf.Tensor]:
     graph = compiler.resolve(dsl.loads(network), (size, size, 3), 10)
     model = compiler.lower(graph, seed=1)
     images = tf.random.stateless_normal((2, size, size, 3), seed=(1, 2))
     return model, step_layers(model), images
 
 
-def test_every_primitive_has_a_layer():
+def test_every_primitive_has_a_layer() -> None:
     assert set(TABLE) == set(LAYERS) | {"batch_norm", "dropout"}
 
 
-def test_a_dilated_depthwise_convolution_is_what_tensorflow_computes():
+def test_a_dilated_depthwise_convolution_is_what_tensorflow_computes() -> None:
     network = "network {{ body: depthwise[3x3, dilation={}] head: global_avg_pool | dense[classes] }}"
     _, layers, images = build(network.format(2), 8)
     kernel = tf.reshape(layers[0].trained, (3, 3, 3, 1))
@@ -63,7 +66,7 @@ def test_a_dilated_depthwise_convolution_is_what_tensorflow_computes():
     np.testing.assert_allclose(forward(layers, images, training=False)[0], wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_the_factorized_convolution_sees_every_pixel():
+def test_the_factorized_convolution_sees_every_pixel() -> None:
     _, layers, _ = build(
         "network { body: factorized_conv[stride=2, filters=4] head: global_avg_pool | dense[classes] }", 6
     )
@@ -76,7 +79,7 @@ def test_the_factorized_convolution_sees_every_pixel():
     assert seen[1::2, 1::2].all()
 
 
-def test_resize_and_pad_repeats_pixels_and_pads_channels():
+def test_resize_and_pad_repeats_pixels_and_pads_channels() -> None:
     text = """
     cell net(x) fit resize_and_pad { a = conv[1x1, filters=4](x) + max_pool[2x2, stride=2](x)  return a }
     network { body: net head: global_avg_pool | dense[classes] }
@@ -92,7 +95,7 @@ def test_resize_and_pad_repeats_pixels_and_pads_channels():
     assert (value[0, 0, :3] == value[1, 1, :3]).all()
 
 
-def test_drop_path_drops_whole_examples_and_keeps_the_mean():
+def test_drop_path_drops_whole_examples_and_keeps_the_mean() -> None:
     noise = Noise(tf.constant([1, 2]), tf.constant(0.7))
     first, second = (factor.numpy() for factor in kept_paths(2, 4000, noise, tf.float32))
     assert (first != second).any(), "every path has its own draw"
@@ -104,7 +107,7 @@ def test_drop_path_drops_whole_examples_and_keeps_the_mean():
 
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
-def test_every_shipped_file_is_built_with_as_many_parameters_as_it_costs(path):
+def test_every_shipped_file_is_built_with_as_many_parameters_as_it_costs(path: Path) -> None:
     genotype = dsl.load(path)
     small = {name: value for name, value in {"N": 1, "F": 8}.items() if name in genotype.space.params}
     genotype = dsl.load(path, small)

@@ -20,12 +20,12 @@ from dsl.shipped import shipped_cells
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
 
 
-def test_check_says_good(capsys):
+def test_check_says_good(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "nasnet.cell", "large_scale.cell"]) == 0
     assert "nasnet.cell: good (2 cells" in capsys.readouterr().out
 
 
-def test_check_tells_mistakes_and_exits_2(tmp_path, capsys):
+def test_check_tells_mistakes_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad.cell"
     path.write_text('include "nasnet.cell"\nvalues ops = { sep_cov[3x3] }')
     assert main(["check", str(path), "nasnet.cell"]) == 2
@@ -35,7 +35,7 @@ def test_check_tells_mistakes_and_exits_2(tmp_path, capsys):
     assert "nasnet.cell: good" in output.out
 
 
-def test_cost_as_json(capsys):
+def test_cost_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32", "--input", "32x32x3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["params"], found["mult_adds"]) == (2567754, 407671808)
@@ -50,7 +50,7 @@ def test_cost_as_json(capsys):
     assert found["steps"][0]["output"] == [32, 32, 96]
 
 
-def test_cost_with_an_overlay_as_a_table(capsys):
+def test_cost_with_an_overlay_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["cost", "amoebanet_a.cell", "--with", "imagenet.cell", "--input", "331x331x3", "--classes", "1001"]
     assert main(arguments) == 0
     output = capsys.readouterr().out
@@ -58,7 +58,7 @@ def test_cost_with_an_overlay_as_a_table(capsys):
     assert "reduction" in output
 
 
-def test_the_table_of_a_cost_says_what_each_cell_accounts_for(capsys):
+def test_the_table_of_a_cost_says_what_each_cell_accounts_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32"]) == 0
     output = capsys.readouterr().out
     assert re.search(r"^ +cell normal +18 +2,236,864 +343,605,248$", output, re.MULTILINE)
@@ -70,13 +70,13 @@ def test_the_table_of_a_cost_says_what_each_cell_accounts_for(capsys):
 
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
-def test_a_table_fits_into_100_columns(path, capsys):
+def test_a_table_fits_into_100_columns(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for size in ("32x32x3", "331x331x3"):
         assert main(["cost", path.name, "--input", size, "--classes", "1001"]) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
 
 
-def test_costs_of_several_files_are_a_row_each(capsys):
+def test_costs_of_several_files_are_a_row_each(capsys: pytest.CaptureFixture[str]) -> None:
     files = ["amoebanet_a.cell", "nasbench201.cell", "large_scale.cell"]
     assert main(["cost", *files]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
@@ -89,7 +89,7 @@ def test_costs_of_several_files_are_a_row_each(capsys):
     assert found[1]["params"] == 1_531_546
 
 
-def test_a_file_that_has_no_cost_does_not_hide_the_others(capsys):
+def test_a_file_that_has_no_cost_does_not_hide_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     files = ["amoebanet_a.cell", "nowhere.cell", "nasbench201.cell", "amoebanet_b.cell"]
     assert main(["cost", *files, "--param", "after=1"]) == 2
     output = capsys.readouterr()
@@ -105,11 +105,11 @@ def test_a_file_that_has_no_cost_does_not_hide_the_others(capsys):
     [(0, "0"), (999, "999"), (1000, "1.00K"), (9_994, "9.99K"), (9_996, "10.0K"), (99_960, "100K"), (999_499, "999K"),
      (999_600, "1.00M"), (2_567_754, "2.57M"), (23_133_666_547, "23.1B"), (4 * 10**15, "4000T")],
 )  # fmt: skip
-def test_short_numbers(value, text):
+def test_short_numbers(value: int, text: str) -> None:
     assert short(value) == text
 
 
-def test_children_and_samples_read_back(capsys):
+def test_children_and_samples_read_back(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("mutate", "sample"):
         assert main([command, "nasnet.cell", "--seed", "1", "--count", "3"]) == 0
         first = capsys.readouterr().out
@@ -121,14 +121,16 @@ def test_children_and_samples_read_back(capsys):
             dsl.loads(part.split("\n", 1)[1])
 
 
-def test_draw_writes_a_picture(tmp_path):
+def test_draw_writes_a_picture(tmp_path: Path) -> None:
     for name in ("a.svg", "a.png"):
         assert main(["draw", "amoebanet_a.cell", "--out", str(tmp_path / name)]) == 0
         assert (tmp_path / name).stat().st_size > 1000
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_what_a_command_says_is_the_golden_text(path, monkeypatch, capsys):
+def test_what_a_command_says_is_the_golden_text(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(path.parent)
     command, _, expected = path.read_text(encoding="utf-8").partition("\n")
     assert command.startswith("$ cell ")
@@ -136,18 +138,18 @@ def test_what_a_command_says_is_the_golden_text(path, monkeypatch, capsys):
     assert capsys.readouterr().out == expected
 
 
-def test_there_are_golden_texts():
+def test_there_are_golden_texts() -> None:
     assert {path.stem.split("_")[0] for path in GOLDEN} >= {"diff", "draw", "explain"}
 
 
-def test_diff_exits_as_diff_does(capsys):
+def test_diff_exits_as_diff_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "amoebanet_a.cell", "amoebanet_a.cell"]) == 0
     assert capsys.readouterr().out == ""
     assert main(["diff", "amoebanet_a.cell", "amoebanet_b.cell"]) == 1
     assert main(["diff", "amoebanet_a.cell", "nowhere.cell"]) == 2
 
 
-def test_diff_takes_params_and_speaks_json(capsys):
+def test_diff_takes_params_and_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "nasnet.cell", "nasnet_13.cell", "--param", "F=8", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["same_network"] is False
@@ -155,7 +157,7 @@ def test_diff_takes_params_and_speaks_json(capsys):
     assert {"values ops: + max_pool[5x5]"} <= {difference["text"] for difference in found["differences"]}
 
 
-def test_diff_says_what_a_rule_did_to_a_printed_child(tmp_path, capsys):
+def test_diff_says_what_a_rule_did_to_a_printed_child(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["mutate", "nasnet.cell", "--seed", "1"])
     child = tmp_path / "child.cell"
     child.write_text(capsys.readouterr().out)
@@ -164,7 +166,7 @@ def test_diff_says_what_a_rule_did_to_a_printed_child(tmp_path, capsys):
     assert line.startswith("cell ") and " -> " in line
 
 
-def test_explain_as_json(capsys):
+def test_explain_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "nasbench201.cell", "--seed", "4", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["size"] == 5**6
@@ -172,7 +174,7 @@ def test_explain_as_json(capsys):
     assert found["rules"][0]["example"][0].startswith("cell net: ")
 
 
-def test_draw_keeps_to_what_the_terminal_can_show():
+def test_draw_keeps_to_what_the_terminal_can_show() -> None:
     command = [sys.executable, "-m", "compiler.main", "draw", "nasbench201.cell"]
     shown = {
         encoding: subprocess.run(command, capture_output=True, check=True, env={**os.environ, **encoding_of(encoding)})
@@ -186,7 +188,7 @@ def encoding_of(name: str) -> dict[str, str]:
     return {"PYTHONIOENCODING": name, "PYTHONUTF8": "0"}
 
 
-def test_check_of_a_folder_says_what_to_name(tmp_path, capsys):
+def test_check_of_a_folder_says_what_to_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path), "nasnet.cell"]) == 2
     output = capsys.readouterr()
     assert f"{tmp_path} is a folder; name the .cell files in it" in output.err
@@ -206,14 +208,16 @@ def test_check_of_a_folder_says_what_to_name(tmp_path, capsys):
         (["sample", "nasnet.cell", "--count", "0"], "--count 0: at least 1"),
     ],
 )
-def test_mistakes_are_one_message_and_exit_2(arguments, message, capsys):
+def test_mistakes_are_one_message_and_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
 
 
-def test_costs_need_no_tensorflow():
+def test_costs_need_no_tensorflow() -> None:
     code = (
         "import compiler, dsl, sys; compiler.cost(dsl.load('amoebanet_a.cell'), (32, 32, 3), 10);"
         "assert not {'tensorflow', 'tf_keras', 'gin', 'numpy'} & set(sys.modules)"
@@ -221,14 +225,14 @@ def test_costs_need_no_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_reader_that_goes_away_is_no_mistake():
+def test_a_reader_that_goes_away_is_no_mistake() -> None:
     command = f"{sys.executable} -m compiler.main mutate nasnet.cell --count 200 | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout.startswith("# child 1, by ")
 
 
-def test_help_is_quick_to_load_and_needs_no_tensorflow():
+def test_help_is_quick_to_load_and_needs_no_tensorflow() -> None:
     code = "import sys, compiler.main; assert not {'tensorflow', 'PIL', 'numpy'} & set(sys.modules), sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True)
     done = subprocess.run([sys.executable, "-m", "compiler.main", "--help"], capture_output=True, text=True, check=True)

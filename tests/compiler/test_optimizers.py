@@ -28,7 +28,7 @@ def by_hand(training: Training, start: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("start", [0.0, 1.0, 4.0])
-def test_rmsprop_has_its_epsilon_under_the_root(momentum, start):
+def test_rmsprop_has_its_epsilon_under_the_root(momentum: float, start: float) -> None:
     training = replace(RMSPROP, momentum=momentum, rmsprop_start=start)
     weights = np.array([1.0, -1.0, 0.5])
     variable = tf.Variable(weights, dtype=tf.float32)
@@ -38,7 +38,7 @@ def test_rmsprop_has_its_epsilon_under_the_root(momentum, start):
     np.testing.assert_allclose(variable, by_hand(training, weights), rtol=1e-5)
 
 
-def test_where_the_epsilon_stands_makes_a_difference():
+def test_where_the_epsilon_stands_makes_a_difference() -> None:
     """Outside of the root, as Keras has it without momentum, the first step would be another by a fifth."""
     training = replace(RMSPROP, momentum=0.0)
     variable = tf.Variable([0.0])
@@ -48,7 +48,7 @@ def test_where_the_epsilon_stands_makes_a_difference():
     assert abs(float(variable[0]) / outside) > 1.1
 
 
-def test_the_scaled_loss_of_half_precision_leaves_the_start_as_it_is():
+def test_the_scaled_loss_of_half_precision_leaves_the_start_as_it_is() -> None:
     optimizer = make_optimizer(replace(RMSPROP, precision="float16", rmsprop_start=1.0), 10)
     variable = tf.Variable([0.0])
     optimizer.apply_gradients([(tf.constant([0.0]), variable)])

@@ -19,6 +19,7 @@ from compiler.batches.pipeline import ArrayFeed, Feed, StreamFeed, feed, naming_
 from compiler.errors import DataError
 from compiler.images import data
 from compiler.images.data import Dataset, Images
+from compiler.images.folders import Files
 from compiler.settings import Training
 from compiler.training.candidate import train
 
@@ -33,9 +34,11 @@ def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.tile(values.astype(np.uint8)[:, None, None, None], (1, *SIZE, 3)), np.arange(count) % 3
 
 
-def arrays(_: Path) -> Feed:
-    parts = [Images(images, labels.astype(np.int32)) for images, labels in map(pictures, (TRAIN, 5, HELD_OUT))]
-    return ArrayFeed(Dataset("made up", *parts, ("a", "b", "c"), (100.0,) * 3, (50.0,) * 3))
+def arrays(_: Path) -> ArrayFeed:
+    train, validation, test = (
+        Images(images, labels.astype(np.int32)) for images, labels in map(pictures, (TRAIN, 5, HELD_OUT))
+    )
+    return ArrayFeed(Dataset("made up", train, validation, test, ("a", "b", "c"), (100.0,) * 3, (50.0,) * 3))
 
 
 def folder(root: Path) -> Feed:
@@ -76,7 +79,8 @@ MAKERS: tuple[Callable[[Path], Feed], ...] = (arrays, folder, records)
 
 @pytest.fixture(scope="module", params=MAKERS, ids=lambda make: make.__name__)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Feed:
-    return request.param(tmp_path_factory.mktemp("feed"))
+    feed: Feed = request.param(tmp_path_factory.mktemp("feed"))
+    return feed
 
 
 def steps(batches: tf.data.Dataset, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -229,7 +233,8 @@ def stream(root: Path, **settings: Any) -> StreamFeed:
 
 
 def pixels(images: Any, found: Feed) -> np.ndarray:
-    return np.asarray(images) * np.array(found.std) + np.array(found.mean)
+    shown: np.ndarray = np.asarray(images) * np.array(found.std) + np.array(found.mean)
+    return shown
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "bmp", "webp", "tif"])
@@ -253,7 +258,7 @@ def test_a_random_crop_has_the_areas_and_ratios_of_the_paper(tmp_path: Path, suf
     for name in "ab":
         (tmp_path / name).mkdir()
         for number in range(8):
-            Image.fromarray(picture).save(tmp_path / name / f"{number}.{suffix}", **{"quality": 95})
+            Image.fromarray(picture).save(tmp_path / name / f"{number}.{suffix}", quality=95)
     found = stream(tmp_path, image_size=(32, 32))
     taken = steps(found.training(Training(augment=("random_crop",)), 8, 1), 25)
     images = pixels(np.concatenate([images for images, _ in taken]), found)
@@ -279,8 +284,9 @@ def test_without_a_random_crop_training_looks_at_the_middle_too(tmp_path: Path) 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "short", "gone"])
 def test_a_file_that_is_damaged_after_it_was_read_is_named(tmp_path: Path, damage: str) -> None:
-    found = stream(photographs(tmp_path))
-    path = Path(found.stream.train.paths[3])
+    train = (found := stream(photographs(tmp_path))).stream.train
+    assert isinstance(train, Files)
+    path = Path(train.paths[3])
     if damage == "gone":
         path.unlink()
     else:

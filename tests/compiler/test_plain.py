@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -52,10 +53,10 @@ def of_random_weights(graph: Graph, seed: int = 0) -> tuple[tf_keras.Model, dict
     """The trained kind of model with weights and statistics of which none is as it begins, and those weights."""
     model = compiler.lower(graph)
     rng = np.random.default_rng(seed)
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for key, value in weights_of(step_layers(model)).items():
         if key.endswith(("gamma", "variance")):
-            values[key] = rng.uniform(0.5, 1.5, value.shape).astype(np.float32)
+            values[key] = np.asarray(rng.uniform(0.5, 1.5, value.shape), np.float32)
         else:
             values[key] = (value + 0.3 * rng.standard_normal(value.shape)).astype(np.float32)
     restore(step_layers(model), values)
@@ -91,16 +92,16 @@ def cell_graph(cell: str) -> Graph:
 
 
 @pytest.mark.parametrize("text", OPERATIONS)
-def test_an_operation_is_the_same_in_stock_layers(text):
+def test_an_operation_is_the_same_in_stock_layers(text: str) -> None:
     compare(operation_graph(text))
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
-def test_what_a_cell_joins_or_fits_is_the_same_in_stock_layers(cell):
+def test_what_a_cell_joins_or_fits_is_the_same_in_stock_layers(cell: str) -> None:
     compare(cell_graph(cell))
 
 
-def test_every_primitive_is_among_what_is_compared():
+def test_every_primitive_is_among_what_is_compared() -> None:
     graphs = [*map(operation_graph, OPERATIONS), *map(cell_graph, CELLS.values())]
     compared = {operation.primitive for graph in graphs for step in graph.steps for operation in step.operations}
     # these two leave nothing in a graph: an edge that hands its value on, and one that is not there
@@ -108,7 +109,7 @@ def test_every_primitive_is_among_what_is_compared():
 
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
-def test_every_shipped_file_is_the_same_in_stock_layers(path: Path):
+def test_every_shipped_file_is_the_same_in_stock_layers(path: Path) -> None:
     genotype = small(path)
     graph = compiler.resolve(genotype, (32, 32, 3), 10)
     plain = compare(graph)
@@ -118,7 +119,7 @@ def test_every_shipped_file_is_the_same_in_stock_layers(path: Path):
 
 @pytest.mark.full
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
-def test_descendants_are_the_same_in_stock_layers(path: Path):
+def test_descendants_are_the_same_in_stock_layers(path: Path) -> None:
     genotype, rng = small(path), random.Random(5)
     check = requirement(genotype.space, (16, 16, 3), 10)
     for _ in range(10 if genotype.space.mutations else 0):
@@ -132,7 +133,7 @@ def small(path: Path) -> dsl.Genotype:
     return dsl.load(path, {name: value for name, value in {"N": 1, "F": 8}.items() if name in params})
 
 
-def test_an_auxiliary_head_is_a_second_output():
+def test_an_auxiliary_head_is_a_second_output() -> None:
     text = """network {
       body: conv[3x3, filters=4] as middle, max_pool[2x2, stride=2]
       head: global_avg_pool | dense[classes]
@@ -143,7 +144,7 @@ def test_an_auxiliary_head_is_a_second_output():
 
 
 @pytest.mark.parametrize("module", KERAS, ids=["Keras 2", "Keras 3"])
-def test_fit_trains_it_with_decay(module):
+def test_fit_trains_it_with_decay(module: ModuleType) -> None:
     text = "conv[3x3, filters=4] | batch_norm | relu | depthwise[3x3] head: global_avg_pool | dense[classes]"
     graph = compiler.resolve(dsl.loads(f"network {{ body: {text} }}"), (8, 8, 1), 3)
     model = plain_model(graph, l2=0.1, keras=module)
@@ -159,14 +160,14 @@ def test_fit_trains_it_with_decay(module):
 
 
 @pytest.mark.parametrize("module", KERAS, ids=["Keras 2", "Keras 3"])
-def test_names_may_have_letters_of_any_alphabet(module):
+def test_names_may_have_letters_of_any_alphabet(module: ModuleType) -> None:
     cell = "cell café(x) { a_b = conv[1x1, filters=4](x)  b = relu(a_b)  return b }"
     network = f"{cell} network {{ body: café head: global_avg_pool | dense[classes] }}"
     model = plain_model(compiler.resolve(dsl.loads(network), (8, 8, 1), 3), keras=module)
     assert model(tf.zeros((2, 8, 8, 1))).shape == (2, 3)
 
 
-def test_weights_that_do_not_fit_are_told():
+def test_weights_that_do_not_fit_are_told() -> None:
     graph = compiler.resolve(dsl.loads("network { body: relu head: global_avg_pool | dense[classes] }"), (4, 4, 1), 3)
     _, values = of_random_weights(graph)
     kernel = next(key for key in values if key.endswith("kernel"))

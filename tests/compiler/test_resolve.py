@@ -13,6 +13,7 @@ from compiler.graph.memory import Memory
 from compiler.graph.primitives import TABLE
 from compiler.graph.requirements import requirement
 from dsl.primitives import PRIMITIVES
+from dsl.space.genotype import Genotype
 
 SHAPE = (16, 16, 3)
 
@@ -24,18 +25,18 @@ def net(
     return dsl.loads(f"cell net(x) {traits} {{\n{body}\n}}\n{network}")
 
 
-def test_every_primitive_of_the_language_has_a_row():
+def test_every_primitive_of_the_language_has_a_row() -> None:
     assert set(TABLE) == set(PRIMITIVES)
 
 
-def test_weight_keys_are_unique_and_say_where():
+def test_weight_keys_are_unique_and_say_where() -> None:
     graph = compiler.resolve(dsl.load("amoebanet_a.cell", {"N": 2, "F": 8}), (8, 8, 1), 10)
     keys = [key for step in graph.steps for key, _ in step.weights()]
     assert len(set(keys)) == len(keys)
     assert "body/0/1/normal/b/0/sep_conv/1/depthwise/kernel" in keys
 
 
-def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up():
+def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up() -> None:
     graph = compiler.resolve(dsl.load("nasnet.cell", {"N": 1, "F": 8}), (7, 7, 1), 10)
     assert [step.inputs for step in graph.steps[:4]] == [(-1,), (0, 0), (1, 0), (2, 1)]
     assert [step.shape[:2] for step in graph.steps[:6]] == [(7, 7), (7, 7), (4, 4), (4, 4), (2, 2), (2, 2)]
@@ -57,14 +58,14 @@ def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up():
         (net("return x", traits="width split", width=""), ["width split", "called without one"]),
     ],
 )
-def test_what_cannot_be_built_says_where_and_why(genotype, parts):
+def test_what_cannot_be_built_says_where_and_why(genotype: Genotype, parts: list[str]) -> None:
     with pytest.raises(compiler.CompileError) as caught:
         compiler.resolve(genotype, (16, 16, 3), 10)
     for part in parts:
         assert part in str(caught.value)
 
 
-def test_odd_filters_are_split_between_the_two_paths():
+def test_odd_filters_are_split_between_the_two_paths() -> None:
     graph = compiler.resolve(dsl.load("nasnet.cell", {"N": 1, "F": 9}), (8, 8, 1), 10)
     shapes = {key.rsplit("/", 1)[1]: weight.shape for step in graph.steps for key, weight in step.weights()
               if "factorized_conv" in key and step.key == "body/2/0"}  # fmt: skip
@@ -75,7 +76,7 @@ def test_odd_filters_are_split_between_the_two_paths():
     assert weights[:2] == [(1, 1, 3, 2), (1, 1, 3, 3)]
 
 
-def test_requirements_are_checked_from_costs():
+def test_requirements_are_checked_from_costs() -> None:
     text = 'include "nasnet.cell"\nparam N = 1\nparam F = 8\nrequire params <= {} and depth > 2 and normal.nodes == 5'
     tight, loose = (dsl.loads(text.format(limit)) for limit in (100, "10M"))
     assert "require params <= 100" in str(requirement(tight.space, (8, 8, 1), 10)(tight))
@@ -91,7 +92,7 @@ def test_requirements_are_checked_from_costs():
         ("params > 1K or mult_adds / params < 2", "params"),
     ],
 )
-def test_a_broken_requirement_is_named_with_its_numbers(required, broken):
+def test_a_broken_requirement_is_named_with_its_numbers(required: str, broken: str) -> None:
     text = dsl.unparse(
         dsl.parse(f"""cell net(x) {{
       a = conv[3x3](x)
@@ -105,7 +106,7 @@ def test_a_broken_requirement_is_named_with_its_numbers(required, broken):
     assert reason is not None and broken in reason and reason.startswith("require")
 
 
-def test_samples_meet_what_is_required():
+def test_samples_meet_what_is_required() -> None:
     space = dsl.loads('include "nasbench201.cell"\nparam N = 1\nparam F = 4\nrequire params <= 12K').space
     check = requirement(space, (8, 8, 1), 10)
     for seed in range(20):
@@ -115,7 +116,7 @@ def test_samples_meet_what_is_required():
 
 
 @pytest.mark.parametrize("file", ["nasnet.cell", "nasbench101.cell", "hierarchical.cell", "large_scale.cell"])
-def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file):
+def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file: str) -> None:
     known = dsl.load(file).space.params
     genotype = dsl.load(file, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
     rng, memory = random.Random(2), Memory()
@@ -126,7 +127,7 @@ def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file):
         assert compiler.cost(genotype, SHAPE, 10, memory) == compiler.cost(genotype, SHAPE, 10)
 
 
-def bare(graph):
+def bare(graph: compiler.Graph) -> list[tuple[object, ...]]:
     """A graph without the keys of its operations."""
     return [
         (step.name, step.inputs, step.input_shapes, step.output, [replace(o, key="") for o in step.operations])
@@ -134,13 +135,13 @@ def bare(graph):
     ]
 
 
-def test_a_child_that_cannot_be_built_is_rejected_in_one_line():
+def test_a_child_that_cannot_be_built_is_rejected_in_one_line() -> None:
     genotype = net("a = conv[9x9, padding=valid](x)\nreturn a")
     reason = requirement(genotype.space, (8, 16, 3), 10)(genotype)
     assert reason == "body/0/0/net/a/0/conv: conv: a window of 9x9 does not fit into a map of 8x16x8"
 
 
-def test_a_requirement_sees_genes_that_operations_read():
+def test_a_requirement_sees_genes_that_operations_read() -> None:
     seed = dsl.loads("""gene width = 8 in 1 .. 16
       op wide = conv[3x3, filters=2*width]
       cell net(x) { return wide(x) }
@@ -152,26 +153,26 @@ def test_a_requirement_sees_genes_that_operations_read():
         assert (check(replace(seed, genes=(("width", width),))) is None) is holds
 
 
-def test_a_bomb_is_an_error():
+def test_a_bomb_is_an_error() -> None:
     genotype = dsl.load("amoebanet_a.cell", {"N": 5000})
     with pytest.raises(compiler.CompileError, match="more than 100,000 operations"):
         compiler.resolve(genotype, (32, 32, 3), 10)
 
 
-def test_a_cell_is_an_operation():
+def test_a_cell_is_an_operation() -> None:
     graph = compiler.resolve(
         dsl.loads('include "hierarchical.cell"\ncell m2(x) { a = conv_bn[3x3](x)  return a }'), (8, 8, 3), 10
     )
     assert any("/m2/" in operation.key for step in graph.steps for operation in step.operations)
 
 
-def test_operations_on_operations_have_weights_of_their_own():
+def test_operations_on_operations_have_weights_of_their_own() -> None:
     graph = compiler.resolve(net("a = conv[3x3](conv[3x3](x))\nreturn a"), (8, 8, 3), 10)
     keys = [key for step in graph.steps for key, _ in step.weights()]
     assert len(set(keys)) == len(keys)
 
 
-def test_an_auxiliary_head_of_two_steps():
+def test_an_auxiliary_head_of_two_steps() -> None:
     text = """
     cell net(x) { a = conv[3x3](x)  return a }
     network {
@@ -188,7 +189,7 @@ def test_an_auxiliary_head_of_two_steps():
         compiler.resolve(dsl.loads(wrong), (8, 8, 3), 10, auxiliary=True)
 
 
-def test_a_join_in_a_sum_is_fitted():
+def test_a_join_in_a_sum_is_fitted() -> None:
     text = """
     op proj = relu | conv[1x1] | batch_norm
     cell net(x, y) fit proj { a = concat(x, y) + conv[3x3](x)  return a }
@@ -197,12 +198,12 @@ def test_a_join_in_a_sum_is_fitted():
     assert compiler.cost(dsl.loads(text), (8, 8, 3), 10).params > 0
 
 
-def test_a_cell_without_nodes():
+def test_a_cell_without_nodes() -> None:
     with pytest.raises(compiler.CompileError, match="nothing alive"):
         compiler.resolve(net("return concat(unused)"), (8, 8, 3), 10)
 
 
-def test_a_split_width_gives_the_published_size_of_nasbench101():
+def test_a_split_width_gives_the_published_size_of_nasbench101() -> None:
     """The example of Ying et al. 2019's release: 2,694,282 trainable parameters."""
     genotype = dsl.loads("""include "nasbench101.cell"
       cell net(x: each conv_bn[1x1]) width split {
@@ -216,21 +217,21 @@ def test_a_split_width_gives_the_published_size_of_nasbench101():
     assert compiler.cost(genotype, (32, 32, 3), 10).params == 2_694_282
 
 
-def test_a_split_width_is_shared_out_and_read_states_are_cut():
+def test_a_split_width_is_shared_out_and_read_states_are_cut() -> None:
     genotype = net("a = x\nb = conv[1x1](a)\nc = b + x\nreturn concat(a, c)", traits="width split", width="[7]")
     operations = compiler.resolve(genotype, (16, 16, 3), 10).steps[1].operations
     shapes = [(operation.primitive, operation.shape[-1]) for operation in operations]
     assert shapes == [("resize_and_pad", 4), ("conv", 3), ("resize_and_pad", 3), ("add", 3), ("concat", 7)]
 
 
-def test_a_node_that_joins_keeps_its_keys():
+def test_a_node_that_joins_keeps_its_keys() -> None:
     added, joined = (net(f"a = {flow}\nreturn a") for flow in (
         "conv[3x3](x) + 3: conv[1x1](x)", "concat(conv[3x3](x), 3: conv[1x1](x))"))  # fmt: skip
     keys = [[key for key, _ in compiler.resolve(g, (16, 16, 3), 10).steps[1].weights()] for g in (added, joined)]
     assert keys[0] == keys[1] == ["body/0/0/net/a/0/conv/kernel", "body/0/0/net/a/3/conv/kernel"]
 
 
-def test_a_gene_is_read_where_a_param_is():
+def test_a_gene_is_read_where_a_param_is() -> None:
     text = """gene width = 8 in 4 .. 16
       cell net(x) { return conv[3x3, filters=2*width](x) }
       network { stem: conv[3x3, filters=width] body: net[width] head: global_avg_pool | dense[classes] }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "runs" / "net"
 
 
-def test_what_is_read_is_what_was_written(folder):
+def test_what_is_read_is_what_was_written(folder: Path) -> None:
     found, wanted = read(folder), network()
     assert found.genotype == wanted.genotype
     assert found.weights.keys() == wanted.weights.keys()
@@ -41,7 +42,7 @@ def test_what_is_read_is_what_was_written(folder):
 
 
 @pytest.mark.parametrize("crop", [1.0, 0.875, 0.3])
-def test_how_images_are_prepared_is_kept(folder, crop):
+def test_how_images_are_prepared_is_kept(folder: Path, crop: float) -> None:
     write(folder, replace(network(), preparation=Preparation((8, 8), crop)))
     assert read(folder).preparation == Preparation((8, 8), crop)
     told = json.loads((folder / FACTS).read_text())["preparation"]
@@ -50,28 +51,29 @@ def test_how_images_are_prepared_is_kept(folder, crop):
     assert read(folder).preparation == Preparation((8, 8), crop, is_whole=True)
 
 
-def test_a_network_of_0_5_0_is_read_and_knows_no_preparation(folder):
+def test_a_network_of_0_5_0_is_read_and_knows_no_preparation(folder: Path) -> None:
     write(folder, replace(network(), preparation=Preparation((8, 8))))
     edit(folder, version=1, preparation="gone")
     assert read(folder).preparation is None
     assert read(folder).class_names == ("zero", "one", "two")
 
 
-def test_another_network_takes_its_place(folder):
+def test_another_network_takes_its_place(folder: Path) -> None:
     write(folder, network(channels=3, seed=1))
     assert read(folder).input_shape == (8, 8, 3)
     assert sorted(path.name for path in folder.iterdir()) == [NETWORK, FACTS, WEIGHTS]
 
 
-def test_a_write_that_fails_leaves_the_old_network(folder, monkeypatch):
-    def full(path, values):
+def test_a_write_that_fails_leaves_the_old_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(weights, "save", full)
     with pytest.raises(OSError, match="No space left"):
         write(folder, network(seed=1))
     monkeypatch.undo()
-    assert np.array_equal(*(found.weights["head/0/0/3/dense/kernel"] for found in (read(folder), network())))
+    kept, first = (found.weights["head/0/0/3/dense/kernel"] for found in (read(folder), network()))
+    assert np.array_equal(kept, first)
     assert sorted(path.name for path in folder.iterdir()) == [NETWORK, FACTS, WEIGHTS]
 
 
@@ -106,13 +108,13 @@ def edit(folder: Path, **facts: object) -> None:
     ],
     ids=lambda value: None if isinstance(value, str) else "+".join(value),
 )
-def test_facts_that_are_wrong(folder, facts, reason):
+def test_facts_that_are_wrong(folder: Path, facts: dict[str, Any], reason: str) -> None:
     edit(folder, **facts)
     with pytest.raises(CompileError, match=reason):
         read(folder)
 
 
-def test_what_is_no_network_or_damaged(folder):
+def test_what_is_no_network_or_damaged(folder: Path) -> None:
     with pytest.raises(CompileError, match=r"runs holds no trained network: it has no network\.json"):
         read(folder.parent)
     (folder / FACTS).write_text("{", encoding="utf-8")
@@ -123,7 +125,7 @@ def test_what_is_no_network_or_damaged(folder):
         read(folder)
 
 
-def test_a_text_that_was_changed_is_another_network(folder):
+def test_a_text_that_was_changed_is_another_network(folder: Path) -> None:
     (folder / NETWORK).write_text(TEXT.replace("max_pool[3x3]", "max_pool[5x5]"), encoding="utf-8")
     with pytest.raises(CompileError, match="is not the network that was trained: it was changed"):
         read(folder)
@@ -134,7 +136,7 @@ def test_a_text_that_was_changed_is_another_network(folder):
         read(folder)
 
 
-def test_weights_of_another_network(folder):
+def test_weights_of_another_network(folder: Path) -> None:
     values = dict(network().weights)
     del values["stem/0/0/1/batch_norm/mean"]
     weights.save(folder / WEIGHTS, values)
@@ -145,12 +147,12 @@ def test_weights_of_another_network(folder):
         read(folder)
 
 
-def test_numbers_are_checked_before_they_are_written():
+def test_numbers_are_checked_before_they_are_written() -> None:
     with pytest.raises(CompileError, match=r"mean is \[nan\]"):
         replace(network(), mean=(float("nan"),))
 
 
-def test_a_trained_network_read_back_and_exported_is_as_good_as_it_was(tmp_path):
+def test_a_trained_network_read_back_and_exported_is_as_good_as_it_was(tmp_path: Path) -> None:
     """Statistics, weights and normalization: all that inference needs is in the folder."""
     dataset = load("digits", validation=0.2)
     genotype = dsl.loads(TEXT.replace("filters=6", "filters=16").replace("dropout[rate=0.5] | ", ""))

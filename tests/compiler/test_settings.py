@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ COUNTS = ["batch_size", "crop_padding", "cutout_size", "epochs"]
 FLAGS = ["nesterov", "optimize_graph"]
 
 
-def test_every_setting_has_a_rule():
+def test_every_setting_has_a_rule() -> None:
     assert {*RULES, "augment"} == {field.name for field in fields(Training)}
 
 
@@ -52,7 +53,7 @@ def test_every_setting_has_a_rule():
         ({"label_smoothing": 1}, "training.label_smoothing is 1; it must be a number from 0 to below 1"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused_in_words(settings, message):
+def test_settings_that_make_no_sense_are_refused_in_words(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(compiler.CompileError) as caught:
         Training(**settings)
     assert message in str(caught.value)
@@ -60,40 +61,41 @@ def test_settings_that_make_no_sense_are_refused_in_words(settings, message):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, False, None, "0.1", (0.1,)])
 @pytest.mark.parametrize("name", REALS)
-def test_a_number_is_finite_and_of_a_number_s_type(name, value):
+def test_a_number_is_finite_and_of_a_number_s_type(name: str, value: Any) -> None:
     with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it must be a number"):
         Training(**{name: value})
 
 
 @pytest.mark.parametrize("value", [math.nan, 1.5, True, None, "3", -1])
 @pytest.mark.parametrize("name", COUNTS)
-def test_a_count_is_whole(name, value):
+def test_a_count_is_whole(name: str, value: Any) -> None:
     with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it must be a whole number"):
         Training(**{name: value})
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.0, None, "True", ""])
 @pytest.mark.parametrize("name", FLAGS)
-def test_a_flag_is_true_or_false(name, value):
+def test_a_flag_is_true_or_false(name: str, value: Any) -> None:
     with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; it must be True or False"):
         Training(**{name: value})
 
 
 @pytest.mark.parametrize("value", [0, True, None, ("sgd",), "", "SGD"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_one_of_those_that_there_are(name, value):
+def test_a_name_is_one_of_those_that_there_are(name: str, value: Any) -> None:
     with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; allowed: "):
         Training(**{name: value})
 
 
-def test_a_whole_number_is_the_real_one():
+def test_a_whole_number_is_the_real_one() -> None:
     assert Training(clip_norm=5, decay_rate=1) == Training(clip_norm=5.0, decay_rate=1.0)
     assert repr(Training(clip_norm=5)) == repr(Training(clip_norm=5.0))
 
 
-def test_a_list_of_steps_is_their_tuple():
-    assert Training(augment=["flip", "crop"]) == Training(augment=("flip", "crop"))
-    assert Training(augment=[]).augment == ()
+def test_a_list_of_steps_is_their_tuple() -> None:
+    steps: Any = ["flip", "crop"]
+    assert Training(augment=steps) == Training(augment=("flip", "crop"))
+    assert Training(augment=steps[:0]).augment == ()
 
 
 def test_settings_that_another_one_leaves_without_effect_are_settings() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(pat
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_descendant_is_costed_and_trains_a_step(path):
+def test_a_descendant_is_costed_and_trains_a_step(path: Path) -> None:
     params = dsl.load(path).space.params
     genotype = dsl.load(path, {name: value for name, value in {"N": 1, "F": 8}.items() if name in params})
     rng, check = random.Random(3), requirement(genotype.space, (32, 32, 3), 10)

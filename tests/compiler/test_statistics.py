@@ -37,8 +37,8 @@ def pictures(count: int, seed: int) -> Images:
 
 @pytest.fixture(scope="module")
 def photos() -> Feed:
-    parts = [pictures(count, seed) for seed, count in enumerate((120, 200, 40))]
-    return feed(Dataset("two classes", *parts, ("a", "b"), (60.0,) * 3, (40.0,) * 3))
+    train, validation, test = (pictures(count, seed) for seed, count in enumerate((120, 200, 40)))
+    return feed(Dataset("two classes", train, validation, test, ("a", "b"), (60.0,) * 3, (40.0,) * 3))
 
 
 def made(photos: Feed, training: Training = TRAINING, seed: int = 1) -> Trainer:
@@ -58,7 +58,11 @@ def by_hand(trainer: Trainer, photos: Feed, batches: int) -> list[np.ndarray]:
     plain = replace(trainer._training, augment=())
     for images, _ in photos.training(plain, size, trainer._seed).take(batches):
         of_batch: list[np.ndarray] = []
-        forward(trainer.layers, images, True, keep=lambda _, s, into=of_batch: into.append(s.numpy().astype(float)))
+
+        def keep(_: object, statistics: tf.Tensor, into: list[np.ndarray] = of_batch) -> None:
+            into.append(statistics.numpy().astype(float))
+
+        forward(trainer.layers, images, True, keep=keep)
         found.append(of_batch)
     pixels = [layer.step.shape[0] * layer.step.shape[1] for layer in trainer.layers if layer.packing.channels]
     pooled = []
@@ -78,10 +82,10 @@ def assert_same(one: list[np.ndarray], other: list[np.ndarray]) -> None:
 def long_trained(photos: Feed, seed: int) -> dict[str, np.ndarray]:
     """Weights of an ancestor whose statistics have seen so many updates that a short training hardly moves them."""
     values = weights.weights_of(made(photos, seed=seed).layers)
-    return {key: np.float32(5000) if key.endswith("/updates") else value for key, value in values.items()}
+    return {key: np.asarray(5000, np.float32) if key.endswith("/updates") else value for key, value in values.items()}
 
 
-def test_a_network_that_is_right_is_not_judged_by_statistics_of_weights_long_gone(photos):
+def test_a_network_that_is_right_is_not_judged_by_statistics_of_weights_long_gone(photos: Feed) -> None:
     """Few images, a short training, large steps: training accuracy 1, and half of the validation images wrong."""
     settings = replace(TRAINING, epochs=3, learning_rate=0.3)
     found = {fresh: [train(dsl.loads(DEEP), photos, replace(settings, fresh_statistics=fresh), seed,
@@ -90,7 +94,9 @@ def test_a_network_that_is_right_is_not_judged_by_statistics_of_weights_long_gon
     assert all(trained.history[-1].accuracy > 0.97 for trained in (*found[True], *found[False]))
     assert all(trained.accuracy > 0.97 for trained in found[True])
     assert np.mean([trained.accuracy for trained in found[False]]) < 0.75
-    losses = {fresh: max(trained.history[-1].validation_loss for trained in each) for fresh, each in found.items()}
+    losses = {
+        fresh: max(trained.history[-1].validation_loss or 0.0 for trained in each) for fresh, each in found.items()
+    }
     assert losses[False] > 100 * losses[True]
     for one, other in zip(found[True], found[False], strict=True):
         own, moving = weights.weights_of(one.layers), weights.weights_of(other.layers)
@@ -99,12 +105,12 @@ def test_a_network_that_is_right_is_not_judged_by_statistics_of_weights_long_gon
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_a_candidate_keeps_the_statistics_by_which_it_was_judged(photos, fresh):
+def test_a_candidate_keeps_the_statistics_by_which_it_was_judged(photos: Feed, fresh: bool) -> None:
     trained = train(dsl.loads(DEEP), photos, replace(TRAINING, fresh_statistics=fresh), seed=1)
     assert accuracy(trained.model, photos, "validation") == pytest.approx(trained.accuracy)
 
 
-def test_the_first_layer_has_mean_and_variance_of_all_its_values(photos):
+def test_the_first_layer_has_mean_and_variance_of_all_its_values(photos: Feed) -> None:
     """Against numpy: of the convolution over every image of the pass together."""
     trainer = made(photos)
     trainer.run(3)
@@ -117,7 +123,7 @@ def test_the_first_layer_has_mean_and_variance_of_all_its_values(photos):
     np.testing.assert_allclose(variance, values.var(0, ddof=1, dtype=float), rtol=1e-4)
 
 
-def test_every_layer_has_the_statistics_of_a_whole_pass(photos):
+def test_every_layer_has_the_statistics_of_a_whole_pass(photos: Feed) -> None:
     trainer = made(photos)
     trainer.run(5)
     expected = by_hand(trainer, photos, trainer.steps_per_epoch)
@@ -125,7 +131,7 @@ def test_every_layer_has_the_statistics_of_a_whole_pass(photos):
     assert_same(statistics(trainer), expected)
 
 
-def test_of_many_images_as_many_batches_as_it_takes(photos, monkeypatch):
+def test_of_many_images_as_many_batches_as_it_takes(photos: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer_module, "POOLED_BATCHES", 2)
     monkeypatch.setattr(trainer_module, "POOLED_IMAGES", 40)
     trainer = made(photos)
@@ -135,7 +141,7 @@ def test_of_many_images_as_many_batches_as_it_takes(photos, monkeypatch):
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 1e30])
-def test_what_the_moving_statistics_were_is_forgotten(photos, broken):
+def test_what_the_moving_statistics_were_is_forgotten(photos: Feed, broken: float) -> None:
     trainer = made(photos)
     trainer.refresh()
     expected = statistics(trainer)
@@ -146,7 +152,7 @@ def test_what_the_moving_statistics_were_is_forgotten(photos, broken):
     assert all(np.array_equal(own, one) for own, one in zip(statistics(trainer), expected, strict=True))
 
 
-def test_it_changes_nothing_but_the_statistics(photos):
+def test_it_changes_nothing_but_the_statistics(photos: Feed) -> None:
     trainer, other = made(photos), made(photos)
     trainer.run(3)
     other.run(3)
@@ -156,14 +162,14 @@ def test_it_changes_nothing_but_the_statistics(photos):
     assert updates == [7] * len(updates)
 
 
-def test_the_images_are_not_augmented(photos):
+def test_the_images_are_not_augmented(photos: Feed) -> None:
     plain, random = made(photos), made(photos, replace(TRAINING, augment=("crop", "cutout")))
     for trainer in (plain, random):
         trainer.refresh()
     assert_same(statistics(random), statistics(plain))
 
 
-def test_statistics_are_those_of_the_averaged_weights(photos):
+def test_statistics_are_those_of_the_averaged_weights(photos: Feed) -> None:
     trainer = made(photos, replace(TRAINING, ema_decay=0.9, learning_rate=0.1))
     trainer.run(6)
     own = [variable.numpy() for variable in trainer._variables]
@@ -176,7 +182,7 @@ def test_statistics_are_those_of_the_averaged_weights(photos):
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_a_candidate_keeps_the_averaged_weights_by_which_it_was_judged(photos, fresh):
+def test_a_candidate_keeps_the_averaged_weights_by_which_it_was_judged(photos: Feed, fresh: bool) -> None:
     settings = replace(TRAINING, ema_decay=0.95, learning_rate=0.1, fresh_statistics=fresh)
     trained = train(dsl.loads(DEEP), photos, settings, seed=1)
     trainer = made(photos, settings)
@@ -186,7 +192,7 @@ def test_a_candidate_keeps_the_averaged_weights_by_which_it_was_judged(photos, f
     assert accuracy(trained.model, photos, "validation") == pytest.approx(trained.accuracy)
 
 
-def test_one_value_a_channel_has_no_variance(photos):
+def test_one_value_a_channel_has_no_variance(photos: Feed) -> None:
     """A batch of one image whose map is one pixel."""
     layer = made(photos).layers[0]
     single = StepLayer(compiler.resolve(dsl.loads("""
@@ -202,7 +208,7 @@ def test_one_value_a_channel_has_no_variance(photos):
 # --- when the validation images are measured ---
 
 
-def test_the_end_alone_gives_the_fitness_of_every_epoch_measured(photos):
+def test_the_end_alone_gives_the_fitness_of_every_epoch_measured(photos: Feed) -> None:
     found = {when: train(dsl.loads(DEEP), photos, replace(TRAINING, epochs=3, learning_rate=0.1, validate=when), seed=2)
              for when in ("end", "epochs")}  # fmt: skip
     assert found["end"].history[-1] == found["epochs"].history[-1]
@@ -213,7 +219,7 @@ def test_the_end_alone_gives_the_fitness_of_every_epoch_measured(photos):
         assert (own.loss, own.accuracy) == (other.loss, other.accuracy)
 
 
-def test_weights_that_are_no_numbers_after_the_last_step_have_no_accuracy(photos):
+def test_weights_that_are_no_numbers_after_the_last_step_have_no_accuracy(photos: Feed) -> None:
     """The loss of each step is that before it: only the validation shows what the last one did."""
     wild = replace(TRAINING, epochs=1, batch_size=120, learning_rate=1e38, momentum=0.0)
     with pytest.raises(compiler.Diverged, match=r"the validation loss is (nan|inf) in epoch 1:"):
@@ -221,7 +227,7 @@ def test_weights_that_are_no_numbers_after_the_last_step_have_no_accuracy(photos
 
 
 @pytest.mark.parametrize("validate", ["end", "epochs"])
-def test_a_loss_that_is_no_number_is_found_in_its_epoch(photos, validate):
+def test_a_loss_that_is_no_number_is_found_in_its_epoch(photos: Feed, validate: str) -> None:
     """The learning rate is raised beyond all bounds after the second epoch."""
     heard: list[int] = []
     wild = replace(TRAINING, epochs=5, learning_rate=0.01, schedule="exponential", decay_rate=1e35, decay_epochs=2.0,

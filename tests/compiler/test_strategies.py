@@ -37,14 +37,14 @@ def ended(process: subprocess.Popen[str]) -> dict[str, object]:
     return found
 
 
-def test_replicas_learn_what_one_device_learns():
+def test_replicas_learn_what_one_device_learns() -> None:
     alone = ended(started("default", 1))
     mirrored = ended(started("mirrored", 2))
     assert (alone["replicas"], mirrored["replicas"]) == (1, 2)
     assert_same(alone, mirrored)
 
 
-def test_two_workers_learn_what_one_device_learns():
+def test_two_workers_learn_what_one_device_learns() -> None:
     ports = []
     for _ in range(2):
         with socket.socket() as free:
@@ -72,12 +72,12 @@ def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
 
 
 class TestWhatIsNotThere:
-    def test_a_tpu_without_a_name(self, monkeypatch):
+    def test_a_tpu_without_a_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("TPU_NAME", raising=False)
         with pytest.raises(CompileError, match=r"no TPU is named: .*: --gin_param=\"training\.tpu='local'\""):
             make_strategy("tpu")
 
-    def test_a_tpu_that_does_not_exist(self):
+    def test_a_tpu_that_does_not_exist(self) -> None:
         with pytest.raises(
             CompileError, match=r"there is no TPU 'local' to be had: .*--gin_param=\"training\.strategy='auto'\""
         ):
@@ -86,13 +86,13 @@ class TestWhatIsNotThere:
     @pytest.mark.parametrize(("text", "message"), [
         ("", "TF_CONFIG describes no cluster"), ("{}", "TF_CONFIG describes no cluster"), ("{worker", "is no JSON"),
     ])  # fmt: skip
-    def test_a_cluster_that_is_not_described(self, monkeypatch, text, message):
+    def test_a_cluster_that_is_not_described(self, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
         monkeypatch.setenv("TF_CONFIG", text)
         with pytest.raises(CompileError, match=message):
             make_strategy("multi_worker")
 
 
-def test_auto_takes_one_device_where_there_is_one(monkeypatch):
+def test_auto_takes_one_device_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TPU_NAME", raising=False)
     monkeypatch.delenv("TF_CONFIG", raising=False)
     strategy = make_strategy("auto")
@@ -100,5 +100,5 @@ def test_auto_takes_one_device_where_there_is_one(monkeypatch):
     assert is_chief(strategy)
 
 
-def test_mirrored_without_gpus_takes_the_cpus():
+def test_mirrored_without_gpus_takes_the_cpus() -> None:
     assert make_strategy("mirrored").num_replicas_in_sync == len(tf.config.list_logical_devices("CPU"))

@@ -14,6 +14,7 @@ from PIL import Image
 
 from compiler.errors import DataError
 from compiler.images import data
+from compiler.images.folders import Files
 from compiler.images.streams import Stream
 
 
@@ -78,8 +79,8 @@ def test_the_parts_are_those_of_the_images_in_memory(tmp_path: Path, parts: tupl
 
 def test_what_is_held_back_alone_is_the_test_set(tmp_path: Path) -> None:
     found = find(tree(tmp_path, "train", "val"))
-    assert all("/val/" in path for path in found.test.paths)
-    assert all("/train/" in path for path in (*found.train.paths, *found.validation.paths))
+    for part, name in ((found.test, "val"), (found.train, "train"), (found.validation, "train")):
+        assert isinstance(part, Files) and all(f"/{name}/" in path for path in part.paths)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def values(made: Trainer) -> np.ndarray:
 
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
-def test_traced_chains_are_the_operations_they_stand_for(path):
+def test_traced_chains_are_the_operations_they_stand_for(path: Path) -> None:
     """The same outputs, gradients and statistics with every operation run by itself."""
     genotype = dsl.load(path)
     genotype = dsl.load(path, {k: v for k, v in {"N": 1, "F": 8}.items() if k in genotype.space.params})
@@ -70,7 +71,7 @@ def test_traced_chains_are_the_operations_they_stand_for(path):
         np.testing.assert_allclose(one / scale, other / scale, atol=2e-3)
 
 
-def test_chains_hold_every_operation_once_and_end_where_a_value_is_read_twice():
+def test_chains_hold_every_operation_once_and_end_where_a_value_is_read_twice() -> None:
     (step, *_) = compiler.resolve(dsl.loads(SMALL), (8, 8, 1), 10).steps
     found = chains(step, False)
     assert [operation for chain in found for operation in chain.operations] == list(step.operations)
@@ -82,7 +83,7 @@ def test_chains_hold_every_operation_once_and_end_where_a_value_is_read_twice():
     assert len(dropped) == len(found) + 1, "the term of the first node is conv alone; its tail follows"
 
 
-def test_chains_are_equal_where_they_compute_the_same():
+def test_chains_are_equal_where_they_compute_the_same() -> None:
     steps = compiler.resolve(dsl.load("amoebanet_a.cell", {"N": 2, "F": 4}), (16, 16, 3), 10).steps
     whole = {chain for step in steps for chain in chains(step, True)}
     assert len(whole) < sum(len(chains(step, True)) for step in steps) / 2
@@ -90,7 +91,7 @@ def test_chains_are_equal_where_they_compute_the_same():
     assert one != Chain((), (("conv", (("kernel", 3),), (8, 8, 5), ()),))
 
 
-def test_a_run_in_pieces_is_the_run_in_one(digits):
+def test_a_run_in_pieces_is_the_run_in_one(digits: Feed) -> None:
     settings = replace(PLAIN, drop_path_keep=0.5, ema_decay=0.9, clip_norm=1.0)
     whole, parts = trainer(digits, settings), trainer(digits, settings)
     once = whole.run(5)
@@ -102,7 +103,7 @@ def test_a_run_in_pieces_is_the_run_in_one(digits):
     assert not np.allclose(values(other), values(whole), atol=1e-3)
 
 
-def test_the_average_follows_the_weights_and_is_what_is_judged(digits):
+def test_the_average_follows_the_weights_and_is_what_is_judged(digits: Feed) -> None:
     made = trainer(digits, replace(PLAIN, ema_decay=0.5))
     before = made.layers[0].trained.numpy()
     made.run(1)
@@ -123,7 +124,7 @@ def trainer_accuracy(made: Trainer) -> float:
     return made.evaluate("validation")[1]
 
 
-def test_gradients_are_clipped_together(digits):
+def test_gradients_are_clipped_together(digits: Feed) -> None:
     still, steps = replace(PLAIN, l2=0.0, momentum=0.0, learning_rate=1.0, schedule="constant"), {}
     for norm in (0.0, 1e-3):
         made = trainer(digits, replace(still, clip_norm=norm))
@@ -136,7 +137,7 @@ def test_gradients_are_clipped_together(digits):
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_other_precisions_learn_with_float32_weights(digits, precision):
+def test_other_precisions_learn_with_float32_weights(digits: Feed, precision: str) -> None:
     made = trainer(digits, replace(PLAIN, precision=precision))
     first = made.run(4)[0]
     made.run(60)
@@ -149,7 +150,7 @@ def test_other_precisions_learn_with_float32_weights(digits, precision):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
 @pytest.mark.parametrize("schedule", ["cosine", "constant", "exponential"])
-def test_every_recipe_lowers_the_loss(digits, optimizer, schedule):
+def test_every_recipe_lowers_the_loss(digits: Feed, optimizer: str, schedule: str) -> None:
     rate = 0.1 if optimizer == "sgd" else 0.01
     made = trainer(digits, replace(PLAIN, optimizer=optimizer, schedule=schedule, learning_rate=rate, nesterov=True))
     first = made.run(5)[0]
@@ -157,7 +158,7 @@ def test_every_recipe_lowers_the_loss(digits, optimizer, schedule):
     assert made.run(5)[0] < first
 
 
-def test_the_exponential_schedule_is_a_staircase_after_the_warm_up():
+def test_the_exponential_schedule_is_a_staircase_after_the_warm_up() -> None:
     settings = Training(
         epochs=9, learning_rate=0.1, schedule="exponential", decay_rate=0.5, decay_epochs=2, warmup_epochs=1
     )
@@ -175,13 +176,13 @@ class TestDropPath:
         noise = made._noise(tf.constant(step))
         return [float(item.keep) for item in noise if item is not None and item.keep is not None]
 
-    def test_it_falls_with_the_steps(self, digits):
+    def test_it_falls_with_the_steps(self, digits: Feed) -> None:
         last = 2 * (digits.count("train") // 32)
         assert self.kept(digits, "step", 0) == pytest.approx([1.0] * 5)
         assert self.kept(digits, "step", last // 2) == pytest.approx([0.8] * 5, abs=0.01)
         assert self.kept(digits, "step", last) == pytest.approx([0.6] * 5)
 
-    def test_and_with_the_cells(self, digits):
+    def test_and_with_the_cells(self, digits: Feed) -> None:
         last = 2 * (digits.count("train") // 32)
         assert self.kept(digits, "step_and_cell", last) == pytest.approx([0.92, 0.84, 0.76, 0.68, 0.6])
 
@@ -189,7 +190,7 @@ class TestDropPath:
 class TestXla:
     """TPUs run what XLA compiles: shapes must be static, and every operation must be one that it knows."""
 
-    def test_a_train_step_compiles_and_agrees(self, digits):
+    def test_a_train_step_compiles_and_agrees(self, digits: Feed) -> None:
         settings = replace(PLAIN, drop_path_keep=0.7, auxiliary_weight=0.0)
         made = trainer(digits, settings, text=SMALL.replace("dropout[rate=0.2] | ", ""))
         images, labels = next(iter(digits.training(settings, 32, seed=1)))
@@ -208,7 +209,7 @@ class TestXla:
          "depthwise[1x3, stride_x=2]", "factorized_conv[stride=2]", "batch_norm", "avg_pool[3x3]",
          "max_pool[3x3, stride=2]", "zero[stride=2]", "dropout[rate=0.5]", "relu", "skip"],
     )  # fmt: skip
-    def test_every_operation_compiles_with_its_gradient(self, operation):
+    def test_every_operation_compiles_with_its_gradient(self, operation: str) -> None:
         text = f"network {{ body: conv[1x1, filters=6] | {operation} head: global_avg_pool | dense[classes] }}"
         layers = build_layers(compiler.resolve(dsl.loads(text), (8, 8, 3), 10))
         variables = [layer.trained for layer in layers]
@@ -218,14 +219,15 @@ class TestXla:
         def step() -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
                 loss = tf.reduce_sum(forward(layers, images, training=True)[-1] ** 2)
-            return tape.gradient(loss, variables, unconnected_gradients="zero")
+            gradients: list[tf.Tensor] = tape.gradient(loss, variables, unconnected_gradients="zero")
+            return gradients
 
         plain = tf.function(step, autograph=False)()
         compiled = tf.function(step, autograph=False, jit_compile=True)()
         for one, other in zip(plain, compiled, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-3)
 
-    def test_the_resize_of_a_sum_compiles(self):
+    def test_the_resize_of_a_sum_compiles(self) -> None:
         text = """
         cell net(x) fit resize_and_pad { a = conv[1x1, filters=4](x) + max_pool[2x2, stride=2](x)  return a }
         network { body: net head: global_avg_pool | dense[classes] }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,10 +36,12 @@ def layers(seed: int, kernel: str = "3x3", before: str = "", after: str = "") ->
 def changed(seed: int) -> dict[str, np.ndarray]:
     """The weights of a network of which none is as it begins."""
     rng = np.random.default_rng(seed)
-    return {key: rng.random(value.shape, np.float32) + 1 for key, value in weights.weights_of(layers(seed)).items()}
+    return {
+        key: np.add(rng.random(value.shape, np.float32), 1) for key, value in weights.weights_of(layers(seed)).items()
+    }
 
 
-def test_every_weight_of_the_graph_is_there_by_its_key_and_shape():
+def test_every_weight_of_the_graph_is_there_by_its_key_and_shape() -> None:
     made = layers(0)
     found = weights.weights_of(made)
     expected = {key: weight.shape for layer in made for key, weight in layer.step.weights()}
@@ -46,7 +50,7 @@ def test_every_weight_of_the_graph_is_there_by_its_key_and_shape():
     assert weights.count(made) == sum(NUMBERS.values())
 
 
-def test_inheriting_from_oneself_copies_everything():
+def test_inheriting_from_oneself_copies_everything() -> None:
     parent, child = changed(1), layers(2)
     assert weights.inherit(child, parent) == weights.count(child)
     found = weights.weights_of(child)
@@ -55,7 +59,7 @@ def test_inheriting_from_oneself_copies_everything():
         np.testing.assert_array_equal(found[key], value)
 
 
-def test_what_has_another_shape_starts_fresh():
+def test_what_has_another_shape_starts_fresh() -> None:
     parent, child = changed(1), layers(2, kernel="5x5")
     fresh = weights.weights_of(child)
     assert weights.inherit(child, parent) == sum(NUMBERS.values()) - 81
@@ -66,7 +70,7 @@ def test_what_has_another_shape_starts_fresh():
     }
 
 
-def test_a_new_norm_makes_the_statistics_of_its_step_quick_again():
+def test_a_new_norm_makes_the_statistics_of_its_step_quick_again() -> None:
     parent = changed(1)
     end = "  return b + conv[1x1, depth=3](image)"
     child = layers(2, before=end, after=f"  c = conv[3x3, depth=1](b) | norm\n{end} + c")
@@ -78,14 +82,14 @@ def test_a_new_norm_makes_the_statistics_of_its_step_quick_again():
     np.testing.assert_array_equal(found[key], parent[key])
 
 
-def test_a_norm_less_keeps_the_number_of_updates():
+def test_a_norm_less_keeps_the_number_of_updates() -> None:
     parent = changed(1)
     child = layers(2, before="(a) | norm", after="(a)")
     assert weights.inherit(child, parent) == sum(NUMBERS.values()) - 12
     assert weights.weights_of(child)["body/0/0/updates"] == parent["body/0/0/updates"]
 
 
-def test_nothing_in_common_changes_nothing():
+def test_nothing_in_common_changes_nothing() -> None:
     child = layers(2)
     before = weights.weights_of(child)
     assert weights.inherit(child, {"somewhere/else": np.ones(3, np.float32)}) == 0
@@ -93,7 +97,7 @@ def test_nothing_in_common_changes_nothing():
     assert all(np.array_equal(after[key], value) for key, value in before.items())
 
 
-def test_under_a_strategy_with_copies_the_weights_are_the_same():
+def test_under_a_strategy_with_copies_the_weights_are_the_same() -> None:
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
         child = layers(2)
         assert weights.inherit(child, changed(1)) == weights.count(child)
@@ -101,7 +105,7 @@ def test_under_a_strategy_with_copies_the_weights_are_the_same():
     assert all(np.array_equal(found[key], value) for key, value in changed(1).items())
 
 
-def test_a_file_gives_back_what_was_saved_and_replaces_what_was_there(tmp_path):
+def test_a_file_gives_back_what_was_saved_and_replaces_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "7.npz"
     weights.save(path, changed(1))
     weights.save(path, changed(2))
@@ -112,7 +116,7 @@ def test_a_file_gives_back_what_was_saved_and_replaces_what_was_there(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["7.npz"]
 
 
-def test_a_file_that_is_not_there_or_damaged_is_told(tmp_path):
+def test_a_file_that_is_not_there_or_damaged_is_told(tmp_path: Path) -> None:
     path = tmp_path / "7.npz"
     with pytest.raises(compiler.CompileError, match=r"there are no weights in .*7\.npz"):
         weights.read(path)
@@ -124,7 +128,7 @@ def test_a_file_that_is_not_there_or_damaged_is_told(tmp_path):
             weights.read(path)
 
 
-def test_restoring_wants_every_weight():
+def test_restoring_wants_every_weight() -> None:
     values = changed(1)
     made = layers(2)
     weights.restore(made, {**values, "auxiliary/0/0/0/conv/kernel": np.ones(3, np.float32)})

@@ -19,7 +19,7 @@ FILES = sorted((Path(__file__).parent.parent / "bad").glob("*.cell"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_wrong_file_gets_its_message(path):
+def test_wrong_file_gets_its_message(path: Path) -> None:
     wanted = [line[7:].strip() for line in path.read_text().splitlines() if line.startswith("# says:")]
     assert wanted, "a wrong file says what its message must hold"
     with pytest.raises(dsl.CellError) as caught:
@@ -28,11 +28,11 @@ def test_wrong_file_gets_its_message(path):
         assert part in str(caught.value)
 
 
-def test_there_are_wrong_files():
+def test_there_are_wrong_files() -> None:
     assert len(FILES) >= 25
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(tmp_path):
+def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "two.cell"
     path.write_text(
         'include "nasnet.cell"\ncell normal(here: project, before: match) fit match {\n'
@@ -46,21 +46,21 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", b"param A = \x001", "param \u00e9 = 1".encode()])
-def test_bytes_that_are_no_text_of_the_language(tmp_path, data):
+def test_bytes_that_are_no_text_of_the_language(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "odd.cell"
     path.write_bytes(data)
     with pytest.raises(dsl.CellError):
         dsl.load(path)
 
 
-def test_files_of_another_kind_are_not_read(tmp_path):
+def test_files_of_another_kind_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "space.cell"
     path.write_text('include "/etc/passwd"')
     with pytest.raises(dsl.CellError, match=r"not a \.cell file"):
         dsl.load(path)
 
 
-def test_include_loop(tmp_path):
+def test_include_loop(tmp_path: Path) -> None:
     (tmp_path / "a.cell").write_text('include "b.cell"')
     (tmp_path / "b.cell").write_text('include "a.cell"')
     with pytest.raises(dsl.CellError, match=r"a\.cell -> b\.cell -> a\.cell"):
@@ -68,7 +68,7 @@ def test_include_loop(tmp_path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_message_shows_the_place_once(path):
+def test_a_message_shows_the_place_once(path: Path) -> None:
     """Every file here has one mistake: one problem, and what belongs to a place shows it with a caret."""
     with pytest.raises(dsl.CellError) as caught:
         dsl.load(path)
@@ -83,7 +83,7 @@ DEAD = sorted((Path(__file__).parent.parent / "bad" / "dead").glob("*.cell"))
 
 
 @pytest.mark.parametrize("path", DEAD, ids=lambda path: path.stem)
-def test_a_rule_with_nothing_to_change_is_told(path):
+def test_a_rule_with_nothing_to_change_is_told(path: Path) -> None:
     wanted = [line[7:].strip() for line in path.read_text().splitlines() if line.startswith("# says:")]
     (problem,) = dead_rules(dsl.load(path).space)
     assert wanted
@@ -92,7 +92,7 @@ def test_a_rule_with_nothing_to_change_is_told(path):
 
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.stem)
-def test_no_shipped_rule_is_dead(path):
+def test_no_shipped_rule_is_dead(path: Path) -> None:
     assert list(dead_rules(dsl.load(path).space)) == []
 
 
@@ -121,12 +121,12 @@ ALIVE = {
 
 
 @pytest.mark.parametrize("rules", ALIVE.values(), ids=ALIVE)
-def test_what_can_come_to_be_is_no_mistake(rules):
+def test_what_can_come_to_be_is_no_mistake(rules: str) -> None:
     space = dsl.loads(f'include "nasbench201.cell"\n{rules}').space
     assert list(dead_rules(space)) == []
 
 
-def test_a_large_file_of_rules_that_wake_each_other_ends():
+def test_a_large_file_of_rules_that_wake_each_other_ends() -> None:
     ops = "".join(f"op o{i} = relu\n" for i in range(1500))
     rules = "".join(
         f"mutation m{i} {{ choose t in net.terms where t.op is o{i}  t.op = o{i + 1} }}\n" for i in range(1499)
@@ -135,7 +135,7 @@ def test_a_large_file_of_rules_that_wake_each_other_ends():
     assert list(dead_rules(dsl.loads(text).space)) == []
 
 
-def test_the_first_of_many_mistakes_are_shown():
+def test_the_first_of_many_mistakes_are_shown() -> None:
     with pytest.raises(dsl.CellError) as caught:
         dsl.loads('include "nasbench201.cell"\n' + "require parms < 1\n" * 300)
     assert len(caught.value.problems) == 300
@@ -146,7 +146,7 @@ def test_the_first_of_many_mistakes_are_shown():
 # --- inputs that are not committed --------------------------------------------------------------------------------
 
 
-def test_ten_megabytes(tmp_path):
+def test_ten_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "large.cell"
     path.write_bytes(b"param A = 1\n" * 900_000)
     with pytest.raises(dsl.CellError, match=r"large\.cell is too large: at most 4,194,304 bytes"):
@@ -155,14 +155,14 @@ def test_ten_megabytes(tmp_path):
         dsl.loads("param A = 1\n" * 900_000)
 
 
-def test_bytes_that_are_no_utf8_are_named(tmp_path):
+def test_bytes_that_are_no_utf8_are_named(tmp_path: Path) -> None:
     path = tmp_path / "odd.cell"
     path.write_bytes(b"param A = 1 # caf\xe9\n")
     with pytest.raises(dsl.CellError, match="is not UTF-8 text: byte 17 is 0xe9"):
         dsl.load(path)
 
 
-def test_a_nul_byte_is_shown(tmp_path):
+def test_a_nul_byte_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "odd.cell"
     path.write_bytes(b"param A = 1\nparam \x00B = 2\n")
     with pytest.raises(dsl.CellError, match=r"odd\.cell:2:7: syntax error: '\\x00'"):
@@ -172,7 +172,7 @@ def test_a_nul_byte_is_shown(tmp_path):
 class TestOnlyCellFilesAreRead:
     """A `.cell` text can neither run code nor read a file of another kind."""
 
-    def fails(self, tmp_path, name):
+    def fails(self, tmp_path: Path, name: str) -> str:
         path = tmp_path / "space.cell"
         path.write_text(f'include "{name}"')
         with pytest.raises(dsl.CellError) as caught:
@@ -181,48 +181,48 @@ class TestOnlyCellFilesAreRead:
         return str(caught.value)
 
     @pytest.mark.parametrize("name", ["/etc/passwd", "../space.txt", "", "..", "/dev/zero", "plain", "a.cell/"])
-    def test_another_name(self, tmp_path, name):
+    def test_another_name(self, tmp_path: Path, name: str) -> None:
         assert "not a .cell file" in self.fails(tmp_path, name)
 
-    def test_a_link_to_another_file(self, tmp_path):
+    def test_a_link_to_another_file(self, tmp_path: Path) -> None:
         (tmp_path / "hidden.txt").write_text("secret")
         (tmp_path / "link.cell").symlink_to(tmp_path / "hidden.txt")
         assert "is a link to a file that is not a .cell file" in self.fails(tmp_path, "link.cell")
 
-    def test_a_link_to_a_device(self, tmp_path):
+    def test_a_link_to_a_device(self, tmp_path: Path) -> None:
         (tmp_path / "zero.cell").symlink_to("/dev/zero")
         assert "there is no file" in self.fails(tmp_path, "zero.cell")
 
-    def test_a_link_to_itself(self, tmp_path):
+    def test_a_link_to_itself(self, tmp_path: Path) -> None:
         (tmp_path / "loop.cell").symlink_to(tmp_path / "loop.cell")
         assert "there is no file" in self.fails(tmp_path, "loop.cell")
 
-    def test_a_folder(self, tmp_path):
+    def test_a_folder(self, tmp_path: Path) -> None:
         (tmp_path / "folder.cell").mkdir()
         assert "there is no file" in self.fails(tmp_path, "folder.cell")
 
-    def test_a_pipe_does_not_hang(self, tmp_path):
+    def test_a_pipe_does_not_hang(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe.cell")
         assert "there is no file" in self.fails(tmp_path, "pipe.cell")
 
     @pytest.mark.parametrize("name", ["x" * 300 + ".cell", "x/" * 3000 + ".cell"])
-    def test_a_name_too_long_for_the_disk(self, tmp_path, name):
+    def test_a_name_too_long_for_the_disk(self, tmp_path: Path, name: str) -> None:
         assert "there is no file" in self.fails(tmp_path, name)
 
-    def test_a_cell_file_of_another_folder_is_read(self, tmp_path):
+    def test_a_cell_file_of_another_folder_is_read(self, tmp_path: Path) -> None:
         (tmp_path / "base.cell").write_text('include "nasnet.cell"')
         (tmp_path / "inner").mkdir()
         (tmp_path / "inner" / "own.cell").write_text('include "../base.cell"')
         assert dsl.load(tmp_path / "inner" / "own.cell").space.cell_names == ("normal", "reduction")
 
 
-def test_include_of_itself(tmp_path):
+def test_include_of_itself(tmp_path: Path) -> None:
     (tmp_path / "a.cell").write_text('include "a.cell"')
     with pytest.raises(dsl.CellError, match=r"a\.cell -> a\.cell"):
         dsl.load(tmp_path / "a.cell")
 
 
-def test_too_many_includes(tmp_path):
+def test_too_many_includes(tmp_path: Path) -> None:
     for index in range(80):
         (tmp_path / f"f{index}.cell").write_text(f'include "f{index + 1}.cell"')
     (tmp_path / "f80.cell").write_text("")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import lark
 import pytest
@@ -71,7 +72,8 @@ def grammars_words() -> set[str]:
 
 def by_lark(text: str) -> list[tuple[int, str, str]]:
     """Comments, strings, numbers, kernels and words, with their places."""
-    tokens = sorted(PARSER.parse(text).scan_values(lambda t: isinstance(t, lark.Token)), key=lambda t: t.start_pos)
+    leaves: list[Any] = list(PARSER.parse(text).scan_values(lambda t: isinstance(t, lark.Token)))
+    tokens = sorted(leaves, key=lambda t: t.start_pos)
     found = [(t.start_pos, "word" if is_word(t) else CLASSES.get(t.type, ""), str(t)) for t in tokens]
     ends = [0, *(t.end_pos for t in tokens)]
     starts = [*(t.start_pos for t in tokens), len(text)]
@@ -115,27 +117,27 @@ def by_textmate(text: str) -> list[tuple[int, str, str]]:
     return [item for item in named if item[1]]
 
 
-def test_the_example_has_every_word_of_the_grammar():
+def test_the_example_has_every_word_of_the_grammar() -> None:
     assert {value for _, kind, value in by_lark(EVERYTHING) if kind == "word"} == grammars_words()
     assert len(grammars_words()) > 35
 
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("highlighter", [by_pygments, by_textmate])
-def test_tokens_are_those_of_the_parser(highlighter, text):
+def test_tokens_are_those_of_the_parser(highlighter: Callable[..., Any], text: str) -> None:
     assert highlighter(text) == by_lark(text)
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_nothing_is_an_error(text):
+def test_nothing_is_an_error(text: str) -> None:
     assert not [value for _, token, value in CellLexer().get_tokens_unprocessed(text) if token in Error]
 
 
-def test_what_is_not_of_the_language_is_an_error():
+def test_what_is_not_of_the_language_is_an_error() -> None:
     assert [value for _, token, value in CellLexer().get_tokens_unprocessed("a = $") if token in Error] == ["$"]
 
 
-def test_the_editors_file_has_the_expressions_of_the_module():
+def test_the_editors_file_has_the_expressions_of_the_module() -> None:
     matches = [rule["match"] for rule in TEXTMATE["patterns"]]
     assert matches == [
         words.COMMENT, words.STRING, *words.DECLARATIONS, *words.WORDS, words.KERNEL, words.NUMBER, words.NAME,
@@ -143,7 +145,7 @@ def test_the_editors_file_has_the_expressions_of_the_module():
     ]  # fmt: skip
 
 
-def test_pygments_is_told_of_the_lexer():
+def test_pygments_is_told_of_the_lexer() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     module, _, name = project["entry-points"]["pygments.lexers"]["cell"].partition(":")
     assert (module, name) == (CellLexer.__module__, CellLexer.__name__)

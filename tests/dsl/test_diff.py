@@ -45,29 +45,29 @@ def said(before: str, after: str, rest: str = NETWORK) -> list[str]:
         (("cell net", "fixed cell net"), ["cell net: is fixed"]),
     ],
 )  # fmt: skip
-def test_one_change_is_one_sentence(change, sentences):
+def test_one_change_is_one_sentence(change: tuple[str, str], sentences: list[str]) -> None:
     assert said(CELL, CELL.replace(*change)) == sentences
 
 
-def test_a_term_is_known_by_its_label_wherever_it_stands():
+def test_a_term_is_known_by_its_label_wherever_it_stands() -> None:
     before = "cell net(x) { a = conv[1x1](x) + conv[3x3](x) + conv[5x5](x)  return a }"
     after = "cell net(x) { a = 1: conv[3x3](x) + 2: conv[7x7](x)  return a }"
     assert said(before, after) == ["cell net: a: - conv[1x1](x)", "cell net: a: conv[5x5](x) -> conv[7x7](x)"]
 
 
-def test_an_edge_in_a_join_is_named_alone():
+def test_an_edge_in_a_join_is_named_alone() -> None:
     before = "cell net(x) { a = relu(x)  return concat(none(a), conv[1x1](x)) + skip(x) }"
     assert said(before, before.replace("none(a)", "skip(a)")) == ["cell net: return: none(a) -> skip(a)"]
 
 
 @pytest.mark.parametrize("names", [{"b": "z"}, {"a": "b", "b": "a"}, {"a": "u", "b": "v", "c": "w"}, {"x": "image"}])
-def test_other_names_are_said_to_be_other_names(names):
+def test_other_names_are_said_to_be_other_names(names: dict[str, str]) -> None:
     after = "".join(names.get(word, word) for word in re.split(r"\b", CELL))
     assert said(CELL, after) == [f"cell net: {old} is now called {new}" for old, new in sorted(names.items())]
     assert same_network(dsl.loads(CELL + NETWORK), dsl.loads(after + NETWORK))
 
 
-def test_an_order_is_said_to_be_an_order():
+def test_an_order_is_said_to_be_an_order() -> None:
     before = "cell net(x) { a = relu(x)  b = skip(x)  return a + b }"
     after = "cell net(x) { b = skip(x)  a = relu(x)  return a + b }"
     assert said(before, after) == ["cell net: the nodes stand in another order: b, a"]
@@ -90,11 +90,11 @@ def test_an_order_is_said_to_be_an_order():
         ("", "require params <= 3M", ["require: + params <= 3000000"]),
     ],
 )  # fmt: skip
-def test_every_declaration_has_its_sentence(before, after, sentences):
+def test_every_declaration_has_its_sentence(before: str, after: str, sentences: list[str]) -> None:
     assert said(before, after, CELL + NETWORK) == sentences
 
 
-def test_steps_of_the_network():
+def test_steps_of_the_network() -> None:
     after = NETWORK.replace("net[8] ", "net[8] * 2, relu as last ").replace("conv[3x3", "conv[5x5")
     assert said(NETWORK, after, CELL) == [
         "network stem: conv[3x3, filters=8] -> conv[5x5, filters=8]",
@@ -104,7 +104,7 @@ def test_steps_of_the_network():
     ]
 
 
-def test_a_long_change_is_broken_into_what_was_and_what_is():
+def test_a_long_change_is_broken_into_what_was_and_what_is() -> None:
     long = " | ".join(["batch_norm"] * 9)
     head, *lines = str(Difference("op o", f"relu | {long}", long)).splitlines()
     assert head == "op o: changed"
@@ -113,14 +113,14 @@ def test_a_long_change_is_broken_into_what_was_and_what_is():
     assert " ".join(line[4:].strip() for line in lines) == f"relu | {long} {long}"
 
 
-def test_where_declarations_stand_does_not_matter():
+def test_where_declarations_stand_does_not_matter() -> None:
     a = dsl.loads(f"param A = 1 param B = 2 op o = relu {CELL} {NETWORK}")
     b = dsl.loads(f"{NETWORK} op o = relu param B = 2 {CELL} param A = 1")
     assert differences(a, b) == ()
     assert same_network(a, b)
 
 
-def test_another_dead_node_is_the_same_network():
+def test_another_dead_node_is_the_same_network() -> None:
     a, b = (dsl.loads(f"cell net(x) {{ a = {op}(x) return x }} {NETWORK}") for op in ("relu", "batch_norm"))
     assert len(differences(a, b)) == 1
     assert same_network(a, b)
@@ -128,14 +128,14 @@ def test_another_dead_node_is_the_same_network():
 
 
 @given(genotypes(), st.integers(0, 2**32))
-def test_a_child_differs_exactly_if_its_text_does(parent, seed):
+def test_a_child_differs_exactly_if_its_text_does(parent: dsl.Genotype, seed: int) -> None:
     child = dsl.mutate(parent, random.Random(seed)).genotype
     assert differences(parent, parent) == ()
     assert bool(differences(parent, child)) == (parent.text() != child.text())
     assert all(str(difference) for difference in differences(parent, child))
 
 
-def test_growing_children_read_well():
+def test_growing_children_read_well() -> None:
     genotype, rng = dsl.load("large_scale.cell"), random.Random(1)
     for _ in range(60):
         child = dsl.mutate(genotype, rng).genotype

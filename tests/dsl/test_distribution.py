@@ -79,7 +79,7 @@ def mutations(draws: int) -> dict[str, Choice]:
     """Every choice of AmoebaNet's rules over a number of children of one parent."""
     parent, rng = distinct_parent(), random.Random(2019)
     cells, combinations, elements = ("normal", "reduction"), range(5), range(2)
-    found = {"rule": Choice(dict(WEIGHTS))}
+    found = {"rule": Choice({rule: weight for rule, weight in WEIGHTS.items()})}
     for rule in ("op", "rewire"):
         found[f"{rule}: cell"] = uniform(cells)
         found[f"{rule}: combination"] = uniform(combinations)
@@ -127,25 +127,25 @@ def check(draws: int) -> None:
     assert min(p_values.values()) > LEAST, p_values
 
 
-def test_mutations_are_drawn_as_in_the_paper():
+def test_mutations_are_drawn_as_in_the_paper() -> None:
     check(10_000)
 
 
 @pytest.mark.full
-def test_many_mutations_are_drawn_as_in_the_paper():
+def test_many_mutations_are_drawn_as_in_the_paper() -> None:
     check(100_000)
 
 
-def test_the_same_operation_may_be_drawn():
+def test_the_same_operation_may_be_drawn() -> None:
     """`any(ops)` draws from all eight, as the paper's code does: an eighth of these children are their parent."""
     parent, rng = dsl.load("nasnet.cell"), random.Random(4)
     children = [dsl.mutate(parent, rng) for _ in range(4000)]
     same = Counter(child.genotype == parent for child in children if child.rule == "op")
-    choice = Choice({True: 1 / 8, False: 7 / 8}, Counter(dict(same)))
+    choice = Choice({True: 1 / 8, False: 7 / 8}, Counter({is_same: count for is_same, count in same.items()}))
     assert choice.p_value() > LEAST
 
 
-def test_an_uneven_choice_is_seen():
+def test_an_uneven_choice_is_seen() -> None:
     """The bound is no empty one: a draw that is off by a tenth fails it."""
     choice = Choice({"a": 0.5, "b": 0.5}, Counter({"a": 5500, "b": 4500}))
     assert choice.p_value() < LEAST

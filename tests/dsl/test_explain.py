@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ def explained(rules: str, cell: str = CELL) -> Explanation:
         "mutation m { }",
     ],
 )
-def test_children_are_as_many_as_are_drawn(rule):
+def test_children_are_as_many_as_are_drawn(rule: str) -> None:
     seed = dsl.loads(CELL + NETWORK + rule)
     (fact,) = explain(seed, random.Random(0)).rules
     rng = random.Random(1)
@@ -56,24 +57,24 @@ def test_children_are_as_many_as_are_drawn(rule):
          "nothing meets `n.terms.count > 2`"),
     ],
 )  # fmt: skip
-def test_a_rule_without_a_place_says_why(rule, reason):
+def test_a_rule_without_a_place_says_why(rule: str, reason: str) -> None:
     (fact,) = explained(f"mutation m {{ {rule} }}").rules
     assert (fact.places, fact.children, fact.example, fact.note) == (0, 0, (), reason)
 
 
-def test_a_cell_without_nodes_has_nothing_to_choose():
+def test_a_cell_without_nodes_has_nothing_to_choose() -> None:
     (fact,) = explained("mutation m { choose n in net.nodes, t in n.terms  t.op = any({ relu }) }",
                         "cell net(x) { return x }").rules  # fmt: skip
     assert fact.note == "there is nothing in net.nodes"
 
 
-def test_a_rule_whose_children_are_all_rejected_says_so():
+def test_a_rule_whose_children_are_all_rejected_says_so() -> None:
     seed = dsl.loads(CELL + NETWORK + "mutation m { choose t in net.terms   t.op = any({ relu }) }")
     (fact,) = explain(seed, random.Random(0), lambda genotype: "too large").rules
     assert fact.note == "every child is rejected: m: too large"
 
 
-def test_shares_and_marks():
+def test_shares_and_marks() -> None:
     found = explained("mutation a weight 3 { } mutation b { forget weights } "
                       "mutation c { rate *= uniform(1, 2) } gene rate = 1 in 0 .. 9")  # fmt: skip
     assert [rule.share for rule in found.rules] == [0.6, 0.2, 0.2]
@@ -82,19 +83,19 @@ def test_shares_and_marks():
     assert found.genes == ("rate = 1 in 0 .. 9",)
 
 
-def test_the_size_is_the_product_of_the_free_choices():
+def test_the_size_is_the_product_of_the_free_choices() -> None:
     found = explain(dsl.load("nasnet.cell"), random.Random(0))
     assert found.size == 8**20 * math.prod(math.prod([states] * 2) for states in range(2, 7)) ** 2
     assert "40 free choices, 3.1e29 texts" in told(found)
 
 
-def test_an_any_in_a_member_counts_every_value():
+def test_an_any_in_a_member_counts_every_value() -> None:
     rule = "mutation m { choose t in net.terms   t.op = any({ relu, conv[any({ 1x1, 3x3, 5x5 })] }) }"
     assert explained(rule).size == 4**4
 
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
-def test_every_shipped_file_is_explained_in_a_hundred_columns(path):
+def test_every_shipped_file_is_explained_in_a_hundred_columns(path: Path) -> None:
     seed = dsl.load(path)
     text = told(explain(seed, random.Random(1)))
     assert max(map(len, text.splitlines())) <= 100

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl.tree import syntax as s
 
 
-def write(folder, name, text):
+def write(folder: Path, name: str, text: str) -> Path:
     path = folder / name
     path.write_text(text)
     return path
@@ -28,19 +29,19 @@ network { body: net[F] head: global_avg_pool | dense[classes] }
 """
 
 
-def test_the_files_own_wins_over_what_it_includes(tmp_path):
+def test_the_files_own_wins_over_what_it_includes(tmp_path: Path) -> None:
     write(tmp_path, "base.cell", BASE)
     genotype = dsl.load(write(tmp_path, "own.cell", 'include "base.cell"\nparam F = 16'))
     assert genotype.space.params == {"F": 16}
 
 
-def test_nearest_include_wins(tmp_path):
+def test_nearest_include_wins(tmp_path: Path) -> None:
     write(tmp_path, "base.cell", BASE)
     write(tmp_path, "middle.cell", 'include "base.cell"\nparam F = 32')
     assert dsl.load(write(tmp_path, "own.cell", 'include "middle.cell"')).space.params["F"] == 32
 
 
-def test_a_bare_name_is_found_in_the_folder_that_is_handed_in(tmp_path, monkeypatch):
+def test_a_bare_name_is_found_in_the_folder_that_is_handed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = tmp_path / "shipped"
     shipped.mkdir()
     write(shipped, "base.cell", BASE)
@@ -57,36 +58,37 @@ def test_one_module_names_the_package_of_the_shipped_files():
     assert [path.name for path in modules if "experiments" in path.read_text()] == ["shipped.py"]
 
 
-def test_overlays_win_over_the_file_and_params_over_all(tmp_path):
+def test_overlays_win_over_the_file_and_params_over_all(tmp_path: Path) -> None:
     base = write(tmp_path, "base.cell", BASE)
     overlays = [write(tmp_path, f"o{f}.cell", f"param F = {f}") for f in (2, 3)]
     assert dsl.load(base, overlays=overlays).space.params["F"] == 3
     assert dsl.load(base, {"F": 5}, overlays).space.params["F"] == 5
 
 
-def test_an_overlays_include_is_weaker_than_the_file(tmp_path):
+def test_an_overlays_include_is_weaker_than_the_file(tmp_path: Path) -> None:
     base = write(tmp_path, "base.cell", BASE)
     write(tmp_path, "deep.cell", "param F = 99")
     assert dsl.load(base, overlays=[write(tmp_path, "o.cell", 'include "deep.cell"')]).space.params["F"] == 8
 
 
-def test_cells_of_one_and_network_of_the_other():
+def test_cells_of_one_and_network_of_the_other() -> None:
     genotype = dsl.load("amoebanet_a.cell", {"F": 190}, ["imagenet.cell"])
     assert "sep_conv[5x5](a)" in genotype.text()
-    assert genotype.space.network.sections[0].steps[1].pipe[0].name == "reduction"
+    second = genotype.space.network.sections[0].steps[1].pipe[0]
+    assert isinstance(second, s.Op) and second.name == "reduction"
 
 
-def test_an_unknown_param_is_named(tmp_path):
+def test_an_unknown_param_is_named(tmp_path: Path) -> None:
     with pytest.raises(dsl.CellError, match="there is no param 'G'"):
         dsl.load(write(tmp_path, "base.cell", BASE), {"G": 1})
 
 
-def test_shipped_files_are_found_by_bare_name(tmp_path, monkeypatch):
+def test_shipped_files_are_found_by_bare_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert dsl.load("nasnet.cell").space.mutable_cells == ("normal", "reduction")
 
 
-def test_neither_parsing_nor_mutating_loads_tensorflow():
+def test_neither_parsing_nor_mutating_loads_tensorflow() -> None:
     code = (
         "import dsl, random, sys; g = dsl.load('nasnet.cell'); dsl.mutate(g, random.Random(1)); dsl.fingerprint(g);"
         "assert not {'tensorflow', 'tf_keras', 'gin'} & set(sys.modules)"

@@ -46,29 +46,29 @@ def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
 
 @settings(max_examples=60, deadline=None)
 @given(genotypes(), st.integers(0, 1000))
-def test_names_and_order_do_not_count(genotype, seed):
+def test_names_and_order_do_not_count(genotype: dsl.Genotype, seed: int) -> None:
     assert dsl.fingerprint(shuffled(genotype, random.Random(seed))) == dsl.fingerprint(genotype)
 
 
-def test_order_of_independent_nodes_does_not_count():
+def test_order_of_independent_nodes_does_not_count() -> None:
     first = net("a = relu_conv[3x3](x)\n b = relu_conv[1x1](x)\n c = skip(a) + skip(b)\n return c")
     second = net("b = relu_conv[1x1](x)\n a = relu_conv[3x3](x)\n c = skip(a) + skip(b)\n return c")
     assert first == second
 
 
-def test_dead_nodes_and_genes_do_not_count():
+def test_dead_nodes_and_genes_do_not_count() -> None:
     assert net("a = relu_conv[3x3](x)\n dead = relu_conv[1x1](a)\n return a") == net("a = relu_conv[3x3](x)\n return a")
     genotype = dsl.loads('include "nasbench201.cell"\ngene rate = 0.1')
     assert dsl.fingerprint(dsl.Genotype(genotype.cells, (("rate", 5),), genotype.space)) == dsl.fingerprint(genotype)
 
 
-def test_skips_are_spliced_and_sums_flattened():
+def test_skips_are_spliced_and_sums_flattened() -> None:
     assert net("a = skip(x)\n b = relu_conv[3x3](a)\n return b") == net("b = relu_conv[3x3](x)\n return b")
     nested = net("a = relu_conv[3x3](x) + skip(x)\n b = skip(a) + pool(x)\n return b")
     assert nested == net("b = relu_conv[3x3](x) + skip(x) + pool(x)\n return b")
 
 
-def test_zero_edges_and_what_reads_only_zeros_do_not_count():
+def test_zero_edges_and_what_reads_only_zeros_do_not_count() -> None:
     assert net("a = zero(x)\n b = relu_conv[3x3](a) + skip(x)\n return b") == net("b = skip(x)\n return b")
 
 
@@ -87,11 +87,11 @@ KNOWN_DIFFERENT = [
 ]
 
 
-def test_known_different_networks_differ():
+def test_known_different_networks_differ() -> None:
     assert len({net(body) for body in KNOWN_DIFFERENT}) == len(KNOWN_DIFFERENT)
 
 
-def test_an_identity_that_may_be_a_convolution_is_not_spliced():
+def test_an_identity_that_may_be_a_convolution_is_not_spliced() -> None:
     def normal(first: str) -> str:
         cell = f"cell normal(here: project, before: match) fit match {{\n a = {first}\n return concat(a)\n}}"
         return dsl.fingerprint(dsl.loads(f'include "nasnet.cell"\n{cell}'))
@@ -101,7 +101,7 @@ def test_an_identity_that_may_be_a_convolution_is_not_spliced():
     assert normal("sep_conv[3x3](here) + identity(before)") != normal("sep_conv[3x3](here) + before")
 
 
-def test_kinds_of_nasbench201():
+def test_kinds_of_nasbench201() -> None:
     """A slice of the 15,625 cells; the whole count is checked with the large ones."""
     found = _classes(step=23)
     assert found == _classes(step=23)
@@ -109,7 +109,7 @@ def test_kinds_of_nasbench201():
 
 
 @pytest.mark.full
-def test_nasbench201_has_its_published_count_of_classes():
+def test_nasbench201_has_its_published_count_of_classes() -> None:
     assert len(_classes(step=1)) == 5260
 
 
@@ -134,7 +134,7 @@ def _classes(step: int) -> set[str]:
          "b = x + conv[3x3](x)\n d = x + conv[5x5](b)"),
     ],
 )  # fmt: skip
-def test_reads_that_cost_weights_count_each_time(head, first, second):
+def test_reads_that_cost_weights_count_each_time(head: str, first: str, second: str) -> None:
     text = """
     op proj = relu | conv[1x1] | batch_norm
     op match = relu | factorized_conv[stride=stride] | batch_norm if stride > 1 else proj
@@ -147,7 +147,7 @@ def test_reads_that_cost_weights_count_each_time(head, first, second):
     assert prints[0] != prints[1]
 
 
-def test_a_chain_of_a_thousand_nodes():
+def test_a_chain_of_a_thousand_nodes() -> None:
     nodes = "".join(f"n{i} = conv[3x3]({'x' if not i else f'n{i - 1}'})\n" for i in range(1000))
     text = f"cell c(x) {{\n{nodes}return n999\n}}\nnetwork {{ body: c head: global_avg_pool | dense[classes] }}"
     assert dsl.fingerprint(dsl.loads(text)) != dsl.fingerprint(

@@ -6,6 +6,7 @@ import random
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import lark
@@ -35,8 +36,8 @@ GAPS = (
 )
 
 
-def tokens(text: str) -> list[lark.Token]:
-    found = PARSER.parse(text).scan_values(lambda item: isinstance(item, lark.Token))
+def tokens(text: str) -> list[Any]:
+    found: list[Any] = list(PARSER.parse(text).scan_values(lambda item: isinstance(item, lark.Token)))
     return sorted(found, key=lambda token: token.start_pos)
 
 
@@ -78,19 +79,19 @@ def parses(path: Path) -> bool:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 class TestShippedFile:
-    def test_is_formatted(self, path):
+    def test_is_formatted(self, path: Path) -> None:
         assert check(path.read_text()) == path.read_text()
 
-    def test_comes_back_however_it_is_shaken(self, path):
+    def test_comes_back_however_it_is_shaken(self, path: Path) -> None:
         rng = random.Random(path.name)
         for how_often in (0.0, 0.05, 0.5, 1.0):
             check(shaken(path.read_text(), rng, how_often))
 
-    def test_what_the_printer_prints_keeps_its_meaning(self, path):
+    def test_what_the_printer_prints_keeps_its_meaning(self, path: Path) -> None:
         check(dsl.unparse(dsl.parse(path.read_text())))
 
 
-def test_wrong_files_that_can_be_read_are_formatted():
+def test_wrong_files_that_can_be_read_are_formatted() -> None:
     readable = [path for path in BAD if parses(path)]
     assert len(readable) > 30
     for path in readable:
@@ -99,13 +100,15 @@ def test_wrong_files_that_can_be_read_are_formatted():
 
 @settings(max_examples=40, deadline=None)
 @given(genotypes(), st.randoms(use_true_random=False), st.sampled_from([0.0, 0.1, 1.0]))
-def test_random_genotypes_with_random_blanks_and_comments(genotype, rng, how_often):
+def test_random_genotypes_with_random_blanks_and_comments(
+    genotype: dsl.Genotype, rng: random.Random, how_often: float
+) -> None:
     check(shaken(genotype.text(), rng, how_often))
 
 
 @settings(max_examples=40, deadline=None)
 @given(genotypes())
-def test_no_line_is_too_long(genotype):
+def test_no_line_is_too_long(genotype: dsl.Genotype) -> None:
     assert max(map(len, fmt(genotype.standalone()).splitlines())) <= WIDTH
 
 
@@ -137,12 +140,12 @@ def test_no_line_is_too_long(genotype):
         ("\ufeffparam A = 1\r\nparam B = 2 # b\r\n", "param A = 1\nparam B = 2  # b\n"),
     ],
 )  # fmt: skip
-def test_layout(text, wanted):
+def test_layout(text: str, wanted: str) -> None:
     assert fmt(text) == wanted
     assert fmt(wanted) == wanted
 
 
-def test_long_lines_are_broken_and_aligned():
+def test_long_lines_are_broken_and_aligned() -> None:
     names = [f"operation_{i}" for i in range(9)]
     assert fmt(f"values ops = {{ {', '.join(names)} }}\nop x = {' | '.join(names)}\n") == (
         "values ops = { operation_0, operation_1, operation_2, operation_3, operation_4, operation_5,\n"
@@ -152,7 +155,7 @@ def test_long_lines_are_broken_and_aligned():
     )
 
 
-def test_the_authors_rows_of_a_set_stand_unless_one_is_too_long():
+def test_the_authors_rows_of_a_set_stand_unless_one_is_too_long() -> None:
     kept = "values v = { a, b,\n             c }\n"
     assert fmt(kept) == kept
     row = ", ".join("abcdefgh" for _ in range(9))
@@ -161,12 +164,12 @@ def test_the_authors_rows_of_a_set_stand_unless_one_is_too_long():
     assert max(map(len, refilled.splitlines())) <= WIDTH
 
 
-def test_rows_that_are_filled_anew_stay_broken_after_a_comment():
+def test_rows_that_are_filled_anew_stay_broken_after_a_comment() -> None:
     names = ", ".join("abcdefgh" for _ in range(12))
     check(f"values v = {{ a\n# above\n, b, {names},\n c }}")
 
 
-def test_an_error_is_the_parsers():
+def test_an_error_is_the_parsers() -> None:
     with pytest.raises(dsl.CellError, match=r"odd\.cell:1:11: syntax error"):
         fmt("param A = = 1", "odd.cell")
 
@@ -174,7 +177,7 @@ def test_an_error_is_the_parsers():
 @pytest.mark.parametrize(
     "text", ["values v = { " + "a, " * 50_000 + "}", "param A = 1 # b\n" * 10_000, "#\n" * 200_000]
 )
-def test_a_large_file_takes_seconds(text):
+def test_a_large_file_takes_seconds(text: str) -> None:
     began = time.monotonic()
     fmt(text)
     assert time.monotonic() - began < 60

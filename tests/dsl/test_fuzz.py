@@ -213,28 +213,28 @@ def check(seeds: Iterator[str]) -> None:
     assert grown < MEGABYTES, f"{grown} MB more"
 
 
-def test_damaged_texts_are_cell_errors_or_good():
+def test_damaged_texts_are_cell_errors_or_good() -> None:
     check(f"plain {index}" for index in range(1500))
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("shard", range(20))
-def test_many_damaged_texts_are_cell_errors_or_good(shard):
+def test_many_damaged_texts_are_cell_errors_or_good(shard: int) -> None:
     check(f"{shard} {index}" for index in range(SHARD))
 
 
-def test_the_damage_gets_far():
+def test_the_damage_gets_far() -> None:
     """Some inputs must still be good, and those that are not must be wrong in many ways."""
     seen = {exercise(damaged(f"plain {index}"), "") for index in range(60)}
     assert seen == {"wrong", "good"}
 
 
-def test_the_watchdog_bites():
+def test_the_watchdog_bites() -> None:
     with pytest.raises(TooLong), limited(0.05):
         while True:
             pass
 
 
-def test_a_source_without_the_line_shows_no_line():
+def test_a_source_without_the_line_shows_no_line() -> None:
     problem = dsl.CellError("wrong", dsl.errors.Position(Source("x", ""), 3, 1))
     assert str(problem) == "x:3:1: wrong"

@@ -36,23 +36,23 @@ def body(genotype: dsl.Genotype) -> str:
 
 
 class TestInsert:
-    def test_splits_the_edge_that_the_return_reads(self):
+    def test_splits_the_edge_that_the_return_reads(self) -> None:
         rule = "choose t in net.edges insert conv[3x3, depth=2] | bn_relu on t"
         assert children(rule) == {"n1 = conv[3x3, depth=2](image) | bn_relu; return n1"}
 
-    def test_keeps_operation_and_label_of_the_edge(self):
+    def test_keeps_operation_and_label_of_the_edge(self) -> None:
         rule = "choose t in net.terms where t.op is conv insert skip on t"
         found = children(rule, "a = skip(image) + 4: conv[3x3](image)", "a")
         assert found == {"n1 = skip(image); a = skip(image) + 4: conv[3x3](n1); return a"}
 
-    def test_splits_an_edge_inside_a_concat(self):
+    def test_splits_an_edge_inside_a_concat(self) -> None:
         rule = "choose t in net.edges insert skip on t"
         assert children(rule, output="concat(image, relu(image))") == {
             "n1 = skip(image); return concat(n1, relu(image))",
             "n1 = skip(image); return concat(image, relu(n1))",
         }
 
-    def test_names_are_one_more_than_the_greatest(self):
+    def test_names_are_one_more_than_the_greatest(self) -> None:
         rule = "choose t in net.output.terms insert skip on t"
         with pytest.raises(dsl.CellError):
             children(rule)
@@ -60,38 +60,38 @@ class TestInsert:
         found = children(rule, "n7 = skip(image) n2 = skip(n7)", "n2")
         assert found == {"n7 = skip(image); n2 = skip(n7); n8 = skip(n2); return n8"}
 
-    def test_draws_every_any(self):
+    def test_draws_every_any(self) -> None:
         rule = "choose t in net.edges insert conv[any({1x1, 3x3}), stride=any({1, 2})] | any({relu, bn_relu}) on t"
         assert len(children(rule, count=200)) == 8
 
-    def test_what_is_bound_before_still_means_the_same_after(self):
+    def test_what_is_bound_before_still_means_the_same_after(self) -> None:
         rule = "choose t in net.terms, u in net.terms where t before u insert skip on t u.op = relu"
         found = children(rule, "a = skip(image) b = skip(a)", "b")
         assert found == {"n1 = skip(image); a = skip(n1); b = relu(a); return b"}
 
 
 class TestConnect:
-    def test_adds_a_term_and_sorts_stably(self):
+    def test_adds_a_term_and_sorts_stably(self) -> None:
         rule = "choose a in net.states, b in net.nodes where not b reaches a and not a feeds b connect a to b by skip"
         assert children(rule, "a = skip(image) b = relu(image)", "a + b") == {
             "a = skip(image); b = relu(image) + skip(a); return a + b",
             "b = relu(image); a = skip(image) + skip(b); return a + b",
         }
 
-    def test_to_the_return(self):
+    def test_to_the_return(self) -> None:
         rule = "choose a in net.states, b in net.output where not a feeds b connect a to b by relu"
         assert children(rule, "a = skip(image)", "a") == {"a = skip(image); return a + relu(image)"}
 
-    def test_a_new_term_never_takes_a_label_that_is_taken(self):
+    def test_a_new_term_never_takes_a_label_that_is_taken(self) -> None:
         rule = "choose a in net.inputs, b in net.nodes connect a to b by skip"
         found = children(rule, "a = skip(image) + 2: relu(image)", "a")
         assert found == {"a = skip(image) + 2: relu(image) + 3: skip(image); return a"}
 
-    def test_a_pipe_nests(self):
+    def test_a_pipe_nests(self) -> None:
         rule = "choose a in net.inputs, b in net.nodes connect a to b by relu | conv[3x3]"
         assert children(rule, "a = skip(image)", "a") == {"a = skip(image) + conv[3x3](relu(image)); return a"}
 
-    def test_a_loop_is_no_child(self):
+    def test_a_loop_is_no_child(self) -> None:
         rule = "choose a in net.states, b in net.nodes connect a to b by skip"
         seed = dsl.loads(SPACE.format(nodes="a = skip(image) b = relu(a)", output="b", rule=rule))
         for i in range(50):
@@ -99,32 +99,32 @@ class TestConnect:
 
 
 class TestRemove:
-    def test_a_neighbour_keeps_its_label(self):
+    def test_a_neighbour_keeps_its_label(self) -> None:
         rule = "choose t in net.terms where t.op is relu remove t"
         found = children(rule, "a = relu(image) + skip(image) + conv[3x3](image)", "a")
         assert found == {"a = 1: skip(image) + 2: conv[3x3](image); return a"}
 
-    def test_a_label_is_dropped_where_it_is_the_place_again(self):
+    def test_a_label_is_dropped_where_it_is_the_place_again(self) -> None:
         rule = "choose t in net.terms where t.op is conv remove t"
         found = children(rule, "a = skip(image) + 2: conv[3x3](image) + 1: relu(image)", "a")
         assert found == {"a = skip(image) + relu(image); return a"}
 
-    def test_the_last_term_of_a_node_stays(self):
+    def test_the_last_term_of_a_node_stays(self) -> None:
         seed = dsl.loads(SPACE.format(nodes="a = relu(image)", output="a", rule="choose t in net.terms remove t"))
         with pytest.raises(dsl.CellError, match="no mutation rule applies"):
             dsl.mutate(seed, random.Random(0))
 
-    def test_readers_of_a_node_read_what_its_first_term_read(self):
+    def test_readers_of_a_node_read_what_its_first_term_read(self) -> None:
         rule = "choose n in net.nodes where n.terms.count == 1 remove n"
         found = children(rule, "a = relu(image) b = skip(a) + 3: relu(a)", "concat(a, b)")
         assert found == {"b = skip(image) + 3: relu(image); return concat(image, b)"}
 
-    def test_an_edge_inside_a_concat(self):
+    def test_an_edge_inside_a_concat(self) -> None:
         rule = "choose t in net.edges where t.op is relu remove t"
         found = children(rule, output="concat(relu(image), skip(image))")
         assert found == {"return concat(1: skip(image))"}
 
-    def test_what_was_removed_cannot_be_used(self):
+    def test_what_was_removed_cannot_be_used(self) -> None:
         with pytest.raises(dsl.CellError, match="'t' is not bound"):
             children("choose t in net.terms remove t insert skip on t", "a = skip(image)", "a")
 
@@ -132,7 +132,7 @@ class TestRemove:
 class TestJoin:
     RULE = "choose n in net.nodes n.join = any(other { add, concat })"
 
-    def test_a_sum_becomes_a_concat_and_back(self):
+    def test_a_sum_becomes_a_concat_and_back(self) -> None:
         assert children(self.RULE, "a = relu(image) + 3: skip(image)", "a") == {
             "a = concat(relu(image), 3: skip(image)); return a"
         }
@@ -140,19 +140,19 @@ class TestJoin:
             "a = relu(image) + 3: skip(image); return a"
         }
 
-    def test_add_as_a_node_of_its_own_is_a_sum(self):
+    def test_add_as_a_node_of_its_own_is_a_sum(self) -> None:
         flows = ("add(relu(image), image)", "relu(image) + image")
         written, meant = (
             dsl.loads(SPACE.format(nodes=f"a = {flow}", output="concat(add(a, image), a)", rule="")) for flow in flows
         )
         assert written.cells == meant.cells
 
-    def test_another_operation_is_no_join(self):
+    def test_another_operation_is_no_join(self) -> None:
         with pytest.raises(dsl.CellError, match="is add or concat, not relu"):
             children("choose n in net.nodes n.join = any({ add, relu })", "a = relu(image)", "a")
 
 
-def test_labels_are_kept_over_long_lives():
+def test_labels_are_kept_over_long_lives() -> None:
     genotype, rng = dsl.load("large_scale.cell"), random.Random(3)
     for _ in range(150):
         child = dsl.mutate(genotype, rng)
@@ -174,7 +174,7 @@ def labels(node: s.Node) -> dict[str, str]:
     }
 
 
-def test_a_rule_does_not_bring_a_cell_into_itself_under_another_name():
+def test_a_rule_does_not_bring_a_cell_into_itself_under_another_name() -> None:
     text = """
 op same = net
 values tails = { relu, same }

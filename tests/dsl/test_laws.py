@@ -56,37 +56,37 @@ def check_texts(name: str, count: int) -> None:
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_children_are_valid_and_parents_unchanged(name):
+def test_children_are_valid_and_parents_unchanged(name: str) -> None:
     check_children(name, 300)
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_texts_read_back(name):
+def test_texts_read_back(name: str) -> None:
     check_texts(name, 12)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", SPACES)
-def test_100_000_children_are_valid(name):
+def test_100_000_children_are_valid(name: str) -> None:
     check_children(name, 100_000 // len(SPACES) + 1)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", SPACES)
-def test_10_000_texts_read_back(name):
+def test_10_000_texts_read_back(name: str) -> None:
     check_texts(name, 10_000 // len(SPACES) + 1)
 
 
 @settings(max_examples=300, deadline=None)
 @given(genotypes())
-def test_generated_genotypes_are_their_texts(genotype):
+def test_generated_genotypes_are_their_texts(genotype: dsl.Genotype) -> None:
     check_round_trips(genotype)
 
 
 @pytest.mark.full
 @settings(max_examples=10_000, deadline=None)
 @given(genotypes())
-def test_many_generated_genotypes_are_their_texts(genotype):
+def test_many_generated_genotypes_are_their_texts(genotype: dsl.Genotype) -> None:
     check_round_trips(genotype)
 
 
@@ -97,7 +97,7 @@ def check_round_trips(genotype: dsl.Genotype) -> None:
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_a_child_stands_alone(name):
+def test_a_child_stands_alone(name: str) -> None:
     """Whatever a search ends with is a file that loads, also where a rule has nothing left to change in it."""
     for genotype in (*chain(name, 6), chain(name, CHAIN)[-1]):
         again = dsl.loads(genotype.standalone())
@@ -105,7 +105,7 @@ def test_a_child_stands_alone(name):
         assert dsl.fingerprint(again) == dsl.fingerprint(genotype)
 
 
-def test_a_child_stands_alone_though_a_rule_of_its_space_is_dead_in_it():
+def test_a_child_stands_alone_though_a_rule_of_its_space_is_dead_in_it() -> None:
     rule = "mutation only { choose t in net.terms where t.op is relu_conv  t.op = any({ skip, zero }) }"
     text = dsl.load("nasbench201.cell").standalone()
     genotype, rng = dsl.loads(f"{text[: text.index('mutation')]}\n{rule}"), random.Random(1)
@@ -137,7 +137,7 @@ def renamed(cell: s.Cell, rng: random.Random) -> s.Cell:
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_a_fingerprint_does_not_depend_on_names_and_order(name):
+def test_a_fingerprint_does_not_depend_on_names_and_order(name: str) -> None:
     rng = random.Random(1)
     for genotype in chain(name, 15):
         cells = tuple(renamed(cell, rng) for cell in genotype.cells)

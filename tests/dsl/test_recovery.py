@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,8 @@ from dsl.text.parse import MAX_CHARACTERS, MAX_PROBLEMS
 def places(text: str) -> list[tuple[int, int]]:
     with pytest.raises(dsl.CellError) as caught:
         dsl.parse(text)
-    return [(problem.position.line, problem.position.column) for problem in caught.value.problems]
+    positions = [problem.position for problem in caught.value.problems]
+    return [(position.line, position.column) for position in positions if position]
 
 
 GOOD = "cell good(x) {\n  a = relu(x)\n  return a\n}\n"
@@ -40,21 +42,21 @@ GOOD = "cell good(x) {\n  a = relu(x)\n  return a\n}\n"
         "string", "rules", "stray_word", "end",
     ],
 )  # fmt: skip
-def test_each_mistake_is_told_once_and_in_order(text, wanted):
+def test_each_mistake_is_told_once_and_in_order(text: str, wanted: list[tuple[int, ...]]) -> None:
     assert places(text) == wanted
 
 
-def test_names_and_comments_are_not_taken_for_declarations():
+def test_names_and_comments_are_not_taken_for_declarations() -> None:
     text = 'cell a(x) {\n  op = relu(x ]\n  cell = relu(op)  # param A = 1\n  return cell\n}\nop "b"\nparam B = * 2'
     assert places(text) == [(2, 15), (7, 11)]
 
 
-def test_what_is_no_number_or_said_twice_is_told_with_the_rest():
+def test_what_is_no_number_or_said_twice_is_told_with_the_rest() -> None:
     text = "param A = 1e999\ncell a(x) stride 1 stride 2 {\n  return x\n}\nparam B = * 2"
     assert places(text) == [(1, 11), (2, 1), (5, 11)]
 
 
-def test_mistakes_of_included_files_are_told_together(tmp_path):
+def test_mistakes_of_included_files_are_told_together(tmp_path: Path) -> None:
     (tmp_path / "one.cell").write_text("param A = * 1\nparam B = * 2\n")
     (tmp_path / "two.cell").write_text("param C = * 3\n")
     path = tmp_path / "main.cell"
@@ -67,12 +69,12 @@ def test_mistakes_of_included_files_are_told_together(tmp_path):
     ]  # fmt: skip
 
 
-def test_there_is_an_end_to_the_telling():
+def test_there_is_an_end_to_the_telling() -> None:
     assert len(places("param A = * 1\n" * 1000)) == MAX_PROBLEMS
 
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
-def test_a_bracket_left_out_is_one_mistake(path):
+def test_a_bracket_left_out_is_one_mistake(path: Path) -> None:
     """Of a good file without one closing brace at the beginning of a line, nothing else is called wrong."""
     text = path.read_text()
     for index in [i for i in range(1, len(text)) if text[i] == "}" and text[i - 1] == "\n"]:
@@ -94,7 +96,7 @@ def test_a_bracket_left_out_is_one_mistake(path):
         "#\n\n{}",
     ],
 )
-def test_a_megabyte_of_garbage_takes_seconds_at_most(part):
+def test_a_megabyte_of_garbage_takes_seconds_at_most(part: str) -> None:
     text = part * (MAX_CHARACTERS // len(part))
     began = time.monotonic()
     with pytest.raises(dsl.CellError) as caught:

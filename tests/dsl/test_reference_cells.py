@@ -47,16 +47,16 @@ CELLS = {
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_a_cell_is_that_of_its_paper(name):
+def test_a_cell_is_that_of_its_paper(name: str) -> None:
     file, cell = name.split()
     assert body(dsl.load(f"{file}.cell").cell(cell)) == written(CELLS[name])
 
 
-def test_nasnet_a_large_has_the_cells_of_nasnet_a():
+def test_nasnet_a_large_has_the_cells_of_nasnet_a() -> None:
     assert dsl.load("nasnet_a_large.cell").cells == dsl.load("nasnet_a.cell").cells
 
 
-def test_a_reduction_of_pnasnet_is_its_one_cell():
+def test_a_reduction_of_pnasnet_is_its_one_cell() -> None:
     normal, reduction = dsl.load("pnasnet_5.cell").cells
     assert (normal.name, reduction.name) == ("normal", "reduction")
     assert body(normal) == body(reduction)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import dsl
@@ -12,21 +14,21 @@ FILES = sorted(shipped_cells().glob("*.cell"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 class TestShippedFile:
-    def test_prints_back(self, path):
+    def test_prints_back(self, path: Path) -> None:
         file = dsl.parse(path.read_text(), path.name)
         assert dsl.parse(dsl.unparse(file)) == file
         assert dsl.unparse(dsl.parse(dsl.unparse(file))) == dsl.unparse(file)
 
-    def test_verifies_and_stands_alone(self, path):
+    def test_verifies_and_stands_alone(self, path: Path) -> None:
         genotype = dsl.load(path)
         again = dsl.loads(genotype.standalone())
         assert again == genotype
         assert dsl.fingerprint(again) == dsl.fingerprint(genotype)
 
-    def test_individuals_text_reads_back(self, path):
+    def test_individuals_text_reads_back(self, path: Path) -> None:
         genotype = dsl.load(path)
         assert genotype.space.genotype(genotype.text()) == genotype
 
 
-def test_there_are_files():
+def test_there_are_files() -> None:
     assert len(FILES) >= 14

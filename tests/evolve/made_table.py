@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,6 @@ def columns() -> dict[str, np.ndarray]:
 
 def write(path: Path, **changed: np.ndarray | None) -> Path:
     """A file of the table, some columns replaced or, where None, left out."""
-    found = {name: column for name, column in {**columns(), **changed}.items() if column is not None}
+    found: dict[str, Any] = {name: column for name, column in {**columns(), **changed}.items() if column is not None}
     np.savez(path, **found)
     return path

@@ -110,7 +110,7 @@ def rows(query: str, *values: object) -> list[tuple[Any, ...]]:
 
 def best_id() -> int:
     ids = rows("select id from individuals where fitness = (select max(fitness) from individuals)")
-    return next(id for (id,) in ids if text_of(id) == (WORK / "best.cell").read_text())
+    return next(int(id) for (id,) in ids if text_of(id) == (WORK / "best.cell").read_text())
 
 
 def text_of(id: int) -> str:

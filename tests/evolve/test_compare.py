@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from evolve.store.store import FILE
+from evolve.store.database import FILE
 from experiments import compare
 from experiments.figure import Curves, band, draw, spread
 

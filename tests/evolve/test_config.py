@@ -322,7 +322,9 @@ def test_what_another_algorithm_or_fitness_would_read(
     assert name in config.read([str(tmp_path / "mine.gin")], others).not_read
 
 
-def test_the_header_of_a_search_lists_what_a_file_binds_in_vain(small_gin: Path, tmp_path: Path, capsys) -> None:
+def test_the_header_of_a_search_lists_what_a_file_binds_in_vain(
+    small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [f"--gin_file={small_gin}", "--gin_param=search.individuals=1"]
     assert main.run([*arguments, f"--workdir={tmp_path / 'a'}"]) == 0
     assert [line.split()[2:] for line in capsys.readouterr().out.splitlines() if line.startswith("not read")] == [
@@ -378,7 +380,9 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["base/common.gin", "./base/common.gin", "../{}/base/common.gin"])
-def test_an_include_is_found_beside_the_file_that_includes_it(tmp_path: Path, monkeypatch, name: str) -> None:
+def test_an_include_is_found_beside_the_file_that_includes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """A file of that name in the current folder, or beside the first file, is another one."""
     (tmp_path / "base" / "deep").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()

@@ -18,8 +18,8 @@ import pytest
 from compiler.epochs import Epoch
 from evolve import main
 from evolve.search.records import Evaluation, Proposal, failed
-from evolve.store.database import COLUMNS
-from evolve.store.store import FILE, Store
+from evolve.store.database import COLUMNS, FILE
+from evolve.store.store import Store
 from tests.evolve.test_main import environment, evolve
 
 

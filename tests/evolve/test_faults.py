@@ -22,7 +22,8 @@ from evolve.errors import UsageError
 from evolve.executors import Processes
 from evolve.search.records import Evaluation, Proposal
 from evolve.search.replay import replay
-from evolve.store.store import FILE, Store
+from evolve.store.database import FILE
+from evolve.store.store import Store
 from tests.evolve import faults, toy
 from tests.evolve.test_main import SLOW, environment, evolve, finish
 from tests.evolve.test_search import ROOT, rows, search, wait_for
@@ -107,7 +108,7 @@ def test_a_recorded_order_replays_to_the_same_population(tmp_path: Path) -> None
         executor, ran = Processes(4, 50, tmp_path / "log"), make()
         try:
             with Store(tmp_path / make.__name__) as store:
-                search(store, 80, faults.takes_its_time, executor, make=lambda algorithm=ran: algorithm)
+                search(store, 80, faults.takes_its_time, executor, make=[ran].pop)
                 order = [row.id for row in store.finished()]
                 again = make()
                 replay(store, again, toy.ToySpace())

@@ -39,7 +39,12 @@ OWN = {
     ("name", "executor"), [*((name, "serial") for name in OWN), ("raises", "processes"), ("exits", "processes")]
 )
 def test_what_a_users_fitness_raises_is_shown_with_the_users_lines(
-    small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, name: str, executor: str
+    small_gin: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    executor: str,
 ) -> None:
     """One message, exit code 2, and no individual that failed."""
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -62,7 +67,9 @@ def test_what_a_users_fitness_raises_is_shown_with_the_users_lines(
             assert store.counts()[:2] == (0, 0)
 
 
-def test_a_module_in_the_current_folder_where_python_does_not_look(tmp_path: Path, monkeypatch) -> None:
+def test_a_module_in_the_current_folder_where_python_does_not_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in_this_folder.py").write_text("def fit(genotype, seed):\n    return 1.0\n")
     with pytest.raises(UsageError, match=r"in_this_folder\.py is in the current folder\. .*: export PYTHONPATH=\."):

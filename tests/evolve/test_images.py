@@ -9,12 +9,14 @@ import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from compiler.images.data import load
+from compiler.images.folders import Files
 from compiler.main import main as cell
 from evolve import main
 from evolve.executors import machine
@@ -49,9 +51,10 @@ def gin(photos: Path, individuals: int = 4, fitness: str = MADE_UP) -> str:
     return f"--gin_file={path}"
 
 
-def noted(work: Path) -> dict[str, object]:
+def noted(work: Path) -> dict[str, Any]:
     with sqlite3.connect(work / "search.sqlite") as db:
-        return json.loads(db.execute("select value from meta where key = 'note.data'").fetchone()[0])
+        read: dict[str, Any] = json.loads(db.execute("select value from meta where key = 'note.data'").fetchone()[0])
+    return read
 
 
 # --- a fault of the data is no individual's --------------------------------------------------------------
@@ -310,6 +313,7 @@ def test_600_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream
     tested = load(
         "images:photos", validation=0.25, stream=True, image_size=(96, 96), unreadable="skip", memory=tmp_path / "m"
     ).test
+    assert isinstance(tested, Files)
     paths = [Path(path) for path in tested.paths]
     for kind in ("keras", "tflite"):
         assert cell(["export", "runs/photos/best", "--out", f"net.{kind}"]) == 0

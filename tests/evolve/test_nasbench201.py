@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evolve import main
-from evolve.store.store import FILE
+from evolve.store.database import FILE
 from experiments import nasbench201
 from experiments.nasbench201 import Found, Variant, World, one_search, report
 from tests.evolve import made_table

@@ -18,8 +18,9 @@ from evolve.search.loop import Plan, Search
 from evolve.search.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.search.replay import replay
 from evolve.settings import SearchSettings
+from evolve.store.database import FILE
 from evolve.store.history import standings
-from evolve.store.store import FILE, Store
+from evolve.store.store import Store
 from tests.evolve import toy, virtual
 from tests.evolve.test_search import rows
 from tests.evolve.virtual import Killed, TwoSpeeds, Virtual

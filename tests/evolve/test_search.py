@@ -17,7 +17,8 @@ from evolve.errors import SearchError
 from evolve.executors import Executor, Serial
 from evolve.search.loop import Observer, Plan, Search
 from evolve.search.records import Evaluation, Individual, Proposal, Standing, Task, failed
-from evolve.store.store import FILE, Store
+from evolve.store.database import FILE
+from evolve.store.store import Store
 from tests.evolve import toy
 from tests.evolve.toy import MAKERS, evolution, non_ageing, tournament
 
@@ -50,7 +51,7 @@ def search(
     return Search(plan, algorithm, space, store, executor or Serial(), evaluate, observers).run()
 
 
-def rows(folder: Path) -> list[tuple[object, ...]]:
+def rows(folder: Path) -> list[tuple[Any, ...]]:
     """Everything but the times."""
     reader = sqlite3.connect(folder / FILE)
     return reader.execute(

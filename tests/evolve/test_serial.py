@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parent / "serial_and_worker.py"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
-def run(folder: Path, when: str) -> tuple[dict[str, object], str]:
+def run(folder: Path, when: str) -> tuple[dict[str, list[str]], str]:
     """What a new process prints, and what it writes to the error stream."""
     environment = {name: value for name, value in os.environ.items() if name not in (*THREADS, "TF_CPP_MIN_LOG_LEVEL")}
     ended = subprocess.run(
@@ -29,7 +29,7 @@ def run(folder: Path, when: str) -> tuple[dict[str, object], str]:
         timeout=300,
         check=True,
     )
-    found: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
+    found: dict[str, list[str]] = json.loads(ended.stdout.splitlines()[-1])
     return found, ended.stderr
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -25,7 +26,7 @@ from tests.evolve.test_search import rows, wait_for
 FEW = "--gin_param=search.individuals=12"
 
 
-def begin(arguments: Sequence[str], **how: object) -> subprocess.Popen[str]:
+def begin(arguments: Sequence[str], **how: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         arguments,
         env=environment(),
@@ -33,7 +34,7 @@ def begin(arguments: Sequence[str], **how: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=listen,
-        **how,  # type: ignore[call-overload]
+        **how,
     )
 
 
@@ -303,9 +304,14 @@ def test_a_script_without_a_main_guard(script: str, code: int, small_gin: Path, 
     guarded = [*lines[:start], 'if __name__ == "__main__":', *(f"    {line}" for line in lines[start:])]
     path.write_text("\n".join(guarded) + "\n")
     ended = subprocess.run(
-        [sys.executable, path, small_gin, work], env=environment(), capture_output=True, timeout=60, check=False
+        [sys.executable, path, small_gin, work],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (ended.returncode, ended.stderr) == (0, "")
     assert len(rows(work)) == 4
 
 

@@ -11,7 +11,8 @@ import pytest
 from compiler.epochs import Epoch
 from evolve.errors import SearchError, UsageError
 from evolve.search.records import WORST, Evaluation, Proposal, failed, ranked
-from evolve.store.store import FILE, Store
+from evolve.store.database import FILE
+from evolve.store.store import Store
 
 IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}
 

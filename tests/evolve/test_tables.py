@@ -6,6 +6,7 @@ import random
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from evolve.config import Config
 from evolve.errors import NotInTable, UsageError
 from evolve.fitness import lookup, tables
 from evolve.fitness.evaluate import Spec, evaluate, facts
-from evolve.fitness.tables import Table
+from evolve.fitness.tables import Row, Table
 from evolve.search.records import WORST, Task
 from evolve.settings import TableSettings
-from evolve.store.store import FILE
+from evolve.store.database import FILE
 from tests.evolve import made_table
 from tests.evolve.made_table import COLUMNS, OPERATIONS
 from tests.evolve.test_search import rows
@@ -32,7 +33,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_table.write(tmp_path_factory.mktemp("table") / "made.npz")
 
 
-def settings(path: Path, **changed: object) -> TableSettings:
+def settings(path: Path, **changed: Any) -> TableSettings:
     read = config.read(["nasbench201.gin"], [f"table.path={str(path)!r}"]).table
     assert read is not None
     return replace(read, **changed)
@@ -68,8 +69,8 @@ def test_keys_written_by_hand(edges: list[str], expected: str, path: Path) -> No
     names = tuple(OPERATIONS[edge] for edge in edges)
     row = lookup.looked_up(made, table_of(path), OPERATIONS)
     assert row.fitness == pytest.approx(made_table.accuracy(names) / 100)
-    assert row.metrics == tuple(
-        (name, pytest.approx(made_table.accuracy(names) + number)) for number, name in enumerate(COLUMNS) if number
+    assert dict(row.metrics) == pytest.approx(
+        {name: made_table.accuracy(names) + number for number, name in enumerate(COLUMNS) if number}
     )
     assert row.seconds == pytest.approx(12.5 * made_table.seconds(names))
 
@@ -211,7 +212,7 @@ def test_tables_of_another_space(file: str, changed: dict[str, object], message:
 
 
 def test_a_table_of_smaller_cells(path: Path) -> None:
-    table = replace(table_of(path), rows={f"|{name}~0|": None for name in made_table.NAMES})
+    table = replace(table_of(path), rows={f"|{name}~0|": Row(0.5, (), 1.0) for name in made_table.NAMES})
     with pytest.raises(UsageError, match="is the table of another space: the seed's cell would be"):
         lookup.check(dsl.load("nasbench201.cell"), table, settings(path))
 
