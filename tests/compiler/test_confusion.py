@@ -112,5 +112,5 @@ def test_a_class_without_images_is_an_empty_row() -> None:
 
 
 def test_pillow_is_imported_late() -> None:
-    code = "import sys, compiler.pictures.confusion; assert 'PIL' not in sys.modules"
+    code = "import sys, compiler.pictures.confusion_matrix; assert 'PIL' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
