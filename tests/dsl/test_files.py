@@ -52,7 +52,7 @@ def test_a_bare_name_is_found_in_the_folder_that_is_handed_in(tmp_path: Path, mo
         dsl.load("nasnet.cell", shipped=lambda: shipped)
 
 
-def test_one_module_names_the_package_of_the_shipped_files():
+def test_one_module_names_the_package_of_the_shipped_files() -> None:
     root = Path(dsl.__file__).parent.parent
     modules = [path for package in ("dsl", "compiler") for path in sorted((root / package).rglob("*.py"))]
     assert [path.name for path in modules if "experiments" in path.read_text()] == ["shipped.py"]
