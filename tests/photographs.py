@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 ORIENTATIONS = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 SUFFIXES = ("jpg", "JPG", "jfif", "jpeg", "webp", "png", "tif", "bmp", "gif")
-README = Path(__file__).parents[1] / "README.md"
+EXPORTING = Path(__file__).parents[1] / "docs" / "exporting.md"
 SHAPES = ("sun", "house", "stripes")
 
 
@@ -62,20 +62,20 @@ def photographs(root: Path, counts: Mapping[str, int], seed: int = 0, largest: i
     return root
 
 
-def by_readme(kind: str, paths: Sequence[Path]) -> list[str]:
-    """The classes that README's example of a kind of network, `keras` or `tflite`, prints for each file.
+def by_example(kind: str, paths: Sequence[Path]) -> list[str]:
+    """The classes that the example for a kind of network, `keras` or `tflite`, prints for each file.
 
     The network is `net.keras` or `net.tflite` in the current folder, which the example reads once.
     """
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+    blocks = re.findall(r"^```python\n(.*?)^```", EXPORTING.read_text(encoding="utf-8"), re.M | re.S)
     (block,) = (block for block in blocks if f'"net.{kind}"' in block)
     before, image, after = block.partition("image = ")
     names: dict[str, Any] = {}
-    exec(compile(before, str(README), "exec"), names)
+    exec(compile(before, str(EXPORTING), "exec"), names)
     found = []
     for path in paths:
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
-            exec(compile((image + after).replace("photo.jpg", str(path)), str(README), "exec"), names)
+            exec(compile((image + after).replace("photo.jpg", str(path)), str(EXPORTING), "exec"), names)
         found.append(said.getvalue().split()[0])
     return found

@@ -77,7 +77,8 @@ def _unprepared(saved: Saved, out: Path) -> str:
         )
     resized, size = (f"{height}x{width}" for height, width in (saved.preparation.resized, saved.preparation.size))
     crop = "" if saved.preparation.crop == 1 else f", and crop the middle {size}"
-    return f"{out} does not resize: resize images to {resized}, bilinear with antialiasing{crop}, as README shows"
+    how = f"resize images to {resized}, bilinear with antialiasing{crop}, as docs/exporting.md shows"
+    return f"{out} does not resize: {how}"
 
 
 def _check_target(out: Path, older: bool) -> None:

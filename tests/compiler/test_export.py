@@ -160,7 +160,7 @@ def test_what_is_said_of_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert re.fullmatch(r".*out\.keras: images of any size, resized to 8x8x3, to 3 classes, 0\.\d MB", first)
     assert re.fullmatch(r".*out\.tflite: images of 8x8x3 to 3 classes, 0\.\d MB", second)
     assert advice.endswith(
-        "out.tflite does not resize: resize images to 8x8, bilinear with antialiasing, as README shows"
+        "out.tflite does not resize: resize images to 8x8, bilinear with antialiasing, as docs/exporting.md shows"
     )
     write_all(tmp_path, NETWORK, ("out.tflite",))
     assert "resize images to 9x9, bilinear with antialiasing, and crop the middle 8x8" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A person's own photographs, from files to files: what was reported is found again by README's own examples."""
+"""A person's own photographs: exported networks reach the reported accuracy by the examples of `docs/exporting.md`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from compiler.main import main
-from tests.photographs import by_readme, photographs
+from tests.photographs import by_example, photographs
 
 GIN = """
 dataset.source = 'images:{photos}'
@@ -60,13 +60,13 @@ def trained(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pyte
 
 
 @pytest.mark.parametrize("kind", ["keras", "tflite"])
-def test_the_reported_accuracy_is_found_again_by_readmes_example(
+def test_the_reported_accuracy_is_found_again_by_the_example(
     trained: tuple[Path, str], photos: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     folder, reported = trained
     monkeypatch.chdir(folder)
     paths = sorted((photos / "test").glob("*/*"))
-    found = by_readme(kind, paths)
+    found = by_example(kind, paths)
     right = [name == path.parent.name for name, path in zip(found, paths, strict=True)]
     assert len(right) == 27
     assert f"{np.mean(right):.4f}" == reported
