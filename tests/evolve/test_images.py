@@ -22,7 +22,7 @@ from evolve import main
 from evolve.executors import machine
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for
-from tests.photographs import by_readme, photographs
+from tests.photographs import by_example, photographs
 
 GIN = """
 include 'amoeba.gin'
@@ -317,6 +317,6 @@ def test_600_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream
     paths = [Path(path) for path in tested.paths]
     for kind in ("keras", "tflite"):
         assert cell(["export", "runs/photos/best", "--out", f"net.{kind}"]) == 0
-        right = [name == path.parent.name for name, path in zip(by_readme(kind, paths), paths, strict=True)]
+        right = [name == path.parent.name for name, path in zip(by_example(kind, paths), paths, strict=True)]
         assert (len(right), f"{np.mean(right):.4f}") == (120, reported)
     print(f"stream={stream}: test accuracy {reported}, repeated by both")
