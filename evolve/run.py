@@ -35,7 +35,7 @@ from evolve.settings import SearchSettings
 from evolve.store import location
 from evolve.store.store import Store
 
-_TESTED, _TESTED_EARLIER = "test of {}", "test accuracy of {}"  # the notes that have it, and of version 0.5.0
+_TESTED = "test of {}"  # the note that has it
 
 
 def run(config: Config, folder: Path, console: Console, changed: bool = False) -> None:
@@ -111,11 +111,11 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     """
     finished, failed, _ = store.counts()
     best = next(iter(store.best(1)), None)
-    tested = None if best is None else store.noted(_TESTED_EARLIER.format(best.id))
+    tested = None if best is None else store.noted(_TESTED.format(best.id))
     commands = [f"cell draw {prepared.folder / 'best.cell'}", announce.watch(prepared.storage), announce.PAGE]
     outcome = Outcome(
         store.best(5),
-        None if tested is None else Examined(float(tested)),
+        None if tested is None else Examined.read(tested),
         f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished",
         finished,
         failed,

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
@@ -355,12 +355,6 @@ class Search(Generic[G]):
 
 
 def _reused(twin: Individual) -> Evaluation:
-    """The evaluation of an individual that equals one that is done."""
-    return Evaluation(
-        twin.fitness,
-        params=twin.params,
-        mult_adds=twin.mult_adds,
-        history=twin.history,
-        note=f"as {twin.id}",
-        metrics=twin.metrics,
-    )
+    """The evaluation of an individual that equals one that is done, for which nothing was spent."""
+    known = {one.name: getattr(twin, one.name) for one in fields(Evaluation)}
+    return replace(Evaluation(**known), seconds=0.0, step_seconds=0.0, flops=0.0, graph="", note=f"as {twin.id}")

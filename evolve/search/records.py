@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Generic, Literal, TypeVar
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from compiler.epochs import Epoch
+from evolve.search.columns import EPOCHS, FLAG, NAMED, NUMBERS, PAIRS, Column
 
 G = TypeVar("G")
 T = TypeVar("T")
@@ -15,24 +16,29 @@ T = TypeVar("T")
 Rejected = tuple[tuple[str, str], ...]
 Metrics = tuple[tuple[str, float], ...]
 Status = Literal["running", "done", "failed"]
+Fitness = Annotated[float, Column("real")]
 Size = tuple[int, int]  # trainable parameters and mult-adds
 
 WORST = 0.0  # The fitness of a failed individual; every fitness is at least this.
 RANDOM = "random"  # The rule of an individual that was sampled and has no parent.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proposal(Generic[G]):
     """An individual before it is evaluated: what to try, and where it came from."""
 
-    id: int
-    genotype: G
-    parent: int | None = None
-    rule: str = RANDOM
-    rejected: Rejected = ()  # (rule, reason) of every child that was thrown away on the way
-    forget: bool = False  # true where the rule asks for the parent's weights to be reset
-    killed: tuple[int, ...] = ()  # who of the living died on the way
-    memo: str = ""  # what its algorithm wants to know of it again when it is told, also after a kill
+    id: Annotated[int, Column("integer primary key")]
+    genotype: Annotated[G, Column("text not null")]
+    parent: Annotated[int | None, Column("integer")] = None
+    rule: Annotated[str, Column("text not null")] = RANDOM
+    # (rule, reason) of every child that was thrown away on the way
+    rejected: Annotated[Rejected, Column("text not null default '[]'", PAIRS)] = ()
+    # true where the rule asks for the parent's weights to be reset
+    forget: Annotated[bool, Column("integer not null default 0", FLAG)] = False
+    # who of the living died on the way
+    killed: Annotated[tuple[int, ...], Column("text not null default '[]'", NUMBERS)] = ()
+    # what its algorithm wants to know of it again when it is told, also after a kill
+    memo: Annotated[str, Column("text not null default ''")] = ""
 
     @property
     def heir_of(self) -> int | None:
@@ -41,7 +47,9 @@ class Proposal(Generic[G]):
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
         """The same proposal, its genotype in another form."""
-        return Proposal(self.id, genotype, self.parent, self.rule, self.rejected, self.forget, self.killed, self.memo)
+        untyped: Any = self
+        changed: Proposal[T] = replace(untyped, genotype=genotype)
+        return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Task:
     worth_size: Size = (0, 0)  # Of the one whose fitness `worth` is.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evaluation:
     """What became of an individual.
 
@@ -66,20 +74,25 @@ class Evaluation:
     validation took when the table was made.
     """
 
-    fitness: float
-    status: Status = "done"
-    error: str = ""
-    params: int = 0
-    mult_adds: int = 0
-    seconds: float = 0.0
-    history: tuple[Epoch, ...] = ()
-    graph: str = ""  # the Keras model as JSON, for a new best
-    inherited: float | None = None  # the share of its weights that it started with; None where none were sought
-    note: str = ""  # what the user may want to know of it, though it is no failure
-    step_seconds: float = 0.0  # of those seconds, in steps of training and evaluation
-    flops: float = 0.0  # spent on its training: 3 x mult-adds x images x epochs, a backward pass being two forward
+    fitness: Fitness
+    status: Annotated[Status, Column("text not null check (status in ('running', 'done', 'failed'))")] = "done"
+    error: Annotated[str, Column("text not null default ''")] = ""
+    params: Annotated[int, Column("integer")] = 0
+    mult_adds: Annotated[int, Column("integer")] = 0
+    seconds: Annotated[float, Column("real")] = 0.0
+    history: Annotated[tuple[Epoch, ...], Column("text not null default '[]'", EPOCHS)] = ()
+    graph: str = ""  # the Keras model as JSON, for a new best: handed to observers only, never stored
+    # the share of its weights that it started with; None where none were sought
+    inherited: Annotated[float | None, Column("real")] = None
+    # what the user may want to know of it, though it is no failure
+    note: Annotated[str, Column("text not null default ''")] = ""
+    # of those seconds, in steps of training and evaluation
+    step_seconds: Annotated[float, Column("real not null default 0")] = 0.0
+    # spent on its training: 3 x mult-adds x images x epochs, a backward pass being two forward
+    flops: Annotated[float, Column("real not null default 0")] = 0.0
     again: bool = False  # whether the machine failed it, so that another try may end otherwise
-    metrics: Metrics = ()  # what else a table says of it
+    # what else a table says of it
+    metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
 
 
 def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
@@ -87,35 +100,17 @@ def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float =
     return Evaluation(WORST, "failed", reason, params=params, mult_adds=mult_adds, seconds=seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Individual:
+@dataclass(frozen=True, kw_only=True)
+class Individual(Evaluation, Proposal[str]):
     """One row of the store: a proposal, its evaluation, and when it was finished (counted from 1)."""
 
-    id: int
-    parent: int | None
-    rule: str
-    genotype: str
-    fingerprint: str
-    fitness: float
-    params: int
-    mult_adds: int
-    seconds: float
-    status: Status
-    error: str
-    rejected: Rejected
-    forget: bool
-    history: tuple[Epoch, ...]
-    finished: int
-    killed: tuple[int, ...] = ()
-    inherited: float | None = None
-    note: str = ""
-    genes: str = ""
-    tries: int = 1
-    flops: float = 0.0
-    step_seconds: float = 0.0
-    memo: str = ""
-    metrics: Metrics = ()
-    graph: str = ""  # handed to observers only, never stored
+    fitness: Fitness  # declared again as a keyword, since fields with a default come before it here
+    fingerprint: Annotated[str, Column("text not null")]
+    genes: Annotated[str, Column("text not null default ''")] = ""
+    finished: Annotated[int, Column("integer unique")]
+    tries: Annotated[int, Column("integer not null default 1")] = 1
+    # how many were finished when it was proposed
+    proposed_after: Annotated[int, Column("integer not null", is_exported=False)] = 0
 
     @property
     def size(self) -> Size:

@@ -8,38 +8,26 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
 from evolve.errors import SearchError, UsageError
+from evolve.store.migrations import OLDEST, SCHEMA, migrate
+from evolve.store.rows import COLUMNS
 
-SCHEMA = 3
 FILE = "search.sqlite"
+_COLUMNS = ",\n  ".join(f"{name} {column.sql}" for name, column in COLUMNS.items())
 _TABLES = f"""
 begin immediate;
 create table individuals (
-  id integer primary key, parent integer, rule text not null,
-  genotype text not null, fingerprint text not null,
-  fitness real, params integer, mult_adds integer, seconds real,
-  status text not null check (status in ('running', 'done', 'failed')), error text not null default '',
-  rejected text not null default '[]', forget integer not null default 0,
-  history text not null default '[]', finished integer unique,
-  killed text not null default '[]', proposed_after integer not null,
-  inherited real, note text not null default '',
-  genes text not null default '', tries integer not null default 1, flops real not null default 0,
-  step_seconds real not null default 0,
-  memo text not null default '', metrics text not null default '{{}}'
+  {_COLUMNS}
 );
 create index twins on individuals (fingerprint, genes);
 create table meta (key text primary key, value text not null);
 pragma user_version={SCHEMA};
 commit;
 """
-COLUMNS = (
-    "id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, seconds, status, error, rejected, "
-    "forget, history, finished, killed, inherited, note, genes, tries, flops, step_seconds, memo, metrics"
-)
 RANK = "fitness desc, params, mult_adds, finished"  # as `records.rank` has it
 RANKED = "status = 'done' and finished > 0"  # which individuals have a place in that order
 _GOES_ON = "all finished work is kept, and the same command goes on"
@@ -70,22 +58,34 @@ def speaking_plainly(path: Path) -> Iterator[None]:
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Make the tables where they are not there yet, all or none.
+    """Makes the tables where they are not there yet, all or none; else migrates them, in a transaction that stays open.
 
     Raises:
-      UsageError: another version of this program has written the file.
+      UsageError: this version cannot use the file.
     """
-    if not _has_tables(db, path):
+    found = _schema(db, path)
+    if found is None:
         db.executescript(_TABLES)
+    db.execute("pragma journal_mode=wal")  # which lets others read while the search runs
+    db.execute("pragma synchronous=full")
+    if found is not None and found < SCHEMA:
+        db.execute("begin immediate")
+        migrate(db, found)
 
 
-def _has_tables(db: sqlite3.Connection, path: Path) -> bool:
-    tables = {name for (name,) in db.execute("select name from sqlite_master where type = 'table'")}
-    (found,) = db.execute("pragma user_version").fetchone()
-    if "individuals" not in tables or found == SCHEMA:
-        return "individuals" in tables
+def _schema(db: sqlite3.Connection, path: Path) -> int | None:
+    """The schema of a store that this version can use; None where there are no tables yet.
+
+    Raises:
+      UsageError: a later version of this program has written the file, or one that is too old.
+    """
+    found = int(db.execute("pragma user_version").fetchone()[0])
+    if not db.execute("select 1 from sqlite_master where type = 'table' and name = 'individuals'").fetchone():
+        return None
+    if OLDEST <= found <= SCHEMA:
+        return found
     age = f"a later version of this program (its schema is {found}" if found > SCHEMA else (
-        f"an earlier version of this program (its schema is {found or 'below 3'}"
+        f"an earlier version of this program (its schema is {found or f'below {OLDEST}'}"
     )  # fmt: skip
     raise UsageError(
         f"{path} was written by {age}, this version's is {SCHEMA}); "
@@ -112,6 +112,8 @@ def hold(folder: Path) -> IO[str]:
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """The database of a work directory for reading, while a search may be writing it.
 
+    The file is not changed: of a store of an earlier version, a copy is migrated and read.
+
     Raises:
       UsageError: there is none, or it cannot be read.
     """
@@ -122,14 +124,17 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         raise UsageError(f"{path} cannot be used: {error.strerror}; let this user read it") from None
     if not is_there:
         raise UsageError(f"there is no search in {folder}: {path} is not there")
-    with speaking_plainly(path), tempfile.TemporaryDirectory() as copies:
-        db = _opened(path, Path(copies))
-        try:
-            if not _has_tables(db, path):
-                raise UsageError(f"there is no search in {path}, or none that has begun")
+    with speaking_plainly(path), tempfile.TemporaryDirectory() as copies, closing(_opened(path, Path(copies))) as db:
+        found = _schema(db, path)
+        if found is None:
+            raise UsageError(f"there is no search in {path}, or none that has begun")
+        if found == SCHEMA:
             yield db
-        finally:
-            db.close()
+            return
+        with closing(sqlite3.connect(Path(copies) / "migrated", isolation_level=None)) as copy:
+            db.backup(copy)
+            migrate(copy, found)
+            yield copy
 
 
 def _opened(path: Path, copies: Path) -> sqlite3.Connection:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from evolve.store.database import COLUMNS, FILE, reading, speaking_plainly
-
-_DECODED = ("rejected", "history", "killed", "metrics")  # kept as JSON in the database
+from evolve.store.database import FILE, reading, speaking_plainly
+from evolve.store.rows import EXPORTED, shown
 
 
 def write_csv(folder: Path, out: IO[str]) -> None:
@@ -22,7 +21,7 @@ def write_csv(folder: Path, out: IO[str]) -> None:
     """
     with reading(folder) as db:
         table = csv.writer(out, lineterminator="\n")
-        table.writerow(COLUMNS.split(", "))
+        table.writerow(EXPORTED)
         table.writerows(_rows(db, folder))
 
 
@@ -35,9 +34,7 @@ def write_json(folder: Path, out: IO[str]) -> None:
     with reading(folder) as db:
         before = "[\n"
         for row in _rows(db, folder):
-            named = dict(zip(COLUMNS.split(", "), row, strict=True))
-            named |= {name: json.loads(str(named[name])) for name in _DECODED}
-            out.write(before + json.dumps({**named, "forget": bool(named["forget"])}, ensure_ascii=False))
+            out.write(before + json.dumps(shown(row), ensure_ascii=False))
             before = ",\n"
         out.write("[]\n" if before == "[\n" else "\n]\n")
 
@@ -46,5 +43,5 @@ def _rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
     """One moment of the search, however long it takes to write it out."""
     with speaking_plainly(folder / FILE):
         # The result of an individual that waits for older ones is known, its place among the results is not.
-        columns = COLUMNS.replace("finished", "nullif(max(finished, 0), 0)")
+        columns = ", ".join(EXPORTED).replace("finished", "nullif(max(finished, 0), 0)")
         yield from db.execute(f"select {columns} from individuals order by id")

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from compiler.epochs import Epoch
 from evolve.errors import SearchError, UsageError
 from evolve.search.records import Evaluation, Individual, Proposal
-from evolve.store.database import COLUMNS, FILE, RANK, RANKED, hold, prepare, speaking_plainly
+from evolve.store.database import FILE, RANK, RANKED, hold, prepare, speaking_plainly
+from evolve.store.rows import COLUMNS, EVALUATED, PROPOSED, read_individual, read_proposal, written
 
 SYNC_SHARE = 0.05  # of the time may be spent on waiting for the disk
 SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
@@ -28,8 +27,12 @@ SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
 # of older ones.
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
-_NAMES = COLUMNS.split(", ")
-_PROPOSED = "id, genotype, parent, rule, rejected, forget, killed, memo"
+_ALL, _PROPOSED = ", ".join(COLUMNS), ", ".join(PROPOSED)
+_PROPOSE = (
+    f"insert into individuals ({_PROPOSED}, fingerprint, genes, status, proposed_after) "
+    f"values ({'?, ' * len(PROPOSED)}?, ?, 'running', {_COUNT})"
+)
+_SET = ", ".join(f"{name} = ?" for name in EVALUATED)
 
 
 class Store:
@@ -38,6 +41,9 @@ class Store:
     Args:
       folder: the work directory; it is made where it is not there.
       patience: seconds to wait for another program that holds the database.
+
+    A store of an earlier version is migrated as it is opened. That is kept when the search goes on here (`compare`, or
+    the first event); otherwise the file stays as it was, and that version can go on with it.
     """
 
     def __init__(self, folder: Path, patience: float = 10.0) -> None:
@@ -46,9 +52,6 @@ class Store:
         with speaking_plainly(self.path):
             self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
             prepare(self._db, self.path)
-            # WAL lets others read while the search runs.
-            self._db.execute("pragma journal_mode=wal")
-            self._db.execute("pragma synchronous=full")
         self._waits = True
         self._file = self.path.stat().st_ino
         self._saved, self._counted = SYNC_SAVED, time.monotonic()
@@ -97,6 +100,7 @@ class Store:
                 f"the work directory {self.path.parent} was moved or removed while the search ran; "
                 "put it back, and the same command goes on, or choose another --workdir"
             )
+        self._keep_migration()
         now = time.monotonic()
         self._saved = min(SYNC_SAVED, self._saved + SYNC_SHARE * (now - self._counted))
         self._counted = now
@@ -106,6 +110,10 @@ class Store:
             self._waits = waits
         self._execute("begin immediate")
         return waits
+
+    def _keep_migration(self) -> None:
+        if self._db.in_transaction:
+            self._execute("commit")
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """One statement, which without an open transaction is one transaction."""
@@ -128,21 +136,20 @@ class Store:
           UsageError: it was signed with something else.
         """
         found = self._signed("identity")
-        if not found:
-            return
         folder = self.path.parent
-        other = _differences(found, identity)
+        other = _differences(found, identity) if found else []
         if other:
             raise UsageError(
                 f"{folder} holds another search:\n" + "\n".join(other) + "\n"
                 "go on with its own settings, or choose another --workdir"
             )
-        moved = _differences(self._signed("setting"), settings or {})
+        moved = _differences(self._signed("setting"), settings or {}) if found else []
         if moved and not changed:
             raise UsageError(
                 f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
                 "go on with those it has, or with these by --resume=changed"
             )
+        self._keep_migration()
 
     def _signed(self, kind: str) -> dict[str, str]:
         rows = self._execute("select key, value from meta where key like ?", (f"{kind}.%",))
@@ -169,23 +176,7 @@ class Store:
 
     def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
         """Write an individual that is about to run, and with it whom it killed and after how many results."""
-        self._execute(
-            "insert into individuals "
-            "(id, parent, rule, genotype, fingerprint, genes, status, rejected, forget, killed, memo, proposed_after) "
-            f"values (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, {_COUNT})",
-            (
-                proposal.id,
-                proposal.parent,
-                proposal.rule,
-                proposal.genotype,
-                fingerprint,
-                genes,
-                json.dumps(proposal.rejected),
-                int(proposal.forget),
-                json.dumps(proposal.killed),
-                proposal.memo,
-            ),
-        )
+        self._execute(_PROPOSE, (*written(proposal, PROPOSED), fingerprint, genes))
 
     def try_again(self, id: int, retries: int) -> bool:
         """Count one more try of a running individual, unless it has had them all."""
@@ -202,37 +193,21 @@ class Store:
         """
         place = "-id" if waits else f"{_COUNT} + 1"
         rows = self._execute(
-            "update individuals set fitness = ?, params = ?, mult_adds = ?, seconds = ?, "
-            "status = ?, error = ?, history = ?, inherited = ?, note = ?, flops = ?, step_seconds = ?, metrics = ?, "
-            f"finished = {place} where id = ? and status = 'running' returning {COLUMNS}",
-            (
-                evaluation.fitness,
-                evaluation.params,
-                evaluation.mult_adds,
-                evaluation.seconds,
-                evaluation.status,
-                evaluation.error,
-                json.dumps([astuple(epoch) for epoch in evaluation.history]),
-                evaluation.inherited,
-                evaluation.note,
-                evaluation.flops,
-                evaluation.step_seconds,
-                json.dumps(dict(evaluation.metrics)),
-                id,
-            ),
+            f"update individuals set {_SET}, finished = {place} where id = ? and status = 'running' returning {_ALL}",
+            (*written(evaluation, EVALUATED), id),
         )
         if not rows:
             raise SearchError(f"individual {id} was finished twice, or without having been proposed")
-        return _individual(rows[0], evaluation.graph)
+        return read_individual(rows[0], evaluation.graph)
 
     def release(self, id: int, graph: str = "") -> Individual:
         """Count an individual that waited as finished, after all that are."""
         rows = self._execute(
-            f"update individuals set finished = {_COUNT} + 1 where id = ? and {_WAITS} returning {COLUMNS}", (id,)
+            f"update individuals set finished = {_COUNT} + 1 where id = ? and {_WAITS} returning {_ALL}", (id,)
         )
         if not rows:
             raise SearchError(f"individual {id} was released twice, or without having waited")
-        return _individual(rows[0], graph)
+        return read_individual(rows[0], graph)
 
     def twin(self, id: int) -> tuple[int, bool] | None:
         """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
@@ -247,15 +222,15 @@ class Store:
 
     def individual(self, id: int) -> Individual:
         """An individual that is finished, or waits to count as that."""
-        return _individual(
-            self._execute(f"select {COLUMNS} from individuals where id = ? and finished is not null", (id,))[0]
+        return read_individual(
+            self._execute(f"select {_ALL} from individuals where id = ? and finished is not null", (id,))[0]
         )
 
     def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
         """All proposals by id, and how many individuals were finished before each."""
         with speaking_plainly(self.path):
             for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
-                yield _proposal(columns), after
+                yield read_proposal(columns), after
 
     def finished(self) -> Iterator[Individual]:
         """All finished individuals in the order of finishing, one at a time."""
@@ -269,12 +244,12 @@ class Store:
     def _individuals(self, condition: str, latest: int | None) -> Iterator[Individual]:
         with speaking_plainly(self.path):
             rows = self._db.execute(
-                f"select * from (select {COLUMNS} from individuals where {condition} "
+                f"select * from (select {_ALL} from individuals where {condition} "
                 "order by finished desc limit ?) order by finished",
                 (-1 if latest is None else latest,),
             )
             for row in rows:
-                yield _individual(row)
+                yield read_individual(row)
 
     def deaths(self) -> Mapping[int, tuple[int, ...]]:
         """Who was killed, by how many individuals were finished then."""
@@ -293,17 +268,17 @@ class Store:
         rows = self._execute(
             f"select {_PROPOSED}, finished is not null from individuals where finished is null or {_WAITS} order by id"
         )
-        return tuple((_proposal(columns), bool(waits)) for *columns, waits in rows)
+        return tuple((read_proposal(columns), bool(waits)) for *columns, waits in rows)
 
     def best(self, count: int) -> tuple[Individual, ...]:
         """The first in the order of `records.rank`, one of each network."""
         rows = self._execute(
-            f"select {COLUMNS} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
+            f"select {_ALL} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
             f"finished, row_number() over (partition by fingerprint, genes order by {RANK}) as place from individuals "
             f"where {RANKED}) where place = 1 order by {RANK} limit ?) order by {RANK}",
             (count,),
         )
-        return tuple(_individual(row) for row in rows)
+        return tuple(read_individual(row) for row in rows)
 
     def step_share(self) -> float | None:
         """The share of the workers' time that went into steps; None where nothing was trained."""
@@ -346,25 +321,6 @@ class Store:
             (count,),
         )
         return tuple(str(error) for (error,) in rows)
-
-
-def _proposal(row: Sequence[Any]) -> Proposal[str]:
-    id, genotype, parent, rule, rejected, forget, killed, memo = row
-    return Proposal(id, genotype, parent, rule, _pairs(rejected), bool(forget), tuple(json.loads(killed)), memo)
-
-
-def _pairs(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple((rule, reason) for rule, reason in json.loads(text))
-
-
-def _individual(row: tuple[Any, ...], graph: str = "") -> Individual:
-    columns = dict(zip(_NAMES, row, strict=True))
-    columns["rejected"] = _pairs(columns["rejected"])
-    columns["forget"] = bool(columns["forget"])
-    columns["killed"] = tuple(json.loads(columns["killed"]))
-    columns["metrics"] = tuple(json.loads(columns["metrics"]).items())
-    columns["history"] = tuple(Epoch(*values) for values in json.loads(columns["history"]))
-    return Individual(**columns, graph=graph)
 
 
 def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

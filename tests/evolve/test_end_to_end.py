@@ -57,6 +57,7 @@ def test_three_individuals(tmp_path: Path) -> None:
         "update meta set key = ?, value = '0.25' where key = ?", (f"{TESTED} accuracy of {best}", f"{TESTED} of {best}")
     )
     reader.execute("delete from meta where key = 'note.version'")
+    reader.execute("pragma user_version=3")
     reader.commit()
     earlier = finish(*arguments)
     assert earlier.returncode == 0 and f"test accuracy of {best}: 0.2500" in earlier.stdout

@@ -18,7 +18,8 @@ import pytest
 from compiler.epochs import Epoch
 from evolve import main
 from evolve.search.records import Evaluation, Proposal, failed
-from evolve.store.database import COLUMNS, FILE
+from evolve.store.database import FILE
+from evolve.store.rows import EXPORTED
 from evolve.store.store import Store
 from tests.evolve.test_main import environment, evolve
 
@@ -42,7 +43,7 @@ def work(tmp_path: Path) -> Path:
 def test_csv(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["export", f"--workdir={work}", "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert list(rows[0]) == COLUMNS.split(", ")
+    assert tuple(rows[0]) == EXPORTED
     assert [(row["id"], row["status"], row["fitness"], row["error"]) for row in rows] == [
         ("1", "failed", "0.0", "it is ö, and no more"),
         ("2", "done", "0.75", ""),

@@ -26,7 +26,7 @@ WEIGHTS = {
 
 
 def individual(id: int, fitness: float) -> Individual:
-    return Individual(id, None, "op", SEED.text(), "f", fitness, 1, 1, 1.0, "done", "", (), False, (), id)
+    return Individual(id, SEED.text(), rule="op", fingerprint="f", fitness=fitness, params=1, mult_adds=1, finished=id)
 
 
 def kept(folder: Path) -> set[int]:

@@ -16,7 +16,9 @@ from evolve.observers.progress import Progress, Spent, counted, duration, share,
 from evolve.search.loop import Plan
 from evolve.search.records import Examined, Individual, Standing
 
-BEST = Individual(7, 3, "op", "text", "print", 0.98765, 57_968, 588_704, 5.0, "done", "", (), False, (), 9)
+BEST = Individual(
+    7, "text", 3, "op", fingerprint="print", fitness=0.98765, params=57_968, mult_adds=588_704, seconds=5.0, finished=9
+)
 FAILED = replace(BEST, id=8, status="failed", fitness=0.0)
 PLAN = Plan(100, 0, Path("log"))
 

@@ -104,7 +104,7 @@ def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     old.commit()
     old.close()
     before = (tmp_path / FILE).read_bytes()
-    with pytest.raises(UsageError, match=r"by an earlier version of this program .* this version's is 3"):
+    with pytest.raises(UsageError, match=r"by an earlier version of this program .* this version's is 4"):
         Store(tmp_path)
     assert (tmp_path / FILE).read_bytes() == before
 

@@ -1,0 +1,46 @@
+"""The steps by which the store of an earlier version becomes one of this version.
+
+A new field of an individual needs no step here: its column says since which schema it is there, and is added. Whatever
+else changes in the meaning of what is stored gets a step.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from evolve.store.rows import COLUMNS
+
+OLDEST = 3  # the schema of versions 0.3.0 to 0.6.0
+
+
+def migrate(db: sqlite3.Connection, found: int) -> None:
+    """Makes a store of the schema `found` one of `SCHEMA`; the transaction is the caller's."""
+    for schema in range(found + 1, SCHEMA + 1):
+        _add_columns(db, schema)
+        if schema in STEPS:
+            STEPS[schema](db)
+    db.execute(f"pragma user_version={SCHEMA}")
+
+
+def _add_columns(db: sqlite3.Connection, schema: int) -> None:
+    """Adds the columns that came with a schema; the rows that are there have their defaults."""
+    there = {name for _, name, *_ in db.execute("pragma table_info(individuals)")}
+    for name, column in COLUMNS.items():
+        if column.since == schema and name not in there:
+            db.execute(f"alter table individuals add column {name} {column.sql}")
+
+
+def _keep_tests_alike(db: sqlite3.Connection) -> None:
+    """Writes the test of the best network as later versions do: until 0.5.0 its accuracy alone was known."""
+    before, now = "note.test accuracy of ", "note.test of "
+    for key, accuracy in db.execute("select key, value from meta where key like ?", (f"{before}%",)).fetchall():
+        tested = json.dumps({"accuracy": float(accuracy), "confusion": [], "class_names": []})
+        db.execute("insert or replace into meta values (?, ?)", (key.replace(before, now), tested))
+        db.execute("delete from meta where key = ?", (key,))
+
+
+# By the schema that a step leads to; a step does nothing to a store on which it was done before.
+STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {4: _keep_tests_alike}
+SCHEMA = max(*STEPS, *(column.since for column in COLUMNS.values()))

@@ -1,0 +1,227 @@
+"""Stores of earlier versions: every one that was released opens, and is left as it was until its search goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dsl
+from evolve import cell, main
+from evolve.errors import UsageError
+from evolve.observers.board import Board
+from evolve.search.columns import columns
+from evolve.search.records import Individual
+from evolve.store import migrations
+from evolve.store.database import FILE
+from evolve.store.rows import EXPORTED
+from evolve.store.store import Store
+from tests.evolve.test_export import read_only, unprivileged
+from tests.evolve.test_main import environment
+
+ROOT = Path(__file__).parents[2]
+STORES = {path.stem: path for path in sorted((ROOT / "tests" / "golden" / "stores").glob("*.sql"))}
+# Individuals with a result, the failed ones, the highest id; the best one; the test of the best.
+HELD = {
+    "0.3.0": ((4, 0, 4), 4, 0.3194444444444444),
+    "0.4.0": ((9, 0, 12), 9, None),
+    "0.5.0": ((4, 0, 4), 2, 0.4777777777777778),
+    "0.6.0": ((8, 0, 11), 9, None),
+}
+every_version = pytest.mark.parametrize("version", STORES)
+
+
+def store_of(version: str, folder: Path) -> Path:
+    """A work directory with the store that a version has written."""
+    folder.mkdir(exist_ok=True)
+    db = sqlite3.connect(folder / FILE)
+    db.executescript(STORES[version].read_text(encoding="utf-8"))
+    db.execute("pragma journal_mode=wal")
+    db.close()
+    return folder
+
+
+def schema(folder: Path) -> int:
+    return int(sqlite3.connect(folder / FILE).execute("pragma user_version").fetchone()[0])
+
+
+def dump(folder: Path) -> list[str]:
+    return list(sqlite3.connect(folder / FILE).iterdump())
+
+
+def test_there_is_a_store_of_every_version() -> None:
+    assert list(STORES) == list(HELD)
+    assert migrations.OLDEST == 3 < migrations.SCHEMA
+
+
+@every_version
+def test_a_store_of_each_version_opens(tmp_path: Path, version: str) -> None:
+    work = store_of(version, tmp_path)
+    before = sqlite3.connect(work / FILE).execute("select * from individuals order by id").fetchall()
+    counts, best, tested = HELD[version]
+    with Store(work) as store:
+        assert store.counts() == counts and store.best(1)[0].id == best
+        noted = store.noted(f"test of {best}")
+        assert (None if noted is None else json.loads(noted)["accuracy"]) == tested
+        assert len(list(store.finished())) + len(store.unfinished()) == counts[2]
+        store.sign(store.identity())
+    assert schema(work) == migrations.SCHEMA
+    assert sqlite3.connect(work / FILE).execute("select * from individuals order by id").fetchall() == before
+    with Store(work) as store:
+        assert store.counts() == counts
+
+
+@every_version
+def test_a_store_is_migrated_to_the_tables_of_a_new_one(tmp_path: Path, version: str) -> None:
+    work = store_of(version, tmp_path / "old")
+    with Store(work) as store, store.event():
+        pass
+    Store(tmp_path / "new").close()
+    tables = [
+        sqlite3.connect(folder / FILE).execute("pragma table_info(individuals)").fetchall()
+        for folder in (work, tmp_path / "new")
+    ]
+    assert tables[0] == tables[1]
+
+
+@every_version
+def test_what_only_reads_leaves_the_file_as_it_is(
+    tmp_path: Path, version: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = store_of(version, tmp_path / "work")
+    before = (work / FILE).read_bytes()
+    assert main.run(["export", f"--workdir={work}", "--csv"]) == 0
+    exported = capsys.readouterr().out
+    counts, best, _ = HELD[version]
+    rows = list(csv.DictReader(io.StringIO(exported)))
+    assert tuple(rows[0]) == EXPORTED and len(rows) == counts[2]
+    found = cell.find(str(work))
+    assert found is not None and found.id == best
+    assert dsl.loads(found.text).space.mutations and found.fitness == float(rows[best - 1]["fitness"])
+    with Store(work) as store, pytest.raises(UsageError, match=r"search\.seed: there 0, now 1"):
+        store.compare({**store.identity(), "search.seed": "1"})
+    with Store(work) as store:
+        board = Board(tmp_path / "board", dsl.loads(store.identity()["the space"]).space, store)
+        board.start("", 3)
+        board.close()
+    assert (work / FILE).read_bytes() == before and schema(work) == 3
+    with Store(work) as store:
+        store.note("a", "1")
+        store.compare(store.identity(), changed=True)
+    assert main.run(["export", f"--workdir={work}", "--csv"]) == 0
+    assert capsys.readouterr().out == exported
+
+
+def test_an_old_store_on_a_read_only_disk_is_exported(tmp_path: Path) -> None:
+    work = store_of("0.3.0", tmp_path / "work")
+    read_only(work)
+    found = unprivileged("export", f"--workdir={work}", "--json")
+    work.chmod(0o755)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert [row["id"] for row in json.loads(found.stdout)] == [1, 2, 3, 4]
+    assert [path.name for path in work.iterdir()] == [FILE]
+
+
+def test_an_old_store_is_read_while_its_version_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work = store_of("0.4.0", tmp_path)
+    writer = sqlite3.connect(work / FILE, isolation_level=None)
+    writer.execute("begin immediate")
+    writer.execute("update individuals set note = 'half written'")
+    assert main.run(["export", f"--workdir={work}", "--json"]) == 0
+    assert {row["note"] for row in json.loads(capsys.readouterr().out)} == {""}
+    writer.execute("commit")
+    assert main.run(["export", f"--workdir={work}", "--json"]) == 0
+    assert {row["note"] for row in json.loads(capsys.readouterr().out)} == {"half written"}
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from evolve.store import migrations
+from evolve.store.store import Store
+
+step = migrations.STEPS[4]
+
+def dies(db):
+    step(db)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+migrations.STEPS = {4: dies}
+Store(Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_migration_leaves_the_old_store(tmp_path: Path) -> None:
+    work = store_of("0.3.0", tmp_path)
+    before = dump(work)
+    killed = subprocess.run([sys.executable, "-c", DIES, str(work)], env=environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert dump(work) == before and schema(work) == 3
+    with Store(work) as store, store.event():
+        assert store.counts() == HELD["0.3.0"][0]
+    assert schema(work) == migrations.SCHEMA
+
+
+@every_version
+def test_a_step_that_was_done_does_nothing_again(tmp_path: Path, version: str) -> None:
+    work = store_of(version, tmp_path)
+    db = sqlite3.connect(work / FILE, isolation_level=None)
+    migrations.migrate(db, migrations.OLDEST)
+    once = list(db.iterdump())
+    migrations.migrate(db, migrations.OLDEST)
+    assert list(db.iterdump()) == once
+
+
+LATENCY = '    latency: Annotated[float, Column("real not null default 7", since={since})] = 0.0\n'
+MEASURED = """
+import sys
+from pathlib import Path
+from evolve import main
+from evolve.search.records import Evaluation, Proposal
+from evolve.store.store import Store
+
+old, new = map(Path, sys.argv[1:])
+with Store(old) as store, store.event():
+    assert {one.latency for one in store.finished()} == {7.0}
+with Store(new) as store:
+    store.propose(Proposal(1, "g"), "f")
+    assert store.finish(1, Evaluation(0.5, latency=1.5)).latency == 1.5
+    assert next(store.finished()).latency == 1.5
+assert main.run(["export", f"--workdir={new}", "--csv"]) == 0
+assert main.run(["export", f"--workdir={old}", "--json"]) == 0
+"""
+
+
+def test_a_new_field_of_an_individual_is_one_line(tmp_path: Path) -> None:
+    """The package with one line more stores the field, reads it, exports it, and adds it to the stores of before."""
+    shutil.copytree(ROOT / "evolve", tmp_path / "evolve")
+    records = tmp_path / "evolve" / "search" / "records.py"
+    text, before = records.read_text(encoding="utf-8"), "    again: bool"
+    assert text.count(before) == 1
+    records.write_text(text.replace(before, LATENCY.format(since=migrations.SCHEMA + 1) + before), encoding="utf-8")
+    old = store_of("0.4.0", tmp_path / "old")
+    variables = {**environment(), "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
+    ran = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(old), str(tmp_path / "new")],
+        env=variables, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    table, _, objects = ran.stdout.partition("[\n")
+    assert table.splitlines()[0].endswith(",metrics,latency") and table.splitlines()[1].endswith(",{},1.5")
+    assert {row["latency"] for row in json.loads("[" + objects)} == {7.0}
+    assert schema(old) == migrations.SCHEMA + 1
+
+
+def test_every_column_that_is_newer_than_the_table_has_a_default() -> None:
+    for name, column in columns(Individual).items():
+        assert migrations.OLDEST <= column.since <= migrations.SCHEMA
+        assert column.since == migrations.OLDEST or "default" in column.sql or "not null" not in column.sql, name
