@@ -18,7 +18,7 @@ from compiler.settings import Training
 
 Tensor = Any
 
-RESIDENT = 64 * 2**20  # bytes of a part up to which TensorFlow has a copy; of a larger one it gets batches
+RESIDENT = 64 * 2**20  # bytes; TensorFlow gets a copy of a part up to this size, and only batches of a larger one
 
 
 class ArrayFeed:
@@ -29,7 +29,7 @@ class ArrayFeed:
     """
 
     def __init__(self, dataset: Dataset, threads: int = 1) -> None:
-        """Keeps what pipelines share; `threads` prepare batches, one by default, since a worker has one core."""
+        """Creates a feed of `dataset`, whose batches `threads` threads prepare; a worker has one core."""
         self.dataset, self._threads = dataset, threads
         self.name, self.class_names, self.classes = dataset.name, dataset.class_names, dataset.classes
         self.input_shape, self.mean, self.std = dataset.input_shape, dataset.mean, dataset.std
@@ -115,7 +115,7 @@ class ArrayFeed:
         return parts[split]
 
     def _quiet(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """As many threads as were asked for, no search for more, and no rewriting of what is this small."""
+        """Options of a pipeline with a fixed number of threads; tuning and rewriting cost more than they save here."""
         options = tf.data.Options()
         options.threading.private_threadpool_size = self._threads
         options.threading.max_intra_op_parallelism = self._threads
@@ -126,13 +126,13 @@ class ArrayFeed:
 
 
 def _resident(part: Images) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Takes images from a copy that TensorFlow has."""
+    """Returns a function that gathers images from TensorFlow's own copy."""
     images, labels = tf.constant(part.images), tf.constant(part.labels)
     return lambda indices: (tf.gather(images, indices), tf.gather(labels, indices))
 
 
 def _mapped(part: Images) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Takes images from where they are, which may be a file that all workers map into their memory."""
+    """Returns a function that gathers images from a numpy array, which may be a file that all workers map."""
     kind, labels = tf.as_dtype(part.images.dtype), tf.constant(part.labels)
 
     def take(indices: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches: each image has its own draw, and every draw is a function of the key that is given.
+"""Augmentation of whole batches. Each image has a random draw of its own, which is a function of the key alone.
 
 Images are normalized float32 `[batch, height, width, channels]`; 0 is the mean of its channel. Keys are int64 `[2]`, as
 TensorFlow's stateless random numbers take them.
@@ -55,12 +55,12 @@ def flipped(images: Tensor, key: Tensor) -> Tensor:
     width = images.shape[2]
     coin = order.uniform((_count(images), 1), key) < 0.5
     columns = tf.where(coin, tf.range(width)[::-1], tf.range(width))
-    # a fifth of what choosing between all images and all mirrored images costs
+    # This takes a fifth of the time of a choice between all images and all mirrored images.
     return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
 def cropped(images: Tensor, pad: int, key: Tensor) -> Tensor:
-    """Each image shifted by up to `pad` pixels in both directions, zeros moving in."""
+    """Images that are shifted by up to `pad` pixels in both directions; the free border is filled with zeros."""
     height, width = images.shape[1:3]
     padded = tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
     shift = order.uniform((2, _count(images), 1), key, 0, 2 * pad + 1, tf.int32)
@@ -69,7 +69,7 @@ def cropped(images: Tensor, pad: int, key: Tensor) -> Tensor:
 
 
 def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
-    """A square of zeros, of `size` pixels, around a random pixel of each image (DeVries & Taylor 2017).
+    """Images with a square of zeros, `size` pixels wide, around a random pixel (DeVries & Taylor 2017).
 
     Near a border part of the square lies outside, as in the paper.
     """
@@ -82,10 +82,11 @@ def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
 
 
 def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tensor:
-    """Brightness, contrast and saturation of each image times a number from 1 - `strength` to 1 + `strength`.
+    """Images whose brightness, contrast and saturation are multiplied by numbers from 1 - `strength` to 1 + `strength`.
 
-    Contrast moves pixels from the mean grey of their image, saturation from their own grey. All three are linear: one
-    matrix and one offset for each image, in which normalization goes along. Pixels stay from 0 to 255.
+    Contrast scales the distance of pixels from the mean grey of their image, and saturation that from their own grey.
+    All three are linear, so one matrix and one offset for each image does them together with normalization. Pixels
+    are clipped to 0..255.
     """
     mean, std, grey = (np.array(values, np.float32) for values in (scale.mean, scale.std, GREY))
     draws = order.uniform((3, _count(images), 1, 1), key, 1 - strength, 1 + strength)
@@ -103,7 +104,7 @@ def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tens
 
 
 def _rows(images: Tensor) -> Tensor:
-    """Images as `[batch, height, width * channels]`: what is the same in each pixel is added to whole rows at a time.
+    """Images as `[batch, height, width * channels]`, so that one addition serves a whole row.
 
     TensorFlow takes three times as long to add three channels to each pixel.
     """
@@ -116,10 +117,10 @@ def _images(rows: Tensor, like: Tensor) -> Tensor:
 
 
 def _tiled(channels: Any, images: Tensor) -> Any:
-    """A number a channel as a row of such images."""
+    """One number for each channel, repeated for every pixel of a row."""
     return np.tile(np.array(channels, np.float32), images.shape[2])
 
 
 def _count(images: Tensor) -> Tensor:
-    """How many images there are: a number where the shape is static."""
+    """The number of images; a Python number where the shape is static."""
     return images.shape[0] or tf.shape(images)[0]

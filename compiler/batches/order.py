@@ -1,6 +1,6 @@
-"""The order of the training images: which ones make up a step is a function of the seed and the step alone.
+"""The order of the training images. The images of a step are a function of the seed and the step alone.
 
-Nothing is kept between steps, so that a training that was stopped goes on exactly where it was.
+No state is kept between steps. A training that was stopped therefore resumes with exactly the same batches.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import tensorflow as tf
 
 Tensor = Any
 
-ENDLESS = int(np.iinfo(np.int64).max)  # steps, for a training that ends when it is told
+ENDLESS = int(np.iinfo(np.int64).max)  # steps; the trainer ends an endless training
 
-# So many rounds make a permutation random; TensorFlow's own four leave those of two epochs alike.
+# Rounds of the cipher. With the four rounds that TensorFlow uses, the permutations of two epochs are alike.
 _ROUNDS = 16
 
-# What a key is for: without it the order of epoch 1 and the augmentation of step 1 would share their draws.
+# The uses of a key. Without them the order of epoch 1 and the augmentation of step 1 would have the same draws.
 ORDER, STEP, EXAMPLE = 0, 1, 2
 
 
 def key(seed: Tensor, number: Tensor, use: int) -> Tensor:
-    """The key int64 `[2]` of all that is drawn for an epoch, a step or an example."""
+    """The key int64 `[2]` from which all random numbers of an epoch, a step or an example are drawn."""
     return folded(tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)]), use)
 
 
@@ -32,7 +32,7 @@ def folded(key: Tensor, use: int) -> Tensor:
 
 
 def uniform(shape: Any, key: Tensor, low: Any = 0, high: Any = None, dtype: Any = tf.float32) -> Tensor:
-    """Numbers from `low` to below `high`; where XLA compiles, TensorFlow draws others than elsewhere."""
+    """Random numbers in [`low`, `high`). TensorFlow draws other numbers under XLA than without it."""
     return tf.random.stateless_uniform(shape, key, low, high, dtype)
 
 
@@ -42,14 +42,14 @@ def words(seed: Tensor, epoch: Tensor) -> Tensor:
 
 
 def permuted(places: Tensor, words: Tensor, count: Tensor) -> Tensor:
-    """Where a random permutation of 0 to count-1 takes these places."""
+    """The values at these places of a random permutation of 0 to count-1."""
     return tf.raw_ops.RandomIndexShuffle(index=places, seed=words, max_index=count - 1, rounds=_ROUNDS)
 
 
 def chosen(seed: Tensor, step: Tensor, batch: int, count: int) -> Tensor:
-    """The indices int32 `[batch]` of a step's images: its place in a permutation that each epoch draws anew.
+    """The indices int32 `[batch]` of a step's images, from a permutation that each epoch draws anew.
 
-    The images that do not fill a batch at the end of an epoch are left out of it, others each time.
+    Images that do not fill a batch at the end of an epoch are left out. They are other images in every epoch.
     """
     steps = count // batch
     places = tf.cast(step % steps, tf.int32) * batch + tf.range(batch)

@@ -1,4 +1,4 @@
-"""Images to batches: the one interface by which training gets its data, and the feeds that keep it."""
+"""The interface by which training gets its batches, and the choice of the feed that implements it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Feed(Protocol):
       input_shape: (height, width, channels) of what comes out.
       mean, std: of each channel of the pixels; normalization takes them out.
       preparation: how an image of any size becomes one of `input_shape`.
-      fault: why an image could not be read, once that has happened.
+      fault: the error of an image that could not be read, or None.
     """
 
     @property
@@ -57,21 +57,21 @@ class Feed(Protocol):
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
         """Endless batches of (images float32 `[batch, height, width, channels]`, labels int32 `[batch]`).
 
-        Step s is a function of the seed and s, whichever the `first_step` is. An epoch has count('train') // batch
-        steps; the images that are left out are others in each.
+        Step s is a function of the seed and s, and does not depend on `first_step`. An epoch has
+        count('train') // batch steps. The images that do not fill a batch are other images in every epoch.
 
         Raises:
-          DataError: the training images do not fill a batch, or an augmentation step cannot be had here.
+          DataError: the training images do not fill a batch, or this feed lacks an augmentation step.
         """
         ...
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
-        """One pass of (images, labels, weights float32 `[batch]`); the last batch is filled up with weight 0."""
+        """One pass of (images, labels, weights float32 `[batch]`). Padding of the last batch has weight 0."""
         ...
 
 
 def feed(found: Dataset | Stream | Feed) -> Feed:
-    """The feed of what `compiler.images.data.load` found; a feed stays itself."""
+    """The feed of a `Dataset` or a `Stream`; a feed is returned as it is."""
     if isinstance(found, Dataset):
         return ArrayFeed(found)
     return StreamFeed(found) if isinstance(found, Stream) else found
@@ -79,7 +79,7 @@ def feed(found: Dataset | Stream | Feed) -> Feed:
 
 @contextmanager
 def naming_faults(found: Feed) -> Iterator[None]:
-    """Raises the feed's own error where TensorFlow's comes from an image that could not be read.
+    """Raises the feed's own error in place of TensorFlow's, where an image that cannot be read caused it.
 
     Raises:
       DataError: an image file is missing, or can no longer be read as an image; the message names it.

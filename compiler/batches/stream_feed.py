@@ -1,4 +1,4 @@
-"""Batches of a `Stream`: read, decoded and brought to size in parallel, as they are needed.
+"""Batches of a `Stream`. Images are read, decoded and resized in parallel while training runs.
 
 Images are decoded and resized by the same code as images in memory, so that both see the same pixels.
 """
@@ -38,7 +38,7 @@ class StreamFeed:
     """The feed of images that do not fit into memory (the interface: `compiler.batches.pipeline.Feed`)."""
 
     def __init__(self, stream: Stream) -> None:
-        """Opens nothing yet."""
+        """Creates the feed; files are opened when batches are asked for."""
         self.stream = stream
         self.name, self.class_names, self.classes = stream.name, stream.class_names, stream.classes
         self.input_shape, self.mean, self.std = stream.input_shape, stream.mean, stream.std
@@ -55,7 +55,7 @@ class StreamFeed:
         return self.stream.describe()
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
-        """Endless batches; see `Feed`. A start inside an epoch of records reads those before it, undecoded."""
+        """Endless batches; see `Feed`. A start inside an epoch of records reads earlier ones without decoding them."""
         checked = replace(training, batch_size=batch)
         fit.check(checked, self.name, self.count("train"), self.input_shape[-1], is_bytes=True, is_stream=True)
         part = self.stream.train
@@ -82,11 +82,11 @@ class StreamFeed:
         return _tuned(batches.map(finish, AUTOTUNE))
 
     def _decoded(self, examples: tf.data.Dataset, part: Part, take: Take) -> tf.data.Dataset:
-        """(image uint8 `[height, width, channels]`, label int32, whether it could be read) of each numbered example."""
+        """For each numbered example: image uint8 `[height, width, channels]`, label int32, whether it could be read."""
         shape = self.input_shape
 
         def decode(number: np.ndarray, example: np.ndarray | bytes) -> tuple[np.ndarray, bool]:
-            # TensorFlow would print an exception, and raise an error in which the cause is lost.
+            # The error is kept here. TensorFlow would print an exception, and raise an error without the cause.
             try:
                 image = _image(part, example)
             except DataError as error:
@@ -102,7 +102,7 @@ class StreamFeed:
         return examples.map(load, num_parallel_calls=AUTOTUNE, deterministic=True)
 
     def _readable(self, images: Tensor, labels: Tensor, is_read: Tensor) -> tuple[Tensor, Tensor]:
-        """A batch, normalized, all of whose images could be read."""
+        """A normalized batch; an image that could not be read raises an error."""
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(is_read), ["an image cannot be read"])]):
             return self._scale.normalized(images), tf.identity(labels)
 
@@ -110,7 +110,7 @@ class StreamFeed:
         return self.preparation.applied(image)
 
     def _random_window(self, seed: int) -> Take:
-        """Takes a window of random area and ratio (Szegedy et al. 2014, section 6), drawn from the example's number."""
+        """A function that crops a window of random area and ratio (Szegedy et al. 2014, section 6) by the example's number."""
         height, width = self.preparation.size
 
         def take(image: Image.Image, number: int) -> Image.Image:
@@ -128,7 +128,7 @@ class StreamFeed:
 
 
 def _shuffled(part: Part, batch: int, seed: int, first_step: int) -> tf.data.Dataset:
-    """Examples without end, from those of a step on; each epoch in an order of its own, and whole batches of it."""
+    """Endless examples from a step on. Each epoch has an order of its own and only whole batches."""
     steps = len(part) // batch
     if isinstance(part, Files):
         labels = tf.constant(part.labels)
@@ -142,7 +142,7 @@ def _shuffled(part: Part, batch: int, seed: int, first_step: int) -> tf.data.Dat
 
 
 def _shuffled_records(part: Records, seed: int, epoch: Tensor) -> tf.data.Dataset:
-    """The records of one epoch: files in a new order, many read at a time, and blocks of records shuffled."""
+    """The records of one epoch: the files in a new order, several read at a time, and blocks of records shuffled."""
     words = order.words(seed, epoch)
     files = _files(part)
     places = order.permuted(tf.range(len(part.shards)), words, len(part.shards))
@@ -178,7 +178,7 @@ def _shard(path: Tensor, skip: Tensor, take: Tensor) -> tf.data.Dataset:
 
 
 def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
-    """The place of a file among the part's, or a record's image, still encoded; and the label int32."""
+    """The index of a file, or the encoded image of a record; and the label int32."""
     if isinstance(part, Files):
         place, label = example
         return place, label
@@ -190,7 +190,7 @@ def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
-    """The image at a place of a part of files, or that of a record.
+    """The image of a file's index, or of a record.
 
     Raises:
       DataError: an image file is missing, or can no longer be read as an image; the message names it.
@@ -205,7 +205,7 @@ def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
 
 
 def window(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) of a window of random area and ratio; the whole image where none fits into it."""
+    """(left, top, right, bottom) of a window of random area and ratio; the whole image where no window fits."""
     for _ in range(ATTEMPTS):
         area = rng.uniform(*AREA) * width * height
         ratio = math.exp(rng.uniform(math.log(RATIO[0]), math.log(RATIO[1])))
@@ -220,13 +220,13 @@ def window(rng: np.random.Generator, width: int, height: int) -> tuple[float, fl
 
 
 def _filled(values: Tensor, batch: int) -> Tensor:
-    """Values `[n, ...]` filled up with zeros to the batch."""
+    """Values `[n, ...]`, padded with zeros to the size of the batch."""
     paddings = [[0, batch - tf.shape(values)[0]]] + [[0, 0]] * (len(values.shape) - 1)
     return tf.ensure_shape(tf.pad(values, paddings), (batch, *values.shape[1:]))
 
 
 def _tuned(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Prefetched; of several workers, each takes its share of every batch."""
+    """The pipeline with prefetching; each of several workers takes its share of every batch."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.prefetch(AUTOTUNE).with_options(options)

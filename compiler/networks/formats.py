@@ -1,4 +1,4 @@
-"""A trained network in the formats that others read: written, read back, and compared with what was trained."""
+"""A trained network in the formats of other programs. Each file is read back and compared with the trained network."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from compiler.networks.plain import plain_outputs
 from compiler.networks.saved import Saved, prepared
 from compiler.networks.weights import restore
 
-IMAGES = 8  # random ones that are run through both
-TOLERANCE = 1e-3  # between logarithms of probabilities, as a share of the greatest
-LEAST = 1e-30  # probability of which a logarithm is taken
+IMAGES = 8  # random images on which both networks are compared
+TOLERANCE = 1e-3  # greatest allowed difference of log probabilities, relative to the greatest one
+LEAST = 1e-30  # smallest probability whose logarithm is taken
 LABELS = "labels.txt"  # in every format: the names of the classes in the order of the outputs, one a line
-PREPARATION = "preparation.json"  # in a format that does not resize: how its images were, as network.json has it
+PREPARATION = "preparation.json"  # in a format that does not resize: how its images were prepared, as in network.json
 _BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # where Python and others end a line
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """A file that was written and checked.
 
     Attributes:
       path: the file, or a SavedModel's folder.
       size: in bytes.
-      difference: by how much it differed at most from the trained network.
-      any_size: whether it takes images of any size, which it brings to the network's by itself.
+      difference: the greatest difference of its log probabilities from those of the trained network.
+      any_size: whether it takes images of any size and resizes them by itself.
     """
 
     path: Path
@@ -54,12 +54,12 @@ class Exported:
 
 @dataclass(frozen=True)
 class Format:
-    """How a network is written to a path, and how images are run through what lies there.
+    """How a network is written to a path, and how images are run through the written file.
 
     Attributes:
       write: writes a model and small texts by their names.
       run: reads a file and runs images [batch, height, width, channels] through it.
-      keras: gives the Keras that the model is of.
+      keras: gives the Keras module of whose layers the model is made.
       any_size: whether the format can hold how an image is resized.
     """
 
@@ -70,16 +70,16 @@ class Format:
 
 
 def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
-    """Writes a network to `*.keras`, `*.tflite` or a SavedModel's folder, once what was written has been tried.
+    """Writes a network to `*.keras`, `*.tflite` or a SavedModel's folder, after a trial of the written file.
 
-    Images `[batch, height, width, channels]` go in with the values that the data set had, as float32; what comes out
-    are probabilities `[batch, classes]`. Where it is known how the data set's images were prepared, `*.keras` and a
-    SavedModel do the same by themselves, and take images of any size.
+    Its inputs are images `[batch, height, width, channels]` as float32, with the values of the data set. Its outputs
+    are probabilities `[batch, classes]`. Where the preparation of the images is known, `*.keras` and a SavedModel
+    contain it and take images of any size.
 
     Args:
       saved: the network.
       path: what is written; its ending says in which format.
-      form: the format, where it is not the one of that ending.
+      form: the format, where the ending does not say it.
 
     Raises:
       CompileError: the format lacks an operation, or what was written computes something else.
@@ -98,10 +98,10 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
         new = Path(name) / path.name
         try:
             form.write(model, new, texts)
-        except tf.errors.OpError as error:  # such as a full disk, where TensorFlow writes by itself
+        except tf.errors.OpError as error:  # such as a full disk, where TensorFlow itself writes the file
             raise CompileError(f"{path} cannot be written: {error.message}") from None
         difference = max(_difference(form.run(new, images), wanted) for images, wanted in trials)
-        if not difference <= TOLERANCE:  # so that no number is none
+        if not difference <= TOLERANCE:  # NaN compares as False, so this order refuses it
             raise CompileError(
                 f"{path} is not written: read back, it differs by {difference:.2g} from the trained network, more "
                 f"than {TOLERANCE:g} of the greatest logarithm of a probability"
@@ -113,12 +113,12 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
 
 
 def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation | None = None) -> Any:
-    """A trained network in stock layers, from images as the data set had them to probabilities.
+    """A trained network in stock layers, from images with the data set's values to probabilities.
 
     Args:
       saved: the network.
       keras: the module whose layers are taken, `tf_keras` or `keras`.
-      preparation: what brings images of any size to the network's; without it they must have that size.
+      preparation: resizes images of any size to the network's; without it images must have that size.
     """
     shape = saved.input_shape if preparation is None else (None, None, saved.input_shape[-1])
     image = keras.layers.Input(shape, name="image")
@@ -149,7 +149,7 @@ def labels(saved: Saved) -> str:
 
 
 def probabilities(saved: Saved, images: Array) -> Array:
-    """What the network, as it was trained, makes of images of its size with the values that the data set had."""
+    """The probabilities that the trained network gives for images of its size with the data set's values."""
     model = lower(saved.graph)
     restore(step_layers(model), saved.weights)
     normal = (images - np.asarray(saved.mean, np.float32)) / np.asarray(saved.std, np.float32)
@@ -157,7 +157,7 @@ def probabilities(saved: Saved, images: Array) -> Array:
 
 
 def random_images(saved: Saved, size: tuple[int, int] | None = None) -> Array:
-    """Some images of the network's or another size with the data set's mean and deviation, always the same."""
+    """Random images with the data set's mean and deviation; the same ones in every call."""
     height, width, channels = (*(size or saved.input_shape[:2]), saved.input_shape[-1])
     noise = np.random.default_rng(0).standard_normal((IMAGES, height, width, channels))
     return (np.asarray(saved.mean) + np.asarray(saved.std) * noise).astype(np.float32)
@@ -170,11 +170,11 @@ def _sizes(preparation: Preparation) -> tuple[tuple[int, int], ...]:
 
 
 def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> tuple[Array, Array]:
-    """Random images of a size, and what the network makes of them once Pillow has prepared them."""
+    """Random images of a size, and the network's probabilities for them after Pillow has prepared them."""
     images = random_images(saved, size)
     if preparation.is_whole:
         images = np.rint(images)
-    # plane by plane, in which Pillow rounds no value
+    # Pillow resizes one plane of float32 without rounding.
     planes = [Image.fromarray(plane) for image in images for plane in np.moveaxis(image, -1, 0)]
     values = np.stack([np.asarray(preparation.applied(plane)) for plane in planes])
     shaped = (np.rint(values) if preparation.is_whole else values).reshape(len(images), -1, *preparation.size)
@@ -182,7 +182,7 @@ def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> 
 
 
 def _difference(found: Array, wanted: Array) -> float:
-    """How far logarithms of probabilities are apart: a sure network's probabilities would all be 0 or 1."""
+    """The greatest difference of log probabilities. Probabilities themselves are all near 0 or 1 in a sure network."""
     logs = [np.log(np.maximum(values.astype(np.float64), LEAST)) for values in (found, wanted)]
     return float(np.abs(logs[0] - logs[1]).max() / max(1.0, float(np.abs(logs[1]).max())))
 
@@ -203,7 +203,7 @@ def _keras_3() -> Any:
     """Keras 3, with the backend that the user has chosen.
 
     Raises:
-      CompileError: that backend is not there.
+      CompileError: that backend is not installed.
     """
     try:
         import keras
@@ -228,14 +228,14 @@ def _run_keras_3(path: Path, images: Array) -> Array:
 
 
 def _append(path: Path, texts: Mapping[str, str]) -> None:
-    """Adds texts to a zip archive; to another file a whole archive, as TensorFlow Lite's metadata tools do."""
+    """Adds texts to a zip archive. To another file it appends an archive, as TensorFlow Lite's metadata tools do."""
     with zipfile.ZipFile(path, "a") as archive:
         for name, text in texts.items():
             archive.writestr(zipfile.ZipInfo(name), text.encode("utf-8", "backslashreplace"))
 
 
 def _write_saved_model(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> None:
-    """Writes a SavedModel of nothing but the model's inference, which any TensorFlow reads and serves."""
+    """Writes a SavedModel with the inference function alone, which any TensorFlow reads and serves."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in texts]
         for file in files:
@@ -273,7 +273,7 @@ def _write_tflite(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -
 
 
 def _reason(text: str) -> str:
-    """What a converter's page of text comes down to."""
+    """The first line that matters in a converter's long message."""
     lacking = re.search(r"^(?:Custom|Flex|TF Select) ops: (.+)$", text, re.MULTILINE)
     if lacking:
         return f"TensorFlow Lite lacks the operation {lacking[1]}"
@@ -292,7 +292,7 @@ def _run_tflite(path: Path, images: Array) -> Array:
     return np.asarray(interpreter.get_tensor(output["index"]))
 
 
-# By the suffixes of what is written; without one it is a folder. An antialiased resize has no form in TensorFlow Lite.
+# By the ending of the path; a path without one is a folder. TensorFlow Lite has no antialiased resize.
 FORMATS: Mapping[str, Format] = {
     ".keras": Format(_write_keras, _run_keras_3, _keras_3),
     ".tflite": Format(_write_tflite, _run_tflite, _keras_2, any_size=False),

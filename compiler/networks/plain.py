@@ -1,8 +1,8 @@
-"""A resolved graph as a Keras model of stock layers only, one or a few a primitive.
+"""A resolved graph as a Keras model of stock layers only, one or a few for each primitive.
 
-The layers are those of `tf_keras` (Keras 2) or of `keras` (Keras 3); the two are called alike. What is saved of a model
-is read by that Keras alone, without this package. It is also what a careful user of Keras would write by hand, so that
-the benchmarks compare with it; training goes by `compiler.layers.model`, which is faster.
+The layers are those of `tf_keras` (Keras 2) or of `keras` (Keras 3), which are called alike. A saved model needs only
+that Keras, and not this package. The benchmarks compare with this model, since a careful user of Keras would write it
+so by hand. Training uses `compiler.layers.model`, which is faster.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Tensor = Any
 def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0, keras: Any = tf_keras) -> Any:
     """A functional model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
 
-    A graph with an auxiliary head has its logits as a second output. Paths are never dropped.
+    The logits of an auxiliary head are a second output. Drop-path is left out.
 
     Args:
       graph: the network.
-      weights: every weight by its key, as `compiler.networks.weights.weights_of` gives them; fresh ones without.
+      weights: every weight by its key, as `compiler.networks.weights.weights_of` gives them; None: initial weights.
       l2: weight decay of kernels, as the factor of half their squared sum in the loss.
       keras: the module whose layers are taken, `tf_keras` or `keras`.
 
@@ -74,7 +74,7 @@ def _set_weights(graph: Graph, weighted: Mapping[str, Any], weights: Weights) ->
 
 @dataclass(frozen=True)
 class _Part:
-    """One operation on its way into layers; `weighted` gets the layer of each weight by the weight's key."""
+    """One operation that becomes layers; `weighted` collects the layer of each weight by the weight's key."""
 
     operation: Operation
     inputs: tuple[Tensor, ...]
@@ -87,10 +87,10 @@ class _Part:
         return self.operation.settings
 
     def layer(self, kind: str, *arguments: Any, what: str = "", **options: Any) -> Any:
-        """A layer of this class under the operation's key; `what` tells apart several of one operation."""
-        # no name of the language has a dot, so that none of these can meet another
+        """A layer of this class, named by the operation's key; `what` distinguishes the layers of one operation."""
+        # No name of the language has a dot, so these names are unique.
         words = [*self.operation.key.split("/"), what] if what else self.operation.key.split("/")
-        # TensorFlow takes ASCII alone
+        # TensorFlow's names are ASCII
         name = ".".join(words).encode("ascii", "backslashreplace").decode()
         return getattr(self.keras.layers, kind)(*arguments, name=name, **options)
 
@@ -102,7 +102,7 @@ class _Part:
         return layer
 
     def decayed(self, name: str) -> dict[str, Any]:
-        """How a kernel starts, as He et al. 2015, and decays; `name` is the kernel's in the layer's options."""
+        """Options of a kernel: initial values (He et al. 2015) and weight decay; `name` is the layer's word for it."""
         decay = {f"{name}_regularizer": self.keras.regularizers.L2(self.l2 / 2)} if self.l2 else {}
         return {f"{name}_initializer": "he_normal", **decay}
 
@@ -123,7 +123,7 @@ def _depthwise(part: _Part) -> Tensor:
 
 
 def _window(part: _Part, kind: str, arguments: tuple[Any, ...], options: dict[str, Any], whole: bool) -> Tensor:
-    """A convolution in one layer, or where no layer has such strides, at every pixel and then at those wanted."""
+    """A convolution in one layer. Where the layer lacks these strides, it has stride 1 and every n-th pixel is kept."""
     settings, value = part.settings, part.inputs[0]
     step, dilation = strides(settings), _dilation(settings)
     if whole:
@@ -139,7 +139,7 @@ def _window(part: _Part, kind: str, arguments: tuple[Any, ...], options: dict[st
 
 
 def _every(part: _Part, value: Tensor, step: tuple[int, int]) -> Tensor:
-    """Every so many pixels: the greatest in a window of one pixel is that pixel."""
+    """Every n-th pixel, by max pooling with a window of one pixel."""
     return value if step == (1, 1) else part.layer("MaxPooling2D", 1, strides=step, what="every")(value)
 
 
@@ -202,13 +202,13 @@ def _is_map(part: _Part) -> bool:
 
 
 def _resize_and_pad(part: _Part) -> Tensor:
-    """The nearest pixel for each of the wanted size; channels are cut off or padded with zeros (Real et al. 2017)."""
+    """The map resized by nearest neighbour, with channels cut off or padded with zeros (Real et al. 2017)."""
     value = part.inputs[0]
     height, width, channels = part.operation.shape
     if tuple(value.shape[1:3]) != (height, width):
         value = part.layer("Resizing", height, width, interpolation="nearest", what="resize")(value)
     more = channels - value.shape[-1]
-    # told that the channels come first, a layer for rows and columns works on columns and channels
+    # With channels first, a layer for rows and columns works on columns and channels.
     options = {"data_format": "channels_first"}
     if more > 0:
         value = part.layer("ZeroPadding2D", ((0, 0), (0, more)), what="pad", **options)(value)

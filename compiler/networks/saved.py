@@ -1,7 +1,7 @@
-"""A trained network on disk: a folder with its text, its weights, and what one must know to use it.
+"""A trained network on disk: a folder with its text, its weights, and the facts that its use needs.
 
-`network.cell` stands alone, `weights.npz` is what `weights.py` writes, and `network.json` has the rest. That one is
-written last, so that a folder which was cut short is no network yet.
+`network.cell` includes no other file, `weights.py` writes `weights.npz`, and `network.json` has the facts. That file
+is written last, so an interrupted write leaves a folder that is not read as a network.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from compiler.networks.weights import Weights, weight_of
 
 NETWORK, WEIGHTS, FACTS = "network.cell", "weights.npz", "network.json"
 VERSION = 2
-UNPREPARED = 1  # the format of version 0.5.0, which does not say how images were brought to the network's size
+UNPREPARED = 1  # the format of version 0.5.0, which lacks the preparation of images
 RESIZE = "bilinear, antialiased"
-NEXT = ".next"  # the ending of a file that waits to take its place
+NEXT = ".next"  # the ending of a file that is renamed when it is complete
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Saved:
       preparation: how an image of any size becomes one of `input_shape`; None where it is not known.
 
     Raises:
-      CompileError: the numbers do not fit each other, or the weights are another network's.
+      CompileError: the numbers do not fit each other, or the weights belong to another network.
     """
 
     genotype: dsl.Genotype
@@ -79,7 +79,7 @@ class Saved:
 
     @property
     def classes(self) -> int:
-        """How many classes it tells apart."""
+        """The number of classes."""
         return len(self.class_names)
 
     @functools.cached_property
@@ -89,7 +89,7 @@ class Saved:
 
 
 def write(folder: Place, saved: Saved) -> None:
-    """Writes a folder, over a network that was there: a reader finds the old one, none, or the new one whole."""
+    """Writes a folder. While an earlier network is replaced, a reader finds the old one, none, or the complete new one."""
     new = {part: folder / f"{part}{NEXT}" for part in (WEIGHTS, NETWORK, FACTS)}
     try:
         weights.save(new[WEIGHTS], saved.weights)

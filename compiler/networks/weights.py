@@ -1,8 +1,8 @@
 """The weights of a network as arrays under their keys in the genotype: inherited, saved and read.
 
-A key names section, step, repetition, cell, node, term and the operation inside it, so that a child's weights are
-found in its parent wherever the mutation left the text alone. Batch normalizations have their moving statistics among
-them. Each step with any has one number more, `updates`: how often its statistics were updated.
+A key names section, step, repetition, cell, node, term and the operation inside it. A child's weights are therefore
+found in its parent wherever the mutation did not change the text. The moving statistics of batch normalizations are
+weights too. A step that has any also has `updates`, the number of times its statistics were updated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from compiler.errors import CompileError
 from compiler.filesystem import Place, writing
 from compiler.graph.primitives import Shape
 
-if TYPE_CHECKING:  # they import TensorFlow, which reading and writing weights does without
+if TYPE_CHECKING:  # They import TensorFlow, and reading and writing weights does not need it.
     from compiler.layers.model import StepLayer
     from compiler.layers.packing import Array
 
@@ -33,15 +33,15 @@ def weights_of(layers: Iterable[StepLayer]) -> dict[str, Array]:
 
 
 def count(layers: Iterable[StepLayer]) -> int:
-    """How many numbers the weights of a network are."""
+    """The number of values in the weights of a network."""
     return sum(int(np.prod(weight.shape)) for layer in layers for _, weight in layer.step.weights())
 
 
 def inherit(layers: Iterable[StepLayer], values: Weights) -> int:
-    """Copies what has the key and the shape of a network's own weights; how many numbers those were.
+    """Copies the weights whose key and shape a network has; returns the number of values that were copied.
 
-    This is the weight inheritance of Real et al. 2017. The number of updates is copied where every statistic it counts
-    for was, so that the statistics of a new operation follow its first batches quickly.
+    This is the weight inheritance of Real et al. 2017. The number of updates is copied only where all statistics that
+    it counts for were copied. The statistics of a new operation therefore follow its first batches quickly.
     """
     return sum(_inherit(layer, values) for layer in layers)
 
@@ -80,7 +80,7 @@ def weight_of(values: Weights, key: str, shape: Shape) -> Array:
 
 
 def save(path: Place, values: Weights) -> None:
-    """Writes a whole file or, when killed, leaves the old one; missing folders are made."""
+    """Writes a file in one step: an interrupted write leaves the old file. Missing folders are made."""
     with writing(path) as file:
         np.savez(file, **values)  # type: ignore[arg-type]
 

@@ -1,8 +1,8 @@
-"""Arranges a drawing: which row and which x every part of a graph gets.
+"""Arranges a drawing: the row and the x coordinate of every part of a graph.
 
-The layout is a layered one. Long links get a bend in every row that they pass, the rows are ordered so that
-few links cross, and only then get places. A bend keeps a lane of its own free through its row, and links
-curve only between the rows, so nothing can run through anything. The links that leave one item share a trunk.
+The layout is a layered one. First, long links get a bend in every row that they pass. Then each row is ordered so that
+few links cross. At last the parts of each row get their x coordinates. A bend keeps a lane free through its row, and
+links curve only between the rows, so a link never runs through a part. The links that leave one item share a trunk.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BETWEEN = 26.0  # from box to box
 PORT = 20.0  # from arrow to arrow where they enter one box
 _LANE = 20.0  # from a bend to anything
 _ROW = 720.0  # operations side by side, before the next node goes a row lower
-_KINK = 9.0  # sideways steps that are too small to mean anything
+_KINK = 9.0  # sideways steps that are too small to be seen
 _ORDERINGS, _RELAXATIONS, _SWEEPS = 12, 8, 8
 
 
 class Role(Enum):
-    """What an item is to the layout."""
+    """The role of an item in the layout."""
 
     SOURCE = "in the first row"
     NODE = "as high as there is room"
@@ -38,7 +38,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A part of the graph, as wide as it is drawn."""
+    """A part of the graph, with its width in the drawing."""
 
     role: Role
     width: float = 0.0
@@ -46,7 +46,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """The items and the bends after them, the links between neighbouring rows, and where all of them are.
+    """The positions of items and bends, and the links between neighbouring rows; bends come after the items.
 
     `rows` and `centres` belong to the items; `shifts` says how far from its target's centre a link arrives.
     """
@@ -59,7 +59,7 @@ class Arrangement:
 
 
 def arrange(items: Sequence[Item], links: Sequence[Link]) -> Arrangement:
-    """Lays out a graph whose links lead from earlier to later items, the last of which is its one sink."""
+    """Lays out a graph. Links lead from earlier to later items, and the last item is the only sink."""
     graph = _with_bends(items, links, _ranks(items, links))
     order = _ordered(graph)
     shifts = _shifts(graph, order)
@@ -69,7 +69,7 @@ def arrange(items: Sequence[Item], links: Sequence[Link]) -> Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """Items and bends, where every link leads to the next row."""
+    """Items and bends; every link leads to the next row."""
 
     items: tuple[Item, ...]
     links: tuple[Link, ...]
@@ -99,7 +99,7 @@ def _neighbours(count: int, links: Iterable[Link]) -> tuple[list[list[int]], lis
 
 
 def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
-    """The row of every item; nodes are in even ones, which leaves the odd ones to marks."""
+    """The row of every item. Nodes are in even rows, and operations in odd ones."""
     above, below = _neighbours(len(items), links)
     ranks, filled = [0] * len(items), defaultdict[int, float](float)
     for place, item in enumerate(items):
@@ -142,7 +142,7 @@ def _with_bends(items: Sequence[Item], links: Sequence[Link], ranks: Sequence[in
 
 
 def _ordered(graph: _Graph) -> Rows:
-    """The rows with few crossings: barycentres down and up, and the best of two beginnings."""
+    """The rows in an order with few crossings, by barycentres down and up; the better of two initial orders is kept."""
     order: Rows = [[] for _ in range(max(graph.rows) + 1)]
     for place, row in enumerate(graph.rows):
         order[row].append(place)
@@ -204,7 +204,7 @@ def _crossings(graph: _Graph, order: Rows) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Pull:
-    """Wants an item to be `shift` right of another one; `only` if neither has a second link on that side."""
+    """A wish that an item be `shift` right of another one; `only` if neither has a second link on that side."""
 
     other: int
     shift: float
@@ -230,7 +230,7 @@ def _pulls(graph: _Graph, shifts: Sequence[float]) -> list[list[_Pull]]:
     for (source, target), shift in zip(graph.links, shifts, strict=True):
         only = len(graph.below[source]) == len(graph.above[target]) == 1
         if graph.items[target].role is Role.SINK:
-            weight = 1e-4  # it is as wide as what it joins: the ways to it hang straight down
+            weight = 1e-4  # The output is as wide as the parts that it joins, so links to it are straight.
         elif graph.items[source].role is Role.MARK or only:
             weight = 6.0 if only else 3.0
         else:
@@ -241,7 +241,7 @@ def _pulls(graph: _Graph, shifts: Sequence[float]) -> list[list[_Pull]]:
 
 
 def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]:
-    """The x of every item: near its neighbours, with long ways straight."""
+    """The x coordinate of every item: near its neighbours, with straight long links."""
     xs = [0.0] * len(graph.items)
     pulls = _pulls(graph, shifts)
     _relax(graph, order, pulls, xs, kept=False)
@@ -255,7 +255,7 @@ def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]
 
 
 def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float], kept: bool) -> None:
-    """Moves every row to where its pulls are least, again and again; bends may be kept where they are."""
+    """Moves every row to the least sum of its pulls, several times; bends may stay fixed."""
     for sweep in range(_SWEEPS):
         for row in order if sweep % 2 == 0 else order[::-1]:
             wanted, weights = [], []
@@ -270,14 +270,14 @@ def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]
 
 
 def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[float]) -> list[float]:
-    """The places nearest to the wanted ones, by weighted squares, that keep the row's order and distances."""
+    """The x coordinates that are nearest to the wanted ones (weighted squares) and keep order and distances of the row."""
     offsets = [0.0]
     for left, right in pairwise(row):
         offsets.append(offsets[-1] + graph.distance(left, right))
     pools: list[tuple[float, float, int]] = []
     for x, weight, offset in zip(wanted, weights, offsets, strict=True):
         mean, count = x - offset, 1
-        # neighbours that would come too near become one pool at their common mean
+        # Neighbours that would be too near become one pool at their common mean.
         while pools and pools[-1][0] > mean:
             other, others, members = pools.pop()
             mean = (mean * weight + other * others) / (weight + others)
@@ -288,7 +288,7 @@ def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[fl
 
 
 def _room(graph: _Graph, order: Rows, xs: list[float]) -> Callable[[int], tuple[float, float]]:
-    """How far an item may move now without coming too near to its neighbours."""
+    """The range in which an item may move without being too near to its neighbours."""
     beside: dict[int, tuple[int | None, int | None]] = {}
     for row in order:
         beside.update(zip(row, zip([None, *row], [*row[1:], None], strict=False), strict=True))
@@ -318,7 +318,7 @@ def _straighten(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[f
 
 def _align(run: list[int], low: float, high: float, pulls: list[list[_Pull]], xs: list[float]) -> None:
     wanted = sorted((xs[p.other] + p.shift, p.weight) for v in run for p in pulls[v] if p.other not in run)
-    # the weighted median and not the mean: it is in line with something, where a mean is with nothing
+    # The weighted median is in line with one of the parts. A mean would be in line with none of them.
     weights = list(accumulate(weight for _, weight in wanted))
     x, _ = wanted[bisect.bisect_left(weights, weights[-1] / 2)]
     for v in run:
@@ -326,7 +326,7 @@ def _align(run: list[int], low: float, high: float, pulls: list[list[_Pull]], xs
 
 
 def _snap(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]) -> None:
-    """Takes kinks out: an item comes into line with its only neighbour above, or with one nearly in line."""
+    """Removes kinks: aligns an item with its only neighbour above, or with a neighbour that is nearly in line."""
     room = _room(graph, order, xs)
     for v in (v for row in order for v in row if not graph.is_bend(v)):
         low, high = room(v)

@@ -1,7 +1,8 @@
 """Draws cells and networks as text: a lane for each state on the left, an edge a line, its operation on the right.
 
-A lane begins at its state's name and runs down to the last line that reads it. An edge leaves the lane of what it
-reads and enters the lane of its node, whose name stands on the last of its edges. Lanes are used again.
+A lane begins at its state's name and runs down to the last line that reads it. An edge leaves the lane of the state
+that it reads and enters the lane of its node. The node's name stands on the last of its edges. A lane that has ended
+is used for another state.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from dsl.tree import syntax as s
 WIDTH = 100
 _LEAST_TEXT = 40  # columns that operations need beside the lanes
 _LONGEST_NAME = 7  # a longer one would set the lanes too far apart
-_FEW = 14  # nodes, up to which a name gets a line of lanes above it
+_FEW = 14  # nodes; in a cell of at most this many, a name has a line of lanes above it
 _RETURN = "return"
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
-_GLYPHS = " │││─┘┐┤─└┌├─┴┬┼"  # by the sum of the sides that lines go to
+_GLYPHS = " │││─┘┐┤─└┌├─┴┬┼"  # by the sum of the sides to which lines lead
 _PLAIN = str.maketrans("│─┌┐└┘├┤┬┴┼┊┄●○", "|-+++++++++:.*o")
 
 
@@ -47,7 +48,7 @@ class _Vertex:
 
 
 def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
-    """The cells that the network reaches, each kind once, and the network's steps; `plain` keeps to ASCII."""
+    """A drawing of the cells that the network uses, equal ones once, and of its steps; `plain` restricts it to ASCII."""
     blocks = []
     for same in _alike([cell for cell in genotype.cells if cell.name in genotype.space.reached]):
         names = "" if len(same) == 1 else f"\n({', '.join(cell.name for cell in same[1:])}: the same)"
@@ -58,7 +59,7 @@ def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
 
 
 def _alike(cells: Sequence[s.Cell]) -> list[list[s.Cell]]:
-    """The cells in order, those together that differ in their names only."""
+    """The cells in order; cells that differ in their names only are in one group."""
     found: dict[s.Cell, list[s.Cell]] = {}
     for cell in cells:
         found.setdefault(replace(cell, name=""), []).append(cell)
@@ -105,7 +106,7 @@ def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dea
     first = "  " if len(live) > 1 else ""  # in line with the terms after a plus
     pieces = [piece for place, term in enumerate(live) for piece in _pieces(term, "+ " if place else first)]
     if all(isinstance(term, s.Wire) for term in live) or _is_bundle(live):
-        # wires need no line each: one line gathers them
+        # One line gathers all edges that only pass a state on.
         sources = tuple(dict.fromkeys(source for source, _ in pieces))
         text = " ".join(text for _, text in pieces).strip()
         return _Vertex(name, (_Edge(sources, text + after, dead),), dead)
@@ -115,7 +116,7 @@ def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dea
 
 
 def _is_bundle(terms: Sequence[s.Term]) -> bool:
-    """Whether all there is is one join of bare states."""
+    """Whether the terms are a single join of states without operations."""
     only = terms[0]
     return len(terms) == 1 and isinstance(only, s.Call) and all(isinstance(part, s.Wire) for part in only.arguments)
 
@@ -144,7 +145,7 @@ class _Row:
     `target` is the lane that the edge enters, under `name` if this is its node's last edge.
     """
 
-    above: Mapping[int, bool]  # whether the state of a lane is dead
+    above: Mapping[int, bool]  # whether the state of a lane does not reach the output
     below: Mapping[int, bool]
     sources: tuple[int, ...] = ()
     target: int = -1
@@ -166,7 +167,7 @@ def _last_readers(vertices: Sequence[_Vertex]) -> dict[str, tuple[str, int]]:
 
 @dataclass
 class _Lanes:
-    """Which lane every state has while something below still reads it."""
+    """The lane of every state that a later line reads."""
 
     last: Mapping[str, tuple[str, int]]
     lane: dict[str, int] = field(default_factory=dict)
@@ -174,7 +175,7 @@ class _Lanes:
     count: int = 0
 
     def rows(self, vertex: _Vertex) -> Iterator[_Row]:
-        """The lines of one vertex, its lane taken and those that end with it given back."""
+        """The lines of one vertex. Its lane is taken, and the lanes that end with it are released."""
         target = self._lane_for(vertex)
         self.count = max(self.count, target + 1)
         for place, edge in enumerate(vertex.edges):
@@ -201,7 +202,7 @@ class _Lanes:
 
 
 def _aired(rows: Sequence[_Row]) -> list[_Row]:
-    """The lines with one of lanes only before each node."""
+    """The lines, with a line of bare lanes before each node."""
     found: list[_Row] = []
     for row in rows:
         if row.owner and row.above and not row.text.startswith("input"):
@@ -211,7 +212,7 @@ def _aired(rows: Sequence[_Row]) -> list[_Row]:
 
 
 def _spoken(row: _Row) -> _Row:
-    """The line with a dot in its lane, and the name before what is read."""
+    """The line with a dot in its lane and the name of the state before the operation."""
     text = row.text.strip()
     if row.text.startswith("input"):
         text = row.owner + row.text.removeprefix("input")
@@ -224,7 +225,7 @@ def _spoken(row: _Row) -> _Row:
 
 
 def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator[str]:
-    """The rows with lanes so many columns apart, and what they say beside them."""
+    """The rows as text: lanes that are `step` columns apart, and the operations beside them."""
     gutter = max(lanes * apart, *(row.target * apart + len(row.name) for row in rows)) + 2 if apart else 0
     for row in rows:
         text = short_numbers(f"{row.text}  (dead)" if row.dead and row.name else row.text)
@@ -257,7 +258,7 @@ def _glyph(row: _Row, lane: int, low: int, high: int) -> str:
     if is_end and row.sources:
         sides += (_LEFT if lane > low else 0) + (_RIGHT if lane < high else 0)
     elif not sides and low < lane < high:
-        sides = _LEFT + _RIGHT  # where a lane is crossed, the edge passes behind it
+        sides = _LEFT + _RIGHT  # An edge passes behind a lane that it crosses.
     glyph = _GLYPHS[sides]
     is_dead = row.above.get(lane, row.below.get(lane, row.dead))
     return glyph.replace("│", "┊").replace("─", "┄") if is_dead else glyph
@@ -267,7 +268,7 @@ def _glyph(row: _Row, lane: int, low: int, high: int) -> str:
 
 
 def network_drawing(space: Space, width: int = WIDTH) -> str:
-    """The steps of the network from the image down, with what the params are."""
+    """The steps of the network from the image down, with the values of its params."""
     params = ", ".join(f"{name} = {expression(s.Number(value))}" for name, value in space.params.items())
     lines = [f"network{f' ({params})' if params else ''}", "", "image"]
     sections = space.network.sections

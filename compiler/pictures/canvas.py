@@ -1,7 +1,7 @@
 """Shapes on a sheet, written as SVG text or as the bytes of a PNG.
 
-This module knows nothing of cells: it is told what stands where. Pillow is imported when a PNG is asked for
-and not before, so that a program which never draws does not pay for it.
+This module does not depend on cells: its callers give shapes and positions. Pillow is imported only for a PNG, since
+its import takes time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WIDTHS = {
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """What a box is filled with and lined by."""
+    """The colours of a box: its fill and its border."""
 
     fill: str
     edge: str
@@ -59,7 +59,7 @@ _TEALS = (
     Paint("#d9f3f1", "#2f9c95"), Paint("#cdeff2", "#2290a3"), Paint("#d3f5e8", "#2b9b78"),
     Paint("#c5ece6", "#1f857b"), Paint("#d8f1f6", "#3a93ad"),
 )  # fmt: skip
-# looked for in this order: a dilated or a separable convolution is one before it is a convolution
+# In this order, so that a dilated or a separable convolution is not taken for a convolution.
 _FAMILY_OF = (
     ("dil", "dilated"), ("sep", "separable"), ("depthwise", "separable"), ("dw_", "separable"),
     ("conv", "conv"), ("pool", "pool"), ("identity", "skip"), ("skip", "skip"), ("linear", "skip"),
@@ -110,7 +110,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A line of text that stands by itself, centred on a place."""
+    """A line of text centred on a point."""
 
     x: float
     y: float
@@ -189,7 +189,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A laid-out picture: what stands where, ready to be written."""
+    """A picture: shapes with their positions."""
 
     width: int
     height: int
@@ -199,7 +199,7 @@ class Drawing:
     labels: tuple[Label, ...]
 
     def svg(self) -> str:
-        """The picture as a text that stands alone."""
+        """The picture as a complete SVG text."""
         size = f'width="{self.width}" height="{self.height}"'
         view = f'{size} viewBox="0 0 {self.width} {self.height}" text-anchor="middle"'
         return "\n".join(
@@ -230,7 +230,7 @@ def _pale_first(arrows: Sequence[Arrow]) -> list[Arrow]:
 
 
 def _printable(text: str) -> str:
-    # XML has no way to write a control character, and Pillow takes a line break for a second line
+    # XML cannot hold a control character, and Pillow draws a second line after a line break.
     return "".join(character if character.isprintable() else " " for character in text)
 
 
@@ -277,7 +277,7 @@ def _svg_box(box: Box) -> str:
 
 def _svg_label(label: Label) -> str:
     line = label.line
-    # where none of the fonts exists, a wider one must still stay inside its box
+    # The text keeps this length in a wider font too, so it stays inside its box.
     fitted = ""
     if len(line.text) > 3:
         fitted = f' textLength="{_number(line.width)}" lengthAdjust="spacingAndGlyphs"'
@@ -292,7 +292,7 @@ def _png(drawing: Drawing, scale: float) -> bytes:
     from PIL import Image, ImageDraw
 
     size = max(1, round(drawing.width * scale)), max(1, round(drawing.height * scale))
-    # Pillow's lines have hard steps: they are drawn larger and made smaller
+    # Pillow's lines have hard steps, so the picture is drawn larger and then reduced.
     finer = 3 if size[0] * size[1] * 9 <= _MANY_PIXELS else 2
     image = Image.new("RGB", (size[0] * finer, size[1] * finer), WHITE)
     pen = ImageDraw.Draw(image)

@@ -1,6 +1,6 @@
-"""A confusion matrix as a picture: how many images of each class were taken for which.
+"""A confusion matrix as a picture: for each true class the number of images of each predicted class.
 
-Pillow is imported when a picture is asked for and not before.
+Pillow is imported only when a picture is drawn, since its import takes time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from compiler.pictures.canvas import INK, SOFT, WHITE
 if TYPE_CHECKING:
     from PIL import ImageDraw
 
-# Pillow's own has the letters of English; the others are looked for where this machine keeps its fonts.
+# Pillow's own font has the letters of English. The other fonts are searched for in this machine's font folders.
 _FONTS = ("", "DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf")
 LABELLED = 30  # classes; with more of them a cell has no room for its count
 _EMPTY, _GRID = (244, 245, 247), 2
@@ -30,9 +30,9 @@ def png(counts: Sequence[Sequence[int]], names: Sequence[str], title: str) -> by
     """The picture as a PNG file.
 
     Args:
-      counts: [classes, classes], a row for each true class and a column for each that it was taken for.
-      names: of the classes; where the font lacks a letter of a name, the number of the class stands for it.
-      title: the line above.
+      counts: [classes, classes], a row for each true class and a column for each predicted class.
+      names: of the classes; where the font lacks a letter of a name, the number of the class is shown instead.
+      title: the line above the matrix.
     """
     from PIL import Image, ImageDraw
 
@@ -46,7 +46,7 @@ def png(counts: Sequence[Sequence[int]], names: Sequence[str], title: str) -> by
     pen = ImageDraw.Draw(image)
     pen.text((_MARGIN, _MARGIN), title, INK, _font(_SIZE))
     _cells(pen, counts, left, top, cell)
-    # A label takes the room of several small cells.
+    # A label covers several small cells.
     every = -(-(_SMALL + 4) // cell)
     for place in range(0, classes, every):
         middle = cell * place + cell // 2
@@ -77,14 +77,14 @@ def _cells(pen: ImageDraw.ImageDraw, counts: Sequence[Sequence[int]], left: int,
 
 
 def _shade(full: tuple[int, int, int], share: float) -> tuple[int, int, int]:
-    """From nothing to the full colour; a single image in a large class is to be seen too."""
+    """The colour of a count, from white to full; a single image of a large class is visible too."""
     strength = 0.25 + 0.75 * share if share else 0.0
     red, green, blue = (round(low + (high - low) * strength) for low, high in zip(_EMPTY, full, strict=True))
     return red, green, blue
 
 
 def _labels(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Names with the font that has all their letters; the number of the class where none has."""
+    """The label of each class with a font that has all its letters; the number of the class where no font has them."""
     found = []
     for number, name in enumerate(names):
         font = next((font for font in _FONTS if _is_drawn(name, font)), None)
@@ -119,7 +119,7 @@ def _width(text: str, size: int, font: str = "") -> int:
 
 
 def _upright(image: Any, text: str, ink: str, x: int, bottom: int, font: str = "") -> None:
-    """Draws a text that is read from below, its end above."""
+    """Draws a text upright, to be read from below."""
     from PIL import Image, ImageDraw
 
     across = Image.new("RGB", (_width(text, _SMALL, font), _SMALL + 6), WHITE)
@@ -130,7 +130,7 @@ def _upright(image: Any, text: str, ink: str, x: int, bottom: int, font: str = "
 
 @functools.cache
 def _font(size: int, name: str = "") -> Any:
-    """A font of this machine by the name of its file, or that of Pillow; None where it is not there."""
+    """A font by the name of its file, or Pillow's own; None where this machine lacks it."""
     from PIL import ImageFont
 
     try:

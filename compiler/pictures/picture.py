@@ -25,11 +25,11 @@ _ROLES = {"input": Role.SOURCE, "node": Role.NODE, "output": Role.SINK, "pill": 
 
 
 def picture(cells: Sequence[s.Cell], title: str = "", stacked: bool = False) -> Drawing:
-    """Draws cells side by side, or where `stacked` one below the other, each under its name."""
+    """Draws cells side by side, or one below the other if `stacked`, each under its name."""
     sheets = [_Sheet(cell) for cell in cells]
     wide, high = [sheet.width for sheet in sheets], [sheet.height for sheet in sheets]
     cells_width = max(wide, default=0) if stacked else sum(wide) + _APART * max(0, len(wide) - 1)
-    # What is stacked is shown small, so that its title is as large as there is room for.
+    # Stacked cells are shown small, so their titles are as large as the width allows.
     fitted = _TITLE * cells_width / max(1.0, Line(title, _TITLE).width) if stacked else _TITLE
     heading = Line(title, min(_LARGEST, max(_TITLE, fitted)))
     content = max(heading.width, cells_width)
@@ -142,7 +142,7 @@ def _words(op: s.Op | s.Any) -> tuple[str, str]:
 
 
 def _value(value: s.Expression) -> str:
-    # a mutated factor has sixteen digits, of which nobody reads more than four
+    # A mutated factor may have sixteen digits; four are enough to read.
     return f"{value.value:.4g}" if isinstance(value, s.Number) and value.value < 1e4 else expression(value)
 
 
@@ -200,7 +200,7 @@ class _Sheet:
         return sum(line.width for line in self._heading) + _WORDS * (len(self._heading) - 1)
 
     def _stacked(self) -> tuple[list[float], list[float]]:
-        """The rows' tops and heights: the farther arrows go sideways, the more room there is between."""
+        """The tops and heights of the rows; rows are farther apart where arrows go farther sideways."""
         rows = self._placed.rows
         heights, gaps = [0.0] * (max(rows) + 1), [26.0] * (max(rows) + 1)
         for row, part in zip(rows, self._parts, strict=False):
@@ -215,7 +215,7 @@ class _Sheet:
         """The heading, moved to a corner."""
         x = across + (self.width - self._heading_width()) / 2
         for line in self._heading:
-            # on one base line, whatever the sizes
+            # on one base line for all sizes
             yield Label(x + line.width / 2, down + 12 + (self._heading[0].size - line.size) * 0.35, line)
             x += line.width + _WORDS
 
@@ -251,7 +251,7 @@ class _Sheet:
 
 
 def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
-    """Where the links to the output arrive: straight below where they come from."""
+    """The points at which links arrive at the output: straight below their origins."""
     ports: dict[int, float] = {}
     entering = [link for link, (_, target) in enumerate(placed.links) if target == sink]
     for link in sorted(entering, key=lambda link: placed.centres[placed.links[link][0]]):
@@ -261,7 +261,7 @@ def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
 
 
 def _alive(placed: Arrangement, sink: int) -> set[int]:
-    """The places that an input reaches and that reach the output."""
+    """The indices of parts that lie on a path from an input to the output."""
     fed = {place for place, item in enumerate(placed.items) if item.role is Role.SOURCE}
     wanted = {sink}
     downwards = sorted(placed.links, key=lambda link: placed.rows[link[0]])
