@@ -7,7 +7,7 @@ from compiler.filesystem import Place
 from compiler.pictures import card, confusion_matrix
 from compiler.pictures.picture import picture
 from evolve.observers.outcome import shown
-from evolve.observers.summaries import IndividualSummary, Summaries, show_confusion
+from evolve.observers.summaries import Summaries, show_confusion
 from evolve.search.records import Examined, Individual, Standing
 from evolve.store.history import standings
 from evolve.store.store import Store
@@ -32,23 +32,7 @@ class Board:
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
         """Add one finished individual."""
         best = standing.best
-        self._summaries.individual(
-            IndividualSummary(
-                done=individual.finished,
-                id=individual.id,
-                parent_fitness=self._store.fitness(individual.parent),
-                rule=individual.rule,
-                rejected=individual.rejected,
-                fitness=individual.fitness,
-                params=individual.params,
-                mult_adds=individual.mult_adds,
-                seconds=individual.seconds,
-                failed=individual.status == "failed",
-                population=standing.population,
-                best=best.fitness if best else 0.0,
-                inherited=individual.inherited,
-            )
-        )
+        self._summaries.individual(individual, standing, self._store.fitness(individual.parent))
         if best is not None and best.id == individual.id:
             drawing = picture(genotype.cells, title(individual), stacked=True)
             self._summaries.new_best(

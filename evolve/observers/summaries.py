@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 from tensorboard.plugins.custom_scalar import layout_pb2
@@ -26,28 +25,10 @@ from evolve.observers.events import (
     remove_event_files,
     scalar,
 )
+from evolve.search.records import WORST, Individual, Standing
 from evolve.store.history import measured
 
 BEST_RUNS = 30  # of more than 40 runs TensorBoard shows none until they are chosen by hand
-
-
-@dataclass(frozen=True, slots=True)
-class IndividualSummary:
-    """A finished individual and the search as it stands with it; `done` counts the finished ones, from 1."""
-
-    done: int
-    id: int
-    parent_fitness: float | None
-    rule: str
-    rejected: tuple[tuple[str, str], ...]  # (rule, reason) of every child that was thrown away on the way
-    fitness: float
-    params: int
-    mult_adds: int
-    seconds: float
-    failed: bool
-    population: tuple[float, ...]  # fitnesses of the living
-    best: float
-    inherited: float | None = None  # the share of its weights that were its parent's; None where none were sought
 
 
 class Summaries:
@@ -89,10 +70,11 @@ class Summaries:
         space = code("space", space_text, "The search space: seed cells, network and mutation rules.")
         self._search.write(0, [config, space, charts(_layout())])
 
-    def individual(self, record: IndividualSummary) -> None:
-        """Add one finished individual to the curves of the search."""
-        self._count(record)
-        self._search.write(record.done, [*self._search_curves(record), *self._rule_curves()])
+    def individual(self, individual: Individual, standing: Standing, parent_fitness: float | None) -> None:
+        """Add one finished individual, and the search as it stands with it, to the curves of the search."""
+        self._count(individual, parent_fitness)
+        values = [*self._search_curves(individual, standing), *self._rule_curves()]
+        self._search.write(individual.finished, values)
 
     def new_best(
         self,
@@ -121,28 +103,28 @@ class Summaries:
         if len(self._best_runs) > BEST_RUNS:
             remove_folder(self._best_runs.popleft())
 
-    def _count(self, record: IndividualSummary) -> None:
-        self._failed += record.failed
-        self._tried[record.rule] += 1
-        if not record.failed and record.parent_fitness is not None:
-            self._improved[record.rule] += record.fitness > record.parent_fitness
-        self._rejected.update(rule for rule, _ in record.rejected)
+    def _count(self, individual: Individual, parent_fitness: float | None) -> None:
+        self._failed += individual.is_failed
+        self._tried[individual.rule] += 1
+        if not individual.is_failed and parent_fitness is not None:
+            self._improved[individual.rule] += individual.fitness > parent_fitness
+        self._rejected.update(rule for rule, _ in individual.rejected)
 
-    def _search_curves(self, record: IndividualSummary) -> Iterator[Value]:
-        yield _curve("search/best", record.best)
+    def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[Value]:
+        yield _curve("search/best", WORST if standing.best is None else standing.best.fitness)
         yield _curve("search/failed", self._failed)
-        alive = measured(record.population)
+        alive = measured(standing.population)
         if alive:
             yield _curve("population/mean", sum(alive) / len(alive))
             yield _curve("population/min", min(alive))
             yield _curve("population/max", max(alive))
-        if not record.failed:  # A failed one has no accuracy, and often no size: zeros would hide the curve.
-            yield _curve("individual/accuracy", record.fitness)
-            yield _curve("individual/params", record.params)
-            yield _curve("individual/mult_adds", record.mult_adds)
-            if record.inherited is not None:
-                yield _curve("individual/inherited", record.inherited)
-        yield _curve("individual/seconds", record.seconds)
+        if not individual.is_failed:  # A failed one has no accuracy, and often no size: zeros would hide the curve.
+            yield _curve("individual/accuracy", individual.fitness)
+            yield _curve("individual/params", individual.params)
+            yield _curve("individual/mult_adds", individual.mult_adds)
+            if individual.inherited is not None:
+                yield _curve("individual/inherited", individual.inherited)
+        yield _curve("individual/seconds", individual.seconds)
 
     def _rule_curves(self) -> Iterator[Value]:
         for rule in self._rules:

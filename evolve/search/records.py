@@ -94,6 +94,11 @@ class Evaluation:
     # what else a table says of it
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
 
+    @property
+    def is_failed(self) -> bool:
+        """Whether it could not be built, trained or measured."""
+        return self.status == "failed"
+
 
 def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
     """The evaluation of an individual that could not be built, trained or measured."""

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from evolve.errors import SearchError, UsageError
 from evolve.search.records import Evaluation, Individual, Proposal
 from evolve.store.database import FILE, RANK, RANKED, hold, prepare, speaking_plainly
+from evolve.store.differences import differences
 from evolve.store.rows import COLUMNS, EVALUATED, PROPOSED, read_individual, read_proposal, written
-
-SYNC_SHARE = 0.05  # of the time may be spent on waiting for the disk
-SYNC_SAVED = 1.0  # seconds of waiting that a quiet time may save up
+from evolve.store.syncing import Syncing
 
 # `finished` counts results from 1. It is null while an individual runs, and negative while its result waits for those
 # of older ones.
@@ -41,20 +39,21 @@ class Store:
     Args:
       folder: the work directory; it is made where it is not there.
       patience: seconds to wait for another program that holds the database.
+      syncing: which transactions wait for the disk; by default as many as their share of the time allows.
 
     A store of an earlier version is migrated as it is opened. That is kept when the search goes on here (`compare`, or
     the first event); otherwise the file stays as it was, and that version can go on with it.
     """
 
-    def __init__(self, folder: Path, patience: float = 10.0) -> None:
+    def __init__(self, folder: Path, patience: float = 10.0, syncing: Syncing | None = None) -> None:
         self.path = folder / FILE
         self._lock = hold(folder)
         with speaking_plainly(self.path):
             self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
             prepare(self._db, self.path)
-        self._waits = True
+        self._syncing = syncing or Syncing()
+        self._is_synced = True  # as `prepare` has set the database
         self._file = self.path.stat().st_ino
-        self._saved, self._counted = SYNC_SAVED, time.monotonic()
 
     def close(self) -> None:
         """Let go of the database and of the work directory."""
@@ -74,23 +73,21 @@ class Store:
         What was written is kept even when something else is raised on the way: every row by itself leaves the search in
         a state from which it can go on.
         """
-        synced = self._begin()
+        self._check_place()
+        self._keep_migration()
+        waits = self._syncing.waits()
+        if waits != self._is_synced:
+            self._execute(f"pragma synchronous={'full' if waits else 'normal'}")
+            self._is_synced = waits
+        self._execute("begin immediate")
         try:
             yield
         finally:
             if self._db.in_transaction:  # else the database itself has failed, and taken it back
-                start = time.monotonic()
-                self._execute("commit")
-                if synced:
-                    self._saved -= time.monotonic() - start
+                with self._syncing.counted() if waits else nullcontext():
+                    self._execute("commit")
 
-    def _begin(self) -> bool:
-        """Begin a transaction; whether its end waits until the disk has it.
-
-        A transaction that does not wait survives the death of the process, but not a power cut in the seconds before
-        the next that does. Where individuals take seconds all of them wait; where thousands are finished in a second,
-        as many as SYNC_SHARE allows.
-        """
+    def _check_place(self) -> None:
         try:
             unchanged = self.path.stat().st_ino == self._file
         except OSError:
@@ -100,16 +97,6 @@ class Store:
                 f"the work directory {self.path.parent} was moved or removed while the search ran; "
                 "put it back, and the same command goes on, or choose another --workdir"
             )
-        self._keep_migration()
-        now = time.monotonic()
-        self._saved = min(SYNC_SAVED, self._saved + SYNC_SHARE * (now - self._counted))
-        self._counted = now
-        waits = self._saved > 0
-        if waits != self._waits:
-            self._execute(f"pragma synchronous={'full' if waits else 'normal'}")
-            self._waits = waits
-        self._execute("begin immediate")
-        return waits
 
     def _keep_migration(self) -> None:
         if self._db.in_transaction:
@@ -137,13 +124,13 @@ class Store:
         """
         found = self._signed("identity")
         folder = self.path.parent
-        other = _differences(found, identity) if found else []
+        other = differences(found, identity) if found else []
         if other:
             raise UsageError(
                 f"{folder} holds another search:\n" + "\n".join(other) + "\n"
                 "go on with its own settings, or choose another --workdir"
             )
-        moved = _differences(self._signed("setting"), settings or {}) if found else []
+        moved = differences(self._signed("setting"), settings or {}) if found else []
         if moved and not changed:
             raise UsageError(
                 f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
@@ -321,19 +308,3 @@ class Store:
             (count,),
         )
         return tuple(str(error) for (error,) in rows)
-
-
-def _differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    keys = [key for key in {**wanted, **found} if wanted.get(key, "") != found.get(key, "")]
-    return [_difference(key, found.get(key, ""), wanted.get(key, "")) for key in keys]
-
-
-def _difference(key: str, found: str, wanted: str) -> str:
-    """One line on a setting that differs; of a long text the first line that does."""
-    if "\n" not in found + wanted:
-        return f"  {key}: there {found or 'nothing'}, now {wanted or 'nothing'}"
-    there, now = found.splitlines(), wanted.splitlines()
-    length = max(len(there), len(now))
-    pairs = zip(there + [""] * (length - len(there)), now + [""] * (length - len(now)), strict=True)
-    line, (old, new) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
-    return f"  {key}, line {line}: there {old.strip() or 'nothing'!r}, now {new.strip() or 'nothing'!r}"

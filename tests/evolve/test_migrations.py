@@ -11,18 +11,23 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import dsl
 from evolve import cell, main
+from evolve import config as gin
 from evolve.errors import UsageError
 from evolve.observers.board import Board
+from evolve.prepared import prepare
+from evolve.search.cell_space import CellSpace
 from evolve.search.columns import columns
 from evolve.search.records import Individual
 from evolve.store import migrations
 from evolve.store.database import FILE
+from evolve.store.differences import ADDED
 from evolve.store.rows import EXPORTED
 from evolve.store.store import Store
 from tests.evolve.test_export import read_only, unprivileged
@@ -181,9 +186,34 @@ def test_a_step_that_was_done_does_nothing_again(tmp_path: Path, version: str) -
     assert list(db.iterdump()) == once
 
 
+def settings_of_now(work: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The identity and the changeable settings of a search as this version signs them."""
+    config = gin.read(["amoeba.gin"], [])
+    prepared = prepare(config, work)
+    algorithm = config.algorithm(CellSpace(prepared.seed.space, (8, 8, 1), 10))
+    return prepared.identity(algorithm), prepared.settings()
+
+
+@every_version
+def test_a_setting_that_a_search_lacks_has_the_value_that_meant_the_same(tmp_path: Path, version: str) -> None:
+    """A store knows all settings but those that later versions have added, and these are no difference."""
+    with Store(store_of(version, tmp_path)) as store:
+        identity, settings = settings_of_now(tmp_path)
+        stored = {*store.identity(), *store._signed("setting")}
+        lacking = {*identity, *settings} - stored
+        lacking -= {name for name in lacking if name.startswith("regularized_evolution.")}  # another algorithm's
+        assert lacking == {one.name for one in ADDED if one.version > version}
+        added = {one.name: one.value for one in ADDED if one.name in lacking & set(identity)}
+        store.compare({**store.identity(), **added}, changed=True)
+        if "search.order" in lacking:
+            with pytest.raises(UsageError, match=r"search\.order: there finished, now born"):
+                store.compare({**store.identity(), **added, "search.order": "born"}, changed=True)
+
+
 LATENCY = '    latency: Annotated[float, Column("real not null default 7", since={since})] = 0.0\n'
 MEASURED = """
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from evolve import main
 from evolve.search.records import Evaluation, Proposal

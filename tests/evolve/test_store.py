@@ -13,6 +13,7 @@ from evolve.errors import SearchError, UsageError
 from evolve.search.records import WORST, Evaluation, Proposal, failed, ranked
 from evolve.store.database import FILE
 from evolve.store.store import Store
+from evolve.store.syncing import Syncing
 
 IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}
 
@@ -209,13 +210,20 @@ def test_notes(store: Store) -> None:
     assert store.noted("a") == "2"
 
 
-def test_slow_searches_wait_for_the_disk_at_every_event_and_fast_ones_do_not(store: Store) -> None:
-    def waits() -> bool:
-        with store.event():
-            return bool(store._execute("pragma synchronous") == [(2,)])
+def test_slow_searches_wait_for_the_disk_at_every_event_and_fast_ones_do_not(tmp_path: Path) -> None:
+    seconds = [0.0]
+    syncing = Syncing(lambda: seconds[0])
 
-    assert waits()
-    store._saved = -1.0  # as after a second more of waiting than it may have
-    assert not waits()
-    store._saved = 1.0
-    assert waits()
+    def waits() -> bool:
+        with opened.event():
+            return bool(opened._execute("pragma synchronous") == [(2,)])
+
+    with Store(tmp_path, syncing=syncing) as opened:
+        assert waits()
+        with syncing.counted():
+            seconds[0] += 2.0  # a second more of waiting than what was saved up
+        assert not waits()
+        seconds[0] += 15.0  # of which a twentieth makes up for a part of it
+        assert not waits()
+        seconds[0] += 10.0
+        assert waits()

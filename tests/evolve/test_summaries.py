@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
@@ -21,7 +22,8 @@ from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
 from tensorboard.util.tensor_util import make_ndarray
 
 from compiler.epochs import Epoch
-from evolve.observers.summaries import BEST_RUNS, IndividualSummary, Summaries
+from evolve.observers.summaries import BEST_RUNS, Summaries
+from evolve.search.records import Individual, Standing
 
 RULES = ("op", "rewire")
 HISTORY = (Epoch(1, 2.0, 0.25, 1.5, 0.5), Epoch(2, 1.0, 0.75, 0.5, 0.875))
@@ -48,16 +50,31 @@ GRAPH = json.dumps(
 )
 
 
-def _record(done: int = 1, **changes: object) -> IndividualSummary:
-    settings: dict[str, object] = {
-        "done": done, "id": done - 1, "parent_fitness": 0.5, "rule": "op", "rejected": (), "fitness": 0.75,
-        "params": 1000, "mult_adds": 2000, "seconds": 1.5, "failed": False, "population": (0.25, 0.5, 0.75),
-        "best": 0.75,
+class _Record(NamedTuple):
+    """What `Summaries.individual` takes."""
+
+    individual: Individual
+    standing: Standing
+    parent_fitness: float | None
+
+
+def _individual(done: int, **changes: Any) -> Individual:
+    settings: dict[str, Any] = {
+        "id": done - 1, "genotype": "text", "rule": "op", "fingerprint": "f", "fitness": 0.75, "params": 1000,
+        "mult_adds": 2000, "seconds": 1.5, "finished": done,
     }  # fmt: skip
-    return IndividualSummary(**(settings | changes))  # type: ignore[arg-type]
+    return Individual(**(settings | changes))
 
 
-def _records(count: int) -> Iterator[IndividualSummary]:
+def _record(
+    done: int = 1, parent_fitness: float | None = 0.5, population: tuple[float, ...] = (0.25, 0.5, 0.75),
+    best: float = 0.75, **changes: Any,
+) -> _Record:  # fmt: skip
+    standing = Standing(population, _individual(done, fitness=best))
+    return _Record(_individual(done, **changes), standing, parent_fitness)
+
+
+def _records(count: int) -> Iterator[_Record]:
     source = random.Random(1)
     population: list[float] = []
     for done in range(1, count + 1):
@@ -67,8 +84,8 @@ def _records(count: int) -> Iterator[IndividualSummary]:
         rejected = tuple((source.choice(RULES), "the same network") for _ in range(source.randrange(3)))
         rule = "random" if parent is None else source.choice(RULES)
         yield _record(
-            done, parent_fitness=parent, rule=rule, rejected=rejected, fitness=fitness, best=max(population),
-            failed=source.random() < 0.1, population=tuple(population),
+            done, parent, tuple(population), max(population), rule=rule, rejected=rejected, fitness=fitness,
+            status="failed" if source.random() < 0.1 else "done",
         )  # fmt: skip
 
 
@@ -111,7 +128,7 @@ def _contents(folder: Path) -> list[tuple[str, list[tuple[int, bytes]]]]:
 
 def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
-        summaries.individual(_record(7))
+        summaries.individual(*_record(7))
     run = _read(tmp_path / "search")
     expected = {
         "search/best": 0.75, "search/failed": 0,
@@ -128,7 +145,7 @@ def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
 
 def test_every_curve_says_what_it_shows(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
-        summaries.individual(_record())
+        summaries.individual(*_record())
         _new_best(summaries)
     for run in (_read(tmp_path / "search"), _read(tmp_path / "best" / "000000")):
         for tag in set(run.Tags()["tensors"]) - {"keras"}:
@@ -137,10 +154,10 @@ def test_every_curve_says_what_it_shows(tmp_path: Path) -> None:
 
 def test_rules_are_counted(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
-        summaries.individual(_record(1, rule="random", parent_fitness=None))
-        summaries.individual(_record(2, rejected=(("op", "a loop"), ("rewire", "a loop"), ("op", "a loop"))))
-        summaries.individual(_record(3, parent_fitness=0.75))
-        summaries.individual(_record(4, rule="rewire", parent_fitness=0.0, fitness=0.5, failed=True))
+        summaries.individual(*_record(1, rule="random", parent_fitness=None))
+        summaries.individual(*_record(2, rejected=(("op", "a loop"), ("rewire", "a loop"), ("op", "a loop"))))
+        summaries.individual(*_record(3, parent_fitness=0.75))
+        summaries.individual(*_record(4, rule="rewire", parent_fitness=0.0, fitness=0.5, status="failed"))
     run = _read(tmp_path / "search")
     values = {tag: [value for _, value in _points(run, tag)] for tag in run.Tags()["tensors"]}
     assert values["rules/op/tried"] == [0, 1, 2, 2]
@@ -154,8 +171,8 @@ def test_rules_are_counted(tmp_path: Path) -> None:
 
 def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
-        summaries.individual(_record(1, failed=True, fitness=0.0, population=(0.0,), best=0.0))
-        summaries.individual(_record(2, population=(0.0, 0.75)))
+        summaries.individual(*_record(1, status="failed", fitness=0.0, population=(0.0,), best=0.0))
+        summaries.individual(*_record(2, population=(0.0, 0.75)))
     run = _read(tmp_path / "search")
     assert _points(run, "search/failed") == [(1, 1), (2, 1)]
     assert _points(run, "individual/accuracy") == [(2, 0.75)]
@@ -165,10 +182,10 @@ def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp
 
 def test_what_was_inherited_is_a_curve_where_weights_are_inherited(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
-        summaries.individual(_record(1))
-        summaries.individual(_record(2, inherited=0.75))
-        summaries.individual(_record(3, inherited=0.0))
-        summaries.individual(_record(4, inherited=0.5, failed=True))
+        summaries.individual(*_record(1))
+        summaries.individual(*_record(2, inherited=0.75))
+        summaries.individual(*_record(3, inherited=0.0))
+        summaries.individual(*_record(4, inherited=0.5, status="failed"))
     assert _points(_read(tmp_path / "search"), "individual/inherited") == [(2, 0.75), (3, 0.0)]
 
 
@@ -248,7 +265,7 @@ def test_a_long_search_is_one_run(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
         (file,) = (tmp_path / "search").iterdir()
         for record in _records(500):
-            summaries.individual(record)
+            summaries.individual(*record)
             sizes.append(file.stat().st_size)
     assert [path.name for path in tmp_path.rglob("*") if path.is_dir()] == ["search"]
     assert len(_points(_read(tmp_path / "search"), "search/best")) == 500
@@ -260,9 +277,9 @@ def _search(folder: Path, count: int, graph: str = GRAPH) -> None:
     with Summaries(folder, RULES) as summaries:
         summaries.start("search.seed = 1\n", "op a = relu\n")
         for record in _records(count):
-            summaries.individual(record)
-            if record.done in (1, 30, 60):
-                _new_best(summaries, record.done, record.id, graph)
+            summaries.individual(*record)
+            if record.individual.finished in (1, 30, 60):
+                _new_best(summaries, record.individual.finished, record.individual.id, graph)
 
 
 def test_a_resumed_search_reads_as_an_uninterrupted_one(tmp_path: Path) -> None:
@@ -291,7 +308,7 @@ def test_other_files_of_the_run_are_left_alone(tmp_path: Path) -> None:
 def test_a_last_record_that_was_cut_short_costs_only_itself(tmp_path: Path, cut: int) -> None:
     with Summaries(tmp_path, RULES) as summaries:
         for record in _records(3):
-            summaries.individual(record)
+            summaries.individual(*record)
         # Not closed yet: every record is on disk as soon as it is written.
         (file,) = (tmp_path / "search").iterdir()
         data = file.read_bytes()
