@@ -141,9 +141,17 @@ def place(text: str) -> Place:
 class Writable(Protocol):
     """A file that is written from its start to its end."""
 
-    def write(self, content: bytes, /) -> object: ...
-    def flush(self) -> None: ...
-    def close(self) -> None: ...
+    def write(self, content: bytes, /) -> object:
+        """Appends bytes."""
+        ...
+
+    def flush(self) -> None:
+        """Hands on what was written, so that it is kept when the process is killed."""
+        ...
+
+    def close(self) -> None:
+        """Ends the file."""
+        ...
 
 
 def create(path: Place) -> Writable:

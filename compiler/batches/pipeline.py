@@ -20,31 +20,47 @@ __all__ = ["ArrayFeed", "Feed", "StreamFeed", "feed", "naming_faults"]
 
 
 class Feed(Protocol):
-    """Labelled images in three parts, `train`, `validation` and `test`, as batches of static shapes.
-
-    Attributes:
-      input_shape: (height, width, channels) of what comes out.
-      mean, std: of each channel of the pixels; normalization takes them out.
-      preparation: how an image of any size becomes one of `input_shape`.
-      fault: the error of an image that could not be read, or None.
-    """
+    """Labelled images in three parts, `train`, `validation` and `test`, as batches of static shapes."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Where the images come from, as it is shown to the user."""
+        ...
+
     @property
-    def class_names(self) -> tuple[str, ...]: ...
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class, in the order of its labels."""
+        ...
+
     @property
-    def classes(self) -> int: ...
+    def classes(self) -> int:
+        """How many classes there are."""
+        ...
+
     @property
-    def input_shape(self) -> tuple[int, int, int]: ...
+    def input_shape(self) -> tuple[int, int, int]:
+        """The (height, width, channels) of what comes out."""
+        ...
+
     @property
-    def mean(self) -> tuple[float, ...]: ...
+    def mean(self) -> tuple[float, ...]:
+        """The mean of each channel of the pixels, which normalization subtracts."""
+        ...
+
     @property
-    def std(self) -> tuple[float, ...]: ...
+    def std(self) -> tuple[float, ...]:
+        """The deviation of each channel of the pixels, by which normalization divides."""
+        ...
+
     @property
-    def preparation(self) -> Preparation: ...
+    def preparation(self) -> Preparation:
+        """How an image of any size becomes one of `input_shape`."""
+        ...
+
     @property
-    def fault(self) -> DataError | None: ...
+    def fault(self) -> DataError | None:
+        """The error of an image that could not be read, or None."""
+        ...
 
     def count(self, split: str) -> int:
         """How many images a part has."""

@@ -143,7 +143,7 @@ def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
 
 
 def labels(saved: Saved) -> str:
-    """The names of the classes, one a line; a line break inside a name is written as in Python, such as \\n."""
+    r"""The names of the classes, one a line; a line break inside a name is written as in Python, such as \n."""
     names = (_BREAKS.sub(lambda found: ascii(found[0])[1:-1], name) for name in saved.class_names)
     return "".join(f"{name}\n" for name in names)
 

@@ -101,10 +101,12 @@ class Line:
 
     @property
     def width(self) -> float:
+        """The width of the text in pixels."""
         return text_width(self.text, self.size)
 
     @property
     def height(self) -> float:
+        """The height of a line of this size, with the room between lines."""
         return self.size * 1.25
 
 
@@ -133,6 +135,7 @@ class Box:
 
     @property
     def radius(self) -> float:
+        """The radius of the corners."""
         return self.height / 2 if self.kind in ("pill", "join") and len(self.lines) == 1 else 9.0
 
     def labels(self) -> Iterator[Label]:
@@ -161,6 +164,7 @@ class Arrow:
 
     @property
     def middle(self) -> float:
+        """The height at which the curve is half way."""
         return (self.leave[1] + self.arrive[1]) / 2
 
     @property
@@ -170,6 +174,7 @@ class Arrow:
 
     @property
     def tip(self) -> tuple[Point, Point, Point]:
+        """The three corners of the head."""
         x, y = self.end
         return (x - _HEAD_WIDTH / 2, y - _HEAD_LENGTH), (x + _HEAD_WIDTH / 2, y - _HEAD_LENGTH), (x, y)
 

@@ -206,22 +206,25 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
         raise CellError(
             f"{target} cannot be assigned", target.position, "allowed: op, input, tail, join, a setting, a gene"
         )
-    value = statement.value
-    if isinstance(value, s.Any):
-        for part in (value.range, value.excluded):
-            if part is None:
-                continue
-            kind = range_kind(part, kinds, space)
-            if isinstance(part, s.Set):
-                for member in part.items:
-                    check_member(member, space)
-            if kind != wanted and {kind, wanted} != {"cell", "op"}:
-                raise CellError(f"{target} takes one {wanted}; this is a set of {kind}s", part.position)
-        if target.names[-1] == "join":
-            _check_join(target, value, space)
-    elif target.names[-1] == "join":
-        _check_join(target, value, space)
-    elif isinstance(value, s.Function):
+    if isinstance(statement.value, s.Any):
+        _check_any(target, wanted, statement.value, kinds, space)
+    if target.names[-1] == "join":
+        _check_join(target, statement.value, space)
+    elif not isinstance(statement.value, s.Any):
+        _check_value(target, wanted, statement.value, kinds, space)
+
+
+def _check_any(target: s.Path, wanted: str, value: s.Any, kinds: Kinds, space: Space) -> None:
+    for part in (value.range, *((value.excluded,) if value.excluded is not None else ())):
+        kind = range_kind(part, kinds, space)
+        for member in part.items if isinstance(part, s.Set) else ():
+            check_member(member, space)
+        if kind != wanted and {kind, wanted} != {"cell", "op"}:
+            raise CellError(f"{target} takes one {wanted}; this is a set of {kind}s", part.position)
+
+
+def _check_value(target: s.Path, wanted: str, value: s.Expression, kinds: Kinds, space: Space) -> None:
+    if isinstance(value, s.Function):
         _check_function(value, space)
     elif isinstance(value, s.Op) or (wanted == "op" and isinstance(value, s.Path) and len(value.names) == 1):
         check_member(value, space)

@@ -65,8 +65,11 @@ def _first(node: _Node) -> lark.Token:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What stands before a token: the comment that ends the line of the one before, comments of their own lines, and
-    whether the line breaks and a line is left empty."""
+    """What stands before a token.
+
+    That is the comment that ends the line of the token before, comments on lines of their own, and whether the line
+    breaks and a line is left empty.
+    """
 
     ending: str = ""
     comments: tuple[Comment, ...] = ()

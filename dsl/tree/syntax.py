@@ -117,17 +117,23 @@ Pipe = tuple[Op | Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Include(Syntax):
+    """`include "nasnet.cell"`: the declarations of another file come first."""
+
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Param(Syntax):
+    """`param N = 6`: a number that a user may replace when the file is loaded."""
+
     name: str
     value: Expression
 
 
 @dataclass(frozen=True, slots=True)
 class Gene(Syntax):
+    """`gene learning_rate = 0.1 in 0.01..1`: a setting of the training that rules may change, with its range."""
+
     name: str
     value: Expression
     low: Expression | None = None
@@ -136,12 +142,16 @@ class Gene(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Values(Syntax):
+    """`values ops = { skip, conv[3x3] }`: a set with a name."""
+
     name: str
     items: Set
 
 
 @dataclass(frozen=True, slots=True)
 class Formal(Syntax):
+    """A setting of an operation that the file defines, with its default."""
+
     name: str
     default: Expression | None = None
 
@@ -156,6 +166,8 @@ class Case(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class OpDef(Syntax):
+    """`op conv_bn[kernel] = conv[kernel] | batch_norm`: an operation made of others, by cases."""
+
     name: str
     formals: tuple[Formal, ...]
     cases: tuple[Case, ...]
@@ -213,6 +225,8 @@ class Flow(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Node(Syntax):
+    """`a = conv[3x3](x) + skip(b)`: a state of a cell, and the flow that computes it."""
+
     name: str
     flow: Flow
 
@@ -228,6 +242,8 @@ class Input(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Cell(Syntax):
+    """`cell normal(x) { ... return a }`: inputs, nodes, and the flow that is returned."""
+
     name: str
     inputs: tuple[Input, ...]
     nodes: tuple[Node, ...]
@@ -272,6 +288,8 @@ class Section(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Network(Syntax):
+    """`network { stem: ... body: ... }`: the sections in which cells and operations are stacked."""
+
     sections: tuple[Section, ...]
 
 
@@ -280,6 +298,8 @@ class Network(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Compare(Syntax):
+    """`stride > 1`, `c != filters`: two expressions and the operator between them."""
+
     operator: str
     left: Expression
     right: Expression
@@ -305,17 +325,23 @@ class Relation(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Not(Syntax):
+    """`not` and a condition; `depth` is how far conditions nest."""
+
     condition: Condition
     depth: int = field(default=1, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class And(Syntax):
+    """Conditions that must all hold."""
+
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or(Syntax):
+    """Conditions of which one must hold."""
+
     conditions: tuple[Condition, ...]
 
 
@@ -324,23 +350,31 @@ Condition = Compare | Is | Relation | Not | And | Or
 
 @dataclass(frozen=True, slots=True)
 class Require(Syntax):
+    """`require count(c.nodes) < 8`: a condition that every individual of the space meets."""
+
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Binding(Syntax):
+    """`n in c.nodes`: a name, and what it is drawn from."""
+
     name: str
     range: Path | Set
 
 
 @dataclass(frozen=True, slots=True)
 class Choose(Syntax):
+    """`choose c in cells, n in c.nodes where ...`: what a rule draws before it changes anything."""
+
     bindings: tuple[Binding, ...]
     where: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assign(Syntax):
+    """`t.op = any(ops)`, `learning_rate *= 2`: what a rule changes, and its new value."""
+
     target: Path
     operator: str
     value: Expression
@@ -348,12 +382,16 @@ class Assign(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Insert(Syntax):
+    """`insert relu | conv[3x3] on t`: operations that a rule puts into an edge."""
+
     pipe: Pipe
     on: str
 
 
 @dataclass(frozen=True, slots=True)
 class Connect(Syntax):
+    """`connect a to b by skip`: an edge that a rule adds between two states."""
+
     source: str
     target: str
     pipe: Pipe
@@ -361,6 +399,8 @@ class Connect(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Remove(Syntax):
+    """`remove n`: a node or an edge that a rule takes away."""
+
     name: str
 
 
@@ -387,6 +427,8 @@ class Block(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Either(Syntax):
+    """Blocks of which a rule draws one."""
+
     blocks: tuple[Block, ...]
 
 
@@ -395,6 +437,8 @@ Statement = Choose | Assign | Insert | Connect | Remove | Forget | Either
 
 @dataclass(frozen=True, slots=True)
 class Mutation(Syntax):
+    """`mutation op weight 2 { ... }`: a rule, and how often it is drawn beside the others."""
+
     name: str
     block: Block
     weight: Expression | None = None

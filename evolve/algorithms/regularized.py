@@ -17,7 +17,7 @@ _fitness = attrgetter("fitness")
 class RegularizedEvolution(Evolution[G]):
     """Ageing evolution: the best of a uniform sample has a child, and the oldest dies."""
 
-    def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 100, sample_size: int = 25) -> None:
+    def __init__(self, space: SearchSpace[G], seed: int, *, population_size: int = 100, sample_size: int = 25) -> None:
         _check("regularized_evolution", population_size, sample_size)
         super().__init__(space, seed, population_size)
         self._sample_size = sample_size
@@ -68,7 +68,7 @@ class NonAgeingEvolution(Survivors[G]):
     is room; the last sample gives the parent. The parent dies only where the whole sample is itself.
     """
 
-    def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 100, sample_size: int = 25) -> None:
+    def __init__(self, space: SearchSpace[G], seed: int, *, population_size: int = 100, sample_size: int = 25) -> None:
         _check("non_ageing_evolution", population_size, sample_size)
         super().__init__(space, seed, population_size)
         self._sample_size = sample_size

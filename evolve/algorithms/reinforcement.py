@@ -64,6 +64,7 @@ class Reinforcement(Latest, Generic[G]):
         self,
         space: ChoiceSpace[G],
         seed: int,
+        *,
         batch_size: int = 20,
         learning_rate: float = 0.00035,
         epochs: int = 5,

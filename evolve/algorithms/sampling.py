@@ -13,7 +13,7 @@ from evolve.search.records import RANDOM, G, Proposal
 class RandomSearch(Latest, Generic[G]):
     """The paper's control: every individual is sampled as the initial population is."""
 
-    def __init__(self, space: SearchSpace[G], seed: int, window: int = 100) -> None:
+    def __init__(self, space: SearchSpace[G], seed: int, *, window: int = 100) -> None:
         check_whole("random_search.window", window, 1)
         super().__init__(window)
         self._space = space

@@ -16,7 +16,7 @@ class PairwiseTournament(Survivors[G]):
     One alone has a child without a contest.
     """
 
-    def __init__(self, space: SearchSpace[G], seed: int, population_size: int = 1000) -> None:
+    def __init__(self, space: SearchSpace[G], seed: int, *, population_size: int = 1000) -> None:
         check_whole("pairwise_tournament.population_size", population_size, 2)
         super().__init__(space, seed, population_size)
 

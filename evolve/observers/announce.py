@@ -22,6 +22,7 @@ CLASSES_SHOWN = 12  # of which the header lists how many images each has
 
 
 def header(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
+    """The rows that a search prints before it begins: a title and a text each."""
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
@@ -70,6 +71,7 @@ def _workers_row(prepared: Run) -> str:
 
 
 def commands(prepared: Run, facts: Facts) -> list[str]:
+    """The commands that come next, as they are printed at the end of a search."""
     folder, best = shlex.quote(str(prepared.folder)), shlex.quote(str(prepared.folder / "best.cell"))
     shape = "x".join(map(str, facts.input_shape))
     network = evaluate.best_folder(prepared.storage)

@@ -74,7 +74,7 @@ def measured() -> Times:
     space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
     cells, executor = CellSpace(space, (32, 32, 3), 10), Timed()
     with tempfile.TemporaryDirectory() as name, Store(Path(name)) as store:
-        algorithm = RegularizedEvolution(cells, 0, POPULATION, SAMPLE)
+        algorithm = RegularizedEvolution(cells, 0, population_size=POPULATION, sample_size=SAMPLE)
         board = Board(Path(name) / "tensorboard", space, store)
         board.start("", POPULATION)
         plan = Plan(POPULATION + MEASURED, 0, Path(name) / "log")

@@ -71,7 +71,7 @@ def evaluate(task: Task) -> Evaluation:
 def in_memory(count: int) -> list[Mark]:
     """The algorithm alone."""
     space = Language()
-    algorithm = RegularizedEvolution(space, 0, POPULATION, SAMPLE)
+    algorithm = RegularizedEvolution(space, 0, population_size=POPULATION, sample_size=SAMPLE)
     marks = [mark()]
     for id in range(1, count + 1):
         genotype = algorithm.ask(id).genotype
@@ -88,7 +88,13 @@ def durable(count: int) -> list[Mark]:
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
         plan = Plan(count, 0, Path(os.devnull))
         Search(
-            plan, RegularizedEvolution(space, 0, POPULATION, SAMPLE), space, store, Serial(), evaluate, [marks]
+            plan,
+            RegularizedEvolution(space, 0, population_size=POPULATION, sample_size=SAMPLE),
+            space,
+            store,
+            Serial(),
+            evaluate,
+            [marks],
         ).run()
     return marks.marks
 

@@ -52,7 +52,7 @@ def main(workers: int, individuals: int, seconds: float) -> None:
     try:
         print(f"{workers} workers were there after {started(executor, workers):.0f} s", flush=True)
         with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
-            algorithm = RegularizedEvolution(cells, 0, POPULATION, SAMPLE)
+            algorithm = RegularizedEvolution(cells, 0, population_size=POPULATION, sample_size=SAMPLE)
             plan = Plan(individuals, 0, Path(folder) / "log")
             used = time.process_time()
             Search(plan, algorithm, cells, store, executor, partial(sleep, seconds)).run()

@@ -28,15 +28,15 @@ EVALUATIONS = 1000
 
 
 def evolution(seed: int, population_size: int = 100, sample_size: int = 25) -> Algorithm[Genotype]:
-    return RegularizedEvolution(ToySpace(), seed, population_size, sample_size)
+    return RegularizedEvolution(ToySpace(), seed, population_size=population_size, sample_size=sample_size)
 
 
 def non_ageing(seed: int, population_size: int = 100, sample_size: int = 25) -> Algorithm[Genotype]:
-    return NonAgeingEvolution(ToySpace(), seed, population_size, sample_size)
+    return NonAgeingEvolution(ToySpace(), seed, population_size=population_size, sample_size=sample_size)
 
 
 def tournament(seed: int, population_size: int = 100) -> Algorithm[Genotype]:
-    return PairwiseTournament(ToySpace(), seed, population_size)
+    return PairwiseTournament(ToySpace(), seed, population_size=population_size)
 
 
 def random_search(seed: int) -> Algorithm[Genotype]:
@@ -146,7 +146,7 @@ def test_age_counts_from_the_telling() -> None:
 def test_tournaments_draw_with_replacement(sample_size: int) -> None:
     """The r-th worst of P wins a tournament of S with probability (r/P)^S - ((r-1)/P)^S."""
     size, tournaments = 5, 20_000
-    algorithm = RegularizedEvolution(CountingSpace(), 1, size, sample_size)
+    algorithm = RegularizedEvolution(CountingSpace(), 1, population_size=size, sample_size=sample_size)
     for id in range(1, size + 1):
         algorithm.ask(id)
     for id in range(1, size + 1):
@@ -160,7 +160,7 @@ def test_tournaments_draw_with_replacement(sample_size: int) -> None:
 
 def ranked(population_size: int, sample_size: int, seed: int = 0) -> NonAgeingEvolution[int]:
     """A population whose fitness is their id."""
-    algorithm = NonAgeingEvolution(CountingSpace(), seed, population_size, sample_size)
+    algorithm = NonAgeingEvolution(CountingSpace(), seed, population_size=population_size, sample_size=sample_size)
     for id in range(1, population_size + 1):
         algorithm.ask(id)
     for id in range(1, population_size + 1):
@@ -213,7 +213,7 @@ def test_without_age_one_alone_makes_room_for_its_child() -> None:
 
 def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
     """A population whose fitness is their id."""
-    algorithm = PairwiseTournament(CountingSpace(), seed, population_size)
+    algorithm = PairwiseTournament(CountingSpace(), seed, population_size=population_size)
     for id in range(1, population_size + 1):
         algorithm.ask(id)
     for id in range(1, population_size + 1):
@@ -256,7 +256,7 @@ def test_what_is_above_the_set_point_dies_before_the_next_child() -> None:
 
 
 def test_one_alone_has_a_child_and_nobody_has_none() -> None:
-    algorithm = PairwiseTournament(CountingSpace(), 0, 2)
+    algorithm = PairwiseTournament(CountingSpace(), 0, population_size=2)
     assert [algorithm.ask(id).parent for id in (1, 2, 3)] == [None, None, None]
     algorithm.tell(2, 0.5)
     assert algorithm.ask(4).parent == 2

@@ -28,19 +28,19 @@ SPACE = dsl.load("large_scale.cell").space
 
 
 def evolution() -> Algorithm[dsl.Genotype]:
-    return RegularizedEvolution(CellSpace(SPACE, (8, 8, 1), 10), 0, 4, 2)
+    return RegularizedEvolution(CellSpace(SPACE, (8, 8, 1), 10), 0, population_size=4, sample_size=2)
 
 
 def tournament() -> Algorithm[dsl.Genotype]:
-    return PairwiseTournament(CellSpace(SPACE, (8, 8, 1), 10), 0, 4)
+    return PairwiseTournament(CellSpace(SPACE, (8, 8, 1), 10), 0, population_size=4)
 
 
 def non_ageing() -> Algorithm[dsl.Genotype]:
-    return NonAgeingEvolution(CellSpace(SPACE, (8, 8, 1), 10), 0, 4, 2)
+    return NonAgeingEvolution(CellSpace(SPACE, (8, 8, 1), 10), 0, population_size=4, sample_size=2)
 
 
 def random_search() -> Algorithm[dsl.Genotype]:
-    return RandomSearch(CellSpace(SPACE, (8, 8, 1), 10), 0, 4)
+    return RandomSearch(CellSpace(SPACE, (8, 8, 1), 10), 0, window=4)
 
 
 def measure(task: Task) -> Evaluation:

@@ -84,7 +84,7 @@ class Narrow(toy.ToySpace):
 
 def narrow(store: Store, evaluate: Callable[[Task], Evaluation], executor: Any = None, individuals: int = 40) -> None:
     plan = Plan(individuals, 0, store.path.parent / "log", reuse=True)
-    algorithm = RegularizedEvolution(Narrow(), 0, 10, 3)
+    algorithm = RegularizedEvolution(Narrow(), 0, population_size=10, sample_size=3)
     Search(plan, algorithm, Narrow(), store, executor or Serial(), evaluate).run()
 
 
@@ -236,7 +236,7 @@ def test_of_equals_the_smaller_is_the_best_for_everyone(tmp_path: Path) -> None:
 def test_one_network_keeps_its_weights_once(tmp_path: Path) -> None:
     """The best few are different networks: who takes the evaluation of another has no weights to be kept."""
     heard = Bests()
-    algorithm = RegularizedEvolution(Narrow(), 0, 10, 3)
+    algorithm = RegularizedEvolution(Narrow(), 0, population_size=10, sample_size=3)
     with Store(tmp_path) as store:
         plan = Plan(40, 0, tmp_path / "log", keep_best=3, reuse=True)
         Search(plan, algorithm, Narrow(), store, Serial(), lambda task: Evaluation(0.5), [heard]).run()
@@ -248,7 +248,7 @@ def test_one_network_keeps_its_weights_once(tmp_path: Path) -> None:
 
 def test_a_network_that_is_trained_again_has_the_weights_of_its_best_training(tmp_path: Path) -> None:
     heard = Bests()
-    algorithm = RegularizedEvolution(Narrow(), 0, 10, 3)
+    algorithm = RegularizedEvolution(Narrow(), 0, population_size=10, sample_size=3)
     with Store(tmp_path) as store:
         plan = Plan(30, 0, tmp_path / "log", keep_best=2)
         Search(

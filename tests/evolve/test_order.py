@@ -70,7 +70,7 @@ def finished(folder: Path) -> list[int]:
 def share_of_the_slow(folder: Path, order: Order, seed: int) -> float:
     """The share of the slow gene among those told in the middle of a search on 50 workers."""
     individuals, space = 800, TwoSpeeds()
-    algorithm = RegularizedEvolution(space, seed, 100, 10)
+    algorithm = RegularizedEvolution(space, seed, population_size=100, sample_size=10)
     with Store(folder) as store:
         plan = Plan(individuals, seed, folder / "log", order=order)
         executor = Virtual(50, virtual.three_times_slower)

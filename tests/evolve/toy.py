@@ -66,22 +66,22 @@ class ToySpace:
 
 def evolution() -> Algorithm[Genotype]:
     """Ten that age."""
-    return RegularizedEvolution(ToySpace(), 0, 10, 3)
+    return RegularizedEvolution(ToySpace(), 0, population_size=10, sample_size=3)
 
 
 def tournament() -> Algorithm[Genotype]:
     """Ten of which the worse are killed."""
-    return PairwiseTournament(ToySpace(), 0, 10)
+    return PairwiseTournament(ToySpace(), 0, population_size=10)
 
 
 def non_ageing() -> Algorithm[Genotype]:
     """Ten of which the worst of a sample is killed."""
-    return NonAgeingEvolution(ToySpace(), 0, 10, 3)
+    return NonAgeingEvolution(ToySpace(), 0, population_size=10, sample_size=3)
 
 
 def random_search() -> Algorithm[Genotype]:
     """The control, which shows its latest ten."""
-    return RandomSearch(ToySpace(), 0, 10)
+    return RandomSearch(ToySpace(), 0, window=10)
 
 
 def reinforcement() -> Algorithm[Genotype]:
