@@ -75,7 +75,7 @@ _A, _B, _C = (
 _N, _P = ("NASNet-A", "nasnet_a.cell"), ("PNASNet-5", "pnasnet_5.cell")
 _OVER = ("imagenet.cell",)
 _UNSETTLED = (
-    "not settled: the released code has no such size, and no other list of what is concatenated gives both figures"
+    "unexplained: the released code has no such size, and no other list of what is concatenated gives both figures"
 )
 
 
