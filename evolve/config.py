@@ -6,7 +6,6 @@ their own defaults, which gin shows and overrides.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -16,36 +15,29 @@ from typing import Any
 import gin
 
 import dsl
+from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.images.sources import located
 from compiler.settings import DatasetSettings, Training, check_read
 from compiler.training.gin_files import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
-from evolve.algorithms import (
-    Algorithm,
-    NonAgeingEvolution,
-    PairwiseTournament,
-    RandomSearch,
-    RegularizedEvolution,
-    Reinforcement,
-    SearchSpace,
-)
+from evolve.algorithms import ALGORITHMS, Algorithm, SearchSpace, gin_name
 from evolve.errors import UsageError
 from evolve.settings import SearchSettings, TableSettings
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
 table = gin.external_configurable(TableSettings, "table", module="evolve")
 
-_CLASSES: Mapping[str, type[Any]] = {
-    "regularized_evolution": RegularizedEvolution,
-    "non_ageing_evolution": NonAgeingEvolution,
-    "pairwise_tournament": PairwiseTournament,
-    "random_search": RandomSearch,
-    "reinforcement": Reinforcement,
-}
-_HANDED = ("space", "seed")  # what an algorithm is made with, beside its settings
 _ALGORITHMS = {
-    name: gin.external_configurable(made, name, module="evolve", denylist=list(_HANDED))
-    for name, made in _CLASSES.items()
+    gin_name(made): gin.external_configurable(made, gin_name(made), module="evolve", denylist=["space", "seed"])
+    for made in ALGORITHMS
+}
+# Every scope that a search reads, and the record that says which settings it has.
+RECORDS: Mapping[str, type[Any]] = {
+    "search": SearchSettings,
+    "dataset": DatasetSettings,
+    "training": Training,
+    "table": TableSettings,
+    **{gin_name(made): made for made in ALGORITHMS},
 }
 _NAMES = Names(
     (
@@ -53,12 +45,7 @@ _NAMES = Names(
         *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
         *(f"training.{field.name}" for field in fields(Training)),
         *(f"table.{field.name}" for field in fields(TableSettings)),
-        *(
-            f"{name}.{setting}"
-            for name, made in _CLASSES.items()
-            for setting in inspect.signature(made).parameters
-            if setting not in _HANDED
-        ),
+        *(f"{gin_name(made)}.{setting.name}" for made in ALGORITHMS for setting in settings_of(made)),
     ),
     {"network": "it is a setting of `cell train`; a search has search.params, search.overlays and search.seed"},
 )

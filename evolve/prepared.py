@@ -13,6 +13,7 @@ from compiler.filesystem import Place
 from compiler.images.sources import PATHS
 from compiler.settings import Training
 from evolve.algorithms import Algorithm
+from evolve.algorithms import settings as settings_of_algorithm
 from evolve.config import Config
 from evolve.errors import UsageError
 from evolve.executors import machine
@@ -69,7 +70,7 @@ class Run:
             "search.reuse": self.config.search.reuse,
             "search.order": self.config.search.order,
             "search.sample_mutations": self.config.search.sample_mutations,
-            **algorithm.settings,
+            **settings_of_algorithm(algorithm),
         }
         if self.table is None:
             for name, record in (("dataset", self.spec.dataset), ("training", self.config.training)):

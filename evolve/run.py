@@ -261,7 +261,7 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     if finished >= prepared.plan.individuals and not store.unfinished():
         return f"all {finished} individuals are finished", False
     shown_board = board.Board(prepared.storage / "tensorboard", prepared.seed.space, store)
-    shown_board.start(gin_config.in_force(), algorithm.window)
+    shown_board.start(gin_config.in_force(), prepared.config.algorithm(space))
     unfinished = store.unfinished()
     waiting = frozenset(proposal.id for proposal, waits in unfinished if waits)
     again = frozenset(proposal.id for proposal, waits in unfinished if not waits)

@@ -19,6 +19,7 @@ from rich.table import Table
 
 import dsl
 from evolve import config as gin_config
+from evolve.algorithms import Algorithm
 from evolve.errors import SearchError, UsageError
 from evolve.observers import progress
 from evolve.run import run as search
@@ -60,11 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     try:
         jobs = _jobs(options)
-        windows = [_window(job) for job in jobs]
+        algorithms = [_algorithm(job) for job in jobs]
         _run(jobs, console)
         curves: dict[str, list[Curves]] = {}
-        for job, window in zip(jobs, windows, strict=True):
-            curves.setdefault(job.algorithm, []).append(_curves(job, window))
+        for job, algorithm in zip(jobs, algorithms, strict=True):
+            curves.setdefault(job.algorithm, []).append(_curves(job, algorithm))
     except (UsageError, dsl.CellError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return MISTAKE
@@ -113,11 +114,11 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
     ]
 
 
-def _window(job: Job) -> int | None:
-    """How many its population holds, and with that a look at all that can be wrong with its settings."""
+def _algorithm(job: Job) -> Algorithm[dsl.Genotype]:
+    """An unused algorithm of a search, whose making shows all that can be wrong with the settings."""
     config = job.config()
     seed = dsl.load(config.seed_file(), config.search.params, config.overlays())
-    return config.algorithm(CellSpace(seed.space, (1, 1, 1), 1)).window
+    return config.algorithm(CellSpace(seed.space, (1, 1, 1), 1))
 
 
 def _run(jobs: Sequence[Job], console: Console) -> None:
@@ -144,10 +145,10 @@ def _finished(job: Job) -> int:
         return store.counts()[0]
 
 
-def _curves(job: Job, window: int | None) -> Curves:
+def _curves(job: Job, algorithm: Algorithm[dsl.Genotype]) -> Curves:
     best, population = [], []
     with Store(job.folder) as store:
-        for _, standing in standings(store, window):
+        for _, standing in standings(store, algorithm):
             alive = measured(standing.population)
             best.append(standing.best.fitness if standing.best else 0.0)
             population.append(mean(alive) if alive else 0.0)

@@ -34,7 +34,7 @@ from evolve.errors import NotInTable, SearchError
 from evolve.fitness import lookup, tables
 from evolve.fitness.tables import Row, Table
 from evolve.search.cell_space import CellSpace
-from evolve.search.records import WORST
+from evolve.search.records import WORST, Evaluation, concluded
 from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"
@@ -180,7 +180,7 @@ def one_search(world: World, variant: Variant, seed: int) -> Found:
             spent += known[fingerprint].seconds
             trained += 1
         rows.append(known[fingerprint])
-        algorithm.tell(id, rows[-1].fitness)
+        algorithm.tell(concluded(id, Evaluation(rows[-1].fitness, metrics=rows[-1].metrics)))
     best = max(rows, key=lambda row: row.fitness)  # of equals the first
     return Found(best, len(rows), trained, time.process_time() - start)
 

@@ -5,16 +5,44 @@ One file a role: what all share (`base`), evolution with and without ageing (`re
 the only file here that knows TensorFlow, and is imported when it is first needed.
 """
 
-from evolve.algorithms.base import Algorithm, Child, Ledger, Member, SearchSpace, generator
+from typing import Any
+
+from evolve.algorithms.base import (
+    SHOWN,
+    Algorithm,
+    Child,
+    Evolution,
+    Latest,
+    Ledger,
+    Member,
+    SearchSpace,
+    Survivors,
+    generator,
+    gin_name,
+    settings,
+)
 from evolve.algorithms.regularized import NonAgeingEvolution, RegularizedEvolution
 from evolve.algorithms.reinforcement import ChoiceSpace, Reinforcement
 from evolve.algorithms.sampling import RandomSearch
 from evolve.algorithms.tournament import PairwiseTournament
 
+# The algorithms that a search may name, each by its class's name: `RandomSearch` is 'random_search'.
+ALGORITHMS: tuple[type[Any], ...] = (
+    RegularizedEvolution,
+    NonAgeingEvolution,
+    PairwiseTournament,
+    RandomSearch,
+    Reinforcement,
+)
+
 __all__ = [
+    "ALGORITHMS",
+    "SHOWN",
     "Algorithm",
     "Child",
     "ChoiceSpace",
+    "Evolution",
+    "Latest",
     "Ledger",
     "Member",
     "NonAgeingEvolution",
@@ -23,5 +51,8 @@ __all__ = [
     "RegularizedEvolution",
     "Reinforcement",
     "SearchSpace",
+    "Survivors",
     "generator",
+    "gin_name",
+    "settings",
 ]

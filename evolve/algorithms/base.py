@@ -1,17 +1,21 @@
-"""What all algorithms share: whom they talk to, how they are called, where their randomness comes from."""
+"""What all algorithms share: their interface, the space that they search, and where their randomness comes from."""
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping, Sized
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from evolve.errors import SearchError
-from evolve.search.records import G, Proposal, Rejected
+from compiler.domains import check, settings_of, values, whole
+from evolve.errors import SearchError, UsageError
+from evolve.search.records import G, Individual, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
+SHOWN = "shown"  # marks a setting that changes what is shown of a search, and not the search
 
 
 class Child(NamedTuple, Generic[T]):
@@ -34,36 +38,54 @@ class SearchSpace(Protocol[G]):
 
 
 class Algorithm(Protocol[G]):
-    """The order of calls: every id is asked (or adopted) once, and told once after that."""
+    """Proposes individuals and learns from their results.
+
+    Each id is asked for (or adopted) once, and told once after that. An algorithm is a dataclass: its settings are
+    fields that `compiler.domains` describes. What it must know again after a kill it derives from its own proposals:
+    `adopt` gives it each one back with its `memo`, and `tell` each result.
+    """
 
     @property
     def population(self) -> tuple[float, ...]:
-        """The fitness of everyone alive, the oldest first."""
+        """The fitness of every individual of the population, the oldest first."""
 
     @property
     def living(self) -> tuple[int, ...]:
-        """The ids of all who may yet have a child."""
+        """The ids of all individuals that may yet have a child."""
 
     @property
-    def memory(self) -> int | None:
-        """How many of the latest a resumed search must tell it again, of those that were not killed; None: all."""
-
-    @property
-    def window(self) -> int | None:
-        """How many the population holds at most, of the latest that were not killed; None: all of them."""
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """Its settings by name; two searches that differ in them are two searches."""
+    def replayed(self) -> int | None:
+        """How many of the latest results a resumed search must tell it again, in their order; None: all of them."""
 
     def ask(self, id: int) -> Proposal[G]:
         """What to try as individual `id`; ids rise."""
 
-    def adopt(self, proposal: Proposal[G]) -> None:
-        """Take back a proposal of an earlier run, as if it had been asked now."""
+    def adopt(self, proposal: Recorded[G]) -> None:
+        """Takes back a proposal of an earlier run, as if it had been asked now."""
 
-    def tell(self, id: int, fitness: float) -> None:
-        """The fitness of an open individual."""
+    def tell(self, individual: Individual) -> None:
+        """The result of an open individual: its fitness, its costs and what else was measured."""
+
+
+def gin_name(algorithm: type) -> str:
+    """The name by which gin knows an algorithm: `regularized_evolution` of `RegularizedEvolution`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", algorithm.__name__).lower()
+
+
+def settings(algorithm: Algorithm[Any]) -> dict[str, object]:
+    """The settings of an algorithm by their gin names; two searches that differ in them are two searches."""
+    marks = {setting.name: setting.marks for setting in settings_of(type(algorithm))}
+    name = gin_name(type(algorithm))
+    return {f"{name}.{key}": value for key, value in values(algorithm).items() if SHOWN not in marks[key]}
+
+
+def check_settings(algorithm: Any) -> None:
+    """Compares the settings of an algorithm with what its class declares.
+
+    Raises:
+      UsageError: one has a value that it cannot have.
+    """
+    check(gin_name(type(algorithm)), algorithm, UsageError)
 
 
 def generator(seed: int, id: int, purpose: str = "proposal") -> random.Random:
@@ -72,83 +94,101 @@ def generator(seed: int, id: int, purpose: str = "proposal") -> random.Random:
 
 
 class Ledger(Generic[G]):
-    """Who is open: asked and not yet told. Holds nobody else, however long the search."""
+    """The open individuals: those asked for and not yet told. It holds no others, however long the search."""
 
     def __init__(self) -> None:
-        self._open: dict[int, G] = {}
+        self._open: dict[int, Recorded[G]] = {}
         self._last = 0
 
     def ask(self, id: int) -> None:
-        """Raise unless `id` is a new one."""
+        """Raises a SearchError unless `id` is a new one."""
         if id <= self._last:
             raise SearchError(f"individual {id} was asked for after individual {self._last}: ids must rise")
 
-    def enter(self, id: int, genotype: G) -> None:
-        """Open an individual."""
-        if id in self._open:
-            raise SearchError(f"individual {id} is open already")
-        self._open[id] = genotype
-        self._last = max(self._last, id)
+    def enter(self, proposal: Recorded[G]) -> None:
+        """Opens an individual."""
+        if proposal.id in self._open:
+            raise SearchError(f"individual {proposal.id} is open already")
+        self._open[proposal.id] = proposal
+        self._last = max(self._last, proposal.id)
 
-    def leave(self, id: int) -> G:
-        """Close an individual; its genotype."""
+    def leave(self, id: int) -> Recorded[G]:
+        """Closes an individual, and gives its proposal."""
         if id not in self._open:
             raise SearchError(f"individual {id} was told without having been asked, or twice")
         return self._open.pop(id)
 
 
 class Member(NamedTuple, Generic[G]):
-    """One of the living."""
+    """One individual of a population."""
 
-    id: int
-    genotype: G
+    proposal: Recorded[G]
     fitness: float
 
+    @property
+    def id(self) -> int:
+        """The id of the individual."""
+        return self.proposal.id
 
+
+@dataclass(eq=False)
 class Evolution(ABC, Generic[G]):
-    """The first `population_size` are sampled, as is who is due while nobody lives; the others are children."""
+    """The first `population_size` are sampled, and so is one that is due while the population is empty.
 
-    _living: Sized
+    All others are children.
+    """
 
-    def __init__(self, space: SearchSpace[G], seed: int, population_size: int) -> None:
-        self._space = space
-        self._seed = seed
-        self._population_size = population_size
+    space: SearchSpace[G]
+    seed: int
+    _: KW_ONLY
+    population_size: Annotated[int, whole(1), "how many individuals the population holds"] = 100
+
+    def __post_init__(self) -> None:
+        check_settings(self)
         self._ledger: Ledger[G] = Ledger()
 
+    @property
+    @abstractmethod
+    def living(self) -> tuple[int, ...]:
+        """The ids of the population."""
+
     def ask(self, id: int) -> Proposal[G]:
-        """A random genotype for the first P, then a child of one of the living."""
+        """A random genotype for the first P, then a child of an individual of the population."""
         self._ledger.ask(id)
-        rng = generator(self._seed, id)
-        # With many workers the first children may be due before anybody has been told.
-        if id <= self._population_size or not self._living:
-            proposal = Proposal(id, self._space.sample(rng))
+        rng = generator(self.seed, id)
+        # With many workers the first children may be due before there is a result.
+        if id <= self.population_size or not self.living:
+            proposal = Proposal(id, self.space.sample(rng))
         else:
-            parent, killed = self._contests(rng)
-            child = self._space.mutate(parent.genotype, rng)
-            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, killed)
+            parent, memo = self._contests(rng)
+            child = self.space.mutate(parent.proposal.genotype, rng)
+            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, memo)
         self.adopt(proposal)
         return proposal
 
     @abstractmethod
-    def _contests(self, rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
-        """Who has a child, and the ids of those who died for it."""
+    def _contests(self, rng: random.Random) -> tuple[Member[G], str]:
+        """The parent of the next child, and the memo of that child's proposal."""
 
-    def adopt(self, proposal: Proposal[G]) -> None:
-        """Take back a proposal of an earlier run, as if it had been asked now."""
-        self._ledger.enter(proposal.id, proposal.genotype)
+    def adopt(self, proposal: Recorded[G]) -> None:
+        """Takes back a proposal of an earlier run, as if it had been asked now."""
+        self._ledger.enter(proposal)
 
 
+@dataclass(eq=False)
 class Survivors(Evolution[G]):
-    """A population in which nobody dies of age: one lives until a child's proposal says that it was killed."""
+    """A population without ageing: a member lives until the memo of a child's proposal has its id as that of a killed.
 
-    def __init__(self, space: SearchSpace[G], seed: int, population_size: int) -> None:
-        super().__init__(space, seed, population_size)
+    The memo is a list of such ids in JSON, or empty where none were killed.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._living: dict[int, Member[G]] = {}
 
     @property
     def population(self) -> tuple[float, ...]:
-        """The fitness of everyone alive, the oldest first."""
+        """The fitness of every individual of the population, the oldest first."""
         return tuple([member.fitness for member in self._living.values()])
 
     @property
@@ -157,32 +197,46 @@ class Survivors(Evolution[G]):
         return tuple(self._living)
 
     @property
-    def memory(self) -> None:
-        """Nobody dies of age."""
+    def replayed(self) -> None:
+        """All results: no member is too old for the population."""
         return None
 
-    @property
-    def window(self) -> None:
-        """Nor is anybody too old for the population."""
-        return None
+    def _contests(self, rng: random.Random) -> tuple[Member[G], str]:
+        """The winner of contests in which losers are killed, and the ids of the killed."""
+        parent, killed = self._fight(rng)
+        return parent, json.dumps(killed) if killed else ""
 
-    def adopt(self, proposal: Proposal[G]) -> None:
-        """The same, and those it killed are dead."""
+    @abstractmethod
+    def _fight(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """The parent of the next child, and the ids of those that die for it."""
+
+    def adopt(self, proposal: Recorded[G]) -> None:
+        """Takes a proposal back, and removes what it killed from the population."""
         super().adopt(proposal)
-        for id in proposal.killed:
+        for id in json.loads(proposal.memo or "[]"):
             self._living.pop(id, None)
 
-    def tell(self, id: int, fitness: float) -> None:
-        """Let an individual live among the others."""
-        self._living[id] = Member(id, self._ledger.leave(id), fitness)
+    def tell(self, individual: Individual) -> None:
+        """Adds an individual to the population."""
+        proposal = self._ledger.leave(individual.id)
+        self._living[individual.id] = Member(proposal, individual.fitness)
 
 
-class Latest:
-    """Nobody lives on: the latest stand for the population, so that the curves lie beside those of evolution."""
+@dataclass(eq=False)
+class Latest(Generic[G]):
+    """No individual has a child; the latest stand for the population, so that curves compare with an evolution's."""
 
-    def __init__(self, window: int) -> None:
-        self._latest: deque[float] = deque(maxlen=window)
-        self._window = window
+    space: SearchSpace[G]
+    seed: int
+    _: KW_ONLY
+    window: Annotated[int, whole(1), "how many of the latest individuals the curves show as the population", SHOWN] = (
+        100
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        self._latest: deque[float] = deque(maxlen=self.window)
+        self._ledger: Ledger[G] = Ledger()
 
     @property
     def population(self) -> tuple[float, ...]:
@@ -191,10 +245,9 @@ class Latest:
 
     @property
     def living(self) -> tuple[int, ...]:
-        """Nobody: no one has a child."""
+        """No ids: no individual has a child."""
         return ()
 
-    @property
-    def window(self) -> int:
-        """How many of the latest the curves show."""
-        return self._window
+    def adopt(self, proposal: Recorded[G]) -> None:
+        """Takes back a proposal of an earlier run, as if it had been asked now."""
+        self._ledger.enter(proposal)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic, Protocol
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Annotated, Protocol
 
+from compiler.domains import ABOVE_0, real, whole
 from compiler.quiet import quiet
-from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
+from evolve.algorithms.base import Latest, SearchSpace, generator
 from evolve.algorithms.episode import Episode
-from evolve.errors import SearchError, UsageError, check_whole
-from evolve.search.records import G, Proposal
+from evolve.errors import SearchError
+from evolve.search.records import G, Individual, Proposal
 
 if TYPE_CHECKING:
     from evolve.algorithms.controller import Controller, Policy
@@ -40,79 +42,44 @@ class ChoiceSpace(SearchSpace[G], Protocol[G]):
         """Why a genotype may not be proposed, or None."""
 
 
-class Reinforcement(Latest, Generic[G]):
+@dataclass(eq=False)
+class Reinforcement(Latest[G]):
     """An LSTM draws all choices in turn, and proximal policy optimization makes what was good likelier.
 
-    Every `batch_size` individuals, in the order in which they are told, are one update. An individual that was drawn by
-    an older policy counts by its ratio to that one. What the defaults are taken from is recalled, not read (Zoph et al.
-    2018), and `epochs` is ours.
-
-    Args:
-      space: where genotypes come from.
-      seed: of all draws and of the first weights.
-      batch_size: individuals an update (memory).
-      learning_rate: of Adam (memory).
-      epochs: steps of gradient descent on each batch.
-      clip: how far a ratio of probabilities may leave 1 and still count (memory).
-      entropy: what a unit of entropy in a choice is worth, in fitness (memory).
-      baseline_decay: how much of the moving average of the fitness stays with each individual (memory).
-      units: of the LSTM and of the embedding (memory).
-      window: how many of the latest the curves show.
+    Every `batch_size` individuals, in the order in which they are told, are one update, which is made before the next
+    draw. An individual that was drawn by an older policy counts by its ratio to that one. The defaults are recalled
+    from Zoph et al. 2018, and not read there; that of `epochs` is ours.
     """
 
-    def __init__(
-        self,
-        space: ChoiceSpace[G],
-        seed: int,
-        *,
-        batch_size: int = 20,
-        learning_rate: float = 0.00035,
-        epochs: int = 5,
-        clip: float = 0.2,
-        entropy: float = 0.00001,
-        baseline_decay: float = 0.95,
-        units: int = 100,
-        window: int = 100,
-    ) -> None:
-        for name, value in {"batch_size": batch_size, "epochs": epochs, "units": units, "window": window}.items():
-            check_whole(f"reinforcement.{name}", value, 1)
-        _check_numbers(learning_rate=learning_rate, clip=clip, entropy=entropy, baseline_decay=baseline_decay)
-        super().__init__(window)
-        self._space = space
-        self._sizes = space.sizes()
-        self._seed = seed
-        self._batch_size = batch_size
-        self._learning_rate = learning_rate
-        self._epochs = epochs
-        self._clip = clip
-        self._entropy = entropy
-        self._baseline_decay = baseline_decay
-        self._units = units
+    space: ChoiceSpace[G]
+    _: KW_ONLY
+    batch_size: Annotated[int, whole(1), "individuals an update"] = 20
+    learning_rate: Annotated[float, ABOVE_0, "learning rate of Adam"] = 0.00035
+    epochs: Annotated[int, whole(1), "steps of gradient descent on each batch"] = 5
+    clip: Annotated[
+        float, real("between 0 and 1", lambda value: 0 < value < 1), "how far a ratio may leave 1 and still count"
+    ] = 0.2
+    entropy: Annotated[
+        float, real("of 0 or more", lambda value: value >= 0), "what a unit of entropy in a choice is worth, in fitness"
+    ] = 0.00001
+    baseline_decay: Annotated[
+        float,
+        real("of 0 or more and below 1", lambda value: 0 <= value < 1),
+        "how much of the moving average of the fitness stays with each individual",
+    ] = 0.95
+    units: Annotated[int, whole(1), "units of the LSTM and of the embedding"] = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._sizes = self.space.sizes()
         self._policy: Policy | None = None  # that of the beginning is made when it is first needed
         self._baseline: float | None = None
-        self._batch: list[tuple[Episode, float]] = []  # who was told since the last update, and the advantage of each
-        self._ledger: Ledger[Episode] = Ledger()
+        self._batch: list[tuple[str, float]] = []  # the memos of those told since the last update, and their advantages
 
     @property
-    def memory(self) -> None:
-        """All: the policy is what every one of them has taught, in turn."""
+    def replayed(self) -> None:
+        """All results: the policy is what every one of them has taught, in turn."""
         return None
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """Its settings by their gin names; the window is only looked through."""
-        return {
-            f"reinforcement.{name}": value
-            for name, value in {
-                "batch_size": self._batch_size,
-                "learning_rate": self._learning_rate,
-                "epochs": self._epochs,
-                "clip": self._clip,
-                "entropy": self._entropy,
-                "baseline_decay": self._baseline_decay,
-                "units": self._units,
-            }.items()
-        }
 
     @functools.cached_property
     def _controller(self) -> Controller:
@@ -123,19 +90,24 @@ class Reinforcement(Latest, Generic[G]):
             return controller.controller(
                 controller.Shape(
                     self._sizes,
-                    self._batch_size,
-                    self._units,
-                    self._learning_rate,
-                    self._epochs,
-                    self._clip,
-                    self._entropy,
+                    self.batch_size,
+                    self.units,
+                    self.learning_rate,
+                    self.epochs,
+                    self.clip,
+                    self.entropy,
                 )
             )
 
     def _current(self) -> Policy:
-        if self._policy is None:
-            self._policy = self._controller.fresh(generator(self._seed, 0, POLICY))
-        return self._policy
+        """The policy after the updates of all full batches."""
+        policy = self._policy or self._controller.fresh(generator(self.seed, 0, POLICY))
+        while len(self._batch) >= self.batch_size:
+            memos, advantages = zip(*self._batch[: self.batch_size], strict=True)
+            del self._batch[: self.batch_size]
+            policy = self._controller.learn(policy, [Episode.read(memo) for memo in memos], advantages)
+        self._policy = policy
+        return policy
 
     def ask(self, id: int) -> Proposal[G]:
         """A genotype drawn by the policy as it is now.
@@ -144,12 +116,12 @@ class Reinforcement(Latest, Generic[G]):
           SearchError: a thousand in a row break what the space requires.
         """
         self._ledger.ask(id)
-        rng = generator(self._seed, id)
+        rng = generator(self.seed, id)
         rejected: list[tuple[str, str]] = []
         for _ in range(MAX_REDRAWS):
             episode = self._controller.draw(self._current(), [rng.random() for _ in self._sizes])
-            genotype = self._space.decide(episode.choices, rng)
-            reason = self._space.unfit(genotype)
+            genotype = self.space.decide(episode.choices, rng)
+            reason = self.space.unfit(genotype)
             if reason is None:
                 proposal = Proposal(id, genotype, None, POLICY, tuple(rejected), memo=episode.text())
                 self.adopt(proposal)
@@ -158,34 +130,10 @@ class Reinforcement(Latest, Generic[G]):
         reasons = "; ".join(sorted({reason for _, reason in rejected})[:3])
         raise SearchError(f"{MAX_REDRAWS:,} genotypes of the policy in a row break what the space requires: {reasons}")
 
-    def adopt(self, proposal: Proposal[G]) -> None:
-        """Take back a proposal of an earlier run, its choices and their probabilities then as the memo has them."""
-        self._ledger.enter(proposal.id, Episode.read(proposal.memo))
-
-    def tell(self, id: int, fitness: float) -> None:
-        """Put an individual into the batch; a full batch is learnt from."""
-        episode = self._ledger.leave(id)
+    def tell(self, individual: Individual) -> None:
+        """Puts an individual into the batch that is learnt from before the next draw, once it is full."""
+        memo, fitness = self._ledger.leave(individual.id).memo, individual.fitness
         self._latest.append(fitness)
         baseline = fitness if self._baseline is None else self._baseline
-        self._batch.append((episode, fitness - baseline))
-        self._baseline = self._baseline_decay * baseline + (1 - self._baseline_decay) * fitness
-        if len(self._batch) == self._batch_size:
-            episodes, advantages = zip(*self._batch, strict=True)
-            self._policy = self._controller.learn(self._current(), episodes, advantages)
-            self._batch.clear()
-
-
-_NUMBERS: Mapping[str, tuple[str, Callable[[float], bool]]] = {
-    "learning_rate": ("above 0", lambda value: value > 0),
-    "clip": ("between 0 and 1", lambda value: 0 < value < 1),
-    "entropy": ("0 or more", lambda value: value >= 0),
-    "baseline_decay": ("0 or more and below 1", lambda value: 0 <= value < 1),
-}
-
-
-def _check_numbers(**values: float) -> None:
-    for name, value in values.items():
-        allowed, holds = _NUMBERS[name]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-        if not is_number or not holds(value):
-            raise UsageError(f"reinforcement.{name} is {value!r}; it must be {allowed}")
+        self._batch.append((memo, fitness - baseline))
+        self._baseline = self.baseline_decay * baseline + (1 - self.baseline_decay) * fitness

@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Generic
+from dataclasses import dataclass
 
-from evolve.algorithms.base import Latest, Ledger, SearchSpace, generator
-from evolve.errors import check_whole
-from evolve.search.records import RANDOM, G, Proposal
+from evolve.algorithms.base import Latest, generator
+from evolve.search.records import RANDOM, G, Individual, Proposal
 
 
-class RandomSearch(Latest, Generic[G]):
+@dataclass(eq=False)
+class RandomSearch(Latest[G]):
     """The paper's control: every individual is sampled as the initial population is."""
 
-    def __init__(self, space: SearchSpace[G], seed: int, *, window: int = 100) -> None:
-        check_whole("random_search.window", window, 1)
-        super().__init__(window)
-        self._space = space
-        self._seed = seed
-        self._ledger: Ledger[G] = Ledger()
-
     @property
-    def memory(self) -> int:
-        """The window of its curves."""
-        return self._window
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """None: the window is only looked through."""
-        return {}
+    def replayed(self) -> int:
+        """As many as the curves show."""
+        return self.window
 
     def ask(self, id: int) -> Proposal[G]:
         """A random genotype."""
         self._ledger.ask(id)
-        proposal = Proposal(id, self._space.sample(generator(self._seed, id)), None, RANDOM)
+        proposal = Proposal(id, self.space.sample(generator(self.seed, id)), None, RANDOM)
         self.adopt(proposal)
         return proposal
 
-    def adopt(self, proposal: Proposal[G]) -> None:
-        """Take back a proposal of an earlier run, as if it had been asked now."""
-        self._ledger.enter(proposal.id, proposal.genotype)
-
-    def tell(self, id: int, fitness: float) -> None:
-        """Close the individual; nothing is learnt from it."""
-        self._ledger.leave(id)
-        self._latest.append(fitness)
+    def tell(self, individual: Individual) -> None:
+        """Closes the individual; nothing is learnt from it."""
+        self._ledger.leave(individual.id)
+        self._latest.append(individual.fitness)

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
-from evolve.algorithms.base import Member, SearchSpace, Survivors
-from evolve.errors import check_whole
+from compiler.domains import whole
+from evolve.algorithms.base import Member, Survivors
 from evolve.search.records import G
 
 
+@dataclass(eq=False)
 class PairwiseTournament(Survivors[G]):
-    """Of two of the living the worse dies when there are enough of them; else the better has a child.
+    """Of two members the worse dies when the population is large enough; else the better has a child.
 
     One alone has a child without a contest.
     """
 
-    def __init__(self, space: SearchSpace[G], seed: int, *, population_size: int = 1000) -> None:
-        check_whole("pairwise_tournament.population_size", population_size, 2)
-        super().__init__(space, seed, population_size)
+    population_size: Annotated[int, whole(2), "how many members there are before the worse of two dies"] = 1000
 
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """Its settings by their gin names."""
-        return {"pairwise_tournament.population_size": self._population_size}
-
-    def _contests(self, rng: random.Random) -> tuple[Member[G], tuple[int, ...]]:
+    def _fight(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Tournaments until one ends in a child."""
         living = list(self._living.values())
         killed = []
-        while len(living) >= self._population_size:
+        while len(living) >= self.population_size:
             worse = min(rng.sample(living, 2), key=lambda member: member.fitness)
             living.remove(worse)
             killed.append(worse.id)
-        return max(rng.sample(living, min(2, len(living))), key=lambda member: member.fitness), tuple(killed)
+        return max(rng.sample(living, min(2, len(living))), key=lambda member: member.fitness), killed

@@ -6,6 +6,7 @@ import dsl
 from compiler.filesystem import Place
 from compiler.pictures import card, confusion_matrix
 from compiler.pictures.picture import picture
+from evolve.algorithms import Algorithm
 from evolve.observers.outcome import shown
 from evolve.observers.summaries import Summaries, show_confusion
 from evolve.search.records import Examined, Individual, Standing
@@ -21,10 +22,10 @@ class Board:
         self._space = space
         self._store = store
 
-    def start(self, config: str, window: int | None) -> None:
-        """Show the settings, and what is finished already; no more than the latest `window` are alive."""
+    def start(self, config: str, unused: Algorithm[dsl.Genotype]) -> None:
+        """Shows the settings, and what is finished already, as an unused algorithm tells it of the record."""
         self._summaries.start(config, self._space.text())
-        for individual, standing in standings(self._store, window):
+        for individual, standing in standings(self._store, unused):
             new = standing.best is individual
             genotype = self._space.genotype(individual.genotype) if new else self._space.seed
             self.individual(individual, genotype, standing)

@@ -34,7 +34,6 @@ def _as_json(plain: Convert, read: Convert) -> Form:
     return Form(lambda value: json.dumps(plain(value)), lambda text: read(json.loads(text)), json.loads)
 
 
-NUMBERS = _as_json(list, tuple)
 PAIRS = _as_json(list, lambda pairs: tuple(map(tuple, pairs)))
 NAMED = _as_json(dict, lambda named: tuple(named.items()))
 EPOCHS = _as_json(lambda epochs: list(map(astuple, epochs)), lambda rows: tuple(Epoch(*values) for values in rows))

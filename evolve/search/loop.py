@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections import deque
@@ -71,6 +72,19 @@ class _Finished(NamedTuple, Generic[G]):
     individual: Individual
     genotype: G
     standing: Standing
+
+
+class _Recalled(Generic[G]):
+    """The proposal of a finished individual. Its text is read when its genotype is needed, which most never are."""
+
+    def __init__(self, individual: Individual, texts: Texts[G]) -> None:
+        self.id, self.memo = individual.id, individual.memo
+        self._text, self._texts = individual.genotype, texts
+
+    @functools.cached_property
+    def genotype(self) -> G:
+        """The genotype."""
+        return self._texts.read(self._text)
 
 
 class _Waiting(NamedTuple, Generic[G]):
@@ -156,11 +170,10 @@ class Search(Generic[G]):
     # What was before.
 
     def _recall(self) -> None:
-        """Tell the algorithm again what it knew when the last run ended."""
-        for individual in self._store.living(self._algorithm.memory):
-            genotype = self._texts.read(individual.genotype)
-            self._algorithm.adopt(Proposal(individual.id, genotype, memo=individual.memo))
-            self._algorithm.tell(individual.id, individual.fitness)
+        """Tells the algorithm again what it knew when the last run ended."""
+        for individual in self._store.finished(self._algorithm.replayed):
+            self._algorithm.adopt(_Recalled(individual, self._texts))
+            self._algorithm.tell(individual)
 
     def _take_up(self) -> None:
         """Take up the unfinished individuals of the last run; one that has a result waits for older ones."""
@@ -239,7 +252,7 @@ class Search(Generic[G]):
         return passed
 
     def _tell(self, individual: Individual, genotype: G) -> _Finished[G]:
-        self._algorithm.tell(individual.id, individual.fitness)
+        self._algorithm.tell(individual)
         self._simulated += individual.seconds
         if individual.status == "done":
             self._rank(individual)

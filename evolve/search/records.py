@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from compiler.epochs import Epoch
-from evolve.search.columns import EPOCHS, FLAG, NAMED, NUMBERS, PAIRS, Column
+from evolve.search.columns import EPOCHS, FLAG, NAMED, PAIRS, Column
 
 G = TypeVar("G")
+G_co = TypeVar("G_co", covariant=True)
 T = TypeVar("T")
 
 Rejected = tuple[tuple[str, str], ...]
@@ -21,6 +22,22 @@ Size = tuple[int, int]  # trainable parameters and mult-adds
 
 WORST = 0.0  # The fitness of a failed individual; every fitness is at least this.
 RANDOM = "random"  # The rule of an individual that was sampled and has no parent.
+
+
+class Recorded(Protocol[G_co]):
+    """What an algorithm needs of a proposal, of this run or of an earlier one."""
+
+    @property
+    def id(self) -> int:
+        """The id of the individual."""
+
+    @property
+    def genotype(self) -> G_co:
+        """The genotype, which of an earlier run may be read only now."""
+
+    @property
+    def memo(self) -> str:
+        """The algorithm's own text."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +52,7 @@ class Proposal(Generic[G]):
     rejected: Annotated[Rejected, Column("text not null default '[]'", PAIRS)] = ()
     # true where the rule asks for the parent's weights to be reset
     forget: Annotated[bool, Column("integer not null default 0", FLAG)] = False
-    # who of the living died on the way
-    killed: Annotated[tuple[int, ...], Column("text not null default '[]'", NUMBERS)] = ()
-    # what its algorithm wants to know of it again when it is told, also after a kill
+    # the algorithm's own text, which it gets back with the proposal after a kill
     memo: Annotated[str, Column("text not null default ''")] = ""
 
     @property
@@ -126,6 +141,11 @@ class Individual(Evaluation, Proposal[str]):
     def network(self) -> tuple[str, str]:
         """Equal for individuals that are the same network and train in the same way."""
         return self.fingerprint, self.genes
+
+
+def concluded(id: int, evaluation: Evaluation) -> Individual:
+    """An individual with its evaluation that is in no store, as an algorithm is told of it."""
+    return Individual(id=id, genotype="", fingerprint="", finished=0, **vars(evaluation))
 
 
 @dataclass(frozen=True, slots=True)

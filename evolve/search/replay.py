@@ -15,11 +15,11 @@ def replay(store: Store, algorithm: Algorithm[G], texts: Texts[G]) -> None:
     Raises:
       SearchError: it proposes something else, by which the search does not depend on seed and order alone.
     """
-    results = ((individual.id, individual.fitness) for individual in store.finished())
+    results = store.finished()
     told = 0
     for recorded, after in store.proposed():
         while told < after:
-            algorithm.tell(*next(results))
+            algorithm.tell(next(results))
             told += 1
         asked = algorithm.ask(recorded.id)
         if asked.with_genotype(texts.text(asked.genotype)) != recorded:
@@ -27,5 +27,5 @@ def replay(store: Store, algorithm: Algorithm[G], texts: Texts[G]) -> None:
                 f"individual {recorded.id} would be another: by {asked.rule} from {asked.parent}, "
                 f"where the record has {recorded.rule} from {recorded.parent}"
             )
-    for id, fitness in results:
-        algorithm.tell(id, fitness)
+    for individual in results:
+        algorithm.tell(individual)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from evolve.algorithms import Algorithm
 from evolve.search.records import WORST, Individual, Standing, ranked
 from evolve.store.store import Store
 
 
-def standings(store: Store, window: int | None) -> Iterator[tuple[Individual, Standing]]:
-    """Each finished individual in turn, and the search with it; no more than the latest `window` are alive."""
-    population: dict[int, float] = {}
-    deaths = store.deaths()
+def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individual, Standing]]:
+    """Each finished individual in turn, and the search with it, as an unused algorithm tells it of the record."""
+    proposals = store.proposed()
+    proposal, after = next(proposals, (None, 0))
     best: Individual | None = None
     for individual in store.finished():
-        for id in deaths.get(individual.finished - 1, ()):
-            del population[id]
-        population[individual.id] = individual.fitness
-        if window is not None and len(population) > window:
-            del population[next(iter(population))]
+        while proposal is not None and after < individual.finished:
+            algorithm.adopt(proposal)
+            proposal, after = next(proposals, (None, 0))
+        algorithm.tell(individual)
         if individual.status == "done":
             best = ranked([individual] if best is None else [best, individual], 1)[0]
-        yield individual, Standing(tuple(population.values()), best)
+        yield individual, Standing(algorithm.population, best)
 
 
 def measured(population: tuple[float, ...]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from evolve.search.records import Evaluation, Individual, Proposal
 # The order of the columns in the database and in exports. A column that is not named here comes after these.
 _FIRST = (
     "id", "parent", "rule", "genotype", "fingerprint", "fitness", "params", "mult_adds", "seconds", "status", "error",
-    "rejected", "forget", "history", "finished", "killed", "proposed_after", "inherited", "note", "genes", "tries",
+    "rejected", "forget", "history", "finished", "proposed_after", "inherited", "note", "genes", "tries",
     "flops", "step_seconds", "memo", "metrics",
 )  # fmt: skip
 _declared = columns(Individual)

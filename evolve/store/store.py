@@ -7,7 +7,6 @@ whatever the moment of death, the rows say what is done and what is to be run ag
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -162,7 +161,7 @@ class Store:
     # Individuals.
 
     def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
-        """Write an individual that is about to run, and with it whom it killed and after how many results."""
+        """Write an individual that is about to run, and after how many results it was proposed."""
         self._execute(_PROPOSE, (*written(proposal, PROPOSED), fingerprint, genes))
 
     def try_again(self, id: int, retries: int) -> bool:
@@ -219,31 +218,16 @@ class Store:
             for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
                 yield read_proposal(columns), after
 
-    def finished(self) -> Iterator[Individual]:
-        """All finished individuals in the order of finishing, one at a time."""
-        return self._individuals("finished > 0", None)
-
-    def living(self, latest: int | None = None) -> Iterator[Individual]:
-        """The latest finished individuals that nobody killed, or all of them, as `finished` gives them."""
-        dead = "select value from individuals, json_each(killed)"
-        return self._individuals(f"finished > 0 and id not in ({dead})", latest)
-
-    def _individuals(self, condition: str, latest: int | None) -> Iterator[Individual]:
+    def finished(self, latest: int | None = None) -> Iterator[Individual]:
+        """The latest finished individuals, or all of them, in the order of finishing, one at a time."""
         with speaking_plainly(self.path):
             rows = self._db.execute(
-                f"select * from (select {_ALL} from individuals where {condition} "
+                f"select * from (select {_ALL} from individuals where finished > 0 "
                 "order by finished desc limit ?) order by finished",
                 (-1 if latest is None else latest,),
             )
             for row in rows:
                 yield read_individual(row)
-
-    def deaths(self) -> Mapping[int, tuple[int, ...]]:
-        """Who was killed, by how many individuals were finished then."""
-        rows = self._execute(
-            "select proposed_after, json_group_array(value) from individuals, json_each(killed) group by proposed_after"
-        )
-        return {after: tuple(json.loads(ids)) for after, ids in rows}
 
     def fitness(self, id: int | None) -> float | None:
         """The fitness of an individual, None where there is none."""

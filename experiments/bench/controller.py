@@ -25,7 +25,7 @@ from evolve.algorithms import RegularizedEvolution
 from evolve.executors import Serial
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Plan, Search
-from evolve.search.records import Evaluation, Individual, Standing, Task
+from evolve.search.records import Evaluation, Individual, Standing, Task, concluded
 from evolve.store.store import Store
 from experiments.bench.pace import pace
 
@@ -75,7 +75,7 @@ def in_memory(count: int) -> list[Mark]:
     marks = [mark()]
     for id in range(1, count + 1):
         genotype = algorithm.ask(id).genotype
-        algorithm.tell(id, int(space.fingerprint(genotype)[:8], 16) / 2**32)
+        algorithm.tell(concluded(id, Evaluation(int(space.fingerprint(genotype)[:8], 16) / 2**32)))
         if id % STRETCH == 0:
             marks.append(mark())
     return marks

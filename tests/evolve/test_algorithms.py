@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from evolve.algorithms import (
+    ALGORITHMS,
     Algorithm,
     Child,
     NonAgeingEvolution,
@@ -18,10 +20,12 @@ from evolve.algorithms import (
     RandomSearch,
     RegularizedEvolution,
     Reinforcement,
+    gin_name,
+    settings,
 )
 from evolve.errors import SearchError, UsageError
 from evolve.search.records import RANDOM, Proposal
-from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, target
+from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, result, target
 
 Make = Callable[[int], Algorithm[Genotype]]
 EVALUATIONS = 1000
@@ -49,17 +53,23 @@ def reinforcement(seed: int) -> Algorithm[Genotype]:
 
 def history(make: Make, seed: int, evaluations: int = EVALUATIONS) -> list[tuple[Proposal[Genotype], int]]:
     algorithm = make(seed)
-    told = []
+    results = []
     for id in range(1, evaluations + 1):
         proposal = algorithm.ask(id)
         fitness = matches(proposal.genotype, target(seed))
-        algorithm.tell(id, fitness)
-        told.append((proposal, fitness))
-    return told
+        algorithm.tell(result(id, fitness))
+        results.append((proposal, fitness))
+    return results
 
 
 def test_the_toy_has_forty_choices() -> None:
     assert len(SIZES) == 40
+
+
+def killed_by(proposal: Proposal[Any]) -> list[int]:
+    """The ids of those that died for a child of a population without ageing."""
+    ids: list[int] = json.loads(proposal.memo or "[]")
+    return ids
 
 
 def small_tournament(seed: int) -> Algorithm[Genotype]:
@@ -126,10 +136,10 @@ def test_the_oldest_dies_however_good() -> None:
     algorithm = RegularizedEvolution(CountingSpace(), 0, population_size=3, sample_size=3)
     for id, fitness in enumerate((9.0, 1.0, 2.0), 1):
         algorithm.ask(id)
-        algorithm.tell(id, fitness)
+        algorithm.tell(result(id, fitness))
     assert algorithm.population == (9.0, 1.0, 2.0)
     algorithm.ask(4)
-    algorithm.tell(4, 3.0)
+    algorithm.tell(result(4, 3.0))
     assert algorithm.population == (1.0, 2.0, 3.0)
 
 
@@ -138,7 +148,7 @@ def test_age_counts_from_the_telling() -> None:
     for id in (1, 2, 3):
         algorithm.ask(id)
     for id in (3, 1, 2):
-        algorithm.tell(id, float(id))
+        algorithm.tell(result(id, float(id)))
     assert algorithm.population == (1.0, 2.0)
 
 
@@ -150,7 +160,7 @@ def test_tournaments_draw_with_replacement(sample_size: int) -> None:
     for id in range(1, size + 1):
         algorithm.ask(id)
     for id in range(1, size + 1):
-        algorithm.tell(id, float(id))
+        algorithm.tell(result(id, float(id)))
     won = Counter(algorithm.ask(size + n).parent for n in range(1, tournaments + 1))
     for rank in range(1, size + 1):
         expected = (rank / size) ** sample_size - ((rank - 1) / size) ** sample_size
@@ -164,7 +174,7 @@ def ranked(population_size: int, sample_size: int, seed: int = 0) -> NonAgeingEv
     for id in range(1, population_size + 1):
         algorithm.ask(id)
     for id in range(1, population_size + 1):
-        algorithm.tell(id, float(id))
+        algorithm.tell(result(id, float(id)))
     return algorithm
 
 
@@ -174,7 +184,7 @@ def test_without_age_the_worst_of_the_sample_dies() -> None:
     killed, parents = Counter[int](), Counter[int]()
     for seed in range(steps):
         proposal = ranked(size, sample_size, seed).ask(size + 1)
-        (dead,) = proposal.killed
+        (dead,) = killed_by(proposal)
         killed[dead] += 1
         parents[proposal.parent or 0] += 1
         assert proposal.parent is not None and proposal.parent >= dead
@@ -190,25 +200,25 @@ def test_without_age_the_best_lives_for_ever() -> None:
     algorithm = ranked(5, 5)
     for id in range(6, 60):
         algorithm.ask(id)
-        algorithm.tell(id, 0.0)
+        algorithm.tell(result(id, 0.0))
         assert max(algorithm.population) == 5.0
         assert len(algorithm.population) == 5
 
 
 def test_without_age_there_is_one_death_a_child_and_more_where_more_are_alive() -> None:
     algorithm = ranked(5, 3)
-    assert [len(algorithm.ask(id).killed) for id in (6, 7, 8)] == [1, 0, 0]
+    assert [len(killed_by(algorithm.ask(id))) for id in (6, 7, 8)] == [1, 0, 0]
     for id in (6, 7, 8):
-        algorithm.tell(id, float(id))
+        algorithm.tell(result(id, float(id)))
     assert len(algorithm.living) == 7
-    assert len(algorithm.ask(9).killed) == 3
+    assert len(killed_by(algorithm.ask(9))) == 3
     assert len(algorithm.living) == 4
 
 
 def test_without_age_one_alone_makes_room_for_its_child() -> None:
     algorithm = ranked(1, 1)
     proposal = algorithm.ask(2)
-    assert (proposal.parent, proposal.killed, algorithm.living) == (1, (1,), ())
+    assert (proposal.parent, killed_by(proposal), algorithm.living) == (1, [1], ())
 
 
 def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
@@ -217,7 +227,7 @@ def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
     for id in range(1, population_size + 1):
         algorithm.ask(id)
     for id in range(1, population_size + 1):
-        algorithm.tell(id, float(id))
+        algorithm.tell(result(id, float(id)))
     return algorithm
 
 
@@ -227,8 +237,9 @@ def test_at_the_set_point_the_worse_of_two_dies_and_the_better_of_two_has_a_chil
     killed, parents = Counter[int](), Counter[int]()
     for seed in range(steps):
         proposal = filled(size, seed).ask(size + 1)
-        assert len(proposal.killed) == 1 and proposal.parent not in proposal.killed
-        killed[proposal.killed[0]] += 1
+        (dead,) = killed_by(proposal)
+        assert proposal.parent != dead
+        killed[dead] += 1
         parents[proposal.parent or 0] += 1
     tolerance = 5 * 0.5 / steps**0.5
     for rank in range(1, size + 1):
@@ -240,7 +251,7 @@ def test_at_the_set_point_the_worse_of_two_dies_and_the_better_of_two_has_a_chil
 def test_below_the_set_point_nobody_dies() -> None:
     algorithm = filled(5)
     first, second = algorithm.ask(6), algorithm.ask(7)
-    assert (len(first.killed), second.killed) == (1, ())
+    assert (len(killed_by(first)), second.memo) == (1, "")
     assert len(algorithm.living) == len(algorithm.population) == 4
 
 
@@ -249,19 +260,19 @@ def test_what_is_above_the_set_point_dies_before_the_next_child() -> None:
     for id in (6, 7, 8):
         algorithm.ask(id)
     for id in (6, 7, 8):
-        algorithm.tell(id, float(id))
+        algorithm.tell(result(id, float(id)))
     assert len(algorithm.living) == 7
-    assert len(algorithm.ask(9).killed) == 3
+    assert len(killed_by(algorithm.ask(9))) == 3
     assert len(algorithm.living) == 4
 
 
 def test_one_alone_has_a_child_and_nobody_has_none() -> None:
     algorithm = PairwiseTournament(CountingSpace(), 0, population_size=2)
     assert [algorithm.ask(id).parent for id in (1, 2, 3)] == [None, None, None]
-    algorithm.tell(2, 0.5)
+    algorithm.tell(result(2, 0.5))
     assert algorithm.ask(4).parent == 2
-    algorithm.tell(1, 0.7)
-    assert (algorithm.ask(5).killed, algorithm.living) == ((2,), (1,))
+    algorithm.tell(result(1, 0.7))
+    assert (killed_by(algorithm.ask(5)), algorithm.living) == ([2], (1,))
 
 
 def test_the_tournament_needs_two() -> None:
@@ -287,22 +298,27 @@ def in_disorder(
         if len(open) == OPEN:
             proposal = open.pop(random.Random(id).choice(sorted(open)))
             fitness = matches(proposal.genotype, target(0))
-            algorithm.tell(proposal.id, fitness)
+            algorithm.tell(result(proposal.id, fitness))
             told.append((proposal, fitness))
         open[id] = algorithm.ask(id)
     return told
 
 
+CONTRACT = {
+    RegularizedEvolution: {"population_size": ALIVE, "sample_size": 5},
+    NonAgeingEvolution: {"population_size": ALIVE, "sample_size": 5},
+    PairwiseTournament: {"population_size": ALIVE},
+    RandomSearch: {"window": ALIVE},
+    Reinforcement: {"window": ALIVE, "batch_size": 8, "epochs": 2, "units": 16},
+}
+
+
+def test_every_algorithm_meets_the_contract() -> None:
+    assert set(CONTRACT) == set(ALGORITHMS)
+
+
 @pytest.mark.parametrize(
-    "make",
-    [
-        contract(RegularizedEvolution, population_size=ALIVE, sample_size=5),
-        contract(NonAgeingEvolution, population_size=ALIVE, sample_size=5),
-        contract(PairwiseTournament, population_size=ALIVE),
-        contract(RandomSearch, window=ALIVE),
-        contract(Reinforcement, window=ALIVE, batch_size=8, epochs=2, units=16),
-    ],
-    ids=["regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "random_search", "reinforcement"],
+    "make", [contract(made, **given) for made, given in CONTRACT.items()], ids=map(gin_name, CONTRACT)
 )
 class TestContract:
     """What holds for every algorithm."""
@@ -318,11 +334,9 @@ class TestContract:
         whole, resumed = make(0), make(0)
         open: dict[int, Proposal[Genotype]] = {}
         told = in_disorder(whole, range(1, 70), open)
-        dead = {id for proposal in [*open.values(), *(proposal for proposal, _ in told)] for id in proposal.killed}
-        living = [(proposal, fitness) for proposal, fitness in told if proposal.id not in dead]
-        for proposal, fitness in living[-(resumed.memory or len(living)) :]:
-            resumed.adopt(Proposal(proposal.id, proposal.genotype, memo=proposal.memo))
-            resumed.tell(proposal.id, fitness)
+        for proposal, fitness in told[-(resumed.replayed or len(told)) :]:
+            resumed.adopt(proposal)
+            resumed.tell(result(proposal.id, fitness))
         for proposal in open.values():
             resumed.adopt(proposal)
         open_too = dict(open)
@@ -335,7 +349,7 @@ class TestContract:
         resumed = make(0)
         for proposal, fitness in whole[:74]:
             resumed.adopt(proposal)
-            resumed.tell(proposal.id, fitness)
+            resumed.tell(result(proposal.id, fitness))
         assert resumed.ask(75) == whole[74][0]
 
     def test_parents_are_of_the_living(self, make: Make) -> None:
@@ -343,20 +357,20 @@ class TestContract:
         for id in range(1, 80):
             alive = algorithm.living
             proposal = algorithm.ask(id)
-            assert proposal.parent is None or proposal.parent in set(alive) - set(proposal.killed)
-            assert set(algorithm.living) == set(alive) - set(proposal.killed)
-            algorithm.tell(id, float(id % 7))
+            assert proposal.parent is None or proposal.parent in algorithm.living
+            assert set(algorithm.living) <= set(alive)
+            algorithm.tell(result(id, float(id % 7)))
 
     def test_tell_before_ask(self, make: Make) -> None:
         with pytest.raises(SearchError, match="individual 1 was told"):
-            make(0).tell(1, 0.5)
+            make(0).tell(result(1, 0.5))
 
     def test_tell_twice(self, make: Make) -> None:
         algorithm = make(0)
         algorithm.ask(1)
-        algorithm.tell(1, 0.5)
+        algorithm.tell(result(1, 0.5))
         with pytest.raises(SearchError, match="twice"):
-            algorithm.tell(1, 0.5)
+            algorithm.tell(result(1, 0.5))
 
     def test_ask_twice(self, make: Make) -> None:
         algorithm = make(0)
@@ -379,23 +393,24 @@ class TestContract:
         algorithm = make(0)
         for id in range(1, 100):
             algorithm.ask(id)
-            algorithm.tell(id, 0.0)
+            algorithm.tell(result(id, 0.0))
         assert len(algorithm.population) == ALIVE
 
-    def test_the_window_is_what_a_store_can_show(self, make: Make) -> None:
-        """Of those who were told and not killed, the latest `window` are the population."""
-        algorithm = make(0)
-        told: dict[int, float] = {}
+    def test_a_replay_of_the_record_shows_every_population(self, make: Make) -> None:
+        """Proposals, whose genotypes may be anything, and results in their order are all that curves need."""
+        algorithm, shown = make(0), make(0)
         for id in range(1, 80):
-            for dead in algorithm.ask(id).killed:
-                del told[dead]
-            told[id] = float(id % 7)
-            algorithm.tell(id, told[id])
-        assert algorithm.population == tuple(told.values())[-(algorithm.window or len(told)) :]
+            shown.adopt(Proposal(id, (), memo=algorithm.ask(id).memo))
+            for one in (algorithm, shown):
+                one.tell(result(id, float(id % 7)))
+            assert shown.population == algorithm.population
+            assert shown.living == algorithm.living
 
-    def test_settings_bear_its_name(self, make: Make) -> None:
-        settings = make(0).settings
-        assert len({name.split(".")[0] for name in settings}) == min(1, len(settings))
+    def test_every_setting_is_an_attribute_and_bears_its_name(self, make: Make) -> None:
+        algorithm = make(0)
+        for name, value in settings(algorithm).items():
+            scope, _, attribute = name.partition(".")
+            assert (scope, getattr(algorithm, attribute)) == (gin_name(type(algorithm)), value)
 
 
 def test_settings_that_belong_together() -> None:
@@ -410,9 +425,9 @@ def test_settings_that_belong_together() -> None:
     [
         ({"batch_size": 0}, "reinforcement.batch_size is 0; it must be a whole number from 1"),
         ({"units": 2.5}, "reinforcement.units is 2.5"),
-        ({"clip": 1.0}, "reinforcement.clip is 1.0; it must be between 0 and 1"),
-        ({"learning_rate": 0}, "reinforcement.learning_rate is 0; it must be above 0"),
-        ({"entropy": -1e-5}, "reinforcement.entropy is -1e-05; it must be 0 or more"),
+        ({"clip": 1.0}, "reinforcement.clip is 1.0; it must be a number between 0 and 1"),
+        ({"learning_rate": 0}, "reinforcement.learning_rate is 0; it must be a number above 0"),
+        ({"entropy": -1e-5}, "reinforcement.entropy is -1e-05; it must be a number of 0 or more"),
         ({"baseline_decay": 1.0}, "reinforcement.baseline_decay is 1.0"),
     ],
 )
@@ -423,12 +438,16 @@ def test_settings_of_reinforcement(settings: dict[str, Any], message: str) -> No
 
 
 def test_the_defaults_are_the_papers() -> None:
-    assert NonAgeingEvolution(ToySpace(), 0).settings == {
+    assert settings(NonAgeingEvolution(ToySpace(), 0)) == {
         "non_ageing_evolution.population_size": 100,
         "non_ageing_evolution.sample_size": 25,
     }
-    assert RegularizedEvolution(ToySpace(), 0).settings == {
+    assert settings(RegularizedEvolution(ToySpace(), 0)) == {
         "regularized_evolution.population_size": 100,
         "regularized_evolution.sample_size": 25,
     }
-    assert PairwiseTournament(ToySpace(), 0).settings == {"pairwise_tournament.population_size": 1000}
+    assert settings(PairwiseTournament(ToySpace(), 0)) == {"pairwise_tournament.population_size": 1000}
+
+
+def test_the_window_of_the_curves_makes_no_other_search() -> None:
+    assert settings(RandomSearch(ToySpace(), 0, window=7)) == {}

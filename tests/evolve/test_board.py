@@ -52,7 +52,7 @@ def search(folder: Path, make: Callable[[], Algorithm[dsl.Genotype]], individual
     algorithm = make()
     with Store(folder) as store:
         board = Board(folder / "tensorboard", SPACE, store)
-        board.start("", algorithm.window)
+        board.start("", make())
         plan = Plan(individuals, 0, folder / "log")
         Search(plan, algorithm, CellSpace(SPACE, (8, 8, 1), 10), store, Serial(), measure, [board]).run()
         board.close()
@@ -109,12 +109,12 @@ def test_of_equals_the_smaller_is_a_new_best(tmp_path: Path) -> None:
 
     with Store(tmp_path) as store:
         board = Board(tmp_path / "tensorboard", SPACE, store)
-        board.start("", 4)
+        board.start("", evolution())
         space = CellSpace(SPACE, (8, 8, 1), 10)
         Search(Plan(8, 0, tmp_path / "log"), evolution(), space, store, Serial(), evaluate, [board]).run()
         board.close()
         shown = [event.step for event in _read(tmp_path / "tensorboard" / "search").Tensors("best/cells")]
-        Board(tmp_path / "tensorboard", SPACE, store).start("", 4)
+        Board(tmp_path / "tensorboard", SPACE, store).start("", evolution())
     assert shown == [1, 2, 3]
     assert [event.step for event in _read(tmp_path / "tensorboard" / "search").Tensors("best/cells")] == [1, 2, 3]
 

@@ -54,7 +54,7 @@ def test_the_same_command_goes_on_and_draws_what_is_stored(
     for job in compare._jobs(compare._parser().parse_args([*command, "--algorithms=random_search"])):
         rows = sqlite3.connect(job.folder / FILE).execute("select fitness from individuals order by finished")
         fitness = [value for (value,) in rows]
-        curves = compare._curves(job, 4)
+        curves = compare._curves(job, compare._algorithm(job))
         assert curves.best == tuple(np.maximum.accumulate(fitness))
         assert curves.population[-1] == pytest.approx(np.mean(fitness[-4:]))
         assert curves.population[1] == pytest.approx(np.mean(fitness[:2]))

@@ -10,7 +10,7 @@ import pytest
 
 import dsl
 from evolve import config, main
-from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolution
+from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolution, settings
 from evolve.errors import UsageError
 from evolve.search.cell_space import CellSpace
 
@@ -36,7 +36,7 @@ def test_every_shipped_file_builds_and_explains_itself(path: Path) -> None:
 def test_amoeba() -> None:
     made = config.read(["amoeba.gin"], [])
     assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 8})
-    assert made.algorithm(cell_space(made)).settings == {
+    assert settings(made.algorithm(cell_space(made))) == {
         "regularized_evolution.population_size": 20,
         "regularized_evolution.sample_size": 5,
     }
@@ -46,7 +46,7 @@ def test_cifar10_is_the_papers() -> None:
     made = config.read(["amoeba_cifar10.gin"], [])
     assert (made.search.individuals, made.search.params) == (20_000, {"N": 3, "F": 24})
     assert (made.dataset.source, made.dataset.validation, made.training.epochs) == ("cifar10", 5000, 25)
-    assert made.algorithm(cell_space(made)).settings == {
+    assert settings(made.algorithm(cell_space(made))) == {
         "regularized_evolution.population_size": 100,
         "regularized_evolution.sample_size": 25,
     }
@@ -93,17 +93,17 @@ def test_another_algorithm(value: str) -> None:
 def test_the_tournaments_setting() -> None:
     bindings = ["search.algorithm='pairwise_tournament'", "pairwise_tournament.population_size=7"]
     made = config.read(["amoeba.gin"], bindings)
-    assert made.algorithm(cell_space(made)).settings == {"pairwise_tournament.population_size": 7}
+    assert settings(made.algorithm(cell_space(made))) == {"pairwise_tournament.population_size": 7}
     assert "pairwise_tournament.population_size = 7" in config.in_force()
 
 
 @pytest.mark.parametrize("name", ["non_ageing_evolution", "reinforcement"])
 def test_settings_bear_the_gin_name(name: str) -> None:
     made = config.read(["amoeba.gin"], [f"search.algorithm='{name}'"])
-    settings = made.algorithm(cell_space(made)).settings
-    assert settings
+    found = settings(made.algorithm(cell_space(made)))
+    assert found
     in_force = config.in_force().splitlines()
-    for setting, value in settings.items():
+    for setting, value in found.items():
         assert any(line.startswith(f"{setting} = ") and float(line.split(" = ")[1]) == value for line in in_force)
 
 
@@ -216,8 +216,8 @@ def test_what_is_wrong_is_named(binding: str, message: str, caplog: pytest.LogCa
         ("random_search.window=True", "random_search.window is True"),
         ("random_search.window=-1", "random_search.window is -1; it must be a whole number from 1"),
         ("reinforcement.batch_size=True", "reinforcement.batch_size is True"),
-        ("reinforcement.learning_rate=1e400", "reinforcement.learning_rate is inf; it must be above 0"),
-        ("reinforcement.entropy='x'", "reinforcement.entropy is 'x'; it must be 0 or more"),
+        ("reinforcement.learning_rate=1e400", "reinforcement.learning_rate is inf; it must be a number above 0"),
+        ("reinforcement.entropy='x'", "reinforcement.entropy is 'x'; it must be a number of 0 or more"),
         ("reinforcement.clip=True", "reinforcement.clip is True"),
     ],
 )

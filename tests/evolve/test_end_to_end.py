@@ -90,7 +90,7 @@ def saved_accuracy(work: Path) -> float:
 def living(work: Path) -> set[int]:
     """Who is finished and was not killed."""
     reader = sqlite3.connect(work / "search.sqlite")
-    dead = "select value from individuals, json_each(killed)"
+    dead = "select value from individuals, json_each(iif(memo = '', '[]', memo))"
     return {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
 
 

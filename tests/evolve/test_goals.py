@@ -225,7 +225,7 @@ def test_of_equals_the_smaller_is_the_best_for_everyone(tmp_path: Path) -> None:
         Search(plan, toy.evolution(), toy.ToySpace(), store, Serial(), evaluate, [heard]).run()
         assert heard.best == [1, 2, 3, 3, 3, 3, 3, 3]
         assert heard.top == [(1,), (2, 1), (3, 2), (3, 4), (3, 5), (3, 5), (3, 5), (3, 5)]
-        assert [standing.best.id for _, standing in standings(store, 5) if standing.best] == heard.best
+        assert [standing.best.id for _, standing in standings(store, toy.evolution()) if standing.best] == heard.best
         assert [one.id for one in store.best(2)] == [3, 5]
     # A worker is told what must be beaten, so that it keeps the weights of what does.
     told = [(task.best_size, task.worth, task.worth_size) for task in tasks]

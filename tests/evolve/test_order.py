@@ -209,7 +209,7 @@ def test_results_that_waited_at_a_kill_wait_on(
     with Store(tmp_path) as store:
         again = make()
         replay(store, again, toy.ToySpace())  # every proposal is what seed and order of results give
-        *_, (_, standing) = standings(store, again.window)
+        *_, (_, standing) = standings(store, make())
         assert standing.population == again.population
         assert store.unfinished() == ()
         assert store.seconds() == pytest.approx(sum(individual.seconds for individual in store.finished()))
@@ -219,7 +219,7 @@ def test_curves_from_the_store_are_those_that_observers_saw(tmp_path: Path) -> N
     listener = Listener()
     run(tmp_path, Virtual(6, virtual.any_time), listener=listener)
     with Store(tmp_path) as store:
-        assert [standing.population for _, standing in standings(store, 10)] == listener.populations
+        assert [standing.population for _, standing in standings(store, toy.evolution())] == listener.populations
 
 
 def test_a_result_is_in_the_store_before_anything_is_told(tmp_path: Path) -> None:

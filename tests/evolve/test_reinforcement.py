@@ -161,8 +161,8 @@ def test_gives_up_where_nothing_may_be_built() -> None:
 
 def test_tensorflow_comes_with_the_first_proposal() -> None:
     code = (
-        "import sys; from evolve import Reinforcement; from tests.evolve.toy import ToySpace\n"
-        "algorithm = Reinforcement(ToySpace(), 0); algorithm.settings; algorithm.population\n"
+        "import sys; from evolve.algorithms import Reinforcement, settings; from tests.evolve.toy import ToySpace\n"
+        "algorithm = Reinforcement(ToySpace(), 0); settings(algorithm); algorithm.population\n"
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -219,7 +219,7 @@ def test_the_weights_of_the_dead_are_kept_for_a_child_that_is_to_run_again(tmp_p
         for id in (1, 2, 3, 4):
             store.propose(Proposal(id, genotype), "f")
             store.finish(id, Evaluation(0.5))
-        store.propose(Proposal(5, genotype, 4, killed=(1, 2, 3)), "f")
+        store.propose(Proposal(5, genotype, 4, memo="[1, 2, 3]"), "f")
         store.propose(Proposal(6, genotype, 1), "f")
         store.propose(Proposal(7, genotype, 2, forget=True), "f")
         search(store, 7, observers=[listed], make=tournament)

@@ -44,7 +44,7 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     reader = sqlite3.connect(work / "search.sqlite")
     heirs = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
     assert len(heirs) >= 3 and all(inherited > 0 and not note for inherited, note in heirs)
-    dead = "select value from individuals, json_each(killed)"
+    dead = "select value from individuals, json_each(iif(memo = '', '[]', memo))"
     alive = {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
     best = reader.execute(
         "select id from individuals order by fitness desc, params, mult_adds, finished limit 1"

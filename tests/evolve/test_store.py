@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def proposal(id: int, parent: int | None = None) -> Proposal[str]:
-    return Proposal(id, f"genotype {id}", parent, "op", (("rewire", "too large"),), True, (7, 8), "a memo")
+    return Proposal(id, f"genotype {id}", parent, "op", (("rewire", "too large"),), True, "a memo")
 
 
 def test_a_finished_individual_comes_back_whole(store: Store) -> None:
@@ -48,7 +48,7 @@ def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     assert (row.id, row.parent, row.rule, row.genotype, row.fingerprint) == (2, 1, "op", "genotype 2", "f2")
     assert (row.fitness, row.params, row.mult_adds, row.seconds) == (0.8, 10, 20, 1.5)
     assert (row.status, row.error, row.history, row.finished) == ("done", "", epochs, 1)
-    assert (row.rejected, row.forget, row.killed) == ((("rewire", "too large"),), True, (7, 8))
+    assert (row.rejected, row.forget) == ((("rewire", "too large"),), True)
     assert (row.inherited, row.note, row.memo) == (0.5, "n", "a memo")
     assert row.metrics == (("test", 0.7), ("other test", 10 / 3))
     assert store.seconds() == 1.5
@@ -68,7 +68,7 @@ def test_finished_in_the_order_of_finishing(store: Store) -> None:
     for id in (3, 1):
         store.finish(id, Evaluation(0.1 * id))
     assert [row.id for row in store.finished()] == [3, 1]
-    assert [row.id for row in store.living(1)] == [1]
+    assert [row.id for row in store.finished(1)] == [1]
     assert store.unfinished() == ((proposal(2), False),)
     assert store.counts() == (2, 0, 3)
 
@@ -81,20 +81,12 @@ def test_the_share_of_steps_is_that_of_what_was_trained(store: Store) -> None:
     assert store.step_share() == 0.75
 
 
-def test_the_killed_are_dead_from_the_proposal_on(store: Store) -> None:
-    for id in (1, 2, 3):
-        store.propose(Proposal(id, "g"), "f")
-    for id in (2, 3, 1):
-        store.finish(id, Evaluation(0.5))
-    assert [row.id for row in store.living()] == [2, 3, 1]
-    store.propose(Proposal(4, "g", 2, killed=(3,)), "f")
-    assert [row.id for row in store.living()] == [2, 1]
-    assert [row.id for row in store.living(1)] == [1]
-    assert [row.id for row in store.finished()] == [2, 3, 1]
-    store.finish(4, Evaluation(0.5))
-    store.propose(Proposal(5, "g", 4, killed=(1, 2)), "f")
-    assert [row.id for row in store.living()] == [4]
-    assert store.deaths() == {3: (3,), 4: (1, 2)}
+def test_the_killed_of_an_earlier_version_are_a_memo(store: Store) -> None:
+    for id in (1, 2):
+        store.propose(Proposal(id, "g", memo="a memo"), "f")
+    store._execute("update individuals set killed = '[7, 8]', memo = '' where id = 2")
+    assert [proposal.memo for proposal, _ in store.proposed()] == ["a memo", "[7, 8]"]
+    assert [store.finish(id, Evaluation(0.5)).memo for id in (1, 2)] == ["a memo", "[7, 8]"]
 
 
 def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:

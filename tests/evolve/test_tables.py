@@ -21,7 +21,7 @@ from evolve.fitness.tables import Row, Table
 from evolve.search.records import WORST, Task
 from evolve.settings import TableSettings
 from evolve.store.database import FILE
-from tests.evolve import made_table
+from tests.evolve import made_table, toy
 from tests.evolve.made_table import COLUMNS, OPERATIONS
 from tests.evolve.test_search import rows
 
@@ -336,7 +336,7 @@ def test_evolution_beats_random_search(path: Path) -> None:
             found = []
             for id in range(1, 101):
                 row = lookup.looked_up(algorithm.ask(id).genotype, table, OPERATIONS)
-                algorithm.tell(id, row.fitness)
+                algorithm.tell(toy.result(id, row.fitness))
                 found.append(row.fitness)
             best[name] = best.get(name, 0.0) + max(found)
     assert best["regularized_evolution"] > best["random_search"] + 10 * 0.02

@@ -15,7 +15,7 @@ from evolve.algorithms import (
     RegularizedEvolution,
     Reinforcement,
 )
-from evolve.search.records import Evaluation, Task, failed
+from evolve.search.records import Evaluation, Individual, Task, concluded, failed
 
 Genotype = tuple[int, ...]
 
@@ -90,6 +90,11 @@ def reinforcement() -> Algorithm[Genotype]:
 
 
 MAKERS = (evolution, non_ageing, tournament, random_search, reinforcement)
+
+
+def result(id: int, fitness: float) -> Individual:
+    """An individual with a fitness."""
+    return concluded(id, Evaluation(fitness))
 
 
 def target(seed: int) -> Genotype:

@@ -1,0 +1,176 @@
+"""Settings that describe themselves: each is declared once, with its type, its domain, its meaning and its default.
+
+A record of settings is a dataclass whose fields are annotated so:
+
+    epochs: Annotated[int, whole(1), "passes over the training images"] = 25
+
+`check` compares a record with what it declares, and `settings_of` lists the declarations, for a reference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
+
+from compiler.errors import did_you_mean, pasted
+
+REQUIRED = dataclasses.MISSING  # the default of a setting that has none
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The values that a setting may have.
+
+    Attributes:
+      allowed: these values in words; where it is empty, `choices` says all.
+      holds: whether a value is one of them.
+      choices: names that are allowed, of which a message offers the nearest.
+      verb: how a message begins what it says of `allowed`.
+      example: a value that a message shows as it can be pasted; None: it shows none.
+      normal: gives the one form in which equal values are kept; None: every value is kept as it is.
+    """
+
+    allowed: str
+    holds: Callable[[Any], bool]
+    choices: tuple[str, ...] = ()
+    verb: str = "it must be"
+    example: object = None
+    normal: Callable[[Any], object] | None = None
+
+    def complaint(self, name: str, value: object) -> str:
+        """What is wrong with a value that the setting of this name cannot have, and what it may be."""
+        nearest = did_you_mean(value, self.choices) if isinstance(value, str) else ""
+        advice = "" if self.example is None else f", for example {pasted(name, self.example)}"
+        said = f"{self.verb} {self.allowed}" if self.allowed else f"allowed: {', '.join(self.choices)}"
+        return f"{name} is {value!r}; {said}{nearest}{advice}"
+
+    @property
+    def words(self) -> str:
+        """The allowed values in words."""
+        return self.allowed or " or ".join(map(repr, self.choices))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as its record declares it; `default` is REQUIRED where there is none, `marks` are its record's."""
+
+    name: str
+    type: str
+    domain: Domain
+    default: object
+    meaning: str
+    marks: tuple[object, ...] = ()
+
+
+def settings_of(record: type) -> tuple[Setting, ...]:
+    """The settings that a dataclass declares, in the order of its fields; other fields are left out."""
+    return _declared(cast(Hashable, record))
+
+
+@functools.cache
+def _declared(record: Any) -> tuple[Setting, ...]:
+    hints = get_type_hints(record, include_extras=True)
+    found = []
+    for field in dataclasses.fields(record):
+        if get_origin(hints[field.name]) is Annotated:
+            kind, domain, meaning, *marks = get_args(hints[field.name])
+            default = field.default if field.default_factory is REQUIRED else field.default_factory()
+            found.append(Setting(field.name, _text(kind), domain, default, meaning, tuple(marks)))
+    return tuple(found)
+
+
+def values(record: Any) -> dict[str, object]:
+    """The settings of a record by their names."""
+    return {setting.name: getattr(record, setting.name) for setting in settings_of(type(record))}
+
+
+def check(
+    scope: str, record: Any, error: Callable[[str], Exception], rules: Collection[Callable[[Any], str]] = ()
+) -> None:
+    """Compares a record with the domains that it declares, and brings values into their one form.
+
+    Args:
+      scope: what stands before the dot in the names of its settings.
+      record: its settings, a dataclass.
+      error: makes the exception of a message.
+      rules: what settings must be together; each gives what is wrong with a record, or "".
+
+    Raises:
+      Exception: what `error` makes: a value is outside of its domain, or a rule is broken.
+    """
+    for setting in settings_of(type(record)):
+        value = getattr(record, setting.name)
+        if not setting.domain.holds(value):
+            raise error(setting.domain.complaint(f"{scope}.{setting.name}", value))
+        if setting.domain.normal is not None:
+            object.__setattr__(record, setting.name, setting.domain.normal(value))
+    for rule in rules:
+        if message := rule(record):
+            raise error(message)
+
+
+def is_number(value: object, largest: float = sys.float_info.max) -> bool:
+    """Whether a value is a finite number, and not True or False."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= largest
+
+
+def is_whole(value: object, least: int = 1) -> bool:
+    """Whether a value is a whole number that is large enough."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def whole(least: int, most: int | None = None) -> Domain:
+    """The whole numbers from `least`, up to `most` where it is given."""
+    if most is None:
+        return Domain(f"a whole number from {least}", lambda value: is_whole(value, least))
+    return Domain(f"a whole number from {least} to {most:,}", lambda value: is_whole(value, least) and value <= most)
+
+
+def real(limits: str, holds: Callable[[float], bool], largest: float = sys.float_info.max) -> Domain:
+    """The finite numbers within limits, which `limits` says in words."""
+    return Domain(f"a number {limits}", lambda value: is_number(value, largest) and holds(value))
+
+
+def one_of(*names: str) -> Domain:
+    """One of a few names."""
+    return Domain("", lambda value: isinstance(value, str) and value in names, names)
+
+
+def optional(domain: Domain, meaning: str = "") -> Domain:
+    """The values of a domain, and None, whose meaning may be said."""
+    allowed = f"{domain.words}, or None{meaning}"
+    return dataclasses.replace(domain, allowed=allowed, holds=lambda value: value is None or domain.holds(value))
+
+
+def numbers_by_name(example: Mapping[str, float]) -> Domain:
+    """A mapping from names to finite numbers, such as the example."""
+    return Domain(
+        repr(example),
+        lambda value: isinstance(value, Mapping) and all(map(is_number, value.values())),
+        verb="write it as",
+        example=example,
+    )
+
+
+def names(example: list[str]) -> Domain:
+    """A list or a tuple of texts, such as the example."""
+    return Domain(
+        repr(example),
+        lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value),
+        verb="write it as",
+        example=example,
+    )
+
+
+FLAG = Domain("True or False", lambda value: isinstance(value, bool))
+ABOVE_0 = real("above 0", lambda value: value > 0)
+
+
+def _text(kind: object) -> str:
+    """A type as it is written in a program."""
+    text = kind.__name__ if isinstance(kind, type) else str(kind)
+    return text.replace("collections.abc.", "").replace("typing.", "")
