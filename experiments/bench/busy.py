@@ -76,7 +76,7 @@ def measured() -> Times:
     with tempfile.TemporaryDirectory() as name, Store(Path(name)) as store:
         algorithm = RegularizedEvolution(cells, 0, population_size=POPULATION, sample_size=SAMPLE)
         board = Board(Path(name) / "tensorboard", space, store)
-        board.start("", POPULATION)
+        board.start("", algorithm)
         plan = Plan(POPULATION + MEASURED, 0, Path(name) / "log")
         Search(plan, algorithm, cells, store, executor, evaluate, [board]).run()
         board.close()
