@@ -19,6 +19,7 @@ import pytest
 import dsl
 from evolve import cell, main
 from evolve import config as gin
+from evolve.algorithms import RandomSearch
 from evolve.errors import UsageError
 from evolve.observers.board import Board
 from evolve.prepared import prepare
@@ -63,6 +64,25 @@ def dump(folder: Path) -> list[str]:
     return list(sqlite3.connect(folder / FILE).iterdump())
 
 
+def individuals(folder: Path) -> list[dict[str, object]]:
+    """All rows by id; the ids of the killed, once a column of their own, are a memo."""
+    db = sqlite3.connect(folder / FILE)
+    db.row_factory = sqlite3.Row
+    rows = [dict(row) for row in db.execute("select * from individuals order by id")]
+    killed = [str(row.pop("killed", "[]")) for row in rows]
+    return [row | {"memo": row["memo"] if ids == "[]" else ids} for row, ids in zip(rows, killed, strict=True)]
+
+
+def test_the_killed_of_an_earlier_version_are_memos(tmp_path: Path) -> None:
+    work = store_of("0.5.0", tmp_path)
+    db = sqlite3.connect(work / FILE)
+    db.execute("update individuals set killed = '[2, 3]' where id = 4")
+    db.commit()
+    with Store(work) as store:
+        assert [proposal.memo for proposal, _ in store.proposed()] == ["", "", "", "[2, 3]"]
+        assert [one.memo for one in store.finished() if one.id == 4] == ["[2, 3]"]
+
+
 def test_there_is_a_store_of_every_version() -> None:
     assert list(STORES) == list(HELD)
     assert migrations.OLDEST == 3 < migrations.SCHEMA
@@ -71,7 +91,7 @@ def test_there_is_a_store_of_every_version() -> None:
 @every_version
 def test_a_store_of_each_version_opens(tmp_path: Path, version: str) -> None:
     work = store_of(version, tmp_path)
-    before = sqlite3.connect(work / FILE).execute("select * from individuals order by id").fetchall()
+    before = individuals(work)
     counts, best, tested = HELD[version]
     with Store(work) as store:
         assert store.counts() == counts and store.best(1)[0].id == best
@@ -80,7 +100,7 @@ def test_a_store_of_each_version_opens(tmp_path: Path, version: str) -> None:
         assert len(list(store.finished())) + len(store.unfinished()) == counts[2]
         store.sign(store.identity())
     assert schema(work) == migrations.SCHEMA
-    assert sqlite3.connect(work / FILE).execute("select * from individuals order by id").fetchall() == before
+    assert individuals(work) == before
     with Store(work) as store:
         assert store.counts() == counts
 
@@ -115,8 +135,9 @@ def test_what_only_reads_leaves_the_file_as_it_is(
     with Store(work) as store, pytest.raises(UsageError, match=r"search\.seed: there 0, now 1"):
         store.compare({**store.identity(), "search.seed": "1"})
     with Store(work) as store:
-        board = Board(tmp_path / "board", dsl.loads(store.identity()["the space"]).space, store)
-        board.start("", 3)
+        store_space = dsl.loads(store.identity()["the space"]).space
+        board = Board(tmp_path / "board", store_space, store)
+        board.start("", RandomSearch(CellSpace(store_space, (8, 8, 1), 10), 0, window=3))
         board.close()
     assert (work / FILE).read_bytes() == before and schema(work) == 3
     with Store(work) as store:

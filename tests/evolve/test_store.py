@@ -12,6 +12,7 @@ from compiler.epochs import Epoch
 from evolve.errors import SearchError, UsageError
 from evolve.search.records import WORST, Evaluation, Proposal, failed, ranked
 from evolve.store.database import FILE
+from evolve.store.migrations import SCHEMA
 from evolve.store.store import Store
 from evolve.store.syncing import Syncing
 
@@ -81,14 +82,6 @@ def test_the_share_of_steps_is_that_of_what_was_trained(store: Store) -> None:
     assert store.step_share() == 0.75
 
 
-def test_the_killed_of_an_earlier_version_are_a_memo(store: Store) -> None:
-    for id in (1, 2):
-        store.propose(Proposal(id, "g", memo="a memo"), "f")
-    store._execute("update individuals set killed = '[7, 8]', memo = '' where id = 2")
-    assert [proposal.memo for proposal, _ in store.proposed()] == ["a memo", "[7, 8]"]
-    assert [store.finish(id, Evaluation(0.5)).memo for id in (1, 2)] == ["a memo", "[7, 8]"]
-
-
 def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / FILE)
     old.execute("create table meta (key text primary key, value text not null)")
@@ -97,7 +90,7 @@ def test_a_directory_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     old.commit()
     old.close()
     before = (tmp_path / FILE).read_bytes()
-    with pytest.raises(UsageError, match=r"by an earlier version of this program .* this version's is 4"):
+    with pytest.raises(UsageError, match=rf"by an earlier version of this program .* this version's is {SCHEMA}"):
         Store(tmp_path)
     assert (tmp_path / FILE).read_bytes() == before
 
