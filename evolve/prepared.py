@@ -21,7 +21,7 @@ from evolve.fitness import evaluate, lookup
 from evolve.fitness.evaluate import Spec
 from evolve.fitness.tables import Table
 from evolve.observers import running
-from evolve.search.loop import Plan
+from evolve.search.plan import Plan
 from evolve.settings import SearchSettings, TableSettings
 
 # They move the end of a search, or where and how it runs, but not what it finds on the way.

@@ -26,7 +26,6 @@ from evolve.fitness.facts import FOLDER, Facts
 from evolve.observers import announce, board, progress
 from evolve.observers.keep import Keeper
 from evolve.observers.outcome import Outcome
-from evolve.observers.progress import Spent
 from evolve.prepared import Run, prepare, staff
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
@@ -275,9 +274,7 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
         waiting,
         again,
     )
-    heard, unfit, flops = store.heard()
-    spent = Spent(heard, unfit, float(store.noted("seconds") or 0), flops, store.seconds())
-    with progress.Progress(console, prepared.plan, spent, best, prepared.spec.running) as shown:
+    with progress.Progress(console, prepared.plan, store.spent(), best, prepared.spec.running) as shown:
         reason = Search(
             prepared.plan,
             algorithm,
@@ -286,6 +283,7 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
             executor,
             functools.partial(evaluate.evaluate, prepared.spec),
             (keeper, shown_board, shown),
+            shown.stored,
         ).run()
     shown_board.close()
     return reason, True

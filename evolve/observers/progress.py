@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -15,26 +17,53 @@ from rich.text import Text
 
 from evolve.observers import running
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
-from evolve.search.loop import Plan
+from evolve.search.plan import Plan
 from evolve.search.records import Examined, Individual, Standing
+from evolve.search.tally import Spent
 
 PLAIN_SECONDS = 10.0  # Between two lines where nobody watches a terminal, such as in a log.
 BAR = 30  # letters
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a search has done and spent so far, all its runs together."""
+class _Lines(ABC):
+    """Lines that are rewritten on a terminal; elsewhere one is printed every now and then.
 
-    finished: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    flops: float = 0.0
-    simulated: float = 0.0  # seconds of the trainings that a table saves
+    They are first asked for when the object is made, so a class sets what they need before.
+    """
+
+    def __init__(self, console: Console, times_a_second: float) -> None:
+        self._console = console
+        self._shown = time.monotonic()
+        self._live = Live(
+            get_renderable=self._lines, console=console, refresh_per_second=times_a_second, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    @abstractmethod
+    def _lines(self) -> RenderableType:
+        """What a terminal has."""
+
+    @abstractmethod
+    def _line(self) -> Text:
+        """What a log has."""
+
+    def _report(self) -> None:
+        """Print the line to a log, if it is time for that."""
+        if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
+            self._shown = time.monotonic()
+            self._console.print(self._line())
 
 
-class Progress:
-    """Two lines that are rewritten on a terminal, and one every now and then elsewhere.
+class Progress(_Lines):
+    """What a search has done and spent, how good its best is, and what its workers train now.
 
     Args:
       plan: where the search ends.
@@ -46,45 +75,35 @@ class Progress:
     def __init__(
         self, console: Console, plan: Plan, before: Spent, best: Individual | None, reports: Path | None = None
     ) -> None:
-        self._console = console
         self._plan = plan
         self._before, self._spent = before, before
         self._best = best
         self._reports = reports
         self._started = time.monotonic()
-        self._shown = self._started
-        self._live = Live(get_renderable=self._lines, console=console, refresh_per_second=1, transient=True)
+        super().__init__(console, 1)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if self._reports is not None:
             running.prepare(self._reports)
-        if self._console.is_terminal:
-            self._live.start()
-        return self
+        return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
+        super().__exit__()
         self._console.print(self._line())
         if self._reports is not None:
             running.remove(self._reports)
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
-        """One more is finished."""
-        spent, is_failed = self._spent, individual.status == "failed"
-        self._spent = Spent(
-            spent.finished + 1,
-            spent.failed + is_failed,
-            spent.seconds,
-            spent.flops + individual.flops,
-            spent.simulated + individual.seconds,
-        )
-        if is_failed:
-            running.forget(self._reports, individual.id)
+        """One more has reached the algorithm."""
         self._best = standing.best
-        if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
-            self._shown = time.monotonic()
-            self._console.print(self._line())
+
+    def stored(self, individuals: Sequence[Individual], spent: Spent) -> None:
+        """More are in the store, and what has been spent with them."""
+        self._spent = spent
+        for individual in individuals:
+            if individual.is_failed:
+                running.forget(self._reports, individual.id)
+        self._report()
 
     def _now(self) -> Spent:
         return replace(self._spent, seconds=self._before.seconds + time.monotonic() - self._started)
@@ -109,32 +128,23 @@ class Progress:
         return Group(first, Text("  ".join(words), no_wrap=True, overflow="ellipsis"))
 
 
-class Reading:
+class Reading(_Lines):
     """A line on how many images have been read, shown once reading takes longer than a moment."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._shown = time.monotonic()
         self._text = ""
-        self._live = Live(
-            get_renderable=lambda: Text(self._text), console=console, refresh_per_second=4, transient=True
-        )
-
-    def __enter__(self) -> Reading:
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
+        super().__init__(console, 4)
 
     def show(self, done: int, all: int) -> None:
         """Say how many of all images have been read."""
         self._text = f"reading images: {done:,} of {all:,}"
-        if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
-            self._shown = time.monotonic()
-            self._console.print(self._text, highlight=False)
+        self._report()
+
+    def _lines(self) -> Text:
+        return self._line()
+
+    def _line(self) -> Text:
+        return Text(self._text)
 
 
 def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:

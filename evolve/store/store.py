@@ -15,6 +15,7 @@ from typing import Any
 
 from evolve.errors import SearchError, UsageError
 from evolve.search.records import Evaluation, Individual, Proposal
+from evolve.search.tally import Spent
 from evolve.store.database import FILE, RANK, RANKED, hold, prepare, speaking_plainly
 from evolve.store.differences import differences
 from evolve.store.rows import COLUMNS, EVALUATED, PROPOSED, read_individual, read_proposal, written
@@ -258,12 +259,10 @@ class Store:
         )[0]
         return steps / whole if whole else None
 
-    def heard(self) -> tuple[int, int, float]:
-        """Individuals whose result does not wait for older ones: how many, how many failed, FLOPs of their training."""
-        row = self._execute(
-            "select count(*), total(status = 'failed'), total(flops) from individuals where finished > 0"
-        )[0]
-        return row[0], int(row[1]), float(row[2])
+    def spent(self) -> Spent:
+        """What all runs together have done and spent; results that wait for older ones are counted."""
+        finished, failed, _ = self.counts()
+        return Spent(finished, failed, float(self.noted("seconds") or 0), self.flops(), self.seconds())
 
     def identity(self) -> Mapping[str, str]:
         """What the search was signed with."""

@@ -28,7 +28,8 @@ from evolve.algorithms import RegularizedEvolution
 from evolve.executors import Serial
 from evolve.observers.board import Board
 from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Plan, Search
+from evolve.search.loop import Search
+from evolve.search.plan import Plan
 from evolve.search.records import Evaluation, Task
 from evolve.store.store import Store
 

@@ -18,7 +18,8 @@ import dsl
 from evolve.algorithms import RegularizedEvolution
 from evolve.executors.ray_cluster import Need, RayCluster
 from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Plan, Search
+from evolve.search.loop import Search
+from evolve.search.plan import Plan
 from evolve.search.records import Evaluation, Task
 from evolve.store.store import Store
 

@@ -19,7 +19,8 @@ from evolve.executors import Serial
 from evolve.observers import board as board_module
 from evolve.observers.board import Board, show_test
 from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Plan, Search
+from evolve.search.loop import Search
+from evolve.search.plan import Plan
 from evolve.search.records import Evaluation, Examined, Task
 from evolve.store.store import Store
 from tests.evolve.test_summaries import _contents, _points, _read, _texts

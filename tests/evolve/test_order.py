@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,9 +14,11 @@ import pytest
 from evolve.algorithms import Algorithm, RegularizedEvolution
 from evolve.errors import SearchError, UsageError
 from evolve.executors import Executor, Serial
-from evolve.search.loop import Plan, Search
+from evolve.search.loop import Search
+from evolve.search.plan import Plan
 from evolve.search.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.search.replay import replay
+from evolve.search.tally import Spent
 from evolve.settings import SearchSettings
 from evolve.store.database import FILE
 from evolve.store.history import standings
@@ -35,6 +37,10 @@ class Listener:
     ids: list[int] = field(default_factory=list)
     populations: list[tuple[float, ...]] = field(default_factory=list)
     bests: list[int | None] = field(default_factory=list)
+    counts: list[tuple[int, int]] = field(default_factory=list)  # results in the store and with the algorithm
+
+    def stored(self, individuals: Sequence[Individual], spent: Spent) -> None:
+        self.counts.append((spent.finished, len(self.ids)))
 
     def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
         self.ids.append(individual.id)
@@ -56,7 +62,8 @@ def run(
     with Store(folder) as store:
         plan = Plan(individuals, 0, folder / "log", order=order, **settings)  # type: ignore[arg-type]
         observers = () if listener is None else (listener,)
-        return Search(plan, make(), toy.ToySpace(), store, executor, evaluate, observers).run()
+        stored = None if listener is None else listener.stored
+        return Search(plan, make(), toy.ToySpace(), store, executor, evaluate, observers, stored).run()
 
 
 def finished(folder: Path) -> list[int]:
@@ -116,6 +123,17 @@ def test_one_slow_individual_holds_back_what_is_told_but_no_work(tmp_path: Path)
     assert all(after[id] == 0 for id in range(1, 60)), "all that was proposed while the first ran"
     assert executor.clock == pytest.approx(40.0)
     assert parents[:59] == [None] * 59
+
+
+def test_a_result_is_counted_when_it_is_stored(tmp_path: Path) -> None:
+    """While the first runs, the others are counted, and after a kill too, though none has reached the algorithm."""
+    listener = Listener()
+    with pytest.raises(Killed):
+        run(tmp_path, Virtual(4, virtual.first_is_slow, 5), listener=listener)
+    assert listener.counts == [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]
+    run(tmp_path, Virtual(4, virtual.any_time), listener=listener)
+    assert [stored for stored, _ in listener.counts] == list(range(1, 61))
+    assert listener.counts[-1] == (60, 60)
 
 
 def test_with_one_worker_both_orders_are_the_same_search(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from evolve.observers import progress, running
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
-from evolve.observers.progress import Progress, Spent, counted, duration, share, show_end, size, time_left, timed
-from evolve.search.loop import Plan
+from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
+from evolve.search.plan import Plan
 from evolve.search.records import Examined, Individual, Standing
+from evolve.search.tally import Spent
 
 BEST = Individual(
     7, "text", 3, "op", fingerprint="print", fitness=0.98765, params=57_968, mult_adds=588_704, seconds=5.0, finished=9
@@ -90,11 +91,17 @@ def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
+def heard(shown: Progress, individual: Individual, spent: Spent) -> None:
+    """Lets the lines hear of an individual as a search does."""
+    shown.individual(individual, None, Standing((), BEST))
+    shown.stored([individual], spent)
+
+
 def test_a_log_is_not_flooded() -> None:
     out = io.StringIO()
     with Progress(Console(file=out), Plan(1000, 0, Path("log")), Spent(), None) as shown:
-        for _ in range(1000):
-            shown.individual(BEST, None, Standing((), BEST))
+        for count in range(1, 1001):
+            heard(shown, BEST, Spent(count))
     assert len(out.getvalue().splitlines()) == 1
     assert out.getvalue().startswith("1000/1000  best 0.9877 (58k params, id 7)")
 
@@ -103,8 +110,8 @@ def test_a_log_has_elapsed_time_and_failures(monkeypatch: pytest.MonkeyPatch) ->
     out = io.StringIO()
     monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
     with Progress(Console(file=out, width=200), PLAN, Spent(10, 1, 60.0), None) as shown:
-        shown.individual(BEST, None, Standing((), BEST))
-        shown.individual(FAILED, None, Standing((), BEST))
+        heard(shown, BEST, Spent(11, 1))
+        heard(shown, FAILED, Spent(12, 2))
     lines = out.getvalue().splitlines()
     assert lines[0].startswith("11/100  best 0.9877 (58k params, id 7)  1 failed  1m 00s elapsed")
     assert lines[1].startswith("12/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed")
@@ -123,14 +130,14 @@ def test_a_terminal_has_a_bar_and_what_runs_now(tmp_path: Path) -> None:
     console, out = terminal()
     reports = tmp_path / "running"
     with Progress(console, PLAN, Spent(49, 1, 60.0), BEST, reports) as shown:
-        shown.individual(BEST, None, Standing((), BEST))
+        heard(shown, BEST, Spent(50, 1))
         for id, text in ((52, "5/12"), (51, "5/12"), (53, "0/12"), (54, "")):
             (reports / str(id)).write_text(text)
         first, second = shown_lines(shown, console)
         assert re.match(r"━{14,15}[╸━ ]*  50/100  best 0\.9877 \(58k params, id 7\)  1 failed", first)
         assert second.startswith("1m 00s elapsed  ") and second.endswith("now 51, 52: epoch 5/12  53: setting up")
         # Of one that failed with its worker the driver removes the report.
-        shown.individual(replace(FAILED, id=52), None, Standing((), BEST))
+        heard(shown, replace(FAILED, id=52), Spent(51, 2))
         assert shown_lines(shown, console)[1].endswith("now 51: epoch 5/12  53: setting up")
     assert not reports.exists()
     assert "51/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed" in out.getvalue().splitlines()[-1]
@@ -144,6 +151,15 @@ def test_a_terminal_has_two_lines_however_narrow(width: int, tmp_path: Path) -> 
             (tmp_path / "running" / str(id)).write_text(f"{id}/100")
         lines = shown_lines(shown, console)
     assert len(lines) == 2 and all(len(line) <= width for line in lines)
+
+
+def test_a_log_says_how_many_images_have_been_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    with Reading(Console(file=out)) as reading:
+        reading.show(10, 2000)
+        monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+        reading.show(1500, 2000)
+    assert out.getvalue() == "reading images: 1,500 of 2,000\n"
 
 
 def test_reports_of_an_earlier_run_are_gone(tmp_path: Path) -> None:

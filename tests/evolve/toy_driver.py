@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from evolve.executors import Executor, Processes, Serial
-from evolve.search.loop import Plan, Search
+from evolve.search.loop import Search
+from evolve.search.plan import Plan
 from evolve.settings import Order
 from evolve.store.store import Store
 from tests.evolve import faults, toy
