@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import prod
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.memory import Expansion
-from compiler.graph.primitives import TABLE, Settings, Shape, shown
-from compiler.graph.structure import Operation
+from compiler.primitives.base import Operation, Settings, Shape, shown
+from compiler.primitives.table import TABLE
 from dsl.errors import CellError, Position, Problem
 from dsl.space.expand import Place
 from dsl.tree import syntax as s
@@ -31,15 +30,15 @@ class Block:
         Raises:
           ShapeError: its inputs do not fit; the message names `key` and shows the line at `position`.
         """
-        row = TABLE[primitive]
+        record = TABLE[primitive]
         shapes = tuple(self.shapes[index] for index in inputs)
         try:
-            shape = row.shape(settings, shapes)
-            weights = row.weights(settings, shapes)
+            shape = record.shape(settings, shapes)
+            weights = () if record.weights is None else record.weights(settings, shapes)
         except ShapeError as error:
             raise located(position, key, str(error), ShapeError) from None
-        kernels = sum(prod(weight.shape) for weight in weights if weight.kind in ("kernel", "depthwise"))
-        self._append(Operation(primitive, settings, inputs, shape, weights, prod(shape[:-1]) * kernels, key), position)
+        mult_adds = record.mult_adds(shape, weights)
+        self._append(Operation(primitive, settings, inputs, shape, weights, mult_adds, key), position)
         return len(self.shapes) - 1
 
     def add_again(self, expansion: Expansion, value: int, key: str, position: Position | None) -> int:

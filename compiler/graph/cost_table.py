@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from compiler.graph.cost import graph_cost, shares, weight_values
-from compiler.graph.primitives import shown
 from compiler.graph.structure import Graph
+from compiler.primitives.base import shown
 
 FLOAT32 = 4  # bytes a value
 MAX_NAME = 36

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from compiler.graph.primitives import Shape
-from compiler.graph.structure import Operation, Step
+from compiler.graph.structure import Step
+from compiler.primitives.base import Operation, Shape
 from dsl.space.expand import Place
 from dsl.space.genotype import Remembered
 from dsl.tree import syntax as s

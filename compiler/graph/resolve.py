@@ -9,9 +9,10 @@ from functools import cached_property
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
 from compiler.graph.memory import Call, Expansion, Expansions, Memory
-from compiler.graph.primitives import Shape, shown
 from compiler.graph.structure import IMAGE, Graph, Step
+from compiler.primitives.base import Shape, shown
 from dsl.errors import CellError, Position
+from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, SUM
 from dsl.space.evaluate import Value, evaluate, number
 from dsl.space.expand import Applied, Definitions, Place, walk
 from dsl.space.genotype import Genotype
@@ -69,7 +70,7 @@ class _Network:
 
     @cached_property
     def identities(self) -> frozenset[str]:
-        """The operations that hand a state on: one case is `skip`, and the others only fit its shape."""
+        """The operations that hand a state on: one case is the identity, and the others only fit its shape."""
         ops = self.genotype.space.definitions.ops
 
         def is_identity(name: str) -> bool:
@@ -78,7 +79,7 @@ class _Network:
         def hands_on(part: s.Op | s.Any, within: str) -> bool:
             assert isinstance(part, s.Op)
             # inside an op of its own name, a name means the primitive
-            return is_identity(part.name) if part.name in ops and part.name != within else part.name == "skip"
+            return is_identity(part.name) if part.name in ops and part.name != within else part.name == IDENTITY
 
         return frozenset(name for name in ops if is_identity(name))
 
@@ -204,7 +205,7 @@ class _Network:
             if applied.is_cell:
                 cells.append(applied.name)
                 current[0] = self._cell_as_op(block, applied, current[0], path, op)
-            elif applied.name != "skip":
+            elif applied.name != IDENTITY:
                 settings = {name: v for name, v in applied.settings.items() if not hasattr(v, "text")}
                 current[0] = block.add(
                     applied.name,
@@ -279,7 +280,7 @@ class _CellBuilder:
     def target(self) -> Shape | None:
         """The shape that the cell makes; `None` where the first term of a sum decides."""
         first = self.block.shapes[self.inputs[0]]
-        by_first = self.cell.fit is not None and self.cell.fit.name == "resize_and_pad"
+        by_first = self.cell.fit is not None and self.cell.fit.name == FIT_BY_FIRST
         if self.filters is None or by_first or self.cell.fit is None or len(first) != 3:
             return None
         return (-(-first[0] // self.stride), -(-first[1] // self.stride), self.filters)
@@ -293,7 +294,7 @@ class _CellBuilder:
         else:
             total = self._sum(terms, key, width)
         if total is None:
-            message = "nothing alive reaches it: every edge is `none` or reads a dead node"
+            message = f"nothing alive reaches it: every edge is `{NOTHING}` or reads a dead node"
             raise located(_written(terms, self.cell), key, message)
         return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
 
@@ -307,11 +308,11 @@ class _CellBuilder:
                 values.append(self._fitted(value, values, inner))
         if len(values) < 2:
             return values[0] if values else None
-        return self.block.add("add", {}, tuple(values), key, _written(terms, self.cell))
+        return self.block.add(SUM, {}, tuple(values), key, _written(terms, self.cell))
 
     def _joined(self, join: s.Call, key: str, width: int | None) -> int | None:
         assert isinstance(join.op, s.Op)
-        if join.op.name == "add":
+        if join.op.name == SUM:
             return self._sum(join.arguments, key, width)
         parts: list[int] = []
         for place, term in enumerate(join.arguments):
@@ -321,7 +322,7 @@ class _CellBuilder:
                 parts.append(self._fitted(value, parts, inner, joined=True))
         if len(parts) < 2:
             return parts[0] if parts else None
-        return self.block.add("concat", {}, tuple(parts), f"{key}/concat", join.op.position)
+        return self.block.add(CONCATENATION, {}, tuple(parts), f"{key}/{CONCATENATION}", join.op.position)
 
     def _part_width(self, term: s.Term, width: int | None) -> int | None:
         """What an operation in a concat is asked for: where widths are split, the share of the state it reads."""
@@ -360,7 +361,7 @@ class _CellBuilder:
         if not self.widths or width is None or shape[-1] <= width:
             return value
         settings = dict(zip(("height", "width", "channels"), (*shape[:2], width), strict=True))
-        return self.block.add("resize_and_pad", settings, (value,), f"{key}/cut", self.cell.position)
+        return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/cut", self.cell.position)
 
     def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
         """The value in the wanted shape, by the cell's `fit` where it has one."""
@@ -373,10 +374,10 @@ class _CellBuilder:
             target = (*target[:-1], shape[-1])
         if shape == target:
             return value
-        if fit.name == "resize_and_pad" and fit.name not in self.network.genotype.space.definitions.ops:
+        if fit.name == FIT_BY_FIRST and fit.name not in self.network.genotype.space.definitions.ops:
             names = ("height", "width", "channels")
             settings = dict(zip(names, target, strict=True))
-            return self.block.add("resize_and_pad", settings, (value,), f"{key}/fit/resize_and_pad", fit.position)
+            return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/fit/{fit.name}", fit.position)
         return self.network.apply(self.block, fit, value, Place(target[-1], _ratio(shape, target)), f"{key}/fit")
 
 

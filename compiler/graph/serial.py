@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from compiler.graph.primitives import Settings, Shape, Weight
-from compiler.graph.structure import Operation, Step
+from compiler.graph.structure import Step
+from compiler.primitives.base import Operation, Settings, Shape, Weight
 from dsl.tree.syntax import Kernel
 
 

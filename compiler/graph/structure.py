@@ -8,23 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from compiler.graph.primitives import Settings, Shape, Weight
+from compiler.primitives.base import Operation, Shape, Weight
 
 IMAGE = -1  # the index under which a step reads the image itself
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One primitive. Its inputs count the step's inputs first, then the operations before it."""
-
-    primitive: str
-    settings: Settings
-    inputs: tuple[int, ...]
-    shape: Shape
-    weights: tuple[Weight, ...]
-    mult_adds: int
-    key: str
-    drop_path: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,10 +57,7 @@ class Step:
     @cached_property
     def chains(self) -> tuple[int | None, ...]:
         """Operations with weights on the longest way from each input to the output; `None` where there is no way."""
-        own = [
-            int(any([weight.kind in ("kernel", "depthwise") for weight in operation.weights]))
-            for operation in self.operations
-        ]
+        own = [int(any([weight.is_kernel for weight in operation.weights])) for operation in self.operations]
         return tuple([self._chain(index, own) for index in range(len(self.inputs))])
 
     def _chain(self, start: int, own: Sequence[int]) -> int | None:

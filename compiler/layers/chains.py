@@ -13,12 +13,13 @@ from math import prod
 
 import tensorflow as tf
 
-from compiler.graph.primitives import Weight
-from compiler.graph.structure import Operation, Step
-from compiler.layers.operations import LAYERS, Norm, Tensor, local_norm
+from compiler.graph.structure import Step
+from compiler.primitives.base import Operation, Weight
+from compiler.primitives.layering import Norm, Run, Tensor
+from compiler.primitives.layers import LAYERS
+from compiler.primitives.normalization_layers import local_norm
 
 CACHED = 1024  # traced chains of a process; some 50 kB each
-_APART = ("add", "concat", "dropout")  # read several values, or something random
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,18 @@ class Chain:
     @functools.cached_property
     def kernels(self) -> tuple[Weight, ...]:
         """The weights that L2 decays."""
-        return tuple(w for operation in self.operations for w in operation.weights if is_kernel(w))
+        return tuple(w for operation in self.operations for w in operation.weights if w.is_kernel)
 
     @functools.cached_property
     def others(self) -> tuple[Weight, ...]:
         """The trained weights that it does not: biases, scales, offsets."""
         weights = (w for operation in self.operations for w in operation.weights)
-        return tuple(w for w in weights if w.trainable and not is_kernel(w))
+        return tuple(w for w in weights if w.trainable and not w.is_kernel)
 
     @functools.cached_property
     def channels(self) -> int:
         """The channels of its batch normalizations together."""
-        return sum(operation.shape[-1] for operation in self.operations if operation.primitive == "batch_norm")
+        return sum(operation.shape[-1] for operation in self.operations if operation.keeps_statistics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,6 @@ class Values:
     kernels: Tensor | None
     others: Tensor | None
     statistics: Tensor | None  # means and variances `[2, channels]`; not read in training
-
-
-def is_kernel(weight: Weight) -> bool:
-    """Whether L2 decays it."""
-    return weight.kind in ("kernel", "depthwise")
 
 
 def size(weights: Sequence[Weight]) -> int:
@@ -83,13 +79,18 @@ def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
         value = first + place - 1
         goes_on = (
             before is not None and operation.inputs == (value,) and reads.count(value) == 1 and value != step.output
-            and not (drops and before.drop_path) and not {before.primitive, operation.primitive} & {*_APART}
+            and not (drops and before.drop_path) and not _stands_alone(before) and not _stands_alone(operation)
         )  # fmt: skip
         if goes_on:
             parts[-1].append(operation)
         else:
             parts.append([operation])
     return tuple(Chain(tuple(part), tuple(_signature(operation) for operation in part)) for part in parts)
+
+
+def _stands_alone(operation: Operation) -> bool:
+    """Whether an operation is a chain of its own, since it reads several values, or something random."""
+    return operation.of.joins or operation.of.is_random
 
 
 def _signature(operation: Operation) -> tuple[object, ...]:
@@ -137,15 +138,15 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
     statistics = _split_statistics(chain, values.statistics, mode)
     found: list[tuple[Tensor, Tensor]] = []
     for operation in chain.operations:
-        if operation.primitive == "batch_norm":
-            gamma, beta = next(others), next(others)
+        layer, trained = LAYERS[operation.primitive].run, (w for w in operation.weights if w.trainable)
+        if operation.keeps_statistics:
+            weights = tuple(next(kernels) if w.is_kernel else next(others) for w in trained)
             kept = next(statistics) if not mode.training else None
-            value, *batch = _normalized(operation, value, gamma, beta, kept, mode)
+            value, *batch = layer(Run(operation, (value,), weights, norm=mode.norm, statistics=kept))
             found.append((batch[0], batch[1]))
         else:
-            trained = (w for w in operation.weights if w.trainable)
-            weights = tuple(next(kernels) if is_kernel(w) else tf.cast(next(others), mode.dtype) for w in trained)
-            value = LAYERS[operation.primitive](operation, (value,), weights)
+            weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), mode.dtype) for w in trained)
+            value = layer(Run(operation, (value,), weights))
     if not mode.training or not found:
         return value, None
     means, variances = zip(*found, strict=True)
@@ -167,23 +168,5 @@ def _unpacked(row: Tensor | None, weights: Sequence[Weight]) -> Iterator[Tensor]
 def _split_statistics(chain: Chain, rows: Tensor | None, mode: Pass) -> Iterator[Tensor]:
     if mode.training or rows is None:
         return iter(())
-    counts = [operation.shape[-1] for operation in chain.operations if operation.primitive == "batch_norm"]
+    counts = [operation.shape[-1] for operation in chain.operations if operation.keeps_statistics]
     return iter(tf.split(rows, counts, axis=1) if len(counts) > 1 else [rows])
-
-
-def _normalized(
-    operation: Operation, value: Tensor, gamma: Tensor, beta: Tensor, kept: Tensor | None, mode: Pass
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch normalization: by the batch's own statistics in training, else by those that were kept."""
-    epsilon = operation.settings["epsilon"]
-    assert isinstance(epsilon, int | float)
-    flat = len(value.shape) == 2
-    value = value[:, None, None] if flat else value
-    if kept is None:
-        out, mean, variance = mode.norm(value, gamma, beta, float(epsilon))
-    else:
-        out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=value, scale=gamma, offset=beta, mean=kept[0], variance=kept[1], epsilon=float(epsilon),
-            is_training=False,
-        )  # fmt: skip
-    return (out[:, 0, 0] if flat else out), mean, variance

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from compiler.graph.structure import Operation, Step
+from compiler.graph.structure import Step
 from compiler.layers.chains import Chain, Pass, Values, run_chain, size
-from compiler.layers.operations import LAYERS, Noise, Tensor, dropped, kept_paths
+from compiler.layers.noise import Noise, kept_paths
 from compiler.layers.packing import Packing
+from compiler.primitives.layering import Run, Tensor
+from compiler.primitives.layers import LAYERS
 
 
 def run_step(
@@ -24,11 +26,9 @@ def run_step(
     found: list[Tensor] = []
     for chain in whole:
         last, own = chain.operations[-1], next(parts)
-        taken = [values[index] for index in chain.operations[0].inputs]
-        if last.primitive == "dropout":
-            value = _dropout(last, taken[0], noise)
-        elif len(taken) > 1:
-            value = LAYERS[last.primitive](last, tuple(taken), ())
+        taken = tuple([values[index] for index in chain.operations[0].inputs])
+        if last.of.is_random or len(taken) > 1:
+            value = LAYERS[last.primitive].run(Run(last, taken, seed=None if noise is None else noise.seed))
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []
@@ -76,9 +76,3 @@ def _paths(step: Step, value: Tensor, noise: Noise | None, mode: Pass) -> Iterat
         return None
     batch = value.shape[0] or tf.shape(value)[0]
     return iter(kept_paths(count, batch, noise, mode.dtype))
-
-
-def _dropout(operation: Operation, value: Tensor, noise: Noise | None) -> Tensor:
-    rate = operation.settings["rate"]
-    assert isinstance(rate, int | float)
-    return dropped(value, float(rate), noise.seed) if noise is not None and rate else value

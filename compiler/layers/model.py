@@ -10,13 +10,15 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from compiler.graph.primitives import Weight
 from compiler.graph.serial import step_from_json, step_to_json
 from compiler.graph.structure import IMAGE, Graph, Step
 from compiler.layers.chains import Pass
 from compiler.layers.execute import run_step
-from compiler.layers.operations import Noise, Tensor, local_norm
+from compiler.layers.noise import Noise
 from compiler.layers.packing import Array, Packing, packing
+from compiler.primitives.base import Weight
+from compiler.primitives.layering import Tensor
+from compiler.primitives.normalization_layers import local_norm
 
 
 @tf_keras.saving.register_keras_serializable("amoeba")
@@ -246,8 +248,8 @@ def initial_value(weight: Weight, generator: np.random.Generator) -> Array:
         return np.zeros(weight.shape, np.float32)
     if weight.kind == "gamma":
         return np.ones(weight.shape, np.float32)
-    inputs = math.prod(weight.shape[:2]) if weight.kind == "depthwise" else math.prod(weight.shape[:-1])
-    return (generator.standard_normal(weight.shape, np.float32) * math.sqrt(2.0 / inputs)).astype(np.float32)
+    drawn = generator.standard_normal(weight.shape, np.float32)
+    return (drawn * math.sqrt(2.0 / weight.inputs)).astype(np.float32)
 
 
 def _stable_number(text: str) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from compiler.graph.primitives import Weight
-from compiler.graph.structure import Operation, Step
-from compiler.layers.chains import Chain, chains, is_kernel
+from compiler.graph.structure import Step
+from compiler.layers.chains import Chain, chains
+from compiler.primitives.base import Operation, Weight
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 STATISTICS = ("mean", "variance")
@@ -40,7 +40,7 @@ class Packing:
     @functools.cached_property
     def decayed(self) -> int:
         """How many of them, from the first, L2 decays: kernels, those of dense layers included."""
-        return sum(prod(weight.shape) for _, weight in self.trained if is_kernel(weight))
+        return sum(prod(weight.shape) for _, weight in self.trained if weight.is_kernel)
 
     @functools.cached_property
     def channels(self) -> int:
@@ -91,8 +91,8 @@ class Packing:
 def packing(step: Step) -> Packing:
     """How the weights of a step are packed."""
     trained = [(key, weight) for key, weight in step.weights() if weight.trainable]
-    ordered = sorted(trained, key=lambda item: not is_kernel(item[1]))
-    norms = tuple(operation for operation in step.operations if operation.primitive == "batch_norm")
+    ordered = sorted(trained, key=lambda item: not item[1].is_kernel)
+    norms = tuple(operation for operation in step.operations if operation.keeps_statistics)
     return Packing(chains(step, False), chains(step, True), tuple(ordered), norms)
 
 

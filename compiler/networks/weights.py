@@ -18,7 +18,7 @@ import numpy as np
 
 from compiler.errors import CompileError
 from compiler.filesystem import Place, writing
-from compiler.graph.primitives import Shape
+from compiler.primitives.base import Shape
 
 if TYPE_CHECKING:  # They import TensorFlow, and reading and writing weights does not need it.
     from compiler.layers.model import StepLayer

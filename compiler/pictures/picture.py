@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from compiler.pictures import arrange, canvas
 from compiler.pictures.arrange import Arrangement, Item, Role
 from compiler.pictures.canvas import Arrow, Box, Drawing, Label, Line, Paint
+from dsl.primitives import CONCATENATION
 from dsl.text.unparse import expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -106,10 +107,10 @@ class _Reader:
     def _flow(self, kind: str, name: str, flow: s.Flow, paint: Paint) -> int:
         terms, symbol = flow.terms, "+"
         if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
-            terms, symbol = terms[0].arguments, "concat"
+            terms, symbol = terms[0].arguments, CONCATENATION
         sources = [self._term(term) for term in self._live(terms)]
         lines = [_line(name, 16)]
-        if len(sources) > 1 or (symbol == "concat" and kind == "output"):
+        if len(sources) > 1 or (symbol == CONCATENATION and kind == "output"):
             lines.append(_line(symbol, 17 if symbol == "+" else 12.5, canvas.SOFT))
         lines += [_line(" ".join(_words(op)), 12.5, _paint(op).edge) for op in flow.tail]
         return self._add(kind, lines, paint, name, sources)
@@ -119,7 +120,7 @@ class _Reader:
             return self._states[term.state]
         sources = [self._term(argument) for argument in self._live(term.arguments)]
         if s.is_join(term):
-            return self._add("join", [_line("concat", 12.5, canvas.SOFT)], canvas.JOIN, "concat", sources)
+            return self._add("join", [_line(CONCATENATION, 12.5, canvas.SOFT)], canvas.JOIN, CONCATENATION, sources)
         first, rest = _words(term.op)
         lines = [_line(first, 13.5), *([_line(rest, 11, canvas.SOFT)] if rest else [])]
         return self._add("pill", lines, _paint(term.op), f"{first} {rest}".strip(), sources)

@@ -15,7 +15,9 @@ from compiler.batches.pipeline import Feed
 from compiler.errors import CompileError, Diverged
 from compiler.graph.structure import Graph
 from compiler.layers.model import StepLayer, all_steps, build_layers, forward
-from compiler.layers.operations import Noise, Tensor, of_all_replicas, shared_norm
+from compiler.layers.noise import Noise
+from compiler.primitives.layering import Tensor
+from compiler.primitives.normalization_layers import of_all_replicas, shared_norm
 from compiler.settings import Training
 from compiler.training.optimizers import make_optimizer
 
@@ -149,7 +151,7 @@ class Trainer:
         found: list[Noise | None] = []
         for place, layer in enumerate(self.layers):
             paths = drops and any(operation.drop_path for operation in layer.step.operations)
-            if not paths and not any(operation.primitive == "dropout" for operation in layer.step.operations):
+            if not paths and not any(operation.of.is_random for operation in layer.step.operations):
                 found.append(None)
                 continue
             depth = sum(cells[: place + 1]) / max(1, self.graph.cells)

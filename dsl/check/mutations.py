@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from dsl.check.uses import check_member
 from dsl.errors import CellError, Problem, nearest
-from dsl.primitives import PRIMITIVES
+from dsl.primitives import JOINS, PRIMITIVES
 from dsl.space.evaluate import WORDS, number
 from dsl.space.genotype import Space
 from dsl.text.unparse import expression
@@ -296,8 +296,8 @@ def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
     if isinstance(drawn, s.Any):
         members = (space.values[drawn.range.names[0]] if isinstance(drawn.range, s.Path) else drawn.range).items
     for member in members:
-        if str(member) not in s.JOINS:
-            raise CellError(f"{target} is {' or '.join(s.JOINS)}, not {expression(member)}", member.position)
+        if str(member) not in JOINS:
+            raise CellError(f"{target} is {' or '.join(JOINS)}, not {expression(member)}", member.position)
 
 
 def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from dsl.check.limits import clash, decided, limits, operand_fault, verify_limits
 from dsl.errors import Problem
+from dsl.primitives import IDENTITY
 from dsl.space.evaluate import number
 from dsl.space.genotype import Space
 from dsl.space.slots import names_of
@@ -139,12 +140,12 @@ def _open_cells(space: Space) -> tuple[s.Cell, ...]:
 
 
 def _held(space: Space) -> Iterator[s.Op]:
-    """The operations that the cells as written hold on their edges and after their sums; a wire is a skip."""
+    """The operations that the cells as written hold on their edges and after their sums; a wire is the identity."""
     for cell in _open_cells(space):
         for flow in (*(node.flow for node in cell.nodes), cell.output):
             yield from (op for op in flow.tail if isinstance(op, s.Op))
             for _, edge in s.flow_edges(flow):
-                yield edge.op if isinstance(edge, s.Call) and isinstance(edge.op, s.Op) else s.Op("skip")
+                yield edge.op if isinstance(edge, s.Call) and isinstance(edge.op, s.Op) else s.Op(IDENTITY)
 
 
 def _block(block: s.Block, scope: _Scope) -> _Found:

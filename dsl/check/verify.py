@@ -15,7 +15,8 @@ from dsl.check.uses import FILTERS as _FILTERS
 from dsl.check.uses import STRIDE_ASKED as _STRIDE
 from dsl.check.uses import check_member, check_use
 from dsl.errors import CellError, Position, Problem, nearest
-from dsl.primitives import COUNT, PRIMITIVES, STRIDE
+from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
+from dsl.primitives.base import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
 from dsl.space.genotype import Genotype, Space
 from dsl.tree import edit
@@ -78,8 +79,8 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
         if case.condition is not None:
             decide(case.condition, scope)
         for part in case.pipe:
-            if isinstance(part, s.Op) and part.name == "none":
-                raise CellError("`none` stands only in a cell, as the operation of a term", part.position)
+            if isinstance(part, s.Op) and part.name == NOTHING:
+                raise CellError(f"`{NOTHING}` stands only in a cell, as the operation of a term", part.position)
             if not isinstance(part, s.Op) or part.name != defined.name:
                 check_use(part, space, scope)
             elif part.name not in PRIMITIVES:
@@ -149,7 +150,7 @@ def recursion(genotype: Genotype) -> list[Problem]:
 def _reserved(space: Space) -> Iterator[Problem]:
     """Names that mean something everywhere and so cannot be declared."""
     for item in space.items:
-        if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, "none"):
+        if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, NOTHING):
             yield Problem(f"{item.name!r} has a meaning of its own and cannot be declared", item.position)
 
 
@@ -296,7 +297,7 @@ def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: b
     if not joins and len(term.arguments) != 1:
         name = term.op.name if isinstance(term.op, s.Op) else "any"
         problems.append(Problem(f"{name} takes one state, found {len(term.arguments)}", term.position,
-                                "join them first: concat(a, b), or a + b in a node of its own"))  # fmt: skip
+                                f"join them first: {CONCATENATION}(a, b), or a + b in a node of its own"))  # fmt: skip
     for argument in term.arguments:
         problems += _check_term(argument, cell, known, is_output and joins)
     return problems
@@ -345,8 +346,8 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
     scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
     arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
     for op in step.pipe:
-        if isinstance(op, s.Op) and op.name == "none":
-            raise CellError("`none` stands only in a cell, as the operation of a term", op.position)
+        if isinstance(op, s.Op) and op.name == NOTHING:
+            raise CellError(f"`{NOTHING}` stands only in a cell, as the operation of a term", op.position)
         check_use(op, space, scope)
         _check_call(op, space, scope, alone=len(step.pipe) == 1)
     alone = step.pipe[0] if len(step.pipe) == 1 else None

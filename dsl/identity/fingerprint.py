@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, ZERO
+from dsl.primitives.base import Primitive, Role
 from dsl.space.evaluate import Symbol, Value, number
 from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
 from dsl.space.genotype import Genotype, Remembered, Space
@@ -28,7 +30,6 @@ _MAX_ORDERS = 5040
 _MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
 _MAX_LABEL = 16  # characters of an operation's label; a longer one is its digest, and texts stay short
 _MAX_NAME = 96  # characters of a text that is its own name where it is shared; a longer one is named by its digest
-_WEIGHTLESS = frozenset({"relu", "avg_pool", "max_pool", "global_avg_pool", "resize_and_pad", "skip"})
 _Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
 
 
@@ -41,7 +42,7 @@ class _Edge(NamedTuple):
 
     state: str
     channels: Value
-    label: str  # or `skip`, `zero`, `none`
+    label: str  # or the name of the identity, of zeros, of no edge
     weights: bool
     cells: tuple[str, ...]
     is_plain: bool  # whether it is one vertex of this label on anything that is alive
@@ -145,7 +146,7 @@ def _frame_of(cell: s.Cell, space: Space) -> _Frame:
 def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, space: Space) -> _Frame:
     filters, stride = _calls(space, name)
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
-    by_first = fit is not None and (fit.name == "resize_and_pad" or filters is None)
+    by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
     return _Frame(
         Remembered(2048),
         Remembered(256),
@@ -247,7 +248,7 @@ class _Builder:
         value = self.values[state]
         if is_plain and value:
             return self.add(label, (value,), False, weights)
-        if value is None or label == "none":
+        if value is None or label == NOTHING:
             return None
         each = self.frame.each
         if state in each:
@@ -258,29 +259,29 @@ class _Builder:
         """What a term does that reads a state directly; `None` for any other."""
         if isinstance(term, s.Wire):
             fits = term.state not in self.frame.each and self.may_fit(term.state)
-            return _Edge(term.state, self.channels[term.state], "fit" if fits else "skip", fits, (), fits)
+            return _Edge(term.state, self.channels[term.state], "fit" if fits else IDENTITY, fits, (), fits)
         applied, first = term.op, term.arguments[0]
         if not isinstance(first, s.Wire) or s.is_join(term):
             return None
         assert isinstance(applied, s.Op)
         state, channels = first.state, self.channels[first.state]
-        if applied.name == "none":
-            return _Edge(state, channels, "none", False, (), False)
+        if applied.name == NOTHING:
+            return _Edge(state, channels, NOTHING, False, (), False)
         is_each = state in self.frame.each
         label, weightless, cells = self.label(applied, _OF_EACH if is_each else channels, state in self.frame.inputs)
         fits = self.may_fit(state)
-        if label == "skip" and fits:
+        if label == IDENTITY and fits:
             label = "fit"
-        is_plain = label not in ("skip", "zero") and not cells and not is_each
+        is_plain = label not in (IDENTITY, ZERO) and not cells and not is_each
         return _Edge(state, channels, label, fits or not weightless, cells, is_plain)
 
     def nested(self, term: s.Term, is_return: bool) -> _Sum | None:
         """A join, or an operation on another term."""
         assert isinstance(term, s.Call) and isinstance(term.op, s.Op)
         applied = term.op
-        if applied.name == "none":
+        if applied.name == NOTHING:
             return None
-        is_join = applied.name in s.JOINS
+        is_join = applied.name in JOINS
         if is_join and s.is_sum(term):
             return self.sum(term.arguments, map(self.edge, term.arguments))
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
@@ -288,7 +289,7 @@ class _Builder:
             return None
         if is_join:
             ordered = self.frame.order_counts or not is_return
-            return self.add("concat", tuple(parts), ordered)
+            return self.add(CONCATENATION, tuple(parts), ordered)
         return self.apply(applied, parts[0], _OF_A_TERM)
 
     def may_fit(self, state: str) -> bool:
@@ -311,9 +312,9 @@ class _Builder:
         return self.applied(label, cells, value, not weightless)
 
     def applied(self, label: str, cells: tuple[str, ...], value: _Sum, weights: bool) -> _Sum:
-        if label == "skip":
+        if label == IDENTITY:
             return value
-        if label == "zero" or not value:
+        if label == ZERO or not value:
             return ()
         for name in cells:
             self.by_itself = False
@@ -331,28 +332,31 @@ def _summed(values: list[_Sum]) -> _Sum:
 
 @functools.lru_cache(maxsize=8192)
 def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[str, bool, tuple[str, ...]]:
-    """What an operation is at a place: its primitives and their settings, `skip`, or `zero`.
+    """What an operation is at a place: its primitives and their settings, or the name of the identity, or of zeros.
 
-    With it whether it has no weights, and the cells that it is made of.
+    With it whether two uses on one value are one value, and the cells that it is made of.
     """
     steps: list[str] = []
     cells: list[str] = []
+    primitives: list[Primitive] = []
 
     def follow(part: Applied) -> Value:
         settings = " ".join(f"{key}={value}" for key, value in sorted(part.settings.items()) if value is not None)
         steps.append(f"<{part.name}> {settings}" if part.is_cell else f"{part.name} {settings}".strip())
         if part.is_cell:
             cells.append(part.name)
-        return Symbol("of a cell") if part.is_cell else channels_after(part)
+            return Symbol("of a cell")
+        primitives.append(PRIMITIVES[part.name])
+        return channels_after(part)
 
     try:
         walk(applied, place, channels, space.definitions.scope, space.definitions, follow)
     except Undecided:
         return f"{op(applied)} at {place.stride} of {channels}", False, ()
-    if any(step.startswith("zero") for step in steps):
-        return "zero", True, ()
-    weightless = all(step.split(" ")[0] in _WEIGHTLESS for step in steps)
-    label = "|".join(step for step in steps if step != "skip") or "skip"
+    if any(primitive.role is Role.ZERO for primitive in primitives):
+        return ZERO, True, ()
+    weightless = not cells and all(primitive.is_pure for primitive in primitives)
+    label = "|".join(step for step in steps if step != IDENTITY) or IDENTITY
     return label if cells or len(label) <= _MAX_LABEL else _digest(label)[:_MAX_LABEL], weightless, tuple(cells)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dsl.errors import CellError
+from dsl.primitives import IDENTITY
 from dsl.space.evaluate import COMPARISONS, WORDS, evaluate
 from dsl.space.genotype import Genotype, Space, set_member
 from dsl.space.slots import Settable, setting, settings_of
@@ -174,7 +175,7 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
     cell = genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
         edge = edit.term_at(cell, ref)
-        op = edge.op if isinstance(edge, s.Call) else s.Op("skip")
+        op = edge.op if isinstance(edge, s.Call) else s.Op(IDENTITY)
         if rest[0] == "input":
             return StateRef(ref.cell, s.read_state(edge))
         assert isinstance(op, s.Op)

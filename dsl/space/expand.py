@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
-from dsl.primitives import PRIMITIVES, Primitive
+from dsl.primitives import PRIMITIVES
+from dsl.primitives.base import Primitive
 from dsl.space.evaluate import Scope, Symbol, Value, decide, evaluate
 from dsl.text.parse import whole
 from dsl.tree import syntax as s
@@ -162,7 +163,7 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str
     for setting in primitive.settings:
         if setting.name not in bound:
             found[setting.name] = scope["filters"] if setting.ambient else setting.default
-            if found[setting.name] is None and setting.name in ("kernel", "units"):
+            if setting.required:
                 raise CellError(f"{op.name} needs its setting {setting.name!r}", op.position)
             continue
         value = evaluate(bound[setting.name], scope)
@@ -177,14 +178,11 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str
 def channels_after(applied: Applied) -> Value:
     """The channels that come out of a primitive, known from its settings alone."""
     settings = applied.settings
-    if applied.name == "dense":
-        units = settings["units"]
-        return applied.channels if units is None else units
     depth = settings.get("depth")
     if depth is not None:
         if isinstance(depth, int | float) and isinstance(applied.channels, int):
             return max(1, int(whole(depth * applied.channels) + 0.5))
         return Symbol(f"({depth}*channels)")
-    if PRIMITIVES[applied.name].shapes_channels and settings["filters"] is not None:
-        return settings["filters"]
-    return applied.channels
+    named = PRIMITIVES[applied.name].channels
+    asked = None if named is None else settings[named]
+    return applied.channels if asked is None else asked

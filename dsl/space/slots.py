@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dsl.errors import CellError, nearest
-from dsl.primitives import PRIMITIVES
+from dsl.primitives import IDENTITY, PRIMITIVES
 from dsl.space.evaluate import evaluate
 from dsl.space.genotype import Space
 from dsl.text.parse import whole
@@ -61,7 +61,7 @@ def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Sp
     Raises:
       CellError: the operation has no such setting.
     """
-    op = edge.op if isinstance(edge, s.Call) else s.Op("skip")
+    op = edge.op if isinstance(edge, s.Call) else s.Op(IDENTITY)
     assert isinstance(op, s.Op)
     names = names_of(op, space)
     if path[0] not in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from dsl.primitives import CONCATENATION, NOTHING, SUM
 from dsl.tree import syntax as s
 
 OUTPUT = -1  # the index under which a cell's return is one of its vertices
@@ -153,7 +154,7 @@ def with_input(edge: s.Term, state: str) -> s.Term:
 def join_of(flow: s.Flow) -> s.Op:
     """How a node combines its terms: `add` or `concat`."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
-    return s.Op("concat") if isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only) else s.Op("add")
+    return s.Op(CONCATENATION) if isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only) else s.Op(SUM)
 
 
 def joined(flow: s.Flow, join: s.Op) -> s.Flow:
@@ -161,7 +162,7 @@ def joined(flow: s.Flow, join: s.Op) -> s.Flow:
     terms = flow.terms
     if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
         terms = terms[0].arguments
-    if join.name != "add":
+    if join.name != SUM:
         terms = (s.Call(join, terms),)
     return s.Flow(terms, flow.tail, position=flow.position)
 
@@ -191,7 +192,7 @@ def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
 
 def is_none(edge: s.Term) -> bool:
     """Whether the edge is no edge."""
-    return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == "none"
+    return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == NOTHING
 
 
 def live_nodes(cell: s.Cell) -> frozenset[str]:

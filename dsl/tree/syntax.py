@@ -9,15 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from dsl.errors import Position
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Syntax:
-    """Anything that was written at some place."""
-
-    position: Position | None = field(default=None, compare=False, repr=False)
-
+from dsl.primitives import JOINS, SUM
+from dsl.values import Kernel as Kernel
+from dsl.values import Syntax as Syntax
 
 # --- expressions -----------------------------------------------------------------------------------------------
 
@@ -27,17 +21,6 @@ class Number(Syntax):
     """`3`, `0.5`, `20K`: a whole value is an int, whatever its spelling."""
 
     value: int | float
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel(Syntax):
-    """`3x3`, height by width."""
-
-    height: int
-    width: int
-
-    def __str__(self) -> str:
-        return f"{self.height}x{self.width}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +177,6 @@ class Call(Syntax):
 
 
 Term = Wire | Call
-JOINS = ("add", "concat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,7 +473,7 @@ def is_join(call: Call) -> bool:
 
 def is_sum(call: Call) -> bool:
     """Whether the call is `add(a, b)`, which as a node of its own is written `a + b`."""
-    return is_join(call) and isinstance(call.op, Op) and call.op.name == "add" and not call.op.arguments
+    return is_join(call) and isinstance(call.op, Op) and call.op.name == SUM and not call.op.arguments
 
 
 def read_state(edge: Term) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import dsl
 from compiler.errors import did_you_mean
+from dsl.primitives import IDENTITY
 from dsl.text.unparse import op, term
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef, states
@@ -18,7 +19,6 @@ from evolve.errors import NotInTable, UsageError
 from evolve.fitness.tables import Row, Table
 from evolve.settings import TableSettings
 
-_WIRE = "skip"  # What a state is that is read as it is.
 _OPERATION = re.compile(r"[^|+~]+(?=~)")
 
 
@@ -61,7 +61,7 @@ def _node(cell: s.Cell, node: s.Node, numbers: Mapping[str, int], operations: Ma
 def _edge(part: s.Term) -> tuple[str | None, str]:
     """The operation of a term as the file writes it, and what it reads; None for more than one operation."""
     if isinstance(part, s.Wire):
-        return _WIRE, part.state
+        return IDENTITY, part.state  # A state that is read as it is.
     simple = len(part.arguments) == 1 and isinstance(part.arguments[0], s.Wire)
     return (op(part.op) if simple else None), s.read_state(part)
 

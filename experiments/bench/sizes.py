@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import dsl
 from compiler.graph.cost import Cost, graph_cost, weight_values
-from compiler.graph.primitives import Shape, shown
 from compiler.graph.resolve import resolve
+from compiler.primitives.base import Shape, shown
 
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "": 1}
 

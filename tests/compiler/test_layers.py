@@ -1,4 +1,4 @@
-"""Every operation: the shape that was resolved, finite gradients to its weights and its input."""
+"""What single layers compute, paths that are dropped, and every shipped file as layers."""
 
 from __future__ import annotations
 
@@ -11,40 +11,9 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.graph.primitives import TABLE
 from compiler.layers.model import build_layers, forward, step_layers
-from compiler.layers.operations import LAYERS, Noise, kept_paths
+from compiler.layers.noise import Noise, kept_paths
 from dsl.shipped import shipped_cells
-
-OPERATIONS = [
-    "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]", "conv[3x3, dilation=2]",
-    "conv[full]", "conv[3x3, depth=1.5]", "depthwise[3x3]", "depthwise[5x5, stride=2]", "depthwise[3x3, dilation=2]",
-    "depthwise[3x3, dilation=2, stride=2]", "depthwise[1x3, stride_x=2]", "factorized_conv[stride=2]",
-    "factorized_conv", "batch_norm", "relu", "avg_pool[3x3]", "avg_pool[2x2, stride=2]", "max_pool[3x3, stride=2]",
-    "max_pool[5x5, stride=3, padding=valid]", "skip", "zero", "zero[stride=2]", "dropout[rate=0.5]",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("size", [8, 7])
-@pytest.mark.parametrize("text", OPERATIONS)
-class TestEveryOperation:
-    def test_shape_and_gradients(self, text: str, size: int) -> None:
-        network = f"network {{ body: conv[1x1, filters=6] | {text} head: global_avg_pool | dense[classes] }}"
-        model, layers, images = build(network, size)
-        with tf.GradientTape() as tape:
-            values = forward(layers, images, training=True)
-            loss = tf.reduce_sum(values[-1] ** 2)
-        assert tuple(values[0].shape[1:]) == layers[0].step.shape
-        gradients = tape.gradient(loss, model.trainable_variables, unconnected_gradients="zero")
-        assert all(np.isfinite(gradient).all() for gradient in gradients)
-        if not text.startswith("zero"):
-            assert any(np.abs(gradient).sum() > 0 for gradient in gradients[:1])
-
-    def test_training_and_inference_agree_on_shape(self, text: str, size: int) -> None:
-        network = f"network {{ body: conv[1x1, filters=6] | {text} head: global_avg_pool | dense[classes] }}"
-        _, layers, images = build(network, size)
-        for training in (True, False):
-            assert forward(layers, images, training=training)[-1].shape == (2, 10)
 
 
 def build(network: str, size: int) -> tuple[Any, list[Any], tf.Tensor]:
@@ -52,10 +21,6 @@ def build(network: str, size: int) -> tuple[Any, list[Any], tf.Tensor]:
     model = compiler.lower(graph, seed=1)
     images = tf.random.stateless_normal((2, size, size, 3), seed=(1, 2))
     return model, step_layers(model), images
-
-
-def test_every_primitive_has_a_layer() -> None:
-    assert set(TABLE) == set(LAYERS) | {"batch_norm", "dropout"}
 
 
 def test_a_dilated_depthwise_convolution_is_what_tensorflow_computes() -> None:

@@ -10,9 +10,7 @@ import pytest
 import compiler
 import dsl
 from compiler.graph.memory import Memory
-from compiler.graph.primitives import TABLE
 from compiler.graph.requirements import requirement
-from dsl.primitives import PRIMITIVES
 from dsl.space.genotype import Genotype
 
 SHAPE = (16, 16, 3)
@@ -23,10 +21,6 @@ def net(
 ) -> dsl.Genotype:
     network = f"network {{ stem: conv[3x3, filters=8] body: net{width} head: {head} }}"
     return dsl.loads(f"cell net(x) {traits} {{\n{body}\n}}\n{network}")
-
-
-def test_every_primitive_of_the_language_has_a_row() -> None:
-    assert set(TABLE) == set(PRIMITIVES)
 
 
 def test_weight_keys_are_unique_and_say_where() -> None:

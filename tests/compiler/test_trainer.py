@@ -15,8 +15,8 @@ from compiler.batches.pipeline import Feed, feed
 from compiler.images import data
 from compiler.layers.chains import Chain, chains
 from compiler.layers.model import build_layers, forward
-from compiler.layers.operations import local_norm
 from compiler.networks import weights
+from compiler.primitives.normalization_layers import local_norm
 from compiler.settings import Training
 from compiler.training.optimizers import learning_rate
 from compiler.training.trainer import Trainer

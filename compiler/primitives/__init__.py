@@ -1,0 +1,1 @@
+"""What each primitive of the language does: shapes, weights, cost, and its layers."""

@@ -1,0 +1,132 @@
+"""Convolutions in TensorFlow, and in stock layers of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from compiler.primitives.layering import Layers, Run, Stock, Tensor
+from compiler.primitives.windows import border, dilation, kernel_size, padding, strides
+
+
+def _conv(run: Run) -> Tensor:
+    value, kernel, (vertical, horizontal) = run.value, run.weights[0], strides(run.settings)
+    if dilation(run.settings) > 1:
+        # On a CPU without oneDNN, TensorFlow has no gradient of a dilated convolution
+        return _at_every_pixel(run, _dilated_conv)
+    if tuple(kernel.shape[:2]) == (1, 1) and (vertical, horizontal) != (1, 1):
+        # TensorFlow 2.21's gradient of a strided 1x1 convolution writes past its memory on CPUs (oneDNN)
+        value, vertical, horizontal = value[:, ::vertical, ::horizontal], 1, 1
+    return tf.raw_ops.Conv2D(
+        input=value, filter=kernel, strides=(1, vertical, horizontal, 1), padding=padding(run.settings)
+    )
+
+
+def _dilated_conv(run: Run, value: Tensor) -> Tensor:
+    kernel = run.weights[0]
+
+    def convolve(part: Tensor, dimensions: Tensor, padding: str) -> Tensor:
+        return tf.raw_ops.Conv2D(input=part, filter=kernel, strides=(1, 1, 1, 1), padding=padding)
+
+    dilations = [dilation(run.settings)] * 2
+    return tf.compat.v1.nn.with_space_to_batch(value, dilations, "VALID", convolve, filter_shape=kernel.shape[:2])
+
+
+def _depthwise(run: Run) -> Tensor:
+    vertical, horizontal = strides(run.settings)
+    if vertical == horizontal and dilation(run.settings) == 1:
+        return tf.raw_ops.DepthwiseConv2dNative(
+            input=run.value, filter=run.weights[0], strides=(1, vertical, horizontal, 1), padding=padding(run.settings)
+        )
+    # The kernel itself cannot do dilation, nor unequal strides
+    return _at_every_pixel(run, _dilated_depthwise)
+
+
+def _dilated_depthwise(run: Run, value: Tensor) -> Tensor:
+    dilations = (dilation(run.settings),) * 2
+    return tf.nn.depthwise_conv2d(value, run.weights[0], (1, 1, 1, 1), "VALID", dilations=dilations)
+
+
+def _at_every_pixel(run: Run, convolve: Callable[[Run, Tensor], Tensor]) -> Tensor:
+    """A convolution at every pixel, of which those are taken that the strides want."""
+    settings, value = run.settings, run.value
+    vertical, horizontal = strides(settings)
+    if padding(settings) == "SAME":
+        value = tf.pad(value, [(0, 0), *_borders(run, value), (0, 0)])
+    return convolve(run, value)[:, ::vertical, ::horizontal]
+
+
+def _borders(part: Run | Stock, value: Tensor) -> tuple[tuple[int, int], ...]:
+    """The zeros around a map where padding is SAME: above and below, left and right."""
+    shape, settings = tuple(value.shape[1:]), part.settings
+    sizes = zip(shape[:2], kernel_size(settings, shape), strides(settings), strict=True)
+    return tuple(border(size, window, stride, dilation(settings)) for size, window, stride in sizes)
+
+
+def _factorized_conv(run: Run) -> Tensor:
+    """Two 1x1 paths, the second one pixel further on, so that together they see every pixel (NASNet)."""
+    vertical, horizontal = strides(run.settings)
+    first = run.value[:, ::vertical, ::horizontal]
+    shift = tf.pad(run.value, [[0, 0], [0, int(vertical > 1)], [0, int(horizontal > 1)], [0, 0]])
+    second = shift[:, int(vertical > 1) :: vertical, int(horizontal > 1) :: horizontal]
+    height, width = run.operation.shape[:2]
+    second = second[:, :height, :width]
+    pads = [[0, 0], [0, height - second.shape[1]], [0, width - second.shape[2]], [0, 0]]
+    second = tf.pad(second, pads)
+    return tf.concat((_pointwise(first, run.weights[0]), _pointwise(second, run.weights[1])), axis=-1)
+
+
+def _pointwise(value: Tensor, kernel: Tensor) -> Tensor:
+    return tf.raw_ops.Conv2D(input=value, filter=kernel, strides=(1, 1, 1, 1), padding="SAME")
+
+
+def _stock_conv(stock: Stock) -> Tensor:
+    kernel, settings = stock.operation.weights[0].shape, stock.settings
+    options = {"use_bias": False, **stock.decayed("kernel")}
+    dilated_with_strides = dilation(settings) > 1 and strides(settings) != (1, 1)
+    return _stock_window(stock, "Conv2D", (kernel[-1], kernel[:2]), options, whole=not dilated_with_strides)
+
+
+def _stock_depthwise(stock: Stock) -> Tensor:
+    kernel, settings = stock.operation.weights[0].shape, stock.settings
+    options = {"use_bias": False, **stock.decayed("depthwise")}
+    vertical, horizontal = strides(settings)
+    whole = vertical == horizontal and (vertical == 1 or dilation(settings) == 1)
+    return _stock_window(stock, "DepthwiseConv2D", (kernel[:2],), options, whole)
+
+
+def _stock_window(stock: Stock, kind: str, arguments: tuple[Any, ...], options: dict[str, Any], whole: bool) -> Tensor:
+    """A convolution in one layer. Where the layer lacks these strides, it has stride 1 and every n-th pixel is kept."""
+    settings, value = stock.settings, stock.value
+    step, apart = strides(settings), dilation(settings)
+    if whole:
+        options |= {"strides": step, "padding": padding(settings).lower(), "dilation_rate": apart}
+        return stock.with_weights(kind, *arguments, **options)(value)
+    if padding(settings) == "SAME":
+        value = stock.layer("ZeroPadding2D", _borders(stock, value), what="pad")(value)
+    value = stock.with_weights(kind, *arguments, dilation_rate=apart, **options)(value)
+    return stock.every(value, step)
+
+
+def _stock_factorized_conv(stock: Stock) -> Tensor:
+    """Two 1x1 paths with strides, the second on the map moved by one pixel (NASNet)."""
+    vertical, horizontal = strides(stock.settings)
+    down, right = int(vertical > 1), int(horizontal > 1)
+    moved = stock.value
+    if down or right:
+        moved = stock.layer("ZeroPadding2D", ((0, down), (0, right)), what="pad")(moved)
+        moved = stock.layer("Cropping2D", ((down, 0), (right, 0)), what="crop")(moved)
+    paths = []
+    for weight, value in zip(stock.operation.weights, (stock.value, moved), strict=True):
+        options = {"strides": (vertical, horizontal), "use_bias": False, **stock.decayed("kernel")}
+        paths.append(stock.with_weights("Conv2D", weight.shape[-1], 1, only=weight.name, **options)(value))
+    return stock.layer("Concatenate")(paths)
+
+
+LAYERS = (
+    Layers("conv", _conv, _stock_conv),
+    Layers("depthwise", _depthwise, _stock_depthwise),
+    Layers("factorized_conv", _factorized_conv, _stock_factorized_conv),
+)

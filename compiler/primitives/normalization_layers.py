@@ -1,0 +1,74 @@
+"""Normalization and regularization in TensorFlow, and in stock layers of Keras."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from compiler.primitives.layering import Layers, Run, Stock, Tensor
+
+
+def local_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch normalization by the statistics of this replica's batch."""
+    empty = tf.zeros((0,))
+    out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=value, scale=gamma, offset=beta, mean=empty, variance=empty, epsilon=epsilon, is_training=True
+    )
+    return out, mean, variance
+
+
+def shared_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch normalization by the statistics of all replicas' batches together; their sizes are equal."""
+    context = tf.distribute.get_replica_context()
+    wide = tf.cast(value, tf.float32)
+    axes = tuple(range(len(value.shape) - 1))
+    own = tf.stack([tf.reduce_mean(wide, axes), tf.reduce_mean(tf.square(wide), axes)])
+    mean, square = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.MEAN, own))
+    variance = tf.maximum(square - tf.square(mean), 0.0)
+    out = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, epsilon)
+    # As in the fused kernel, the batch's own variance normalizes, and the unbiased one is kept.
+    count = math.prod(value.shape[:-1]) * context.num_replicas_in_sync
+    return tf.cast(out, value.dtype), mean, variance * (count / max(1, count - 1))
+
+
+def of_all_replicas(statistics: Tensor, values: Tensor) -> Tensor:
+    """Means and unbiased variances `[2, channels]` over all replicas, each of which has `values` values a channel."""
+    context = tf.distribute.get_replica_context()
+    mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, statistics[0])
+    squares = (values - 1) * statistics[1] + values * tf.square(statistics[0] - mean)
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, squares)
+    return tf.stack([mean, total / tf.maximum(values * context.num_replicas_in_sync - 1, 1.0)])
+
+
+def _batch_norm(run: Run) -> tuple[Tensor, Tensor, Tensor]:
+    """The normalized value with a mean and a variance: by the batch's own in training, else by those that were kept."""
+    (gamma, beta), epsilon = run.weights, run.number("epsilon")
+    flat = len(run.value.shape) == 2
+    value = run.value[:, None, None] if flat else run.value
+    if run.statistics is None:
+        out, mean, variance = (run.norm or local_norm)(value, gamma, beta, epsilon)
+    else:
+        out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=value, scale=gamma, offset=beta, mean=run.statistics[0], variance=run.statistics[1], epsilon=epsilon,
+            is_training=False,
+        )  # fmt: skip
+    return (out[:, 0, 0] if flat else out), mean, variance
+
+
+def _stock_batch_norm(stock: Stock) -> Tensor:
+    momentum, epsilon = stock.settings["decay"], stock.settings["epsilon"]
+    return stock.with_weights("BatchNormalization", momentum=momentum, epsilon=epsilon)(stock.value)
+
+
+def _dropout(run: Run) -> Tensor:
+    rate = run.number("rate")
+    if run.seed is None or not rate:
+        return run.value
+    return tf.nn.experimental.stateless_dropout(run.value, rate, run.seed, rng_alg="auto_select")
+
+
+LAYERS = (
+    Layers("batch_norm", _batch_norm, _stock_batch_norm),
+    Layers("dropout", _dropout, lambda stock: stock.layer("Dropout", stock.settings["rate"])(stock.value)),
+)

@@ -1,0 +1,57 @@
+"""Windows that move over a map: what convolutions and pooling have in common."""
+
+from __future__ import annotations
+
+from compiler.errors import ShapeError
+from compiler.primitives.base import Settings, Shape, map_shape, shown, whole_number
+from dsl.values import Kernel
+
+
+def strides(settings: Settings) -> tuple[int, int]:
+    """The strides (vertical, horizontal) of a windowed operation."""
+    both = whole_number(settings, "stride")
+    vertical, horizontal = settings.get("stride_y"), settings.get("stride_x")
+    return (vertical if isinstance(vertical, int) else both, horizontal if isinstance(horizontal, int) else both)
+
+
+def kernel_size(settings: Settings, shape: Shape) -> tuple[int, int]:
+    """The kernel's height and width; `full` covers the whole map."""
+    kernel = settings["kernel"]
+    return (kernel.height, kernel.width) if isinstance(kernel, Kernel) else (shape[0], shape[1])
+
+
+def padding(settings: Settings) -> str:
+    """SAME or VALID; a full kernel leaves one value a channel."""
+    return "VALID" if settings["kernel"] == "full" or settings["padding"] == "valid" else "SAME"
+
+
+def dilation(settings: Settings) -> int:
+    """The distance of the pixels that a window sees."""
+    value = settings.get("dilation") or 1
+    assert isinstance(value, int)
+    return value
+
+
+def window_shape(settings: Settings, shapes: tuple[Shape, ...], channels: int, name: str) -> Shape:
+    """The shape of what a window makes of a map.
+
+    Raises:
+      ShapeError: the window does not fit into the map.
+    """
+    shape = map_shape(shapes, name)
+    kernel, is_same, apart = kernel_size(settings, shape), padding(settings) == "SAME", dilation(settings)
+    reach = [(window - 1) * apart + 1 for window in kernel]
+    height, width = (
+        -(-size // stride) if is_same else (size - window) // stride + 1
+        for size, window, stride in zip(shape[:2], reach, strides(settings), strict=True)
+    )
+    if height < 1 or width < 1:
+        dilated = f" ({shown(kernel)} with dilation {apart})" if apart > 1 else ""
+        raise ShapeError(f"{name}: a window of {shown(reach)}{dilated} does not fit into a map of {shown(shape)}")
+    return (height, width, channels)
+
+
+def border(size: int, window: int, stride: int, apart: int) -> tuple[int, int]:
+    """The zeros before and after a map's rows or columns where padding is SAME, as TensorFlow divides them."""
+    total = max(0, (-(-size // stride) - 1) * stride + (window - 1) * apart + 1 - size)
+    return total // 2, total - total // 2

@@ -1,0 +1,41 @@
+"""The table of the primitives in `dsl/README.md`, made from their records: `python -m dsl.primitives.reference`."""
+
+from __future__ import annotations
+
+from dsl.primitives import PRIMITIVES
+from dsl.primitives.base import Primitive, Setting
+
+_HEAD = ("primitive", "reads", "weights", "returns", "settings")
+
+
+def table() -> str:
+    """The table as Markdown, a row for each primitive."""
+    rows = [_HEAD, tuple("---" for _ in _HEAD), *map(_row, PRIMITIVES.values())]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(primitive: Primitive) -> tuple[str, ...]:
+    return (
+        f"`{primitive.name}`",
+        "several states" if primitive.joins else "one state",
+        "yes" if primitive.has_weights else "no; random in training" if primitive.is_random else "no",
+        primitive.meaning,
+        "<br>".join(map(_setting, primitive.settings)),
+    )
+
+
+def _setting(setting: Setting) -> str:
+    return f"`{setting.name}`: {setting.domain.allowed}; {_absent(setting)}"
+
+
+def _absent(setting: Setting) -> str:
+    """What holds where a text does not give the setting."""
+    if setting.required:
+        return "must be given"
+    if setting.ambient:
+        return "default: what the place of use asks for"
+    return f"default: {setting.otherwise or setting.default}"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

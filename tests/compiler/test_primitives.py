@@ -1,0 +1,215 @@
+"""The contract of every primitive: what its records say is what its layers do, in a network and by itself.
+
+A new primitive is one row of `TRIED`: the operations, or the nodes of a cell, with which it is tried.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
+from types import ModuleType
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import compiler
+import dsl
+from compiler.graph.structure import Graph
+from compiler.layers.model import build_layers, forward
+from compiler.layers.noise import Noise
+from compiler.primitives import layers, table
+from compiler.primitives.base import Operation
+from compiler.primitives.layering import Run, Stock
+from compiler.primitives.layers import LAYERS
+from compiler.primitives.table import TABLE
+from dsl.primitives import PRIMITIVES
+from dsl.primitives.base import Role
+from tests.compiler.stock_networks import KERAS, compare
+
+TRIED: Mapping[str, tuple[str, ...]] = {
+    "conv": (
+        "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]",
+        "conv[3x3, dilation=2]", "conv[3x3, dilation=2, stride=2]", "conv[3x3, dilation=2, padding=valid]",
+        "conv[2x3, dilation=2, stride_y=2]", "conv[3x1, dilation=3, stride=2, padding=valid]", "conv[full]",
+        "conv[full, stride=2]", "conv[3x3, depth=1.5]", "conv[1x1, stride=2]",
+    ),
+    "depthwise": (
+        "depthwise[3x3]", "depthwise[5x5, stride=2]", "depthwise[4x2, stride=4, padding=valid]",
+        "depthwise[3x3, dilation=2]", "depthwise[3x3, dilation=2, padding=valid]",
+        "depthwise[3x3, dilation=2, stride=2]", "depthwise[1x3, stride_x=2]",
+        "depthwise[3x3, stride_y=2, padding=valid]",
+    ),
+    "factorized_conv": ("factorized_conv", "factorized_conv[stride=2]", "factorized_conv[stride=4, filters=5]"),
+    "avg_pool": ("avg_pool[3x3]", "avg_pool[2x2, stride=2]", "avg_pool[3x2, stride=3, padding=valid]"),
+    "max_pool": (
+        "max_pool[3x3, stride=2]", "max_pool[1x5]", "max_pool[5x5, stride=3, padding=valid]",
+    ),
+    "global_avg_pool": ("global_avg_pool", "global_avg_pool | relu"),
+    "batch_norm": ("batch_norm", "batch_norm[epsilon=0.1]", "global_avg_pool | batch_norm"),
+    "dropout": ("dropout[rate=0.5]", "global_avg_pool | relu | dropout[rate=0.2]"),
+    "relu": ("relu",),
+    "dense": ("global_avg_pool | dense[7]", "conv[full] | dense[7]"),
+    "add": ("a = relu(x) + conv[3x3, filters=6](x) + max_pool[3x3](x)  return a",),
+    "concat": ("a = conv[3x3, filters=5](x)  return concat(a, relu(x))",),
+    "skip": ("skip", "a = skip(x) + relu(x)  return a"),
+    "zero": ("zero", "zero[stride=2]", "global_avg_pool | zero"),
+    "none": ("a = none(x) + relu(x)  return a",),
+    "resize_and_pad": (
+        "a = conv[3x3, filters=2, stride=2](x) + conv[1x1, filters=5](x)  return a",
+        "a = conv[1x1, filters=5](x) + conv[3x3, filters=2, stride=4](x)  return a",
+        "a = conv[1x1, filters=9](x) + relu(x)  return a",
+    ),
+}  # fmt: skip
+ROWS = [(name, text) for name, texts in TRIED.items() for text in texts]
+INVISIBLE = (Role.IDENTITY, Role.NOTHING)  # an edge that hands its value on, and one that is not there
+SIZES = ((8, 8, 3), (7, 8, 3))  # even, and odd beside even: padding is another
+
+
+def graph_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> Graph:
+    """A network of 10 classes around operations, or around a cell of which the nodes are given."""
+    fit = f"fit {name}" if PRIMITIVES[name].role is Role.FIT_BY_FIRST else ""
+    cell = f"cell net(x) {fit} {{ {text} }}" if "return" in text else ""
+    body = f"conv[1x1, filters=6]{', net' if cell else f' | {text}'}"
+    head = "dense[classes]" if "global" in text or "dense" in text else "global_avg_pool | dense[classes]"
+    return compiler.resolve(dsl.loads(f"{cell} network {{ body: {body} head: {head} }}"), shape, 10)
+
+
+def uses_of(name: str, text: str) -> list[str]:
+    """The operations of a text, if it is not of a cell, that are uses of the primitive."""
+    return [] if "return" in text else [part for part in text.split(" | ") if part.partition("[")[0] == name]
+
+
+def parts_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> list[tuple[Operation, tuple[Any, ...]]]:
+    """Each use of the primitive in its network, with random values of what it reads."""
+    if PRIMITIVES[name].role in INVISIBLE:
+        settings = {setting.name: setting.default for setting in PRIMITIVES[name].settings}
+        return [
+            (Operation(name, settings, (0,), shape, (), 0, name), (tf.random.stateless_normal((2, *shape), (1, 2)),))
+        ]
+    found = []
+    for step in graph_of(name, text, shape).steps:
+        shapes = [*step.input_shapes, *(operation.shape for operation in step.operations)]
+        for operation in step.operations:
+            if operation.primitive == name:
+                values = [tf.random.stateless_normal((2, *shapes[index]), (index, 2)) for index in operation.inputs]
+                found.append((operation, tuple(values)))
+    return found
+
+
+def run(operation: Operation, inputs: tuple[Any, ...], seed: int = 0) -> Any:
+    """The operation's value in training."""
+    trained = [weight for weight in operation.weights if weight.trainable]
+    weights = tuple(tf.random.stateless_normal(w.shape, (place, 3)) for place, w in enumerate(trained))
+    value = LAYERS[operation.primitive].run(Run(operation, inputs, weights, tf.constant([seed, 1])))
+    return value[0] if operation.keeps_statistics else value
+
+
+def test_every_primitive_is_tried() -> None:
+    assert TRIED.keys() == PRIMITIVES.keys()
+    for name, text in ROWS:
+        assert parts_of(name, text), f"{name} is not in {text}"
+
+
+@pytest.mark.parametrize(("name", "text"), ROWS)
+class TestEveryPrimitive:
+    def test_the_shape_is_that_of_the_value_and_gradients_are_finite(self, name: str, text: str) -> None:
+        for shape in SIZES:
+            graph = graph_of(name, text, shape)
+            built = build_layers(graph, seed=1)
+            images = tf.random.stateless_normal((2, *shape), seed=(1, 2))
+            variables = [layer.trained for layer in built if layer.trained is not None]
+            with tf.GradientTape() as tape:
+                values = forward(built, images, training=True)
+                loss = tf.reduce_sum(values[-1] ** 2)
+            assert [tuple(value.shape[1:]) for value in values] == [step.shape for step in graph.steps]
+            gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+            assert all(np.isfinite(gradient).all() for gradient in gradients)
+            assert (np.abs(gradients[0]).sum() > 0) == (PRIMITIVES[name].role is not Role.ZERO)
+            assert forward(built, images, training=False)[-1].shape == (2, 10)
+            assert sum(prod(variable.shape) for variable in variables) == compiler.graph_cost(graph).params
+
+    def test_the_same_in_stock_layers(self, name: str, text: str) -> None:
+        compare(graph_of(name, text))
+
+    def test_by_itself_its_stock_layers_have_its_shape_and_its_cost(self, name: str, text: str) -> None:
+        for operation, inputs in parts_of(name, text):
+            for module in KERAS:
+                images = tuple(module.layers.Input(value.shape[1:]) for value in inputs)
+                stock: dict[str, Any] = {}
+                value = LAYERS[name].stock(Stock(operation, images, 0.0, module, stock))
+                assert tuple(value.shape[1:]) == operation.shape
+                assert stock.keys() == {f"{operation.key}/{weight.name}" for weight in operation.weights}
+                kernels = [w for layer in {id(made): made for made in stock.values()}.values() for w in layer.weights]
+                size = sum(prod(kernel.shape) for kernel in kernels if len(kernel.shape) > 1)
+                assert operation.mult_adds == size * prod(operation.shape[:-1])
+
+    def test_it_has_weights_as_its_records_say(self, name: str, text: str) -> None:
+        for operation, _ in parts_of(name, text):
+            assert bool(operation.weights) == PRIMITIVES[name].has_weights == (TABLE[name].weights is not None)
+
+    def test_it_is_random_as_its_record_says(self, name: str, text: str) -> None:
+        for operation, inputs in parts_of(name, text):
+            first, again, other = (run(operation, inputs, seed) for seed in (1, 1, 2))
+            np.testing.assert_array_equal(first, again)
+            assert np.array_equal(first, other) != PRIMITIVES[name].is_random
+
+    def test_it_does_what_its_role_says(self, name: str, text: str) -> None:
+        for operation, inputs in parts_of(name, text):
+            value, primitive = run(operation, inputs), PRIMITIVES[name]
+            if primitive.joins:
+                joined = sum(inputs) if primitive.role is Role.SUM else np.concatenate(inputs, axis=-1)
+                np.testing.assert_allclose(value, joined, atol=1e-5)
+            assert np.array_equal(value, inputs[0]) == (primitive.role is Role.IDENTITY)
+            # what is not there has no value; its layer is zeros so that nothing could come of it
+            assert np.any(value) == (primitive.role not in (Role.ZERO, Role.NOTHING))
+            assert (len(inputs) > 1) == primitive.joins
+            assert value.shape == (2, *operation.shape)
+
+
+@pytest.mark.parametrize(("name", "use"), [(name, use) for name, text in ROWS for use in uses_of(name, text)])
+def test_two_uses_on_one_value_are_one_or_two_as_the_record_says(name: str, use: str) -> None:
+    once, twice = (
+        dsl.loads(f"cell net(x) {{ {nodes} return b }} network {{ body: net head: dense[classes] }}")
+        for nodes in (f"a = {use}(x) b = a + a", f"b = {use}(x) + {use}(x)")
+    )
+    assert (dsl.fingerprint(once) == dsl.fingerprint(twice)) == PRIMITIVES[name].is_pure
+
+
+def test_a_random_primitive_draws_from_the_noise_of_its_step() -> None:
+    for name in (name for name, primitive in PRIMITIVES.items() if primitive.is_random):
+        graph = graph_of(name, TRIED[name][0])
+        built = build_layers(graph, seed=1)
+        images = tf.random.stateless_normal((2, *SIZES[1]), seed=(1, 2))
+        first, again, other = (
+            forward(built, images, True, [Noise(tf.constant([seed, 1]))] * len(built))[-1] for seed in (1, 1, 2)
+        )
+        np.testing.assert_array_equal(first, again)
+        assert not np.array_equal(first, other)
+        np.testing.assert_array_equal(forward(built, images, True)[-1], forward(built, images, True)[-1])
+
+
+class TestWhatIsMissingIsNamedOnLoading:
+    @pytest.mark.parametrize(("module", "kind"), [(table, "records"), (layers, "layers")])
+    def test_what_a_primitive_lacks(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str) -> None:
+        family = module._FAMILIES[3]
+        attribute = "RECORDS" if kind == "records" else "LAYERS"
+        kept = tuple(record for record in getattr(family, attribute) if record.name != "relu")
+        monkeypatch.setattr(family, attribute, kept)
+        with pytest.raises(ValueError, match=f"there are no {kind} in compiler/primitives for the primitives relu"):
+            importlib.reload(module)
+
+    @pytest.mark.parametrize(("module", "kind"), [(table, "records"), (layers, "layers")])
+    def test_what_has_no_primitive(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str) -> None:
+        monkeypatch.delitem(cast(dict[str, Any], PRIMITIVES), "relu")
+        with pytest.raises(ValueError, match=f"{kind} in compiler/primitives for relu, and dsl/primitives has no such"):
+            importlib.reload(module)
+
+    def test_records_that_disagree_on_weights(self) -> None:
+        with pytest.raises(ValueError, match="conv has weights in dsl/primitives and none in compiler/primitives"):
+            table.agreeing({**TABLE, "conv": replace(TABLE["conv"], weights=None)})
+        with pytest.raises(ValueError, match="relu has weights in compiler/primitives and none in dsl/primitives"):
+            table.agreeing({**TABLE, "relu": TABLE["conv"]})

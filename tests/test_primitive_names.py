@@ -1,0 +1,48 @@
+"""No module names a primitive, but for the rooms of the primitives: what others need to know is in the records."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from dsl.primitives import PRIMITIVES
+
+ROOT = Path(__file__).parent.parent
+
+# Words that are a primitive's name and mean something else, by module.
+OTHERWISE = {
+    ("dsl/text/format.py", "add"): "a rule of the grammar: an addition of numbers",
+    ("compiler/batches/stream_feed.py", "skip"): "a field of a shard: how many images are passed over",
+    ("compiler/images/data.py", "skip"): "a value of dataset.unreadable",
+    ("compiler/images/inventory.py", "skip"): "a value of dataset.unreadable",
+    ("compiler/settings.py", "skip"): "a value of dataset.unreadable",
+    ("compiler/pictures/canvas.py", "conv"): "a part of the names that texts give operations; it says their colour",
+    ("compiler/pictures/canvas.py", "depthwise"): "as conv",
+    ("compiler/pictures/canvas.py", "skip"): "as conv",
+    ("compiler/pictures/canvas.py", "zero"): "as conv",
+    ("evolve/search/cell_space.py", "none"): "the rule of a child that no rule could make",
+}
+
+
+def literals(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The texts in a module, without `none` where it says that a list for people is empty: `... or 'none'`."""
+    empty = [node.values[-1] for node in ast.walk(tree) if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or)]
+    empty += [node.orelse for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and not (node.value == "none" and node in empty):
+            yield node
+
+
+def test_no_other_module_names_a_primitive() -> None:
+    found: dict[tuple[str, str], int] = {}
+    for package in ("dsl", "compiler", "evolve"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            place = path.relative_to(ROOT)
+            if place.parts[1] != "primitives":
+                for node in literals(ast.parse(path.read_text(encoding="utf-8"))):
+                    if isinstance(node.value, str) and node.value in PRIMITIVES:
+                        found[place.as_posix(), node.value] = node.lineno
+    named = [f"{place}:{line}: {word!r}" for (place, word), line in found.items() if (place, word) not in OTHERWISE]
+    assert not named, "use a field of the primitive's record, or a name from dsl.primitives"
+    assert not OTHERWISE.keys() - found.keys(), "these are no longer there"
