@@ -1,4 +1,4 @@
-"""What a training reports as it goes on; known without TensorFlow, so that the search can keep it."""
+"""The record of an epoch, in a module without TensorFlow, so that a search can store it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one pass over the training images gave: mean losses, accuracies from 0 to 1.
+    """The result of one pass over the training images: mean losses, and accuracies from 0 to 1.
 
-    Those of the validation images are None where they were not measured.
+    The numbers of the validation images are None where these were not evaluated.
     """
 
     epoch: int

@@ -17,9 +17,9 @@ _BETWEEN = ("<", sysconfig.get_path("stdlib"), *(f"{folder}/gin/" for folder in 
 
 
 class CompileError(Exception):
-    """The package's one error root: what was given, what was found and what is allowed.
+    """The root of the package's errors. A message says the value that was found and what is allowed.
 
-    `reason` is the message in one line, without the place in a file: a child that a rule made stands in none.
+    `reason` is the message in one line, without a place in a file, since a child is not in a file.
     """
 
     def __init__(self, message: str, reason: str | None = None) -> None:
@@ -36,7 +36,7 @@ class ShapeError(CompileError):
 
 
 class Diverged(CompileError):
-    """Training reached values that are no numbers; `history` has the epochs before."""
+    """The loss is not a finite number; `history` has the epochs before."""
 
     def __init__(self, message: str, history: tuple[Epoch, ...] = ()) -> None:
         super().__init__(message)
@@ -44,7 +44,7 @@ class Diverged(CompileError):
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """The nearest name, as a clause to append to a message; nothing where none is near."""
+    """The nearest name, as a clause to append to a message; empty if no name is near."""
     close = difflib.get_close_matches(name, list(allowed), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -56,7 +56,7 @@ def pasted(name: str, value: object) -> str:
 
 
 def raised(error: BaseException) -> str:
-    """What a user's code raised, below the user's own lines that led to it."""
+    """The exception of a user's code, after the user's own lines that led to it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = next((place for place in range(len(frames), 0, -1) if frames[place - 1].filename.startswith(_OWN)), 0)
     below = [frame for frame in frames[own:] if not frame.filename.startswith(_BETWEEN)]
@@ -66,6 +66,6 @@ def raised(error: BaseException) -> str:
 
 
 def _near(file: str) -> str:
-    """A file by its path from the current folder, where it lies in it."""
+    """The path of a file, relative to the current folder if it is inside."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

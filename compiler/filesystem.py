@@ -1,4 +1,4 @@
-"""Where files lie: on this machine, or at an address such as `gs://bucket/run` that TensorFlow reads and writes."""
+"""Files on this machine, or at an address such as `gs://bucket/run` that TensorFlow reads and writes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ BETWEEN = "://"  # a scheme and the rest of an address
 
 @dataclass(frozen=True, order=True)
 class Remote:
-    """A file or folder at an address, with what is used here of `pathlib.Path`.
+    """A file or folder at an address, with the methods of `pathlib.Path` that this project uses.
 
-    TensorFlow is imported when the first is touched. What goes wrong is an OSError, as on this machine.
+    TensorFlow is imported at the first access. Errors are OSErrors, as for files on this machine.
     """
 
     address: str
@@ -43,12 +43,12 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """The last part."""
+        """The last part of the address."""
         return PurePosixPath(self.address).name
 
     @property
     def stem(self) -> str:
-        """The last part without its ending."""
+        """The last part of the address, without its ending."""
         return PurePosixPath(self.address).stem
 
     @property
@@ -58,20 +58,20 @@ class Remote:
 
     @property
     def parent(self) -> Remote:
-        """The folder that it lies in."""
+        """The folder that contains it."""
         return Remote(self.address.rpartition("/")[0])
 
     def with_name(self, name: str) -> Remote:
-        """Another one beside it."""
+        """The file of another name in the same folder."""
         return self.parent / name
 
     def exists(self) -> bool:
-        """Whether there is something."""
+        """Whether there is a file or folder."""
         with _plainly(self) as gfile:
             return bool(gfile.exists(self.address))
 
     def is_dir(self) -> bool:
-        """Whether it is a folder; storage of objects has one as soon as something lies in it."""
+        """Whether it is a folder. In an object store a folder exists if it contains an object."""
         try:
             with _plainly(self) as gfile:
                 return bool(gfile.stat(self.address).is_directory)
@@ -79,11 +79,11 @@ class Remote:
             return False
 
     def is_file(self) -> bool:
-        """Whether it is a file."""
+        """Whether there is a file."""
         return self.exists() and not self.is_dir()
 
     def glob(self, pattern: str) -> Iterator[Remote]:
-        """What in a folder has a name of this pattern, in no order; nothing where there is no folder."""
+        """The entries of a folder whose names match a pattern, in any order; none if there is no folder."""
         try:
             with _plainly(self) as gfile:
                 names = [name.rstrip("/") for name in gfile.listdir(self.address)]
@@ -92,17 +92,17 @@ class Remote:
         yield from (self / name for name in fnmatch.filter(names, pattern))
 
     def read_bytes(self) -> bytes:
-        """What the file holds."""
+        """The contents of the file."""
         with _plainly(self) as gfile, gfile.GFile(self.address, "rb") as file:
             return bytes(file.read())
 
     def write_bytes(self, content: bytes) -> None:
-        """Makes or replaces the file."""
+        """Creates or replaces the file."""
         with _plainly(self) as gfile, gfile.GFile(self.address, "wb") as file:
             file.write(content)
 
     def replace(self, target: Remote) -> None:
-        """Takes the place of another file."""
+        """Moves this file to the path of another one, which it replaces."""
         with _plainly(self) as gfile:
             gfile.rename(self.address, target.address, overwrite=True)
 
@@ -116,7 +116,7 @@ class Remote:
                 raise
 
     def mkdir(self, parents: bool = True, exist_ok: bool = True) -> None:
-        """Makes the folder, and those around it, where they are not there."""
+        """Creates the folder and the folders above it, where they are missing."""
         with _plainly(self) as gfile:
             gfile.makedirs(self.address)
 
@@ -128,7 +128,7 @@ def place(text: str) -> Place:
     """The file or folder that a user names by its path or address.
 
     Raises:
-      CompileError: it begins as an address, and is none.
+      CompileError: it begins as an address, and is not a complete one.
     """
     if not re.match(r"[A-Za-z][A-Za-z0-9]+:/", text):
         return Path(text)
@@ -155,12 +155,12 @@ class Writable(Protocol):
 
 
 def create(path: Place) -> Writable:
-    """A new file, open for writing; what is flushed is kept when the process is killed."""
+    """A new file, open for writing; flushed contents are kept if the process ends at once."""
     return path.open("xb") if isinstance(path, Path) else _Sent(path)
 
 
 class _Sent:
-    """A file at an address that is open for writing; what goes wrong is an OSError."""
+    """A file at an address that is open for writing; its errors are OSErrors."""
 
     def __init__(self, path: Remote) -> None:
         self._path = path
@@ -182,7 +182,7 @@ class _Sent:
 
 @contextmanager
 def writing(path: Place) -> Iterator[IO[bytes]]:
-    """A file to write that appears whole or, when the process is killed, leaves the old one; folders are made."""
+    """A file to write, which replaces the old one only when it is complete. Missing folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     try:
@@ -197,19 +197,19 @@ def writing(path: Place) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
         new.replace(path)  # type: ignore[arg-type]
     except BaseException:
-        with contextlib.suppress(OSError):  # what went wrong first is what is told
-            new.unlink(missing_ok=True)  # it may fill the disk
+        with contextlib.suppress(OSError):  # The first error is the one to report.
+            new.unlink(missing_ok=True)  # An incomplete file may fill the disk.
         raise
 
 
 def write(path: Place, content: bytes) -> None:
-    """Writes a whole file or, when the process is killed, leaves the old one."""
+    """Writes a file in one step: an interrupted write leaves the old one."""
     with writing(path) as file:
         file.write(content)
 
 
 def remove_folder(folder: Place) -> None:
-    """Removes a folder with all that is in it."""
+    """Removes a folder with its contents."""
     if isinstance(folder, Path):
         shutil.rmtree(folder)
     else:
@@ -219,7 +219,7 @@ def remove_folder(folder: Place) -> None:
 
 @contextmanager
 def _plainly(path: Remote) -> Iterator[Any]:
-    """TensorFlow's file systems, whose errors become OSErrors that name the address."""
+    """TensorFlow's file systems; their errors become OSErrors that name the address."""
     tf = _tensorflow()
     try:
         yield tf.io.gfile
@@ -235,8 +235,8 @@ def _plainly(path: Remote) -> Iterator[Any]:
 
 @functools.cache
 def _tensorflow() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when it is first imported
-    with quiet():  # it says of the machine what no setting silences
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
+    with quiet():  # TensorFlow prints facts about the machine that no setting silences.
         import tensorflow
     return tensorflow
 

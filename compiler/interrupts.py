@@ -1,4 +1,4 @@
-"""Ctrl-C, and the signal by which other programs end one, as one thing: KeyboardInterrupt, once."""
+"""Ctrl-C, and SIGTERM, by which other programs end one: both raise KeyboardInterrupt, once."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PATIENCE = 15.0  # seconds after the first signal, after which the process ends 
 def interruptible(for_good: bool = False) -> Iterator[None]:
     """Inside, SIGTERM acts like Ctrl-C: the first signal raises KeyboardInterrupt, and the second does nothing.
 
-    The third ends the process at once. So does the end of PATIENCE: an interrupt may leave a lock held, for which
-    cleaning up would wait without end. The first process of a container ignores every signal that it has not asked for,
-    so that this asks for both. A signal that was ignored before, as Ctrl-C is in the background, stays so.
+    The third signal ends the process at once. So does the end of PATIENCE, since an interrupt may leave a lock held,
+    for which cleaning up would wait without end. Both signals get handlers, because the first process of a container
+    ignores signals without one. A signal that was ignored before, as Ctrl-C is in the background, stays ignored.
 
     Args:
-      for_good: whether the process ends after this; then what comes after an interrupt still does nothing.
+      for_good: whether the process ends afterwards; later signals are then ignored until its end.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+        yield  # only the main thread handles signals
         return
     received = 0
 
@@ -55,9 +55,9 @@ def interruptible(for_good: bool = False) -> Iterator[None]:
 
 
 def _end_later(seconds: float) -> None:
-    """Lets the process end after some time, or with 0 no longer; not on Windows, which has no such timer.
+    """Ends the process after some seconds; 0 cancels that. Windows lacks such a timer, and nothing happens there.
 
-    A signal, unlike a thread, can be asked for while any lock is held.
+    A timer that sends a signal needs no lock, unlike a thread.
     """
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -66,7 +66,7 @@ def _end_later(seconds: float) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """Ends this process at once, with what it has printed."""
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a stream that is closed, or in the middle of a write
+    """Ends this process at once, after its output is flushed."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a stream that is closed, or inside a write
         sys.stdout.flush()
     os._exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""Standard output that may be gone: closed before the program began, full, or left by the program that reads it."""
+"""Standard output that may fail: it is closed from the start, the disk is full, or its reader has ended."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, TextIO, cast
 
 
 class Outlet:
-    """A text stream that knows whether everything has reached its reader.
+    """A text stream that remembers the first error in writing.
 
     Attributes:
-      lost: why something has not, or None.
-      goes_on: whether writing goes on in silence then, because the program does more than to print.
+      lost: that error, or None.
+      goes_on: whether later writing is silently dropped, because the program does more than print.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Writes to a stream; None stands for one that is closed."""
+        """Creates an outlet to a stream; None stands for a closed one."""
         self._is_closed = stream is None
         self._stream = open(os.devnull, "w", encoding="utf-8") if stream is None else stream  # noqa: SIM115
         self.lost: OSError | None = None
@@ -34,10 +34,10 @@ class Outlet:
         return self._stream.isatty() and not self._is_closed
 
     def write(self, text: str) -> int:
-        """Write a text.
+        """Writes a text.
 
         Raises:
-          OSError: it cannot be written, and the program does nothing but print.
+          OSError: it cannot be written, and `goes_on` is False.
         """
         with self._watched():
             if self._is_closed and text:
@@ -47,7 +47,7 @@ class Outlet:
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what is written; raises as `write` does."""
+        """Passes buffered text on; raises as `write` does."""
         with self._watched():
             if self.lost is None:
                 self._stream.flush()
@@ -58,7 +58,7 @@ class Outlet:
             yield
         except OSError as error:
             self.lost = error
-            # What is left in the buffer would be written once more at the exit.
+            # Python would try to write the rest of the buffer again at exit.
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             if not self.goes_on:
@@ -66,15 +66,15 @@ class Outlet:
 
     @property
     def complaint(self) -> str:
-        """What the user should know of what is lost; nothing where its reader, such as `head`, has seen enough."""
+        """A message on lost output; empty if the reader, such as `head`, ended by itself."""
         if self.lost is None or isinstance(self.lost, BrokenPipeError):
             return ""
-        return f"standard output cannot be written: {self.lost.strerror or self.lost}; what was printed there is lost"
+        return f"standard output cannot be written: {self.lost.strerror or self.lost}; the rest of the output is lost"
 
 
 @contextmanager
 def standard() -> Iterator[Outlet]:
-    """Inside, what is printed goes through an outlet. An error in it that is the outlet's own is passed over."""
+    """Inside, everything that is printed goes through an outlet, whose own errors are suppressed at the end."""
     _open_what_is_closed()
     before = sys.stdout
     outlet = Outlet(before)
@@ -94,12 +94,12 @@ def standard() -> Iterator[Outlet]:
 def _open_what_is_closed() -> None:
     """Opens the null device for each closed standard stream.
 
-    Else the next opened file would receive what is printed.
+    Otherwise the next opened file would receive the output.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
-    if sys.stderr is None:  # closed, and then the errors would go to the output
+            os.open(os.devnull, os.O_RDWR)  # the lowest free file descriptor
+    if sys.stderr is None:  # Closing it would let errors go to the output.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""Silence where TensorFlow would talk to the user past every setting of its log level."""
+"""Silence for TensorFlow, where its messages ignore its log level."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def quiet(log: Path | None = None) -> Iterator[None]:
-    """Takes what is written to the error stream, by C++ libraries too, to the end of a file, or drops it.
+    """Inside, everything on the error stream, also of C++ libraries, is appended to a file or dropped.
 
-    Exceptions pass.
+    Exceptions are not changed.
     """
     sys.stderr.flush()
     terminal, file = os.dup(2), os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)

@@ -110,10 +110,7 @@ class StreamFeed:
         return self.preparation.applied(image)
 
     def _random_window(self, seed: int) -> Take:
-        """A function that crops a window of random area and ratio (Szegedy et al. 2014, section 6).
-
-        The window is a function of the example's number.
-        """
+        """A crop to a window of random area and ratio (Szegedy et al. 2014, section 6), by the example's number."""
         height, width = self.preparation.size
 
         def take(image: Image.Image, number: int) -> Image.Image:

@@ -89,7 +89,7 @@ class Saved:
 
 
 def write(folder: Place, saved: Saved) -> None:
-    """Writes a folder; while one is replaced, a reader finds the old network, none, or the complete new one."""
+    """Writes a folder. While it replaces a network, a reader finds the old one, none, or the complete new one."""
     new = {part: folder / f"{part}{NEXT}" for part in (WEIGHTS, NETWORK, FACTS)}
     try:
         weights.save(new[WEIGHTS], saved.weights)

@@ -270,7 +270,7 @@ def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]
 
 
 def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[float]) -> list[float]:
-    """The x coordinates nearest to the wanted ones (weighted squares) that keep order and distances of the row."""
+    """The x coordinates nearest to the wanted ones (weighted squares) that keep the row's order and distances."""
     offsets = [0.0]
     for left, right in pairwise(row):
         offsets.append(offsets[-1] + graph.distance(left, right))

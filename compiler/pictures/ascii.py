@@ -48,7 +48,7 @@ class _Vertex:
 
 
 def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
-    """A drawing of the cells that the network uses, equal ones once, and of its steps; `plain` keeps to ASCII."""
+    """A drawing of the network's cells, equal ones once, and of its steps; `plain` restricts it to ASCII."""
     blocks = []
     for same in _alike([cell for cell in genotype.cells if cell.name in genotype.space.reached]):
         names = "" if len(same) == 1 else f"\n({', '.join(cell.name for cell in same[1:])}: the same)"

@@ -1,1 +1,1 @@
-"""From a genotype to its fitness, and to a network that is trained to the end."""
+"""Training: of an individual of a search, which gives its fitness, and the final training of a network."""

@@ -1,6 +1,6 @@
-"""Gin files and bindings as statements, one by one: where each stands, and whether anything reads it.
+"""Gin files and bindings as single statements, with the place of each and a check that something reads it.
 
-Gin itself takes any name for a macro or a scope and says nothing when it is never read. Here such a name is an error.
+Gin itself accepts any name as a macro or a scope, and is silent if nothing reads it. Here such a name is an error.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class ConfigError(CompileError):
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One binding, as gin has taken it.
+    """One binding that gin has accepted.
 
     Attributes:
       scope: what stands before a slash, where there is one.
-      selector: what is bound, such as `training`; of a macro its name.
-      name: the setting; of a macro nothing.
-      value: what it is bound to.
+      selector: the name before the dot, such as `training`; of a macro its name.
+      name: the name after the dot; of a macro an empty text.
+      value: the value.
       place: the file and line, or `--gin_param` with its text.
       is_typed: whether it was given on the command line and not by a file.
     """
@@ -54,7 +54,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What was read: the files in the order of reading, and every binding."""
+    """The files in the order of reading, and every binding in them and on the command line."""
 
     paths: tuple[Path, ...]
     bindings: tuple[Binding, ...]
@@ -70,11 +70,11 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a command reads.
+    """The settings that a command reads.
 
     Attributes:
       names: every setting, such as `training.epochs`.
-      elsewhere: what to say of a name of another command, by what stands before its dot.
+      elsewhere: the message on a setting of another command, by the name before the dot.
     """
 
     names: Sequence[str]
@@ -82,14 +82,14 @@ class Names:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """What may stand before the dot."""
+        """The names that may stand before the dot."""
         return tuple(dict.fromkeys(name.partition(".")[0] for name in self.names))
 
 
 def read_file(
     path: Path, names: Names, find: Callable[[str, Path], Path], above: tuple[Path, ...] = ()
 ) -> Iterator[Binding | Path]:
-    """Lets gin take the bindings of a file; the file, those that it includes, and each binding, in order.
+    """Gives the bindings of a file to gin; yields the file, the files that it includes, and each binding, in order.
 
     Args:
       path: the file.
@@ -119,7 +119,7 @@ def read_file(
 
 
 def read_text(text: str, names: Names, find: Callable[[str, Path], Path]) -> Iterator[Binding | Path]:
-    """Lets gin take a binding of the command line, which may also include a file.
+    """Gives a binding of the command line to gin; it may also include a file.
 
     Raises:
       ConfigError: it cannot be read.
@@ -132,9 +132,9 @@ def read_text(text: str, names: Names, find: Callable[[str, Path], Path]) -> Ite
 
 
 def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
-    """The statements of a text, each with its place, a line of a file or a flag.
+    """The statements of a text, each with its place: a line of a file, or a flag.
 
-    They come one at a time: one may name what the one before has imported.
+    They are read one at a time, since a statement may name something that the statement before it imports.
     """
     place = f"{before}1" if before else f"--gin_param={text!r}"
     try:
@@ -151,7 +151,7 @@ def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
         )
         line = f": {error.text.strip()}" if before and error.text else ""
         raise ConfigError(f"{place}: {reason}{line}\n{_IN_QUOTES}") from None
-    except tokenize.TokenError:  # at the end of the text, wherever it began
+    except tokenize.TokenError:  # The error has the end of the text as its place, wherever the bracket stands.
         where = f"in or below {place}" if before else place
         raise ConfigError(f"{where}: a bracket or a quote is not closed\n{_IN_QUOTES}") from None
     except ValueError as error:  # of a name after @ that is unknown
@@ -162,12 +162,12 @@ def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
 
 
 def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator[Binding]:
-    """Lets gin take one statement; what it binds."""
+    """Gives one statement to gin; returns the binding, or None."""
     if isinstance(statement, config_parser.ImportStatement):
         try:
             gin.parse_config(statement.format())
-        except Exception as error:  # a module of the user's, which may raise anything
-            lines = raised(error).split("\n  In bindings string")[0]  # where gin adds what the place says already
+        except Exception as error:  # a user's module may raise any exception
+            lines = raised(error).split("\n  In bindings string")[0]  # the message has the place already
             raise ConfigError(f"{place}: {statement.format()!r} raised an exception:\n{lines}") from None
     elif isinstance(statement, config_parser.BindingStatement):
         scope, selector, name, value, _ = statement
@@ -184,7 +184,7 @@ def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator
 
 
 def _unknown(message: str, selector: str, name: str, names: Names) -> str:
-    """What to say of a name that gin does not know."""
+    """The message on a name that gin does not know."""
     scope = selector.rpartition(".")[2]
     if scope in names.scopes:
         allowed = [known for known in names.names if known.startswith(f"{scope}.")]
@@ -196,17 +196,17 @@ def _unknown(message: str, selector: str, name: str, names: Names) -> str:
 
 
 def _not_read(written: str, scope: str, names: Names) -> str:
-    """What to say of a setting of something that this command does not have."""
+    """The message on a setting whose name before the dot this command does not have."""
     if scope in names.elsewhere:
         return f"this command does not read {written}: {names.elsewhere[scope]}"
     return f"nothing reads {written}{did_you_mean(scope, names.scopes)}\nthis command reads: {', '.join(names.scopes)}"
 
 
 def check(bindings: Iterable[Binding], names: Names) -> None:
-    """Sees that something reads every name that was bound.
+    """Checks that something reads every bound name.
 
     Raises:
-      ConfigError: nothing reads one, or one reads a macro that is not bound.
+      ConfigError: nothing reads a name, or a binding reads a macro that is not bound.
     """
     bound = tuple(bindings)
     macros = {binding.selector for binding in bound if not binding.name}
@@ -217,7 +217,7 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
                 nearest = did_you_mean(name, macros)
                 raise ConfigError(f"{binding.place}: {binding.written} reads %{name}, which is not bound{nearest}")
     mentioned = {name for binding in bound for name in _macros(binding)}
-    # Of macros that nothing reads, those are named first to which no other one refers.
+    # Among the macros that nothing reads, the message names first one to which no other macro refers.
     for binding in sorted(bound, key=lambda binding: not binding.name and binding.selector in mentioned):
         scope = binding.selector.rpartition(".")[2]
         if not binding.name and binding.selector not in read:
@@ -230,7 +230,7 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
 
 
 def _reached(bound: Sequence[Binding], names: Names) -> tuple[set[str], set[str]]:
-    """The macros and the functions that settings refer to, also through others; of a name the last binding counts.
+    """The macros and functions that settings refer to, directly or through others; a name's last binding counts.
 
     Raises:
       ConfigError: a macro or a function refers to itself.
@@ -279,7 +279,7 @@ def _called(binding: Binding) -> Iterator[str]:
 
 
 def _unread_macro(macro: str, names: Names) -> str:
-    """What to say of a name without a dot that nothing refers to: most often a setting was meant."""
+    """The message on a name without a dot to which nothing refers; the user probably meant a setting."""
     same = [name for name in names.names if name.partition(".")[2] == macro.rpartition("/")[2]]
     nearest = f"; did you mean {' or '.join(map(repr, same))}?" if same else did_you_mean(macro, names.names)
     return f"nothing reads {macro}{nearest}\na name without a dot is a macro, which another binding reads as %{macro}"

@@ -1,4 +1,4 @@
-"""Training a network for a search: from a genotype to its fitness, as quickly as its arithmetic allows."""
+"""Candidate training: the short training of one individual of a search, which gives its fitness."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from dsl.space.genotype import Genotype
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: its validation accuracy, its curve, its cost, and seconds in all and inside steps.
+    """A trained network: its validation accuracy, its curve, its cost, and its seconds, in all and inside steps.
 
-    Of the `weights` numbers that its weights are, statistics included, it `inherited` so many. The layers are what was
-    trained; the Keras model around them is made when it is asked for.
+    `weights` is the number of values in its weights, statistics included; `inherited` of them came from its parent.
+    The Keras model around the layers is made when it is asked for, since most trainings do not need it.
     """
 
     accuracy: float
@@ -62,14 +62,14 @@ def train(
     initial: Weights | None = None,
     on_epoch: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Trains a genotype, its genes in the place of settings, from fresh weights or as far as they fit from `initial`.
+    """Trains a genotype, from initial weights or from those of `initial` that fit; its genes replace settings.
 
     Args:
       on_epoch: called at the end of every epoch with its number, counted from 1.
 
     Raises:
-      Diverged: the loss is no number any more; the error has the epochs before.
-      CompileError: the network cannot be built for this data, or a gene is no such setting.
+      Diverged: the loss is not a finite number; the error has the epochs before.
+      CompileError: the network cannot be built for this data, or a gene has the name of a setting and a wrong value.
       DataError: an image cannot be read, or the settings do not fit the images.
     """
     start = time.perf_counter()
@@ -90,17 +90,17 @@ def train(
 
 
 def prepare(training: Training, seed: int) -> None:
-    """Clears away what the training before this one left, and sets what holds for a whole process."""
-    # it warns of functions that are traced often, and each network has its own
+    """Frees the memory of the training before this one, and sets options of the whole process."""
+    # TensorFlow warns of functions that are traced often, and each network traces its own.
     tf.get_logger().setLevel(logging.ERROR)
     tf_keras.backend.clear_session()
-    gc.collect()  # graphs are full of cycles
+    gc.collect()  # graphs have reference cycles
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
     tf.random.set_seed(seed)
 
 
 def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
-    """The share of the images of `train`, `validation` or `test` that a model classifies rightly."""
+    """The share of the images of `train`, `validation` or `test` that a model classifies correctly."""
     heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
     found = feed(images)
     with naming_faults(found):
@@ -109,13 +109,13 @@ def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str)
 
 @dataclass
 class _Clock:
-    """Seconds inside steps of training and evaluation, their set-up left out."""
+    """Counts seconds inside steps of training and evaluation, without their set-up."""
 
     seconds: float = 0.0
 
 
 def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epoch]:
-    """Trains; yields after each pass."""
+    """Trains, and yields the record of each epoch."""
     trainer.make_ready()
     for number in range(1, training.epochs + 1):
         start = time.perf_counter()
@@ -127,14 +127,14 @@ def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epo
         if is_last or training.validate == "epochs":
             validation_loss, validation_accuracy = trainer.validate()
             epoch = Epoch(number, loss, correct, validation_loss, validation_accuracy)
-            if is_last:  # of weights that are no numbers, an accuracy would be that of the first class
+            if is_last:  # NaN weights predict the first class for every image.
                 finite(validation_loss, number, "validation loss")
         clock.seconds += time.perf_counter() - start
         yield epoch
 
 
 def _history(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) -> tuple[Epoch, ...]:
-    """All epochs, each reported when it ends."""
+    """The records of all epochs; each is reported when it ends."""
     history: list[Epoch] = []
     try:
         for epoch in epochs:
@@ -148,7 +148,7 @@ def _history(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) ->
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Tracing makes many small objects that live on; collecting among them takes a third of the time."""
+    """Turns garbage collection off: tracing makes many lasting objects, and collections take a third of its time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

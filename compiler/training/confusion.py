@@ -1,4 +1,4 @@
-"""What a trained network takes the images of each class for."""
+"""The confusion matrix of a trained network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Matrix = tuple[tuple[int, ...], ...]
 
 
 def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
-    """How many images of each class are taken for each class, `[classes, classes]`: a row for each true class.
+    """The confusion matrix `[classes, classes]`: numbers of images, by true class (row) and predicted class (column).
 
     The sum of the diagonal divided by the number of images is the accuracy.
 
@@ -32,6 +32,6 @@ def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
     counts = np.zeros((feed.classes, feed.classes), np.int64)
     with naming_faults(feed):
         for images, labels, weights in feed.evaluation(split, min(EVALUATION_BATCH, feed.count(split))):
-            real = weights.numpy() > 0  # the last batch is filled up
+            real = weights.numpy() > 0  # the last batch is padded
             np.add.at(counts, (labels.numpy()[real], traced(images).numpy()[real]), 1)
     return tuple(tuple(map(int, row)) for row in counts)

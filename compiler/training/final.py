@@ -30,13 +30,13 @@ from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer, finite
 
 RECORD, CHECKPOINTS, BOARD = "training.json", "checkpoints", "tensorboard"
-ROUND = 200  # steps between two looks at the loss, so that a run can be interrupted
-TRACED, PROFILED = 10, 10  # steps before a profile, which trace, and steps in it
+ROUND = 200  # steps between two checks of the loss, at which a run can be interrupted
+TRACED, PROFILED = 10, 10  # steps before a profile, in which tracing happens, and steps in it
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a final training: accuracies from 0 to 1, by the averaged weights where they are kept."""
+    """The result of a final training: accuracies from 0 to 1, by the averaged weights where these are kept."""
 
     history: tuple[Epoch, ...]
     validation_accuracy: float
@@ -44,7 +44,7 @@ class Result:
 
 
 class FinalTraining:
-    """One final training in its folder; the same again goes on after the last whole epoch.
+    """One final training in its folder; created again, it resumes after the last complete epoch.
 
     Raises:
       CompileError: the network cannot be built or trained on these images, or the folder holds another training.
@@ -53,13 +53,13 @@ class FinalTraining:
     def __init__(
         self, genotype: dsl.Genotype, config: TrainConfig, folder: Path, progress: Progress | None = None
     ) -> None:
-        """Reads the images, of which `progress` hears, and what the folder has of this training."""
+        """Reads the images, reporting to `progress`, and the folder's record of this training."""
         self.folder, self._config = folder, config
         self._genotype = genotype
         self.training = config.training.with_genes(dict(genotype.genes))
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
         self._chief = is_chief(self.strategy)
-        memory = folder if self._chief else None  # one process of several writes it
+        memory = folder if self._chief else None  # only one of several processes writes it
         self.images = load(**asdict(config.dataset), memory=memory, progress=progress)
         self.feed: Feed = feed(self.images)
         shape, classes = self.feed.input_shape, self.feed.classes
@@ -79,21 +79,21 @@ class FinalTraining:
 
     @property
     def source(self) -> str:
-        """What the settings say of where the images are."""
+        """The setting `dataset.source`."""
         return self._config.dataset.source
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What of the images may spoil the result, and what to change."""
+        """Warnings about the images, each with the change that helps."""
         labels = getattr(self.images.train, "labels", None)
         counts = () if labels is None else np.bincount(labels, minlength=self.feed.classes).tolist()
         return fit.warnings(self.training, self.feed.count("train"), self.feed.class_names, counts)
 
     def epochs(self, profile: bool = False) -> Iterator[Epoch]:
-        """Trains what is left of the epochs; yields after each, when it is on disk.
+        """Trains the remaining epochs; yields the record of each when it is on disk.
 
         Raises:
-          CompileError: the loss is no number any more, an image cannot be read, or the disk is full.
+          CompileError: the loss is not a finite number, an image cannot be read, or the disk is full.
         """
         board = _Board(self.folder / BOARD) if self._chief else None
         for number in range(len(self.history) + 1, self.training.epochs + 1):
@@ -110,7 +110,7 @@ class FinalTraining:
                 history = (*self.history, epoch)
                 if self._chief:
                     self._record.write(history)
-                # the last to be written: what counts as done is what the newest checkpoint has
+                # Written last: the newest checkpoint decides which epochs are done.
                 with _writing(f"the checkpoint of epoch {number}"):
                     self._manager.save(number)
             self.history, profile = history, False
@@ -120,9 +120,9 @@ class FinalTraining:
             yield epoch
 
     def finish(self) -> Result:
-        """Measures on the test images and writes the trained network, once every epoch is done."""
+        """Evaluates on the test images and writes the trained network, after the last epoch."""
         validation = self.history[-1].validation_accuracy
-        assert validation is not None  # that of the last epoch is always measured
+        assert validation is not None  # The last epoch is always evaluated.
         if self._record.test_accuracy is not None:
             return Result(self.history, validation, self._record.test_accuracy)
         with naming_faults(self.feed), _plainly():
@@ -144,11 +144,11 @@ class FinalTraining:
 
     @property
     def is_finished(self) -> bool:
-        """Whether every epoch is done and the test measured."""
+        """Whether every epoch is done and the test images were evaluated."""
         return self._record.test_accuracy is not None
 
     def _train_epoch(self, profile: bool) -> tuple[float, float]:
-        """The mean loss and the accuracy of one pass, which is taken in rounds."""
+        """Trains one epoch in rounds of steps; returns the mean loss and the accuracy over it."""
         steps, done, loss, correct = self._trainer.steps_per_epoch, 0, 0.0, 0.0
         traced = min(TRACED, steps // 2)
         while done < steps:
@@ -162,7 +162,7 @@ class FinalTraining:
         return loss, correct
 
     def _profiled(self, steps: int) -> tuple[float, float]:
-        """The same one by one, each marked, in the profile that TensorBoard shows."""
+        """Trains steps one by one inside a profile, with a mark at each, for TensorBoard."""
         loss, correct = 0.0, 0.0
         with _profiler(self.folder / BOARD):
             for _ in range(steps):
@@ -176,7 +176,7 @@ class FinalTraining:
         return float(rate(self._trainer.optimizer.iterations) if callable(rate) else rate)
 
     def _own_folder(self, name: str) -> str:
-        """Several workers save together, and only the first one's folder counts."""
+        """The folder of checkpoints. Several workers save together, and only that of the first is read."""
         return str(self.folder / name if self._chief else self.folder / name / f"worker-{os.getpid()}")
 
     def _restore(self) -> None:
@@ -196,8 +196,8 @@ class FinalTraining:
         self._trainer.step = number * self._trainer.steps_per_epoch
 
     def _identity(self) -> dict[str, str]:
-        """What makes this training this training; how many epochs it has is part of its schedule."""
-        # The images themselves count, and not where they lie.
+        """The settings that identify this training. The number of epochs is one, since the schedule depends on it."""
+        # The images are identified by their contents, and not by their folder.
         images = replace(self._config.dataset, source=f"images with the digest {self.images.digest[:16]}")
         settings = {
             f"{scope}.{field.name}": repr(getattr(record, field.name))
@@ -210,7 +210,7 @@ class FinalTraining:
 
 
 class _Record:
-    """The file that says what a folder's training is, and how far it came."""
+    """The file with the identity of a folder's training and its epochs so far."""
 
     def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
         self._path, self._identity = path, dict(identity)
@@ -240,7 +240,7 @@ class _Record:
         return history
 
     def write(self, history: tuple[Epoch, ...], test_accuracy: float | None = None) -> None:
-        """Writes a whole file, or leaves the old one."""
+        """Writes the file in one step: an interrupted write leaves the old one."""
         self.test_accuracy = test_accuracy
         found = {"identity": self._identity, "history": [asdict(epoch) for epoch in history],
                  "test_accuracy": test_accuracy}  # fmt: skip
@@ -258,7 +258,7 @@ class _Board:
         self._validation = tf.summary.create_file_writer(str(folder / "validation"))
 
     def epoch(self, epoch: Epoch, rate: float, images_per_second: float) -> None:
-        """Adds one epoch's points."""
+        """Adds a point of each curve."""
         with self._training.as_default(step=epoch.epoch):
             tf.summary.scalar("loss", epoch.loss)
             tf.summary.scalar("accuracy", epoch.accuracy)
@@ -274,7 +274,7 @@ class _Board:
 
 @contextmanager
 def _profiler(folder: Path) -> Iterator[None]:
-    """What runs inside is in the profile that TensorBoard shows."""
+    """Profiles what runs inside, for TensorBoard."""
     tf.profiler.experimental.start(str(folder))
     try:
         yield
@@ -283,7 +283,7 @@ def _profiler(folder: Path) -> Iterator[None]:
 
 
 def _difference(name: str, there: str | None, now: str | None) -> str:
-    """One line on what differs; of a long text only that it does."""
+    """One line on a difference; both values, unless they are long texts."""
     if "\n" in f"{there}{now}":
         return f"  {name} is another one (`cell diff` says how)"
     return f"  {name}: there {there or 'nothing'}, now {now or 'nothing'}"
@@ -291,7 +291,7 @@ def _difference(name: str, there: str | None, now: str | None) -> str:
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """What TensorFlow and the disk raise, in the user's words where the user can do something about it."""
+    """Raises errors of TensorFlow and of the disk as messages, where the user can mend the cause."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, OSError) as error:
@@ -301,7 +301,7 @@ def _plainly() -> Iterator[None]:
 
 @contextmanager
 def _writing(what: str) -> Iterator[None]:
-    """Whatever TensorFlow raises while it writes is the storage's fault."""
+    """Raises every error of TensorFlow inside as one of the storage, to which it writes."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -1,6 +1,6 @@
-"""Gin files: the settings of a training, the files that are found, and messages in the user's words.
+"""Gin files: where they are found, the settings of a training that they give, and messages on errors in them.
 
-Only training's entry points know gin; `evolve.config` adds the settings of a search.
+Only the entry points of training use gin; `evolve.config` adds the settings of a search.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NAMES = Names(
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that a final training reads."""
+    """The settings of a final training."""
 
     network: NetworkSettings
     dataset: DatasetSettings
@@ -54,7 +54,7 @@ def read(
     Args:
       files: gin files, by path or as shipped.
       bindings: of the command line.
-      base: settings that hold where neither says otherwise.
+      base: settings that are used where neither files nor bindings give another value.
       shipped: gives the folder in which a file is found by its bare name.
 
     Raises:
@@ -76,7 +76,7 @@ def parse(
     base: Sequence[DatasetSettings | Training] = (),
     shipped: Shipped = shipped_settings,
 ) -> Parsed:
-    """Lets gin read files and bindings; `base` holds where they say nothing.
+    """Gives files and bindings to gin; `base` has the values of settings that they do not give.
 
     Raises:
       ConfigError: a file is missing, a name is none of `names`, or nothing reads it.
@@ -101,7 +101,7 @@ def parse(
 
 
 def _finder(folders: tuple[Path, ...], shipped: Path) -> Callable[[str, Path], Path]:
-    """How an included file is found: beside the file that includes it, beside a file that was named, or shipped."""
+    """A function that finds an included file: beside the including file, beside a named file, or among shipped ones."""
 
     def inside(name: str, folder: Path) -> Path:
         for path in (folder / name, *(other / name for other in folders)):
@@ -113,7 +113,7 @@ def _finder(folders: tuple[Path, ...], shipped: Path) -> Callable[[str, Path], P
 
 
 def in_force() -> str:
-    """Every binding that was used, defaults included, as a gin file; of a search once its algorithm is made."""
+    """Every binding that was used, defaults included, as a gin file; call it after a search's algorithm is made."""
     return str(gin.operative_config_str())
 
 
@@ -135,7 +135,7 @@ def _find(file: str, shipped: Path) -> Path:
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """What gin, or a constructor it calls, raises about the user's values, as one message."""
+    """Raises errors of gin, and of a constructor that gin calls, as one message."""
     try:
         yield
     except (ValueError, TypeError, NameError) as error:

@@ -13,17 +13,17 @@ from compiler.settings import Training
 LearningRate = Any  # a number, or a schedule of Keras
 Optimizer = Any
 schedules = tf_keras.optimizers.schedules
-legacy = tf_keras.optimizers.legacy  # one fused operation a variable; the newer ones trace several times as many
+legacy = tf_keras.optimizers.legacy  # one fused operation for each variable; newer ones trace several
 
 
 def make_optimizer(training: Training, steps: int) -> Optimizer:
-    """The optimizer for a training of so many steps an epoch; in float16 it scales the loss."""
+    """The optimizer for a training with `steps_per_epoch` steps an epoch; in float16 it scales the loss."""
     optimizer = _OPTIMIZERS[training.optimizer](training, learning_rate(training, steps))
     return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if training.precision == "float16" else optimizer
 
 
 def learning_rate(training: Training, steps: int) -> LearningRate:
-    """The learning rate of a training of so many steps an epoch: a number, or a schedule of the step."""
+    """The learning rate of a training with `steps_per_epoch` steps an epoch: a number, or a schedule of the step."""
     warmup = int(training.warmup_epochs * steps)
     return _SCHEDULES[training.schedule](training, steps, warmup)
 
@@ -37,7 +37,7 @@ def _rmsprop(training: Training, rate: LearningRate) -> Optimizer:
 
 
 class _RMSprop(legacy.RMSprop):  # type: ignore[misc, name-defined]
-    """As in TensorFlow 1: the papers' epsilon stands under the root, and the mean of squares starts where it is set."""
+    """RMSProp of TensorFlow 1, as in the papers: epsilon is inside the root, and `rmsprop_start` is the first mean."""
 
     def __init__(self, rate: LearningRate, training: Training) -> None:
         super().__init__(rate, training.rmsprop_decay, training.momentum, training.rmsprop_epsilon)
@@ -53,7 +53,7 @@ class _RMSprop(legacy.RMSprop):  # type: ignore[misc, name-defined]
 
 
 def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:
-    """From the set value to 0 over the steps that follow the warm-up."""
+    """A cosine from the set value to 0, over the steps after the warm-up."""
     return schedules.CosineDecay(
         0.0 if warmup else training.learning_rate,
         max(1, steps * training.epochs - warmup),
@@ -63,14 +63,14 @@ def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:
 
 
 def _constant(training: Training, steps: int, warmup: int) -> LearningRate:
-    """The set value, from the end of the warm-up on."""
+    """The set value, after the warm-up."""
     if not warmup:
         return training.learning_rate
     return schedules.PolynomialDecay(0.0, warmup, training.learning_rate)
 
 
 def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
-    """The set value, and after every `decay_epochs` a share of it: a staircase that begins after the warm-up."""
+    """A staircase from the warm-up's end on: the set value is multiplied by a factor after every `decay_epochs`."""
     rate = training.learning_rate
     stairs = schedules.ExponentialDecay(
         rate, max(1, round(training.decay_epochs * steps)), training.decay_rate, staircase=True
@@ -80,7 +80,7 @@ def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
 
 @tf_keras.saving.register_keras_serializable("amoeba")
 class _Warmup(schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
-    """A straight line from 0 to the start of another schedule, then that schedule from its own beginning."""
+    """A line from 0 to the first value of another schedule, and then that schedule from its beginning."""
 
     def __init__(self, start: float, steps: int, after: Any) -> None:
         self._start, self._steps, self._after = start, steps, after

@@ -1,4 +1,4 @@
-"""Where a network is trained: the distribution strategies by the names of `training.strategy`."""
+"""Distribution strategies, by the names of `training.strategy`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Strategy = Any  # tf.distribute.Strategy, which comes without types
 
 
 def make_strategy(name: str, tpu: str = "") -> Strategy:
-    """The distribution strategy of a name of `training.strategy`; `tpu` names the TPU where one is asked for.
+    """The distribution strategy of a name of `training.strategy`; `tpu` is the TPU's name or address.
 
     Raises:
-      CompileError: there is no such accelerator here, or the cluster is not described.
+      CompileError: this machine lacks the accelerator, or TF_CONFIG does not describe the cluster.
     """
     return _MAKERS[name](tpu)
 
@@ -33,7 +33,7 @@ def is_chief(strategy: Strategy) -> bool:
 
 
 def _auto(tpu: str) -> Strategy:
-    """A TPU that is named, a cluster that is described, several GPUs; else one device."""
+    """The first that applies: a TPU that is named, a cluster in TF_CONFIG, several GPUs, one device."""
     if tpu or os.environ.get("TPU_NAME"):
         return _tpu(tpu)
     if os.environ.get("TF_CONFIG"):
@@ -46,7 +46,7 @@ def _default(_: str) -> Strategy:
 
 
 def _mirrored(_: str) -> Strategy:
-    """Every GPU of this machine; without any, every logical CPU device."""
+    """All GPUs of this machine; without a GPU, all logical CPU devices."""
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
 
@@ -64,7 +64,7 @@ def _tpu(name: str) -> Strategy:
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
-    # what the resolver raises depends on where it looked: an address, Google's metadata or this machine
+    # The resolver raises different errors for an address, Google's metadata and this machine.
     except (tf.errors.OpError, ValueError, RuntimeError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CompileError(
@@ -74,7 +74,7 @@ def _tpu(name: str) -> Strategy:
 
 
 def _multi_worker(_: str) -> Strategy:
-    """The workers that the environment variable TF_CONFIG lists; every one of them runs the same command."""
+    """The workers that the environment variable TF_CONFIG lists; each of them runs the same command."""
     text = os.environ.get("TF_CONFIG", "")
     try:
         described = json.loads(text) if text else {}

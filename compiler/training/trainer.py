@@ -1,4 +1,4 @@
-"""One training run under a distribution strategy: a step of our own, loops inside the graph, static shapes."""
+"""One training under a distribution strategy, with its own train step, loops inside the graph and static shapes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from compiler.settings import Training
 from compiler.training.optimizers import make_optimizer
 
 Strategy = Any  # tf.distribute.Strategy, which comes without types
-SMALL_BATCH = 32  # images of a replica below which its own statistics are too rough to normalize by
+SMALL_BATCH = 32  # images a replica; with fewer, its own statistics are too inaccurate to normalize by
 EVALUATION_BATCH = 256
 POOLED_BATCHES, POOLED_IMAGES = 50, 10_000  # batches and images for fresh statistics, or one pass if it has fewer
 _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 class Trainer:
-    """The variables of a run, and functions over them that are traced once: steps of training, and evaluation.
+    """The variables of a training, and functions over them that are traced once: train steps and evaluation.
 
-    What step s does follows from the seed and s alone, so that a run may be taken up at any step.
+    Step s is a function of the seed and s alone, so a training can resume at any step.
     """
 
     def __init__(self, graph: Graph, feed: Feed, training: Training, strategy: Strategy, seed: int) -> None:
@@ -44,12 +44,12 @@ class Trainer:
             self.layers = build_layers(graph, seed, _TYPES[training.precision])
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
             self.optimizer = make_optimizer(training, self.steps_per_epoch)
-            # slots that are made while a function is traced make TensorFlow trace it a second time
+            # Slots that are created during tracing would make TensorFlow trace the function a second time.
             _create_slots(self.optimizer, self._variables)
             self.averages = [_shadow(variable) for variable in self._variables] if training.ema_decay else []
 
     def make_ready(self) -> None:
-        """Traces steps of training and of validation, and takes none: then all is arithmetic."""
+        """Traces the train step and the evaluation without running them, so that later calls only compute."""
         self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
         if self._training.fresh_statistics:
             self._pool(iter(self._plain_batches), tf.constant(0.0))
@@ -58,7 +58,7 @@ class Trainer:
     # --- training ---
 
     def run(self, steps: int) -> tuple[float, float]:
-        """Trains for so many steps; the mean loss and the accuracy over them."""
+        """Trains for `steps` steps; returns the mean loss and the accuracy over them."""
         loss, correct = self._loop(self._training_batches, tf.constant(self.step), tf.constant(steps))
         self.step += steps
         return float(loss) / steps, float(correct) / (steps * self._training.batch_size)
@@ -86,7 +86,7 @@ class Trainer:
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def _replica_step(self, images: Tensor, labels: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """One gradient step of one replica; returns its share of the mean loss and how many it got right."""
+        """One gradient step of one replica; returns its share of the mean loss and its number of correct images."""
         with tf.GradientTape() as tape:
             values = forward(self.layers, images, True, self._noise(step), self._norm())
             logits = tf.cast(values[len(self.graph.steps) - 1], tf.float32)
@@ -99,10 +99,10 @@ class Trainer:
         return loss, _right(logits, labels)
 
     def _apply(self, gradients: Sequence[Tensor]) -> None:
-        """Brings the replicas' gradients together, changes the weights, and moves their averages."""
+        """Sums the replicas' gradients, updates the weights, and updates their averages."""
         if self._scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
-        # an all-reduce registers a gradient of its own, whose closure keeps this graph for the life of the process
+        # An all-reduce registers a gradient whose closure keeps this graph in memory until the process ends.
         several = self._replicas > 1
         if self._training.clip_norm:
             if several:
@@ -127,7 +127,7 @@ class Trainer:
         return self._training.l2 * tf.add_n(squares) if self._training.l2 and squares else tf.constant(0.0)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross entropy, summed over this replica and divided by the global batch."""
+        """The cross entropy, summed over this replica and divided by the size of the global batch."""
         if self._training.label_smoothing:
             smoothing = self._training.label_smoothing
             target = tf.one_hot(labels, self.graph.classes) * (1 - smoothing) + smoothing / self.graph.classes
@@ -143,7 +143,7 @@ class Trainer:
         return shared_norm if wanted and self._replicas > 1 else None
 
     def _noise(self, step: Tensor) -> list[Noise | None]:
-        """For every layer that is random in training what it draws from."""
+        """The random numbers of every layer that is random in training."""
         drops = self._training.drop_path_keep < 1
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         done = tf.cast(step, tf.float32) / max(1, self.steps_per_epoch * self._training.epochs)
@@ -164,9 +164,9 @@ class Trainer:
     # --- statistics of batch normalizations ---
 
     def refresh(self) -> None:
-        """Computes the statistics anew from training images, by the averaged weights where they are kept.
+        """Computes fresh statistics from training images, by the averaged weights where these are kept.
 
-        Moving statistics may describe earlier weights after a short training, or at a high learning rate. The images
+        After a short training, or at a high learning rate, moving statistics may describe earlier weights. The images
         are not augmented. One pass is used, or 50 batches and 10,000 images if that is less.
         """
         enough = max(POOLED_BATCHES, -(-POOLED_IMAGES // self._training.batch_size))
@@ -183,7 +183,7 @@ class Trainer:
     def _pool(self) -> Callable[..., Tensor]:
         images = self._training.batch_size // self._replicas
         norm = self._norm()
-        # what is shared in training are the statistics of all replicas
+        # In training, all replicas share their statistics.
         together = images * self._replicas
         is_shared = self._replicas == 1 or norm is not None
 
@@ -209,13 +209,13 @@ class Trainer:
     # --- evaluation ---
 
     def validate(self) -> tuple[float, float]:
-        """The mean loss and the accuracy on the validation images, by fresh statistics where they are asked for."""
+        """The mean loss and the accuracy on the validation images, with fresh statistics if these are set."""
         if self._training.fresh_statistics:
             self.refresh()
         return self.evaluate("validation")
 
     def evaluate(self, split: str) -> tuple[float, float]:
-        """The mean loss and the accuracy on a part of the data, by the averaged weights where they are kept."""
+        """The mean loss and the accuracy on a part of the data, by the averaged weights where these are kept."""
         count = self._feed.count(split)
         batches, steps = self._evaluation_batches(split)
         for layer in self.layers if self._replicas > 1 else ():
@@ -225,7 +225,7 @@ class Trainer:
         return float(loss) / count, float(correct) / count
 
     def _evaluation_batches(self, split: str) -> tuple[Any, int]:
-        """The batches of one pass, and how many they are."""
+        """The batches of one pass, and their number."""
         count = self._feed.count(split)
         batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
         batch -= batch % self._replicas
@@ -254,13 +254,13 @@ class Trainer:
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def keep_averages(self) -> None:
-        """Gives the layers the averaged weights for good, where they are kept: training is over."""
+        """Replaces the layers' weights by the averaged ones, where these are kept, at the end of training."""
         for variable, average in zip(self._variables, self.averages, strict=False):
             variable.assign(average.numpy())
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The layers have the averaged weights, where they are kept, and get their own back."""
+        """Inside, the layers have the averaged weights, where these are kept; afterwards their own again."""
         own = [variable.numpy() for variable in self._variables] if self.averages else []
         for variable, average in zip(self._variables, self.averages, strict=False):
             variable.assign(average.numpy())
@@ -287,7 +287,7 @@ def evaluator(layers: Sequence[StepLayer], feed: Feed, batch: int = EVALUATION_B
 
 
 def _right(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-    """How many are classified rightly, each by its weight."""
+    """The sum of the weights of correctly classified images."""
     right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
     counted = tf.cast(right, tf.float32)
     return tf.reduce_sum(counted if weights is None else counted * weights)
@@ -316,7 +316,7 @@ def _shadow(variable: Any) -> Any:
 
 
 def finite(loss: float, epoch: int, what: str = "loss") -> float:
-    """The loss, if it is a number; `what` names it.
+    """Returns the loss; `what` names it in the error.
 
     Raises:
       Diverged: the loss is infinite or not a number.

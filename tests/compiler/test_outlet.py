@@ -42,7 +42,7 @@ def shell(line: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
 def test_a_command_whose_result_is_not_delivered(way: str, arguments: list[str]) -> None:
     line, code, reason = LINES[way]
     ended = shell(line, arguments)
-    told = f"cell: standard output cannot be written: {reason}; what was printed there is lost\n" if reason else ""
+    told = f"cell: standard output cannot be written: {reason}; the rest of the output is lost\n" if reason else ""
     assert (ended.returncode, ended.stderr) == (code, told)
 
 

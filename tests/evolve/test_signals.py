@@ -175,8 +175,8 @@ LOST = "standard output cannot be written: "
 @pytest.mark.parametrize(
     ("line", "executor", "code", "told"),
     [
-        ('"$@" >&-', "processes", 1, f"evolve: {LOST}it is closed; what was printed there is lost\n"),
-        ('"$@" >/dev/full', "serial", 1, f"evolve: {LOST}No space left on device; what was printed there is lost\n"),
+        ('"$@" >&-', "processes", 1, f"evolve: {LOST}it is closed; the rest of the output is lost\n"),
+        ('"$@" >/dev/full', "serial", 1, f"evolve: {LOST}No space left on device; the rest of the output is lost\n"),
         ('"$@" | head -1; exit ${PIPESTATUS[0]}', "processes", 0, ""),
         ('"$@" | true; exit ${PIPESTATUS[0]}', "serial", 0, ""),
     ],
@@ -222,7 +222,7 @@ def test_what_only_prints(
         arguments = [*arguments, f"--workdir={work}"]
     ended = shell(line, *evolve(*arguments))
     assert ended.returncode == code
-    assert ended.stderr == (f"evolve: {LOST}{told}; what was printed there is lost\n" if told else "")
+    assert ended.stderr == (f"evolve: {LOST}{told}; the rest of the output is lost\n" if told else "")
 
 
 def test_two_searches_in_two_threads(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
