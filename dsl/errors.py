@@ -1,4 +1,4 @@
-"""The package's one error, and where in a text it points."""
+"""The package's error, and the positions in a text to which it points."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A text and the name under which messages speak of it."""
+    """A text and its name in messages."""
 
     name: str
     text: str
@@ -30,7 +30,7 @@ class Position:
         return f"{self.source.name}:{self.line}:{self.column}"
 
     def excerpt(self) -> str:
-        """The line and a caret under the place."""
+        """The line, and a caret below the position."""
         lines = self.source.text.splitlines()
         if not 0 < self.line <= len(lines):
             return ""
@@ -42,7 +42,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, where, and what would have been right."""
+    """One mistake: the message, its position, and a hint on what is allowed."""
 
     message: str
     position: Position | None = None
@@ -56,7 +56,7 @@ class Problem:
 
 
 class CellError(Exception):
-    """A `.cell` text is wrong; `problems` holds everything that was found."""
+    """A `.cell` text is wrong; `problems` has every mistake that was found."""
 
     def __init__(self, message: str, position: Position | None = None, hint: str = "") -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class CellError(Exception):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """A hint that names the closest allowed word and, when they are few, all of them."""
+    """A hint with the nearest allowed word and, if they are few, all allowed words."""
     names = sorted(set(allowed))
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]!r}? " if close else ""

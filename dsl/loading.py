@@ -50,7 +50,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
     cells = {item.name: item for item in items if isinstance(item, s.Cell)}
     items = tuple(_unlike(item, cells) for item in items)
     params = _params(items, overrides)
-    # A param that follows from others stays an expression: a text made from this one can be built larger.
+    # A param that is computed from others stays an expression, so that a text of this space can be built larger.
     items = tuple(_with_value(item, overrides) for item in items)
     networks = [item for item in items if isinstance(item, s.Network)]
     if not networks:
@@ -80,7 +80,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
 
 
 def _with_value(item: s.Declaration, overrides: Mapping[str, int | float]) -> s.Declaration:
-    """A param with the value that it was given; anything else as it is."""
+    """A param with its overriding value; any other declaration unchanged."""
     if not isinstance(item, s.Param) or item.name not in overrides:
         return item
     return replace(item, value=s.Number(whole(overrides[item.name])))

@@ -1,8 +1,8 @@
-"""The files that come with the project, which are found by their bare names.
+"""The folders of the files that are shipped with the project and found by their bare names.
 
-This is the only module of `dsl` and `compiler` that names the package which holds them. Whatever looks for a file is
-handed one of these functions, or another one. The package is named here rather than looked up as an entry point of
-the installed distribution, since a checkout on the import path and a Bazel target have no such entry points.
+This is the only module of `dsl` and `compiler` that names the package with these files. Code that looks for a file
+receives one of these functions, or another one. The package is named here, and not looked up as an entry point of the
+installed distribution, since a checkout on the import path and a Bazel target have no entry points.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What must hold of every file and every genotype."""
+"""The checks of files and genotypes."""

@@ -1,4 +1,4 @@
-"""Comparisons with numbers: what a condition limits, and which limits no number satisfies together."""
+"""Comparisons with numbers: the limits that a condition sets, and limits that no number satisfies together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """That a name compares so with a number, and where that is said."""
+    """A comparison of a name with a number, and its place in the text."""
 
     name: str
     symbol: str
@@ -31,7 +31,7 @@ class Limit:
 
 
 def verify_limits(space: Space) -> Iterator[Problem]:
-    """Requires that no network satisfies, each alone or together with one above it."""
+    """The `require`s that no network satisfies, each alone or together with an earlier one."""
     found: list[Limit] = []
     for item in space.requires:
         odd = _require_fault(item.condition, space)
@@ -54,7 +54,7 @@ def verify_limits(space: Space) -> Iterator[Problem]:
 
 
 def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
-    """Why a require compares something that is no number."""
+    """The error of a `require` that compares something other than numbers, or None."""
     match condition:
         case s.And(parts) | s.Or(parts):
             return next((fault for part in parts if (fault := _require_fault(part, space))), None)
@@ -78,13 +78,13 @@ def _constant_fault(condition: s.Condition, space: Space) -> s.Compare | None:
 
 
 def decided(compare: s.Compare, space: Space) -> bool | None:
-    """Whether a comparison of two known numbers holds; `None` for any other."""
+    """Whether a comparison of two known numbers holds; None for any other comparison."""
     left, right = constant(compare.left, space), constant(compare.right, space)
     return None if left is None or right is None else COMPARISONS[compare.operator](left, right)
 
 
 def constant(value: s.Expression, space: Space) -> float | None:
-    """The number that an expression of numbers and params is; `None` for any other."""
+    """The value of an expression of numbers and params; None for any other expression."""
     try:
         found = evaluate(value, space.params)
     except CellError:
@@ -93,7 +93,7 @@ def constant(value: s.Expression, space: Space) -> float | None:
 
 
 def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: bool = True) -> Iterator[Limit]:
-    """What must hold of single names for a condition to be what is wanted."""
+    """The limits on single names that a condition implies if it has the wanted value."""
     match condition:
         case s.Not(inner):
             yield from limits(inner, space, bound, not wanted)
@@ -107,14 +107,14 @@ def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: 
             value = constant(right, space)
             if not isinstance(left, s.Path) or value is None or left.names[0] in space.params:
                 return
-            # a setting that an operation lacks makes a comparison false, and its opposite as well
+            # If an operation lacks the setting, a comparison is false, and its opposite is false too.
             is_number = left.names[-1] == "count" or left.names[0] not in bound
             if wanted or is_number:
                 yield Limit(str(left), symbol if wanted else _NEGATED[symbol], value, condition)
 
 
 def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -> tuple[Limit, Limit | None] | None:
-    """A limit outside a name's domain, or the first two limits that no number satisfies together."""
+    """The error of a limit outside a name's domain, or of the first two limits that no number satisfies together."""
     lows: dict[str, Limit] = {}
     highs: dict[str, Limit] = {}
     for limit in limits:
@@ -144,7 +144,7 @@ def _strict(one: Limit, other: Limit) -> bool:
 
 
 def operand_fault(value: s.Expression, space: Space) -> Problem | None:
-    """Why an expression is nothing that compares."""
+    """The error of an expression that cannot be compared, or None."""
     match value:
         case s.Number() | s.Kernel() | s.Path():
             return None

@@ -12,7 +12,7 @@ from dsl.space.genotype import Space
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
-# what each kind of thing is made of: attribute -> the kind of its members
+# the attributes of each kind: attribute -> the kind of its members
 _PARTS: Mapping[str, Mapping[str, str]] = {
     "cell": {"nodes": "node", "terms": "term", "vertices": "node", "output": "node", "states": "state",
              "edges": "term", "inputs": "state"},
@@ -22,13 +22,13 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 _FUNCTIONS = ("uniform", "loguniform")
 MAX_WEIGHT = 1e15
-MAX_CONNECTED = 32  # operations on one edge: in a text they stand in each other's brackets, which nest only so deep
+MAX_CONNECTED = 32  # operations on one edge: in a text they are nested calls, and the nesting depth is bounded
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 Kinds = dict[str, str]
 
 
 def verify_rules(space: Space) -> Iterator[Problem]:
-    """What is wrong with the rules of a space."""
+    """The errors of a space's rules."""
     for rule in space.mutations:
         try:
             weight = 1 if rule.weight is None else number(rule.weight, space.params)
@@ -41,7 +41,7 @@ def verify_rules(space: Space) -> Iterator[Problem]:
 
 
 def verify_requires(space: Space) -> Iterator[Problem]:
-    """What is wrong with the `require`s of a space."""
+    """The errors of a space's `require`s."""
     for item in space.requires:
         try:
             _check_require(item.condition, space)
@@ -65,7 +65,7 @@ def _check_require(condition: s.Condition, space: Space) -> None:
 
 
 def paths(expression: s.Expression) -> Iterator[s.Path]:
-    """The paths that an expression mentions."""
+    """The paths in an expression."""
     match expression:
         case s.Path():
             yield expression
@@ -291,7 +291,7 @@ def _check_pipe_set(drawn: s.Any, space: Space) -> None:
 
 
 def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
-    """A node's join is one of few, whatever operations there are."""
+    """Checks that the value of a node's join is one of the joins."""
     members: tuple[s.Expression, ...] = (drawn,)
     if isinstance(drawn, s.Any):
         members = (space.values[drawn.range.names[0]] if isinstance(drawn.range, s.Path) else drawn.range).items
@@ -306,7 +306,7 @@ def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
 
 
 def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:
-    """Nothing can be wrong with it."""
+    """Accepts every `forget weights`."""
 
 
 def _check_either(statement: s.Either, kinds: Kinds, space: Space) -> None:

@@ -1,7 +1,7 @@
-"""Static checks of what can come to be: networks that no individual is, rules that can never apply.
+"""Static checks of reachability: conditions that no network satisfies, and rules that can never apply.
 
-`verify_reach` finds what is wrong whatever the cells hold. `dead_rules` also looks into the cells: a rule may have
-nothing left to change in one individual's file and enough in its parent's, so what it finds is no error.
+`verify_reach` finds errors that do not depend on the cells. `dead_rules` also looks into the cells. A rule may have no
+place in the file of one individual and several in that of its parent, so its findings are not errors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RELATED = ("node", "term", "state")
 
 
 def verify_reach(space: Space) -> Iterator[Problem]:
-    """What a space asks for in vain, whatever its cells hold."""
+    """The conditions and draws of a space that can never be met, whatever its cells contain."""
     yield from _wrong_sets(space)
     yield from verify_limits(space)
     inputs = {item.name: len(item.inputs) for item in space.items if isinstance(item, s.Cell)}
@@ -42,13 +42,13 @@ def verify_reach(space: Space) -> Iterator[Problem]:
 def dead_rules(space: Space) -> Iterator[Problem]:
     """Rules, and branches of rules, that no chain of the space's rules makes applicable to its cells.
 
-    What edges may hold is over-approximated: no rule is called dead that could come alive.
+    The operations that edges may have are over-approximated, so every rule that is reported is really dead.
     """
     alive, cells = _Alive(frozenset(_held(space))), _open_cells(space)
     reached: dict[str, _Found] = {}
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
-            if rule.name not in reached or reached[rule.name].faults:  # what applies goes on applying
+            if rule.name not in reached or reached[rule.name].faults:  # a rule that applies once counts as applicable
                 reached[rule.name] = _block(rule.block, _Scope(space, cells, alive, {}))
         grown = alive.with_all(found.brings for found in reached.values() if not found.is_dead)
         if grown == alive:
@@ -80,7 +80,7 @@ def _wrong_sets(space: Space) -> Iterator[Problem]:
 
 
 def _sets(part: object) -> Iterator[s.Set]:
-    """Every set that is written in a part of the tree."""
+    """Every set in a part of the tree."""
     if isinstance(part, s.Set):
         yield part
     if isinstance(part, tuple | list):
@@ -88,7 +88,7 @@ def _sets(part: object) -> Iterator[s.Set]:
             yield from _sets(item)
     elif isinstance(part, s.Syntax):
         for attribute in dataclasses.fields(part):
-            if attribute.init:  # the others repeat what these hold
+            if attribute.init:  # other fields repeat the parts of these
                 yield from _sets(getattr(part, attribute.name))
 
 
@@ -97,14 +97,14 @@ def _sets(part: object) -> Iterator[s.Set]:
 
 @dataclass(frozen=True, slots=True)
 class _Alive:
-    """What edges and tails of the cells that evolve may hold; whether nodes may be added, and settings changed."""
+    """The operations that edges and tails of evolving cells may have, and whether nodes and settings may change."""
 
     ops: frozenset[s.Op] = frozenset()
     grows: bool = False
     tunes: bool = False
 
     def with_all(self, others: Iterable[_Alive]) -> _Alive:
-        """What may be alive here or in any of the others."""
+        """The union with others."""
         found = (self, *others)
         return _Alive(frozenset().union(*(one.ops for one in found)), any(one.grows for one in found),
                       any(one.tunes for one in found))  # fmt: skip
@@ -112,7 +112,7 @@ class _Alive:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a block of a rule comes to: why parts of it never apply, whether all of it, and what it may bring."""
+    """The result for a block of a rule: why parts never apply, whether the whole does, and what it may add."""
 
     faults: tuple[Problem, ...] = ()
     is_dead: bool = False
@@ -121,7 +121,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where a part of a rule stands: the ranges of its variables, and what may be alive, if cells are looked into."""
+    """The scope of a part of a rule: the ranges of its variables, and the possible operations, if cells are checked."""
 
     space: Space
     open: tuple[s.Cell, ...]
@@ -129,7 +129,7 @@ class _Scope:
     bound: dict[str, s.Path | s.Set]
 
     def cells(self, path: s.Path) -> tuple[s.Cell, ...]:
-        """The cells that evolve and that a path may lead into."""
+        """The evolving cells to which a path may lead."""
         if path.names[0] in self.bound:
             return self.open
         return tuple(cell for cell in self.open if cell.name == path.names[0])
@@ -140,7 +140,7 @@ def _open_cells(space: Space) -> tuple[s.Cell, ...]:
 
 
 def _held(space: Space) -> Iterator[s.Op]:
-    """The operations that the cells as written hold on their edges and after their sums; a wire is the identity."""
+    """The operations on the edges and after the sums of the cells in the file; a wire counts as the identity."""
     for cell in _open_cells(space):
         for flow in (*(node.flow for node in cell.nodes), cell.output):
             yield from (op for op in flow.tail if isinstance(op, s.Op))
@@ -168,7 +168,7 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
 
 
 def _brought(statement: s.Statement, space: Space) -> _Alive:
-    """What a statement may put on an edge or after a sum."""
+    """The operations that a statement may put on an edge or after a sum."""
     match statement:
         case s.Assign(s.Path((_, "op" | "tail")), _, value):
             return _Alive(frozenset(_drawn_ops(value, space)))
@@ -194,7 +194,7 @@ def _drawn_ops(value: s.Expression, space: Space) -> Iterator[s.Op]:
 
 
 def _members(values: s.Path | s.Set, space: Space) -> tuple[object, ...] | None:
-    """The members of a set that is the same for every individual; `None` for any other."""
+    """The members of a set that is the same for every individual; None for any other set."""
     if isinstance(values, s.Set):
         return tuple(space.member(item) for item in values.items)
     return space.members.get(values.names[0]) if len(values.names) == 1 else None
@@ -204,7 +204,7 @@ def _members(values: s.Path | s.Set, space: Space) -> tuple[object, ...] | None:
 
 
 def _statement_fault(statement: s.Statement, scope: _Scope) -> Problem | None:
-    """Why a statement never applies, if it never does."""
+    """The reason why a statement never applies, or None."""
     match statement:
         case s.Choose():
             return _choose_fault(statement, scope)
@@ -227,10 +227,10 @@ def _choose_fault(statement: s.Choose, scope: _Scope) -> Problem | None:
 
 
 def _range_fault(binding: s.Binding, scope: _Scope, alive: _Alive) -> Problem | None:
-    """Why there is nothing to choose from."""
+    """The reason why a range has no members, or None."""
     space, values = scope.space, binding.range
     if not isinstance(values, s.Path) or not space.mutable_cells:
-        return None  # a network that is wholly fixed may keep the rules that it includes
+        return None  # A network of fixed cells may include a file with rules.
     root, *rest = values.names
     if not rest:
         cells = {str(item) for item in space.values[root].items} if root in space.values else set(space.mutable_cells)
@@ -268,7 +268,7 @@ def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
 
 
 def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None:
-    """Why a name is no state that a term can read."""
+    """The reason why a term can never read a state of this name, or None."""
     name = value.names[0]
     if name in scope.bound:
         is_state = _kind(value, scope) == "state"
@@ -284,7 +284,7 @@ def _states(cell: s.Cell) -> list[str]:
 
 
 def _content_fault(statement: s.Assign, scope: _Scope, alive: _Alive) -> Problem | None:
-    """Why an assignment has no edge to change, or no other value to give."""
+    """The reason why an assignment has no edge to change, or no other value to give; or None."""
     target, value = statement.target, statement.value
     if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
         owners = {name for op in alive.ops for name in names_of(s.Op(op.name), scope.space)}
@@ -300,7 +300,7 @@ def _content_fault(statement: s.Assign, scope: _Scope, alive: _Alive) -> Problem
 
 
 def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) -> Iterator[Problem]:
-    """Cells of several inputs that a rule would use as operations."""
+    """The errors of cells with several inputs that a rule would use as operations."""
     for statement in _statements(rule.block):
         for op in sorted(_brought(statement, space).ops, key=lambda op: op.name):
             if op.name not in space.definitions.ops and inputs.get(op.name, 1) > 1:
@@ -316,7 +316,7 @@ def _statements(block: s.Block) -> Iterator[s.Statement]:
 
 
 def _empty_draw(drawn: s.Any, space: Space) -> Problem | None:
-    """Why an `any` draws from nothing, if it always does."""
+    """The reason why an `any` always has an empty set, or None."""
     if drawn.excluded is None:
         return None
     all_, barred = _members(drawn.range, space), _members(drawn.excluded, space)
@@ -332,7 +332,7 @@ def _empty_draw(drawn: s.Any, space: Space) -> Problem | None:
 
 
 def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Problem | None:
-    """Why a condition can never be true, or never false where that is wanted."""
+    """The reason why a condition can never have the wanted value, or None."""
     match condition:
         case s.Not(inner):
             return _never(inner, scope, not wanted)
@@ -353,7 +353,7 @@ def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Proble
 
 
 def _kind(path: s.Path, scope: _Scope) -> str:
-    """What a path stands for in a rule: cell, node, term, state, op, or number."""
+    """The kind of a path's value in a rule: cell, node, term, state, op, or number."""
     root, *rest = path.names
     if rest:
         return {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(rest[-1], "number")
@@ -364,7 +364,7 @@ def _kind(path: s.Path, scope: _Scope) -> str:
 
 
 def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
-    """Why no operation is all that a conjunction says."""
+    """The reason why no operation satisfies a conjunction, or None."""
     seen: dict[s.Path, s.Is] = {}
     for part in parts:
         if isinstance(part, s.Is) and not part.negated:

@@ -1,4 +1,4 @@
-"""Checks of one operation where it is used: in a cell, a set, or a rule."""
+"""Checks of the use of an operation: in a cell, a set, or a rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("c
 
 
 def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> None:
-    """Checks an operation where it is used: names, settings, domains.
+    """Checks the use of an operation: names, settings, domains.
 
     Raises:
       CellError: something is wrong.
@@ -36,7 +36,7 @@ def check_member(member: s.Expression, space: Space) -> None:
     """Checks one member of a set: a number, a kernel, or an operation.
 
     Raises:
-      CellError: it is none of these.
+      CellError: it is something else.
     """
     scope: dict[str, Value] = {**space.definitions.scope, "filters": FILTERS, "stride": STRIDE_ASKED}
     if isinstance(member, s.Path) and len(member.names) == 1:

@@ -1,4 +1,4 @@
-"""What must hold of a file and of every genotype, checked in one place; later stages rely on it."""
+"""The checks of a file and of every genotype. Later stages rely on them, and check nothing again."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _SECTIONS = (*_ORDER, "auxiliary")
 
 
 def verify(genotype: Genotype) -> list[Problem]:
-    """Everything that is wrong with a space and its seed, in the order of the text."""
+    """All errors of a space and its seed, in the order of the text."""
     space = genotype.space
     problems = [*_reserved(space), *_recursion(space, genotype)]
     if problems:
-        return problems  # what follows expands operations, and relies on an end to that
+        return problems  # The next checks expand operations, which would not end for an operation that contains itself.
     problems = [
         *_each(lambda op: _check_op(op, space), space.definitions.ops.values()),
         *_each(lambda item: _check_values(item, space), [i for i in space.items if isinstance(i, s.Values)]),
@@ -47,16 +47,16 @@ def verify(genotype: Genotype) -> list[Problem]:
         *verify_rules(space),
         *verify_requires(space),
     ]
-    return problems or list(verify_reach(space))  # which relies on names and kinds being right
+    return problems or list(verify_reach(space))  # This check relies on correct names and kinds.
 
 
 def verify_genotype(genotype: Genotype) -> list[Problem]:
-    """What is wrong with a genotype of a space that is good itself."""
+    """The errors of a genotype of a valid space."""
     return recursion(genotype) or verify_cells(genotype)
 
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
-    """What is wrong with a genotype's cells, none of which contains itself."""
+    """The errors of a genotype's cells, none of which contains itself."""
     return [problem for cell in genotype.cells for problem in verify_cell(cell, genotype.space)]
 
 
@@ -94,7 +94,7 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
 
 
 def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
-    """Operations and cells that contain themselves, however far around."""
+    """The errors of operations and cells that contain themselves, directly or through others."""
     uses = _op_uses(space)
     places = {name: defined.position for name, defined in space.definitions.ops.items()}
     for cell in genotype.cells:
@@ -115,7 +115,7 @@ def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
 
 
 def _op_uses(space: Space) -> dict[str, list[str]]:
-    """What each `op` is made of; a primitive within one of its own name is no use of it."""
+    """The operations in each `op`. A primitive inside an `op` of its own name does not use that `op`."""
     uses: dict[str, list[str]] = {}
     for name, defined in space.definitions.ops.items():
         parts = [part for case in defined.cases for part in case.pipe]
@@ -126,7 +126,7 @@ def _op_uses(space: Space) -> dict[str, list[str]]:
 def _loop(
     name: str, uses: Mapping[str, list[str]], sizes: dict[str, tuple[int, int]], trail: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The names around a loop, or those of a nest that is too deep; else notes each one's size and depth."""
+    """The names of a loop, or of a nest that is too deep; otherwise records each size and depth."""
     if name in trail:
         return (*trail[trail.index(name) :], name)
     if name in sizes or name not in uses:
@@ -143,12 +143,12 @@ def _loop(
 
 
 def recursion(genotype: Genotype) -> list[Problem]:
-    """What is wrong with how operations and cells of a genotype contain each other."""
+    """The errors of operations and cells of a genotype that contain themselves or nest too deeply."""
     return list(_recursion(genotype.space, genotype))
 
 
 def _reserved(space: Space) -> Iterator[Problem]:
-    """Names that mean something everywhere and so cannot be declared."""
+    """The errors of declarations with reserved names."""
     for item in space.items:
         if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, NOTHING):
             yield Problem(f"{item.name!r} has a meaning of its own and cannot be declared", item.position)
@@ -175,7 +175,7 @@ def _check_gene(gene: s.Gene, space: Space) -> None:
 
 
 def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Problem]:
-    """What is wrong with a cell that a rule has changed in a child; what it had before is taken to be good."""
+    """The errors of a cell that a rule has changed in a child; its unchanged parts count as valid."""
     changed = edit.changed_flows(before, after)
     if changed is None:
         kept = set(map(id, before.nodes))
@@ -186,7 +186,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
         ops, faults = [], []
         for index in changed:
             flow, old = edit.flow_at(after, index), edit.flow_at(before, index)
-            # The very terms: to compare them by value takes longer than to check them.
+            # Terms are compared by identity, since a comparison by value takes longer than the check.
             kept = set(map(id, old.terms))
             new = [term for term in flow.terms if id(term) not in kept]
             faults += _check_flow(flow, new, after, _states_above(index, after), index == edit.OUTPUT)
@@ -200,13 +200,13 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
 
 
 def _size(cell: s.Cell) -> int:
-    """How many operations a cell names, at most."""
+    """An upper bound on the number of operations in a cell."""
     return sum([node.flow.size for node in cell.nodes]) + cell.output.size + len(cell.inputs) + 1
 
 
 @functools.lru_cache(maxsize=64)
 def _room(space: Space) -> int:
-    """So many operations in a cell never stand for too many or too deep a nest, as long as none is a cell."""
+    """The number of operations in a cell up to which size and nesting need no check, if none of them is a cell."""
     sizes: dict[str, tuple[int, int]] = {}
     uses = _op_uses(space)
     for name in uses:
@@ -217,13 +217,13 @@ def _room(space: Space) -> int:
 
 
 def _states_above(index: int, cell: s.Cell) -> list[str]:
-    """The states that a vertex may read."""
+    """The names of the states that a vertex may read."""
     above = cell.nodes if index == edit.OUTPUT else cell.nodes[:index]
     return [item.name for item in cell.inputs] + [node.name for node in above]
 
 
 def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
-    """What is wrong with one cell: names, order, operations."""
+    """The errors of one cell: names, order, operations."""
     return _verify_cell(cell, space, edit.cell_ops(cell))
 
 
@@ -274,7 +274,7 @@ def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:
 def _check_flow(
     flow: s.Flow, terms: Iterable[s.Term], cell: s.Cell, known: Collection[str], is_output: bool = False
 ) -> list[Problem]:
-    """What is wrong with these terms of a flow, and with the labels of all."""
+    """The errors of these terms of a flow, and of the labels of all its terms."""
     problems = [problem for term in terms for problem in _check_term(term, cell, known, is_output)]
     if any([term.label is not None for term in flow.terms]):
         labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
@@ -369,7 +369,7 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
 
 
 def _check_call(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value], alone: bool = False) -> None:
-    """Checks the settings with which a cell is called; only alone in a step it may have several inputs."""
+    """Checks the settings of a cell's call. A cell may have several inputs only if it is alone in a step."""
     if not isinstance(op, s.Op) or op.name in space.definitions.ops or op.name not in space.definitions.cells:
         return
     cell = space.written[op.name]

@@ -1,1 +1,1 @@
-"""What changed between genotypes, and what rules can do, in words."""
+"""Reports for people: the differences of two genotypes, and the possible effects of mutation rules."""

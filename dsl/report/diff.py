@@ -1,4 +1,4 @@
-"""What changed between two genotypes, in the language's own words."""
+"""The differences of two genotypes, in the terms of the language."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from dsl.text.unparse import term as term_text
 from dsl.tree import syntax as s
 from dsl.tree.edit import join_of, states
 
-_WIDTH = 100  # a longer sentence is broken into what was and what is
+_WIDTH = 100  # characters; a longer difference is written as two lines, before and after
 _LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
 Texts = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that changed: where, and from what to what.
+    """One difference: its place, and the texts before and after.
 
-    `where` is a declaration (`cell normal`), `node` a node of it or `return`, `trait` what stands under a word of its
-    own (`weight`). `before` is `None` for what is new, `after` for what is gone; `note` says what is no replacement.
+    `where` is a declaration (`cell normal`), `node` is a node of it or `return`, and `trait` a named part of it
+    (`weight`). `before` is None for a new part and `after` for a removed one. `note` describes any other difference.
     """
 
     where: str
@@ -56,7 +56,7 @@ class Difference:
 
 
 def _signed_lines(before: list[str], after: list[str]) -> Iterator[str]:
-    """The lines that are gone under a minus and those that are new under a plus."""
+    """Removed lines after a minus, and new ones after a plus."""
     for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if kind != "equal":
             for sign, lines in (("-", before[i:j]), ("+", after[k:m])):
@@ -65,19 +65,19 @@ def _signed_lines(before: list[str], after: list[str]) -> Iterator[str]:
 
 
 def _rounded(before: str | None, after: str | None) -> tuple[str, str]:
-    """Texts whose long numbers have four digits, as far as those tell the two apart."""
+    """Both texts with their numbers at four digits, unless that makes them equal."""
     exact = before or "", after or ""
     short = short_numbers(exact[0]), short_numbers(exact[1])
     return exact if short[0] == short[1] else short
 
 
 def short_numbers(text: str) -> str:
-    """A text with at most four digits of every number; a mutated factor has sixteen, which nobody reads."""
+    """A text with at most four digits of every number; a mutated factor may have sixteen."""
     return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", text)
 
 
 def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
-    """What changed from `a` to `b`: the cells and genes, and their spaces where they are not one."""
+    """The differences from `a` to `b`: of cells and genes, and of their spaces if they have two."""
     found = [*_genes(a, b), *_cells(a, b)]
     if a.space is not b.space:
         found += _spaces(a.space, b.space)
@@ -85,7 +85,7 @@ def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
 
 
 def same_network(a: Genotype, b: Genotype) -> bool:
-    """Whether both are one network up to names and order, wherever in their files things stand; genes do not count."""
+    """Whether both are the same network, up to names, order and genes."""
     mine, yours = _what_builds(a.space), _what_builds(b.space)
     if mine != yours or a.space.reached != b.space.reached:
         return fingerprint(a) == fingerprint(b)
@@ -129,7 +129,7 @@ def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
 
 
 def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
-    """What changed in one cell; nodes are matched by name, terms by label."""
+    """The differences of one cell; nodes are matched by name, terms by label."""
     where = f"cell {after.name}"
     names = _renamed(before, after)
     for old, new in names.items():
@@ -153,7 +153,7 @@ def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
 
 
 def _signature(where: str, before: s.Cell, after: s.Cell) -> Iterator[Difference]:
-    """Inputs, and what follows them: `stride`, `fit`, `width`, `fixed`."""
+    """The inputs of a cell, and `stride`, `fit`, `width` and `fixed`."""
     inputs = ({item.name: cell_input(item) for item in cell.inputs} for cell in (before, after))
     yield from _texts(where, *inputs)
     if before.fixed != after.fixed:
@@ -172,7 +172,7 @@ def _maybe(value: s.Expression | None) -> str | None:
 
 
 def _texts(where: str, before: Texts, after: Texts) -> Iterator[Difference]:
-    """What differs among texts that have names."""
+    """The differences of texts that have names."""
     for name in dict.fromkeys([*before, *after]):
         if before.get(name) != after.get(name):
             yield Difference(where, before.get(name), after.get(name))
@@ -198,7 +198,7 @@ def _flow(where: str, node: str, before: s.Flow, after: s.Flow) -> Iterator[Diff
 
 
 def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Term, ...]) -> Iterator[Difference]:
-    """The terms of a sum: those with one label are one term, then those that read the same."""
+    """The differences of a sum's terms, which are matched by label, and then by equal text."""
     old, new = ({str(term.label): s.with_label(term, None) for term in s.labelled(terms)} for terms in (before, after))
     if Counter(old.values()) == Counter(new.values()):
         if list(old.values()) != list(new.values()):
@@ -238,7 +238,7 @@ def _sum(terms: tuple[s.Term, ...]) -> str:
 
 
 def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
-    """States that only have another name now."""
+    """States whose name alone has changed, as old name to new name."""
     old, new = states(before), states(after)
     if len(before.inputs) == len(after.inputs) and len(old) == len(new):
         names = {mine: yours for mine, yours in zip(old, new, strict=True) if mine != yours}
@@ -251,7 +251,7 @@ def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
             names[mine.name] = yours.name
     gone = [node for node in before.nodes if node.name not in new]
     fresh = [node for node in after.nodes if node.name not in old]
-    for node in gone:  # in the text's order, so that what a node reads has its new name already
+    for node in gone:  # In the order of the text, so that the states that a node reads have their new names already.
         same = next((other for other in fresh if _flow_with_names(node.flow, names) == other.flow), None)
         if same is not None:
             fresh.remove(same)
@@ -280,7 +280,7 @@ def _term_with_names(term: s.Term, names: Mapping[str, str]) -> s.Term:
     return replace(term, arguments=tuple(_term_with_names(part, names) for part in term.arguments))
 
 
-# --- what a search shares --------------------------------------------------------------------------------------
+# --- declarations that a search shares -------------------------------------------------------------------------
 
 
 def _spaces(a: Space, b: Space) -> Iterator[Difference]:
@@ -331,7 +331,7 @@ def _values(a: Space, b: Space) -> Iterator[Difference]:
 
 
 def _listed(where: str, before: Iterable[str], after: Iterable[str]) -> Iterator[Difference]:
-    """Members that are gone, then those that are new."""
+    """Removed members, then new ones."""
     old, new = Counter(before), Counter(after)
     yield from (Difference(where, before=text) for text in (old - new).elements())
     yield from (Difference(where, after=text) for text in (new - old).elements())

@@ -1,4 +1,4 @@
-"""What a file's rules can do to a genotype, and how large the space is as random search sees it."""
+"""A report on a file's mutation rules and on the size of its search space in random search."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef
 
-MAX_PLACES = 10_000  # where a rule is tried; beyond, counting stops
-_EXAMPLES = 10  # children that are made in search of one that differs from its parent
+MAX_PLACES = 10_000  # bindings that are counted for a rule; beyond this number counting stops
+_EXAMPLES = 10  # children that are made until one differs from its parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class CellFact:
 
 @dataclass(frozen=True, slots=True)
 class RuleFact:
-    """What one rule can do.
+    """The possible effects of one rule.
 
-    `share` is that of the draws; `places` counts what `choose` may bind, `children` how many texts other than the
-    parent's can come of that, at most: `None` where a number is drawn from an interval or counting stopped.
+    `share` is its share of the draws and `places` the number of bindings of its `choose`. `children` is an upper bound
+    on the number of different children; None if a number is drawn from an interval, or counting stopped.
     """
 
     name: str
@@ -57,7 +57,7 @@ class RuleFact:
 
     @property
     def applies(self) -> bool:
-        """Whether there is any place for the rule."""
+        """Whether the rule has at least one place."""
         return self.places > 0
 
 
@@ -72,7 +72,7 @@ class ChoiceFact:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What there is to know about a genotype and its space before a search."""
+    """A report on a genotype and its space before a search."""
 
     cells: tuple[CellFact, ...]
     rules: tuple[RuleFact, ...]
@@ -82,15 +82,15 @@ class Explanation:
 
     @property
     def size(self) -> int:
-        """How many individuals random search draws from; 1 where there is no free choice."""
+        """The number of genotypes that random search draws from; 1 without a free choice."""
         return math.prod(choice.options**choice.count for choice in self.choices)
 
 
 def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Explanation:
-    """Looks at every rule of a genotype's space; examples are drawn from `rng` and meet `check`.
+    """The report on a genotype and all rules of its space; examples are drawn from `rng` and pass `check`.
 
     Raises:
-      CellError: two rules leave one choice open, each with another set.
+      CellError: two rules draw the same attribute from different sets.
     """
     space = genotype.space
     weights = [1.0 if rule.weight is None else number(rule.weight, space.params) for rule in space.mutations]
@@ -146,20 +146,20 @@ def _example(parent: Genotype, rng: random.Random, check: Check | None) -> tuple
 
 
 def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
-    """The places where a block applies, and its different children at most."""
+    """The number of places where a block applies, and an upper bound on its different children."""
     places, children = 0, 0.0
     bindings = itertools.islice(every_binding(block.chosen, scene, 1.0), MAX_PLACES + 1)
     for _, bound in bindings:
         ways = [_ways(statement, bound) for statement in block.rest]
         if all(many for many, _ in ways):
             places += 1
-            # one of the combinations may give every target the value that it has
+            # One of the combinations may give every target its present value.
             children += math.prod(many for many, _ in ways) - all(keeps for _, keeps in ways)
     return places, math.inf if places > MAX_PLACES else children
 
 
 def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
-    """In how many ways a statement can be carried out, 0 if in none, and whether one of them changes nothing."""
+    """The number of ways to carry out a statement, and whether one of them changes nothing."""
     match statement:
         case s.Assign():
             return _values(statement, scene)
@@ -197,7 +197,7 @@ def _pipe_ways(part: s.Op | s.Any, scene: Scene) -> int:
 
 
 def _count_ops(found: Iterable[object], scene: Scene) -> int:
-    """The values that members stand for: `sep_conv[any({ 3x3, 5x5 })]` is two."""
+    """The number of operations in a set: `sep_conv[any({ 3x3, 5x5 })]` counts as two."""
     return sum(
         math.prod(
             len(members(argument.value.range, scene))
@@ -212,7 +212,7 @@ def _count_ops(found: Iterable[object], scene: Scene) -> int:
 
 
 def _obstacle(block: s.Block, scene: Scene) -> str:
-    """The first thing that leaves a block no place."""
+    """The first reason why a block has no place."""
     scenes = [scene]
     for choose in block.chosen:
         for binding in choose.bindings:

@@ -1,1 +1,1 @@
-"""What mutation rules do: they draw, change and sample genotypes."""
+"""The interpreter of mutation rules, and random sampling of a search space."""

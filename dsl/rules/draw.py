@@ -1,4 +1,4 @@
-"""What the words of a rule mean in a genotype: paths, sets, conditions, and the draw of a value."""
+"""The meaning of a rule's paths, sets, conditions and draws in a genotype."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Member = Ref | Settable
 
 
 class Unfit(Exception):
-    """A drawn value does not fit; the rule is drawn again, and the reason counted."""
+    """A drawn value does not fit; the rule is drawn again, and the reason is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class Scene:
 
 
 def referred(name: str, member: Member) -> Ref:
-    """What a variable is bound to.
+    """The part of a genotype to which a variable is bound.
 
     Raises:
-      CellError: it is no part of a genotype.
+      CellError: it is not bound to a part of a genotype.
     """
     if not isinstance(member, Ref):
         raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
@@ -52,7 +52,7 @@ def referred(name: str, member: Member) -> Ref:
 
 
 def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
-    """The members of what stands after `in` or in `any(...)`."""
+    """The members of a set after `in` or in `any(...)`."""
     space = scene.genotype.space
     if isinstance(values, s.Set):
         return tuple(set_member(item, space.params) for item in values.items)
@@ -89,7 +89,7 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
 
 @functools.lru_cache(maxsize=512)
 def _set_members(name: str, space: Space) -> tuple[Member, ...]:
-    """The members of `cells` or a named set; of one whose members are all cells those that may change."""
+    """The members of `cells` or of a named set; a set of cells gives only those that may change."""
     if name == "cells":
         return tuple(map(CellRef, space.mutable_cells))
     found = space.members[name]
@@ -134,7 +134,7 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
 
 
 def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
-    """What each node reads, and the return, whose `unused` stands for the states it means."""
+    """The states that each node and the return read; `unused` is replaced by its states."""
     sources = {node.name: node.flow.reads for node in cell.nodes}
     return {**sources, "return": tuple(s.read_state(e) for t in edit.returned_terms(cell) for _, e in s.edges(t))}
 
@@ -157,7 +157,7 @@ def reaches(cell: s.Cell, source: str, target: str) -> bool:
 
 
 def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
-    """What a path stands for now: a reference, a gene, an attribute, a set, or its `.count`."""
+    """The present value of a path: a reference, a gene, an attribute, a set, or its `.count`."""
     root, *rest = path.names
     genotype = scene.genotype
     if not rest:
@@ -198,7 +198,7 @@ def _value(expression: s.Expression, scene: Scene) -> Member | tuple[Member, ...
 
 
 def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | None:
-    """Arithmetic on what paths stand for now; `None` where one of them is no number here."""
+    """The value of an arithmetic expression over paths; None if one of them is not a number."""
     if isinstance(expression, s.Negative):
         value = _value(expression.value, scene)
         return -value if isinstance(value, int | float) else None
@@ -210,7 +210,7 @@ def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | 
 
 
 def holds(condition: s.Condition, scene: Scene) -> bool:
-    """Whether a `where` is true in a scene; a setting that an operation lacks makes a comparison false."""
+    """Whether a `where` is true in a scene; a comparison with a setting that an operation lacks is false."""
     match condition:
         case s.And(parts):
             return all(holds(part, scene) for part in parts)
@@ -260,7 +260,7 @@ def _state(ref: NodeRef | StateRef | TermRef, cell: s.Cell) -> str:
 
 
 def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settable | None:
-    """The value that an assignment gives; `None` when an `any` has nothing to draw from."""
+    """The value that an assignment gives; None if an `any` has an empty set."""
     drawn = _drawn(statement.value, statement.target, scene, rng)
     if isinstance(drawn, s.Op):
         drawn = settled(drawn, scene, rng)
@@ -323,7 +323,7 @@ def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) ->
 
 
 def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...] | None:
-    """The operations that a growing verb brings in; `None` when an `any` has nothing to draw from."""
+    """The operations that `insert` or `connect` adds; None if an `any` has an empty set."""
     drawn: list[s.Op] = []
     for part in pipe:
         if isinstance(part, s.Any):
@@ -345,10 +345,10 @@ def _as_op(member: Member) -> s.Op:
 
 
 def _same(first: object, second: object, scene: Scene) -> bool:
-    """Whether two members are one value; operations are, when all their settings are, however they are written."""
+    """Whether two members are equal; operations are equal if all their settings are, however they are written."""
     if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
         if first == second or any(isinstance(a.value, s.Any) for a in (*first.arguments, *second.arguments)):
-            return first == second  # what is still to be drawn is compared when it has been
+            return first == second  # An `any` inside is compared after it was drawn.
         space = scene.genotype.space
         return settings_of(first, space) == settings_of(second, space)
     if isinstance(first, CellRef) and isinstance(second, s.Op):
@@ -357,7 +357,7 @@ def _same(first: object, second: object, scene: Scene) -> bool:
 
 
 def settled(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
-    """Draws every `any` in an operation's brackets."""
+    """The operation with every `any` in its brackets drawn."""
     if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
         return op
     arguments = []

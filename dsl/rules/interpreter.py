@@ -1,8 +1,8 @@
-"""The rule interpreter: what a `mutation` does to a genotype.
+"""The interpreter of mutation rules, which applies a `mutation` to a genotype.
 
-Rules are data. `choose` draws level by level, uniformly; tuples that fail `where`, or leave an `any` nothing to draw
-from, are drawn again, which is the same as renormalising over those that remain. A rule that cannot apply leaves
-its weight to the others.
+Rules are data. `choose` draws level by level, uniformly. A tuple that fails `where`, or whose `any` has an empty set,
+is drawn again. This is the same as renormalising over the tuples that remain. If a rule cannot apply, the weights of
+the other rules are renormalised.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Check = Callable[[Genotype], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Mutated:
-    """A child: its genotype, the rule that made it, and what was rejected on the way as (rule, reason)."""
+    """A child: its genotype, its rule, and the (rule, reason) of each child that was rejected before it."""
 
     genotype: Genotype
     rule: str
@@ -38,9 +38,9 @@ class Mutated:
 
 
 def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Mutated:
-    """One child by one rule, drawn by weight; the parent is not changed.
+    """A child by one rule, which is drawn by weight; the parent is not changed.
 
-    `check` gives a reason to reject a child, such as a `require` it breaks; the rule is then drawn again.
+    `check` returns a reason to reject a child, such as a `require` that it breaks. A rule is then drawn again.
 
     Raises:
       CellError: the space has no rule, or none applies.
@@ -73,7 +73,7 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
 
 
 def _fault(parent: Genotype, child: Genotype) -> str | None:
-    """What is wrong with the cells that a rule has changed."""
+    """The error of a cell that a rule has changed, or None."""
     for before, after in zip(parent.cells, child.cells, strict=True):
         if after is not before:
             problems = verify_change(before, after, child)
@@ -86,7 +86,7 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
 
 
 def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
-    """The scene after a block has run once; `None` when it does not apply."""
+    """The scene after a block has run once; None if it does not apply."""
     if not block.chosen:
         return _run(block.rest, scene, rng)
     for _ in range(_QUICK_DRAWS):
@@ -119,7 +119,7 @@ def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random)
 
 
 def every_binding(chosen: Sequence[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
-    """Every tuple that `choose` may draw in a scene, each with its probability before `where` sorts some out."""
+    """Every tuple that `choose` may draw in a scene, each with its probability before `where` is applied."""
     if not chosen:
         yield weight, scene
         return
@@ -155,7 +155,7 @@ def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) ->
 
 
 def _followed(scene: Scene, after: Scene) -> Scene:
-    """What is bound in a scene, in the genotype that a statement has made of it, where each now stands."""
+    """The scene with the genotype that a statement has made, in which the bound variables refer to the same parts."""
     bound = scene.bound
     for old, new in zip(scene.genotype.cells, after.genotype.cells, strict=True):
         if new is not old:
@@ -169,10 +169,10 @@ def _changed(scene: Scene, cell: s.Cell) -> Scene:
 
 
 def _bound(name: str, scene: Scene) -> Ref:
-    """What a variable of the rule stands for.
+    """The part to which a variable of the rule refers.
 
     Raises:
-      Unfit: an earlier statement has removed it.
+      Unfit: an earlier statement has removed that part.
     """
     if name not in scene.bound:
         raise Unfit(f"{name} is gone when it is used")
@@ -188,10 +188,10 @@ def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> Scene | No
 
 
 def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
-    """The scene after an assignment; `None` where the operation has no such setting.
+    """The scene after an assignment; None if the operation lacks the setting.
 
     Raises:
-      Unfit: the value is none for this target.
+      Unfit: the value is not allowed for this target.
     """
     if len(target.names) == 1:
         return replace(scene, genotype=_with_gene(scene.genotype, target.names[0], value))
@@ -276,7 +276,7 @@ def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | No
 
 
 def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | None:
-    """Uniform among the branches that apply."""
+    """The scene after one branch, drawn uniformly from the branches that apply."""
     for block in rng.sample(statement.blocks, len(statement.blocks)):
         after = _block(block, scene, rng)
         if after is not None:

@@ -1,4 +1,4 @@
-"""A space as random search sees it: free choices, each drawn from its whole set."""
+"""Random search's view of a space: free choices, each drawn from its whole set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VARIABLE = "place"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One free choice of a space: the place (none for a gene), what is assigned there, and the values it may take."""
+    """One free choice of a space: its place (None for a gene), the attribute that is assigned, and its values."""
 
     place: Ref | None
     attribute: tuple[str, ...]
@@ -30,10 +30,10 @@ class Decision:
 
 
 def decisions(genotype: Genotype) -> tuple[Decision, ...]:
-    """Every choice that the rules of the form `t.x = any(SET)` leave open, in the order cell, node, term, rule.
+    """Every choice that rules of the form `t.x = any(SET)` leave open, in the order cell, node, term, rule.
 
     Raises:
-      CellError: two rules draw the same thing from different sets.
+      CellError: two rules draw the same attribute from different sets.
     """
     found: dict[tuple[Ref | None, tuple[str, ...]], Decision] = {}
     for rule in genotype.space.mutations:
@@ -55,7 +55,7 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
 
 
 def _order(decision: Decision, names: tuple[str, ...]) -> tuple[int, int, tuple[int, ...], int]:
-    """Where a decision stands: operations before their settings, and how a node joins after all that it joins."""
+    """The rank of a decision: operations come before their settings, and a node's join after its terms."""
     place, attribute = decision.place, decision.attribute[0]
     if place is None:
         return len(names), 0, (), 0
@@ -88,8 +88,8 @@ def _settable(member: Ref | Settable) -> Settable:
 def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:
     """A random genotype: every decision drawn uniformly from its whole set.
 
-    A space without such decisions is sampled as its seed after `steps` mutations. What is no good genotype, as a
-    setting may make it, and what `check` gives a reason against is drawn again.
+    A space without such decisions is sampled as its seed after `steps` mutations. A genotype that is not valid, and one
+    that `check` rejects, is drawn again.
 
     Raises:
       CellError: a thousand in a row were rejected.
@@ -106,7 +106,7 @@ def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | Non
 
 
 def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
-    """Why a genotype that nobody has verified is none of its space, or what `check` has against it."""
+    """The reason why an unverified genotype is not valid in its space, or the reason of `check`; None if it is good."""
     problems = verify_genotype(genotype)
     if problems:
         return problems[0].message
@@ -127,8 +127,8 @@ def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) ->
 def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype:
     """The genotype in which decision k takes the value at place `choices[k]` of its set, as `sample` builds it.
 
-    The generator settles what an operation leaves to draw in its own brackets, and nothing else. Not every combination
-    of choices is good: `unfit` tells.
+    The generator only draws an `any` in an operation's own brackets. Some combinations of choices are not valid:
+    `unfit` gives the reason.
 
     Raises:
       ValueError: there are more or fewer choices than decisions, or a place outside a set.
@@ -157,7 +157,7 @@ def _decisions_of(space: Space) -> tuple[Decision, ...]:
 
 
 def decided(genotype: Genotype, decision: Decision, value: Settable) -> Genotype:
-    """The genotype with one choice made; unchanged where the operation there has no such setting."""
+    """The genotype with one choice made; unchanged if the operation there lacks the setting."""
     bound = {} if decision.place is None else {_VARIABLE: decision.place}
     target = s.Path(decision.attribute if decision.place is None else (_VARIABLE, *decision.attribute))
     scene = assign(target, value, Scene(genotype, bound))

@@ -1,6 +1,6 @@
 """Colours for `.cell` texts: a lexer that Pygments finds by itself once both are installed.
 
-Nothing of the language imports this module, so that it does not need Pygments.
+No other module of the package imports this one, so the package does not need Pygments.
 """
 
 from __future__ import annotations

@@ -60,15 +60,15 @@ def _first(node: _Node) -> lark.Token:
     return node
 
 
-# --- what stands between two tokens ----------------------------------------------------------------------------
+# --- gaps between tokens ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What stands before a token.
+    """The gap before a token.
 
-    That is the comment that ends the line of the token before, comments on lines of their own, and whether the line
-    breaks and a line is left empty.
+    It has the comment at the end of the last token's line, comments on lines of their own, whether the line breaks,
+    and whether an empty line follows.
     """
 
     ending: str = ""
@@ -93,7 +93,7 @@ def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
     ends = [0, *(token.end_pos or 0 for token in tokens)]
     starts = [*(token.start_pos or 0 for token in tokens), len(text)]
     between = [text[end:start] for end, start in zip(ends, starts, strict=True)]
-    # nothing stands on the first token's line before it, and the last line ends as if another followed
+    # The first token begins a line, and the last one ends a line as if another token followed.
     between[0] = "\n" + between[0]
     between[-1] += "\n"
     return [_gap(part) for part in between]
@@ -103,7 +103,7 @@ def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
 
 
 def _line_starts(tree: lark.Tree[lark.Token]) -> Iterator[lark.Token]:
-    """The tokens that always begin a line: of declarations, nodes, sections and statements, and what closes them."""
+    """The tokens that always begin a line: those of declarations, nodes, sections, statements and closing braces."""
     for node in tree.iter_subtrees():
         if node.data in ("start", "network", "cell", "block"):
             yield from (_first(item) for item in _items(node))
@@ -112,7 +112,7 @@ def _line_starts(tree: lark.Tree[lark.Token]) -> Iterator[lark.Token]:
 
 
 def _items(node: lark.Tree[lark.Token]) -> list[_Node]:
-    """What stands a line each in a file or in braces."""
+    """The parts of a file, or inside braces, that each begin a line."""
     if node.data == "start":
         return list(node.children)
     opened = next((i for i, child in enumerate(node.children) if _is(child, "LBRACE")), len(node.children))
@@ -138,7 +138,7 @@ class _Layout:
         return (*self._lines(tree.children), *_from_top(self._last.comments, top=not tree.children))
 
     def _lines(self, items: Sequence[_Node]) -> tuple[Doc, ...]:
-        """Items of which each begins a line; empty lines between them stay, one at most."""
+        """Items on lines of their own; at most one empty line between two of them is kept."""
         docs: list[Doc] = []
         for index, item in enumerate(items):
             gap = self._gap(item)
@@ -180,7 +180,7 @@ class _Layout:
             case _:
                 return self._inline(node, node.children)
 
-    # tokens and what stands on one line
+    # tokens, and parts on one line
 
     def _token(self, token: lark.Token) -> Doc:
         comments = () if token.start_pos in self._line_starts else self._gap(token).comments
@@ -189,7 +189,7 @@ class _Layout:
         return (*above, str(token), *([Comment(ending, own_line=False)] if ending else []))
 
     def _inline(self, parent: lark.Tree[lark.Token], children: Sequence[_Node]) -> tuple[Doc, ...]:
-        """Children in a row; what stands in brackets breaks at its commas."""
+        """Children in a row; a part in brackets breaks at its commas."""
         docs: list[Doc] = []
         before: _Node | None = None
         rest = list(children)
@@ -206,10 +206,10 @@ class _Layout:
             before = child
         return tuple(docs)
 
-    # what may break
+    # parts that may break
 
     def _between(self, *around: _Node) -> Doc:
-        """A place to break, broken where the author broke before one of these."""
+        """A possible line break, which is a break if the author broke the line before one of these tokens."""
         return Hard() if any(self._gap(node).broken for node in around) else Line()
 
     def _listed(self, children: Sequence[_Node], keep: bool) -> tuple[Doc, ...]:
@@ -225,7 +225,7 @@ class _Layout:
         return tuple(parts)
 
     def _row(self, node: lark.Tree[lark.Token], last: str, by: int) -> tuple[Doc, ...]:
-        """Operands with the operators that lead to them; operators hang to the left of the operands' column."""
+        """Operands, each after its operator; on a new line the operator stands left of the operands' column."""
         first, *rest = node.children
         parts: list[Doc] = [*self._row(first, "", -2)] if last and isinstance(first, lark.Tree) else [self._doc(first)]
         for operator, operand in zip(rest[::2], rest[1::2], strict=True):
@@ -234,7 +234,7 @@ class _Layout:
         return tuple(parts)
 
     def _chain(self, node: lark.Tree[lark.Token]) -> Doc:
-        """Operands of operators that bind equally, broken before an operator."""
+        """Operands of operators with equal precedence; lines break before an operator."""
         kin = next((kin for kin in (_SUMS, _PRODUCTS) if node.data in kin), (str(node.data),))
         children = list(node.children)
         while isinstance(children[0], lark.Tree) and children[0].data in kin:
@@ -245,7 +245,7 @@ class _Layout:
         return Align(Fill(tuple(parts)))
 
     def _opdef(self, node: lark.Tree[lark.Token]) -> Doc:
-        """Cases below each other, so that their operations begin in one column."""
+        """Cases on lines of their own, whose operations begin in one column."""
         equals = next(i for i, child in enumerate(node.children) if _is(child, "EQUAL"))
         head, (first, *rest) = node.children[: equals + 1], node.children[equals + 1 :]
         broken = any(self._gap(child).broken for child in rest[::2])
@@ -293,7 +293,7 @@ class _Layout:
         return (self._doc(opening), Nest(_INDENT, (*self._lines(items), *below)), Hard(), self._doc(closing))
 
     def _block(self, node: lark.Tree[lark.Token]) -> Doc:
-        """A rule's statements; a single one stands with its braces on one line where it fits."""
+        """A rule's statements; a single one is on one line with its braces if it fits."""
         opening, *statements, closing = node.children
         if len(statements) != 1 or any(self._gap(child).comments for child in (statements[0], closing)):
             return self._braces(node)

@@ -20,8 +20,8 @@ def gather(
 ) -> tuple[s.Declaration, ...]:
     """Everything that a file declares, each name once, after includes and overlays.
 
-    Overlays' own declarations win (the last first), then the file's own, then what is included, the nearest first
-    and the first file's before the overlays'.
+    Of declarations with one name, the first in this order wins: those of overlays, the last overlay first; those of the
+    file; those of included files, the nearest first, and the file's includes before the overlays'.
     """
     reader = _Reader(shipped())
     found = [reader.find(os.fspath(name), Path.cwd()) for name in (path, *overlays)]
@@ -33,7 +33,7 @@ def gather(
 def gather_text(
     text: str, name: str, overlays: Sequence[str | os.PathLike[str]], shipped: Shipped
 ) -> tuple[s.Declaration, ...]:
-    """The declarations of one text that stands alone or includes shipped files, under overlays as `gather` has them."""
+    """The declarations of a text that may include shipped files, with overlays as in `gather`."""
     file, reader = parse(text, name), _Reader(shipped())
     found = [reader.find(os.fspath(overlay), Path.cwd()) for overlay in overlays]
     reader.collect_included(file, Path.cwd(), 1, ())
@@ -44,11 +44,11 @@ def gather_text(
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads files with what they include, each once, and notes what is wrong with them."""
+    """Reads files and their includes, each once, and collects their errors."""
 
     shipped: Path
     seen: dict[Path, s.File] = field(default_factory=dict)
-    levels: list[list[s.File]] = field(default_factory=list)  # the files by how many includes lead to them
+    levels: list[list[s.File]] = field(default_factory=list)  # the files by their distance in includes
     problems: list[Problem] = field(default_factory=list)
 
     def find(self, name: str, folder: Path, position: Position | None = None) -> Path:
@@ -68,7 +68,7 @@ class _Reader:
         raise CellError(message, position, nearest(name, near))
 
     def collect(self, path: Path, depth: int, trail: tuple[Path, ...]) -> None:
-        """Read a file with what it includes."""
+        """Reads a file with its includes."""
         if path in trail:
             loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
             raise CellError(f"files include each other in a loop: {loop}")
@@ -88,7 +88,7 @@ class _Reader:
         self.collect_included(file, path.parent, depth + 1, (*trail, path))
 
     def collect_included(self, file: s.File, folder: Path, depth: int, trail: tuple[Path, ...]) -> None:
-        """Read what a file of this folder includes."""
+        """Reads the includes of a file of this folder."""
         for include in file.items:
             if not isinstance(include, s.Include):
                 continue
@@ -100,10 +100,10 @@ class _Reader:
                 self.collect(found, depth, trail)
 
     def merged(self, own: Sequence[s.File]) -> tuple[s.Declaration, ...]:
-        """The declarations that hold, of a file, then its overlays, then what they include.
+        """The winning declarations of a file, its overlays, and their includes.
 
         Raises:
-          CellError: with everything that was wrong with a file.
+          CellError: with all errors of all files.
         """
         if self.problems:
             raise CellError.of(self.problems)
@@ -114,7 +114,7 @@ class _Reader:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long for the file system
+    except OSError:  # a name too long for the file system
         return False
 
 
@@ -137,7 +137,7 @@ def _display(path: Path) -> str:
 
 
 def _key(item: s.Declaration) -> tuple[str, str] | None:
-    """What a declaration is known by; a cell and an op share one namespace, a mutation has its own."""
+    """The namespace and name of a declaration; cells and ops share a namespace, mutations have their own."""
     match item:
         case s.Mutation(name):
             return "mutation", name
@@ -150,7 +150,7 @@ def _key(item: s.Declaration) -> tuple[str, str] | None:
 
 
 def _merge(ranked: Sequence[s.File]) -> tuple[s.Declaration, ...]:
-    """One declaration a name, the first in rank, in the order in which a reader would write them."""
+    """One declaration for each name, the first in rank, in the order in which a person would write them."""
     chosen: dict[tuple[str, str], s.Declaration] = {}
     order: dict[tuple[str, str], None] = {}
     requires: list[s.Declaration] = []

@@ -1,4 +1,4 @@
-"""Documents that know where their lines may break: what the formatter builds and this module prints.
+"""Documents with possible line breaks: the formatter builds them, and this module prints them.
 
 The algebra is that of P. Wadler, "A prettier printer" (2003), with comments that last to the end of their line.
 """
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where a line may break; a blank, or nothing, where it does not."""
+    """A possible line break; a blank, or nothing, if the line does not break there."""
 
     flat: str = " "
 
 
 @dataclass(frozen=True, slots=True)
 class Hard:
-    """Where a line always breaks; `blank` leaves an empty line between."""
+    """A line break; `blank` adds an empty line."""
 
     blank: bool = False
 
@@ -35,7 +35,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """Lines inside are indented by so much more than outside."""
+    """A part whose lines are indented further, by `indent` columns."""
 
     by: int
     inner: Doc
@@ -43,36 +43,36 @@ class Nest:
 
 @dataclass(frozen=True, slots=True)
 class Align:
-    """Lines inside begin in the column where this begins."""
+    """A part whose lines begin in the column where the part begins."""
 
     inner: Doc
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """On one line if it fits, otherwise broken at each of its places."""
+    """A part on one line if it fits, and otherwise broken at each possible break."""
 
     inner: Doc
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Parts and what stands between them, by turns: broken only at the places where the next part does not fit.
+    """Parts and separators, by turns: a separator breaks only if the next part does not fit.
 
-    With `rows`, hard breaks between the parts hold only if none of the rows that they make is too long.
+    With `rows`, hard breaks between the parts are kept only if none of the resulting rows is too long.
     """
 
     parts: tuple[Doc, ...]
     rows: bool = False
 
 
-_CONTINUED = 2  # how far a line is indented that goes on only because a comment ended the one before
+_CONTINUED = 2  # the indent of a line that continues a line which a comment ended
 
 Doc = str | Line | Hard | Comment | Nest | Align | Group | Fill | tuple["Doc", ...]
 
 
 def must_break(doc: Doc) -> bool:
-    """Whether something inside ends a line whatever the width."""
+    """Whether the document contains a line break at every width."""
     match doc:
         case Hard() | Comment():
             return True
@@ -88,7 +88,7 @@ def must_break(doc: Doc) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What is left of a `Fill`, from a place between two parts on."""
+    """The rest of a `Fill`, from a separator on."""
 
     parts: tuple[Doc, ...]
     index: int
@@ -96,7 +96,7 @@ class _Rest:
 
 @dataclass(frozen=True, slots=True)
 class _Todo:
-    """A document to print, how far it is indented, and whether it is kept on one line."""
+    """A document to print, with its indent, and whether it stays on one line."""
 
     indent: int
     flat: bool
@@ -104,7 +104,7 @@ class _Todo:
 
 
 class _Page:
-    """The lines so far; a break is made when the next text comes, so that no line ends in blanks."""
+    """The lines so far. A break is written with the next text, so that no line ends in blanks."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
@@ -115,14 +115,14 @@ class _Page:
         self._empty = True
 
     def column(self, indent: int) -> int:
-        """Where the next text would begin."""
+        """The column at which the next text would begin."""
         if self.full:
             return indent + _CONTINUED
         return self._indent if self._breaks or self._empty else len(self._code)
 
     @property
     def full(self) -> bool:
-        """Whether nothing more can stand on this line."""
+        """Whether this line has ended, because of a break or a comment."""
         return bool(self._comment) and not self._breaks
 
     def write(self, text: str, indent: int) -> None:
@@ -162,7 +162,7 @@ class _Page:
 
 
 def render(doc: Doc, width: int) -> str:
-    """The text of a document, in lines of at most `width` characters where its places to break allow that."""
+    """The text of a document, in lines of at most `width` characters if its possible breaks allow that."""
     page = _Page()
     todo = [_Todo(0, False, doc)]
     while todo:
@@ -184,7 +184,7 @@ def render(doc: Doc, width: int) -> str:
 
 
 def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[_Todo]:
-    """What a document consists of, each part flat or not."""
+    """The parts of a document, each with whether it stays on one line."""
     match item.doc:
         case tuple() as parts:
             return [_Todo(item.indent, item.flat, part) for part in parts]
@@ -214,7 +214,7 @@ def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[
 
 
 def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
-    """Whether what comes first, and what follows it on the same line, needs at most so many characters."""
+    """Whether the first document and its continuation on the same line need at most `width` characters."""
     for flat, leaf in _leaves(itertools.chain(first, reversed(todo))):
         match leaf:
             case str():
@@ -229,7 +229,7 @@ def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
 
 
 def _rows_fit(parts: Sequence[Doc], room: int, todo: Sequence[_Todo]) -> bool:
-    """Whether the rows between hard breaks, and what follows the last, need at most so many characters each."""
+    """Whether each row between hard breaks, and the continuation of the last, needs at most `width` characters."""
     rows = [
         [_Todo(0, True, part) for part in row]
         for hard, row in itertools.groupby(parts, key=lambda part: isinstance(part, Hard))
@@ -240,7 +240,7 @@ def _rows_fit(parts: Sequence[Doc], room: int, todo: Sequence[_Todo]) -> bool:
 
 
 def _refilled(parts: Sequence[Doc]) -> tuple[Doc, ...]:
-    """The parts without the hard breaks between them, but for those after a comment."""
+    """The parts without hard breaks between them, except those after a comment."""
     before = (Line(), *parts)
     return tuple(
         Line() if isinstance(part, Hard) and not must_break(last) else part
@@ -249,7 +249,7 @@ def _refilled(parts: Sequence[Doc]) -> tuple[Doc, ...]:
 
 
 def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | Comment]]:
-    """Texts and places to break in the order of the page, as far as somebody asks."""
+    """Texts and possible breaks in the order of the page, made one at a time."""
     stack: list[Iterator[tuple[bool, Doc | _Rest]]] = [((item.flat, item.doc) for item in items)]
     while stack:
         flat, doc = next(stack[-1], (False, None))
@@ -269,7 +269,7 @@ def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | 
 
 
 def _with_comments(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Comments of lines that follow each other stand in one column."""
+    """The lines, with the comments of consecutive lines in one column."""
     for commented, run in itertools.groupby(lines, key=lambda line: bool(line[1])):
         written = list(run)
         column = max(len(code) for code, _ in written) + 2

@@ -28,7 +28,7 @@ _READABLE = {
     "RELATION": "'before', 'reaches' or 'feeds'", "$END": "the end of the file",
 }  # fmt: skip
 
-# The text being read: the grammar's actions run inside lark, which hands them nothing but what was read.
+# The text that is being read. The grammar's actions run inside lark, which gives them only the parsed tokens.
 _READING: ContextVar[Source] = ContextVar("_READING")
 
 
@@ -36,7 +36,7 @@ def parse(text: str, name: str = "<text>") -> s.File:
     """Reads one `.cell` text; `include` stays a declaration and names are not resolved.
 
     Raises:
-      CellError: the text is not in the language; it holds the first mistake of each declaration.
+      CellError: the text is not in the language; the error has the first mistake of each declaration.
     """
     source = Source(name, text)
     _check_limits(source)
@@ -73,7 +73,7 @@ def _parse(source: Source) -> s.File:
 
 def _from(text: str, start: int) -> s.File:
     if start:
-        # what was read stands as blanks, so that lines and columns stay
+        # declarations that were read become blanks, so that lines and columns stay the same
         text = re.sub(r"[^\n]", " ", text[:start]) + text[start:]
     return _lark().parse(text)  # type: ignore[return-value]
 
@@ -130,7 +130,7 @@ def _keyword(terminal: str) -> str:
 
 
 def _at(first: lark.Token | s.Syntax) -> Position | None:
-    """Where a rule begins, by what was read first."""
+    """The position of a grammar rule: that of its first token."""
     if isinstance(first, lark.Token):
         return Position(_READING.get(), first.line or 1, first.column or 1)
     return first.position
@@ -145,7 +145,7 @@ def _deeper(position: Position | None, *parts: Anything) -> int:
 
 @v_args(inline=True)
 class _ToSyntax(Transformer):  # type: ignore[type-arg]
-    """One method for each rule of the grammar, under the rule's name."""
+    """Makes the syntax tree, with one method for each rule of the grammar, under the rule's name."""
 
     # files and declarations
 
@@ -375,5 +375,5 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
 
 
 def whole(value: float) -> int | float:
-    """An int where that loses nothing, so that `3`, `3.0` and `3e0` are one number."""
+    """A whole number as an int, so that `3`, `3.0` and `3e0` are one number; any other number as it is."""
     return int(value) if value == int(value) and abs(value) < 1e15 else value

@@ -1,4 +1,4 @@
-"""Where reading goes on after a syntax error."""
+"""The place at which reading continues after a syntax error."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TOKEN = re.compile(
 
 
 def next_declaration(text: str, start: int, error: int) -> int | None:
-    """The offset of the first declaration after the one that is wrong at `error`; None if there is no other.
+    """The offset of the next declaration after the one with the mistake at `error`; None if that was the last.
 
-    A declaration begins outside all brackets or, where a bracket was never closed, at the beginning of a line.
+    A declaration begins outside all brackets or, if a bracket is not closed, at the beginning of a line.
     Reading began at `start`.
     """
     depth = 0

@@ -1,4 +1,4 @@
-"""Syntax tree to canonical text: what is stored, sent to workers, shown and compared."""
+"""Syntax tree to canonical text, which is stored, sent to workers, shown and compared."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def cell_input(item: s.Input) -> str:
 
 
 def flow(item: s.Flow) -> str:
-    """A node's right side."""
+    """The right side of a node."""
     return " | ".join([" + ".join(map(term, item.terms)), *map(op, item.tail)])
 
 
@@ -89,7 +89,7 @@ def term(item: s.Term) -> str:
 
 
 def pipe(ops: s.Pipe) -> str:
-    """Operations in a row."""
+    """A pipe: operations in a row."""
     return " | ".join(map(op, ops))
 
 
@@ -113,7 +113,7 @@ def _section(item: s.Section) -> str:
 def step(item: s.Step) -> str:
     """One step of a section."""
     inputs = f"({', '.join(map(expression, item.inputs))})" if item.inputs else ""
-    # `a * b + c` would read as two things: everything but a plain factor stands in brackets
+    # `a * b + c` could be read in two ways, so every factor but a number or a name is in brackets.
     times = "" if item.times is None else f" * {_factor(item.times)}"
     return f"{pipe(item.pipe)}{inputs}{times}{'' if item.name is None else f' as {item.name}'}"
 
@@ -170,7 +170,7 @@ def condition(item: s.Condition) -> str:
 
 
 def expression(item: s.Expression) -> str:
-    """An expression, with brackets only where precedence asks for them."""
+    """An expression, with brackets only where precedence requires them."""
     match item:
         case s.Number(value):
             return repr(value)
@@ -189,7 +189,7 @@ def expression(item: s.Expression) -> str:
             return f"any({'other ' if other else ''}{expression(values)}{rest})"
         case s.Binary(operator, left, right):
             mine = _PRECEDENCE[operator]
-            # operators of one precedence group to the left: the right side needs brackets already when it is equal
+            # Operators of equal precedence group to the left, so a right side of equal precedence needs brackets.
             return f"{_operand(left, mine)} {operator} {_operand(right, mine + 1)}"
 
 

@@ -1,6 +1,6 @@
-"""How an editor tells the language's words from names, in regular expressions that Python and TextMate both read.
+"""The language's keywords for editors, as regular expressions that Python and TextMate both read.
 
-The parser knows from the grammar whether `stride` is a word or a name; a highlighter sees only what stands beside it.
+The parser knows from the grammar whether `stride` is a keyword or a name. A highlighter sees only the text beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NAME = _NAME
 OPERATOR = r"\*=|\+=|<=|>=|==|!=|//|\.\.|[=<>|+\-*/]"
 PUNCTUATION = r"[(){}\[\],:.]"
 
-# words that open a declaration
+# keywords that begin a declaration
 DECLARATIONS = (
     rf'{_START}include(?=\s*")',
     rf"{_START}(?:param|gene|values)(?=\s+{_NAME}\s*=(?!=))",
@@ -27,7 +27,7 @@ DECLARATIONS = (
     rf"{_START}mutation(?=\s+{_NAME}\s*(?:\{{|weight\b))",
     rf"{_START}require(?=\s+[A-Za-z_\d])",
 )
-# words inside of them; those that are names as well are words only beside what belongs to them
+# Keywords inside declarations. One that may also be a name counts as a keyword only in its context.
 WORDS = (
     rf"{_START}(?:stride|weight)(?=[ \t]+(?!and\b|or\b|else\b|if\b|in\b|is\b|before\b|reaches\b|feeds\b)[\w(-])",
     rf"{_START}(?:fit|each)(?=[ \t]+(?!and\b|or\b|else\b|if\b){_NAME})",

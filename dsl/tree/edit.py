@@ -1,4 +1,4 @@
-"""Pure edits of cells: a cell goes in, a new one comes out; what is untouched is shared."""
+"""Pure edits of cells: each takes a cell and returns a new one, which shares unchanged parts with the old one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def states(cell: s.Cell) -> tuple[str, ...]:
 
 
 def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
-    """Every operation that a cell's text names."""
+    """Every operation in the text of a cell."""
     yield from (item.kind for item in cell.inputs if item.kind is not None)
     if cell.fit is not None:
         yield cell.fit
@@ -76,7 +76,7 @@ def term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
 
 
 def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
-    """The nodes that are others, by index, and `OUTPUT` where the return is; `None` where there are other states."""
+    """The indices of changed nodes, with `OUTPUT` for the return; None if the states differ."""
     if before.inputs is not after.inputs or len(before.nodes) != len(after.nodes):
         return None
     changed: list[int] = []
@@ -152,7 +152,7 @@ def with_input(edge: s.Term, state: str) -> s.Term:
 
 
 def join_of(flow: s.Flow) -> s.Op:
-    """How a node combines its terms: `add` or `concat`."""
+    """The operation by which a node combines its terms: `add` or `concat`."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
     return s.Op(CONCATENATION) if isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only) else s.Op(SUM)
 
@@ -168,13 +168,13 @@ def joined(flow: s.Flow, join: s.Op) -> s.Flow:
 
 
 def unused(cell: s.Cell) -> tuple[str, ...]:
-    """`unused`: the nodes that nothing reads and the return does not name, in order; inputs never."""
+    """The states that `unused` means: nodes that no node reads and the return does not name, in order."""
     read = set(cell.output.reads).union(*[node.flow.reads for node in cell.nodes])
     return tuple([node.name for node in cell.nodes if node.name not in read])
 
 
 def returned_terms(cell: s.Cell) -> tuple[s.Term, ...]:
-    """The terms of the return, with `unused` replaced by the states it means."""
+    """The terms of the return, with `unused` replaced by its states."""
     return with_states(cell.output.terms, unused(cell))
 
 
@@ -191,14 +191,14 @@ def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
 
 
 def is_none(edge: s.Term) -> bool:
-    """Whether the edge is no edge."""
+    """Whether the edge has the operation that removes it."""
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == NOTHING
 
 
 def live_nodes(cell: s.Cell) -> frozenset[str]:
     """The nodes that reach the return through live edges and have one themselves.
 
-    A node all of whose terms are `none` or read dead nodes is dead, as is one that nothing alive reads.
+    A node is dead if all its terms are `none` or read dead nodes, and also if no live node reads it.
     """
     fed = {item.name for item in cell.inputs}
     sources: dict[str, tuple[str, ...]] = {}
@@ -218,7 +218,7 @@ def live_nodes(cell: s.Cell) -> frozenset[str]:
 
 
 def in_order(cell: s.Cell) -> s.Cell | None:
-    """The cell with every node below those it reads, otherwise in its old order; `None` when it has a loop."""
+    """The cell with every node after the nodes that it reads, otherwise in its old order; None if it has a loop."""
     names = {node.name for node in cell.nodes}
     if _is_in_order(cell, names):
         return cell

@@ -1,6 +1,6 @@
-"""Pure edits that change how many nodes and edges a cell has, and where bound references are afterwards.
+"""Pure edits that add or remove nodes and edges of a cell, and the new places of references into it.
 
-Names of nodes and labels of terms stay what they were, because the weights of a network are known by them.
+Names of nodes and labels of terms stay the same, because they are the keys of a network's weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FRESH = re.compile(r"n(\d{1,9})")
 
 
 def fresh_name(cell: s.Cell) -> str:
-    """`n<k>`, where k is one more than the greatest in the cell."""
+    """The name `n<k>`, where k is one more than the greatest such number in the cell."""
     found = (_FRESH.fullmatch(state) for state in edit.states(cell))
     return f"n{1 + max((int(match[1]) for match in found if match), default=0)}"
 
@@ -32,7 +32,7 @@ def inserted(cell: s.Cell, ref: TermRef, pipe: tuple[s.Op, ...]) -> s.Cell:
 
 
 def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> s.Cell | None:
-    """The cell with one more term of a vertex, `pipe(state)`; `None` when that would close a loop."""
+    """The cell with one more term of a vertex, `pipe(state)`; None if that would close a loop."""
     flow = edit.flow_at(cell, target)
     term: s.Term = s.Wire(state)
     for op in pipe:
@@ -44,14 +44,14 @@ def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> 
 
 
 def without_term(cell: s.Cell, ref: TermRef) -> s.Cell | None:
-    """The cell without an edge; `None` when the vertex has no other."""
+    """The cell without an edge; None if it is the only one of its vertex."""
     flow = edit.flow_at(cell, ref.node)
     terms = _without(flow.terms, ref.place)
     return edit.with_flow(cell, ref.node, replace(flow, terms=terms)) if terms else None
 
 
 def _without(terms: tuple[s.Term, ...], place: tuple[int, ...]) -> tuple[s.Term, ...]:
-    """The terms without one edge, and without what then joins nothing; those after it keep their labels."""
+    """The terms without one edge, and without operations that then have no input; later terms keep their labels."""
     index, *rest = place
     inner: tuple[s.Term, ...] = ()
     term = terms[index]
@@ -65,7 +65,7 @@ def _without(terms: tuple[s.Term, ...], place: tuple[int, ...]) -> tuple[s.Term,
 
 
 def without_node(cell: s.Cell, index: int) -> s.Cell:
-    """The cell without a node; what read it reads its first term's input."""
+    """The cell without a node; the edges that read it now read the input of its first term."""
     node = cell.nodes[index]
     instead = next(s.read_state(edge) for _, edge in s.flow_edges(node.flow))
     nodes = tuple(s.Node(n.name, _reading(n.flow, node.name, instead), position=n.position)
@@ -86,7 +86,7 @@ def _term_reading(term: s.Term, state: str, instead: str) -> s.Term:
 
 
 def moved(ref: Ref, before: s.Cell, after: s.Cell) -> Ref | None:
-    """Where a reference into a cell leads after an edit of that cell; `None` when what it named is gone."""
+    """A reference into a cell after an edit of that cell; None if the edit removed its part."""
     if isinstance(ref, CellRef) or ref.cell != after.name:
         return ref
     if isinstance(ref, StateRef):

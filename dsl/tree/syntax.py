@@ -1,7 +1,7 @@
 """The syntax tree: one frozen dataclass for each thing the language can say.
 
-Positions are kept for messages and take no part in equality, so that `parse(unparse(file)) == file`. The cells of
-this tree are the genotype itself: mutation takes cells and returns cells.
+Positions are kept for messages and are not compared, so that `parse(unparse(file)) == file`. The cells of this tree
+are the genotype itself: mutation takes cells and returns cells.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Path(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Binary(Syntax):
-    """`left + right` and its kind; `depth` bounds how far expressions nest."""
+    """`left + right` or another operator; `depth` is the nesting depth, which is bounded."""
 
     operator: str
     left: Expression
@@ -141,7 +141,7 @@ class Formal(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Case(Syntax):
-    """A pipe, and the condition under which it is meant."""
+    """A pipe, and the condition under which it is used."""
 
     pipe: Pipe
     condition: Condition | None = None
@@ -161,7 +161,7 @@ class OpDef(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Wire(Syntax):
-    """A bare state. `label` is kept only where it differs from the term's place."""
+    """A state without an operation. `label` is kept only if it differs from the term's place."""
 
     state: str
     label: str | None = None
@@ -169,7 +169,7 @@ class Wire(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Call(Syntax):
-    """An operation on terms: one for most, several for a join such as `concat`."""
+    """An operation on terms: on one term, or on several for a join such as `concat`."""
 
     op: Op | Any
     arguments: tuple[Term, ...]
@@ -183,8 +183,8 @@ Term = Wire | Call
 class Flow(Syntax):
     """A sum of terms and the operations that follow it.
 
-    `reads` are the states of its edges in order, dead edges included; `places` lead to the edges, without `unused`,
-    which stands for states and is no edge of its own; `size` is how many operations it names.
+    `reads` are the states of its edges in order, dead edges included. `places` are the places of the edges, without
+    `unused`, which stands for states and is not an edge. `size` is the number of its operations.
     """
 
     terms: tuple[Term, ...]
@@ -194,7 +194,7 @@ class Flow(Syntax):
     size: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        # A search asks them of every flow of every child, which shares most of them with its parent.
+        # A search needs these for every flow of every child, and a child shares most flows with its parent.
         reads: list[str] = []
         places: list[tuple[int, ...]] = []
         size = len(self.tail)
@@ -261,7 +261,7 @@ class Step(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Section(Syntax):
-    """`body: step, step`; an `auxiliary` section names the step it hangs on."""
+    """`body: step, step`; an `auxiliary` section names the step whose output it reads."""
 
     name: str
     steps: tuple[Step, ...]
@@ -393,7 +393,7 @@ class Forget(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Block(Syntax):
-    """What a rule does: all that it chooses, then the rest in order; `depth` bounds how far blocks nest."""
+    """The statements of a rule: its `choose`, then the rest in order; `depth` is its nesting depth."""
 
     statements: tuple[Statement, ...]
     depth: int = field(default=1, compare=False, repr=False)
@@ -440,7 +440,7 @@ class File(Syntax):
 
 
 def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:
-    """The edges in a term with their places: wires, and operations that read a wire directly."""
+    """The edges in a term, with their places: wires, and operations that read a wire directly."""
     if isinstance(term, Wire) or (not is_join(term) and isinstance(term.arguments[0], Wire)):
         yield place, term
     else:
@@ -449,7 +449,7 @@ def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, 
 
 
 def _note_edges(term: Term, place: tuple[int, ...], reads: list[str], places: list[tuple[int, ...]]) -> int:
-    """Note the edges in a term, as `edges` finds them; how many operations the term names."""
+    """Appends the edges in a term, as `edges` finds them; returns the number of operations in the term."""
     if isinstance(term, Wire) or (not is_join(term) and isinstance(term.arguments[0], Wire)):
         state = read_state(term)
         reads.append(state)
@@ -472,7 +472,7 @@ def is_join(call: Call) -> bool:
 
 
 def is_sum(call: Call) -> bool:
-    """Whether the call is `add(a, b)`, which as a node of its own is written `a + b`."""
+    """Whether the call is `add(a, b)`, which as the whole right side of a node is written `a + b`."""
     return is_join(call) and isinstance(call.op, Op) and call.op.name == SUM and not call.op.arguments
 
 
@@ -491,10 +491,10 @@ def with_label(term: Term, label: str | None) -> Term:
 
 
 def labelled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """The terms with every label written out."""
+    """The terms, each with its label."""
     return tuple(term if term.label else with_label(term, str(place)) for place, term in enumerate(terms))
 
 
 def canonical_labels(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """The terms without the labels that only repeat their place."""
+    """The terms without labels that only repeat their place."""
     return tuple(term if term.label != str(place) else with_label(term, None) for place, term in enumerate(terms))
