@@ -1,1 +1,1 @@
-"""What `dataset` names, in parts for training, validation and test."""
+"""Data sets: labelled images in parts for training, validation and test."""

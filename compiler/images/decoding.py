@@ -1,4 +1,4 @@
-"""Image files as upright pixels of 8 bits, grey or colour: the one decoder, in memory and as a stream."""
+"""The decoder of image files, for images in memory and for streams: upright pixels of 8 bits, grey or colour."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from compiler.errors import CompileError, DataError
 
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")  # 16 bits of grey
-# Pillow lists these, and reads them by another program (Ghostscript), on another system, or not at all.
+# Pillow lists these, and reads them only with another program (Ghostscript), on another system, or not at all.
 _NOT_READ = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
-_ORIENTATION = 0x0112  # of EXIF: how a camera was held
+_ORIENTATION = 0x0112  # of EXIF: the orientation of the camera
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -28,7 +28,7 @@ _UPRIGHT = {
 
 
 class Unreadable(CompileError):
-    """A file holds no image that can be read; the message says why, without the file's name."""
+    """A file is not an image that can be read; the message gives the reason, without the file's name."""
 
 
 def _suffixes() -> tuple[str, ...]:
@@ -41,24 +41,24 @@ SUFFIXES = _suffixes()  # of the files that are images, in lower case
 
 
 def decoded(data: bytes) -> Image.Image:
-    """An encoded image, upright, in mode L if it is grey and else in RGB.
+    """An encoded image as an upright one, in mode L if it is grey, and otherwise in RGB.
 
-    The orientation that a camera noted is applied. 16 bits of grey become 8, transparency is left out, and of an
-    animation the first picture counts.
+    The orientation in its EXIF data is applied. 16 bits of grey become 8, transparency is dropped, and an animation
+    gives its first picture.
 
     Raises:
       Unreadable: it is damaged, of no known format, or has more values than 8 bits can hold.
     """
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("ignore")  # on metadata that has no part in the pixels
+            warnings.simplefilter("ignore")  # on metadata that do not affect the pixels
             image.load()
             return _of_eight_bits(_upright(image))
     except (Unreadable, MemoryError):
         raise
     except UnidentifiedImageError:
         raise Unreadable("it is of no image format that is known here" if data else "it is empty") from None
-    except Exception as error:  # for a damaged file each of Pillow's formats raises errors of its own
+    except Exception as error:  # each of Pillow's formats raises other errors for a damaged file
         raise Unreadable(str(error) or type(error).__name__) from None
 
 
@@ -81,10 +81,10 @@ def pixels(image: Image.Image, channels: int) -> np.ndarray:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """An image turned as its camera noted; one whose notes are damaged is taken as it is."""
+    """An image in the orientation of its EXIF data; an image with damaged EXIF data is not turned."""
     try:
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # metadata that are damaged raise whatever their parts do
+    except Exception:  # damaged metadata raise various errors
         turn = None
     return image if turn is None else image.transpose(turn)
 

@@ -1,4 +1,4 @@
-"""Whether settings of a training fit images, and what a user should know of few or uneven images; no TensorFlow."""
+"""Checks that settings of a training fit the images, and warnings about few or uneven images, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from compiler.errors import DataError, pasted
 from compiler.images.found import printable
 from compiler.settings import Training
 
-FEW_STEPS = 10  # an epoch; with fewer, a training is a handful of updates
+FEW_STEPS = 10  # steps an epoch; with fewer, a training has too few updates
 FEW_IMAGES = 20  # of a class
 
 
 def check(training: Training, name: str, images: int, channels: int, is_bytes: bool, is_stream: bool) -> None:
-    """Refuses a training that cannot be done on these images.
+    """Refuses a training that is not possible on these images.
 
     Raises:
       DataError: the images do not fill a batch, or an augmentation step needs other images.
@@ -41,9 +41,9 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
 
 
 def smaller_batch(images: int) -> int:
-    """The largest of 64, 32, 16 and 8 that gives FEW_STEPS steps an epoch, else 8, and no more than there are images.
+    """The largest of 64, 32, 16 and 8 with FEW_STEPS steps an epoch, else 8; at most the number of images.
 
-    Batch normalization needs several images a batch.
+    It is not smaller, since batch normalization needs several images a batch.
     """
     fitting = (batch for batch in (64, 32, 16, 8) if images // batch >= FEW_STEPS)
     return min(next(fitting, 8), max(1, images))
@@ -52,7 +52,7 @@ def smaller_batch(images: int) -> int:
 def warnings(training: Training, images: int, class_names: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
     """Returns warnings about a training on few or uneven images, each with the change that helps.
 
-    `counts` are the images of each class, or nothing where they are not known.
+    `counts` are the numbers of images of each class, or empty if they are not known.
     """
     found = []
     steps = images // training.batch_size

@@ -18,7 +18,7 @@ from compiler.errors import DataError, did_you_mean
 Array = npt.NDArray[Any]
 T = TypeVar("T")
 
-# What the folder of a part may be called, in any case.
+# The names that the folder of a part may have, in upper or lower case.
 PARTS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -43,12 +43,12 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """What a folder holds; a part that it does not have is None.
+    """The image files of a folder, by part; a missing part is None.
 
     Attributes:
       root: the folder, as an absolute path.
-      ignored: how many files are no images of a class, by the reason: `.txt`, `in folders inside classes`.
-      remarks: what else the user should know of the parts: what each is about, and a sentence.
+      ignored: the number of files that are not images of a class, by reason: `.txt`, `in folders inside classes`.
+      remarks: for the user: subjects with a sentence each.
     """
 
     root: str
@@ -66,14 +66,14 @@ class Tree:
 
     @property
     def parts(self) -> tuple[Files, ...]:
-        """The parts that are there: training, validation, test."""
+        """The parts that exist: training, validation, test."""
         return tuple(part for part in (self.train, self.validation, self.test) if part is not None)
 
 
 def scan(folder: str, suffixes: Sequence[str]) -> Tree:
-    """The image files of a folder, by class, and what in it is ignored; no file is opened.
+    """The image files of a folder, by class, and the ignored files; no file is opened.
 
-    Of a folder that holds back one part only, that part is the test set, whatever its name.
+    If a folder has only one part besides training, that part is the test set, whatever its name.
 
     Raises:
       DataError: it is missing, a folder in it has no images or is not a class, or parts cannot be told apart.
@@ -105,12 +105,12 @@ def scan(folder: str, suffixes: Sequence[str]) -> Tree:
 
 
 def held_back_parts(parts: Sequence[T]) -> tuple[T | None, T | None]:
-    """What is validation and what is test of the parts, in this order, that a source itself holds back."""
+    """The validation and the test part of the parts that a source itself has besides training."""
     return (parts[0] if len(parts) == 2 else None), (parts[-1] if parts else None)
 
 
 def neighbour(path: str) -> str:
-    """What to add to the message that there is no such path: the nearest name beside it."""
+    """A clause for the message that a path does not exist: the nearest name in its folder."""
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         return f"; there is no folder {folder}"
@@ -119,7 +119,7 @@ def neighbour(path: str) -> str:
 
 
 def counted(ignored: Mapping[str, int]) -> str:
-    """A line on the files that are ignored: `120 files ignored: 60 .txt, 60 in folders inside classes`."""
+    """A line on ignored files: `120 files ignored: 60 .txt, 60 in folders inside classes`."""
     total = sum(ignored.values())
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(ignored.items(), key=lambda one: -one[1]))
     return f"{total:,} file{'s' * (total != 1)} ignored: {reasons}" if total else ""
@@ -129,9 +129,9 @@ def counted(ignored: Mapping[str, int]) -> str:
 
 
 def _parts(root: Path, folder: str) -> dict[str, str]:
-    """The names of the folders of training, validation and test; none where the folders are classes.
+    """The names of the folders of training, validation and test; empty if the folders are classes.
 
-    A class may itself be called `train`: parts are folders of folders.
+    A class may be called `train`. A part is therefore a folder that contains folders.
     """
     nested = [path.name for path in _folders(root) if _folders(path)]
     found = {part: [name for name in nested if name.lower() in allowed] for part, allowed in PARTS.items()}
@@ -177,7 +177,7 @@ def _held_back(root: Path, names: Sequence[str], suffixes: Sequence[str], ignore
 
 
 def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """What is the test set of what is held back, and which classes a part lacks."""
+    """Remarks: which part is the test set, and which classes a part lacks."""
     remarks = []
     if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:
         remarks.append(("test", f"the folder {folders[0]} is the test set, since nothing else is held back"))
@@ -207,7 +207,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[str]) -> None:
-    """Counts the files that lie beside the folders of classes, where no class is theirs."""
+    """Counts the files beside the folders of classes, which belong to no class."""
     for folder in folders:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -218,7 +218,7 @@ def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[s
 
 
 def _reason(name: str, suffixes: Sequence[str], otherwise: str) -> str:
-    """Why a file is ignored: it is hidden, or has another ending than images have, or lies in the wrong place."""
+    """The reason why a file is ignored: it is hidden, its ending is not that of an image, or its place is wrong."""
     if name.startswith("."):
         return "hidden"
     suffix = os.path.splitext(name)[1].lower()
@@ -246,7 +246,7 @@ def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> li
     """The images of one class, sorted."""
     members: list[str] = []
     known = tuple(suffixes)
-    # Unlike pathlib, scandir knows without a call for each whether an entry is a file: there may be millions.
+    # scandir gives the type of each entry without a system call, unlike pathlib. There may be millions of files.
     with os.scandir(folder) as entries:
         for entry in entries:
             if _leads_nowhere(entry):
@@ -265,7 +265,7 @@ def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> li
 
 
 def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a link to something that is not there, or to itself."""
+    """Whether an entry is a link to a missing file, or to itself."""
     if not entry.is_symlink():
         return False
     try:

@@ -1,4 +1,4 @@
-"""What readers of labelled images are asked for, and what they return."""
+"""The records between readers of labelled images and their callers."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from compiler.images.preparation import Preparation
 
 Array = npt.NDArray[Any]
 Size = tuple[int, int]
-Remark = tuple[str, str]  # what it is about, and a sentence for the user
+Remark = tuple[str, str]  # a subject and a sentence for the user
 
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Images and labels as a source has them, unchecked, and what messages call them."""
+    """Images and labels of a source, before any check, and their names in messages."""
 
     images: Array
     labels: Array
     images_name: str
     labels_name: str
-    is_prepared: bool = False  # whether the images were brought to size as they were read
+    is_prepared: bool = False  # whether the images were resized during reading
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a reader found; `test` and `validation` are None when the source has no such split of its own.
+    """The images that a reader found; `test` and `validation` are None if the source lacks that part.
 
     Attributes:
-      digest: of the contents; where a reader gives none, that of the arrays counts.
-      remarks: what the user should know of it.
+      digest: of the contents; if a reader gives none, the digest of the arrays is used.
+      remarks: for the user.
     """
 
     name: str
@@ -50,14 +50,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a source is to be read.
+    """Settings for reading a source.
 
     Attributes:
-      image_size: (height, width) of every image; None where they have one size already.
+      image_size: (height, width) of every image; None if all have the same size already.
       crop: the share of the resized image that is kept in the middle.
-      unreadable: `error` refuses files that are no images, `skip` leaves them out.
-      channels: `last` or `first`, where an array's shape leaves open which axis has the channels.
-      memory: the folder that remembers which files are images.
+      unreadable: `error` refuses files that are not images, `skip` leaves them out.
+      channels: `last` or `first`, if an array's shape does not show which axis has the channels.
+      memory: the folder with the inventory of files that were read.
       progress: is called as files are read.
     """
 
@@ -69,12 +69,12 @@ class Wanted:
     progress: Progress | None = None
 
     def preparation(self, size: Size) -> Preparation:
-        """How an image of a size of its own becomes one of the size that is wanted."""
+        """The preparation of an image of any size."""
         return Preparation(self.image_size or size, self.crop)
 
 
 def printable(name: str) -> str:
-    """A name in one line that every terminal can print, whatever bytes it has in the file system."""
+    """A name in one line that every terminal can print, for any bytes in the file system."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return text if text.isprintable() else repr(text)[1:-1]
 

@@ -1,7 +1,7 @@
-"""What is known of image files once each has been read: its digest, its size, and whether it is an image.
+"""The inventory of image files: the digest and the size of each, and whether it is an image that can be read.
 
-All files are decoded once, in parallel. The result is remembered by the digest of the contents, so that a copy of
-the files elsewhere is the same data. Size and time of change only save reading a file again.
+All files are decoded once, in parallel. Results are stored by the digest of the contents, so a copy of the files in
+another folder is the same data. Size and time of change only save reading a file again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from compiler.errors import DataError, pasted
 from compiler.images.decoding import Unreadable, contents, decoded
 
 FILE = "images.sqlite"
-BATCH = 256  # files that are read before their results are written
+BATCH = 256  # files; after this number their results are written
 SHOWN = 8  # files that a message names
 
 _TABLES = """
@@ -33,13 +33,13 @@ create table if not exists contents (digest text primary key, height integer, wi
   fault text not null);
 """
 
-Progress = Callable[[int, int], None]  # takes how many are done, and how many there are
+Progress = Callable[[int, int], None]  # takes the number of finished files, and the number of all files
 Use = Callable[[int, Image.Image], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file holds: its SHA-256, (height, width, channels) of an image, or why it is none."""
+    """The contents of a file: SHA-256, (height, width, channels) of the image, or the reason why it is not an image."""
 
     digest: str
     height: int = 0
@@ -51,14 +51,14 @@ class Content:
 def look(
     paths: Sequence[str], memory: Path | None = None, progress: Progress | None = None, use: Use | None = None
 ) -> Mapping[str, Content]:
-    """What each file holds; files that have not changed since they were remembered are not read again.
+    """The contents of each file; files that have not changed since the inventory was made are not read again.
 
     Args:
       paths: of the files.
-      memory: the folder whose file `images.sqlite` remembers; without one everything is read.
-      progress: is called with how many files have been looked at, and how many there are.
-      use: is called with each image that can be read and its place among the paths, from several threads; every
-        file is then read and decoded.
+      memory: the folder of the inventory `images.sqlite`; without one all files are read.
+      progress: is called with the number of finished files, and the number of all files.
+      use: is called with each readable image and its index among the paths, from several threads. Every file is then
+        read and decoded.
 
     Raises:
       DataError: a file is gone or may not be read.
@@ -77,7 +77,7 @@ def look(
 
 
 def digest_of(parts: Iterable[tuple[str, str]]) -> str:
-    """One digest of named contents, whatever their order."""
+    """A digest of named contents, which does not depend on their order."""
     whole = hashlib.sha256()
     for name, digest in sorted(parts):
         whole.update(os.fsencode(name) + b"\0" + digest.encode() + b"\n")
@@ -85,10 +85,10 @@ def digest_of(parts: Iterable[tuple[str, str]]) -> str:
 
 
 def check(found: Mapping[str, Content], unreadable: str) -> tuple[str, ...]:
-    """The files that are left out because they cannot be read, where that is allowed.
+    """The unreadable files, which are left out.
 
     Raises:
-      DataError: there are some and `unreadable` is not 'skip'; all or many of them are named.
+      DataError: there are unreadable files and `unreadable` is not 'skip'; the message names up to SHOWN of them.
     """
     damaged = [(path, content.fault) for path, content in found.items() if content.fault]
     if damaged and unreadable != "skip":
@@ -132,7 +132,7 @@ def _look(
 
 
 class _File(NamedTuple):
-    """A file to be read: its place among the paths, and what the file system says of it."""
+    """A file to be read: its index among the paths, and its size and time of change."""
 
     place: int
     path: str
@@ -157,7 +157,7 @@ def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Co
 
 
 def _is_good(held: Mapping[str, Content], digest: str) -> bool:
-    """Whether contents are remembered as an image; what another version cannot read may be readable by now."""
+    """Whether contents are in the inventory as an image. Others are read again, since Pillow may be newer."""
     return digest in held and not held[digest].fault
 
 

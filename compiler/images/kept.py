@@ -1,7 +1,7 @@
 """Images that were read and split once, kept in a folder for all workers of a machine.
 
-Arrays are files that each worker maps into its memory, so that the machine holds them once. Of a stream only the paths
-and labels are kept. `images.json` is written last: a folder without it holds nothing.
+Arrays are files that each worker maps into its memory, so the machine holds them once. Of a stream only paths and
+labels are kept. `images.json` is written last: a folder without it counts as empty.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Kept:
 
 
 def keep(found: Dataset | Stream, folder: Path) -> Kept | None:
-    """Writes images, or the paths of a stream's, to a folder; None for records, which have files of their own.
+    """Writes images, or the paths of a stream's images, to a folder; None for records, which have their own files.
 
     Raises:
       OSError: the folder cannot be written.
@@ -61,7 +61,7 @@ def keep(found: Dataset | Stream, folder: Path) -> Kept | None:
 
 
 def read(kept: Kept) -> Dataset | Stream | None:
-    """What is kept in a folder; None where it is not seen from here, or holds other data.
+    """The images of a folder; None if the folder is not visible on this machine or has other data.
 
     Raises:
       DataError: it is damaged.
@@ -86,7 +86,7 @@ def read(kept: Kept) -> Dataset | Stream | None:
 
 
 def remove(folder: Path) -> None:
-    """Removes what `keep` wrote; what else lies in the folder stays."""
+    """Removes the files that `keep` wrote; other files in the folder stay."""
     (folder / FACTS).unlink(missing_ok=True)
     for part in PARTS:
         for name in (f"{part}.npy", f"{part}.labels.npy"):
@@ -113,6 +113,6 @@ def _remarks(facts: dict[str, Any]) -> tuple[Remark, ...]:
 
 
 def _write(path: Path, array: Array) -> None:
-    """Writes one array, on the disk when it returns."""
+    """Writes one array; it is on the disk when this returns."""
     with filesystem.writing(path) as file:
         np.save(file, array)

@@ -1,4 +1,4 @@
-"""Which images a search or a training was begun with, so that a later difference can be shown file by file."""
+"""The images with which a search or a training began, so that a later difference can be shown file by file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SHOWN = 3  # files of a class that a line names
 
 
 def write(source: str, memory: Path) -> None:
-    """Notes the digest of every image of a folder, which has just been looked at; nothing for other sources.
+    """Writes the digest of every image of a folder, after `inventory.look`; does nothing for other sources.
 
     Raises:
-      DataError: the folder is gone.
-      OSError: the note cannot be written.
+      DataError: the folder is missing.
+      OSError: the file cannot be written.
     """
     kind, argument = parsed(source)
     if kind == "images":
@@ -31,10 +31,10 @@ def write(source: str, memory: Path) -> None:
 
 
 def differences(source: str, memory: Path) -> tuple[str, ...]:
-    """A line for each class whose images are others than those that were noted; none where nothing was noted.
+    """A line for each class whose images differ from the written ones; empty if none were written.
 
     Raises:
-      DataError: the folder is gone, or a file may not be read.
+      DataError: the folder is missing, or a file cannot be read.
     """
     path = memory / FILE
     kind, argument = parsed(source)

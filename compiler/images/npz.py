@@ -69,7 +69,7 @@ def _npz_parts(path: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
     """The keys of images and labels of each part.
 
     Raises:
-      DataError: a part is named twice, has no labels or no images, or is none that is known.
+      DataError: a part has two names, has no labels or no images, or has an unknown name.
     """
     found: dict[str, tuple[str, str]] = {}
     known = {f"x_{name}": (part, f"y_{name}") for part, names in folders.PARTS.items() for name in names}
@@ -104,10 +104,10 @@ def _npz_pair(archive: np.lib.npyio.NpzFile, path: str, keys: tuple[str, str], c
 
 
 def _channels_last(images: Array, where: str, channels: str | None) -> Array:
-    """Images [n, height, width, channels] of an array whose channels stand where the user says.
+    """Images [n, height, width, channels] of an array whose axis of channels `dataset.channels` names.
 
     Raises:
-      DataError: its shape leaves open which axis they are, and nothing is said.
+      DataError: its shape does not show which axis has the channels, and the setting is missing.
     """
     if channels is not None and images.ndim != 4:
         raise DataError(

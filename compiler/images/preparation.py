@@ -1,4 +1,4 @@
-"""The one definition of how an image of any size becomes one of the size that a network takes."""
+"""The one definition of the preparation of images: from any size to the size that a network takes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from PIL import Image
 
 from compiler.errors import DataError
 
-FILTER = Image.Resampling.BILINEAR  # Pillow widens it where an image shrinks, which is antialiasing
+FILTER = Image.Resampling.BILINEAR  # Pillow widens the filter when it reduces an image, which is antialiasing.
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Resizing, bilinear with antialiasing, and where wanted a crop of the middle.
+    """A bilinear resize with antialiasing, and a crop of the middle if `crop` is below 1.
 
-    With a crop of 0.875 an image is resized to 8/7 of `size`, and the margin is cut off. Bytes are rounded once,
-    after the resize in both directions: Pillow's own resize of bytes rounds after each, which no other program does.
-    Training, evaluation, exported networks and README's examples all prepare images so.
+    With a crop of 0.875 an image is resized to 8/7 of `size`, and the margin is cut off. Bytes are rounded once, after
+    the resize in both directions. Pillow's own resize of bytes rounds after each direction, and other programs do not.
+    Training, evaluation, exported networks and the examples in the documents all prepare images in this way.
 
     Attributes:
-      size: (height, width) in pixels of what comes out.
+      size: (height, width) of the result, in pixels.
       crop: the share of the resized height and width that is kept, above 0 and at most 1; 1 keeps the whole image.
       is_whole: whether pixels are whole numbers from 0 to 255, and stay so.
 
@@ -61,7 +61,7 @@ class Preparation:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """An image of another size (width, height); bytes are rounded once, other values not at all."""
+    """An image of another size (width, height); bytes are rounded once, and other values are not rounded."""
     if image.mode not in ("L", "RGB"):
         return image.resize(size, FILTER)
     bands = [np.rint(np.asarray(band.convert("F").resize(size, FILTER))) for band in image.split()]

@@ -1,7 +1,7 @@
-"""Where labelled images come from: one reader for each kind of source.
+"""The sources of labelled images: one reader for each kind of source.
 
-A reader returns what it finds; `compiler.images.data` checks it. TensorFlow is imported by the readers that cannot
-do without it, and scikit-learn by `digits`, so that reading an .npz or a folder needs neither.
+A reader returns unchecked images, and `compiler.images.data` checks them. Only the readers that need TensorFlow import
+it, and only `digits` imports scikit-learn, so reading an .npz file or a folder needs neither.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ DIGIT_CLASSES = tuple("0123456789")
 
 @dataclass(frozen=True)
 class Reader:
-    """How to read one kind of source; `argument` names what follows the colon, if anything does."""
+    """The reader of one kind of source; `argument` is the name of the text after the colon, if there is one."""
 
     read: Callable[[str, Wanted], Found]
     argument: str = ""
 
 
 def read(source: str, wanted: Wanted) -> Found:
-    """What `source` holds.
+    """The images of `source`.
 
     Raises:
         DataError: the source is unknown, missing or unreadable.
@@ -71,10 +71,10 @@ def read(source: str, wanted: Wanted) -> Found:
 
 
 def parsed(source: str) -> tuple[str, str]:
-    """The kind of a source, one of `READERS`, and what follows the colon.
+    """The kind of a source, one of `READERS`, and the text after the colon.
 
     Raises:
-      DataError: the source is unknown, or what follows the colon is missing or too much.
+      DataError: the kind is unknown, or the text after the colon is missing or not allowed.
     """
     if not isinstance(source, str) or not source.strip():
         raise DataError(f"no data source: source={source!r}; allowed: {_spellings()}")
@@ -90,7 +90,7 @@ def parsed(source: str) -> tuple[str, str]:
 
 
 def located(source: str, folders: Iterable[Path]) -> str:
-    """A source whose file or folder is named by its absolute path: in the current folder, or else in one of others."""
+    """A source with the absolute path of its file or folder: in the current folder, or else in one of `others`."""
     kind, colon, path = source.partition(":")
     if not colon or kind not in PATHS or not path.strip():
         return source
@@ -136,7 +136,7 @@ def _keras_reader(name: str, files: str, class_names: tuple[str, ...]) -> Callab
 
         try:
             (x_train, y_train), (x_test, y_test) = getattr(datasets, name).load_data()
-        except Exception as error:  # the loader raises plain Exception when a download fails
+        except Exception as error:  # the loader raises Exception itself when a download fails
             if not _is_download_failure(error):
                 raise
             raise DataError(
@@ -156,10 +156,10 @@ def _is_download_failure(error: Exception) -> bool:
 
 
 def tfds_call(name: str, call: Callable[[Any], T]) -> T:
-    """What `call` makes of the module tensorflow_datasets.
+    """The result of `call` with the module tensorflow_datasets.
 
     Raises:
-      DataError: that is not installed, or the data set is unknown or cannot be downloaded or read.
+      DataError: the package is not installed, or the data set is unknown or cannot be downloaded or read.
     """
     try:
         import tensorflow_datasets as tfds

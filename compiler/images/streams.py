@@ -1,7 +1,7 @@
-"""Labelled images that stay where they are until a step needs them: what a `Stream` is, and how it is found.
+"""Streams: labelled images that are read when a step needs them.
 
-The files of a folder are all decoded once, so that a file that is not an image is found before training. Batches are
-made in `compiler.batches.stream_feed`.
+All files of a folder are decoded once at the start, so a file that is not an image is found before training. Batches
+are made in `compiler.batches.stream_feed`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from compiler.images.preparation import Preparation
 from compiler.images.sources import parsed, tfds_call
 from compiler.images.splits import split, total
 
-# Of ImageNet's training images, from 0 to 255: they stand for photographs in general.
+# The statistics of ImageNet's training images, from 0 to 255, which are used for all photographs.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
-GREY_MEAN, GREY_STD = 117.0, 57.4  # of the same images in grey
+GREY_MEAN, GREY_STD = 117.0, 57.4  # of the same images as grey ones
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A file of records, and which of them belong to a part."""
+    """A file of records, and the range of records that belongs to a part."""
 
     path: str
     skip: int
@@ -42,7 +42,7 @@ class Records:
 
     where: str
     shards: tuple[Shard, ...]
-    features: Any  # of TensorFlow Datasets: knows how a record is read
+    features: Any  # of TensorFlow Datasets: decodes a record
     image_key: str
     label_key: str
 
@@ -55,7 +55,7 @@ Part = Files | Records
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Three disjoint parts of images that are brought to one size as they are read.
+    """Three disjoint parts of images that are resized as they are read.
 
     Attributes:
       channels: 1 where all images are grey, else 3: red, green and blue.
@@ -77,12 +77,12 @@ class Stream:
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """Of each channel, as photographs have it."""
+        """The mean of each channel over photographs in general."""
         return MEAN if self.channels == 3 else (GREY_MEAN,)
 
     @property
     def std(self) -> tuple[float, ...]:
-        """The standard deviation of each channel, as photographs have it."""
+        """The standard deviation of each channel over photographs in general."""
         return STD if self.channels == 3 else (GREY_STD,)
 
     @property
@@ -135,7 +135,7 @@ def _from_folder(
     paths = [path for part in whole.parts for path in part.paths]
     found = inventory.look(paths, wanted.memory, wanted.progress)
     tree, remarks = in_memory.without_unreadable(whole, found, wanted.unreadable)
-    # Drawn in the order in which images in memory are, so that both have the same parts.
+    # The parts are drawn in the order of images in memory, so that both have the same parts.
     rng = np.random.default_rng(seed)
     train, tested, validated = tree.train, tree.test, tree.validation
     if tested is None:
@@ -150,7 +150,7 @@ def _from_folder(
 
 
 def _from_tfds(name: str, validation: float | int, test: float | int, image_size: Size, crop: float) -> Stream:
-    """Parts that are drawn here are the first records of the training part, which were shuffled when it was made."""
+    """The stream of a data set of TensorFlow Datasets; a part that it lacks is the first records of its training part."""
 
     def prepared(tfds: Any) -> tuple[Any, list[str]]:
         builder = tfds.builder(name)
@@ -183,7 +183,7 @@ def _from_tfds(name: str, validation: float | int, test: float | int, image_size
 
 
 def _is_labelled(tfds: Any, builder: Any, part: str) -> bool:
-    """Whether there is such a part and its labels are known: those of a contest's test images are -1."""
+    """Whether the part exists and its labels are known; the test images of a contest have the label -1."""
     if part not in builder.info.splits:
         return False
     image, label = builder.info.supervised_keys or (None, None)
@@ -207,7 +207,7 @@ def _class_names(name: str, info: Any) -> tuple[str, ...]:
 
 
 def _records(name: str, info: Any, part: str, first: int = 0, last: int | None = None) -> Records:
-    """The records of a part from the `first` on, up to the `last`, or all."""
+    """The records of a part from `first` to `last`, or to the end."""
     file_format = getattr(info.file_format, "value", info.file_format)
     if file_format != "tfrecord":
         raise DataError(f"tfds:{name}: stored as {file_format}; a stream reads tfrecord")
