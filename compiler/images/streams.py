@@ -150,7 +150,7 @@ def _from_folder(
 
 
 def _from_tfds(name: str, validation: float | int, test: float | int, image_size: Size, crop: float) -> Stream:
-    """The stream of a data set of TensorFlow Datasets; a part that it lacks is the first records of its training part."""
+    """The stream of a data set of TensorFlow Datasets; parts that it lacks are drawn from its training part."""
 
     def prepared(tfds: Any) -> tuple[Any, list[str]]:
         builder = tfds.builder(name)
