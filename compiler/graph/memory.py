@@ -7,7 +7,7 @@ from typing import NamedTuple
 from compiler.graph.structure import Step
 from compiler.primitives.base import Operation, Shape
 from dsl.space.expand import Place
-from dsl.space.genotype import Remembered
+from dsl.space.remembered import Remembered
 from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000

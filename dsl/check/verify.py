@@ -193,8 +193,8 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
             ops += [op for term in new for op in edit.term_ops(term)]
             if flow.tail is not old.tail:
                 ops += flow.tail
-        problems = [*_each(lambda op: _check_in_cell(op, child.space), ops), *faults]
-    if not problems and (child.space.nests or _size(after) > _room(child.space)):
+        problems = [*_each(child.space.once(_checker), ops), *faults]
+    if not problems and (child.space.nests or _size(after) > child.space.once(_room)):
         problems = recursion(child)
     return problems
 
@@ -204,7 +204,6 @@ def _size(cell: s.Cell) -> int:
     return sum([node.flow.size for node in cell.nodes]) + cell.output.size + len(cell.inputs) + 1
 
 
-@functools.lru_cache(maxsize=64)
 def _room(space: Space) -> int:
     """The number of operations in a cell up to which size and nesting need no check, if none of them is a cell."""
     sizes: dict[str, tuple[int, int]] = {}
@@ -230,7 +229,7 @@ def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
 def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
-    problems = list(_each(lambda op: _check_in_cell(op, space), ops))
+    problems = list(_each(space.once(_checker), ops))
     problems += _check_traits(cell, space)
     known: dict[str, Position | None] = {}
     for item in cell.inputs:
@@ -251,12 +250,16 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
     return problems
 
 
-@functools.lru_cache(maxsize=8192)
-def _check_in_cell(op: s.Op | s.Any, space: Space) -> None:
-    """Checks an operation in a cell; what is good is remembered, since a search sees few operations often."""
+def _checker(space: Space) -> Callable[[s.Op | s.Any], None]:
+    """The check of an operation in a cell; it remembers what is good, since a search sees few operations often."""
     scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
-    check_use(op, space, scope)
-    _check_call(op, space, scope)
+
+    @functools.lru_cache(maxsize=8192)
+    def check(op: s.Op | s.Any) -> None:
+        check_use(op, space, scope)
+        _check_call(op, space, scope)
+
+    return check
 
 
 def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:

@@ -12,14 +12,15 @@ import hashlib
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, ZERO
 from dsl.primitives.base import Primitive, Role
 from dsl.space.evaluate import Symbol, Value, number
 from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
-from dsl.space.genotype import Genotype, Remembered, Space
+from dsl.space.genotype import Genotype, Space
+from dsl.space.remembered import Remembered
 from dsl.text.unparse import op, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -30,6 +31,8 @@ _MAX_ORDERS = 5040
 _MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
 _MAX_LABEL = 16  # characters of an operation's label; a longer one is its digest, and texts stay short
 _MAX_NAME = 96  # characters of a text that is its own name where it is shared; a longer one is named by its digest
+# What an operation is where it stands, whether two uses on one value are one value, and the cells that it is made of.
+_Label = tuple[str, bool, tuple[str, ...]]
 _Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
 
 
@@ -72,48 +75,45 @@ class _Frame:
     is_fitted: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Memory:
-    """What is known of the latest things of a space, by the very objects, which children share with their parents.
+    """What fingerprints remember of a space: its digest, and what is known of its latest cells and operations.
 
-    To compare operations by value takes longer than all the rest.
+    Cells and operations are known by the very objects, which children share with their parents. To compare operations
+    by value takes longer than all the rest.
     """
 
-    cells: Remembered[str] = field(default_factory=Remembered)
-    frames: Remembered[_Frame] = field(default_factory=Remembered)
-    labels: Remembered[tuple[str, bool, tuple[str, ...]]] = field(default_factory=lambda: Remembered(2048))
-
-
-@functools.lru_cache(maxsize=8)
-def memory(space: Space) -> Memory:
-    """What fingerprints remember of a space."""
-    return Memory()
+    def __init__(self, space: Space) -> None:
+        kept = tuple(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
+        self.space = _digest(unparse(s.File(kept)))
+        self.cells: Remembered[str] = Remembered()
+        self.labels: Remembered[_Label] = Remembered(2048)
+        self.frame = functools.lru_cache(maxsize=64)(functools.partial(_frame, space))
 
 
 def fingerprint(genotype: Genotype) -> str:
     """A short text, equal for genotypes of a space that are the same network; dead nodes and genes do not count."""
     space = genotype.space
-    parts = [_space_digest(space)]
+    parts = [space.once(Memory).space]
     parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
     return _digest("\n".join(parts))
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     """The canonical digest of one cell, its name left out; cells that a search has just seen are remembered."""
-    seen = memory(genotype.space).cells
-    known = seen.get(cell)
+    memory = genotype.space.once(Memory)
+    known = memory.cells.get(cell)
     if known is not None:
         return known
-    digest, by_itself = _cell_digest(cell, genotype)
+    digest, by_itself = _cell_digest(cell, genotype, memory)
     if by_itself:
-        seen.put(digest, cell)
+        memory.cells.put(digest, cell)
     return digest
 
 
-def _cell_digest(cell: s.Cell, genotype: Genotype) -> tuple[str, bool]:
+def _cell_digest(cell: s.Cell, genotype: Genotype, memory: Memory) -> tuple[str, bool]:
     """The digest, and whether it depends on this cell alone."""
-    frame = _frame_of(cell, genotype.space)
-    build = _Builder(genotype, frame)
+    frame = memory.frame(cell.name, cell.inputs, cell.fit, cell.width)
+    build = _Builder(genotype, frame, memory.labels)
     for index, item in enumerate(cell.inputs):
         build.values[item.name] = build.add(f"input{index}", ())
         build.channels[item.name] = frame.channels[index]
@@ -133,17 +133,7 @@ def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
     return terms
 
 
-def _frame_of(cell: s.Cell, space: Space) -> _Frame:
-    frames = memory(space).frames
-    frame = frames.get(cell.name, cell.inputs, cell.fit, cell.width)
-    if frame is None:
-        frame = _frame(cell.name, cell.inputs, cell.fit, cell.width, space)
-        frames.put(frame, cell.name, cell.inputs, cell.fit, cell.width)
-    return frame
-
-
-@functools.lru_cache(maxsize=64)
-def _frame(name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, space: Space) -> _Frame:
+def _frame(space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None) -> _Frame:
     filters, stride = _calls(space, name)
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
@@ -167,10 +157,10 @@ class _Builder:
 
     __slots__ = ("by_itself", "channels", "frame", "genotype", "labels", "values", "vertices", "weightless")
 
-    def __init__(self, genotype: Genotype, frame: _Frame) -> None:
+    def __init__(self, genotype: Genotype, frame: _Frame, labels: Remembered[_Label]) -> None:
         self.genotype = genotype
         self.frame = frame
-        self.labels = memory(genotype.space).labels
+        self.labels = labels
         self.vertices: list[_Vertex] = []
         self.weightless: dict[_Vertex, _Sum] = {}
         self.values: dict[str, _Sum | None] = {}  # of the states, as are the channels
@@ -298,7 +288,7 @@ class _Builder:
         has_fit = state in frame.inputs and (frame.is_fitted or frame.first_decides)
         return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
 
-    def label(self, applied: s.Op, channels: Value, reads_input: bool) -> tuple[str, bool, tuple[str, ...]]:
+    def label(self, applied: s.Op, channels: Value, reads_input: bool) -> _Label:
         """What an operation is where it stands, whether it has no weights, and the cells that it is made of."""
         place = self.frame.place if reads_input else self.frame.inner
         known = self.labels.get(applied, place, channels)
@@ -330,8 +320,7 @@ def _summed(values: list[_Sum]) -> _Sum:
     return tuple(sorted(itertools.chain.from_iterable(values)))
 
 
-@functools.lru_cache(maxsize=8192)
-def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> tuple[str, bool, tuple[str, ...]]:
+def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label:
     """What an operation is at a place: its primitives and their settings, or the name of the identity, or of zeros.
 
     With it whether two uses on one value are one value, and the cells that it is made of.
@@ -373,7 +362,6 @@ def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
     return channels
 
 
-@functools.lru_cache(maxsize=8192)
 def _channels_through(part: s.Op, channels: Value, space: Space) -> Value | None:
     """The channels after an operation of a tail; `None` where they cannot be known here."""
     try:
@@ -397,7 +385,6 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, space: Spa
         return raw
 
 
-@functools.lru_cache(maxsize=64)
 def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
     """The filters and the stride that a cell is called with, as far as they are the same at every call."""
     cell = next(item for item in space.items if isinstance(item, s.Cell) and item.name == name)
@@ -409,12 +396,6 @@ def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
     if not calls or any("stride" in settings for settings in asked):
         return filters, Symbol("stride")
     return filters, own
-
-
-@functools.lru_cache(maxsize=8)
-def _space_digest(space: Space) -> str:
-    kept = tuple(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
-    return _digest(unparse(s.File(kept)))
 
 
 def _digest(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dsl.errors import CellError
@@ -58,7 +57,7 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
         return tuple(set_member(item, space.params) for item in values.items)
     root, *rest = values.names
     if not rest:
-        return _set_members(root, space)
+        return space.once(_sets)[root]
     ref = scene.bound.get(root) or CellRef(root)
     return _collection(ref, rest[0], scene.genotype)
 
@@ -67,63 +66,50 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
     cell = genotype.cell(ref.cell)
     if isinstance(ref, NodeRef):
         return _of_node(ref, name, cell)
-    nodes = _node_refs(ref.cell, len(cell.nodes))
+    if name == "states":
+        return _state_refs(ref.cell, edit.states(cell))
+    if name == "inputs":
+        return _state_refs(ref.cell, [item.name for item in cell.inputs])
+    nodes = [NodeRef(ref.cell, index) for index in range(len(cell.nodes))]
+    output = NodeRef(ref.cell, edit.OUTPUT)
     match name:
         case "nodes":
-            return nodes
+            return tuple(nodes)
         case "vertices":
-            return (*nodes, NodeRef(ref.cell, edit.OUTPUT))
+            return (*nodes, output)
         case "output":
-            return (NodeRef(ref.cell, edit.OUTPUT),)
+            return (output,)
         case "terms":
-            return tuple(term for node in nodes for term in _of_node(node, "terms", cell))
-        case "edges":
-            vertices = (*nodes, NodeRef(ref.cell, edit.OUTPUT))
-            terms = (term for node in vertices for term in _terms(node, cell))
-            return tuple(term for term in terms if not edit.is_none(edit.term_at(cell, term)))
-        case "states":
-            return _state_refs(ref.cell, edit.states(cell))
+            return tuple(term for node in nodes for term in _terms(node, cell))
         case _:
-            return _state_refs(ref.cell, tuple([item.name for item in cell.inputs]))
+            edges = (term for node in (*nodes, output) for term in _terms(node, cell))
+            return tuple(term for term in edges if not edit.is_none(edit.term_at(cell, term)))
 
 
-@functools.lru_cache(maxsize=512)
-def _set_members(name: str, space: Space) -> tuple[Member, ...]:
-    """The members of `cells` or of a named set; a set of cells gives only those that may change."""
-    if name == "cells":
-        return tuple(map(CellRef, space.mutable_cells))
-    found = space.members[name]
-    if found and all(isinstance(item, s.Op) and item.name in space.cell_names for item in found):
-        kept = (item for item in found if isinstance(item, s.Op) and not space.is_fixed(item.name))
-        return tuple(CellRef(item.name) for item in kept)
-    return found
+def _sets(space: Space) -> Mapping[str, tuple[Member, ...]]:
+    """The members of `cells` and of each named set; a set of cells gives only those that may change."""
+    sets: dict[str, tuple[Member, ...]] = {"cells": tuple(map(CellRef, space.mutable_cells))}
+    for name, found in space.members.items():
+        cells = [item.name for item in found if isinstance(item, s.Op) and item.name in space.cell_names]
+        may_change = tuple(CellRef(cell) for cell in cells if not space.is_fixed(cell))
+        sets[name] = may_change if found and len(cells) == len(found) else found
+    return sets
 
 
-@functools.lru_cache(maxsize=1024)
-def _node_refs(cell: str, count: int) -> tuple[NodeRef, ...]:
-    return tuple([NodeRef(cell, index) for index in range(count)])
-
-
-@functools.lru_cache(maxsize=4096)
-def _term_refs(cell: str, node: int, places: tuple[tuple[int, ...], ...]) -> tuple[TermRef, ...]:
-    return tuple([TermRef(cell, node, place) for place in places])
-
-
-@functools.lru_cache(maxsize=512)
-def _state_refs(cell: str, states: tuple[str, ...]) -> tuple[StateRef, ...]:
+def _state_refs(cell: str, states: Iterable[str]) -> tuple[StateRef, ...]:
     return tuple([StateRef(cell, state) for state in states])
 
 
 def _terms(ref: NodeRef, cell: s.Cell) -> tuple[TermRef, ...]:
-    return _term_refs(ref.cell, ref.node, edit.flow_at(cell, ref.node).places)
+    return tuple([TermRef(ref.cell, ref.node, place) for place in edit.flow_at(cell, ref.node).places])
 
 
 def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
     if name == "terms":
         return _terms(ref, cell)
     if name == "inputs":
-        states = dict.fromkeys(_sources(cell)["return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name])
-        return _state_refs(ref.cell, tuple(states))
+        reader = "return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
+        return _state_refs(ref.cell, dict.fromkeys(_sources(cell)[reader]))
     inputs = [item.name for item in cell.inputs]
     if name == "earlier":
         above = cell.nodes if ref.node == edit.OUTPUT else cell.nodes[: ref.node]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
 
 def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) -> Genotype:
     genotype = space.seed
-    open_choices = _decisions_of(space)
+    open_choices = space.once(_decisions_of)
     for decision in open_choices:
         genotype = _chosen(genotype, decision, int(rng.random() * len(decision.values)), rng)
     if not open_choices:
@@ -133,7 +132,7 @@ def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype
     Raises:
       ValueError: there are more or fewer choices than decisions, or a place outside a set.
     """
-    open_choices = _decisions_of(space)
+    open_choices = space.once(_decisions_of)
     if len(choices) != len(open_choices):
         raise ValueError(f"{len(choices)} choices for {len(open_choices)} decisions")
     genotype = space.seed
@@ -151,7 +150,6 @@ def _chosen(genotype: Genotype, decision: Decision, choice: int, rng: random.Ran
     return decided(genotype, decision, value)
 
 
-@functools.lru_cache(maxsize=8)
 def _decisions_of(space: Space) -> tuple[Decision, ...]:
     return decisions(space.seed)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, TypeVar, cast
 
 from dsl.errors import CellError, Problem
 from dsl.space.evaluate import number
 from dsl.space.expand import Definitions
+from dsl.space.remembered import Remembered
 from dsl.text.parse import parse
 from dsl.text.unparse import unparse
 from dsl.tree import edit
@@ -32,6 +33,7 @@ class Space:
     requires: tuple[s.Require, ...]
     items: tuple[s.Declaration, ...]
     check: Callable[[Genotype], list[Problem]]  # given by `loading`, since the checks import this module
+    _made: dict[Callable[[Space], Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def seed(self) -> Genotype:
@@ -58,6 +60,12 @@ class Space:
     def texts(self) -> Remembered[str]:
         """The latest cells as text."""
         return Remembered()
+
+    def once(self, make: Callable[[Space], T]) -> T:
+        """What a function makes of this space, made at its first use and kept as long as the space."""
+        if (found := self._made.get(make)) is None:
+            found = self._made[make] = make(self)
+        return cast(T, found)
 
     def text(self) -> str:
         """The whole space as one file that stands alone."""
@@ -138,36 +146,6 @@ class Space:
                 waiting += [part for case in self.definitions.ops[op.name].cases for part in case.pipe
                             if isinstance(part, s.Op) and part.name != op.name]  # fmt: skip
         return frozenset(found)
-
-
-_Ids = int | tuple[int, ...]
-
-
-class Remembered(Generic[T]):
-    """What is known of the latest things, by the very objects: a child shares with its parent what no rule touched."""
-
-    def __init__(self, size: int = 1024) -> None:
-        self._size = size
-        self._latest: dict[_Ids, tuple[tuple[object, ...], T]] = {}
-        self._older: dict[_Ids, tuple[tuple[object, ...], T]] = {}
-
-    def get(self, thing: object, *others: object) -> T | None:
-        """What is remembered of these."""
-        key = (id(thing), *map(id, others)) if others else id(thing)
-        found = self._latest.get(key) or self._older.get(key)
-        return None if found is None else found[1]
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._latest, self._older = {}, {}
-
-    def put(self, value: T, thing: object, *others: object) -> None:
-        """Remember something of these; the oldest are forgotten, as many at once as are kept at least."""
-        if len(self._latest) >= self._size:
-            # To take out one at a time, a dict would look for its first key past all that were taken out before.
-            self._latest, self._older = {}, self._latest
-        # Holding the things keeps their ids from being used again.
-        self._latest[(id(thing), *map(id, others)) if others else id(thing)] = ((thing, others), value)
 
 
 @dataclass(frozen=True)

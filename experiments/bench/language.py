@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import dsl
-from dsl.identity.fingerprint import memory
+from dsl.identity.fingerprint import Memory
 from dsl.rules.interpreter import mutate
 from experiments.bench.pace import pace
 
@@ -83,7 +83,7 @@ def _walk(seed: dsl.Genotype) -> list[float]:
 
 
 def _cold(genotype: dsl.Genotype) -> None:
-    memory(genotype.space).cells.clear()
+    genotype.space.once(Memory).cells.clear()
     dsl.fingerprint(genotype)
 
 
