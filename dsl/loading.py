@@ -109,10 +109,10 @@ def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | floa
     declared = {item.name: item for item in items if isinstance(item, s.Param)}
     for name in overrides:
         if name not in declared:
-            raise CellError(f"there is no param {name!r}", hint=nearest(name, declared))
+            raise CellError(f"there is no param {name!r}", hint=nearest(name, declared) or "the file declares no param")
     for name, value in overrides.items():
         if not math.isfinite(value) or abs(value) > 1e15:
-            raise CellError(f"param {name} is {value}; it is a number of at most 1e15")
+            raise CellError(f"param {name} is {value}; allowed: a number from -1e15 to 1e15")
     found: dict[str, int | float] = {name: whole(value) for name, value in overrides.items()}
     needs = {name: _mentions(item.value) & declared.keys() for name, item in declared.items() if name not in found}
     try:

@@ -1,20 +1,18 @@
 """Identity: one text for all genotypes that compute the same network up to names and order.
 
 A cell becomes a graph whose vertices are operations, since each has weights of its own; sums are flattened into
-multisets of vertices and skips are spliced. A vertex that is read once is written inside its reader, so that only
-shared ones need names, and those are told apart by what they are made of, then by who reads them.
+multisets of vertices and skips are spliced. The canonical form of that graph is what is compared.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dsl.identity.canonical import Sum, Vertex, canonical, digest
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, ZERO
 from dsl.primitives.base import Primitive, Role
 from dsl.space.evaluate import Symbol, Value, number
@@ -27,17 +25,9 @@ from dsl.tree import syntax as s
 
 _FILTERS = Symbol("filters")
 _OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a term", "of each", "of a node"))
-_MAX_ORDERS = 5040
-_MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
 _MAX_LABEL = 16  # characters of an operation's label; a longer one is its digest, and texts stay short
-_MAX_NAME = 96  # characters of a text that is its own name where it is shared; a longer one is named by its digest
 # What an operation is where it stands, whether two uses on one value are one value, and the cells that it is made of.
 _Label = tuple[str, bool, tuple[str, ...]]
-_Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
-
-
-# An operation's label, what it reads, and whether the order of that, or which comes first in a sum, has a meaning.
-_Vertex = tuple[str, tuple[_Sum, ...], bool]
 
 
 class _Edge(NamedTuple):
@@ -84,7 +74,7 @@ class Memory:
 
     def __init__(self, space: Space) -> None:
         kept = tuple(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
-        self.space = _digest(unparse(s.File(kept)))
+        self.space = digest(unparse(s.File(kept)))
         self.cells: Remembered[str] = Remembered()
         self.labels: Remembered[_Label] = Remembered(2048)
         self.frame = functools.lru_cache(maxsize=64)(functools.partial(_frame, space))
@@ -95,7 +85,7 @@ def fingerprint(genotype: Genotype) -> str:
     space = genotype.space
     parts = [space.once(Memory).space]
     parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
-    return _digest("\n".join(parts))
+    return digest("\n".join(parts))
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
@@ -104,10 +94,10 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     known = memory.cells.get(cell)
     if known is not None:
         return known
-    digest, by_itself = _cell_digest(cell, genotype, memory)
+    found, by_itself = _cell_digest(cell, genotype, memory)
     if by_itself:
-        memory.cells.put(digest, cell)
-    return digest
+        memory.cells.put(found, cell)
+    return found
 
 
 def _cell_digest(cell: s.Cell, genotype: Genotype, memory: Memory) -> tuple[str, bool]:
@@ -120,7 +110,7 @@ def _cell_digest(cell: s.Cell, genotype: Genotype, memory: Memory) -> tuple[str,
     for node in cell.nodes:
         build.node(node)
     output = build.output(_returned(cell, frame), cell.output.tail)
-    return _digest(frame.head + _canonical(build.vertices, output or ())), build.by_itself
+    return digest(frame.head + canonical(build.vertices, output or ())), build.by_itself
 
 
 def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
@@ -161,13 +151,13 @@ class _Builder:
         self.genotype = genotype
         self.frame = frame
         self.labels = labels
-        self.vertices: list[_Vertex] = []
-        self.weightless: dict[_Vertex, _Sum] = {}
-        self.values: dict[str, _Sum | None] = {}  # of the states, as are the channels
+        self.vertices: list[Vertex] = []
+        self.weightless: dict[Vertex, Sum] = {}
+        self.values: dict[str, Sum | None] = {}  # of the states, as are the channels
         self.channels: dict[str, Value] = {}
         self.by_itself = True  # whether no other cell's fingerprint is part of it
 
-    def add(self, label: str, groups: tuple[_Sum, ...], ordered: bool = False, weights: bool = False) -> _Sum:
+    def add(self, label: str, groups: tuple[Sum, ...], ordered: bool = False, weights: bool = False) -> Sum:
         """One more vertex, or the one without weights that is the same."""
         vertex = (label, groups, ordered)
         made = (len(self.vertices),)
@@ -184,13 +174,13 @@ class _Builder:
         edges, self.channels[node.name] = self.facts(flow)
         self.values[node.name] = self.through(flow.tail, self.sum(flow.terms, edges))
 
-    def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> _Sum | None:
+    def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> Sum | None:
         """Add the return, whose terms are those that it means."""
         # Of an only term that joins, the order may have no meaning, since what follows the cell decides that.
         only = len(terms) == 1
         return self.through(tail, self.term(terms[0], True) if only else self.sum(terms, map(self.edge, terms)))
 
-    def through(self, tail: s.Pipe, total: _Sum | None) -> _Sum | None:
+    def through(self, tail: s.Pipe, total: Sum | None) -> Sum | None:
         """What a tail makes of a sum."""
         for part in tail:
             if total is None:
@@ -199,7 +189,7 @@ class _Builder:
             total = self.apply(part, total, _OF_A_SUM)
         return total
 
-    def sum(self, terms: tuple[s.Term, ...], edges: Iterable[_Edge | None]) -> _Sum | None:
+    def sum(self, terms: tuple[s.Term, ...], edges: Iterable[_Edge | None]) -> Sum | None:
         live = []
         for place, edge in enumerate(edges):
             value = self.nested(terms[place], False) if edge is None else self.read(edge)
@@ -226,13 +216,13 @@ class _Builder:
         self.frame.flows.put(known, flow)
         return known
 
-    def term(self, term: s.Term, is_return: bool) -> _Sum | None:
+    def term(self, term: s.Term, is_return: bool) -> Sum | None:
         if isinstance(term, s.Wire) and term.state not in self.frame.inputs:
             return self.values[term.state]
         edge = self.edge(term)
         return self.read(edge) if edge is not None else self.nested(term, is_return)
 
-    def read(self, edge: _Edge) -> _Sum | None:
+    def read(self, edge: _Edge) -> Sum | None:
         """What an edge brings; `None` when it is none or reads nothing that is alive."""
         state, _, label, weights, cells, is_plain = edge
         value = self.values[state]
@@ -265,7 +255,7 @@ class _Builder:
         is_plain = label not in (IDENTITY, ZERO) and not cells and not is_each
         return _Edge(state, channels, label, fits or not weightless, cells, is_plain)
 
-    def nested(self, term: s.Term, is_return: bool) -> _Sum | None:
+    def nested(self, term: s.Term, is_return: bool) -> Sum | None:
         """A join, or an operation on another term."""
         assert isinstance(term, s.Call) and isinstance(term.op, s.Op)
         applied = term.op
@@ -297,11 +287,11 @@ class _Builder:
             self.labels.put(known, applied, place, channels)
         return known
 
-    def apply(self, applied: s.Op, value: _Sum, channels: Value) -> _Sum:
+    def apply(self, applied: s.Op, value: Sum, channels: Value) -> Sum:
         label, weightless, cells = self.label(applied, channels, reads_input=False)
         return self.applied(label, cells, value, not weightless)
 
-    def applied(self, label: str, cells: tuple[str, ...], value: _Sum, weights: bool) -> _Sum:
+    def applied(self, label: str, cells: tuple[str, ...], value: Sum, weights: bool) -> Sum:
         if label == IDENTITY:
             return value
         if label == ZERO or not value:
@@ -312,7 +302,7 @@ class _Builder:
         return self.add(label, (value,), False, weights)
 
 
-def _summed(values: list[_Sum]) -> _Sum:
+def _summed(values: list[Sum]) -> Sum:
     if len(values) == 2:
         first, second = values
         total = first + second
@@ -346,7 +336,7 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label
         return ZERO, True, ()
     weightless = not cells and all(primitive.is_pure for primitive in primitives)
     label = "|".join(step for step in steps if step != IDENTITY) or IDENTITY
-    return label if cells or len(label) <= _MAX_LABEL else _digest(label)[:_MAX_LABEL], weightless, tuple(cells)
+    return label if cells or len(label) <= _MAX_LABEL else digest(label)[:_MAX_LABEL], weightless, tuple(cells)
 
 
 def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
@@ -396,125 +386,3 @@ def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
     if not calls or any("stride" in settings for settings in asked):
         return filters, Symbol("stride")
     return filters, own
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-# --- canonical form --------------------------------------------------------------------------------------------
-
-
-def _canonical(vertices: list[_Vertex], output: _Sum) -> str:
-    """A text of the graph that does not depend on the numbers of its vertices."""
-    counts = _reads(vertices, output)
-    texts: list[str] = []
-    names: dict[int, str] = {}
-    for index, vertex in enumerate(vertices):
-        text = _written(vertex, texts) if counts[index] else ""
-        if (counts[index] > 1 and vertex[1]) or len(text) > _MAX_TEXT:
-            names[index] = text = f"@{{{text}}}" if len(text) <= _MAX_NAME else "@" + _digest(text)
-        texts.append(text)
-    if len(set(names.values())) == len(names):
-        return _total(output, texts)
-    names = _refined(vertices, output, names)
-    return min(_defined(vertices, output, named) for named in _orders(names))
-
-
-def _reads(vertices: list[_Vertex], output: _Sum) -> list[int]:
-    """How often each vertex is read on a way to the output."""
-    counts = [0] * len(vertices)
-    for index in output:
-        counts[index] += 1
-    for index in range(len(vertices) - 1, -1, -1):
-        if counts[index]:
-            for group in vertices[index][1]:
-                for source in group:
-                    counts[source] += 1
-    return counts
-
-
-def _written(vertex: _Vertex, texts: list[str]) -> str:
-    """A vertex from the texts of what it reads."""
-    label, groups, ordered = vertex
-    if len(groups) == 1:
-        group = groups[0]
-        return f"{label}({texts[group[0]] if len(group) == 1 else _total(group, texts)})"
-    if not groups:
-        return label
-    sums = [_total(group, texts) for group in groups]
-    if not ordered:
-        sums.sort()
-    return f"{label}({','.join(sums)})"
-
-
-def _total(group: _Sum, texts: list[str]) -> str:
-    """A sum from the texts of its vertices."""
-    if len(group) == 1:
-        return texts[group[0]]
-    if len(group) == 2:
-        first, second = texts[group[0]], texts[group[1]]
-        return f"{first}+{second}" if first < second else f"{second}+{first}"
-    return "+".join(sorted(map(texts.__getitem__, group))) or "0"
-
-
-def _rewritten(vertices: list[_Vertex], names: Mapping[int, str]) -> list[str]:
-    """The texts of all vertices, those that have a name by their name."""
-    texts: list[str] = []
-    for index, vertex in enumerate(vertices):
-        texts.append(names.get(index) or _written(vertex, texts))
-    return texts
-
-
-def _refined(vertices: list[_Vertex], output: _Sum, names: dict[int, str]) -> dict[int, str]:
-    """Names told apart by who reads them too, until nothing new is learnt."""
-    kinds = len(set(names.values()))
-    while kinds < len(names):
-        contexts = _contexts(vertices, output, _rewritten(vertices, names))
-        new = {index: "@" + _digest(name + contexts[index]) for index, name in names.items()}
-        found = len(set(new.values()))
-        if found == kinds:
-            return names
-        names, kinds = new, found
-    return names
-
-
-def _contexts(vertices: list[_Vertex], output: _Sum, texts: list[str]) -> list[str]:
-    """For each vertex what reads it, and what reads that, down to the output."""
-    readers: list[list[str]] = [[] for _ in vertices]
-    contexts = [""] * len(vertices)
-    for index in output:
-        readers[index].append("out")
-    for index in range(len(vertices) - 1, -1, -1):
-        if readers[index]:
-            contexts[index] = own = _digest(f"{texts[index]}<{','.join(sorted(readers[index]))}")
-            _, groups, ordered = vertices[index]
-            for position, group in enumerate(groups):
-                mark = f"{own}.{position}" if ordered else own
-                for source in group:
-                    readers[source].append(mark)
-    return contexts
-
-
-def _defined(vertices: list[_Vertex], output: _Sum, names: Mapping[int, str]) -> str:
-    """The whole graph as definitions of its named vertices."""
-    texts = _rewritten(vertices, names)
-    definitions = sorted([f"{name}={_written(vertices[index], texts)}" for index, name in names.items()])
-    return ";".join(["+".join(sorted([texts[index] for index in output])), *definitions])
-
-
-def _orders(names: dict[int, str]) -> Iterator[dict[int, str]]:
-    """Every way to number the vertices that are still alike; past a bound they are left alike."""
-    alike: dict[str, list[int]] = {}
-    for index, name in names.items():
-        alike.setdefault(name, []).append(index)
-    ties = [members for _, members in sorted(alike.items()) if 1 < len(members) <= 7]
-    if math.prod(math.factorial(len(members)) for members in ties) > _MAX_ORDERS:
-        yield names
-        return
-    for order in itertools.product(*(itertools.permutations(members) for members in ties)):
-        named = dict(names)
-        for members in order:
-            for position, index in enumerate(members):
-                named[index] = f"{names[index]}#{position}"
-        yield named

@@ -9,6 +9,7 @@ import pytest
 
 from compiler.errors import pasted
 from compiler.main import main
+from compiler.training import gin_files
 
 TRAIN = ["train", "amoebanet_a.cell", "--gin_file=train_digits.gin"]
 
@@ -91,3 +92,16 @@ def test_a_gin_file_of_a_search_is_not_one_of_a_training(
 def test_advice_can_be_pasted_on_a_shell(value: object, flag: str) -> None:
     assert pasted("dataset.image_size", value) == flag
     assert shlex.split(flag) == [f"--gin_param=dataset.image_size={value!r}"]
+
+
+def test_a_file_and_what_it_includes_are_found_in_the_folder_that_is_handed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "own.gin").write_text("include 'other.gin'\n")
+    (shipped / "other.gin").write_text("training.epochs = 7\n")
+    monkeypatch.chdir(tmp_path)
+    assert gin_files.read(["own.gin"], [], shipped=lambda: shipped).training.epochs == 7
+    with pytest.raises(gin_files.ConfigError, match=r"no gin file 'train_digits\.gin'.*other\.gin, own\.gin"):
+        gin_files.read(["train_digits.gin"], [], shipped=lambda: shipped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -78,9 +79,21 @@ def test_cells_of_one_and_network_of_the_other() -> None:
     assert isinstance(second, s.Op) and second.name == "reduction"
 
 
-def test_an_unknown_param_is_named(tmp_path: Path) -> None:
-    with pytest.raises(dsl.CellError, match="there is no param 'G'"):
-        dsl.load(write(tmp_path, "base.cell", BASE), {"G": 1})
+@pytest.mark.parametrize(
+    ("text", "params", "message"),
+    [
+        (BASE, {"G": 1}, r"there is no param 'G'\nallowed: F"),
+        (
+            BASE.replace("param F = 8", "").replace("F", "8"),
+            {"G": 1},
+            r"there is no param 'G'\nthe file declares no param",
+        ),
+        (BASE, {"F": math.inf}, "param F is inf; allowed: a number from -1e15 to 1e15"),
+    ],
+)
+def test_a_wrong_param_is_named(tmp_path: Path, text: str, params: dict[str, float], message: str) -> None:
+    with pytest.raises(dsl.CellError, match=message):
+        dsl.load(write(tmp_path, "base.cell", text), params)
 
 
 def test_shipped_files_are_found_by_bare_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,141 @@
+"""The canonical form of a graph: one text, whatever the numbers and the order of its vertices.
+
+A vertex that is read once is written inside its reader, so that only shared ones need names, and those are told apart
+by what they are made of, then by who reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+
+_MAX_ORDERS = 5040
+_MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
+_MAX_NAME = 96  # characters of a text that is its own name where it is shared; a longer one is named by its digest
+
+Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
+
+# An operation's label, what it reads, and whether the order of that, or which comes first in a sum, has a meaning.
+Vertex = tuple[str, tuple[Sum, ...], bool]
+
+
+def digest(text: str) -> str:
+    """A short name of a text; other texts have other ones."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def canonical(vertices: list[Vertex], output: Sum) -> str:
+    """A text of the graph that does not depend on the numbers of its vertices."""
+    counts = _reads(vertices, output)
+    texts: list[str] = []
+    names: dict[int, str] = {}
+    for index, vertex in enumerate(vertices):
+        text = _written(vertex, texts) if counts[index] else ""
+        if (counts[index] > 1 and vertex[1]) or len(text) > _MAX_TEXT:
+            names[index] = text = f"@{{{text}}}" if len(text) <= _MAX_NAME else "@" + digest(text)
+        texts.append(text)
+    if len(set(names.values())) == len(names):
+        return _total(output, texts)
+    names = _refined(vertices, output, names)
+    return min(_defined(vertices, output, named) for named in _orders(names))
+
+
+def _reads(vertices: list[Vertex], output: Sum) -> list[int]:
+    """How often each vertex is read on a way to the output."""
+    counts = [0] * len(vertices)
+    for index in output:
+        counts[index] += 1
+    for index in range(len(vertices) - 1, -1, -1):
+        if counts[index]:
+            for group in vertices[index][1]:
+                for source in group:
+                    counts[source] += 1
+    return counts
+
+
+def _written(vertex: Vertex, texts: list[str]) -> str:
+    """A vertex from the texts of what it reads."""
+    label, groups, ordered = vertex
+    if len(groups) == 1:
+        group = groups[0]
+        return f"{label}({texts[group[0]] if len(group) == 1 else _total(group, texts)})"
+    if not groups:
+        return label
+    sums = [_total(group, texts) for group in groups]
+    if not ordered:
+        sums.sort()
+    return f"{label}({','.join(sums)})"
+
+
+def _total(group: Sum, texts: list[str]) -> str:
+    """A sum from the texts of its vertices."""
+    if len(group) == 1:
+        return texts[group[0]]
+    if len(group) == 2:
+        first, second = texts[group[0]], texts[group[1]]
+        return f"{first}+{second}" if first < second else f"{second}+{first}"
+    return "+".join(sorted(map(texts.__getitem__, group))) or "0"
+
+
+def _rewritten(vertices: list[Vertex], names: Mapping[int, str]) -> list[str]:
+    """The texts of all vertices, those that have a name by their name."""
+    texts: list[str] = []
+    for index, vertex in enumerate(vertices):
+        texts.append(names.get(index) or _written(vertex, texts))
+    return texts
+
+
+def _refined(vertices: list[Vertex], output: Sum, names: dict[int, str]) -> dict[int, str]:
+    """Names told apart by who reads them too, until nothing new is learnt."""
+    kinds = len(set(names.values()))
+    while kinds < len(names):
+        contexts = _contexts(vertices, output, _rewritten(vertices, names))
+        new = {index: "@" + digest(name + contexts[index]) for index, name in names.items()}
+        found = len(set(new.values()))
+        if found == kinds:
+            return names
+        names, kinds = new, found
+    return names
+
+
+def _contexts(vertices: list[Vertex], output: Sum, texts: list[str]) -> list[str]:
+    """For each vertex what reads it, and what reads that, down to the output."""
+    readers: list[list[str]] = [[] for _ in vertices]
+    contexts = [""] * len(vertices)
+    for index in output:
+        readers[index].append("out")
+    for index in range(len(vertices) - 1, -1, -1):
+        if readers[index]:
+            contexts[index] = own = digest(f"{texts[index]}<{','.join(sorted(readers[index]))}")
+            _, groups, ordered = vertices[index]
+            for position, group in enumerate(groups):
+                mark = f"{own}.{position}" if ordered else own
+                for source in group:
+                    readers[source].append(mark)
+    return contexts
+
+
+def _defined(vertices: list[Vertex], output: Sum, names: Mapping[int, str]) -> str:
+    """The whole graph as definitions of its named vertices."""
+    texts = _rewritten(vertices, names)
+    definitions = sorted([f"{name}={_written(vertices[index], texts)}" for index, name in names.items()])
+    return ";".join(["+".join(sorted([texts[index] for index in output])), *definitions])
+
+
+def _orders(names: dict[int, str]) -> Iterator[dict[int, str]]:
+    """Every way to number the vertices that are still alike; past a bound they are left alike."""
+    alike: dict[str, list[int]] = {}
+    for index, name in names.items():
+        alike.setdefault(name, []).append(index)
+    ties = [members for _, members in sorted(alike.items()) if 1 < len(members) <= 7]
+    if math.prod(math.factorial(len(members)) for members in ties) > _MAX_ORDERS:
+        yield names
+        return
+    for order in itertools.product(*(itertools.permutations(members) for members in ties)):
+        named = dict(names)
+        for members in order:
+            for position, index in enumerate(members):
+                named[index] = f"{names[index]}#{position}"
+        yield named
