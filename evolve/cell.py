@@ -131,8 +131,7 @@ class Found:
         with _as_compile_error():
             found = config.read([str(path)], [])
         source = self.meta.get("note.source", found.dataset.source)  # whose path is relative to no folder
-        is_trained = found.search.fitness == "training"
-        return (replace(found.dataset, source=source), found.training) if is_trained else None
+        return (replace(found.dataset, source=source), found.training) if found.source.trains else None
 
     def trained(self) -> Saved:
         """The network with its weights.

@@ -22,10 +22,13 @@ from compiler.settings import DatasetSettings, Training, check_read
 from compiler.training.gin_files import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import ALGORITHMS, Algorithm, SearchSpace, gin_name
 from evolve.errors import UsageError
-from evolve.settings import SearchSettings, TableSettings
+from evolve.fitness.base import Fitness
+from evolve.fitness.sources import SOURCES, source
+from evolve.settings import SearchSettings
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
-table = gin.external_configurable(TableSettings, "table", module="evolve")
+_OWN = {name: made.settings for name, made in SOURCES.items() if made.settings is not None}
+_SOURCES = {name: gin.external_configurable(made, name, module="evolve") for name, made in _OWN.items()}
 
 _ALGORITHMS = {
     gin_name(made): gin.external_configurable(made, gin_name(made), module="evolve", denylist=["space", "seed"])
@@ -36,7 +39,7 @@ RECORDS: Mapping[str, type[Any]] = {
     "search": SearchSettings,
     "dataset": DatasetSettings,
     "training": Training,
-    "table": TableSettings,
+    **_OWN,
     **{gin_name(made): made for made in ALGORITHMS},
 }
 _NAMES = Names(
@@ -44,7 +47,7 @@ _NAMES = Names(
         *(f"search.{field.name}" for field in fields(SearchSettings)),
         *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
         *(f"training.{field.name}" for field in fields(Training)),
-        *(f"table.{field.name}" for field in fields(TableSettings)),
+        *(f"{name}.{field.name}" for name, made in _OWN.items() for field in fields(made)),
         *(f"{gin_name(made)}.{setting.name}" for made in ALGORITHMS for setting in settings_of(made)),
     ),
     {"network": "it is a setting of `cell train`; a search has search.params, search.overlays and search.seed"},
@@ -62,7 +65,7 @@ class Config:
     dataset: DatasetSettings
     training: Training
     folders: tuple[Path, ...]  # of the gin files: where a .cell file may also be
-    table: TableSettings | None = None  # if it is what the fitness comes from
+    own: Any = None  # the settings of the source of fitness, where it has some for itself
     not_read: tuple[str, ...] = ()  # what a gin file binds for another algorithm or another source of fitness
 
     def algorithm_name(self) -> str:
@@ -82,9 +85,10 @@ class Config:
             f"{did_you_mean(str(wanted), _ALGORITHMS)}"
         )
 
-    def table_path(self) -> str:
-        """The table: beside the user, or beside a gin file."""
-        return "" if self.table is None else self._beside(self.table.path, Path.exists)
+    @property
+    def source(self) -> type[Fitness]:
+        """The source of fitness."""
+        return source(self.search.fitness)
 
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """The search algorithm, its own settings filled in."""
@@ -94,17 +98,18 @@ class Config:
 
     def seed_file(self) -> str:
         """The .cell file: beside the user, beside a gin file, or the bare name of a shipped one."""
-        return self._beside(self.search.seed_file)
+        return self.beside(self.search.seed_file, Path.is_file)
 
     def overlays(self) -> tuple[str, ...]:
         """The .cell files laid over it, found as it is."""
-        return tuple(self._beside(name) for name in self.search.overlays)
+        return tuple(self.beside(name, Path.is_file) for name in self.search.overlays)
 
     def images(self) -> DatasetSettings:
         """The settings of the images, their file or folder by its absolute path: beside the user, or a gin file."""
         return replace(self.dataset, source=located(self.dataset.source, self.folders))
 
-    def _beside(self, name: str, is_there: Callable[[Path], bool] = Path.is_file) -> str:
+    def beside(self, name: str, is_there: Callable[[Path], bool] = Path.exists) -> str:
+        """A file or folder by the name that a gin file gives it: beside the user, or beside a gin file."""
         places = [Path(name), *(folder / name for folder in self.folders)]
         return next((str(path) for path in places if is_there(path)), name)
 
@@ -124,9 +129,10 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
         parsed = parse(files, bindings, _NAMES)
     with _as_usage(), plainly():
         searched: SearchSettings = search()
-        found = table() if searched.fitness == "table" else None
+        source(searched.fitness).check(searched)
+        own = _SOURCES[searched.fitness]() if searched.fitness in _SOURCES else None
         folders = tuple(dict.fromkeys(path.parent for path in parsed.paths))
-        config = Config(searched, dataset(), training(), folders, found)
+        config = Config(searched, dataset(), training(), folders, own)
         check_read(config.training, parsed.typed())
     return replace(config, not_read=_not_read(config, parsed, beside))
 
@@ -139,22 +145,17 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     Raises:
       UsageError: one was given on the command line.
     """
-    chosen, fitness = config.algorithm_name(), config.search.fitness
+    chosen, fitness, not_read = config.algorithm_name(), config.search.fitness, config.source.not_read
     why = {name: f"search.algorithm is {chosen!r}" for name in _ALGORITHMS if name != chosen}
-    if fitness == "table":
-        why |= dict.fromkeys(("dataset", "training"), "search.fitness is 'table', whose networks are trained already")
-    else:
-        why["table"] = f"search.fitness is {fitness!r}"
-    if fitness not in ("training", "table"):
-        why["training"] = f"search.fitness is {fitness!r}, which trains nothing"
-    read = {"training.epochs"} if fitness != "table" else set()  # search.budget_flops counts by them
+    why |= {name: f"search.fitness is {fitness!r}" for name in _OWN if name != fitness}
+    why |= {name.removesuffix(".*"): f"search.fitness is {fitness!r}, {reason}" for name, reason in not_read.items()}
+    read = {"training.epochs"} if config.source.has_images else set()  # search.budget_flops counts by them
     found = [name for name in parsed.bound() if name.partition(".")[0] in why and name not in read]
     for name in found:
         if name in parsed.typed() and name.partition(".")[0] not in beside:
             raise UsageError(f"nothing reads {name}: {why[name.partition('.')[0]]}")
-    if "trains nothing" in why.get("training", ""):
-        found = ["training.*" if name.startswith("training.") else name for name in found]
-    return tuple(dict.fromkeys(found))
+    whole = {name: f"{name.partition('.')[0]}.*" for name in found}
+    return tuple(dict.fromkeys(whole[name] if whole[name] in not_read else name for name in found))
 
 
 def algorithm_names() -> tuple[str, ...]:

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from compiler import filesystem
-from compiler.errors import DataError, pasted
-from compiler.images import data, fit, kept, manifest
-from compiler.images.sources import PATHS
+from compiler.errors import pasted
+from compiler.images import kept
 from evolve import config as gin_config
 from evolve.alone import alone, started_once
 from evolve.beginnings import begun_in, check_earlier, is_of_earlier_version, leaving_nothing, refusal
 from evolve.config import Config
 from evolve.errors import UsageError
 from evolve.executors import Executor, Processes, Serial, call, machine
-from evolve.fitness import evaluate
+from evolve.fitness import running
+from evolve.fitness.base import version
 from evolve.fitness.facts import FOLDER, Facts
 from evolve.observers import announce, board, progress
 from evolve.observers.keep import Keeper
 from evolve.observers.outcome import Outcome
-from evolve.prepared import Run, prepare, staff
+from evolve.prepared import Run, prepare
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
-from evolve.search.records import Examined, Task
+from evolve.search.records import Examined
 from evolve.settings import SearchSettings
 from evolve.store import location
 from evolve.store.store import Store
@@ -64,26 +63,23 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         facts = _facts(prepared, store, console)
         store.sign(identity, prepared.settings())
         _note(prepared, store, facts)
-        prepared = _with_facts(prepared, facts)
+        prepared = prepared.with_facts(facts)
         executor = _executor(prepared)
         try:
-            reason, is_new = _search(prepared, store, executor, facts, console)
+            reason, is_new = _search(prepared, store, executor, console)
             tested = _tested(prepared, store, executor, is_new)
         except KeyboardInterrupt:
             finished, _, _ = store.counts()
-            console.print(
-                f"\ninterrupted: {finished} of {prepared.plan.individuals} individuals are finished and kept "
-                f"in {folder}; the same command goes on from there",
-                highlight=False,
-                soft_wrap=True,
-            )
+            kept_of = f"{finished} of {prepared.plan.individuals} individuals are finished and kept in {folder}"
+            text = f"\ninterrupted: {kept_of}; the same command goes on from there"
+            console.print(text, highlight=False, soft_wrap=True)
             raise
         finally:
             executor.close()
         if _is_complete(prepared, store):
             kept.remove(folder / FOLDER)  # the images are where they came from
-        outcome = _outcome(prepared, store, facts, tested, reason)
-        progress.show_end(console, outcome, folder, announce.commands(prepared, facts))
+        outcome = _outcome(store, tested, reason, *prepared.fitness.chance())
+        progress.show_end(console, outcome, folder, announce.commands(prepared))
 
 
 @contextmanager
@@ -108,19 +104,12 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     Raises:
       UsageError: it was not finished; this version does not go on with it.
     """
-    finished, failed, _ = store.counts()
+    finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     tested = None if best is None else store.noted(_TESTED.format(best.id))
     commands = [f"cell draw {prepared.folder / 'best.cell'}", announce.watch(prepared.storage), announce.PAGE]
-    outcome = Outcome(
-        store.best(5),
-        None if tested is None else Examined.read(tested),
-        f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished",
-        finished,
-        failed,
-        next(iter(store.reasons(1)), ""),
-        store.step_share(),
-    )
+    reason = f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished"
+    outcome = _outcome(store, None if tested is None else Examined.read(tested), reason)
     progress.show_end(console, outcome, prepared.folder, commands)
     if finished < prepared.plan.individuals:
         raise UsageError(refusal(prepared.folder))
@@ -138,7 +127,7 @@ def _check_length(prepared: Run, store: Store) -> None:
 def _executor(prepared: Run) -> Executor:
     settings = prepared.config.search
     if settings.executor == "serial":
-        return Serial(prepared.plan.log, trains=settings.fitness == "training")
+        return Serial(prepared.plan.log, trains=prepared.fitness.trains)
     if settings.executor == "ray" or prepared.workers is None:
         return _ray(settings, prepared.workers)
     environments = machine.devices(prepared.gpus, settings.gpus_per_worker, prepared.workers)
@@ -162,80 +151,25 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
     Raises:
       UsageError: they are not there, cannot be learnt from, or are others.
     """
-    noted = store.noted("data")
+    noted, fitness = store.noted("data"), prepared.fitness
     known = None if noted is None else Facts.read(noted)
     if known is not None and _is_complete(prepared, store):
-        _check_shown(prepared, store, known)
-        return known
-    kind = prepared.spec.dataset.source.partition(":")[0]
-    read = functools.partial(evaluate.facts, prepared.spec, prepared.folder, known)
-    if prepared.table is None and kind not in ("digits", *PATHS):
-        # Only TensorFlow reads them, which the driver does without.
-        executor = _executor(replace(prepared, workers=1, gpus=()))
-        try:
-            facts = call(executor, read, retries=prepared.plan.retries)
-        finally:
-            executor.close()
-    else:
+        return fitness.facts_of_complete(known, store.noted("source"))
+    if not fitness.needs_worker:
         with progress.Reading(console) as reading:
-            facts = read(progress=reading.show)
-    if known is not None and facts.digest != known.digest:
-        raise UsageError(_other_images(prepared))
-    if prepared.table is None and prepared.spec.fitness == "training":
-        _check_training(prepared, facts)
-    return facts
-
-
-def _check_shown(prepared: Run, store: Store, known: Facts) -> None:
-    """Lets a search that is complete be shown without its images, but not for others than it had.
-
-    Raises:
-      UsageError: the images that are named now are others, or are not there and were never those of this search.
-    """
-    source = prepared.spec.dataset.source
-    try:
-        digest = data.digest(source, prepared.folder / FOLDER) or known.digest
-    except DataError as error:
-        if source == store.noted("source"):
-            return
-        raise UsageError(str(error)) from None
-    if digest != known.digest:
-        raise UsageError(_other_images(prepared))
-
-
-def _other_images(prepared: Run) -> str:
-    source = prepared.spec.dataset.source
-    lines = manifest.differences(source, prepared.folder / FOLDER) or (f"  {source} has other contents",)
-    return (
-        f"{prepared.folder} holds a search on other images than {source} has now:\n" + "\n".join(lines) + "\n"
-        "put those images back, and the same command goes on, or choose another --workdir"
-    )
-
-
-def _check_training(prepared: Run, facts: Facts) -> None:
-    """Refuses what no individual could be trained by."""
-    settings, training = prepared.spec.dataset, prepared.config.training
-    try:
-        fit.check(training, settings.source, facts.images, facts.input_shape[-1], facts.is_bytes, settings.stream)
-    except DataError as error:
-        raise UsageError(str(error)) from None
+            return fitness.find_facts(known, reading.show)
+    with closing(_executor(replace(prepared, workers=1, gpus=()))) as executor:
+        return call(executor, fitness.find_facts, known, retries=prepared.plan.retries)
 
 
 def _note(prepared: Run, store: Store, facts: Facts) -> None:
     """Keeps what a later run, or another command, must know of where this search began."""
     if store.noted("data") is None:
-        store.note("version", evaluate.version())
+        store.note("version", version())
         store.note("begun in", os.getcwd())
     store.note("data", facts.text())
     store.note("kept in", str(prepared.storage.absolute() if isinstance(prepared.storage, Path) else prepared.storage))
-    store.note("source", prepared.spec.dataset.source)
-
-
-def _with_facts(prepared: Run, facts: Facts) -> Run:
-    """The search with its images; how many workers it has room for depends on them."""
-    gpus, workers = staff(prepared.config.search, facts.bytes)
-    spec = replace(prepared.spec, facts=facts, images=facts.kept(prepared.folder))
-    return replace(prepared, spec=spec, gpus=gpus, workers=workers)
+    store.note("source", prepared.fitness.dataset.source)
 
 
 def _is_complete(prepared: Run, store: Store) -> bool:
@@ -245,18 +179,19 @@ def _is_complete(prepared: Run, store: Store) -> bool:
     if finished < prepared.plan.individuals or best is None:
         return False
     is_tested = store.noted(_TESTED.format(best.id)) is not None
-    return is_tested or not evaluate.weights_file(prepared.spec.weights, best.id).exists()
+    return is_tested or not prepared.fitness.can_test(best.id)
 
 
-def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, console: Console) -> tuple[str, bool]:
+def _search(prepared: Run, store: Store, executor: Executor, console: Console) -> tuple[str, bool]:
     """From where it is to its end; why that is the end, and whether it has gone on at all."""
+    fitness, facts = prepared.fitness, prepared.fitness.known
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
     algorithm = prepared.config.algorithm(space)
     filesystem.write(prepared.folder / "config.gin", gin_config.in_force().encode())
-    filesystem.write(prepared.folder / "space.cell", prepared.spec.space.encode())
+    filesystem.write(prepared.folder / "space.cell", fitness.space.encode())
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
-    progress.show_start(console, announce.header(prepared, facts, finished))
+    progress.show_start(console, announce.header(prepared, finished))
     if finished >= prepared.plan.individuals and not store.unfinished():
         return f"all {finished} individuals are finished", False
     shown_board = board.Board(prepared.storage / "tensorboard", prepared.seed.space, store)
@@ -264,27 +199,12 @@ def _search(prepared: Run, store: Store, executor: Executor, facts: Facts, conso
     unfinished = store.unfinished()
     waiting = frozenset(proposal.id for proposal, waits in unfinished if waits)
     again = frozenset(proposal.id for proposal, waits in unfinished if not waits)
-    keeper = Keeper(
-        prepared.folder,
-        prepared.spec.weights,
-        prepared.spec.inherit,
-        prepared.seed.space,
-        facts,
-        best,
-        waiting,
-        again,
-    )
-    with progress.Progress(console, prepared.plan, store.spent(), best, prepared.spec.running) as shown:
-        reason = Search(
-            prepared.plan,
-            algorithm,
-            space,
-            store,
-            executor,
-            functools.partial(evaluate.evaluate, prepared.spec),
-            (keeper, shown_board, shown),
-            shown.stored,
-        ).run()
+    keeper = Keeper(fitness, prepared.seed.space, best, waiting, again)
+    reports = prepared.folder / running.FOLDER if fitness.trains else None
+    with progress.Progress(console, prepared.plan, store.spent(), best, reports) as shown:
+        observers = (keeper, shown_board, shown)
+        search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, shown.stored)
+        reason = search.run()
     shown_board.close()
     return reason, True
 
@@ -297,11 +217,10 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Ex
     key = _TESTED.format(best.id)
     noted = store.noted(key)
     tested = None if noted is None else Examined.read(noted)
+    if tested is None and prepared.fitness.can_test(best.id):
+        tested = call(executor, prepared.fitness.test, best.id, best.genotype, retries=prepared.plan.retries)
     if tested is None:
-        if not evaluate.weights_file(prepared.spec.weights, best.id).exists():
-            return None
-        task = Task(best.id, best.genotype, prepared.plan.seed, best.fitness)
-        tested = call(executor, evaluate.test, prepared.spec, task, retries=prepared.plan.retries)
+        return None
     if noted is None or is_new:
         board.show_test(prepared.storage / "tensorboard", best, tested, store.counts()[0])
     if noted is None:
@@ -309,17 +228,9 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Ex
     return tested
 
 
-def _outcome(prepared: Run, store: Store, facts: Facts, tested: Examined | None, reason: str) -> Outcome:
+def _outcome(
+    store: Store, tested: Examined | None, reason: str, validation: tuple[int, ...] = (), remedies: tuple[str, ...] = ()
+) -> Outcome:
     finished, failed, _ = store.counts()
-    is_trained = prepared.spec.fitness == "training" and prepared.table is None
-    return Outcome(
-        store.best(5),
-        tested,
-        reason,
-        finished,
-        failed,
-        next(iter(store.reasons(1)), ""),
-        store.step_share(),
-        facts.counts.get("validation", ()) if is_trained else (),
-        announce.remedies(prepared, facts),
-    )
+    failure, share = next(iter(store.reasons(1)), ""), store.step_share()
+    return Outcome(store.best(5), tested, reason, finished, failed, failure, share, validation, remedies)

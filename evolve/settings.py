@@ -72,7 +72,7 @@ class SearchSettings:
         self._check_order()
         self._check_executor()
         self._check_cluster()
-        self._check_fitness()
+        self._check_reuse()
 
     @property
     def place(self) -> Place | None:
@@ -127,12 +127,6 @@ class SearchSettings:
                 f"search.target is {self.target!r}; it must be a number, such as an accuracy of 0.95, or None: "
                 f"{pasted('search.target', 0.95)}"
             )
-        if self.fitness == "training" and not 0 < self.target <= 1:
-            share = self.target / 100 if 1 < self.target <= 100 else 0.95
-            raise UsageError(
-                f"search.target is {self.target!r}, and the fitness is an accuracy, above 0 and at most 1: "
-                f"{pasted('search.target', share)}"
-            )
 
     def _check_order(self) -> None:
         if self.order not in get_args(Order):
@@ -184,21 +178,7 @@ class SearchSettings:
                 "search.worker_cpus and search.gpus_per_worker say"
             )
 
-    def _check_fitness(self) -> None:
-        if not isinstance(self.fitness, str) or not re.fullmatch(r"training|table|[^:]+:[^:]+", self.fitness):
-            raise UsageError(f"search.fitness is {self.fitness!r}; it may be 'training', 'table' or 'module:function'")
-        if self.fitness == "table" and self.budget_flops is not None:
-            raise UsageError(
-                f"search.budget_flops is {self.budget_flops!r} and search.fitness is 'table', which trains nothing: "
-                f"table.budget_seconds is its budget: {pasted('search.budget_flops', None)} "
-                f"{pasted('table.budget_seconds', 12000)}"
-            )
-        if self.fitness != "training" and self.inherit_weights:
-            raise UsageError(
-                f"search.inherit_weights is True and search.fitness is {self.fitness!r}, "
-                f"which leaves no weights: {pasted('search.inherit_weights', False)}, or "
-                f"{pasted('search.fitness', 'training')}"
-            )
+    def _check_reuse(self) -> None:
         if self.reuse and self.inherit_weights:
             raise UsageError(
                 "search.reuse is True and search.inherit_weights is True, under which equal networks "
@@ -216,31 +196,6 @@ def _is_number(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class TableColumns:
-    """Which columns of a table are what; the arguments of `evolve.tables.load`."""
-
-    keys: str
-    fitness: str
-    scale: float
-    metrics: tuple[str, ...]
-    epochs: float
-    train_seconds: str | None
-    validation_seconds: str | None
-
-    def settings(self) -> Iterator[tuple[str, str]]:
-        """The setting and the name of every column of numbers."""
-        yield "fitness", self.fitness
-        yield from (("metrics", name) for name in self.metrics)
-        for setting, name in (("train_seconds", self.train_seconds), ("validation_seconds", self.validation_seconds)):
-            if name is not None:
-                yield setting, name
-
-    def names(self) -> tuple[str, ...]:
-        """The columns of numbers, each once."""
-        return tuple(dict.fromkeys(name for _, name in self.settings()))
-
-
-@dataclass(frozen=True, slots=True)
 class TableSettings:
     """The table that gives the fitness, if `search.fitness` is 'table'; the gin name is `table`.
 
@@ -248,15 +203,16 @@ class TableSettings:
     """
 
     path: str = ""  # a .npz file, or a folder of official files
-    operations: Mapping[str, str] = field(default_factory=dict)  # as the .cell file writes them: as the table does
+    # As the .cell file writes them: as the table does. A hash leaves out what may be a dict or a list.
+    operations: Mapping[str, str] = field(default_factory=dict, hash=False)
     keys: str = "arch"  # column: the key of each cell
     fitness: str = ""  # column
     scale: float = 1.0  # by which the column is multiplied to be the fitness: 0.01 where it is in percent
-    metrics: tuple[str, ...] = ()  # columns that are kept with an individual and shown of the best, as they are
+    metrics: tuple[str, ...] = field(default=(), hash=False)  # columns that are kept, and shown of the best
     epochs: float = 1
     train_seconds: str | None = None  # column: seconds of one epoch
     validation_seconds: str | None = None  # column: seconds of one validation
-    input_shape: tuple[int, int, int] = (32, 32, 3)  # of the images behind the table, for the costs
+    input_shape: tuple[int, int, int] = field(default=(32, 32, 3), hash=False)  # of the images behind the table
     classes: int = 10
     budget_seconds: float | None = None  # of all individuals together, by these columns; None: no bound
 
@@ -288,18 +244,17 @@ class TableSettings:
         if not _is_whole(self.classes):
             raise UsageError(f"table.classes is {self.classes!r}; it must be a whole number from 1")
 
-    @property
-    def columns(self) -> TableColumns:
-        """What is read of the file."""
-        return TableColumns(
-            self.keys,
-            self.fitness,
-            self.scale,
-            tuple(self.metrics),
-            self.epochs,
-            self.train_seconds,
-            self.validation_seconds,
-        )
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """The setting and the name of every column of numbers."""
+        yield "fitness", self.fitness
+        yield from (("metrics", name) for name in self.metrics)
+        for setting, name in (("train_seconds", self.train_seconds), ("validation_seconds", self.validation_seconds)):
+            if name is not None:
+                yield setting, name
+
+    def column_names(self) -> tuple[str, ...]:
+        """The columns of numbers, each once."""
+        return tuple(dict.fromkeys(name for _, name in self.columns()))
 
 
 def _is_positive(value: object) -> bool:

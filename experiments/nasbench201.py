@@ -31,8 +31,8 @@ from dsl import CellError
 from evolve import config
 from evolve.config import Config
 from evolve.errors import NotInTable, SearchError
-from evolve.fitness import lookup, tables
-from evolve.fitness.tables import Row, Table
+from evolve.fitness import lookup, table_files
+from evolve.fitness.table_files import Row, Table
 from evolve.search.cell_space import CellSpace
 from evolve.search.records import WORST, Evaluation, concluded
 from evolve.settings import TableSettings
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nasbench201: {error}", file=sys.stderr)
         return 2
     if options.save:
-        tables.read(options.table, world.settings.columns).save(options.save)
+        table_files.read(world.settings).save(options.save)
         return 0
     print(f"{world.table.describe()}; {options.seeds} searches each, {options.processes} processes")
     variants = [Variant(name, reuse) for reuse in (False, True) for name in options.algorithms]
@@ -152,14 +152,12 @@ def prepared(gin_file: str, table: str) -> World:
       SearchError, CellError: they cannot be used.
     """
     read = config.read([gin_file], ["search.fitness='table'", f"table.path={table!r}"])
-    settings = read.table
-    assert settings is not None
+    settings: TableSettings = read.own
     seed = dsl.load(read.seed_file(), read.search.params, read.overlays())
     # Searches meet the same cells again and again, and to look whether one can be built takes longest.
     unfit = functools.cache(requirement(seed.space, settings.input_shape, settings.classes))
     space = CellSpace(seed.space, settings.input_shape, settings.classes, read.search.sample_mutations, unfit)
-    table_read = tables.load(table, settings.columns)
-    return World(read, seed, settings, table_read, space, functools.cache(dsl.fingerprint))
+    return World(read, seed, settings, table_files.load(settings), space, functools.cache(dsl.fingerprint))
 
 
 def one_search(world: World, variant: Variant, seed: int) -> Found:

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from compiler.images.kept import Kept
 from compiler.images.preparation import Preparation
-
-if TYPE_CHECKING:
-    from compiler.images.data import Dataset
-    from compiler.images.inventory import Progress
-    from compiler.images.streams import Stream
-    from compiler.settings import DatasetSettings
 
 FOLDER = "images"  # of the work directory: where images are kept for all workers
 
@@ -86,60 +77,6 @@ class Facts:
         return cls(input_shape=(height, width, channels), **found)
 
 
-def of(found: Dataset | Stream) -> Facts:
-    """The facts of images that were found."""
-    from compiler.images.data import Dataset
-
-    parts = {part: getattr(found, part) for part in ("train", "validation", "test")}
-    held = [part.images for part in parts.values()] if isinstance(found, Dataset) else []
-    return Facts(
-        found.describe(),
-        found.input_shape,
-        found.classes,
-        found.class_names,
-        tuple(found.mean),
-        tuple(found.std),
-        found.crop,
-        len(found.train),
-        {name: _counts(part, found.classes) for name, part in parts.items()},
-        found.digest,
-        found.remarks,
-        all(images.dtype == np.uint8 for images in held),
-        sum(images.nbytes for images in held),
-    )
-
-
-def find(settings: DatasetSettings, folder: Path, known: Facts | None, progress: Progress | None = None) -> Facts:
-    """Reads the images of a search and keeps them in its work directory, where they are not kept there already.
-
-    Args:
-      settings: what to read.
-      folder: the work directory.
-      known: what a search that goes on knows of its images.
-      progress: is called as files are read.
-
-    Raises:
-      DataError: they are not there, or cannot be learnt from.
-    """
-    from compiler.images import data, kept, manifest
-
-    memory = folder / FOLDER
-    if known is not None:
-        digest = data.digest(settings.source, memory, progress) or known.digest
-        if digest != known.digest:
-            return replace(known, digest=digest)
-        place = known.kept(folder)
-        if place is None or kept.read(place) is not None:
-            return known
-    is_seen = folder.is_dir()  # False on a machine of a cluster that does not see the work directory
-    found = data.load(**asdict(settings), memory=memory if is_seen else None, progress=progress)
-    is_kept = is_seen and kept.keep(found, memory) is not None
-    if known is None and is_seen:
-        manifest.write(settings.source, memory)
-    return replace(of(found), is_kept=is_kept)
-
-
-def _counts(part: Any, classes: int) -> tuple[int, ...]:
-    """Images of each class; of records, whose labels are not known, none."""
-    labels = getattr(part, "labels", None)
-    return () if labels is None else tuple(np.bincount(labels, minlength=classes).tolist())
+def shown(name: str) -> str:
+    """Returns the name of a class on one line."""
+    return name if name.isprintable() else repr(name)[1:-1]

@@ -16,7 +16,7 @@ from dsl.text.unparse import op, term
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef, states
 from evolve.errors import NotInTable, UsageError
-from evolve.fitness.tables import Row, Table
+from evolve.fitness.table_files import Row, Table
 from evolve.settings import TableSettings
 
 _OPERATION = re.compile(r"[^|+~]+(?=~)")

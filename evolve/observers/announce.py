@@ -5,34 +5,29 @@ from __future__ import annotations
 import shlex
 
 import dsl
-from compiler.errors import CompileError, pasted
+from compiler.errors import CompileError
 from compiler.filesystem import Place
 from compiler.graph.resolve import resolve
-from compiler.images import fit
 from compiler.settings import GENES
-from evolve.fitness import evaluate
-from evolve.fitness.facts import Facts
-from evolve.observers.outcome import shown
+from evolve.fitness.training import best_folder
 from evolve.prepared import Run
 
 # TensorBoard's page with the charts of a search. TensorBoard smooths curves unless the address turns smoothing off:
 # `_smoothingWeight=0` does so on this page, and `smoothing=0` on the page of single curves.
 PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
-CLASSES_SHOWN = 12  # of which the header lists how many images each has
 
 
-def header(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
+def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
     """The rows that a search prints before it begins: a title and a text each."""
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
     goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
-    table = prepared.spec.table
-    if table is not None and table.budget_seconds is not None:
-        goal = f"at most {goal}, in {table.budget_seconds:,} simulated seconds"
+    if prepared.fitness.budget_seconds is not None:
+        goal = f"at most {goal}, in {prepared.fitness.budget_seconds:,} simulated seconds"
     return [
-        ("data", facts.description),
-        *_image_rows(prepared, facts),
+        ("data", prepared.fitness.known.description),
+        *prepared.fitness.rows(),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
@@ -45,23 +40,6 @@ def header(prepared: Run, facts: Facts, finished: int) -> list[tuple[str, str]]:
     ]
 
 
-def _image_rows(prepared: Run, facts: Facts) -> list[tuple[str, str]]:
-    """Images a class, steps an epoch, what is left out, and what to be warned of."""
-    counts, training = facts.counts.get("train", ()), prepared.config.training
-    rows = list(facts.remarks)
-    if counts:
-        pairs = [f"{shown(name)}: {count:,}" for name, count in zip(facts.class_names, counts, strict=True)]
-        few = len(counts) <= CLASSES_SHOWN
-        rows.insert(
-            0, ("to train on", ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} images of each class")
-        )
-    if prepared.table is None and prepared.spec.fitness == "training":
-        steps = facts.images // training.batch_size
-        rows.append(("epoch", f"{steps:,} steps of {training.batch_size} images"))
-        rows += [("warning", text) for text in fit.warnings(training, facts.images, facts.class_names, counts)]
-    return rows
-
-
 def _workers_row(prepared: Run) -> str:
     settings = prepared.config.search
     workers = "as many as there is room for" if prepared.workers is None else str(prepared.workers)
@@ -70,29 +48,26 @@ def _workers_row(prepared: Run) -> str:
     return f"{workers}, GPUs {', '.join(prepared.gpus)}" if prepared.gpus else workers
 
 
-def commands(prepared: Run, facts: Facts) -> list[str]:
+def commands(prepared: Run) -> list[str]:
     """The commands that come next, as they are printed at the end of a search."""
+    facts = prepared.fitness.known
     folder, best = shlex.quote(str(prepared.folder)), shlex.quote(str(prepared.folder / "best.cell"))
     shape = "x".join(map(str, facts.input_shape))
-    network = evaluate.best_folder(prepared.storage)
+    network = best_folder(prepared.storage)
     out = shlex.quote(f"{prepared.folder.name}.keras")
     return [
         f"cell draw {best}",
         f"cell cost {best} --input {shape} --classes {facts.classes}",
-        *(
-            [f"cell train {folder} --gin_file=train_final.gin{_larger(prepared, facts)}"]
-            if prepared.table is None
-            else []
-        ),
+        *([f"cell train {folder} --gin_file=train_final.gin{_larger(prepared)}"] * prepared.fitness.has_images),
         *([f"cell export {shlex.quote(str(network))} --out {out}"] if network.is_dir() else []),
         watch(prepared.storage),
         PAGE,
     ]
 
 
-def _larger(prepared: Run, facts: Facts) -> str:
+def _larger(prepared: Run) -> str:
     """The flag that builds a network with twice as many cells a stack, where the space has that param and allows it."""
-    cells = prepared.seed.space.params.get("N")
+    cells, facts = prepared.seed.space.params.get("N"), prepared.fitness.known
     if not isinstance(cells, int):
         return ""
     try:
@@ -106,12 +81,3 @@ def watch(folder: Place) -> str:
     """The command that shows a search; by itself TensorBoard keeps only ten pictures and texts."""
     board = shlex.quote(str(folder / "tensorboard"))
     return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}"
-
-
-def remedies(prepared: Run, facts: Facts) -> tuple[str, ...]:
-    """Flags for images that are larger, where they are files of any size, and a training that is longer."""
-    height, width, _ = facts.input_shape
-    flags = [pasted("training.epochs", 4 * prepared.spec.training.epochs)]
-    if prepared.spec.dataset.source.startswith(("images:", "tfds:")):
-        flags.append(pasted("dataset.image_size", (2 * height, 2 * width)))
-    return tuple(flags)

@@ -7,7 +7,7 @@ from compiler.filesystem import Place
 from compiler.pictures import card, confusion_matrix
 from compiler.pictures.picture import picture
 from evolve.algorithms import Algorithm
-from evolve.observers.outcome import shown
+from evolve.fitness.facts import shown
 from evolve.observers.summaries import Summaries, show_confusion
 from evolve.search.records import Examined, Individual, Standing
 from evolve.store.history import standings

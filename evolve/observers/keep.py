@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dsl
 from compiler import filesystem
 from compiler.errors import CompileError
-from compiler.filesystem import Place
 from compiler.networks import saved, weights
 from evolve.errors import UsageError
-from evolve.fitness.evaluate import best_folder, weights_file
-from evolve.fitness.facts import Facts
+from evolve.fitness.base import Fitness
+from evolve.fitness.training import best_folder, weights_file
 from evolve.search.records import Individual, Standing
 
 
@@ -20,11 +17,8 @@ class Keeper:
 
     def __init__(
         self,
-        folder: Path,
-        weights: Place,
-        inherit: bool,
+        fitness: Fitness,
         space: dsl.Space,
-        facts: Facts,
         best: Individual | None,
         waiting: frozenset[int] = frozenset(),
         again: frozenset[int] = frozenset(),
@@ -32,19 +26,14 @@ class Keeper:
         """Takes over what the last run left.
 
         Args:
-          folder: the work directory.
-          weights: the folder of the weights.
-          inherit: whether children start from the weights of their parents.
-          space: of the genotypes.
-          facts: of the images.
+          fitness: the source of fitness, which says where weights are kept and whether children start from them.
+          space: the search space.
           best: the best individual so far.
           waiting: individuals whose result is there and not yet counted.
           again: individuals that are trained again; weights that they have left are removed before they write others.
         """
-        self._folder = folder
-        self._weights = weights
-        self._inherit = inherit
-        self._facts = facts
+        self._fitness = fitness
+        self._weights = weights = fitness.weights
         for cut_short in weights.glob("*.new"):
             cut_short.unlink()
         found = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
@@ -60,7 +49,7 @@ class Keeper:
         best = standing.best
         if best is not None and best.id == individual.id:
             self._write(individual, genotype)
-        needed = standing.heritable if self._inherit else frozenset()
+        needed = standing.heritable if self._fitness.inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
         # It may have weights though it is none of the best: it may have beaten those of the time it was sent.
         self._kept.add(individual.id)
@@ -70,11 +59,11 @@ class Keeper:
 
     def _write(self, best: Individual, genotype: dsl.Genotype) -> None:
         """Write the best genotype, and where its weights were kept the network that one can take away."""
-        filesystem.write(self._folder / "best.cell", genotype.standalone().encode())
+        filesystem.write(self._fitness.folder / "best.cell", genotype.standalone().encode())
         path = weights_file(self._weights, best.id)
         if not path.exists():
             return
-        facts = self._facts
+        facts = self._fitness.known
         try:
             network = saved.Saved(
                 genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, best.fitness,

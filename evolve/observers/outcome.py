@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from evolve.fitness.facts import shown
 from evolve.search.records import Examined, Individual
 
 SHOWN = 12  # classes that are all listed; of more only the worst
@@ -52,11 +53,6 @@ def by_class(tested: Examined) -> list[ClassAccuracy]:
         if sum(row):
             found.append(ClassAccuracy(shown(tested.class_names[place]), sum(row), row[place], taken))
     return found
-
-
-def shown(name: str) -> str:
-    """The name of a class on one line."""
-    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def warnings(outcome: Outcome) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evolve.observers import running
+from evolve.fitness import running
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
 from evolve.search.plan import Plan
 from evolve.search.records import Examined, Individual, Standing

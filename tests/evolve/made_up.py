@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 
 import dsl
 from compiler.errors import CompileError
+from evolve.fitness.base import Fitness
+from evolve.search.records import Evaluation, Task
 
 
 def separables(genotype: dsl.Genotype, seed: int) -> float:
@@ -43,3 +46,8 @@ def bug(genotype: dsl.Genotype, seed: int) -> float:
 def all_equal(genotype: dsl.Genotype, seed: int) -> float:
     """What decides is size."""
     return 0.5
+
+
+def evaluated(fitness: Fitness, task: Task) -> tuple[Evaluation, bool]:
+    """Returns an evaluation, and whether the worker has imported TensorFlow for it."""
+    return fitness.evaluate(task), "tensorflow" in sys.modules

@@ -14,7 +14,8 @@ import dsl
 from compiler.settings import DatasetSettings, Training
 from evolve.errors import UsageError
 from evolve.executors import Executor, Processes, Serial, call
-from evolve.fitness.evaluate import Spec, evaluate, facts
+from evolve.fitness.base import Fitness
+from evolve.fitness.training import TrainingFitness
 from evolve.search.records import Evaluation, Task
 
 TEXT = """
@@ -28,10 +29,10 @@ network { body: net   head: global_avg_pool | dense[classes] }
 """
 
 
-def evaluated(executor: Executor, spec: Spec) -> list[Evaluation]:
+def evaluated(executor: Executor, fitness: Fitness) -> list[Evaluation]:
     """Two individuals, one after the other."""
     space = dsl.loads(TEXT)
-    return [call(executor, evaluate, spec, Task(id, space.text(), id, best=2.0)) for id in (1, 2)]
+    return [call(executor, fitness.evaluate, Task(id, space.text(), id, best=2.0)) for id in (1, 2)]
 
 
 def shown(evaluations: list[Evaluation]) -> list[str]:
@@ -42,11 +43,17 @@ def shown(evaluations: list[Evaluation]) -> list[str]:
 def main(folder: Path, when: str) -> None:
     """Prints the two as JSON, or the message with which this process refuses."""
     training = Training(epochs=2, batch_size=64, learning_rate=0.1, augment=(), drop_path_keep=1.0)
-    spec = Spec(dsl.loads(TEXT).space.text(), DatasetSettings(), training, "training", folder / "weights")
-    found = facts(spec, folder)
-    spec = replace(spec, facts=found, images=found.kept(folder))
+    fitness = TrainingFitness(
+        name="training",
+        space=dsl.loads(TEXT).space.text(),
+        dataset=DatasetSettings(),
+        training=training,
+        folder=folder,
+        weights=folder / "weights",
+    )
+    fitness = replace(fitness, facts=fitness.find_facts())
     workers = Processes(1, 9, folder / "worker.log")
-    by_worker = [] if when == "used" else shown(evaluated(workers, spec))
+    by_worker = [] if when == "used" else shown(evaluated(workers, fitness))
     workers.close()
     if when != "never":
         import tensorflow as tf
@@ -55,7 +62,7 @@ def main(folder: Path, when: str) -> None:
             tf.config.threading.set_intra_op_parallelism_threads(2)
             tf.constant(1.0)
     try:
-        here = shown(evaluated(Serial(folder / "serial.log", trains=True), spec))
+        here = shown(evaluated(Serial(folder / "serial.log", trains=True), fitness))
     except UsageError as error:
         print(json.dumps({"refused": str(error)}))
     else:

@@ -21,30 +21,37 @@ from compiler.networks import weights
 from compiler.settings import DatasetSettings, Training
 from compiler.training import candidate
 from evolve.errors import UsageError
-from evolve.fitness import evaluate as worker
-from evolve.fitness.evaluate import Spec, evaluate, facts, fitness_function, weights_file
-from evolve.observers import running
+from evolve.fitness import running, training
+from evolve.fitness.base import Fitness
+from evolve.fitness.function import FunctionFitness, fitness_function
+from evolve.fitness.training import TrainingFitness, weights_file
 from evolve.search.records import WORST, Examined, Task
 
 PARAMS = {"N": 1, "F": 4}
 
 
-def spec(small_gin: Path, fitness: str) -> Spec:
-    source = f"npz:{small_gin.with_name('images.npz')}"
-    found = Spec(
-        dsl.load("nasnet.cell", PARAMS).space.text(),
-        DatasetSettings(source),
-        Training(),
-        f"tests.evolve.made_up:{fitness}",
-        small_gin.parent / "weights",
-    )
-    return informed(found, small_gin.parent) if small_gin.exists() else found
+def source(small_gin: Path, made: type[Fitness], name: str, **changes: Any) -> Fitness:
+    """A source of fitness for the images beside a gin file, with their facts if they are there."""
+    settings: dict[str, Any] = {
+        "name": name,
+        "space": dsl.load("nasnet.cell", PARAMS).space.text(),
+        "dataset": DatasetSettings(f"npz:{small_gin.with_name('images.npz')}"),
+        "training": Training(),
+        "folder": small_gin.parent,
+        "weights": small_gin.parent / "weights",
+    }
+    found = made(**settings | changes)
+    return informed(found) if small_gin.exists() else found
 
 
-def informed(given: Spec, folder: Path) -> Spec:
-    """With the facts of its images, which are kept in a folder."""
-    found = facts(given, folder)
-    return replace(given, facts=found, images=found.kept(folder))
+def spec(small_gin: Path, function: str) -> Fitness:
+    """A function of `made_up`."""
+    return source(small_gin, FunctionFitness, f"tests.evolve.made_up:{function}")
+
+
+def informed(given: Fitness) -> Fitness:
+    """The source with the facts of its images, which are kept in its folder."""
+    return replace(given, facts=given.find_facts())
 
 
 def task() -> Task:
@@ -52,23 +59,23 @@ def task() -> Task:
 
 
 def test_facts(small_gin: Path, tmp_path: Path) -> None:
-    found = facts(spec(small_gin, "separables"), tmp_path)
+    found = replace(spec(small_gin, "separables"), folder=tmp_path).find_facts()
     assert (found.input_shape, found.classes) == ((8, 8, 1), 3)
     assert "3 classes" in found.description
 
 
 def test_what_its_training_costs(small_gin: Path) -> None:
-    found = evaluate(spec(small_gin, "separables"), task())
+    found = spec(small_gin, "separables").evaluate(task())
     images, epochs = 54, Training().epochs
     assert found.flops == 3 * found.mult_adds * images * epochs > 0
-    assert evaluate(spec(small_gin, "refused"), task()).flops == 0
+    assert spec(small_gin, "refused").evaluate(task()).flops == 0
 
 
 def test_a_worker_that_does_not_see_the_work_directory(small_gin: Path, tmp_path: Path) -> None:
     """Before it trains what would be lost."""
-    far = replace(spec(small_gin, "separables"), fitness="training", weights=tmp_path / "far" / "weights")
+    far = trained(small_gin, weights=tmp_path / "far" / "weights")
     with pytest.raises(UsageError, match=r"does not see the folder .*far.*--workdir on storage that all"):
-        evaluate(far, task())
+        far.evaluate(Task(1, GROWING.text(), 0, 1.0))
 
 
 def test_a_worker_of_another_version(small_gin: Path) -> None:
@@ -76,18 +83,18 @@ def test_a_worker_of_another_version(small_gin: Path) -> None:
     with pytest.raises(
         UsageError, match=r"a worker on .* has amoeba-evolve .*, the driver has 0\.0\.1: install the same"
     ):
-        evaluate(other, task())
+        other.evaluate(task())
     with pytest.raises(UsageError, match="install the same version on every machine"):
-        facts(other, small_gin.parent)
+        other.find_facts()
 
 
 def test_images_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nope"):
-        facts(spec(tmp_path / "nope" / "small.gin", "separables"), tmp_path)
+        spec(tmp_path / "nope" / "small.gin", "separables").find_facts()
 
 
 def test_a_fitness_comes_with_the_cost(small_gin: Path) -> None:
-    found = evaluate(spec(small_gin, "separables"), task())
+    found = spec(small_gin, "separables").evaluate(task())
     expected = cost(dsl.load("nasnet.cell", PARAMS), (8, 8, 1), 3)
     assert (found.status, found.fitness) == ("done", 0.0)
     assert (found.params, found.mult_adds) == (expected.params, expected.mult_adds)
@@ -103,7 +110,7 @@ def test_a_fitness_comes_with_the_cost(small_gin: Path) -> None:
     ],
 )
 def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fitness: str, reason: str) -> None:
-    found = evaluate(spec(small_gin, fitness), task())
+    found = spec(small_gin, fitness).evaluate(task())
     assert (found.status, found.fitness, found.error) == ("failed", WORST, reason)
     assert found.params > 0 and found.seconds > 0
     assert found.again == (fitness == "out_of_memory")
@@ -111,7 +118,7 @@ def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fi
 
 def test_a_bug_is_no_failure(small_gin: Path) -> None:
     with pytest.raises(UsageError) as raised:
-        evaluate(spec(small_gin, "bug"), task())
+        spec(small_gin, "bug").evaluate(task())
     assert "\n  tests/evolve/made_up.py, line " in str(raised.value)
     assert "in bug: raise KeyError(\"a bug\")\nKeyError: 'a bug'\n" in str(raised.value)
 
@@ -124,18 +131,18 @@ def test_a_fitness_that_cannot_be_imported() -> None:
 GROWING = dsl.load("large_scale.cell")
 
 
-def trained(small_gin: Path, **changes: object) -> Spec:
+def trained(small_gin: Path, **changes: Any) -> Fitness:
     settings = Training(epochs=1, batch_size=20, drop_path_keep=1.0, augment=())
-    whole = replace(spec(small_gin, ""), space=GROWING.space.text(), fitness="training", training=settings)
-    return replace(whole, inherit=True, **changes)  # type: ignore[arg-type]
+    given = {"space": GROWING.space.text(), "training": settings, "inherit": True}
+    return source(small_gin, TrainingFitness, "training", **given | changes)
 
 
 def test_a_child_starts_from_the_weights_of_its_parent(small_gin: Path) -> None:
     inheriting = trained(small_gin)
-    parent = evaluate(inheriting, Task(1, GROWING.text(), 0, 1.0))
+    parent = inheriting.evaluate(Task(1, GROWING.text(), 0, 1.0))
     assert (parent.status, parent.inherited, parent.note, parent.graph) == ("done", None, "", "")
     still = replace(GROWING, genes=(("learning_rate", 1e-6),))
-    child = evaluate(inheriting, Task(2, still.text(), 5, 1.0, heir_of=1))
+    child = inheriting.evaluate(Task(2, still.text(), 5, 1.0, heir_of=1))
     assert (child.inherited, child.note) == (1.0, "")
     before, after = (weights.read(weights_file(inheriting.weights, id)) for id in (1, 2))
     kernel = "head/0/0/1/dense/kernel"
@@ -149,14 +156,14 @@ def test_a_child_whose_parents_weights_are_gone_starts_anew_and_says_so(small_gi
     if content is not None:
         inheriting.weights.mkdir()
         weights_file(inheriting.weights, 1).write_bytes(content)
-    child = evaluate(inheriting, Task(2, GROWING.text(), 5, 1.0, heir_of=1))
+    child = inheriting.evaluate(Task(2, GROWING.text(), 5, 1.0, heir_of=1))
     assert (child.status, child.inherited) == ("done", 0.0)
     assert child.note.startswith("started anew: ") and "1.npz" in child.note
 
 
 def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> None:
     plain = replace(trained(small_gin), inherit=False)
-    found = [evaluate(plain, Task(id, GROWING.text(), 5, best, heir_of=9)) for id, best in ((1, 1.0), (2, -1.0))]
+    found = [plain.evaluate(Task(id, GROWING.text(), 5, best, heir_of=9)) for id, best in ((1, 1.0), (2, -1.0))]
     assert [(one.inherited, one.note, bool(one.graph)) for one in found] == [(None, "", False), (None, "", True)]
     assert [path.name for path in plain.weights.glob("*")] == ["2.npz"]
 
@@ -164,14 +171,14 @@ def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> 
 def test_what_is_fit_enough_leaves_weights(small_gin: Path) -> None:
     plain = replace(trained(small_gin), inherit=False)
     for id, worth in ((1, 1.0), (2, -1.0)):
-        assert not evaluate(plain, Task(id, GROWING.text(), 5, 1.0, worth=worth)).graph
+        assert not plain.evaluate(Task(id, GROWING.text(), 5, 1.0, worth=worth)).graph
     assert [path.name for path in plain.weights.glob("*")] == ["2.npz"]
 
 
 def test_what_is_as_fit_and_smaller_leaves_weights_and_its_graph(small_gin: Path) -> None:
     """Of equals the smaller becomes the best, and the first of those that are equally large stays it."""
     plain = replace(trained(small_gin), inherit=False)
-    one = evaluate(plain, Task(1, GROWING.text(), 5, -1.0))
+    one = plain.evaluate(Task(1, GROWING.text(), 5, -1.0))
     fitness, params, mult_adds = one.fitness, one.params, one.mult_adds
     for id, size, is_better in (
         (2, (params + 1, 0), True),
@@ -179,49 +186,53 @@ def test_what_is_as_fit_and_smaller_leaves_weights_and_its_graph(small_gin: Path
         (4, (params, mult_adds), False),
         (5, (params - 1, mult_adds + 1), False),
     ):
-        again = evaluate(plain, Task(id, GROWING.text(), 5, fitness, best_size=size))
+        again = plain.evaluate(Task(id, GROWING.text(), 5, fitness, best_size=size))
         assert again.fitness == fitness and bool(again.graph) == is_better
         assert weights_file(plain.weights, id).is_file() == is_better
     for id, size, is_better in ((6, (params + 1, 0), True), (7, (params, mult_adds), False)):
-        again = evaluate(plain, Task(id, GROWING.text(), 5, 1.0, worth=fitness, worth_size=size))
+        again = plain.evaluate(Task(id, GROWING.text(), 5, 1.0, worth=fitness, worth_size=size))
         assert not again.graph and weights_file(plain.weights, id).is_file() == is_better
 
 
-def test_a_training_says_where_it_is(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_says_where_it_is(small_gin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
+    reports = small_gin.parent / running.FOLDER
     run: Callable[..., Any] = candidate.train
 
     def train(*args: Any, on_epoch: Callable[[int], None], **named: Any) -> Any:
         def listen(epoch: int) -> None:
             on_epoch(epoch)
-            seen.append(dict(running.read(tmp_path / "running")))
+            seen.append(dict(running.read(reports)))
 
-        seen.append(dict(running.read(tmp_path / "running")))
+        seen.append(dict(running.read(reports)))
         return run(*args, on_epoch=listen, **named)
 
     monkeypatch.setattr(candidate, "train", train)
-    running.prepare(tmp_path / "running")
+    running.prepare(reports)
     settings = Training(epochs=2, batch_size=20, augment=())
-    plain = trained(small_gin, training=settings, running=tmp_path / "running")
-    assert evaluate(plain, Task(7, GROWING.text(), 5, 1.0)).status == "done"
+    plain = trained(small_gin, training=settings)
+    assert plain.evaluate(Task(7, GROWING.text(), 5, 1.0)).status == "done"
     assert seen == [{7: (0, 2)}, {7: (1, 2)}, {7: (2, 2)}]
-    assert running.read(tmp_path / "running") == {}
+    assert running.read(reports) == {}
     too_large = replace(plain, training=replace(settings, batch_size=2000))
-    assert evaluate(too_large, Task(8, GROWING.text(), 5, 1.0)).status == "failed"
-    assert running.read(tmp_path / "running") == {}
+    assert too_large.evaluate(Task(8, GROWING.text(), 5, 1.0)).status == "failed"
+    assert running.read(reports) == {}
 
 
-def test_a_training_whose_report_cannot_be_written_is_none_the_worse(small_gin: Path, tmp_path: Path) -> None:
-    (tmp_path / "running").write_text("a file")
-    for folder in (tmp_path / "running", tmp_path / "nowhere", None):
-        assert evaluate(trained(small_gin, running=folder), Task(7, GROWING.text(), 5, 1.0)).status == "done"
+def test_a_training_whose_report_cannot_be_written_is_none_the_worse(small_gin: Path) -> None:
+    """There is no folder for reports, and then a file in its place."""
+    given = trained(small_gin)
+    for _ in range(2):
+        assert given.evaluate(Task(7, GROWING.text(), 5, 1.0)).status == "done"
+        (small_gin.parent / running.FOLDER).touch()
 
 
 def test_the_confusion_of_a_network_is_its_accuracy_by_class(small_gin: Path) -> None:
     plain = trained(small_gin, training=Training(epochs=2, batch_size=20, augment=()))
     task = Task(1, GROWING.text(), 5, -1.0)
-    evaluate(plain, task)
-    tested = worker.test(plain, task)
+    plain.evaluate(task)
+    tested = plain.test(task.id, task.genotype)
+    assert tested is not None
     assert [sum(row) for row in tested.confusion] == [10, 10, 10] and tested.class_names == ("0", "1", "2")
     model = lower(resolve(GROWING, (8, 8, 1), 3))
     weights.restore(step_layers(model), weights.read(weights_file(plain.weights, 1)))
@@ -239,14 +250,14 @@ def test_weights_that_cannot_be_written(small_gin: Path) -> None:
     plain = trained(small_gin)
     Path(str(plain.weights)).write_text("a file")
     with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command goes on"):
-        evaluate(plain, Task(1, GROWING.text(), 5, -1.0))
+        plain.evaluate(Task(1, GROWING.text(), 5, -1.0))
 
 
 def test_a_diverged_individual_keeps_the_epochs_before(small_gin: Path) -> None:
     wild = Training(
         epochs=4, batch_size=20, learning_rate=0.01, schedule="exponential", decay_rate=1e35, decay_epochs=2, augment=()
     )
-    found = evaluate(trained(small_gin, training=wild), Task(1, GROWING.text(), 5, 1.0))
+    found = trained(small_gin, training=wild).evaluate(Task(1, GROWING.text(), 5, 1.0))
     assert found.status == "failed" and "in epoch" in found.error
     assert [epoch.epoch for epoch in found.history][:2] == [1, 2]
     assert all(epoch.loss > 0 for epoch in found.history)
@@ -255,12 +266,13 @@ def test_a_diverged_individual_keeps_the_epochs_before(small_gin: Path) -> None:
 def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
     plain = trained(small_gin, training=Training(epochs=1, batch_size=20, augment=()))
     task = Task(1, GROWING.text(), 5, -1.0)
-    evaluate(plain, task)
-    assert 0 <= worker.test(plain, task).accuracy <= 1
+    plain.evaluate(task)
+    tested = plain.test(task.id, task.genotype)
+    assert tested is not None and 0 <= tested.accuracy <= 1
     path = weights_file(plain.weights, 1)
     weights.save(path, {key: value for key, value in weights.read(path).items() if "kernel" not in key})
     with pytest.raises(UsageError, match=r"1\.npz cannot be measured: the weights lack head/0/0/1/dense/kernel"):
-        worker.test(plain, task)
+        plain.test(task.id, task.genotype)
 
 
 STREAMED = """
@@ -273,26 +285,28 @@ def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Pa
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(8):
             Image.new("RGB", (9, 7), (level, number, 0)).save(tmp_path / "pictures" / name / f"{number}.jpg")
-    given = replace(
-        spec(small_gin, "separables"),
+    given = source(
+        small_gin,
+        TrainingFitness,
+        "training",
         space=dsl.loads(STREAMED).space.text(),
         dataset=DatasetSettings(f"images:{tmp_path / 'pictures'}", image_size=(8, 8), stream=True),
         training=Training(epochs=1, batch_size=5, augment=("random_crop", "flip", "colour")),
-        fitness="training",
+        folder=tmp_path,
     )
-    given = informed(given, tmp_path)
     assert given.facts is not None and "streamed as 8x8x3" in given.facts.description
     one = Task(1, dsl.loads(STREAMED).text(), 0, 0.0)
-    assert evaluate(given, one).status == "done"
-    tested = worker.test(given, one)
+    assert given.evaluate(one).status == "done"
+    tested = given.test(one.id, one.genotype)
+    assert tested is not None
     assert 0 <= tested.accuracy <= 1 and tested.class_names == ("dark", "light")
     for path in (tmp_path / "pictures" / "dark").iterdir():
         path.write_bytes(b"no image")
     with pytest.raises(UsageError, match=r"pictures/dark/\d\.jpg: cannot be read as an image: .*\nno individual was"):
-        evaluate(given, one)
+        given.evaluate(one)
     (tmp_path / "pictures").rename(tmp_path / "away")
     with pytest.raises(UsageError, match=r"\.jpg cannot be read: No such file.*\nno individual was recorded"):
-        evaluate(given, one)
+        given.evaluate(one)
 
 
 def test_images_that_are_gone_are_no_fault_of_an_individual(small_gin: Path) -> None:
@@ -300,21 +314,22 @@ def test_images_that_are_gone_are_no_fault_of_an_individual(small_gin: Path) -> 
     images = small_gin.with_name("images.npz")
     given = trained(small_gin)
     images.rename(images.with_name("away.npz"))
-    worker._made_feed.cache_clear()
-    assert evaluate(given, Task(1, GROWING.text(), 0, 1.0)).status == "done"
-    assert given.images is not None
-    kept.remove(given.images.folder)
-    worker._made_feed.cache_clear()
+    training._made_feed.cache_clear()
+    assert given.evaluate(Task(1, GROWING.text(), 0, 1.0)).status == "done"
+    images_kept = given.known.kept(given.folder)
+    assert images_kept is not None
+    kept.remove(images_kept.folder)
+    training._made_feed.cache_clear()
     with pytest.raises(UsageError, match=r"images\.npz: no such file.*\nno individual was recorded as failed"):
-        evaluate(given, Task(2, GROWING.text(), 0, 1.0))
+        given.evaluate(Task(2, GROWING.text(), 0, 1.0))
     images.write_bytes(images.with_name("away.npz").read_bytes() + b" ")
     with pytest.raises(UsageError, match=r"finds other images at 'npz:.*images\.npz' than the search has"):
-        evaluate(given, Task(2, GROWING.text(), 0, 1.0))
+        given.evaluate(Task(2, GROWING.text(), 0, 1.0))
 
 
 def test_a_worker_that_does_not_reach_the_storage(small_gin: Path) -> None:
     """Before it trains what would be lost."""
     for address, said in (("nowhere://bucket", "cannot use nowhere://bucket"), ("file:///nowhere", "does not see")):
-        far = replace(spec(small_gin, "separables"), fitness="training", weights=place(address) / "weights")
+        far = trained(small_gin, weights=place(address) / "weights")
         with pytest.raises(UsageError, match=said):
-            evaluate(far, task())
+            far.evaluate(Task(1, GROWING.text(), 0, 1.0))

@@ -9,7 +9,7 @@ import pytest
 
 from evolve import main
 from evolve.errors import UsageError
-from evolve.fitness.evaluate import fitness_function
+from evolve.fitness.function import fitness_function
 from evolve.store.store import Store
 from tests.evolve.test_search import ROOT
 
@@ -61,7 +61,7 @@ def test_what_a_users_fitness_raises_is_shown_with_the_users_lines(
     assert main.run(arguments) == 2
     error = capsys.readouterr().err
     assert message.format(file=tmp_path / f"{module}.py") in error and error.startswith("evolve: search.fitness")
-    assert "Traceback" not in error and "evaluate.py" not in error
+    assert "Traceback" not in error and "function.py" not in error
     if (tmp_path / "w" / "search.sqlite").exists():
         with Store(tmp_path / "w") as store:
             assert store.counts()[:2] == (0, 0)

@@ -10,9 +10,10 @@ import pytest
 import dsl
 from compiler.graph.resolve import resolve
 from compiler.networks import saved, weights
+from compiler.settings import DatasetSettings, Training
 from evolve.errors import UsageError
-from evolve.fitness.evaluate import weights_file
 from evolve.fitness.facts import Facts
+from evolve.fitness.training import TrainingFitness, weights_file
 from evolve.observers.keep import Keeper
 from evolve.search.records import Individual, Standing
 
@@ -23,6 +24,19 @@ WEIGHTS = {
     for step in resolve(SEED, (8, 8, 1), 3).steps
     for key, weight in step.weights()
 }
+
+
+def source(folder: Path, inherit: bool = False) -> TrainingFitness:
+    return TrainingFitness(
+        name="training",
+        space=SEED.space.text(),
+        dataset=DatasetSettings(),
+        training=Training(),
+        folder=folder,
+        weights=folder / "weights",
+        inherit=inherit,
+        facts=FACTS,
+    )
 
 
 def individual(id: int, fitness: float) -> Individual:
@@ -41,7 +55,7 @@ def finish(keeper: Keeper, folder: Path, id: int, best: Individual | None, herit
 
 
 def test_weights_are_kept_while_somebody_may_start_from_them(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", True, SEED.space, FACTS, None)
+    keeper = Keeper(source(tmp_path, True), SEED.space, None)
     best = individual(1, 0.9)
     finish(keeper, tmp_path, 1, best, {1})
     finish(keeper, tmp_path, 2, best, {1, 2})
@@ -56,9 +70,7 @@ def test_weights_of_a_result_that_waits_to_be_counted_are_kept_over_a_resume(tmp
     (tmp_path / "weights").mkdir()
     for id in (1, 5, 6):
         weights_file(tmp_path / "weights", id).write_bytes(b"")
-    keeper = Keeper(
-        tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None, waiting=frozenset({5}), again=frozenset({6})
-    )
+    keeper = Keeper(source(tmp_path), SEED.space, None, waiting=frozenset({5}), again=frozenset({6}))
     assert kept(tmp_path) == {1, 5}, "6 was cut short by the end of the last run, and is trained again"
     weights.save(weights_file(tmp_path / "weights", 6), WEIGHTS)  # by its worker, before its result is counted
     finish(keeper, tmp_path, 4, best, set())
@@ -69,7 +81,7 @@ def test_weights_of_a_result_that_waits_to_be_counted_are_kept_over_a_resume(tmp
 
 
 def test_without_inheritance_only_those_of_the_best_are_kept(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None)
+    keeper = Keeper(source(tmp_path), SEED.space, None)
     best = individual(1, 0.9)
     for id in (1, 2, 3):
         finish(keeper, tmp_path, id, best, {1, 2, 3})
@@ -77,7 +89,7 @@ def test_without_inheritance_only_those_of_the_best_are_kept(tmp_path: Path) -> 
 
 
 def test_those_of_the_best_few_are_kept(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None)
+    keeper = Keeper(source(tmp_path), SEED.space, None)
     (tmp_path / "weights").mkdir()
     for id, top in ((1, (1,)), (2, (1, 2)), (3, (3, 1)), (4, (3, 1))):
         weights.save(weights_file(tmp_path / "weights", id), WEIGHTS)
@@ -91,7 +103,7 @@ def test_what_an_earlier_run_left_goes_when_nobody_needs_it(tmp_path: Path) -> N
         weights.save(weights_file(tmp_path / "weights", id), WEIGHTS)
     (tmp_path / "weights" / "6.npz.new").write_bytes(b"")
     best = individual(8, 0.9)
-    keeper = Keeper(tmp_path, tmp_path / "weights", True, SEED.space, FACTS, best)
+    keeper = Keeper(source(tmp_path, True), SEED.space, best)
     assert kept(tmp_path) == {7, 8, 9}
     finish(keeper, tmp_path, 10, best, {9, 10})
     assert kept(tmp_path) == {8, 9, 10}
@@ -99,18 +111,18 @@ def test_what_an_earlier_run_left_goes_when_nobody_needs_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("inherit", [True, False])
 def test_the_best_is_written_as_a_whole_file(tmp_path: Path, inherit: bool) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", inherit, SEED.space, FACTS, None)
+    keeper = Keeper(source(tmp_path, inherit), SEED.space, None)
     finish(keeper, tmp_path, 1, individual(1, 0.9), set())
     assert dsl.load(tmp_path / "best.cell") == SEED
 
 
 def test_the_best_network_is_there_as_soon_as_there_is_a_best(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, None)
+    keeper = Keeper(source(tmp_path), SEED.space, None)
     finish(keeper, tmp_path, 1, individual(1, 0.5), set())
     found = saved.read(tmp_path / "best")
     assert (found.genotype, found.accuracy, found.class_names) == (SEED, 0.5, ("a", "b", "c"))
     (tmp_path / "best" / "network.json").unlink()  # as if the process had been killed in between
-    Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, individual(1, 0.5))
+    Keeper(source(tmp_path), SEED.space, individual(1, 0.5))
     assert saved.read(tmp_path / "best").accuracy == 0.5
 
 
@@ -118,4 +130,4 @@ def test_weights_of_the_best_that_are_damaged_are_named(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     weights_file(tmp_path / "weights", 1).write_bytes(b"damaged")
     with pytest.raises(UsageError, match=r"1\.npz cannot be used: .*; remove it, and the same command goes on"):
-        Keeper(tmp_path, tmp_path / "weights", False, SEED.space, FACTS, individual(1, 0.5))
+        Keeper(source(tmp_path), SEED.space, individual(1, 0.5))

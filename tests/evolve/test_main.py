@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evolve import config, main
 from evolve.fitness.facts import Facts
-from evolve.observers import announce
 from evolve.prepared import prepare
 from evolve.search.records import Examined
 from evolve.store.store import Store
@@ -170,12 +170,14 @@ def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_pat
 
 @pytest.mark.parametrize(("source", "is_file"), [("digits", False), ("images:photos", True), ("npz:a.npz", False)])
 def test_what_may_help_can_be_pasted(source: str, is_file: bool, small_gin: Path, tmp_path: Path) -> None:
-    read = config.read([str(small_gin)], ["training.epochs=3", f"dataset.source='{source}'"])
-    flags = announce.remedies(prepare(read, tmp_path / "work"), Facts("", (32, 48, 3), 2))
+    trained = "search.fitness='training'"
+    read = config.read([str(small_gin)], [trained, "training.epochs=3", f"dataset.source='{source}'"])
+    fitness = replace(prepare(read, tmp_path / "work").fitness, facts=Facts("", (32, 48, 3), 2))
+    _, flags = fitness.chance()
     assert flags[0] == '--gin_param="training.epochs=12"'
     assert flags[1:] == (('--gin_param="dataset.image_size=(64, 96)"',) if is_file else ())
     bindings = [flag.partition("=")[2].strip('"') for flag in flags]
-    assert config.read([str(small_gin)], bindings).training.epochs == 12
+    assert config.read([str(small_gin)], [trained, *bindings]).training.epochs == 12
 
 
 def test_a_work_directory_of_another_search(

@@ -12,8 +12,8 @@ import pytest
 
 from evolve import config
 from evolve.errors import UsageError
-from evolve.fitness import tables
-from evolve.settings import TableColumns
+from evolve.fitness import table_files
+from evolve.settings import TableSettings
 from tests.evolve.made_table import key
 
 CELLS = (("nor_conv_3x3",) * 6, ("skip_connect",) * 6, ("none",) * 6)
@@ -56,14 +56,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def columns(folder: Path) -> TableColumns:
-    made = config.read(["nasbench201_official.gin"], [f"table.path={str(folder)!r}"]).table
-    assert made is not None
-    return made.columns
+def settings(path: Path, **changed: object) -> TableSettings:
+    made: TableSettings = config.read(["nasbench201_official.gin"], [f"table.path={str(path)!r}"]).own
+    return replace(made, **changed)  # type: ignore[arg-type]
 
 
 def test_a_folder(folder: Path) -> None:
-    table = tables.load(str(folder), columns(folder))
+    table = table_files.load(settings(folder))
     assert set(table.rows) == {key(CELLS[0]), key(CELLS[1])}
     row = table.rows[key(CELLS[1])]
     assert row.fitness == pytest.approx((10 + 7 + 11 / 12) / 100)
@@ -80,14 +79,14 @@ def test_a_single_file_is_read_as_well(folder: Path, tmp_path: Path) -> None:
     infos = {number: {"12": results(number, 12, (7,)), "200": results(number, 200, (7, 8))} for number in (0, 1)}
     whole = {"meta_archs": [key(cell) for cell in CELLS], "arch2infos": infos, "evaluated_indexes": [0, 1]}
     nats_bench.pickle_save(whole, tmp_path / "NATS.pickle")
-    path = str(tmp_path / "NATS.pickle.pbz2")
-    assert tables.load(path, columns(folder)).rows == tables.load(str(folder), columns(folder)).rows
+    path = tmp_path / "NATS.pickle.pbz2"
+    assert table_files.load(settings(path)).rows == table_files.load(settings(folder)).rows
 
 
 def test_what_was_read_is_kept_as_a_table(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "kept.npz"
-    tables.read(str(folder), columns(folder)).save(path)
-    kept, official = (tables.load(str(place), columns(folder)) for place in (path, folder))
+    table_files.read(settings(folder)).save(path)
+    kept, official = (table_files.load(settings(place)) for place in (path, folder))
     assert (kept.rows, kept.digest) == (official.rows, official.digest)
     assert np.load(path)["arch"].tolist() == [key(cell).encode() for cell in CELLS[:2]]
 
@@ -104,22 +103,22 @@ def test_what_was_read_is_kept_as_a_table(folder: Path, tmp_path: Path) -> None:
 )
 def test_columns_that_are_not_there(name: str, message: str, folder: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        tables.load(str(folder), replace(columns(folder), fitness=name))
+        table_files.load(settings(folder, fitness=name))
     assert message in str(caught.value)
 
 
 def test_folders_that_hold_something_else(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read as official NATS-Bench files"):
-        tables.load(str(tmp_path), columns(folder))
+        table_files.load(settings(tmp_path))
     (tmp_path / "meta.pickle.pbz2").write_bytes((folder / "meta.pickle.pbz2").read_bytes())
     with pytest.raises(UsageError, match="it has no cells"):
-        tables.load(str(tmp_path), columns(folder))
+        table_files.load(settings(tmp_path))
     (tmp_path / "000000.pickle.pbz2").write_bytes(b"no archive")
     with pytest.raises(UsageError, match="cannot be read: cell 0: "):
-        tables.load(str(tmp_path), columns(folder))
+        table_files.load(settings(tmp_path))
 
 
 def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nats_bench", None)
     with pytest.raises(UsageError, match=r"pip install 'amoeba-evolve\[nasbench\]'"):
-        tables.load(str(folder), columns(folder))
+        table_files.read(settings(folder))

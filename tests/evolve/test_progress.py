@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from evolve.observers import progress, running
+from evolve.fitness import running
+from evolve.observers import progress
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
 from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
 from evolve.search.plan import Plan

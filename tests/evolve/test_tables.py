@@ -15,9 +15,10 @@ import dsl
 from evolve import config, main
 from evolve.config import Config
 from evolve.errors import NotInTable, UsageError
-from evolve.fitness import lookup, tables
-from evolve.fitness.evaluate import Spec, evaluate, facts
-from evolve.fitness.tables import Row, Table
+from evolve.fitness import lookup, table_files
+from evolve.fitness.base import Fitness
+from evolve.fitness.table import TableFitness
+from evolve.fitness.table_files import Row, Table
 from evolve.search.records import WORST, Task
 from evolve.settings import TableSettings
 from evolve.store.database import FILE
@@ -34,13 +35,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settings(path: Path, **changed: Any) -> TableSettings:
-    read = config.read(["nasbench201.gin"], [f"table.path={str(path)!r}"]).table
-    assert read is not None
+    read: TableSettings = config.read(["nasbench201.gin"], [f"table.path={str(path)!r}"]).own
     return replace(read, **changed)
 
 
 def table_of(path: Path, **changed: object) -> Table:
-    return tables.load(str(path), settings(path, **changed).columns)
+    return table_files.load(settings(path, **changed))
 
 
 def cell(*edges: str) -> str:
@@ -121,15 +121,24 @@ def test_cells_that_no_table_has(text: str, reason: str, path: Path) -> None:
 # --- the worker's side -----------------------------------------------------------------------------------------
 
 
-def spec(path: Path) -> Spec:
+def spec(path: Path) -> Fitness:
     made = config.read(["nasbench201.gin"], [])
     space = dsl.load("nasbench201.cell").space.text()
-    return Spec(space, made.dataset, made.training, "table", path.parent, table=settings(path))
+    found = TableFitness(
+        name="table",
+        space=space,
+        dataset=made.dataset,
+        training=made.training,
+        folder=path.parent,
+        weights=path.parent / "weights",
+        own=settings(path),
+    )
+    return replace(found, facts=found.find_facts())
 
 
 def test_an_evaluation_has_costs_metrics_and_simulated_seconds(path: Path) -> None:
     names = ("nor_conv_3x3",) * 6
-    found = evaluate(spec(path), Task(1, dsl.load("nasbench201.cell").text(), 0, 0.0))
+    found = spec(path).evaluate(Task(1, dsl.load("nasbench201.cell").text(), 0, 0.0))
     assert (found.status, found.params) == ("done", 1_531_546)
     assert found.fitness == pytest.approx(made_table.accuracy(names) / 100)
     assert found.seconds == pytest.approx(12.5 * made_table.seconds(names))
@@ -137,7 +146,7 @@ def test_an_evaluation_has_costs_metrics_and_simulated_seconds(path: Path) -> No
 
 
 def test_no_image_is_needed(path: Path) -> None:
-    found = facts(spec(path), path.parent)
+    found = spec(path).known
     assert (found.input_shape, found.classes) == ((32, 32, 3), 10)
     assert found.description == f"{path}, 15,625 cells"
 
@@ -147,7 +156,7 @@ def test_a_cell_that_the_table_lacks_fails_by_name(tmp_path: Path) -> None:
     missing = made_table.key(("nor_conv_3x3",) * 6)
     kept = whole["arch"] != missing.encode()
     path = made_table.write(tmp_path / "less.npz", **{name: column[kept] for name, column in whole.items()})
-    found = evaluate(spec(path), Task(1, dsl.load("nasbench201.cell").text(), 0, 0.0))
+    found = spec(path).evaluate(Task(1, dsl.load("nasbench201.cell").text(), 0, 0.0))
     assert (found.status, found.fitness, found.seconds) == ("failed", WORST, 0.0)
     assert found.error == f"the table {path} has no cell {missing}"
     assert found.params == 1_531_546
@@ -207,7 +216,7 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
 def test_tables_of_another_space(file: str, changed: dict[str, object], message: str, path: Path) -> None:
     made = settings(path, **changed)
     with pytest.raises(UsageError) as caught:
-        lookup.check(dsl.load(file), tables.load(str(path), made.columns), made)
+        lookup.check(dsl.load(file), table_files.load(made), made)
     assert message in str(caught.value)
 
 

@@ -7,6 +7,7 @@ it is also a folder of the official NATS-Bench files (Dong et al. 2021, topology
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pickle
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from compiler.errors import did_you_mean
 from evolve.errors import UsageError
-from evolve.settings import TableColumns
+from evolve.settings import TableSettings
 
 Column = NDArray[np.float64]
 
@@ -63,42 +64,44 @@ class Raw:
             np.savez_compressed(file, **columns)
 
 
-def load(path: str, columns: TableColumns) -> Table:
+@functools.lru_cache(maxsize=1)
+def load(settings: TableSettings) -> Table:
     """The table of a file, or of a folder of official ones.
 
     Raises:
       UsageError: it is not there, is damaged, or lacks a column.
     """
-    raw = read(path, columns)
+    raw = read(settings)
     zeros = np.zeros(len(raw.keys))
-    training = raw.columns[columns.train_seconds] if columns.train_seconds else zeros
-    validation = raw.columns[columns.validation_seconds] if columns.validation_seconds else zeros
-    seconds = columns.epochs * training + validation
+    training = raw.columns[settings.train_seconds] if settings.train_seconds else zeros
+    validation = raw.columns[settings.validation_seconds] if settings.validation_seconds else zeros
+    seconds = settings.epochs * training + validation
     wrong = np.flatnonzero(~np.isfinite(seconds) | (seconds < 0))
     if len(wrong):
-        raise UsageError(f"{path}: training {raw.keys[wrong[0]]} would take {seconds[wrong[0]]} seconds")
-    fitness = columns.scale * raw.columns[columns.fitness]
-    tests = [raw.columns[name] for name in columns.metrics]
+        raise UsageError(f"{raw.source}: training {raw.keys[wrong[0]]} would take {seconds[wrong[0]]} seconds")
+    fitness = settings.scale * raw.columns[settings.fitness]
+    tests = [raw.columns[name] for name in settings.metrics]
     rows = {
         key: Row(
             float(fitness[index]),
-            tuple((name, float(test[index])) for name, test in zip(columns.metrics, tests, strict=True)),
+            tuple((name, float(test[index])) for name, test in zip(settings.metrics, tests, strict=True)),
             float(seconds[index]),
         )
         for index, key in enumerate(raw.keys)
     }
-    return Table(path, rows, _digest(raw))
+    return Table(raw.source, rows, _digest(raw))
 
 
-def read(path: str, columns: TableColumns) -> Raw:
+def read(settings: TableSettings) -> Raw:
     """The columns that are asked for, as they stand in the file.
 
     Raises:
       UsageError: as `load`.
     """
+    path = settings.path
     if not Path(path).exists():
         raise UsageError(f"table.path is {path!r}: there is no such table")
-    raw = _from_file(path, columns) if Path(path).suffix == ".npz" else _from_official(path, columns.names())
+    raw = _from_file(path, settings) if Path(path).suffix == ".npz" else _from_official(path, settings.column_names())
     twice = len(raw.keys) - len(set(raw.keys))
     if twice or not raw.keys:
         found = f"{twice} of its {len(raw.keys)} keys stand in it more than once" if twice else "it has no cells"
@@ -117,15 +120,15 @@ def _digest(raw: Raw) -> str:
 # --- a .npz file -----------------------------------------------------------------------------------------------
 
 
-def _from_file(path: str, columns: TableColumns) -> Raw:
+def _from_file(path: str, settings: TableSettings) -> Raw:
     try:
         # Pickled columns could run code, and are refused.
         with np.load(path, allow_pickle=False) as file:
-            for setting, name in (("keys", columns.keys), *columns.settings()):
+            for setting, name in (("keys", settings.keys), *settings.columns()):
                 if name not in file.files:
                     raise UsageError(_no_column(path, setting, name, file.files))
-            keys = _keys(path, columns.keys, file[columns.keys])
-            found = {name: _numbers(path, name, file[name], len(keys)) for name in columns.names()}
+            keys = _keys(path, settings.keys, file[settings.keys])
+            found = {name: _numbers(path, name, file[name], len(keys)) for name in settings.column_names()}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
         raise UsageError(f"the table {path} cannot be read: {error}") from None
     return Raw(path, keys, found)

@@ -1,0 +1,249 @@
+"""What a search asks of its source of fitness, and how a worker evaluates an individual. TensorFlow is not imported."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import math
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import dsl
+from compiler.errors import CompileError, DataError, pasted
+from compiler.filesystem import Place
+from compiler.graph.cost import Cost
+from compiler.graph.cost import cost as cost_of
+from compiler.images.inventory import Progress
+from compiler.settings import DatasetSettings, Training
+from evolve.errors import SearchError, UsageError
+from evolve.fitness.facts import Facts
+from evolve.search.records import Evaluation, Examined, Task, failed
+from evolve.settings import SearchSettings
+
+
+@functools.cache
+def version() -> str:
+    """The version that is installed on this machine. A search needs the same version on all its machines."""
+    try:
+        return importlib.metadata.version("amoeba-evolve")
+    except importlib.metadata.PackageNotFoundError:
+        return "of the sources"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitness(ABC):
+    """A source of fitness, with all that the workers of one search share.
+
+    It is sent to a worker with every task, so that it is small and can be pickled. A subclass adds no fields; settings
+    that it has for itself are a record of their own (`settings`, `own`).
+
+    Attributes:
+      name: the source as `search.fitness` names it.
+      space: the `.cell` text of the search space.
+      dataset: the settings of the data set.
+      training: the settings of the trainings.
+      folder: the work directory.
+      weights: the folder for the weights of a new best individual, and of those that children may inherit.
+      inherit: whether children start from the weights of their parents.
+      own: the settings of this source, which are of the type `settings`.
+      facts: what the search knows of its images; None before they are found.
+      version: the version of the driver.
+    """
+
+    name: str
+    space: str
+    dataset: DatasetSettings
+    training: Training
+    folder: Path
+    weights: Place
+    inherit: bool = False
+    own: Any = None
+    facts: Facts | None = None
+    version: str = field(default_factory=version)
+
+    settings: ClassVar[type[Any] | None] = None  # the record of its own settings; their gin name is that of the source
+    # Other settings that it does not read, and why. Of a group that is written with `.*` the header names no more.
+    not_read: ClassVar[Mapping[str, str]] = {}
+    trains: ClassVar[bool] = False  # whether an evaluation is a training, which needs TensorFlow in the worker
+    has_images: ClassVar[bool] = False  # whether `dataset` says what the networks are for
+    is_simulated: ClassVar[bool] = False  # whether an evaluation says itself how many seconds it stands for
+
+    # Before the search begins, in the driver.
+
+    @classmethod
+    def check(cls, search: SearchSettings) -> None:
+        """Checks the settings of the search that only some sources allow.
+
+        Raises:
+          UsageError: this source does not allow one of them.
+        """
+        if search.inherit_weights and not cls.trains:
+            raise UsageError(
+                f"search.inherit_weights is True and search.fitness is {search.fitness!r}, "
+                f"which leaves no weights: {pasted('search.inherit_weights', False)}, or "
+                f"{pasted('search.fitness', 'training')}"
+            )
+
+    def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
+        """Returns this source after all checks that need no images.
+
+        Args:
+          seed: the seed of the search.
+          beside: finds a file by the name that a gin file gives it.
+
+        Raises:
+          UsageError: it cannot be used.
+        """
+        return self
+
+    @abstractmethod
+    def identity(self) -> Mapping[str, object]:
+        """Returns the settings, by name, that make a search with this source another search if they change."""
+
+    def changeable(self) -> Mapping[str, object]:
+        """Returns the settings of this source, by name, that may change when a search is resumed."""
+        return {}
+
+    @property
+    def needs_worker(self) -> bool:
+        """Whether a worker has to find the facts, since that needs TensorFlow."""
+        return False
+
+    @abstractmethod
+    def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
+        """Finds what the driver must know before the first individual, and keeps the images in the work directory.
+
+        Args:
+          known: the facts of a search that is resumed.
+          progress: is called while files are read.
+
+        Raises:
+          UsageError: there are no facts, or they are not the known ones, or no individual could be evaluated.
+        """
+
+    def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
+        """Returns the facts of a search that is complete, which can be shown after its images are gone.
+
+        Args:
+          known: the facts of the search.
+          source: `dataset.source` as the search has it.
+
+        Raises:
+          UsageError: the images are those of another search.
+        """
+        return known
+
+    # What the terminal shows of it, in the driver.
+
+    @property
+    def known(self) -> Facts:
+        """The facts.
+
+        Raises:
+          SearchError: they were not found yet.
+        """
+        if self.facts is None:
+            raise SearchError("an individual was sent before the images were read")
+        return self.facts
+
+    @property
+    def budget_seconds(self) -> float | None:
+        """The simulated seconds after which the search ends; None: no such bound."""
+        return None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Returns rows for the header of the search, under its data."""
+        return []
+
+    def chance(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Returns what tells an accuracy from chance: validation images by class, and flags that may raise it."""
+        return (), ()
+
+    def can_test(self, id: int) -> bool:
+        """Whether there is something of an individual that can be measured on the test images."""
+        return False
+
+    # In a worker.
+
+    @abstractmethod
+    def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
+        """Returns the evaluation of a genotype; its size, FLOPs and, unless simulated, its seconds are filled in later.
+
+        Raises:
+          CompileError, MemoryError: this individual fails, in a MemoryError only after it was tried again.
+          DataError, UsageError: the data or the machine is at fault, so that the search ends and records no failure.
+        """
+
+    def test(self, id: int, genotype: str) -> Examined | None:
+        """Returns how an individual does on the test images; None where `can_test` is False.
+
+        Raises:
+          UsageError: it cannot be measured.
+        """
+        return None
+
+    def evaluate(self, task: Task) -> Evaluation:
+        """Returns the evaluation of one individual.
+
+        Raises:
+          UsageError: this worker is of another version, or the data or the machine is at fault.
+        """
+        check_version(self)
+        start = time.perf_counter()
+        found = self._measured(parsed(self.space).genotype(task.genotype), task)
+        seconds = found.seconds if self.is_simulated else time.perf_counter() - start
+        if not math.isfinite(found.fitness):
+            found = failed(f"its fitness is {found.fitness}", params=found.params, mult_adds=found.mult_adds)
+        # A pass forward, and one backward that is twice as long, for each image of each epoch.
+        images = self.known.images if found.status == "done" else 0
+        return replace(found, seconds=seconds, flops=3.0 * found.mult_adds * images * self.training.epochs)
+
+    def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:
+        # The size is known before the measurement, so that a failed individual has one too.
+        params, mult_adds = 0, 0
+        try:
+            cost = cost_of(genotype, self.known.input_shape, self.known.classes)
+            params, mult_adds = cost.params, cost.mult_adds
+            found = self.measure(genotype, task, cost)
+        except DataError as error:
+            raise UsageError(unrecorded(error)) from None
+        except CompileError as error:
+            found = failed(str(error))
+        except MemoryError as error:
+            found = out_of_memory(error)
+        return replace(found, params=params, mult_adds=mult_adds)
+
+
+@functools.lru_cache(maxsize=1)
+def parsed(text: str) -> dsl.Space:
+    """Returns the search space of a `.cell` text, which a worker parses once."""
+    return dsl.loads(text).space
+
+
+def check_version(fitness: Fitness) -> None:
+    """Checks that a worker has the version of the driver.
+
+    Raises:
+      UsageError: it has another one.
+    """
+    found = getattr(fitness, "version", "another")  # what another version has pickled may lack it
+    if found != version():
+        raise UsageError(
+            f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {found}: "
+            "install the same version on every machine"
+        )
+
+
+def out_of_memory(error: Exception) -> Evaluation:
+    """Returns the evaluation of an individual that may fit when others leave it more memory."""
+    return replace(failed(str(error) or "it ran out of memory"), again=True)
+
+
+def unrecorded(reason: object) -> str:
+    """Returns a message on a fault of the data or the machine, for which no individual is to blame."""
+    return f"{reason}\nno individual was recorded as failed for this: put it right, and the same command goes on"

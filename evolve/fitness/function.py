@@ -1,0 +1,71 @@
+"""Fitness from a function of the user, `module:function`, which is called with a genotype and a seed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar, Self
+
+import dsl
+from compiler.errors import CompileError, did_you_mean, raised
+from compiler.graph.cost import Cost
+from evolve.errors import UsageError
+from evolve.fitness.images import ImagesFitness
+from evolve.search.records import Evaluation, Task
+
+
+class FunctionFitness(ImagesFitness):
+    """What a function returns for a genotype of networks on images."""
+
+    not_read: ClassVar[Mapping[str, str]] = {"training.*": "which trains nothing"}
+
+    def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
+        """Returns this source after a check that the function can be imported."""
+        fitness_function(self.name)
+        return self
+
+    def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
+        """Returns what the function of the user makes of the genotype."""
+        function = fitness_function(self.name)
+        try:
+            value = function(genotype, task.seed)
+        except (CompileError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:  # a user's function may raise anything
+            raise UsageError(
+                f"search.fitness, {self.name!r}, raised an exception:\n{raised(error)}\n"
+                "put that right: all finished work is kept, and the same command goes on"
+            ) from None
+        try:
+            return Evaluation(float(value))
+        except (TypeError, ValueError):
+            raise UsageError(f"search.fitness, {self.name!r}, returned {value!r}; it must return a number") from None
+
+
+def fitness_function(name: str) -> Callable[[dsl.Genotype, int], float]:
+    """Returns the function that `module:function` names.
+
+    Raises:
+      UsageError: the module cannot be imported, or has no such function.
+    """
+    module, _, function = name.partition(":")
+    try:
+        loaded = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
+        raise UsageError(
+            f"search.fitness is {name!r}, which cannot be imported:\n{_unimported(module, error)}"
+        ) from None
+    found: Callable[[dsl.Genotype, int], float] | None = getattr(loaded, function, None)
+    if not callable(found):
+        near = did_you_mean(function, (known for known in vars(loaded) if callable(vars(loaded)[known])))
+        raise UsageError(f"search.fitness is {name!r}, and {module} has no function {function!r}{near}")
+    return found
+
+
+def _unimported(module: str, error: BaseException) -> str:
+    """Why a module cannot be imported, and where it lies if Python does not look there."""
+    there = Path(*module.split(".")).with_suffix(".py")
+    if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0] and there.is_file():
+        return f"{error}; {there} is in the current folder. To let Python search that folder: export PYTHONPATH=."
+    return raised(error)

@@ -1,0 +1,127 @@
+"""What sources of fitness have in common whose networks are for the images of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compiler.errors import DataError
+from compiler.images import data, kept, manifest
+from compiler.images.data import Dataset
+from compiler.images.inventory import Progress
+from compiler.images.sources import PATHS
+from compiler.images.streams import Stream
+from evolve.errors import UsageError
+from evolve.fitness.base import Fitness, check_version
+from evolve.fitness.facts import FOLDER, Facts, shown
+
+CLASSES_SHOWN = 12  # of which the header lists how many images each has
+
+
+class ImagesFitness(Fitness):
+    """A source whose networks take the images of `dataset`, and belong to another search if these change."""
+
+    has_images = True
+
+    def identity(self) -> Mapping[str, object]:
+        """Returns all settings of `dataset` and `training`; the contents of the images count by their digest."""
+        settings: dict[str, object] = {}
+        for name, record in (("dataset", self.dataset), ("training", self.training)):
+            settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+        kind, _, path = self.dataset.source.partition(":")
+        if kind in PATHS and path:
+            # Their contents count, of which the facts have a digest, and not where they lie.
+            settings["dataset.source"] = kind
+        return settings
+
+    @property
+    def needs_worker(self) -> bool:
+        """True for sources that only TensorFlow reads; the driver does not import TensorFlow."""
+        return self.dataset.source.partition(":")[0] not in ("digits", *PATHS)
+
+    def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
+        """Reads the images of the data set, and keeps them in the work directory."""
+        check_version(self)
+        try:
+            return self._found(known, self.folder / FOLDER, progress)
+        except DataError as error:
+            raise UsageError(str(error)) from None
+
+    def _found(self, known: Facts | None, memory: Path, progress: Progress | None) -> Facts:
+        """Returns the facts of images that are kept in a folder, or are read and then kept there.
+
+        Raises:
+          DataError: they are not there, or no network can be trained with them.
+        """
+        if known is not None:
+            self._compare(known, data.digest(self.dataset.source, memory, progress))
+            place = known.kept(self.folder)
+            if place is None or kept.read(place) is not None:
+                return known
+        is_seen = self.folder.is_dir()  # False on a machine of a cluster that does not see the work directory
+        found = data.load(**asdict(self.dataset), memory=memory if is_seen else None, progress=progress)
+        if known is not None:
+            self._compare(known, found.digest)
+        is_kept = is_seen and kept.keep(found, memory) is not None
+        if known is None and is_seen:
+            manifest.write(self.dataset.source, memory)
+        return replace(_facts(found), is_kept=is_kept)
+
+    def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
+        """Returns the known facts, if the data set is not there or still has the images of the search."""
+        try:
+            self._compare(known, data.digest(self.dataset.source, self.folder / FOLDER))
+        except DataError as error:
+            if self.dataset.source != source:
+                raise UsageError(str(error)) from None
+        return known
+
+    def _compare(self, known: Facts, digest: str) -> None:
+        source = self.dataset.source
+        if digest not in ("", known.digest):
+            lines = manifest.differences(source, self.folder / FOLDER) or (f"  {source} has other contents",)
+            raise UsageError(
+                f"{self.folder} holds a search on other images than {source} has now:\n" + "\n".join(lines) + "\n"
+                "put those images back, and the same command goes on, or choose another --workdir"
+            )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Returns the number of training images of each class, and the remarks on the data set."""
+        counts = self.known.counts.get("train", ())
+        if not counts:
+            return [*self.known.remarks]
+        pairs = [f"{shown(name)}: {count:,}" for name, count in zip(self.known.class_names, counts, strict=True)]
+        few = len(counts) <= CLASSES_SHOWN
+        images = ", ".join(pairs) if few else f"{min(counts):,} to {max(counts):,} images of each class"
+        return [("to train on", images), *self.known.remarks]
+
+
+def _facts(found: Dataset | Stream) -> Facts:
+    """The facts of images that were found."""
+    parts = {part: getattr(found, part) for part in ("train", "validation", "test")}
+    held = [part.images for part in parts.values()] if isinstance(found, Dataset) else []
+    return Facts(
+        found.describe(),
+        found.input_shape,
+        found.classes,
+        found.class_names,
+        tuple(found.mean),
+        tuple(found.std),
+        found.crop,
+        len(found.train),
+        {name: _counts(part, found.classes) for name, part in parts.items()},
+        found.digest,
+        found.remarks,
+        all(images.dtype == np.uint8 for images in held),
+        sum(images.nbytes for images in held),
+    )
+
+
+def _counts(part: Any, classes: int) -> tuple[int, ...]:
+    """Images of each class; of records, whose labels are not known, none."""
+    labels = getattr(part, "labels", None)
+    return () if labels is None else tuple(np.bincount(labels, minlength=classes).tolist())

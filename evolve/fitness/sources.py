@@ -1,0 +1,27 @@
+"""The sources of fitness by the names that `search.fitness` gives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from evolve.errors import UsageError
+from evolve.fitness.base import Fitness
+from evolve.fitness.function import FunctionFitness
+from evolve.fitness.table import TableFitness
+from evolve.fitness.training import TrainingFitness
+
+SOURCES: Mapping[str, type[Fitness]] = {"training": TrainingFitness, "table": TableFitness}
+
+
+def source(name: object) -> type[Fitness]:
+    """Returns the source that `search.fitness` names.
+
+    Raises:
+      UsageError: there is no such source.
+    """
+    if isinstance(name, str) and name in SOURCES:
+        return SOURCES[name]
+    if isinstance(name, str) and re.fullmatch("[^:]+:[^:]+", name):
+        return FunctionFitness
+    raise UsageError(f"search.fitness is {name!r}; it may be {', '.join(map(repr, SOURCES))} or 'module:function'")

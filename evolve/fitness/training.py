@@ -1,0 +1,222 @@
+"""Fitness from a candidate training: the accuracy on the validation images. It imports TensorFlow inside functions."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import dsl
+from compiler.errors import CompileError, DataError, Diverged, pasted
+from compiler.filesystem import Place
+from compiler.graph.cost import Cost
+from compiler.graph.resolve import resolve
+from compiler.images import fit
+from compiler.images.inventory import Progress
+from compiler.images.kept import Kept
+from compiler.settings import DatasetSettings
+from evolve import loaded
+from evolve.errors import UsageError
+from evolve.fitness import running
+from evolve.fitness.base import out_of_memory, parsed, unrecorded
+from evolve.fitness.facts import Facts
+from evolve.fitness.images import ImagesFitness
+from evolve.search.records import Evaluation, Examined, Task, failed, rank
+from evolve.settings import SearchSettings
+
+
+class TrainingFitness(ImagesFitness):
+    """The validation accuracy of a network that a worker trains."""
+
+    trains = True
+
+    @classmethod
+    def check(cls, search: SearchSettings) -> None:
+        """Refuses a target that is not an accuracy."""
+        if search.target is not None and not 0 < search.target <= 1:
+            share = search.target / 100 if 1 < search.target <= 100 else 0.95
+            raise UsageError(
+                f"search.target is {search.target!r}, and the fitness is an accuracy, above 0 and at most 1: "
+                f"{pasted('search.target', share)}"
+            )
+
+    def _found(self, known: Facts | None, memory: Path, progress: Progress | None) -> Facts:
+        found, source, stream = super()._found(known, memory, progress), self.dataset.source, self.dataset.stream
+        fit.check(self.training, source, found.images, found.input_shape[-1], found.is_bytes, stream)
+        return found
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Returns the rows of the images, the steps of an epoch, and warnings on the settings of the training."""
+        facts, batch = self.known, self.training.batch_size
+        warnings = fit.warnings(self.training, facts.images, facts.class_names, facts.counts.get("train", ()))
+        return [
+            *super().rows(),
+            ("epoch", f"{facts.images // batch:,} steps of {batch} images"),
+            *(("warning", text) for text in warnings),
+        ]
+
+    def chance(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Returns the validation images by class, and flags for a longer training on larger images."""
+        height, width, _ = self.known.input_shape
+        flags = [pasted("training.epochs", 4 * self.training.epochs)]
+        if self.dataset.source.startswith(("images:", "tfds:")):  # files of any size
+            flags.append(pasted("dataset.image_size", (2 * height, 2 * width)))
+        return self.known.counts.get("validation", ()), tuple(flags)
+
+    def can_test(self, id: int) -> bool:
+        """Whether the weights of the individual were kept."""
+        return weights_file(self.weights, id).exists()
+
+    def evaluate(self, task: Task) -> Evaluation:
+        """Returns the evaluation of one individual, whose seconds do not include the import of TensorFlow."""
+        running.report(self.folder / running.FOLDER, task.id, 0, self.training.epochs)
+        _warm()  # once a worker, and so no part of what an individual takes
+        return super().evaluate(task)
+
+    def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
+        """Trains the network. Keeps its weights if a child may inherit them or if it is among the fittest."""
+        import tensorflow as tf
+
+        from compiler.networks import weights
+        from compiler.training import candidate
+
+        self._check_folder()
+        feed = self._feed()
+        initial, note = self._initial(task)
+        try:
+            with running.reporting(self.folder / running.FOLDER, task.id, self.training.epochs) as report:
+                trained = candidate.train(genotype, feed, self.training, task.seed, initial, on_epoch=report)
+        except Diverged as error:
+            return replace(failed(str(error)), history=error.history)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            return failed(str(error))
+        except tf.errors.ResourceExhaustedError as error:
+            return out_of_memory(error)
+        except tf.errors.OpError as error:
+            where = f"TensorFlow failed on {socket.gethostname()} while it trained individual {task.id}"
+            raise UsageError(unrecorded(f"{where}: {error.message}")) from None
+        fitness = float(trained.accuracy)
+        found = rank(fitness, (cost.params, cost.mult_adds))
+        best = rank(task.best, task.best_size)
+        if self.inherit or found < (best if task.worth is None else rank(task.worth, task.worth_size)):
+            path = weights_file(self.weights, task.id)
+            with _naming(path, "written"):
+                weights.save(path, weights.weights_of(trained.layers))
+        return Evaluation(
+            fitness,
+            history=trained.history,
+            step_seconds=trained.train_seconds,
+            graph=trained.model.to_json() if found < best else "",
+            inherited=None if initial is None else trained.inherited / trained.weights,
+            note=note,
+        )
+
+    def test(self, id: int, genotype: str) -> Examined | None:
+        """Returns how the network with its kept weights classifies the test images."""
+        from compiler.layers.model import lower, step_layers
+        from compiler.networks import weights
+        from compiler.training.confusion import confusion
+
+        if not self.can_test(id):
+            return None
+        feed = self._feed()
+        model = lower(resolve(parsed(self.space).genotype(genotype), feed.input_shape, feed.classes))
+        path = weights_file(self.weights, id)
+        try:
+            values = weights.read(path)
+            weights.restore(step_layers(model), values)
+        except (CompileError, OSError) as error:
+            raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
+        try:
+            return Examined.of(confusion(model, feed, "test"), feed.class_names)
+        except DataError as error:
+            raise UsageError(unrecorded(error)) from None
+
+    def _check_folder(self) -> None:
+        """Before the training: weights that only this machine sees would be lost."""
+        folder, here = self.weights.parent, f"a worker on {socket.gethostname()}"
+        try:
+            seen = folder.is_dir()
+        except OSError as error:
+            reason = error.strerror or error
+            raise UsageError(f"{here} cannot use {folder}, where weights are kept: {reason}") from None
+        if not seen:
+            raise UsageError(
+                f"{here} does not see the folder {folder}, where weights are kept: "
+                "choose a --workdir on storage that all machines share, or keep weights at an address: "
+                f"{pasted('search.storage', 'gs://bucket/run')}"
+            )
+
+    def _feed(self) -> Any:
+        """The images of the search as training takes them.
+
+        Raises:
+          UsageError: they are gone, or others than those of the search.
+        """
+        try:
+            return _made_feed(self.dataset, self.known.kept(self.folder), self.known.digest)
+        except DataError as error:
+            raise UsageError(unrecorded(error)) from None
+
+    def _initial(self, task: Task) -> tuple[Any, str]:
+        """The weights to start from, None for fresh ones, and a note where it should have had its parent's."""
+        from compiler.networks import weights
+
+        if not self.inherit or task.heir_of is None:
+            return None, ""
+        path = weights_file(self.weights, task.heir_of)
+        try:
+            with _naming(path, "read"):
+                return weights.read(path), ""
+        except CompileError as error:
+            return {}, f"started anew: {error}"
+
+
+def best_folder(storage: Place) -> Place:
+    """Where the best network of a search lies, with its weights: what `cell export` takes."""
+    return storage / "best"
+
+
+def weights_file(folder: Place, id: int) -> Place:
+    """Where the weights of an individual are kept."""
+    return folder / f"{id}.npz"
+
+
+@functools.cache
+def _warm() -> None:
+    """Imports what trains, and keeps it out of garbage collections: one before each training took 0.4 s of it."""
+    import compiler.training.candidate  # noqa: F401
+
+    loaded.settle()
+
+
+@functools.lru_cache(maxsize=1)
+def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> Any:
+    """Made once a worker, so that all its trainings share what they can."""
+    from compiler.batches.pipeline import feed
+    from compiler.images import data, kept
+
+    found = None if images is None else kept.read(images)
+    if found is None:
+        found = data.load(**asdict(settings))
+        if found.digest != digest:
+            raise DataError(
+                f"a worker on {socket.gethostname()} finds other images at {settings.source!r} than the search has"
+            )
+    return feed(found)
+
+
+@contextmanager
+def _naming(path: Place, verb: str) -> Iterator[None]:
+    """Raises an error of the disk as a message that names the weights."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"the weights {path} cannot be {verb}: {error.strerror or error}; put that right: "
+            "all finished work is kept, and the same command goes on"
+        ) from None
