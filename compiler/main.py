@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import dsl
+from compiler.arguments import Parser
 from compiler.commands import export, formatting, inspect, train
 from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
@@ -75,10 +76,10 @@ def _at_home(options: argparse.Namespace) -> None:
             setattr(options, name, [os.path.expanduser(path) for path in found])
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     text = "Check, compare, format, measure, draw, vary, train and export .cell files."
     more = "Where a FILE is wanted, runs/amoeba:33 is individual 33 of the search in runs/amoeba, runs/amoeba its best."
-    parser = argparse.ArgumentParser(prog="cell", description=text, epilog=more)
+    parser = Parser(prog="cell", description=text, epilog=more)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in _COMMANDS:
         command = subparsers.add_parser(name, help=text, description=text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import importlib.util
 import os
 import sys
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from compiler.arguments import Parser
 from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
 
@@ -55,14 +58,13 @@ def run(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     is_export = [*arguments[:1]] == ["export"]
     known = _flags(EXPORT if is_export else SEARCH)
-    try:
-        rest = known([sys.argv[0], *arguments[is_export:]])[1:]
-    except flags.Error as error:
-        return _mistake(f"{error}\n\nevolve --help lists the flags")
-    if known.help:
-        # Not absl's own text, which from a console script has no flags in it.
+    if not {"-h", "--help"}.isdisjoint(arguments):
         print(USAGE + "\n".join(f"  --{name:<11}{meaning}" for name, meaning in FLAGS.items()))
         return DONE
+    try:
+        rest = _read(known, arguments[is_export:])
+    except flags.Error as error:
+        return _mistake(f"{error}\n\nevolve --help lists the flags")
     if rest:
         hint = "" if is_export else f"; did you mean --gin_file={rest[0]}?"
         return _mistake(f"{rest[0]!r} is no flag{hint}")
@@ -92,8 +94,21 @@ def _flags(names: Sequence[str]) -> flags.FlagValues:
             flags.DEFINE_boolean(name, False, FLAGS[name], flag_values=known)
         else:
             flags.DEFINE_string(name, None, FLAGS[name], flag_values=known)
-    flags.DEFINE_boolean("help", False, FLAGS["help"], short_name="h", flag_values=known)
     return known
+
+
+def _read(known: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
+    """The arguments that are no flags, once the flags have their values; a flag may have one dash or two."""
+    two_dashes = [f"-{text}" if text[:1] == "-" and text[1:].partition("=")[0] in known else text for text in arguments]
+    parser: argparse.ArgumentParser = Parser(known, allow_abbrev=False, exit_on_error=False)
+    try:
+        _, rest = parser.parse_known_args(two_dashes)
+    except argparse.ArgumentError as error:
+        no_value = f"Missing value for flag {error.argument_name}"
+        raise flags.Error(no_value if error.message == "expected one argument" else str(error)) from error
+    for name in (text.lstrip("-").partition("=")[0] for text in rest if text[:1] == "-" and text != "--"):
+        raise flags.UnrecognizedFlagError(name, suggestions=difflib.get_close_matches(name, list(known)))
+    return [text for text in rest if text != "--"]
 
 
 def _export(workdir: str, as_csv: bool, as_json: bool) -> int:

@@ -27,7 +27,7 @@ EXTRAS = {"@pypi//nats_bench", "@pypi//tensorflow_datasets"}
 # What is imported inside of functions, and left to what calls them: it depends on the target, or is TensorFlow.
 LATE = {
     "//compiler:graph": {"//compiler:compiler", "@pypi//tensorflow"},
-    "//evolve:core": {"//evolve:evolve"},
+    "//evolve:core": {"//evolve:controller"},
 }
 # Dependencies that no import shows.
 UNSEEN = {

@@ -1,0 +1,19 @@
+"""Flags as the commands `cell` and `evolve` read them: absl's reading of argparse, of their own flags alone."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from absl import flags
+from absl.flags import argparse_flags
+
+
+class Parser(argparse_flags.ArgumentParser):
+    """Reads the flags that are added to it or defined in `own`, and none that a library defines for the process."""
+
+    def __init__(self, own: flags.FlagValues | None = None, **settings: Any) -> None:
+        # The help of absl has two flags more.
+        super().__init__(inherited_absl_flags=own, add_help=False, **settings)  # type: ignore[no-untyped-call]
+        text = "show this help message and exit"
+        self.add_argument("-h", "--help", action="help", default=argparse.SUPPRESS, help=text)
