@@ -19,9 +19,10 @@ from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.images.sources import located
 from compiler.settings import DatasetSettings, Training, check_read
-from compiler.training.gin_files import Names, Parsed, dataset, in_force, own_words, parse, plainly, training
+from compiler.training.gin_files import Moved, Names, Parsed, dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import ALGORITHMS, Algorithm, SearchSpace, gin_name
 from evolve.errors import UsageError
+from evolve.executors import EXECUTORS, ExecutorSettings
 from evolve.fitness.base import Fitness
 from evolve.fitness.sources import SOURCES, source
 from evolve.settings import SearchSettings
@@ -41,6 +42,17 @@ RECORDS: Mapping[str, type[Any]] = {
     "training": Training,
     **_OWN,
     **{gin_name(made): made for made in ALGORITHMS},
+    **EXECUTORS,
+}
+_EXECUTORS = {name: gin.external_configurable(made, name, module="evolve") for name, made in EXECUTORS.items()}
+_ON_MACHINES = ("processes", "ray")  # the executors of which some settings were settings of the search until 0.6.0
+_MOVED = {
+    f"search.{setting}": Moved("search.executor", "processes", {name: f"{name}.{setting}" for name in of})
+    for of, settings in (
+        (_ON_MACHINES, ("workers", "worker_tasks", "gpus_per_worker")),
+        (("ray",), ("address", "worker_cpus", "worker_resources")),
+    )
+    for setting in settings
 }
 _NAMES = Names(
     (
@@ -49,8 +61,10 @@ _NAMES = Names(
         *(f"training.{field.name}" for field in fields(Training)),
         *(f"{name}.{field.name}" for name, made in _OWN.items() for field in fields(made)),
         *(f"{gin_name(made)}.{setting.name}" for made in ALGORITHMS for setting in settings_of(made)),
+        *(f"{name}.{setting.name}" for name, made in EXECUTORS.items() for setting in settings_of(made)),
     ),
     {"network": "it is a setting of `cell train`; a search has search.params, search.overlays and search.seed"},
+    _MOVED,
 )
 
 
@@ -64,6 +78,8 @@ class Config:
     search: SearchSettings
     dataset: DatasetSettings
     training: Training
+    executor: ExecutorSettings
+    executor_name: str
     folders: tuple[Path, ...]  # of the gin files: where a .cell file may also be
     own: Any = None  # the settings of the source of fitness, where it has some for itself
     not_read: tuple[str, ...] = ()  # what a gin file binds for another algorithm or another source of fitness
@@ -132,9 +148,36 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
         source(searched.fitness).check(searched)
         own = _SOURCES[searched.fitness]() if searched.fitness in _SOURCES else None
         folders = tuple(dict.fromkeys(path.parent for path in parsed.paths))
-        config = Config(searched, dataset(), training(), folders, own)
+        name, executor = _executor(searched)
+        config = Config(searched, dataset(), training(), executor, name, folders, own)
         check_read(config.training, parsed.typed())
     return replace(config, not_read=_not_read(config, parsed, beside))
+
+
+def _executor(search: SearchSettings) -> tuple[str, ExecutorSettings]:
+    """The name of the executor and the record that makes it, with its own settings filled in.
+
+    Raises:
+      UsageError: there is no such executor, or it does not go with `search.timeout`.
+    """
+    wanted = search.executor
+    known = next((name for name, made in _EXECUTORS.items() if wanted in (name, made)), None)
+    if known is None and not callable(wanted):
+        raise UsageError(
+            f"search.executor is {wanted!r}; it may be {' or '.join(map(repr, _EXECUTORS))}, or a record of your own, "
+            f"such as @my_executor{did_you_mean(str(wanted), _EXECUTORS)}"
+        )
+    made: object = wanted() if callable(wanted) else _EXECUTORS[str(known)]()
+    name = known or f"{type(made).__module__}:{type(made).__qualname__}"
+    if not isinstance(made, ExecutorSettings):
+        raise UsageError(f"search.executor gives {made!r}, which lacks members of ExecutorSettings")
+    if search.timeout is not None and not made.ends_tasks:
+        raise UsageError(
+            f"search.executor is {name!r} and search.timeout is {search.timeout}; "
+            f"only worker processes can be ended: {pasted('search.executor', 'processes')}, or "
+            f"{pasted('search.timeout', None)}"
+        )
+    return name, made
 
 
 def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[str, ...]:
@@ -147,6 +190,12 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     """
     chosen, fitness, not_read = config.algorithm_name(), config.search.fitness, config.source.not_read
     why = {name: f"search.algorithm is {chosen!r}" for name in _ALGORITHMS if name != chosen}
+    running = config.executor_name
+    why |= {
+        name: f"search.executor is {running!r}: {pasted('search.executor', name)}"
+        for name in _EXECUTORS
+        if name != running
+    }
     why |= {name: f"search.fitness is {fitness!r}" for name in _OWN if name != fitness}
     why |= {name.removesuffix(".*"): f"search.fitness is {fitness!r}, {reason}" for name, reason in not_read.items()}
     read = {"training.epochs"} if config.source.has_images else set()  # search.budget_flops counts by them

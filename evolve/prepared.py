@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 
 import dsl
+from compiler.domains import values
 from compiler.errors import CompileError
 from compiler.filesystem import Place
 from compiler.settings import Training
@@ -15,22 +15,13 @@ from evolve.algorithms import Algorithm
 from evolve.algorithms import settings as settings_of_algorithm
 from evolve.config import Config
 from evolve.errors import UsageError
-from evolve.executors import machine
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.search.plan import Plan
-from evolve.settings import SearchSettings
 
 # They move the end of a search, or where and how it runs, but not what it finds on the way.
 CHANGEABLE = (
     "individuals",
-    "executor",
-    "workers",
-    "worker_tasks",
-    "gpus_per_worker",
-    "address",
-    "worker_cpus",
-    "worker_resources",
     "timeout",
     "retries",
     "budget",
@@ -39,8 +30,6 @@ CHANGEABLE = (
     "keep_best",
     "storage",
 )
-# Where Ray keeps what its workers write, on each of their machines.
-RAY_LOGS = Path("/tmp/ray/session_latest/logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +40,14 @@ class Run:
     seed: dsl.Genotype
     fitness: Fitness
     plan: Plan
-    workers: int | None  # None: as many as a cluster has room for
-    gpus: tuple[str, ...]
+    crew: str  # its workers in words
     folder: Path
     storage: Place  # of weights and summaries: the folder itself, or what was set
 
     def with_facts(self, facts: Facts) -> Run:
         """The search with its images; how many workers it has room for depends on them."""
-        gpus, workers = staff(self.config.search, facts.bytes)
-        return replace(self, fitness=replace(self.fitness, facts=facts), gpus=gpus, workers=workers)
+        crew = self.config.executor.crew(facts.bytes)
+        return replace(self, fitness=replace(self.fitness, facts=facts), crew=crew)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """What makes this search this search; a work directory belongs to one."""
@@ -72,6 +60,9 @@ class Run:
     def settings(self) -> Mapping[str, str]:
         """What may change between two runs of a search."""
         changeable = {f"search.{name}": getattr(self.config.search, name) for name in CHANGEABLE}
+        executor, name = self.config.executor, self.config.executor_name
+        own: Mapping[str, object] = values(executor) if is_dataclass(executor) else {}
+        changeable |= {"search.executor": name, **{f"{name}.{key}": value for key, value in own.items()}}
         return {name: str(value) for name, value in (changeable | dict(self.fitness.changeable())).items()}
 
 
@@ -94,14 +85,14 @@ def prepare(config: Config, folder: Path) -> Run:
         inherit=settings.inherit_weights,
         own=config.own,
     ).checked(seed, config.beside)
-    gpus, workers = staff(settings)
+    crew = config.executor.crew()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
     plan = Plan(
         settings.individuals,
         settings.seed,
-        RAY_LOGS if settings.executor == "ray" else folder / "workers.log",
+        config.executor.log(folder),
         settings.timeout,
         settings.retries,
         settings.budget_seconds,
@@ -112,20 +103,7 @@ def prepare(config: Config, folder: Path) -> Run:
         fitness.budget_seconds,
         settings.order,
     )
-    return Run(config, seed, fitness, plan, workers, gpus, folder, place)
-
-
-def staff(settings: SearchSettings, held: int = 0) -> tuple[tuple[str, ...], int | None]:
-    """The GPUs of this machine, if its own are to be used, and how many workers there are to be.
-
-    `held` are the bytes of the images that all workers hold together.
-    """
-    if settings.executor == "serial":
-        return (), 1
-    if settings.address:
-        return (), settings.workers
-    gpus = machine.gpus(os.environ)
-    return gpus, machine.count(settings.workers, gpus, settings.gpus_per_worker, held)
+    return Run(config, seed, fitness, plan, crew, folder, place)
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:

@@ -18,7 +18,7 @@ from evolve.alone import alone, started_once
 from evolve.beginnings import begun_in, check_earlier, is_of_earlier_version, leaving_nothing, refusal
 from evolve.config import Config
 from evolve.errors import UsageError
-from evolve.executors import Executor, Processes, Serial, call, machine
+from evolve.executors import Executor, Site, call
 from evolve.fitness import running
 from evolve.fitness.base import version
 from evolve.fitness.facts import FOLDER, Facts
@@ -29,7 +29,6 @@ from evolve.prepared import Run, prepare
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
 from evolve.search.records import Examined
-from evolve.settings import SearchSettings
 from evolve.store import location
 from evolve.store.store import Store
 
@@ -64,7 +63,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         store.sign(identity, prepared.settings())
         _note(prepared, store, facts)
         prepared = prepared.with_facts(facts)
-        executor = _executor(prepared)
+        executor = _executor(prepared, facts)
         try:
             reason, is_new = _search(prepared, store, executor, console)
             tested = _tested(prepared, store, executor, is_new)
@@ -124,25 +123,11 @@ def _check_length(prepared: Run, store: Store) -> None:
         )
 
 
-def _executor(prepared: Run) -> Executor:
-    settings = prepared.config.search
-    if settings.executor == "serial":
-        return Serial(prepared.plan.log, trains=prepared.fitness.trains)
-    if settings.executor == "ray" or prepared.workers is None:
-        return _ray(settings, prepared.workers)
-    environments = machine.devices(prepared.gpus, settings.gpus_per_worker, prepared.workers)
-    return Processes(prepared.workers, settings.worker_tasks, prepared.plan.log, environments)
-
-
-def _ray(settings: SearchSettings, workers: int | None) -> Executor:
-    try:
-        from evolve.executors.ray_cluster import Need, RayCluster
-    except ImportError as error:
-        raise UsageError(
-            f"search.executor is 'ray', which needs a package ({error}): pip install 'amoeba-evolve[cluster]'"
-        ) from None
-    need = Need(settings.worker_cpus, settings.gpus_per_worker, settings.worker_resources)
-    return RayCluster(settings.address, settings.worker_tasks, workers, need)
+def _executor(prepared: Run, facts: Facts | None = None) -> Executor:
+    """The executor of the search; without facts, one for the one task that finds them."""
+    held = 0 if facts is None else facts.bytes
+    site = Site(prepared.folder, prepared.fitness.trains, held, has_one_task=facts is None)
+    return prepared.config.executor.start(site)
 
 
 def _facts(prepared: Run, store: Store, console: Console) -> Facts:
@@ -158,7 +143,7 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
     if not fitness.needs_worker:
         with progress.Reading(console) as reading:
             return fitness.find_facts(known, reading.show)
-    with closing(_executor(replace(prepared, workers=1, gpus=()))) as executor:
+    with closing(_executor(prepared)) as executor:
         return call(executor, fitness.find_facts, known, retries=prepared.plan.retries)
 
 

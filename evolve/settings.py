@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,6 @@ from compiler.errors import CompileError, pasted
 from compiler.filesystem import Place
 from evolve.errors import UsageError
 
-Executor = Literal["processes", "serial", "ray"]
 Order = Literal["finished", "born"]
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -29,14 +27,8 @@ class SearchSettings:
     algorithm: str | Callable[..., Any] = "regularized_evolution"
     individuals: int = 20_000  # in all, the initial population included
     seed: int = 0
-    workers: int | None = None  # None: one a core, as far as memory and GPUs go
-    worker_tasks: int = 200  # individuals a worker process lives for, which bounds its memory
-    gpus_per_worker: float | None = None  # a whole number or a share; None: one each as far as they go, 0: none
     order: Order = "finished"  # in which results reach the algorithm; 'born': none before those of all older ones
-    executor: Executor = "processes"
-    address: str = ""  # of a Ray cluster: 'auto' for that of this machine, or 'host:port'; '' starts Ray here
-    worker_cpus: float = 1  # cores that a worker takes on Ray
-    worker_resources: Mapping[str, float] = field(default_factory=dict)  # what else on Ray: {'TPU': 4}
+    executor: str | Callable[..., Any] = "processes"  # or 'serial', 'ray', or a record of your own: @my_executor
     timeout: float | None = None  # seconds an individual may take; None: as long as it likes
     retries: int = 1  # for an individual whose worker died, hung or ran out of memory
     budget: float | str | None = None  # ends the search after so much time over all its runs: hours, or '90m', '2d'
@@ -50,7 +42,7 @@ class SearchSettings:
     sample_mutations: int = 10  # from the seed to a sample, in a space whose rules leave nothing to draw
 
     def __post_init__(self) -> None:
-        for name, least in (("individuals", 1), ("workers", 1), ("worker_tasks", 1), ("keep_best", 1), ("retries", 0),
+        for name, least in (("individuals", 1), ("keep_best", 1), ("retries", 0),
                             ("sample_mutations", 0), ("seed", 0)):  # fmt: skip
             self._check_whole(name, least)
         for name in ("timeout", "budget_flops"):
@@ -70,8 +62,6 @@ class SearchSettings:
         self._check_target()
         _ = self.budget_seconds, self.place
         self._check_order()
-        self._check_executor()
-        self._check_cluster()
         self._check_reuse()
 
     @property
@@ -110,8 +100,7 @@ class SearchSettings:
 
     def _check_whole(self, name: str, least: int) -> None:
         value = getattr(self, name)
-        may_be_none = name == "workers" and value is None
-        if not may_be_none and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise UsageError(f"search.{name} is {value!r}; it must be a whole number from {least}")
 
     def _check_positive(self, name: str) -> None:
@@ -133,49 +122,6 @@ class SearchSettings:
             raise UsageError(
                 f"search.order is {self.order!r}; it may be 'finished' (a result counts as soon as it is there) or "
                 "'born' (not before those of all older individuals)"
-            )
-
-    def _check_executor(self) -> None:
-        known = get_args(Executor)
-        if self.executor not in known:
-            near = difflib.get_close_matches(str(self.executor), known, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"search.executor is {self.executor!r}; it may be {' or '.join(map(repr, known))}{hint}")
-        if self.executor == "serial" and self.workers not in (None, 1):
-            raise UsageError(
-                f"search.executor is 'serial' and search.workers is {self.workers}; serial means one worker: "
-                f"{pasted('search.workers', 1)}"
-            )
-        if self.executor == "serial" and self.timeout is not None:
-            raise UsageError(
-                f"search.executor is 'serial' and search.timeout is {self.timeout}; "
-                f"only worker processes can be ended: {pasted('search.executor', 'processes')}, or "
-                f"{pasted('search.timeout', None)}"
-            )
-        share = self.gpus_per_worker
-        if share is not None and not (_is_number(share) and (0 <= share <= 1 or (share > 1 and share == int(share)))):
-            raise UsageError(
-                f"search.gpus_per_worker is {share!r}; it may be None, a whole number, or a share such as 0.5: "
-                f"{pasted('search.gpus_per_worker', 0.5)}"
-            )
-
-    def _check_cluster(self) -> None:
-        if not isinstance(self.address, str) or not re.fullmatch(r"(auto|[^/\s]+:\d+)?", self.address):
-            raise UsageError(
-                f"search.address is {self.address!r}; it may be '' to start Ray here, 'auto', or 'host:port'"
-            )
-        if self.address and self.executor != "ray":
-            raise UsageError(
-                f"search.address is {self.address!r} and search.executor is {self.executor!r}; "
-                f"{pasted('search.executor', 'ray')}, or {pasted('search.address', '')}"
-            )
-        if not _is_positive(self.worker_cpus):
-            raise UsageError(f"search.worker_cpus is {self.worker_cpus!r}; it must be a number above 0")
-        named = self.worker_resources
-        if not isinstance(named, Mapping) or not all(map(_is_positive, named.values())) or {"CPU", "GPU"} & set(named):
-            raise UsageError(
-                f"search.worker_resources is {named!r}; write it as {{'TPU': 4}}, without what "
-                "search.worker_cpus and search.gpus_per_worker say"
             )
 
     def _check_reuse(self) -> None:

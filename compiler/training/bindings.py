@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gin
 from gin import config_parser
 
-from compiler.errors import CompileError, did_you_mean, raised
+from compiler.errors import CompileError, did_you_mean, pasted, raised
 
 _MACRO, _CONSTANT = "gin.macro", "gin.constant"
 _IN_QUOTES = "a value is written as in Python, a text in quotes: dataset.source='digits'"
@@ -69,16 +69,44 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A setting that has another name now, which may follow from the value of another setting.
+
+    Attributes:
+      by: the setting that decides.
+      default: its value where it is not bound.
+      names: the new name by that value; where it has none, nothing reads the setting any more.
+    """
+
+    by: str
+    default: str
+    names: Mapping[str, str]
+
+    def message(self, binding: Binding, bound: Sequence[Binding]) -> str:
+        """What to say of a binding of the old name."""
+        chosen = next((one.value for one in reversed(bound) if one.written == self.by), self.default)
+        if isinstance(chosen, gin.config.ConfigurableReference):
+            chosen = chosen.config_key[1].rpartition(".")[2]
+        name = next(iter(self.names.values())) if len(self.names) == 1 else self.names.get(chosen)
+        if name is None:
+            known = " or ".join(self.names.values())
+            return f"{binding.written} is {known} now, which {self.by}={chosen!r} does without: leave it out"
+        return f"{binding.written} is {name} now: {pasted(name, binding.value)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """The settings that a command reads.
 
     Attributes:
       names: every setting, such as `training.epochs`.
       elsewhere: the message on a setting of another command, by the name before the dot.
+      moved: old names of settings.
     """
 
     names: Sequence[str]
     elsewhere: Mapping[str, str]
+    moved: Mapping[str, Moved] = field(default_factory=dict)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -177,7 +205,8 @@ def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator
             yield Binding("", macro, "", value, place, is_typed)
             return
         try:
-            gin.bind_parameter((scope, selector, name), value)
+            if f"{selector.rpartition('.')[2]}.{name}" not in names.moved:
+                gin.bind_parameter((scope, selector, name), value)
         except ValueError as error:
             raise ConfigError(f"{place}: {_unknown(str(error), selector, name, names)}") from None
         yield Binding(scope, selector, name, value, place, is_typed)
@@ -206,9 +235,12 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
     """Checks that something reads every bound name.
 
     Raises:
-      ConfigError: nothing reads a name, or a binding reads a macro that is not bound.
+      ConfigError: nothing reads a name, a setting has another name now, or a binding reads a macro that is not bound.
     """
     bound = tuple(bindings)
+    for binding in bound:
+        if binding.written in names.moved:
+            raise ConfigError(f"{binding.place}: {names.moved[binding.written].message(binding, bound)}")
     macros = {binding.selector for binding in bound if not binding.name}
     read, called = _reached(bound, names)
     for binding in bound:

@@ -15,10 +15,21 @@ import gin
 from compiler.errors import CompileError, did_you_mean
 from compiler.images.sources import located
 from compiler.settings import DatasetSettings, NetworkSettings, Training, check_read
-from compiler.training.bindings import Binding, ConfigError, Names, Parsed, check, read_file, read_text
+from compiler.training.bindings import Binding, ConfigError, Moved, Names, Parsed, check, read_file, read_text
 from dsl.shipped import Shipped, shipped_settings
 
-__all__ = ["ConfigError", "Names", "Parsed", "TrainConfig", "in_force", "own_words", "parse", "plainly", "read"]
+__all__ = [
+    "ConfigError",
+    "Moved",
+    "Names",
+    "Parsed",
+    "TrainConfig",
+    "in_force",
+    "own_words",
+    "parse",
+    "plainly",
+    "read",
+]
 
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")

@@ -5,8 +5,18 @@ how many fit here, and which GPUs are whose. Only who imports `ray_cluster` load
 Nothing here knows what a task does, and the driver's side imports no TensorFlow.
 """
 
-from evolve.executors.base import Executor, call
-from evolve.executors.processes import Processes
-from evolve.executors.serial import Serial
+from collections.abc import Mapping
 
-__all__ = ["Executor", "Processes", "Serial", "call"]
+from evolve.executors.base import Executor, ExecutorSettings, Site, call
+from evolve.executors.processes import Processes, ProcessesSettings
+from evolve.executors.ray_settings import RaySettings
+from evolve.executors.serial import Serial, SerialSettings
+
+# The executors that a search may name, each by the record of its settings.
+EXECUTORS: Mapping[str, type[ExecutorSettings]] = {
+    "processes": ProcessesSettings,
+    "serial": SerialSettings,
+    "ray": RaySettings,
+}
+
+__all__ = ["EXECUTORS", "Executor", "ExecutorSettings", "Processes", "Serial", "Site", "call"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
 
 from evolve.errors import WorkerDied
 
@@ -34,6 +36,53 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End whatever runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What an executor must know of the search whose tasks it runs.
+
+    Attributes:
+      folder: the work directory.
+      trains: whether tasks are trainings.
+      held: bytes that all workers of a machine hold together, once, such as images in a file that each of them maps.
+      has_one_task: whether there is one task only, which needs no GPU.
+    """
+
+    folder: Path
+    trains: bool = False
+    held: int = 0
+    has_one_task: bool = False
+
+
+@runtime_checkable
+class ExecutorSettings(Protocol):
+    """The settings of an executor: a frozen record that makes the executor itself.
+
+    A gin file sets its fields by its name in `EXECUTORS`. A record of one's own, `search.executor = @my_executor`, is
+    a class that is `gin.configurable`, and has these members.
+    """
+
+    @property
+    def ends_tasks(self) -> bool:
+        """Whether the executor can end a task, so that `search.timeout` has an effect."""
+
+    def crew(self, held: int = 0) -> str:
+        """The workers in words, for the header of a search; `held` are the bytes of `Site.held`.
+
+        Raises:
+          UsageError: there cannot be so many.
+        """
+
+    def log(self, folder: Path) -> Path:
+        """Where workers write what libraries say, by the work directory."""
+
+    def start(self, site: Site) -> Executor:
+        """A new executor.
+
+        Raises:
+          UsageError: it cannot be had here.
+        """
 
 
 def call(executor: Executor, function: Callable[..., R], *args: object, retries: int = 0) -> R:

@@ -7,12 +7,40 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from compiler.domains import Domain, is_number, optional, whole
 from compiler.errors import pasted
 from evolve.errors import UsageError
 
 WORKER_BYTES = 1_200_000_000  # What TensorFlow, the data and a small model take in one worker.
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and is_number(value) and (0 <= value <= 1 or (value > 1 and value % 1 == 0))
+
+
+_SHARE = Domain(
+    "None, a whole number, or a share such as 0.5",
+    lambda value: value is None or _is_share(value),
+    verb="it may be",
+    example=0.5,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """What is set of workers wherever they are."""
+
+    workers: Annotated[
+        int | None, optional(whole(1)), "how many workers; None: one a core, as far as memory and GPUs go"
+    ] = None
+    worker_tasks: Annotated[int, whole(1), "individuals that a worker process lives for, which bounds its memory"] = 200
+    gpus_per_worker: Annotated[
+        float | None, _SHARE, "GPUs of a worker, or its share of one; None: one each as far as they go, 0: none"
+    ] = None
 
 
 def threads(count: int = 1) -> dict[str, str]:
@@ -25,42 +53,47 @@ def threads(count: int = 1) -> dict[str, str]:
     return {**dict.fromkeys(names, str(count)), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def count(wanted: int | None, gpus: Sequence[str] = (), share: float | None = None, held: int = 0) -> int:
+def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: int = 0) -> int:
     """How many workers there are to be: as asked, or one a core as far as memory and GPUs go.
 
-    `held` are bytes that all workers hold together, once, such as images in a file that each maps.
+    Args:
+      scope: what stands before the dot in the names of the settings.
+      settings: what the user asks for.
+      gpus: the names of the GPUs that there are.
+      held: bytes that all workers hold together, once, such as images in a file that each maps.
 
     Raises:
       UsageError: more were asked for than fit into memory, or than the GPUs serve at a share each.
     """
+    wanted, share = settings.workers, settings.gpus_per_worker
     free = max(0, available_memory() - held)
     fit = int(max(1, free // WORKER_BYTES))
-    served = _served(gpus, share)
+    served = _served(scope, gpus, share)
     if wanted is None:
         each_has_one = len(gpus) if gpus and share is None else fit
         return min(_cores(), fit, each_has_one, fit if served is None else served)
     if wanted > fit:
         raise UsageError(
-            f"search.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
+            f"{scope}.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
             f"{wanted * WORKER_BYTES / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: "
-            f"ask for {fit} or fewer: {pasted('search.workers', fit)}"
+            f"ask for {fit} or fewer: {pasted(f'{scope}.workers', fit)}"
         )
     if served is not None and wanted > served:
         raise UsageError(
-            f"search.workers is {wanted}; at search.gpus_per_worker={share} the {len(gpus)} GPUs serve {served}: "
-            f"ask for {served} or fewer, or give each a smaller share: {pasted('search.workers', served)}"
+            f"{scope}.workers is {wanted}; at {scope}.gpus_per_worker={share} the {len(gpus)} GPUs serve {served}: "
+            f"ask for {served} or fewer, or give each a smaller share: {pasted(f'{scope}.workers', served)}"
         )
     return wanted
 
 
-def _served(gpus: Sequence[str], share: float | None) -> int | None:
+def _served(scope: str, gpus: Sequence[str], share: float | None) -> int | None:
     """How many workers the GPUs serve at a share each; None where that is no limit."""
     if not share:
         return None
     if share > len(gpus):
         raise UsageError(
-            f"search.gpus_per_worker is {share}; {len(gpus)} GPUs were found "
-            f"(CUDA_VISIBLE_DEVICES lists them, or else nvidia-smi): {pasted('search.gpus_per_worker', None)}"
+            f"{scope}.gpus_per_worker is {share}; {len(gpus)} GPUs were found "
+            f"(CUDA_VISIBLE_DEVICES lists them, or else nvidia-smi): {pasted(f'{scope}.gpus_per_worker', None)}"
         )
     return math.floor(1 / share) * len(gpus) if share < 1 else len(gpus) // int(share)
 

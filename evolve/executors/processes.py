@@ -21,8 +21,10 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from evolve.errors import SearchError, TimedOut, WorkerDied
+from compiler.domains import check
+from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import machine
+from evolve.executors.base import Site
 
 R = TypeVar("R")
 
@@ -80,6 +82,33 @@ class _Slot:
         self._pool.stop()
         join: Callable[[], None] = self._pool.join
         return join
+
+
+@dataclass(frozen=True)
+class ProcessesSettings(machine.WorkerSettings):
+    """Worker processes of this machine; the gin name is `processes`."""
+
+    ends_tasks = True
+
+    def __post_init__(self) -> None:
+        check("processes", self, UsageError)
+
+    def crew(self, held: int = 0) -> str:
+        """How many workers there are, and the GPUs that they share."""
+        gpus = machine.gpus(os.environ)
+        workers = machine.count("processes", self, gpus, held)
+        return f"{workers}, GPUs {', '.join(gpus)}" if gpus else str(workers)
+
+    def log(self, folder: Path) -> Path:
+        """A file in the work directory."""
+        return folder / "workers.log"
+
+    def start(self, site: Site) -> Processes:
+        """As many processes as were asked for, or as fit; one without a GPU where there is one task only."""
+        gpus = machine.gpus(os.environ)
+        workers = 1 if site.has_one_task else machine.count("processes", self, gpus, site.held)
+        environments = machine.devices(gpus, 0 if site.has_one_task else self.gpus_per_worker, workers)
+        return Processes(workers, self.worker_tasks, self.log(site.folder), environments)
 
 
 class Processes:

@@ -161,7 +161,7 @@ class RayCluster:
             self._shut_down()
             raise UsageError(
                 f"a worker needs {_resources(self._need)}, and no machine of the Ray cluster has it ({found}): set "
-                "search.worker_cpus, search.gpus_per_worker or search.worker_resources to less, or add a machine"
+                "ray.worker_cpus, ray.gpus_per_worker or ray.worker_resources to less, or add a machine"
             )
         options: dict[str, Any] = {"num_cpus": need.cpus, "num_gpus": self._need.get("GPU", 0)}
         self._kind = ray.remote(Host).options(**options, resources=dict(need.custom) or None)
@@ -417,7 +417,7 @@ def _ask(address: str) -> None:
     except (OSError, OverflowError) as error:
         reason = str(error)
     raise UsageError(
-        f"search.address is {address!r}, and no Ray cluster can be joined there ({reason}): start one with "
+        f"ray.address is {address!r}, and no Ray cluster can be joined there ({reason}): start one with "
         "`ray start --head --port=6379`, this machine and others with `ray start --address=HOST:6379`, or set "
-        "search.address to '' to start Ray here"
+        "ray.address to '' to start Ray here"
     )

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +16,28 @@ from compiler.errors import pasted
 from compiler.quiet import quiet
 from evolve.errors import UsageError
 from evolve.executors import machine
+from evolve.executors.base import Site
 
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class SerialSettings:
+    """Tasks one after another in this process; the gin name is `serial`, which has no settings."""
+
+    ends_tasks = False
+
+    def crew(self, held: int = 0) -> str:
+        """One worker."""
+        return "1"
+
+    def log(self, folder: Path) -> Path:
+        """A file in the work directory."""
+        return folder / "workers.log"
+
+    def start(self, site: Site) -> Serial:
+        """An executor that writes to the same file as worker processes would."""
+        return Serial(self.log(site.folder), site.trains)
 
 
 class Serial:

@@ -31,21 +31,13 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (in the place of settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
-        ("workers", _workers_row(prepared)),
+        ("workers", prepared.crew),
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),
         ("watch", watch(prepared.storage)),
         ("", PAGE),
     ]
-
-
-def _workers_row(prepared: Run) -> str:
-    settings = prepared.config.search
-    workers = "as many as there is room for" if prepared.workers is None else str(prepared.workers)
-    if settings.executor == "ray":
-        return f"{workers}, on Ray at {settings.address}" if settings.address else f"{workers}, on Ray"
-    return f"{workers}, GPUs {', '.join(prepared.gpus)}" if prepared.gpus else workers
 
 
 def commands(prepared: Run) -> list[str]:

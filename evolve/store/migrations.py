@@ -48,6 +48,28 @@ def _put_the_killed_into_memos(db: sqlite3.Connection) -> None:
         db.execute("alter table individuals drop column killed")
 
 
+def executor_settings(stored: Mapping[str, str]) -> dict[str, str]:
+    """The changeable settings of a search to 0.6.0, those of its executor under the executor's name as they are now."""
+    of_workers, of_ray = ("workers", "worker_tasks", "gpus_per_worker"), ("address", "worker_cpus", "worker_resources")
+    executor = stored.get("search.executor", "processes")
+    kept = {"processes": of_workers, "ray": (*of_workers, *of_ray)}.get(executor, ())
+    named = {f"search.{name}": f"{executor}.{name}" for name in kept}
+    old = {f"search.{name}" for name in (*of_workers, *of_ray)}
+    return {named.get(name, name): value for name, value in stored.items() if name in named or name not in old}
+
+
+def _name_settings_by_executor(db: sqlite3.Connection) -> None:
+    """Gives the stored settings of the executor the names that they have now."""
+    rows = db.execute("select key, value from meta where key like 'setting.%'").fetchall()
+    now = executor_settings({key.removeprefix("setting."): value for key, value in rows})
+    db.execute("delete from meta where key like 'setting.%'")
+    db.executemany("insert into meta values (?, ?)", [(f"setting.{name}", value) for name, value in now.items()])
+
+
 # By the schema that a step leads to; a step does nothing to a store on which it was done before.
-STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {4: _keep_tests_alike, 5: _put_the_killed_into_memos}
+STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
+    4: _keep_tests_alike,
+    5: _put_the_killed_into_memos,
+    6: _name_settings_by_executor,
+}
 SCHEMA = max(*STEPS, *(column.since for column in COLUMNS.values()))

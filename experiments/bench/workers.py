@@ -28,7 +28,7 @@ def measured(workers: int, individuals: int) -> tuple[float, float]:
                 "--gin_file=amoeba.gin",
                 f"--workdir={folder}",
                 f"--gin_param=search.individuals={individuals}",
-                f"--gin_param=search.workers={workers}",
+                f"--gin_param=processes.workers={workers}",
             ],
             check=True,
             stdout=subprocess.DEVNULL,

@@ -133,18 +133,17 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("search.seed_file=nasnet.cell", "a text in quotes"),
         ("include 'nope.gin'", "nope.gin"),
         ("search.individuals=0", "search.individuals is 0"),
-        ("search.workers='two'", "search.workers is 'two'"),
+        ("processes.workers='two'", "processes.workers is 'two'"),
         ("search.params=3", "search.params is 3"),
         ("search.overlays='imagenet.cell'", "write it as ['imagenet.cell']"),
         ("search.executor='cloud'", "'processes' or 'serial'"),
         ("search.executor='process'", "did you mean 'processes'"),
-        ("search.address='localhost'", "search.address is 'localhost'; it may be '' to start Ray here, 'auto'"),
-        ("search.address='auto'", "search.address is 'auto' and search.executor is 'processes'"),
-        ("search.worker_cpus=0", "search.worker_cpus is 0; it must be a number above 0"),
-        ("search.worker_resources={'GPU': 1}", "write it as {'TPU': 4}, without what search.worker_cpus and"),
-        ("search.worker_resources='TPU'", "search.worker_resources is 'TPU'"),
-        ("search.workers=0", "search.workers is 0; it must be a whole number from 1"),
-        ("search.workers=True", "search.workers is True"),
+        ("ray.address='localhost'", "ray.address is 'localhost'; it may be '' to start Ray here, 'auto'"),
+        ("ray.worker_cpus=0", "ray.worker_cpus is 0; it must be a number above 0"),
+        ("ray.worker_resources={'GPU': 1}", "write it as {'TPU': 4}, without what ray.worker_cpus and"),
+        ("ray.worker_resources='TPU'", "ray.worker_resources is 'TPU'"),
+        ("processes.workers=0", "processes.workers is 0; it must be a whole number from 1"),
+        ("processes.workers=True", "processes.workers is True"),
         ("search.timeout=-5", "search.timeout is -5; it must be a number above 0"),
         ("search.timeout='1h'", "search.timeout is '1h'"),
         ("search.retries=-1", "search.retries is -1; it must be a whole number from 0"),
@@ -154,8 +153,8 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("search.budget=0", "search.budget is 0"),
         ("search.budget_flops=-1.0", "search.budget_flops is -1.0"),
         ("search.target='high'", "search.target is 'high'"),
-        ("search.gpus_per_worker=-1", "search.gpus_per_worker is -1"),
-        ("search.gpus_per_worker=1.5", "a whole number, or a share such as 0.5"),
+        ("processes.gpus_per_worker=-1", "processes.gpus_per_worker is -1"),
+        ("processes.gpus_per_worker=1.5", "a whole number, or a share such as 0.5"),
         ("search.reuse='yes'", "search.reuse is 'yes'; it may be True or False"),
         ("search.retry=2", "did you mean 'search.retries'"),
         ("search.target=95", 'an accuracy, above 0 and at most 1: --gin_param="search.target=0.95"'),
@@ -169,8 +168,8 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         (f"search.budget='{'9' * 400}h'", "search.budget is '999"),
         ("search.budget=True", "search.budget is True"),
         (f"search.budget_flops={10**400}", "search.budget_flops is 1000"),
-        ("search.worker_cpus=1e400", "search.worker_cpus is inf"),
-        ("search.gpus_per_worker=True", "search.gpus_per_worker is True"),
+        ("ray.worker_cpus=1e400", "ray.worker_cpus is inf"),
+        ("processes.gpus_per_worker=True", "processes.gpus_per_worker is True"),
         ("search.seed=-1", "search.seed is -1; it must be a whole number from 0"),
         ("search.seed=True", "search.seed is True"),
         ("search.seed=0.5", "search.seed is 0.5"),
@@ -197,7 +196,7 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
 )
 def test_what_is_wrong_is_named(binding: str, message: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(UsageError) as raised:
-        config.read(["amoeba.gin"], [binding])
+        config.read(["amoeba.gin"], ["search.executor='ray'"] * binding.startswith("ray.") + [binding])
     assert message in str(raised.value)
     assert "In call to" not in str(raised.value)
     assert not caplog.records
@@ -227,6 +226,71 @@ def test_settings_of_an_algorithm_that_are_out_of_range(binding: str, message: s
     with pytest.raises(UsageError) as raised:
         made.algorithm(cell_space(made))
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (["search.workers=2"], 'search.workers is processes.workers now: --gin_param="processes.workers=2"'),
+        (["search.worker_tasks=9", "search.executor='ray'"], '--gin_param="ray.worker_tasks=9"'),
+        (["search.executor=@ray", "search.gpus_per_worker=0.5"], '--gin_param="ray.gpus_per_worker=0.5"'),
+        (["search.address='auto'"], "search.address is ray.address now: --gin_param=\"ray.address='auto'\""),
+        (["search.worker_resources={'TPU': 4}"], "--gin_param=\"ray.worker_resources={'TPU': 4}\""),
+        (["evolve.search.worker_cpus=2"], '--gin_param="ray.worker_cpus=2"'),
+        (
+            ["search.executor='serial'", "search.workers=1"],
+            "search.workers is processes.workers or ray.workers now, which search.executor='serial' does without",
+        ),
+    ],
+)
+def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, bindings: list[str], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        config.read(["amoeba.gin"], bindings)
+    assert message in str(raised.value) and str(raised.value).startswith("--gin_param=")
+    (tmp_path / "mine.gin").write_text("\n".join(["include 'amoeba.gin'", *bindings]))
+    with pytest.raises(UsageError) as raised:
+        config.read([str(tmp_path / "mine.gin")], [])
+    assert message in str(raised.value) and str(raised.value).startswith(f"{tmp_path / 'mine.gin'}, line ")
+
+
+OWN = """
+import gin
+from dataclasses import dataclass
+from typing import Annotated
+from compiler.domains import whole
+from evolve.executors.serial import SerialSettings
+
+@gin.configurable
+@dataclass(frozen=True)
+class my_executor(SerialSettings):
+    size: Annotated[int, whole(1), "how large it is"] = 1
+
+@gin.configurable
+def no_executor():
+    return 3
+"""
+
+
+def test_an_executor_of_ones_own(
+    small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its settings are bound under its name, and may change between two runs of a search."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_executor.py").write_text(OWN)
+    mine = tmp_path / "mine.gin"
+    mine.write_text(
+        f"import own_executor\ninclude '{small_gin}'\nsearch.executor = @my_executor\nmy_executor.size = 7\n"
+    )
+    assert config.read([str(mine)], []).executor_name == "own_executor:my_executor"
+    command = [f"--gin_file={mine}", f"--workdir={tmp_path / 'work'}", "--gin_param=search.individuals=3"]
+    assert main.run(command) == 0
+    capsys.readouterr()
+    assert main.run([*command, "--gin_param=my_executor.size=8"]) == 2
+    assert "own_executor:my_executor.size: there 7, now 8" in capsys.readouterr().err
+    assert main.run([*command, "--gin_param=my_executor.size=8", "--resume=changed"]) == 0
+    mine.write_text(f"import own_executor\ninclude '{small_gin}'\nsearch.executor = @no_executor\n")
+    with pytest.raises(UsageError, match=r"search\.executor gives 3, which lacks members of ExecutorSettings"):
+        config.read([str(mine)], [])
 
 
 def test_a_target_of_a_fitness_that_is_no_accuracy() -> None:
@@ -454,7 +518,8 @@ def test_budgets(budget: str, seconds: float | None) -> None:
     [
         (["search.reuse=True", "search.inherit_weights=True"], "trained from different weights"),
         (["search.executor='serial'", "search.timeout=60"], "only worker processes can be ended"),
-        (["search.executor='serial'", "search.workers=2"], "serial means one worker"),
+        (["search.executor='serial'", "processes.workers=2"], "reads processes.workers: search.executor is 'serial'"),
+        (["ray.address='auto'"], "nothing reads ray.address: search.executor is 'processes'"),
     ],
 )
 def test_settings_that_do_not_go_together(bindings: list[str], message: str) -> None:
@@ -466,10 +531,10 @@ def test_settings_that_do_not_go_together(bindings: list[str], message: str) -> 
     "wrong",
     [
         ["search.target=95"], ["search.budget='12 parsecs'"], ["search.params=3"], ["search.overlays='imagenet.cell'"],
-        ["search.gpus_per_worker=1.5"], ["search.seed_file=3"], ["dataset.image_size=64"], ["dataset.crop=87.5"],
+        ["processes.gpus_per_worker=1.5"], ["search.seed_file=3"], ["dataset.image_size=64"], ["dataset.crop=87.5"],
         ["dataset.unreadable='skp'"], ["search.reuse=True", "search.inherit_weights=True"],
-        ["search.executor='serial'", "search.timeout=60"], ["search.executor='serial'", "search.workers=2"],
-        ["search.inherit_weights=True", "search.fitness='a:b'"], ["search.address='auto'"],
+        ["search.executor='serial'", "search.timeout=60"], ["search.executor='serial'", "processes.workers=2"],
+        ["search.inherit_weights=True", "search.fitness='a:b'"], ["ray.address='auto'"],
     ],
 )  # fmt: skip
 def test_what_a_message_advises_can_be_pasted_and_helps(wrong: list[str]) -> None:

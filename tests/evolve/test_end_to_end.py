@@ -22,7 +22,7 @@ def test_three_individuals(tmp_path: Path) -> None:
         "--gin_file=amoeba.gin",
         f"--workdir={work}",
         "--gin_param=search.individuals=3",
-        "--gin_param=search.workers=1",
+        "--gin_param=processes.workers=1",
         "--gin_param=training.epochs=1",
         "--gin_param=search.params={'N': 1, 'F': 4}",
     ]

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ import ray
 
 from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import Executor, Processes, Serial, call, machine
+from evolve.executors.processes import ProcessesSettings
 from evolve.executors.ray_cluster import RayCluster
+from evolve.executors.ray_settings import RaySettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -270,19 +272,25 @@ def test_workers_end_when_the_driver_is_killed(tmp_path: Path) -> None:
     assert not any(alive(pid) for pid in pids)
 
 
+def count(workers: int | None, gpus: Sequence[str] = (), share: float | None = None) -> int:
+    """How many worker processes there are to be."""
+    return machine.count("processes", ProcessesSettings(workers=workers, gpus_per_worker=share), gpus)
+
+
 def test_more_workers_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 5_000_000_000)
     with pytest.raises(
-        UsageError, match=r'search.workers is 9; .* 10.8 GB, and 5.0 GB are free: .*--gin_param="search.workers=4"'
+        UsageError,
+        match=r'processes.workers is 9; .* 10.8 GB, and 5.0 GB are free: .*--gin_param="processes.workers=4"',
     ):
-        machine.count(9)
-    assert machine.count(4) == 4
-    assert 1 <= machine.count(None) <= 4
+        count(9)
+    assert count(4) == 4
+    assert 1 <= count(None) <= 4
 
 
 def test_one_worker_is_always_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 0)
-    assert machine.count(None) == machine.count(1) == 1
+    assert count(None) == count(1) == 1
 
 
 @pytest.mark.parametrize(
@@ -325,12 +333,12 @@ def test_gpus_are_shared_out(
 def test_as_many_workers_as_the_gpus_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 10**12)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    assert machine.count(None, ("0", "1")) == 2
-    assert machine.count(None, ("0", "1"), 0) == 64
-    assert machine.count(None, ("0", "1"), 0.25) == 8
-    assert machine.count(None, ("0", "1", "2"), 2) == 1
-    assert machine.count(6, ("0", "1")) == 6
-    with pytest.raises(UsageError, match=r"search\.workers is 3; at search\.gpus_per_worker=1 the 2 GPUs serve 2"):
-        machine.count(3, ("0", "1"), 1)
-    with pytest.raises(UsageError, match=r"search\.gpus_per_worker is 1; 0 GPUs were found"):
-        machine.count(None, (), 1)
+    assert count(None, ("0", "1")) == 2
+    assert count(None, ("0", "1"), 0) == 64
+    assert count(None, ("0", "1"), 0.25) == 8
+    assert count(None, ("0", "1", "2"), 2) == 1
+    assert count(6, ("0", "1")) == 6
+    with pytest.raises(UsageError, match=r"ray\.workers is 3; at ray\.gpus_per_worker=1 the 2 GPUs serve 2"):
+        machine.count("ray", RaySettings(workers=3, gpus_per_worker=1), ("0", "1"))
+    with pytest.raises(UsageError, match=r"processes\.gpus_per_worker is 1; 0 GPUs were found"):
+        count(None, (), 1)

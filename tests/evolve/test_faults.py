@@ -281,7 +281,7 @@ def test_workers_are_killed_during_a_real_search(tmp_path: Path) -> None:
         "--gin_file=amoeba.gin",
         f"--workdir={tmp_path / 'work'}",
         "--gin_param=search.individuals=30",
-        "--gin_param=search.workers=2",
+        "--gin_param=processes.workers=2",
         "--gin_param=search.retries=20",
         "--gin_param=training.epochs=1",
         "--gin_param=search.params={'N': 1, 'F': 4}",

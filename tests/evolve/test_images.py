@@ -20,6 +20,7 @@ from compiler.images.folders import Files
 from compiler.main import main as cell
 from evolve import main
 from evolve.executors import machine
+from evolve.executors.processes import ProcessesSettings
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for
 from tests.photographs import by_example, photographs
@@ -81,7 +82,7 @@ def test_images_that_go_while_the_search_runs(photos: Path) -> None:
     work = photos.parent / "work"
     arguments = [
         gin(photos, 40, "training"), f"--workdir={work}", "--gin_param=dataset.stream=True",
-        "--gin_param=search.executor='processes'", "--gin_param=search.workers=1",
+        "--gin_param=search.executor='processes'", "--gin_param=processes.workers=1",
     ]  # fmt: skip
     driver = subprocess.Popen(
         evolve(*arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -100,7 +101,8 @@ def test_images_in_memory_that_go_while_the_search_runs_are_not_missed(photos: P
     work = photos.parent / "work"
     arguments = [
         gin(photos, 4, "training"), f"--workdir={work}",
-        "--gin_param=search.executor='processes'", "--gin_param=search.workers=1", "--gin_param=search.worker_tasks=2",
+        "--gin_param=search.executor='processes'", "--gin_param=processes.workers=1",
+        "--gin_param=processes.worker_tasks=2",
     ]  # fmt: skip
     driver = subprocess.Popen(
         evolve(*arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -277,13 +279,18 @@ def test_few_images_are_warned_of_with_what_to_change(photos: Path) -> None:
     assert "fewer than 20 training images of 2 classes (house: 9, sun: 9)" in shown
 
 
+def count(workers: int | None, held: int = 0) -> int:
+    """How many worker processes there are to be."""
+    return machine.count("processes", ProcessesSettings(workers=workers), held=held)
+
+
 def test_memory_that_images_take_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 5 * machine.WORKER_BYTES)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    assert machine.count(None) == 5
-    assert machine.count(None, held=2 * machine.WORKER_BYTES) == 3
-    with pytest.raises(Exception, match=r"ask for 3 or fewer: .*search\.workers=3"):
-        machine.count(4, held=2 * machine.WORKER_BYTES)
+    assert count(None) == 5
+    assert count(None, 2 * machine.WORKER_BYTES) == 3
+    with pytest.raises(Exception, match=r"ask for 3 or fewer: .*processes\.workers=3"):
+        count(4, 2 * machine.WORKER_BYTES)
 
 
 # --- all of it together --------------------------------------------------------------------------------------

@@ -55,12 +55,12 @@ def test_help_lists_our_flags_and_loads_nothing_heavy() -> None:
         (["amoeba.gin"], "did you mean --gin_file=amoeba.gin"),
         ([], "evolve --gin_file=amoeba.gin"),
         (["--gin_file=amoeba.gin", "--resume=all"], "--resume is 'all'; it may be 'changed'"),
-        (["--gin_file=amoeba.gin", "--gin_param=search.gpus_per_worker=64"], "search.gpus_per_worker is 64; "),
+        (["--gin_file=amoeba.gin", "--gin_param=processes.gpus_per_worker=64"], "processes.gpus_per_worker is 64; "),
         (["--gin_file=amoba.gin"], "did you mean 'amoeba.gin'"),
         (["--gin_file=amoeba.gin", "--gin_param=search.sead=1"], "did you mean 'search.seed'"),
         (["--gin_file=amoeba.gin", "--gin_param=search.seed_file='nope.cell'"], "nope.cell"),
         (["--gin_file=amoeba.gin", "--gin_param=search.params={'Q': 1}"], "'Q'"),
-        (["--gin_file=amoeba.gin", "--gin_param=search.workers=9999"], "search.workers is 9999"),
+        (["--gin_file=amoeba.gin", "--gin_param=processes.workers=9999"], "processes.workers is 9999"),
         (
             ["--gin_file=amoeba.gin", "--gin_param=regularized_evolution.sample_size=21"],
             "sample_size is 21, population_size is 20",
@@ -221,12 +221,12 @@ def test_what_may_change_between_two_runs(small_gin: Path, tmp_path: Path, capsy
     others = [
         "search.target=0.9",
         "search.executor='processes'",
-        "search.workers=1",
+        "processes.workers=1",
         "search.timeout=60",
         "search.retries=3",
         "search.keep_best=2",
         "search.budget='1h'",
-        "search.worker_tasks=9",
+        "processes.worker_tasks=9",
     ]
     changed = [*arguments, *(f"--gin_param={binding}" for binding in others)]
     assert main.run(changed) == 2

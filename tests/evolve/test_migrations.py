@@ -276,3 +276,23 @@ def test_every_column_that_is_newer_than_the_table_has_a_default() -> None:
     for name, column in columns(Individual).items():
         assert migrations.OLDEST <= column.since <= migrations.SCHEMA
         assert column.since == migrations.OLDEST or "default" in column.sql or "not null" not in column.sql, name
+
+
+OLD = {"search.workers": "2", "search.worker_tasks": "200", "search.gpus_per_worker": "None", "search.address": "",
+       "search.worker_cpus": "1", "search.worker_resources": "{}", "search.timeout": "None"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("executor", "names"),
+    [
+        ("processes", ("workers", "worker_tasks", "gpus_per_worker")),
+        ("serial", ()),
+        ("ray", ("workers", "worker_tasks", "gpus_per_worker", "address", "worker_cpus", "worker_resources")),
+    ],
+)
+def test_the_settings_of_the_executor_have_its_name(executor: str, names: tuple[str, ...]) -> None:
+    stored = OLD | {"search.executor": executor}
+    now = migrations.executor_settings(stored)
+    kept = {f"{executor}.{name}": OLD[f"search.{name}"] for name in names}
+    assert now == kept | {"search.timeout": "None", "search.executor": executor}
+    assert migrations.executor_settings(now) == now

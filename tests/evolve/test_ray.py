@@ -20,8 +20,9 @@ import ray
 from ray.cluster_utils import Cluster
 
 from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
-from evolve.executors import call, ray_cluster
+from evolve.executors import Site, call, ray_cluster
 from evolve.executors.ray_cluster import Need, RayCluster, room
+from evolve.executors.ray_settings import RaySettings
 from evolve.store.store import Store
 from tests.evolve import faults
 from tests.evolve.test_executors import add, alive, chatter, die, hang, pause
@@ -173,7 +174,7 @@ def test_no_cluster_on_this_machine(small_gin: Path, tmp_path: Path) -> None:
         evolve(
             f"--gin_file={small_gin}",
             "--gin_param=search.executor='ray'",
-            "--gin_param=search.address='127.0.0.1:1'",
+            "--gin_param=ray.address='127.0.0.1:1'",
             f"--workdir={tmp_path / 'work'}",
         ),
         env=environment(),
@@ -183,26 +184,23 @@ def test_no_cluster_on_this_machine(small_gin: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 2
-    assert ended.stderr.startswith("evolve: search.address is '127.0.0.1:1'") and "`ray start --head" in ended.stderr
+    assert ended.stderr.startswith("evolve: ray.address is '127.0.0.1:1'") and "`ray start --head" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evolve import run
-    from evolve.settings import SearchSettings
-
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "evolve.executors.ray_cluster", None)
     with pytest.raises(UsageError, match=r"pip install 'amoeba-evolve\[cluster\]'"):
-        run._ray(SearchSettings("nasnet.cell", executor="ray"), 1)
+        RaySettings(workers=1).start(Site(tmp_path))
 
 
 def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path, tmp_path: Path) -> None:
     """It starts Ray, and what it prints is only ours. A terminal sends Ctrl-C to all processes."""
-    arguments = (
+    arguments: tuple[str, ...] = (
         f"--gin_file={small_gin}",
         SLOW,
         "--gin_param=search.executor='ray'",
-        "--gin_param=search.workers=2",
+        "--gin_param=ray.workers=2",
         "--gin_param=search.individuals=20",
         f"--workdir={tmp_path / 'work'}",
     )
@@ -220,8 +218,8 @@ def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path
     told, errors = driver.communicate(timeout=60)
     assert (driver.returncode, errors) == (130, "")
     assert "2, on Ray" in told and "the same command goes on from there" in told and "raylet" not in told
-    here = ("--gin_param=search.executor='serial'", "--gin_param=search.workers=1", "--resume=changed")
-    ended = finish(*arguments, *here)
+    arguments = tuple(flag for flag in arguments if "ray.workers" not in flag)
+    ended = finish(*arguments, "--gin_param=search.executor='serial'", "--resume=changed")
     assert (ended.returncode, ended.stderr) == (0, "")
     with Store(tmp_path / "work") as store:
         assert store.counts() == (20, 0, 20)
@@ -247,7 +245,7 @@ def session_of(pid: int) -> int:
 
 @pytest.mark.skipif(shutil.which("ss") is None, reason="nothing lists the ports that are listened on")
 def test_a_ray_of_its_own_listens_to_this_machine_alone_and_heeds_sigterm(small_gin: Path, tmp_path: Path) -> None:
-    arguments = (f"--gin_file={small_gin}", SLOW, "--gin_param=search.executor='ray'", "--gin_param=search.workers=1")
+    arguments = (f"--gin_file={small_gin}", SLOW, "--gin_param=search.executor='ray'", "--gin_param=ray.workers=1")
     driver = subprocess.Popen(
         evolve(*arguments, f"--workdir={tmp_path / 'work'}"),
         env=environment(),

@@ -22,7 +22,7 @@ def arguments(work: Path, storage: str, individuals: int = 4) -> list[str]:
         f"--workdir={work}",
         f"--gin_param=search.storage='{storage}'",
         f"--gin_param=search.individuals={individuals}",
-        "--gin_param=search.workers=1",
+        "--gin_param=processes.workers=1",
         "--gin_param=training.epochs=1",
         "--gin_param=pairwise_tournament.population_size=3",
     ]

@@ -1,0 +1,74 @@
+"""The settings of workers on a Ray cluster, which are known without the package `ray`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from compiler.domains import ABOVE_0, Domain, check
+from evolve.errors import UsageError
+from evolve.executors import machine
+from evolve.executors.base import Site
+
+if TYPE_CHECKING:
+    from evolve.executors.ray_cluster import RayCluster
+
+# Where Ray keeps what its workers write, on each of their machines.
+LOGS = Path("/tmp/ray/session_latest/logs")
+_ADDRESS = Domain(
+    "'' to start Ray here, 'auto', or 'host:port'",
+    lambda value: isinstance(value, str) and re.fullmatch(r"(auto|[^/\s]+:\d+)?", value) is not None,
+    verb="it may be",
+)
+_RESOURCES = Domain(
+    "{'TPU': 4}, without what ray.worker_cpus and ray.gpus_per_worker say",
+    lambda value: (
+        isinstance(value, Mapping) and all(map(ABOVE_0.holds, value.values())) and not {"CPU", "GPU"} & set(value)
+    ),
+    verb="write it as",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaySettings(machine.WorkerSettings):
+    """Workers on a Ray cluster, or on a Ray that is started here; the gin name is `ray`."""
+
+    address: Annotated[str, _ADDRESS, "of a cluster: 'auto' for that of this machine; '' starts Ray here"] = ""
+    worker_cpus: Annotated[float, ABOVE_0, "cores that a worker takes"] = 1
+    worker_resources: Annotated[Mapping[str, float], _RESOURCES, "what else a worker takes, by Ray's names"] = field(
+        default_factory=dict
+    )
+
+    ends_tasks = True
+
+    def __post_init__(self) -> None:
+        check("ray", self, UsageError)
+
+    def crew(self, held: int = 0) -> str:
+        """How many workers there are, and where."""
+        workers = self._workers(held) or "as many as there is room for"
+        return f"{workers}, on Ray at {self.address}" if self.address else f"{workers}, on Ray"
+
+    def log(self, folder: Path) -> Path:
+        """The folder of Ray's logs."""
+        return LOGS
+
+    def start(self, site: Site) -> RayCluster:
+        """Joins the cluster, or starts Ray."""
+        try:
+            from evolve.executors.ray_cluster import Need, RayCluster
+        except ImportError as error:
+            raise UsageError(
+                f"search.executor is 'ray', which needs a package ({error}): pip install 'amoeba-evolve[cluster]'"
+            ) from None
+        need = Need(self.worker_cpus, self.gpus_per_worker, self.worker_resources)
+        workers = 1 if site.has_one_task else self._workers(site.held)
+        return RayCluster(self.address, self.worker_tasks, workers, need)
+
+    def _workers(self, held: int) -> int | None:
+        """How many workers there are to be; None: as many as the cluster has room for."""
+        return self.workers if self.address else machine.count("ray", self, machine.gpus(os.environ), held)
