@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import sysconfig
 import traceback
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from compiler.epochs import Epoch
+from dsl.wording import nearest_name
 
 _OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "compiler", "evolve"))
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
@@ -45,8 +45,8 @@ class Diverged(CompileError):
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """The nearest name, as a clause to append to a message; empty if no name is near."""
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = nearest_name(name, allowed)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 def pasted(name: str, value: object) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from dsl.wording import nearest_name
 
 MAX_SHOWN = 50
 MAX_LENGTH = 1000
@@ -79,8 +80,8 @@ class CellError(Exception):
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """A hint with the nearest allowed word and, if they are few, all allowed words."""
     names = sorted(set(allowed))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    close = nearest_name(name, names)
+    hint = f"did you mean {close!r}? " if close else ""
     if not names:
         return hint.strip()
     listed = ", ".join(names) if len(names) <= 24 else ", ".join(names[:24]) + ", ..."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib.util
 import os
 import sys
@@ -16,6 +15,7 @@ from absl import flags
 from compiler.arguments import Parser
 from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
+from dsl.wording import nearest_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,7 +107,8 @@ def _read(known: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
         no_value = f"Missing value for flag {error.argument_name}"
         raise flags.Error(no_value if error.message == "expected one argument" else str(error)) from error
     for name in (text.lstrip("-").partition("=")[0] for text in rest if text[:1] == "-" and text != "--"):
-        raise flags.UnrecognizedFlagError(name, suggestions=difflib.get_close_matches(name, list(known)))
+        close = nearest_name(name, known)
+        raise flags.UnrecognizedFlagError(name, suggestions=[close] if close else [])
     return [text for text in rest if text != "--"]
 
 

@@ -31,6 +31,7 @@ from dsl import CellError
 from evolve import config
 from evolve.config import Config
 from evolve.errors import NotInTable, SearchError
+from evolve.executors.machine import cores
 from evolve.fitness import lookup, table_files
 from evolve.fitness.table_files import Row, Table
 from evolve.search.cell_space import CellSpace
@@ -112,7 +113,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--gin_file", default=GIN)
     parser.add_argument("--seeds", type=_count, default=500, help="searches for each algorithm")
     parser.add_argument("--algorithms", nargs="+", default=known, help=", ".join(config.algorithm_names()))
-    parser.add_argument("--processes", type=_count, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--processes", type=_count, default=cores())
     parser.add_argument("--save", type=Path, help="write the columns that are used to this .npz, and search nothing")
     return parser.parse_args(arguments)
 

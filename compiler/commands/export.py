@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
 from compiler.filesystem import Place, place
-from compiler.primitives.base import shown
 from compiler.quiet import quiet
+from dsl.wording import by_x
 
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved
@@ -55,7 +55,7 @@ def export(options: argparse.Namespace) -> int:
 
         saved = _saved(options, individual)
         made = formats.export(saved, out, formats.TF_KERAS if options.tf_keras else None)
-    shape = shown(saved.input_shape)
+    shape = by_x(saved.input_shape)
     size = f"any size, resized to {shape}," if made.any_size else shape
     print(f"{out}: images of {size} to {saved.classes} classes, {made.size / 1e6:.1f} MB")
     if not made.any_size:
@@ -72,7 +72,7 @@ def _unprepared(saved: Saved, out: Path) -> str:
     """What a file that does not resize images needs of its user."""
     if saved.preparation is None:
         return (
-            f"it takes images of {shown(saved.input_shape)} alone: weights that lie alone, and networks saved by "
+            f"it takes images of {by_x(saved.input_shape)} alone: weights that lie alone, and networks saved by "
             "version 0.5.0, do not say how their images were resized"
         )
     resized, size = (f"{height}x{width}" for height, width in (saved.preparation.resized, saved.preparation.size))

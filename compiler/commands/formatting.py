@@ -7,10 +7,10 @@ import difflib
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 import dsl
+from compiler.filesystem import writing
 from dsl.text.format import fmt as formatted
 
 _STDIN = "-"
@@ -75,14 +75,7 @@ def _read(name: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Puts a new file with the old one's mode in its place, so that nobody ever reads half of it."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(text.encode("utf-8"))
-            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except OSError:
-            os.unlink(file.name)
-            raise
+    """Replaces a file in one step by a new one with the mode of the old one."""
+    with writing(path) as file:
+        file.write(text.encode("utf-8"))
+        os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))

@@ -16,6 +16,7 @@ from compiler.commands.inspect import UsageError, add_changes, load, params_of
 from compiler.errors import pasted
 from compiler.quiet import quiet
 from compiler.settings import GENES
+from dsl.wording import plural
 
 if TYPE_CHECKING:
     from compiler.training.final import FinalTraining
@@ -154,7 +155,7 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
         ("network", f"{run.cost.params:,} parameters, {run.cost.mult_adds:,} mult-adds ({params})"),
         *([("genes", ", ".join(f"{name} = {value:g}" for name, value in genes) + " (in the place of settings)")]
           if (genes := [gene for gene in genotype.genes if gene[0] in GENES]) else []),
-        ("training", f"{run.training.epochs} epochs on {replicas} replica{'s' * (replicas > 1)}"
+        ("training", f"{run.training.epochs} epochs on {plural(replicas, 'replica')}"
          + (f", {len(run.history)} of them finished" if run.history else "")),
         ("work directory", str(folder)),
         ("watch", f"tensorboard --logdir={shlex.quote(str(folder / 'tensorboard'))}"),

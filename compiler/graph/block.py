@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.memory import Expansion
-from compiler.primitives.base import Operation, Settings, Shape, shown
+from compiler.primitives.base import Operation, Settings, Shape
 from compiler.primitives.table import TABLE
 from dsl.errors import CellError, Position, Problem
 from dsl.space.expand import Place
 from dsl.tree import syntax as s
+from dsl.wording import by_x
 
 MAX_OPERATIONS = 100_000
 
@@ -78,7 +79,7 @@ def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -
     """What is wrong with a setting where an operation is used, and the numbers that it was computed from."""
     problem = error.problems[0]
     filters = shape[-1] if place.filters is None else place.filters
-    asked = f"{op.name} is asked for filters={filters}, stride={place.stride} and reads {shown(shape)}"
+    asked = f"{op.name} is asked for filters={filters}, stride={place.stride} and reads {by_x(shape)}"
     at = f" at {op.position}" if op.position is not None and op.position != problem.position else ""
     hint = "\n".join(part for part in (problem.hint, asked + at) if part)
     return located(problem.position or op.position, key, problem.message, hint=hint)

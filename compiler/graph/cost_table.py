@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from compiler.graph.cost import graph_cost, shares, weight_values
 from compiler.graph.structure import Graph
-from compiler.primitives.base import shown
+from dsl.wording import by_x
 
 FLOAT32 = 4  # bytes a value
 MAX_NAME = 36
@@ -36,7 +36,7 @@ def one(graph: Graph) -> str:
     width = max(map(len, [*names, *(part.name for part in parts)]))
     lines = [f"{'step':<12} {'':<{width}} {'output':>12} {'params':>14} {'mult-adds':>18}"]
     for step, name in zip(graph.steps, names, strict=True):
-        lines.append(f"{step.key:<12} {name:<{width}} {shown(step.shape):>12} {step.params:>14,} "
+        lines.append(f"{step.key:<12} {name:<{width}} {by_x(step.shape):>12} {step.params:>14,} "
                      f"{step.mult_adds:>18,}")  # fmt: skip
     lines += ["", f"{'':<12} {'':<{width}} {'uses':>12} {'params':>14} {'mult-adds':>18}"]
     for part in parts:

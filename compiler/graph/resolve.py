@@ -10,7 +10,7 @@ from compiler.errors import CompileError, ShapeError
 from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
 from compiler.graph.memory import Call, Expansion, Expansions, Memory
 from compiler.graph.structure import IMAGE, Graph, Step
-from compiler.primitives.base import Shape, shown
+from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, SUM
 from dsl.space.evaluate import Value, evaluate, number
@@ -18,6 +18,7 @@ from dsl.space.expand import Applied, Definitions, Place, walk
 from dsl.space.genotype import Genotype
 from dsl.tree import edit
 from dsl.tree import syntax as s
+from dsl.wording import by_x
 
 
 def resolve(
@@ -38,7 +39,7 @@ def resolve(
         where in the `.cell` file.
     """
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
-        raise CompileError(f"images of {shown(input_shape)} and {classes} classes: all must be at least 1")
+        raise CompileError(f"images of {by_x(input_shape)} and {classes} classes: all must be at least 1")
     try:
         if memory is not None:
             memory.tidy()
@@ -105,7 +106,7 @@ class _Network:
 
     def _check_end(self, shape: Shape, last: s.Section) -> None:
         if shape != (self.classes,):
-            message = f"the {last.name} ends in {shown(shape)}, not in one value for each of {self.classes} classes"
+            message = f"the {last.name} ends in {by_x(shape)}, not in one value for each of {self.classes} classes"
             raise located(last.steps[-1].position, last.name, message, ShapeError)
 
     def _section(self, section: s.Section, history: list[int], made: list[Step], marks: dict[str, int]) -> None:

@@ -23,6 +23,7 @@ from compiler.images.preparation import Preparation
 from compiler.images.sources import parsed, read
 from compiler.images.splits import split
 from compiler.images.streams import Stream
+from dsl.wording import by_x
 
 INT32_MAX = 2**31 - 1
 
@@ -79,7 +80,7 @@ class Dataset:
         """One line: how many images of which shape, and how many classes."""
         return (
             f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
-            f"{len(self.test):,} test images of {'x'.join(map(str, self.input_shape))}, "
+            f"{len(self.test):,} test images of {by_x(self.input_shape)}, "
             f"{self.classes} classes"
         )
 

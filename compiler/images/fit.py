@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from compiler.errors import DataError, pasted
 from compiler.images.found import printable
 from compiler.settings import Training
+from dsl.wording import plural
 
 FEW_STEPS = 10  # steps an epoch; with fewer, a training has too few updates
 FEW_IMAGES = 20  # of a class
@@ -60,9 +61,7 @@ def warnings(training: Training, images: int, class_names: Sequence[str], counts
         smaller = smaller_batch(images)
         advice = f"{pasted('training.batch_size', smaller)} gives {images // smaller}"
         more = "more training images give more" if smaller >= training.batch_size else advice
-        found.append(
-            f"an epoch has {steps} step{'s' * (steps != 1)} of {training.batch_size} images, which is few: {more}"
-        )
+        found.append(f"an epoch has {plural(steps, 'step')} of {training.batch_size} images, which is few: {more}")
     few = [(name, count) for name, count in zip(class_names, counts, strict=False) if count < FEW_IMAGES]
     if few:
         shown = ", ".join(f"{printable(name)}: {count}" for name, count in few[:8]) + ", ..." * (len(few) > 8)

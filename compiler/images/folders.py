@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiler.errors import DataError, did_you_mean
+from dsl.wording import nearest_name, plural
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
@@ -114,15 +114,15 @@ def neighbour(path: str) -> str:
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         return f"; there is no folder {folder}"
-    close = difflib.get_close_matches(name, os.listdir(folder), n=1)
-    return f"; did you mean {os.path.join(os.path.dirname(path), close[0])!r}?" if close else ""
+    close = nearest_name(name, os.listdir(folder))
+    return f"; did you mean {os.path.join(os.path.dirname(path), close)!r}?" if close else ""
 
 
 def counted(ignored: Mapping[str, int]) -> str:
     """A line on ignored files: `120 files ignored: 60 .txt, 60 in folders inside classes`."""
     total = sum(ignored.values())
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(ignored.items(), key=lambda one: -one[1]))
-    return f"{total:,} file{'s' * (total != 1)} ignored: {reasons}" if total else ""
+    return f"{plural(total, 'file')} ignored: {reasons}" if total else ""
 
 
 # --- parts ---------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from compiler.images.decoding import SUFFIXES, pixels
 from compiler.images.folders import Files, Tree
 from compiler.images.found import Array, Found, Raw, Remark, Wanted, printable, stacked
 from compiler.images.inventory import Content, Progress
+from dsl.wording import plural
 
 
 def read_images(folder: str, wanted: Wanted) -> Found:
@@ -64,7 +65,7 @@ def without_unreadable(tree: Tree, found: Mapping[str, Content], unreadable: str
         return tree, tuple(remarks)
     shown = sorted(printable(os.path.relpath(path, tree.root)) for path in skipped)[: inventory.SHOWN]
     more = f" and {len(skipped) - len(shown):,} more" if len(skipped) > len(shown) else ""
-    count = f"{len(skipped):,} unreadable file{'s' * (len(skipped) != 1)}"
+    count = plural(len(skipped), "unreadable file")
     remarks.append(("skipped", f"{count}: {', '.join(shown)}{more}"))
     train = _kept(tree.train, skipped)
     for label, name in enumerate(tree.class_names):

@@ -22,6 +22,7 @@ from PIL import Image
 
 from compiler.errors import DataError, pasted
 from compiler.images.decoding import Unreadable, contents, decoded
+from dsl.wording import plural
 
 FILE = "images.sqlite"
 BATCH = 256  # files; after this number their results are written
@@ -95,7 +96,7 @@ def check(found: Mapping[str, Content], unreadable: str) -> tuple[str, ...]:
         lines = [f"  {path}: {fault}" for path, fault in damaged[:SHOWN]]
         lines += [f"  and {len(damaged) - SHOWN:,} more"] if len(damaged) > SHOWN else []
         raise DataError(
-            f"{len(damaged):,} file{'s' * (len(damaged) != 1)} cannot be read as an image:\n" + "\n".join(lines) + "\n"
+            f"{plural(len(damaged), 'file')} cannot be read as an image:\n" + "\n".join(lines) + "\n"
             f"repair or remove them, or leave them out with {pasted('dataset.unreadable', 'skip')}"
         )
     return tuple(path for path, _ in damaged)

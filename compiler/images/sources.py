@@ -6,7 +6,6 @@ it, and only `digits` imports scikit-learn, so reading an .npz file or a folder 
 
 from __future__ import annotations
 
-import difflib
 import os
 import zipfile
 import zlib
@@ -22,6 +21,7 @@ from compiler.images import folders
 from compiler.images.found import Array, Found, Raw, Wanted, prepared, stacked
 from compiler.images.in_memory import read_images
 from compiler.images.npz import read_npz
+from dsl.wording import nearest_name
 
 T = TypeVar("T")
 # fmt: off
@@ -109,11 +109,11 @@ def _suggestion(source: str) -> str:
     if source.endswith(".npz"):
         return f"did you mean 'npz:{source.partition(':')[2] or source}'? "
     kind, _, argument = source.partition(":")
-    close = difflib.get_close_matches(kind.strip().lower(), READERS, n=1)
+    close = nearest_name(kind.strip().lower(), READERS)
     if not close:
         return ""
-    wanted = READERS[close[0]].argument
-    return f"did you mean {close[0] + (':' + (argument or wanted) if wanted else '')!r}? "
+    wanted = READERS[close].argument
+    return f"did you mean {close + (':' + (argument or wanted) if wanted else '')!r}? "
 
 
 # --- embedded ----------------------------------------------------------------------------------------

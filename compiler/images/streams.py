@@ -20,6 +20,7 @@ from compiler.images.found import Remark, Size, Wanted
 from compiler.images.preparation import Preparation
 from compiler.images.sources import parsed, tfds_call
 from compiler.images.splits import split, total
+from dsl.wording import by_x
 
 # The statistics of ImageNet's training images, from 0 to 255, which are used for all photographs.
 MEAN = (123.675, 116.28, 103.53)
@@ -104,7 +105,7 @@ class Stream:
         """One line: how many images of which shape, and how many classes."""
         return (
             f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
-            f"{len(self.test):,} test images, streamed as {'x'.join(map(str, self.input_shape))}, "
+            f"{len(self.test):,} test images, streamed as {by_x(self.input_shape)}, "
             f"{self.classes} classes"
         )
 

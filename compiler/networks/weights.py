@@ -7,7 +7,6 @@ weights too. A step that has any also has `updates`, the number of times its sta
 
 from __future__ import annotations
 
-import difflib
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ import numpy as np
 from compiler.errors import CompileError
 from compiler.filesystem import Place, writing
 from compiler.primitives.base import Shape
+from dsl.wording import nearest_name
 
 if TYPE_CHECKING:  # They import TensorFlow, and reading and writing weights does not need it.
     from compiler.layers.model import StepLayer
@@ -72,8 +72,8 @@ def weight_of(values: Weights, key: str, shape: Shape) -> Array:
       CompileError: it is not there, or has another shape.
     """
     if key not in values:
-        close = difflib.get_close_matches(key, values, n=1)
-        raise CompileError(f"the weights lack {key}" + (f"; the nearest is {close[0]}" if close else ""))
+        close = nearest_name(key, values)
+        raise CompileError(f"the weights lack {key}" + (f"; the nearest is {close}" if close else ""))
     if values[key].shape != shape:
         raise CompileError(f"the weights have {key} in the shape {values[key].shape}; the network's is {shape}")
     return values[key]

@@ -13,6 +13,7 @@ from compiler.errors import ShapeError
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Primitive
 from dsl.values import Kernel
+from dsl.wording import by_x
 
 Shape = tuple[int, ...]
 Settings = Mapping[str, int | float | str | Kernel | None]
@@ -113,10 +114,5 @@ def map_shape(shapes: tuple[Shape, ...], name: str) -> Shape:
       ShapeError: it has one value a channel.
     """
     if len(shapes[0]) != 3:
-        raise ShapeError(f"{name} needs a map of height x width x channels, found {shown(shapes[0])}")
+        raise ShapeError(f"{name} needs a map of height x width x channels, found {by_x(shapes[0])}")
     return shapes[0]
-
-
-def shown(shape: Sequence[int]) -> str:
-    """`8x8x24`."""
-    return "x".join(map(str, shape))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from compiler.errors import ShapeError
-from compiler.primitives.base import Settings, Shape, map_shape, shown, whole_number
+from compiler.primitives.base import Settings, Shape, map_shape, whole_number
 from dsl.values import Kernel
+from dsl.wording import by_x
 
 
 def strides(settings: Settings) -> tuple[int, int]:
@@ -46,8 +47,8 @@ def window_shape(settings: Settings, shapes: tuple[Shape, ...], channels: int, n
         for size, window, stride in zip(shape[:2], reach, strides(settings), strict=True)
     )
     if height < 1 or width < 1:
-        dilated = f" ({shown(kernel)} with dilation {apart})" if apart > 1 else ""
-        raise ShapeError(f"{name}: a window of {shown(reach)}{dilated} does not fit into a map of {shown(shape)}")
+        dilated = f" ({by_x(kernel)} with dilation {apart})" if apart > 1 else ""
+        raise ShapeError(f"{name}: a window of {by_x(reach)}{dilated} does not fit into a map of {by_x(shape)}")
     return (height, width, channels)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 import dsl
+from compiler import filesystem
 from compiler.batches.pipeline import Feed, feed, naming_faults
 from compiler.epochs import Epoch
 from compiler.errors import CompileError
@@ -244,10 +245,7 @@ class _Record:
         self.test_accuracy = test_accuracy
         found = {"identity": self._identity, "history": [asdict(epoch) for epoch in history],
                  "test_accuracy": test_accuracy}  # fmt: skip
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_name(f"{self._path.name}.new")
-        new.write_text(json.dumps(found, indent=1), encoding="utf-8")
-        os.replace(new, self._path)
+        filesystem.write(self._path, json.dumps(found, indent=1).encode())
 
 
 class _Board:

@@ -23,6 +23,7 @@ from dsl.text.unparse import condition, expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef
+from dsl.wording import plural
 
 MAX_PLACES = 10_000  # bindings that are counted for a rule; beyond this number counting stops
 _EXAMPLES = 10  # children that are made until one differs from its parent
@@ -263,14 +264,10 @@ def told(explanation: Explanation, width: int = 100) -> str:
 def _cell_lines(cells: tuple[CellFact, ...]) -> Iterator[str]:
     longest = max(len(cell.name) for cell in cells)
     for cell in cells:
-        counts = (_plural(cell.inputs, "input"), _plural(cell.nodes, "node"), _plural(cell.edges, "edge"))
+        counts = (plural(cell.inputs, "input"), plural(cell.nodes, "node"), plural(cell.edges, "edge"))
         dead = f" ({cell.dead} dead)" if cell.dead else ""
         note = f"; {cell.note}" if cell.note else ""
         yield f"  {cell.name:<{longest}}  {counts[0]}, {counts[1]}{dead}, {counts[2]}{note}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _rule_lines(rules: tuple[RuleFact, ...], width: int) -> Iterator[str]:
@@ -300,6 +297,6 @@ def _size_lines(explanation: Explanation, width: int) -> Iterator[str]:
         yield "space: no free choice; random search takes the seed after some mutations"
         return
     size = f"{Decimal(explanation.size):.1e}".replace("e+", "e")
-    yield f"space: {_plural(count, 'free choice')}, {size} texts, of which several may be one network"
+    yield f"space: {plural(count, 'free choice')}, {size} texts, of which several may be one network"
     kinds = ", ".join(f"{c.count} {c.attribute} of {c.options}" for c in explanation.choices)
     yield textwrap.fill(kinds, width, initial_indent="  ", subsequent_indent="  ")

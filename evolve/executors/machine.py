@@ -71,7 +71,7 @@ def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: 
     served = _served(scope, gpus, share)
     if wanted is None:
         each_has_one = len(gpus) if gpus and share is None else fit
-        return min(_cores(), fit, each_has_one, fit if served is None else served)
+        return min(cores(), fit, each_has_one, fit if served is None else served)
     if wanted > fit:
         raise UsageError(
             f"{scope}.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
@@ -98,7 +98,7 @@ def _served(scope: str, gpus: Sequence[str], share: float | None) -> int | None:
     return math.floor(1 / share) * len(gpus) if share < 1 else len(gpus) // int(share)
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores that this process may use; macOS says only how many the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

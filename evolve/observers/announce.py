@@ -9,6 +9,7 @@ from compiler.errors import CompileError
 from compiler.filesystem import Place
 from compiler.graph.resolve import resolve
 from compiler.settings import GENES
+from dsl.wording import by_x
 from evolve.fitness.training import best_folder
 from evolve.prepared import Run
 
@@ -44,7 +45,7 @@ def commands(prepared: Run) -> list[str]:
     """The commands that come next, as they are printed at the end of a search."""
     facts = prepared.fitness.known
     folder, best = shlex.quote(str(prepared.folder)), shlex.quote(str(prepared.folder / "best.cell"))
-    shape = "x".join(map(str, facts.input_shape))
+    shape = by_x(facts.input_shape)
     network = best_folder(prepared.storage)
     out = shlex.quote(f"{prepared.folder.name}.keras")
     return [

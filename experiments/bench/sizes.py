@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import dsl
 from compiler.graph.cost import Cost, graph_cost, weight_values
 from compiler.graph.resolve import resolve
-from compiler.primitives.base import Shape, shown
+from compiler.primitives.base import Shape
+from dsl.wording import by_x
 
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "": 1}
 
@@ -161,7 +162,7 @@ def _lines() -> Iterator[str]:
             network.paper,
             ", ".join((network.file, *network.overlays)),
             " ".join(f"{name}={value}" for name, value in network.params),
-            f"{shown(network.input)}, {network.classes}",
+            f"{by_x(network.input)}, {network.classes}",
             f"{found.cost.params:,}",
             f"{found.cost.mult_adds:,}",
             f"{figures or '-'}{star}",
