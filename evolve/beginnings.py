@@ -16,14 +16,19 @@ from evolve.store.store import Store
 
 def begun_in(folder: Path) -> tuple[Path, ...]:
     """The current folder of the process that began a search: what its relative paths are relative to."""
+    return tuple(map(Path, _noted(folder, "note.begun in")))
+
+
+def _noted(folder: Path, like: str) -> tuple[str, ...]:
+    """What the store of a folder notes under the keys that are like a pattern; nothing if it cannot be read."""
     if not (folder / FILE).is_file():
         return ()
     try:
         with reading(folder) as db:
-            rows = db.execute("select value from meta where key = 'note.begun in'").fetchall()
+            rows = db.execute("select value from meta where key like ?", (like,)).fetchall()
     except SearchError:
         return ()  # there is no search yet, or the store cannot be used, which opening it for writing reports
-    return tuple(Path(value) for (value,) in rows)
+    return tuple(value for (value,) in rows)
 
 
 def is_of_earlier_version(store: Store) -> bool:
@@ -65,7 +70,7 @@ def leaving_nothing(folder: Path) -> Iterator[None]:
     try:
         yield
     except UsageError:
-        if folder in missing and folder.is_dir() and not _has_begun(folder):
+        if folder in missing and folder.is_dir() and not _noted(folder, "identity.%"):
             _remove(folder, missing)
         raise
 
@@ -80,11 +85,3 @@ def _remove(folder: Path, made: Sequence[Path]) -> None:
         if not path.is_dir() or any(path.iterdir()):
             return
         path.rmdir()
-
-
-def _has_begun(folder: Path) -> bool:
-    try:
-        with reading(folder) as db:
-            return bool(db.execute("select count(*) from meta where key like 'identity.%'").fetchone()[0])
-    except SearchError:
-        return False

@@ -198,7 +198,7 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     }
     why |= {name: f"search.fitness is {fitness!r}" for name in _OWN if name != fitness}
     why |= {name.removesuffix(".*"): f"search.fitness is {fitness!r}, {reason}" for name, reason in not_read.items()}
-    read = {"training.epochs"} if config.source.has_images else set()  # search.budget_flops counts by them
+    read = {"training.epochs"} if "training" not in not_read else set()  # search.budget_flops counts by them
     found = [name for name in parsed.bound() if name.partition(".")[0] in why and name not in read]
     for name in found:
         if name in parsed.typed() and name.partition(".")[0] not in beside:

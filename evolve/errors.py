@@ -19,10 +19,6 @@ class TimedOut(WorkerDied):
     """A worker was ended because its task took too long."""
 
 
-class NotInTable(SearchError):
-    """An individual's cell has no row in the table; only that individual fails."""
-
-
 def check_whole(name: str, value: object, least: int) -> None:
     """See that a setting is a whole number that is large enough.
 

@@ -26,11 +26,12 @@ from pathlib import Path
 from scipy import stats
 
 import dsl
+from compiler.errors import CompileError
 from compiler.graph.requirements import requirement
 from dsl import CellError
 from evolve import config
 from evolve.config import Config
-from evolve.errors import NotInTable, SearchError
+from evolve.errors import SearchError
 from evolve.executors.machine import cores
 from evolve.fitness import lookup, table_files
 from evolve.fitness.table_files import Row, Table
@@ -188,7 +189,7 @@ def _row(world: World, genotype: dsl.Genotype) -> Row:
     """What the table says; of a cell that it lacks the worst, as in a search that is stored."""
     try:
         return lookup.looked_up(genotype, world.table, world.settings.operations)
-    except NotInTable:
+    except CompileError:
         return Row(WORST, tuple((name, math.nan) for name in world.settings.metrics), 0.0)
 
 

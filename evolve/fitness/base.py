@@ -67,8 +67,9 @@ class Fitness(ABC):
     version: str = field(default_factory=version)
 
     settings: ClassVar[type[Any] | None] = None  # the record of its own settings; their gin name is that of the source
-    # Other settings that it does not read, and why. Of a group that is written with `.*` the header names no more.
+    # Groups of settings that it does not read, and why. `training.*` leaves out `training.epochs`, which count FLOPs.
     not_read: ClassVar[Mapping[str, str]] = {}
+    budget_advice: ClassVar[str] = pasted("search.budget_flops", None)  # in the place of a budget in FLOPs
     trains: ClassVar[bool] = False  # whether an evaluation is a training, which needs TensorFlow in the worker
     has_images: ClassVar[bool] = False  # whether `dataset` says what the networks are for
     is_simulated: ClassVar[bool] = False  # whether an evaluation says itself how many seconds it stands for
@@ -82,6 +83,11 @@ class Fitness(ABC):
         Raises:
           UsageError: this source does not allow one of them.
         """
+        if search.budget_flops is not None and "training" in cls.not_read:
+            raise UsageError(
+                f"search.budget_flops is {search.budget_flops!r} and search.fitness is {search.fitness!r}, "
+                f"which trains nothing: {cls.budget_advice}"
+            )
         if search.inherit_weights and not cls.trains:
             raise UsageError(
                 f"search.inherit_weights is True and search.fitness is {search.fitness!r}, "
@@ -200,7 +206,7 @@ class Fitness(ABC):
         if not math.isfinite(found.fitness):
             found = failed(f"its fitness is {found.fitness}", params=found.params, mult_adds=found.mult_adds)
         # A pass forward, and one backward that is twice as long, for each image of each epoch.
-        images = self.known.images if found.status == "done" else 0
+        images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
         return replace(found, seconds=seconds, flops=3.0 * found.mult_adds * images * self.training.epochs)
 
     def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:

@@ -28,10 +28,11 @@ class ImagesFitness(Fitness):
     has_images = True
 
     def identity(self) -> Mapping[str, object]:
-        """Returns all settings of `dataset` and `training`; the contents of the images count by their digest."""
+        """Returns the settings of `dataset` and `training`; the contents of the images count by their digest."""
         settings: dict[str, object] = {}
         for name, record in (("dataset", self.dataset), ("training", self.training)):
-            settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
+            if name not in self.not_read:
+                settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
         kind, _, path = self.dataset.source.partition(":")
         if kind in PATHS and path:
             # Their contents count, of which the facts have a digest, and not where they lie.

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 import dsl
-from compiler.errors import did_you_mean
+from compiler.errors import CompileError, did_you_mean
 from dsl.primitives import IDENTITY
 from dsl.text.unparse import op, term
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef, states
-from evolve.errors import NotInTable, UsageError
+from evolve.errors import UsageError
 from evolve.fitness.table_files import Row, Table
 from evolve.settings import TableSettings
 
@@ -26,11 +26,11 @@ def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str
     """The row of a genotype.
 
     Raises:
-      NotInTable: the table has no such cell.
+      CompileError: the table has no such cell.
     """
     wanted = key(genotype.cell(_cell_name(genotype.space)), operations)
     if wanted not in table.rows:
-        raise NotInTable(f"the table {table.source} has no cell {wanted}")
+        raise CompileError(f"the table {table.source} has no cell {wanted}")
     return table.rows[wanted]
 
 
@@ -38,11 +38,11 @@ def key(cell: s.Cell, operations: Mapping[str, str]) -> str:
     """The key of a cell; `operations` are the table's names of what the `.cell` file calls otherwise.
 
     Raises:
-      NotInTable: the cell cannot be written so.
+      CompileError: the cell cannot be written so.
     """
     output = cell.output
     if not cell.nodes or output.tail or [str(term(part)) for part in output.terms] != [cell.nodes[-1].name]:
-        raise NotInTable(f"a table has cells that return their last node alone; cell {cell.name} returns otherwise")
+        raise CompileError(f"a table has cells that return their last node alone; cell {cell.name} returns otherwise")
     numbers = {state: number for number, state in enumerate(states(cell))}
     return "+".join(_node(cell, node, numbers, operations) for node in cell.nodes)
 
@@ -52,7 +52,7 @@ def _node(cell: s.Cell, node: s.Node, numbers: Mapping[str, int], operations: Ma
     for part in node.flow.terms:
         name, state = _edge(part)
         if node.flow.tail or name is None or name not in operations:
-            raise NotInTable(f"a table has no name for {term(part)} in node {node.name} of cell {cell.name}")
+            raise CompileError(f"a table has no name for {term(part)} in node {node.name} of cell {cell.name}")
         edges.append((numbers[state], operations[name]))
     # A sum has no order, and a key has.
     return "|" + "".join(f"{name}~{number}|" for number, name in sorted(edges))
@@ -87,7 +87,7 @@ def check(seed: dsl.Genotype, table: Table, settings: TableSettings) -> None:
             )
     try:
         wanted = key(seed.cell(_cell_name(seed.space)), settings.operations)
-    except NotInTable as error:
+    except CompileError as error:
         raise UsageError(f"{table.source} is the table of another space: {error}") from None
     shapes = {_OPERATION.sub("", key) for key in table.rows}
     if _OPERATION.sub("", wanted) not in shapes:

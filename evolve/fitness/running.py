@@ -12,7 +12,7 @@ FOLDER = "running"  # in the work directory
 
 
 @contextmanager
-def reporting(folder: Path | None, id: int, epochs: int) -> Iterator[Callable[[int], None]]:
+def reporting(folder: Path, id: int, epochs: int) -> Iterator[Callable[[int], None]]:
     """Gives a function that reports the finished epochs of an individual; the report is removed after the training."""
     report(folder, id, 0, epochs)
     try:
@@ -21,14 +21,13 @@ def reporting(folder: Path | None, id: int, epochs: int) -> Iterator[Callable[[i
         forget(folder, id)
 
 
-def report(folder: Path | None, id: int, done: int, epochs: int) -> None:
+def report(folder: Path, id: int, done: int, epochs: int) -> None:
     """Write how many epochs of an individual are done.
 
     An error of writing is ignored, because a missing progress report must not fail a training.
     """
-    if folder is not None:
-        with contextlib.suppress(OSError):
-            (folder / str(id)).write_text(f"{done}/{epochs}")
+    with contextlib.suppress(OSError):
+        (folder / str(id)).write_text(f"{done}/{epochs}")
 
 
 def forget(folder: Path | None, id: int) -> None:

@@ -10,32 +10,24 @@ import dsl
 from compiler.errors import pasted
 from compiler.graph.cost import Cost
 from compiler.images.inventory import Progress
-from evolve.errors import NotInTable, UsageError
 from evolve.fitness import lookup, table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.table_files import Table
-from evolve.search.records import Evaluation, Task, failed
-from evolve.settings import SearchSettings, TableSettings
+from evolve.search.records import Evaluation, Task
+from evolve.settings import TableSettings
 
 
 class TableFitness(Fitness):
     """What a table says of a cell: its fitness, its metrics, and the seconds of the training that the table saves."""
 
+    own: TableSettings
     settings = TableSettings
     not_read = dict.fromkeys(("dataset", "training"), "whose networks are trained already")
     is_simulated = True
-
-    @classmethod
-    def check(cls, search: SearchSettings) -> None:
-        """Refuses a budget in FLOPs, since no network is trained, and inherited weights."""
-        if search.budget_flops is not None:
-            raise UsageError(
-                f"search.budget_flops is {search.budget_flops!r} and search.fitness is 'table', which trains nothing: "
-                f"table.budget_seconds is its budget: {pasted('search.budget_flops', None)} "
-                f"{pasted('table.budget_seconds', 12000)}"
-            )
-        super().check(search)
+    budget_advice = (
+        f"table.budget_seconds is its budget: {Fitness.budget_advice} {pasted('table.budget_seconds', 12000)}"
+    )
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
         """Returns this source with the place where the table was found, if it is the table of the search space."""
@@ -56,7 +48,6 @@ class TableFitness(Fitness):
         """Returns the settings of the table. Its contents count, and not the place where it lies."""
         settings = {f"table.{field.name}": getattr(self.own, field.name) for field in fields(self.own)}
         del settings["table.budget_seconds"]
-        # What the table says, not where it lies.
         return {**settings, "table.path": f"a table with the digest {self.table.digest}"}
 
     def changeable(self) -> Mapping[str, object]:
@@ -71,13 +62,9 @@ class TableFitness(Fitness):
     @property
     def budget_seconds(self) -> float | None:
         """The setting `table.budget_seconds`."""
-        found: float | None = self.own.budget_seconds
-        return found
+        return self.own.budget_seconds
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
         """Returns the row of the genotype. A genotype that has no row fails."""
-        try:
-            row = lookup.looked_up(genotype, self.table, self.own.operations)
-        except NotInTable as error:
-            return failed(str(error))
+        row = lookup.looked_up(genotype, self.table, self.own.operations)
         return Evaluation(row.fitness, seconds=row.seconds, metrics=row.metrics)
