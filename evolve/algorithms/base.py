@@ -122,13 +122,9 @@ class Ledger(Generic[G]):
 class Member(NamedTuple, Generic[G]):
     """One individual of a population."""
 
+    id: int
     proposal: Recorded[G]
     fitness: float
-
-    @property
-    def id(self) -> int:
-        """The id of the individual."""
-        return self.proposal.id
 
 
 @dataclass(eq=False)
@@ -219,7 +215,7 @@ class Survivors(Evolution[G]):
     def tell(self, individual: Individual) -> None:
         """Adds an individual to the population."""
         proposal = self._ledger.leave(individual.id)
-        self._living[individual.id] = Member(proposal, individual.fitness)
+        self._living[individual.id] = Member(individual.id, proposal, individual.fitness)
 
 
 @dataclass(eq=False)

@@ -50,7 +50,7 @@ class RegularizedEvolution(Evolution[G]):
 
     def tell(self, individual: Individual) -> None:
         """Appends to the right of the queue; being bounded, it drops the oldest on the left."""
-        self._living.append(Member(self._ledger.leave(individual.id), individual.fitness))
+        self._living.append(Member(individual.id, self._ledger.leave(individual.id), individual.fitness))
 
 
 @dataclass(eq=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
 from compiler.epochs import Epoch
 from evolve.search.columns import EPOCHS, FLAG, NAMED, PAIRS, Column
@@ -62,9 +62,7 @@ class Proposal(Generic[G]):
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
         """The same proposal, its genotype in another form."""
-        untyped: Any = self
-        changed: Proposal[T] = replace(untyped, genotype=genotype)
-        return changed
+        return Proposal(**(vars(self) | {"genotype": genotype}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Generic, TypeVar
 
-from evolve.search.columns import columns
+from evolve.search.columns import PLAIN, columns
 from evolve.search.records import Evaluation, Individual, Proposal
+
+R = TypeVar("R")
 
 # The order of the columns in the database and in exports. A column that is not named here comes after these.
 _FIRST = (
@@ -16,23 +19,7 @@ _FIRST = (
 )  # fmt: skip
 _declared = columns(Individual)
 COLUMNS = {name: _declared[name] for name in dict.fromkeys((*_FIRST, *_declared))}
-PROPOSED, EVALUATED = tuple(columns(Proposal)), tuple(columns(Evaluation))  # the columns that each of them fills
 EXPORTED = tuple(name for name, column in COLUMNS.items() if column.is_exported)
-
-
-def written(record: Proposal[str] | Evaluation, names: Iterable[str]) -> tuple[object, ...]:
-    """Fields of a record as their columns hold them."""
-    return tuple(COLUMNS[name].form.write(getattr(record, name)) for name in names)
-
-
-def read_proposal(row: Sequence[object]) -> Proposal[str]:
-    """The proposal in a row of the columns `PROPOSED`."""
-    return Proposal(**_read(PROPOSED, row))
-
-
-def read_individual(row: Sequence[object], graph: str = "") -> Individual:
-    """The individual in a row of all columns."""
-    return Individual(**_read(COLUMNS, row), graph=graph)
 
 
 def shown(row: Sequence[object]) -> dict[str, object]:
@@ -40,5 +27,32 @@ def shown(row: Sequence[object]) -> dict[str, object]:
     return {name: COLUMNS[name].form.show(value) for name, value in zip(EXPORTED, row, strict=True)}
 
 
-def _read(names: Iterable[str], row: Sequence[object]) -> dict[str, Any]:
-    return {name: COLUMNS[name].form.read(value) for name, value in zip(names, row, strict=True)}
+class Part(Generic[R]):
+    """Some of the columns, as fields of a record are written into them and read from them."""
+
+    def __init__(self, names: Iterable[str], make: Callable[..., R]) -> None:
+        self.names = tuple(names)
+        self._make = make
+        self._values = attrgetter(*self.names)
+        forms = ((place, COLUMNS[name].form) for place, name in enumerate(self.names))
+        self._formed = [(place, form) for place, form in forms if form is not PLAIN]
+
+    def written(self, record: object) -> list[object]:
+        """The fields of a record as their columns hold them."""
+        values = list(self._values(record))
+        for place, form in self._formed:
+            values[place] = form.write(values[place])
+        return values
+
+    def read(self, row: Sequence[object], **more: object) -> R:
+        """The record in a row of these columns, with fields that have none."""
+        values = list(row)
+        for place, form in self._formed:
+            values[place] = form.read(values[place])
+        return self._make(**dict(zip(self.names, values, strict=True)), **more)
+
+
+# The columns that are known of an individual when it is proposed, those that its evaluation brings, and all.
+PROPOSAL: Part[Proposal[str]] = Part(columns(Proposal), Proposal)
+EVALUATION: Part[Evaluation] = Part(columns(Evaluation), Evaluation)
+INDIVIDUAL: Part[Individual] = Part(COLUMNS, Individual)

@@ -18,19 +18,19 @@ from evolve.search.records import Evaluation, Individual, Proposal
 from evolve.search.tally import Spent
 from evolve.store.database import FILE, RANK, RANKED, hold, prepare, speaking_plainly
 from evolve.store.differences import differences
-from evolve.store.rows import COLUMNS, EVALUATED, PROPOSED, read_individual, read_proposal, written
+from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 from evolve.store.syncing import Syncing
 
 # `finished` counts results from 1. It is null while an individual runs, and negative while its result waits for those
 # of older ones.
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
-_ALL, _PROPOSED = ", ".join(COLUMNS), ", ".join(PROPOSED)
+_ALL, _PROPOSED = ", ".join(INDIVIDUAL.names), ", ".join(PROPOSAL.names)
 _PROPOSE = (
     f"insert into individuals ({_PROPOSED}, fingerprint, genes, status, proposed_after) "
-    f"values ({'?, ' * len(PROPOSED)}?, ?, 'running', {_COUNT})"
+    f"values ({'?, ' * len(PROPOSAL.names)}?, ?, 'running', {_COUNT})"
 )
-_SET = ", ".join(f"{name} = ?" for name in EVALUATED)
+_SET = ", ".join(f"{name} = ?" for name in EVALUATION.names)
 
 
 class Store:
@@ -164,7 +164,7 @@ class Store:
 
     def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
         """Write an individual that is about to run, and after how many results it was proposed."""
-        self._execute(_PROPOSE, (*written(proposal, PROPOSED), fingerprint, genes))
+        self._execute(_PROPOSE, (*PROPOSAL.written(proposal), fingerprint, genes))
 
     def try_again(self, id: int, retries: int) -> bool:
         """Count one more try of a running individual, unless it has had them all."""
@@ -182,11 +182,11 @@ class Store:
         place = "-id" if waits else f"{_COUNT} + 1"
         rows = self._execute(
             f"update individuals set {_SET}, finished = {place} where id = ? and status = 'running' returning {_ALL}",
-            (*written(evaluation, EVALUATED), id),
+            (*EVALUATION.written(evaluation), id),
         )
         if not rows:
             raise SearchError(f"individual {id} was finished twice, or without having been proposed")
-        return read_individual(rows[0], evaluation.graph)
+        return INDIVIDUAL.read(rows[0], graph=evaluation.graph)
 
     def release(self, id: int, graph: str = "") -> Individual:
         """Count an individual that waited as finished, after all that are."""
@@ -195,7 +195,7 @@ class Store:
         )
         if not rows:
             raise SearchError(f"individual {id} was released twice, or without having waited")
-        return read_individual(rows[0], graph)
+        return INDIVIDUAL.read(rows[0], graph=graph)
 
     def twin(self, id: int) -> tuple[int, bool] | None:
         """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
@@ -210,7 +210,7 @@ class Store:
 
     def individual(self, id: int) -> Individual:
         """An individual that is finished, or waits to count as that."""
-        return read_individual(
+        return INDIVIDUAL.read(
             self._execute(f"select {_ALL} from individuals where id = ? and finished is not null", (id,))[0]
         )
 
@@ -218,7 +218,7 @@ class Store:
         """All proposals by id, and how many individuals were finished before each."""
         with speaking_plainly(self.path):
             for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
-                yield read_proposal(columns), after
+                yield PROPOSAL.read(columns), after
 
     def finished(self, latest: int | None = None) -> Iterator[Individual]:
         """The latest finished individuals, or all of them, in the order of finishing, one at a time."""
@@ -229,7 +229,7 @@ class Store:
                 (-1 if latest is None else latest,),
             )
             for row in rows:
-                yield read_individual(row)
+                yield INDIVIDUAL.read(row)
 
     def fitness(self, id: int | None) -> float | None:
         """The fitness of an individual, None where there is none."""
@@ -241,7 +241,7 @@ class Store:
         rows = self._execute(
             f"select {_PROPOSED}, finished is not null from individuals where finished is null or {_WAITS} order by id"
         )
-        return tuple((read_proposal(columns), bool(waits)) for *columns, waits in rows)
+        return tuple((PROPOSAL.read(columns), bool(waits)) for *columns, waits in rows)
 
     def best(self, count: int) -> tuple[Individual, ...]:
         """The first in the order of `records.rank`, one of each network."""
@@ -251,7 +251,7 @@ class Store:
             f"where {RANKED}) where place = 1 order by {RANK} limit ?) order by {RANK}",
             (count,),
         )
-        return tuple(read_individual(row) for row in rows)
+        return tuple(INDIVIDUAL.read(row) for row in rows)
 
     def step_share(self) -> float | None:
         """The share of the workers' time that went into steps; None where nothing was trained."""
