@@ -36,7 +36,7 @@ from evolve.executors.machine import cores
 from evolve.fitness import lookup, table_files
 from evolve.fitness.table_files import Row, Table
 from evolve.search.cell_space import CellSpace
-from evolve.search.records import WORST, Evaluation, concluded
+from evolve.search.records import WORST, Individual
 from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"
@@ -180,7 +180,8 @@ def one_search(world: World, variant: Variant, seed: int) -> Found:
             spent += known[fingerprint].seconds
             trained += 1
         rows.append(known[fingerprint])
-        algorithm.tell(concluded(id, Evaluation(rows[-1].fitness, metrics=rows[-1].metrics)))
+        row = rows[-1]
+        algorithm.tell(Individual(id, "", fitness=row.fitness, fingerprint="", finished=id, metrics=row.metrics))
     best = max(rows, key=lambda row: row.fitness)  # of equals the first
     return Found(best, len(rows), trained, time.process_time() - start)
 

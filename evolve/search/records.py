@@ -141,11 +141,6 @@ class Individual(Evaluation, Proposal[str]):
         return self.fingerprint, self.genes
 
 
-def concluded(id: int, evaluation: Evaluation) -> Individual:
-    """An individual with its evaluation that is in no store, as an algorithm is told of it."""
-    return Individual(id=id, genotype="", fingerprint="", finished=0, **vars(evaluation))
-
-
 @dataclass(frozen=True, slots=True)
 class Examined:
     """How the best network does on the test images; `confusion` is empty where only the accuracy is known."""

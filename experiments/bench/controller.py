@@ -26,7 +26,7 @@ from evolve.executors import Serial
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Individual, Standing, Task, concluded
+from evolve.search.records import Evaluation, Individual, Standing, Task
 from evolve.store.store import Store
 from experiments.bench.pace import pace
 
@@ -76,7 +76,8 @@ def in_memory(count: int) -> list[Mark]:
     marks = [mark()]
     for id in range(1, count + 1):
         genotype = algorithm.ask(id).genotype
-        algorithm.tell(concluded(id, Evaluation(int(space.fingerprint(genotype)[:8], 16) / 2**32)))
+        fitness = int(space.fingerprint(genotype)[:8], 16) / 2**32
+        algorithm.tell(Individual(id, "", fitness=fitness, fingerprint="", finished=id))
         if id % STRETCH == 0:
             marks.append(mark())
     return marks

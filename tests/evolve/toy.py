@@ -15,7 +15,7 @@ from evolve.algorithms import (
     RegularizedEvolution,
     Reinforcement,
 )
-from evolve.search.records import Evaluation, Individual, Task, concluded, failed
+from evolve.search.records import Evaluation, Individual, Task, failed
 
 Genotype = tuple[int, ...]
 
@@ -94,7 +94,7 @@ MAKERS = (evolution, non_ageing, tournament, random_search, reinforcement)
 
 def result(id: int, fitness: float) -> Individual:
     """An individual with a fitness."""
-    return concluded(id, Evaluation(fitness))
+    return Individual(id, "", fitness=fitness, fingerprint="", finished=0)
 
 
 def target(seed: int) -> Genotype:
