@@ -17,7 +17,7 @@ from evolve.algorithms import (
     SearchSpace,
 )
 from evolve.errors import SearchError, UsageError
-from evolve.search.records import Evaluation, Individual, Proposal
+from evolve.records import Evaluation, Individual, Proposal
 
 __all__ = [
     "Algorithm",

@@ -26,9 +26,9 @@ from evolve.observers import announce, board, progress
 from evolve.observers.keep import Keeper
 from evolve.observers.outcome import Outcome
 from evolve.prepared import Run, prepare
+from evolve.records import Examined
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
-from evolve.search.records import Examined
 from evolve.store import location
 from evolve.store.store import Store
 

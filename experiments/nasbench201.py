@@ -35,8 +35,8 @@ from evolve.errors import SearchError
 from evolve.executors.machine import cores
 from evolve.fitness import lookup, table_files
 from evolve.fitness.table_files import Row, Table
+from evolve.records import WORST, Individual
 from evolve.search.cell_space import CellSpace
-from evolve.search.records import WORST, Individual
 from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from compiler.domains import check, settings_of, values, whole
 from evolve.errors import SearchError, UsageError
-from evolve.search.records import G, Individual, Proposal, Recorded, Rejected
+from evolve.records import G, Individual, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
 SHOWN = "shown"  # marks a setting that changes what is shown of a search, and not the search

@@ -12,7 +12,7 @@ from typing import Annotated
 from compiler.domains import whole
 from evolve.algorithms.base import Evolution, Member, Survivors, gin_name
 from evolve.errors import UsageError
-from evolve.search.records import G, Individual
+from evolve.records import G, Individual
 
 _fitness = attrgetter("fitness")
 SampleSize = Annotated[int, whole(1), "how many members of the population a sample has, drawn with replacement"]

@@ -16,7 +16,7 @@ from compiler.quiet import quiet
 from evolve.algorithms.base import Latest, SearchSpace, generator
 from evolve.algorithms.episode import Episode
 from evolve.errors import SearchError
-from evolve.search.records import G, Individual, Proposal
+from evolve.records import G, Individual, Proposal
 
 if TYPE_CHECKING:
     from evolve.algorithms.controller import Controller, Policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evolve.algorithms.base import Latest, generator
-from evolve.search.records import RANDOM, G, Individual, Proposal
+from evolve.records import RANDOM, G, Individual, Proposal
 
 
 @dataclass(eq=False)

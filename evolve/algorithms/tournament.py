@@ -8,7 +8,7 @@ from typing import Annotated
 
 from compiler.domains import whole
 from evolve.algorithms.base import Member, Survivors
-from evolve.search.records import G
+from evolve.records import G
 
 
 @dataclass(eq=False)

@@ -22,7 +22,7 @@ from compiler.images.inventory import Progress
 from compiler.settings import DatasetSettings, Training
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import Facts
-from evolve.search.records import Evaluation, Examined, Task, failed
+from evolve.records import Evaluation, Examined, Task, failed
 from evolve.settings import SearchSettings
 
 

@@ -12,7 +12,7 @@ from compiler.errors import CompileError, did_you_mean, raised
 from compiler.graph.cost import Cost
 from evolve.errors import UsageError
 from evolve.fitness.images import ImagesFitness
-from evolve.search.records import Evaluation, Task
+from evolve.records import Evaluation, Task
 
 
 class FunctionFitness(ImagesFitness):

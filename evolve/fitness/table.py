@@ -14,7 +14,7 @@ from evolve.fitness import lookup, table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.table_files import Table
-from evolve.search.records import Evaluation, Task
+from evolve.records import Evaluation, Task
 from evolve.settings import TableSettings
 
 

@@ -25,7 +25,7 @@ from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
-from evolve.search.records import Evaluation, Examined, Task, failed, rank
+from evolve.records import Evaluation, Examined, Task, failed, rank
 from evolve.settings import SearchSettings
 
 

@@ -9,7 +9,7 @@ from compiler.pictures.picture import picture
 from evolve.algorithms import Algorithm
 from evolve.fitness.facts import shown
 from evolve.observers.summaries import Summaries, show_confusion
-from evolve.search.records import Examined, Individual, Standing
+from evolve.records import Examined, Individual, Standing
 from evolve.store.history import standings
 from evolve.store.store import Store
 

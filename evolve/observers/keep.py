@@ -9,7 +9,7 @@ from compiler.networks import saved, weights
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.training import best_folder, weights_file
-from evolve.search.records import Individual, Standing
+from evolve.records import Individual, Standing
 
 
 class Keeper:

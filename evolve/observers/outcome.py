@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evolve.fitness.facts import shown
-from evolve.search.records import Examined, Individual
+from evolve.records import Examined, Individual
 
 SHOWN = 12  # classes that are all listed; of more only the worst
 WORST_CLASSES = 10

@@ -17,9 +17,8 @@ from rich.text import Text
 
 from evolve.fitness import running
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
+from evolve.records import Examined, Individual, Spent, Standing
 from evolve.search.plan import Plan
-from evolve.search.records import Examined, Individual, Standing
-from evolve.search.tally import Spent
 
 PLAIN_SECONDS = 10.0  # Between two lines where nobody watches a terminal, such as in a log.
 BAR = 30  # letters

@@ -25,7 +25,7 @@ from evolve.observers.events import (
     remove_event_files,
     scalar,
 )
-from evolve.search.records import WORST, Individual, Standing
+from evolve.records import WORST, Individual, Standing
 from evolve.store.history import measured
 
 BEST_RUNS = 30  # of more than 40 runs TensorBoard shows none until they are chosen by hand

@@ -13,9 +13,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
 from evolve.executors import Executor
+from evolve.records import Evaluation, G, Individual, Proposal, Size, Spent, Standing, Task, failed
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, G, Individual, Proposal, Size, Standing, Task, failed
-from evolve.search.tally import Spent, Tally
+from evolve.search.tally import Tally
 from evolve.search.top import Top
 from evolve.search.waiting import Births, Result, Twins
 from evolve.store.store import Store

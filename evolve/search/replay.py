@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
+from evolve.records import G
 from evolve.search.loop import Texts
-from evolve.search.records import G
 from evolve.store.store import Store
 
 

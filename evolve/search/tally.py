@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from evolve.search.records import Individual
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a search has done and spent so far, all its runs together."""
-
-    finished: int = 0  # individuals that have a result
-    failed: int = 0
-    seconds: float = 0.0
-    flops: float = 0.0
-    simulated: float = 0.0  # seconds of the trainings that a table saves
+from evolve.records import Individual, Spent
 
 
 class Tally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from evolve.search.records import Individual, rank, ranked
+from evolve.records import Individual, rank, ranked
 
 
 class Top:

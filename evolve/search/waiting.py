@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Generic, NamedTuple
 
-from evolve.search.records import G, Proposal
+from evolve.records import G, Proposal
 
 
 class Twins(Generic[G]):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evolve.algorithms import Algorithm
-from evolve.search.records import WORST, Individual, Standing, ranked
+from evolve.records import WORST, Individual, Standing, ranked
 from evolve.store.store import Store
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from evolve.search.columns import PLAIN, columns
-from evolve.search.records import Evaluation, Individual, Proposal
+from evolve.columns import PLAIN, columns
+from evolve.records import Evaluation, Individual, Proposal
 
 R = TypeVar("R")
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evolve.errors import SearchError, UsageError
-from evolve.search.records import Evaluation, Individual, Proposal
-from evolve.search.tally import Spent
+from evolve.records import Evaluation, Individual, Proposal, Spent
 from evolve.store.database import FILE, RANK, RANKED, hold, prepare, speaking_plainly
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL

@@ -27,10 +27,10 @@ import dsl
 from evolve.algorithms import RegularizedEvolution
 from evolve.executors import Serial
 from evolve.observers.board import Board
+from evolve.records import Evaluation, Task
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Task
 from evolve.store.store import Store
 
 WORKERS = 450

@@ -23,10 +23,10 @@ import dsl
 from evolve import loaded
 from evolve.algorithms import RegularizedEvolution
 from evolve.executors import Serial
+from evolve.records import Evaluation, Individual, Standing, Task
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Individual, Standing, Task
 from evolve.store.store import Store
 from experiments.bench.pace import pace
 

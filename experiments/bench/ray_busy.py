@@ -17,10 +17,10 @@ from pathlib import Path
 import dsl
 from evolve.algorithms import RegularizedEvolution
 from evolve.executors.ray_cluster import Need, RayCluster
+from evolve.records import Evaluation, Task
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Task
 from evolve.store.store import Store
 
 WORKERS, INDIVIDUALS, SECONDS = 64, 64 * 30, 1.0

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from evolve.search.records import Evaluation, Task, failed
+from evolve.records import Evaluation, Task, failed
 from tests.evolve import toy
 
 

@@ -9,7 +9,7 @@ import time
 import dsl
 from compiler.errors import CompileError
 from evolve.fitness.base import Fitness
-from evolve.search.records import Evaluation, Task
+from evolve.records import Evaluation, Task
 
 
 def separables(genotype: dsl.Genotype, seed: int) -> float:

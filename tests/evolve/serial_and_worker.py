@@ -16,7 +16,7 @@ from evolve.errors import UsageError
 from evolve.executors import Executor, Processes, Serial, call
 from evolve.fitness.base import Fitness
 from evolve.fitness.training import TrainingFitness
-from evolve.search.records import Evaluation, Task
+from evolve.records import Evaluation, Task
 
 TEXT = """
 param F = 32

@@ -24,7 +24,7 @@ from evolve.algorithms import (
     settings,
 )
 from evolve.errors import SearchError, UsageError
-from evolve.search.records import RANDOM, Proposal
+from evolve.records import RANDOM, Proposal
 from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, result, target
 
 Make = Callable[[int], Algorithm[Genotype]]

@@ -18,10 +18,10 @@ from evolve.algorithms import Algorithm, NonAgeingEvolution, PairwiseTournament,
 from evolve.executors import Serial
 from evolve.observers import board as board_module
 from evolve.observers.board import Board, show_test
+from evolve.records import Evaluation, Examined, Task
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Examined, Task
 from evolve.store.store import Store
 from tests.evolve.test_summaries import _contents, _points, _read, _texts
 

@@ -10,7 +10,7 @@ from compiler.images import data
 from compiler.layers.model import lower, step_layers
 from compiler.networks import saved, weights
 from compiler.training.candidate import accuracy
-from evolve.search.records import Examined
+from evolve.records import Examined
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for
 from tests.evolve.test_summaries import _read

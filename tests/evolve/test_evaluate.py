@@ -25,7 +25,7 @@ from evolve.fitness import running, training
 from evolve.fitness.base import Fitness
 from evolve.fitness.function import FunctionFitness, fitness_function
 from evolve.fitness.training import TrainingFitness, weights_file
-from evolve.search.records import WORST, Examined, Task
+from evolve.records import WORST, Examined, Task
 
 PARAMS = {"N": 1, "F": 4}
 

@@ -17,7 +17,7 @@ import pytest
 
 from compiler.epochs import Epoch
 from evolve import main
-from evolve.search.records import Evaluation, Proposal, failed
+from evolve.records import Evaluation, Proposal, failed
 from evolve.store.database import FILE
 from evolve.store.rows import EXPORTED
 from evolve.store.store import Store

@@ -20,7 +20,7 @@ import pytest
 from evolve.algorithms import Algorithm
 from evolve.errors import UsageError
 from evolve.executors import Processes
-from evolve.search.records import Evaluation, Proposal
+from evolve.records import Evaluation, Proposal
 from evolve.search.replay import replay
 from evolve.store.database import FILE
 from evolve.store.store import Store

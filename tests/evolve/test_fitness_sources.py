@@ -19,7 +19,7 @@ from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.function import FunctionFitness
 from evolve.fitness.sources import SOURCES, source
-from evolve.search.records import WORST, Evaluation, Task
+from evolve.records import WORST, Evaluation, Task
 from evolve.settings import SearchSettings
 from tests.evolve import made_table, made_up, test_evaluate, test_tables
 

@@ -15,9 +15,9 @@ import pytest
 
 from evolve.algorithms import Child, RegularizedEvolution
 from evolve.executors import Serial
+from evolve.records import Evaluation, Individual, Standing, Task, failed, ranked
 from evolve.search.loop import Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Individual, Standing, Task, failed, ranked
 from evolve.store.history import standings
 from evolve.store.store import Store
 from tests.evolve import toy

@@ -15,7 +15,7 @@ from evolve.errors import UsageError
 from evolve.fitness.facts import Facts
 from evolve.fitness.training import TrainingFitness, weights_file
 from evolve.observers.keep import Keeper
-from evolve.search.records import Individual, Standing
+from evolve.records import Individual, Standing
 
 SEED = dsl.load("large_scale.cell")
 FACTS = Facts("made up", (8, 8, 1), 3, ("a", "b", "c"), (0.5,), (2.0,))

@@ -20,12 +20,12 @@ import dsl
 from evolve import cell, main
 from evolve import config as gin
 from evolve.algorithms import RandomSearch
+from evolve.columns import columns
 from evolve.errors import UsageError
 from evolve.observers.board import Board
 from evolve.prepared import prepare
+from evolve.records import Individual
 from evolve.search.cell_space import CellSpace
-from evolve.search.columns import columns
-from evolve.search.records import Individual
 from evolve.store import migrations
 from evolve.store.database import FILE
 from evolve.store.differences import ADDED
@@ -237,7 +237,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from evolve import main
-from evolve.search.records import Evaluation, Proposal
+from evolve.records import Evaluation, Proposal
 from evolve.store.store import Store
 
 old, new = map(Path, sys.argv[1:])
@@ -255,7 +255,7 @@ assert main.run(["export", f"--workdir={old}", "--json"]) == 0
 def test_a_new_field_of_an_individual_is_one_line(tmp_path: Path) -> None:
     """The package with one line more stores the field, reads it, exports it, and adds it to the stores of before."""
     shutil.copytree(ROOT / "evolve", tmp_path / "evolve")
-    records = tmp_path / "evolve" / "search" / "records.py"
+    records = tmp_path / "evolve" / "records.py"
     text, before = records.read_text(encoding="utf-8"), "    again: bool"
     assert text.count(before) == 1
     records.write_text(text.replace(before, LATENCY.format(since=migrations.SCHEMA + 1) + before), encoding="utf-8")

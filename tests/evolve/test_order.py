@@ -14,11 +14,10 @@ import pytest
 from evolve.algorithms import Algorithm, RegularizedEvolution
 from evolve.errors import SearchError, UsageError
 from evolve.executors import Executor, Serial
+from evolve.records import Evaluation, Individual, Proposal, Spent, Standing, Task, failed
 from evolve.search.loop import Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.search.replay import replay
-from evolve.search.tally import Spent
 from evolve.settings import SearchSettings
 from evolve.store.database import FILE
 from evolve.store.history import standings

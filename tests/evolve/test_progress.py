@@ -14,9 +14,8 @@ from evolve.fitness import running
 from evolve.observers import progress
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
 from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
+from evolve.records import Examined, Individual, Spent, Standing
 from evolve.search.plan import Plan
-from evolve.search.records import Examined, Individual, Standing
-from evolve.search.tally import Spent
 
 BEST = Individual(
     7, "text", 3, "op", fingerprint="print", fitness=0.98765, params=57_968, mult_adds=588_704, seconds=5.0, finished=9

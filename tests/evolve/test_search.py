@@ -15,9 +15,9 @@ import pytest
 from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
 from evolve.executors import Executor, Serial
+from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.search.loop import Observer, Search
 from evolve.search.plan import Plan
-from evolve.search.records import Evaluation, Individual, Proposal, Standing, Task, failed
 from evolve.store.database import FILE
 from evolve.store.store import Store
 from tests.evolve import toy

@@ -10,7 +10,7 @@ import pytest
 
 from compiler.epochs import Epoch
 from evolve.errors import SearchError, UsageError
-from evolve.search.records import WORST, Evaluation, Proposal, failed, ranked
+from evolve.records import WORST, Evaluation, Proposal, failed, ranked
 from evolve.store.database import FILE
 from evolve.store.migrations import SCHEMA
 from evolve.store.store import Store

@@ -23,7 +23,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from compiler.epochs import Epoch
 from evolve.observers.summaries import BEST_RUNS, Summaries
-from evolve.search.records import Individual, Standing
+from evolve.records import Individual, Standing
 
 RULES = ("op", "rewire")
 HISTORY = (Epoch(1, 2.0, 0.25, 1.5, 0.5), Epoch(2, 1.0, 0.75, 0.5, 0.875))

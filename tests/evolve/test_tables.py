@@ -20,7 +20,7 @@ from evolve.fitness import lookup, table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.table import TableFitness
 from evolve.fitness.table_files import Row, Table
-from evolve.search.records import WORST, Task
+from evolve.records import WORST, Task
 from evolve.settings import TableSettings
 from evolve.store.database import FILE
 from tests.evolve import made_table, toy

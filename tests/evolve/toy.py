@@ -15,7 +15,7 @@ from evolve.algorithms import (
     RegularizedEvolution,
     Reinforcement,
 )
-from evolve.search.records import Evaluation, Individual, Task, failed
+from evolve.records import Evaluation, Individual, Task, failed
 
 Genotype = tuple[int, ...]
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from evolve.algorithms import Child
-from evolve.search.records import Evaluation, Task
+from evolve.records import Evaluation, Task
 from tests.evolve import toy
 
 R = TypeVar("R")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
 from compiler.epochs import Epoch
-from evolve.search.columns import EPOCHS, FLAG, NAMED, PAIRS, Column
+from evolve.columns import EPOCHS, FLAG, NAMED, PAIRS, Column
 
 G = TypeVar("G")
 G_co = TypeVar("G_co", covariant=True)
@@ -189,3 +189,14 @@ class Standing:
     best: Individual | None
     heritable: frozenset[int] = frozenset()  # those whose weights a child may yet start from
     top: tuple[int, ...] = ()  # the fittest, as many as keep their weights
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a search has done and spent so far, all its runs together."""
+
+    finished: int = 0  # individuals that have a result
+    failed: int = 0
+    seconds: float = 0.0
+    flops: float = 0.0
+    simulated: float = 0.0  # seconds of the trainings that a table saves
