@@ -169,6 +169,28 @@ def bound(module: Path) -> frozenset[str]:
     return frozenset(found)
 
 
+@pytest.mark.parametrize("package", ["dsl", "compiler", "evolve"])
+def test_the_table_of_a_package_has_every_module(package: str) -> None:
+    listed: dict[str, set[str]] = {}
+    for folder, modules in rows(ROOT / package / "README.md"):
+        listed.setdefault(folder, set()).update(re.findall(SPAN, modules) if "..." not in modules else {"..."})
+    for folder in (path for path in (ROOT / package).rglob("*") if path.is_dir() and (path / "__init__.py").is_file()):
+        listed.setdefault(f"{folder.relative_to(ROOT / package).as_posix()}/", set())
+    for folder, names in listed.items():
+        there = {path.stem for path in (ROOT / package / folder).glob("*.py")} - {"__init__"}
+        assert names - {"..."} <= there, f"{folder} lacks modules of the table"
+        assert there <= names or "..." in names, f"the table lacks modules of {folder or package}"
+
+
+def rows(page: Path) -> Iterator[tuple[str, str]]:
+    """The rows of a package's table of modules: a subpackage, or "" for the package itself, and its modules."""
+    folder = ""
+    for cells in re.findall(r"^\| (.*?) ?\| (.*?) \| .*\|$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        folder = {"top level": ""}.get(cells[0], cells[0].strip("`") or folder)
+        if folder == "" or folder.endswith("/"):
+            yield folder, cells[1]
+
+
 @cache
 def help_of(command: str) -> str:
     """What `evolve --help`, `cell --help` or `cell COMMAND --help` prints."""
