@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-import math
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import fields, replace
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import replace
+from typing import Generic
 
 from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
 from evolve.executors import Executor
-from evolve.records import Evaluation, G, Individual, Proposal, Size, Spent, Standing, Task, failed
+from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
+from evolve.search.audience import Audience, Finished, Observer, Stored
 from evolve.search.plan import Plan
 from evolve.search.tally import Tally
+from evolve.search.texts import Recalled, Texts
 from evolve.search.top import Top
-from evolve.search.waiting import Births, Result, Twins
+from evolve.search.waiting import Births, Result, Twins, reused
 from evolve.store.store import Store
 
-G_contra = TypeVar("G_contra", contravariant=True)
-
-_NONE: tuple[float, Size] = (-math.inf, (0, 0))  # Fitness and size where there is none to be beaten.
 WAKE = 5.0  # Seconds after which a waiting search looks whether more workers have come, or its time is over.
-
-
-class Texts(Protocol[G]):
-    """Genotypes as text and back, and which of them are the same."""
-
-    def text(self, genotype: G) -> str:
-        """What is stored and sent."""
-
-    def read(self, text: str) -> G:
-        """What a text stands for."""
-
-    def fingerprint(self, genotype: G) -> str:
-        """Equal for genotypes that are the same network."""
-
-    def genes(self, genotype: G) -> str:
-        """What else decides how a network is trained."""
-
-
-class Observer(Protocol[G_contra]):
-    """Hears of every individual when it is in the store and the algorithm has been told."""
-
-    def individual(self, individual: Individual, genotype: G_contra, standing: Standing) -> None:
-        """One more is finished; the standing has it in."""
-
-
-class _Finished(NamedTuple, Generic[G]):
-    """An individual that observers have yet to hear of."""
-
-    individual: Individual
-    genotype: G
-    standing: Standing
-
-
-class _Recalled(Generic[G]):
-    """The proposal of a finished individual. Its text is read when its genotype is needed, which most never are."""
-
-    def __init__(self, individual: Individual, texts: Texts[G]) -> None:
-        self.id, self.memo = individual.id, individual.memo
-        self._text, self._texts = individual.genotype, texts
-
-    @functools.cached_property
-    def genotype(self) -> G:
-        """The genotype."""
-        return self._texts.read(self._text)
 
 
 class Search(Generic[G]):
@@ -82,20 +35,17 @@ class Search(Generic[G]):
         executor: Executor,
         evaluate: Callable[[Task], Evaluation],
         observers: Sequence[Observer[G]] = (),
-        stored: Callable[[Sequence[Individual], Spent], None] | None = None,
+        stored: Stored | None = None,
     ) -> None:
-        """`stored` hears of results as soon as they are in the store, though the algorithm may not have them yet."""
         self._plan = plan
         self._algorithm = algorithm
         self._texts = texts
         self._store = store
         self._executor = executor
         self._evaluate = evaluate
-        self._observers = observers
-        self._stored = stored
+        self._audience = Audience(observers, stored)
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
         self._again: deque[Proposal[G]] = deque()  # to be sent once more, of this run or of the last
-        self._results: list[Individual] = []  # of which `stored` has yet to hear
         _, _, self._last = store.counts()
         self._top = Top(store.best(plan.keep_best), plan.keep_best)
         self._tally = Tally(store.spent(), self._top.best)
@@ -114,7 +64,7 @@ class Search(Generic[G]):
         self._stop_if_hopeless()
         ended: Collection[Future[Evaluation]] = ()
         while True:
-            finished: list[_Finished[G]] = []
+            finished: list[Finished[G]] = []
             results = deque(sorted(ended, key=self._order))
             while True:
                 # One at a time: a worker's next task need not wait for those of others.
@@ -122,17 +72,17 @@ class Search(Generic[G]):
                     finished += self._pass_on()
                     if results:
                         finished += self._conclude(results.popleft())
-                    sent, reused = self._propose()
-                    finished += reused
-                    self._note_time(is_last=not (self._running or sent or reused))
+                    sent, spared = self._propose()
+                    finished += spared
+                    self._note_time(is_last=not (self._running or sent or spared))
                 for proposal in sent:
                     self._send(proposal)
-                if reused or not results:
+                if spared or not results:
                     break
             # Only now, when the workers have something to do.
-            self._show(finished)
+            self._audience.hear(finished, self._heritable() if finished else frozenset(), self._tally.spent)
             self._stop_if_hopeless()
-            if reused:
+            if spared:
                 ended = [future for future in self._running if future.done()]
             elif self._running:
                 ended = self._wait()
@@ -144,7 +94,7 @@ class Search(Generic[G]):
     def _recall(self) -> None:
         """Tells the algorithm again what it knew when the last run ended."""
         for individual in self._store.finished(self._algorithm.replayed):
-            self._algorithm.adopt(_Recalled(individual, self._texts))
+            self._algorithm.adopt(Recalled(individual, self._texts))
             self._algorithm.tell(individual)
 
     def _take_up(self) -> None:
@@ -176,7 +126,7 @@ class Search(Generic[G]):
         ends = future.exception() is not None and not isinstance(future.exception(), WorkerDied)
         return ends, self._running[future].id
 
-    def _conclude(self, future: Future[Evaluation]) -> list[_Finished[G]]:
+    def _conclude(self, future: Future[Evaluation]) -> list[Finished[G]]:
         """Write a result, and tell it: if the run dies in between, the next one tells it again."""
         try:
             evaluation = future.result()
@@ -189,46 +139,35 @@ class Search(Generic[G]):
         twin, finished = self._finish(proposal, evaluation)
         for other in self._twins.end(proposal.id):
             if twin.status == "done":
-                finished += self._finish(other, _reused(twin), is_spared=True)[1]
+                finished += self._finish(other, reused(twin), is_spared=True)[1]
             else:
                 self._again.append(other)
         return finished
 
     def _finish(
         self, proposal: Proposal[G], evaluation: Evaluation, is_spared: bool = False
-    ) -> tuple[Individual, list[_Finished[G]]]:
+    ) -> tuple[Individual, list[Finished[G]]]:
         """Write a result; return its row, and the individuals that the algorithm has received because of it."""
         waits = self._plan.order == "born"
         individual = self._store.finish(proposal.id, evaluation, waits)
         self._tally.store(individual)
-        self._results.append(individual)
+        self._audience.add(individual)
         if not waits:
             return individual, [self._tell(individual, proposal.genotype)]
         self._births.wait(proposal.id, Result(proposal.genotype, evaluation.graph, is_spared))
         return individual, self._pass_on()
 
-    def _pass_on(self) -> list[_Finished[G]]:
+    def _pass_on(self) -> list[Finished[G]]:
         """Pass waiting results to the algorithm in order of id, up to the first that is missing."""
         return [self._tell(self._store.release(id, one.graph), one.genotype) for id, one in self._births.due()]
 
-    def _tell(self, individual: Individual, genotype: G) -> _Finished[G]:
+    def _tell(self, individual: Individual, genotype: G) -> Finished[G]:
         self._algorithm.tell(individual)
         self._tally.tell(individual)
         if not individual.is_failed:
             self._top.add(individual)
         standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids)
-        return _Finished(individual, genotype, standing)
-
-    def _show(self, finished: Sequence[_Finished[G]]) -> None:
-        """Tell the observers; whose weights may be asked for is already as it is after all of these."""
-        heritable = self._heritable() if finished else frozenset()
-        for individual, genotype, standing in finished:
-            now = replace(standing, heritable=heritable)
-            for observer in self._observers:
-                observer.individual(individual, genotype, now)
-        if self._stored is not None and self._results:
-            self._stored(self._results, self._tally.spent)
-        self._results.clear()
+        return Finished(individual, genotype, standing)
 
     def _heritable(self) -> frozenset[int]:
         """The living, and those who died while a child of theirs runs or is to be run again."""
@@ -238,7 +177,7 @@ class Search(Generic[G]):
 
     # What goes out.
 
-    def _propose(self) -> tuple[list[Proposal[G]], list[_Finished[G]]]:
+    def _propose(self) -> tuple[list[Proposal[G]], list[Finished[G]]]:
         """Fill the executor: whom to send, and whom an equal one has spared the training, which ends the round."""
         sent: list[Proposal[G]] = []
         while self._has_room(len(sent)):
@@ -249,7 +188,7 @@ class Search(Generic[G]):
                 continue
             id, is_done = twin
             if is_done:
-                passed = self._finish(proposal, _reused(self._store.individual(id)), is_spared=True)[1]
+                passed = self._finish(proposal, reused(self._store.individual(id)), is_spared=True)[1]
                 if passed:
                     return sent, passed
             else:
@@ -275,10 +214,7 @@ class Search(Generic[G]):
 
     def _send(self, proposal: Proposal[G]) -> None:
         seed = generator(self._plan.seed, proposal.id, "training").getrandbits(31)
-        best, best_size = _beaten(self._top.best)
-        worth, worth_size = _beaten(self._top.last)
-        text = self._texts.text(proposal.genotype)
-        task = Task(proposal.id, text, seed, best, proposal.heir_of, worth, best_size, worth_size)
+        task = self._top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed)
         self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
 
     # When it ends.
@@ -296,19 +232,4 @@ class Search(Generic[G]):
 
     def _stop_if_hopeless(self) -> None:
         if self._plan.is_hopeless(self._tally):
-            reasons = "\n".join(f"  {reason}" for reason in self._store.reasons(3))
-            raise SearchError(
-                f"all of the first {self._tally.failed} individuals failed:\n{reasons}\n"
-                f"put that right and start again in another --workdir (more may stand in {self._plan.log})"
-            )
-
-
-def _beaten(one: Individual | None) -> tuple[float, Size]:
-    """Fitness and size that a better individual must beat."""
-    return _NONE if one is None else (one.fitness, one.size)
-
-
-def _reused(twin: Individual) -> Evaluation:
-    """The evaluation of an individual that equals one that is done, for which nothing was spent."""
-    known = {one.name: getattr(twin, one.name) for one in fields(Evaluation)}
-    return replace(Evaluation(**known), seconds=0.0, step_seconds=0.0, flops=0.0, graph="", note=f"as {twin.id}")
+            raise SearchError(self._plan.despair(self._tally, self._store.reasons(3)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,3 +45,11 @@ class Plan:
     def is_hopeless(self, tally: Tally) -> bool:
         """Whether all of the first individuals have failed."""
         return tally.failed == tally.finished and tally.failed >= min(HOPELESS, self.individuals)
+
+    def despair(self, tally: Tally, reasons: Sequence[str]) -> str:
+        """Why a hopeless search is given up, for the user."""
+        listed = "\n".join(f"  {reason}" for reason in reasons)
+        return (
+            f"all of the first {tally.failed} individuals failed:\n{listed}\n"
+            f"put that right and start again in another --workdir (more may stand in {self.log})"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
 from evolve.records import G
-from evolve.search.loop import Texts
+from evolve.search.texts import Texts
 from evolve.store.store import Store
 
 

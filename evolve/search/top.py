@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from evolve.records import Individual, rank, ranked
+from evolve.records import Individual, Proposal, Size, Task, rank, ranked
 
 
 class Top:
@@ -40,3 +41,14 @@ class Top:
         last = self.last
         if last is None or rank(individual.fitness, individual.size) < rank(last.fitness, last.size):
             self._found = ranked([*self._found, replace(individual, graph="")], self._count)
+
+    def task(self, proposal: Proposal[str], seed: int) -> Task:
+        """The task of an individual that is sent now: it says what the individual must beat to be of interest."""
+        best, best_size = _beaten(self.best)
+        worth, worth_size = _beaten(self.last)
+        return Task(proposal.id, proposal.genotype, seed, best, proposal.heir_of, worth, best_size, worth_size)
+
+
+def _beaten(one: Individual | None) -> tuple[float, Size]:
+    """The fitness and the size that a better individual must beat."""
+    return (-math.inf, (0, 0)) if one is None else (one.fitness, one.size)

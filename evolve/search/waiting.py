@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Generic, NamedTuple
 
-from evolve.records import G, Proposal
+from evolve.records import Evaluation, G, Individual, Proposal
 
 
 class Twins(Generic[G]):
@@ -27,6 +28,12 @@ class Twins(Generic[G]):
     def end(self, id: int) -> Sequence[Proposal[G]]:
         """Those that waited for the one with the id, and wait no longer."""
         return self._waiting.pop(id, ())
+
+
+def reused(twin: Individual) -> Evaluation:
+    """The evaluation of an individual that equals one that is done, for which nothing was spent."""
+    known = {one.name: getattr(twin, one.name) for one in fields(Evaluation)}
+    return replace(Evaluation(**known), seconds=0.0, step_seconds=0.0, flops=0.0, graph="", note=f"as {twin.id}")
 
 
 class Result(NamedTuple, Generic[G]):

@@ -16,7 +16,8 @@ from evolve.algorithms import Algorithm
 from evolve.errors import SearchError
 from evolve.executors import Executor, Serial
 from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
-from evolve.search.loop import Observer, Search
+from evolve.search.audience import Observer
+from evolve.search.loop import Search
 from evolve.search.plan import Plan
 from evolve.store.database import FILE
 from evolve.store.store import Store
