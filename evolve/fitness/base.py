@@ -1,4 +1,4 @@
-"""What a search asks of its source of fitness, and how a worker evaluates an individual. TensorFlow is not imported."""
+"""The interface of a source of fitness, and the evaluation of an individual by a worker."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def version() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitness(ABC):
-    """A source of fitness, with all that the workers of one search share.
+    """A source of fitness, with everything that the workers of one search share.
 
-    It is sent to a worker with every task, so that it is small and can be pickled. A subclass adds no fields; settings
-    that it has for itself are a record of their own (`settings`, `own`).
+    A worker receives it with every task, so it is small and can be pickled. A subclass adds no fields. The settings of
+    a subclass are a record of their own: `settings` is its type, and `own` is the record.
 
     Attributes:
       name: the source as `search.fitness` names it.
@@ -51,7 +51,7 @@ class Fitness(ABC):
       weights: the folder for the weights of a new best individual, and of those that children may inherit.
       inherit: whether children start from the weights of their parents.
       own: the settings of this source, which are of the type `settings`.
-      facts: what the search knows of its images; None before they are found.
+      facts: the facts of its images; None before they are found.
       version: the version of the driver.
     """
 
@@ -67,12 +67,13 @@ class Fitness(ABC):
     version: str = field(default_factory=version)
 
     settings: ClassVar[type[Any] | None] = None  # the record of its own settings; their gin name is that of the source
-    # Groups of settings that it does not read, and why. `training.*` leaves out `training.epochs`, which count FLOPs.
+    # Groups of settings that it does not read, and why. `training.*` leaves out `training.epochs`, which is read to
+    # count FLOPs.
     not_read: ClassVar[Mapping[str, str]] = {}
-    budget_advice: ClassVar[str] = pasted("search.budget_flops", None)  # in the place of a budget in FLOPs
+    budget_advice: ClassVar[str] = pasted("search.budget_flops", None)  # flags that replace a budget in FLOPs
     trains: ClassVar[bool] = False  # whether an evaluation is a training, which needs TensorFlow in the worker
-    has_images: ClassVar[bool] = False  # whether `dataset` says what the networks are for
-    is_simulated: ClassVar[bool] = False  # whether an evaluation says itself how many seconds it stands for
+    has_images: ClassVar[bool] = False  # whether networks are for the images of `dataset`
+    is_simulated: ClassVar[bool] = False  # whether `measure` returns the seconds, which are not measured
 
     # Before the search begins, in the driver.
 
@@ -117,19 +118,19 @@ class Fitness(ABC):
 
     @property
     def needs_worker(self) -> bool:
-        """Whether a worker has to find the facts, since that needs TensorFlow."""
+        """Whether a worker finds the facts. The driver cannot if TensorFlow is needed."""
         return False
 
     @abstractmethod
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
-        """Finds what the driver must know before the first individual, and keeps the images in the work directory.
+        """Returns what the driver must know before the first individual is proposed.
 
         Args:
           known: the facts of a search that is resumed.
           progress: is called while files are read.
 
         Raises:
-          UsageError: there are no facts, or they are not the known ones, or no individual could be evaluated.
+          UsageError: they cannot be found, differ from the known ones, or let no individual be evaluated.
         """
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
@@ -144,7 +145,7 @@ class Fitness(ABC):
         """
         return known
 
-    # What the terminal shows of it, in the driver.
+    # What the terminal shows, in the driver.
 
     @property
     def known(self) -> Facts:
@@ -167,21 +168,24 @@ class Fitness(ABC):
         return []
 
     def chance(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Returns what tells an accuracy from chance: validation images by class, and flags that may raise it."""
+        """Returns the number of validation images of each class, and flags that may raise an accuracy above chance.
+
+        Both are empty if the fitness is not an accuracy.
+        """
         return (), ()
 
     def can_test(self, id: int) -> bool:
-        """Whether there is something of an individual that can be measured on the test images."""
+        """Whether an individual can be measured on the test images."""
         return False
 
     # In a worker.
 
     @abstractmethod
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
-        """Returns the evaluation of a genotype; its size, FLOPs and, unless simulated, its seconds are filled in later.
+        """Returns the evaluation of a genotype, without its size, its FLOPs and, if they are measured, its seconds.
 
         Raises:
-          CompileError, MemoryError: this individual fails, in a MemoryError only after it was tried again.
+          CompileError, MemoryError: this individual fails. After a MemoryError it is first evaluated again.
           DataError, UsageError: the data or the machine is at fault, so that the search ends and records no failure.
         """
 
@@ -205,7 +209,7 @@ class Fitness(ABC):
         seconds = found.seconds if self.is_simulated else time.perf_counter() - start
         if not math.isfinite(found.fitness):
             found = failed(f"its fitness is {found.fitness}", params=found.params, mult_adds=found.mult_adds)
-        # A pass forward, and one backward that is twice as long, for each image of each epoch.
+        # A backward pass counts as two forward passes. A mult-add counts as one.
         images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
         return replace(found, seconds=seconds, flops=3.0 * found.mult_adds * images * self.training.epochs)
 
@@ -227,7 +231,7 @@ class Fitness(ABC):
 
 @functools.lru_cache(maxsize=1)
 def parsed(text: str) -> dsl.Space:
-    """Returns the search space of a `.cell` text, which a worker parses once."""
+    """Returns the search space of a `.cell` text. A worker parses it once."""
     return dsl.loads(text).space
 
 
@@ -237,7 +241,7 @@ def check_version(fitness: Fitness) -> None:
     Raises:
       UsageError: it has another one.
     """
-    found = getattr(fitness, "version", "another")  # what another version has pickled may lack it
+    found = getattr(fitness, "version", "another")  # a record that another version has pickled may not have it
     if found != version():
         raise UsageError(
             f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {found}: "
@@ -246,10 +250,10 @@ def check_version(fitness: Fitness) -> None:
 
 
 def out_of_memory(error: Exception) -> Evaluation:
-    """Returns the evaluation of an individual that may fit when others leave it more memory."""
+    """Returns the evaluation of an individual that may succeed when other processes use less memory."""
     return replace(failed(str(error) or "it ran out of memory"), again=True)
 
 
 def unrecorded(reason: object) -> str:
-    """Returns a message on a fault of the data or the machine, for which no individual is to blame."""
+    """Returns a message on a fault of the data or the machine, which is not a failure of an individual."""
     return f"{reason}\nno individual was recorded as failed for this: put it right, and the same command goes on"

@@ -16,7 +16,7 @@ from evolve.records import Evaluation, Task
 
 
 class FunctionFitness(ImagesFitness):
-    """What a function returns for a genotype of networks on images."""
+    """The number that a function of the user returns for a genotype."""
 
     not_read: ClassVar[Mapping[str, str]] = {"training.*": "which trains nothing"}
 
@@ -26,7 +26,7 @@ class FunctionFitness(ImagesFitness):
         return self
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
-        """Returns what the function of the user makes of the genotype."""
+        """Returns the number that the function returns for the genotype and the random seed of the individual."""
         function = fitness_function(self.name)
         try:
             value = function(genotype, task.seed)

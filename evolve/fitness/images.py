@@ -1,4 +1,4 @@
-"""What sources of fitness have in common whose networks are for the images of a data set."""
+"""The common part of the sources of fitness whose networks classify the images of a data set."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ CLASSES_SHOWN = 12  # of which the header lists how many images each has
 
 
 class ImagesFitness(Fitness):
-    """A source whose networks take the images of `dataset`, and belong to another search if these change."""
+    """A source whose networks classify the images of `dataset`. With other images it is another search."""
 
     has_images = True
 
     def identity(self) -> Mapping[str, object]:
-        """Returns the settings of `dataset` and `training`; the contents of the images count by their digest."""
+        """Returns the settings of `dataset` and `training` that are read, without the path of the images."""
         settings: dict[str, object] = {}
         for name, record in (("dataset", self.dataset), ("training", self.training)):
             if name not in self.not_read:
                 settings |= {f"{name}.{field.name}": getattr(record, field.name) for field in fields(record)}
         kind, _, path = self.dataset.source.partition(":")
         if kind in PATHS and path:
-            # Their contents count, of which the facts have a digest, and not where they lie.
+            # The facts have a digest of the contents, so the path does not matter.
             settings["dataset.source"] = kind
         return settings
 
     @property
     def needs_worker(self) -> bool:
-        """True for sources that only TensorFlow reads; the driver does not import TensorFlow."""
+        """True for data sets that only TensorFlow reads."""
         return self.dataset.source.partition(":")[0] not in ("digits", *PATHS)
 
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
@@ -53,7 +53,7 @@ class ImagesFitness(Fitness):
             raise UsageError(str(error)) from None
 
     def _found(self, known: Facts | None, memory: Path, progress: Progress | None) -> Facts:
-        """Returns the facts of images that are kept in a folder, or are read and then kept there.
+        """Returns the facts of images that the folder `memory` has, or that are read and then written to it.
 
         Raises:
           DataError: they are not there, or no network can be trained with them.
@@ -73,7 +73,7 @@ class ImagesFitness(Fitness):
         return replace(_facts(found), is_kept=is_kept)
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
-        """Returns the known facts, if the data set is not there or still has the images of the search."""
+        """Returns the known facts. The images may be gone, but not replaced by others."""
         try:
             self._compare(known, data.digest(self.dataset.source, self.folder / FOLDER))
         except DataError as error:
@@ -102,7 +102,7 @@ class ImagesFitness(Fitness):
 
 
 def _facts(found: Dataset | Stream) -> Facts:
-    """The facts of images that were found."""
+    """Returns the facts of a data set that has been read."""
     parts = {part: getattr(found, part) for part in ("train", "validation", "test")}
     held = [part.images for part in parts.values()] if isinstance(found, Dataset) else []
     return Facts(
@@ -123,6 +123,6 @@ def _facts(found: Dataset | Stream) -> Facts:
 
 
 def _counts(part: Any, classes: int) -> tuple[int, ...]:
-    """Images of each class; of records, whose labels are not known, none."""
+    """Returns the number of images of each class; nothing for records, whose labels are not read."""
     labels = getattr(part, "labels", None)
     return () if labels is None else tuple(np.bincount(labels, minlength=classes).tolist())

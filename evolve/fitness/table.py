@@ -1,4 +1,4 @@
-"""Fitness from a table of networks that others have trained, in no time and without images."""
+"""Fitness from a table of trained networks. Nothing is trained, and no images are needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from evolve.settings import TableSettings
 
 
 class TableFitness(Fitness):
-    """What a table says of a cell: its fitness, its metrics, and the seconds of the training that the table saves."""
+    """The fitness, the metrics and the training seconds that a table has for a cell."""
 
     own: TableSettings
     settings = TableSettings
@@ -30,14 +30,14 @@ class TableFitness(Fitness):
     )
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
-        """Returns this source with the place where the table was found, if it is the table of the search space."""
+        """Returns this source with the path of the table that was found. The table must fit the search space."""
         found = replace(self, own=replace(self.own, path=beside(self.own.path)))
         lookup.check(seed, found.table, found.own)
         return found
 
     @property
     def table(self) -> Table:
-        """The table, which a process reads once.
+        """The table. A process reads it once.
 
         Raises:
           UsageError: it cannot be used.
@@ -45,7 +45,7 @@ class TableFitness(Fitness):
         return table_files.load(self.own)
 
     def identity(self) -> Mapping[str, object]:
-        """Returns the settings of the table. Its contents count, and not the place where it lies."""
+        """Returns the settings of the table, with the digest of its contents in the place of its path."""
         settings = {f"table.{field.name}": getattr(self.own, field.name) for field in fields(self.own)}
         del settings["table.budget_seconds"]
         return {**settings, "table.path": f"a table with the digest {self.table.digest}"}
@@ -55,7 +55,7 @@ class TableFitness(Fitness):
         return {"table.budget_seconds": self.own.budget_seconds}
 
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
-        """Returns the shape and the classes that the settings of the table name."""
+        """Returns the facts of the images with which the networks of the table were trained."""
         height, width, channels = self.own.input_shape
         return Facts(self.table.describe(), (height, width, channels), self.own.classes)
 
@@ -65,6 +65,6 @@ class TableFitness(Fitness):
         return self.own.budget_seconds
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
-        """Returns the row of the genotype. A genotype that has no row fails."""
+        """Returns the row of the genotype; a genotype without a row fails."""
         row = lookup.looked_up(genotype, self.table, self.own.operations)
         return Evaluation(row.fitness, seconds=row.seconds, metrics=row.metrics)

@@ -1,4 +1,4 @@
-"""Fitness from a candidate training: the accuracy on the validation images. It imports TensorFlow inside functions."""
+"""Fitness from a candidate training: the accuracy on the validation images. TensorFlow is imported in functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from evolve.settings import SearchSettings
 
 
 class TrainingFitness(ImagesFitness):
-    """The validation accuracy of a network that a worker trains."""
+    """The validation accuracy of a network after a candidate training."""
 
     trains = True
 
@@ -74,7 +74,7 @@ class TrainingFitness(ImagesFitness):
     def evaluate(self, task: Task) -> Evaluation:
         """Returns the evaluation of one individual, whose seconds do not include the import of TensorFlow."""
         running.report(self.folder / running.FOLDER, task.id, 0, self.training.epochs)
-        _warm()  # once a worker, and so no part of what an individual takes
+        _warm()  # A worker does it once, so the seconds of an individual do not include it.
         return super().evaluate(task)
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
@@ -137,7 +137,11 @@ class TrainingFitness(ImagesFitness):
             raise UsageError(unrecorded(error)) from None
 
     def _check_folder(self) -> None:
-        """Before the training: weights that only this machine sees would be lost."""
+        """Checks that this worker sees the folder of the weights. Otherwise they would be lost after the training.
+
+        Raises:
+          UsageError: the worker does not see the folder.
+        """
         folder, here = self.weights.parent, f"a worker on {socket.gethostname()}"
         try:
             seen = folder.is_dir()
@@ -152,7 +156,7 @@ class TrainingFitness(ImagesFitness):
             )
 
     def _feed(self) -> Any:
-        """The images of the search as training takes them.
+        """Returns the feed of the images of the search.
 
         Raises:
           UsageError: they are gone, or others than those of the search.
@@ -163,7 +167,11 @@ class TrainingFitness(ImagesFitness):
             raise UsageError(unrecorded(error)) from None
 
     def _initial(self, task: Task) -> tuple[Any, str]:
-        """The weights to start from, None for fresh ones, and a note where it should have had its parent's."""
+        """Returns the inherited weights and a note for the row of the individual.
+
+        The weights are None if the individual does not inherit, and empty, with a note, if those of its parent are
+        gone or damaged.
+        """
         from compiler.networks import weights
 
         if not self.inherit or task.heir_of is None:
@@ -177,18 +185,18 @@ class TrainingFitness(ImagesFitness):
 
 
 def best_folder(storage: Place) -> Place:
-    """Where the best network of a search lies, with its weights: what `cell export` takes."""
+    """Returns the folder of the best network of a search with its weights, which `cell export` reads."""
     return storage / "best"
 
 
 def weights_file(folder: Place, id: int) -> Place:
-    """Where the weights of an individual are kept."""
+    """Returns the file of the weights of an individual."""
     return folder / f"{id}.npz"
 
 
 @functools.cache
 def _warm() -> None:
-    """Imports what trains, and keeps it out of garbage collections: one before each training took 0.4 s of it."""
+    """Imports the trainer, and keeps it out of garbage collections, each of which took 0.4 s of a training."""
     import compiler.training.candidate  # noqa: F401
 
     loaded.settle()
@@ -196,7 +204,7 @@ def _warm() -> None:
 
 @functools.lru_cache(maxsize=1)
 def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> Any:
-    """Made once a worker, so that all its trainings share what they can."""
+    """Returns the feed of a data set. A worker makes it once for all its trainings."""
     from compiler.batches.pipeline import feed
     from compiler.images import data, kept
 
