@@ -1,7 +1,4 @@
-"""The reference of settings, docs/settings.md, made of what the records of settings declare.
-
-    python -m experiments.reference > docs/settings.md
-"""
+"""The reference of settings, made from their records: `python -m experiments.reference > docs/settings.md`."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ reads `network`, `dataset` and `training`. The records in the code declare each 
 `python -m experiments.reference` prints this page.
 
 A setting is bound by its full name, as in `--gin_param="search.individuals=200"`. A value is written as in Python, and
-text stands in quotes. A name that nothing reads, and a value that is not allowed, are refused before anything is trained.
+text stands in quotes. A name that nothing reads, or a value that is not allowed, is refused before a training begins.
 """
 GENES_NOTE = """
 A gene of the `.cell` file that has the name of one of these settings takes its place for each individual:
