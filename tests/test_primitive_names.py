@@ -27,9 +27,10 @@ OTHERWISE = {
 
 def literals(tree: ast.AST) -> Iterator[ast.Constant]:
     """The texts in a module, without `none` where it says that a list for people is empty: `... or 'none'`."""
-    empty = [node.values[-1] for node in ast.walk(tree) if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or)]
-    empty += [node.orelse for node in ast.walk(tree) if isinstance(node, ast.IfExp)]
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    empty = {node.values[-1] for node in nodes if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or)}
+    empty |= {node.orelse for node in nodes if isinstance(node, ast.IfExp)}
+    for node in nodes:
         if isinstance(node, ast.Constant) and not (node.value == "none" and node in empty):
             yield node
 

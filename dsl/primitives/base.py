@@ -161,7 +161,7 @@ def by_role(primitives: Iterable[Primitive]) -> Mapping[Role, str]:
     found = {role: [primitive.name for primitive in primitives if primitive.role is role] for role in Role}
     for role, names in found.items():
         if len(names) != 1:
-            raise ValueError(f"role {role.name} needs one primitive, found {', '.join(names) or 'none'}")
+            raise ValueError(f"{role.value}: one primitive has this role, found {', '.join(names) or 'none'}")
     return {role: name for role, (name,) in found.items()}
 
 

@@ -6,6 +6,7 @@ A new primitive is one row of `TRIED`: the operations, or the nodes of a cell, w
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 import compiler
 import dsl
+from compiler import primitives
 from compiler.graph.structure import Graph
 from compiler.layers.model import build_layers, forward
 from compiler.layers.noise import Noise
@@ -129,8 +131,8 @@ class TestEveryPrimitive:
             gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
             assert all(np.isfinite(gradient).all() for gradient in gradients)
             assert (np.abs(gradients[0]).sum() > 0) == (PRIMITIVES[name].role is not Role.ZERO)
-            assert forward(built, images, training=False)[-1].shape == (2, 10)
             assert sum(prod(variable.shape) for variable in variables) == compiler.graph_cost(graph).params
+        assert forward(built, images, training=False)[-1].shape == (2, 10)
 
     def test_the_same_in_stock_layers(self, name: str, text: str) -> None:
         compare(graph_of(name, text))
@@ -190,6 +192,13 @@ def test_a_random_primitive_draws_from_the_noise_of_its_step() -> None:
         np.testing.assert_array_equal(first, again)
         assert not np.array_equal(first, other)
         np.testing.assert_array_equal(forward(built, images, True)[-1], forward(built, images, True)[-1])
+
+
+def test_every_family_is_collected() -> None:
+    names = {module.name for module in pkgutil.iter_modules(primitives.__path__)}
+    families = names - {"base", "layering", "layers", "table", "windows"}
+    collected = {family.__name__.rpartition(".")[2] for family in (*table._FAMILIES, *layers._FAMILIES)}
+    assert families == collected
 
 
 class TestWhatIsMissingIsNamedOnLoading:
