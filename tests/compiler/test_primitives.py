@@ -111,7 +111,7 @@ def run(operation: Operation, inputs: tuple[Any, ...], seed: int = 0) -> Any:
 
 
 def test_every_primitive_is_tried() -> None:
-    assert TRIED.keys() == PRIMITIVES.keys()
+    assert not TRIED.keys() ^ PRIMITIVES.keys()
     for name, text in ROWS:
         assert parts_of(name, text), f"{name} is not in {text}"
 
