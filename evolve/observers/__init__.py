@@ -1,1 +1,1 @@
-"""What follows a search: the terminal, TensorBoard, and the files of the work directory."""
+"""Observers of a search: the terminal, TensorBoard, and the files of the work directory."""

@@ -1,4 +1,4 @@
-"""The search as TensorBoard shows it: what is finished goes to the summaries, of earlier runs too."""
+"""The observer that writes a search to TensorBoard's summaries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evolve.store.store import Store
 
 
 class Board:
-    """Writes one summary an individual, and one more a new best."""
+    """Writes a summary for each individual, and one more for each new best."""
 
     def __init__(self, folder: Place, space: dsl.Space, store: Store) -> None:
         self._summaries = Summaries(folder, [rule.name for rule in space.mutations])
@@ -31,7 +31,7 @@ class Board:
             self.individual(individual, genotype, standing)
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
-        """Add one finished individual."""
+        """Adds one finished individual."""
         best = standing.best
         self._summaries.individual(individual, standing, self._store.fitness(individual.parent))
         if best is not None and best.id == individual.id:
@@ -46,12 +46,12 @@ class Board:
             )
 
     def close(self) -> None:
-        """Close the files."""
+        """Closes the files."""
         self._summaries.close()
 
 
 def show_test(folder: Place, best: Individual, tested: Examined, finished: int) -> None:
-    """Add the confusion matrix of the best to what is there of the search, if it is known; the step is the last one."""
+    """Adds the confusion matrix of the best, if it is known, to the summaries of the search, at the last step."""
     if not tested.confusion:
         return
     heading = f"{best.id}: test accuracy {tested.accuracy:.4f}, {by(best)}"
@@ -60,7 +60,7 @@ def show_test(folder: Place, best: Individual, tested: Examined, finished: int) 
 
 
 def title(individual: Individual) -> str:
-    """An individual in a few words."""
+    """The title of an individual."""
     return f"{individual.id}: accuracy {individual.fitness:.4f}, {by(individual)}"
 
 
@@ -70,7 +70,7 @@ def by(individual: Individual) -> str:
 
 
 def _origin(individual: Individual) -> str:
-    """Comments on where it came from, for the head of its text."""
+    """The origin of an individual, as comments at the head of its text."""
     lines = [by(individual)]
     if individual.inherited is not None:
         lines[0] += f", {individual.inherited:.0%} of its weights inherited"

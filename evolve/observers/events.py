@@ -1,8 +1,8 @@
-"""TensorBoard's event files, written without TensorFlow: records of protos, one file a run.
+"""TensorBoard's event files, written without TensorFlow: records of protos, one file for each run.
 
-On this machine a record is handed to the operating system as soon as it is written, so a killed process loses at most
-the record it was writing; readers skip a last record that is cut short. At an address, where each time may send the
-whole file, that is done at most once a minute.
+On this machine a record is given to the operating system as soon as it is written. A process that ends at once loses
+at most the record that it was writing, and readers skip an incomplete last record. At an address, sending a record may
+send the whole file, so the file is sent at most once a minute.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from compiler.filesystem import Place, Remote, Writable, create
 
 Value: TypeAlias = summary_pb2.Summary.Value
 
-PATIENCE = 60.0  # seconds between two times that a file at an address is sent
+PATIENCE = 60.0  # seconds between two sends of a file at an address
 _PREFIX = "events.out.tfevents."
 
 
 class EventFile:
-    """One new event file in a run's folder, which begins the run anew or goes on with it."""
+    """A new event file in the folder of a run of TensorBoard."""
 
     def __init__(self, folder: Place, begins: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,35 +47,35 @@ class EventFile:
         self._described: set[str] = set()
         self._append(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
         if begins:
-            # A TensorBoard that still shows an earlier file of this run forgets it here.
+            # A TensorBoard that shows an earlier file of this run drops those points.
             start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             self._append(event_pb2.Event(wall_time=time.time(), session_log=start))
 
     def write(self, step: int, values: Iterable[Value]) -> None:
-        """Append all values of one step as one record: either all of them are found later, or none."""
+        """Appends all values of one step as one record, so that a reader finds all of them or none."""
         summary = summary_pb2.Summary(value=[self._described_once(value) for value in values])
         self._append(event_pb2.Event(wall_time=time.time(), step=step, summary=summary))
 
     def write_model(self, model_json: str) -> None:
-        """Append a functional tf-keras model, as its `to_json()` has it, for the graphs tab."""
+        """Appends a functional tf-keras model, as its `to_json()` gives it, for the graphs tab."""
         model = _layers(json.loads(model_json))
-        model["config"]["name"] = ""  # else all layers hide in one box of that name
+        model["config"]["name"] = ""  # With a name, all layers would be hidden in one box.
         metadata = summary_pb2.SummaryMetadata()
         metadata.plugin_data.plugin_name = graph_metadata.PLUGIN_NAME_KERAS_MODEL
         metadata.plugin_data.content = b"1"
         tensor = make_tensor_proto(json.dumps(model).encode(), dtype=types_pb2.DT_STRING)
         self.write(0, [Value(tag="keras", tensor=tensor, metadata=metadata)])
-        # The tab asks for a run's operations before it looks at what there is, and shows an error where
-        # there are none: so the layers stand there too.
+        # The tab asks for the operations of a run first, and shows an error if it finds none. The layers are therefore
+        # written as operations too.
         graph = keras_util.keras_model_to_graph_def(model)
         self._append(event_pb2.Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
 
     def close(self) -> None:
-        """Close the file, with all that was written in it."""
+        """Closes the file; every record is then on the disk or at the address."""
         self._file.close()
 
     def _described_once(self, value: Value) -> Value:
-        # TensorBoard keeps the first metadata of a tag; to repeat them would triple the file.
+        # TensorBoard keeps the first metadata of a tag. Repeating them would triple the size of the file.
         if value.tag in self._described:
             value.ClearField("metadata")
         self._described.add(value.tag)
@@ -89,12 +89,12 @@ class EventFile:
 
 
 def event_files(folder: Place) -> list[Place]:
-    """The event files of the run in this folder, oldest first; none where there is no folder."""
+    """The event files of a run's folder, the oldest first; none if the folder is missing."""
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_file())
 
 
 def remove_event_files(folder: Place) -> None:
-    """Delete the run's event files, and nothing else in its folder."""
+    """Removes the event files of a run; other files in its folder stay."""
     for path in event_files(folder):
         path.unlink()
 
@@ -107,8 +107,8 @@ def scalar(tag: str, value: float, title: str, description: str) -> Value:
 
 
 def code(tag: str, text: str, description: str) -> Value:
-    """A text shown as it is, line by line in a fixed-width font."""
-    # The fence is longer than any row of backticks in the text, so the text cannot end it.
+    """A text in a fixed-width font."""
+    # The fence is longer than every row of backticks in the text, so the text cannot end it.
     longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     metadata = text_metadata.create_summary_metadata(None, description)
@@ -117,21 +117,21 @@ def code(tag: str, text: str, description: str) -> Value:
 
 
 def image(tag: str, png: bytes, width: int, height: int, description: str) -> Value:
-    """A picture that is already a PNG file."""
+    """A picture from a PNG file."""
     metadata = image_metadata.create_summary_metadata(None, description)
     tensor = make_tensor_proto([str(width).encode(), str(height).encode(), png], dtype=types_pb2.DT_STRING)
     return Value(tag=tag, tensor=tensor, metadata=metadata)
 
 
 def charts(layout: layout_pb2.Layout) -> Value:
-    """The charts of the tab "Custom scalars"; TensorBoard takes the layout of any run."""
+    """The charts of the tab "Custom scalars"; TensorBoard uses the layout of any run."""
     metadata = layout_metadata.create_summary_metadata()
     tensor = make_tensor_proto(layout.SerializeToString(), dtype=types_pb2.DT_STRING)
     return Value(tag=layout_metadata.CONFIG_SUMMARY_TAG, tensor=tensor, metadata=metadata)
 
 
 def _layers(layer: dict[str, Any]) -> dict[str, Any]:
-    """What TensorBoard draws of a layer or model, in the form of Keras 3: the arrows of Keras 2 it would drop."""
+    """The description of a layer or model in the form of Keras 3; TensorBoard drops the arrows of Keras 2's form."""
     config = layer["config"]
     drawn = {key: config[key] for key in ("name", "dtype", "input_layers", "output_layers") if key in config}
     if "layers" in config:

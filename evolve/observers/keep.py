@@ -1,4 +1,4 @@
-"""The files of a work directory that follow the search: the best network, and the weights of parents to be."""
+"""The observer that keeps files of the work directory up to date: the best network, and inheritable weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evolve.records import Individual, Standing
 
 
 class Keeper:
-    """Keeps `best.cell` and `best/` up to date, the weights of the best few, and those that children may inherit."""
+    """Keeps `best.cell`, `best/`, the weights of the best individuals, and weights that children may inherit."""
 
     def __init__(
         self,
@@ -41,24 +41,24 @@ class Keeper:
             weights_file(weights, id).unlink(missing_ok=True)
         self._kept = found - waiting - again
         if best is not None:
-            # The last run may have ended between writing the row and writing the files.
+            # The last run may have ended after it wrote the row and before it wrote the files.
             self._write(best, space.genotype(best.genotype))
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
-        """Write a new best; drop the weights that nobody needs any more."""
+        """Writes a new best network, and removes weights that are not needed any more."""
         best = standing.best
         if best is not None and best.id == individual.id:
             self._write(individual, genotype)
         needed = standing.heritable if self._fitness.inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
-        # It may have weights though it is none of the best: it may have beaten those of the time it was sent.
+        # Its worker kept the weights if it was among the best when it was sent, which may have changed since.
         self._kept.add(individual.id)
         for id in self._kept - needed - top:
             weights_file(self._weights, id).unlink(missing_ok=True)
             self._kept.remove(id)
 
     def _write(self, best: Individual, genotype: dsl.Genotype) -> None:
-        """Write the best genotype, and where its weights were kept the network that one can take away."""
+        """Writes the best genotype and, if its weights were kept, the trained network for `cell export`."""
         filesystem.write(self._fitness.folder / "best.cell", genotype.standalone().encode())
         path = weights_file(self._weights, best.id)
         if not path.exists():

@@ -1,4 +1,4 @@
-"""What came of a search, and what is to be said of it: accuracy by class, and whether it has learnt anything."""
+"""The result of a search: accuracy by class, and warnings if the best may have learnt nothing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from evolve.fitness.facts import shown
 from evolve.records import Examined, Individual
 
-SHOWN = 12  # classes that are all listed; of more only the worst
+SHOWN = 12  # classes; of more than these only the worst are listed
 WORST_CLASSES = 10
-ERRORS = 2.0  # standard errors that are more than luck
+ERRORS = 2.0  # standard errors; a larger difference is not taken for chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class Outcome:
     """A search at its end."""
 
     best: tuple[Individual, ...] = ()  # the best few networks
-    tested: Examined | None = None  # the first one on the test images
+    tested: Examined | None = None  # the best on the test images
     reason: str = ""  # why the search has ended
     finished: int = 0
     failed: int = 0
-    failure: str = ""  # why the latest of the failed ones did
-    step_share: float | None = None  # of the workers' time that went into steps
+    failure: str = ""  # the error of the latest failed individual
+    step_share: float | None = None  # the share of the workers' time that was spent in steps
     validation: tuple[int, ...] = ()  # validation images of each class, where fitness is the accuracy on them
-    remedies: tuple[str, ...] = ()  # flags with which a search learns more of such images
+    remedies: tuple[str, ...] = ()  # flags for a search that may learn more from such images
 
 
 class ClassAccuracy(NamedTuple):
@@ -36,16 +36,16 @@ class ClassAccuracy(NamedTuple):
     name: str
     images: int
     right: int
-    taken_for: str  # the wrong class that it was taken for most often, and how often
+    taken_for: str  # the most frequent wrong prediction, and its number of images
 
     @property
     def accuracy(self) -> float:
-        """The share of its images that were classified rightly."""
+        """The share of its images that were classified correctly."""
         return self.right / self.images
 
 
 def by_class(tested: Examined) -> list[ClassAccuracy]:
-    """Every class that has test images, in order."""
+    """The results of every class with test images, in order."""
     found = []
     for place, row in enumerate(tested.confusion):
         wrong, where = max(((count, -other) for other, count in enumerate(row) if other != place), default=(0, 0))
@@ -56,7 +56,7 @@ def by_class(tested: Examined) -> list[ClassAccuracy]:
 
 
 def warnings(outcome: Outcome) -> Iterator[str]:
-    """What the user should know of the best before it is used."""
+    """Warnings about the best individual."""
     if not outcome.best:
         return
     best, tested = outcome.best[0], outcome.tested
@@ -73,7 +73,7 @@ def warnings(outcome: Outcome) -> Iterator[str]:
 
 
 def _doubt(part: str, id: int, accuracy: float, counts: Sequence[int]) -> str:
-    """Whether an accuracy may be that of naming the largest class every time; nothing if it is above that."""
+    """A warning if an accuracy may be that of always naming the largest class; empty if it is higher."""
     images = sum(counts)
     if not images:
         return ""

@@ -1,4 +1,4 @@
-"""What the user sees while a search runs: where it starts, one line of progress, and what came of it."""
+"""The output of a search on the terminal: the header, the progress line, and the end table."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, wa
 from evolve.records import Examined, Individual, Spent, Standing
 from evolve.search.plan import Plan
 
-PLAIN_SECONDS = 10.0  # Between two lines where nobody watches a terminal, such as in a log.
+PLAIN_SECONDS = 10.0  # Seconds between two lines if the output is not a terminal, such as a log.
 BAR = 30  # letters
 
 
 class _Lines(ABC):
-    """Lines that are rewritten on a terminal; elsewhere one is printed every now and then.
+    """Lines that are rewritten on a terminal; in any other output one line is printed every PLAIN_SECONDS seconds.
 
-    They are first asked for when the object is made, so a class sets what they need before.
+    The lines are asked for inside `__init__`, so a subclass sets its own attributes before.
     """
 
     def __init__(self, console: Console, times_a_second: float) -> None:
@@ -48,27 +48,27 @@ class _Lines(ABC):
 
     @abstractmethod
     def _lines(self) -> RenderableType:
-        """What a terminal has."""
+        """The lines on a terminal."""
 
     @abstractmethod
     def _line(self) -> Text:
-        """What a log has."""
+        """The line in a log."""
 
     def _report(self) -> None:
-        """Print the line to a log, if it is time for that."""
+        """Prints the line to a log if PLAIN_SECONDS seconds have passed."""
         if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
             self._shown = time.monotonic()
             self._console.print(self._line())
 
 
 class Progress(_Lines):
-    """What a search has done and spent, how good its best is, and what its workers train now.
+    """The progress of a search: finished individuals, costs, the best, and the individuals in training.
 
     Args:
-      plan: where the search ends.
-      before: what was spent when this run of the program began.
-      best: the best so far.
-      reports: the folder in which workers say what they train now.
+      plan: the limits of the search.
+      before: the costs of earlier runs.
+      best: the best individual so far.
+      reports: the folder of the workers' reports.
     """
 
     def __init__(
@@ -93,11 +93,11 @@ class Progress(_Lines):
             running.remove(self._reports)
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
-        """One more has reached the algorithm."""
+        """Shows an individual that has reached the algorithm."""
         self._best = standing.best
 
     def stored(self, individuals: Sequence[Individual], spent: Spent) -> None:
-        """More are in the store, and what has been spent with them."""
+        """Shows the counts and costs after results were stored."""
         self._spent = spent
         for individual in individuals:
             if individual.is_failed:
@@ -110,11 +110,11 @@ class Progress(_Lines):
     def _line(self) -> Text:
         now = self._now()
         words = [*counted(self._plan, now, self._best), *timed(self._plan, self._before, now)]
-        # A log is one line a report, however narrow the console takes itself to be.
+        # A report in a log is one line, at every width of the console.
         return Text("  ".join(words), no_wrap=True)
 
     def _lines(self) -> Group:
-        """As a terminal has it: the bar and the counts, then the times and what runs now."""
+        """The lines on a terminal: the bar and the counts, then the times and the individuals in training."""
         now = self._now()
         first = Table.grid(padding=(0, 2))
         first.add_column(width=BAR)
@@ -128,14 +128,14 @@ class Progress(_Lines):
 
 
 class Reading(_Lines):
-    """A line on how many images have been read, shown once reading takes longer than a moment."""
+    """A line with the number of images that have been read, shown if reading takes more than a moment."""
 
     def __init__(self, console: Console) -> None:
         self._text = ""
         super().__init__(console, 4)
 
     def show(self, done: int, all: int) -> None:
-        """Say how many of all images have been read."""
+        """Shows the number of images that have been read."""
         self._text = f"reading images: {done:,} of {all:,}"
         self._report()
 
@@ -147,7 +147,7 @@ class Reading(_Lines):
 
 
 def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
-    """How many are finished and failed, and the best."""
+    """The counts of finished and failed individuals, and the best."""
     yield f"{now.finished}/{plan.individuals}"
     if best is not None:
         yield f"best {best.fitness:.4f} ({size(best.params)} params, id {best.id})"
@@ -156,7 +156,7 @@ def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
 
 
 def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
-    """The time of all runs, the pace of this one, and the time that it leaves."""
+    """The time of all runs, the pace of this run, and the time left at this pace."""
     yield f"{duration(now.seconds)} elapsed"
     here, seconds = now.finished - before.finished, now.seconds - before.seconds
     if here and seconds > 0:
@@ -168,7 +168,7 @@ def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
 
 
 def time_left(plan: Plan, before: Spent, now: Spent) -> float | None:
-    """Seconds until the first of the limits is reached at the pace of this run; None as long as that has no pace."""
+    """Seconds until the first limit is reached at the pace of this run; None while this run has no result."""
     seconds = now.seconds - before.seconds
     found = [] if plan.budget is None else [max(0.0, plan.budget - now.seconds)]
     for limit, spent, begun in (
@@ -182,7 +182,7 @@ def time_left(plan: Plan, before: Spent, now: Spent) -> float | None:
 
 
 def share(plan: Plan, now: Spent) -> float:
-    """How far the search is on its way to the nearest of its limits, from 0 to 1."""
+    """The progress towards the nearest limit, from 0 to 1."""
     limits = (
         (plan.individuals, now.finished),
         (plan.budget, now.seconds),
@@ -193,7 +193,7 @@ def share(plan: Plan, now: Spent) -> float:
 
 
 def size(number: int) -> str:
-    """A count as people write it: 842, 31.2k, 3.22M."""
+    """A count with at most three digits: 842, 31.2k, 3.22M."""
     for limit, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
         if number >= limit:
             return f"{number / limit:.3g}{unit}"
@@ -213,7 +213,7 @@ def duration(seconds: float) -> str:
 
 
 def show_start(console: Console, rows: Sequence[tuple[str, str]]) -> None:
-    """What is searched, on what, and where one can look on."""
+    """Prints the header."""
     block = Table.grid(padding=(0, 2))
     for name, value in rows:
         block.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
@@ -221,7 +221,7 @@ def show_start(console: Console, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequence[str]) -> None:
-    """Why the search has ended, what its workers did, the best networks, how the first did, what to do next."""
+    """Prints the end of a search: the reason, the best networks, their test accuracy, and the next commands."""
     best, tested = outcome.best, outcome.tested
     if outcome.reason:
         _say(console, f"ended: {outcome.reason}")
@@ -247,7 +247,7 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    """One line, as it is: names of a user may have brackets in them."""
+    """Prints one line without markup, since a user's names may contain brackets."""
     console.print(Text(text, style), soft_wrap=True)
 
 

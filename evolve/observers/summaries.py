@@ -1,8 +1,7 @@
-"""What TensorBoard shows of a search: the only module that writes summaries.
+"""TensorBoard's summaries of a search; no other module writes summaries.
 
-The whole search is one run, `search`, whose steps count the finished individuals; a long search does not
-become thousands of runs. Each of the latest new bests has a run of its own, `best/<id>`, with its training and its
-graph.
+The whole search is one run of TensorBoard, `search`, whose steps count the finished individuals. Each of the latest new
+bests has a run of its own, `best/<id>`, with its training and its graph.
 """
 
 from __future__ import annotations
@@ -28,14 +27,13 @@ from evolve.observers.events import (
 from evolve.records import WORST, Individual, Standing
 from evolve.store.history import measured
 
-BEST_RUNS = 30  # of more than 40 runs TensorBoard shows none until they are chosen by hand
+BEST_RUNS = 30  # With more than 40 runs, TensorBoard shows none until the user selects some.
 
 
 class Summaries:
     """Writes one search into one TensorBoard folder.
 
-    The run `search` follows from the records alone, so a resumed search begins it anew and hands in
-    every record again.
+    The run `search` is a function of the store. A resumed search therefore writes it again from the beginning.
 
     Args:
       folder: TensorBoard's folder; earlier event files of its run `search` are deleted.
@@ -55,7 +53,7 @@ class Summaries:
         self._search = EventFile(folder / "search")
 
     def close(self) -> None:
-        """Close the files, with all that was written in them."""
+        """Closes the files."""
         self._search.close()
 
     def __enter__(self) -> Summaries:
@@ -65,13 +63,13 @@ class Summaries:
         self.close()
 
     def start(self, config_text: str, space_text: str) -> None:
-        """Show what is searched and how: every gin binding in force, and the `.cell` text of the space."""
+        """Adds the text of all gin bindings in force, and the `.cell` text of the space."""
         config = code("config/gin", config_text, "Every gin binding in force, the workers' too.")
         space = code("space", space_text, "The search space: seed cells, network and mutation rules.")
         self._search.write(0, [config, space, charts(_layout())])
 
     def individual(self, individual: Individual, standing: Standing, parent_fitness: float | None) -> None:
-        """Add one finished individual, and the search as it stands with it, to the curves of the search."""
+        """Adds one finished individual, and the state of the search after it, to the curves of the search."""
         self._count(individual, parent_fitness)
         values = [*self._search_curves(individual, standing), *self._rule_curves()]
         self._search.write(individual.finished, values)
@@ -87,10 +85,10 @@ class Summaries:
         history: Sequence[Epoch],
         graph_json: str,
     ) -> None:
-        """Show a new best: picture and text in the run `search`, training and graph in a run `best/<id>`.
+        """Adds a new best: its picture and text to the run `search`, its training and graph to a run `best/<id>`.
 
-        Without a graph, as when a search is resumed, an earlier run of this individual is kept. Of the runs only the
-        latest stay; picture and text stay of every best.
+        Without a graph, as in a resumed search, an earlier run `best/<id>` is kept. Only the latest of these runs stay,
+        and the pictures and texts of all bests.
         """
         picture = image("best/cells", picture_png, width, height, f"{_CELLS} The step is when it was found.")
         genotype = code("best/genotype", f"# individual {id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
@@ -118,7 +116,7 @@ class Summaries:
             yield _curve("population/mean", sum(alive) / len(alive))
             yield _curve("population/min", min(alive))
             yield _curve("population/max", max(alive))
-        if not individual.is_failed:  # A failed one has no accuracy, and often no size: zeros would hide the curve.
+        if not individual.is_failed:  # zeros of failed individuals would hide the curve
             yield _curve("individual/accuracy", individual.fitness)
             yield _curve("individual/params", individual.params)
             yield _curve("individual/mult_adds", individual.mult_adds)
@@ -138,8 +136,8 @@ class Summaries:
 
 
 def show_confusion(folder: Place, done: int, picture_png: bytes, width: int, height: int, names: Sequence[str]) -> None:
-    """Add a picture of a confusion matrix to the run `search`, after all that is there."""
-    # A code block: nothing in the name of a class is Markdown there.
+    """Adds a picture of a confusion matrix to the run `search`, in a further event file."""
+    # In a code block, names of classes are not read as Markdown.
     listed = "".join(f"\n    {number}: {name}" for number, name in enumerate(names))
     description = f"Test images by their class (rows) and what the best network took them for.\n{listed}\n"
     file = EventFile(folder / "search", begins=False)
@@ -170,7 +168,7 @@ def _write_training(run: Place, history: Sequence[Epoch], graph_json: str) -> No
 
 
 def _layout() -> layout_pb2.Layout:
-    """The charts of the tab "Custom scalars", which lay the curves that belong together over each other."""
+    """The charts of the tab "Custom scalars", each with several curves."""
     population = layout_pb2.MarginChartContent.Series(
         value="population/mean", lower="population/min", upper="population/max"
     )
