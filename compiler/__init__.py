@@ -1,36 +1,48 @@
 """Genotype to resolved graph, and from there to a cost, a picture or a trained `tf_keras.Model`.
 
-`resolve` and `cost` need no TensorFlow; `lower` and `train` load it when they are first used.
+`resolve`, `cost` and `requirement` need no TensorFlow. What does is loaded when it is first used: `feed` makes batches
+of a `Dataset` of `Images`, `lower` builds a model, `train` trains one and `accuracy` measures it.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from compiler.epochs import Epoch
 from compiler.errors import CompileError, DataError, Diverged, ShapeError
 from compiler.graph.cost import Cost, cost, graph_cost
+from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
-from compiler.settings import Training
+from compiler.settings import DatasetSettings, Training
 
 if TYPE_CHECKING:
+    from compiler.batches.pipeline import Feed, feed
+    from compiler.images.data import Dataset, Images
     from compiler.layers.model import lower
-    from compiler.training.candidate import train
+    from compiler.training.candidate import Trained, accuracy, train
 
 __all__ = [
-    "CompileError", "Cost", "DataError", "Diverged", "Graph", "ShapeError", "Training", "cost", "graph_cost", "lower",
-    "resolve", "train",
+    "CompileError", "Cost", "DataError", "Dataset", "DatasetSettings", "Diverged", "Epoch", "Feed", "Graph", "Images",
+    "ShapeError", "Trained", "Training", "accuracy", "cost", "feed", "graph_cost", "lower", "requirement", "resolve",
+    "train",
 ]  # fmt: skip
+
+_LATE = {
+    "Dataset": "compiler.images.data",
+    "Feed": "compiler.batches.pipeline",
+    "Images": "compiler.images.data",
+    "Trained": "compiler.training.candidate",
+    "accuracy": "compiler.training.candidate",
+    "feed": "compiler.batches.pipeline",
+    "lower": "compiler.layers.model",
+    "train": "compiler.training.candidate",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what needs TensorFlow when it is asked for."""
-    if name == "lower":
-        from compiler.layers.model import lower
-
-        return lower
-    if name == "train":
-        from compiler.training.candidate import train
-
-        return train
-    raise AttributeError(f"module 'compiler' has no attribute {name!r}")
+    """Loads what needs numpy or TensorFlow when it is asked for."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'compiler' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)

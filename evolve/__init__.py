@@ -6,6 +6,11 @@ and tells observers (`progress`, `board`, `keep`). `config` is the only place th
 parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from evolve.algorithms import (
     Algorithm,
     Child,
@@ -17,20 +22,34 @@ from evolve.algorithms import (
     SearchSpace,
 )
 from evolve.errors import SearchError, UsageError
-from evolve.records import Evaluation, Individual, Proposal
+from evolve.records import Evaluation, Individual, Proposal, Standing, Task
+
+if TYPE_CHECKING:
+    from evolve.executors import Executor, Processes, Serial
+    from evolve.search.cell_space import CellSpace
+    from evolve.search.loop import Search
+    from evolve.search.plan import Plan
+    from evolve.store.store import Store
 
 __all__ = [
-    "Algorithm",
-    "Child",
-    "Evaluation",
-    "Individual",
-    "NonAgeingEvolution",
-    "PairwiseTournament",
-    "Proposal",
-    "RandomSearch",
-    "RegularizedEvolution",
-    "Reinforcement",
-    "SearchError",
-    "SearchSpace",
-    "UsageError",
-]
+    "Algorithm", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "NonAgeingEvolution",
+    "PairwiseTournament", "Plan", "Processes", "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforcement",
+    "Search", "SearchError", "SearchSpace", "Serial", "Standing", "Store", "Task", "UsageError",
+]  # fmt: skip
+
+_LATE = {
+    "CellSpace": "evolve.search.cell_space",
+    "Executor": "evolve.executors",
+    "Plan": "evolve.search.plan",
+    "Processes": "evolve.executors",
+    "Search": "evolve.search.loop",
+    "Serial": "evolve.executors",
+    "Store": "evolve.store.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads the parts of a search when they are asked for, so that `evolve --help` does not wait for them."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'evolve' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)

@@ -27,7 +27,7 @@ EXTRAS = {"@pypi//nats_bench", "@pypi//tensorflow_datasets"}
 # What is imported inside of functions, and left to what calls them: it depends on the target, or is TensorFlow.
 LATE = {
     "//compiler:graph": {"//compiler:compiler", "@pypi//tensorflow"},
-    "//evolve:core": {"//evolve:controller"},
+    "//evolve:core": {"//evolve:controller", "//evolve:evolve"},
 }
 # Dependencies that no import shows.
 UNSEEN = {
@@ -99,6 +99,14 @@ def file_of(module: str) -> Path | None:
     return next((found for found in (path / "__init__.py", path.with_suffix(".py")) if found.is_file()), None)
 
 
+@cache
+def offered(package: str) -> dict[str, tuple[str, ...]]:
+    """The names that a package offers of its modules, each with the module that has it."""
+    tree = ast.parse((ROOT / package / "__init__.py").read_text())
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.name: (str(node.module),) for node in found for alias in node.names}
+
+
 def imported(node: ast.AST) -> Iterator[str]:
     """The modules that a statement imports; a name that is taken from a module may be one itself."""
     if isinstance(node, ast.Import):
@@ -107,6 +115,7 @@ def imported(node: ast.AST) -> Iterator[str]:
         for alias in node.names:
             inner = f"{node.module}.{alias.name}"
             yield inner if file_of(inner) else str(node.module)
+            yield from offered(node.module).get(alias.name, ()) if node.module in OURS else ()
 
 
 def at_once(tree: ast.AST) -> Iterator[ast.AST]:
