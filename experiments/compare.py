@@ -18,14 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 import dsl
+from evolve import Algorithm, CellSpace, SearchError, Store, UsageError
 from evolve import config as gin_config
-from evolve.algorithms import Algorithm
-from evolve.errors import SearchError, UsageError
 from evolve.observers import progress
 from evolve.run import run as search
-from evolve.search.cell_space import CellSpace
 from evolve.store.history import measured, standings
-from evolve.store.store import Store
 from experiments.figure import Curves, draw
 
 ALGORITHMS = (

@@ -26,17 +26,14 @@ from pathlib import Path
 from scipy import stats
 
 import dsl
-from compiler.errors import CompileError
-from compiler.graph.requirements import requirement
+from compiler import CompileError, requirement
 from dsl import CellError
-from evolve import config
+from evolve import CellSpace, Individual, SearchError, config
 from evolve.config import Config
-from evolve.errors import SearchError
 from evolve.executors.machine import cores
 from evolve.fitness import lookup, table_files
 from evolve.fitness.table_files import Row, Table
-from evolve.records import WORST, Individual
-from evolve.search.cell_space import CellSpace
+from evolve.records import WORST
 from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from compiler.graph.requirements import requirement
+from compiler import requirement
 from dsl.primitives.reference import table
 from dsl.tree import syntax as s
 

@@ -24,14 +24,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import dsl
-from evolve.algorithms import RegularizedEvolution
-from evolve.executors import Serial
+from evolve import CellSpace, Evaluation, Plan, RegularizedEvolution, Search, Serial, Store, Task
 from evolve.observers.board import Board
-from evolve.records import Evaluation, Task
-from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
-from evolve.store.store import Store
 
 WORKERS = 450
 MEASURED = 300  # individuals after the first population

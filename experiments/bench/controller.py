@@ -20,14 +20,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dsl
-from evolve import loaded
-from evolve.algorithms import RegularizedEvolution
-from evolve.executors import Serial
-from evolve.records import Evaluation, Individual, Standing, Task
-from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
-from evolve.store.store import Store
+from evolve import (
+    CellSpace,
+    Evaluation,
+    Individual,
+    Plan,
+    RegularizedEvolution,
+    Search,
+    Serial,
+    Standing,
+    Store,
+    Task,
+    loaded,
+)
 from experiments.bench.pace import pace
 
 COUNT = 20_000

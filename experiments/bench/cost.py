@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import compiler
 import dsl
-from compiler.graph.requirements import requirement
+from compiler import requirement
 
 ROUNDS = 9
 TARGET = 1e-3

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import dsl
+from dsl import mutate
 from dsl.identity.fingerprint import Memory
-from dsl.rules.interpreter import mutate
 from experiments.bench.pace import pace
 
 ROUNDS = 15

@@ -20,12 +20,9 @@ import tf_keras
 from PIL import Image
 
 import dsl
-from compiler.batches.pipeline import Feed, feed
-from compiler.graph.resolve import resolve
+from compiler import Dataset, Feed, Images, Training, feed, resolve
 from compiler.images import data
-from compiler.images.data import Dataset, Images
 from compiler.layers.model import build_layers, forward
-from compiler.settings import Training
 
 ROUNDS = 2
 SECONDS = 2.0  # a round of a feed

@@ -15,13 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import dsl
-from evolve.algorithms import RegularizedEvolution
+from evolve import CellSpace, Evaluation, Plan, RegularizedEvolution, Search, Store, Task
 from evolve.executors.ray_cluster import Need, RayCluster
-from evolve.records import Evaluation, Task
-from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
-from evolve.store.store import Store
 
 WORKERS, INDIVIDUALS, SECONDS = 64, 64 * 30, 1.0
 POPULATION, SAMPLE = 100, 25

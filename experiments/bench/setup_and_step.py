@@ -31,7 +31,7 @@ import numpy as np
 
 import compiler
 import dsl
-from compiler.settings import Training
+from compiler import Training
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 EPOCHS = 3
@@ -89,7 +89,7 @@ LARGE = Case("ours", n=2, f=24, shape=(32, 32, 3), batch=32, steps=5, optimize_g
 
 def ours(case: Case, dataset: Any) -> Measured:
     """Training as `compiler.training.candidate.train` does it, up to and after its first step."""
-    from compiler.batches.pipeline import feed
+    from compiler import feed
     from compiler.training.candidate import prepare
     from compiler.training.strategies import make_strategy
     from compiler.training.trainer import Trainer
@@ -113,7 +113,7 @@ def plain(case: Case, dataset: Any) -> Measured:
     """The same network of stock layers, under `compile` and `fit`."""
     import tf_keras
 
-    from compiler.batches.pipeline import feed
+    from compiler import feed
     from compiler.networks.plain import plain_model
 
     training = case.training

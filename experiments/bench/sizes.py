@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dsl
-from compiler.graph.cost import Cost, graph_cost, weight_values
-from compiler.graph.resolve import resolve
+from compiler import Cost, graph_cost, resolve
+from compiler.graph.cost import weight_values
 from compiler.primitives.base import Shape
 from dsl.wording import by_x
 

@@ -11,10 +11,9 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.batches.pipeline import feed
+from compiler import Training, feed
 from compiler.images import data
 from compiler.networks import weights
-from compiler.settings import Training
 from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import dsl
-from compiler.graph.resolve import resolve
-from compiler.layers.model import lower, step_layers
+from compiler import lower, resolve
+from compiler.layers.model import step_layers
 from compiler.networks.saved import Saved
 from compiler.networks.weights import weights_of
 

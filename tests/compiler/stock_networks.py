@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 import compiler
-from compiler.graph.structure import Graph
+from compiler import Graph
 from compiler.layers.model import step_layers
 from compiler.networks.plain import plain_model
 from compiler.networks.weights import restore, weights_of

@@ -10,8 +10,7 @@ import pytest
 
 import dsl
 from compiler.pictures.ascii import WIDTH, cell_drawing, drawing, network_drawing
-from dsl.shipped import shipped_cells
-from dsl.text.parse import parse
+from dsl import parse, shipped_cells
 from dsl.tree import edit
 from dsl.tree import syntax as s
 

@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 import compiler
+from compiler import Training
 from compiler.batches import order
 from compiler.batches.augment import Scale, augmented
-from compiler.settings import AUGMENT, Training
+from compiler.settings import AUGMENT
 
 SCALE = Scale((100.0, 110.0, 120.0), (50.0, 60.0, 70.0))
 COUNT = 400

@@ -11,7 +11,7 @@ import compiler
 import dsl
 from compiler.graph import resolve
 from compiler.graph.cost import shares, weight_values
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 from dsl.space.expand import walk
 
 CIFAR = (32, 32, 3)

@@ -11,8 +11,8 @@ import pytest
 
 import compiler
 import dsl
-from compiler.graph.requirements import requirement
-from dsl.shipped import shipped_cells
+from compiler import requirement
+from dsl import shipped_cells
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
 SPACES = {

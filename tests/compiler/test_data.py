@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from compiler.errors import CompileError, DataError
-from compiler.images.data import Dataset, Images, load
+from compiler import CompileError, DataError, Dataset, Images
+from compiler.images.data import load
 from compiler.images.sources import CIFAR100_CLASSES, READERS
 
 Array = npt.NDArray[Any]

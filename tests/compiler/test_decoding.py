@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compiler.errors import DataError
+from compiler import DataError
 from compiler.images.decoding import SUFFIXES, Unreadable, contents, decoded, pixels
 from tests.photographs import ORIENTATIONS, save
 

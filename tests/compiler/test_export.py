@@ -20,7 +20,7 @@ import tensorflow as tf
 import tf_keras
 from PIL import Image
 
-from compiler.errors import CompileError
+from compiler import CompileError
 from compiler.images.preparation import Preparation
 from compiler.main import main
 from compiler.networks import formats, weights

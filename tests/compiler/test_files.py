@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import filesystem
-from compiler.errors import CompileError
+from compiler import CompileError, filesystem
 from compiler.filesystem import Place, Remote, place
 from compiler.networks import weights
 from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, read, write

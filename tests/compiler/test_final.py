@@ -22,13 +22,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 import dsl
-from compiler.errors import CompileError
+from compiler import CompileError, accuracy
 from compiler.images.data import load
 from compiler.layers.model import step_layers
 from compiler.main import main
 from compiler.networks import saved, weights
 from compiler.training import gin_files
-from compiler.training.candidate import accuracy
 from compiler.training.final import RECORD, FinalTraining
 
 SHIPPED = sorted((Path(__file__).parents[2] / "experiments").glob("train_*.gin"))
@@ -84,7 +83,7 @@ def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(
     found = saved.read(files / "run")
     assert found.genotype.space.params == {"F": 6}
     digits = load("digits")
-    from compiler.layers.model import lower
+    from compiler import lower
 
     model = lower(found.graph)
     weights.restore(step_layers(model), found.weights)

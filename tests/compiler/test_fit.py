@@ -9,7 +9,7 @@ import tf_keras
 
 import compiler
 import dsl
-from compiler.graph.resolve import resolve
+from compiler import resolve
 from compiler.layers.model import build_layers, forward
 
 SPACE = (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compiler.main import main
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 
 UGLY, PRETTY = "param   A=1 # one\n\n\nparam B = 2", "param A = 1  # one\n\nparam B = 2\n"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compiler.errors import DataError
+from compiler import DataError
 from compiler.images import in_memory, inventory, manifest
 from compiler.images.data import digest, load
 from compiler.images.decoding import Unreadable, pixels

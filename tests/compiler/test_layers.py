@@ -13,7 +13,7 @@ import compiler
 import dsl
 from compiler.layers.model import build_layers, forward, step_layers
 from compiler.layers.noise import Noise, kept_paths
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 
 
 def build(network: str, size: int) -> tuple[Any, list[Any], tf.Tensor]:

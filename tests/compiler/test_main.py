@@ -15,7 +15,7 @@ import pytest
 import dsl
 from compiler.graph.cost_table import short
 from compiler.main import main
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
 

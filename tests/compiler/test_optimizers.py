@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from compiler.settings import Training
+from compiler import Training
 from compiler.training.optimizers import make_optimizer
 
 RMSPROP = Training(optimizer="rmsprop", schedule="constant", learning_rate=0.1, rmsprop_decay=0.8, rmsprop_epsilon=0.5)

@@ -18,7 +18,7 @@ import dsl
 from compiler.pictures import canvas
 from compiler.pictures.canvas import Arrow, Box, Drawing
 from compiler.pictures.picture import picture
-from dsl.text.parse import parse
+from dsl import parse
 from dsl.tree import syntax as s
 
 AMOEBANET = """

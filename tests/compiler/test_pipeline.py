@@ -14,14 +14,11 @@ import tensorflow as tf
 from PIL import Image
 
 import dsl
+from compiler import DataError, Dataset, Feed, Images, Training, feed, train
 from compiler.batches import order
-from compiler.batches.pipeline import ArrayFeed, Feed, StreamFeed, feed, naming_faults
-from compiler.errors import DataError
+from compiler.batches.pipeline import ArrayFeed, StreamFeed, naming_faults
 from compiler.images import data
-from compiler.images.data import Dataset, Images
 from compiler.images.folders import Files
-from compiler.settings import Training
-from compiler.training.candidate import train
 
 PLAIN = Training(augment=())
 SIZE = (12, 10)

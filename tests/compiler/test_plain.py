@@ -12,9 +12,9 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.graph.requirements import requirement
+from compiler import requirement
 from compiler.networks.plain import plain_model
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 from tests.compiler.stock_networks import KERAS, compare, of_random_weights
 
 

@@ -9,9 +9,9 @@ import pytest
 
 import compiler
 import dsl
+from compiler import requirement
 from compiler.graph.memory import Memory
-from compiler.graph.requirements import requirement
-from dsl.space.genotype import Genotype
+from dsl import Genotype
 
 SHAPE = (16, 16, 3)
 

@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 
 import dsl
-from compiler.errors import CompileError
+from compiler import CompileError, Training, accuracy, lower, train
 from compiler.images.data import load
 from compiler.images.preparation import Preparation
-from compiler.layers.model import lower, step_layers
+from compiler.layers.model import step_layers
 from compiler.networks import weights
 from compiler.networks.formats import exported_model
 from compiler.networks.saved import FACTS, NETWORK, WEIGHTS, Saved, read, write
-from compiler.settings import Training
-from compiler.training.candidate import accuracy, train
 from tests.compiler.saved_networks import TEXT, network
 
 PREPARED = {"resize": "bilinear, antialiased", "resized": [9, 9], "crop": 0.875, "size": [8, 8], "rounded": False}

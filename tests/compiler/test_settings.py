@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import compiler
-from compiler.settings import RULES, Training
+from compiler import Training
+from compiler.settings import RULES
 
 REALS = sorted(name for name, rule in RULES.items() if rule.is_real)
 NAMES = sorted(name for name, rule in RULES.items() if rule.choices)

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.graph.requirements import requirement
+from compiler import requirement
 from compiler.layers.model import build_layers, forward
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
 

@@ -10,13 +10,10 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.batches.pipeline import Feed, feed
-from compiler.images.data import Dataset, Images
+from compiler import Dataset, Feed, Images, Training, accuracy, feed, train
 from compiler.layers.model import StepLayer, forward
 from compiler.networks import weights
-from compiler.settings import Training
 from compiler.training import trainer as trainer_module
-from compiler.training.candidate import accuracy, train
 from compiler.training.trainer import Trainer
 
 DEEP = """

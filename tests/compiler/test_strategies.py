@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from compiler.errors import CompileError
+from compiler import CompileError
 from compiler.training.strategies import is_chief, make_strategy
 
 ROOT = Path(__file__).parent.parent.parent

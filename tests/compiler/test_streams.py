@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compiler.errors import DataError
+from compiler import DataError
 from compiler.images import data
 from compiler.images.folders import Files
 from compiler.images.streams import Stream

@@ -11,16 +11,15 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.batches.pipeline import Feed, feed
+from compiler import Feed, Training, feed
 from compiler.images import data
 from compiler.layers.chains import Chain, chains
 from compiler.layers.model import build_layers, forward
 from compiler.networks import weights
 from compiler.primitives.normalization_layers import local_norm
-from compiler.settings import Training
 from compiler.training.optimizers import learning_rate
 from compiler.training.trainer import Trainer
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 
 PLAIN = Training(epochs=2, batch_size=32, learning_rate=0.1, drop_path_keep=1.0, augment=(), optimize_graph=False)
 SMALL = """

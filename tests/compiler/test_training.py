@@ -13,12 +13,11 @@ import tf_keras
 
 import compiler
 import dsl
+from compiler import Dataset, Images, Trained, Training, accuracy, train
 from compiler.images import data
-from compiler.images.data import Dataset, Images
 from compiler.layers.model import step_layers
 from compiler.networks import weights
-from compiler.settings import GENES, Training
-from compiler.training.candidate import Trained, accuracy, train
+from compiler.settings import GENES
 from compiler.training.optimizers import learning_rate
 
 QUICK = Training(epochs=3, batch_size=32, learning_rate=0.1, l2=5e-4, drop_path_keep=1.0, augment=())

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler.graph.resolve import resolve
+from compiler import resolve
 from compiler.layers.model import StepLayer, build_layers
 from compiler.networks import weights
 

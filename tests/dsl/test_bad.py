@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl import shipped_cells
 from dsl.check.reach import dead_rules
-from dsl.shipped import shipped_cells
 
 FILES = sorted((Path(__file__).parent.parent / "bad").glob("*.cell"))
 

@@ -14,7 +14,7 @@ import lark
 import pytest
 from pygments.token import Comment, Error, Keyword, Number, String
 
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 from dsl.text import words
 from dsl.text.colour import CellLexer
 from dsl.text.parse import grammar

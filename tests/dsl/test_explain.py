@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl import shipped_cells
 from dsl.report.explain import Explanation, explain, told
-from dsl.shipped import shipped_cells
 
 NETWORK = "network { stem: conv[3x3, filters=8] body: net[8] head: global_avg_pool | dense[classes] }"
 CELL = "cell net(x) { a = conv[3x3](x)  b = relu(x) + skip(a)  c = relu(b)  return concat(unused) }"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 
 import dsl
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 from dsl.text.format import WIDTH, fmt
 from dsl.text.parse import grammar
 from tests.dsl.genotypes import genotypes

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl import shipped_cells
 from dsl.errors import Source
-from dsl.shipped import shipped_cells
 
 SECONDS = 5  # of processor time for one input
 MEGABYTES = 400  # that a thousand inputs may add to the process

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 import dsl
+from dsl import shipped_cells
 from dsl.check.reach import dead_rules
 from dsl.check.verify import verify_genotype
-from dsl.shipped import shipped_cells
 from dsl.text.format import fmt
 from dsl.tree import edit
 from dsl.tree import syntax as s

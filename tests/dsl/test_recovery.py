@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 from dsl.text.parse import MAX_CHARACTERS, MAX_PROBLEMS
 
 

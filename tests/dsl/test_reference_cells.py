@@ -10,7 +10,7 @@ import re
 import pytest
 
 import dsl
-from dsl.text.unparse import unparse
+from dsl import unparse
 from dsl.tree import syntax as s
 
 OPERATIONS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from dsl.shipped import shipped_cells
+from dsl import shipped_cells
 
 FILES = sorted(shipped_cells().glob("*.cell"))
 
