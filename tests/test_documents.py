@@ -174,8 +174,8 @@ def test_the_table_of_a_package_has_every_module(package: str) -> None:
     listed: dict[str, set[str]] = {}
     for folder, modules in rows(ROOT / package / "README.md"):
         listed.setdefault(folder, set()).update(re.findall(SPAN, modules) if "..." not in modules else {"..."})
-    for folder in (path for path in (ROOT / package).rglob("*") if path.is_dir() and (path / "__init__.py").is_file()):
-        listed.setdefault(f"{folder.relative_to(ROOT / package).as_posix()}/", set())
+    for path in (path for path in (ROOT / package).rglob("*") if path.is_dir() and (path / "__init__.py").is_file()):
+        listed.setdefault(f"{path.relative_to(ROOT / package).as_posix()}/", set())
     for folder, names in listed.items():
         there = {path.stem for path in (ROOT / package / folder).glob("*.py")} - {"__init__"}
         assert names - {"..."} <= there, f"{folder} lacks modules of the table"

@@ -34,6 +34,7 @@ __all__ = [
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")
 training = gin.external_configurable(Training, "training", module="compiler")
+RECORDS: Mapping[str, type] = {"network": NetworkSettings, "dataset": DatasetSettings, "training": Training}
 
 NAMES = Names(
     tuple(
