@@ -19,8 +19,7 @@ import tensorflow as tf
 
 import compiler
 import dsl
-from compiler import primitives
-from compiler.graph.structure import Graph
+from compiler import Graph, primitives
 from compiler.layers.model import build_layers, forward
 from compiler.layers.noise import Noise
 from compiler.primitives import layers, table
