@@ -107,7 +107,7 @@ GENES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """Settings of one training run.
 
@@ -290,7 +290,7 @@ _DATASET: Mapping[str, tuple[str, object, Callable[[Any], bool]]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
     """The images; the gin name is `dataset`, and the fields are those of `compiler.images.data.load`."""
 

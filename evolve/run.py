@@ -126,7 +126,7 @@ def _check_length(prepared: Run, store: Store) -> None:
 def _executor(prepared: Run, facts: Facts | None = None) -> Executor:
     """The executor of the search; without facts, one for the one task that finds them."""
     held = 0 if facts is None else facts.bytes
-    site = Site(prepared.folder, prepared.fitness.trains, held, has_one_task=facts is None)
+    site = Site(folder=prepared.folder, trains=prepared.fitness.trains, held=held, has_one_task=facts is None)
     return prepared.config.executor.start(site)
 
 

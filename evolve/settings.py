@@ -17,7 +17,7 @@ Order = Literal["finished", "born"]
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
     """The search as a whole; the gin name is `search`."""
 
@@ -141,7 +141,7 @@ def _is_number(value: object) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableSettings:
     """The table that gives the fitness, if `search.fitness` is 'table'; the gin name is `table`.
 

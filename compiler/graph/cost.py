@@ -15,7 +15,7 @@ from dsl.space.genotype import Genotype
 _COUNTS = (attrgetter("params"), attrgetter("mult_adds"), attrgetter("activations"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """The cost of the network that predicts: no auxiliary head.
 
@@ -58,10 +58,10 @@ def graph_cost(graph: Graph) -> Cost:
         ways = zip(step.inputs, step.chains, strict=True)
         depths.append(max(way + (depths[index] if index >= 0 else 0) for index, way in ways if way is not None))
     return Cost(
-        sum(step.params for step in graph.steps),
-        sum(step.mult_adds for step in graph.steps),
-        depths[-1],
-        sum(step.activations for step in graph.steps),
+        params=sum(step.params for step in graph.steps),
+        mult_adds=sum(step.mult_adds for step in graph.steps),
+        depth=depths[-1],
+        activations=sum(step.activations for step in graph.steps),
     )
 
 

@@ -18,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 STATISTICS = ("mean", "variance")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Packing:
     """One step's weights: the trained ones, what L2 decays first; and the normalizations whose statistics are kept."""
 
@@ -93,7 +93,7 @@ def packing(step: Step) -> Packing:
     trained = [(key, weight) for key, weight in step.weights() if weight.trainable]
     ordered = sorted(trained, key=lambda item: not item[1].is_kernel)
     norms = tuple(operation for operation in step.operations if operation.keeps_statistics)
-    return Packing(chains(step, False), chains(step, True), tuple(ordered), norms)
+    return Packing(chains=chains(step, False), dropped=chains(step, True), trained=tuple(ordered), norms=norms)
 
 
 def _number(value: object) -> float:

@@ -35,7 +35,7 @@ PREPARATION = "preparation.json"  # in a format that does not resize: how its im
 _BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # where Python and others end a line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exported:
     """A file that was written and checked.
 
@@ -109,7 +109,7 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
         if path.is_dir():
             os.rename(path, Path(name) / "old")
         os.replace(new, path)
-    return Exported(path, _size(path), difference, preparation is not None)
+    return Exported(path=path, size=_size(path), difference=difference, any_size=preparation is not None)
 
 
 def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation | None = None) -> Any:

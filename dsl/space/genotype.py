@@ -19,7 +19,7 @@ from dsl.tree import syntax as s
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Space:
     """All that a search shares: operations, network, rules, and the seed's text."""
 

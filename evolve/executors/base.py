@@ -38,7 +38,7 @@ class Executor(Protocol):
         """End whatever runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What an executor must know of the search whose tasks it runs.
 

@@ -13,7 +13,7 @@ from compiler.images.preparation import Preparation
 FOLDER = "images"  # of the work directory: where images are kept for all workers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What the driver and the workers must know of the images without loading them.
 

@@ -106,19 +106,19 @@ def _facts(found: Dataset | Stream) -> Facts:
     parts = {part: getattr(found, part) for part in ("train", "validation", "test")}
     held = [part.images for part in parts.values()] if isinstance(found, Dataset) else []
     return Facts(
-        found.describe(),
-        found.input_shape,
-        found.classes,
-        found.class_names,
-        tuple(found.mean),
-        tuple(found.std),
-        found.crop,
-        len(found.train),
-        {name: _counts(part, found.classes) for name, part in parts.items()},
-        found.digest,
-        found.remarks,
-        all(images.dtype == np.uint8 for images in held),
-        sum(images.nbytes for images in held),
+        description=found.describe(),
+        input_shape=found.input_shape,
+        classes=found.classes,
+        class_names=found.class_names,
+        mean=tuple(found.mean),
+        std=tuple(found.std),
+        crop=found.crop,
+        images=len(found.train),
+        counts={name: _counts(part, found.classes) for name, part in parts.items()},
+        digest=found.digest,
+        remarks=found.remarks,
+        is_bytes=all(images.dtype == np.uint8 for images in held),
+        bytes=sum(images.nbytes for images in held),
     )
 
 

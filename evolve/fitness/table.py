@@ -57,7 +57,7 @@ class TableFitness(Fitness):
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
         """Returns the facts of the images with which the networks of the table were trained."""
         height, width, channels = self.own.input_shape
-        return Facts(self.table.describe(), (height, width, channels), self.own.classes)
+        return Facts(description=self.table.describe(), input_shape=(height, width, channels), classes=self.own.classes)
 
     @property
     def budget_seconds(self) -> float | None:

@@ -35,7 +35,7 @@ def source(small_gin: Path, made: type[Fitness], name: str, **changes: Any) -> F
     settings: dict[str, Any] = {
         "name": name,
         "space": dsl.load("nasnet.cell", PARAMS).space.text(),
-        "dataset": DatasetSettings(f"npz:{small_gin.with_name('images.npz')}"),
+        "dataset": DatasetSettings(source=f"npz:{small_gin.with_name('images.npz')}"),
         "training": Training(),
         "folder": small_gin.parent,
         "weights": small_gin.parent / "weights",
@@ -290,7 +290,7 @@ def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Pa
         TrainingFitness,
         "training",
         space=dsl.loads(STREAMED).space.text(),
-        dataset=DatasetSettings(f"images:{tmp_path / 'pictures'}", image_size=(8, 8), stream=True),
+        dataset=DatasetSettings(source=f"images:{tmp_path / 'pictures'}", image_size=(8, 8), stream=True),
         training=Training(epochs=1, batch_size=5, augment=("random_crop", "flip", "colour")),
         folder=tmp_path,
     )

@@ -110,7 +110,7 @@ class TestFitness:
         assert bool(validation) == bool(flags) == fitness.trains
 
     def test_weights_are_inherited_only_where_it_leaves_some(self, name: str, fitness: Fitness) -> None:
-        settings = SearchSettings("nasnet.cell", fitness=name, inherit_weights=True)
+        settings = SearchSettings(seed_file="nasnet.cell", fitness=name, inherit_weights=True)
         if fitness.trains:
             fitness.check(settings)
         else:

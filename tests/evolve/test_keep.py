@@ -18,7 +18,9 @@ from evolve.observers.keep import Keeper
 from evolve.records import Individual, Standing
 
 SEED = dsl.load("large_scale.cell")
-FACTS = Facts("made up", (8, 8, 1), 3, ("a", "b", "c"), (0.5,), (2.0,))
+FACTS = Facts(
+    description="made up", input_shape=(8, 8, 1), classes=3, class_names=("a", "b", "c"), mean=(0.5,), std=(2.0,)
+)
 WEIGHTS = {
     key: np.ones(weight.shape, np.float32)
     for step in resolve(SEED, (8, 8, 1), 3).steps

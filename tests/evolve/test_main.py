@@ -172,7 +172,9 @@ def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_pat
 def test_what_may_help_can_be_pasted(source: str, is_file: bool, small_gin: Path, tmp_path: Path) -> None:
     trained = "search.fitness='training'"
     read = config.read([str(small_gin)], [trained, "training.epochs=3", f"dataset.source='{source}'"])
-    fitness = replace(prepare(read, tmp_path / "work").fitness, facts=Facts("", (32, 48, 3), 2))
+    fitness = replace(
+        prepare(read, tmp_path / "work").fitness, facts=Facts(description="", input_shape=(32, 48, 3), classes=2)
+    )
     _, flags = fitness.chance()
     assert flags[0] == '--gin_param="training.epochs=12"'
     assert flags[1:] == (('--gin_param="dataset.image_size=(64, 96)"',) if is_file else ())

@@ -286,4 +286,4 @@ def test_a_lost_individual_is_waited_for_beyond_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["birth", "", None, True])
 def test_an_order_that_there_is_not(order: object) -> None:
     with pytest.raises(UsageError, match=r"search\.order is .*; it may be 'finished' .* or 'born'"):
-        SearchSettings("nasnet.cell", order=order)  # type: ignore[arg-type]
+        SearchSettings(seed_file="nasnet.cell", order=order)  # type: ignore[arg-type]

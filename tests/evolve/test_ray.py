@@ -191,7 +191,7 @@ def test_no_cluster_on_this_machine(small_gin: Path, tmp_path: Path) -> None:
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "evolve.executors.ray_cluster", None)
     with pytest.raises(UsageError, match=r"pip install 'amoeba-evolve\[cluster\]'"):
-        RaySettings(workers=1).start(Site(tmp_path))
+        RaySettings(workers=1).start(Site(folder=tmp_path))
 
 
 def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path, tmp_path: Path) -> None:
