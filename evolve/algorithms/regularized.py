@@ -18,7 +18,7 @@ _fitness = attrgetter("fitness")
 SampleSize = Annotated[int, whole(1), "how many members of the population a sample has, drawn with replacement"]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class RegularizedEvolution(Evolution[G]):
     """Ageing evolution: the best of a uniform sample has a child, and the oldest dies."""
 
@@ -53,7 +53,7 @@ class RegularizedEvolution(Evolution[G]):
         self._living.append(Member(individual.id, self._ledger.leave(individual.id), individual.fitness))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class NonAgeingEvolution(Survivors[G]):
     """The same without ageing: the best of a uniform sample has a child, and the worst of that sample dies.
 

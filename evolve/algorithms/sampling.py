@@ -8,7 +8,7 @@ from evolve.algorithms.base import Latest, generator
 from evolve.records import RANDOM, G, Individual, Proposal
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class RandomSearch(Latest[G]):
     """The paper's control: every individual is sampled as the initial population is."""
 

@@ -11,7 +11,7 @@ from evolve.algorithms.base import Member, Survivors
 from evolve.records import G
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class PairwiseTournament(Survivors[G]):
     """Of two members the worse dies when the population is large enough; else the better has a child.
 
