@@ -89,8 +89,8 @@ def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
 
 
 def _stands_alone(operation: Operation) -> bool:
-    """Whether an operation is a chain of its own, since it reads several values, or something random."""
-    return operation.of.joins or operation.of.is_random
+    """Whether an operation is a chain of its own: it reads several values, or it is random."""
+    return operation.declared.joins or operation.declared.is_random
 
 
 def _signature(operation: Operation) -> tuple[object, ...]:

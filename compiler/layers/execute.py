@@ -27,7 +27,7 @@ def run_step(
     for chain in whole:
         last, own = chain.operations[-1], next(parts)
         taken = tuple([values[index] for index in chain.operations[0].inputs])
-        if last.of.is_random or len(taken) > 1:
+        if last.declared.is_random or len(taken) > 1:
             value = LAYERS[last.primitive].run(Run(last, taken, seed=None if noise is None else noise.seed))
         else:
             value, batch = run_chain(chain, taken[0], own, mode)

@@ -1,4 +1,4 @@
-"""Functions of each value by itself: the shape stays."""
+"""Functions of each value by itself, which keep the shape."""
 
 from __future__ import annotations
 

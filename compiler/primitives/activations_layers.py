@@ -1,4 +1,4 @@
-"""Functions of each value by itself in TensorFlow, and in stock layers of Keras."""
+"""Functions of each value by itself: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Operation:
     drop_path: bool = False
 
     @property
-    def of(self) -> Primitive:
+    def declared(self) -> Primitive:
         """The language's record of the primitive."""
         return PRIMITIVES[self.primitive]
 

@@ -1,4 +1,4 @@
-"""Convolutions in TensorFlow, and in stock layers of Keras."""
+"""Convolutions: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

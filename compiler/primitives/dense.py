@@ -1,4 +1,4 @@
-"""Layers that connect every value with every other: shapes and weights."""
+"""Dense layers: shapes and weights."""
 
 from __future__ import annotations
 

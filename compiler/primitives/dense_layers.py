@@ -1,4 +1,4 @@
-"""Layers that connect every value with every other in TensorFlow, and in stock layers of Keras."""
+"""Dense layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

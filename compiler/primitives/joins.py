@@ -1,4 +1,4 @@
-"""What makes one value of several: shapes."""
+"""Joins of several states: shapes."""
 
 from __future__ import annotations
 

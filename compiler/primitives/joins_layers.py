@@ -1,4 +1,4 @@
-"""What makes one value of several in TensorFlow, and in stock layers of Keras."""
+"""Joins of several states: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ class Run:
 
     Attributes:
       operation: with its settings and its shape.
-      inputs: what it reads.
-      weights: its trained weights, in the order of the operation's.
+      inputs: the tensors that it reads.
+      weights: its trained weights, in the order of `operation.weights`.
       seed: two int32 numbers `[2]` from which it draws; None where nothing is random.
-      norm: normalizes by the statistics of a batch.
-      statistics: means and variances `[2, channels]` by which it normalizes instead.
+      norm: the function that normalizes by the statistics of a batch; None takes the batch of this replica.
+      statistics: the kept means and variances `[2, channels]`, by which it normalizes outside of training; else None.
     """
 
     operation: Operation

@@ -1,4 +1,4 @@
-"""Normalization and regularization in TensorFlow, and in stock layers of Keras."""
+"""Normalization and regularization: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

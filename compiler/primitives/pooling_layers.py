@@ -1,4 +1,4 @@
-"""Pooling in TensorFlow, and in stock layers of Keras."""
+"""Pooling: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hands a state on, leaves it out, or brings it to another shape: shapes."""
+"""Identity, zeros and resizing: shapes."""
 
 from __future__ import annotations
 

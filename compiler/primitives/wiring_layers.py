@@ -1,4 +1,4 @@
-"""What hands a state on, leaves it out, or brings it to another shape: in TensorFlow, and in stock layers of Keras."""
+"""Identity, zeros and resizing: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

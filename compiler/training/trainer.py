@@ -151,7 +151,7 @@ class Trainer:
         found: list[Noise | None] = []
         for place, layer in enumerate(self.layers):
             paths = drops and any(operation.drop_path for operation in layer.step.operations)
-            if not paths and not any(operation.of.is_random for operation in layer.step.operations):
+            if not paths and not any(operation.declared.is_random for operation in layer.step.operations):
                 found.append(None)
                 continue
             depth = sum(cells[: place + 1]) / max(1, self.graph.cells)

@@ -1,4 +1,4 @@
-"""Functions of each value by itself."""
+"""Primitives: functions of each value by itself."""
 
 from __future__ import annotations
 

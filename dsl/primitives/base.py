@@ -42,10 +42,10 @@ class Setting:
 
 
 class Role(Enum):
-    """What the language itself constructs or asks for; exactly one primitive has each role."""
+    """A meaning that the language itself uses; exactly one primitive has each role."""
 
-    IDENTITY = "a state that is read as it is"
-    NOTHING = "an edge that is not there"
+    IDENTITY = "the operation of a term that only names a state"
+    NOTHING = "the operation of a term that is left out"
     ZERO = "zeros, which add nothing to a sum"
     SUM = "the sum of a node's terms"
     CONCATENATION = "the concatenation of a node's terms"
@@ -63,16 +63,18 @@ class Primitive:
       name: as a text writes it.
       meaning: one sentence that says what it returns, for the reference.
       settings: the first one may be given without its name.
-      channels: the setting that says how many channels come out; without one as many come out as go in.
-      role: what the language itself uses it for.
-      has_weights: whether each use has variables of its own. Two uses on one value are two values then.
-      is_random: whether two uses on one value may differ in training, although there are no weights.
+      channels: the setting that is the number of channels of the output. Without one it is that of the input.
+      channel_factor: the setting that, where it is given, is that number as a multiple of the input's channels.
+      role: the meaning for which the language itself uses it.
+      has_weights: whether each use has weights of its own, so that two uses on one value are two values.
+      is_random: whether it draws random numbers in training, so that two uses on one value are two values.
     """
 
     name: str
     meaning: str
     settings: tuple[Setting, ...] = ()
     channels: str | None = None
+    channel_factor: str | None = None
     role: Role | None = None
     has_weights: bool = False
     is_random: bool = False
@@ -109,7 +111,7 @@ def collected(kind: str, families: Iterable[Iterable[Record]], wanted: Collectio
       wanted: the names that must have a record, and no others; empty where any name may.
 
     Raises:
-      ValueError: two records have one name, or a record is missing, or one too many is there.
+      ValueError: two records have one name, a wanted name has no record, or a record has another name.
     """
     records: dict[str, Record] = {}
     for family in families:
@@ -127,18 +129,20 @@ def collected(kind: str, families: Iterable[Iterable[Record]], wanted: Collectio
 
 
 def checked(primitive: Primitive) -> Primitive:
-    """The record, if what it says can hold together.
+    """The record itself, after a check of its facts.
 
     Raises:
-      ValueError: it cannot.
+      ValueError: two facts contradict each other, or a default is outside of its domain.
     """
     names = [setting.name for setting in primitive.settings]
     faults = {
         "two settings have one name": len(set(names)) < len(names),
         f"`channels` names no setting: {primitive.channels}": primitive.channels not in (None, *names),
+        f"`channel_factor` names no setting: {primitive.channel_factor}": primitive.channel_factor
+        not in (None, *names),
         "`meaning` does not end with a full stop": not primitive.meaning.endswith("."),
         "it has weights and is random; one operation cannot be both": primitive.has_weights and primitive.is_random,
-        "it has a role, and so can neither have weights nor be random": primitive.role and not primitive.is_pure,
+        "it has a role, so it must not have weights and must not be random": primitive.role and not primitive.is_pure,
     }
     for setting in primitive.settings:
         outside = setting.default is not None and not setting.domain.holds(setting.default)

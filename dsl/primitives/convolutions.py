@@ -1,4 +1,4 @@
-"""Convolutions."""
+"""Primitives: convolutions."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ PRIMITIVES = (
             Setting("depth", DEPTH, otherwise="not used"),
         ),
         channels="filters",
+        channel_factor="depth",
         has_weights=True,
     ),
     Primitive(

@@ -1,4 +1,4 @@
-"""Layers that connect every value with every other."""
+"""Primitives: dense layers."""
 
 from __future__ import annotations
 

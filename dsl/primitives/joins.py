@@ -1,4 +1,4 @@
-"""What makes one value of several."""
+"""Primitives that join several states into one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalization and regularization."""
+"""Primitives: normalization and regularization."""
 
 from __future__ import annotations
 

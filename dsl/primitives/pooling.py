@@ -1,4 +1,4 @@
-"""Pooling."""
+"""Primitives: pooling."""
 
 from __future__ import annotations
 

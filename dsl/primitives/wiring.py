@@ -1,4 +1,4 @@
-"""What hands a state on, leaves it out, or brings it to another shape."""
+"""Primitives that keep a state, remove its edge, or give it zeros or another shape."""
 
 from __future__ import annotations
 

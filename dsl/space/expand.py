@@ -177,12 +177,11 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str
 
 def channels_after(applied: Applied) -> Value:
     """The channels that come out of a primitive, known from its settings alone."""
-    settings = applied.settings
-    depth = settings.get("depth")
-    if depth is not None:
-        if isinstance(depth, int | float) and isinstance(applied.channels, int):
-            return max(1, int(whole(depth * applied.channels) + 0.5))
-        return Symbol(f"({depth}*channels)")
-    named = PRIMITIVES[applied.name].channels
-    asked = None if named is None else settings[named]
+    primitive, settings = PRIMITIVES[applied.name], applied.settings
+    factor = None if primitive.channel_factor is None else settings[primitive.channel_factor]
+    if factor is not None:
+        if isinstance(factor, int | float) and isinstance(applied.channels, int):
+            return max(1, int(whole(factor * applied.channels) + 0.5))
+        return Symbol(f"({factor}*channels)")
+    asked = None if primitive.channels is None else settings[primitive.channels]
     return applied.channels if asked is None else asked

@@ -20,9 +20,10 @@ KERNEL, STRIDE = CONV.settings[0], PRIMITIVES["zero"].settings[0]
     [
         (replace(RELU, settings=(STRIDE, STRIDE)), "two settings have one name"),
         (replace(RELU, channels="filters"), "`channels` names no setting: filters"),
+        (replace(RELU, channel_factor="depth"), "`channel_factor` names no setting: depth"),
         (replace(RELU, meaning="Positive values"), "full stop"),
         (replace(CONV, is_random=True), "cannot be both"),
-        (replace(CONV, role=Role.SUM), "can neither have weights nor be random"),
+        (replace(CONV, role=Role.SUM), "must not have weights and must not be random"),
         (replace(RELU, settings=(replace(STRIDE, default=3),)), "default of stride, 3, is not a power of two"),
         (replace(RELU, settings=(Setting("rate", STRIDE.domain),)), "rate needs exactly one of: default, required"),
         (replace(RELU, settings=(replace(KERNEL, otherwise="3x3"),)), "kernel needs exactly one of"),
