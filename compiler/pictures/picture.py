@@ -105,13 +105,13 @@ class _Reader:
         return place
 
     def _flow(self, kind: str, name: str, flow: s.Flow, paint: Paint) -> int:
-        terms, symbol = flow.terms, "+"
-        if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
-            terms, symbol = terms[0].arguments, CONCATENATION
+        terms, symbol, first = flow.terms, "+", flow.terms[0]
+        if len(terms) == 1 and isinstance(first, s.Call) and s.is_join(first):
+            terms, symbol = first.arguments, _symbol(first)
         sources = [self._term(term) for term in self._live(terms)]
         lines = [_line(name, 16)]
         if len(sources) > 1 or (symbol == CONCATENATION and kind == "output"):
-            lines.append(_line(symbol, 17 if symbol == "+" else 12.5, canvas.SOFT))
+            lines.append(_join_line(symbol))
         lines += [_line(" ".join(_words(op)), 12.5, _paint(op).edge) for op in flow.tail]
         return self._add(kind, lines, paint, name, sources)
 
@@ -120,7 +120,8 @@ class _Reader:
             return self._states[term.state]
         sources = [self._term(argument) for argument in self._live(term.arguments)]
         if s.is_join(term):
-            return self._add("join", [_line(CONCATENATION, 12.5, canvas.SOFT)], canvas.JOIN, CONCATENATION, sources)
+            symbol = _symbol(term)
+            return self._add("join", [_join_line(symbol)], canvas.JOIN, symbol, sources)
         first, rest = _words(term.op)
         lines = [_line(first, 13.5), *([_line(rest, 11, canvas.SOFT)] if rest else [])]
         return self._add("pill", lines, _paint(term.op), f"{first} {rest}".strip(), sources)
@@ -145,6 +146,15 @@ def _words(op: s.Op | s.Any) -> tuple[str, str]:
 def _value(value: s.Expression) -> str:
     # A mutated factor may have sixteen digits; four are enough to read.
     return f"{value.value:.4g}" if isinstance(value, s.Number) and value.value < 1e4 else expression(value)
+
+
+def _symbol(join: s.Call) -> str:
+    """The sign of a sum, or the name of the concatenation."""
+    return "+" if s.is_sum(join) else CONCATENATION
+
+
+def _join_line(symbol: str) -> Line:
+    return _line(symbol, 17 if symbol == "+" else 12.5, canvas.SOFT)
 
 
 def _paint(op: s.Op | s.Any) -> Paint:

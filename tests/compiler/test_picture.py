@@ -177,6 +177,12 @@ def test_names_and_operations_are_readable(text: str) -> None:
             assert {op.name for op in flow.tail if isinstance(op, s.Op)} <= words
 
 
+def test_a_sum_within_a_join_has_the_sign_of_a_sum() -> None:
+    drawing = draw("cell net(x) { a = relu(x) return concat(a, add(skip(a), x)) }")
+    assert [line.text for box in drawing.boxes if box.kind == "join" for line in box.lines] == ["+"]
+    assert by_note(drawing, "output").lines[-1].text == "concat"
+
+
 def test_operations_are_written_without_brackets() -> None:
     words = svg_words(draw(AMOEBANET + NESTED))
     assert {"sep_conv 3x3", "sep_conv 5x5", "avg_pool 3x3", "conv_1x7_7x1", "identity"} <= words
