@@ -130,9 +130,14 @@ def whole(least: int, most: int | None = None) -> Domain:
     return Domain(f"a whole number from {least} to {most:,}", lambda value: is_whole(value, least) and value <= most)
 
 
-def real(limits: str, holds: Callable[[float], bool], largest: float = sys.float_info.max) -> Domain:
+def real(
+    limits: str,
+    holds: Callable[[float], bool],
+    largest: float = sys.float_info.max,
+    normal: Callable[[Any], object] | None = None,
+) -> Domain:
     """The finite numbers within limits, which `limits` says in words."""
-    return Domain(f"a number {limits}", lambda value: is_number(value, largest) and holds(value))
+    return Domain(f"a number {limits}", lambda value: is_number(value, largest) and holds(value), normal=normal)
 
 
 def one_of(*names: str) -> Domain:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,7 @@ _MOVED = {
     for setting in settings
 }
 _NAMES = Names(
-    (
-        *(f"search.{field.name}" for field in fields(SearchSettings)),
-        *(f"dataset.{field.name}" for field in fields(DatasetSettings)),
-        *(f"training.{field.name}" for field in fields(Training)),
-        *(f"{name}.{field.name}" for name, made in _OWN.items() for field in fields(made)),
-        *(f"{gin_name(made)}.{setting.name}" for made in ALGORITHMS for setting in settings_of(made)),
-        *(f"{name}.{setting.name}" for name, made in EXECUTORS.items() for setting in settings_of(made)),
-    ),
+    tuple(f"{scope}.{setting.name}" for scope, record in RECORDS.items() for setting in settings_of(record)),
     {"network": "it is a setting of `cell train`; a search has search.params, search.overlays and search.seed"},
     _MOVED,
 )

@@ -17,13 +17,3 @@ class WorkerDied(SearchError):
 
 class TimedOut(WorkerDied):
     """A worker was ended because its task took too long."""
-
-
-def check_whole(name: str, value: object, least: int) -> None:
-    """See that a setting is a whole number that is large enough.
-
-    Raises:
-      UsageError: it is none.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise UsageError(f"{name} is {value!r}; it must be a whole number from {least}")

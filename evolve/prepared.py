@@ -7,7 +7,7 @@ from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 
 import dsl
-from compiler.domains import values
+from compiler.domains import settings_of, values
 from compiler.errors import CompileError
 from compiler.filesystem import Place
 from compiler.settings import Training
@@ -18,18 +18,7 @@ from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.search.plan import Plan
-
-# They move the end of a search, or where and how it runs, but not what it finds on the way.
-CHANGEABLE = (
-    "individuals",
-    "timeout",
-    "retries",
-    "budget",
-    "budget_flops",
-    "target",
-    "keep_best",
-    "storage",
-)
+from evolve.settings import CHANGEABLE, IDENTITY, SearchSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +40,19 @@ class Run:
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """What makes this search this search; a work directory belongs to one."""
-        names = ("seed", "fitness", "algorithm", "inherit_weights", "reuse", "order", "sample_mutations")
-        settings = {f"search.{name}": getattr(self.config.search, name) for name in names}
+        settings = self._marked(IDENTITY)
         settings["search.algorithm"] = self.config.algorithm_name()
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.fitness.space}
 
+    def _marked(self, mark: str) -> dict[str, object]:
+        """The settings of the search that have a mark, by name."""
+        declared, found = settings_of(SearchSettings), self.config.search
+        return {f"search.{one.name}": getattr(found, one.name) for one in declared if mark in one.marks}
+
     def settings(self) -> Mapping[str, str]:
         """What may change between two runs of a search."""
-        changeable = {f"search.{name}": getattr(self.config.search, name) for name in CHANGEABLE}
+        changeable = self._marked(CHANGEABLE)
         executor, name = self.config.executor, self.config.executor_name
         own: Mapping[str, object] = values(executor) if is_dataclass(executor) else {}
         changeable |= {"search.executor": name, **{f"{name}.{key}": value for key, value in own.items()}}

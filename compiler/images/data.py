@@ -14,7 +14,7 @@ from typing import Literal, overload
 
 import numpy as np
 
-from compiler.errors import DataError, did_you_mean
+from compiler.errors import DataError
 from compiler.images import in_memory, streams
 from compiler.images.found import Array, Found, Raw, Remark, Size, Wanted, prepared
 from compiler.images.inventory import Progress
@@ -23,6 +23,7 @@ from compiler.images.preparation import Preparation
 from compiler.images.sources import parsed, read
 from compiler.images.splits import split
 from compiler.images.streams import Stream
+from compiler.settings import DatasetSettings
 from dsl.wording import by_x
 
 INT32_MAX = 2**31 - 1
@@ -150,11 +151,8 @@ def load(
     Raises:
         DataError: a setting is out of range, or the source is missing, unreadable or malformed.
     """
-    _check_settings(validation, test, seed, image_size)
-    _check_choices(stream, unreadable, channels)
-    size = None if image_size is None else (image_size[0], image_size[1])
+    size = DatasetSettings(source, validation, test, seed, image_size, stream, crop, unreadable, channels).image_size
     wanted = Wanted(size, crop, unreadable, channels, memory, progress)
-    wanted.preparation((1, 1))  # a crop that is out of range is refused before anything is read
     _check_read(source, unreadable, channels)
     if stream:
         return streams.find(source, validation, test, seed, wanted)
@@ -220,30 +218,6 @@ def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[s
 # --- settings ------------------------------------------------------------------------------------------
 
 
-def _check_settings(validation: float | int, test: float | int, seed: int, image_size: Size | None) -> None:
-    for name, share in (("validation", validation), ("test", test)):
-        fraction = isinstance(share, float) and 0 < share < 1
-        if not fraction and not _is_positive(share):
-            raise DataError(f"{name}={share!r}: wanted a fraction between 0 and 1 or a positive number of images")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise DataError(f"seed={seed!r}: wanted a whole number, 0 or more")
-    if image_size is None:
-        return
-    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
-    if not is_pair or not all(map(_is_positive, image_size)):
-        raise DataError(f"image_size={image_size!r}: wanted (height, width), two positive whole numbers")
-
-
-def _check_choices(stream: bool, unreadable: str, channels: str | None) -> None:
-    if not isinstance(stream, bool):
-        raise DataError(f"stream={stream!r}: wanted True or False")
-    if unreadable not in ("error", "skip"):
-        near = did_you_mean(str(unreadable), ("error", "skip"))
-        raise DataError(f"unreadable={unreadable!r}: wanted 'error' or 'skip'{near}")
-    if channels not in (None, "first", "last"):
-        raise DataError(f"channels={channels!r}: wanted 'first' or 'last', or None where the shape tells")
-
-
 def _check_read(source: str, unreadable: str, channels: str | None) -> None:
     """Refuses settings that this kind of source does not read."""
     kind, _ = parsed(source)
@@ -255,10 +229,6 @@ def _check_read(source: str, unreadable: str, channels: str | None) -> None:
         raise DataError(
             f"unreadable={unreadable!r} is for images:DIR, and the source is {source}: leave dataset.unreadable out"
         )
-
-
-def _is_positive(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 # --- checks --------------------------------------------------------------------------------------------

@@ -19,11 +19,7 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
     Raises:
       DataError: the images do not fill a batch, or an augmentation step needs other images.
     """
-    if training.batch_size > images:
-        raise DataError(
-            f"training.batch_size is {training.batch_size}, more than the {images:,} training images of {name}; "
-            f"set it to {images} at most, for example {pasted('training.batch_size', smaller_batch(images))}"
-        )
+    check_batch(training, name, images)
     if "random_crop" in training.augment and not is_stream:
         raise DataError(
             "training.augment has 'random_crop', which is done when files are decoded: it needs "
@@ -38,6 +34,19 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
         raise DataError(
             f"training.augment has 'colour', and the images of {name} are {kind} of {channels} channels: it needs "
             "uint8 of 3"
+        )
+
+
+def check_batch(training: Training, name: str, images: int) -> None:
+    """Refuses a batch that is larger than all training images together.
+
+    Raises:
+      DataError: it is.
+    """
+    if training.batch_size > images:
+        raise DataError(
+            f"training.batch_size is {training.batch_size}, more than the {images:,} training images of {name}; "
+            f"set it to {images} at most, for example {pasted('training.batch_size', smaller_batch(images))}"
         )
 
 

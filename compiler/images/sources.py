@@ -76,8 +76,6 @@ def parsed(source: str) -> tuple[str, str]:
     Raises:
       DataError: the kind is unknown, or the text after the colon is missing or not allowed.
     """
-    if not isinstance(source, str) or not source.strip():
-        raise DataError(f"no data source: source={source!r}; allowed: {_spellings()}")
     kind, colon, argument = source.partition(":")
     reader = READERS.get(kind)
     if reader is None:

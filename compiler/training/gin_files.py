@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gin
 
+from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean
 from compiler.images.sources import located
 from compiler.settings import DatasetSettings, NetworkSettings, Training, check_read
@@ -36,12 +37,10 @@ dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler
 training = gin.external_configurable(Training, "training", module="compiler")
 RECORDS: Mapping[str, type] = {"network": NetworkSettings, "dataset": DatasetSettings, "training": Training}
 
+# Every scope that `cell train` reads, and the record that says which settings it has.
+RECORDS: Mapping[str, type] = {"network": NetworkSettings, "dataset": DatasetSettings, "training": Training}
 NAMES = Names(
-    tuple(
-        f"{scope}.{field.name}"
-        for scope, record in (("network", NetworkSettings), ("dataset", DatasetSettings), ("training", Training))
-        for field in fields(record)
-    ),
+    tuple(f"{scope}.{setting.name}" for scope, record in RECORDS.items() for setting in settings_of(record)),
     {"search": "it is a setting of `evolve`; `cell train` reads network, dataset and training"},
 )
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from compiler.batches.pipeline import Feed
 from compiler.errors import CompileError, Diverged
 from compiler.graph.structure import Graph
+from compiler.images import fit
 from compiler.layers.model import StepLayer, all_steps, build_layers, forward
 from compiler.layers.noise import Noise
 from compiler.primitives.layering import Tensor
@@ -294,9 +295,8 @@ def _right(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Ten
 
 
 def _check_batch(training: Training, feed: Feed, replicas: int) -> None:
-    batch, images = training.batch_size, feed.count("train")
-    if batch > images:
-        raise CompileError(f"training.batch_size is {batch}, more than the {images} training images")
+    fit.check_batch(training, feed.name, feed.count("train"))
+    batch = training.batch_size
     if batch % replicas:
         raise CompileError(
             f"training.batch_size is {batch}, which {replicas} replicas cannot share evenly; the nearest that they can "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from compiler.errors import pasted
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.function import FunctionFitness
@@ -24,4 +25,10 @@ def source(name: object) -> type[Fitness]:
         return SOURCES[name]
     if isinstance(name, str) and re.fullmatch("[^:]+:[^:]+", name):
         return FunctionFitness
+    if callable(name):
+        text = f"{name.__module__}:{getattr(name, '__qualname__', name)}"
+        raise UsageError(
+            f"search.fitness is the function {text}; worker processes import it by its name, so that it is given as a "
+            f"text: {pasted('search.fitness', text)}"
+        )
     raise UsageError(f"search.fitness is {name!r}; it may be {', '.join(map(repr, SOURCES))} or 'module:function'")

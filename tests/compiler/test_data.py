@@ -370,7 +370,7 @@ def test_tfds_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPa
         ("npy:a.npz", "did you mean 'npz:a.npz'"),
         ("some/file.npz", "did you mean 'npz:some/file.npz'"),
         ("zzz", "allowed: digits, npz:PATH, images:DIR, mnist"),
-        ("", "no data source: source=''"),
+        ("", "dataset.source is ''; it must be a text that names images"),
         ("npz:", "write npz:PATH"),
         ("digits:8", "digits takes nothing after it"),
         ("npz:/nowhere/a.npz", "there is no folder /nowhere"),
@@ -396,18 +396,18 @@ def test_a_misspelt_file_and_a_bare_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0, 0.0, 1.0, -0.1, -3, 2.5, float("nan"), True, "0.1", None])
 @pytest.mark.parametrize("setting", ["validation", "test"])
 def test_shares_out_of_range(setting: str, share: Any) -> None:
-    with pytest.raises(DataError, match=f"{setting}=.*fraction between 0 and 1"):
+    with pytest.raises(DataError, match=rf"dataset\.{setting} is .*; it must be a share between 0 and 1, or"):
         load(**{setting: share})
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"seed": -1}, "seed=-1"),
-        ({"seed": 1.5}, "seed=1.5"),
-        ({"image_size": (8,)}, r"image_size=\(8,\).*height, width"),
-        ({"image_size": (8, 0)}, r"image_size=\(8, 0\)"),
-        ({"image_size": 8}, "image_size=8"),
+        ({"seed": -1}, "dataset.seed is -1"),
+        ({"seed": 1.5}, "dataset.seed is 1.5"),
+        ({"image_size": (8,)}, r"image_size is \(8,\).*height, width"),
+        ({"image_size": (8, 0)}, r"image_size is \(8, 0\)"),
+        ({"image_size": 8}, "image_size is 8"),
         ({"validation": 9}, "validation=9: wanted 10 to 1,427 of the 1,437"),
         ({"test": 1790}, "test=1790: wanted 10 to 1,777 of the 1,797"),
     ],

@@ -172,7 +172,7 @@ def test_channels_in_the_second_place_are_asked_about(tmp_path: Path) -> None:
         load(source)
     assert load(source, channels="first").input_shape == (8, 7, 3)
     assert load(source, channels="last").input_shape == (3, 8, 7)
-    with pytest.raises(DataError, match="channels='middle': wanted 'first' or 'last'"):
+    with pytest.raises(DataError, match="channels is 'middle'; it must be 'first', 'last', or None"):
         load(source, channels="middle")
 
 
@@ -230,7 +230,7 @@ def test_unreadable_is_skipped_only_where_that_is_said(tmp_path: Path) -> None:
         found = load(source, stream=stream, image_size=(4, 4), unreadable="skip")
         assert len(found.train) + len(found.validation) + len(found.test) == 9
         assert found.remarks == (("skipped", "1 unreadable file: cat/0.png"),)
-    with pytest.raises(DataError, match="unreadable='skp': wanted 'error' or 'skip'; did you mean 'skip'"):
+    with pytest.raises(DataError, match="unreadable is 'skp'; it must be 'error' or 'skip'; did you mean 'skip'"):
         load(source, unreadable="skp")
     for path in (tmp_path / "cat").iterdir():
         path.write_bytes(b"")

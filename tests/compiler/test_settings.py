@@ -10,16 +10,19 @@ import pytest
 
 import compiler
 from compiler import Training
-from compiler.settings import RULES
+from compiler.domains import settings_of
+from compiler.settings import GENES, Beside
 
-REALS = sorted(name for name, rule in RULES.items() if rule.is_real)
-NAMES = sorted(name for name, rule in RULES.items() if rule.choices)
+SETTINGS = settings_of(Training)
+REALS = sorted(setting.name for setting in SETTINGS if setting.domain.normal is float)
+NAMES = sorted(setting.name for setting in SETTINGS if setting.domain.choices and setting.name != "augment")
 COUNTS = ["batch_size", "crop_padding", "cutout_size", "epochs"]
 FLAGS = ["nesterov", "optimize_graph"]
 
 
 def test_every_setting_has_a_rule() -> None:
-    assert {*RULES, "augment"} == {field.name for field in fields(Training)}
+    assert [setting.name for setting in SETTINGS] == [field.name for field in fields(Training)]
+    assert set(GENES) <= set(REALS)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,14 @@ def test_a_list_of_steps_is_their_tuple() -> None:
 
 
 def test_settings_that_another_one_leaves_without_effect_are_settings() -> None:
-    from compiler.settings import _READ_BESIDE
+    known = {setting.name for setting in SETTINGS}
+    found = [mark.other for setting in SETTINGS for mark in setting.marks if isinstance(mark, Beside)]
+    assert len(found) == 11 and set(found) <= known
 
-    known = {field.name for field in fields(Training)}
-    assert {*_READ_BESIDE, *(other for other, _ in _READ_BESIDE.values())} <= known
+
+@pytest.mark.parametrize(("epochs", "warmup"), [(3, 3.5), (1, 2)])
+def test_a_warm_up_ends_before_the_training(epochs: int, warmup: float) -> None:
+    message = rf"training\.warmup_epochs is {warmup}, more than the {epochs} of training\.epochs"
+    with pytest.raises(compiler.CompileError, match=message):
+        Training(epochs=epochs, warmup_epochs=warmup)
+    assert Training(epochs=3, warmup_epochs=3).warmup_epochs == 3.0

@@ -94,8 +94,8 @@ def test_what_is_held_back_alone_is_the_test_set(tmp_path: Path) -> None:
             {"image_size": None},
             r"image_size=None: .*--gin_param=\"dataset\.image_size=\(224, 224\)\"",
         ),
-        ("images:/nowhere", {"image_size": (0, 4)}, r"image_size=\(0, 4\)"),
-        ("images:/nowhere", {"stream": "yes"}, "stream='yes': wanted True or False"),
+        ("images:/nowhere", {"image_size": (0, 4)}, r"image_size is \(0, 4\)"),
+        ("images:/nowhere", {"stream": "yes"}, "stream is 'yes'; it must be True or False"),
     ],
 )
 def test_wrong_sources_and_settings(source: str, settings: dict[str, Any], message: str) -> None:

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 import dsl
+from compiler.domains import REQUIRED, settings_of
+from compiler.training import gin_files
 from evolve import config, main
 from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolution, settings
 from evolve.errors import UsageError
+from evolve.executors.serial import SerialSettings
 from evolve.search.cell_space import CellSpace
+from evolve.settings import TableSettings
 
 TABLE = ["search.fitness='table'", "table.path='a.npz'", "table.fitness='f'", "table.operations={'skip': 'skip'}"]
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -155,7 +159,7 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("search.target='high'", "search.target is 'high'"),
         ("processes.gpus_per_worker=-1", "processes.gpus_per_worker is -1"),
         ("processes.gpus_per_worker=1.5", "a whole number, or a share such as 0.5"),
-        ("search.reuse='yes'", "search.reuse is 'yes'; it may be True or False"),
+        ("search.reuse='yes'", "search.reuse is 'yes'; it must be True or False"),
         ("search.retry=2", "did you mean 'search.retries'"),
         ("search.target=95", 'an accuracy, above 0 and at most 1: --gin_param="search.target=0.95"'),
         ("search.target=100", '--gin_param="search.target=1.0"'),
@@ -186,7 +190,7 @@ def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -
         ("training.schedule='cosin'", "training.schedule is 'cosin'; allowed: cosine, constant"),
         ("training.l2='small'", "training.l2 is 'small'; it must be a number"),
         ("search.sample_mutations=-1", "search.sample_mutations is -1; it must be a whole number from 0"),
-        ("search.inherit_weights='yes'", "search.inherit_weights is 'yes'; it may be True or False"),
+        ("search.inherit_weights='yes'", "search.inherit_weights is 'yes'; it must be True or False"),
         ("non_ageing_evolution.sample=3", "did you mean 'non_ageing_evolution.sample_size'"),
         ("reinforcement.entropie=0.1", "did you mean 'reinforcement.entropy'"),
         ("search.inherit_weight=True", "did you mean 'search.inherit_weights'"),
@@ -559,3 +563,23 @@ def test_no_seed_file(tmp_path: Path) -> None:
 def test_an_unknown_algorithm() -> None:
     with pytest.raises(UsageError, match="did you mean 'random_search'"):
         config.read(["amoeba.gin"], ["search.algorithm='random_serch'"]).algorithm_name()
+
+
+def test_a_function_as_the_fitness_is_refused_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_fitness.py").write_text(
+        "import gin\n\n\n@gin.configurable\ndef mine(genotype, seed):\n    return 1.0\n"
+    )
+    (tmp_path / "mine.gin").write_text("import own_fitness\ninclude 'amoeba.gin'\nsearch.fitness = @mine\n")
+    with pytest.raises(UsageError, match=r"imports? .*--gin_param=\"search\.fitness='own_fitness:mine'\""):
+        config.read([str(tmp_path / "mine.gin")], [])
+
+
+def test_every_setting_says_what_it_may_be_and_what_it_means() -> None:
+    for record in (*config.RECORDS.values(), *gin_files.RECORDS.values()):
+        assert settings_of(record) or record is SerialSettings
+        for setting in settings_of(record):
+            assert setting.type and setting.domain.words and setting.meaning[0] not in " A"
+            # A search by a table names its path, its fitness and its operations.
+            is_open = setting.default is REQUIRED or (record is TableSettings and not setting.default)
+            assert is_open or setting.domain.holds(setting.default)
