@@ -35,7 +35,6 @@ __all__ = [
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")
 training = gin.external_configurable(Training, "training", module="compiler")
-RECORDS: Mapping[str, type] = {"network": NetworkSettings, "dataset": DatasetSettings, "training": Training}
 
 # Every scope that `cell train` reads, and the record that says which settings it has.
 RECORDS: Mapping[str, type] = {"network": NetworkSettings, "dataset": DatasetSettings, "training": Training}
