@@ -151,8 +151,18 @@ def load(
     Raises:
         DataError: a setting is out of range, or the source is missing, unreadable or malformed.
     """
-    size = DatasetSettings(source, validation, test, seed, image_size, stream, crop, unreadable, channels).image_size
-    wanted = Wanted(size, crop, unreadable, channels, memory, progress)
+    settings = DatasetSettings(
+        source=source,
+        validation=validation,
+        test=test,
+        seed=seed,
+        image_size=image_size,
+        stream=stream,
+        crop=crop,
+        unreadable=unreadable,
+        channels=channels,
+    )
+    wanted = Wanted(settings.image_size, crop, unreadable, channels, memory, progress)
     _check_read(source, unreadable, channels)
     if stream:
         return streams.find(source, validation, test, seed, wanted)
