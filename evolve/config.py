@@ -17,7 +17,7 @@ import gin
 import dsl
 from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean, pasted
-from compiler.images.sources import located
+from compiler.images.readers import located
 from compiler.settings import DatasetSettings, Training, check_read
 from compiler.training.gin_files import Moved, Names, Parsed, dataset, in_force, own_words, parse, plainly, training
 from evolve.algorithms import ALGORITHMS, Algorithm, SearchSpace, gin_name

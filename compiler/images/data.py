@@ -20,7 +20,7 @@ from compiler.images.found import Array, Found, Raw, Remark, Size, Wanted, prepa
 from compiler.images.inventory import Progress
 from compiler.images.npz import npz_digest
 from compiler.images.preparation import Preparation
-from compiler.images.sources import parsed, read
+from compiler.images.readers import parsed, read
 from compiler.images.splits import split
 from compiler.images.streams import Stream
 from compiler.settings import DatasetSettings

@@ -12,7 +12,7 @@ from compiler.images.decoding import SUFFIXES
 from compiler.images.folders import scan
 from compiler.images.in_memory import named
 from compiler.images.inventory import look
-from compiler.images.sources import parsed
+from compiler.images.readers import parsed
 
 FILE = "images-begun-with.json"
 SHOWN = 3  # files of a class that a line names

@@ -18,7 +18,7 @@ from compiler.images.decoding import SUFFIXES
 from compiler.images.folders import Files
 from compiler.images.found import Remark, Size, Wanted
 from compiler.images.preparation import Preparation
-from compiler.images.sources import parsed, tfds_call
+from compiler.images.readers import parsed, tfds_call
 from compiler.images.splits import split, total
 from dsl.wording import by_x
 

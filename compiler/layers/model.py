@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from compiler.graph.serial import step_from_json, step_to_json
+from compiler.graph.step_text import step_from_json, step_to_json
 from compiler.graph.structure import IMAGE, Graph, Step
 from compiler.layers.chains import Pass
 from compiler.layers.execute import run_step

@@ -14,7 +14,7 @@ import gin
 
 from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean
-from compiler.images.sources import located
+from compiler.images.readers import located
 from compiler.settings import DatasetSettings, NetworkSettings, Training, check_read
 from compiler.training.bindings import Binding, ConfigError, Moved, Names, Parsed, check, read_file, read_text
 from dsl.shipped import Shipped, shipped_settings

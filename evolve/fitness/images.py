@@ -13,7 +13,7 @@ from compiler.errors import DataError
 from compiler.images import data, kept, manifest
 from compiler.images.data import Dataset
 from compiler.images.inventory import Progress
-from compiler.images.sources import PATHS
+from compiler.images.readers import PATHS
 from compiler.images.streams import Stream
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness, check_version

@@ -15,7 +15,7 @@ from PIL import Image
 
 from compiler import CompileError, DataError, Dataset, Images
 from compiler.images.data import load
-from compiler.images.sources import CIFAR100_CLASSES, READERS
+from compiler.images.readers import CIFAR100_CLASSES, READERS
 
 Array = npt.NDArray[Any]
 

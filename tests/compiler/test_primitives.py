@@ -22,11 +22,11 @@ import dsl
 from compiler import Graph, primitives
 from compiler.layers.model import build_layers, forward
 from compiler.layers.noise import Noise
-from compiler.primitives import layers, table
+from compiler.primitives import layers, registry
 from compiler.primitives.base import Operation
 from compiler.primitives.layering import Run, Stock
 from compiler.primitives.layers import LAYERS
-from compiler.primitives.table import TABLE
+from compiler.primitives.registry import TABLE
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Role
 from tests.compiler.stock_networks import KERAS, compare
@@ -195,13 +195,13 @@ def test_a_random_primitive_draws_from_the_noise_of_its_step() -> None:
 
 def test_every_family_is_collected() -> None:
     names = {module.name for module in pkgutil.iter_modules(primitives.__path__)}
-    families = names - {"base", "layering", "layers", "table", "windows"}
-    collected = {family.__name__.rpartition(".")[2] for family in (*table._FAMILIES, *layers._FAMILIES)}
+    families = names - {"base", "layering", "layers", "registry", "windows"}
+    collected = {family.__name__.rpartition(".")[2] for family in (*registry._FAMILIES, *layers._FAMILIES)}
     assert families == collected
 
 
 class TestWhatIsMissingIsNamedOnLoading:
-    @pytest.mark.parametrize(("module", "kind"), [(table, "records"), (layers, "layers")])
+    @pytest.mark.parametrize(("module", "kind"), [(registry, "records"), (layers, "layers")])
     def test_what_a_primitive_lacks(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str) -> None:
         family = module._FAMILIES[3]
         attribute = "RECORDS" if kind == "records" else "LAYERS"
@@ -210,7 +210,7 @@ class TestWhatIsMissingIsNamedOnLoading:
         with pytest.raises(ValueError, match=f"there are no {kind} in compiler/primitives for the primitives relu"):
             importlib.reload(module)
 
-    @pytest.mark.parametrize(("module", "kind"), [(table, "records"), (layers, "layers")])
+    @pytest.mark.parametrize(("module", "kind"), [(registry, "records"), (layers, "layers")])
     def test_what_has_no_primitive(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str) -> None:
         monkeypatch.delitem(cast(dict[str, Any], PRIMITIVES), "relu")
         with pytest.raises(ValueError, match=f"{kind} in compiler/primitives for relu, and dsl/primitives has no such"):
@@ -218,6 +218,6 @@ class TestWhatIsMissingIsNamedOnLoading:
 
     def test_records_that_disagree_on_weights(self) -> None:
         with pytest.raises(ValueError, match="conv has weights in dsl/primitives and none in compiler/primitives"):
-            table.agreeing({**TABLE, "conv": replace(TABLE["conv"], weights=None)})
+            registry.agreeing({**TABLE, "conv": replace(TABLE["conv"], weights=None)})
         with pytest.raises(ValueError, match="relu has weights in compiler/primitives and none in dsl/primitives"):
-            table.agreeing({**TABLE, "relu": TABLE["conv"]})
+            registry.agreeing({**TABLE, "relu": TABLE["conv"]})
