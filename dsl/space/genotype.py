@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from dsl.errors import CellError, Problem
 from dsl.space.evaluate import number
@@ -63,9 +63,11 @@ class Space:
 
     def once(self, make: Callable[[Space], T]) -> T:
         """What a function makes of this space, made at its first use and kept as long as the space."""
-        if (found := self._made.get(make)) is None:
+        try:
+            found: T = self._made[make]
+        except KeyError:
             found = self._made[make] = make(self)
-        return cast(T, found)
+        return found
 
     def text(self) -> str:
         """The whole space as one file that stands alone."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from dsl.primitives import CONCATENATION, NOTHING, SUM
 from dsl.tree import syntax as s
@@ -11,23 +12,20 @@ from dsl.tree import syntax as s
 OUTPUT = -1  # the index under which a cell's return is one of its vertices
 
 
-@dataclass(frozen=True, slots=True)
-class CellRef:
+class CellRef(NamedTuple):
     """A cell, by name."""
 
     cell: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRef:
+class NodeRef(NamedTuple):
     """A node of a cell by its index, or its return (`OUTPUT`)."""
 
     cell: str
     node: int
 
 
-@dataclass(frozen=True, slots=True)
-class TermRef:
+class TermRef(NamedTuple):
     """An edge of a node, by the indices that lead to it."""
 
     cell: str
@@ -35,8 +33,7 @@ class TermRef:
     place: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StateRef:
+class StateRef(NamedTuple):
     """An input or a node's sum, by name."""
 
     cell: str
