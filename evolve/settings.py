@@ -52,7 +52,8 @@ def _is_name(value: object) -> bool:
 
 
 _NAMED = Domain("a name, or a gin configurable such as @my_own", _is_name)
-_FITNESS = Domain("'training', 'table' or 'module:function'", _is_name, verb="it may be")
+# The sources are listed in `evolve.fitness.sources`, which refuses other names.
+_FITNESS = Domain("a source such as 'training' or 'table', or 'module:function'", lambda value: True)
 _ORDER = Domain(
     "'finished' (a result counts as soon as it is there) or 'born' (not before those of all older individuals)",
     lambda value: value in ("finished", "born"),
