@@ -89,7 +89,7 @@ LIBRARIES = [target for target in TARGETS if target.kind == "py_library"]
 OWNERS = {file: target.label for target in LIBRARIES for file in target.files}
 MODULES = [path for name in OURS for path in sorted((ROOT / name).rglob("*.py"))]
 # Tests that read the whole checkout, which Bazel does not show them.
-ONLY_PYTEST = {Path(__file__), ROOT / "tests" / "test_documents.py"}
+ONLY_PYTEST = {Path(__file__), ROOT / "tests" / "test_documents.py", ROOT / "tests" / "test_faces.py"}
 
 
 @cache

@@ -8,7 +8,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from evolve.records import Evaluation, Task, failed
+from evolve import Evaluation, Task
+from evolve.records import failed
 from tests.evolve import toy
 
 

@@ -7,9 +7,9 @@ import sys
 import time
 
 import dsl
-from compiler.errors import CompileError
+from compiler import CompileError
+from evolve import Evaluation, Task
 from evolve.fitness.base import Fitness
-from evolve.records import Evaluation, Task
 
 
 def separables(genotype: dsl.Genotype, seed: int) -> float:

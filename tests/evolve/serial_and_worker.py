@@ -11,12 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import dsl
-from compiler.settings import DatasetSettings, Training
-from evolve.errors import UsageError
-from evolve.executors import Executor, Processes, Serial, call
+from compiler import DatasetSettings, Training
+from evolve import Evaluation, Executor, Processes, Serial, Task, UsageError
+from evolve.executors import call
 from evolve.fitness.base import Fitness
 from evolve.fitness.training import TrainingFitness
-from evolve.records import Evaluation, Task
 
 TEXT = """
 param F = 32

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from evolve.algorithms import (
-    ALGORITHMS,
+from evolve import (
     Algorithm,
     Child,
     NonAgeingEvolution,
     PairwiseTournament,
+    Proposal,
     RandomSearch,
     RegularizedEvolution,
     Reinforcement,
-    gin_name,
-    settings,
+    SearchError,
+    UsageError,
 )
-from evolve.errors import SearchError, UsageError
-from evolve.records import RANDOM, Proposal
+from evolve.algorithms import ALGORITHMS, gin_name, settings
+from evolve.records import RANDOM
 from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, result, target
 
 Make = Callable[[int], Algorithm[Genotype]]

@@ -14,15 +14,23 @@ import dsl
 from compiler.pictures import card
 from compiler.pictures import picture as pictures
 from compiler.pictures.picture import Drawing
-from evolve.algorithms import Algorithm, NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
-from evolve.executors import Serial
+from evolve import (
+    Algorithm,
+    CellSpace,
+    Evaluation,
+    NonAgeingEvolution,
+    PairwiseTournament,
+    Plan,
+    RandomSearch,
+    RegularizedEvolution,
+    Search,
+    Serial,
+    Store,
+    Task,
+)
 from evolve.observers import board as board_module
 from evolve.observers.board import Board, show_test
-from evolve.records import Evaluation, Examined, Task
-from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
-from evolve.store.store import Store
+from evolve.records import Examined
 from tests.evolve.test_summaries import _contents, _points, _read, _texts
 
 SPACE = dsl.load("large_scale.cell").space

@@ -21,13 +21,13 @@ import pytest
 from PIL import Image
 
 import dsl
-from compiler.errors import CompileError
+from compiler import CompileError
 from compiler.main import main
 from compiler.networks import formats, saved
+from evolve import Store
 from evolve import main as evolve
 from evolve.cell import find
 from evolve.store.database import FILE
-from evolve.store.store import Store
 from tests.evolve import made_table
 from tests.evolve.test_search import ROOT
 

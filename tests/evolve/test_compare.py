@@ -13,8 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 import dsl
-from evolve.algorithms import RandomSearch
-from evolve.search.cell_space import CellSpace
+from evolve import CellSpace, RandomSearch
 from evolve.store.database import FILE
 from experiments import compare
 from experiments.figure import Curves, band, draw, spread

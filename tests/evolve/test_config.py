@@ -11,11 +11,9 @@ import pytest
 import dsl
 from compiler.domains import REQUIRED, settings_of
 from compiler.training import gin_files
-from evolve import config, main
-from evolve.algorithms import PairwiseTournament, RandomSearch, RegularizedEvolution, settings
-from evolve.errors import UsageError
+from evolve import CellSpace, PairwiseTournament, RandomSearch, RegularizedEvolution, UsageError, config, main
+from evolve.algorithms import settings
 from evolve.executors.serial import SerialSettings
-from evolve.search.cell_space import CellSpace
 from evolve.settings import TableSettings
 
 TABLE = ["search.fitness='table'", "table.path='a.npz'", "table.fitness='f'", "table.operations={'skip': 'skip'}"]

@@ -6,10 +6,10 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+from compiler import accuracy, lower
 from compiler.images import data
-from compiler.layers.model import lower, step_layers
+from compiler.layers.model import step_layers
 from compiler.networks import saved, weights
-from compiler.training.candidate import accuracy
 from evolve.records import Examined
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for

@@ -12,20 +12,18 @@ import pytest
 from PIL import Image
 
 import dsl
+from compiler import DatasetSettings, Training, cost, lower, resolve
 from compiler.filesystem import place
-from compiler.graph.cost import cost
-from compiler.graph.resolve import resolve
 from compiler.images import data, kept
-from compiler.layers.model import lower, step_layers
+from compiler.layers.model import step_layers
 from compiler.networks import weights
-from compiler.settings import DatasetSettings, Training
 from compiler.training import candidate
-from evolve.errors import UsageError
+from evolve import Task, UsageError
 from evolve.fitness import running, training
 from evolve.fitness.base import Fitness
 from evolve.fitness.function import FunctionFitness, fitness_function
 from evolve.fitness.training import TrainingFitness, weights_file
-from evolve.records import WORST, Examined, Task
+from evolve.records import WORST, Examined
 
 PARAMS = {"N": 1, "F": 4}
 

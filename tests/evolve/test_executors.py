@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import ray
 
-from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
-from evolve.executors import Executor, Processes, Serial, call, machine
+from evolve import Executor, Processes, SearchError, Serial, UsageError
+from evolve.errors import TimedOut, WorkerDied
+from evolve.executors import call, machine
 from evolve.executors.processes import ProcessesSettings
 from evolve.executors.ray_cluster import RayCluster
 from evolve.executors.ray_settings import RaySettings

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from compiler.epochs import Epoch
-from evolve import main
-from evolve.records import Evaluation, Proposal, failed
+from compiler import Epoch
+from evolve import Evaluation, Proposal, Store, main
+from evolve.records import failed
 from evolve.store.database import FILE
 from evolve.store.rows import EXPORTED
-from evolve.store.store import Store
 from tests.evolve.test_main import environment, evolve
 
 

@@ -17,13 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from evolve.algorithms import Algorithm
-from evolve.errors import UsageError
-from evolve.executors import Processes
-from evolve.records import Evaluation, Proposal
+from evolve import Algorithm, Evaluation, Processes, Proposal, Store, UsageError
 from evolve.search.replay import replay
 from evolve.store.database import FILE
-from evolve.store.store import Store
 from tests.evolve import faults, toy
 from tests.evolve.test_main import SLOW, environment, evolve, finish
 from tests.evolve.test_search import ROOT, rows, search, wait_for

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evolve import main
-from evolve.errors import UsageError
+from evolve import Store, UsageError, main
 from evolve.fitness.function import fitness_function
-from evolve.store.store import Store
 from tests.evolve.test_search import ROOT
 
 OWN = {

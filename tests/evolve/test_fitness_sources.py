@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 import dsl
-from compiler.errors import CompileError, DataError
-from compiler.graph.cost import cost
-from evolve.errors import SearchError, UsageError
-from evolve.executors import Processes, call
+from compiler import CompileError, DataError, cost
+from evolve import Evaluation, Processes, SearchError, Task, UsageError
+from evolve.executors import call
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.function import FunctionFitness
 from evolve.fitness.sources import SOURCES, source
-from evolve.records import WORST, Evaluation, Task
+from evolve.records import WORST
 from evolve.settings import SearchSettings
 from tests.evolve import made_table, made_up, test_evaluate, test_tables
 

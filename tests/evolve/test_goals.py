@@ -13,13 +13,9 @@ from typing import Any
 
 import pytest
 
-from evolve.algorithms import Child, RegularizedEvolution
-from evolve.executors import Serial
-from evolve.records import Evaluation, Individual, Standing, Task, failed, ranked
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
+from evolve import Child, Evaluation, Individual, Plan, RegularizedEvolution, Search, Serial, Standing, Store, Task
+from evolve.records import failed, ranked
 from evolve.store.history import standings
-from evolve.store.store import Store
 from tests.evolve import toy
 from tests.evolve.test_search import rows, search
 

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 
 import dsl
-from compiler.graph.resolve import resolve
+from compiler import DatasetSettings, Training, resolve
 from compiler.networks import saved, weights
-from compiler.settings import DatasetSettings, Training
-from evolve.errors import UsageError
+from evolve import Individual, Standing, UsageError
 from evolve.fitness.facts import Facts
 from evolve.fitness.training import TrainingFitness, weights_file
 from evolve.observers.keep import Keeper
-from evolve.records import Individual, Standing
 
 SEED = dsl.load("large_scale.cell")
 FACTS = Facts(

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from evolve import config, main
+from evolve import Store, config, main
 from evolve.fitness.facts import Facts
 from evolve.prepared import prepare
 from evolve.records import Examined
-from evolve.store.store import Store
 from tests.evolve.test_search import ROOT, rows, wait_for
 from tests.evolve.test_summaries import _read
 

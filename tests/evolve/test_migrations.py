@@ -17,20 +17,15 @@ from pathlib import Path
 import pytest
 
 import dsl
-from evolve import cell, main
+from evolve import CellSpace, Individual, RandomSearch, Store, UsageError, cell, main
 from evolve import config as gin
-from evolve.algorithms import RandomSearch
 from evolve.columns import columns
-from evolve.errors import UsageError
 from evolve.observers.board import Board
 from evolve.prepared import prepare
-from evolve.records import Individual
-from evolve.search.cell_space import CellSpace
 from evolve.store import migrations
 from evolve.store.database import FILE
 from evolve.store.differences import ADDED
 from evolve.store.rows import EXPORTED
-from evolve.store.store import Store
 from tests.evolve.test_export import read_only, unprivileged
 from tests.evolve.test_main import environment
 

@@ -10,8 +10,7 @@ import nats_bench
 import numpy as np
 import pytest
 
-from evolve import config
-from evolve.errors import UsageError
+from evolve import UsageError, config
 from evolve.fitness import table_files
 from evolve.settings import TableSettings
 from tests.evolve.made_table import key

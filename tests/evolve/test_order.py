@@ -11,17 +11,27 @@ from typing import Literal
 
 import pytest
 
-from evolve.algorithms import Algorithm, RegularizedEvolution
-from evolve.errors import SearchError, UsageError
-from evolve.executors import Executor, Serial
-from evolve.records import Evaluation, Individual, Proposal, Spent, Standing, Task, failed
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
+from evolve import (
+    Algorithm,
+    Evaluation,
+    Executor,
+    Individual,
+    Plan,
+    Proposal,
+    RegularizedEvolution,
+    Search,
+    SearchError,
+    Serial,
+    Standing,
+    Store,
+    Task,
+    UsageError,
+)
+from evolve.records import Spent, failed
 from evolve.search.replay import replay
 from evolve.settings import SearchSettings
 from evolve.store.database import FILE
 from evolve.store.history import standings
-from evolve.store.store import Store
 from tests.evolve import toy, virtual
 from tests.evolve.test_search import rows
 from tests.evolve.virtual import Killed, TwoSpeeds, Virtual

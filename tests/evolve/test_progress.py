@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from evolve import Individual, Plan, Standing
 from evolve.fitness import running
 from evolve.observers import progress
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
 from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
-from evolve.records import Examined, Individual, Spent, Standing
-from evolve.search.plan import Plan
+from evolve.records import Examined, Spent
 
 BEST = Individual(
     7, "text", 3, "op", fingerprint="print", fitness=0.98765, params=57_968, mult_adds=588_704, seconds=5.0, finished=9

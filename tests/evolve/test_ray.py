@@ -19,11 +19,11 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
+from evolve import SearchError, Store, UsageError
+from evolve.errors import TimedOut, WorkerDied
 from evolve.executors import Site, call, ray_cluster
 from evolve.executors.ray_cluster import Need, RayCluster, room
 from evolve.executors.ray_settings import RaySettings
-from evolve.store.store import Store
 from tests.evolve import faults
 from tests.evolve.test_executors import add, alive, chatter, die, hang, pause
 from tests.evolve.test_main import SLOW, environment, evolve, finish, listen

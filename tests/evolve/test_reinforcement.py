@@ -14,12 +14,10 @@ import numpy as np
 import pytest
 
 import dsl
-from evolve.algorithms import Reinforcement
+from evolve import CellSpace, Reinforcement, SearchError
 from evolve.algorithms.controller import Controller, Policy, Shape, controller
 from evolve.algorithms.episode import Episode
 from evolve.algorithms.reinforcement import POLICY
-from evolve.errors import SearchError
-from evolve.search.cell_space import CellSpace
 from tests.evolve.toy import ToySpace
 
 SIZES = (3, 2, 4)

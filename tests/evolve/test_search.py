@@ -12,15 +12,23 @@ from typing import Any
 
 import pytest
 
-from evolve.algorithms import Algorithm
-from evolve.errors import SearchError
-from evolve.executors import Executor, Serial
-from evolve.records import Evaluation, Individual, Proposal, Standing, Task, failed
+from evolve import (
+    Algorithm,
+    Evaluation,
+    Executor,
+    Individual,
+    Plan,
+    Proposal,
+    Search,
+    SearchError,
+    Serial,
+    Standing,
+    Store,
+    Task,
+)
+from evolve.records import failed
 from evolve.search.audience import Observer
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
 from evolve.store.database import FILE
-from evolve.store.store import Store
 from tests.evolve import toy
 from tests.evolve.toy import MAKERS, evolution, non_ageing, tournament
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from evolve.errors import UsageError
-from evolve.executors import Serial, call
+from evolve import Serial, UsageError
+from evolve.executors import call
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "serial_and_worker.py"

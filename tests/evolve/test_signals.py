@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from evolve import main
+from evolve import UsageError, main
 from evolve import run as search
 from evolve.alone import alone
-from evolve.errors import UsageError
 from tests.evolve.test_main import SLOW, environment, evolve, finish, listen
 from tests.evolve.test_search import rows, wait_for
 

@@ -10,9 +10,8 @@ import pytest
 from compiler.filesystem import place
 from compiler.main import main as cell
 from compiler.networks.saved import read
-from evolve.errors import UsageError
+from evolve import Store, UsageError
 from evolve.store.location import claim
-from evolve.store.store import Store
 from tests.evolve.test_main import finish
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from compiler.epochs import Epoch
-from evolve.errors import SearchError, UsageError
-from evolve.records import WORST, Evaluation, Proposal, failed, ranked
+from compiler import Epoch
+from evolve import Evaluation, Proposal, SearchError, Store, UsageError
+from evolve.records import WORST, failed, ranked
 from evolve.store.database import FILE
 from evolve.store.migrations import SCHEMA
-from evolve.store.store import Store
 from evolve.store.syncing import Syncing
 
 IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}

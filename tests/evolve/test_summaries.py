@@ -21,9 +21,9 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
 from tensorboard.util.tensor_util import make_ndarray
 
-from compiler.epochs import Epoch
+from compiler import Epoch
+from evolve import Individual, Standing
 from evolve.observers.summaries import BEST_RUNS, Summaries
-from evolve.records import Individual, Standing
 
 RULES = ("op", "rewire")
 HISTORY = (Epoch(1, 2.0, 0.25, 1.5, 0.5), Epoch(2, 1.0, 0.75, 0.5, 0.875))

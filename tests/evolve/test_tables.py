@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 
 import dsl
-from compiler.errors import CompileError
-from evolve import config, main
+from compiler import CompileError
+from evolve import Task, UsageError, config, main
 from evolve.config import Config
-from evolve.errors import UsageError
 from evolve.fitness import lookup, table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.table import TableFitness
 from evolve.fitness.table_files import Row, Table
-from evolve.records import WORST, Task
+from evolve.records import WORST
 from evolve.settings import TableSettings
 from evolve.store.database import FILE
 from tests.evolve import made_table, toy
@@ -333,7 +332,7 @@ def test_a_search_survives_cells_that_the_table_lacks(tmp_path: Path) -> None:
 
 def test_evolution_beats_random_search(path: Path) -> None:
     """On the made-up table, by what `evolve` would run."""
-    from evolve.search.cell_space import CellSpace
+    from evolve import CellSpace
 
     made: Config = config.read(["nasbench201.gin"], [])
     table, seed = table_of(path), dsl.load("nasbench201.cell", {"N": 1, "F": 4})

@@ -6,16 +6,19 @@ import random
 import time
 from collections.abc import Sequence
 
-from evolve.algorithms import (
+from evolve import (
     Algorithm,
     Child,
+    Evaluation,
+    Individual,
     NonAgeingEvolution,
     PairwiseTournament,
     RandomSearch,
     RegularizedEvolution,
     Reinforcement,
+    Task,
 )
-from evolve.records import Evaluation, Individual, Task, failed
+from evolve.records import failed
 
 Genotype = tuple[int, ...]
 

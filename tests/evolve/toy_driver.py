@@ -6,11 +6,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from evolve.executors import Executor, Processes, Serial
-from evolve.search.loop import Search
-from evolve.search.plan import Plan
+from evolve import Executor, Plan, Processes, Search, Serial, Store
 from evolve.settings import Order
-from evolve.store.store import Store
 from tests.evolve import faults, toy
 
 ALGORITHMS = {make.__name__: make for make in toy.MAKERS}

@@ -9,8 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from evolve.algorithms import Child
-from evolve.records import Evaluation, Task
+from evolve import Child, Evaluation, Task
 from tests.evolve import toy
 
 R = TypeVar("R")
