@@ -53,7 +53,8 @@ def _table(scope: str, settings: tuple[Setting, ...]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for setting in settings:
         default = "none: it must be bound" if setting.default is REQUIRED else f"`{setting.default!r}`"
-        cells = (f"`{scope}.{setting.name}`", f"`{setting.type}`", setting.domain.words, default, setting.meaning)
+        allowed = "such as " * (setting.domain.verb == "write it as") + setting.domain.words
+        cells = (f"`{scope}.{setting.name}`", f"`{setting.type}`", allowed, default, setting.meaning)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
