@@ -82,14 +82,14 @@ def _augments(step: str) -> Beside:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Settings of one training run; the gin name is `training`.
+    """Settings of every training.
 
     Defaults follow the paper's enlarged networks (Real et al. 2019): SGD with momentum 0.9, L2 5e-4, learning rate
     0.024 with cosine decay, ScheduledDropPath to 0.7. The paper does not state the optimizer of its search.
     """
 
     epochs: Annotated[int, _COUNT, "passes over the training images"] = 25
-    batch_size: Annotated[int, _COUNT, "images a step, over all replicas"] = 128
+    batch_size: Annotated[int, _COUNT, "images of one step, over all replicas"] = 128
     learning_rate: Annotated[float, _AT_LEAST_0, "learning rate at the start", GENE] = 0.024
     optimizer: Annotated[str, one_of("sgd", "rmsprop"), "the optimizer; both have momentum"] = "sgd"
     schedule: Annotated[
@@ -102,12 +102,19 @@ class Training:
     momentum: Annotated[float, _UP_TO_1, "momentum of the optimizer", GENE] = 0.9
     nesterov: Annotated[bool, FLAG, "whether the momentum of SGD is Nesterov's", _SGD] = False
     rmsprop_decay: Annotated[float, _SHARE, "decay of the mean of squared gradients", _RMSPROP] = 0.9
-    rmsprop_epsilon: Annotated[float, _ABOVE_0, "number that is added to that mean, under the root", _RMSPROP] = 0.1
+    rmsprop_epsilon: Annotated[
+        float, _ABOVE_0, "number that is added to the mean of squared gradients, under the root", _RMSPROP
+    ] = 0.1
     rmsprop_start: Annotated[
-        float, _AT_LEAST_0, "that mean before the first step; TensorFlow 1 began with 1", _RMSPROP
+        float, _AT_LEAST_0, "mean of squared gradients before the first step; it is 1 in TensorFlow 1", _RMSPROP
     ] = 0.0
     decay_rate: Annotated[float, _ABOVE_0, "factor of the exponential schedule", _EXPONENTIAL] = 0.97
-    decay_epochs: Annotated[float, _ABOVE_0, "epochs between its steps", _EXPONENTIAL] = 2.0
+    decay_epochs: Annotated[
+        float,
+        _ABOVE_0,
+        "epochs after which the exponential schedule multiplies the learning rate by `decay_rate`",
+        _EXPONENTIAL,
+    ] = 2.0
     clip_norm: Annotated[float, _AT_LEAST_0, "greatest norm of all gradients together; 0 clips none"] = 0.0
     ema_decay: Annotated[
         float,
@@ -138,10 +145,10 @@ class Training:
         "zeros, DeVries & Taylor 2017), 'colour' (brightness, contrast and saturation), and for a stream, as its "
         "first, 'random_crop' (of 0.08 to 1 of the area, Szegedy et al. 2014)",
     ] = ("flip", "crop")
-    crop_padding: Annotated[int, whole(0, MOST), "pixels on each side before a crop", _augments("crop")] = 4
-    cutout_size: Annotated[int, _COUNT, "pixels of the square's side", _augments("cutout")] = 16
+    crop_padding: Annotated[int, whole(0, MOST), "pixels of zeros on each side before 'crop'", _augments("crop")] = 4
+    cutout_size: Annotated[int, _COUNT, "side of the square of 'cutout' in pixels", _augments("cutout")] = 16
     colour_strength: Annotated[
-        float, _UP_TO_1, "how far each of the three factors goes from 1", _augments("colour")
+        float, _UP_TO_1, "greatest distance of the factors of 'colour' from 1", _augments("colour")
     ] = 0.4
     fresh_statistics: Annotated[
         bool,
@@ -265,36 +272,42 @@ _CHANNELS = Domain(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
-    """The images; the gin name is `dataset`, and the fields are those of `compiler.images.data.load`."""
+    """Settings of the data set."""
 
     source: Annotated[
         str, _SOURCE, "digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME"
     ] = "digits"
-    validation: Annotated[
-        float | int, _part(0.1), "share, or number, of the training images by which networks are judged"
-    ] = 0.1
+    validation: Annotated[float | int, _part(0.1), "validation images: a share or a number of the training images"] = (
+        0.1
+    )
     test: Annotated[
-        float | int, _part(0.2), "share, or number, held back where the source has no test set of its own"
+        float | int,
+        _part(0.2),
+        "test images: a share or a number of the images, if the source has no test images of its own",
     ] = 0.2
-    seed: Annotated[int, _SEED, "seed of the splits"] = 0
+    seed: Annotated[int, _SEED, "random seed of the split into training, validation and test images"] = 0
     image_size: Annotated[
-        tuple[int, int] | None, _SIZE, "(height, width) to which every image is resized; None: as the source has them"
+        tuple[int, int] | None,
+        _SIZE,
+        "(height, width) to which every image is resized; None keeps the size that they have",
     ] = None
     stream: Annotated[
         bool,
         dataclasses.replace(FLAG, example=True),
-        "whether images are read from disk as they are needed: those that do not fit into memory",
+        "whether images are read from their files during training, which needs less memory",
     ] = False
     crop: Annotated[
-        float, _CROP, "share of the resized height and width that is kept in the middle; 1: the whole image"
+        float, _CROP, "share of the resized height and width that is kept in the middle; 1 keeps the whole image"
     ] = 1.0
     unreadable: Annotated[
-        str, _UNREADABLE, "'error' refuses a folder in which files are no images, 'skip' leaves those files out"
+        str,
+        _UNREADABLE,
+        "'error' refuses a folder with files that cannot be read as images, 'skip' leaves those files out",
     ] = "error"
     channels: Annotated[
         str | None,
         _CHANNELS,
-        "'first' or 'last', for an .npz whose images have an axis of channels in the second place",
+        "where the channels of an .npz are: the axis after the images ('first') or the last axis ('last')",
     ] = None
 
     def __post_init__(self) -> None:
@@ -303,15 +316,17 @@ class DatasetSettings:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """The network of a final training; the gin name is `network`."""
+    """Settings of the network of a final training."""
 
-    params: Annotated[Mapping[str, int | float], numbers_by_name({"N": 6, "F": 36}), "params of the .cell file"] = (
-        field(default_factory=dict)
-    )
+    params: Annotated[
+        Mapping[str, int | float], numbers_by_name({"N": 6, "F": 36}), "values of params of the .cell file"
+    ] = field(default_factory=dict)
     overlays: Annotated[
-        tuple[str, ...], names(["imagenet.cell"]), ".cell files whose declarations are laid over the first's"
+        tuple[str, ...],
+        names(["imagenet.cell"]),
+        "overlays: .cell files whose declarations replace those of the network's file",
     ] = ()
-    seed: Annotated[int, whole(0, 2**31 - 1), "seed of the first weights, and of all that is random in training"] = 0
+    seed: Annotated[int, whole(0, 2**31 - 1), "random seed of the first weights and of the training"] = 0
 
     def __post_init__(self) -> None:
         check("network", self, CompileError)

@@ -70,32 +70,40 @@ _STORAGE = Domain("a folder or an address: 'gs://bucket/run'", lambda value: isi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
-    """The search as a whole; the gin name is `search`."""
+    """Settings of the search itself."""
 
     seed_file: Annotated[
         str,
         _text("a .cell file, such as 'nasnet.cell'", "nasnet.cell"),
-        "the .cell file that has the seed cells, the network and the rules",
+        ".cell file with the seed cells, the network and the mutation rules",
     ]
-    params: Annotated[Mapping[str, int | float], numbers_by_name({"N": 3, "F": 24}), "params of the .cell file"] = (
-        field(default_factory=dict)
-    )
+    params: Annotated[
+        Mapping[str, int | float], numbers_by_name({"N": 3, "F": 24}), "values of params of the .cell file"
+    ] = field(default_factory=dict)
     overlays: Annotated[
-        tuple[str, ...], names(["imagenet.cell"]), ".cell files whose declarations are laid over the first's"
+        tuple[str, ...],
+        names(["imagenet.cell"]),
+        "overlays: .cell files whose declarations replace those of `search.seed_file`",
     ] = ()
     algorithm: Annotated[str | Callable[..., Any], _NAMED, "the search algorithm", IDENTITY] = "regularized_evolution"
-    individuals: Annotated[int, whole(1), "individuals in all, the initial population included", CHANGEABLE] = 20_000
-    seed: Annotated[int, whole(0), "seed of all that is random in the search", IDENTITY] = 0
+    individuals: Annotated[int, whole(1), "number of individuals, with the initial population", CHANGEABLE] = 20_000
+    seed: Annotated[int, whole(0), "random seed of the search", IDENTITY] = 0
     order: Annotated[Order, _ORDER, "the order in which results reach the algorithm", IDENTITY] = "finished"
-    executor: Annotated[str | Callable[..., Any], _NAMED, "where trainings run: 'processes', 'serial' or 'ray'"] = (
+    executor: Annotated[str | Callable[..., Any], _NAMED, "where workers run: 'processes', 'serial' or 'ray'"] = (
         "processes"
     )
-    timeout: Annotated[float | None, _LIMIT, "seconds that an individual may take", CHANGEABLE] = None
+    timeout: Annotated[float | None, _LIMIT, "seconds after which an individual is ended", CHANGEABLE] = None
     retries: Annotated[
-        int, whole(0), "further tries of an individual whose worker died, hung or ran out of memory", CHANGEABLE
+        int,
+        whole(0),
+        "how often an individual is tried again whose worker was lost, hung or ran out of memory",
+        CHANGEABLE,
     ] = 1
     budget: Annotated[
-        float | str | None, _BUDGET, "time of all runs together after which the search ends", CHANGEABLE
+        float | str | None,
+        _BUDGET,
+        "time of all runs together after which the search ends, in hours or with a unit",
+        CHANGEABLE,
     ] = None
     budget_flops: Annotated[
         float | None,
@@ -104,12 +112,12 @@ class SearchSettings:
         CHANGEABLE,
     ] = None
     target: Annotated[float | None, _TARGET, "fitness at which the search ends", CHANGEABLE] = None
-    keep_best: Annotated[int, whole(1), "how many of the fittest keep their weights", CHANGEABLE] = 1
+    keep_best: Annotated[int, whole(1), "number of best individuals whose weights are kept", CHANGEABLE] = 1
     storage: Annotated[
         str, _STORAGE, "where weights and TensorBoard's files are kept; '' keeps them in the work directory", CHANGEABLE
     ] = ""
     reuse: Annotated[
-        bool, FLAG, "whether an individual that equals an earlier one takes its fitness, untrained", IDENTITY
+        bool, FLAG, "whether a duplicate takes the evaluation of the earlier individual and is not trained", IDENTITY
     ] = False
     fitness: Annotated[
         str,
@@ -118,10 +126,13 @@ class SearchSettings:
         IDENTITY,
     ] = "training"
     inherit_weights: Annotated[
-        bool, FLAG, "whether a child starts from the weights of its parent, as far as they fit", IDENTITY
+        bool, FLAG, "whether a child starts from those weights of its parent that have the same key and shape", IDENTITY
     ] = False
     sample_mutations: Annotated[
-        int, whole(0), "mutations from the seed to a sample, in a space whose rules leave nothing to draw", IDENTITY
+        int,
+        whole(0),
+        "mutations of the seed that make a random genotype, in a space whose rules leave no choices",
+        IDENTITY,
     ] = 10
 
     def __post_init__(self) -> None:
@@ -172,7 +183,7 @@ _METRICS = replace(names(["c10_test_acc_200"]), example=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSettings:
-    """The table that gives the fitness, if `search.fitness` is 'table'; the gin name is `table`.
+    """Settings of the table from which fitnesses come if `search.fitness` is 'table'.
 
     An individual takes `epochs` times `train_seconds`, and once `validation_seconds`.
     """

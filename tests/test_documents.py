@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib.util
+import inspect
 import io
 import re
 import shlex
@@ -17,6 +18,7 @@ import pytest
 
 from compiler.main import main as cell
 from evolve.main import run as evolve
+from experiments import reference
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("dsl", "compiler", "evolve", "experiments", "tests")
@@ -142,6 +144,13 @@ def test_modules_and_what_they_hold_exist() -> None:
     assert not [(document, name) for document, name in names if not is_defined(name)]
 
 
+def test_new_names_of_the_history_exist() -> None:
+    rows = re.findall(r"^  \| .* \| (.*) \|$", (ROOT / "HISTORY.md").read_text(encoding="utf-8"), re.MULTILINE)
+    names = [name for row in rows for name in re.findall(SPAN, row)]
+    assert any(name.startswith("dsl.") for name in names)
+    assert not [name for name in names if not (name in reference.names() or is_defined(name))]
+
+
 def is_defined(name: str) -> bool:
     """Whether a dotted name is a module, or a name that a module binds at its top level."""
     folder, parts = ROOT, name.split(".")
@@ -238,6 +247,35 @@ def test_flags_that_stand_alone_exist() -> None:
     for module in ("compare", "nasbench201"):
         known |= known_flags(["python", "-m", f"experiments.{module}"])
     assert not [(document, flag) for document, flag in every(r"^--\w+", PRESENT) if flag not in known]
+
+
+def test_the_reference_of_settings_is_what_the_code_declares() -> None:
+    """`python -m experiments.reference > docs/settings.md` writes it anew."""
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == reference.page()
+
+
+def test_every_setting_that_gin_takes_is_in_the_reference() -> None:
+    page = reference.page()
+    for scope, record in reference.records().items():
+        assert all(f"`{scope}.{name}`" in page for name in bindable(record))
+
+
+def bindable(record: type) -> set[str]:
+    """The settings of a record that gin lets a user bind; the search hands an algorithm its space and its seed."""
+    names = set(inspect.signature(record).parameters)
+    return names - {"space", "seed"} if "space" in names else names
+
+
+def test_settings_exist() -> None:
+    scopes = "|".join(reference.records())
+    pattern = rf"(?<![\w./])(?:{scopes})\.[a-z]\w*"
+    known = set(reference.names())
+    unknown = [
+        (document, name)
+        for document, name in every(pattern, PRESENT)
+        if name not in known and name.rpartition(".")[2] not in {*SUFFIXES.split("|"), "sqlite", "id"}
+    ]
+    assert not unknown
 
 
 def test_the_readme_names_this_version() -> None:

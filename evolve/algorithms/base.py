@@ -137,7 +137,7 @@ class Evolution(ABC, Generic[G]):
     space: SearchSpace[G]
     seed: int
     _: KW_ONLY
-    population_size: Annotated[int, whole(1), "how many individuals the population holds"] = 100
+    population_size: Annotated[int, whole(1), "greatest number of members of the population"] = 100
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -225,9 +225,7 @@ class Latest(Generic[G]):
     space: SearchSpace[G]
     seed: int
     _: KW_ONLY
-    window: Annotated[int, whole(1), "how many of the latest individuals the curves show as the population", SHOWN] = (
-        100
-    )
+    window: Annotated[int, whole(1), "number of latest individuals that the curves show as the population", SHOWN] = 100
 
     def __post_init__(self) -> None:
         check_settings(self)

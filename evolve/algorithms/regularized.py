@@ -15,12 +15,12 @@ from evolve.errors import UsageError
 from evolve.records import G, Individual
 
 _fitness = attrgetter("fitness")
-SampleSize = Annotated[int, whole(1), "how many members of the population a sample has, drawn with replacement"]
+SampleSize = Annotated[int, whole(1), "members of a tournament sample, which is drawn with replacement"]
 
 
 @dataclass(eq=False, kw_only=True)
 class RegularizedEvolution(Evolution[G]):
-    """Ageing evolution: the best of a uniform sample has a child, and the oldest dies."""
+    """Ageing evolution: the best of a tournament sample becomes a parent, and the oldest member is removed."""
 
     sample_size: SampleSize = 25
 
@@ -55,7 +55,7 @@ class RegularizedEvolution(Evolution[G]):
 
 @dataclass(eq=False, kw_only=True)
 class NonAgeingEvolution(Survivors[G]):
-    """The same without ageing: the best of a uniform sample has a child, and the worst of that sample dies.
+    """Evolution without ageing: the best of a tournament sample becomes a parent, and the worst of it is removed.
 
     As long as no more than one individual is open, this is the paper's cycle to the letter: a death and a child each.
     With many workers no member dies while the population has fewer than `population_size`. When it has more, one dies

@@ -44,7 +44,7 @@ class ChoiceSpace(SearchSpace[G], Protocol[G]):
 
 @dataclass(eq=False)
 class Reinforcement(Latest[G]):
-    """An LSTM draws all choices in turn, and proximal policy optimization makes what was good likelier.
+    """An LSTM draws the choices of a genotype, and proximal policy optimization makes good choices more likely.
 
     Every `batch_size` individuals, in the order in which they are told, are one update, which is made before the next
     draw. An individual that was drawn by an older policy counts by its ratio to that one. The defaults are recalled
@@ -53,19 +53,23 @@ class Reinforcement(Latest[G]):
 
     space: ChoiceSpace[G]
     _: KW_ONLY
-    batch_size: Annotated[int, whole(1), "individuals an update"] = 20
+    batch_size: Annotated[int, whole(1), "individuals of one update"] = 20
     learning_rate: Annotated[float, ABOVE_0, "learning rate of Adam"] = 0.00035
     epochs: Annotated[int, whole(1), "steps of gradient descent on each batch"] = 5
     clip: Annotated[
-        float, real("between 0 and 1", lambda value: 0 < value < 1), "how far a ratio may leave 1 and still count"
+        float,
+        real("between 0 and 1", lambda value: 0 < value < 1),
+        "greatest distance from 1 of a ratio of probabilities that counts",
     ] = 0.2
     entropy: Annotated[
-        float, real("of 0 or more", lambda value: value >= 0), "what a unit of entropy in a choice is worth, in fitness"
+        float,
+        real("of 0 or more", lambda value: value >= 0),
+        "weight of the entropy of the choices in the objective, in units of fitness",
     ] = 0.00001
     baseline_decay: Annotated[
         float,
         real("of 0 or more and below 1", lambda value: 0 <= value < 1),
-        "how much of the moving average of the fitness stays with each individual",
+        "decay of the moving average of the fitness, for each individual",
     ] = 0.95
     units: Annotated[int, whole(1), "units of the LSTM and of the embedding"] = 100
 

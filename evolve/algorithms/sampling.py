@@ -10,7 +10,7 @@ from evolve.records import RANDOM, G, Individual, Proposal
 
 @dataclass(eq=False, kw_only=True)
 class RandomSearch(Latest[G]):
-    """The paper's control: every individual is sampled as the initial population is."""
+    """Random search, the control of the paper: every individual is sampled."""
 
     @property
     def replayed(self) -> int:

@@ -13,12 +13,12 @@ from evolve.records import G
 
 @dataclass(eq=False, kw_only=True)
 class PairwiseTournament(Survivors[G]):
-    """Of two members the worse dies when the population is large enough; else the better has a child.
+    """Of two random members the worse is removed while the population is large; of two others the better has a child.
 
     One alone has a child without a contest.
     """
 
-    population_size: Annotated[int, whole(2), "how many members there are before the worse of two dies"] = 1000
+    population_size: Annotated[int, whole(2), "number of members from which on the worse of two is removed"] = 1000
 
     def _fight(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Tournaments until one ends in a child."""

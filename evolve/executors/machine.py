@@ -32,14 +32,20 @@ _SHARE = Domain(
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """What is set of workers wherever they are."""
+    """Settings that executors with worker processes share."""
 
     workers: Annotated[
-        int | None, optional(whole(1)), "how many workers; None: one a core, as far as memory and GPUs go"
+        int | None,
+        optional(whole(1)),
+        "number of workers; None starts one for each core, as far as memory and GPUs allow",
     ] = None
-    worker_tasks: Annotated[int, whole(1), "individuals that a worker process lives for, which bounds its memory"] = 200
+    worker_tasks: Annotated[
+        int, whole(1), "individuals after which a worker process is replaced, which bounds its memory"
+    ] = 200
     gpus_per_worker: Annotated[
-        float | None, _SHARE, "GPUs of a worker, or its share of one; None: one each as far as they go, 0: none"
+        float | None,
+        _SHARE,
+        "GPUs of each worker, or its share of one; None gives one GPU to each worker, 0 gives none",
     ] = None
 
 

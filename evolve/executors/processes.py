@@ -86,7 +86,7 @@ class _Slot:
 
 @dataclass(frozen=True)
 class ProcessesSettings(machine.WorkerSettings):
-    """Worker processes of this machine; the gin name is `processes`."""
+    """Settings of worker processes on this machine."""
 
     ends_tasks = True
 

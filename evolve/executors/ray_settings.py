@@ -35,13 +35,15 @@ _RESOURCES = Domain(
 
 @dataclass(frozen=True, kw_only=True)
 class RaySettings(machine.WorkerSettings):
-    """Workers on a Ray cluster, or on a Ray that is started here; the gin name is `ray`."""
+    """Settings of workers on a Ray cluster, or on a Ray that is started on this machine."""
 
-    address: Annotated[str, _ADDRESS, "of a cluster: 'auto' for that of this machine; '' starts Ray here"] = ""
-    worker_cpus: Annotated[float, ABOVE_0, "cores that a worker takes"] = 1
-    worker_resources: Annotated[Mapping[str, float], _RESOURCES, "what else a worker takes, by Ray's names"] = field(
-        default_factory=dict
-    )
+    address: Annotated[
+        str, _ADDRESS, "address of a cluster; 'auto' is the cluster of this machine, and '' starts Ray on this machine"
+    ] = ""
+    worker_cpus: Annotated[float, ABOVE_0, "cores of each worker"] = 1
+    worker_resources: Annotated[
+        Mapping[str, float], _RESOURCES, "further resources of each worker, by their names in Ray"
+    ] = field(default_factory=dict)
 
     ends_tasks = True
 
