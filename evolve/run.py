@@ -29,6 +29,7 @@ from evolve.prepared import Run, prepare
 from evolve.records import Examined
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
+from evolve.search.tally import Tally
 from evolve.store import location
 from evolve.store.store import Store
 
@@ -186,9 +187,10 @@ def _search(prepared: Run, store: Store, executor: Executor, console: Console) -
     again = frozenset(proposal.id for proposal, waits in unfinished if not waits)
     keeper = Keeper(fitness, prepared.seed.space, best, waiting, again)
     reports = prepared.folder / running.FOLDER if fitness.trains else None
-    with progress.Progress(console, prepared.plan, store.spent(), best, reports) as shown:
+    tally = Tally(store.spent(), best)
+    with progress.Progress(console, prepared.plan, tally, best, reports) as shown:
         observers = (keeper, shown_board, shown)
-        search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, shown.stored)
+        search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, tally)
         reason = search.run()
     shown_board.close()
     return reason, True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +18,7 @@ from evolve.fitness import running
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
 from evolve.records import Examined, Individual, Spent, Standing
 from evolve.search.plan import Plan
+from evolve.search.tally import Tally
 
 PLAIN_SECONDS = 10.0  # Seconds between two lines if the output is not a terminal, such as a log.
 BAR = 30  # letters
@@ -66,19 +66,18 @@ class Progress(_Lines):
 
     Args:
       plan: the limits of the search.
-      before: the costs of earlier runs.
+      tally: the counts and costs of the search, which go on to change.
       best: the best individual so far.
       reports: the folder of the workers' reports.
     """
 
     def __init__(
-        self, console: Console, plan: Plan, before: Spent, best: Individual | None, reports: Path | None = None
+        self, console: Console, plan: Plan, tally: Tally, best: Individual | None, reports: Path | None = None
     ) -> None:
         self._plan = plan
-        self._before, self._spent = before, before
+        self._tally, self._before = tally, tally.spent
         self._best = best
         self._reports = reports
-        self._started = time.monotonic()
         super().__init__(console, 1)
 
     def __enter__(self) -> Self:
@@ -94,28 +93,20 @@ class Progress(_Lines):
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
         """Shows an individual that has reached the algorithm."""
+        if individual.is_failed:
+            running.forget(self._reports, individual.id)
         self._best = standing.best
-
-    def stored(self, individuals: Sequence[Individual], spent: Spent) -> None:
-        """Shows the counts and costs after results were stored."""
-        self._spent = spent
-        for individual in individuals:
-            if individual.is_failed:
-                running.forget(self._reports, individual.id)
         self._report()
 
-    def _now(self) -> Spent:
-        return replace(self._spent, seconds=self._before.seconds + time.monotonic() - self._started)
-
     def _line(self) -> Text:
-        now = self._now()
+        now = self._tally.spent
         words = [*counted(self._plan, now, self._best), *timed(self._plan, self._before, now)]
         # A report in a log is one line, at every width of the console.
         return Text("  ".join(words), no_wrap=True)
 
     def _lines(self) -> Group:
         """The lines on a terminal: the bar and the counts, then the times and the individuals in training."""
-        now = self._now()
+        now = self._tally.spent
         first = Table.grid(padding=(0, 2))
         first.add_column(width=BAR)
         first.add_column(no_wrap=True, overflow="ellipsis")

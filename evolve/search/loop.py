@@ -6,13 +6,12 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Generic
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
-from evolve.search.audience import Audience, Finished, Observer, Stored
 from evolve.search.plan import Plan
 from evolve.search.tally import Tally
 from evolve.search.texts import Recalled, Texts
@@ -20,7 +19,24 @@ from evolve.search.top import Top
 from evolve.search.waiting import Births, Result, Twins, reused
 from evolve.store.store import Store
 
+G_contra = TypeVar("G_contra", contravariant=True)
+
 WAKE = 5.0  # Seconds after which a waiting search looks whether more workers have come, or its time is over.
+
+
+class Observer(Protocol[G_contra]):
+    """Hears of every individual when it is in the store and the algorithm has been told."""
+
+    def individual(self, individual: Individual, genotype: G_contra, standing: Standing) -> None:
+        """One more is finished; the standing has it in."""
+
+
+class _Finished(NamedTuple, Generic[G]):
+    """An individual that observers have yet to hear of."""
+
+    individual: Individual
+    genotype: G
+    standing: Standing
 
 
 class Search(Generic[G]):
@@ -35,20 +51,21 @@ class Search(Generic[G]):
         executor: Executor,
         evaluate: Callable[[Task], Evaluation],
         observers: Sequence[Observer[G]] = (),
-        stored: Stored | None = None,
+        tally: Tally | None = None,
     ) -> None:
+        """`tally` counts what is done, from what earlier runs have spent; by default one that begins with the store."""
         self._plan = plan
         self._algorithm = algorithm
         self._texts = texts
         self._store = store
         self._executor = executor
         self._evaluate = evaluate
-        self._audience = Audience(observers, stored)
+        self._observers = observers
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
         self._again: deque[Proposal[G]] = deque()  # to be sent once more, of this run or of the last
         _, _, self._last = store.counts()
         self._top = Top(store.best(plan.keep_best), plan.keep_best)
-        self._tally = Tally(store.spent(), self._top.best)
+        self._tally = tally or Tally(store.spent(), self._top.best)
         self._twins: Twins[G] = Twins()
         self._births: Births[G] = Births(min((one.id for one, _ in store.unfinished()), default=self._last + 1))
         self._noted = self._tally.seconds
@@ -64,7 +81,7 @@ class Search(Generic[G]):
         self._stop_if_hopeless()
         ended: Collection[Future[Evaluation]] = ()
         while True:
-            finished: list[Finished[G]] = []
+            finished: list[_Finished[G]] = []
             results = deque(sorted(ended, key=self._order))
             while True:
                 # One at a time: a worker's next task need not wait for those of others.
@@ -80,7 +97,7 @@ class Search(Generic[G]):
                 if spared or not results:
                     break
             # Only now, when the workers have something to do.
-            self._audience.hear(finished, self._heritable() if finished else frozenset(), self._tally.spent)
+            self._show(finished)
             self._stop_if_hopeless()
             if spared:
                 ended = [future for future in self._running if future.done()]
@@ -126,7 +143,7 @@ class Search(Generic[G]):
         ends = future.exception() is not None and not isinstance(future.exception(), WorkerDied)
         return ends, self._running[future].id
 
-    def _conclude(self, future: Future[Evaluation]) -> list[Finished[G]]:
+    def _conclude(self, future: Future[Evaluation]) -> list[_Finished[G]]:
         """Write a result, and tell it: if the run dies in between, the next one tells it again."""
         try:
             evaluation = future.result()
@@ -146,28 +163,35 @@ class Search(Generic[G]):
 
     def _finish(
         self, proposal: Proposal[G], evaluation: Evaluation, is_spared: bool = False
-    ) -> tuple[Individual, list[Finished[G]]]:
+    ) -> tuple[Individual, list[_Finished[G]]]:
         """Write a result; return its row, and the individuals that the algorithm has received because of it."""
         waits = self._plan.order == "born"
         individual = self._store.finish(proposal.id, evaluation, waits)
         self._tally.store(individual)
-        self._audience.add(individual)
         if not waits:
             return individual, [self._tell(individual, proposal.genotype)]
         self._births.wait(proposal.id, Result(proposal.genotype, evaluation.graph, is_spared))
         return individual, self._pass_on()
 
-    def _pass_on(self) -> list[Finished[G]]:
+    def _pass_on(self) -> list[_Finished[G]]:
         """Pass waiting results to the algorithm in order of id, up to the first that is missing."""
         return [self._tell(self._store.release(id, one.graph), one.genotype) for id, one in self._births.due()]
 
-    def _tell(self, individual: Individual, genotype: G) -> Finished[G]:
+    def _tell(self, individual: Individual, genotype: G) -> _Finished[G]:
         self._algorithm.tell(individual)
         self._tally.tell(individual)
         if not individual.is_failed:
             self._top.add(individual)
         standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids)
-        return Finished(individual, genotype, standing)
+        return _Finished(individual, genotype, standing)
+
+    def _show(self, finished: Sequence[_Finished[G]]) -> None:
+        """Tell the observers; whose weights may be asked for is already as it is after all of these."""
+        heritable = self._heritable() if finished else frozenset()
+        for individual, genotype, standing in finished:
+            now = replace(standing, heritable=heritable)
+            for observer in self._observers:
+                observer.individual(individual, genotype, now)
 
     def _heritable(self) -> frozenset[int]:
         """The living, and those who died while a child of theirs runs or is to be run again."""
@@ -177,7 +201,7 @@ class Search(Generic[G]):
 
     # What goes out.
 
-    def _propose(self) -> tuple[list[Proposal[G]], list[Finished[G]]]:
+    def _propose(self) -> tuple[list[Proposal[G]], list[_Finished[G]]]:
         """Fill the executor: whom to send, and whom an equal one has spared the training, which ends the round."""
         sent: list[Proposal[G]] = []
         while self._has_room(len(sent)):

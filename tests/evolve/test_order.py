@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -29,6 +29,7 @@ from evolve import (
 )
 from evolve.records import Spent, failed
 from evolve.search.replay import replay
+from evolve.search.tally import Tally
 from evolve.settings import SearchSettings
 from evolve.store.database import FILE
 from evolve.store.history import standings
@@ -46,10 +47,6 @@ class Listener:
     ids: list[int] = field(default_factory=list)
     populations: list[tuple[float, ...]] = field(default_factory=list)
     bests: list[int | None] = field(default_factory=list)
-    counts: list[tuple[int, int]] = field(default_factory=list)  # results in the store and with the algorithm
-
-    def stored(self, individuals: Sequence[Individual], spent: Spent) -> None:
-        self.counts.append((spent.finished, len(self.ids)))
 
     def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
         self.ids.append(individual.id)
@@ -65,14 +62,14 @@ def run(
     evaluate: Callable[[Task], Evaluation] = virtual.evaluate_with_seconds,
     make: Callable[[], Algorithm[toy.Genotype]] = toy.evolution,
     listener: Listener | None = None,
+    tally: Tally | None = None,
     **settings: object,
 ) -> str:
     """A search on the toy, or on with it."""
     with Store(folder) as store:
         plan = Plan(individuals, 0, folder / "log", order=order, **settings)  # type: ignore[arg-type]
         observers = () if listener is None else (listener,)
-        stored = None if listener is None else listener.stored
-        return Search(plan, make(), toy.ToySpace(), store, executor, evaluate, observers, stored).run()
+        return Search(plan, make(), toy.ToySpace(), store, executor, evaluate, observers, tally).run()
 
 
 def finished(folder: Path) -> list[int]:
@@ -136,13 +133,18 @@ def test_one_slow_individual_holds_back_what_is_told_but_no_work(tmp_path: Path)
 
 def test_a_result_is_counted_when_it_is_stored(tmp_path: Path) -> None:
     """While the first runs, the others are counted, and after a kill too, though none has reached the algorithm."""
-    listener = Listener()
+    listener, tally = Listener(), Tally(Spent(), None)
+    counts: list[tuple[int, int]] = []  # results in the store and with the algorithm
+
+    def counting(task: Task) -> Evaluation:
+        counts.append((tally.finished, len(listener.ids)))
+        return toy.evaluate(task)
+
     with pytest.raises(Killed):
-        run(tmp_path, Virtual(4, virtual.first_is_slow, 5), listener=listener)
-    assert listener.counts == [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]
-    run(tmp_path, Virtual(4, virtual.any_time), listener=listener)
-    assert [stored for stored, _ in listener.counts] == list(range(1, 61))
-    assert listener.counts[-1] == (60, 60)
+        run(tmp_path, Virtual(4, virtual.first_is_slow, 5), evaluate=counting, listener=listener, tally=tally)
+    assert counts == [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0)] and tally.finished == 5
+    with Store(tmp_path) as store:
+        assert (store.spent().finished, store.spent().simulated) == (5, 0.0)
 
 
 def test_with_one_worker_both_orders_are_the_same_search(tmp_path: Path) -> None:

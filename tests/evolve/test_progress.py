@@ -16,6 +16,7 @@ from evolve.observers import progress
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
 from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
 from evolve.records import Examined, Spent
+from evolve.search.tally import Tally
 
 BEST = Individual(
     7, "text", 3, "op", fingerprint="print", fitness=0.98765, params=57_968, mult_adds=588_704, seconds=5.0, finished=9
@@ -91,17 +92,18 @@ def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def heard(shown: Progress, individual: Individual, spent: Spent) -> None:
+def heard(shown: Progress, tally: Tally, individual: Individual) -> None:
     """Lets the lines hear of an individual as a search does."""
+    tally.store(individual)
     shown.individual(individual, None, Standing((), BEST))
-    shown.stored([individual], spent)
 
 
 def test_a_log_is_not_flooded() -> None:
     out = io.StringIO()
-    with Progress(Console(file=out), Plan(1000, 0, Path("log")), Spent(), None) as shown:
-        for count in range(1, 1001):
-            heard(shown, BEST, Spent(count))
+    tally = Tally(Spent(), None)
+    with Progress(Console(file=out), Plan(1000, 0, Path("log")), tally, None) as shown:
+        for _ in range(1000):
+            heard(shown, tally, BEST)
     assert len(out.getvalue().splitlines()) == 1
     assert out.getvalue().startswith("1000/1000  best 0.9877 (58k params, id 7)")
 
@@ -109,9 +111,10 @@ def test_a_log_is_not_flooded() -> None:
 def test_a_log_has_elapsed_time_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
-    with Progress(Console(file=out, width=200), PLAN, Spent(10, 1, 60.0), None) as shown:
-        heard(shown, BEST, Spent(11, 1))
-        heard(shown, FAILED, Spent(12, 2))
+    tally = Tally(Spent(10, 1, 60.0), None)
+    with Progress(Console(file=out, width=200), PLAN, tally, None) as shown:
+        heard(shown, tally, BEST)
+        heard(shown, tally, FAILED)
     lines = out.getvalue().splitlines()
     assert lines[0].startswith("11/100  best 0.9877 (58k params, id 7)  1 failed  1m 00s elapsed")
     assert lines[1].startswith("12/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed")
@@ -129,15 +132,16 @@ def shown_lines(shown: Progress, console: Console) -> list[str]:
 def test_a_terminal_has_a_bar_and_what_runs_now(tmp_path: Path) -> None:
     console, out = terminal()
     reports = tmp_path / "running"
-    with Progress(console, PLAN, Spent(49, 1, 60.0), BEST, reports) as shown:
-        heard(shown, BEST, Spent(50, 1))
+    tally = Tally(Spent(49, 1, 60.0), BEST)
+    with Progress(console, PLAN, tally, BEST, reports) as shown:
+        heard(shown, tally, BEST)
         for id, text in ((52, "5/12"), (51, "5/12"), (53, "0/12"), (54, "")):
             (reports / str(id)).write_text(text)
         first, second = shown_lines(shown, console)
         assert re.match(r"━{14,15}[╸━ ]*  50/100  best 0\.9877 \(58k params, id 7\)  1 failed", first)
         assert second.startswith("1m 00s elapsed  ") and second.endswith("now 51, 52: epoch 5/12  53: setting up")
         # Of one that failed with its worker the driver removes the report.
-        heard(shown, replace(FAILED, id=52), Spent(51, 2))
+        heard(shown, tally, replace(FAILED, id=52))
         assert shown_lines(shown, console)[1].endswith("now 51: epoch 5/12  53: setting up")
     assert not reports.exists()
     assert "51/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed" in out.getvalue().splitlines()[-1]
@@ -146,7 +150,8 @@ def test_a_terminal_has_a_bar_and_what_runs_now(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_terminal_has_two_lines_however_narrow(width: int, tmp_path: Path) -> None:
     console, _ = terminal(width)
-    with Progress(console, PLAN, Spent(49, 1, 60.0), BEST, tmp_path / "running") as shown:
+    tally = Tally(Spent(49, 1, 60.0), BEST)
+    with Progress(console, PLAN, tally, BEST, tmp_path / "running") as shown:
         for id in range(50, 80):
             (tmp_path / "running" / str(id)).write_text(f"{id}/100")
         lines = shown_lines(shown, console)
@@ -166,7 +171,8 @@ def test_reports_of_an_earlier_run_are_gone(tmp_path: Path) -> None:
     (tmp_path / "running").mkdir()
     (tmp_path / "running" / "3").write_text("4/12")
     console, _ = terminal()
-    with Progress(console, PLAN, Spent(), None, tmp_path / "running") as shown:
+    tally = Tally(Spent(), None)
+    with Progress(console, PLAN, tally, None, tmp_path / "running") as shown:
         assert shown_lines(shown, console)[1] == "0s elapsed"
 
 

@@ -27,7 +27,7 @@ from evolve import (
     Task,
 )
 from evolve.records import failed
-from evolve.search.audience import Observer
+from evolve.search.loop import Observer
 from evolve.store.database import FILE
 from tests.evolve import toy
 from tests.evolve.toy import MAKERS, evolution, non_ageing, tournament
