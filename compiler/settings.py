@@ -91,12 +91,12 @@ class Training:
     epochs: Annotated[int, _COUNT, "passes over the training images"] = 25
     batch_size: Annotated[int, _COUNT, "images of one step, over all replicas"] = 128
     learning_rate: Annotated[float, _AT_LEAST_0, "learning rate at the start", GENE] = 0.024
-    optimizer: Annotated[str, one_of("sgd", "rmsprop"), "the optimizer; both have momentum"] = "sgd"
+    optimizer: Annotated[str, one_of("sgd", "rmsprop"), "the optimizer; both use `momentum`"] = "sgd"
     schedule: Annotated[
         str,
         one_of("cosine", "constant", "exponential"),
-        "'cosine' takes the learning rate to 0 over all steps, 'constant' leaves it, 'exponential' takes it to "
-        "`decay_rate` of itself after every `decay_epochs`",
+        "'cosine' lowers the learning rate to 0 over all steps, 'constant' keeps it, 'exponential' multiplies it by "
+        "`decay_rate` after every `decay_epochs`",
     ] = "cosine"
     warmup_epochs: Annotated[float, _AT_LEAST_0, "epochs over which the learning rate first rises from 0", GENE] = 0.0
     momentum: Annotated[float, _UP_TO_1, "momentum of the optimizer", GENE] = 0.9
@@ -119,7 +119,7 @@ class Training:
     ema_decay: Annotated[
         float,
         _SHARE,
-        "decay of the moving average of the weights by which the network is then judged and kept; 0 keeps none",
+        "decay of the moving average of the weights; the network is evaluated and kept with that average; 0 keeps none",
     ] = 0.0
     l2: Annotated[
         float, _AT_LEAST_0, "weight decay of kernels, as the factor of half their squared sum in the loss", GENE
@@ -153,20 +153,20 @@ class Training:
     fresh_statistics: Annotated[
         bool,
         FLAG,
-        "whether batch normalizations get statistics that are computed anew from training images before the network is "
-        "judged on the validation images and kept; else those that moved along with training are used",
+        "whether the statistics of batch normalizations are computed anew from training images before the network is "
+        "evaluated and kept; if not, the moving averages of the training are used",
     ] = True
     validate: Annotated[
         str,
         one_of("end", "epochs"),
-        "'end' measures on the validation images after the last epoch only, 'epochs' after every one, which takes "
+        "'end' evaluates the validation images after the last epoch only, 'epochs' after every epoch, which takes "
         "longer and gives curves",
     ] = "epochs"
     optimize_graph: Annotated[
         bool,
         FLAG,
-        "whether TensorFlow rewrites its graph before it runs: a second or two for each network, which only a long "
-        "training earns back",
+        "whether TensorFlow optimizes its graph before it runs. This takes a second or two for each network, and saves "
+        "more than that in a long training only",
     ] = True
     precision: Annotated[
         str,
@@ -177,14 +177,14 @@ class Training:
     sync_batch_norm: Annotated[
         bool | None,
         _SOME_FLAG,
-        "whether replicas normalize by the statistics of all their images together; None does so where a replica has "
-        "fewer than 32 images",
+        "whether batch normalization uses the images of all replicas together; None does so if a replica has fewer "
+        "than 32 images",
     ] = None
     strategy: Annotated[
         str,
         one_of("auto", "default", "mirrored", "tpu", "multi_worker"),
         "'default' (one device), 'mirrored' (every GPU of this machine), 'tpu', 'multi_worker' (the machines of "
-        "TF_CONFIG), or 'auto', which takes what is there",
+        "TF_CONFIG), or 'auto', which uses the devices that it finds",
     ] = "default"
     tpu: Annotated[str, _TPU, "name or address of the TPU, or 'local' on a TPU VM", _ON_TPU] = ""
 

@@ -185,7 +185,7 @@ _METRICS = replace(names(["c10_test_acc_200"]), example=None)
 class TableSettings:
     """Settings of the table from which fitnesses come if `search.fitness` is 'table'.
 
-    An individual takes `epochs` times `train_seconds`, and once `validation_seconds`.
+    The evaluation of an individual counts as `epochs` times `train_seconds`, plus `validation_seconds`.
     """
 
     path: Annotated[str, _text("the table's file", verb="bind it to"), "a .npz file, or a folder of official files"] = (

@@ -42,7 +42,7 @@ def page() -> str:
 
 def _section(scope: str, record: type) -> str:
     """The table of one record, below what the record is."""
-    summary = (inspect.getdoc(record) or "").partition("\n\n")[0].replace("\n", " ")
+    summary = inspect.getdoc(record)
     note = GENES_NOTE.format(genes=", ".join(f"`{gene}`" for gene in GENES)) if scope == "training" else ""
     return f"\n## {scope}\n\n{summary}\n{note}\n" + "\n".join(_table(scope, settings_of(record))) + "\n"
 

@@ -57,10 +57,10 @@ class RegularizedEvolution(Evolution[G]):
 class NonAgeingEvolution(Survivors[G]):
     """Evolution without ageing: the best of a tournament sample becomes a parent, and the worst of it is removed.
 
-    As long as no more than one individual is open, this is the paper's cycle to the letter: a death and a child each.
-    With many workers no member dies while the population has fewer than `population_size`. When it has more, one dies
-    of each sample until there is room, and the last sample gives the parent. The parent dies only where it is the whole
-    sample.
+    With one worker this is the cycle of the paper: each step removes one member and proposes one child. With many
+    workers, no member is removed while the population has fewer than `population_size` members. When it has more, one
+    member of each sample is removed until there is room, and the last sample gives the parent. The parent is removed
+    only if it is the whole sample.
     """
 
     sample_size: SampleSize = 25

@@ -46,9 +46,9 @@ class ChoiceSpace(SearchSpace[G], Protocol[G]):
 class Reinforcement(Latest[G]):
     """An LSTM draws the choices of a genotype, and proximal policy optimization makes good choices more likely.
 
-    Every `batch_size` individuals, in the order in which they are told, are one update, which is made before the next
-    draw. An individual that was drawn by an older policy counts by its ratio to that one. The defaults are recalled
-    from Zoph et al. 2018, and not read there; that of `epochs` is ours.
+    Each update uses `batch_size` individuals, in the order of their results, and is made before the next draw. An
+    individual that an older policy drew is weighted by the ratio of the two policies. The defaults are recalled from
+    Zoph et al. 2018, not read there; the default of `epochs` is our choice.
     """
 
     space: ChoiceSpace[G]

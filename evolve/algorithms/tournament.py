@@ -15,7 +15,7 @@ from evolve.records import G
 class PairwiseTournament(Survivors[G]):
     """Of two random members the worse is removed while the population is large; of two others the better has a child.
 
-    One alone has a child without a contest.
+    If the population has one member, this member becomes the parent.
     """
 
     population_size: Annotated[int, whole(2), "number of members from which on the worse of two is removed"] = 1000
