@@ -138,15 +138,15 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
     statistics = _split_statistics(chain, values.statistics, mode)
     found: list[tuple[Tensor, Tensor]] = []
     for operation in chain.operations:
-        layer, trained = LAYERS[operation.primitive].run, (w for w in operation.weights if w.trainable)
-        if operation.keeps_statistics:
-            weights = tuple(next(kernels) if w.is_kernel else next(others) for w in trained)
-            kept = next(statistics) if not mode.training else None
-            value, *batch = layer(Run(operation, (value,), weights, norm=mode.norm, statistics=kept))
+        normalizes = operation.keeps_statistics
+        dtype = tf.float32 if normalizes else mode.dtype
+        trained = (w for w in operation.weights if w.trainable)
+        weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), dtype) for w in trained)
+        kept = next(statistics, None) if normalizes else None
+        value = LAYERS[operation.primitive].run(Run(operation, (value,), weights, norm=mode.norm, statistics=kept))
+        if normalizes:
+            value, *batch = value
             found.append((batch[0], batch[1]))
-        else:
-            weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), mode.dtype) for w in trained)
-            value = layer(Run(operation, (value,), weights))
     if not mode.training or not found:
         return value, None
     means, variances = zip(*found, strict=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from compiler.errors import ShapeError
 from compiler.primitives.base import Record, Settings, Shape, Weight, map_shape, whole_number
-from compiler.primitives.windows import kernel_size, strides, window_shape
+from compiler.primitives.windows import kernel_size, strides, window_of_each_channel, window_shape
 
 
 def _filters(settings: Settings, shape: Shape) -> int:
@@ -16,16 +18,12 @@ def _filters(settings: Settings, shape: Shape) -> int:
 
 
 def _conv_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return window_shape(settings, shapes, _filters(settings, shapes[0]), "conv")
+    return window_shape("conv", settings, shapes, _filters(settings, shapes[0]))
 
 
 def _conv_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     shape = (*kernel_size(settings, shapes[0]), shapes[0][-1], _filters(settings, shapes[0]))
     return (Weight("kernel", shape, "kernel"),)
-
-
-def _depthwise_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return window_shape(settings, shapes, shapes[0][-1], "depthwise")
 
 
 def _depthwise_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
@@ -51,6 +49,6 @@ def _factorized_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[
 
 RECORDS = (
     Record("conv", _conv_shape, _conv_weights),
-    Record("depthwise", _depthwise_shape, _depthwise_weights),
+    Record("depthwise", partial(window_of_each_channel, "depthwise"), _depthwise_weights),
     Record("factorized_conv", _factorized_shape, _factorized_weights),
 )

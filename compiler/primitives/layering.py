@@ -14,24 +14,11 @@ Norm = Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One operation on tensors `[batch, height, width, channels]` or `[batch, channels]`.
-
-    Attributes:
-      operation: with its settings and its shape.
-      inputs: the tensors that it reads.
-      weights: its trained weights, in the order of `operation.weights`.
-      seed: two int32 numbers `[2]` from which it draws; None where nothing is random.
-      norm: the function that normalizes by the statistics of a batch; None takes the batch of this replica.
-      statistics: the kept means and variances `[2, channels]`, by which it normalizes outside of training; else None.
-    """
+class _Use:
+    """One operation and the tensors that it reads."""
 
     operation: Operation
     inputs: tuple[Tensor, ...]
-    weights: tuple[Tensor, ...] = ()
-    seed: Tensor | None = None
-    norm: Norm | None = None
-    statistics: Tensor | None = None
 
     @property
     def value(self) -> Tensor:
@@ -42,6 +29,23 @@ class Run:
     def settings(self) -> Settings:
         """The operation's settings."""
         return self.operation.settings
+
+
+@dataclass(frozen=True)
+class Run(_Use):
+    """One operation on tensors `[batch, height, width, channels]` or `[batch, channels]`.
+
+    Attributes:
+      weights: its trained weights, in the order of `operation.weights`.
+      seed: two int32 numbers `[2]` from which it draws; None where nothing is random.
+      norm: the function that normalizes by the statistics of a batch; None takes the batch of this replica.
+      statistics: the kept means and variances `[2, channels]`, by which it normalizes outside of training; else None.
+    """
+
+    weights: tuple[Tensor, ...] = ()
+    seed: Tensor | None = None
+    norm: Norm | None = None
+    statistics: Tensor | None = None
 
     def number(self, name: str) -> float:
         """A setting that is a number."""
@@ -51,24 +55,12 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Stock:
+class Stock(_Use):
     """One operation that becomes stock layers of Keras; `weighted` collects the layer of each weight by its key."""
 
-    operation: Operation
-    inputs: tuple[Tensor, ...]
     l2: float
     keras: Any
     weighted: dict[str, Any] = field(repr=False)
-
-    @property
-    def value(self) -> Tensor:
-        """The first input."""
-        return self.inputs[0]
-
-    @property
-    def settings(self) -> Settings:
-        """The operation's settings."""
-        return self.operation.settings
 
     @property
     def is_map(self) -> bool:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from compiler.primitives.base import Record, Settings, Shape, map_shape
-from compiler.primitives.windows import window_shape
-
-
-def _avg_pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return window_shape(settings, shapes, shapes[0][-1], "avg_pool")
-
-
-def _max_pool_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return window_shape(settings, shapes, shapes[0][-1], "max_pool")
+from compiler.primitives.windows import window_of_each_channel
 
 
 def _global_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
@@ -19,7 +13,7 @@ def _global_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
 
 
 RECORDS = (
-    Record("avg_pool", _avg_pool_shape),
-    Record("max_pool", _max_pool_shape),
+    Record("avg_pool", partial(window_of_each_channel, "avg_pool")),
+    Record("max_pool", partial(window_of_each_channel, "max_pool")),
     Record("global_avg_pool", _global_shape),
 )

@@ -33,7 +33,7 @@ def dilation(settings: Settings) -> int:
     return value
 
 
-def window_shape(settings: Settings, shapes: tuple[Shape, ...], channels: int, name: str) -> Shape:
+def window_shape(name: str, settings: Settings, shapes: tuple[Shape, ...], channels: int) -> Shape:
     """The shape of what a window makes of a map.
 
     Raises:
@@ -50,6 +50,11 @@ def window_shape(settings: Settings, shapes: tuple[Shape, ...], channels: int, n
         dilated = f" ({by_x(kernel)} with dilation {apart})" if apart > 1 else ""
         raise ShapeError(f"{name}: a window of {by_x(reach)}{dilated} does not fit into a map of {by_x(shape)}")
     return (height, width, channels)
+
+
+def window_of_each_channel(name: str, settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    """The shape of what a window makes of a map, channel by channel."""
+    return window_shape(name, settings, shapes, shapes[0][-1])
 
 
 def border(size: int, window: int, stride: int, apart: int) -> tuple[int, int]:
