@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -425,3 +427,16 @@ def test_choices_that_are_no_good_genotype_are_told() -> None:
         if reason is None:
             assert space.genotype(genotype.text()) == genotype
     assert min(reasons[""], reasons["m contains itself"], reasons["conv"]) > 0, reasons
+
+
+def test_all_that_is_remembered_of_a_space_goes_with_it() -> None:
+    genotype, rng = dsl.load("nasnet.cell"), random.Random(0)
+    for _ in range(20):
+        genotype = dsl.mutate(genotype, rng).genotype
+        dsl.fingerprint(genotype)
+        dsl.fingerprint(genotype.space.genotype(genotype.text()))
+    dsl.sample(genotype.space, rng, 5)
+    space = weakref.ref(genotype.space)
+    del genotype
+    gc.collect()
+    assert space() is None
