@@ -47,11 +47,12 @@ _LIMIT = optional(ABOVE_0, " for no limit")
 
 
 def _is_name(value: object) -> bool:
-    """Whether a value is a name, or what gin makes of one such as @my_own."""
+    """Whether a value is a name, or what gin makes of one such as @my_executor."""
     return isinstance(value, str) or callable(value)
 
 
-_NAMED = Domain("a name, or a gin configurable such as @my_own", _is_name)
+_ALGORITHM = Domain("the name of an algorithm, such as 'random_search'", _is_name)
+_EXECUTOR = Domain("the name of an executor, or a gin configurable such as @my_executor", _is_name)
 # The sources are listed in `evolve.fitness.sources`, which refuses other names.
 _FITNESS = Domain("a source such as 'training' or 'table', or 'module:function'", lambda value: True)
 _ORDER = Domain(
@@ -85,11 +86,13 @@ class SearchSettings:
         names(["imagenet.cell"]),
         "overlays: .cell files whose declarations replace those of `search.seed_file`",
     ] = ()
-    algorithm: Annotated[str | Callable[..., Any], _NAMED, "the search algorithm", IDENTITY] = "regularized_evolution"
+    algorithm: Annotated[str | Callable[..., Any], _ALGORITHM, "the algorithm that proposes individuals", IDENTITY] = (
+        "regularized_evolution"
+    )
     individuals: Annotated[int, whole(1), "number of individuals, with the initial population", CHANGEABLE] = 20_000
     seed: Annotated[int, whole(0), "random seed of the search", IDENTITY] = 0
     order: Annotated[Order, _ORDER, "the order in which results reach the algorithm", IDENTITY] = "finished"
-    executor: Annotated[str | Callable[..., Any], _NAMED, "where workers run: 'processes', 'serial' or 'ray'"] = (
+    executor: Annotated[str | Callable[..., Any], _EXECUTOR, "where workers run: 'processes', 'serial' or 'ray'"] = (
         "processes"
     )
     timeout: Annotated[float | None, _LIMIT, "seconds after which an individual is ended", CHANGEABLE] = None
