@@ -11,21 +11,20 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from evolve.algorithms import (
-    Algorithm,
-    Child,
-    NonAgeingEvolution,
-    PairwiseTournament,
-    RandomSearch,
-    RegularizedEvolution,
-    Reinforcement,
-    SearchSpace,
-)
-from evolve.errors import SearchError, UsageError
-from evolve.records import Evaluation, Individual, Proposal, Standing, Task
-
 if TYPE_CHECKING:
+    from evolve.algorithms import (
+        Algorithm,
+        Child,
+        NonAgeingEvolution,
+        PairwiseTournament,
+        RandomSearch,
+        RegularizedEvolution,
+        Reinforcement,
+        SearchSpace,
+    )
+    from evolve.errors import SearchError, UsageError
     from evolve.executors import Executor, Processes, Serial
+    from evolve.records import Evaluation, Individual, Proposal, Standing, Task
     from evolve.search.cell_space import CellSpace
     from evolve.search.loop import Search
     from evolve.search.plan import Plan
@@ -37,19 +36,19 @@ __all__ = [
     "Search", "SearchError", "SearchSpace", "Serial", "Standing", "Store", "Task", "UsageError",
 ]  # fmt: skip
 
-_LATE = {
+_MODULES = {
     "CellSpace": "evolve.search.cell_space",
-    "Executor": "evolve.executors",
     "Plan": "evolve.search.plan",
-    "Processes": "evolve.executors",
     "Search": "evolve.search.loop",
-    "Serial": "evolve.executors",
     "Store": "evolve.store.store",
+    **dict.fromkeys(("SearchError", "UsageError"), "evolve.errors"),
+    **dict.fromkeys(("Executor", "Processes", "Serial"), "evolve.executors"),
+    **dict.fromkeys(("Evaluation", "Individual", "Proposal", "Standing", "Task"), "evolve.records"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Loads the parts of a search when they are asked for, so that `evolve --help` does not wait for them."""
-    if name not in _LATE:
+    if name not in __all__:
         raise AttributeError(f"module 'evolve' has no attribute {name!r}")
-    return getattr(importlib.import_module(_LATE[name]), name)
+    return getattr(importlib.import_module(_MODULES.get(name, "evolve.algorithms")), name)
