@@ -260,29 +260,25 @@ class Store:
         return steps / whole if whole else None
 
     def spent(self) -> Spent:
-        """What all runs together have done and spent; results that wait for older ones are counted."""
+        """What all runs together have done and spent; results that wait for older ones are counted.
+
+        Simulated seconds are added up in the order of finishing, as a search does.
+        """
         finished, failed, _ = self.counts()
-        return Spent(finished, failed, float(self.noted("seconds") or 0), self.flops(), self.seconds())
+        (flops,) = self._execute("select total(flops) from individuals")[0]
+        simulated = 0.0
+        for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
+            simulated += seconds
+        return Spent(finished, failed, float(self.noted("seconds") or 0), flops, simulated)
 
     def identity(self) -> Mapping[str, str]:
         """What the search was signed with."""
         return self._signed("identity")
 
-    def flops(self) -> float:
-        """What all training so far has cost."""
-        return float(self._execute("select total(flops) from individuals")[0][0])
-
     def counts(self) -> tuple[int, int, int]:
         """How many have a result, waiting ones included, how many of those failed, and the highest id of all."""
         row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
         return row[0], row[1] or 0, row[2] or 0
-
-    def seconds(self) -> float:
-        """What all finished individuals took together, added up in the order of finishing as a search does."""
-        total = 0.0
-        for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
-            total += seconds
-        return total
 
     def reasons(self, count: int) -> tuple[str, ...]:
         """The errors of the latest failed individuals, each once."""

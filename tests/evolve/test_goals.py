@@ -60,7 +60,7 @@ def test_a_budget_of_training(tmp_path: Path) -> None:
         search(store, 100, costly, budget_flops=2.5e9)
         assert store.counts() == (3, 0, 3)
         search(store, 100, costly, budget_flops=4e9)
-        assert (store.counts(), store.flops()) == ((4, 0, 4), 4e9)
+        assert (store.counts(), store.spent().flops) == ((4, 0, 4), 4e9)
 
 
 class Narrow(toy.ToySpace):

@@ -188,7 +188,7 @@ def test_a_budget_counts_what_has_been_spent(tmp_path: Path) -> None:
     run(tmp_path, Virtual(3, virtual.first_is_slow), budget_flops=10.0)
     with Store(tmp_path) as store:
         assert store.counts()[0] == 12, "ten, and the two that still ran"
-        assert store.flops() == 12.0
+        assert store.spent().flops == 12.0
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -241,7 +241,7 @@ def test_results_that_waited_at_a_kill_wait_on(
         *_, (_, standing) = standings(store, make())
         assert standing.population == again.population
         assert store.unfinished() == ()
-        assert store.seconds() == pytest.approx(sum(individual.seconds for individual in store.finished()))
+        assert store.spent().simulated == pytest.approx(sum(individual.seconds for individual in store.finished()))
 
 
 def test_curves_from_the_store_are_those_that_observers_saw(tmp_path: Path) -> None:

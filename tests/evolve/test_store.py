@@ -51,7 +51,7 @@ def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     assert (row.rejected, row.forget) == ((("rewire", "too large"),), True)
     assert (row.inherited, row.note, row.memo) == (0.5, "n", "a memo")
     assert row.metrics == (("test", 0.7), ("other test", 10 / 3))
-    assert store.seconds() == 1.5
+    assert store.spent().simulated == 1.5
 
 
 def test_what_was_not_measured_stays_so(store: Store) -> None:
