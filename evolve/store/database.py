@@ -30,6 +30,7 @@ commit;
 """
 RANK = "fitness desc, params, mult_adds, finished"  # as `records.rank` has it
 RANKED = "status = 'done' and finished > 0"  # which individuals have a place in that order
+WRITE_AHEAD = "pragma journal_mode=wal"  # lets others read while the search runs
 _GOES_ON = "all finished work is kept, and the same command goes on"
 _REMEDIES = (
     ("locked", "another program holds it: close that program, and the same command goes on"),
@@ -64,13 +65,14 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
       UsageError: this version cannot use the file.
     """
     found = _schema(db, path)
-    if found is None:
-        db.executescript(_TABLES)
-    db.execute("pragma journal_mode=wal")  # which lets others read while the search runs
     db.execute("pragma synchronous=full")
     if found is not None and found < SCHEMA:
         db.execute("begin immediate")
         migrate(db, found)
+        return
+    if found is None:
+        db.executescript(_TABLES)
+    db.execute(WRITE_AHEAD)
 
 
 def _schema(db: sqlite3.Connection, path: Path) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal, Spent
-from evolve.store.database import FILE, RANK, RANKED, hold, prepare, speaking_plainly
+from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, hold, prepare, speaking_plainly
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 from evolve.store.syncing import Syncing
@@ -100,6 +100,7 @@ class Store:
     def _keep_migration(self) -> None:
         if self._db.in_transaction:
             self._execute("commit")
+            self._execute(WRITE_AHEAD)
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """One statement, which without an open transaction is one transaction."""

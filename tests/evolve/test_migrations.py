@@ -23,7 +23,7 @@ from evolve.columns import columns
 from evolve.observers.board import Board
 from evolve.prepared import prepare
 from evolve.store import migrations
-from evolve.store.database import FILE
+from evolve.store.database import FILE, WRITE_AHEAD
 from evolve.store.differences import ADDED
 from evolve.store.rows import EXPORTED
 from tests.evolve.test_export import read_only, unprivileged
@@ -46,7 +46,6 @@ def store_of(version: str, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     db = sqlite3.connect(folder / FILE)
     db.executescript(STORES[version].read_text(encoding="utf-8"))
-    db.execute("pragma journal_mode=wal")
     db.close()
     return folder
 
@@ -95,6 +94,7 @@ def test_a_store_of_each_version_opens(tmp_path: Path, version: str) -> None:
         assert len(list(store.finished())) + len(store.unfinished()) == counts[2]
         store.sign(store.identity())
     assert schema(work) == migrations.SCHEMA
+    assert sqlite3.connect(work / FILE).execute("pragma journal_mode").fetchone() == ("wal",)
     assert individuals(work) == before
     with Store(work) as store:
         assert store.counts() == counts
@@ -155,6 +155,7 @@ def test_an_old_store_on_a_read_only_disk_is_exported(tmp_path: Path) -> None:
 def test_an_old_store_is_read_while_its_version_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     work = store_of("0.4.0", tmp_path)
     writer = sqlite3.connect(work / FILE, isolation_level=None)
+    writer.execute(WRITE_AHEAD)
     writer.execute("begin immediate")
     writer.execute("update individuals set note = 'half written'")
     assert main.run(["export", f"--workdir={work}", "--json"]) == 0
