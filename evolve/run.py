@@ -51,7 +51,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
     prepared = prepare(replace(config, folders=(*config.folders, *begun_in(folder))), folder)
     # Nothing is asked of this one: it is there for its settings, before the images are known.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
-    with leaving_nothing(folder), Store(folder) as store, _naming_the_disk(folder):
+    with leaving_nothing(folder), Store(folder) as store, _naming_the_disk(store):
         if is_of_earlier_version(store):
             check_earlier(store, identity)
             _show_earlier(prepared, store, console)
@@ -83,8 +83,8 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
 
 
 @contextmanager
-def _naming_the_disk(folder: Path) -> Iterator[None]:
-    """Raises what goes wrong with files as a message that names the file.
+def _naming_the_disk(store: Store) -> Iterator[None]:
+    """Raises what goes wrong with files as a message that names the file, or the work directory if that has gone.
 
     Raises:
       UsageError: a file or folder cannot be read or written.
@@ -92,8 +92,9 @@ def _naming_the_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        store.check_place()
         raise UsageError(
-            f"{error.filename or folder} cannot be used: {error.strerror or error}; put that right: "
+            f"{error.filename or store.path.parent} cannot be used: {error.strerror or error}; put that right: "
             "all finished work is kept, and the same command goes on"
         ) from error
 

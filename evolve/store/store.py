@@ -72,7 +72,7 @@ class Store:
         What was written is kept even when something else is raised on the way: every row by itself leaves the search in
         a state from which it can go on.
         """
-        self._check_place()
+        self.check_place()
         self._keep_migration()
         waits = self._syncing.waits()
         if waits != self._is_synced:
@@ -86,7 +86,12 @@ class Store:
                 with self._syncing.counted() if waits else nullcontext():
                     self._execute("commit")
 
-    def _check_place(self) -> None:
+    def check_place(self) -> None:
+        """Checks that the database is still in its work directory.
+
+        Raises:
+          UsageError: the work directory was moved or removed.
+        """
         try:
             unchanged = self.path.stat().st_ino == self._file
         except OSError:

@@ -12,12 +12,17 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from evolve import Algorithm, Evaluation, Processes, Proposal, Store, UsageError
+from evolve import Algorithm, Evaluation, Processes, Proposal, Serial, Store, UsageError, config
+from evolve.executors.base import Site
+from evolve.executors.serial import SerialSettings
+from evolve.run import run
 from evolve.search.replay import replay
 from evolve.store.database import FILE
 from tests.evolve import faults, toy
@@ -208,6 +213,24 @@ def test_a_work_directory_that_goes_away(small_gin: Path, tmp_path: Path) -> Non
     (tmp_path / "away").rename(tmp_path / "work")
     assert finish(*arguments).returncode == 0
     assert len(kept) >= 5 and set(kept) <= set(rows(tmp_path / "work"))
+
+
+@dataclass(frozen=True)
+class Moving(SerialSettings):
+    """Executors that cannot open their log, because the work directory was moved a moment before."""
+
+    def start(self, site: Site) -> Serial:
+        site.folder.rename(site.folder.with_name("away"))
+        self.log(site.folder).touch()
+        return super().start(site)
+
+
+def test_a_file_that_cannot_be_written_in_a_moved_work_directory_is_reported_as_the_move(
+    small_gin: Path, tmp_path: Path
+) -> None:
+    moving = replace(config.read([str(small_gin)], []), executor=Moving())
+    with pytest.raises(UsageError, match=r"work directory \S+/work was moved or removed while the search ran"):
+        run(moving, tmp_path / "work", Console())
 
 
 # The database.
