@@ -45,8 +45,8 @@ class Domain:
         """What is wrong with a value that the setting of this name cannot have, and what it may be."""
         nearest = did_you_mean(value, self.choices) if isinstance(value, str) else ""
         advice = "" if self.example is None else f", for example {pasted(name, self.example)}"
-        said = f"{self.verb} {self.allowed}" if self.allowed else f"allowed: {', '.join(self.choices)}"
-        return f"{name} is {value!r}; {said}{nearest}{advice}"
+        allowed = f"{self.verb} {self.allowed}" if self.allowed else f"allowed: {', '.join(self.choices)}"
+        return f"{name} is {value!r}; {allowed}{nearest}{advice}"
 
     @property
     def words(self) -> str:

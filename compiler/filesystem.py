@@ -67,13 +67,13 @@ class Remote:
 
     def exists(self) -> bool:
         """Whether there is a file or folder."""
-        with _plainly(self) as gfile:
+        with _as_os_errors(self) as gfile:
             return bool(gfile.exists(self.address))
 
     def is_dir(self) -> bool:
         """Whether it is a folder. In an object store a folder exists if it contains an object."""
         try:
-            with _plainly(self) as gfile:
+            with _as_os_errors(self) as gfile:
                 return bool(gfile.stat(self.address).is_directory)
         except FileNotFoundError:
             return False
@@ -85,7 +85,7 @@ class Remote:
     def glob(self, pattern: str) -> Iterator[Remote]:
         """The entries of a folder whose names match a pattern, in any order; none if there is no folder."""
         try:
-            with _plainly(self) as gfile:
+            with _as_os_errors(self) as gfile:
                 names = [name.rstrip("/") for name in gfile.listdir(self.address)]
         except FileNotFoundError:
             return
@@ -93,23 +93,23 @@ class Remote:
 
     def read_bytes(self) -> bytes:
         """The contents of the file."""
-        with _plainly(self) as gfile, gfile.GFile(self.address, "rb") as file:
+        with _as_os_errors(self) as gfile, gfile.GFile(self.address, "rb") as file:
             return bytes(file.read())
 
     def write_bytes(self, content: bytes) -> None:
         """Creates or replaces the file."""
-        with _plainly(self) as gfile, gfile.GFile(self.address, "wb") as file:
+        with _as_os_errors(self) as gfile, gfile.GFile(self.address, "wb") as file:
             file.write(content)
 
     def replace(self, target: Remote) -> None:
         """Moves this file to the path of another one, which it replaces."""
-        with _plainly(self) as gfile:
+        with _as_os_errors(self) as gfile:
             gfile.rename(self.address, target.address, overwrite=True)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Removes the file."""
         try:
-            with _plainly(self) as gfile:
+            with _as_os_errors(self) as gfile:
                 gfile.remove(self.address)
         except FileNotFoundError:
             if not missing_ok:
@@ -117,7 +117,7 @@ class Remote:
 
     def mkdir(self, parents: bool = True, exist_ok: bool = True) -> None:
         """Creates the folder and the folders above it, where they are missing."""
-        with _plainly(self) as gfile:
+        with _as_os_errors(self) as gfile:
             gfile.makedirs(self.address)
 
 
@@ -164,19 +164,19 @@ class _Sent:
 
     def __init__(self, path: Remote) -> None:
         self._path = path
-        with _plainly(path) as gfile:
+        with _as_os_errors(path) as gfile:
             self._file = gfile.GFile(path.address, "wb")
 
     def write(self, content: bytes) -> None:
-        with _plainly(self._path):
+        with _as_os_errors(self._path):
             self._file.write(content)
 
     def flush(self) -> None:
-        with _plainly(self._path):
+        with _as_os_errors(self._path):
             self._file.flush()
 
     def close(self) -> None:
-        with _plainly(self._path):
+        with _as_os_errors(self._path):
             self._file.close()
 
 
@@ -213,12 +213,12 @@ def remove_folder(folder: Place) -> None:
     if isinstance(folder, Path):
         shutil.rmtree(folder)
     else:
-        with _plainly(folder) as gfile:
+        with _as_os_errors(folder) as gfile:
             gfile.rmtree(folder.address)
 
 
 @contextmanager
-def _plainly(path: Remote) -> Iterator[Any]:
+def _as_os_errors(path: Remote) -> Iterator[Any]:
     """TensorFlow's file systems; their errors become OSErrors that name the address."""
     tf = _tensorflow()
     try:

@@ -19,7 +19,17 @@ from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.images.readers import located
 from compiler.settings import DatasetSettings, Training, check_read
-from compiler.training.gin_files import Moved, Names, Parsed, dataset, in_force, own_words, parse, plainly, training
+from compiler.training.gin_files import (
+    Moved,
+    Names,
+    Parsed,
+    as_config_errors,
+    dataset,
+    in_force,
+    parse,
+    training,
+    without_gin_note,
+)
 from evolve.algorithms import ALGORITHMS, Algorithm, SearchSpace, gin_name
 from evolve.errors import UsageError
 from evolve.executors import EXECUTORS, ExecutorSettings
@@ -101,7 +111,7 @@ class Config:
 
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """The search algorithm, its own settings filled in."""
-        with _as_usage(), plainly():
+        with _as_usage(), as_config_errors():
             made: Algorithm[dsl.Genotype] = _ALGORITHMS[self.algorithm_name()](space, self.search.seed)
         return made
 
@@ -136,7 +146,7 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
     """
     with _as_usage():
         parsed = parse(files, bindings, _NAMES)
-    with _as_usage(), plainly():
+    with _as_usage(), as_config_errors():
         searched: SearchSettings = search()
         source(searched.fitness).check(searched)
         own = _SOURCES[searched.fitness]() if searched.fitness in _SOURCES else None
@@ -212,4 +222,4 @@ def _as_usage() -> Iterator[None]:
         yield
     except (UsageError, CompileError) as error:
         remedy = f"\nbind search.seed_file to the .cell file to start from: {pasted('search.seed_file', 'nasnet.cell')}"
-        raise UsageError(own_words(error) + remedy * ("'seed_file'" in str(error))) from None
+        raise UsageError(without_gin_note(error) + remedy * ("'seed_file'" in str(error))) from None

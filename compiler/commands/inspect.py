@@ -19,7 +19,7 @@ from compiler.graph.resolve import resolve
 from compiler.pictures.ascii import drawing
 from compiler.pictures.picture import picture
 from dsl.report.diff import differences, same_network
-from dsl.report.explain import Explanation, explain, told
+from dsl.report.explain import Explanation, as_text, explain
 from dsl.rules.interpreter import Check
 
 _BEYOND_ASCII = "│─┌┐└┘├┤┬┴┼┊┄●○"
@@ -204,7 +204,7 @@ def explain_rules(options: argparse.Namespace) -> int:
     """Says what each rule can do, and how large the space is."""
     genotype = load(options, options.file)
     found = explain(genotype, random.Random(options.seed), _check_of(options, genotype.space))
-    print(json.dumps(_as_json(found)) if options.json else f"{options.file}\n\n{told(found)}")
+    print(json.dumps(_as_json(found)) if options.json else f"{options.file}\n\n{as_text(found)}")
     return 0
 
 

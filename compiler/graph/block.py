@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from compiler.errors import CompileError, ShapeError
-from compiler.graph.memory import Expansion
+from compiler.graph.cache import Expansion
 from compiler.primitives.base import Operation, Settings, Shape
 from compiler.primitives.registry import TABLE
 from dsl.errors import CellError, Position, Problem

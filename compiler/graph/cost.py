@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from operator import attrgetter
 
-from compiler.graph.memory import Memory
+from compiler.graph.cache import ResolveCache
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph, Step
 from dsl.space.genotype import Genotype
@@ -40,15 +40,15 @@ class Share:
     activations: int
 
 
-def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, memory: Memory | None = None) -> Cost:
+def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, cache: ResolveCache | None = None) -> Cost:
     """The cost of a genotype for images of `[height, width, channels]`.
 
-    `memory` spares counting again what earlier genotypes had, as long as space, genes and classes are the same.
+    `cache` spares counting again what earlier genotypes had, as long as space, genes and classes are the same.
 
     Raises:
       CompileError: the network cannot be resolved.
     """
-    return graph_cost(resolve(genotype, input_shape, classes, memory=memory))
+    return graph_cost(resolve(genotype, input_shape, classes, cache=cache))
 
 
 def graph_cost(graph: Graph) -> Cost:

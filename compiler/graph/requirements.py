@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from compiler.errors import CompileError
+from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import Cost, cost
-from compiler.graph.memory import Memory
 from dsl.check.mutations import paths
 from dsl.errors import CellError
 from dsl.rules.draw import Scene, members
@@ -23,13 +23,13 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
     A child shares cells and most operations with those before it: what they are is remembered, and forgotten where
     genes, which operations may read, tell individuals apart.
     """
-    memory = Memory()
+    cache = ResolveCache()
 
     def check(genotype: Genotype) -> str | None:
         if space.genes:
-            memory.clear()
+            cache.clear()
         try:
-            return broken(genotype, cost(genotype, input_shape, classes, memory))
+            return broken(genotype, cost(genotype, input_shape, classes, cache))
         except CompileError as error:
             return error.reason
 

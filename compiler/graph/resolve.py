@@ -8,7 +8,7 @@ from functools import cached_property
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
-from compiler.graph.memory import Call, Expansion, Expansions, Memory
+from compiler.graph.cache import Call, Expansion, Expansions, ResolveCache
 from compiler.graph.structure import IMAGE, Graph, Step
 from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
@@ -26,11 +26,11 @@ def resolve(
     input_shape: Sequence[int],
     classes: int,
     auxiliary: bool = False,
-    memory: Memory | None = None,
+    cache: ResolveCache | None = None,
 ) -> Graph:
     """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
 
-    With a memory, which serves one space, one set of genes and one number of classes, a cell that was called alike
+    With a cache, which serves one space, one set of genes and one number of classes, a cell that was called alike
     before gives the step that it was then, as the repetition and under the keys that it was there: enough to count what
     a network costs.
 
@@ -41,9 +41,9 @@ def resolve(
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {by_x(input_shape)} and {classes} classes: all must be at least 1")
     try:
-        if memory is not None:
-            memory.tidy()
-        return _Network(genotype, tuple(input_shape), classes, auxiliary, memory).graph()
+        if cache is not None:
+            cache.tidy()
+        return _Network(genotype, tuple(input_shape), classes, auxiliary, cache).graph()
     except CellError as error:
         raise CompileError(str(error), error.problems[0].message) from error
 
@@ -54,12 +54,12 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
-    memory: Memory | None
+    cache: ResolveCache | None
     total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
 
     @cached_property
     def expansions(self) -> Expansions:
-        return {} if self.memory is None else self.memory.expansions
+        return {} if self.cache is None else self.cache.expansions
 
     @cached_property
     def scope(self) -> dict[str, Value]:
@@ -139,14 +139,14 @@ class _Network:
             raw = tuple(-b > len(before) for b in back)
             shapes = tuple([shape(index) for index in inputs])
             call = (shapes, raw, *self._called(alone))
-            if self.memory is None:
+            if self.cache is None:
                 return self._cell_step(cell, call, key, inputs, repetition)
-            known = self.memory.step(cell, call)
+            known = self.cache.step(cell, call)
             if known is not None:
                 return known.reading(inputs)
             new = self._cell_step(cell, call, key, inputs, repetition)
             if not space.holds_cells(cell):
-                self.memory.keep(cell, call, new)
+                self.cache.keep(cell, call, new)
             return new
         source = history[-1] if history else IMAGE
         block = Block([shape(source)])

@@ -98,7 +98,7 @@ def load(
     crop: float = ...,
     unreadable: str = ...,
     channels: str | None = ...,
-    memory: Path | None = ...,
+    inventory_folder: Path | None = ...,
     progress: Progress | None = ...,
 ) -> Dataset: ...
 @overload
@@ -113,7 +113,7 @@ def load(
     crop: float = ...,
     unreadable: str = ...,
     channels: str | None = ...,
-    memory: Path | None = ...,
+    inventory_folder: Path | None = ...,
     progress: Progress | None = ...,
 ) -> Dataset | Stream: ...
 def load(
@@ -127,7 +127,7 @@ def load(
     crop: float = 1.0,
     unreadable: str = "error",
     channels: str | None = None,
-    memory: Path | None = None,
+    inventory_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset | Stream:
     """Reads a source and splits it by class; the splits depend on nothing but the source and these settings.
@@ -145,7 +145,7 @@ def load(
         crop: the share of the resized image that is kept in the middle, above 0 and at most 1.
         unreadable: `error` refuses a folder in which files are no images, `skip` leaves those files out.
         channels: `first` or `last`, for an .npz whose images have an axis of channels in the second place.
-        memory: the folder that remembers which files of a folder are images.
+        inventory_folder: the folder that remembers which files of a folder are images.
         progress: is called with how many files have been read, and how many there are.
 
     Raises:
@@ -162,14 +162,14 @@ def load(
         unreadable=unreadable,
         channels=channels,
     )
-    wanted = Wanted(settings.image_size, crop, unreadable, channels, memory, progress)
+    wanted = Wanted(settings.image_size, crop, unreadable, channels, inventory_folder, progress)
     _check_read(source, unreadable, channels)
     if stream:
         return streams.find(source, validation, test, seed, wanted)
     return _in_memory(read(source, wanted), wanted, validation, test, seed)
 
 
-def digest(source: str, memory: Path | None = None, progress: Progress | None = None) -> str:
+def digest(source: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> str:
     """The digest of a source as it is now, of files that have not changed without reading them; "" of other sources.
 
     Raises:
@@ -178,7 +178,7 @@ def digest(source: str, memory: Path | None = None, progress: Progress | None = 
     kind, argument = parsed(source)
     if kind == "npz":
         return npz_digest(argument)
-    return in_memory.digest(argument, memory, progress) if kind == "images" else ""
+    return in_memory.digest(argument, inventory_folder, progress) if kind == "images" else ""
 
 
 def _in_memory(found: Found, wanted: Wanted, validation: float | int, test: float | int, seed: int) -> Dataset:

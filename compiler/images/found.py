@@ -57,7 +57,7 @@ class Wanted:
       crop: the share of the resized image that is kept in the middle.
       unreadable: `error` refuses files that are not images, `skip` leaves them out.
       channels: `last` or `first`, if an array's shape does not show which axis has the channels.
-      memory: the folder with the inventory of files that were read.
+      inventory_folder: the folder with the inventory of files that were read.
       progress: is called as files are read.
     """
 
@@ -65,7 +65,7 @@ class Wanted:
     crop: float = 1.0
     unreadable: str = "error"
     channels: str | None = None
-    memory: Path | None = None
+    inventory_folder: Path | None = None
     progress: Progress | None = None
 
     def preparation(self, size: Size) -> Preparation:

@@ -37,7 +37,7 @@ def read_images(folder: str, wanted: Wanted) -> Found:
         sized = wanted.preparation((image.height, image.width)).applied(image)
         images[place] = pixels(sized, 1 if sized.mode == "L" else 3)
 
-    found = inventory.look(paths, wanted.memory, wanted.progress, take)
+    found = inventory.look(paths, wanted.inventory_folder, wanted.progress, take)
     kept, remarks = without_unreadable(tree, found, wanted.unreadable)
     if wanted.image_size is None:
         _check_sizes(found)
@@ -82,14 +82,16 @@ def _kept(part: Files, skipped: set[str]) -> Files:
     return part.of(np.array([place for place, path in enumerate(part.paths) if path not in skipped], np.int64))
 
 
-def digest(folder: str, memory: Path | None = None, progress: Progress | None = None) -> str:
+def digest(folder: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> str:
     """The digest of the images of a folder as they are now; see `compiler.images.inventory.look`.
 
     Raises:
       DataError: the folder is missing or malformed, or a file may not be read.
     """
     tree = folders.scan(folder, SUFFIXES)
-    return tree_digest(tree, inventory.look([path for part in tree.parts for path in part.paths], memory, progress))
+    return tree_digest(
+        tree, inventory.look([path for part in tree.parts for path in part.paths], inventory_folder, progress)
+    )
 
 
 def named(tree: Tree, found: Mapping[str, Content]) -> dict[str, str]:

@@ -50,13 +50,13 @@ class Content:
 
 
 def look(
-    paths: Sequence[str], memory: Path | None = None, progress: Progress | None = None, use: Use | None = None
+    paths: Sequence[str], folder: Path | None = None, progress: Progress | None = None, use: Use | None = None
 ) -> Mapping[str, Content]:
     """The contents of each file; files that have not changed since the inventory was made are not read again.
 
     Args:
       paths: of the files.
-      memory: the folder of the inventory `images.sqlite`; without one all files are read.
+      folder: the folder of the inventory `images.sqlite`; without one all files are read.
       progress: is called with the number of finished files, and the number of all files.
       use: is called with each readable image and its index among the paths, from several threads. Every file is then
         read and decoded.
@@ -65,14 +65,14 @@ def look(
       DataError: a file is gone or may not be read.
     """
     try:
-        if memory is not None:
-            memory.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(":memory:" if memory is None else memory / FILE, isolation_level=None)) as db:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(":memory:" if folder is None else folder / FILE, isolation_level=None)) as db:
             db.executescript(_TABLES)
             return _look(paths, db, progress, use)
     except sqlite3.Error as error:
         raise DataError(
-            f"{memory}/{FILE}, which remembers the images that were read, cannot be used: {error}; make room on the "
+            f"{folder}/{FILE}, which remembers the images that were read, cannot be used: {error}; make room on the "
             "disk or remove that file, and the same command goes on"
         ) from None
 

@@ -18,7 +18,7 @@ FILE = "images-begun-with.json"
 SHOWN = 3  # files of a class that a line names
 
 
-def write(source: str, memory: Path) -> None:
+def write(source: str, inventory_folder: Path) -> None:
     """Writes the digest of every image of a folder, after `inventory.look`; does nothing for other sources.
 
     Raises:
@@ -27,20 +27,20 @@ def write(source: str, memory: Path) -> None:
     """
     kind, argument = parsed(source)
     if kind == "images":
-        filesystem.write(memory / FILE, json.dumps(_named(argument, memory)).encode())
+        filesystem.write(inventory_folder / FILE, json.dumps(_named(argument, inventory_folder)).encode())
 
 
-def differences(source: str, memory: Path) -> tuple[str, ...]:
+def differences(source: str, inventory_folder: Path) -> tuple[str, ...]:
     """A line for each class whose images differ from the written ones; empty if none were written.
 
     Raises:
       DataError: the folder is missing, or a file cannot be read.
     """
-    path = memory / FILE
+    path = inventory_folder / FILE
     kind, argument = parsed(source)
     if kind != "images" or not path.is_file():
         return ()
-    before, now = json.loads(path.read_bytes()), _named(argument, memory)
+    before, now = json.loads(path.read_bytes()), _named(argument, inventory_folder)
     changes: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
@@ -49,9 +49,9 @@ def differences(source: str, memory: Path) -> tuple[str, ...]:
     return tuple(_line(folder, kinds) for folder, kinds in changes.items())
 
 
-def _named(folder: str, memory: Path) -> dict[str, str]:
+def _named(folder: str, inventory_folder: Path) -> dict[str, str]:
     tree = scan(folder, SUFFIXES)
-    return named(tree, look([path for part in tree.parts for path in part.paths], memory))
+    return named(tree, look([path for part in tree.parts for path in part.paths], inventory_folder))
 
 
 def _line(folder: str, kinds: Mapping[str, list[str]]) -> str:

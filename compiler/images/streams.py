@@ -134,7 +134,7 @@ def _from_folder(
 ) -> Stream:
     whole = folders.scan(folder, SUFFIXES)
     paths = [path for part in whole.parts for path in part.paths]
-    found = inventory.look(paths, wanted.memory, wanted.progress)
+    found = inventory.look(paths, wanted.inventory_folder, wanted.progress)
     tree, remarks = in_memory.without_unreadable(whole, found, wanted.unreadable)
     # The parts are drawn in the order of images in memory, so that both have the same parts.
     rng = np.random.default_rng(seed)

@@ -94,8 +94,8 @@ def write(folder: Place, saved: Saved) -> None:
     try:
         weights.save(new[WEIGHTS], saved.weights)
         filesystem.write(new[NETWORK], saved.genotype.standalone().encode())
-        told = json.dumps(_told(saved, _digest(new[WEIGHTS])), indent=2, ensure_ascii=False)
-        filesystem.write(new[FACTS], f"{told}\n".encode())
+        text = json.dumps(_facts_of(saved, _digest(new[WEIGHTS])), indent=2, ensure_ascii=False)
+        filesystem.write(new[FACTS], f"{text}\n".encode())
         (folder / FACTS).unlink(missing_ok=True)
         for part, path in new.items():
             path.replace(folder / part)  # type: ignore[arg-type]
@@ -106,7 +106,7 @@ def write(folder: Place, saved: Saved) -> None:
         raise
 
 
-def _told(saved: Saved, digest: str) -> dict[str, object]:
+def _facts_of(saved: Saved, digest: str) -> dict[str, object]:
     return {
         "version": VERSION,
         "input_shape": list(saved.input_shape),

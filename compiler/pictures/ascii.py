@@ -88,13 +88,13 @@ def cell_drawing(cell: s.Cell, width: int = WIDTH) -> str:
 
 
 def _vertices(cell: s.Cell) -> Iterator[_Vertex]:
-    alive = edit.live_nodes(cell)
-    fed = {item.name for item in cell.inputs} | alive
+    live = edit.live_nodes(cell)
+    fed = {item.name for item in cell.inputs} | live
     for item in cell.inputs:
         kind = "" if item.kind is None else f"{'each ' if item.each else ''}{op_text(item.kind)}"
         yield _Vertex(item.name, (_Edge((), f"input: {kind}" if kind else "input"),))
     for node in cell.nodes:
-        yield _vertex(node.name, node.flow.terms, node.flow.tail, fed, node.name not in alive)
+        yield _vertex(node.name, node.flow.terms, node.flow.tail, fed, node.name not in live)
     yield _vertex(_RETURN, edit.returned_terms(cell), cell.output.tail, fed, dead=False)
 
 

@@ -183,7 +183,7 @@ class _Sheet:
         self._heading = [_line(cell.name, 19)]
         if cell.stride is not None:
             self._heading.append(_line(f"stride {expression(cell.stride)}", 14, canvas.SOFT))
-        self._alive = _alive(self._placed, len(self._parts) - 1)
+        self._connected = _reaching(self._placed, len(self._parts) - 1)
         self._set_across()
         self._tops, self._heights = self._stacked()
         self.height = self._tops[-1] + self._heights[-1]
@@ -236,7 +236,7 @@ class _Sheet:
             width = self._widths[place]
             x, y = across + self._centres[place] - width / 2, down + self._span(place)[0]
             box = Box(part.kind, x, y, width, part.height, part.lines, part.paint, note=part.note)
-            yield box if place in self._alive else _pale(box)
+            yield box if place in self._connected else _pale(box)
 
     def arrows(self, across: float, down: float, first: int) -> Iterator[Arrow]:
         """The arrows, moved to a corner, between boxes counted from `first`."""
@@ -251,7 +251,7 @@ class _Sheet:
                 first + target if part is not None else None,
                 (start, down + self._span(source)[1]), (start, down + leave),
                 (across + end, down + arrive), (across + end, down + self._span(target)[0 if part else 1]),
-                head, target not in self._alive or source not in self._alive,
+                head, target not in self._connected or source not in self._connected,
             )  # fmt: skip
 
     def _span(self, place: int) -> tuple[float, float]:
@@ -271,7 +271,7 @@ def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
     return ports
 
 
-def _alive(placed: Arrangement, sink: int) -> set[int]:
+def _reaching(placed: Arrangement, sink: int) -> set[int]:
     """The indices of parts that lie on a path from an input to the output."""
     fed = {place for place, item in enumerate(placed.items) if item.role is Role.SOURCE}
     wanted = {sink}

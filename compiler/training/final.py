@@ -60,8 +60,8 @@ class FinalTraining:
         self.training = config.training.with_genes(dict(genotype.genes))
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
         self._chief = is_chief(self.strategy)
-        memory = folder if self._chief else None  # only one of several processes writes it
-        self.images = load(**asdict(config.dataset), memory=memory, progress=progress)
+        inventory = folder if self._chief else None  # only one of several processes writes it
+        self.images = load(**asdict(config.dataset), inventory_folder=inventory, progress=progress)
         self.feed: Feed = feed(self.images)
         shape, classes = self.feed.input_shape, self.feed.classes
         self.graph: Graph = resolve(genotype, shape, classes, self.training.auxiliary_weight > 0)
@@ -99,7 +99,7 @@ class FinalTraining:
         board = _Board(self.folder / BOARD) if self._chief else None
         for number in range(len(self.history) + 1, self.training.epochs + 1):
             start = time.perf_counter()
-            with naming_faults(self.feed), _plainly():
+            with naming_faults(self.feed), _as_compile_errors():
                 loss, correct = self._train_epoch(profile)
                 seconds = time.perf_counter() - start
                 epoch = Epoch(number, finite(loss, number), correct)
@@ -126,13 +126,13 @@ class FinalTraining:
         assert validation is not None  # The last epoch is always evaluated.
         if self._record.test_accuracy is not None:
             return Result(self.history, validation, self._record.test_accuracy)
-        with naming_faults(self.feed), _plainly():
+        with naming_faults(self.feed), _as_compile_errors():
             test = self._trainer.evaluate("test")[1]
         heads = self._trainer.layers[: len(self.graph.steps)]
         with self._trainer.averaged():
             values = weights.weights_of(heads)
         if self._chief:
-            with _plainly():
+            with _as_compile_errors():
                 saved.write(
                     self.folder,
                     saved.Saved(
@@ -288,7 +288,7 @@ def _difference(name: str, there: str | None, now: str | None) -> str:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _as_compile_errors() -> Iterator[None]:
     """Raises errors of TensorFlow and of the disk as messages, where the user can mend the cause."""
     try:
         yield

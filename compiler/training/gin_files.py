@@ -25,11 +25,11 @@ __all__ = [
     "Names",
     "Parsed",
     "TrainConfig",
+    "as_config_errors",
     "in_force",
-    "own_words",
     "parse",
-    "plainly",
     "read",
+    "without_gin_note",
 ]
 
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
@@ -71,7 +71,7 @@ def read(
       ConfigError: a file is missing, or a name or a value is wrong.
     """
     parsed = parse(files, bindings, NAMES, base, shipped)
-    with plainly():
+    with as_config_errors():
         images: DatasetSettings = dataset()
         folders = dict.fromkeys(path.parent for path in parsed.paths)
         found = TrainConfig(network(), replace(images, source=located(images.source, folders)), training())
@@ -105,7 +105,7 @@ def parse(
         tuple(part for part in read if isinstance(part, Binding)),
     )
     check(parsed.bindings, names)
-    with plainly():
+    with as_config_errors():
         gin.finalize()
     return parsed
 
@@ -144,16 +144,16 @@ def _find(file: str, shipped: Path) -> Path:
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
+def as_config_errors() -> Iterator[None]:
     """Raises errors of gin, and of a constructor that gin calls, as one message."""
     try:
         yield
     except (ValueError, TypeError, NameError) as error:
-        raise ConfigError(f"gin: {own_words(error)}") from None
+        raise ConfigError(f"gin: {without_gin_note(error)}") from None
     except CompileError as error:
-        raise ConfigError(own_words(error)) from None
+        raise ConfigError(without_gin_note(error)) from None
 
 
-def own_words(error: Exception) -> str:
+def without_gin_note(error: Exception) -> str:
     """The message without gin's note on which constructor it called."""
     return str(error).split("\n  In call to configurable")[0].strip()

@@ -44,17 +44,17 @@ def dead_rules(space: Space) -> Iterator[Problem]:
 
     The operations that edges may have are over-approximated, so every rule that is reported is really dead.
     """
-    alive, cells = _Alive(frozenset(_held(space))), _open_cells(space)
+    live, cells = _Live(frozenset(_held(space))), _open_cells(space)
     reached: dict[str, _Found] = {}
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
             if rule.name not in reached or reached[rule.name].faults:  # a rule that applies once counts as applicable
-                reached[rule.name] = _block(rule.block, _Scope(space, cells, alive, {}))
-        grown = alive.with_all(found.brings for found in reached.values() if not found.is_dead)
-        if grown == alive:
+                reached[rule.name] = _block(rule.block, _Scope(space, cells, live, {}))
+        grown = live.with_all(found.brings for found in reached.values() if not found.is_dead)
+        if grown == live:
             yield from (fault for rule in space.mutations for fault in _named(rule, reached[rule.name]))
             return
-        alive = grown
+        live = grown
 
 
 def _named(rule: s.Mutation, found: _Found) -> Iterator[Problem]:
@@ -96,17 +96,17 @@ def _sets(part: object) -> Iterator[s.Set]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Alive:
+class _Live:
     """The operations that edges and tails of evolving cells may have, and whether nodes and settings may change."""
 
     ops: frozenset[s.Op] = frozenset()
     grows: bool = False
     tunes: bool = False
 
-    def with_all(self, others: Iterable[_Alive]) -> _Alive:
+    def with_all(self, others: Iterable[_Live]) -> _Live:
         """The union with others."""
         found = (self, *others)
-        return _Alive(frozenset().union(*(one.ops for one in found)), any(one.grows for one in found),
+        return _Live(frozenset().union(*(one.ops for one in found)), any(one.grows for one in found),
                       any(one.tunes for one in found))  # fmt: skip
 
 
@@ -116,7 +116,7 @@ class _Found:
 
     faults: tuple[Problem, ...] = ()
     is_dead: bool = False
-    brings: _Alive = _Alive()
+    brings: _Live = _Live()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class _Scope:
 
     space: Space
     open: tuple[s.Cell, ...]
-    alive: _Alive | None
+    live: _Live | None
     bound: dict[str, s.Path | s.Set]
 
     def cells(self, path: s.Path) -> tuple[s.Cell, ...]:
@@ -151,7 +151,7 @@ def _held(space: Space) -> Iterator[s.Op]:
 def _block(block: s.Block, scope: _Scope) -> _Found:
     scope = replace(scope, bound=dict(scope.bound))
     faults: list[Problem] = []
-    brings: list[_Alive] = []
+    brings: list[_Live] = []
     is_dead = False
     for statement in block.statements:
         if isinstance(statement, s.Either):
@@ -164,21 +164,21 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
         if fault is not None:
             return _Found((fault,), is_dead=True)
         brings.append(_brought(statement, scope.space))
-    return _Found(tuple(faults), is_dead, _Alive().with_all(brings))
+    return _Found(tuple(faults), is_dead, _Live().with_all(brings))
 
 
-def _brought(statement: s.Statement, space: Space) -> _Alive:
+def _brought(statement: s.Statement, space: Space) -> _Live:
     """The operations that a statement may put on an edge or after a sum."""
     match statement:
         case s.Assign(s.Path((_, "op" | "tail")), _, value):
-            return _Alive(frozenset(_drawn_ops(value, space)))
+            return _Live(frozenset(_drawn_ops(value, space)))
         case s.Assign(s.Path(names)):
-            return _Alive(tunes=len(names) > 1 and names[1] not in _NOT_SETTINGS)
+            return _Live(tunes=len(names) > 1 and names[1] not in _NOT_SETTINGS)
         case s.Insert(pipe, _) | s.Connect(_, _, pipe):
             ops = frozenset(op for part in pipe for op in _drawn_ops(part, space))
-            return _Alive(ops, grows=isinstance(statement, s.Insert))
+            return _Live(ops, grows=isinstance(statement, s.Insert))
         case _:
-            return _Alive()
+            return _Live()
 
 
 def _drawn_ops(value: s.Expression, space: Space) -> Iterator[s.Op]:
@@ -219,14 +219,14 @@ def _statement_fault(statement: s.Statement, scope: _Scope) -> Problem | None:
 
 def _choose_fault(statement: s.Choose, scope: _Scope) -> Problem | None:
     for binding in statement.bindings:
-        fault = None if scope.alive is None else _range_fault(binding, scope, scope.alive)
+        fault = None if scope.live is None else _range_fault(binding, scope, scope.live)
         if fault is not None:
             return fault
         scope.bound[binding.name] = binding.range
     return None if statement.where is None else _never(statement.where, scope)
 
 
-def _range_fault(binding: s.Binding, scope: _Scope, alive: _Alive) -> Problem | None:
+def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | None:
     """The reason why a range has no members, or None."""
     space, values = scope.space, binding.range
     if not isinstance(values, s.Path) or not space.mutable_cells:
@@ -239,7 +239,7 @@ def _range_fault(binding: s.Binding, scope: _Scope, alive: _Alive) -> Problem | 
         return None
     if root not in scope.bound and root not in space.mutable_cells:
         return Problem(f"the network does not use cell {root}", values.position, _listed(space.mutable_cells))
-    is_empty = not alive.grows and not any(cell.nodes for cell in scope.cells(values))
+    is_empty = not live.grows and not any(cell.nodes for cell in scope.cells(values))
     if rest[0] in ("nodes", "terms") and is_empty and _is_cell(root, scope):
         return Problem("there is no node, and no rule inserts one", values.position, "the return is in `vertices`")
     return None
@@ -264,7 +264,7 @@ def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
     if last == "input" and isinstance(value, s.Path):
         return _input_fault(target, value, scope)
     empty = _empty_draw(value, scope.space) if isinstance(value, s.Any) else None
-    return empty or (None if scope.alive is None else _content_fault(statement, scope, scope.alive))
+    return empty or (None if scope.live is None else _content_fault(statement, scope, scope.live))
 
 
 def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None:
@@ -274,7 +274,7 @@ def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None
         is_state = _kind(value, scope) == "state"
         return None if is_state else Problem(f"{name} is no state", value.position, "choose it in `states`")
     states = {state for cell in scope.cells(target) for state in _states(cell)}
-    if scope.alive is None or scope.alive.grows or name in states:
+    if scope.live is None or scope.live.grows or name in states:
         return None
     return Problem(f"{name!r} is no state of the cells that it could meet", value.position, _listed(states))
 
@@ -283,17 +283,17 @@ def _states(cell: s.Cell) -> list[str]:
     return [item.name for item in cell.inputs] + [node.name for node in cell.nodes]
 
 
-def _content_fault(statement: s.Assign, scope: _Scope, alive: _Alive) -> Problem | None:
+def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem | None:
     """The reason why an assignment has no edge to change, or no other value to give; or None."""
     target, value = statement.target, statement.value
     if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
-        owners = {name for op in alive.ops for name in names_of(s.Op(op.name), scope.space)}
+        owners = {name for op in live.ops for name in names_of(s.Op(op.name), scope.space)}
         if target.names[1] not in owners:
             message = f"no operation that it could meet has a setting {target.names[1]!r}"
             return Problem(message, target.position, _listed(owners))
-    if isinstance(value, s.Any) and value.other and target.names[-1] == "op" and not alive.tunes:
+    if isinstance(value, s.Any) and value.other and target.names[-1] == "op" and not live.tunes:
         members = set(_members(value.range, scope.space) or ())
-        if len(members) == 1 and members == alive.ops:
+        if len(members) == 1 and members == live.ops:
             return Problem(f"every edge is the only member of {expression(value.range)}", value.position,
                            "`other` draws what an edge is not yet")  # fmt: skip
     return None
@@ -378,9 +378,9 @@ def _is_fault(condition: s.Is, scope: _Scope, wanted: bool) -> Problem | None:
     if _kind(condition.path, scope) != "op":
         return Problem(f"`is` asks for an operation, and {condition.path} is none", condition.position,
                        "write t.op of a term, n.tail of a node")  # fmt: skip
-    if condition.path.names[-1] != "op" or scope.alive is None:
+    if condition.path.names[-1] != "op" or scope.live is None:
         return None
-    name, names = condition.op.name, {op.name for op in scope.alive.ops}
+    name, names = condition.op.name, {op.name for op in scope.live.ops}
     if wanted != condition.negated and name not in names:
         return Problem(f"no edge that it could meet is {name}, and no rule brings one", condition.position,
                        _listed(names))  # fmt: skip

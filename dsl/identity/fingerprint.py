@@ -15,10 +15,10 @@ from typing import NamedTuple
 from dsl.identity.canonical import Sum, Vertex, canonical, digest
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, ZERO
 from dsl.primitives.base import Primitive, Role
+from dsl.space.cache import Cache
 from dsl.space.evaluate import Symbol, Value, number
 from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
 from dsl.space.genotype import Genotype, Space
-from dsl.space.remembered import Remembered
 from dsl.text.unparse import op, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -52,8 +52,8 @@ class _Facts(NamedTuple):
 class _Frame:
     """What the fingerprint of a cell needs to know of its signature and of how it is called."""
 
-    flows: Remembered[_Facts]  # of the latest nodes, which children share with their parents
-    returns: Remembered[tuple[s.Term, ...]]  # the latest, by their text and the states that `unused` means in them
+    flows: Cache[_Facts]  # of the latest nodes, which children share with their parents
+    returns: Cache[tuple[s.Term, ...]]  # the latest, by their text and the states that `unused` means in them
     inputs: frozenset[str]
     head: str
     place: Place
@@ -65,7 +65,7 @@ class _Frame:
     is_fitted: bool
 
 
-class Memory:
+class FingerprintCache:
     """What fingerprints remember of a space: its digest, and what is known of its latest cells and operations.
 
     Cells and operations are known by the very objects, which children share with their parents. To compare operations
@@ -75,35 +75,35 @@ class Memory:
     def __init__(self, space: Space) -> None:
         kept = tuple(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
         self.space = digest(unparse(s.File(kept)))
-        self.cells: Remembered[str] = Remembered()
-        self.labels: Remembered[_Label] = Remembered(2048)
+        self.cells: Cache[str] = Cache()
+        self.labels: Cache[_Label] = Cache(2048)
         self.frame = functools.lru_cache(maxsize=64)(functools.partial(_frame, space))
 
 
 def fingerprint(genotype: Genotype) -> str:
     """A short text, equal for genotypes of a space that are the same network; dead nodes and genes do not count."""
     space = genotype.space
-    parts = [space.once(Memory).space]
+    parts = [space.once(FingerprintCache).space]
     parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
     return digest("\n".join(parts))
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     """The canonical digest of one cell, its name left out; cells that a search has just seen are remembered."""
-    memory = genotype.space.once(Memory)
-    known = memory.cells.get(cell)
+    cache = genotype.space.once(FingerprintCache)
+    known = cache.cells.get(cell)
     if known is not None:
         return known
-    found, by_itself = _cell_digest(cell, genotype, memory)
+    found, by_itself = _cell_digest(cell, genotype, cache)
     if by_itself:
-        memory.cells.put(found, cell)
+        cache.cells.put(found, cell)
     return found
 
 
-def _cell_digest(cell: s.Cell, genotype: Genotype, memory: Memory) -> tuple[str, bool]:
+def _cell_digest(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> tuple[str, bool]:
     """The digest, and whether it depends on this cell alone."""
-    frame = memory.frame(cell.name, cell.inputs, cell.fit, cell.width)
-    build = _Builder(genotype, frame, memory.labels)
+    frame = cache.frame(cell.name, cell.inputs, cell.fit, cell.width)
+    build = _Builder(genotype, frame, cache.labels)
     for index, item in enumerate(cell.inputs):
         build.values[item.name] = build.add(f"input{index}", ())
         build.channels[item.name] = frame.channels[index]
@@ -128,8 +128,8 @@ def _frame(space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | Non
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
     return _Frame(
-        Remembered(2048),
-        Remembered(256),
+        Cache(2048),
+        Cache(256),
         frozenset([item.name for item in inputs]),
         f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
         Place(filters, stride),
@@ -147,7 +147,7 @@ class _Builder:
 
     __slots__ = ("by_itself", "channels", "frame", "genotype", "labels", "values", "vertices", "weightless")
 
-    def __init__(self, genotype: Genotype, frame: _Frame, labels: Remembered[_Label]) -> None:
+    def __init__(self, genotype: Genotype, frame: _Frame, labels: Cache[_Label]) -> None:
         self.genotype = genotype
         self.frame = frame
         self.labels = labels

@@ -250,7 +250,7 @@ def _unmet(part: s.Condition) -> str:
 # --- as text ---------------------------------------------------------------------------------------------------
 
 
-def told(explanation: Explanation, width: int = 100) -> str:
+def as_text(explanation: Explanation, width: int = 100) -> str:
     """An explanation as lines for a terminal."""
     parts = [["cells", *_cell_lines(explanation.cells)]]
     if explanation.rules:

@@ -249,7 +249,7 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
     """The value that an assignment gives; None if an `any` has an empty set."""
     drawn = _drawn(statement.value, statement.target, scene, rng)
     if isinstance(drawn, s.Op):
-        drawn = settled(drawn, scene, rng)
+        drawn = with_values_drawn(drawn, scene, rng)
         is_other = isinstance(statement.value, s.Any) and statement.value.other
         if is_other and _same(drawn, current(statement.target, scene), scene):
             raise Unfit(f"{drawn.name} is what stands there")
@@ -318,7 +318,7 @@ def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...
             if not found:
                 return None
             part = found[int(rng.random() * len(found))]
-        drawn.append(settled(part, scene, rng))
+        drawn.append(with_values_drawn(part, scene, rng))
     return tuple(drawn)
 
 
@@ -342,7 +342,7 @@ def _same(first: object, second: object, scene: Scene) -> bool:
     return first == second
 
 
-def settled(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
+def with_values_drawn(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
     """The operation with every `any` in its brackets drawn."""
     if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
         return op

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dsl.check.verify import verify_genotype
 from dsl.errors import CellError
-from dsl.rules.draw import Scene, members, settled
+from dsl.rules.draw import Scene, members, with_values_drawn
 from dsl.rules.interpreter import Check, assign, every_binding, mutate
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable
@@ -146,7 +146,7 @@ def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype
 def _chosen(genotype: Genotype, decision: Decision, choice: int, rng: random.Random) -> Genotype:
     value = decision.values[choice]
     if isinstance(value, s.Op):
-        value = settled(value, Scene(genotype), rng)
+        value = with_values_drawn(value, Scene(genotype), rng)
     return decided(genotype, decision, value)
 
 

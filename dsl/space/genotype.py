@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from dsl.errors import CellError, Problem
+from dsl.space.cache import Cache
 from dsl.space.evaluate import number
 from dsl.space.expand import Definitions
-from dsl.space.remembered import Remembered
 from dsl.text.parse import parse
 from dsl.text.unparse import unparse
 from dsl.tree import edit
@@ -57,9 +57,9 @@ class Space:
         return set_member(item, self.params)
 
     @cached_property
-    def texts(self) -> Remembered[str]:
+    def texts(self) -> Cache[str]:
         """The latest cells as text."""
-        return Remembered()
+        return Cache()
 
     def once(self, make: Callable[[Space], T]) -> T:
         """What a function makes of this space, made at its first use and kept as long as the space."""

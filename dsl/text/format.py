@@ -268,8 +268,8 @@ class _Layout:
         if where == len(node.children):
             return chosen
         place, condition = node.children[where:]
-        said = (self._between(place), self._doc(place), " ", self._doc(condition))
-        return Group((chosen, Nest(_INDENT, said)))
+        condition_part = (self._between(place), self._doc(place), " ", self._doc(condition))
+        return Group((chosen, Nest(_INDENT, condition_part)))
 
     # braces
 
@@ -278,8 +278,8 @@ class _Layout:
         head = self._inline(node, node.children[:inputs])
         opened = next((i for i, child in enumerate(node.children) if _is(child, "LBRACE")), len(node.children))
         traits = [part for child in node.children[inputs:opened] for part in (Line(), self._doc(child))]
-        said = Nest(2 * _INDENT, Fill((head, *traits)))
-        return said if opened == len(node.children) else (said, " ", self._braces(node))
+        header = Nest(2 * _INDENT, Fill((head, *traits)))
+        return header if opened == len(node.children) else (header, " ", self._braces(node))
 
     def _braces(self, node: lark.Tree[lark.Token]) -> Doc:
         """Items a line each, between braces."""

@@ -205,13 +205,13 @@ def live_nodes(cell: s.Cell) -> frozenset[str]:
             fed.add(node.name)
             sources[node.name] = live
     wanted = [s.read_state(e) for term in returned_terms(cell) for _, e in s.edges(term) if not is_none(e)]
-    alive: set[str] = set()
+    reached: set[str] = set()
     while wanted:
         state = wanted.pop()
-        if state in sources and state not in alive:
-            alive.add(state)
+        if state in sources and state not in reached:
+            reached.add(state)
             wanted.extend(sources[state])
-    return frozenset(alive)
+    return frozenset(reached)
 
 
 def in_order(cell: s.Cell) -> s.Cell | None:

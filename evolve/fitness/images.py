@@ -52,24 +52,24 @@ class ImagesFitness(Fitness):
         except DataError as error:
             raise UsageError(str(error)) from None
 
-    def _found(self, known: Facts | None, memory: Path, progress: Progress | None) -> Facts:
-        """Returns the facts of images that the folder `memory` has, or that are read and then written to it.
+    def _found(self, known: Facts | None, folder: Path, progress: Progress | None) -> Facts:
+        """Returns the facts of images that the folder has, or that are read and then written to it.
 
         Raises:
           DataError: they are not there, or no network can be trained with them.
         """
         if known is not None:
-            self._compare(known, data.digest(self.dataset.source, memory, progress))
+            self._compare(known, data.digest(self.dataset.source, folder, progress))
             place = known.kept(self.folder)
             if place is None or kept.read(place) is not None:
                 return known
         is_seen = self.folder.is_dir()  # False on a machine of a cluster that does not see the work directory
-        found = data.load(**asdict(self.dataset), memory=memory if is_seen else None, progress=progress)
+        found = data.load(**asdict(self.dataset), inventory_folder=folder if is_seen else None, progress=progress)
         if known is not None:
             self._compare(known, found.digest)
-        is_kept = is_seen and kept.keep(found, memory) is not None
+        is_kept = is_seen and kept.keep(found, folder) is not None
         if known is None and is_seen:
-            manifest.write(self.dataset.source, memory)
+            manifest.write(self.dataset.source, folder)
         return replace(_facts(found), is_kept=is_kept)
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:

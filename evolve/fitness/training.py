@@ -44,8 +44,8 @@ class TrainingFitness(ImagesFitness):
                 f"{pasted('search.target', share)}"
             )
 
-    def _found(self, known: Facts | None, memory: Path, progress: Progress | None) -> Facts:
-        found, source, stream = super()._found(known, memory, progress), self.dataset.source, self.dataset.stream
+    def _found(self, known: Facts | None, folder: Path, progress: Progress | None) -> Facts:
+        found, source, stream = super()._found(known, folder, progress), self.dataset.source, self.dataset.stream
         fit.check(self.training, source, found.images, found.input_shape[-1], found.is_bytes, stream)
         return found
 

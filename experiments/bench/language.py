@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import dsl
 from dsl import mutate
-from dsl.identity.fingerprint import Memory
+from dsl.identity.fingerprint import FingerprintCache
 from experiments.bench.pace import pace
 
 ROUNDS = 15
@@ -83,7 +83,7 @@ def _walk(seed: dsl.Genotype) -> list[float]:
 
 
 def _cold(genotype: dsl.Genotype) -> None:
-    genotype.space.once(Memory).cells.clear()
+    genotype.space.once(FingerprintCache).cells.clear()
     dsl.fingerprint(genotype)
 
 

@@ -119,7 +119,7 @@ def test_names_that_are_no_utf8(tmp_path: Path) -> None:
     # of a file the name does not matter
     os.rename(root / "cat" / "0.png", os.fsencode(root) + b"/cat/caf\xe9.png")
     for stream in (False, True):
-        assert len(load(f"images:{root}", image_size=(4, 4), stream=stream, memory=tmp_path).train) == 2
+        assert len(load(f"images:{root}", image_size=(4, 4), stream=stream, inventory_folder=tmp_path).train) == 2
 
 
 # --- .npz --------------------------------------------------------------------------------------------------

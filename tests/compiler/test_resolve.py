@@ -10,7 +10,7 @@ import pytest
 import compiler
 import dsl
 from compiler import requirement
-from compiler.graph.memory import Memory
+from compiler.graph.cache import ResolveCache
 from dsl import Genotype
 
 SHAPE = (16, 16, 3)
@@ -113,12 +113,12 @@ def test_samples_meet_what_is_required() -> None:
 def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file: str) -> None:
     known = dsl.load(file).space.params
     genotype = dsl.load(file, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
-    rng, memory = random.Random(2), Memory()
+    rng, cache = random.Random(2), ResolveCache()
     for _ in range(25):
         genotype = dsl.mutate(genotype, rng, requirement(genotype.space, SHAPE, 10)).genotype
-        again, anew = compiler.resolve(genotype, SHAPE, 10, memory=memory), compiler.resolve(genotype, SHAPE, 10)
+        again, anew = compiler.resolve(genotype, SHAPE, 10, cache=cache), compiler.resolve(genotype, SHAPE, 10)
         assert bare(again) == bare(anew)
-        assert compiler.cost(genotype, SHAPE, 10, memory) == compiler.cost(genotype, SHAPE, 10)
+        assert compiler.cost(genotype, SHAPE, 10, cache) == compiler.cost(genotype, SHAPE, 10)
 
 
 def bare(graph: compiler.Graph) -> list[tuple[object, ...]]:

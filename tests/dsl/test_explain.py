@@ -10,7 +10,7 @@ import pytest
 
 import dsl
 from dsl import shipped_cells
-from dsl.report.explain import Explanation, explain, told
+from dsl.report.explain import Explanation, as_text, explain
 
 NETWORK = "network { stem: conv[3x3, filters=8] body: net[8] head: global_avg_pool | dense[classes] }"
 CELL = "cell net(x) { a = conv[3x3](x)  b = relu(x) + skip(a)  c = relu(b)  return concat(unused) }"
@@ -86,7 +86,7 @@ def test_shares_and_marks() -> None:
 def test_the_size_is_the_product_of_the_free_choices() -> None:
     found = explain(dsl.load("nasnet.cell"), random.Random(0))
     assert found.size == 8**20 * math.prod(math.prod([states] * 2) for states in range(2, 7)) ** 2
-    assert "40 free choices, 3.1e29 texts" in told(found)
+    assert "40 free choices, 3.1e29 texts" in as_text(found)
 
 
 def test_an_any_in_a_member_counts_every_value() -> None:
@@ -97,7 +97,7 @@ def test_an_any_in_a_member_counts_every_value() -> None:
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
 def test_every_shipped_file_is_explained_in_a_hundred_columns(path: Path) -> None:
     seed = dsl.load(path)
-    text = told(explain(seed, random.Random(1)))
+    text = as_text(explain(seed, random.Random(1)))
     assert max(map(len, text.splitlines())) <= 100
     assert all(f"  {rule.name} " in text for rule in seed.space.mutations)
-    assert text == told(explain(seed, random.Random(1)))
+    assert text == as_text(explain(seed, random.Random(1)))

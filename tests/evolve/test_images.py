@@ -318,7 +318,12 @@ def test_600_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream
     assert sum(sum(counts) for counts in noted(tmp_path / "runs" / "photos")["counts"].values()) == 598
     (reported,) = re.findall(r"test accuracy of \d+: ([\d.]+)", ended.stdout)
     tested = load(
-        "images:photos", validation=0.25, stream=True, image_size=(96, 96), unreadable="skip", memory=tmp_path / "m"
+        "images:photos",
+        validation=0.25,
+        stream=True,
+        image_size=(96, 96),
+        unreadable="skip",
+        inventory_folder=tmp_path / "m",
     ).test
     assert isinstance(tested, Files)
     paths = [Path(path) for path in tested.paths]

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from compiler.graph.structure import Step
 from compiler.primitives.base import Operation, Shape
+from dsl.space.cache import Cache
 from dsl.space.expand import Place
-from dsl.space.remembered import Remembered
 from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000
@@ -27,7 +27,7 @@ Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
 Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int]
 
 
-class Memory:
+class ResolveCache:
     """What operations and cells were resolved to, in one space, with the same genes and classes.
 
     Cells are known by the very objects, which children share with their parents.
@@ -35,7 +35,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.expansions: Expansions = {}
-        self._steps: Remembered[dict[Call, Step]] = Remembered(_CELLS)
+        self._steps: Cache[dict[Call, Step]] = Cache(_CELLS)
         self._operations = 0  # in all these steps, at most
 
     def step(self, cell: s.Cell, call: Call) -> Step | None:

@@ -8,7 +8,7 @@ T = TypeVar("T")
 _Ids = int | tuple[int, ...]
 
 
-class Remembered(Generic[T]):
+class Cache(Generic[T]):
     """What is known of the latest things, by the very objects: a child shares with its parent what no rule touched."""
 
     def __init__(self, size: int = 1024) -> None:
