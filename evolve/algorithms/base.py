@@ -143,17 +143,16 @@ class Evolution(ABC, Generic[G]):
         check_settings(self)
         self._ledger: Ledger[G] = Ledger()
 
-    @property
     @abstractmethod
-    def living(self) -> tuple[int, ...]:
-        """The ids of the population."""
+    def _is_empty(self) -> bool:
+        """Whether the population has no member."""
 
     def ask(self, id: int) -> Proposal[G]:
         """A random genotype for the first P, then a child of an individual of the population."""
         self._ledger.ask(id)
         rng = generator(self.seed, id)
         # With many workers the first children may be due before there is a result.
-        if id <= self.population_size or not self.living:
+        if id <= self.population_size or self._is_empty():
             proposal = Proposal(id, self.space.sample(rng))
         else:
             parent, memo = self._contests(rng)
@@ -191,6 +190,9 @@ class Survivors(Evolution[G]):
     def living(self) -> tuple[int, ...]:
         """The ids of the population."""
         return tuple(self._living)
+
+    def _is_empty(self) -> bool:
+        return not self._living
 
     @property
     def replayed(self) -> None:

@@ -39,6 +39,9 @@ class RegularizedEvolution(Evolution[G]):
         """The ids of the population."""
         return tuple([member.id for member in self._living])
 
+    def _is_empty(self) -> bool:
+        return not self._living
+
     @property
     def replayed(self) -> int:
         """As many as the population holds."""
