@@ -213,7 +213,7 @@ def test_a_training_says_where_it_is(small_gin: Path, monkeypatch: pytest.Monkey
     assert seen == [{7: (0, 2)}, {7: (1, 2)}, {7: (2, 2)}]
     assert running.read(reports) == {}
     too_large = replace(plain, training=replace(settings, batch_size=2000))
-    with pytest.raises(UsageError, match="training.batch_size is 2000, more than the 54 training images"):
+    with pytest.raises(UsageError, match=r"training\.batch_size is 2000, more than the 54 training images"):
         too_large.evaluate(Task(8, GROWING.text(), 5, 1.0))
     assert running.read(reports) == {}
 
