@@ -1,9 +1,9 @@
 """The search: evolution of `.cell` texts in worker processes, kept in a store.
 
-An algorithm is asked for a genotype and told its fitness (`algorithms`); it knows no model, file or process.
-`search` keeps workers busy with what it asks for (`executors`, `evaluate`), writes everything down (`store`),
-and tells observers (`progress`, `board`, `keep`). `config` is the only place that knows gin, `run` puts the
-parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
+An algorithm proposes genotypes and receives their fitness (`algorithms`). It knows nothing of models, files and
+processes. `search` gives the proposals to workers (`executors`), writes their results to the store (`store`), and
+hands finished individuals to observers (`observers`). `fitness` has the sources of fitness. Only `config` uses gin.
+`run` puts the parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One search in a process at a time, and no second one by a worker process that imports the script of the first."""
+"""Checks that a process runs one search at a time, and that a worker process does not start the search again."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _GUARD = """the script that called this has no main guard, and each worker proce
   if __name__ == "__main__":
       run(...)
 around what starts the search, or set search.executor to 'serial'"""
-_ONE = threading.RLock()  # held by the thread that searches
+_ONE = threading.RLock()  # held by the thread that runs a search
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Inside, no other thread of this process searches: gin's settings and the signals are those of a whole process.
+    """A context in which no other thread of this process runs a search. Threads share gin's settings and the signals.
 
     Raises:
-      UsageError: another thread does.
+      UsageError: another thread runs one.
     """
     if not _ONE.acquire(blocking=False):
         raise UsageError(
@@ -39,10 +39,10 @@ def alone() -> Iterator[None]:
 
 @contextmanager
 def started_once(folder: Path) -> Iterator[None]:
-    """Inside, this process starts workers for the search in a folder.
+    """A context in which this process starts workers for the search in a folder.
 
-    A worker process imports the script that started it. If the script has no main guard the worker comes here: it ends,
-    and leaves a file that says so.
+    A worker process imports the script that started it. If the script has no main guard, the worker enters this context
+    too. It then leaves the file `.unguarded` in the folder, by which the driver knows the cause, and ends.
 
     Raises:
       UsageError: the script has no main guard.
@@ -52,7 +52,7 @@ def started_once(folder: Path) -> Iterator[None]:
         mark.touch()
         sys.exit(1)
     if mark.exists():
-        mark.unlink()  # of a run that was killed
+        mark.unlink()  # left by a run that was ended from outside
     try:
         yield
     except SearchError as error:

@@ -1,4 +1,4 @@
-"""Where and by which version a search was begun, and the removal of a folder whose search was refused."""
+"""The start of a search: its folder and version, and the removal of a work directory whose search was refused."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from evolve.store.store import Store
 
 
 def begun_in(folder: Path) -> tuple[Path, ...]:
-    """The current folder of the process that began a search: what its relative paths are relative to."""
+    """Returns the folder in which a search was started, to which its relative paths refer; empty for a new search."""
     return tuple(map(Path, _noted(folder, "note.begun in")))
 
 
 def _noted(folder: Path, like: str) -> tuple[str, ...]:
-    """What the store of a folder notes under the keys that are like a pattern; nothing if it cannot be read."""
+    """Returns the notes of a store whose keys match the SQL pattern `like`; none if the store cannot be read."""
     if not (folder / FILE).is_file():
         return ()
     try:
         with reading(folder) as db:
             rows = db.execute("select value from meta where key like ?", (like,)).fetchall()
     except SearchError:
-        return ()  # there is no search yet, or the store cannot be used, which opening it for writing reports
+        return ()  # There is no search yet, or the store cannot be used. Opening it for writing reports that.
     return tuple(value for (value,) in rows)
 
 
@@ -38,12 +38,12 @@ def is_of_earlier_version(store: Store) -> bool:
 
 
 def check_earlier(store: Store, identity: Mapping[str, str]) -> None:
-    """Refuses to show a search of an earlier version in the place of another one.
+    """Checks that a store of an earlier version has the search of these settings, before that search is shown.
 
-    What the versions write otherwise is left out: the space, whose text has changed, and where images lie.
+    The space and the path of the images are not compared, because earlier versions wrote them in another form.
 
     Raises:
-      UsageError: a setting that both versions know differs.
+      UsageError: a setting that both versions have differs.
     """
     found = store.identity()
     both = [key for key in identity if key in found and key not in ("the space", "dataset.source")]
@@ -54,7 +54,7 @@ def check_earlier(store: Store, identity: Mapping[str, str]) -> None:
 
 
 def refusal(folder: Path) -> str:
-    """Why this version does not go on with a search of an earlier one, and what can be done with that search."""
+    """Returns the message that this version cannot resume a search of an earlier one, with what else can be done."""
     return (
         f"{folder} holds a search that version 0.5.0 or an earlier one began. This version fits states of a cell, "
         "normalizes batches and prepares images otherwise, so that fitnesses would not be comparable.\n"
@@ -65,7 +65,7 @@ def refusal(folder: Path) -> str:
 
 @contextmanager
 def leaving_nothing(folder: Path) -> Iterator[None]:
-    """Removes a work directory that was made inside, where the search was refused before it began."""
+    """A context that removes a work directory made inside it if the search is refused before it begins."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
@@ -76,10 +76,11 @@ def leaving_nothing(folder: Path) -> Iterator[None]:
 
 
 def _remove(folder: Path, made: Sequence[Path]) -> None:
-    """Removes a work directory and the folders around it that were made for it."""
+    """Removes a work directory, and those of its parent folders in `made` that are empty."""
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", ".lock", "workers.log"):
         (folder / name).unlink(missing_ok=True)
-    if (folder / FOLDER / FACTS).is_file():  # else some files could not be read, and the others need not be read again
+    # Without this file some images could not be read. The others stay, so that they are not read again.
+    if (folder / FOLDER / FACTS).is_file():
         shutil.rmtree(folder / FOLDER)
     for path in made:
         if not path.is_dir() or any(path.iterdir()):

@@ -1,7 +1,7 @@
-"""The command `cell` for a user of searches: where a file is wanted, it takes an individual, such as `runs/amoeba:33`.
+"""The command `cell` with names of individuals, such as `runs/amoeba:33`, in the place of `.cell` files.
 
-`compiler` has the command and does not know what a store is. A store is read here without its lock, also while its
-search writes it.
+The package `compiler` has the command itself and knows no stores. A store is read here without its lock, also while
+its search writes it.
 """
 
 from __future__ import annotations
@@ -38,16 +38,18 @@ _MANY = 10  # ids that a message lists
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the console script."""
-    # The best of a search that runs is the same one for the whole of a command.
+    """The entry point of the console script `cell`."""
+    # The best individual of a running search may change during a command, so it is looked up once.
     sys.exit(main(sys.argv[1:] if arguments is None else arguments, functools.cache(find), for_good=True))
 
 
 def find(name: str) -> Found | None:
-    """The individual that a name such as `runs/amoeba:33` means, or of `runs/amoeba` the best one.
+    """Returns the individual of a name such as `runs/amoeba:33`, or the best one of a search such as `runs/amoeba`.
+
+    It returns None if the name is not that of a search, such as that of a file.
 
     Raises:
-      CompileError: there is no such search, or it has no such individual.
+      CompileError: the search does not exist, or does not have the individual.
     """
     before, _, after = name.rpartition(":")
     id = int(after) if before and re.fullmatch("[0-9]{1,18}", after) and not _is_search(Path(name)) else None
@@ -71,7 +73,7 @@ def find(name: str) -> Found | None:
 
 
 def _best(fittest: Sequence[tuple[int, str]], meta: Mapping[str, str], folder: Path) -> int | None:
-    """The best individual: of several that are equally fit the one that the search has written to `best.cell`."""
+    """Returns the best individual. Of several that are equally fit it is the one that `best.cell` has."""
     path = folder / "best.cell"
     if len(fittest) > 1 and path.is_file():
         space, text = dsl.loads(meta["identity.the space"]).space, path.read_text(encoding="utf-8")
@@ -89,36 +91,36 @@ class Found:
     is_best: bool
     genotype: str
     fitness: float | None
-    meta: Mapping[str, str]  # what the store says of the search as a whole
+    meta: Mapping[str, str]  # the facts of the search in the store
 
     @property
     def label(self) -> str:
-        """A name for files that are made of it."""
+        """A name for files about this individual: the name of the work directory and the id."""
         return f"{self.folder.absolute().name}-{self.id}"
 
     @property
     def text(self) -> str:
-        """Its `.cell` text, which stands alone."""
+        """The `.cell` text of the individual, which needs no other file."""
         return self._network().standalone()
 
     @property
     def images(self) -> tuple[tuple[int, int, int], int]:
-        """The shape of the images of its search, and how many classes they have."""
+        """(height, width, channels) of the images of its search, and the number of classes."""
         noted = self.meta["note.data"]
         facts = Facts.read(noted)
         if facts is not None:
             return facts.input_shape, facts.classes
-        _, (height, width, channels), classes = json.loads(noted)  # as version 0.5.0 wrote them
+        _, (height, width, channels), classes = json.loads(noted)  # the form of version 0.5.0
         return (height, width, channels), classes
 
     @property
     def digest(self) -> str:
-        """Of the contents of the images of its search; "" where version 0.5.0 did not note it."""
+        """The digest of the images of its search; "" for a search of version 0.5.0, which did not keep one."""
         facts = Facts.read(self.meta["note.data"])
         return "" if facts is None else facts.digest
 
     def settings(self) -> tuple[DatasetSettings, Training] | None:
-        """The images of its search and how networks were trained there; None where nothing was trained.
+        """Returns the settings of the images and of the training of its search; None if nothing was trained.
 
         Raises:
           CompileError: `config.gin`, which has them, cannot be read.
@@ -130,14 +132,14 @@ class Found:
             raise CompileError(f"{path}, which has the settings of the search, is not there: name a gin file")
         with _as_compile_error():
             found = config.read([str(path)], [])
-        source = self.meta.get("note.source", found.dataset.source)  # whose path is relative to no folder
+        source = self.meta.get("note.source", found.dataset.source)  # an absolute path
         return (replace(found.dataset, source=source), found.training) if found.source.trains else None
 
     def trained(self) -> Saved:
-        """The network with its weights.
+        """Returns the network with its weights.
 
         Raises:
-          CompileError: they were not kept, or are damaged.
+          CompileError: the weights were not kept, or are damaged.
         """
         from compiler.networks import saved, weights
 
@@ -162,11 +164,11 @@ class Found:
 
     @property
     def _storage(self) -> Place:
-        """Where weights are kept."""
+        """The folder or address where the search keeps weights."""
         where = self.meta.get("setting.search.storage")
         if not where:
             return self.folder
-        # A path of the user's is relative to the folder in which the search was begun.
+        # `search.storage` is relative to the folder in which the search was begun. The note has the absolute path.
         return place(self.meta.get("note.kept in", where))
 
     def _network(self) -> dsl.Genotype:
@@ -184,7 +186,7 @@ class Found:
 
 
 def _work_directory(name: str) -> Path | None:
-    """The folder with the store of a search, named by itself or by the address of the search's storage."""
+    """Returns the work directory of a search from its own name or that of the search's storage; None if not found."""
     where = place(name)
     if isinstance(where, Path) and (_is_search(where) or not where.is_dir()):
         return where if _is_search(where) else None
@@ -192,7 +194,7 @@ def _work_directory(name: str) -> Path | None:
 
 
 def _searches() -> Iterator[Path]:
-    """The work directories where searches are by default."""
+    """Returns the work directories under `runs/`, where searches are by default."""
     return (path.parent for path in sorted(Path("runs").glob(f"*/{FILE}")))
 
 
@@ -210,7 +212,7 @@ def _is_search(folder: Path) -> bool:
 
 
 def _where(name: str) -> str:
-    """Which searches there are; of an address, that a store never lies at one."""
+    """Returns the end of a message: the searches that exist, and for an address that a store is never at one."""
     known = [str(folder) for folder in _searches()]
     is_address = isinstance(place(name), Remote)
     address = " an address has only the weights; name the work directory, which has the individuals;" * is_address
@@ -219,7 +221,7 @@ def _where(name: str) -> str:
 
 @contextmanager
 def _as_compile_error() -> Iterator[None]:
-    """What is wrong with a search, as an error that `cell` shows."""
+    """Raises errors of this package as a CompileError, which `cell` prints."""
     try:
         yield
     except SearchError as error:

@@ -1,4 +1,4 @@
-"""How a field of an individual is kept in the store: it is declared with the field, and all else derives from it."""
+"""The columns of the store. Each is declared with its field of an individual, and everything else derives from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a value is written into a column, how it is read again, and how the column is shown in exported JSON."""
+    """Functions that write a value into a column, read it again, and show the column in exported JSON."""
 
     write: Convert = _same
     read: Convert = _same
@@ -30,7 +30,7 @@ FLAG = Form(int, bool, bool)
 
 
 def _as_json(plain: Convert, read: Convert) -> Form:
-    """A form as JSON: `plain` makes lists and objects of a value, `read` makes the value of them."""
+    """Returns a form as JSON: `plain` makes lists and objects from a value, `read` makes the value from them."""
     return Form(lambda value: json.dumps(plain(value)), lambda text: read(json.loads(text)), json.loads)
 
 
@@ -41,12 +41,12 @@ EPOCHS = _as_json(lambda epochs: list(map(astuple, epochs)), lambda rows: tuple(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What the table of individuals says of a field.
+    """The column of a field in the table of individuals.
 
     Attributes:
-      sql: type and constraints; a column that is newer than the table needs a default, which older rows then have.
-      form: how a value is written.
-      since: the schema that brought the column; that of the program is at least the highest one here.
+      sql: type and constraints. A column that is newer than the table needs a default, which older rows receive.
+      form: the functions that write, read and show a value.
+      since: the first schema that has the column. The schema of the program is the highest one or above it.
       is_exported: whether `evolve export` writes it.
     """
 
@@ -57,7 +57,7 @@ class Column:
 
 
 def columns(record: type) -> dict[str, Column]:
-    """The columns of a dataclass by the names of its fields, in their order; a field without one is not stored."""
+    """Returns the columns of a dataclass by field name, in the order of the fields. Other fields are not stored."""
     hints = get_type_hints(record, include_extras=True)
     return {
         name: found

@@ -1,7 +1,6 @@
-"""Gin: the names that a user of a search may bind, and the settings that come out.
+"""Gin: the names that a user of a search may bind, and the settings that result.
 
-Nothing else in the search knows gin; files and messages are those of `compiler.training.config`. Constructors keep
-their own defaults, which gin shows and overrides.
+No other module of this package uses gin. The defaults are those of the records, which gin shows and overrides.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _ALGORITHMS = {
     gin_name(made): gin.external_configurable(made, gin_name(made), module="evolve", denylist=["space", "seed"])
     for made in ALGORITHMS
 }
-# Every scope that a search reads, and the record that says which settings it has.
+# Every scope that a search reads, with the record of its settings.
 RECORDS: Mapping[str, type[Any]] = {
     "search": SearchSettings,
     "dataset": DatasetSettings,
@@ -55,7 +54,7 @@ RECORDS: Mapping[str, type[Any]] = {
     **EXECUTORS,
 }
 _EXECUTORS = {name: gin.external_configurable(made, name, module="evolve") for name, made in EXECUTORS.items()}
-_ON_MACHINES = ("processes", "ray")  # the executors of which some settings were settings of the search until 0.6.0
+_ON_MACHINES = ("processes", "ray")  # Until 0.6.0 some settings of these executors were settings of the search.
 _MOVED = {
     f"search.{setting}": Moved("search.executor", "processes", {name: f"{name}.{setting}" for name in of})
     for of, settings in (
@@ -76,22 +75,22 @@ __all__ = ["Config", "algorithm_names", "in_force", "read"]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that the user set."""
+    """All settings of a search, with those that the user did not set."""
 
     search: SearchSettings
     dataset: DatasetSettings
     training: Training
     executor: ExecutorSettings
     executor_name: str
-    folders: tuple[Path, ...]  # of the gin files: where a .cell file may also be
-    own: Any = None  # the settings of the source of fitness, where it has some for itself
-    not_read: tuple[str, ...] = ()  # what a gin file binds for another algorithm or another source of fitness
+    folders: tuple[Path, ...]  # the folders of the gin files, where other files are looked for too
+    own: Any = None  # the settings of the source of fitness; None if it has none
+    not_read: tuple[str, ...] = ()  # settings in a gin file for another algorithm, executor or source of fitness
 
     def algorithm_name(self) -> str:
         """The gin name of the algorithm.
 
         Raises:
-          UsageError: there is no such algorithm.
+          UsageError: `search.algorithm` names none.
         """
         wanted = self.search.algorithm
         if isinstance(wanted, str) and wanted in _ALGORITHMS:
@@ -106,40 +105,40 @@ class Config:
 
     @property
     def source(self) -> type[Fitness]:
-        """The source of fitness."""
+        """The class of the source of fitness."""
         return source(self.search.fitness)
 
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
-        """The search algorithm, its own settings filled in."""
+        """Returns the algorithm of the search with its settings."""
         with _as_usage(), as_config_errors():
             made: Algorithm[dsl.Genotype] = _ALGORITHMS[self.algorithm_name()](space, self.search.seed)
         return made
 
     def seed_file(self) -> str:
-        """The .cell file: beside the user, beside a gin file, or the bare name of a shipped one."""
+        """Returns the path of the `.cell` file: in the current folder, or in that of a gin file; or a shipped name."""
         return self.beside(self.search.seed_file, Path.is_file)
 
     def overlays(self) -> tuple[str, ...]:
-        """The .cell files laid over it, found as it is."""
+        """Returns the paths of the overlays, which are looked for in the same folders as `search.seed_file`."""
         return tuple(self.beside(name, Path.is_file) for name in self.search.overlays)
 
     def images(self) -> DatasetSettings:
-        """The settings of the images, their file or folder by its absolute path: beside the user, or a gin file."""
+        """Returns the settings of the images with an absolute path. It is looked for as `beside` does."""
         return replace(self.dataset, source=located(self.dataset.source, self.folders))
 
     def beside(self, name: str, is_there: Callable[[Path], bool] = Path.exists) -> str:
-        """A file or folder by the name that a gin file gives it: beside the user, or beside a gin file."""
+        """Returns the path of a file or folder: in the current folder, or else in that of a gin file."""
         places = [Path(name), *(folder / name for folder in self.folders)]
         return next((str(path) for path in places if is_there(path)), name)
 
 
 def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = ()) -> Config:
-    """Read gin files, then bindings, of which the last wins.
+    """Returns the settings of gin files and bindings. A later binding replaces an earlier one.
 
     Args:
-      files: gin files, by path or as shipped.
-      bindings: of the command line.
-      beside: other algorithms whose searches are given the same bindings.
+      files: gin files, each a path or the name of a shipped file.
+      bindings: bindings of the command line, which replace those of the files.
+      beside: other algorithms whose settings the bindings may have. Experiments run several with the same bindings.
 
     Raises:
       UsageError: a file is missing, or a name or a value is wrong.
@@ -158,10 +157,10 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
 
 
 def _executor(search: SearchSettings) -> tuple[str, ExecutorSettings]:
-    """The name of the executor and the record that makes it, with its own settings filled in.
+    """Returns the name of the executor and its settings, which make the executor.
 
     Raises:
-      UsageError: there is no such executor, or it does not go with `search.timeout`.
+      UsageError: `search.executor` names none, or the executor cannot keep to `search.timeout`.
     """
     wanted = search.executor
     known = next((name for name, made in _EXECUTORS.items() if wanted in (name, made)), None)
@@ -184,12 +183,12 @@ def _executor(search: SearchSettings) -> tuple[str, ExecutorSettings]:
 
 
 def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[str, ...]:
-    """The names of settings that nothing reads under the algorithm and the fitness that were chosen.
+    """Returns the names of bound settings that the chosen algorithm, executor and source of fitness do not read.
 
-    A file may have them, for it serves several searches.
+    A gin file may have such settings, because it may serve several searches.
 
     Raises:
-      UsageError: one was given on the command line.
+      UsageError: the command line has one.
     """
     chosen, fitness, not_read = config.algorithm_name(), config.search.fitness, config.source.not_read
     why = {name: f"search.algorithm is {chosen!r}" for name in _ALGORITHMS if name != chosen}
@@ -201,7 +200,7 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     }
     why |= {name: f"search.fitness is {fitness!r}" for name in _OWN if name != fitness}
     why |= {name.removesuffix(".*"): f"search.fitness is {fitness!r}, {reason}" for name, reason in not_read.items()}
-    read = {"training.epochs"} if "training" not in not_read else set()  # search.budget_flops counts by them
+    read = {"training.epochs"} if "training" not in not_read else set()  # search.budget_flops is computed from them
     found = [name for name in parsed.bound() if name.partition(".")[0] in why and name not in read]
     for name in found:
         if name in parsed.typed() and name.partition(".")[0] not in beside:
@@ -211,13 +210,13 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
 
 
 def algorithm_names() -> tuple[str, ...]:
-    """What `search.algorithm` may be."""
+    """Returns the names that `search.algorithm` may have."""
     return tuple(_ALGORITHMS)
 
 
 @contextmanager
 def _as_usage() -> Iterator[None]:
-    """What is wrong with a gin file, as an error of this package."""
+    """Raises errors of gin files as a UsageError."""
     try:
         yield
     except (UsageError, CompileError) as error:

@@ -1,19 +1,19 @@
-"""The package's errors: one root, and one branch for what the user can put right."""
+"""The errors of this package: one root, and one branch for mistakes that the user can correct."""
 
 from __future__ import annotations
 
 
 class SearchError(Exception):
-    """The search cannot go on; the message says why."""
+    """The search cannot continue; the message has the reason."""
 
 
 class UsageError(SearchError):
-    """The user asked for something that cannot be had; the message names it and the remedy."""
+    """The user can correct this error; the message names the fault and the remedy."""
 
 
 class WorkerDied(SearchError):
-    """A worker ended in the middle of a task; only that task is lost."""
+    """A worker was lost during a task. The other tasks are not affected."""
 
 
 class TimedOut(WorkerDied):
-    """A worker was ended because its task took too long."""
+    """A worker was ended because its task took longer than `search.timeout`."""

@@ -1,4 +1,4 @@
-"""What a process has loaded for good."""
+"""Garbage collection without the modules that a process has loaded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import gc
 
 
 def settle() -> None:
-    """Keep all that is loaded out of garbage collections, which would look through it again and again."""
+    """Excludes all objects that exist now from garbage collections, which would otherwise visit them each time."""
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""The command `evolve`: flags in, exit code out. The search is imported once the flags are understood."""
+"""The command `evolve`, which returns an exit code. The search is imported after the flags are parsed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SEARCH, EXPORT = ("gin_file", "gin_param", "workdir", "resume"), ("workdir", "cs
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code, which is 0 only if everything that was asked for has been delivered."""
+    """Runs the command and returns its exit code, which is 0 only if everything that was asked for was delivered."""
     code = DONE
     try:
         with standard() as outlet, interruptible(for_good=argv is None):
@@ -85,7 +85,7 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
 
 
 def _flags(names: Sequence[str]) -> flags.FlagValues:
-    """Our flags alone: the process-wide ones would bring those of every library along."""
+    """Returns the flags of this command. absl's global flags would include those of every library."""
     known: flags.FlagValues = flags.FlagValues()  # type: ignore[no-untyped-call]
     for name in names:
         if name in ("gin_file", "gin_param"):
@@ -98,7 +98,7 @@ def _flags(names: Sequence[str]) -> flags.FlagValues:
 
 
 def _read(known: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
-    """The arguments that are no flags, once the flags have their values; a flag may have one dash or two."""
+    """Gives the flags their values, and returns the other arguments. A flag may have one dash or two."""
     two_dashes = [f"-{text}" if text[:1] == "-" and text[1:].partition("=")[0] in known else text for text in arguments]
     parser: argparse.ArgumentParser = Parser(known, allow_abbrev=False, exit_on_error=False)
     try:
@@ -134,7 +134,7 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
 
     loaded.settle()
     try:
-        with alone():  # the settings of a process too are those of one search
+        with alone():  # Gin keeps one set of settings for a whole process, so reading them is inside too.
             search(config.read(files, bindings), folder, _console(), changed)
     except (UsageError, CellError) as error:
         return _mistake(str(error))
@@ -145,7 +145,7 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
 
 
 def _console() -> Console:
-    """The terminal, or a file whose lines nobody need wrap."""
+    """Returns a console for the terminal. Other output gets lines of up to 200 characters."""
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=200)

@@ -1,4 +1,4 @@
-"""A search that has been checked and not yet begun, with all its settings."""
+"""The checks of a search before it begins, and the record of a search that has passed them."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from evolve.settings import CHANGEABLE, IDENTITY, SearchSettings
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A search that has been checked and not yet begun."""
+    """A search whose settings are checked, before its images are read."""
 
     config: Config
     seed: dsl.Genotype
     fitness: Fitness
     plan: Plan
-    crew: str  # its workers in words
+    crew: str  # the workers, as the header shows them
     folder: Path
-    storage: Place  # of weights and summaries: the folder itself, or what was set
+    storage: Place  # of weights and summaries: `search.storage`, or the work directory
 
     def with_facts(self, facts: Facts) -> Run:
-        """The search with its images; how many workers it has room for depends on them."""
+        """Returns this search with the facts of its images. The number of workers that fit depends on them."""
         crew = self.config.executor.crew(facts.bytes)
         return replace(self, fitness=replace(self.fitness, facts=facts), crew=crew)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
-        """What makes this search this search; a work directory belongs to one."""
+        """Returns the settings, by name, that make this search another search if they change, and the search space."""
         settings = self._marked(IDENTITY)
         settings["search.algorithm"] = self.config.algorithm_name()
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.fitness.space}
 
     def _marked(self, mark: str) -> dict[str, object]:
-        """The settings of the search that have a mark, by name."""
+        """Returns the settings `search.*` that have a mark, by name."""
         declared, found = settings_of(SearchSettings), self.config.search
         return {f"search.{one.name}": getattr(found, one.name) for one in declared if mark in one.marks}
 
     def settings(self) -> Mapping[str, str]:
-        """What may change between two runs of a search."""
+        """Returns the settings, by name, that may change when the search is resumed."""
         changeable = self._marked(CHANGEABLE)
         executor, name = self.config.executor, self.config.executor_name
         own: Mapping[str, object] = values(executor) if is_dataclass(executor) else {}
@@ -60,10 +60,10 @@ class Run:
 
 
 def prepare(config: Config, folder: Path) -> Run:
-    """Checks all settings before anything is written.
+    """Checks all settings, and returns the search. Nothing is written.
 
     Raises:
-      UsageError, dsl.CellError: something is.
+      UsageError, dsl.CellError: a setting or a `.cell` file is wrong.
     """
     settings = config.search
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())

@@ -1,4 +1,4 @@
-"""What the parts of a search hand to each other: frozen records, none of which knows who made it."""
+"""The records that the parts of a search exchange. All are frozen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RANDOM = "random"  # The rule of an individual that was sampled and has no paren
 
 
 class Recorded(Protocol[G_co]):
-    """What an algorithm needs of a proposal, of this run or of an earlier one."""
+    """A proposal as an algorithm reads it, of this run or of an earlier one."""
 
     @property
     def id(self) -> int:
@@ -33,57 +33,57 @@ class Recorded(Protocol[G_co]):
 
     @property
     def genotype(self) -> G_co:
-        """The genotype, which of an earlier run may be read only now."""
+        """The genotype. That of an earlier run may be parsed only when it is asked for."""
 
     @property
     def memo(self) -> str:
-        """The algorithm's own text."""
+        """A text that the algorithm wrote when it made the proposal."""
 
 
 @dataclass(frozen=True)
 class Proposal(Generic[G]):
-    """An individual before it is evaluated: what to try, and where it came from."""
+    """An individual before it is evaluated: its genotype, its parent, and the rule that made it."""
 
     id: Annotated[int, Column("integer primary key")]
     genotype: Annotated[G, Column("text not null")]
     parent: Annotated[int | None, Column("integer")] = None
     rule: Annotated[str, Column("text not null")] = RANDOM
-    # (rule, reason) of every child that was thrown away on the way
+    # (rule, reason) of every child that was rejected before this one was found
     rejected: Annotated[Rejected, Column("text not null default '[]'", PAIRS)] = ()
     # true where the rule asks for the parent's weights to be reset
     forget: Annotated[bool, Column("integer not null default 0", FLAG)] = False
-    # the algorithm's own text, which it gets back with the proposal after a kill
+    # a text of the algorithm, which it receives again with the proposal when the search is resumed
     memo: Annotated[str, Column("text not null default ''")] = ""
 
     @property
     def heir_of(self) -> int | None:
-        """Whose weights it may start from."""
+        """The id of the parent if the individual may inherit its weights; else None."""
         return None if self.forget else self.parent
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
-        """The same proposal, its genotype in another form."""
+        """Returns this proposal with its genotype in another form, such as text."""
         return Proposal(**(vars(self) | {"genotype": genotype}))
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An individual as it is sent to a worker, the genotype as text."""
+    """An individual as a worker receives it, with its genotype as text."""
 
     id: int
     genotype: str
     seed: int
-    best: float  # The best fitness so far: what beats it is shown with its graph.
-    heir_of: int | None = None  # Whose weights it starts from, if weights are inherited.
-    worth: float | None = None  # The fitness that weights must beat to be kept; None: the best.
-    best_size: Size = (0, 0)  # Of the best: what is as fit and smaller beats it too.
-    worth_size: Size = (0, 0)  # Of the one whose fitness `worth` is.
+    best: float  # the best fitness so far; the graph of an individual that beats it is returned
+    heir_of: int | None = None  # the parent whose weights it inherits, if weights are inherited
+    worth: float | None = None  # the fitness above which weights are kept; None: `best`
+    best_size: Size = (0, 0)  # the size that decides between equals of `best`: the smaller is better
+    worth_size: Size = (0, 0)  # the size that decides between equals of `worth`
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What became of an individual.
+    """The result of evaluating an individual.
 
-    `seconds` are those of its whole stay in the worker; where the fitness comes from a table, those that training and
+    `seconds` is the time that it took in the worker. For a fitness from a table, it is the time that training and
     validation took when the table was made.
     """
 
@@ -95,16 +95,16 @@ class Evaluation:
     seconds: Annotated[float, Column("real")] = 0.0
     history: Annotated[tuple[Epoch, ...], Column("text not null default '[]'", EPOCHS)] = ()
     graph: str = ""  # the Keras model as JSON, for a new best: handed to observers only, never stored
-    # the share of its weights that it started with; None where none were sought
+    # the share of its weights that it inherited; None if it does not inherit
     inherited: Annotated[float | None, Column("real")] = None
-    # what the user may want to know of it, though it is no failure
+    # a remark for the user, such as that the weights of the parent were damaged
     note: Annotated[str, Column("text not null default ''")] = ""
-    # of those seconds, in steps of training and evaluation
+    # the part of `seconds` that was spent in steps of training and evaluation
     step_seconds: Annotated[float, Column("real not null default 0")] = 0.0
-    # spent on its training: 3 x mult-adds x images x epochs, a backward pass being two forward
+    # FLOPs of its training: 3 x mult-adds x images x epochs, since a backward pass counts as two forward passes
     flops: Annotated[float, Column("real not null default 0")] = 0.0
-    again: bool = False  # whether the machine failed it, so that another try may end otherwise
-    # what else a table says of it
+    again: bool = False  # whether the machine is at fault, so that a retry may succeed
+    # further numbers from a table
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
 
     @property
@@ -114,7 +114,7 @@ class Evaluation:
 
 
 def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
-    """The evaluation of an individual that could not be built, trained or measured."""
+    """Returns the evaluation of an individual that could not be built, trained or measured."""
     return Evaluation(WORST, "failed", reason, params=params, mult_adds=mult_adds, seconds=seconds)
 
 
@@ -122,60 +122,60 @@ def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float =
 class Individual(Evaluation, Proposal[str]):
     """One row of the store: a proposal, its evaluation, and when it was finished (counted from 1)."""
 
-    fitness: Fitness  # declared again as a keyword, since fields with a default come before it here
+    fitness: Fitness  # declared again, as a keyword, because fields with a default precede it here
     fingerprint: Annotated[str, Column("text not null")]
     genes: Annotated[str, Column("text not null default ''")] = ""
     finished: Annotated[int, Column("integer unique")]
     tries: Annotated[int, Column("integer not null default 1")] = 1
-    # how many were finished when it was proposed
+    # the number of individuals that were finished when it was proposed
     proposed_after: Annotated[int, Column("integer not null", is_exported=False)] = 0
 
     @property
     def size(self) -> Size:
-        """What its network costs: of two that are equally fit the smaller is the better one."""
+        """Parameters and mult-adds. Of two equally fit individuals the smaller is better."""
         return self.params, self.mult_adds
 
     @property
     def network(self) -> tuple[str, str]:
-        """Equal for individuals that are the same network and train in the same way."""
+        """A key that is equal for individuals that are the same network and train in the same way."""
         return self.fingerprint, self.genes
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """How the best network does on the test images; `confusion` is empty where only the accuracy is known."""
+    """The result of a network on the test images; `confusion` is empty if only the accuracy is known."""
 
     accuracy: float
-    confusion: tuple[tuple[int, ...], ...] = ()  # [classes, classes]: images by their class and what it was taken for
+    confusion: tuple[tuple[int, ...], ...] = ()  # [classes, classes]: images by class and predicted class
     class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]) -> Examined:
-        """With the accuracy that the confusion matrix says."""
+        """Returns the result of a confusion matrix, whose diagonal gives the accuracy."""
         right = sum(row[place] for place, row in enumerate(confusion))
         return cls(right / sum(map(sum, confusion)), confusion, class_names)
 
     @classmethod
     def read(cls, text: str) -> Examined:
-        """What `text` wrote."""
+        """Returns the result that `text` has written."""
         found = json.loads(text)
         return cls(found["accuracy"], tuple(map(tuple, found["confusion"])), tuple(found["class_names"]))
 
     def text(self) -> str:
-        """As it is kept."""
+        """Returns the result as JSON, for the store."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
 def rank(fitness: float, size: Size) -> tuple[float, int, int]:
-    """The place in the order of a search, the lowest being the best: the fitter first, of equals the smaller.
+    """Returns a key that orders individuals: the fittest comes first, and of equally fit ones the smallest.
 
-    Where this is equal too, the individual that was finished first comes first.
+    If the sizes are equal too, the individual that was finished first comes first. The key leaves this out.
     """
     return (-fitness, *size)
 
 
 def ranked(individuals: Iterable[Individual], count: int) -> list[Individual]:
-    """The first individuals by `rank`, no more than `count` and one of each network, which trains as its genes say."""
+    """Returns the `count` best individuals in the order of `rank`, one of each network and its genes."""
     order = sorted(individuals, key=lambda one: (*rank(one.fitness, one.size), one.finished))
     first = {one.network: one for one in reversed(order)}
     return [one for one in order if first[one.network] is one][:count]
@@ -183,20 +183,20 @@ def ranked(individuals: Iterable[Individual], count: int) -> list[Individual]:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The search as it stands when one more is finished."""
+    """The state of a search after an individual has finished."""
 
-    population: tuple[float, ...]  # the fitness of everyone alive, the oldest first
+    population: tuple[float, ...]  # the fitness of each member, the oldest first
     best: Individual | None
-    heritable: frozenset[int] = frozenset()  # those whose weights a child may yet start from
-    top: tuple[int, ...] = ()  # the fittest, as many as keep their weights
+    heritable: frozenset[int] = frozenset()  # individuals whose weights a child may inherit
+    top: tuple[int, ...] = ()  # the ids of the best `search.keep_best` individuals, whose weights are kept
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a search has done and spent so far, all its runs together."""
+    """The counts and costs of a search over all its runs."""
 
     finished: int = 0  # individuals that have a result
     failed: int = 0
     seconds: float = 0.0
     flops: float = 0.0
-    simulated: float = 0.0  # seconds of the trainings that a table saves
+    simulated: float = 0.0  # seconds that the trainings behind a table took

@@ -1,4 +1,4 @@
-"""One search from its settings to its end table: puts the parts together, what can be wrong first."""
+"""One search from its settings to its end table. All checks come before the first individual."""
 
 from __future__ import annotations
 
@@ -33,14 +33,20 @@ from evolve.search.tally import Tally
 from evolve.store import location
 from evolve.store.store import Store
 
-_TESTED = "test of {}"  # the note that has it
+_TESTED = "test of {}"  # the key of the note in the store that has the test result of an individual
 
 
 def run(config: Config, folder: Path, console: Console, changed: bool = False) -> None:
-    """Run a search, go on with it, or show its end; `changed` allows for other settings than it was begun with.
+    """Begins a search, resumes it, or shows its end.
+
+    Args:
+      config: the settings of the search.
+      folder: the work directory.
+      console: the output.
+      changed: whether settings that may change may differ from those of the last run.
 
     Raises:
-      SearchError, dsl.CellError: it cannot be run.
+      SearchError, dsl.CellError: the search cannot begin or continue.
       KeyboardInterrupt: the user stopped it; all finished work is kept.
     """
     with alone(), started_once(folder):
@@ -49,7 +55,7 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
 
 def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
     prepared = prepare(replace(config, folders=(*config.folders, *begun_in(folder))), folder)
-    # Nothing is asked of this one: it is there for its settings, before the images are known.
+    # This algorithm proposes nothing. Its settings are needed before the shape of the images is known.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
     with leaving_nothing(folder), Store(folder) as store, _naming_the_disk(store):
         if is_of_earlier_version(store):
@@ -77,14 +83,14 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         finally:
             executor.close()
         if _is_complete(prepared, store):
-            kept.remove(folder / FOLDER)  # the images are where they came from
+            kept.remove(folder / FOLDER)  # a copy of the images, which no later run needs
         outcome = _outcome(store, tested, reason, *prepared.fitness.chance())
         progress.show_end(console, outcome, folder, announce.commands(prepared))
 
 
 @contextmanager
 def _naming_the_disk(store: Store) -> Iterator[None]:
-    """Raises what goes wrong with files as a message that names the file, or the work directory if that has gone.
+    """Raises errors of files as a message that names the file, or the work directory if it was moved or removed.
 
     Raises:
       UsageError: a file or folder cannot be read or written.
@@ -100,10 +106,10 @@ def _naming_the_disk(store: Store) -> Iterator[None]:
 
 
 def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
-    """Show a search that an earlier version began.
+    """Shows the end of a search that an earlier version began.
 
     Raises:
-      UsageError: it was not finished; this version does not go on with it.
+      UsageError: it is not complete, and this version cannot resume it.
     """
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
@@ -126,17 +132,17 @@ def _check_length(prepared: Run, store: Store) -> None:
 
 
 def _executor(prepared: Run, facts: Facts | None = None) -> Executor:
-    """The executor of the search; without facts, one for the one task that finds them."""
+    """Returns the executor of the search. Without `facts` it is an executor for the single task that finds them."""
     held = 0 if facts is None else facts.bytes
     site = Site(folder=prepared.folder, trains=prepared.fitness.trains, held=held, has_one_task=facts is None)
     return prepared.config.executor.start(site)
 
 
 def _facts(prepared: Run, store: Store, console: Console) -> Facts:
-    """What the images are, now; those of a search that goes on must be those that it was begun with.
+    """Returns the facts of the images. A search that is resumed must have the images with which it began.
 
     Raises:
-      UsageError: they are not there, cannot be learnt from, or are others.
+      UsageError: the images are missing, are other images, or no network can be trained with them.
     """
     noted, fitness = store.noted("data"), prepared.fitness
     known = None if noted is None else Facts.read(noted)
@@ -150,7 +156,7 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
 
 
 def _note(prepared: Run, store: Store, facts: Facts) -> None:
-    """Keeps what a later run, or another command, must know of where this search began."""
+    """Writes facts about the search to the store, which a later run and the command `cell` need."""
     if store.noted("data") is None:
         store.note("version", version())
         store.note("begun in", os.getcwd())
@@ -160,7 +166,7 @@ def _note(prepared: Run, store: Store, facts: Facts) -> None:
 
 
 def _is_complete(prepared: Run, store: Store) -> bool:
-    """Whether nothing is left that needs the images."""
+    """Whether all individuals are finished and the best one is tested, so that images are not needed any more."""
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     if finished < prepared.plan.individuals or best is None:
@@ -170,7 +176,7 @@ def _is_complete(prepared: Run, store: Store) -> bool:
 
 
 def _search(prepared: Run, store: Store, executor: Executor, console: Console) -> tuple[str, bool]:
-    """From where it is to its end; why that is the end, and whether it has gone on at all."""
+    """Runs the search to its end. Returns the reason of the end, and whether this run evaluated anything."""
     fitness, facts = prepared.fitness, prepared.fitness.known
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
     algorithm = prepared.config.algorithm(space)
@@ -198,7 +204,10 @@ def _search(prepared: Run, store: Store, executor: Executor, console: Console) -
 
 
 def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Examined | None:
-    """How the best does on the test set, which is measured once, and shown in TensorBoard where a run `is_new`."""
+    """Returns the test result of the best individual, or None if it cannot be tested.
+
+    It is measured once and kept in the store. TensorBoard receives it when it is measured or when `is_new` is true.
+    """
     best = next(iter(store.best(1)), None)
     if best is None:
         return None

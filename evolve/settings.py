@@ -25,13 +25,13 @@ from compiler.filesystem import Place
 from evolve.errors import UsageError
 
 Order = Literal["finished", "born"]
-IDENTITY = "identity"  # marks a setting by which a search is this search and no other one
-CHANGEABLE = "changeable"  # marks one that moves the end of a search, or where it runs, but not what it finds
+IDENTITY = "identity"  # marks a setting that makes a search another search if it changes
+CHANGEABLE = "changeable"  # marks a setting that may change when a search is resumed
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def _seconds(budget: object) -> float:
-    """A length of time, hours or a text such as '90m', in seconds; 0 of what is none."""
+    """Returns the seconds of a number of hours or of a text such as '90m'; 0 if the value is neither."""
     text, hours = str(budget).strip(), budget
     unit = _UNITS.get(text[-1:])
     if isinstance(budget, str) and unit is not None:
@@ -47,7 +47,7 @@ _LIMIT = optional(ABOVE_0, " for no limit")
 
 
 def _is_name(value: object) -> bool:
-    """Whether a value is a name, or what gin makes of one such as @my_executor."""
+    """Whether a value is a name or a callable. Gin makes a callable of a reference such as @my_executor."""
     return isinstance(value, str) or callable(value)
 
 
@@ -147,7 +147,7 @@ class SearchSettings:
         """The storage; None if it is the work directory.
 
         Raises:
-          UsageError: it cannot be one.
+          UsageError: `search.storage` cannot be used as a folder or address.
         """
         try:
             return filesystem.place(self.storage) if self.storage else None
@@ -194,7 +194,7 @@ class TableSettings:
     path: Annotated[str, _text("the table's file", verb="bind it to"), "a .npz file, or a folder of official files"] = (
         ""
     )
-    # A hash leaves out what may be a dict or a list.
+    # It may be a dict, which has no hash.
     operations: Annotated[
         Mapping[str, str], _OPERATIONS, "the operations of the .cell file, each with its name in the table"
     ] = field(default_factory=dict, hash=False)
@@ -223,7 +223,7 @@ class TableSettings:
         check("table", self, UsageError)
 
     def columns(self) -> Iterator[tuple[str, str]]:
-        """The setting and the name of every column of numbers."""
+        """Yields the setting and the name of every column of numbers."""
         yield "fitness", self.fitness
         yield from (("metrics", name) for name in self.metrics)
         for setting, name in (("train_seconds", self.train_seconds), ("validation_seconds", self.validation_seconds)):
@@ -231,5 +231,5 @@ class TableSettings:
                 yield setting, name
 
     def column_names(self) -> tuple[str, ...]:
-        """The columns of numbers, each once."""
+        """Returns the names of the columns of numbers, each once."""
         return tuple(dict.fromkeys(name for _, name in self.columns()))

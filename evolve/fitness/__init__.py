@@ -1,1 +1,1 @@
-"""Sources of fitness: what a worker does with a genotype."""
+"""Sources of fitness: training, a table, or a function of the user."""

@@ -190,7 +190,7 @@ class Fitness(ABC):
         """
 
     def test(self, id: int, genotype: str) -> Examined | None:
-        """Returns how an individual does on the test images; None where `can_test` is False.
+        """Returns the result of an individual on the test images; None if `can_test` is False.
 
         Raises:
           UsageError: it cannot be measured.

@@ -1,4 +1,4 @@
-"""What a search knows of its images: found once, kept in its store, and sent along with every task."""
+"""The facts about the images of a search: found once, kept in its store, and sent with every task."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path
 from compiler.images.kept import Kept
 from compiler.images.preparation import Preparation
 
-FOLDER = "images"  # of the work directory: where images are kept for all workers
+FOLDER = "images"  # the folder in the work directory where images are kept for all workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the driver and the workers must know of the images without loading them.
+    """Facts about the images of a search, which the driver and the workers need without the images.
 
     Attributes:
-      description: one line for people.
+      description: one line for the user.
       input_shape: (height, width, channels) of an image.
-      classes: how many classes there are.
-      class_names: of the classes, in the order of their labels.
-      mean, std: of the channels of the training images, as a network takes them out.
-      crop: the share of a resized image that is kept in the middle.
-      images: how many a network is trained on; 0 where nothing is trained.
-      counts: images of each class in each part, where labels are known before they are read.
-      digest: of the contents of the source.
-      remarks: what the user should know of the source: what each is about, and a sentence.
+      classes: the number of classes.
+      class_names: the names of the classes, in the order of their labels.
+      mean, std: mean and standard deviation of each channel of the training images, by which images are normalized.
+      crop: the share of a resized image that is kept, around its center.
+      images: the number of training images; 0 if nothing is trained.
+      counts: the number of images of each class in each part, if labels are known before images are read.
+      digest: a digest of the contents of the source.
+      remarks: remarks on the source for the user, each a subject and a sentence.
       is_bytes: whether pixels are whole numbers from 0 to 255.
-      bytes: that all workers of a machine hold together, once.
-      is_kept: whether the images lie in the work directory.
+      bytes: the size of the images, which all workers of a machine hold together once.
+      is_kept: whether the images are in the work directory.
     """
 
     description: str
@@ -50,21 +50,21 @@ class Facts:
 
     @property
     def preparation(self) -> Preparation:
-        """How an image of any size becomes one that a network takes."""
+        """The preparation of images of any size for a network."""
         return Preparation(self.input_shape[:2], self.crop, self.is_bytes)
 
     def kept(self, folder: Path) -> Kept | None:
-        """Where the images lie in a work directory, if they do."""
+        """Returns the place of the images in the work directory `folder`; None if they are not kept there."""
         return Kept(folder / FOLDER, self.digest) if self.is_kept else None
 
     def text(self) -> str:
-        """The facts as JSON, for the store."""
+        """Returns the facts as JSON, for the store."""
         preparation = {"size": self.input_shape[:2], "crop": self.crop}
         return json.dumps({**asdict(self), "preparation": preparation})
 
     @classmethod
     def read(cls, text: str) -> Facts | None:
-        """The facts of a store; None where version 0.5.0 or an earlier one has written them."""
+        """Returns the facts of a store; None if version 0.5.0 or an earlier one has written them."""
         found = json.loads(text)
         if not isinstance(found, dict):
             return None

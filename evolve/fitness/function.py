@@ -16,7 +16,7 @@ from evolve.records import Evaluation, Task
 
 
 class FunctionFitness(ImagesFitness):
-    """The number that a function of the user returns for a genotype."""
+    """A source whose fitness is the number that a function of the user returns for a genotype."""
 
     not_read: ClassVar[Mapping[str, str]] = {"training.*": "which trains nothing"}
 
@@ -64,7 +64,7 @@ def fitness_function(name: str) -> Callable[[dsl.Genotype, int], float]:
 
 
 def _unimported(module: str, error: BaseException) -> str:
-    """Why a module cannot be imported, and where it lies if Python does not look there."""
+    """Returns why a module cannot be imported, with advice if it is in a folder that Python does not search."""
     there = Path(*module.split(".")).with_suffix(".py")
     if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0] and there.is_file():
         return f"{error}; {there} is in the current folder. To let Python search that folder: export PYTHONPATH=."

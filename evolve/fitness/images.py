@@ -19,7 +19,7 @@ from evolve.errors import UsageError
 from evolve.fitness.base import Fitness, check_version
 from evolve.fitness.facts import FOLDER, Facts, shown
 
-CLASSES_SHOWN = 12  # of which the header lists how many images each has
+CLASSES_SHOWN = 12  # the greatest number of classes for which the header lists the images of each
 
 
 class ImagesFitness(Fitness):
@@ -53,10 +53,10 @@ class ImagesFitness(Fitness):
             raise UsageError(str(error)) from None
 
     def _found(self, known: Facts | None, folder: Path, progress: Progress | None) -> Facts:
-        """Returns the facts of images that the folder has, or that are read and then written to it.
+        """Returns the facts of the images, which are read from `folder` or else written to it.
 
         Raises:
-          DataError: they are not there, or no network can be trained with them.
+          DataError: the images are missing, or no network can be trained with them.
         """
         if known is not None:
             self._compare(known, data.digest(self.dataset.source, folder, progress))
@@ -73,7 +73,7 @@ class ImagesFitness(Fitness):
         return replace(_facts(found), is_kept=is_kept)
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
-        """Returns the known facts. The images may be gone, but not replaced by others."""
+        """Returns the known facts. The images may be missing, but may not be other images."""
         try:
             self._compare(known, data.digest(self.dataset.source, self.folder / FOLDER))
         except DataError as error:

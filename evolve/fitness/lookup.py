@@ -1,7 +1,7 @@
-"""How a genotype finds its row in a table: the key of its cell, derived from nodes and terms in order.
+"""The row of a genotype in a table. Its key is derived from the nodes and terms of its cell.
 
-A key is `|op~0|+|op~0|op~1|+...`: for each node its operations under the table's names, each with the number of the
-state that it reads, inputs first. That is how NAS-Bench-201 (Dong & Yang 2020) writes its cells.
+A key is `|op~0|+|op~0|op~1|+...`: for each node its operations under the names of the table, each with the number of
+the state that it reads. Inputs have the first numbers. NAS-Bench-201 (Dong & Yang 2020) writes its cells in this form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OPERATION = re.compile(r"[^|+~]+(?=~)")
 
 
 def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str]) -> Row:
-    """The row of a genotype.
+    """Returns the row of a genotype.
 
     Raises:
       CompileError: the table has no such cell.
@@ -35,10 +35,10 @@ def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str
 
 
 def key(cell: s.Cell, operations: Mapping[str, str]) -> str:
-    """The key of a cell; `operations` are the table's names of what the `.cell` file calls otherwise.
+    """Returns the key of a cell. `operations` maps operations of the `.cell` file to their names in the table.
 
     Raises:
-      CompileError: the cell cannot be written so.
+      CompileError: the cell has a form or an operation for which the table has no name.
     """
     output = cell.output
     if not cell.nodes or output.tail or [str(term(part)) for part in output.terms] != [cell.nodes[-1].name]:
@@ -54,20 +54,20 @@ def _node(cell: s.Cell, node: s.Node, numbers: Mapping[str, int], operations: Ma
         if node.flow.tail or name is None or name not in operations:
             raise CompileError(f"a table has no name for {term(part)} in node {node.name} of cell {cell.name}")
         edges.append((numbers[state], operations[name]))
-    # A sum has no order, and a key has.
+    # Terms of a sum have no order, but names in a key have one.
     return "|" + "".join(f"{name}~{number}|" for number, name in sorted(edges))
 
 
 def _edge(part: s.Term) -> tuple[str | None, str]:
-    """The operation of a term as the file writes it, and what it reads; None for more than one operation."""
+    """Returns the operation of a term as text, and the state that it reads. Nested operations give None."""
     if isinstance(part, s.Wire):
-        return IDENTITY, part.state  # A state that is read as it is.
+        return IDENTITY, part.state
     simple = len(part.arguments) == 1 and isinstance(part.arguments[0], s.Wire)
     return (op(part.op) if simple else None), s.read_state(part)
 
 
 def check(seed: dsl.Genotype, table: Table, settings: TableSettings) -> None:
-    """See before the search begins that its cells are those of the table.
+    """Checks, before the search begins, that the table has cells of the search space.
 
     Raises:
       UsageError: the table is of another space, or operations have no name in it.
@@ -98,7 +98,11 @@ def check(seed: dsl.Genotype, table: Table, settings: TableSettings) -> None:
 
 
 def _cell_name(space: dsl.Space) -> str:
-    """The one cell that the rules change: all that individuals differ by."""
+    """Returns the name of the cell that the rules change, which is the only difference between individuals.
+
+    Raises:
+      UsageError: the rules change several cells, or none.
+    """
     if len(space.mutable_cells) != 1:
         raise UsageError(
             "a table tells individuals apart by one cell, and the rules of search.seed_file may change "
@@ -108,7 +112,7 @@ def _cell_name(space: dsl.Space) -> str:
 
 
 def _operations(seed: dsl.Genotype) -> Iterator[str]:
-    """The operations that the cell holds, and those that the rules may bring into it."""
+    """Yields the operations that the cell has, and those that the rules can bring into it."""
     name = _cell_name(seed.space)
     for node in seed.cell(name).nodes:
         for part in node.flow.terms:

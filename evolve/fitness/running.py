@@ -1,4 +1,4 @@
-"""What the workers are doing now: a few bytes a training, in a file that the driver reads where it sees the folder."""
+"""Progress reports of the workers: a small file for each training, which the driver reads if it sees the folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reporting(folder: Path, id: int, epochs: int) -> Iterator[Callable[[int], No
 
 
 def report(folder: Path, id: int, done: int, epochs: int) -> None:
-    """Write how many epochs of an individual are done.
+    """Writes the number of finished epochs of an individual.
 
     An error of writing is ignored, because a missing progress report must not fail a training.
     """
@@ -31,14 +31,14 @@ def report(folder: Path, id: int, done: int, epochs: int) -> None:
 
 
 def forget(folder: Path | None, id: int) -> None:
-    """Remove the report of an individual, which its worker cannot do if it was killed."""
+    """Removes the report of an individual. A worker that was ended cannot remove its own."""
     if folder is not None:
         with contextlib.suppress(OSError):
             (folder / str(id)).unlink(missing_ok=True)
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, without reports of an earlier run."""
+    """Makes the folder, and removes reports of an earlier run."""
     with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
         for path in folder.iterdir():
@@ -46,19 +46,19 @@ def prepare(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder and the reports in it."""
+    """Removes the folder and the reports in it."""
     prepare(folder)
     with contextlib.suppress(OSError):
         folder.rmdir()
 
 
 def read(folder: Path) -> Mapping[int, tuple[int, int]]:
-    """Of every individual that is trained now how many epochs are done, and of how many, by id."""
+    """Returns, by id, the finished and the total epochs of every individual in training."""
     found = {}
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             with contextlib.suppress(OSError):
-                # A file that is just being written is empty.
+                # A file that is being written may be empty.
                 counts = re.fullmatch(r"(\d+)/(\d+)", path.read_text())
                 if counts is not None and path.name.isdecimal():
                     found[int(path.name)] = (int(counts[1]), int(counts[2]))
@@ -66,7 +66,7 @@ def read(folder: Path) -> Mapping[int, tuple[int, int]]:
 
 
 def shown(running: Mapping[int, tuple[int, int]], most: int = 6) -> str:
-    """What runs now, for one line: `3, 4: epoch 5/12  5: setting up`; of more than `most` individuals the first."""
+    """Returns a line such as `3, 4: epoch 5/12  5: setting up`, with at most `most` individuals."""
     groups: dict[str, list[str]] = {}
     for id, (done, epochs) in [*running.items()][:most]:
         groups.setdefault(f"epoch {done}/{epochs}" if done else "setting up", []).append(str(id))

@@ -19,7 +19,7 @@ from evolve.settings import TableSettings
 
 
 class TableFitness(Fitness):
-    """The fitness, the metrics and the training seconds that a table has for a cell."""
+    """A source whose fitness, metrics and training seconds come from a table."""
 
     own: TableSettings
     settings = TableSettings
@@ -30,7 +30,7 @@ class TableFitness(Fitness):
     )
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
-        """Returns this source with the path of the table that was found. The table must fit the search space."""
+        """Checks that the table fits the search space. Returns this source with the path that was found."""
         found = replace(self, own=replace(self.own, path=beside(self.own.path)))
         lookup.check(seed, found.table, found.own)
         return found

@@ -1,8 +1,8 @@
-"""Fitness from a table: cells that others have trained, each under a key, with what came of it and how long it took.
+"""Tables of trained cells: the key of each cell, its accuracies, and the seconds of its training.
 
-A table is a `.npz` file: a column of keys, and any number of columns of numbers as long. With the extra `[nasbench]`
-it is also a folder of the official NATS-Bench files (Dong et al. 2021, topology space), whose columns are written
-`DATASET/EPOCHS/METRIC`, the means over all trials.
+A table is a `.npz` file with a column of keys and columns of numbers of the same length. With the extra `[nasbench]`
+it may also be a folder of the official NATS-Bench files (Dong et al. 2021, topology space). Their columns are written
+`DATASET/EPOCHS/METRIC`, and their numbers are means over all trials.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ Column = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a table knows of one cell."""
+    """The numbers of a table for one cell."""
 
     fitness: float
-    metrics: tuple[tuple[str, float], ...]  # as the table has them
-    seconds: float  # of training and validation, as they were measured when the table was made
+    metrics: tuple[tuple[str, float], ...]  # unchanged, as they are in the table
+    seconds: float  # of training and validation, measured when the table was made
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells by their keys."""
+    """The rows of a table by the keys of their cells."""
 
     source: str
     rows: Mapping[str, Row]
-    digest: str  # of the keys and of all columns that are used
+    digest: str  # a digest of the keys and of all columns that are used
 
     def describe(self) -> str:
-        """One line for the user."""
+        """Returns the path and the number of cells, for the header."""
         return f"{self.source}, {len(self.rows):,} cells"
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The columns of a table, each with one value a key."""
+    """The columns of a table. Each has one value for each key."""
 
     source: str
     keys: tuple[str, ...]
     columns: Mapping[str, Column]
 
     def save(self, path: Path) -> None:
-        """Write them as a `.npz`, the keys as the column `arch`."""
+        """Writes the columns to a `.npz` file, with the keys as the column `arch`."""
         columns: dict[str, Any] = {"arch": np.array([key.encode() for key in self.keys]), **self.columns}
         with path.open("wb") as file:
             np.savez_compressed(file, **columns)
@@ -66,10 +66,10 @@ class Raw:
 
 @functools.lru_cache(maxsize=1)
 def load(settings: TableSettings) -> Table:
-    """The table of a file, or of a folder of official ones.
+    """Returns the table of a `.npz` file, or of the official files.
 
     Raises:
-      UsageError: it is not there, is damaged, or lacks a column.
+      UsageError: the table is missing or damaged, or lacks a column.
     """
     raw = read(settings)
     zeros = np.zeros(len(raw.keys))
@@ -93,10 +93,10 @@ def load(settings: TableSettings) -> Table:
 
 
 def read(settings: TableSettings) -> Raw:
-    """The columns that are asked for, as they stand in the file.
+    """Returns the columns that the settings name, with unchanged values.
 
     Raises:
-      UsageError: as `load`.
+      UsageError: the table is missing or damaged, or lacks a column.
     """
     path = settings.path
     if not Path(path).exists():
@@ -122,7 +122,7 @@ def _digest(raw: Raw) -> str:
 
 def _from_file(path: str, settings: TableSettings) -> Raw:
     try:
-        # Pickled columns could run code, and are refused.
+        # Pickled columns are refused, because reading them could run code.
         with np.load(path, allow_pickle=False) as file:
             for setting, name in (("keys", settings.keys), *settings.columns()):
                 if name not in file.files:
@@ -161,7 +161,7 @@ def _kind(values: NDArray[Any]) -> str:
 
 
 def _from_official(path: str, names: Sequence[str]) -> Raw:
-    """Read by the benchmark's own package; it unpickles them, so they must come from those who made them."""
+    """Reads official files with the package `nats_bench`. It unpickles them, so their source must be trusted."""
     try:
         import nats_bench
     except ImportError:
@@ -188,7 +188,7 @@ def _from_official(path: str, names: Sequence[str]) -> Raw:
 
 
 def _official_row(api: Any, index: int, path: str, parts: Mapping[str, tuple[str, ...]]) -> list[float] | None:
-    """The values of one cell; None where there are none of it."""
+    """Returns the values of one cell; None if the files do not have the cell."""
     if api.fast_mode:
         present = any((Path(path) / f"{name}.pickle.pbz2").exists() for name in (f"{index:06d}", index))
     else:
@@ -209,7 +209,7 @@ def _official_row(api: Any, index: int, path: str, parts: Mapping[str, tuple[str
             )
         values.append(float(metrics[metric]))
     if api.fast_mode:
-        # It keeps all that it has read, some GB in the end.
+        # The package would keep everything that it has read, several GB at the end.
         del api.arch2infos_dict[index]
     return values
 

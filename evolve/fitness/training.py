@@ -116,7 +116,7 @@ class TrainingFitness(ImagesFitness):
         )
 
     def test(self, id: int, genotype: str) -> Examined | None:
-        """Returns how the network with its kept weights classifies the test images."""
+        """Returns the result on the test images of the network with its kept weights."""
         from compiler.layers.model import lower, step_layers
         from compiler.networks import weights
         from compiler.training.confusion import confusion
@@ -159,7 +159,7 @@ class TrainingFitness(ImagesFitness):
         """Returns the feed of the images of the search.
 
         Raises:
-          UsageError: they are gone, or others than those of the search.
+          UsageError: the images are missing, or are not those of the search.
         """
         try:
             return _made_feed(self.dataset, self.known.kept(self.folder), self.known.digest)
@@ -196,7 +196,7 @@ def weights_file(folder: Place, id: int) -> Place:
 
 @functools.cache
 def _warm() -> None:
-    """Imports the trainer, and keeps it out of garbage collections, each of which took 0.4 s of a training."""
+    """Imports the trainer, and excludes it from garbage collections, each of which took 0.4 s of a training."""
     import compiler.training.candidate  # noqa: F401
 
     loaded.settle()

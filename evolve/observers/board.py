@@ -23,7 +23,7 @@ class Board:
         self._store = store
 
     def start(self, config: str, unused: Algorithm[dsl.Genotype]) -> None:
-        """Shows the settings, and what is finished already, as an unused algorithm tells it of the record."""
+        """Writes the settings and the individuals of earlier runs. `unused` is a new algorithm."""
         self._summaries.start(config, self._space.text())
         for individual, standing in standings(self._store, unused):
             new = standing.best is individual

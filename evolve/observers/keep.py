@@ -23,14 +23,14 @@ class Keeper:
         waiting: frozenset[int] = frozenset(),
         again: frozenset[int] = frozenset(),
     ) -> None:
-        """Takes over what the last run left.
+        """Removes files that the last run left unfinished, and writes the best network again.
 
         Args:
           fitness: the source of fitness, which says where weights are kept and whether children start from them.
           space: the search space.
           best: the best individual so far.
-          waiting: individuals whose result is there and not yet counted.
-          again: individuals that are trained again; weights that they have left are removed before they write others.
+          waiting: individuals with a held result, whose weights are kept until the algorithm receives it.
+          again: individuals that are evaluated again. Their old weights are removed first.
         """
         self._fitness = fitness
         self._weights = weights = fitness.weights
@@ -51,7 +51,7 @@ class Keeper:
             self._write(individual, genotype)
         needed = standing.heritable if self._fitness.inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
-        # Its worker kept the weights if it was among the best when it was sent, which may have changed since.
+        # The worker kept the weights if the individual was among the best when it was sent. That may have changed.
         self._kept.add(individual.id)
         for id in self._kept - needed - top:
             weights_file(self._weights, id).unlink(missing_ok=True)

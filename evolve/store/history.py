@@ -1,4 +1,4 @@
-"""A search as it stood after each of its individuals, from its store."""
+"""The states of a search after each of its individuals, from its store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from evolve.store.store import Store
 
 
 def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individual, Standing]]:
-    """Each finished individual in turn, and the search with it, as an unused algorithm tells it of the record."""
+    """Yields every finished individual with the state of the search after it.
+
+    The populations come from `algorithm`, a new one, to which the proposals and results of the store are given.
+    """
     proposals = store.proposed()
     proposal, after = next(proposals, (None, 0))
     best: Individual | None = None
@@ -26,5 +29,5 @@ def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individ
 
 
 def measured(population: tuple[float, ...]) -> tuple[float, ...]:
-    """Those of a population that did not fail: one failed member would press a mean down for as long as it lives."""
+    """Returns the fitnesses of members that did not fail. A failed one, of fitness 0, would lower the mean."""
     return tuple(fitness for fitness in population if fitness > WORST)
