@@ -12,7 +12,6 @@ ROOT = Path(__file__).parent.parent
 
 # Words that are a primitive's name and mean something else, by the modules that may use them so.
 OTHERWISE = {
-    ("dsl/text/*", "add"): "a rule of the grammar: an addition of numbers",
     ("compiler/batches/*", "skip"): "a field of a shard: how many images are passed over",
     ("compiler/images/*", "skip"): "a value of dataset.unreadable",
     ("compiler/settings.py", "skip"): "a value of dataset.unreadable",

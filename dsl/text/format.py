@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import lark
+from lark.visitors import Interpreter
 
 from dsl.text.layout import Align, Comment, Doc, Fill, Group, Hard, Line, Nest, must_break, render
 from dsl.text.parse import grammar, parse
@@ -21,8 +22,8 @@ _CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB"}
 _NO_BLANK_BEFORE = {"COMMA", "RPAR", "RSQB", "LPAR", "LSQB", "COLON", "DOT"}
 _NO_BLANK_AFTER = {"LPAR", "LSQB", "DOT"}
 _TIGHT = {"formal": "EQUAL", "arg": "EQUAL"}
-_SUMS, _PRODUCTS = ("add", "sub"), ("mul", "div", "floordiv")
-_Node = lark.Tree[lark.Token] | lark.Token
+_Tree = lark.Tree[lark.Token]
+_Node = _Tree | lark.Token
 
 
 def fmt(text: str, name: str = "<text>") -> str:
@@ -35,7 +36,7 @@ def fmt(text: str, name: str = "<text>") -> str:
     parse(text, name)
     tree = _lark().parse(text)
     tokens = list(_tokens(tree))
-    return render(_Layout(tree, _gaps(text, tokens), tokens).file(tree), WIDTH)
+    return render(_Layout(tree, _gaps(text, tokens), tokens).visit(tree), WIDTH)
 
 
 @functools.cache
@@ -102,7 +103,7 @@ def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
 # --- layout ----------------------------------------------------------------------------------------------------
 
 
-def _line_starts(tree: lark.Tree[lark.Token]) -> Iterator[lark.Token]:
+def _line_starts(tree: _Tree) -> Iterator[lark.Token]:
     """The tokens that always begin a line: those of declarations, nodes, sections, statements and closing braces."""
     for node in tree.iter_subtrees():
         if node.data in ("start", "network", "cell", "block"):
@@ -111,29 +112,33 @@ def _line_starts(tree: lark.Tree[lark.Token]) -> Iterator[lark.Token]:
                 yield _first(node.children[-1])
 
 
-def _items(node: lark.Tree[lark.Token]) -> list[_Node]:
+def _items(node: _Tree) -> list[_Node]:
     """The parts of a file, or inside braces, that each begin a line."""
     if node.data == "start":
         return list(node.children)
-    opened = next((i for i, child in enumerate(node.children) if _is(child, "LBRACE")), len(node.children))
-    return list(node.children[opened + 1 : -1])
+    return list(node.children[_index(node, "LBRACE") + 1 : -1])
 
 
 def _is(node: _Node, *types: str) -> bool:
     return isinstance(node, lark.Token) and node.type in types
 
 
-class _Layout:
-    """A document for each rule of the grammar."""
+def _index(node: _Tree, type: str) -> int:
+    """The index of the first token of a type among the parts of a rule; their number without one."""
+    return next((i for i, child in enumerate(node.children) if _is(child, type)), len(node.children))
 
-    def __init__(self, tree: lark.Tree[lark.Token], gaps: Sequence[_Gap], tokens: Sequence[lark.Token]) -> None:
+
+class _Layout(Interpreter[lark.Token, Doc]):
+    """Makes the document of a tree, with one method for each rule of the grammar that breaks lines, under its name."""
+
+    def __init__(self, tree: _Tree, gaps: Sequence[_Gap], tokens: Sequence[lark.Token]) -> None:
         places = [token.start_pos for token in tokens]
         self._gaps: Mapping[int | None, _Gap] = dict(zip(places, gaps, strict=False))
         self._endings: Mapping[int | None, str] = dict(zip(places, [gap.ending for gap in gaps[1:]], strict=True))
         self._last = gaps[-1]
         self._line_starts = {token.start_pos for token in _line_starts(tree)}
 
-    def file(self, tree: lark.Tree[lark.Token]) -> Doc:
+    def start(self, tree: _Tree) -> Doc:
         """All declarations, and the comments after the last."""
         return (*self._lines(tree.children), *_from_top(self._last.comments, top=not tree.children))
 
@@ -150,35 +155,10 @@ class _Layout:
         return self._gaps[_first(node).start_pos]
 
     def _doc(self, node: _Node) -> Doc:
-        if isinstance(node, lark.Token):
-            return self._token(node)
-        match node.data:
-            case "opdef":
-                return self._opdef(node)
-            case "case":
-                return Align(Fill(self._row(node, "IF", -3)))
-            case "flow" | "pipe":
-                return Align(Fill(self._row(node, "", -2)))
-            case "cond" | "conj" | "add" | "sub" | "mul" | "div" | "floordiv":
-                return self._chain(node)
-            case "section":
-                colon = next(i for i, child in enumerate(node.children) if _is(child, "COLON"))
-                steps = self._listed(node.children[colon + 1 :], keep=True)
-                return (*self._inline(node, node.children[: colon + 1]), " ", Align(Fill(steps)))
-            case "set":
-                return self._set(node)
-            case "choose":
-                return self._choose(node)
-            case "cell":
-                return self._cell(node)
-            case "network":
-                return (self._doc(node.children[0]), " ", self._braces(node))
-            case "block":
-                return self._block(node)
-            case "either":
-                return self._either(node)
-            case _:
-                return self._inline(node, node.children)
+        return self._token(node) if isinstance(node, lark.Token) else self.visit(node)
+
+    def __default__(self, tree: _Tree) -> Doc:
+        return self._inline(tree, tree.children)
 
     # tokens, and parts on one line
 
@@ -188,7 +168,7 @@ class _Layout:
         ending = self._endings[token.start_pos]
         return (*above, str(token), *([Comment(ending, own_line=False)] if ending else []))
 
-    def _inline(self, parent: lark.Tree[lark.Token], children: Sequence[_Node]) -> tuple[Doc, ...]:
+    def _inline(self, parent: _Tree, children: Sequence[_Node]) -> tuple[Doc, ...]:
         """Children in a row; a part in brackets breaks at its commas."""
         docs: list[Doc] = []
         before: _Node | None = None
@@ -208,6 +188,19 @@ class _Layout:
 
     # parts that may break
 
+    def case(self, node: _Tree) -> Doc:
+        return Align(Fill(self._row(node, "IF", -3)))
+
+    def flow(self, node: _Tree) -> Doc:
+        return Align(Fill(self._row(node, "", -2)))
+
+    pipe = flow
+
+    def section(self, node: _Tree) -> Doc:
+        colon = _index(node, "COLON")
+        steps = self._listed(node.children[colon + 1 :], keep=True)
+        return (*self._inline(node, node.children[: colon + 1]), " ", Align(Fill(steps)))
+
     def _between(self, *around: _Node) -> Doc:
         """A possible line break, which is a break if the author broke the line before one of these tokens."""
         return Hard() if any(self._gap(node).broken for node in around) else Line()
@@ -224,7 +217,7 @@ class _Layout:
                 parts.append(self._doc(child))
         return tuple(parts)
 
-    def _row(self, node: lark.Tree[lark.Token], last: str, by: int) -> tuple[Doc, ...]:
+    def _row(self, node: _Tree, last: str, by: int) -> tuple[Doc, ...]:
         """Operands, each after its operator; on a new line the operator stands left of the operands' column."""
         first, *rest = node.children
         parts: list[Doc] = [*self._row(first, "", -2)] if last and isinstance(first, lark.Tree) else [self._doc(first)]
@@ -233,20 +226,21 @@ class _Layout:
             parts += [Nest(by, between), (Nest(by, self._doc(operator)), " ", self._doc(operand))]
         return tuple(parts)
 
-    def _chain(self, node: lark.Tree[lark.Token]) -> Doc:
+    def chain(self, node: _Tree) -> Doc:
         """Operands of operators with equal precedence; lines break before an operator."""
-        kin = next((kin for kin in (_SUMS, _PRODUCTS) if node.data in kin), (str(node.data),))
         children = list(node.children)
-        while isinstance(children[0], lark.Tree) and children[0].data in kin:
+        while isinstance(children[0], lark.Tree) and children[0].data == node.data:
             children[:1] = children[0].children
         parts: list[Doc] = [self._doc(children[0])]
         for operator, operand in zip(children[1::2], children[2::2], strict=True):
             parts += [Line(), (self._doc(operator), " ", self._doc(operand))]
         return Align(Fill(tuple(parts)))
 
-    def _opdef(self, node: lark.Tree[lark.Token]) -> Doc:
+    cond = conj = sum = product = chain
+
+    def opdef(self, node: _Tree) -> Doc:
         """Cases on lines of their own, whose operations begin in one column."""
-        equals = next(i for i, child in enumerate(node.children) if _is(child, "EQUAL"))
+        equals = _index(node, "EQUAL")
         head, (first, *rest) = node.children[: equals + 1], node.children[equals + 1 :]
         broken = any(self._gap(child).broken for child in rest[::2])
         cases: list[Doc] = [self._doc(first)]
@@ -254,15 +248,15 @@ class _Layout:
             cases += [Nest(-5, Hard() if broken else Line()), Nest(-5, self._doc(word)), " ", self._doc(case)]
         return (*self._inline(node, head), " ", Align(Group(tuple(cases))))
 
-    def _set(self, node: lark.Tree[lark.Token]) -> Doc:
+    def set(self, node: _Tree) -> Doc:
         opening, *items, closing = node.children
         inner = Fill(self._listed(items, keep=True), rows=True)
         if self._gap(items[0]).broken:
             return (self._doc(opening), Nest(_INDENT, (Hard(), inner)), Hard(), self._doc(closing))
         return (self._doc(opening), " ", Align(inner), " ", self._doc(closing))
 
-    def _choose(self, node: lark.Tree[lark.Token]) -> Doc:
-        where = next((i for i, child in enumerate(node.children) if _is(child, "WHERE")), len(node.children))
+    def choose(self, node: _Tree) -> Doc:
+        where = _index(node, "WHERE")
         word, *bindings = node.children[:where]
         chosen: Doc = (self._doc(word), " ", Align(Fill(self._listed(bindings, keep=False))))
         if where == len(node.children):
@@ -273,26 +267,27 @@ class _Layout:
 
     # braces
 
-    def _cell(self, node: lark.Tree[lark.Token]) -> Doc:
-        inputs = next(i for i, child in enumerate(node.children) if _is(child, "RPAR")) + 1
+    def network(self, node: _Tree) -> Doc:
+        return (self._doc(node.children[0]), " ", self._braces(node))
+
+    def cell(self, node: _Tree) -> Doc:
+        inputs, opened = _index(node, "RPAR") + 1, _index(node, "LBRACE")
         head = self._inline(node, node.children[:inputs])
-        opened = next((i for i, child in enumerate(node.children) if _is(child, "LBRACE")), len(node.children))
         traits = [part for child in node.children[inputs:opened] for part in (Line(), self._doc(child))]
         header = Nest(2 * _INDENT, Fill((head, *traits)))
         return header if opened == len(node.children) else (header, " ", self._braces(node))
 
-    def _braces(self, node: lark.Tree[lark.Token]) -> Doc:
+    def _braces(self, node: _Tree) -> Doc:
         """Items a line each, between braces."""
         items = _items(node)
-        opening = next(child for child in node.children if _is(child, "LBRACE"))
-        closing = node.children[-1]
+        opening, closing = node.children[_index(node, "LBRACE")], node.children[-1]
         below = _from_top(self._gap(closing).comments, top=not items)
         if not items and not below:
             ended = bool(self._endings[_first(opening).start_pos])
             return (self._doc(opening), Hard() if ended else " ", self._doc(closing))
         return (self._doc(opening), Nest(_INDENT, (*self._lines(items), *below)), Hard(), self._doc(closing))
 
-    def _block(self, node: lark.Tree[lark.Token]) -> Doc:
+    def block(self, node: _Tree) -> Doc:
         """A rule's statements; a single one is on one line with its braces if it fits."""
         opening, *statements, closing = node.children
         if len(statements) != 1 or any(self._gap(child).comments for child in (statements[0], closing)):
@@ -303,11 +298,11 @@ class _Layout:
         inner = Nest(_INDENT, (Line(), statement))
         return Group((self._doc(opening), inner, Line(), self._doc(closing)))
 
-    def _either(self, node: lark.Tree[lark.Token]) -> Doc:
+    def either(self, node: _Tree) -> Doc:
         docs: list[Doc] = []
         for word, block in zip(node.children[::2], node.children[1::2], strict=True):
-            docs += [*([Hard()] if docs else []), self._doc(word), " ", self._doc(block)]
-        return tuple(docs)
+            docs += [Hard(), self._doc(word), " ", self._doc(block)]
+        return tuple(docs[1:])
 
 
 def _from_top(comments: Sequence[Comment], top: bool) -> list[Comment]:

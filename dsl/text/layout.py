@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A possible line break; a blank, or nothing, if the line does not break there."""
-
-    flat: str = " "
+    """A possible line break; a blank if the line does not break there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +71,7 @@ Doc = str | Line | Hard | Comment | Nest | Align | Group | Fill | tuple["Doc", .
 
 def must_break(doc: Doc) -> bool:
     """Whether the document contains a line break at every width."""
-    match doc:
-        case Hard() | Comment():
-            return True
-        case Nest(_, inner) | Align(inner) | Group(inner):
-            return must_break(inner)
-        case Fill(parts):
-            return any(must_break(part) for part in parts)
-        case tuple():
-            return any(must_break(part) for part in doc)
-        case _:
-            return False
+    return any(isinstance(leaf, Hard | Comment) for _, leaf in _leaves([_Todo(0, False, doc)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +158,8 @@ def render(doc: Doc, width: int) -> str:
         match item.doc:
             case str() as text:
                 page.write(text, item.indent)
-            case Line(flat) if item.flat:
-                page.write(flat, item.indent)
+            case Line() if item.flat:
+                page.write(" ", item.indent)
             case Line():
                 page.end_line(item.indent)
             case Hard(blank):
@@ -220,7 +208,7 @@ def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
             case str():
                 room -= len(leaf)
             case Line() if flat:
-                room -= len(leaf.flat)
+                room -= 1
             case _:
                 return True
         if room < 0:
@@ -256,12 +244,10 @@ def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | 
         match doc:
             case None:
                 stack.pop()
-            case tuple():
-                stack.append(zip(itertools.repeat(flat), doc, strict=False))
+            case (tuple() as parts) | Fill(parts):
+                stack.append(zip(itertools.repeat(flat), parts, strict=False))
             case Nest(_, inner) | Align(inner) | Group(inner):
                 stack.append(iter([(flat, inner)]))
-            case Fill(parts):
-                stack.append(zip(itertools.repeat(flat), parts, strict=False))
             case _Rest(parts, index):
                 stack.append(iter([(False, parts[index])]))
             case str() | Line() | Hard() | Comment():

@@ -354,24 +354,11 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     def function(self, name: lark.Token, *arguments: s.Expression) -> s.Function:
         return s.Function(str(name), arguments, position=_at(name))
 
-    def _binary(self, operator: str, left: s.Expression, right: s.Expression) -> s.Binary:
+    def sum(self, left: s.Expression, operator: str, right: s.Expression) -> s.Binary:
         position = _at(left)
-        return s.Binary(operator, left, right, _deeper(position, left, right), position=position)
+        return s.Binary(str(operator), left, right, _deeper(position, left, right), position=position)
 
-    def add(self, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("+", left, right)
-
-    def sub(self, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("-", left, right)
-
-    def mul(self, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("*", left, right)
-
-    def div(self, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("/", left, right)
-
-    def floordiv(self, left: s.Expression, right: s.Expression) -> s.Binary:
-        return self._binary("//", left, right)
+    product = sum
 
 
 def whole(value: float) -> int | float:
