@@ -1,1 +1,1 @@
-"""What a genotype is once it is resolved: every operation with its shape and its weights, and what that costs."""
+"""Resolves genotypes to graphs: every primitive with its shapes, weights and cost."""

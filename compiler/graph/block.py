@@ -1,4 +1,4 @@
-"""Operations while a step is put together, and what is said where they do not fit."""
+"""The builder of one step of a graph, and its errors, which name a place in the `.cell` file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ MAX_OPERATIONS = 100_000
 
 @dataclass
 class Block:
-    """The operations of one step while they are put together."""
+    """Collects the operations of one step of the network while the step is resolved.
+
+    `shapes` has the shapes of the step's inputs, then the output shape of each operation. The index of a value is its
+    place in this list.
+    """
 
     shapes: list[Shape]
     operations: list[Operation] = field(default_factory=list)
@@ -58,10 +62,10 @@ class Block:
             raise located(position, operation.key, message)
 
     def drop_path(self, value: int) -> None:
-        """Marks the operation that made a value."""
+        """Marks the operation that makes the value of this index: drop path may drop its output in training."""
         index = value - (len(self.shapes) - len(self.operations))
         o = self.operations[index]
-        # By hand: `replace` takes three times as long, and this is once for each edge of each cell.
+        # `dataclasses.replace` takes three times as long, and this runs for each edge of each cell.
         self.operations[index] = Operation(
             o.primitive, o.settings, o.inputs, o.shape, o.weights, o.mult_adds, o.key, drop_path=True
         )
@@ -70,13 +74,13 @@ class Block:
 def located(
     position: Position | None, key: str, message: str, kind: type[CompileError] = CompileError, hint: str = ""
 ) -> CompileError:
-    """An error that names the place in the file, shows its line, and says which part of the network it is."""
+    """Returns an error that names the part of the network and the place in the file, and shows that line."""
     reason = f"{key}: {message}"
     return kind(str(Problem(reason, position, hint)), reason)
 
 
 def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -> CompileError:
-    """What is wrong with a setting where an operation is used, and the numbers that it was computed from."""
+    """Returns the error for a setting that is wrong at one use of an operation, with the filters and shape there."""
     problem = error.problems[0]
     filters = shape[-1] if place.filters is None else place.filters
     asked = f"{op.name} is asked for filters={filters}, stride={place.stride} and reads {by_x(shape)}"

@@ -1,4 +1,4 @@
-"""What was resolved before, so that a search does not resolve it again for every child."""
+"""A cache of resolved operations and cells: children share most of them with their parents."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from dsl.space.expand import Place
 from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000
-MAX_OPERATIONS = 100_000  # in the steps that are remembered; 40 MB
+MAX_OPERATIONS = 100_000  # in all cached steps together; about 40 MB
 _CELLS = 128
 
 
 class Expansion(NamedTuple):
-    """The primitives of one operation at one place; their keys begin with `prefix` characters that say where."""
+    """The primitives of one operation at one place. The first `prefix` characters of their keys name that place."""
 
     prefix: int
     operations: tuple[Operation, ...]
 
 
 Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
-# How a cell is called: shapes of its inputs, which of them are the raw stem, filters and stride.
+# The arguments of a cell: the shapes of its inputs, which of these are the raw stem, the filters, and the stride.
 Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int]
 
 
 class ResolveCache:
-    """What operations and cells were resolved to, in one space, with the same genes and classes.
+    """Resolved operations and cells of one search space, for one set of genes and one number of classes.
 
-    Cells are known by the very objects, which children share with their parents.
+    Cells are looked up by object and not by value: children share the unchanged objects with their parents.
     """
 
     def __init__(self) -> None:
         self.expansions: Expansions = {}
         self._steps: Cache[dict[Call, Step]] = Cache(_CELLS)
-        self._operations = 0  # in all these steps, at most
+        self._operations = 0  # an upper bound of those in all cached steps
 
     def step(self, cell: s.Cell, call: Call) -> Step | None:
-        """What a cell was when it was called like this before."""
+        """Returns the step of an earlier call of this cell with these arguments, or None."""
         known = self._steps.get(cell)
         return None if known is None else known.get(call)
 
     def keep(self, cell: s.Cell, call: Call, step: Step) -> None:
-        """Remember what a cell is when it is called like this."""
+        """Adds the step of a call of a cell to the cache."""
         self._operations += len(step.operations)
         known = self._steps.get(cell)
         if known is None:
@@ -53,12 +53,12 @@ class ResolveCache:
             known[call] = step
 
     def tidy(self) -> None:
-        """Forget everything once it is too much."""
+        """Empties the cache if it is larger than its limits."""
         if len(self.expansions) > MAX_EXPANSIONS or self._operations > MAX_OPERATIONS:
             self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Empties the cache."""
         self.expansions.clear()
         self._steps.clear()
         self._operations = 0

@@ -1,4 +1,4 @@
-"""What a network costs, from text alone: trainable parameters, mult-adds, depth."""
+"""The cost of a network: parameters, mult-adds, activations and depth, counted from its graph without TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ _COUNTS = (attrgetter("params"), attrgetter("mult_adds"), attrgetter("activation
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """The cost of the network that predicts: no auxiliary head.
+    """The cost of a network without its auxiliary head.
 
-    `params` counts trainable values; `mult_adds` those of convolutions and dense layers for one image; `depth` the
-    longest chain of operations with weights; `activations` the values that are made for one image.
+    Attributes:
+      params: the parameters.
+      mult_adds: the mult-adds of convolutions and dense layers for one image.
+      depth: the number of operations with kernels on the longest path from the image to the logits.
+      activations: the number of values in the outputs of all operations for one image.
     """
 
     params: int
@@ -31,7 +34,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Share:
-    """What all steps of one kind account for: those that use a cell, or the operations of a section by themselves."""
+    """The cost of all steps that use one cell, or of all steps of a section that are pipes of operations."""
 
     name: str
     steps: int
@@ -41,9 +44,9 @@ class Share:
 
 
 def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, cache: ResolveCache | None = None) -> Cost:
-    """The cost of a genotype for images of `[height, width, channels]`.
+    """Returns the cost of a genotype for images of `[height, width, channels]`.
 
-    `cache` spares counting again what earlier genotypes had, as long as space, genes and classes are the same.
+    With a cache, the parts that this genotype has in common with earlier ones are not counted again.
 
     Raises:
       CompileError: the network cannot be resolved.

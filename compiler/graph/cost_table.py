@@ -1,4 +1,4 @@
-"""Costs as text: a table of one network, a row each of several, and both as JSON."""
+"""Costs as text: a table for one network, a table with one row for each of several networks, and JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 
 
 def short(value: int) -> str:
-    """A number with three digits and a unit: 2.57M, 408M, 23.1B."""
+    """Returns a number as text with three digits and a suffix: 2.57M, 408M, 23.1B."""
     for unit, letter in _UNITS:
         if value >= 0.9995 * unit:
             scaled = value / unit
@@ -24,12 +24,12 @@ def short(value: int) -> str:
 
 
 def megabytes(values: int) -> str:
-    """The size of values at float32, in millions of bytes."""
+    """Returns the size of this number of float32 values in megabytes (millions of bytes), such as `1.2 MB`."""
     return f"{FLOAT32 * values / 1e6:,.1f} MB"
 
 
 def one(graph: Graph) -> str:
-    """The cost of a network: a row for each step, for each cell, and in all."""
+    """Returns a table with the cost of a network: a row for each step, a row for each cell, and the total."""
     total = graph_cost(graph)
     names = [_cut(step.name) for step in graph.steps]
     parts = shares(graph)
@@ -54,7 +54,7 @@ def one(graph: Graph) -> str:
 
 
 def several(graphs: Mapping[str, Graph]) -> str:
-    """A row for each network; the activations are those of one image at float32."""
+    """Returns a table with a row for each network. The activations are those of one image, in float32."""
     width = max(map(len, graphs), default=0)
     lines = [f"{'file':<{width}} {'params':>14} {'':>6} {'mult-adds':>18} {'':>6} {'depth':>6} {'activations':>13}"]
     for name, graph in graphs.items():
@@ -67,7 +67,7 @@ def several(graphs: Mapping[str, Graph]) -> str:
 
 
 def as_json(graph: Graph) -> dict[str, object]:
-    """The same numbers by name; bytes are those of float32."""
+    """Returns the cost of a network, its sizes in bytes of float32, and its shares by cell, as data for JSON."""
     total = graph_cost(graph)
     steps = [{"key": step.key, "name": step.name, "output": step.shape, "params": step.params,
               "mult_adds": step.mult_adds} for step in graph.steps]  # fmt: skip

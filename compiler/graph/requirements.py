@@ -1,4 +1,4 @@
-"""`require`: a check of costs that the rules call on every child before it is trained."""
+"""The check of requirements (`require`), which the mutation rules call on every child before it is evaluated."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from dsl.tree import syntax as s
 
 
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
-    """A function that gives the reason why a genotype cannot be built or breaks a `require`, or `None`.
+    """Returns a check of genotypes: it returns why a genotype cannot be built or which `require` it breaks, or None.
 
-    A child shares cells and most operations with those before it: what they are is remembered, and forgotten where
-    genes, which operations may read, tell individuals apart.
+    The check keeps resolved cells and operations in a cache, since a child shares most of them with its parent. In a
+    space with genes the cache is emptied before each genotype, because settings of operations may be computed from
+    genes.
     """
     cache = ResolveCache()
 
@@ -37,7 +38,7 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
 
 
 def broken(genotype: Genotype, found: Cost) -> str | None:
-    """The first `require` of its space that a genotype of this cost breaks, with the numbers."""
+    """Returns the first `require` that a genotype of this cost breaks, with the costs in it, or None."""
     known: dict[str, Value] = {**genotype.space.params, **asdict(found)}
     known["nodes"] = sum(len(cell.nodes) for cell in genotype.cells)
     for item in genotype.space.requires:
@@ -76,7 +77,7 @@ def _holds(condition: s.Condition, genotype: Genotype, known: Mapping[str, Value
 
 
 def _value(expression: s.Expression, genotype: Genotype, known: Mapping[str, Value]) -> int | float:
-    """The number that an expression over costs and counts stands for."""
+    """Returns the value of an expression of costs and counts."""
     scope = dict(known)
     for path in paths(expression):
         if len(path.names) > 1:
@@ -86,7 +87,7 @@ def _value(expression: s.Expression, genotype: Genotype, known: Mapping[str, Val
 
 
 def _flat(expression: s.Expression) -> s.Expression:
-    """The expression with every dotted path as one name."""
+    """Returns the expression with each dotted path, such as `c.nodes.count`, as a path of one name."""
     match expression:
         case s.Path():
             return s.Path((str(expression),), position=expression.position)

@@ -1,4 +1,4 @@
-"""A genotype to its resolved graph for one image shape: operations expanded, shapes known, dead nodes left out."""
+"""Resolves a genotype to its graph for one image shape: operations are expanded, and dead nodes are left out."""
 
 from __future__ import annotations
 
@@ -28,15 +28,20 @@ def resolve(
     auxiliary: bool = False,
     cache: ResolveCache | None = None,
 ) -> Graph:
-    """The graph of a genotype for images of `[height, width, channels]`, its auxiliary head only when asked for.
+    """Returns the graph of a genotype for images of `[height, width, channels]`.
 
-    With a cache, which serves one space, one set of genes and one number of classes, a cell that was called alike
-    before gives the step that it was then, as the repetition and under the keys that it was there: enough to count what
-    a network costs.
+    Args:
+      genotype: the network.
+      input_shape: `[height, width, channels]` of the images.
+      classes: the number of classes.
+      auxiliary: whether the graph has the auxiliary head.
+      cache: resolved cells and operations of earlier genotypes with the same space, genes and number of classes. A
+        step from the cache keeps the repetition and the keys of its first use. Such a graph has the right cost, but
+        its weights cannot be named by their keys.
 
     Raises:
-      CompileError: shapes do not fit, an output is dead, or the network is too large; it says where in the network, and
-        where in the `.cell` file.
+      CompileError: shapes do not fit, an output is dead, or the network is too large. The message names the part of the
+        network and the place in the `.cell` file.
     """
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {by_x(input_shape)} and {classes} classes: all must be at least 1")
@@ -55,7 +60,7 @@ class _Network:
     classes: int
     auxiliary: bool
     cache: ResolveCache | None
-    total: list[int] = field(default_factory=lambda: [0])  # steps and operations so far
+    total: list[int] = field(default_factory=lambda: [0])  # one number: steps and operations so far
 
     @cached_property
     def expansions(self) -> Expansions:
@@ -71,7 +76,7 @@ class _Network:
 
     @cached_property
     def identities(self) -> frozenset[str]:
-        """The operations that hand a state on: one case is the identity, and the others only fit its shape."""
+        """The names of the ops that have the identity as one of their cases, such as NASNet's skip."""
         ops = self.genotype.space.definitions.ops
 
         def is_identity(name: str) -> bool:
@@ -79,7 +84,7 @@ class _Network:
 
         def hands_on(part: s.Op | s.Any, within: str) -> bool:
             assert isinstance(part, s.Op)
-            # inside an op of its own name, a name means the primitive
+            # Inside the op that is declared with the name of a primitive, this name means the primitive.
             return is_identity(part.name) if part.name in ops and part.name != within else part.name == IDENTITY
 
         return frozenset(name for name in ops if is_identity(name))
@@ -110,7 +115,11 @@ class _Network:
             raise located(last.steps[-1].position, last.name, message, ShapeError)
 
     def _section(self, section: s.Section, history: list[int], made: list[Step], marks: dict[str, int]) -> None:
-        """Adds a section's steps; `history` holds the steps that the first of them may read, the last at its end."""
+        """Appends the steps of a section to `made`, and their indices to `history`.
+
+        `history` has the indices of the earlier steps that the section may read, the latest at the end. `marks` gets
+        the index of the last repetition of each named step.
+        """
         for position, step in enumerate(section.steps):
             times = 1 if step.times is None else int(number(step.times, self.genotype.space.params))
             for repetition in range(times):
@@ -188,14 +197,14 @@ class _Network:
         return value
 
     def pipe(self, block: Block, pipe: s.Pipe, value: int, place: Place, key: str) -> int:
-        """Applies operations in a row to a value; only the first is asked for the place's stride."""
+        """Applies a pipe of operations to a value, the first with the stride; returns the index of the result."""
         for index, part in enumerate(pipe):
             assert isinstance(part, s.Op)
             value = self.apply(block, part, value, place if not index else Place(place.filters, 1), f"{key}/{index}")
         return value
 
     def apply(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int:
-        """Applies one operation to a value."""
+        """Applies one operation to the value of an index and returns the index of the result."""
         use = (op, place, block.shapes[value])
         if use in self.expansions:
             return block.add_again(self.expansions[use], value, key, op.position)
@@ -240,7 +249,7 @@ class _Network:
 
 @dataclass
 class _CellBuilder:
-    """Builds one use of a cell into a block."""
+    """Adds the operations of one use of a cell to a block."""
 
     network: _Network
     block: Block
@@ -252,10 +261,10 @@ class _CellBuilder:
     key: str
     states: dict[str, int] = field(default_factory=dict)
     each: dict[str, s.Op] = field(default_factory=dict)
-    widths: dict[str, int] = field(default_factory=dict)  # of nodes, where the cell splits its width
+    widths: dict[str, int] = field(default_factory=dict)  # channels of each node, in a cell with `width split`
 
     def run(self) -> int:
-        """The value of the cell's return."""
+        """Adds the operations and returns the index of the cell's output."""
         live = edit.live_nodes(self.cell)
         if self.cell.width == "split":
             self.widths = _split_widths(self.cell, live, self.filters, self.key)
@@ -272,14 +281,14 @@ class _CellBuilder:
             if item.kind is not None and item.each:
                 self.each[item.name] = item.kind
             elif item.kind is not None and not (raw and self.cell.fit is not None):
-                # the raw stem goes in as it is where `fit` can mend what differs: the published sizes need it
+                # A cell with `fit` reads the raw stem as it is. The published sizes of networks need this.
                 place = Place(self.filters, _ratio(self.block.shapes[value], first))
                 value = self.network.apply(self.block, item.kind, value, place, f"{self.key}/{item.name}")
             self.states[item.name] = value
 
     @property
     def target(self) -> Shape | None:
-        """The shape that the cell makes; `None` where the first term of a sum decides."""
+        """The output shape of the cell; None if the first term of each sum decides the shape."""
         first = self.block.shapes[self.inputs[0]]
         by_first = self.cell.fit is not None and self.cell.fit.name == FIT_BY_FIRST
         if self.filters is None or by_first or self.cell.fit is None or len(first) != 3:
@@ -287,15 +296,16 @@ class _CellBuilder:
         return (-(-first[0] // self.stride), -(-first[1] // self.stride), self.filters)
 
     def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str, width: int | None) -> int:
-        """The value of a node or the return, whose operations are asked for `width` filters."""
+        """Returns the index of the value of a node or of the return; its operations have `width` filters."""
         key = f"{self.key}/{name}"
         only = terms[0] if len(terms) == 1 else None
         if isinstance(only, s.Call) and s.is_join(only):
-            total = self._joined(only, key, width)  # under the node's own key: a sum may become a concat and back
+            # With the node's own key, weights keep their keys when a mutation makes a concat of a sum.
+            total = self._joined(only, key, width)
         else:
             total = self._sum(terms, key, width)
         if total is None:
-            message = f"nothing alive reaches it: every edge is `{NOTHING}` or reads a dead node"
+            message = f"it has no live edge: every edge is `{NOTHING}` or reads a dead node"
             raise located(_written(terms, self.cell), key, message)
         return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
 
@@ -326,7 +336,7 @@ class _CellBuilder:
         return self.block.add(CONCATENATION, {}, tuple(parts), f"{key}/{CONCATENATION}", join.op.position)
 
     def _part_width(self, term: s.Term, width: int | None) -> int | None:
-        """What an operation in a concat is asked for: where widths are split, the share of the state it reads."""
+        """Returns the filters of an argument of a concat. With `width split` they are those of the state it reads."""
         return self.widths.get(s.read_state(next(edge for _, edge in s.edges(term))), width)
 
     def _term(self, term: s.Term, key: str, width: int | None) -> int | None:
@@ -357,7 +367,7 @@ class _CellBuilder:
         return value
 
     def _cut(self, value: int, width: int | None, key: str) -> int:
-        """A term of a node that has its share of a split width, cut to it (NAS-Bench-101)."""
+        """Returns a value, cut to the channels of its node where the cell has `width split` (NAS-Bench-101)."""
         shape = self.block.shapes[value]
         if not self.widths or width is None or shape[-1] <= width:
             return value
@@ -365,7 +375,7 @@ class _CellBuilder:
         return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/cut", self.cell.position)
 
     def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
-        """The value in the wanted shape, by the cell's `fit` where it has one."""
+        """Returns the value in the shape of the sum or concat that it joins; the cell's `fit` changes a shape."""
         shape = self.block.shapes[value]
         fit = self.cell.fit
         if fit is None:
@@ -383,16 +393,20 @@ class _CellBuilder:
 
 
 def _ratio(shape: Shape, other: Shape) -> int:
-    """How many times larger a map is, rounded half up, at least 1 (a strided size is rounded up, so 3 to 2 is 2)."""
+    """Returns the stride that leads from one map to another: the ratio of their sizes, rounded half up, at least 1.
+
+    A strided size is rounded up, so the ratio of 3 to 2 is a stride of 2.
+    """
     if len(shape) != 3 or len(other) != 3:
         return 1
     return max(1, *(int(size / wanted + 0.5) for size, wanted in zip(shape[:2], other[:2], strict=True)))
 
 
 def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: str) -> dict[str, int]:
-    """The width of each live node: a share of the output's, or the greatest of what reads it (NAS-Bench-101).
+    """Returns the channels of each live node of a cell with `width split` (NAS-Bench-101).
 
-    The first of what is joined get the remainder, one channel each.
+    The nodes that the return concatenates share its filters equally; the first of them get the remainder, one channel
+    each. Any other node has as many channels as the widest node that reads it.
     """
     if filters is None:
         message = "`width split` divides a width, and the cell is called without one"

@@ -1,4 +1,4 @@
-"""A resolved step as text and back: what a saved model holds of it."""
+"""Converts a resolved step to JSON and back, for saved Keras models."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dsl.tree.syntax import Kernel
 
 
 def step_to_json(step: Step) -> str:
-    """A step as text."""
+    """Returns a step as JSON."""
     return json.dumps(asdict(step), default=str)
 
 
 def step_from_json(text: str) -> Step:
-    """A step from its text."""
+    """Returns the step of a text from `step_to_json`."""
     data = json.loads(text)
     operations = tuple(
         Operation(

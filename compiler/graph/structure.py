@@ -1,4 +1,4 @@
-"""The resolved graph: every value with its shape, every weight with its key. Cost, pictures and layers read it."""
+"""The records of a resolved graph, from which costs, pictures and layers are made."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ from math import prod
 
 from compiler.primitives.base import Operation, Shape, Weight
 
-IMAGE = -1  # the index under which a step reads the image itself
+IMAGE = -1  # as the input of a step: the image
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the network: a cell or a pipe of operations. `inputs` are indices of earlier steps."""
+    """One step of the network: one use of a cell, or a pipe of operations.
+
+    Attributes:
+      key: the place in the network, such as `body/2/0`: section, step, repetition.
+      name: the name of the cell, or the operations of the pipe.
+      inputs: indices of earlier steps in the graph, or IMAGE.
+      input_shapes: the shapes of the inputs.
+      operations: primitives in an order in which they can run. Their inputs are indices that count the inputs of the
+        step first, then these operations.
+      output: the index of the output, in the same count.
+      shape: the output shape.
+      repetition: the number of the repetition, from 0.
+      is_cell: whether the step is a use of a cell.
+    """
 
     key: str
     name: str
@@ -41,27 +54,27 @@ class Step:
 
     @cached_property
     def params(self) -> int:
-        """Trainable values."""
+        """The number of parameters."""
         return sum([prod(w.shape) for operation in self.operations for w in operation.weights if w.trainable])
 
     @cached_property
     def mult_adds(self) -> int:
-        """Multiplications with additions, for one image."""
+        """The mult-adds for one image."""
         return sum([operation.mult_adds for operation in self.operations])
 
     @cached_property
     def activations(self) -> int:
-        """Values that its operations make for one image."""
+        """The number of values in the outputs of its operations, for one image."""
         return sum([prod(operation.shape) for operation in self.operations])
 
     @cached_property
     def chains(self) -> tuple[int | None, ...]:
-        """Operations with weights on the longest way from each input to the output; `None` where there is no way."""
+        """For each input the number of operations with kernels on the longest path to the output; None without one."""
         own = [int(any([weight.is_kernel for weight in operation.weights])) for operation in self.operations]
         return tuple([self._chain(index, own) for index in range(len(self.inputs))])
 
     def _chain(self, start: int, own: Sequence[int]) -> int | None:
-        """The longest way from an input, where each operation counts for so much."""
+        """Returns the longest path from an input to the output, the sum of `own` of its operations; None without one."""
         nowhere = -1
         longest = [0 if index == start else nowhere for index in range(len(self.inputs))]
         for operation, count in zip(self.operations, own, strict=True):
@@ -73,7 +86,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Graph:
-    """A network for images of one shape; `auxiliary` steps exist in training only."""
+    """A resolved network for images `[height, width, channels]`. Its `auxiliary` steps are used in training only."""
 
     input_shape: Shape
     classes: int
@@ -82,5 +95,5 @@ class Graph:
 
     @property
     def cells(self) -> int:
-        """How many steps are cells."""
+        """The number of steps that are uses of a cell."""
         return sum(step.is_cell for step in self.steps)

@@ -41,7 +41,7 @@ def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up() 
     [
         (net("a = conv[3x3, stride=2](x) + skip(x)\nreturn a"), ["a sum needs one shape", "8x8x8", "16x16x8", "fit"]),
         (net("a = conv[9x9, padding=valid](x)\nb = conv[9x9, padding=valid](a)\nreturn b"), ["net/b", "does not fit"]),
-        (net("a = none(x)\nreturn a"), ["net/return", "nothing alive"]),
+        (net("a = none(x)\nreturn a"), ["net/return", "no live edge"]),
         (net("return x", head="dense[classes]"), ["put global_avg_pool before it"]),
         (net("return x", head="global_avg_pool | dense[7]"), ["the head ends in 7", "10 classes"]),
         (net("a = conv[1x1, filters=filters/3](x)\nreturn a"), ["filters", "F//4"]),
@@ -193,7 +193,7 @@ def test_a_join_in_a_sum_is_fitted() -> None:
 
 
 def test_a_cell_without_nodes() -> None:
-    with pytest.raises(compiler.CompileError, match="nothing alive"):
+    with pytest.raises(compiler.CompileError, match="no live edge"):
         compiler.resolve(net("return concat(unused)"), (8, 8, 3), 10)
 
 
