@@ -1,1 +1,1 @@
-"""A resolved graph as layers of tf_keras that are quick to set up."""
+"""Lowers resolved graphs to layers of tf_keras."""

@@ -1,7 +1,8 @@
-"""Chains of operations, each reading the one before: the unit in which a step is traced.
+"""Traced chains of operations. In a chain each operation reads the output of the one before it.
 
-A network is made of few different chains (`relu | depthwise | conv | batch_norm` on maps of one shape), and so are the
-networks of a search. A chain is traced once, with its gradient, and then called as a function: a fifth of the Python.
+The networks of a search consist of few different chains, such as `relu | depthwise | conv | batch_norm` on maps of one
+shape. TensorFlow traces each chain once, with its gradient, and later networks call the traced function. Building a
+network then takes a fifth of the time in Python.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from compiler.primitives.layering import Norm, Run, Tensor
 from compiler.primitives.layers import LAYERS
 from compiler.primitives.normalization_layers import local_norm
 
-CACHED = 1024  # traced chains of a process; some 50 kB each
+CACHED = 1024  # the number of traced chains that a process keeps, of about 50 kB each
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """How operations are run: whether to train, the type to compute in, and how batches are normalized in training."""
+    """How operations run: in training or not, the type to compute in, and the batch normalization of training."""
 
     training: bool
     dtype: str = "float32"
@@ -33,44 +34,47 @@ class Pass:
 
 @dataclass(frozen=True)
 class Chain:
-    """Operations of which each but the first reads the one before. Equal where they compute the same."""
+    """Operations in which each but the first reads the one before it. Chains that compute the same are equal."""
 
     operations: tuple[Operation, ...] = field(compare=False)
     signature: tuple[object, ...]
 
     @functools.cached_property
     def kernels(self) -> tuple[Weight, ...]:
-        """The weights that L2 decays."""
+        """The weights with weight decay: kernels."""
         return tuple(w for operation in self.operations for w in operation.weights if w.is_kernel)
 
     @functools.cached_property
     def others(self) -> tuple[Weight, ...]:
-        """The trained weights that it does not: biases, scales, offsets."""
+        """The trained weights without weight decay: biases, scales and offsets."""
         weights = (w for operation in self.operations for w in operation.weights)
         return tuple(w for w in weights if w.trainable and not w.is_kernel)
 
     @functools.cached_property
     def channels(self) -> int:
-        """The channels of its batch normalizations together."""
+        """The number of channels of all its batch normalizations."""
         return sum(operation.shape[-1] for operation in self.operations if operation.keeps_statistics)
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a chain needs beside its input: its part of the step's packed variables, None where it has none."""
+    """The values of a chain's weights: slices of the packed variables of its step, or None without such weights."""
 
     kernels: Tensor | None
     others: Tensor | None
-    statistics: Tensor | None  # means and variances `[2, channels]`; not read in training
+    statistics: Tensor | None  # kept means and variances `[2, channels]`; not read in training
 
 
 def size(weights: Sequence[Weight]) -> int:
-    """How many numbers weights are."""
+    """Returns the number of values of weights."""
     return sum(prod(weight.shape) for weight in weights)
 
 
 def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
-    """The operations of a step in their order, in chains as long as they go; where paths may drop, a chain ends."""
+    """Returns the operations of a step in their order, divided into the longest chains.
+
+    With `drops` a chain ends also at each operation whose output drop path may drop.
+    """
     first = len(step.inputs)
     reads = [index for operation in step.operations for index in operation.inputs]
     parts: list[list[Operation]] = []
@@ -89,7 +93,7 @@ def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
 
 
 def _stands_alone(operation: Operation) -> bool:
-    """Whether an operation is a chain of its own: it reads several values, or it is random."""
+    """Returns whether an operation cannot be in a chain with others: it reads several values, or it is random."""
     return operation.declared.joins or operation.declared.is_random
 
 
@@ -98,9 +102,12 @@ def _signature(operation: Operation) -> tuple[object, ...]:
 
 
 def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tensor, Tensor | None]:
-    """The chain's value; in training also the batch's means and variances `[2, channels]` where it normalizes."""
-    worth_it = len(chain.operations) > 1 and value.shape.is_fully_defined() and mode.norm is local_norm
-    if not worth_it:
+    """Returns the output of a chain and, in training, the means and variances `[2, channels]` of the batch.
+
+    The second is None outside of training and for a chain without batch normalization.
+    """
+    is_traced = len(chain.operations) > 1 and value.shape.is_fully_defined() and mode.norm is local_norm
+    if not is_traced:
         return _run(chain, value, values, mode)
     traced = _traced(chain, tuple(value.shape), mode.training, mode.dtype)
     given = (values.kernels, values.others, None if mode.training else values.statistics)
@@ -110,7 +117,7 @@ def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[
 
 @functools.lru_cache(maxsize=CACHED)
 def _traced(chain: Chain, shape: tuple[int, ...], training: bool, dtype: str) -> Callable[..., object]:
-    """The chain as a function of its input and the parts of the variables that it has."""
+    """Returns a chain as a traced function of its input and of those of kernels, others and statistics that it has."""
     mode = Pass(training, dtype)
     sizes = (size(chain.kernels), size(chain.others), 0 if training else chain.channels)
     specs = [
@@ -156,7 +163,7 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
 
 
 def _unpacked(row: Tensor | None, weights: Sequence[Weight]) -> Iterator[Tensor]:
-    """The weights in a row, one after the other."""
+    """Yields the weights of a packed row `[values]`, each in its shape."""
     if row is None:
         return
     sizes = [prod(weight.shape) for weight in weights]

@@ -1,4 +1,4 @@
-"""The operations of one step on tensors: a function of weights, statistics and inputs that holds no state."""
+"""Runs the operations of one step on tensors. The functions hold no state: weights and statistics are arguments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def run_step(
     step: Step, packing: Packing, trained: Tensor, statistics: Tensor, inputs: Sequence[Tensor], mode: Pass,
     noise: Noise | None,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-    """The step's value; in training also the batch's means and variances `[2, channels]` where it normalizes."""
+    """Returns the output of a step and, in training, the means and variances `[2, channels]` of the batch.
+
+    The second is None outside of training and for a step without batch normalization.
+    """
     values = [tf.cast(value, mode.dtype) for value in inputs]
     paths = _paths(step, values[0], noise, mode)
     whole = packing.chains if paths is None else packing.dropped
@@ -32,7 +35,7 @@ def run_step(
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []
-        # inner values of a chain are read by nobody else
+        # One value stands for every operation of the chain: only the last one is read by other operations.
         values += [value] * len(chain.operations)
         if last.drop_path and paths is not None:
             values[-1] = value * next(paths)
@@ -42,7 +45,7 @@ def run_step(
 def _parts(
     packing: Packing, whole: Sequence[Chain], trained: Tensor, statistics: Tensor, mode: Pass
 ) -> Iterator[Values]:
-    """Each chain's part of the step's variables; kernels are cast to the type to compute in."""
+    """Yields for each chain its slices of the step's variables. Kernels are cast to the type to compute in."""
     kernels = others = rows = iter(())
     if trained is not None:
         row, split = tf.convert_to_tensor(trained), packing.decayed
@@ -63,7 +66,7 @@ def _parts(
 
 
 def _cut(row: Tensor | None, sizes: Sequence[int], axis: int = 0) -> Iterator[Tensor]:
-    """Pieces of so many numbers each, empty ones left out."""
+    """Yields the pieces of a packed row that have these sizes. A size of 0 gives no piece."""
     wanted = [count for count in sizes if count]
     if row is None or not wanted:
         return iter(())

@@ -1,4 +1,7 @@
-"""A resolved graph to a `tf_keras.Model`: one Keras layer a step of the network, so that set-up stays cheap."""
+"""Lowers a resolved graph to a `tf_keras.Model`.
+
+Each step of the network is one Keras layer. One layer for each operation would make the set-up of a network slow.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,11 @@ from compiler.primitives.normalization_layers import local_norm
 
 @tf_keras.saving.register_keras_serializable("amoeba")
 class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
-    """One step: a cell or a pipe of operations.
+    """The Keras layer of one step of the network: one use of a cell, or a pipe of operations.
 
-    All that gradients change lies in one variable, all moving statistics of batch normalizations in another, and
-    `values` gives every weight by its key in the genotype: hundreds of small variables cost more than the arithmetic.
+    One variable holds all trained weights, and another one holds all moving statistics of batch normalizations. With
+    hundreds of small variables the bookkeeping would take longer than the arithmetic. `values` gives every weight by
+    its key in the genotype.
     """
 
     def __init__(self, step: Step, seed: int = 0, **options: Any) -> None:
@@ -39,9 +43,9 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self._updates: Any = None
 
     def build(self, input_shape: Any) -> None:
-        """Creates the variables; kernels start as He et al. 2015 with a normal distribution."""
+        """Creates the variables. Kernels are initialized as in He et al. 2015, from a normal distribution."""
         generator = np.random.default_rng([self._seed, _stable_number(self.step.key)])
-        # in the order of the text, so that how they are packed does not change what they are
+        # Values are drawn in the order of the text, so that they do not depend on the packing.
         values = {key: initial_value(weight, generator) for key, weight in self.step.weights() if weight.trainable}
         if self.packing.trained:
             self._trained = self._variable("weights", self.packing.pack(values), trainable=True)
@@ -52,7 +56,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         super().build(input_shape)
 
     def _variable(self, name: str, value: Any, trainable: bool = False) -> Any:
-        """A variable; those of batch statistics are each replica's own until they are read."""
+        """Adds a variable. Each replica has its own copy of batch statistics; reading them gives the mean."""
         start = np.asarray(value, np.float32)
         aggregation, reading = tf.VariableAggregation, tf.VariableSynchronization
         return self.add_weight(
@@ -64,11 +68,11 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
 
     @property
     def trained(self) -> Any:
-        """The variable that gradients change; None where there is nothing to learn."""
+        """The variable of all trained weights; None if the step has none."""
         return self._trained
 
     def decay_loss(self) -> Tensor | None:
-        """Half the squared sum of the kernels, which L2 decays; None where there are none."""
+        """Returns half the sum of the squares of all kernels, for weight decay; None if the step has no kernel."""
         count = self.packing.decayed
         if not count:
             return None
@@ -76,16 +80,16 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
 
     @property
     def normalized(self) -> frozenset[str]:
-        """The keys of all that batch normalizations have: scales, offsets and statistics."""
+        """The keys of all weights of batch normalizations: scales, offsets, means and variances."""
         return self.packing.normalized
 
     @property
     def updates_key(self) -> str:
-        """The key of the number of updates that the statistics have seen."""
+        """The key under which `values` has the number of updates of the statistics."""
         return f"{self.step.key}/updates"
 
     def values(self) -> dict[str, Array]:
-        """Every weight by its key, and the number of updates of the statistics."""
+        """Returns every weight by its key, and the number of updates of the statistics."""
         found: dict[str, Array] = {}
         if self._trained is not None:
             found |= self.packing.unpack(self._trained.numpy())
@@ -95,7 +99,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         return found
 
     def assign(self, values: Mapping[str, Array]) -> None:
-        """Sets every variable; `values` has the keys and shapes that `values()` gives."""
+        """Sets all variables from a mapping with the keys and shapes that `values()` returns."""
         if self._trained is not None:
             self._trained.assign(self.packing.pack(values))
         if self._statistics is not None:
@@ -111,14 +115,14 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         norm: Any = None,
         keep: Keep | None = None,
     ) -> Tensor:
-        """Runs the step on its inputs.
+        """Runs the step on its inputs and returns its output.
 
         Args:
           inputs: one tensor or a list, `[batch, height, width, channels]` each.
-          training: whether batches normalize by their own statistics, which then move the kept ones.
-          noise: of drop path and dropout; none without it.
-          norm: batch normalization in training, where it is not this replica's alone.
-          keep: is called with the statistics of a batch `[2, channels]` instead of moving the kept ones.
+          training: whether batch normalization uses the statistics of the batch, which then move the kept ones.
+          noise: the random numbers of drop path and dropout; None switches both off.
+          norm: the batch normalization of training; None normalizes the batch of each replica by itself.
+          keep: is called with the layer and the statistics of a batch `[2, channels]`, instead of moving the kept ones.
         """
         values = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
         mode = Pass(bool(training), self.compute_dtype, norm or local_norm)
@@ -128,25 +132,25 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         return value
 
     def update(self, statistics: Tensor) -> None:
-        """Moves the kept statistics towards those of a batch, means and variances `[2, channels]`.
+        """Moves the kept statistics towards the means and variances `[2, channels]` of a batch.
 
-        The decay starts low and rises to its set value as updates are counted, so that the statistics of a short
-        training are those of its end and not of the initial values.
+        The decay starts low and rises with the number of updates to its set value. Otherwise the statistics of a short
+        training would still contain the initial values.
         """
         count = self._updates.assign_add(1.0)
         share = 1.0 - tf.minimum(tf.constant(self.packing.decays), count / (9.0 + count))
         self._statistics.assign_add((statistics - self._statistics) * share)
 
     def pool(self, statistics: Tensor, number: Tensor, images: int) -> None:
-        """Adds one batch to the kept statistics, which become those of all values of the batches so far.
+        """Adds one batch to the kept statistics, which are then those of all values in the batches so far.
 
         The variance is the unbiased one of all values together. It has two parts: the variance inside the batches, and
         the variance of their means.
 
         Args:
           statistics: means and unbiased variances of one batch `[2, channels]`.
-          number: of the batch, counted from 1, as a float; the first replaces what was kept.
-          images: how many each batch has.
+          number: the number of the batch as a float, from 1. The first batch replaces the kept statistics.
+          images: the number of images in each batch.
         """
         values = tf.constant(images * self.packing.places)
         mean, variance = tf.unstack(tf.where(number > 1, self._statistics, 0.0))
@@ -156,22 +160,22 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self._statistics.assign(tf.stack([mean + shift / number, squares / tf.maximum(number * values - 1, 1.0)]))
 
     def synchronize(self) -> None:
-        """Gives all replicas the mean of their statistics, which each has kept for itself."""
+        """Sets the statistics of all replicas to their mean. Until then each replica has its own."""
         if self._statistics is not None:
             self._statistics.assign(self._statistics.numpy())
             self._updates.assign(self._updates.numpy())
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The batch, then the step's own shape."""
+        """Returns the shape of the output, with None for the batch."""
         return (None, *self.step.shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The step as plain data, so that a saved model needs no genotype."""
+        """Returns the step as data for JSON, so that a saved model can be loaded without its genotype."""
         return {**super().get_config(), "step": step_to_json(self.step), "seed": self._seed}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> StepLayer:
-        """The layer of a saved model."""
+        """Returns the layer of a saved model from the data of `get_config`."""
         return cls(step_from_json(config.pop("step")), **config)
 
 
@@ -179,17 +183,17 @@ Keep = Callable[[StepLayer, Tensor], None]
 
 
 def lower(graph: Graph, seed: int = 0) -> tf_keras.Model:
-    """A functional Keras model of a graph: images `[batch, height, width, channels]` to logits `[batch, classes]`.
+    """Returns the functional Keras model of a graph, from images `[batch, height, width, channels]` to logits.
 
-    A graph with an auxiliary head has its logits as a second output.
+    The logits have the shape `[batch, classes]`. With an auxiliary head, its logits are a second output.
     """
     return assemble(graph, build_layers(graph, seed))
 
 
 def build_layers(graph: Graph, seed: int = 0, precision: str = "float32") -> list[StepLayer]:
-    """The steps of a graph with their variables, in order; `forward` runs them without a Keras model around them.
+    """Returns the layers of a graph in order, with their variables; `forward` runs them without a Keras model.
 
-    Steps of another precision than `float32` compute in it; variables, statistics and logits stay float32.
+    Layers compute in the type `precision`. Variables, statistics and logits are always float32.
     """
     layers = [StepLayer(step, seed, name=layer_name(step), dtype=precision) for step in all_steps(graph)]
     for layer in layers:
@@ -198,12 +202,12 @@ def build_layers(graph: Graph, seed: int = 0, precision: str = "float32") -> lis
 
 
 def all_steps(graph: Graph) -> tuple[Step, ...]:
-    """The steps of a graph, those of the auxiliary head last."""
+    """Returns the steps of a graph, with those of the auxiliary head at the end."""
     return (*graph.steps, *graph.auxiliary)
 
 
 def assemble(graph: Graph, layers: Sequence[StepLayer]) -> tf_keras.Model:
-    """The functional Keras model around layers that exist, for saving, showing and exporting."""
+    """Returns the functional Keras model of a graph that uses these layers and their variables."""
     image = tf_keras.Input(graph.input_shape, name="image")
     values: list[Any] = []
     for layer in layers:
@@ -215,7 +219,7 @@ def assemble(graph: Graph, layers: Sequence[StepLayer]) -> tf_keras.Model:
 
 
 def step_layers(model: tf_keras.Model) -> list[StepLayer]:
-    """The model's steps in the order in which they run."""
+    """Returns the step layers of a model in the order in which they run."""
     return [layer for layer in model.layers if isinstance(layer, StepLayer)]
 
 
@@ -227,7 +231,7 @@ def forward(
     norm: Any = None,
     keep: Keep | None = None,
 ) -> list[Tensor]:
-    """Runs steps on images, past Keras's own bookkeeping; returns every step's value, in order."""
+    """Runs layers on images and returns the output of each, in order. It calls them without Keras's bookkeeping."""
     values: list[Tensor] = []
     for layer, own in zip(layers, noise or [None] * len(layers), strict=True):
         inputs = [images if index == IMAGE else values[index] for index in layer.step.inputs]
@@ -236,14 +240,17 @@ def forward(
 
 
 def layer_name(step: Step) -> str:
-    """A step's key as a Keras layer is named."""
+    """Returns the name of the Keras layer of a step, made of its key."""
     words = step.key.split("/")
     name = "_".join([*words, step.name]) if step.is_cell else "_".join(words)
-    return name.encode("ascii", "backslashreplace").decode()  # TensorFlow's scopes know no other letters
+    return name.encode("ascii", "backslashreplace").decode()  # TensorFlow allows only ASCII in names of scopes
 
 
 def initial_value(weight: Weight, generator: np.random.Generator) -> Array:
-    """Zeros for biases and offsets, ones for scales; else normal values with variance 2 / (inputs of one output)."""
+    """Returns the initial value of a weight: zeros for biases and offsets, ones for scales.
+
+    Kernels are drawn from a normal distribution with the variance 2 / n, where n is the number of inputs of one output.
+    """
     if weight.kind in ("bias", "beta"):
         return np.zeros(weight.shape, np.float32)
     if weight.kind == "gamma":

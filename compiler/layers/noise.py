@@ -1,4 +1,4 @@
-"""What is random in a step of training."""
+"""The random numbers of one step of training: the seed of dropout, and the factors of drop path."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from compiler.primitives.layering import Tensor
 
 @dataclass(frozen=True)
 class Noise:
-    """What is random in one step of training, drawn from a seed and from nothing else.
+    """The source of random numbers for one layer in one step of training. Everything is drawn from the seed.
 
     Attributes:
-      seed: two int32 numbers `[2]`, others for every step of training, layer and replica.
-      keep: probability of keeping a path; None where none is dropped.
+      seed: two int32 numbers `[2]`, different for every step of training, layer and replica.
+      keep: the probability of keeping a path; None switches drop path off.
     """
 
     seed: Tensor
@@ -24,7 +24,10 @@ class Noise:
 
 
 def kept_paths(count: int, batch: Tensor | int, noise: Noise, dtype: Any) -> list[Tensor]:
-    """For each of `count` paths a factor an example `[batch, 1, 1, 1]`: 0 drops the path, else it is scaled up."""
+    """Returns for each of `count` paths the factors `[batch, 1, 1, 1]` of the images.
+
+    A factor of 0 drops the path of that image. Otherwise it is 1 / keep.
+    """
     drawn = tf.random.stateless_uniform((count, batch, 1, 1, 1), seed=noise.seed)
     factors = tf.floor(drawn + noise.keep) / noise.keep
     return list(tf.unstack(tf.cast(factors, dtype)))

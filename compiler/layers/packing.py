@@ -1,4 +1,4 @@
-"""Where the weights of a step lie in its few variables."""
+"""The places of a step's weights in its packed variables."""
 
 from __future__ import annotations
 
@@ -20,66 +20,73 @@ STATISTICS = ("mean", "variance")
 
 @dataclass(frozen=True, kw_only=True)
 class Packing:
-    """One step's weights: the trained ones, what L2 decays first; and the normalizations whose statistics are kept."""
+    """The weights of one step in the order in which they are packed.
 
-    chains: tuple[Chain, ...]  # as long as they go
-    dropped: tuple[Chain, ...]  # the same operations where paths are dropped
-    trained: tuple[tuple[str, Weight], ...]  # with their keys
+    Attributes:
+      chains: the operations in the longest chains.
+      dropped: the operations in chains that also end where drop path may drop a value.
+      trained: the trained weights with their keys; those with weight decay come first.
+      norms: the batch normalizations, which keep statistics.
+    """
+
+    chains: tuple[Chain, ...]
+    dropped: tuple[Chain, ...]
+    trained: tuple[tuple[str, Weight], ...]
     norms: tuple[Operation, ...]
 
     @functools.cached_property
     def sizes(self) -> tuple[int, ...]:
-        """How many numbers each trained weight is."""
+        """The number of values of each trained weight."""
         return tuple(prod(weight.shape) for _, weight in self.trained)
 
     @functools.cached_property
     def size(self) -> int:
-        """How many numbers are trained."""
+        """The number of values of all trained weights."""
         return sum(self.sizes)
 
     @functools.cached_property
     def decayed(self) -> int:
-        """How many of them, from the first, L2 decays: kernels, those of dense layers included."""
+        """The number of values with weight decay: all kernels, which are packed first."""
         return sum(prod(weight.shape) for _, weight in self.trained if weight.is_kernel)
 
     @functools.cached_property
     def channels(self) -> int:
-        """The channels of all batch normalizations together."""
+        """The number of channels of all batch normalizations."""
         return sum(norm.shape[-1] for norm in self.norms)
 
     @functools.cached_property
     def decays(self) -> Array:
-        """The decay of the statistics of each channel."""
+        """The decay of the moving statistics of each channel `[channels]`."""
         decays = [_number(norm.settings["decay"]) for norm in self.norms]
         return np.repeat(np.asarray(decays, np.float32), [norm.shape[-1] for norm in self.norms])
 
     @functools.cached_property
     def places(self) -> Array:
-        """How many values of each channel an image has, where it is normalized: the pixels of its map."""
+        """For each normalized channel `[channels]` the number of values in one image: the pixels of its map."""
         pixels = [prod(norm.shape[:-1]) for norm in self.norms]
         return np.repeat(np.asarray(pixels, np.float32), [norm.shape[-1] for norm in self.norms])
 
     @functools.cached_property
     def normalized(self) -> frozenset[str]:
-        """The keys of all that batch normalizations have: scales, offsets and statistics."""
+        """The keys of all weights of batch normalizations: scales, offsets, means and variances."""
         return frozenset(f"{norm.key}/{weight.name}" for norm in self.norms for weight in norm.weights)
 
     def pack(self, values: Mapping[str, Array]) -> Array:
-        """The trained weights as one row."""
+        """Returns the trained weights in one row `[size]`."""
         return np.concatenate([np.reshape(values[key], -1) for key, _ in self.trained]).astype(np.float32)
 
     def unpack(self, row: Array) -> dict[str, Array]:
-        """The trained weights of a row by their keys."""
+        """Returns the trained weights of a row `[size]` by their keys."""
         parts = np.split(row, np.cumsum(self.sizes)[:-1])
         return {key: part.reshape(w.shape) for (key, w), part in zip(self.trained, parts, strict=True)}
 
     def pack_statistics(self, values: Mapping[str, Array]) -> Array:
-        """Means and variances of all batch normalizations, `[2, channels]`."""
+        """Returns the means and variances of all batch normalizations as `[2, channels]`."""
         rows = [np.concatenate([values[f"{norm.key}/{kind}"] for norm in self.norms]) for kind in STATISTICS]
         return np.stack(rows).astype(np.float32)
 
     def unpack_statistics(self, rows: Array) -> dict[str, Array]:
-        """Means and variances by their keys."""
+        """Returns means and variances by their keys, from `[2, channels]`."""
         ends = np.cumsum([norm.shape[-1] for norm in self.norms])[:-1]
         return {
             f"{norm.key}/{kind}": part
@@ -89,7 +96,7 @@ class Packing:
 
 
 def packing(step: Step) -> Packing:
-    """How the weights of a step are packed."""
+    """Returns the packing of a step's weights."""
     trained = [(key, weight) for key, weight in step.weights() if weight.trainable]
     ordered = sorted(trained, key=lambda item: not item[1].is_kernel)
     norms = tuple(operation for operation in step.operations if operation.keeps_statistics)

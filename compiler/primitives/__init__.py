@@ -1,1 +1,1 @@
-"""What each primitive of the language does: shapes, weights, cost, and its layers."""
+"""The shapes, weights, cost and layers of each primitive of the language."""

@@ -1,4 +1,4 @@
-"""Functions of each value by itself, which keep the shape."""
+"""Activation functions: shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions of each value by itself: layers in TensorFlow, and stock layers of Keras."""
+"""Activation functions: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compiler's record of a primitive, and a primitive at its place in a network. No TensorFlow.
+"""The compiler's record of a primitive, and a primitive at its place in a network, without TensorFlow.
 
 Shapes leave the batch out: `(height, width, channels)`, or `(channels,)` after global pooling.
 """
@@ -21,7 +21,7 @@ Settings = Mapping[str, int | float | str | Kernel | None]
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A variable of an operation; `kind` says how it starts and whether L2 decays it."""
+    """A weight of an operation. Its kind decides its initial value and whether it is trained and has weight decay."""
 
     name: str
     shape: Shape
@@ -34,35 +34,35 @@ class Weight:
 
     @property
     def is_kernel(self) -> bool:
-        """Whether it is multiplied with values: it costs mult-adds, and L2 decays it."""
+        """Whether values are multiplied by it. Kernels cost mult-adds and have weight decay."""
         return self.kind in ("kernel", "depthwise")
 
     @property
     def inputs(self) -> int:
-        """How many values each output of a kernel is computed from."""
+        """For a kernel, the number of inputs from which each output value is computed."""
         return prod(self.shape[:2]) if self.kind == "depthwise" else prod(self.shape[:-1])
 
 
 def same(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    """The shape of the only input."""
+    """Returns the shape of the only input: the output has the same shape."""
     return shapes[0]
 
 
 def kernels_everywhere(shape: Shape, weights: Sequence[Weight]) -> int:
-    """The mult-adds of kernels that are applied at every place of the output."""
+    """Returns the mult-adds of kernels that are applied at every place of the output."""
     return prod(shape[:-1]) * sum(prod(weight.shape) for weight in weights if weight.is_kernel)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a primitive does to shapes, which weights it has and what it costs.
+    """The functions that give the output shape, the weights and the cost of a primitive.
 
     Attributes:
-      name: the primitive's.
-      shape: the output's shape, of the settings and the shapes of the inputs; it raises `ShapeError` where these do
+      name: the name of the primitive.
+      shape: returns the output shape from the settings and the shapes of the inputs. It raises `ShapeError` if these do
         not fit.
-      weights: its variables, of the same; None for a primitive that never has any.
-      mult_adds: its multiplications with additions for one image, of the output's shape and the weights.
+      weights: returns the weights from the same arguments; None for a primitive without weights.
+      mult_adds: returns the mult-adds for one image from the output shape and the weights.
     """
 
     name: str
@@ -73,7 +73,18 @@ class Record:
 
 @dataclass(frozen=True)
 class Operation:
-    """One primitive at a place of a network. Its inputs count the step's inputs first, then the operations before."""
+    """One use of a primitive in a network.
+
+    Attributes:
+      primitive: the name of the primitive.
+      settings: the values of its settings.
+      inputs: indices of values, which count the inputs of the step first and then its operations.
+      shape: the output shape.
+      weights: its weights.
+      mult_adds: the mult-adds for one image.
+      key: the place in the network, such as `body/2/0/normal/a/0`. It is the first part of the keys of its weights.
+      drop_path: whether drop path may drop the output in training.
+    """
 
     primitive: str
     settings: Settings
@@ -91,15 +102,15 @@ class Operation:
 
     @property
     def keeps_statistics(self) -> bool:
-        """Whether it normalizes by a batch's means and variances, of which it keeps moving averages."""
+        """Whether it is a batch normalization, which keeps moving means and variances."""
         return any(not weight.trainable for weight in self.weights)
 
 
 def whole_number(settings: Settings, name: str) -> int:
-    """A setting that must be a whole number here.
+    """Returns the value of a setting that must be a whole number.
 
     Raises:
-      ShapeError: it is not.
+      ShapeError: the value is not a whole number.
     """
     value = settings[name]
     if not isinstance(value, int):
@@ -108,10 +119,10 @@ def whole_number(settings: Settings, name: str) -> int:
 
 
 def map_shape(shapes: tuple[Shape, ...], name: str) -> Shape:
-    """The shape of the only input, which must be a map.
+    """Returns the shape of the only input, which must be a map `(height, width, channels)`.
 
     Raises:
-      ShapeError: it has one value a channel.
+      ShapeError: the input has the shape `(channels,)`.
     """
     if len(shapes[0]) != 3:
         raise ShapeError(f"{name} needs a map of height x width x channels, found {by_x(shapes[0])}")

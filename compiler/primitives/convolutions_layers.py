@@ -14,10 +14,10 @@ from compiler.primitives.windows import border, dilation, kernel_size, padding, 
 def _conv(run: Run) -> Tensor:
     value, kernel, (vertical, horizontal) = run.value, run.weights[0], strides(run.settings)
     if dilation(run.settings) > 1:
-        # On a CPU without oneDNN, TensorFlow has no gradient of a dilated convolution
+        # On a CPU without oneDNN, TensorFlow has no gradient of a dilated convolution.
         return _at_every_pixel(run, _dilated_conv)
     if tuple(kernel.shape[:2]) == (1, 1) and (vertical, horizontal) != (1, 1):
-        # TensorFlow 2.21's gradient of a strided 1x1 convolution writes past its memory on CPUs (oneDNN)
+        # On CPUs (oneDNN), the gradient of a strided 1x1 convolution in TensorFlow 2.21 writes outside of its memory.
         value, vertical, horizontal = value[:, ::vertical, ::horizontal], 1, 1
     return tf.raw_ops.Conv2D(
         input=value, filter=kernel, strides=(1, vertical, horizontal, 1), padding=padding(run.settings)
@@ -40,7 +40,7 @@ def _depthwise(run: Run) -> Tensor:
         return tf.raw_ops.DepthwiseConv2dNative(
             input=run.value, filter=run.weights[0], strides=(1, vertical, horizontal, 1), padding=padding(run.settings)
         )
-    # The kernel itself cannot do dilation, nor unequal strides
+    # The TensorFlow operation supports neither dilation with strides nor unequal strides.
     return _at_every_pixel(run, _dilated_depthwise)
 
 
@@ -50,7 +50,7 @@ def _dilated_depthwise(run: Run, value: Tensor) -> Tensor:
 
 
 def _at_every_pixel(run: Run, convolve: Callable[[Run, Tensor], Tensor]) -> Tensor:
-    """A convolution at every pixel, of which those are taken that the strides want."""
+    """Returns a convolution with strides, computed at every pixel: the outputs between the strides are left out."""
     settings, value = run.settings, run.value
     vertical, horizontal = strides(settings)
     if padding(settings) == "SAME":
@@ -59,14 +59,17 @@ def _at_every_pixel(run: Run, convolve: Callable[[Run, Tensor], Tensor]) -> Tens
 
 
 def _borders(part: Run | Stock, value: Tensor) -> tuple[tuple[int, int], ...]:
-    """The zeros around a map where padding is SAME: above and below, left and right."""
+    """Returns the zeros that SAME padding adds to a map: (above, below), (left, right)."""
     shape, settings = tuple(value.shape[1:]), part.settings
     sizes = zip(shape[:2], kernel_size(settings, shape), strides(settings), strict=True)
     return tuple(border(size, window, stride, dilation(settings)) for size, window, stride in sizes)
 
 
 def _factorized_conv(run: Run) -> Tensor:
-    """Two 1x1 paths, the second one pixel further on, so that together they see every pixel (NASNet)."""
+    """Returns the concatenation of two strided 1x1 convolutions (NASNet).
+
+    The second one reads the map moved by one pixel, and so the pixels between those of the first.
+    """
     vertical, horizontal = strides(run.settings)
     first = run.value[:, ::vertical, ::horizontal]
     shift = tf.pad(run.value, [[0, 0], [0, int(vertical > 1)], [0, int(horizontal > 1)], [0, 0]])
@@ -98,7 +101,7 @@ def _stock_depthwise(stock: Stock) -> Tensor:
 
 
 def _stock_window(stock: Stock, kind: str, arguments: tuple[Any, ...], options: dict[str, Any], whole: bool) -> Tensor:
-    """A convolution in one layer. Where the layer lacks these strides, it has stride 1 and every n-th pixel is kept."""
+    """Returns a convolution as one Keras layer. Every n-th pixel of its output is kept if it lacks these strides."""
     settings, value = stock.settings, stock.value
     step, apart = strides(settings), dilation(settings)
     if whole:
@@ -111,7 +114,7 @@ def _stock_window(stock: Stock, kind: str, arguments: tuple[Any, ...], options: 
 
 
 def _stock_factorized_conv(stock: Stock) -> Tensor:
-    """Two 1x1 paths with strides, the second on the map moved by one pixel (NASNet)."""
+    """Returns two strided 1x1 convolutions, the second one on the map moved by one pixel, concatenated (NASNet)."""
     vertical, horizontal = strides(stock.settings)
     down, right = int(vertical > 1), int(horizontal > 1)
     moved = stock.value

@@ -1,4 +1,4 @@
-"""Joins of several states: shapes."""
+"""Primitives that join several states: shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins of several states: layers in TensorFlow, and stock layers of Keras."""
+"""Primitives that join several states: layers in TensorFlow, and stock layers of Keras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _add(run: Run) -> Tensor:
 
 
 def _stock(stock: Stock, kind: str) -> Tensor:
-    # The layers of Keras join two values or more.
+    # A layer of Keras refuses a single input.
     return stock.layer(kind)(list(stock.inputs)) if len(stock.inputs) > 1 else stock.value
 
 

@@ -1,4 +1,4 @@
-"""The arguments of a primitive's layers: an operation with its tensors, or with Keras tensors for stock layers."""
+"""The record of the layers of a primitive, and the arguments of its functions: an operation with its tensors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from compiler.primitives.base import Operation, Settings
 
 Tensor = Any
-# Value `[batch, ..., channels]`, scale, offset and epsilon to the normalized value, and the batch's mean and variance.
+# A batch normalization: from a value `[batch, ..., channels]`, scale, offset and epsilon to the normalized value, and
+# the mean and the variance `[channels]` of the batch.
 Norm = Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class _Use:
-    """One operation and the tensors that it reads."""
+    """An operation and the tensors that it reads."""
 
     operation: Operation
     inputs: tuple[Tensor, ...]
@@ -33,13 +34,14 @@ class _Use:
 
 @dataclass(frozen=True)
 class Run(_Use):
-    """One operation on tensors `[batch, height, width, channels]` or `[batch, channels]`.
+    """The arguments of an operation that runs on tensors `[batch, height, width, channels]` or `[batch, channels]`.
 
     Attributes:
-      weights: its trained weights, in the order of `operation.weights`.
-      seed: two int32 numbers `[2]` from which it draws; None where nothing is random.
-      norm: the function that normalizes by the statistics of a batch; None takes the batch of this replica.
-      statistics: the kept means and variances `[2, channels]`, by which it normalizes outside of training; else None.
+      weights: the trained weights, in the order of `operation.weights`.
+      seed: two int32 numbers `[2]`, from which random numbers are drawn; None switches dropout off.
+      norm: the batch normalization of training; None normalizes the batch of each replica by itself.
+      statistics: the kept means and variances `[2, channels]` for batch normalization outside of training; None in
+        training.
     """
 
     weights: tuple[Tensor, ...] = ()
@@ -48,7 +50,7 @@ class Run(_Use):
     statistics: Tensor | None = None
 
     def number(self, name: str) -> float:
-        """A setting that is a number."""
+        """Returns the value of a setting that is a number."""
         value = self.settings[name]
         assert isinstance(value, int | float)
         return float(value)
@@ -56,7 +58,13 @@ class Run(_Use):
 
 @dataclass(frozen=True)
 class Stock(_Use):
-    """One operation that becomes stock layers of Keras; `weighted` collects the layer of each weight by its key."""
+    """The arguments of an operation that is made of stock layers of Keras.
+
+    Attributes:
+      l2: the weight decay.
+      keras: the module from which layers are taken, `tf_keras` or `keras`.
+      weighted: gets the layer of each weight by the key of the weight.
+    """
 
     l2: float
     keras: Any
@@ -64,11 +72,11 @@ class Stock(_Use):
 
     @property
     def is_map(self) -> bool:
-        """Whether the first input has rows and columns."""
+        """Whether the first input is a map `[batch, height, width, channels]`."""
         return len(self.value.shape) == 4
 
     def layer(self, kind: str, *arguments: Any, what: str = "", **options: Any) -> Any:
-        """A layer of this class, named by the operation's key; `what` distinguishes the layers of one operation."""
+        """Returns a layer of the class `kind`, with a name made of the operation's key and of `what`."""
         # No name of the language has a dot, so these names are unique.
         words = [*self.operation.key.split("/"), what] if what else self.operation.key.split("/")
         # TensorFlow's names are ASCII.
@@ -76,30 +84,33 @@ class Stock(_Use):
         return getattr(self.keras.layers, kind)(*arguments, name=name, **options)
 
     def with_weights(self, kind: str, *arguments: Any, only: str = "", **options: Any) -> Any:
-        """A layer that has the operation's weights, or one of them."""
+        """Returns a layer that has the operation's weights, or the weight `only`, and notes it in `weighted`."""
         layer = self.layer(kind, *arguments, what=only, **options)
         names = [only] if only else [weight.name for weight in self.operation.weights]
         self.weighted.update({f"{self.operation.key}/{name}": layer for name in names})
         return layer
 
     def decayed(self, name: str) -> dict[str, Any]:
-        """Options of a kernel: initial values (He et al. 2015) and weight decay; `name` is the layer's word for it."""
+        """Returns the layer options for a kernel: the initial values (He et al. 2015) and the weight decay.
+
+        `name` is the first part of the option names in Keras, such as `kernel` or `depthwise`.
+        """
         decay = {f"{name}_regularizer": self.keras.regularizers.L2(self.l2 / 2)} if self.l2 else {}
         return {f"{name}_initializer": "he_normal", **decay}
 
     def every(self, value: Tensor, step: tuple[int, int]) -> Tensor:
-        """Every n-th pixel, by max pooling with a window of one pixel."""
+        """Returns every n-th pixel of a map, by max pooling with a window of one pixel."""
         return value if step == (1, 1) else self.layer("MaxPooling2D", 1, strides=step, what="every")(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """How a primitive is computed.
+    """The functions that compute a primitive.
 
     Attributes:
-      name: the primitive's.
-      run: the value of an operation; where the operation keeps statistics also the batch's means and variances.
-      stock: the value of stock layers of Keras 2 and Keras 3 that compute the same.
+      name: the name of the primitive.
+      run: returns the output of an operation. A batch normalization returns also the means and variances of the batch.
+      stock: returns the output of stock layers of Keras 2 or Keras 3 that compute the same.
     """
 
     name: str

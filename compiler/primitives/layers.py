@@ -1,4 +1,4 @@
-"""The layers of all primitives: one module a family, these alone with TensorFlow."""
+"""The layers of all primitives. Each family has one module, and only these modules import TensorFlow."""
 
 from __future__ import annotations
 

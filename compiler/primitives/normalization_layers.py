@@ -10,7 +10,7 @@ from compiler.primitives.layering import Layers, Run, Stock, Tensor
 
 
 def local_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch normalization by the statistics of this replica's batch."""
+    """Returns the batch normalization by the statistics of this replica's batch, with its means and variances."""
     empty = tf.zeros((0,))
     out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=value, scale=gamma, offset=beta, mean=empty, variance=empty, epsilon=epsilon, is_training=True
@@ -19,7 +19,10 @@ def local_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tu
 
 
 def shared_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch normalization by the statistics of all replicas' batches together; their sizes are equal."""
+    """Returns the batch normalization by the statistics of the batches of all replicas together.
+
+    The batches of all replicas must have the same size.
+    """
     context = tf.distribute.get_replica_context()
     wide = tf.cast(value, tf.float32)
     axes = tuple(range(len(value.shape) - 1))
@@ -27,13 +30,16 @@ def shared_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> t
     mean, square = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.MEAN, own))
     variance = tf.maximum(square - tf.square(mean), 0.0)
     out = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, epsilon)
-    # As in the fused kernel, the batch's own variance normalizes, and the unbiased one is kept.
+    # As in the fused kernel, values are normalized by the biased variance of the batch, and the unbiased one is kept.
     count = math.prod(value.shape[:-1]) * context.num_replicas_in_sync
     return tf.cast(out, value.dtype), mean, variance * (count / max(1, count - 1))
 
 
 def of_all_replicas(statistics: Tensor, values: Tensor) -> Tensor:
-    """Means and unbiased variances `[2, channels]` over all replicas, each of which has `values` values a channel."""
+    """Returns means and unbiased variances `[2, channels]` over all replicas from those of each replica.
+
+    Each replica has `values` values in each channel.
+    """
     context = tf.distribute.get_replica_context()
     mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, statistics[0])
     squares = (values - 1) * statistics[1] + values * tf.square(statistics[0] - mean)
@@ -42,7 +48,7 @@ def of_all_replicas(statistics: Tensor, values: Tensor) -> Tensor:
 
 
 def _batch_norm(run: Run) -> tuple[Tensor, Tensor, Tensor]:
-    """The normalized value with a mean and a variance: by the batch's own in training, else by those that were kept."""
+    """Returns the normalized value, and the means and variances: those of the batch in training, else the kept ones."""
     (gamma, beta), epsilon = run.weights, run.number("epsilon")
     flat = len(run.value.shape) == 2
     value = run.value[:, None, None] if flat else run.value

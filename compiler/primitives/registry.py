@@ -1,4 +1,4 @@
-"""The compiler's records of all primitives: one module a family, without TensorFlow."""
+"""The compiler's records of all primitives. Each family has one module. None of them imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _FAMILIES = (convolutions, pooling, normalization, activations, dense, joins, wi
 
 
 def agreeing(records: Mapping[str, Record]) -> Mapping[str, Record]:
-    """The records, if they say of weights what the language's records say.
+    """Returns the records after a comparison with those of the language.
 
     Raises:
-      ValueError: one of them does not.
+      ValueError: a primitive has weights in one of the two records and not in the other.
     """
     for name, record in records.items():
         declared = PRIMITIVES[name].has_weights

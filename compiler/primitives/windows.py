@@ -1,4 +1,4 @@
-"""Windows that move over a map: what convolutions and pooling have in common."""
+"""Windows that move over a map: settings and shapes that convolutions and pooling have in common."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from dsl.wording import by_x
 
 
 def strides(settings: Settings) -> tuple[int, int]:
-    """The strides (vertical, horizontal) of a windowed operation."""
+    """Returns the strides (vertical, horizontal) of a convolution or pooling."""
     both = whole_number(settings, "stride")
     vertical, horizontal = settings.get("stride_y"), settings.get("stride_x")
     return (vertical if isinstance(vertical, int) else both, horizontal if isinstance(horizontal, int) else both)
 
 
 def kernel_size(settings: Settings, shape: Shape) -> tuple[int, int]:
-    """The kernel's height and width; `full` covers the whole map."""
+    """Returns the height and width of the kernel; `full` covers the whole map."""
     kernel = settings["kernel"]
     return (kernel.height, kernel.width) if isinstance(kernel, Kernel) else (shape[0], shape[1])
 
 
 def padding(settings: Settings) -> str:
-    """SAME or VALID; a full kernel leaves one value a channel."""
+    """Returns the padding, SAME or VALID. It is VALID for a kernel of the whole map, which gives a map of one pixel."""
     return "VALID" if settings["kernel"] == "full" or settings["padding"] == "valid" else "SAME"
 
 
 def dilation(settings: Settings) -> int:
-    """The distance of the pixels that a window sees."""
+    """Returns the dilation: the distance of neighbouring pixels in a window."""
     value = settings.get("dilation") or 1
     assert isinstance(value, int)
     return value
 
 
 def window_shape(name: str, settings: Settings, shapes: tuple[Shape, ...], channels: int) -> Shape:
-    """The shape of what a window makes of a map.
+    """Returns the output shape of a window with this number of output channels.
 
     Raises:
       ShapeError: the window does not fit into the map.
@@ -53,11 +53,11 @@ def window_shape(name: str, settings: Settings, shapes: tuple[Shape, ...], chann
 
 
 def window_of_each_channel(name: str, settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    """The shape of what a window makes of a map, channel by channel."""
+    """Returns the output shape of a window that is applied to each channel by itself."""
     return window_shape(name, settings, shapes, shapes[0][-1])
 
 
 def border(size: int, window: int, stride: int, apart: int) -> tuple[int, int]:
-    """The zeros before and after a map's rows or columns where padding is SAME, as TensorFlow divides them."""
+    """Returns the zeros that SAME padding adds before and after the rows or columns of a map, as in TensorFlow."""
     total = max(0, (-(-size // stride) - 1) * stride + (window - 1) * apart + 1 - size)
     return total // 2, total - total // 2

@@ -8,7 +8,7 @@ from compiler.primitives.layering import Layers, Run, Stock, Tensor
 
 
 def _zero(run: Run) -> Tensor:
-    # Made from the input, so that the batch has its size.
+    # The zeros are made from the input, which has the size of the batch.
     stride = run.settings.get("stride", 1)
     value = run.value[:, ::stride, ::stride] if len(run.operation.shape) == 3 else run.value
     return tf.zeros_like(value)
@@ -22,7 +22,7 @@ def _stock_zero(stock: Stock) -> Tensor:
 
 
 def _resize_and_pad(run: Run) -> Tensor:
-    """The map resized by nearest neighbour, with channels cut off or padded with zeros (Real et al. 2017)."""
+    """Returns the map resized by nearest neighbour, with channels cut off or padded with zeros (Real et al. 2017)."""
     height, width, channels = run.operation.shape
     value = run.value
     if value.shape[1:3] != (height, width):
@@ -32,13 +32,13 @@ def _resize_and_pad(run: Run) -> Tensor:
 
 
 def _stock_resize_and_pad(stock: Stock) -> Tensor:
-    """The map resized by nearest neighbour, with channels cut off or padded with zeros (Real et al. 2017)."""
+    """Returns the map resized by nearest neighbour, with channels cut off or padded with zeros (Real et al. 2017)."""
     value = stock.value
     height, width, channels = stock.operation.shape
     if tuple(value.shape[1:3]) != (height, width):
         value = stock.layer("Resizing", height, width, interpolation="nearest", what="resize")(value)
     more = channels - value.shape[-1]
-    # With channels first, a layer for rows and columns works on columns and channels.
+    # Keras pads and cuts rows and columns only. With `channels_first` it takes columns and channels for these.
     options = {"data_format": "channels_first"}
     if more > 0:
         value = stock.layer("ZeroPadding2D", ((0, 0), (0, more)), what="pad", **options)(value)
