@@ -25,7 +25,7 @@ from evolve import (
 )
 from evolve.algorithms import ALGORITHMS, gin_name, settings
 from evolve.records import RANDOM
-from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, result, target
+from tests.evolve.toy import MAKERS, SIZES, Genotype, ToySpace, matches, result, target
 
 Make = Callable[[int], Algorithm[Genotype]]
 EVALUATIONS = 1000
@@ -314,7 +314,7 @@ CONTRACT = {
 
 
 def test_every_algorithm_meets_the_contract() -> None:
-    assert set(CONTRACT) == set(ALGORITHMS)
+    assert set(CONTRACT) == {type(make()) for make in MAKERS} == set(ALGORITHMS)
 
 
 @pytest.mark.parametrize(

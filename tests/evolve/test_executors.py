@@ -16,7 +16,7 @@ import ray
 
 from evolve import Executor, Processes, SearchError, Serial, UsageError
 from evolve.errors import TimedOut, WorkerDied
-from evolve.executors import call, machine
+from evolve.executors import EXECUTORS, ExecutorSettings, call, machine
 from evolve.executors.processes import ProcessesSettings
 from evolve.executors.ray_cluster import RayCluster
 from evolve.executors.ray_settings import RaySettings
@@ -79,10 +79,18 @@ def local_ray() -> Iterator[None]:
     ray.shutdown()
 
 
+CONTRACT = ("serial", "processes", "ray")
+
+
+def test_every_executor_meets_the_contract() -> None:
+    assert set(CONTRACT) == set(EXECUTORS)
+    assert all(isinstance(made(), ExecutorSettings) for made in EXECUTORS.values())
+
+
 class TestContract:
     """What the search may rely on, whichever executor it has."""
 
-    @pytest.fixture(params=["serial", "processes", "ray"])
+    @pytest.fixture(params=CONTRACT)
     def executor(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
         if request.param == "ray":
             request.getfixturevalue("local_ray")
