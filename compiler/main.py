@@ -1,4 +1,4 @@
-"""The `cell` command: everything one does with a `.cell` file that needs no training."""
+"""The entry point of the command `cell`: its subcommands, their flags, and the exit codes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
 
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
-    ("check", inspect.check, "say what is wrong with files, or that nothing is"),
-    ("cost", inspect.cost, "count parameters and mult-adds, of one file by cells, of several a row each"),
-    ("diff", inspect.diff, "say what changed from A to B; exits 0 if nothing, 1 if anything did"),
+    ("check", inspect.check, "print the mistakes in files, or that a file has none"),
+    ("cost", inspect.cost, "count parameters and mult-adds: of one file by cells, of several files one row each"),
+    ("diff", inspect.diff, "print the differences between A and B; exits with 1 if there are any, otherwise with 0"),
     ("draw", inspect.draw, "draw the cells, as text or as a picture"),
-    ("explain", inspect.explain_rules, "say what each rule can do, and how large the space is"),
-    ("mutate", inspect.mutate, "print children by the file's own rules"),
-    ("sample", inspect.sample, "print random genotypes of the file's space"),
+    ("explain", inspect.explain_rules, "print the changes that each rule can make, and the size of the search space"),
+    ("mutate", inspect.mutate, "print random children, made by the mutation rules of the file"),
+    ("sample", inspect.sample, "print random genotypes of the search space of the file"),
 )
 
 
@@ -33,10 +33,15 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = False) -> int:
-    """Runs one command; 0 when it is done, 1 for a difference, 2 for the user's mistake, 130 when interrupted.
+    """Runs one command and returns its exit code.
 
-    It is 1 too where what is printed could not be written, unless its reader, such as `head`, has seen enough. `find`
-    finds what is named otherwise than by a file; `for_good` says that the process ends with the command.
+    The code is 0 for success, 1 for a difference, 2 for a mistake of the user, and 130 after an interrupt. It is also 1
+    if the output could not be written, except to a reader such as `head` that has ended.
+
+    Args:
+      arguments: the command line without the name of the program; None takes that of the process.
+      find: finds the individuals of searches by their names.
+      for_good: whether the process ends with the command.
     """
     code = 0
     try:
@@ -67,7 +72,7 @@ def _run(options: argparse.Namespace, outlet: Outlet) -> int:
 
 
 def _at_home(options: argparse.Namespace) -> None:
-    """Paths from the home folder: a shell leaves the ~ of `--workdir=~/x` to the program."""
+    """Replaces ~ in paths by the home folder. A shell does not replace it in `--workdir=~/x`."""
     for name in ("file", "other", "out", "workdir", "gin_file", "weights", "overlays", "like"):
         found = getattr(options, name, None)
         if isinstance(found, str):
@@ -78,7 +83,7 @@ def _at_home(options: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     text = "Check, compare, format, measure, draw, vary, train and export .cell files."
-    more = "Where a FILE is wanted, runs/amoeba:33 is individual 33 of the search in runs/amoeba, runs/amoeba its best."
+    more = "A FILE may also be an individual of a search: runs/amoeba:33 is number 33, and runs/amoeba is the best."
     parser = Parser(prog="cell", description=text, epilog=more)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in _COMMANDS:
@@ -88,25 +93,27 @@ def _parser() -> Parser:
         inspect.add_changes(command)
         if name in ("cost", "explain", "mutate", "sample"):
             command.add_argument("--input", metavar="HxWxC", help="image shape (32x32x3, or that of the search)")
-            command.add_argument("--classes", type=int, metavar="N", help="number of classes (10, or as the search)")
+            command.add_argument(
+                "--classes", type=int, metavar="N", help="number of classes (10, or that of the search)"
+            )
         if name in ("cost", "diff", "explain"):
             command.add_argument("--json", action="store_true", help="print one line of JSON")
         if name in ("explain", "mutate", "sample"):
-            command.add_argument("--seed", type=int, default=0, help="seed of the draws (0)")
+            command.add_argument("--seed", type=int, default=0, help="random seed (0)")
         if name in ("mutate", "sample"):
-            command.add_argument("--count", type=int, default=1, help="how many to print, at least 1 (1)")
+            command.add_argument("--count", type=int, default=1, help="the number to print, at least 1 (1)")
         if name == "draw":
             command.add_argument("--out", default=None, metavar="PATH", help="write a picture: an .svg or .png file")
-            command.add_argument("--ascii", action="store_true", help="use no character beyond ASCII")
+            command.add_argument("--ascii", action="store_true", help="use ASCII characters only")
     text = "rewrite files in the canonical layout; comments stay"
     command = subparsers.add_parser("fmt", help=text, description=text)
     command.set_defaults(command=formatting.fmt)
     formatting.add_arguments(command)
-    text = "train a network to the end, on the data and by the settings of a gin file; again to go on"
+    text = "train a network to the end, with the settings of gin files; the same command resumes a training"
     command = subparsers.add_parser("train", help=text, description=text)
     command.set_defaults(command=train.train)
     train.add_arguments(command)
-    text = "write a trained network for use elsewhere: *.keras, *.tflite or a SavedModel's folder"
+    text = "write a trained network for other programs: *.keras, *.tflite or the folder of a SavedModel"
     command = subparsers.add_parser("export", help=text, description=text)
     command.set_defaults(command=export.export)
     export.add_arguments(command)

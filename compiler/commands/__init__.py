@@ -1,1 +1,1 @@
-"""What `cell` can do; one module a group of its commands."""
+"""The commands of `cell`. Each module has one group of them."""

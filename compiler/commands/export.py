@@ -21,7 +21,7 @@ _OF_WEIGHTS = ("input", "classes", "mean", "std")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The network, the target, and what must be told of weights that lie alone."""
+    """Adds the arguments of `cell export`: the network, the target, and the facts that a weights file lacks."""
     command.add_argument("file", metavar="PATH",
                          help="the folder of a trained network, a search or its individual such as runs/amoeba:33, "
                          "or a .cell file with --weights")  # fmt: skip
@@ -32,18 +32,18 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     alone = command.add_argument_group("for a .cell file and its weights")
     alone.add_argument("--weights", metavar="FILE", help="its weights, such as runs/amoeba/weights/57.npz")
     alone.add_argument("--input", metavar="HxWxC", help="the shape of its images, such as 32x32x3")
-    alone.add_argument("--classes", type=int, metavar="N", help="how many classes it tells apart")
-    alone.add_argument("--mean", metavar="M,M,...", help="mean of its training images, one a channel (0)")
-    alone.add_argument("--std", metavar="S,S,...", help="their standard deviation, one a channel (1)")
+    alone.add_argument("--classes", type=int, metavar="N", help="the number of classes")
+    alone.add_argument("--mean", metavar="M,M,...", help="mean of its training images, one number for each channel (0)")
+    alone.add_argument("--std", metavar="S,S,...", help="their standard deviation, one number for each channel (1)")
     add_changes(alone)
 
 
 def export(options: argparse.Namespace) -> int:
-    """Writes a trained network, tries what was written, and says by how much it differs.
+    """Exports a trained network, compares the exported one with it on random images, and prints the difference.
 
     Raises:
-      UsageError: there is no such network, or it cannot be written there.
-      CompileError: what was read is damaged, or what was written computes something else.
+      UsageError: the network does not exist, or the target cannot be written.
+      CompileError: the network's files are damaged, or the exported network computes other values.
     """
     out = Path(options.out)
     _check_target(out, options.tf_keras)
@@ -69,10 +69,10 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _unprepared(saved: Saved, out: Path) -> str:
-    """What a file that does not resize images needs of its user."""
+    """Returns a message on how to resize images for an exported file that does not resize them itself."""
     if saved.preparation is None:
         return (
-            f"it takes images of {by_x(saved.input_shape)} alone: weights that lie alone, and networks saved by "
+            f"it takes only images of {by_x(saved.input_shape)}: weights without a folder, and networks saved by "
             "version 0.5.0, do not say how their images were resized"
         )
     resized, size = (f"{height}x{width}" for height, width in (saved.preparation.resized, saved.preparation.size))
@@ -90,7 +90,7 @@ def _check_target(out: Path, older: bool) -> None:
     if out.suffix and out.is_dir():
         raise UsageError(f"--out {str(out)!r} is a folder")
     if not out.suffix and out.exists() and not (out / "saved_model.pb").is_file():
-        raise UsageError(f"--out {str(out)!r} is there and is no SavedModel; a SavedModel takes a folder of its own")
+        raise UsageError(f"--out {str(out)!r} exists and is not a SavedModel; name a folder that does not exist yet")
 
 
 def _check_source(options: argparse.Namespace, individual: Individual | None) -> None:
@@ -109,13 +109,13 @@ def _check_source(options: argparse.Namespace, individual: Individual | None) ->
     else:
         missing = [f"--{name}" for name in ("input", "classes") if getattr(options, name) is None]
         if missing:
-            raise UsageError(f"--weights {options.weights}: give {' and '.join(missing)} too; weights do not tell")
+            raise UsageError(f"--weights {options.weights}: give {' and '.join(missing)} too; the file lacks them")
         if options.classes < 1:
-            raise UsageError(f"--classes {options.classes}: there is at least 1")
+            raise UsageError(f"--classes {options.classes}: it must be at least 1")
 
 
 def _check_folder(path: Place) -> None:
-    """That a path is a trained network, or its text inside of one."""
+    """Raises UsageError unless a path is the folder of a trained network, or `network.cell` in one."""
     folder = _folder(path)
     if (folder / "network.json").is_file() and path in (folder, folder / "network.cell"):
         return
@@ -126,7 +126,7 @@ def _check_folder(path: Place) -> None:
         raise UsageError(f"there is no {path}")
     inside = sorted(found for found in path.glob("*") if (found / "network.json").is_file())
     hint = f"; {inside[0]} is one" if inside else ""
-    raise UsageError(f"{path} is no trained network, which is a folder with a network.json in it{hint}")
+    raise UsageError(f"{path} is not a trained network, which is a folder with a network.json in it{hint}")
 
 
 def _folder(path: Place) -> Place:
@@ -153,7 +153,7 @@ def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
 
 
 def _numbers(options: argparse.Namespace, name: str, default: float, channels: int) -> tuple[float, ...]:
-    """What `--mean` or `--std` says, one number for all channels or one for each."""
+    """Returns the numbers of `--mean` or `--std`, one for each channel. A single number is that of all channels."""
     text = getattr(options, name)
     try:
         values = (default,) if text is None else tuple(float(part) for part in text.split(","))

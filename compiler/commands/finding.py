@@ -1,4 +1,7 @@
-"""Networks that are named in another way than by a file; the entry point passes the function that finds them."""
+"""The interface of a finder, which finds the individuals of searches by their names, such as `runs/amoeba:33`.
+
+Searches belong to another package. The entry point passes its finder to the commands.
+"""
 
 from __future__ import annotations
 
@@ -15,36 +18,36 @@ if TYPE_CHECKING:
 
 
 class Individual(Protocol):
-    """A network that a search has made, and what that search knows of it."""
+    """An individual of a search, with the facts of the search that the commands need."""
 
     @property
     def label(self) -> str:
-        """A name for files that are made of it."""
+        """A name for the files that are made of this individual."""
 
     @property
     def text(self) -> str:
-        """Its `.cell` text, which stands alone."""
+        """The `.cell` text of the individual, which includes no other file."""
 
     @property
     def images(self) -> tuple[tuple[int, int, int], int]:
-        """The shape of the images of its search, and how many classes they have."""
+        """The shape `(height, width, channels)` of the images of the search, and the number of classes."""
 
     @property
     def digest(self) -> str:
-        """Of the contents of the images of its search; "" where it is not known."""
+        """The digest of the images of the search; "" if the search has not recorded it."""
 
     def settings(self) -> tuple[DatasetSettings, Training] | None:
-        """The images of its search and how networks were trained there; None where nothing was trained.
+        """Returns the settings of the data set and of the training in the search; None if it trained no network.
 
         Raises:
-          CompileError: they cannot be read.
+          CompileError: the settings cannot be read.
         """
 
     def trained(self) -> Saved:
-        """The network with the weights that the search has kept.
+        """Returns the network with the weights that the search has kept.
 
         Raises:
-          CompileError: it has kept none of this one.
+          CompileError: the search has not kept the weights of this individual.
         """
 
 
@@ -52,19 +55,19 @@ class Finder(Protocol):
     """A function that finds individuals of searches."""
 
     def __call__(self, name: str) -> Individual | None:
-        """The individual of this name; None where the name is none of an individual's.
+        """Returns the individual of this name; None if the name does not name a search.
 
         Raises:
-          CompileError: the name is that of a search which has no such individual.
+          CompileError: the search has no such individual.
         """
 
 
 def nothing(name: str) -> None:
-    """Finds nothing: the finder where only files can be named."""
+    """Returns None for every name: the finder of a program without searches."""
 
 
 def individual_of(options: argparse.Namespace, name: str) -> Individual | None:
-    """The individual of a search that a user names; a file of that name comes first.
+    """Returns the individual of a search with this name; None if a file has the name or no search has it.
 
     Raises:
       CompileError: a search has no such individual.
@@ -77,5 +80,5 @@ def _is_file(name: str) -> bool:
     try:
         where = place(name)
         return isinstance(where, Path) and (where.is_file() or (where / "network.json").is_file())
-    except (CompileError, OSError, ValueError):  # a name that no file can have
+    except (CompileError, OSError, ValueError):  # a name that a file cannot have
         return False

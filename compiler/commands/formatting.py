@@ -1,4 +1,4 @@
-"""The command `cell fmt`: files rewritten in the language's canonical layout."""
+"""The command `cell fmt`, which rewrites files in the canonical layout of the language."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _STDIN = "-"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The files and options of `fmt`."""
+    """Adds the arguments of `cell fmt`."""
     command.add_argument("file", metavar="FILE", nargs="+", help="a .cell file; - reads the input and prints")
     command.add_argument("--check", action="store_true", help="write nothing; list what would change, and exit with 1")
     command.add_argument("--diff", action="store_true", help="write nothing; print what would change, and exit with 1")
 
 
 def fmt(options: argparse.Namespace) -> int:
-    """Rewrites files; 0 when that is done, 1 where it was only asked for and something would change.
+    """Rewrites files and returns the exit code: 1 if `--check` or `--diff` finds a change, otherwise 0.
 
     Raises:
-      CellError: files are not in the language; the others are written.
+      CellError: files are not in the language; all other files are written.
     """
     problems: list[dsl.CellError] = []
     changed = False
@@ -42,7 +42,7 @@ def fmt(options: argparse.Namespace) -> int:
 
 
 def _fmt(name: str, options: argparse.Namespace) -> bool:
-    """Whether the layout of one file is not the canonical one; writes it unless that was only asked for."""
+    """Returns whether the layout of one file is not canonical, and writes it unless `--check` or `--diff` is given."""
     before, shown = _read(name), "<stdin>" if name == _STDIN else name
     after = formatted(before, shown)
     changed = after != before
@@ -60,10 +60,10 @@ def _fmt(name: str, options: argparse.Namespace) -> bool:
 
 
 def _read(name: str) -> str:
-    """A file's text with its own line ends.
+    """Returns the text of a file, with its own line ends.
 
     Raises:
-      CellError: it is no `.cell` file, or no UTF-8 text.
+      CellError: the file is not a `.cell` file or is not UTF-8 text.
     """
     if name != _STDIN and not name.endswith(".cell"):
         raise dsl.CellError(f"{name!r} is not a .cell file", hint="only files whose name ends in .cell are formatted")

@@ -1,4 +1,4 @@
-"""What each command of `cell` does: read, answer on the terminal, and say how to exit."""
+"""The commands of `cell` that only read `.cell` files. Each prints its answer and returns its exit code."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _BEYOND_ASCII = "│─┌┐└┘├┤┬┴┼┊┄●○"
 
 
 class UsageError(Exception):
-    """The command line says something that cannot be done."""
+    """The arguments of the command line are wrong; the message says which ones."""
 
 
-# --- what the command line says --------------------------------------------------------------------------------
+# --- arguments -------------------------------------------------------------------------------------------------
 
 
 def load(
@@ -38,10 +38,16 @@ def load(
     params: Mapping[str, int | float] | None = None,
     overlays: Sequence[str] | None = None,
 ) -> dsl.Genotype:
-    """The seed of a file or an individual of a search, under the params and overlays of the command line or others.
+    """Returns the seed of a file or an individual of a search, with params and overlays.
+
+    Args:
+      options: the arguments of the command line.
+      file: the name of the file or individual.
+      params: params by their names; None takes those of the command line.
+      overlays: the names of overlays; None takes those of the command line.
 
     Raises:
-      UsageError: the file is a folder, or a param is no number.
+      UsageError: the file is a folder, or a param is not a number.
       CompileError: a search has no such individual.
       CellError: the file is wrong.
     """
@@ -56,18 +62,18 @@ def load(
 
 
 def add_changes(command: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """The flags by which every command takes a file with other declarations and params than it has."""
+    """Adds the flags `--with` and `--param`, which change declarations and params of a file."""
     command.add_argument("--with", dest="overlays", action="append", default=[], metavar="FILE",
-                         help="lay this file's declarations over the first one's (repeatable)")  # fmt: skip
+                         help="replace declarations of FILE by those of this file (repeatable)")  # fmt: skip
     command.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
                          help="set a param of the file (repeatable)")  # fmt: skip
 
 
 def params_of(given: Sequence[str]) -> dict[str, int | float]:
-    """The numbers that `--param` gives, by name.
+    """Returns the params of the `--param` flags by their names.
 
     Raises:
-      UsageError: one is no number.
+      UsageError: a flag is not NAME=NUMBER.
     """
     found: dict[str, int | float] = {}
     for text in given:
@@ -82,10 +88,10 @@ def params_of(given: Sequence[str]) -> dict[str, int | float]:
 
 
 def image_shape(text: str) -> tuple[int, int, int]:
-    """The shape that `--input` says.
+    """Returns the shape (height, width, channels) of `--input`.
 
     Raises:
-      UsageError: it says none.
+      UsageError: the text is not a shape.
     """
     parts = text.split("x")
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and int(part) for part in parts):
@@ -94,7 +100,7 @@ def image_shape(text: str) -> tuple[int, int, int]:
 
 
 def _images(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, int], int]:
-    """The images that a network is for: as the command line says, or its search, or those of CIFAR-10."""
+    """Returns the image shape and the number of classes: of the command line, of the search, or else of CIFAR-10."""
     individual = individual_of(options, file)
     shape, classes = ((32, 32, 3), 10) if individual is None else individual.images
     return (
@@ -117,7 +123,7 @@ def _numbered(options: argparse.Namespace) -> range:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Says what is wrong with files, or that nothing is."""
+    """Prints the mistakes in files, or that a file has none."""
     problems = []
     for file in options.file:
         try:
@@ -134,10 +140,10 @@ def check(options: argparse.Namespace) -> int:
 
 
 def cost(options: argparse.Namespace) -> int:
-    """Counts parameters and mult-adds: of one file by steps and cells, of several a row each."""
+    """Prints parameters and mult-adds: for one file by steps and cells, for several files one row each."""
     graphs, problems = {}, []
     if options.input is not None:
-        image_shape(options.input)  # what is wrong with it is wrong for every file
+        image_shape(options.input)  # A mistake in it is reported once and not for every file.
     for file in options.file:
         try:
             graphs[file] = resolve(load(options, file), *_images(options, file))
@@ -157,7 +163,7 @@ def cost(options: argparse.Namespace) -> int:
 
 
 def diff(options: argparse.Namespace) -> int:
-    """Says what changed from one file to another; 1 where anything did."""
+    """Prints the differences between two files; returns 1 if there are any, otherwise 0."""
     a, b = load(options, options.file), load(options, options.other)
     found = differences(a, b)
     same = same_network(a, b)
@@ -174,7 +180,7 @@ def diff(options: argparse.Namespace) -> int:
 
 
 def draw(options: argparse.Namespace) -> int:
-    """Draws the cells: to the terminal, or as a picture to a file."""
+    """Draws the cells of a file on the terminal, or as a picture in another file."""
     if options.out is not None and Path(options.out).suffix not in (".svg", ".png"):
         raise UsageError(f"--out {options.out!r} ends neither in .svg nor in .png")
     genotype = load(options, options.file)
@@ -201,7 +207,7 @@ def _shows_lines(encoding: str) -> bool:
 
 
 def explain_rules(options: argparse.Namespace) -> int:
-    """Says what each rule can do, and how large the space is."""
+    """Prints the changes that each rule can make, and the size of the search space."""
     genotype = load(options, options.file)
     found = explain(genotype, random.Random(options.seed), _check_of(options, genotype.space))
     print(json.dumps(_as_json(found)) if options.json else f"{options.file}\n\n{as_text(found)}")
@@ -214,7 +220,7 @@ def _as_json(found: Explanation) -> dict[str, object]:
 
 
 def mutate(options: argparse.Namespace) -> int:
-    """Prints children by the file's own rules."""
+    """Prints random children, made by the mutation rules of the file."""
     numbers, parent, rng = _numbered(options), load(options, options.file), random.Random(options.seed)
     reject = _check_of(options, parent.space)
     for number in numbers:
@@ -224,7 +230,7 @@ def mutate(options: argparse.Namespace) -> int:
 
 
 def sample(options: argparse.Namespace) -> int:
-    """Prints random genotypes of the file's space."""
+    """Prints random genotypes of the search space of the file."""
     numbers, space, rng = _numbered(options), load(options, options.file).space, random.Random(options.seed)
     reject = _check_of(options, space)
     for number in numbers:

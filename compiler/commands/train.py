@@ -1,4 +1,4 @@
-"""The command `cell train`: gin files and flags in, a trained network in a folder out."""
+"""The command `cell train`, which trains a network to the end by the settings of gin files and flags."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from compiler.training.final import FinalTraining
 
 
-SECONDS = 5.0  # between two lines on how many images have been read
+SECONDS = 5.0  # between two lines on the progress of reading images
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The network, its settings, and where all of it is kept."""
+    """Adds the arguments of `cell train`: the network, its settings, and the work directory."""
     command.add_argument(
         "file", metavar="FILE", help="a .cell file, a search, or its individual such as runs/amoeba:33"
     )
     command.add_argument("--like", metavar="SEARCH",
                          help="take the images and settings of this search, such as runs/amoeba")  # fmt: skip
     command.add_argument("--gin_file", action="append", default=[], metavar="GIN",
-                         help="how to train: a gin file by its path, or a shipped one by its name; what it does not "
-                         "say is as in the search, where one is named")  # fmt: skip
+                         help="settings of the training: a gin file by its path, or a shipped one by its name; "
+                         "other settings are those of the search if one is named")  # fmt: skip
     command.add_argument("--gin_param", action="append", default=[], metavar="BINDING",
                          help="replaces a binding of the files, such as training.epochs=20")  # fmt: skip
     command.add_argument("--workdir", metavar="DIR", help="where the training is kept (runs/FILE-GIN)")
@@ -43,11 +43,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Trains a network to the end, or goes on where an interrupted training stopped.
+    """Runs a final training, or resumes one that was interrupted.
 
     Raises:
-      UsageError: no settings are named.
-      CompileError, CellError: the network cannot be trained so.
+      UsageError: no settings are named, or the work directory cannot be used.
+      CompileError, CellError: the network cannot be trained with these settings.
     """
     from compiler.training import gin_files as gin_config
 
@@ -82,10 +82,10 @@ def train(options: argparse.Namespace) -> int:
 
 
 def _like(options: argparse.Namespace) -> Individual | None:
-    """The individual of a search whose images and settings are taken.
+    """Returns the individual from whose search images and settings are taken, or None.
 
     Raises:
-      UsageError: `--like` names none.
+      UsageError: `--like` does not name a search.
     """
     if options.like is None:
         return individual_of(options, options.file)
@@ -98,10 +98,10 @@ def _like(options: argparse.Namespace) -> Individual | None:
 
 
 def _check_genes(genotype: dsl.Genotype, options: argparse.Namespace) -> None:
-    """Refuses a setting that a gene of the individual replaces.
+    """Checks that `--gin_param` sets no setting that a gene of the individual replaces.
 
     Raises:
-      UsageError: one was typed.
+      UsageError: it sets such a setting.
     """
     typed = {binding.partition("=")[0].strip().removeprefix("training.") for binding in options.gin_param}
     for name, value in genotype.genes:
@@ -113,10 +113,10 @@ def _check_genes(genotype: dsl.Genotype, options: argparse.Namespace) -> None:
 
 
 def _check_images(run: FinalTraining, like: Individual, options: argparse.Namespace) -> None:
-    """Refuses other images than those of the search, where no source of the user's own is named.
+    """Checks that the images are those of the search, unless `--gin_param` names a source of images.
 
     Raises:
-      UsageError: they have changed since.
+      UsageError: the images have changed since the search.
     """
     named = any(binding.replace(" ", "").startswith("dataset.source=") for binding in options.gin_param)
     if not named and like.digest not in ("", run.images.digest):
@@ -127,7 +127,7 @@ def _check_images(run: FinalTraining, like: Individual, options: argparse.Namesp
 
 
 class _Reading:
-    """Prints how many images have been read, where that takes long."""
+    """Prints the progress of reading images if that takes long."""
 
     def __init__(self) -> None:
         self._shown = time.monotonic()
@@ -165,7 +165,7 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
 
 
 def _follow(run: FinalTraining, profile: bool) -> None:
-    """One line an epoch, and what came of it."""
+    """Runs the epochs, prints a line for each, and at the end the accuracies and the next command."""
     start, before = time.monotonic(), len(run.history)
     try:
         for epoch in run.epochs(profile):

@@ -165,7 +165,7 @@ def test_what_is_said_of_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     write_all(tmp_path, NETWORK, ("out.tflite",))
     assert "resize images to 9x9, bilinear with antialiasing, and crop the middle 8x8" in capsys.readouterr().out
     write_all(tmp_path, replace(NETWORK, preparation=None), ("out.keras",))
-    assert "it takes images of 8x8x3 alone: weights that lie alone, and networks saved by version 0.5.0, do not" in (
+    assert "it takes only images of 8x8x3: weights without a folder, and networks saved by version 0.5.0, do not" in (
         capsys.readouterr().out
     )
     assert keras.models.load_model(tmp_path / "out.keras").input_shape == (None, 8, 8, 3)
@@ -231,10 +231,10 @@ def test_the_weights_of_a_search(tmp_path: Path) -> None:
     ("arguments", "reason"),
     [
         ("net --out a.h5", r"--out 'a\.h5' ends in \.h5; allowed: \.keras, \.tflite, or for a SavedModel"),
-        ("net --out net", r"--out 'net' is there and is no SavedModel; a SavedModel takes a folder of its own"),
+        ("net --out net", r"--out 'net' exists and is not a SavedModel; name a folder that does not exist yet"),
         ("net --out d.keras", r"--out 'd\.keras' is a folder"),
         ("nowhere --out a.keras", r"there is no nowhere"),
-        (". --out a.keras", r"\. is no trained network, which is a folder with a network\.json in it; net is one"),
+        (". --out a.keras", r"\. is not a trained network, which is a folder with a network\.json in it; net is one"),
         ("best.cell --out a.keras", r"best\.cell has no weights: name the folder of a trained network, or give"),
         (
             "net --out a.tflite --tf_keras",
@@ -245,7 +245,7 @@ def test_the_weights_of_a_search(tmp_path: Path) -> None:
         ("net --out a.keras --weights 5.npz", r"net is a folder; --weights goes with a \.cell file"),
         ("best.cell --out a.keras --weights 5.npz", r"--weights 5\.npz: give --input and --classes too"),
         ("WITH --input 8x8 --classes 3", r"--input '8x8' is not HEIGHTxWIDTHxCHANNELS"),
-        ("WITH --input 8x8x1 --classes 0", r"--classes 0: there is at least 1"),
+        ("WITH --input 8x8x1 --classes 0", r"--classes 0: it must be at least 1"),
         ("WITH --input 8x8x1 --classes 3 --mean a", r"--mean 'a' is not NUMBER,NUMBER,\.\.\., such as"),
         ("WITH --input 8x8x1 --classes 3 --mean 1,2", r"best\.cell with 5\.npz: mean is \[1\.0, 2\.0\]: wanted"),
         ("WITH --input 8x8x1 --classes 4", r"best\.cell with 5\.npz: the weights have head/0/0/3/dense/kernel in the"),

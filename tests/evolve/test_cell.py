@@ -311,7 +311,7 @@ def test_of_a_search_of_0_5_0_the_best_alone_is_exported(here: Path, capsys: pyt
     del known["preparation"]
     (WORK / "best" / saved.FACTS).write_text(json.dumps({**known, "version": 1}))
     assert cell("export", str(WORK), "--out", "a.keras") == 0
-    assert "it takes images of 9x7x3 alone" in capsys.readouterr().out
+    assert "it takes only images of 9x7x3" in capsys.readouterr().out
     other = next(id for id in range(1, 6) if id != best_id())
     assert cell("export", f"{WORK}:{other}", "--out", "b.keras") == 2
     assert "version 0.5.0 began the search in runs/my search and did not note how" in capsys.readouterr().err
