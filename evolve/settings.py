@@ -194,14 +194,14 @@ class TableSettings:
     path: Annotated[str, _text("the table's file", verb="bind it to"), "a .npz file, or a folder of official files"] = (
         ""
     )
-    # It may be a dict, which has no hash.
-    operations: Annotated[
-        Mapping[str, str], _OPERATIONS, "the operations of the .cell file, each with its name in the table"
-    ] = field(default_factory=dict, hash=False)
     keys: Annotated[
         str, _text("the column of the keys, such as 'arch'", verb="bind it to"), "the column of the key of each cell"
     ] = "arch"
     fitness: Annotated[str, _text("a column of the table", verb="bind it to"), "the column of the fitness"] = ""
+    # It may be a dict, which has no hash.
+    operations: Annotated[
+        Mapping[str, str], _OPERATIONS, "the operations of the .cell file, each with its name in the table"
+    ] = field(default_factory=dict, hash=False)
     scale: Annotated[float, ABOVE_0, "factor of that column that makes it the fitness: 0.01 where it is in percent"] = (
         1.0
     )
