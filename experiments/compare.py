@@ -146,9 +146,9 @@ def _curves(job: Job, algorithm: Algorithm[dsl.Genotype]) -> Curves:
     best, population = [], []
     with Store(job.folder) as store:
         for _, standing in standings(store, algorithm):
-            alive = measured(standing.population)
+            members = measured(standing.population)
             best.append(standing.best.fitness if standing.best else 0.0)
-            population.append(mean(alive) if alive else 0.0)
+            population.append(mean(members) if members else 0.0)
     return Curves(tuple(best), tuple(population))
 
 

@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{world.table.describe()}; {options.seeds} searches each, {options.processes} processes")
     variants = [Variant(name, reuse) for reuse in (False, True) for name in options.algorithms]
     # Each process starts anew, so that an algorithm that has threads of its own may be among them.
-    with ProcessPoolExecutor(options.processes, get_context("spawn"), _settle) as pool:
+    with ProcessPoolExecutor(options.processes, get_context("spawn"), _prepare_process) as pool:
         found = {variant: _searches(pool, options, variant) for variant in variants}
     for line in report(found, world.settings.metrics):
         print(line)
@@ -133,7 +133,7 @@ def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> 
     return found
 
 
-def _settle() -> None:
+def _prepare_process() -> None:
     """One thread a process, and no words, from an algorithm that has TensorFlow."""
     os.environ.update(TF_NUM_INTEROP_THREADS="1", TF_NUM_INTRAOP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
 

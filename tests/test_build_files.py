@@ -174,7 +174,7 @@ def test_what_tests_and_programs_import_is_in_sight(build: Path) -> None:
         assert needs(target.files) <= seen | EXTRAS, target.label
 
 
-def test_every_module_stands_in_one_library() -> None:
+def test_every_module_is_in_one_library() -> None:
     counted = Counter(file for target in LIBRARIES for file in target.files)
     tested = {file for target in TARGETS if target.kind == "py_test" for file in target.files}
     alone = {*tested, *(ROOT / "tests" / "bazel").glob("*.py"), *ONLY_PYTEST}

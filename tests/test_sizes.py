@@ -20,12 +20,12 @@ def measured(request: pytest.FixtureRequest) -> Measured:
     return measure(request.param)
 
 
-def test_what_is_known_to_the_last_one_is_met(measured: Measured) -> None:
+def test_an_exactly_known_size_is_met_exactly(measured: Measured) -> None:
     for known, found in zip(measured.network.exact, (measured.cost.params, measured.cost.mult_adds), strict=True):
         assert known in (None, found)
 
 
-def test_a_published_figure_is_met_to_its_rounding_or_the_difference_is_told(measured: Measured) -> None:
+def test_a_published_figure_is_met_to_its_rounding_or_the_difference_is_noted(measured: Measured) -> None:
     assert measured.agrees or measured.network.note
 
 

@@ -60,12 +60,12 @@ class Marks:
     """An observer that looks at the clock after each stretch."""
 
     marks: list[Mark] = field(default_factory=lambda: [mark()])
-    heard: int = 0
+    received: int = 0
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
         """One more is finished."""
-        self.heard += 1
-        if self.heard % STRETCH == 0:
+        self.received += 1
+        if self.received % STRETCH == 0:
             self.marks.append(mark())
 
 
@@ -78,12 +78,12 @@ def in_memory(count: int) -> list[Mark]:
     """The algorithm alone; the records of results are made before, since the second table counts them."""
     space = Language()
     algorithm = RegularizedEvolution(space, 0, population_size=POPULATION, sample_size=SAMPLE)
-    told = [
+    results = [
         Individual(id, "", fitness=zlib.crc32(str(id).encode()) / 2**32, fingerprint="", finished=id)
         for id in range(1, count + 1)
     ]
     marks = [mark()]
-    for id, individual in enumerate(told, 1):
+    for id, individual in enumerate(results, 1):
         space.fingerprint(algorithm.ask(id).genotype)
         algorithm.tell(individual)
         if id % STRETCH == 0:

@@ -32,19 +32,19 @@ def main() -> None:
     parse = _rounds(dsl.parse, texts)
     parse_file = _rounds(dsl.parse, whole)
     mutated = _rounds(lambda rng: mutate(seed, rng), [random.Random(i) for i in range(CHAIN)])
-    told = _walk(seed)
+    walked = _walk(seed)
     cold = _rounds(_cold, chain)
     print(f"{'per individual':<40} {'median':>12} {'best':>12} {'target':>10} {'share':>7}")
     for name, rounds, target in (
         ("parse an individual", parse, 5e-3),
         ("parse its whole file, rules and all", parse_file, 5e-3),
         ("mutate and verify", mutated, 150e-6),
-        ("mutate, verify and fingerprint", told, 150e-6),
+        ("mutate, verify and fingerprint", walked, 150e-6),
         ("fingerprint from nothing", cold, 200e-6),
     ):
         median, best = (f"{1e6 * seconds:>9.1f} µs" for seconds in (statistics.median(rounds), min(rounds)))
         print(f"{name:<40} {median} {best} {target * 1e6:>7.0f} µs {statistics.median(rounds) / target:>7.2f}")
-    reused = (min(told) - min(mutated)) / min(cold)
+    reused = (min(walked) - min(mutated)) / min(cold)
     print(f"a fingerprint that reuses what was not touched costs {reused:.2f} of one from nothing")
     print(pace())
 

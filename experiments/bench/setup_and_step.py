@@ -132,8 +132,8 @@ def plain(case: Case, dataset: Any) -> Measured:
     model.fit(batches, epochs=1, steps_per_epoch=1, verbose=0)
     setup = case.now() - start
     ends: list[float] = []
-    told = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(case.now()))
-    model.fit(batches, epochs=EPOCHS + 1, steps_per_epoch=case.steps, verbose=0, callbacks=[told])
+    clock = tf_keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(case.now()))
+    model.fit(batches, epochs=EPOCHS + 1, steps_per_epoch=case.steps, verbose=0, callbacks=[clock])
     return Measured(setup, _median_step(ends, case.steps))
 
 

@@ -101,7 +101,7 @@ class TestShippedFile:
         assert [*map(len, plain.splitlines())] == [*map(len, full.splitlines())]
 
 
-def test_dead_nodes_are_shown_as_dead() -> None:
+def test_unused_nodes_are_marked() -> None:
     lines = cell_drawing(cell_of("a = relu(x) lost = relu(a) + skip(y) none_in = none(x) return a")).splitlines()
     dead = [line for line in lines if line.endswith("(dead)")]
     assert ["lost" in dead[0], "none_in" in dead[1]] == [True, True]

@@ -17,15 +17,15 @@ from compiler.main import main
 FILES = sorted((Path(__file__).parent.parent / "bad" / "shapes").glob("*.cell"))
 
 
-def told(path: Path, key: str) -> list[str]:
+def noted(path: Path, key: str) -> list[str]:
     return re.findall(rf"^# {key}: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_what_cannot_be_built_is_one_message_that_says_where_and_why(
+def test_an_impossible_network_gives_one_message_with_place_and_reason(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wanted, flags = told(path, "says"), shlex.split(" ".join(told(path, "cost")))
+    wanted, flags = noted(path, "says"), shlex.split(" ".join(noted(path, "cost")))
     assert wanted, "a wrong file says what its message must hold"
     assert main(["cost", str(path), *flags]) == 2
     output = capsys.readouterr()

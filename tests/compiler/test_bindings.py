@@ -69,7 +69,7 @@ def test_what_is_wrong_is_named(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_gin_file_of_a_search_is_not_one_of_a_training(
+def test_a_gin_file_of_a_search_is_refused_for_a_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -132,7 +132,7 @@ def test_operations_are_expanded_once_however_deep_the_network(monkeypatch: pyte
     assert lengths[0] == lengths[1] < 200
 
 
-def test_dead_nodes_cost_nothing() -> None:
+def test_unused_nodes_cost_nothing() -> None:
     text = 'include "nasbench201.cell"\ncell net(x) {{\n a = relu_conv[3x3](x){}\n return a\n}}'
     alive, dead = (dsl.loads(text.format(extra)) for extra in ("", "\n dead = relu_conv[3x3](a)"))
     assert compiler.cost(alive, CIFAR, 10) == compiler.cost(dead, CIFAR, 10)

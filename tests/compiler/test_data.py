@@ -295,7 +295,7 @@ def test_a_tf_keras_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cifar100", "cifar-100-python.tar.gz"),
     ],
 )
-def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch, name: str, file: str) -> None:
+def test_a_failed_download_has_advice(monkeypatch: pytest.MonkeyPatch, name: str, file: str) -> None:
     def fail() -> None:
         raise Exception("URL fetch failure")
 
@@ -468,7 +468,7 @@ def test_a_test_split_that_does_not_match(tmp_path: Path, x_test: Array, y_test:
         load(source)
 
 
-def test_files_that_are_no_npz(tmp_path: Path) -> None:
+def test_files_that_are_not_npz_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", IMAGES)
     (tmp_path / "text.npz").write_text("not an archive")
     (tmp_path / "empty.npz").write_bytes(b"")

@@ -115,7 +115,7 @@ def test_a_bomb_is_not_unpacked() -> None:
         decoded(encoded(Image.new("1", (16_000, 16_000)), "PNG"))
 
 
-def test_a_file_that_is_gone_is_no_unreadable_image(tmp_path: Any) -> None:
+def test_a_file_that_is_gone_is_not_an_unreadable_image(tmp_path: Any) -> None:
     with pytest.raises(DataError, match=r"gone\.jpg cannot be read: No such file"):
         contents(str(tmp_path / "gone.jpg"))
 
@@ -125,7 +125,7 @@ def test_pixels_have_the_channels_that_are_wanted() -> None:
     np.testing.assert_array_equal(pixels(GREY, 3)[..., 1], pixels(GREY, 1)[..., 0])
 
 
-def test_what_people_have_is_among_the_suffixes_and_programs_are_not() -> None:
+def test_common_image_files_are_among_the_suffixes_and_programs_are_not() -> None:
     assert {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif", ".jp2"} <= set(
         SUFFIXES
     )

@@ -143,7 +143,7 @@ def test_the_signature_of_a_saved_model_takes_any_size(folder: Path) -> None:
     assert (image.shape.as_list(), image.dtype) == ([None, None, None, 3], tf.float32)
 
 
-def test_a_format_that_does_not_resize_says_how_images_are_prepared(folder: Path) -> None:
+def test_a_format_that_does_not_resize_prints_how_images_are_prepared(folder: Path) -> None:
     archive = zipfile.ZipFile(folder / "out.tflite")
     assert archive.namelist() == ["labels.txt", "preparation.json"]
     assert json.loads(archive.read("preparation.json")) == {
@@ -154,7 +154,7 @@ def test_a_format_that_does_not_resize_says_how_images_are_prepared(folder: Path
     assert sorted(path.name for path in (folder / "out" / "assets").iterdir()) == ["labels.txt"]
 
 
-def test_what_is_said_of_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_text_names_the_accepted_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_all(tmp_path, replace(NETWORK, preparation=Preparation((8, 8))), ("out.keras", "out.tflite"))
     first, _, second, advice, _ = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r".*out\.keras: images of any size, resized to 8x8x3, to 3 classes, 0\.\d MB", first)

@@ -85,7 +85,7 @@ def test_the_parts_of_an_address() -> None:
 
 
 @pytest.mark.parametrize("text", ["gs:/bucket/run", "gs://", "file:///", "s3:///"])
-def test_what_begins_as_an_address_and_is_none(text: str) -> None:
+def test_a_malformed_address_is_refused(text: str) -> None:
     with pytest.raises(CompileError, match=r"is no address; write (gs|file|s3)://bucket/folder"):
         place(text)
 
@@ -108,7 +108,7 @@ def test_an_open_file_keeps_what_is_flushed(folder: Place) -> None:
     assert (folder / "log").read_bytes() == b"one two"
 
 
-def test_what_tensorflow_cannot_reach_is_an_oserror_that_says_so() -> None:
+def test_an_address_that_tensorflow_cannot_reach_is_an_oserror_with_the_reason() -> None:
     with pytest.raises(OSError, match=r"knows no nowhere://, only file, gs") as raised:
         place("nowhere://bucket/run").mkdir()
     assert raised.value.filename == "nowhere://bucket/run"

@@ -74,9 +74,7 @@ def final(files: Path, folder: str) -> FinalTraining:
     return FinalTraining(dsl.load(files / "small.cell"), gin_files.read([str(files / "quick.gin")], []), files / folder)
 
 
-def test_a_training_ends_with_a_network_that_is_as_good_as_it_said(
-    files: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_network_of_a_training_has_the_reported_accuracy(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(files, "--param=F=6") == 0
     out = capsys.readouterr().out
     assert "epoch 3/3" in out and f"cell export {files / 'run'}" in out
@@ -114,7 +112,7 @@ def test_a_training_that_was_stopped_goes_on_exactly(files: Path) -> None:
         np.testing.assert_allclose(value, values[key], rtol=1e-3, atol=1e-4)
 
 
-def test_a_training_that_validates_at_its_end_says_no_more_than_it_knows(
+def test_a_training_that_validates_at_its_end_shows_only_measured_accuracies(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(files, "--gin_param=training.validate='end'") == 0
@@ -165,14 +163,14 @@ def test_another_training_in_the_folder_is_refused_with_the_difference(
     assert "the network is another one" in error
 
 
-def test_a_damaged_record_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_record_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(files) == 0
     (files / "run" / RECORD).write_text("{")
     assert train(files) == 2
     assert "is damaged" in capsys.readouterr().err
 
 
-def test_checkpoints_of_another_network_are_told(files: Path) -> None:
+def test_checkpoints_of_another_network_are_refused(files: Path) -> None:
     list(final(files, "run").epochs())
     record = files / "run" / RECORD
     (files / "small.cell").write_text(TEXT.replace("F = 4", "F = 5"))
@@ -207,7 +205,7 @@ def test_ctrl_c_or_sigterm_keeps_whole_epochs(files: Path, number: Signals) -> N
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_a_training_goes_on_where_nobody_reads(
+def test_a_training_goes_on_where_its_output_is_not_read(
     files: Path, is_closed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with open("/dev/full", "w") as full:
@@ -215,8 +213,8 @@ def test_a_training_goes_on_where_nobody_reads(
         assert train(files) == 1
         monkeypatch.undo()
     assert len(history(files / "run")) == 3 and (files / "run" / "network.json").is_file()
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.startswith("cell: standard output cannot be written: ")
+    (printed,) = capsys.readouterr().err.splitlines()
+    assert printed.startswith("cell: standard output cannot be written: ")
 
 
 def test_a_profile_has_every_step_and_changes_nothing(files: Path) -> None:
@@ -241,7 +239,7 @@ def marked_steps(profile: Path) -> list[int]:
 
 
 @pytest.mark.parametrize(("limit", "what"), [(2_000, "the checkpoint of epoch 1"), (4_800, "what TensorBoard shows")])
-def test_a_full_disk_is_told_and_loses_nothing(files: Path, limit: int, what: str) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing(files: Path, limit: int, what: str) -> None:
     """No file can grow beyond a limit: a checkpoint of this network has 4,534 bytes, curves grow with every epoch."""
 
     def limited() -> None:

@@ -85,7 +85,7 @@ def test_line_ends_and_byte_order_marks_are_formatted(tmp_path: Path) -> None:
     assert path.read_bytes() == b"param A = 1\n"
 
 
-def test_all_mistakes_of_all_files_are_told_and_the_others_written(
+def test_all_mistakes_of_all_files_are_printed_and_the_others_written(
     ugly: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad.cell"
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_there_is_one_message(tmp_path: Path, capsys: pytest.
     assert "nowhere.cell" in capsys.readouterr().err
 
 
-def test_check_tells_all_syntax_errors_of_all_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_all_syntax_errors_of_all_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.cell").write_text("param A = * 1\nparam B = 2\nparam C = * 3\n")
     assert main(["check", str(tmp_path / "a.cell"), str(tmp_path / "b.cell")]) == 2

@@ -50,8 +50,8 @@ def test_what_is_held_back_alone_is_the_test_set_whatever_its_name(tmp_path: Pat
     found = scan(str(tmp_path), SUFFIXES)
     assert found.validation is None and found.test is not None
     assert all(f"/{name}/" in path for path in found.test.paths)
-    told = f"the folder {name} is the test set, since nothing else is held back"
-    assert found.remarks == (() if name == "testing" else (("test", told),))
+    remark = f"the folder {name} is the test set, since nothing else is held back"
+    assert found.remarks == (() if name == "testing" else (("test", remark),))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_is_held_back_alone_is_the_test_set_whatever_its_name(tmp_path: Pat
         (("test", "val"), "has a folder val and test and none named train"),
     ],
 )
-def test_parts_that_cannot_be_told_apart(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+def test_ambiguous_names_of_parts_are_refused(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
     for name in names:
         part(tmp_path, name)
     with pytest.raises(DataError, match=message):
@@ -83,7 +83,7 @@ def test_a_part_without_classes_is_refused(tmp_path: Path, name: str) -> None:
         scan(str(tmp_path), SUFFIXES)
 
 
-def test_classes_that_a_part_lacks_are_told(tmp_path: Path) -> None:
+def test_classes_that_a_part_lacks_are_reported(tmp_path: Path) -> None:
     part(tmp_path, "train")
     part(tmp_path, "test", classes=("dog",))
     assert scan(str(tmp_path), SUFFIXES).remarks == (("classes", "the folder test has no images of cat"),)
@@ -109,7 +109,7 @@ def test_every_ignored_file_is_counted_once_by_its_reason(tmp_path: Path) -> Non
     assert counted({}) == ""
 
 
-def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_refused_for_classes_and_allowed_for_files(tmp_path: Path) -> None:
     root = tmp_path / "own"
     part(root, "")
     os.mkdir(os.fsencode(root) + b"/caf\xe9")
@@ -152,7 +152,7 @@ def test_an_npz_with_validation_images(tmp_path: Path, name: str) -> None:
         (("val", "test"), {}, "found keys x_test, x_val, y_test, y_val; wanted x_train and y_train"),
     ],
 )
-def test_arrays_that_cannot_be_told_apart(
+def test_ambiguous_names_of_arrays_are_refused(
     tmp_path: Path, names: tuple[str, ...], others: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
@@ -201,7 +201,7 @@ def test_files_are_read_once_and_known_again_by_their_contents(tmp_path: Path, m
     assert look(moved, tmp_path / "m")[moved[0]].digest != first[paths[0]].digest
 
 
-def test_a_memory_that_is_damaged_is_named(tmp_path: Path) -> None:
+def test_a_damaged_cache_of_files_is_named(tmp_path: Path) -> None:
     (tmp_path / inventory.FILE).write_text("no database " * 200)
     with pytest.raises(DataError, match=r"images\.sqlite, which remembers .* remove that file"):
         look([], tmp_path)
@@ -220,7 +220,7 @@ def test_a_digest_is_of_names_and_contents(tmp_path: Path) -> None:
     assert digest("digits") == "" and len(load("digits").digest) == 64
 
 
-def test_unreadable_is_skipped_only_where_that_is_said(tmp_path: Path) -> None:
+def test_unreadable_files_are_skipped_only_with_the_setting(tmp_path: Path) -> None:
     part(tmp_path, "", 5)
     (tmp_path / "cat" / "0.png").write_bytes(b"")
     source = f"images:{tmp_path}"
@@ -279,7 +279,7 @@ def test_odd_names_are_printed_in_one_line(tmp_path: Path) -> None:
         assert found["ignored"] == r"1 file ignored: 1 .t\udce9"
 
 
-def test_what_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_file_that_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: Any) -> None:
     """A later version may read it."""
     path = str(image(tmp_path / "a.png"))
     with monkeypatch.context() as patch:

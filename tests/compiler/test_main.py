@@ -20,12 +20,12 @@ from dsl import shipped_cells
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
 
 
-def test_check_says_good(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_that_a_file_is_good(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "nasnet.cell", "large_scale.cell"]) == 0
     assert "nasnet.cell: good (2 cells" in capsys.readouterr().out
 
 
-def test_check_tells_mistakes_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_prints_mistakes_and_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad.cell"
     path.write_text('include "nasnet.cell"\nvalues ops = { sep_cov[3x3] }')
     assert main(["check", str(path), "nasnet.cell"]) == 2
@@ -58,7 +58,7 @@ def test_cost_with_an_overlay_as_a_table(capsys: pytest.CaptureFixture[str]) -> 
     assert "reduction" in output
 
 
-def test_the_table_of_a_cost_says_what_each_cell_accounts_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_a_cost_shows_the_share_of_each_cell(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32"]) == 0
     output = capsys.readouterr().out
     assert re.search(r"^ +cell normal +18 +2,236,864 +343,605,248$", output, re.MULTILINE)
@@ -128,7 +128,7 @@ def test_draw_writes_a_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_what_a_command_says_is_the_golden_text(
+def test_a_command_prints_the_golden_text(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(path.parent)
@@ -157,7 +157,7 @@ def test_diff_takes_params_and_speaks_json(capsys: pytest.CaptureFixture[str]) -
     assert {"values ops: + max_pool[5x5]"} <= {difference["text"] for difference in found["differences"]}
 
 
-def test_diff_says_what_a_rule_did_to_a_printed_child(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_shows_the_change_of_a_printed_child(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["mutate", "nasnet.cell", "--seed", "1"])
     child = tmp_path / "child.cell"
     child.write_text(capsys.readouterr().out)
@@ -188,7 +188,7 @@ def encoding_of(name: str) -> dict[str, str]:
     return {"PYTHONIOENCODING": name, "PYTHONUTF8": "0"}
 
 
-def test_check_of_a_folder_says_what_to_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_of_a_folder_asks_for_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path), "nasnet.cell"]) == 2
     output = capsys.readouterr()
     assert f"{tmp_path} is a folder; name the .cell files in it" in output.err
@@ -225,7 +225,7 @@ def test_costs_need_no_tensorflow() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_reader_that_goes_away_is_no_mistake() -> None:
+def test_a_reader_that_goes_away_is_not_a_mistake() -> None:
     command = f"{sys.executable} -m compiler.main mutate nasnet.cell --count 200 | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""

@@ -42,17 +42,17 @@ def shell(line: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
 def test_a_command_whose_result_is_not_delivered(way: str, arguments: list[str]) -> None:
     line, code, reason = LINES[way]
     ended = shell(line, arguments)
-    told = f"cell: standard output cannot be written: {reason}; the rest of the output is lost\n" if reason else ""
-    assert (ended.returncode, ended.stderr) == (code, told)
+    printed = f"cell: standard output cannot be written: {reason}; the rest of the output is lost\n" if reason else ""
+    assert (ended.returncode, ended.stderr) == (code, printed)
 
 
-def test_a_file_is_written_though_nobody_reads(tmp_path: Path) -> None:
+def test_a_file_is_written_though_standard_output_is_closed(tmp_path: Path) -> None:
     ended = shell('"$@" >&-', ["draw", "nasnet.cell", "--out", str(tmp_path / "a.svg")])
     assert ended.returncode in (0, 1) and "Traceback" not in ended.stderr
     assert (tmp_path / "a.svg").read_text().startswith("<svg")
 
 
-def test_a_mistake_is_told_where_output_and_errors_are_closed() -> None:
+def test_a_mistake_gives_exit_code_2_where_output_and_errors_are_closed() -> None:
     ended = shell('"$@" 2>&-', ["check", "nowhere.cell"])
     assert (ended.returncode, ended.stdout) == (2, "")
     assert shell('"$@" >&- 2>&-', ["check", "nowhere.cell"]).returncode == 2
@@ -83,7 +83,7 @@ class Broken:
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("goes_on", [True, False])
-def test_an_outlet_goes_on_or_says_so_at_once(number: int, goes_on: bool) -> None:
+def test_an_outlet_goes_on_or_raises_at_once(number: int, goes_on: bool) -> None:
     stream = Broken(10, number)
     outlet = Outlet(stream)  # type: ignore[arg-type]
     outlet.goes_on = goes_on
@@ -117,14 +117,14 @@ def test_an_error_that_is_not_the_outlets_passes() -> None:
 
 
 @pytest.fixture
-def heard() -> Iterator[None]:
+def attended() -> Iterator[None]:
     """SIGINT is not ignored, as it is where the tests run in the background of a shell."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("heard")
+@pytest.mark.usefixtures("attended")
 def test_a_signal_is_an_interrupt_and_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -171,8 +171,8 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert main(["train", "~/mine.cell", "--gin_file=~/nowhere.gin"]) == 2
     assert str(tmp_path / "nowhere.gin") in capsys.readouterr().err
     assert main(["train", "~/mine.cell", "--like=~/nothing"]) == 2
-    told = capsys.readouterr().err
-    assert str(tmp_path / "nothing") in told and "~" not in told
+    printed = capsys.readouterr().err
+    assert str(tmp_path / "nothing") in printed and "~" not in printed
 
 
 ENDLESS = """

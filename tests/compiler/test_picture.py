@@ -202,7 +202,7 @@ def test_each_term_is_an_operation_on_its_own_arrow() -> None:
     assert len({arrow.end for arrow in arrows}) == 2
 
 
-def test_a_wire_is_a_plain_arrow() -> None:
+def test_an_edge_without_operations_is_an_arrow_without_a_box() -> None:
     drawing = draw(NESTED)
     place = drawing.boxes.index(by_note(drawing, "x"))
     assert [arrow.source for arrow in ends(drawing, "node", "a")] == [place, place]
@@ -216,7 +216,7 @@ def test_unused_joins_what_nothing_reads() -> None:
     assert [line.text for line in by_note(drawing, "output").lines] == ["output", "concat"]
 
 
-def test_none_is_not_drawn_and_what_is_dead_is_pale() -> None:
+def test_none_is_not_drawn_and_unused_nodes_are_pale() -> None:
     graph = draw(GRAPH)
     assert "none" not in svg_words(graph)
     assert [box.note for box in graph.boxes if box.dead] == ["d"]

@@ -90,7 +90,7 @@ def colours(images: np.ndarray, found: Feed) -> np.ndarray:
 
 
 class TestEveryFeed:
-    def test_what_it_says_of_itself(self, made: Feed) -> None:
+    def test_its_description_is_that_of_its_data(self, made: Feed) -> None:
         assert (made.classes, made.class_names, made.input_shape) == (3, ("a", "b", "c"), (*SIZE, 3))
         assert [made.count(part) for part in ("train", "validation", "test")] == [TRAIN, 5, HELD_OUT]
         assert f"{TRAIN} train, 5 validation, {HELD_OUT} test images" in made.describe()
@@ -149,7 +149,7 @@ class TestEveryFeed:
         assert labels == [value // (240 // HELD_OUT) % 3 for value in seen]
         assert filled == -HELD_OUT % batch
 
-    def test_a_batch_larger_than_the_data_is_told(self, made: Feed) -> None:
+    def test_a_batch_larger_than_the_data_is_refused(self, made: Feed) -> None:
         with pytest.raises(DataError, match=r"batch_size is 50, more than the 31 training images"):
             made.training(PLAIN, 50, 1)
 
@@ -185,7 +185,7 @@ def test_a_batch_is_a_sample_of_all_classes() -> None:
 # --- arrays --------------------------------------------------------------------------------------------
 
 
-def test_trainings_of_one_feed_share_what_they_can(tmp_path: Path) -> None:
+def test_evaluations_of_one_part_share_their_batches(tmp_path: Path) -> None:
     made = arrays(tmp_path)
     assert made.evaluation("test", 4) is made.evaluation("test", 4)
     assert made.evaluation("test", 4) is not made.evaluation("validation", 4)

@@ -77,7 +77,7 @@ def test_names_may_have_letters_of_any_alphabet(module: ModuleType) -> None:
     assert model(tf.zeros((2, 8, 8, 1))).shape == (2, 3)
 
 
-def test_weights_that_do_not_fit_are_told() -> None:
+def test_weights_that_do_not_fit_are_refused() -> None:
     graph = compiler.resolve(dsl.loads("network { body: relu head: global_avg_pool | dense[classes] }"), (4, 4, 1), 3)
     _, values = of_random_weights(graph)
     kernel = next(key for key in values if key.endswith("kernel"))

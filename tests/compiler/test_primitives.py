@@ -148,17 +148,17 @@ class TestEveryPrimitive:
                 size = sum(prod(kernel.shape) for kernel in kernels if len(kernel.shape) > 1)
                 assert operation.mult_adds == size * prod(operation.shape[:-1])
 
-    def test_it_has_weights_as_its_records_say(self, name: str, text: str) -> None:
+    def test_its_weights_are_those_of_its_records(self, name: str, text: str) -> None:
         for operation, _ in parts_of(name, text):
             assert bool(operation.weights) == PRIMITIVES[name].has_weights == (TABLE[name].weights is not None)
 
-    def test_it_is_random_as_its_record_says(self, name: str, text: str) -> None:
+    def test_it_is_random_where_its_record_declares_it(self, name: str, text: str) -> None:
         for operation, inputs in parts_of(name, text):
             first, again, other = (run(operation, inputs, seed) for seed in (1, 1, 2))
             np.testing.assert_array_equal(first, again)
             assert np.array_equal(first, other) != PRIMITIVES[name].is_random
 
-    def test_it_does_what_its_role_says(self, name: str, text: str) -> None:
+    def test_its_value_is_that_of_its_role(self, name: str, text: str) -> None:
         for operation, inputs in parts_of(name, text):
             value, primitive = run(operation, inputs), PRIMITIVES[name]
             if primitive.joins:
@@ -172,7 +172,7 @@ class TestEveryPrimitive:
 
 
 @pytest.mark.parametrize(("name", "use"), [(name, use) for name, text in ROWS for use in uses_of(name, text)])
-def test_two_uses_on_one_value_are_one_or_two_as_the_record_says(name: str, use: str) -> None:
+def test_two_uses_on_one_value_are_merged_where_the_record_declares_it(name: str, use: str) -> None:
     once, twice = (
         dsl.loads(f"cell net(x) {{ {nodes} return b }} network {{ body: net head: dense[classes] }}")
         for nodes in (f"a = {use}(x) b = a + a", f"b = {use}(x) + {use}(x)")

@@ -23,7 +23,7 @@ def net(
     return dsl.loads(f"cell net(x) {traits} {{\n{body}\n}}\n{network}")
 
 
-def test_weight_keys_are_unique_and_say_where() -> None:
+def test_weight_keys_are_unique_and_name_their_place() -> None:
     graph = compiler.resolve(dsl.load("amoebanet_a.cell", {"N": 2, "F": 8}), (8, 8, 1), 10)
     keys = [key for step in graph.steps for key, _ in step.weights()]
     assert len(set(keys)) == len(keys)
@@ -52,7 +52,7 @@ def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up() 
         (net("return x", traits="width split", width=""), ["width split", "called without one"]),
     ],
 )
-def test_what_cannot_be_built_says_where_and_why(genotype: Genotype, parts: list[str]) -> None:
+def test_an_impossible_network_is_reported_with_place_and_reason(genotype: Genotype, parts: list[str]) -> None:
     with pytest.raises(compiler.CompileError) as caught:
         compiler.resolve(genotype, (16, 16, 3), 10)
     for part in parts:
@@ -110,7 +110,7 @@ def test_samples_meet_what_is_required() -> None:
 
 
 @pytest.mark.parametrize("file", ["nasnet.cell", "nasbench101.cell", "hierarchical.cell", "large_scale.cell"])
-def test_what_is_remembered_from_one_child_to_the_next_changes_nothing(file: str) -> None:
+def test_the_cache_between_children_changes_no_graph(file: str) -> None:
     known = dsl.load(file).space.params
     genotype = dsl.load(file, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
     rng, cache = random.Random(2), ResolveCache()

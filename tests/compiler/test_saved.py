@@ -43,8 +43,8 @@ def test_what_is_read_is_what_was_written(folder: Path) -> None:
 def test_how_images_are_prepared_is_kept(folder: Path, crop: float) -> None:
     write(folder, replace(network(), preparation=Preparation((8, 8), crop)))
     assert read(folder).preparation == Preparation((8, 8), crop)
-    told = json.loads((folder / FACTS).read_text())["preparation"]
-    assert told == {**PREPARED, "crop": crop, "resized": [round(8 / crop)] * 2}
+    stored = json.loads((folder / FACTS).read_text())["preparation"]
+    assert stored == {**PREPARED, "crop": crop, "resized": [round(8 / crop)] * 2}
     write(folder, replace(network(), preparation=Preparation((8, 8), crop, is_whole=True)))
     assert read(folder).preparation == Preparation((8, 8), crop, is_whole=True)
 
@@ -112,7 +112,7 @@ def test_facts_that_are_wrong(folder: Path, facts: dict[str, Any], reason: str) 
         read(folder)
 
 
-def test_what_is_no_network_or_damaged(folder: Path) -> None:
+def test_a_damaged_or_missing_network_is_refused(folder: Path) -> None:
     with pytest.raises(CompileError, match=r"runs holds no trained network: it has no network\.json"):
         read(folder.parent)
     (folder / FACTS).write_text("{", encoding="utf-8")
@@ -150,7 +150,7 @@ def test_numbers_are_checked_before_they_are_written() -> None:
         replace(network(), mean=(float("nan"),))
 
 
-def test_a_trained_network_read_back_and_exported_is_as_good_as_it_was(tmp_path: Path) -> None:
+def test_a_trained_network_keeps_its_accuracy_when_read_back_and_exported(tmp_path: Path) -> None:
     """Statistics, weights and normalization: all that inference needs is in the folder."""
     dataset = load("digits", validation=0.2)
     genotype = dsl.loads(TEXT.replace("filters=6", "filters=16").replace("dropout[rate=0.5] | ", ""))

@@ -57,7 +57,7 @@ def test_every_setting_has_a_rule() -> None:
         ({"label_smoothing": 1}, "training.label_smoothing is 1; it must be a number from 0 to below 1"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused_in_words(settings: dict[str, Any], message: str) -> None:
+def test_settings_out_of_range_are_refused_with_the_allowed_values(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(compiler.CompileError) as caught:
         Training(**settings)
     assert message in str(caught.value)

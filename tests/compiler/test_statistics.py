@@ -138,7 +138,7 @@ def test_of_many_images_as_many_batches_as_it_takes(photos: Feed, monkeypatch: p
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 1e30])
-def test_what_the_moving_statistics_were_is_forgotten(photos: Feed, broken: float) -> None:
+def test_fresh_statistics_do_not_depend_on_the_moving_statistics(photos: Feed, broken: float) -> None:
     trainer = made(photos)
     trainer.refresh()
     expected = statistics(trainer)
@@ -216,7 +216,7 @@ def test_the_end_alone_gives_the_fitness_of_every_epoch_measured(photos: Feed) -
         assert (own.loss, own.accuracy) == (other.loss, other.accuracy)
 
 
-def test_weights_that_are_no_numbers_after_the_last_step_have_no_accuracy(photos: Feed) -> None:
+def test_weights_that_are_not_finite_after_the_last_step_have_no_accuracy(photos: Feed) -> None:
     """The loss of each step is that before it: only the validation shows what the last one did."""
     wild = replace(TRAINING, epochs=1, batch_size=120, learning_rate=1e38, momentum=0.0)
     with pytest.raises(compiler.Diverged, match=r"the validation loss is (nan|inf) in epoch 1:"):
@@ -224,12 +224,12 @@ def test_weights_that_are_no_numbers_after_the_last_step_have_no_accuracy(photos
 
 
 @pytest.mark.parametrize("validate", ["end", "epochs"])
-def test_a_loss_that_is_no_number_is_found_in_its_epoch(photos: Feed, validate: str) -> None:
+def test_a_loss_that_is_not_finite_is_found_in_its_epoch(photos: Feed, validate: str) -> None:
     """The learning rate is raised beyond all bounds after the second epoch."""
-    heard: list[int] = []
+    seen: list[int] = []
     wild = replace(TRAINING, epochs=5, learning_rate=0.01, schedule="exponential", decay_rate=1e35, decay_epochs=2.0,
                    validate=validate)  # fmt: skip
     with pytest.raises(compiler.Diverged, match=r"the loss is .* in epoch 3:") as caught:
-        train(dsl.loads(DEEP), photos, wild, on_epoch=heard.append)
-    assert heard == [epoch.epoch for epoch in caught.value.history] == [1, 2]
+        train(dsl.loads(DEEP), photos, wild, on_epoch=seen.append)
+    assert seen == [epoch.epoch for epoch in caught.value.history] == [1, 2]
     assert all(0 < epoch.loss < 10 and 0 < epoch.accuracy <= 1 for epoch in caught.value.history)

@@ -35,7 +35,7 @@ def find(source: str, **settings: Any) -> Stream:
     return found
 
 
-def test_what_it_says_of_itself(tmp_path: Path) -> None:
+def test_its_description_is_that_of_its_data(tmp_path: Path) -> None:
     found = find(tree(tmp_path / "pets", ""), image_size=(4, 5))
     assert found.describe() == "pets: 10 train, 2 validation, 4 test images, streamed as 4x5x3, 2 classes"
     assert (found.input_shape, found.classes, found.class_names) == ((4, 5, 3), 2, ("cat", "dog"))

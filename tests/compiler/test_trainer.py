@@ -149,7 +149,7 @@ def test_other_precisions_learn_with_float32_weights(digits: Feed, precision: st
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
 @pytest.mark.parametrize("schedule", ["cosine", "constant", "exponential"])
-def test_every_recipe_lowers_the_loss(digits: Feed, optimizer: str, schedule: str) -> None:
+def test_every_combination_of_settings_lowers_the_loss(digits: Feed, optimizer: str, schedule: str) -> None:
     rate = 0.1 if optimizer == "sgd" else 0.01
     made = trainer(digits, replace(PLAIN, optimizer=optimizer, schedule=schedule, learning_rate=rate, nesterov=True))
     first = made.run(5)[0]
@@ -175,13 +175,13 @@ class TestDropPath:
         noise = made._noise(tf.constant(step))
         return [float(item.keep) for item in noise if item is not None and item.keep is not None]
 
-    def test_it_falls_with_the_steps(self, digits: Feed) -> None:
+    def test_the_kept_share_falls_with_the_steps(self, digits: Feed) -> None:
         last = 2 * (digits.count("train") // 32)
         assert self.kept(digits, "step", 0) == pytest.approx([1.0] * 5)
         assert self.kept(digits, "step", last // 2) == pytest.approx([0.8] * 5, abs=0.01)
         assert self.kept(digits, "step", last) == pytest.approx([0.6] * 5)
 
-    def test_and_with_the_cells(self, digits: Feed) -> None:
+    def test_the_kept_share_falls_with_the_depth(self, digits: Feed) -> None:
         last = 2 * (digits.count("train") // 32)
         assert self.kept(digits, "step_and_cell", last) == pytest.approx([0.92, 0.84, 0.76, 0.68, 0.6])
 

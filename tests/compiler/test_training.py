@@ -109,7 +109,7 @@ def test_a_gene_takes_the_place_of_the_setting(digits: Dataset) -> None:
     assert by_gene.history != train(still(SMALL), digits, once, seed=1).history
 
 
-def test_a_gene_that_is_no_such_setting_is_told(digits: Dataset) -> None:
+def test_a_gene_without_a_setting_of_its_name_is_refused(digits: Dataset) -> None:
     with pytest.raises(compiler.CompileError, match=r"training\.drop_path_keep is 1\.5; .* the gene of that name"):
         train(still(SMALL, drop_path_keep=1.5), digits, QUICK)
 
@@ -137,13 +137,13 @@ def test_schedules_at_the_start_in_the_middle_and_at_the_end(
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_divergence_is_told(digits: Dataset) -> None:
+def test_divergence_is_an_error(digits: Dataset) -> None:
     wild = Training(epochs=1, batch_size=64, learning_rate=1e9, drop_path_keep=1.0, augment=())
     with pytest.raises(compiler.Diverged, match="epoch 1"):
         train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), digits, wild)
 
 
-def test_a_batch_larger_than_the_data_is_told(digits: Dataset) -> None:
+def test_a_batch_larger_than_the_data_is_refused(digits: Dataset) -> None:
     with pytest.raises(compiler.CompileError, match="batch_size is 5000"):
         train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), digits, Training(batch_size=5000))
 
@@ -172,6 +172,6 @@ def test_trainings_leave_nothing_behind(digits: Dataset) -> None:
 
 
 def test_every_epoch_is_reported_when_it_ends(digits: Dataset) -> None:
-    heard: list[int] = []
-    train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), digits, replace(QUICK, epochs=2), on_epoch=heard.append)
-    assert heard == [1, 2]
+    seen: list[int] = []
+    train(dsl.load("nasnet.cell", {"N": 1, "F": 4}), digits, replace(QUICK, epochs=2), on_epoch=seen.append)
+    assert seen == [1, 2]

@@ -116,7 +116,7 @@ def test_a_file_gives_back_what_was_saved_and_replaces_what_was_there(tmp_path: 
     assert [file.name for file in path.parent.iterdir()] == ["7.npz"]
 
 
-def test_a_file_that_is_not_there_or_damaged_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_file_of_weights_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "7.npz"
     with pytest.raises(compiler.CompileError, match=r"there are no weights in .*7\.npz"):
         weights.read(path)

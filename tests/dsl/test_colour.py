@@ -145,7 +145,7 @@ def test_the_editors_file_has_the_expressions_of_the_module() -> None:
     ]  # fmt: skip
 
 
-def test_pygments_is_told_of_the_lexer() -> None:
+def test_pygments_finds_the_lexer() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     module, _, name = project["entry-points"]["pygments.lexers"]["cell"].partition(":")
     assert (module, name) == (CellLexer.__module__, CellLexer.__name__)

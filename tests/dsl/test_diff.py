@@ -61,13 +61,13 @@ def test_an_edge_in_a_join_is_named_alone() -> None:
 
 
 @pytest.mark.parametrize("names", [{"b": "z"}, {"a": "b", "b": "a"}, {"a": "u", "b": "v", "c": "w"}, {"x": "image"}])
-def test_other_names_are_said_to_be_other_names(names: dict[str, str]) -> None:
+def test_a_renamed_node_is_reported_as_renamed(names: dict[str, str]) -> None:
     after = "".join(names.get(word, word) for word in re.split(r"\b", CELL))
     assert said(CELL, after) == [f"cell net: {old} is now called {new}" for old, new in sorted(names.items())]
     assert same_network(dsl.loads(CELL + NETWORK), dsl.loads(after + NETWORK))
 
 
-def test_an_order_is_said_to_be_an_order() -> None:
+def test_another_order_is_reported_as_another_order() -> None:
     before = "cell net(x) { a = relu(x)  b = skip(x)  return a + b }"
     after = "cell net(x) { b = skip(x)  a = relu(x)  return a + b }"
     assert said(before, after) == ["cell net: the nodes stand in another order: b, a"]
@@ -104,7 +104,7 @@ def test_steps_of_the_network() -> None:
     ]
 
 
-def test_a_long_change_is_broken_into_what_was_and_what_is() -> None:
+def test_a_long_change_is_broken_between_its_old_and_its_new_value() -> None:
     long = " | ".join(["batch_norm"] * 9)
     head, *lines = str(Difference("op o", f"relu | {long}", long)).splitlines()
     assert head == "op o: changed"
@@ -120,7 +120,7 @@ def test_where_declarations_stand_does_not_matter() -> None:
     assert same_network(a, b)
 
 
-def test_another_dead_node_is_the_same_network() -> None:
+def test_another_unused_node_is_the_same_network() -> None:
     a, b = (dsl.loads(f"cell net(x) {{ a = {op}(x) return x }} {NETWORK}") for op in ("relu", "batch_norm"))
     assert len(differences(a, b)) == 1
     assert same_network(a, b)

@@ -36,7 +36,7 @@ def explained(rules: str, cell: str = CELL) -> Explanation:
         "mutation m { }",
     ],
 )
-def test_children_are_as_many_as_are_drawn(rule: str) -> None:
+def test_the_counted_children_are_those_that_can_be_drawn(rule: str) -> None:
     seed = dsl.loads(CELL + NETWORK + rule)
     (fact,) = explain(seed, random.Random(0)).rules
     rng = random.Random(1)
@@ -57,7 +57,7 @@ def test_children_are_as_many_as_are_drawn(rule: str) -> None:
          "nothing meets `n.terms.count > 2`"),
     ],
 )  # fmt: skip
-def test_a_rule_without_a_place_says_why(rule: str, reason: str) -> None:
+def test_a_rule_without_a_place_is_reported_with_the_reason(rule: str, reason: str) -> None:
     (fact,) = explained(f"mutation m {{ {rule} }}").rules
     assert (fact.places, fact.children, fact.example, fact.note) == (0, 0, (), reason)
 
@@ -68,7 +68,7 @@ def test_a_cell_without_nodes_has_nothing_to_choose() -> None:
     assert fact.note == "there is nothing in net.nodes"
 
 
-def test_a_rule_whose_children_are_all_rejected_says_so() -> None:
+def test_a_rule_whose_children_are_all_rejected_is_reported_with_the_reason() -> None:
     seed = dsl.loads(CELL + NETWORK + "mutation m { choose t in net.terms   t.op = any({ relu }) }")
     (fact,) = explain(seed, random.Random(0), lambda genotype: "too large").rules
     assert fact.note == "every child is rejected: m: too large"

@@ -56,7 +56,7 @@ def test_order_of_independent_nodes_does_not_count() -> None:
     assert first == second
 
 
-def test_dead_nodes_and_genes_do_not_count() -> None:
+def test_unused_nodes_and_genes_do_not_count() -> None:
     assert net("a = relu_conv[3x3](x)\n dead = relu_conv[1x1](a)\n return a") == net("a = relu_conv[3x3](x)\n return a")
     genotype = dsl.loads('include "nasbench201.cell"\ngene rate = 0.1')
     assert dsl.fingerprint(dsl.Genotype(genotype.cells, (("rate", 5),), genotype.space)) == dsl.fingerprint(genotype)

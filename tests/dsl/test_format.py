@@ -79,7 +79,7 @@ def parses(path: Path) -> bool:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 class TestShippedFile:
-    def test_is_formatted(self, path: Path) -> None:
+    def test_a_shipped_file_is_formatted(self, path: Path) -> None:
         assert check(path.read_text()) == path.read_text()
 
     def test_comes_back_however_it_is_shaken(self, path: Path) -> None:

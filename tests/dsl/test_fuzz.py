@@ -229,7 +229,7 @@ def test_the_damage_gets_far() -> None:
     assert seen == {"wrong", "good"}
 
 
-def test_the_watchdog_bites() -> None:
+def test_the_watchdog_ends_an_input_that_takes_too_long() -> None:
     with pytest.raises(TooLong), limited(0.05):
         while True:
             pass

@@ -91,7 +91,7 @@ class TestConnect:
         rule = "choose a in net.inputs, b in net.nodes connect a to b by relu | conv[3x3]"
         assert children(rule, "a = skip(image)", "a") == {"a = skip(image) + conv[3x3](relu(image)); return a"}
 
-    def test_a_loop_is_no_child(self) -> None:
+    def test_a_loop_is_not_a_child(self) -> None:
         rule = "choose a in net.states, b in net.nodes connect a to b by skip"
         seed = dsl.loads(SPACE.format(nodes="a = skip(image) b = relu(a)", output="b", rule=rule))
         for i in range(50):
@@ -147,7 +147,7 @@ class TestJoin:
         )
         assert written.cells == meant.cells
 
-    def test_another_operation_is_no_join(self) -> None:
+    def test_another_operation_is_not_a_join(self) -> None:
         with pytest.raises(dsl.CellError, match="is add or concat, not relu"):
             children("choose n in net.nodes n.join = any({ add, relu })", "a = relu(image)", "a")
 

@@ -97,7 +97,7 @@ def check_round_trips(genotype: dsl.Genotype) -> None:
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_a_child_stands_alone(name: str) -> None:
+def test_the_text_of_a_child_loads_alone(name: str) -> None:
     """Whatever a search ends with is a file that loads, also where a rule has nothing left to change in it."""
     for genotype in (*chain(name, 6), chain(name, CHAIN)[-1]):
         again = dsl.loads(genotype.standalone())
@@ -105,7 +105,7 @@ def test_a_child_stands_alone(name: str) -> None:
         assert dsl.fingerprint(again) == dsl.fingerprint(genotype)
 
 
-def test_a_child_stands_alone_though_a_rule_of_its_space_is_dead_in_it() -> None:
+def test_a_child_loads_alone_though_a_rule_of_its_space_cannot_change_it() -> None:
     rule = "mutation only { choose t in net.terms where t.op is relu_conv  t.op = any({ skip, zero }) }"
     text = dsl.load("nasbench201.cell").standalone()
     genotype, rng = dsl.loads(f"{text[: text.index('mutation')]}\n{rule}"), random.Random(1)

@@ -84,6 +84,6 @@ def test_too_much_text_is_an_error() -> None:
     ],
     ids=["brackets", "sums", "signs", "nots"],
 )
-def test_deep_nesting_is_an_error_and_no_crash(text: str) -> None:
+def test_deep_nesting_is_an_error_and_not_a_crash(text: str) -> None:
     with pytest.raises(dsl.CellError, match="nest deeper"):
         dsl.parse(text)

@@ -42,7 +42,7 @@ GOOD = "cell good(x) {\n  a = relu(x)\n  return a\n}\n"
         "string", "rules", "stray_word", "end",
     ],
 )  # fmt: skip
-def test_each_mistake_is_told_once_and_in_order(text: str, wanted: list[tuple[int, ...]]) -> None:
+def test_each_mistake_is_reported_once_and_in_order(text: str, wanted: list[tuple[int, ...]]) -> None:
     assert places(text) == wanted
 
 
@@ -51,12 +51,12 @@ def test_names_and_comments_are_not_taken_for_declarations() -> None:
     assert places(text) == [(2, 15), (7, 11)]
 
 
-def test_what_is_no_number_or_said_twice_is_told_with_the_rest() -> None:
+def test_wrong_numbers_and_repeated_settings_are_reported_with_the_syntax_errors() -> None:
     text = "param A = 1e999\ncell a(x) stride 1 stride 2 {\n  return x\n}\nparam B = * 2"
     assert places(text) == [(1, 11), (2, 1), (5, 11)]
 
 
-def test_mistakes_of_included_files_are_told_together(tmp_path: Path) -> None:
+def test_mistakes_of_included_files_are_reported_together(tmp_path: Path) -> None:
     (tmp_path / "one.cell").write_text("param A = * 1\nparam B = * 2\n")
     (tmp_path / "two.cell").write_text("param C = * 3\n")
     path = tmp_path / "main.cell"
@@ -69,7 +69,7 @@ def test_mistakes_of_included_files_are_told_together(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_there_is_an_end_to_the_telling() -> None:
+def test_the_number_of_reported_mistakes_is_limited() -> None:
     assert len(places("param A = * 1\n" * 1000)) == MAX_PROBLEMS
 
 

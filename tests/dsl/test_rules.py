@@ -82,7 +82,7 @@ def test_children_under_a_seed_are_the_golden_ones() -> None:
     assert "\n".join(lines) == (GOLDEN / "amoebanet_a_children.txt").read_text()
 
 
-def test_every_rule_of_amoebanet_is_as_likely_as_it_says() -> None:
+def test_every_rule_of_amoebanet_is_drawn_by_its_weight() -> None:
     rng = random.Random(3)
     genotype = dsl.load("amoebanet_a.cell")
     rules = Counter(dsl.mutate(genotype, rng).rule for _ in range(4000))
@@ -118,7 +118,7 @@ def test_a_rewired_edge_reads_another_earlier_state() -> None:
     assert seen["normal", 4] == {"here", "before", "a", "b", "c", "d"}
 
 
-def test_except_and_where_leave_out_what_they_say() -> None:
+def test_except_and_where_leave_out_the_places_that_they_name() -> None:
     text = """
     include "darts.cell"
     mutation only_pools { choose c in cells, n in c.nodes, t in n.terms where t.op is max_pool
@@ -149,7 +149,7 @@ def test_a_rule_that_does_not_apply_leaves_its_weight_to_the_others() -> None:
     assert {dsl.mutate(genotype, rng).rule for _ in range(50)} == {"op"}
 
 
-def test_without_any_rule_that_applies_the_reason_is_told() -> None:
+def test_without_any_rule_that_applies_the_error_has_the_reason() -> None:
     genotype = dsl.load("nasbench201.cell")
     with pytest.raises(dsl.CellError, match="no mutation rule applies") as caught:
         dsl.mutate(genotype, random.Random(1), lambda child: "too large")
@@ -333,7 +333,7 @@ def test_fixed_cells_are_never_mutated() -> None:
     assert {dsl.mutate(genotype, random.Random(seed)).rule for seed in range(20)} == {"nothing"}
 
 
-def test_samples_settle_what_their_sets_leave_open() -> None:
+def test_samples_draw_the_settings_that_their_sets_leave_open() -> None:
     text = SPACE + "values open = { sep[any({ 3x3, 5x5 })] }\n"
     genotype = dsl.loads(text + "mutation m { choose k in cells, n in k.nodes, t in n.terms  t.op = any(open) }")
     for seed in range(10):
@@ -374,7 +374,7 @@ def test_children_never_stand_for_more_operations_than_a_file_may(nodes: str) ->
     assert "top stands for more than 10,000 operations" in str(caught.value)
 
 
-def test_samples_that_are_no_good_genotypes_are_drawn_again() -> None:
+def test_samples_that_are_not_valid_are_drawn_again() -> None:
     text = """
     op d[p=1] = conv[3x3, dilation=p]
     cell top(x) { a = d[1](x) + relu(x) return a }
@@ -408,7 +408,7 @@ def test_children_never_nest_deeper_than_a_file_may() -> None:
     assert {dsl.loads(child.standalone()).text() for child in children} == {child.text() for child in children}
 
 
-def test_choices_that_are_no_good_genotype_are_told() -> None:
+def test_choices_that_do_not_make_a_valid_genotype_are_an_error() -> None:
     text = """
     op d[p=1] = conv[3x3, dilation=p]
     cell m(x) { b = relu(x) return b }
@@ -429,7 +429,7 @@ def test_choices_that_are_no_good_genotype_are_told() -> None:
     assert min(reasons[""], reasons["m contains itself"], reasons["conv"]) > 0, reasons
 
 
-def test_all_that_is_remembered_of_a_space_goes_with_it() -> None:
+def test_the_caches_of_a_space_are_freed_with_it() -> None:
     genotype, rng = dsl.load("nasnet.cell"), random.Random(0)
     for _ in range(20):
         genotype = dsl.mutate(genotype, rng).genotype

@@ -14,12 +14,12 @@ FILES = sorted(shipped_cells().glob("*.cell"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 class TestShippedFile:
-    def test_prints_back(self, path: Path) -> None:
+    def test_a_shipped_file_prints_back(self, path: Path) -> None:
         file = dsl.parse(path.read_text(), path.name)
         assert dsl.parse(dsl.unparse(file)) == file
         assert dsl.unparse(dsl.parse(dsl.unparse(file))) == dsl.unparse(file)
 
-    def test_verifies_and_stands_alone(self, path: Path) -> None:
+    def test_a_shipped_file_verifies_and_loads_alone(self, path: Path) -> None:
         genotype = dsl.load(path)
         again = dsl.loads(genotype.standalone())
         assert again == genotype
@@ -30,5 +30,5 @@ class TestShippedFile:
         assert genotype.space.genotype(genotype.text()) == genotype
 
 
-def test_there_are_files() -> None:
+def test_there_are_shipped_files() -> None:
     assert len(FILES) >= 14

@@ -20,14 +20,14 @@ def tries(folder: Path, id: int) -> int:
     return (folder / f"{id}.tries").stat().st_size
 
 
-def dies_once(folder: Path, task: Task) -> Evaluation:
+def loses_its_worker_once(folder: Path, task: Task) -> Evaluation:
     """Every third is killed the first time."""
     if tries(folder, task.id) == 1 and task.id % 3 == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return toy.evaluate(task)
 
 
-def dies(folder: Path, task: Task) -> Evaluation:
+def loses_its_worker(folder: Path, task: Task) -> Evaluation:
     """Individual 3 is killed every time."""
     tries(folder, task.id)
     if task.id == 3:

@@ -1,4 +1,4 @@
-"""The algorithms beside the paper: they learn, they age, their tournaments are as large as they say."""
+"""The algorithms as the papers describe them: learning, ageing, and the probabilities of tournaments."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_the_toy_has_forty_choices() -> None:
     assert len(SIZES) == 40
 
 
-def killed_by(proposal: Proposal[Any]) -> list[int]:
-    """The ids of those that died for a child of a population without ageing."""
+def removed_by(proposal: Proposal[Any]) -> list[int]:
+    """The ids of the individuals that a proposal removes from a population without ageing."""
     ids: list[int] = json.loads(proposal.memo or "[]")
     return ids
 
 
 def small_tournament(seed: int) -> Algorithm[Genotype]:
-    """Two at a time press little: for as many evaluations the population is smaller."""
+    """A tournament of a smaller population: with two at a time, a large one learns slowly."""
     return tournament(seed, population_size=20)
 
 
@@ -88,7 +88,7 @@ def test_evolution_learns(make: Make, least: int) -> None:
 
 
 def test_reinforcement_learns() -> None:
-    """Slowly at first, then far beyond what random search finds."""
+    """It learns slowly at first, and ends far above random search."""
     fitness = [fitness for _, fitness in history(reinforcement, 0, 400)]
     assert mean(fitness[:100]) == pytest.approx(sum(1 / size for size in SIZES), abs=1)
     assert mean(fitness[-100:]) > 25
@@ -101,11 +101,11 @@ def test_random_search_does_not() -> None:
 
 @pytest.mark.parametrize("make", [evolution, non_ageing, tournament])
 def test_children_are_one_mutation_from_their_parents(make: Make) -> None:
-    told = {proposal.id: proposal for proposal, _ in history(make, 0)}
-    children = [proposal for proposal in told.values() if proposal.parent is not None]
+    proposals = {proposal.id: proposal for proposal, _ in history(make, 0)}
+    children = [proposal for proposal in proposals.values() if proposal.parent is not None]
     assert len(children) == EVALUATIONS - 100
     for child in children:
-        parent = told[child.parent or 0]
+        parent = proposals[child.parent or 0]
         different = sum(a != b for a, b in zip(child.genotype, parent.genotype, strict=True))
         assert different <= 1
         assert different == 1 or child.rule in ("nothing", "op")
@@ -119,7 +119,7 @@ def test_the_first_population_is_random(make: Make) -> None:
 
 
 class CountingSpace:
-    """Genotypes are ids in the order of asking, so that one can see whose child a child is."""
+    """Genotypes are ids in the order of asking, so that a child shows its parent."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -132,7 +132,7 @@ class CountingSpace:
         return Child(genotype, "copy")
 
 
-def test_the_oldest_dies_however_good() -> None:
+def test_the_oldest_member_is_removed_whatever_its_fitness() -> None:
     algorithm = RegularizedEvolution(CountingSpace(), 0, population_size=3, sample_size=3)
     for id, fitness in enumerate((9.0, 1.0, 2.0), 1):
         algorithm.ask(id)
@@ -143,7 +143,7 @@ def test_the_oldest_dies_however_good() -> None:
     assert algorithm.population == (1.0, 2.0, 3.0)
 
 
-def test_age_counts_from_the_telling() -> None:
+def test_age_counts_from_the_result() -> None:
     algorithm = RegularizedEvolution(CountingSpace(), 0, population_size=2, sample_size=1)
     for id in (1, 2, 3):
         algorithm.ask(id)
@@ -169,7 +169,7 @@ def test_tournaments_draw_with_replacement(sample_size: int) -> None:
 
 
 def ranked(population_size: int, sample_size: int, seed: int = 0) -> NonAgeingEvolution[int]:
-    """A population whose fitness is their id."""
+    """A full population. The fitness of each member is its id."""
     algorithm = NonAgeingEvolution(CountingSpace(), seed, population_size=population_size, sample_size=sample_size)
     for id in range(1, population_size + 1):
         algorithm.ask(id)
@@ -178,25 +178,25 @@ def ranked(population_size: int, sample_size: int, seed: int = 0) -> NonAgeingEv
     return algorithm
 
 
-def test_without_age_the_worst_of_the_sample_dies() -> None:
+def test_without_ageing_the_worst_of_the_tournament_sample_is_removed() -> None:
     """The r-th worst of P is the worst of S drawn with replacement with ((P-r+1)^S - (P-r)^S) / P^S."""
     size, sample_size, steps = 5, 3, 4000
-    killed, parents = Counter[int](), Counter[int]()
+    removed, parents = Counter[int](), Counter[int]()
     for seed in range(steps):
         proposal = ranked(size, sample_size, seed).ask(size + 1)
-        (dead,) = killed_by(proposal)
-        killed[dead] += 1
+        (id,) = removed_by(proposal)
+        removed[id] += 1
         parents[proposal.parent or 0] += 1
-        assert proposal.parent is not None and proposal.parent >= dead
+        assert proposal.parent is not None and proposal.parent >= id
     tolerance = 5 * 0.5 / steps**0.5
     for rank in range(1, size + 1):
         worst = ((size - rank + 1) ** sample_size - (size - rank) ** sample_size) / size**sample_size
         best = (rank**sample_size - (rank - 1) ** sample_size) / size**sample_size
-        assert killed[rank] / steps == pytest.approx(worst, abs=tolerance)
+        assert removed[rank] / steps == pytest.approx(worst, abs=tolerance)
         assert parents[rank] / steps == pytest.approx(best, abs=tolerance)
 
 
-def test_without_age_the_best_lives_for_ever() -> None:
+def test_without_ageing_the_best_is_never_removed() -> None:
     algorithm = ranked(5, 5)
     for id in range(6, 60):
         algorithm.ask(id)
@@ -205,24 +205,24 @@ def test_without_age_the_best_lives_for_ever() -> None:
         assert len(algorithm.population) == 5
 
 
-def test_without_age_there_is_one_death_a_child_and_more_where_more_are_alive() -> None:
+def test_without_ageing_a_proposal_removes_the_members_above_the_population_size() -> None:
     algorithm = ranked(5, 3)
-    assert [len(killed_by(algorithm.ask(id))) for id in (6, 7, 8)] == [1, 0, 0]
+    assert [len(removed_by(algorithm.ask(id))) for id in (6, 7, 8)] == [1, 0, 0]
     for id in (6, 7, 8):
         algorithm.tell(result(id, float(id)))
     assert len(algorithm.living) == 7
-    assert len(killed_by(algorithm.ask(9))) == 3
+    assert len(removed_by(algorithm.ask(9))) == 3
     assert len(algorithm.living) == 4
 
 
-def test_without_age_one_alone_makes_room_for_its_child() -> None:
+def test_without_ageing_a_single_member_is_removed_for_its_child() -> None:
     algorithm = ranked(1, 1)
     proposal = algorithm.ask(2)
-    assert (proposal.parent, killed_by(proposal), algorithm.living) == (1, [1], ())
+    assert (proposal.parent, removed_by(proposal), algorithm.living) == (1, [1], ())
 
 
 def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
-    """A population whose fitness is their id."""
+    """A full population. The fitness of each member is its id."""
     algorithm = PairwiseTournament(CountingSpace(), seed, population_size=population_size)
     for id in range(1, population_size + 1):
         algorithm.ask(id)
@@ -231,48 +231,48 @@ def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
     return algorithm
 
 
-def test_at_the_set_point_the_worse_of_two_dies_and_the_better_of_two_has_a_child() -> None:
+def test_at_the_set_point_the_worse_of_two_is_removed_and_the_better_has_a_child() -> None:
     """The r-th worst of P is the worse of two with probability 2 (P - r) / P (P - 1)."""
     size, steps = 5, 4000
-    killed, parents = Counter[int](), Counter[int]()
+    removed, parents = Counter[int](), Counter[int]()
     for seed in range(steps):
         proposal = filled(size, seed).ask(size + 1)
-        (dead,) = killed_by(proposal)
-        assert proposal.parent != dead
-        killed[dead] += 1
+        (id,) = removed_by(proposal)
+        assert proposal.parent != id
+        removed[id] += 1
         parents[proposal.parent or 0] += 1
     tolerance = 5 * 0.5 / steps**0.5
     for rank in range(1, size + 1):
-        assert killed[rank] / steps == pytest.approx(2 * (size - rank) / (size * (size - 1)), abs=tolerance)
+        assert removed[rank] / steps == pytest.approx(2 * (size - rank) / (size * (size - 1)), abs=tolerance)
     assert parents[size] / steps == pytest.approx(2 / (size - 1), abs=tolerance)
     assert not parents[1]
 
 
-def test_below_the_set_point_nobody_dies() -> None:
+def test_below_the_set_point_no_member_is_removed() -> None:
     algorithm = filled(5)
     first, second = algorithm.ask(6), algorithm.ask(7)
-    assert (len(killed_by(first)), second.memo) == (1, "")
+    assert (len(removed_by(first)), second.memo) == (1, "")
     assert len(algorithm.living) == len(algorithm.population) == 4
 
 
-def test_what_is_above_the_set_point_dies_before_the_next_child() -> None:
+def test_members_above_the_set_point_are_removed_before_the_next_child() -> None:
     algorithm = filled(5)
     for id in (6, 7, 8):
         algorithm.ask(id)
     for id in (6, 7, 8):
         algorithm.tell(result(id, float(id)))
     assert len(algorithm.living) == 7
-    assert len(killed_by(algorithm.ask(9))) == 3
+    assert len(removed_by(algorithm.ask(9))) == 3
     assert len(algorithm.living) == 4
 
 
-def test_one_alone_has_a_child_and_nobody_has_none() -> None:
+def test_a_single_member_is_a_parent_and_an_empty_population_samples() -> None:
     algorithm = PairwiseTournament(CountingSpace(), 0, population_size=2)
     assert [algorithm.ask(id).parent for id in (1, 2, 3)] == [None, None, None]
     algorithm.tell(result(2, 0.5))
     assert algorithm.ask(4).parent == 2
     algorithm.tell(result(1, 0.7))
-    assert (killed_by(algorithm.ask(5)), algorithm.living) == ([2], (1,))
+    assert (removed_by(algorithm.ask(5)), algorithm.living) == ([2], (1,))
 
 
 def test_the_tournament_needs_two() -> None:
@@ -280,36 +280,36 @@ def test_the_tournament_needs_two() -> None:
         PairwiseTournament(ToySpace(), 0, population_size=1)
 
 
-ALIVE = 20
-OPEN = 8
+MEMBERS = 20
+PENDING = 8
 
 
 def contract(make: Callable[..., Algorithm[Genotype]], **settings: int) -> Make:
-    """An algorithm with so many alive, or so many whom its curves show."""
+    """An algorithm with its settings, on the toy."""
     return lambda seed: make(ToySpace(), seed, **settings)
 
 
 def in_disorder(
-    algorithm: Algorithm[Genotype], ids: range, open: dict[int, Proposal[Genotype]]
+    algorithm: Algorithm[Genotype], ids: range, pending: dict[int, Proposal[Genotype]]
 ) -> list[tuple[Proposal[Genotype], int]]:
-    """Keep eight open and tell any of them before the next is asked for; who it is follows from the ids alone."""
-    told = []
+    """Hands in eight proposals at a time; the ids alone decide which of them is finished next."""
+    handled = []
     for id in ids:
-        if len(open) == OPEN:
-            proposal = open.pop(random.Random(id).choice(sorted(open)))
+        if len(pending) == PENDING:
+            proposal = pending.pop(random.Random(id).choice(sorted(pending)))
             fitness = matches(proposal.genotype, target(0))
             algorithm.tell(result(proposal.id, fitness))
-            told.append((proposal, fitness))
-        open[id] = algorithm.ask(id)
-    return told
+            handled.append((proposal, fitness))
+        pending[id] = algorithm.ask(id)
+    return handled
 
 
 CONTRACT = {
-    RegularizedEvolution: {"population_size": ALIVE, "sample_size": 5},
-    NonAgeingEvolution: {"population_size": ALIVE, "sample_size": 5},
-    PairwiseTournament: {"population_size": ALIVE},
-    RandomSearch: {"window": ALIVE},
-    Reinforcement: {"window": ALIVE, "batch_size": 8, "epochs": 2, "units": 16},
+    RegularizedEvolution: {"population_size": MEMBERS, "sample_size": 5},
+    NonAgeingEvolution: {"population_size": MEMBERS, "sample_size": 5},
+    PairwiseTournament: {"population_size": MEMBERS},
+    RandomSearch: {"window": MEMBERS},
+    Reinforcement: {"window": MEMBERS, "batch_size": 8, "epochs": 2, "units": 16},
 }
 
 
@@ -330,21 +330,21 @@ class TestContract:
     def test_same_order_of_completions_same_search(self, make: Make) -> None:
         assert in_disorder(make(0), range(1, 80), {}) == in_disorder(make(0), range(1, 80), {})
 
-    def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(self, make: Make) -> None:
+    def test_a_restored_search_goes_on_like_an_uninterrupted_one(self, make: Make) -> None:
         whole, resumed = make(0), make(0)
-        open: dict[int, Proposal[Genotype]] = {}
-        told = in_disorder(whole, range(1, 70), open)
-        for proposal, fitness in told[-(resumed.replayed or len(told)) :]:
+        pending: dict[int, Proposal[Genotype]] = {}
+        handled = in_disorder(whole, range(1, 70), pending)
+        for proposal, fitness in handled[-(resumed.replayed or len(handled)) :]:
             resumed.adopt(proposal)
             resumed.tell(result(proposal.id, fitness))
-        for proposal in open.values():
+        for proposal in pending.values():
             resumed.adopt(proposal)
-        open_too = dict(open)
-        assert in_disorder(resumed, range(70, 110), open_too) == in_disorder(whole, range(70, 110), open)
+        pending_too = dict(pending)
+        assert in_disorder(resumed, range(70, 110), pending_too) == in_disorder(whole, range(70, 110), pending)
         assert resumed.population == whole.population
-        assert open_too == open
+        assert pending_too == pending
 
-    def test_adopting_everyone_kills_the_killed(self, make: Make) -> None:
+    def test_a_restored_record_gives_the_same_next_proposal(self, make: Make) -> None:
         whole = history(make, 0, 75)
         resumed = make(0)
         for proposal, fitness in whole[:74]:
@@ -352,13 +352,13 @@ class TestContract:
             resumed.tell(result(proposal.id, fitness))
         assert resumed.ask(75) == whole[74][0]
 
-    def test_parents_are_of_the_living(self, make: Make) -> None:
+    def test_parents_are_members(self, make: Make) -> None:
         algorithm = make(0)
         for id in range(1, 80):
-            alive = algorithm.living
+            before = algorithm.living
             proposal = algorithm.ask(id)
             assert proposal.parent is None or proposal.parent in algorithm.living
-            assert set(algorithm.living) <= set(alive)
+            assert set(algorithm.living) <= set(before)
             algorithm.tell(result(id, float(id % 7)))
 
     def test_tell_before_ask(self, make: Make) -> None:
@@ -384,7 +384,7 @@ class TestContract:
         with pytest.raises(SearchError, match="open already"):
             algorithm.adopt(proposal)
 
-    def test_more_may_be_open_than_a_population(self, make: Make) -> None:
+    def test_more_proposals_may_be_pending_than_the_population_has_members(self, make: Make) -> None:
         algorithm = make(0)
         proposals = [algorithm.ask(id) for id in range(1, 31)]
         assert all(proposal.parent is None for proposal in proposals)
@@ -394,10 +394,10 @@ class TestContract:
         for id in range(1, 100):
             algorithm.ask(id)
             algorithm.tell(result(id, 0.0))
-        assert len(algorithm.population) == ALIVE
+        assert len(algorithm.population) == MEMBERS
 
     def test_a_replay_of_the_record_shows_every_population(self, make: Make) -> None:
-        """Proposals, whose genotypes may be anything, and results in their order are all that curves need."""
+        """Curves need only proposals and results in their order; the genotypes may be anything."""
         algorithm, shown = make(0), make(0)
         for id in range(1, 80):
             shown.adopt(Proposal(id, (), memo=algorithm.ask(id).memo))

@@ -80,7 +80,7 @@ def test_a_resumed_search_reads_as_an_uninterrupted_one(
     assert len(_points(run, "population/mean")) == 25
 
 
-def test_the_best_says_where_it_comes_from(tmp_path: Path) -> None:
+def test_the_text_of_the_best_shows_its_parent_and_rule(tmp_path: Path) -> None:
     search(tmp_path, tournament, 20)
     texts = dict(_texts(_read(tmp_path / "tensorboard" / "search"), "best/genotype"))
     assert "# individual 1\n# by random\n" in texts[1]

@@ -147,7 +147,7 @@ def test_every_command_takes_an_individual(here: Path, capsys: pytest.CaptureFix
     assert outputs[0] == outputs[1] != ""
 
 
-def test_of_equals_the_best_is_the_one_that_the_search_has_written(here: Path) -> None:
+def test_of_equals_best_names_the_individual_that_the_search_wrote(here: Path) -> None:
     with sqlite3.connect(WORK / FILE) as db:
         db.execute("update individuals set fitness = 0.5")
     for id in range(1, 6):
@@ -203,10 +203,12 @@ def test_params_and_overlays_change_an_individual(here: Path, capsys: pytest.Cap
         (":3", "':3' is not a .cell file"),
     ],
 )
-def test_names_that_are_none(here: Path, capsys: pytest.CaptureFixture[str], name: str, message: str) -> None:
+def test_names_of_no_individual_are_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
+) -> None:
     assert cell("draw", name) == 2
-    told = capsys.readouterr()
-    assert message in told.err and not told.out
+    printed = capsys.readouterr()
+    assert message in printed.err and not printed.out
 
 
 def test_a_file_of_that_name_comes_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,7 +264,7 @@ def kept() -> list[int]:
     return sorted(int(path.stem) for path in (WORK / "weights").glob("*.npz"))
 
 
-def test_what_was_kept_is_exported(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_individual_with_weights_is_exported(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the images' preparation and the names of the classes, from the store."""
     assert len(kept()) == 2 and best_id() in kept()
     images = np.random.default_rng(0).integers(0, 255, (2, 40, 33, 3)).astype(np.float32)
@@ -281,7 +283,7 @@ def test_what_was_kept_is_exported(here: Path, capsys: pytest.CaptureFixture[str
         assert zipfile.ZipFile("a.keras").read("labels.txt") == b"bright\ndark ones\n"
 
 
-def test_what_was_not_kept_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_individual_without_weights_is_refused_by_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lost = next(id for id in range(1, 6) if id not in kept())
     assert cell("export", f"{WORK}:{lost}", "--out", "a.keras") == 2
     error = capsys.readouterr().err

@@ -70,7 +70,7 @@ def test_the_same_command_goes_on_and_draws_what_is_stored(
         ("--gin_param=search.seeds=3", "did you mean 'search.seed'"),
     ],
 )
-def test_mistakes_are_told_before_anything_runs(
+def test_mistakes_are_printed_before_a_search_runs(
     option: str, message: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare.main([*command, option]) == 2

@@ -35,7 +35,7 @@ def test_every_shipped_file_builds_and_explains_itself(path: Path) -> None:
     assert "Expected" in path.read_text()
 
 
-def test_amoeba() -> None:
+def test_amoeba_gin_is_the_small_search() -> None:
     made = config.read(["amoeba.gin"], [])
     assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 8})
     assert settings(made.algorithm(cell_space(made))) == {
@@ -273,7 +273,7 @@ def no_executor():
 """
 
 
-def test_an_executor_of_ones_own(
+def test_an_executor_of_the_user_has_its_own_settings(
     small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its settings are bound under its name, and may change between two runs of a search."""
@@ -295,7 +295,7 @@ def test_an_executor_of_ones_own(
         config.read([str(mine)], [])
 
 
-def test_a_target_of_a_fitness_that_is_no_accuracy() -> None:
+def test_a_target_above_one_is_allowed_for_a_fitness_that_is_not_an_accuracy() -> None:
     bindings = ["search.target=95", "search.fitness='tests.evolve.made_up:separables'"]
     assert config.read(["amoeba.gin"], bindings).search.target == 95
 
@@ -417,12 +417,12 @@ def test_the_header_of_a_search_lists_what_a_file_binds_in_vain(
         ),
     ],
 )
-def test_bindings_that_come_to_nothing(bindings: list[str], message: str) -> None:
+def test_bindings_without_effect_are_reported(bindings: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=re.escape(message)):
         config.read(["amoeba.gin"], bindings)
 
 
-def test_what_another_setting_calls_for_may_be_typed() -> None:
+def test_a_binding_that_a_message_asks_for_may_be_given() -> None:
     found = config.read(["amoeba.gin"], ["training.augment=('cutout',)", "training.cutout_size=3"])
     assert (found.training.augment, found.training.cutout_size) == (("cutout",), 3)
 
@@ -511,7 +511,7 @@ def test_a_made_up_fitness_leaves_no_weights() -> None:
 @pytest.mark.parametrize(
     ("budget", "seconds"), [("'90m'", 5400), ("'12h'", 43_200), ("'2d'", 172_800), ("1.5", 5400), ("None", None)]
 )
-def test_budgets(budget: str, seconds: float | None) -> None:
+def test_a_budget_of_time_is_read_as_seconds(budget: str, seconds: float | None) -> None:
     assert config.read(["amoeba.gin"], [f"search.budget={budget}"]).search.budget_seconds == seconds
 
 
@@ -573,7 +573,7 @@ def test_a_function_as_the_fitness_is_refused_with_its_name(tmp_path: Path, monk
         config.read([str(tmp_path / "mine.gin")], [])
 
 
-def test_every_setting_says_what_it_may_be_and_what_it_means() -> None:
+def test_every_setting_has_its_allowed_values_and_its_meaning() -> None:
     for record in (*config.RECORDS.values(), *gin_files.RECORDS.values()):
         assert settings_of(record) or record is SerialSettings
         for setting in settings_of(record):

@@ -73,9 +73,9 @@ def check_test(work: Path, best: int, first: str, again: str) -> None:
     examined = Examined.read(text)
     assert examined.accuracy == saved_accuracy(work) and examined.class_names == tuple("0123456789")
     assert sum(map(sum, examined.confusion)) == 360
-    for told in (first, again):
-        assert f"test accuracy of {best}: {examined.accuracy:.4f}" in told and "Test images by class" in told
-        assert "http://localhost:6006/?smoothing=0#custom_scalars" in told
+    for printed in (first, again):
+        assert f"test accuracy of {best}: {examined.accuracy:.4f}" in printed and "Test images by class" in printed
+        assert "http://localhost:6006/?smoothing=0#custom_scalars" in printed
     (event,) = _read(work / "tensorboard" / "search").Tensors("best/confusion")
     assert event.step == 3
 
@@ -113,9 +113,9 @@ def test_inheritance_survives_kill_9(tmp_path: Path) -> None:
     assert finish(*arguments, f"--workdir={killed}").returncode == 0
     assert rows(killed) == rows(whole)
     reader = sqlite3.connect(killed / "search.sqlite")
-    heirs = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
-    assert len(heirs) > 5
-    assert all(inherited > 0 and not note for inherited, note in heirs)
+    children = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
+    assert len(children) > 5
+    assert all(inherited > 0 and not note for inherited, note in children)
     best = reader.execute(
         "select id from individuals order by fitness desc, params, mult_adds, finished limit 1"
     ).fetchone()[0]

@@ -56,7 +56,7 @@ def task() -> Task:
     return Task(1, dsl.load("nasnet.cell", PARAMS).text(), 0, 0.0)
 
 
-def test_facts(small_gin: Path, tmp_path: Path) -> None:
+def test_the_facts_are_those_of_the_images(small_gin: Path, tmp_path: Path) -> None:
     found = replace(spec(small_gin, "separables"), folder=tmp_path).find_facts()
     assert (found.input_shape, found.classes) == ((8, 8, 1), 3)
     assert "3 classes" in found.description
@@ -114,7 +114,7 @@ def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fi
     assert found.again == (fitness == "out_of_memory")
 
 
-def test_a_bug_is_no_failure(small_gin: Path) -> None:
+def test_a_bug_is_not_a_failure_of_an_individual(small_gin: Path) -> None:
     with pytest.raises(UsageError) as raised:
         spec(small_gin, "bug").evaluate(task())
     assert "\n  tests/evolve/made_up.py, line " in str(raised.value)
@@ -149,7 +149,9 @@ def test_a_child_starts_from_the_weights_of_its_parent(small_gin: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"damaged"])
-def test_a_child_whose_parents_weights_are_gone_starts_anew_and_says_so(small_gin: Path, content: bytes | None) -> None:
+def test_a_child_whose_parents_weights_are_gone_starts_from_fresh_weights_with_a_note(
+    small_gin: Path, content: bytes | None
+) -> None:
     inheriting = trained(small_gin)
     if content is not None:
         inheriting.weights.mkdir()
@@ -192,7 +194,7 @@ def test_what_is_as_fit_and_smaller_leaves_weights_and_its_graph(small_gin: Path
         assert not again.graph and weights_file(plain.weights, id).is_file() == is_better
 
 
-def test_a_training_says_where_it_is(small_gin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_reports_its_epochs(small_gin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     reports = small_gin.parent / running.FOLDER
     run: Callable[..., Any] = candidate.train
@@ -218,7 +220,7 @@ def test_a_training_says_where_it_is(small_gin: Path, monkeypatch: pytest.Monkey
     assert running.read(reports) == {}
 
 
-def test_a_training_whose_report_cannot_be_written_is_none_the_worse(small_gin: Path) -> None:
+def test_a_training_whose_report_cannot_be_written_has_the_same_result(small_gin: Path) -> None:
     """There is no folder for reports, and then a file in its place."""
     given = trained(small_gin)
     for _ in range(2):
@@ -308,7 +310,7 @@ def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Pa
         given.evaluate(one)
 
 
-def test_images_that_are_gone_are_no_fault_of_an_individual(small_gin: Path) -> None:
+def test_images_that_are_gone_end_the_search_and_fail_no_individual(small_gin: Path) -> None:
     """A worker that is replaced maps the kept images; where those are gone too it says so."""
     images = small_gin.with_name("images.npz")
     given = trained(small_gin)

@@ -106,7 +106,7 @@ class TestContract:
     def test_results_come_back(self, executor: Executor) -> None:
         assert [call(executor, add, n, 1) for n in range(3)] == [1, 2, 3]
 
-    def test_all_that_it_has_room_for_and_more(self, executor: Executor) -> None:
+    def test_an_executor_queues_more_tasks_than_it_has_room_for(self, executor: Executor) -> None:
         waiting = {executor.submit(add, n, n): n for n in range(executor.capacity + 3)}
         while waiting:
             ended = executor.wait(waiting)
@@ -119,10 +119,10 @@ class TestContract:
             call(executor, complain, "no such thing")
         assert call(executor, add, 1, 1) == 2
 
-    def test_there_is_room(self, executor: Executor) -> None:
+    def test_an_executor_has_room_for_a_task(self, executor: Executor) -> None:
         assert executor.capacity >= 1
 
-    def test_it_ends_without_having_begun(self, executor: Executor) -> None:
+    def test_an_executor_closes_before_its_first_task(self, executor: Executor) -> None:
         executor.close()
 
 
@@ -141,11 +141,11 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 def test_processes_are_quiet_single_threaded_and_replaced(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     executor = Processes(1, 2, tmp_path / "log")
     try:
-        told = [call(executor, chatter) for _ in range(4)]
+        answers = [call(executor, chatter) for _ in range(4)]
     finally:
         executor.close()
-    assert len({pid for pid, _ in told}) == 2
-    assert {threads for _, threads in told} == {"1"}
+    assert len({pid for pid, _ in answers}) == 2
+    assert {threads for _, threads in answers} == {"1"}
     assert capfd.readouterr() == ("", "")
     assert (tmp_path / "log").read_text().count("to the errors") == 4
 
@@ -155,7 +155,7 @@ def test_waiting_ends_when_the_time_is_over(processes: Processes) -> None:
     assert processes.wait([future], 0.2) == set()
 
 
-def test_what_is_closed_starts_nothing_more(tmp_path: Path) -> None:
+def test_a_closed_executor_starts_no_task(tmp_path: Path) -> None:
     """The tasks that it has killed are not begun again, nor those that waited."""
     executor = Processes(2, tasks=50, log=tmp_path / "workers.log")
     before = set(multiprocessing.active_children())
@@ -176,7 +176,7 @@ def test_a_waiting_task_starts_without_the_driver(processes: Processes) -> None:
     assert len({future.result(0) for future in futures}) == 1
 
 
-def test_a_hung_worker_is_killed_and_replaced(processes: Processes) -> None:
+def test_a_hung_worker_is_ended_and_replaced(processes: Processes) -> None:
     before = call(processes, pause, 0.0)
     hung, waiting = processes.submit(hang, timeout=0.3), processes.submit(pause, 0.0)
     processes.wait([hung])
@@ -192,7 +192,7 @@ def test_a_call_is_made_again_where_its_worker_is_lost(processes: Processes, tmp
     assert call(processes, dies_at_first, tmp_path / "two", 2, retries=2) == 3
 
 
-def test_how_a_worker_died(processes: Processes) -> None:
+def test_a_lost_worker_is_reported_with_its_cause(processes: Processes) -> None:
     with pytest.raises(WorkerDied, match="signal 9, perhaps out of memory"):
         call(processes, die, signal.SIGKILL)
     with pytest.raises(WorkerDied, match=r"signal 15$"):
@@ -202,14 +202,14 @@ def test_how_a_worker_died(processes: Processes) -> None:
     assert call(processes, add, 1, 1) == 2
 
 
-def test_an_idle_worker_may_die(processes: Processes) -> None:
+def test_a_lost_idle_worker_is_replaced(processes: Processes) -> None:
     for _ in range(3):
         pid = call(processes, pause, 0.0)
         os.kill(pid, signal.SIGKILL)
         assert call(processes, pause, 0.0) != pid
 
 
-def test_the_others_go_on_when_one_dies(tmp_path: Path) -> None:
+def test_other_workers_go_on_when_one_is_lost(tmp_path: Path) -> None:
     executor = Processes(2, 50, tmp_path / "log")
     try:
         lost, kept = executor.submit(die, signal.SIGKILL), [executor.submit(pause, 0.05) for _ in range(5)]

@@ -39,7 +39,7 @@ def work(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def test_csv(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_has_every_column_of_every_individual(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["export", f"--workdir={work}", "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert tuple(rows[0]) == EXPORTED
@@ -52,7 +52,7 @@ def test_csv(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(rows[1]["rejected"]) == [["op", 'too "large", by 3']]
 
 
-def test_json(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_keeps_numbers_lists_and_missing_values(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["export", f"--workdir={work}", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["fitness"] for row in rows] == [0.0, 0.75, None]
@@ -75,7 +75,7 @@ def test_while_the_search_runs_and_writes(tmp_path: Path, capsys: pytest.Capture
         assert len(json.loads(capsys.readouterr().out)) == 4
 
 
-def test_nothing_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_without_individuals_is_an_empty_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Store(tmp_path).close()
     assert main.run(["export", f"--workdir={tmp_path}", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
@@ -92,7 +92,7 @@ def test_nothing_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["--workdri=nowhere", "--csv"], "workdri"),
     ],
 )
-def test_mistakes(
+def test_mistakes_give_one_message_and_exit_code_2(
     arguments: list[str],
     message: str,
     tmp_path: Path,
@@ -101,12 +101,12 @@ def test_mistakes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main.run(["export", *arguments]) == 2
-    told = capsys.readouterr()
-    assert message in told.err and not told.out
+    printed = capsys.readouterr()
+    assert message in printed.err and not printed.out
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_is_no_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 100)
     assert main.run(["export", f"--workdir={tmp_path}", "--csv"]) == 2
     assert "cannot be used: file is not a database" in capsys.readouterr().err
@@ -126,11 +126,11 @@ def test_a_reader_that_has_had_enough(tmp_path: Path) -> None:
     os.close(write)
     assert os.read(read, 10) == b"id,parent,"
     os.close(read)
-    _, told = exporter.communicate(timeout=60)
-    assert (exporter.returncode, told) == (0, b"")
+    _, printed = exporter.communicate(timeout=60)
+    assert (exporter.returncode, printed) == (0, b"")
 
 
-def test_without_tensorflow(work: Path) -> None:
+def test_export_does_not_import_tensorflow(work: Path) -> None:
     code = "import sys; from evolve import main; main.run(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
     arguments = [sys.executable, "-c", code, "export", f"--workdir={work}", "--csv"]
     assert subprocess.run(arguments, env=environment(), capture_output=True, check=True).stdout.startswith(b"id,")

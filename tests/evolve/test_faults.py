@@ -38,11 +38,11 @@ def evaluated(folder: Path) -> Counter[int]:
 # Workers.
 
 
-def test_an_individual_whose_worker_died_is_tried_again(tmp_path: Path) -> None:
+def test_an_individual_whose_worker_is_lost_is_evaluated_again(tmp_path: Path) -> None:
     executor = Processes(2, 50, tmp_path / "log")
     try:
         with Store(tmp_path) as store:
-            search(store, 9, partial(faults.dies_once, tmp_path), executor, retries=1)
+            search(store, 9, partial(faults.loses_its_worker_once, tmp_path), executor, retries=1)
             found = {row.id: row for row in store.finished()}
     finally:
         executor.close()
@@ -51,11 +51,11 @@ def test_an_individual_whose_worker_died_is_tried_again(tmp_path: Path) -> None:
     assert evaluated(tmp_path) == Counter({id: row.tries for id, row in found.items()})
 
 
-def test_one_that_kills_its_worker_every_time_fails_alone(tmp_path: Path) -> None:
+def test_an_individual_that_loses_its_worker_every_time_fails_alone(tmp_path: Path) -> None:
     executor = Processes(2, 50, tmp_path / "log")
     try:
         with Store(tmp_path) as store:
-            search(store, 8, partial(faults.dies, tmp_path), executor, retries=2)
+            search(store, 8, partial(faults.loses_its_worker, tmp_path), executor, retries=2)
             found = {row.id: row for row in store.finished()}
     finally:
         executor.close()
@@ -65,7 +65,7 @@ def test_one_that_kills_its_worker_every_time_fails_alone(tmp_path: Path) -> Non
     assert evaluated(tmp_path)[3] == 3
 
 
-def test_one_that_hangs_is_ended(tmp_path: Path) -> None:
+def test_an_individual_that_hangs_is_ended(tmp_path: Path) -> None:
     executor = Processes(1, 50, tmp_path / "log")
     try:
         with Store(tmp_path) as store:
@@ -77,7 +77,7 @@ def test_one_that_hangs_is_ended(tmp_path: Path) -> None:
     assert (found[2].error, found[2].tries) == ("it was not done after search.timeout, 1 seconds", 2)
 
 
-def test_what_ran_out_of_memory_is_tried_again_and_what_cannot_be_built_is_not(tmp_path: Path) -> None:
+def test_an_individual_without_memory_is_retried_and_one_that_cannot_be_built_is_not(tmp_path: Path) -> None:
     for name in ("memory", "built"):
         (tmp_path / name).mkdir()
     with Store(tmp_path / "memory") as store:
@@ -94,7 +94,7 @@ def test_what_ran_out_of_memory_is_tried_again_and_what_cannot_be_built_is_not(t
     assert evaluated(tmp_path / "built") == Counter([1, 2, 3, 4])
 
 
-def test_tries_are_counted_over_the_death_of_the_driver(tmp_path: Path) -> None:
+def test_tries_are_counted_over_the_runs_of_a_search(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.propose(Proposal(1, toy.ToySpace().text(toy.target(1))), "f")
         assert store.try_again(1, 2)
@@ -206,9 +206,9 @@ def test_a_work_directory_that_goes_away(small_gin: Path, tmp_path: Path) -> Non
     )
     wait_for(tmp_path / "work", 5)
     (tmp_path / "work").rename(tmp_path / "away")
-    _, told = driver.communicate(timeout=60)
+    _, printed = driver.communicate(timeout=60)
     assert driver.returncode == 2
-    assert "was moved or removed" in told and "Traceback" not in told
+    assert "was moved or removed" in printed and "Traceback" not in printed
     kept = [row for row in rows(tmp_path / "away") if row[12] is not None]
     (tmp_path / "away").rename(tmp_path / "work")
     assert finish(*arguments).returncode == 0
@@ -272,7 +272,7 @@ print(len(counts))
 """
 
 
-def test_readers_hold_up_nobody(tmp_path: Path) -> None:
+def test_readers_do_not_hold_up_the_search(tmp_path: Path) -> None:
     with Store(tmp_path, patience=0) as store:
         search(store, 1)
         reader = subprocess.Popen([sys.executable, "-c", READER, store.path], stdout=subprocess.PIPE, text=True)
@@ -281,12 +281,12 @@ def test_readers_hold_up_nobody(tmp_path: Path) -> None:
         assert slow.execute("select count(finished) from individuals").fetchone() == (1,)
         search(store, 300)
         assert slow.execute("select count(finished) from individuals").fetchone() == (1,)  # of the moment it began
-        told, _ = reader.communicate(timeout=60)
+        printed, _ = reader.communicate(timeout=60)
         slow.close()
-    assert reader.returncode == 0 and int(told) > 0
+    assert reader.returncode == 0 and int(printed) > 0
 
 
-def test_what_was_written_before_a_bug_is_kept(tmp_path: Path) -> None:
+def test_a_row_that_was_written_before_an_exception_is_kept(tmp_path: Path) -> None:
     with Store(tmp_path) as store, pytest.raises(KeyError), store.event():
         store.propose(Proposal(1, "g"), "f")
         raise KeyError

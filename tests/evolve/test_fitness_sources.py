@@ -89,7 +89,7 @@ class TestFitness:
         with pytest.raises(UsageError, match=r"the driver has 0\.0\.1: install the same version"):
             replace(fitness, version="0.0.1").evaluate(task)
 
-    def test_before_its_facts_are_known_nothing_is_evaluated(self, fitness: Fitness, task: Task) -> None:
+    def test_a_source_without_facts_evaluates_nothing(self, fitness: Fitness, task: Task) -> None:
         with pytest.raises(SearchError, match="before the images were read"):
             replace(fitness, facts=None).evaluate(task)
 

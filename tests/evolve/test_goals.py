@@ -85,7 +85,7 @@ def narrow(store: Store, evaluate: Callable[[Task], Evaluation], executor: Any =
     Search(plan, algorithm, Narrow(), store, executor or Serial(), evaluate).run()
 
 
-def test_equal_individuals_are_trained_once(tmp_path: Path) -> None:
+def test_duplicates_are_not_trained(tmp_path: Path) -> None:
     trained: list[int] = []
 
     def evaluate(task: Task) -> Evaluation:
@@ -101,8 +101,8 @@ def test_equal_individuals_are_trained_once(tmp_path: Path) -> None:
     for id, row in found.items():
         first = kinds[row.fingerprint, row.genes]
         assert (row.fitness, row.params, row.status) == (first / 100, first, "done")
-        spared = id != first
-        assert (row.seconds, row.flops, row.note) == ((0.0, 0.0, f"as {first}") if spared else (1.0, 1.0, ""))
+        is_duplicate = id != first
+        assert (row.seconds, row.flops, row.note) == ((0.0, 0.0, f"as {first}") if is_duplicate else (1.0, 1.0, ""))
 
 
 def test_a_failure_is_not_taken_over(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ class Held:
 
 
 @pytest.mark.parametrize("luck", [True, False])
-def test_who_equals_one_that_runs_waits_for_it(tmp_path: Path, luck: bool) -> None:
+def test_a_duplicate_of_a_running_individual_waits_for_it(tmp_path: Path, luck: bool) -> None:
     running: Counter[str] = Counter()
 
     def evaluate(task: Task) -> Evaluation:
@@ -173,11 +173,11 @@ class Top:
 
 
 def test_the_best_few(tmp_path: Path) -> None:
-    heard, never = Top(), float("-inf")
+    seen, never = Top(), float("-inf")
     with Store(tmp_path) as store:
-        search(store, 5, heard.evaluate, observers=[heard], keep_best=2)
-    assert heard.top == [(1,), (2, 1), (2, 3), (2, 4), (5, 2)]
-    assert heard.worth == [(never, never), (never, 0.3), (0.3, 0.5), (0.4, 0.5), (0.5, 0.5)]
+        search(store, 5, seen.evaluate, observers=[seen], keep_best=2)
+    assert seen.top == [(1,), (2, 1), (2, 3), (2, 4), (5, 2)]
+    assert seen.worth == [(never, never), (never, 0.3), (0.3, 0.5), (0.4, 0.5), (0.5, 0.5)]
 
 
 def test_the_clock_of_a_search_stands_still_between_runs(tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ class Bests:
         self.top.append(standing.top)
 
 
-def test_of_equals_the_smaller_is_the_best_for_everyone(tmp_path: Path) -> None:
-    heard, tasks = Bests(), []
+def test_of_equals_the_smaller_is_the_best_in_store_and_observers(tmp_path: Path) -> None:
+    seen, tasks = Bests(), []
 
     def evaluate(task: Task) -> Evaluation:
         tasks.append(task)
@@ -219,37 +219,35 @@ def test_of_equals_the_smaller_is_the_best_for_everyone(tmp_path: Path) -> None:
 
     plan = Plan(8, 0, tmp_path / "log", keep_best=2)
     with Store(tmp_path) as store:
-        Search(plan, toy.evolution(), toy.ToySpace(), store, Serial(), evaluate, [heard]).run()
-        assert heard.best == [1, 2, 3, 3, 3, 3, 3, 3]
-        assert heard.top == [(1,), (2, 1), (3, 2), (3, 4), (3, 5), (3, 5), (3, 5), (3, 5)]
-        assert [standing.best.id for _, standing in standings(store, toy.evolution()) if standing.best] == heard.best
+        Search(plan, toy.evolution(), toy.ToySpace(), store, Serial(), evaluate, [seen]).run()
+        assert seen.best == [1, 2, 3, 3, 3, 3, 3, 3]
+        assert seen.top == [(1,), (2, 1), (3, 2), (3, 4), (3, 5), (3, 5), (3, 5), (3, 5)]
+        assert [standing.best.id for _, standing in standings(store, toy.evolution()) if standing.best] == seen.best
         assert [one.id for one in store.best(2)] == [3, 5]
     # A worker is told what must be beaten, so that it keeps the weights of what does.
-    told = [(task.best_size, task.worth, task.worth_size) for task in tasks]
-    assert told[0] == ((0, 0), -math.inf, (0, 0))
-    assert told[3] == ((30, 3), 0.5, (40, 2)) and told[7] == ((30, 3), 0.5, (30, 3))
+    limits = [(task.best_size, task.worth, task.worth_size) for task in tasks]
+    assert limits[0] == ((0, 0), -math.inf, (0, 0))
+    assert limits[3] == ((30, 3), 0.5, (40, 2)) and limits[7] == ((30, 3), 0.5, (30, 3))
 
 
-def test_one_network_keeps_its_weights_once(tmp_path: Path) -> None:
+def test_the_best_few_with_weights_are_different_networks(tmp_path: Path) -> None:
     """The best few are different networks: who takes the evaluation of another has no weights to be kept."""
-    heard = Bests()
+    seen = Bests()
     algorithm = RegularizedEvolution(Narrow(), 0, population_size=10, sample_size=3)
     with Store(tmp_path) as store:
         plan = Plan(40, 0, tmp_path / "log", keep_best=3, reuse=True)
-        Search(plan, algorithm, Narrow(), store, Serial(), lambda task: Evaluation(0.5), [heard]).run()
-        found = [store.individual(id) for id in heard.top[-1]]
+        Search(plan, algorithm, Narrow(), store, Serial(), lambda task: Evaluation(0.5), [seen]).run()
+        found = [store.individual(id) for id in seen.top[-1]]
         assert [one.id for one in store.best(3)] == [one.id for one in found]
     assert len({one.network for one in found}) == 3
     assert not any(one.note for one in found)  # each of them was trained itself
 
 
 def test_a_network_that_is_trained_again_has_the_weights_of_its_best_training(tmp_path: Path) -> None:
-    heard = Bests()
+    seen = Bests()
     algorithm = RegularizedEvolution(Narrow(), 0, population_size=10, sample_size=3)
     with Store(tmp_path) as store:
         plan = Plan(30, 0, tmp_path / "log", keep_best=2)
-        Search(
-            plan, algorithm, Narrow(), store, Serial(), lambda task: Evaluation(task.seed % 100 / 100), [heard]
-        ).run()
-        assert list(heard.top[-1]) == [one.id for one in store.best(2)]
-        assert heard.top[-1] == tuple(one.id for one in ranked(store.finished(), 2))
+        Search(plan, algorithm, Narrow(), store, Serial(), lambda task: Evaluation(task.seed % 100 / 100), [seen]).run()
+        assert list(seen.top[-1]) == [one.id for one in store.best(2)]
+        assert seen.top[-1] == tuple(one.id for one in ranked(store.finished(), 2))

@@ -54,7 +54,7 @@ def finish(keeper: Keeper, folder: Path, id: int, best: Individual | None, herit
     keeper.individual(individual(id, 0.5), SEED, standing)
 
 
-def test_weights_are_kept_while_somebody_may_start_from_them(tmp_path: Path) -> None:
+def test_weights_are_kept_while_a_child_may_inherit_them(tmp_path: Path) -> None:
     keeper = Keeper(source(tmp_path, True), SEED.space, None)
     best = individual(1, 0.9)
     finish(keeper, tmp_path, 1, best, {1})
@@ -97,7 +97,7 @@ def test_those_of_the_best_few_are_kept(tmp_path: Path) -> None:
         assert kept(tmp_path) == set(top)
 
 
-def test_what_an_earlier_run_left_goes_when_nobody_needs_it(tmp_path: Path) -> None:
+def test_weights_of_an_earlier_run_are_removed_when_no_child_can_inherit_them(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     for id in (7, 8, 9):
         weights.save(weights_file(tmp_path / "weights", id), WEIGHTS)

@@ -67,7 +67,7 @@ def test_help_lists_our_flags_and_loads_nothing_heavy() -> None:
         (["--gin_file=amoeba.gin", "--gin_param=search.fitness='no.such:thing'"], "no.such:thing"),
     ],
 )
-def test_mistakes(
+def test_mistakes_give_one_message_and_exit_code_2(
     arguments: list[str],
     message: str,
     tmp_path: Path,
@@ -76,9 +76,9 @@ def test_mistakes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main.run(arguments) == 2
-    told = capsys.readouterr()
-    assert message in told.err and told.err.startswith("evolve: ")
-    assert not told.out
+    printed = capsys.readouterr()
+    assert message in printed.err and printed.err.startswith("evolve: ")
+    assert not printed.out
     assert not (tmp_path / "runs").exists()
 
 
@@ -198,8 +198,8 @@ def test_a_work_directory_of_another_search(
     assert {path: path.read_bytes() for path in (tmp_path / "work").glob("*.*")} == before
     longer = [*arguments, "--gin_param=search.individuals=35"]
     assert main.run(longer) == 2
-    told = capsys.readouterr().err
-    assert "search.individuals: there 30, now 35" in told and "--resume=changed" in told
+    printed = capsys.readouterr().err
+    assert "search.individuals: there 30, now 35" in printed and "--resume=changed" in printed
     assert len(rows(tmp_path / "work")) == 30
     assert main.run([*longer, "--resume=changed"]) == 0
     assert len(rows(tmp_path / "work")) == 35
@@ -215,8 +215,8 @@ def test_a_work_directory_of_another_search(
 def test_what_may_change_between_two_runs(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}", "--gin_param=search.target=0.05"]
     assert main.run(arguments) == 0
-    told = capsys.readouterr().out
-    assert "has reached the target, 0.05" in told and "accuracy" in told
+    printed = capsys.readouterr().out
+    assert "has reached the target, 0.05" in printed and "accuracy" in printed
     first = rows(tmp_path / "work")
     assert 0 < len(first) < 30
     others = [
@@ -231,9 +231,9 @@ def test_what_may_change_between_two_runs(small_gin: Path, tmp_path: Path, capsy
     ]
     changed = [*arguments, *(f"--gin_param={binding}" for binding in others)]
     assert main.run(changed) == 2
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     for binding in others:
-        assert binding.split("=")[0] in told
+        assert binding.split("=")[0] in printed
     assert rows(tmp_path / "work") == first
     assert main.run([*changed, "--resume=changed"]) == 0
     assert "ended: all 30 individuals are finished" in capsys.readouterr().out
@@ -263,7 +263,9 @@ def listen() -> None:
 
 
 @pytest.mark.parametrize("executor", ["serial", "processes"])
-def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(executor: str, small_gin: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_finished_individuals_and_prints_how_to_resume(
+    executor: str, small_gin: Path, tmp_path: Path
+) -> None:
     work = tmp_path / "work"
     arguments = [f"--gin_file={small_gin}", SLOW, f"--workdir={work}"]
     arguments.append(f"--gin_param=search.executor='{executor}'")

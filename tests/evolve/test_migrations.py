@@ -67,7 +67,7 @@ def individuals(folder: Path) -> list[dict[str, object]]:
     return [row | {"memo": row["memo"] if ids == "[]" else ids} for row, ids in zip(rows, killed, strict=True)]
 
 
-def test_the_killed_of_an_earlier_version_are_memos(tmp_path: Path) -> None:
+def test_the_removed_ids_of_an_earlier_version_become_memos(tmp_path: Path) -> None:
     work = store_of("0.5.0", tmp_path)
     db = sqlite3.connect(work / FILE)
     db.execute("update individuals set killed = '[2, 3]' where id = 4")
@@ -248,7 +248,7 @@ assert main.run(["export", f"--workdir={old}", "--json"]) == 0
 """
 
 
-def test_a_new_field_of_an_individual_is_one_line(tmp_path: Path) -> None:
+def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     """The package with one line more stores the field, reads it, exports it, and adds it to the stores of before."""
     shutil.copytree(ROOT / "evolve", tmp_path / "evolve")
     records = tmp_path / "evolve" / "records.py"

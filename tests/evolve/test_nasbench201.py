@@ -43,7 +43,7 @@ def test_a_search_ends_with_its_budget_and_repeats(world: World) -> None:
     assert (other.best, other.cells) != (found.best, found.cells)
 
 
-def test_reuse_trains_what_is_the_same_once(world: World) -> None:
+def test_reuse_trains_each_network_once(world: World) -> None:
     found = [one_search(world, Variant(EVOLUTION, reuse=True), seed) for seed in range(3)]
     assert all(one.trained < one.cells for one in found)
 
@@ -70,12 +70,12 @@ def test_cells_that_the_table_lacks_are_the_worst(world: World) -> None:
 def test_the_comparison(path: Path, gin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--table", str(path), "--gin_file", str(gin), "--seeds", "5", "--processes", "1"]
     assert nasbench201.main([*arguments, "--algorithms", EVOLUTION, "random_search"]) == 0
-    told = capsys.readouterr().out
-    lines = [line.split() for line in told.splitlines()]
+    printed = capsys.readouterr().out
+    lines = [line.split() for line in printed.splitlines()]
     evolved, control = (next(line for line in lines if line[:1] == [name] and "±" in line) for name in
                         (EVOLUTION, "random_search"))  # fmt: skip
     assert float(evolved[1]) > float(control[1])
-    assert "93.92 ± 0.30" in told and f"{EVOLUTION}, reuse above random_search, reuse, one-sided p:" in told
+    assert "93.92 ± 0.30" in printed and f"{EVOLUTION}, reuse above random_search, reuse, one-sided p:" in printed
 
 
 def test_what_is_printed(world: World) -> None:
@@ -103,7 +103,9 @@ def test_saves_what_it_read(path: Path, gin: Path, tmp_path: Path, world: World)
         (["--table", "{path}", "--gin_file", "amoeba.gin"], "bind it to a column of the table"),
     ],
 )
-def test_mistakes(arguments: list[str], message: str, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_give_one_message_and_exit_code_2(
+    arguments: list[str], message: str, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert nasbench201.main([argument.format(path=path) for argument in arguments]) == 2
-    told = capsys.readouterr().err
-    assert message in told and told.startswith("nasbench201: ")
+    printed = capsys.readouterr().err
+    assert message in printed and printed.startswith("nasbench201: ")

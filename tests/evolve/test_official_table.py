@@ -60,7 +60,7 @@ def settings(path: Path, **changed: object) -> TableSettings:
     return replace(made, **changed)  # type: ignore[arg-type]
 
 
-def test_a_folder(folder: Path) -> None:
+def test_a_folder_of_official_files_is_read(folder: Path) -> None:
     table = table_files.load(settings(folder))
     assert set(table.rows) == {key(CELLS[0]), key(CELLS[1])}
     row = table.rows[key(CELLS[1])]

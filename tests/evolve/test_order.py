@@ -88,12 +88,12 @@ def share_of_the_slow(folder: Path, order: Order, seed: int) -> float:
         plan = Plan(individuals, seed, folder / "log", order=order)
         executor = Virtual(50, virtual.three_times_slower)
         Search(plan, algorithm, space, store, executor, virtual.neutral).run()
-        told = [individual.genotype.startswith("1") for individual in store.finished()]
-    middle = told[300:650]
+        handled = [individual.genotype.startswith("1") for individual in store.finished()]
+    middle = handled[300:650]
     return sum(middle) / len(middle)
 
 
-def test_who_trains_fast_has_more_children_unless_results_are_told_in_the_order_of_birth(tmp_path: Path) -> None:
+def test_a_fast_training_brings_more_children_unless_results_are_handled_in_the_order_of_birth(tmp_path: Path) -> None:
     """A gene that means nothing but that training takes three times as long.
 
     With 'born', the mean share over 600 seeds is 0.475; that of one seed has a standard deviation of 0.15.
@@ -109,7 +109,7 @@ def test_who_trains_fast_has_more_children_unless_results_are_told_in_the_order_
 
 
 @pytest.mark.parametrize("make", toy.MAKERS)
-def test_results_are_told_by_id_and_workers_never_wait(
+def test_results_reach_the_algorithm_by_id_and_workers_never_wait(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
 ) -> None:
     executor, listener = Virtual(8, virtual.any_time), Listener()
@@ -122,7 +122,7 @@ def test_results_are_told_by_id_and_workers_never_wait(
     assert apart.busy == executor.busy
 
 
-def test_one_slow_individual_holds_back_what_is_told_but_no_work(tmp_path: Path) -> None:
+def test_a_slow_individual_holds_back_results_but_no_task(tmp_path: Path) -> None:
     executor, listener = Virtual(4, virtual.first_is_slow), Listener()
     run(tmp_path, executor, listener=listener)
     assert listener.ids == list(range(1, 61))
@@ -156,7 +156,7 @@ def test_with_one_worker_both_orders_are_the_same_search(tmp_path: Path) -> None
     assert rows(tmp_path / "born") == rows(tmp_path / "finished")
 
 
-def test_a_failed_individual_counts_as_told(tmp_path: Path) -> None:
+def test_a_failed_individual_has_its_place_in_the_order(tmp_path: Path) -> None:
     def fails(task: Task) -> Evaluation:
         return failed("no luck") if task.id % 4 == 1 else toy.evaluate(task)
 
@@ -214,7 +214,7 @@ def test_reuse_keeps_the_order_too(tmp_path: Path, workers: int) -> None:
 # --- that nothing of it is lost ---
 
 
-def deaths(folder: Path, executors: list[Virtual], make: Callable[[], Algorithm[toy.Genotype]]) -> Counter[int]:
+def run_with_kills(folder: Path, executors: list[Virtual], make: Callable[[], Algorithm[toy.Genotype]]) -> Counter[int]:
     """Runs a search whose driver is killed at the end of every executor but the last; how often each was evaluated."""
     evaluated: Counter[int] = Counter()
 
@@ -231,11 +231,11 @@ def deaths(folder: Path, executors: list[Virtual], make: Callable[[], Algorithm[
 
 @pytest.mark.parametrize("make", toy.MAKERS)
 @pytest.mark.parametrize("results", [(1,), (7, 1, 12), (25, 3)])
-def test_results_that_waited_at_a_kill_wait_on(
+def test_held_results_are_still_held_after_a_kill(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], results: tuple[int, ...]
 ) -> None:
     executors = [Virtual(6, virtual.any_time, count) for count in results]
-    evaluated = deaths(tmp_path, [*executors, Virtual(6, virtual.any_time)], make)
+    evaluated = run_with_kills(tmp_path, [*executors, Virtual(6, virtual.any_time)], make)
     assert evaluated == Counter(range(1, 61)), "what has a result is not trained again"
     assert finished(tmp_path) == list(range(1, 61))
     with Store(tmp_path) as store:
@@ -254,7 +254,7 @@ def test_curves_from_the_store_are_those_that_observers_saw(tmp_path: Path) -> N
         assert [standing.population for _, standing in standings(store, toy.evolution())] == listener.populations
 
 
-def test_a_result_is_in_the_store_before_anything_is_told(tmp_path: Path) -> None:
+def test_a_result_is_in_the_store_before_the_algorithm_receives_it(tmp_path: Path) -> None:
     """The first is still running when the driver dies: the others are there, and not counted yet."""
     with pytest.raises(Killed):
         run(tmp_path, Virtual(4, virtual.first_is_slow, 5))
@@ -269,7 +269,7 @@ def test_a_result_is_in_the_store_before_anything_is_told(tmp_path: Path) -> Non
         assert store.individual(3).fitness == toy.evaluate(Task(3, store.individual(3).genotype, 0, 0.0)).fitness
 
 
-def test_a_waiting_result_is_released_once(tmp_path: Path) -> None:
+def test_a_held_result_is_released_once(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         for id in (1, 2):
             store.propose(Proposal(id, f"genotype {id}"), "f")
@@ -299,6 +299,6 @@ def test_a_lost_individual_is_waited_for_beyond_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", ["birth", "", None, True])
-def test_an_order_that_there_is_not(order: object) -> None:
+def test_an_unknown_order_is_refused(order: object) -> None:
     with pytest.raises(UsageError, match=r"search\.order is .*; it may be 'finished' .* or 'born'"):
         SearchSettings(seed_file="nasnet.cell", order=order)  # type: ignore[arg-type]

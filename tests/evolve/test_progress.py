@@ -29,7 +29,7 @@ def line(plan: Plan, before: Spent, now: Spent, best: Individual | None = None) 
     return "  ".join([*counted(plan, now, best), *timed(plan, before, now)])
 
 
-def test_the_line() -> None:
+def test_the_line_has_count_time_rate_and_time_left() -> None:
     assert line(PLAN, Spent(), Spent()) == "0/100  0s elapsed"
     now = Spent(25, 3, 90.0)
     assert line(PLAN, Spent(), now, BEST) == (
@@ -38,8 +38,8 @@ def test_the_line() -> None:
 
 
 def test_the_pace_is_that_of_this_run_and_the_time_that_of_all() -> None:
-    told = line(PLAN, Spent(40, 0, 3600.0), Spent(50, 0, 3660.0))
-    assert told == "50/100  1h 01m elapsed  600 an hour  5m 00s left"
+    printed = line(PLAN, Spent(40, 0, 3600.0), Spent(50, 0, 3660.0))
+    assert printed == "50/100  1h 01m elapsed  600 an hour  5m 00s left"
 
 
 def test_a_search_that_is_done_has_no_time_left() -> None:
@@ -74,7 +74,7 @@ def test_a_budget_is_known_before_anything_is_finished() -> None:
     assert line(replace(PLAN, budget=150.0), BEFORE, BEFORE) == "10/100  1m 40s elapsed  50s left"
 
 
-def test_when_a_target_is_reached_nothing_tells() -> None:
+def test_a_search_with_only_a_target_shows_no_time_left() -> None:
     assert line(replace(PLAN, target=0.9), Spent(), Spent(50, 0, 60.0)).endswith("at most 1m 00s left")
 
 
@@ -92,7 +92,7 @@ def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def heard(shown: Progress, tally: Tally, individual: Individual) -> None:
+def show(shown: Progress, tally: Tally, individual: Individual) -> None:
     """Lets the lines hear of an individual as a search does."""
     tally.store(individual)
     shown.individual(individual, None, Standing((), BEST))
@@ -103,7 +103,7 @@ def test_a_log_is_not_flooded() -> None:
     tally = Tally(Spent(), None)
     with Progress(Console(file=out), Plan(1000, 0, Path("log")), tally, None) as shown:
         for _ in range(1000):
-            heard(shown, tally, BEST)
+            show(shown, tally, BEST)
     assert len(out.getvalue().splitlines()) == 1
     assert out.getvalue().startswith("1000/1000  best 0.9877 (58k params, id 7)")
 
@@ -113,8 +113,8 @@ def test_a_log_has_elapsed_time_and_failures(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
     tally = Tally(Spent(10, 1, 60.0), None)
     with Progress(Console(file=out, width=200), PLAN, tally, None) as shown:
-        heard(shown, tally, BEST)
-        heard(shown, tally, FAILED)
+        show(shown, tally, BEST)
+        show(shown, tally, FAILED)
     lines = out.getvalue().splitlines()
     assert lines[0].startswith("11/100  best 0.9877 (58k params, id 7)  1 failed  1m 00s elapsed")
     assert lines[1].startswith("12/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed")
@@ -134,14 +134,14 @@ def test_a_terminal_has_a_bar_and_what_runs_now(tmp_path: Path) -> None:
     reports = tmp_path / "running"
     tally = Tally(Spent(49, 1, 60.0), BEST)
     with Progress(console, PLAN, tally, BEST, reports) as shown:
-        heard(shown, tally, BEST)
+        show(shown, tally, BEST)
         for id, text in ((52, "5/12"), (51, "5/12"), (53, "0/12"), (54, "")):
             (reports / str(id)).write_text(text)
         first, second = shown_lines(shown, console)
         assert re.match(r"━{14,15}[╸━ ]*  50/100  best 0\.9877 \(58k params, id 7\)  1 failed", first)
         assert second.startswith("1m 00s elapsed  ") and second.endswith("now 51, 52: epoch 5/12  53: setting up")
         # Of one that failed with its worker the driver removes the report.
-        heard(shown, tally, replace(FAILED, id=52))
+        show(shown, tally, replace(FAILED, id=52))
         assert shown_lines(shown, console)[1].endswith("now 51: epoch 5/12  53: setting up")
     assert not reports.exists()
     assert "51/100  best 0.9877 (58k params, id 7)  2 failed  1m 00s elapsed" in out.getvalue().splitlines()[-1]
@@ -158,7 +158,7 @@ def test_a_terminal_has_two_lines_however_narrow(width: int, tmp_path: Path) -> 
     assert len(lines) == 2 and all(len(line) <= width for line in lines)
 
 
-def test_a_log_says_how_many_images_have_been_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_shows_how_many_images_have_been_read(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     with Reading(Console(file=out)) as reading:
         reading.show(10, 2000)
@@ -190,7 +190,7 @@ def test_what_runs_now(reports: dict[int, tuple[int, int]], words: str) -> None:
     assert running.shown(reports) == words
 
 
-def test_reports_that_are_none_are_passed_over(tmp_path: Path) -> None:
+def test_files_that_are_not_reports_are_passed_over(tmp_path: Path) -> None:
     for name, text in (("3", "4/12"), ("4", "4/"), ("notes", "1/2"), ("5", "")):
         (tmp_path / name).write_text(text)
     (tmp_path / "6").mkdir()
@@ -208,26 +208,26 @@ def end(outcome: Outcome, commands: tuple[str, ...] = ()) -> str:
 
 
 def test_an_end_without_a_best() -> None:
-    told = end(Outcome(reason="the budget is spent"), ("cell draw runs/x/best.cell",))
-    assert "ended: the budget is spent" in told and "best.cell" not in told
+    printed = end(Outcome(reason="the budget is spent"), ("cell draw runs/x/best.cell",))
+    assert "ended: the budget is spent" in printed and "best.cell" not in printed
 
 
-def test_the_end_says_what_the_workers_did() -> None:
+def test_the_end_shows_what_the_workers_did() -> None:
     assert "steps of training and evaluation took 82% of the workers' time" in end(Outcome((BEST,), step_share=0.816))
 
 
-def test_the_end_says_how_many_failed_and_why() -> None:
-    told = end(Outcome((BEST,), finished=60, failed=3, failure="it ran out of memory [gpu:0]\n  more"))
-    assert "3 of 60 individuals failed, the latest because: it ran out of memory [gpu:0]\n" in told
-    assert "more" not in told and "failed" not in end(Outcome((BEST,), finished=60))
+def test_the_end_shows_how_many_failed_and_why() -> None:
+    printed = end(Outcome((BEST,), finished=60, failed=3, failure="it ran out of memory [gpu:0]\n  more"))
+    assert "3 of 60 individuals failed, the latest because: it ran out of memory [gpu:0]\n" in printed
+    assert "more" not in printed and "failed" not in end(Outcome((BEST,), finished=60))
 
 
 def test_the_end() -> None:
     best = (BEST, replace(BEST, id=8, fitness=0.5, rule="random", parent=None))
-    told = end(Outcome(best, Examined(0.97)), ("cell draw runs/x/best.cell",))
+    printed = end(Outcome(best, Examined(0.97)), ("cell draw runs/x/best.cell",))
     for words in ("test accuracy of 7: 0.9700", "  cell draw runs/x/best.cell"):
-        assert words in told
-    cells = [[cell.strip() for cell in re.split("[│┃]", row)[1:-1]] for row in told.splitlines() if row[:1] in "│┃"]
+        assert words in printed
+    cells = [[cell.strip() for cell in re.split("[│┃]", row)[1:-1]] for row in printed.splitlines() if row[:1] in "│┃"]
     assert cells == [
         ["accuracy", "params", "mult-adds", "id", "rule", "parent"],
         ["0.9877", "57,968", "588,704", "7", "op", "3"],
@@ -245,10 +245,10 @@ def test_accuracy_by_class() -> None:
         ClassAccuracy("dog [bold]", 5, 5, ""),
         ClassAccuracy("größe\\n犬", 5, 1, "dog [bold] (3)"),
     ]
-    told = end(Outcome((BEST,), EXAMINED))
-    assert "Test images by class" in told
-    assert re.search(r"│ cat +│ +10 │ +0\.8000 │ dog \[bold\] \(2\) +│", told)
-    assert re.search(r"│ größe\\n犬 +│ +5 │ +0\.2000 │ dog \[bold\] \(3\) +│", told)
+    printed = end(Outcome((BEST,), EXAMINED))
+    assert "Test images by class" in printed
+    assert re.search(r"│ cat +│ +10 │ +0\.8000 │ dog \[bold\] \(2\) +│", printed)
+    assert re.search(r"│ größe\\n犬 +│ +5 │ +0\.2000 │ dog \[bold\] \(3\) +│", printed)
 
 
 def test_of_many_classes_the_worst_are_shown() -> None:
@@ -256,10 +256,10 @@ def test_of_many_classes_the_worst_are_shown() -> None:
     rows = [[0] * 50 for _ in range(50)]
     for place in range(50):
         rows[place][place], rows[place][(place + 1) % 50] = place, 100 - place
-    told = end(Outcome((BEST,), Examined.of(tuple(map(tuple, rows)), tuple(f"kind {k}" for k in range(50)))))
-    assert "The 10 of 50 classes with the lowest test accuracy" in told
-    assert re.findall(r"^│ kind (\d+)", told, re.MULTILINE) == [str(k) for k in range(10)]
-    assert re.search(r"│ kind 3 +│ +100 │ +0\.0300 │ kind 4 \(97\) +│", told)
+    printed = end(Outcome((BEST,), Examined.of(tuple(map(tuple, rows)), tuple(f"kind {k}" for k in range(50)))))
+    assert "The 10 of 50 classes with the lowest test accuracy" in printed
+    assert re.findall(r"^│ kind (\d+)", printed, re.MULTILINE) == [str(k) for k in range(10)]
+    assert re.search(r"│ kind 3 +│ +100 │ +0\.0300 │ kind 4 \(97\) +│", printed)
 
 
 def test_a_class_without_test_images_is_left_out() -> None:

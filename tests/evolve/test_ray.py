@@ -50,19 +50,19 @@ def one(cluster: Cluster) -> Iterator[RayCluster]:
     executor.close()
 
 
-def test_how_a_worker_died(one: RayCluster) -> None:
+def test_a_lost_worker_is_reported_with_its_cause(one: RayCluster) -> None:
     with pytest.raises(WorkerDied, match=r"its worker was lost: .*perhaps out of memory"):
         call(one, die, signal.SIGKILL)
     assert call(one, add, 1, 1) == 2
 
 
-def test_an_idle_worker_may_die(one: RayCluster) -> None:
+def test_a_lost_idle_worker_is_replaced(one: RayCluster) -> None:
     pid = call(one, pause, 0.0)
     os.kill(pid, signal.SIGKILL)
     assert call(one, pause, 0.0) != pid
 
 
-def test_a_hung_worker_is_killed_and_replaced(one: RayCluster) -> None:
+def test_a_hung_worker_is_ended_and_replaced(one: RayCluster) -> None:
     before = call(one, pause, 0.0)
     hung, waiting = one.submit(hang, timeout=0.3), one.submit(pause, 0.0)
     one.wait([hung])
@@ -85,11 +85,11 @@ def test_workers_that_never_start(cluster: Cluster, monkeypatch: pytest.MonkeyPa
 def test_workers_are_quiet_single_threaded_and_replaced(cluster: Cluster, capfd: pytest.CaptureFixture[str]) -> None:
     executor = RayCluster("", 2, 1)
     try:
-        told = [call(executor, chatter) for _ in range(4)]
+        answers = [call(executor, chatter) for _ in range(4)]
     finally:
         executor.close()
-    assert len({pid for pid, _ in told}) == 2
-    assert {threads for _, threads in told} == {"1"}
+    assert len({pid for pid, _ in answers}) == 2
+    assert {threads for _, threads in answers} == {"1"}
     assert capfd.readouterr() == ("", "")
 
 
@@ -164,8 +164,8 @@ def test_a_share_of_a_gpu_grows_its_memory() -> None:
 def test_an_address_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something listens there, and says nothing."""
     monkeypatch.setattr(ray_cluster, "ANSWER", 5.0)
-    told = pytest.raises(UsageError, match=r"no answer within 4 seconds.*ray start --head")
-    with socket.create_server(("127.0.0.1", 0)) as server, told:
+    refused = pytest.raises(UsageError, match=r"no answer within 4 seconds.*ray start --head")
+    with socket.create_server(("127.0.0.1", 0)) as server, refused:
         ray_cluster._ask(f"127.0.0.1:{server.getsockname()[1]}")
 
 
@@ -215,9 +215,9 @@ def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path
     )
     wait_for(tmp_path / "work", 3)
     os.killpg(driver.pid, signal.SIGINT)
-    told, errors = driver.communicate(timeout=60)
+    printed, errors = driver.communicate(timeout=60)
     assert (driver.returncode, errors) == (130, "")
-    assert "2, on Ray" in told and "the same command goes on from there" in told and "raylet" not in told
+    assert "2, on Ray" in printed and "the same command goes on from there" in printed and "raylet" not in printed
     arguments = tuple(flag for flag in arguments if "ray.workers" not in flag)
     ended = finish(*arguments, "--gin_param=search.executor='serial'", "--resume=changed")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -257,7 +257,7 @@ def test_a_ray_of_its_own_listens_to_this_machine_alone_and_heeds_sigterm(small_
     wait_for(tmp_path / "work", 2)
     addresses = listening(driver.pid)
     driver.send_signal(signal.SIGTERM)
-    told, errors = driver.communicate(timeout=60)
+    printed, errors = driver.communicate(timeout=60)
     assert addresses and addresses <= {"127.0.0.1", "[::ffff:127.0.0.1]", "[::1]"}
     assert (driver.returncode, errors) == (130, "")
-    assert "the same command goes on from there" in told
+    assert "the same command goes on from there" in printed

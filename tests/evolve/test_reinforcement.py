@@ -56,7 +56,7 @@ def same(first: Policy, second: Policy) -> bool:
 
 
 @pytest.mark.parametrize("updates", [0, 15])
-def test_it_draws_with_the_probabilities_that_it_says(updates: int) -> None:
+def test_the_policy_draws_with_its_own_probabilities(updates: int) -> None:
     policy, count = trained(updates), 600
     found = Counter(draws(policy, count, random.Random(2)))
     chances = {episode: math.exp(sum(episode.logs)) for episode in found}
@@ -67,7 +67,7 @@ def test_it_draws_with_the_probabilities_that_it_says(updates: int) -> None:
     assert sum(chances.values()) == pytest.approx(1, abs=0.01 if updates else 1e-5)
 
 
-def test_a_number_settles_a_choice_even_at_its_ends() -> None:
+def test_a_number_decides_a_choice_even_at_its_ends() -> None:
     policy = fresh()
     assert made().draw(policy, [0.0, 0.0, 0.0]).choices == (0, 0, 0)
     assert made().draw(policy, [1.0, 1.0, 1.0]).choices == (2, 1, 3)
@@ -93,7 +93,7 @@ def test_what_has_become_likelier_by_a_fifth_is_not_pushed_further(shift: float,
     assert same(policy, after) is not moves
 
 
-def test_learning_leaves_the_old_policy_as_it_was() -> None:
+def test_learning_does_not_change_the_old_policy() -> None:
     policy = fresh()
     before = draws(policy, 5, random.Random(4))
     made().learn(policy, draws(policy, BATCH, random.Random(5)), [1.0] * BATCH)
@@ -152,7 +152,7 @@ class Forbidden(ToySpace):
         return "too large"
 
 
-def test_gives_up_where_nothing_may_be_built() -> None:
+def test_the_controller_gives_up_where_no_network_may_be_built() -> None:
     with pytest.raises(SearchError, match=r"1,000 genotypes of the policy in a row .*: too large"):
         Reinforcement(Forbidden(), 0, units=8).ask(1)
 

@@ -39,11 +39,11 @@ ROOT = Path(__file__).parents[2]
 class Listener:
     """Remembers what an observer is told."""
 
-    heard: list[tuple[int, int | None, int]] = field(default_factory=list)
+    seen: list[tuple[int, int | None, int]] = field(default_factory=list)
 
     def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
         best = standing.best
-        self.heard.append((individual.id, best.id if best else None, len(standing.population)))
+        self.seen.append((individual.id, best.id if best else None, len(standing.population)))
 
 
 def search(
@@ -70,14 +70,14 @@ def rows(folder: Path) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
-def test_fills_the_plan_and_tells_observers(tmp_path: Path) -> None:
+def test_a_search_fills_its_plan_and_observers_receive_every_individual(tmp_path: Path) -> None:
     listener = Listener()
     with Store(tmp_path) as store:
         search(store, 30, observers=[listener])
         assert store.counts() == (30, 0, 30)
-        assert [id for id, _, _ in listener.heard] == list(range(1, 31))
-        assert listener.heard[-1][1] == store.best(1)[0].id
-        assert [alive for _, _, alive in listener.heard] == [*range(1, 10), *[10] * 21]
+        assert [id for id, _, _ in listener.seen] == list(range(1, 31))
+        assert listener.seen[-1][1] == store.best(1)[0].id
+        assert [alive for _, _, alive in listener.seen] == [*range(1, 10), *[10] * 21]
 
 
 def test_a_budget_of_simulated_seconds(tmp_path: Path) -> None:
@@ -119,19 +119,19 @@ def wait_for(folder: Path, count: int, seconds: float = 60) -> None:
     raise AssertionError(f"no {count} individuals within {seconds} seconds")
 
 
-def test_gives_up_when_the_first_ten_fail(tmp_path: Path) -> None:
+def test_a_search_ends_when_the_first_ten_fail(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         with pytest.raises(SearchError, match=r"all of the first 10 individuals failed:\n  no luck with 10"):
             search(store, 30, toy.evaluate_in_vain)
         assert store.counts() == (10, 10, 10)
 
 
-def test_gives_up_on_a_short_plan_too(tmp_path: Path) -> None:
+def test_a_search_of_fewer_than_ten_ends_when_all_fail(tmp_path: Path) -> None:
     with Store(tmp_path) as store, pytest.raises(SearchError, match="all of the first 3 individuals failed"):
         search(store, 3, toy.evaluate_in_vain)
 
 
-def test_goes_on_when_one_of_ten_is_done(tmp_path: Path) -> None:
+def test_a_search_goes_on_when_one_of_the_first_ten_is_done(tmp_path: Path) -> None:
     def mostly(task: Task) -> Evaluation:
         return toy.evaluate(task) if task.id == 5 else failed("no luck")
 
@@ -142,7 +142,7 @@ def test_goes_on_when_one_of_ten_is_done(tmp_path: Path) -> None:
 
 
 @dataclass
-class Heirs:
+class Inheriting:
     """Checks, as each individual is finished, that whose weights may be asked for are known."""
 
     asked: list[tuple[int, int | None]] = field(default_factory=list)
@@ -159,14 +159,14 @@ class Heirs:
 
 
 @pytest.mark.parametrize("make", [evolution, non_ageing, tournament])
-def test_children_ask_for_the_weights_of_parents_that_are_known(
+def test_children_ask_for_the_weights_of_finished_parents(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
 ) -> None:
-    heirs = Heirs()
+    inheriting = Inheriting()
     with Store(tmp_path) as store:
-        search(store, 60, heirs.evaluate, observers=[heirs], make=make)
+        search(store, 60, inheriting.evaluate, observers=[inheriting], make=make)
         found = [(row.id, row.parent) for row in store.finished()]
-    assert heirs.asked == found
+    assert inheriting.asked == found
     assert sum(parent is not None for _, parent in found) == 50
 
 
@@ -210,7 +210,7 @@ class Listed:
         self.heritable[individual.id] = standing.heritable
 
 
-def test_the_weights_of_the_dead_are_kept_for_a_child_that_runs(tmp_path: Path) -> None:
+def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs(tmp_path: Path) -> None:
     listed = Listed()
     with Store(tmp_path) as store:
         search(store, 30, executor=HoldingBack(), observers=[listed])
@@ -222,7 +222,7 @@ def test_the_weights_of_the_dead_are_kept_for_a_child_that_runs(tmp_path: Path) 
     assert parent not in listed.heritable[11]
 
 
-def test_the_weights_of_the_dead_are_kept_for_a_child_that_is_to_run_again(tmp_path: Path) -> None:
+def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs_again(tmp_path: Path) -> None:
     genotype = toy.ToySpace().text(toy.target(1))
     listed = Listed()
     with Store(tmp_path) as store:

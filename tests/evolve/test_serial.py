@@ -45,7 +45,7 @@ def test_a_process_that_has_only_imported_tensorflow_can_still_be_kept_to_one_th
     assert found["serial"] == found["worker"]
 
 
-def test_a_process_that_has_used_more_threads_says_so_rather_than_giving_other_numbers(tmp_path: Path) -> None:
+def test_a_process_that_has_used_more_threads_refuses_to_train(tmp_path: Path) -> None:
     found, _ = run(tmp_path, "used")
     assert "search.executor is 'serial', and this process has used TensorFlow" in str(found["refused"])
     assert "search.executor='processes'" in str(found["refused"])

@@ -38,7 +38,7 @@ def begin(arguments: Sequence[str], **how: Any) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("executor", ["serial", "processes"])
-def test_sigterm_is_as_ctrl_c(executor: str, small_gin: Path, tmp_path: Path) -> None:
+def test_sigterm_ends_a_search_as_ctrl_c_does(executor: str, small_gin: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     binding = f"--gin_param=search.executor='{executor}'"
     arguments = [f"--gin_file={small_gin}", SLOW, FEW, binding, f"--workdir={work}"]
@@ -95,7 +95,7 @@ def ending(small_gin: Path, work: Path, seconds: float) -> subprocess.Popen[str]
     raise AssertionError("it has not ended")
 
 
-def test_a_second_signal_is_no_traceback(small_gin: Path, tmp_path: Path) -> None:
+def test_a_second_signal_prints_no_traceback(small_gin: Path, tmp_path: Path) -> None:
     driver = ending(small_gin, tmp_path / "work", 0.5)
     driver.send_signal(signal.SIGINT)
     _, err = driver.communicate(timeout=30)
@@ -138,7 +138,7 @@ def test_as_the_first_process_of_a_container(small_gin: Path, tmp_path: Path) ->
     assert "the same command goes on" in out
 
 
-def test_what_was_ignored_before_stays_ignored(small_gin: Path, tmp_path: Path) -> None:
+def test_a_signal_that_was_ignored_stays_ignored(small_gin: Path, tmp_path: Path) -> None:
     """A shell starts what runs in the background so."""
     work = tmp_path / "work"
     ignoring = "trap '' INT; exec \"$@\""
@@ -150,7 +150,7 @@ def test_what_was_ignored_before_stays_ignored(small_gin: Path, tmp_path: Path) 
     assert len(rows(work)) == 12
 
 
-def test_handlers_are_as_they_were(small_gin: Path, tmp_path: Path) -> None:
+def test_the_handlers_of_signals_are_put_back(small_gin: Path, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     assert main.run([f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}"]) == 0
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -172,7 +172,7 @@ LOST = "standard output cannot be written: "
 
 
 @pytest.mark.parametrize(
-    ("line", "executor", "code", "told"),
+    ("line", "executor", "code", "reason"),
     [
         ('"$@" >&-', "processes", 1, f"evolve: {LOST}it is closed; the rest of the output is lost\n"),
         ('"$@" >/dev/full', "serial", 1, f"evolve: {LOST}No space left on device; the rest of the output is lost\n"),
@@ -181,19 +181,19 @@ LOST = "standard output cannot be written: "
     ],
     ids=["closed", "full", "head", "true"],
 )
-def test_a_search_goes_on_where_nobody_reads(
-    line: str, executor: str, code: int, told: str, small_gin: Path, tmp_path: Path
+def test_a_search_goes_on_where_its_output_is_not_read(
+    line: str, executor: str, code: int, reason: str, small_gin: Path, tmp_path: Path
 ) -> None:
     work = tmp_path / "work"
     binding = f"--gin_param=search.executor='{executor}'"
     ended = shell(line, *evolve(f"--gin_file={small_gin}", binding, FEW, f"--workdir={work}"))
-    assert (ended.returncode, ended.stderr) == (code, told)
+    assert (ended.returncode, ended.stderr) == (code, reason)
     assert len(rows(work)) == 12 and (work / "best.cell").is_file()
     # Nothing was written into a file that has the number of a closed stream.
     assert not (work / "search.sqlite").read_bytes().count(b"images of 8x8x1, 3 classes   ")
 
 
-def test_without_any_stream(small_gin: Path, tmp_path: Path) -> None:
+def test_a_search_runs_without_standard_streams(small_gin: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     ended = shell('"$@" <&- >&- 2>&-', *evolve(f"--gin_file={small_gin}", f"--workdir={work}"))
     assert ended.returncode == 1
@@ -203,7 +203,7 @@ def test_without_any_stream(small_gin: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "told"),
+    ("line", "code", "reason"),
     [
         ('"$@" >&-', 1, "it is closed"),
         ('"$@" >/dev/full', 1, "No space left on device"),
@@ -212,8 +212,8 @@ def test_without_any_stream(small_gin: Path, tmp_path: Path) -> None:
     ids=["closed", "full", "head"],
 )
 @pytest.mark.parametrize("arguments", [["export", "--json"], ["--help"]], ids=["export", "help"])
-def test_what_only_prints(
-    line: str, code: int, told: str, arguments: list[str], small_gin: Path, tmp_path: Path
+def test_a_command_that_only_prints_reports_lost_output(
+    line: str, code: int, reason: str, arguments: list[str], small_gin: Path, tmp_path: Path
 ) -> None:
     work = tmp_path / "work"
     if arguments != ["--help"]:
@@ -221,7 +221,7 @@ def test_what_only_prints(
         arguments = [*arguments, f"--workdir={work}"]
     ended = shell(line, *evolve(*arguments))
     assert ended.returncode == code
-    assert ended.stderr == (f"evolve: {LOST}{told}; the rest of the output is lost\n" if told else "")
+    assert ended.stderr == (f"evolve: {LOST}{reason}; the rest of the output is lost\n" if reason else "")
 
 
 def test_two_searches_in_two_threads(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -314,13 +314,13 @@ def test_a_script_without_a_main_guard(script: str, code: int, small_gin: Path, 
     assert len(rows(work)) == 4
 
 
-def test_without_fcntl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_system_without_fcntl_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As on Windows."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
     for arguments in (["--gin_file=amoeba.gin"], ["export", "--workdir=runs/amoeba", "--csv"]):
         assert main.run(arguments) == 2
-        told = capsys.readouterr().err
-        assert "WSL" in told and len(told.splitlines()) == 1
+        reason = capsys.readouterr().err
+        assert "WSL" in reason and len(reason.splitlines()) == 1
     assert main.run(["--help"]) == 0
 
 

@@ -32,17 +32,17 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     storage = f"file://{away}"
     ended = finish(*arguments(work, storage))
     assert (ended.returncode, ended.stderr) == (0, "")
-    told = ended.stdout.replace("\n", "")
-    assert f"--logdir={storage}/tensorboard" in told
-    assert f"cell export {storage}/best --out work.keras" in told
+    printed = ended.stdout.replace("\n", "")
+    assert f"--logdir={storage}/tensorboard" in printed
+    assert f"cell export {storage}/best --out work.keras" in printed
     assert {path.name for path in work.iterdir() if path.suffix in ("", ".log")} <= {".lock", "images", "workers.log"}
     assert sorted(path.name for path in away.iterdir()) == ["best", "search.id", "tensorboard", "weights"]
     assert read(place(f"{storage}/best")).accuracy is not None
     # it goes on, its children from weights at the address, and forgets those that nobody needs
     assert finish(*arguments(work, storage, 8), "--resume=changed").returncode == 0
     reader = sqlite3.connect(work / "search.sqlite")
-    heirs = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
-    assert len(heirs) >= 3 and all(inherited > 0 and not note for inherited, note in heirs)
+    children = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
+    assert len(children) >= 3 and all(inherited > 0 and not note for inherited, note in children)
     dead = "select value from individuals, json_each(iif(memo = '', '[]', memo))"
     alive = {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
     best = reader.execute(
@@ -61,7 +61,7 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
 
 
-def test_an_address_that_cannot_be_written_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+def test_an_address_that_cannot_be_written_is_refused_before_a_training(tmp_path: Path) -> None:
     for storage, said in (
         ("nowhere://bucket/run", "this TensorFlow knows no nowhere://, only file, gs"),
         ("file:///proc/nothing", "/proc/nothing"),

@@ -54,7 +54,7 @@ def test_a_finished_individual_comes_back_whole(store: Store) -> None:
     assert store.spent().simulated == 1.5
 
 
-def test_what_was_not_measured_stays_so(store: Store) -> None:
+def test_a_number_that_was_not_measured_is_stored_as_unknown(store: Store) -> None:
     store.propose(proposal(1), "f")
     epochs = (Epoch(1, 0.5, 0.8), Epoch(2, 0.4, 0.9, 0.5, 0.8))
     store.finish(1, Evaluation(0.8, history=epochs))
@@ -73,7 +73,7 @@ def test_finished_in_the_order_of_finishing(store: Store) -> None:
     assert store.counts() == (2, 0, 3)
 
 
-def test_the_share_of_steps_is_that_of_what_was_trained(store: Store) -> None:
+def test_the_share_of_steps_counts_only_trained_individuals(store: Store) -> None:
     assert store.step_share() is None
     for id, seconds, steps in ((1, 4.0, 3.0), (2, 6.0, 4.5), (3, 90.0, 0.0)):
         store.propose(proposal(id), "f")
@@ -103,7 +103,7 @@ def test_a_directory_of_a_later_version_is_refused(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
-def test_the_best_of_equals_is_the_first_and_never_a_failed_one(store: Store) -> None:
+def test_the_best_of_equals_is_the_first_and_never_a_failed_individual(store: Store) -> None:
     for id, evaluation in enumerate((failed("x"), Evaluation(0.0), Evaluation(0.5), Evaluation(0.5)), 1):
         store.propose(proposal(id), f"f{id}")
         store.finish(id, evaluation)
@@ -133,7 +133,7 @@ def test_the_best_are_distinct_and_of_equals_the_smaller_comes_first(store: Stor
         assert list(store.best(count)) == ranked(everyone, count) == ranked(reversed(everyone), count)
 
 
-def test_a_failed_one_has_the_worst_fitness_and_its_reason(store: Store) -> None:
+def test_a_failed_individual_has_the_worst_fitness_and_its_reason(store: Store) -> None:
     store.propose(proposal(1), "f")
     store.finish(1, failed("it diverged"))
     rows = sqlite3.connect(store.path).execute("select fitness, status, error from individuals").fetchall()
@@ -162,18 +162,18 @@ def test_a_directory_of_another_search_is_refused_by_name(tmp_path: Path) -> Non
             store.compare({**IDENTITY, "the space": "cell a\ncell c"})
 
 
-def test_one_search_at_a_time(tmp_path: Path, store: Store) -> None:
+def test_a_second_search_in_the_same_work_directory_is_refused(tmp_path: Path, store: Store) -> None:
     with pytest.raises(UsageError, match="another search is running"):
         Store(tmp_path)
 
 
-def test_others_may_read_meanwhile(store: Store) -> None:
+def test_other_processes_may_read_the_store_during_a_search(store: Store) -> None:
     store.propose(proposal(1), "f")
     reader = sqlite3.connect(f"file:{store.path}?mode=ro", uri=True)
     assert reader.execute("select status from individuals").fetchall() == [("running",)]
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"this is not a database, and long enough to be taken for one" * 20)
     with pytest.raises(UsageError, match="cannot be used: file is not a database"):
         Store(tmp_path)
@@ -187,7 +187,7 @@ def test_no_other_table_has_a_fitness(store: Store) -> None:
         assert ("fitness" in columns) == (table == "individuals")
 
 
-def test_notes(store: Store) -> None:
+def test_a_note_is_read_back(store: Store) -> None:
     assert store.noted("a") is None
     store.note("a", "1")
     store.note("a", "2")

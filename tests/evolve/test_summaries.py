@@ -143,7 +143,7 @@ def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
     }
 
 
-def test_every_curve_says_what_it_shows(tmp_path: Path) -> None:
+def test_every_curve_has_a_description(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
         summaries.individual(*_record())
         _new_best(summaries)
@@ -180,7 +180,7 @@ def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp
     assert _points(run, "individual/seconds") == [(1, 1.5), (2, 1.5)]
 
 
-def test_what_was_inherited_is_a_curve_where_weights_are_inherited(tmp_path: Path) -> None:
+def test_the_inherited_share_is_a_curve_where_weights_are_inherited(tmp_path: Path) -> None:
     with Summaries(tmp_path, RULES) as summaries:
         summaries.individual(*_record(1))
         summaries.individual(*_record(2, inherited=0.75))
@@ -216,7 +216,7 @@ def test_a_new_best_has_a_picture_and_a_text_in_the_search(tmp_path: Path) -> No
     assert run.SummaryMetadata("best/cells").plugin_data.plugin_name == "images"
 
 
-def test_so_many_bests_have_runs_as_tensorboard_shows_by_itself(tmp_path: Path) -> None:
+def test_only_the_latest_bests_have_runs_in_tensorboard(tmp_path: Path) -> None:
     for graph in (GRAPH, ""):  # and the same when the search is resumed
         with Summaries(tmp_path, RULES) as summaries:
             for id in range(1, BEST_RUNS + 8):

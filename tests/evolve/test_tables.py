@@ -86,7 +86,7 @@ def test_every_individual_has_a_row(path: Path) -> None:
     assert len(table.rows) == 15_625 and len(met) > 280
 
 
-def test_what_is_the_same_cell_has_the_same_row(path: Path) -> None:
+def test_equal_cells_have_the_same_row(path: Path) -> None:
     one = genotype(cell("pool", "skip", "zero", "relu_conv[1x1]", "pool", "skip"))
     other = genotype(
         "cell net(y) {\n b = pool(y)\n a = zero(b) + skip(y)\n"
@@ -112,7 +112,7 @@ def test_what_is_the_same_cell_has_the_same_row(path: Path) -> None:
         ("cell net(x) {\n a = pool(x)\n return a\n}\n", "has no cell |avg_pool_3x3~0|"),
     ],
 )
-def test_cells_that_no_table_has(text: str, reason: str, path: Path) -> None:
+def test_cells_outside_of_the_table_have_no_key(text: str, reason: str, path: Path) -> None:
     with pytest.raises(CompileError) as caught:
         lookup.looked_up(genotype(text), table_of(path), OPERATIONS)
     assert reason in str(caught.value)
@@ -179,7 +179,9 @@ def test_a_cell_that_the_table_lacks_fails_by_name(tmp_path: Path) -> None:
         ({"arch": np.array([{}] * 15_625)}, "cannot be read"),
     ],
 )
-def test_files_that_are_no_table(changed: dict[str, np.ndarray | None], message: str, tmp_path: Path) -> None:
+def test_files_that_are_not_tables_are_refused(
+    changed: dict[str, np.ndarray | None], message: str, tmp_path: Path
+) -> None:
     path = made_table.write(tmp_path / "wrong.npz", **changed)
     with pytest.raises(UsageError) as caught:
         table_of(path)
@@ -244,12 +246,14 @@ def test_a_table_of_smaller_cells(path: Path) -> None:
         ("search.fitness='tabel'", "or 'module:function'"),
     ],
 )
-def test_mistakes(binding: str, message: str, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_give_one_message_and_exit_code_2(
+    binding: str, message: str, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     work = tmp_path / "work"
     arguments = [f"--gin_param=table.path={str(path)!r}", f"--gin_param={binding}", f"--workdir={work}"]
     assert main.run(["--gin_file=nasbench201.gin", *arguments]) == 2
-    told = capsys.readouterr().err
-    assert message in told and told.startswith("evolve: ")
+    printed = capsys.readouterr().err
+    assert message in printed and printed.startswith("evolve: ")
     assert not (work / FILE).exists()
 
 
@@ -271,12 +275,12 @@ def test_the_simulated_budget_ends_a_search(path: Path, tmp_path: Path, capsys: 
     assert run(path, tmp_path) == 0
     spent = seconds(tmp_path)
     assert sum(spent[:-1]) < 3000 <= sum(spent)
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     best, metrics = sqlite3.connect(tmp_path / FILE).execute(
         "select id, metrics from individuals order by fitness desc, params, mult_adds, finished limit 1"
     ).fetchone()  # fmt: skip
-    assert f"c10_test_acc_200 of {best}: " in told and '"in16_test_acc_200": ' in metrics
-    assert "in 3,000 simulated seconds" in told
+    assert f"c10_test_acc_200 of {best}: " in printed and '"in16_test_acc_200": ' in metrics
+    assert "in 3,000 simulated seconds" in printed
     # The same command again adds nothing; a larger budget goes on.
     assert run(path, tmp_path) == 0 and len(seconds(tmp_path)) == len(spent)
     assert run(path, tmp_path, "table.budget_seconds=3200") == 0
