@@ -134,7 +134,7 @@ def place(text: str) -> Place:
         return Path(text)
     scheme, between, rest = text.partition(BETWEEN)
     if not between or not rest.strip("/"):
-        raise CompileError(f"{text!r} is no address; write {scheme.partition(':')[0]}{BETWEEN}bucket/folder")
+        raise CompileError(f"{text!r} is not an address; write {scheme.partition(':')[0]}{BETWEEN}bucket/folder")
     return Remote(text.rstrip("/"))
 
 

@@ -1,4 +1,4 @@
-"""The package's error, and the positions in a text to which it points."""
+"""The error of the package, and the positions in a text to which it points."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Position:
         return f"{self.source.name}:{self.line}:{self.column}"
 
     def excerpt(self) -> str:
-        """The line, and a caret below the position."""
+        """Returns the line, and a caret below the position."""
         lines = self.source.text.splitlines()
         if not 0 < self.line <= len(lines):
             return ""
@@ -65,7 +65,7 @@ class CellError(Exception):
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> CellError:
-        """An error that carries several problems, in the order of the text."""
+        """Returns an error with several problems, in the order of the text."""
         found = tuple(problems)
         error = cls(found[0].message)
         error.problems = found
@@ -78,7 +78,7 @@ class CellError(Exception):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """A hint with the nearest allowed word and, if they are few, all allowed words."""
+    """Returns a hint with the nearest allowed word and, if they are few, all allowed words."""
     names = sorted(set(allowed))
     close = nearest_name(name, names)
     hint = f"did you mean {close!r}? " if close else ""

@@ -1,4 +1,4 @@
-"""Files to a verified seed genotype."""
+"""Loads `.cell` files as verified genotypes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ def load(
 ) -> Genotype:
     """Reads a file with its includes and overlays, verifies it, and returns its seed.
 
-    What is not in its folder is looked for in the folder that `shipped` gives.
+    Args:
+      path: the file.
+      params: values that replace those of params in the file.
+      overlays: files whose declarations replace those of the file.
+      shipped: returns the folder of an included file that is not in the folder of the file that includes it.
 
     Raises:
-      CellError: with everything that is wrong.
+      CellError: the file is wrong; the error has all mistakes.
     """
     return _build(gather(path, overlays, shipped), params or {})
 
@@ -42,7 +46,7 @@ def loads(
     overlays: Sequence[str | os.PathLike[str]] = (),
     shipped: Shipped = shipped_cells,
 ) -> Genotype:
-    """Like `load`, from a text."""
+    """Verifies a text and returns its seed, as `load` does for a file."""
     return _build(gather_text(text, name, overlays, shipped), params or {})
 
 
@@ -50,7 +54,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
     cells = {item.name: item for item in items if isinstance(item, s.Cell)}
     items = tuple(_unlike(item, cells) for item in items)
     params = _params(items, overrides)
-    # A param that is computed from others stays an expression, so that a text of this space can be built larger.
+    # A param that is computed from others stays an expression: `--param` on a text of this space changes it too.
     items = tuple(_with_value(item, overrides) for item in items)
     networks = [item for item in items if isinstance(item, s.Network)]
     if not networks:
@@ -80,14 +84,14 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
 
 
 def _with_value(item: s.Declaration, overrides: Mapping[str, int | float]) -> s.Declaration:
-    """A param with its overriding value; any other declaration unchanged."""
+    """Returns a param with the value that replaces its own; any other declaration is returned unchanged."""
     if not isinstance(item, s.Param) or item.name not in overrides:
         return item
     return replace(item, value=s.Number(whole(overrides[item.name])))
 
 
 def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell]) -> s.Declaration:
-    """`cell m2(x) like m1` as the cell it copies."""
+    """Returns `cell m2(x) like m1` as a cell with the contents of `m1`."""
     if not isinstance(item, s.Like):
         return item
     if item.original not in cells:

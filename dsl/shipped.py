@@ -15,10 +15,10 @@ Shipped = Callable[[], Path]
 
 
 def shipped_settings() -> Path:
-    """The folder of the gin files."""
+    """Returns the folder of the shipped gin files."""
     return Path(str(importlib.resources.files("experiments")))
 
 
 def shipped_cells() -> Path:
-    """The folder of the `.cell` files."""
+    """Returns the folder of the shipped `.cell` files."""
     return shipped_settings() / "cells"

@@ -1,4 +1,4 @@
-"""What the syntax tree and the records of the primitives have in common: places in a text, and kernels."""
+"""Records that the syntax tree and the primitives share: a part of a text with its position, and a kernel."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dsl.errors import Position
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syntax:
-    """Anything that was written at some place."""
+    """A part of a text, with its position there. A part that a rule made has none."""
 
     position: Position | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel(Syntax):
-    """`3x3`, height by width."""
+    """The size of a kernel, height by width, such as `3x3`."""
 
     height: int
     width: int

@@ -1,4 +1,4 @@
-"""Words of messages that every package writes alike."""
+"""Phrases for messages that all packages use."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 def nearest_name(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name that a misspelt one is nearest to; None if no name is near."""
+    """Returns the allowed name that is nearest to a misspelt one; None if no name is near."""
     return next(iter(difflib.get_close_matches(name, list(allowed), n=1)), None)
 
 
 def plural(count: int, noun: str) -> str:
-    """A count with its noun: `1 file`, `1,200 files`."""
+    """Returns a count with its noun: `1 file`, `1,200 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def by_x(shape: Iterable[int]) -> str:
-    """The lengths of a shape with an x between them: `8x8x24`."""
+    """Returns the lengths of a shape with an x between them: `8x8x24`."""
     return "x".join(map(str, shape))

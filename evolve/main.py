@@ -67,7 +67,7 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
         return _mistake(f"{error}\n\nevolve --help lists the flags")
     if rest:
         hint = "" if is_export else f"; did you mean --gin_file={rest[0]}?"
-        return _mistake(f"{rest[0]!r} is no flag{hint}")
+        return _mistake(f"{rest[0]!r} is not a flag{hint}")
     if importlib.util.find_spec("fcntl") is None:
         return _mistake("it needs Linux or macOS; on Windows, install WSL (wsl --install) and run evolve inside it")
     workdir = os.path.expanduser(known.workdir or "")

@@ -143,7 +143,7 @@ def load(
         stream: whether to leave the images where they are, to be read as they are needed: what does not fit into
             memory. For images:DIR and tfds:NAME.
         crop: the share of the resized image that is kept in the middle, above 0 and at most 1.
-        unreadable: `error` refuses a folder in which files are no images, `skip` leaves those files out.
+        unreadable: `error` refuses a folder in which files are not images, `skip` leaves those files out.
         channels: `first` or `last`, for an .npz whose images have an axis of channels in the second place.
         inventory_folder: the folder that remembers which files of a folder are images.
         progress: is called with how many files have been read, and how many there are.

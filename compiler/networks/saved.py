@@ -163,7 +163,7 @@ def _network(path: Place) -> dsl.Genotype:
     except FileNotFoundError:
         raise CompileError(f"there is no {path}") from None
     except UnicodeDecodeError:
-        raise CompileError(f"{path} is damaged: it is no text") from None
+        raise CompileError(f"{path} is damaged: it is not UTF-8 text") from None
 
 
 def _facts(folder: Place) -> Mapping[str, object]:

@@ -97,9 +97,9 @@ def read(path: Place) -> dict[str, Array]:
     except FileNotFoundError:
         raise CompileError(f"there are no weights in {path}") from None
     except IsADirectoryError:
-        raise CompileError(f"{path} is no file of weights: it is a folder") from None
+        raise CompileError(f"{path} is not a file of weights: it is a folder") from None
     try:
         with source, np.load(source, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise CompileError(f"{path} is no file of weights: {error}") from None
+        raise CompileError(f"{path} is not a file of weights: {error}") from None

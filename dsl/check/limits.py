@@ -157,5 +157,5 @@ def operand_fault(value: s.Expression, space: Space) -> Problem | None:
                 return None if constant(value, space) is not None else Problem("too large a number", value.position)
             return operand_fault(left, space) or operand_fault(right, space)
         case _:
-            return Problem(f"{expression(value)} is nothing that compares", value.position,
-                           "numbers, kernels and paths compare; `t.op is conv` asks for an operation")  # fmt: skip
+            return Problem(f"{expression(value)} cannot be compared", value.position,
+                           "compare numbers, kernels or paths; `t.op is conv` asks for an operation")  # fmt: skip

@@ -104,13 +104,13 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
         if binding.name in space.genes or binding.name in space.params:
             declared = "gene" if binding.name in space.genes else "param"
             raise CellError(f"{binding.name!r} is a {declared}, and cannot be bound too", binding.position,
-                            "give what is chosen another name")  # fmt: skip
+                            "choose another name")  # fmt: skip
         if binding.name in space.definitions.ops or binding.name in PRIMITIVES:
             raise CellError(f"{binding.name!r} is an operation, and cannot be bound too", binding.position,
-                            "give what is chosen another name")  # fmt: skip
+                            "choose another name")  # fmt: skip
         kind = range_kind(binding.range, kinds, space)
         if kind in ("op", "number"):
-            raise CellError(f"{binding.name!r} would be one {kind}; choose binds cells, nodes, terms and states",
+            raise CellError(f"{binding.name!r} cannot be a {kind}; choose binds cells, nodes, terms and states",
                             binding.position, "draw values with `any(...)`")  # fmt: skip
         kinds[binding.name] = kind
     if statement.where is not None:
@@ -199,7 +199,7 @@ def _check_op_name(op: s.Op | s.Any, space: Space) -> None:
 def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
     target = statement.target
     if len(target.names) == 1 and target.names[0] not in space.genes:
-        raise CellError(f"{target} is no gene", target.position, nearest(target.names[0], space.genes))
+        raise CellError(f"{target} is not a gene", target.position, nearest(target.names[0], space.genes))
     _check_path(target, kinds, space)
     wanted = {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(target.names[-1], "number")
     if target.names[-1] in ("nodes", "terms", "inputs", "states", "count", "earlier", "acyclic"):
@@ -245,7 +245,7 @@ def _check_function(value: s.Function, space: Space) -> None:
         raise CellError(f"{value.name} takes a least and a greatest value", value.position)
     low, high = (number(argument, space.params) for argument in value.arguments)
     if low > high or (value.name == "loguniform" and low <= 0):
-        raise CellError(f"{value.name}({low}, {high}) draws from nothing", value.position)
+        raise CellError(f"{value.name}({low}, {high}) is an empty range", value.position)
 
 
 def _known(name: str, kinds: Kinds, allowed: tuple[str, ...], at: s.Statement) -> None:
@@ -273,7 +273,7 @@ def _check_pipe(pipe: s.Pipe, space: Space) -> None:
         _check_op_name(op, space)
         if isinstance(op, s.Any):
             if op.other:
-                raise CellError("`other` asks for a value now, and what is inserted has none", op.position)
+                raise CellError("`other` excludes the present value, and an inserted operation has none", op.position)
             _check_pipe_set(op, space)
         else:
             check_member(op, space)

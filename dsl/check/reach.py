@@ -235,7 +235,7 @@ def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | No
     if not rest:
         cells = {str(item) for item in space.values[root].items} if root in space.values else set(space.mutable_cells)
         if cells.isdisjoint(space.mutable_cells):
-            return Problem(f"no cell of {root} evolves", values.position, _listed(space.mutable_cells))
+            return Problem(f"the rules change no cell of {root}", values.position, _listed(space.mutable_cells))
         return None
     if root not in scope.bound and root not in space.mutable_cells:
         return Problem(f"the network does not use cell {root}", values.position, _listed(space.mutable_cells))
@@ -258,7 +258,7 @@ def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
     target, value, last = statement.target, statement.value, statement.target.names[-1]
     if statement.operator != "=" and last in (*_NOT_SETTINGS, "kernel", "padding"):
         hint = f"{target}.height and {target}.width are numbers" if last == "kernel" else f"write {target} = ..."
-        return Problem(f"`{statement.operator}` changes numbers, and {target} is none", target.position, hint)
+        return Problem(f"`{statement.operator}` changes numbers, and {target} is not a number", target.position, hint)
     if len(target.names) == 2 and last == "kernel" and isinstance(value, s.Number):
         return Problem(f"{target} is a kernel such as 3x3, not {expression(value)}", value.position)
     if last == "input" and isinstance(value, s.Path):
@@ -272,11 +272,11 @@ def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None
     name = value.names[0]
     if name in scope.bound:
         is_state = _kind(value, scope) == "state"
-        return None if is_state else Problem(f"{name} is no state", value.position, "choose it in `states`")
+        return None if is_state else Problem(f"{name} is not a state", value.position, "choose it in `states`")
     states = {state for cell in scope.cells(target) for state in _states(cell)}
     if scope.live is None or scope.live.grows or name in states:
         return None
-    return Problem(f"{name!r} is no state of the cells that it could meet", value.position, _listed(states))
+    return Problem(f"{name!r} is not a state of any cell that the rule can draw", value.position, _listed(states))
 
 
 def _states(cell: s.Cell) -> list[str]:
@@ -289,13 +289,13 @@ def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem |
     if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
         owners = {name for op in live.ops for name in names_of(s.Op(op.name), scope.space)}
         if target.names[1] not in owners:
-            message = f"no operation that it could meet has a setting {target.names[1]!r}"
+            message = f"no operation that the rule can draw has a setting {target.names[1]!r}"
             return Problem(message, target.position, _listed(owners))
     if isinstance(value, s.Any) and value.other and target.names[-1] == "op" and not live.tunes:
         members = set(_members(value.range, scope.space) or ())
         if len(members) == 1 and members == live.ops:
             return Problem(f"every edge is the only member of {expression(value.range)}", value.position,
-                           "`other` draws what an edge is not yet")  # fmt: skip
+                           "`other` draws an operation that the edge does not have")  # fmt: skip
     return None
 
 
@@ -346,7 +346,7 @@ def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Proble
             return _is_fault(condition, scope, wanted)
         case s.Relation(kind, left, right):
             wrong = next((path for path in (left, right) if _kind(path, scope) not in _RELATED), None)
-            message = f"`{kind}` relates nodes, terms and states, and {wrong} is none"
+            message = f"`{kind}` relates nodes, terms and states, and {wrong} is not one of these"
             return None if wrong is None else Problem(message, wrong.position)
         case s.Compare():
             return _compare_fault(condition, scope, wanted)
@@ -376,16 +376,16 @@ def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
 
 def _is_fault(condition: s.Is, scope: _Scope, wanted: bool) -> Problem | None:
     if _kind(condition.path, scope) != "op":
-        return Problem(f"`is` asks for an operation, and {condition.path} is none", condition.position,
+        return Problem(f"`is` asks for an operation, and {condition.path} is not an operation", condition.position,
                        "write t.op of a term, n.tail of a node")  # fmt: skip
     if condition.path.names[-1] != "op" or scope.live is None:
         return None
     name, names = condition.op.name, {op.name for op in scope.live.ops}
     if wanted != condition.negated and name not in names:
-        return Problem(f"no edge that it could meet is {name}, and no rule brings one", condition.position,
-                       _listed(names))  # fmt: skip
+        message = f"no edge that the rule can draw is {name}, and no rule assigns this operation"
+        return Problem(message, condition.position, _listed(names))
     if wanted == condition.negated and names == {name} and not condition.op.arguments:
-        return Problem(f"every edge that it could meet is {name}", condition.position)
+        return Problem(f"every edge that the rule can draw is {name}", condition.position)
     return None
 
 
@@ -395,7 +395,7 @@ def _compare_fault(condition: s.Compare, scope: _Scope, wanted: bool) -> Problem
         return wrong
     for side in (condition.left, condition.right):
         if condition.operator not in ("==", "!=") and isinstance(side, s.Path) and _kind(side, scope) != "number":
-            return Problem(f"{shown(condition)} compares no numbers: {side} is none", side.position)
+            return Problem(f"{shown(condition)} compares numbers, and {side} is not a number", side.position)
     holds = decided(condition, scope.space)
     if holds is not None and holds != wanted:
         return Problem(f"{shown(condition)} is always {'true' if holds else 'false'}", condition.position)

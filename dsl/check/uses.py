@@ -47,7 +47,7 @@ def check_member(member: s.Expression, space: Space) -> None:
     elif isinstance(member, s.Op):
         check_use(_first_draw(member), space, scope)
     elif isinstance(member, s.Any):
-        raise CellError("a set's member is no `any`; put its members into the set", member.position)
+        raise CellError("a member of a set cannot be `any`; put the members of that set into this one", member.position)
     else:
         evaluate(member, space.definitions.scope)
 

@@ -90,7 +90,7 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
         raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)
     if defined.cases[-1].condition is not None:
         raise CellError(f"op {defined.name}: the last case must have no `if`", defined.cases[-1].position,
-                        "say what holds otherwise: `else ...`")  # fmt: skip
+                        "add a last case: `else ...`")  # fmt: skip
 
 
 def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
@@ -325,7 +325,7 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
             yield Problem(f"the network has two sections {section.name!r}", section.position)
         seen.add(section.name)
         if section.name == "auxiliary" and section.of not in marks:
-            hangs = "no step" if section.of is None else f"{section.of!r}, which no step is called"
+            hangs = "no step" if section.of is None else f"{section.of!r}, and no step has this name"
             hint = nearest(section.of or "", marks) or "write `as NAME` after a step, and auxiliary(NAME)"
             yield Problem(f"auxiliary hangs on {hangs}", section.position, hint)
         yield from _each(lambda step: _check_step(step, genotype), section.steps)

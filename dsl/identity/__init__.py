@@ -1,1 +1,1 @@
-"""When two genotypes are the same network."""
+"""Decides whether two genotypes are the same network, by their fingerprints."""

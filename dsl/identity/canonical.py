@@ -1,7 +1,7 @@
-"""The canonical form of a graph: one text, whatever the numbers and the order of its vertices.
+"""The canonical form of a graph: one text for all graphs that differ only in the numbers and order of vertices.
 
-A vertex that is read once is written inside its reader, so that only shared ones need names, and those are told apart
-by what they are made of, then by who reads them.
+A vertex with one reader is written inside its reader, so that only vertices with several readers need names. A name is
+made of what the vertex computes, and if that is not unique, also of its readers.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import math
 from collections.abc import Iterator, Mapping
 
 _MAX_ORDERS = 5040
-_MAX_TEXT = 512  # characters of a vertex's text; a longer one gets a name, so that long chains stay cheap
-_MAX_NAME = 96  # characters of a text that is its own name where it is shared; a longer one is named by its digest
+_MAX_TEXT = 512  # characters; a vertex with a longer text gets a name, which keeps long chains cheap
+_MAX_NAME = 96  # characters; the name of a vertex is its text up to this length, or else the digest of its text
 
 Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
 
-# An operation's label, what it reads, and whether the order of that, or which comes first in a sum, has a meaning.
+# The label of an operation, the sums that it reads, and whether the order of these sums has a meaning.
 Vertex = tuple[str, tuple[Sum, ...], bool]
 
 
 def digest(text: str) -> str:
-    """A short name of a text; other texts have other ones."""
+    """Returns the hash of a text, 32 hexadecimal digits."""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def canonical(vertices: list[Vertex], output: Sum) -> str:
-    """A text of the graph that does not depend on the numbers of its vertices."""
+    """Returns the canonical text of a graph, which does not depend on the numbers of its vertices."""
     counts = _reads(vertices, output)
     texts: list[str] = []
     names: dict[int, str] = {}
@@ -43,7 +43,7 @@ def canonical(vertices: list[Vertex], output: Sum) -> str:
 
 
 def _reads(vertices: list[Vertex], output: Sum) -> list[int]:
-    """How often each vertex is read on a way to the output."""
+    """Returns for each vertex the number of times that it is read on paths to the output."""
     counts = [0] * len(vertices)
     for index in output:
         counts[index] += 1
@@ -56,7 +56,7 @@ def _reads(vertices: list[Vertex], output: Sum) -> list[int]:
 
 
 def _written(vertex: Vertex, texts: list[str]) -> str:
-    """A vertex from the texts of what it reads."""
+    """Returns the text of a vertex, made of the texts of the vertices that it reads."""
     label, groups, ordered = vertex
     if len(groups) == 1:
         group = groups[0]
@@ -70,7 +70,7 @@ def _written(vertex: Vertex, texts: list[str]) -> str:
 
 
 def _total(group: Sum, texts: list[str]) -> str:
-    """A sum from the texts of its vertices."""
+    """Returns the text of a sum, made of the texts of its vertices."""
     if len(group) == 1:
         return texts[group[0]]
     if len(group) == 2:
@@ -80,7 +80,7 @@ def _total(group: Sum, texts: list[str]) -> str:
 
 
 def _rewritten(vertices: list[Vertex], names: Mapping[int, str]) -> list[str]:
-    """The texts of all vertices, those that have a name by their name."""
+    """Returns the texts of all vertices; the text of a vertex with a name is its name."""
     texts: list[str] = []
     for index, vertex in enumerate(vertices):
         texts.append(names.get(index) or _written(vertex, texts))
@@ -88,7 +88,7 @@ def _rewritten(vertices: list[Vertex], names: Mapping[int, str]) -> list[str]:
 
 
 def _refined(vertices: list[Vertex], output: Sum, names: dict[int, str]) -> dict[int, str]:
-    """Names told apart by who reads them too, until nothing new is learnt."""
+    """Returns names that depend also on the readers of a vertex; this is repeated until no more names differ."""
     kinds = len(set(names.values()))
     while kinds < len(names):
         contexts = _contexts(vertices, output, _rewritten(vertices, names))
@@ -101,7 +101,7 @@ def _refined(vertices: list[Vertex], output: Sum, names: dict[int, str]) -> dict
 
 
 def _contexts(vertices: list[Vertex], output: Sum, texts: list[str]) -> list[str]:
-    """For each vertex what reads it, and what reads that, down to the output."""
+    """Returns for each vertex a digest of its readers, of their readers, and so on to the output."""
     readers: list[list[str]] = [[] for _ in vertices]
     contexts = [""] * len(vertices)
     for index in output:
@@ -118,14 +118,17 @@ def _contexts(vertices: list[Vertex], output: Sum, texts: list[str]) -> list[str
 
 
 def _defined(vertices: list[Vertex], output: Sum, names: Mapping[int, str]) -> str:
-    """The whole graph as definitions of its named vertices."""
+    """Returns the graph as text: the output, and the definition of each vertex with a name."""
     texts = _rewritten(vertices, names)
     definitions = sorted([f"{name}={_written(vertices[index], texts)}" for index, name in names.items()])
     return ";".join(["+".join(sorted([texts[index] for index in output])), *definitions])
 
 
 def _orders(names: dict[int, str]) -> Iterator[dict[int, str]]:
-    """Every way to number the vertices that are still alike; past a bound they are left alike."""
+    """Yields the names with each way to number the vertices of equal names.
+
+    Equal names stay equal in groups of more than 7 vertices, and where there are too many ways altogether.
+    """
     alike: dict[str, list[int]] = {}
     for index, name in names.items():
         alike.setdefault(name, []).append(index)

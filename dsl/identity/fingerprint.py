@@ -1,7 +1,7 @@
-"""Identity: one text for all genotypes that compute the same network up to names and order.
+"""The fingerprint of a genotype, which is equal for genotypes that are the same network up to names and order.
 
-A cell becomes a graph whose vertices are operations, since each has weights of its own; sums are flattened into
-multisets of vertices and skips are spliced. The canonical form of that graph is what is compared.
+A cell is converted to a graph. Its vertices are operations, since each use of an operation has weights of its own. Sums
+are multisets of vertices, and skips are left out. The fingerprint is the digest of the canonical form of the graph.
 """
 
 from __future__ import annotations
@@ -25,40 +25,63 @@ from dsl.tree import syntax as s
 
 _FILTERS = Symbol("filters")
 _OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a term", "of each", "of a node"))
-_MAX_LABEL = 16  # characters of an operation's label; a longer one is its digest, and texts stay short
-# What an operation is where it stands, whether two uses on one value are one value, and the cells that it is made of.
+_MAX_LABEL = 16  # characters; a longer label of an operation is replaced by its digest, which keeps texts short
+# The label of an operation at its place, whether two uses on one value are one value, and the cells that it contains.
 _Label = tuple[str, bool, tuple[str, ...]]
 
 
 class _Edge(NamedTuple):
-    """What an edge does to the state that it reads, as long as that has these channels."""
+    """The facts of an edge that the graph needs. They hold while the state that it reads has these channels.
+
+    Attributes:
+      state: the state that it reads.
+      channels: the channels of this state.
+      label: the label of its operation, or the name of the identity, of zeros, or of `none`.
+      weights: whether it has weights.
+      cells: the cells that its operation contains.
+      is_plain: whether the edge is exactly one vertex with this label if its state is live.
+    """
 
     state: str
     channels: Value
-    label: str  # or the name of the identity, of zeros, of no edge
+    label: str
     weights: bool
     cells: tuple[str, ...]
-    is_plain: bool  # whether it is one vertex of this label on anything that is alive
+    is_plain: bool
 
 
 class _Facts(NamedTuple):
-    """What the terms of a node do, and the node's channels, as long as what they read has the channels it had."""
+    """The edges and the channels of a node. They hold while the states that it reads have the channels in its edges."""
 
-    edges: tuple[_Edge | None, ...]  # `None` for a term that reads no state directly
+    edges: tuple[_Edge | None, ...]  # None for a term that is not an edge
     channels: Value
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What the fingerprint of a cell needs to know of its signature and of how it is called."""
+    """The facts of a cell's declaration and of its uses, which are the same for all genotypes of a space.
 
-    flows: Cache[_Facts]  # of the latest nodes, which children share with their parents
-    returns: Cache[tuple[s.Term, ...]]  # the latest, by their text and the states that `unused` means in them
+    Attributes:
+      flows: the cache of the facts of nodes.
+      returns: the cache of the terms of returns, by the return and the states that `unused` stands for.
+      inputs: the names of the inputs.
+      head: the part of the fingerprint that describes inputs, `fit`, `width` and stride.
+      place: the filters and the stride of an operation that reads an input.
+      inner: those of any other operation.
+      channels: the channels of the inputs.
+      each: the operation of each input that is declared with `each`.
+      first_decides: whether the first term of a sum decides its shape.
+      order_counts: whether the order of a concatenation at the return has a meaning.
+      is_fitted: whether all terms of a sum have the filters of the cell.
+    """
+
+    flows: Cache[_Facts]
+    returns: Cache[tuple[s.Term, ...]]
     inputs: frozenset[str]
     head: str
     place: Place
-    inner: Place  # of an operation that reads no input
-    channels: tuple[Value, ...]  # of the inputs
+    inner: Place
+    channels: tuple[Value, ...]
     each: Mapping[str, s.Op]
     first_decides: bool
     order_counts: bool
@@ -66,10 +89,10 @@ class _Frame:
 
 
 class FingerprintCache:
-    """What fingerprints remember of a space: its digest, and what is known of its latest cells and operations.
+    """The caches of one search space for fingerprints: its digest, those of cells, and the labels of operations.
 
-    Cells and operations are known by the very objects, which children share with their parents. To compare operations
-    by value takes longer than all the rest.
+    Cells and operations are looked up by object, which children share with their parents. Comparing operations by value
+    would take longer than the rest of a fingerprint.
     """
 
     def __init__(self, space: Space) -> None:
@@ -81,7 +104,10 @@ class FingerprintCache:
 
 
 def fingerprint(genotype: Genotype) -> str:
-    """A short text, equal for genotypes of a space that are the same network; dead nodes and genes do not count."""
+    """Returns the fingerprint, which is equal for genotypes of a space that are the same network.
+
+    Dead nodes and genes do not change it.
+    """
     space = genotype.space
     parts = [space.once(FingerprintCache).space]
     parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
@@ -89,7 +115,7 @@ def fingerprint(genotype: Genotype) -> str:
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
-    """The canonical digest of one cell, its name left out; cells that a search has just seen are remembered."""
+    """Returns the fingerprint of one cell, which does not depend on its name."""
     cache = genotype.space.once(FingerprintCache)
     known = cache.cells.get(cell)
     if known is not None:
@@ -101,7 +127,7 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
 
 
 def _cell_digest(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> tuple[str, bool]:
-    """The digest, and whether it depends on this cell alone."""
+    """Returns the fingerprint of a cell, and whether it depends on this cell alone and not on cells inside it."""
     frame = cache.frame(cell.name, cell.inputs, cell.fit, cell.width)
     build = _Builder(genotype, frame, cache.labels)
     for index, item in enumerate(cell.inputs):
@@ -114,7 +140,7 @@ def _cell_digest(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> t
 
 
 def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
-    """The terms of the return with the states that it means."""
+    """Returns the terms of the return, with `unused` replaced by the states that it stands for."""
     names = edit.unused(cell)
     terms = frame.returns.get(cell.output, *names)
     if terms is None:
@@ -143,7 +169,7 @@ def _frame(space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | Non
 
 
 class _Builder:
-    """The graph of one cell: vertices in order; those without weights are one where they do the same to the same."""
+    """Builds the graph of one cell. Equal vertices without weights are one vertex: they have the same value."""
 
     __slots__ = ("by_itself", "channels", "frame", "genotype", "labels", "values", "vertices", "weightless")
 
@@ -153,12 +179,12 @@ class _Builder:
         self.labels = labels
         self.vertices: list[Vertex] = []
         self.weightless: dict[Vertex, Sum] = {}
-        self.values: dict[str, Sum | None] = {}  # of the states, as are the channels
-        self.channels: dict[str, Value] = {}
-        self.by_itself = True  # whether no other cell's fingerprint is part of it
+        self.values: dict[str, Sum | None] = {}  # by the state; None for a dead node
+        self.channels: dict[str, Value] = {}  # by the state
+        self.by_itself = True  # whether the fingerprint depends on this cell alone
 
     def add(self, label: str, groups: tuple[Sum, ...], ordered: bool = False, weights: bool = False) -> Sum:
-        """One more vertex, or the one without weights that is the same."""
+        """Adds a vertex and returns it as a sum. An equal vertex without weights is returned instead of a new one."""
         vertex = (label, groups, ordered)
         made = (len(self.vertices),)
         if not weights:
@@ -169,19 +195,19 @@ class _Builder:
         return made
 
     def node(self, node: s.Node) -> None:
-        """Add a node: the sum of its live terms, then its tail; its value is `None` when it has no live term."""
+        """Adds a node: the sum of its live terms, then its tail. Without a live term the value of the node is None."""
         flow = node.flow
         edges, self.channels[node.name] = self.facts(flow)
         self.values[node.name] = self.through(flow.tail, self.sum(flow.terms, edges))
 
     def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> Sum | None:
-        """Add the return, whose terms are those that it means."""
-        # Of an only term that joins, the order may have no meaning, since what follows the cell decides that.
+        """Adds the return with these terms and returns its value; None if it is dead."""
+        # If a concatenation is the only term, its order only permutes the channels of the cell's output.
         only = len(terms) == 1
         return self.through(tail, self.term(terms[0], True) if only else self.sum(terms, map(self.edge, terms)))
 
     def through(self, tail: s.Pipe, total: Sum | None) -> Sum | None:
-        """What a tail makes of a sum."""
+        """Returns the value of a tail that is applied to a sum."""
         for part in tail:
             if total is None:
                 break
@@ -198,12 +224,12 @@ class _Builder:
         if len(live) < 2:
             return live[0] if live else None
         if self.frame.first_decides:
-            # the first term sets the shape; the others are a multiset
+            # The first term decides the shape. The others are a multiset.
             return self.add("sum", (live[0], _summed(live[1:])), ordered=True)
         return _summed(live)
 
     def facts(self, flow: s.Flow) -> _Facts:
-        """What is known of a node's flow, or found out now."""
+        """Returns the facts of a node from the cache, or finds them if the channels of its states have changed."""
         known = self.frame.flows.get(flow)
         if known is not None:
             for edge in known.edges:
@@ -223,7 +249,7 @@ class _Builder:
         return self.read(edge) if edge is not None else self.nested(term, is_return)
 
     def read(self, edge: _Edge) -> Sum | None:
-        """What an edge brings; `None` when it is none or reads nothing that is alive."""
+        """Returns the value of an edge; None if it is `none` or reads a dead node."""
         state, _, label, weights, cells, is_plain = edge
         value = self.values[state]
         if is_plain and value:
@@ -236,7 +262,7 @@ class _Builder:
         return self.applied(label, cells, value, weights)
 
     def edge(self, term: s.Term) -> _Edge | None:
-        """What a term does that reads a state directly; `None` for any other."""
+        """Returns the facts of a term that is an edge; None for any other term."""
         if isinstance(term, s.Wire):
             fits = term.state not in self.frame.each and self.may_fit(term.state)
             return _Edge(term.state, self.channels[term.state], "fit" if fits else IDENTITY, fits, (), fits)
@@ -256,7 +282,7 @@ class _Builder:
         return _Edge(state, channels, label, fits or not weightless, cells, is_plain)
 
     def nested(self, term: s.Term, is_return: bool) -> Sum | None:
-        """A join, or an operation on another term."""
+        """Returns the value of a term that is a join or an operation on another term; None if it is dead."""
         assert isinstance(term, s.Call) and isinstance(term.op, s.Op)
         applied = term.op
         if applied.name == NOTHING:
@@ -273,13 +299,13 @@ class _Builder:
         return self.apply(applied, parts[0], _OF_A_TERM)
 
     def may_fit(self, state: str) -> bool:
-        """Whether an input may have another shape than the cell makes, so that reading it costs weights."""
+        """Returns whether an input may have another shape than the output, so that `fit` adds weights to its edges."""
         frame = self.frame
         has_fit = state in frame.inputs and (frame.is_fitted or frame.first_decides)
         return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
 
     def label(self, applied: s.Op, channels: Value, reads_input: bool) -> _Label:
-        """What an operation is where it stands, whether it has no weights, and the cells that it is made of."""
+        """Returns the label of an operation at its place, whether it has no weights, and the cells that it contains."""
         place = self.frame.place if reads_input else self.frame.inner
         known = self.labels.get(applied, place, channels)
         if known is None:
@@ -311,9 +337,9 @@ def _summed(values: list[Sum]) -> Sum:
 
 
 def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label:
-    """What an operation is at a place: its primitives and their settings, or the name of the identity, or of zeros.
+    """Returns the label of an operation at a place, whether two uses on one value are one value, and the cells in it.
 
-    With it whether two uses on one value are one value, and the cells that it is made of.
+    The label has the primitives and their settings, or it is the name of the identity or of zeros.
     """
     steps: list[str] = []
     cells: list[str] = []
@@ -340,7 +366,7 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label
 
 
 def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
-    """The channels of a node, known where every term of its sum is fitted to the cell's filters."""
+    """Returns the channels of a node. They are known if all terms of its sum have the filters of the cell."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
     unknown = _OF_A_NODE
     if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
@@ -353,7 +379,7 @@ def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
 
 
 def _channels_through(part: s.Op, channels: Value, space: Space) -> Value | None:
-    """The channels after an operation of a tail; `None` where they cannot be known here."""
+    """Returns the output channels of an operation of a tail; None if they depend on the place of use."""
     try:
         return walk(part, Place(_FILTERS, 1), channels, space.definitions.scope, space.definitions, _after)
     except Undecided:
@@ -365,7 +391,7 @@ def _after(applied: Applied) -> Value:
 
 
 def _input_channels(item: s.Input, index: int, filters: Value | None, space: Space) -> Value:
-    """The first input's kind is always applied; another may be the raw stem, so that its channels are unknown."""
+    """Returns the channels of an input. Only those of the first are known: any other input may be the raw stem."""
     raw = Symbol(f"raw {index}")
     if index or item.kind is None or item.each:
         return raw
@@ -376,7 +402,7 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, space: Spa
 
 
 def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
-    """The filters and the stride that a cell is called with, as far as they are the same at every call."""
+    """Returns the filters and the stride of a cell's uses in the network, as symbols where they differ between uses."""
     cell = next(item for item in space.items if isinstance(item, s.Cell) and item.name == name)
     own: Value = 1 if cell.stride is None else number(cell.stride, space.params)
     calls = [part for section in space.network.sections for step in section.steps for part in step.pipe

@@ -1,7 +1,7 @@
-"""The primitives: what each operation that is not text is called, and which values its settings take.
+"""The primitives: the operations that Python implements, with the names and domains of their settings.
 
-One module a family. The compiler has one record for each name here, in `compiler/primitives`. What else the code needs
-to know of a primitive is a field of its record, so that no other module names one.
+Each family has one module. The compiler has one record for each name here, in `compiler/primitives`. Every other fact
+that the code needs of a primitive is a field of its record, so that no other module names a primitive.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FAMILIES = (convolutions, pooling, normalization, activations, dense, joins, wi
 PRIMITIVES: Mapping[str, Primitive] = collected("primitives", [map(checked, family.PRIMITIVES) for family in _FAMILIES])
 _NAMES = by_role(PRIMITIVES.values())
 
-# The names that the language itself needs, each by its role.
+# The names of the primitives that the language itself uses, by their roles.
 IDENTITY = _NAMES[Role.IDENTITY]
 NOTHING = _NAMES[Role.NOTHING]
 ZERO = _NAMES[Role.ZERO]

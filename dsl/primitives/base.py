@@ -1,4 +1,4 @@
-"""The record of a primitive: its name, its settings with their domains, and the facts that the language needs of it."""
+"""The record of a primitive: its name, its settings with their domains, and the facts that the language needs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Setting:
     """One setting of a primitive.
 
     Attributes:
-      name: as a text writes it.
+      name: its name in texts.
       domain: the values that it takes.
-      default: its value where a text gives none; None where there is no such value.
-      required: whether a text must give it.
-      ambient: whether it has the filters of the place where a text gives none.
-      otherwise: what holds where a text gives none and there is no default, in words for the reference.
+      default: its value if the text does not give one; None if there is no such value.
+      required: whether the text must give a value.
+      ambient: whether it has the filters of its place if the text does not give a value.
+      otherwise: for the reference, a description of a missing value if there is no default.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Setting:
 
 
 class Role(Enum):
-    """A meaning that the language itself uses; exactly one primitive has each role."""
+    """A purpose for which the language itself uses a primitive. Exactly one primitive has each role."""
 
     IDENTITY = "the operation of a term that only names a state"
     NOTHING = "the operation of a term that is left out"
@@ -60,12 +60,12 @@ class Primitive:
     """An operation that Python implements.
 
     Attributes:
-      name: as a text writes it.
-      meaning: one sentence that says what it returns, for the reference.
-      settings: the first one may be given without its name.
-      channels: the setting that is the number of channels of the output. Without one it is that of the input.
-      channel_factor: the setting that, where it is given, is that number as a multiple of the input's channels.
-      role: the meaning for which the language itself uses it.
+      name: its name in texts.
+      meaning: one sentence that describes its output, for the reference.
+      settings: its settings. The first one may be written without its name.
+      channels: the name of the setting that is the number of output channels; None: they are those of the input.
+      channel_factor: the name of the setting that is the ratio of output to input channels, if it is given.
+      role: the purpose for which the language itself uses it.
       has_weights: whether each use has weights of its own, so that two uses on one value are two values.
       is_random: whether it draws random numbers in training, so that two uses on one value are two values.
     """
@@ -81,7 +81,7 @@ class Primitive:
 
     @property
     def joins(self) -> bool:
-        """Whether it reads several states."""
+        """Whether it joins several states: it is the sum or the concatenation."""
         return self.role in JOINING
 
     @property
@@ -91,11 +91,11 @@ class Primitive:
 
 
 class Named(Protocol):
-    """A record with a name."""
+    """A record that has the name of a primitive."""
 
     @property
     def name(self) -> str:
-        """The primitive's name, as a text writes it."""
+        """The name of the primitive."""
         ...
 
 
@@ -103,12 +103,12 @@ Record = TypeVar("Record", bound=Named)
 
 
 def collected(kind: str, families: Iterable[Iterable[Record]], wanted: Collection[str] = ()) -> Mapping[str, Record]:
-    """The records of all families by their names.
+    """Returns the records of all families by their names.
 
     Args:
-      kind: what the records are, for messages.
-      families: the tuples of records, one a family.
-      wanted: the names that must have a record, and no others; empty where any name may.
+      kind: a noun for the records in messages.
+      families: for each family a tuple of its records.
+      wanted: exactly the names that must have a record; empty allows all names.
 
     Raises:
       ValueError: two records have one name, a wanted name has no record, or a record has another name.
@@ -129,10 +129,10 @@ def collected(kind: str, families: Iterable[Iterable[Record]], wanted: Collectio
 
 
 def checked(primitive: Primitive) -> Primitive:
-    """The record itself, after a check of its facts.
+    """Returns the record after a check of its fields.
 
     Raises:
-      ValueError: two facts contradict each other, or a default is outside of its domain.
+      ValueError: two fields contradict each other, or a default is outside of its domain.
     """
     names = [setting.name for setting in primitive.settings]
     faults = {
@@ -156,10 +156,10 @@ def checked(primitive: Primitive) -> Primitive:
 
 
 def by_role(primitives: Iterable[Primitive]) -> Mapping[Role, str]:
-    """The name of the primitive of each role.
+    """Returns the name of the primitive of each role.
 
     Raises:
-      ValueError: a role has none, or two.
+      ValueError: a role has no primitive, or several.
     """
     primitives = tuple(primitives)
     found = {role: [primitive.name for primitive in primitives if primitive.role is role] for role in Role}

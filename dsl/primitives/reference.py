@@ -9,7 +9,7 @@ _HEAD = ("primitive", "reads", "weights", "returns", "settings")
 
 
 def table() -> str:
-    """The table as Markdown, a row for each primitive."""
+    """Returns the table as Markdown, with a row for each primitive."""
     rows = [_HEAD, tuple("---" for _ in _HEAD), *map(_row, PRIMITIVES.values())]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
@@ -29,7 +29,7 @@ def _setting(setting: Setting) -> str:
 
 
 def _absent(setting: Setting) -> str:
-    """What holds where a text does not give the setting."""
+    """Returns the text for a setting that is not given: its default, or what holds instead."""
     if setting.required:
         return "must be given"
     if setting.ambient:

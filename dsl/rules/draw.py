@@ -43,7 +43,7 @@ def referred(name: str, member: Member) -> Ref:
       CellError: it is not bound to a part of a genotype.
     """
     if not isinstance(member, Ref):
-        raise CellError(f"{name} is bound to {member}, which is no cell, node, term or state")
+        raise CellError(f"{name} is bound to {member}, which is not a cell, node, term or state")
     return member
 
 

@@ -224,7 +224,7 @@ def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settabl
 
 def _op(value: object) -> s.Op:
     if not isinstance(value, s.Op):
-        raise Unfit(f"{value} is no operation")
+        raise Unfit(f"{value} is not an operation")
     return value
 
 

@@ -1,1 +1,1 @@
-"""What a text means: values, operations in terms of primitives, genotypes and the space they live in."""
+"""The meaning of a text: values of expressions, operations as primitives, genotypes, and their search space."""

@@ -1,4 +1,4 @@
-"""What is known of the latest things, by the very objects."""
+"""A cache of results that were computed for objects, such as the text of a cell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ _Ids = int | tuple[int, ...]
 
 
 class Cache(Generic[T]):
-    """What is known of the latest things, by the very objects: a child shares with its parent what no rule touched."""
+    """A cache of results for one object or for several objects together.
+
+    Objects are compared by identity, which is fast: a child shares all objects with its parent that no rule changed.
+    The cache holds the latest `size` results, and at most twice as many.
+    """
 
     def __init__(self, size: int = 1024) -> None:
         self._size = size
@@ -17,19 +21,19 @@ class Cache(Generic[T]):
         self._older: dict[_Ids, tuple[tuple[object, ...], T]] = {}
 
     def get(self, thing: object, *others: object) -> T | None:
-        """What is remembered of these."""
+        """Returns the result for these objects, or None."""
         key = (id(thing), *map(id, others)) if others else id(thing)
         found = self._latest.get(key) or self._older.get(key)
         return None if found is None else found[1]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Empties the cache."""
         self._latest, self._older = {}, {}
 
     def put(self, value: T, thing: object, *others: object) -> None:
-        """Remember something of these; the oldest are forgotten, as many at once as are kept at least."""
+        """Adds the result for these objects. If the cache is full, the older half is removed."""
         if len(self._latest) >= self._size:
-            # To take out one at a time, a dict would look for its first key past all that were taken out before.
+            # Removing one at a time would be slow: a dict searches for its first key past all removed ones.
             self._latest, self._older = {}, self._latest
-        # Holding the things keeps their ids from being used again.
+        # The cache holds the objects, so that Python does not give their ids to new ones.
         self._latest[(id(thing), *map(id, others)) if others else id(thing)] = ((thing, others), value)

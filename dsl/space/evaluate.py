@@ -1,7 +1,7 @@
-"""Expressions and conditions to values.
+"""Evaluates expressions and conditions.
 
-A value that is not known when a cell is looked at by itself, such as the filters of a place, is a `Symbol`; what is
-computed from one is a `Symbol` again, and a comparison that depends on one is undecided (`None`).
+A value that depends on the use of a cell, such as its filters, is a `Symbol` as long as the use is not known. A value
+that is computed from a symbol is a symbol too, and a comparison with one is undecided (`None`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORDS = frozenset({"same", "valid", "full"})
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A value that only the place of use knows."""
+    """A value that depends on the use of a cell or operation; `text` describes it."""
 
     text: str
 
@@ -45,10 +45,10 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def evaluate(expression: s.Expression, scope: Scope) -> Value:
-    """The value of an expression in which names mean what `scope` says.
+    """Returns the value of an expression; `scope` has the values of names.
 
     Raises:
-      CellError: an unknown name, a division by zero, or a value that is no number.
+      CellError: a name is unknown, a divisor is zero, or arithmetic has an operand that is not a number.
     """
     match expression:
         case s.Number(value):
@@ -73,7 +73,7 @@ def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Val
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return Symbol(f"({_shown(left)}{symbol}{_shown(right)})")
     if not isinstance(left, int | float) or not isinstance(right, int | float):
-        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} is no arithmetic on numbers", at.position)
+        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} is not arithmetic on numbers", at.position)
     try:
         value = _ARITHMETIC[symbol](left, right)
     except ZeroDivisionError:
@@ -90,7 +90,7 @@ def _shown(value: Value) -> str:
 
 
 def decide(condition: s.Condition, scope: Scope) -> bool | None:
-    """Whether an `if` holds; `None` where that depends on the place of use."""
+    """Returns whether the condition of an `if` holds; None if that depends on a symbol."""
     match condition:
         case s.Not(inner):
             value = decide(inner, scope)
@@ -112,7 +112,7 @@ def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | No
     if left == right and isinstance(left, Symbol):
         return symbol in ("<=", ">=", "==")
     if symbol not in ("==", "!=") and (isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
-        # whatever the other side will be, before the operation is used
+        # A kernel has no order, whatever value the symbol on the other side stands for.
         raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return None
@@ -124,7 +124,7 @@ def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | No
 
 
 def number(expression: s.Expression, scope: Scope) -> int | float:
-    """The value of an expression that must be a known number."""
+    """Returns the value of an expression that must be a known number."""
     value = evaluate(expression, scope)
     if not isinstance(value, int | float):
         raise CellError(f"a number is wanted here, found {_shown(value)}", expression.position)

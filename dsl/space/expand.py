@@ -1,4 +1,4 @@
-"""Operations to primitives: what an `op` means at a place of use."""
+"""Expands operations to primitives at their place of use."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ AMBIENT = ("filters", "stride")
 
 
 class Undecided(Exception):
-    """An `if` depends on what only the place of use knows."""
+    """The condition of an `if` depends on a symbol, whose value is known only at the place of use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One primitive, or a cell used as an operation, with the values of its settings.
+    """One primitive of an expanded operation, or a cell that is used as an operation.
 
-    `path` names it among the primitives of its operation, as in `sep_conv/1:depthwise`.
+    Attributes:
+      name: the name of the primitive or cell.
+      settings: the values of its settings.
+      channels: the channels of its input.
+      path: names and positions that lead from the operation to it, as in `("sep_conv", "1", "depthwise")`.
+      is_cell: whether it is a cell.
     """
 
     name: str
@@ -38,27 +43,33 @@ Follow = Callable[[Applied], Value]
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """What names of operations mean in a file."""
+    """The declarations of a file that give names of operations their meaning."""
 
     ops: Mapping[str, s.OpDef]
     cells: frozenset[str]
     scope: Scope
 
     def names(self) -> list[str]:
-        """Every name that may stand for an operation."""
+        """Returns all names that an operation may have, sorted."""
         return sorted({*PRIMITIVES, *self.ops, *self.cells})
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an operation stands: what is asked for there; no filters means those of the input."""
+    """The filters and the stride that the place of an operation gives it. Without filters those of the input count."""
 
     filters: Value | None
     stride: Value
 
 
 def bind(op: s.Op, formals: tuple[str, ...], positional: int) -> dict[str, s.Expression]:
-    """The settings of an operation by name; the first `positional` of `formals` may be given without theirs."""
+    """Returns the written settings of an operation by their names.
+
+    `formals` has the names of all its settings. The first `positional` of them may be written without their names.
+
+    Raises:
+      CellError: a setting is unknown, or is given twice.
+    """
     bound: dict[str, s.Expression] = {}
     positional = min(positional, len(formals))
     for index, argument in enumerate(op.arguments):
@@ -80,13 +91,23 @@ def walk(
     op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitions, follow: Follow,
     within: tuple[str, ...] = (), path: tuple[str, ...] = (),
 ) -> Value:  # fmt: skip
-    """Visits the primitives of an operation in order; returns the channels that come out.
+    """Calls `follow` with each primitive of an operation, in order, and returns the output channels of the operation.
 
-    `follow` sees each primitive with the channels that go in and returns those that come out.
+    `follow` returns the output channels of the primitive that it is given.
+
+    Args:
+      op: the operation as it is written.
+      place: the filters and the stride at its place.
+      channels: the channels of its input.
+      scope: the values of names in its settings.
+      given: the declarations of the file.
+      follow: the function to call.
+      within: the names of the ops in whose bodies the operation is, the outermost first.
+      path: the path of the operation in these bodies.
 
     Raises:
-      CellError: an unknown name, a wrong setting, a recursion.
-      Undecided: an `if` cannot be decided from symbols.
+      CellError: a name is unknown, a setting is wrong, or an op contains itself.
+      Undecided: the condition of an `if` depends on a symbol.
     """
     path = (*path, op.name)
     is_own = bool(within) and within[-1] == op.name
@@ -104,12 +125,13 @@ def walk(
         raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, given.names()))
     settings = primitive_settings(PRIMITIVES[op.name], op, inner)
     if not within and "stride" in settings and all(argument.name != "stride" for argument in op.arguments):
-        settings["stride"] = place.stride  # used directly, a primitive has no body that could hand the stride on
+        # In the body of an op the stride is written out. A primitive that is used directly takes that of its place.
+        settings["stride"] = place.stride
     return follow(Applied(op.name, settings, channels, path))
 
 
 def _ambient(scope: Scope, place: Place, channels: Value) -> dict[str, Value]:
-    """The names that an operation's settings may use; within an `op`, filters and stride are that op's."""
+    """Returns the values of names in the settings of an operation. In an `op` these include its filters and stride."""
     filters = channels if place.filters is None else place.filters
     return {"filters": filters, "stride": place.stride, **scope, "channels": channels}
 
@@ -146,7 +168,12 @@ def _walk_defined(
 
 
 def choose_case(defined: s.OpDef, values: Scope, op: s.Op) -> s.Case:
-    """The first case of an `op` whose condition holds."""
+    """Returns the first case of an `op` with a condition that holds.
+
+    Raises:
+      CellError: no case has such a condition.
+      Undecided: a condition depends on a symbol.
+    """
     for case in defined.cases:
         holds = True if case.condition is None else decide(case.condition, values)
         if holds is None:
@@ -157,7 +184,11 @@ def choose_case(defined: s.OpDef, values: Scope, op: s.Op) -> s.Case:
 
 
 def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str, Value | None]:
-    """The values of a primitive's settings, each in its domain."""
+    """Returns the values of all settings of a primitive.
+
+    Raises:
+      CellError: a setting is missing, or its value is not in its domain.
+    """
     bound = bind(op, tuple(setting.name for setting in primitive.settings), 1)
     found: dict[str, Value | None] = {}
     for setting in primitive.settings:
@@ -176,7 +207,7 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str
 
 
 def channels_after(applied: Applied) -> Value:
-    """The channels that come out of a primitive, known from its settings alone."""
+    """Returns the output channels of a primitive, from its settings and the channels of its input."""
     primitive, settings = PRIMITIVES[applied.name], applied.settings
     factor = None if primitive.channel_factor is None else settings[primitive.channel_factor]
     if factor is not None:

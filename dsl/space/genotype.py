@@ -1,4 +1,4 @@
-"""A genotype, and the space it lives in."""
+"""The records of a search space and of a genotype in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Space:
-    """All that a search shares: operations, network, rules, and the seed's text."""
+    """A search space: everything that all its genotypes have in common.
+
+    Attributes:
+      params: the params with their values.
+      genes: the declarations of genes by their names.
+      values: the `values` sets by their names.
+      definitions: the operations.
+      cell_names: the names of the cells in the order of the file.
+      network: the network.
+      mutations: the mutation rules.
+      requires: the requirements.
+      items: all declarations of the file, with the cells of the seed.
+      check: returns the mistakes in a genotype. It is an attribute because the modules that check import this one.
+    """
 
     params: Mapping[str, int | float]
     genes: Mapping[str, s.Gene]
@@ -32,37 +45,37 @@ class Space:
     mutations: tuple[s.Mutation, ...]
     requires: tuple[s.Require, ...]
     items: tuple[s.Declaration, ...]
-    check: Callable[[Genotype], list[Problem]]  # given by `loading`, since the checks import this module
+    check: Callable[[Genotype], list[Problem]]
     _made: dict[Callable[[Space], Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def seed(self) -> Genotype:
-        """The genotype that the file itself holds."""
+        """The genotype that the file itself contains."""
         cells = tuple(item for item in self.items if isinstance(item, s.Cell))
         genes = tuple((name, number(gene.value, self.params)) for name, gene in self.genes.items())
         return Genotype(cells, genes, self)
 
     @cached_property
     def weights(self) -> tuple[float, ...]:
-        """How often each rule is drawn, beside the others."""
+        """The weight of each mutation rule, relative to those of the others."""
         return tuple(1.0 if rule.weight is None else number(rule.weight, self.params) for rule in self.mutations)
 
     @cached_property
     def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
-        """The members of each `values` set, operations without settings included."""
+        """The members of each `values` set as values that a rule assigns."""
         return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
 
     def member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
-        """A member of a set as the value that a rule assigns."""
+        """Returns a member of a `values` set as the value that a rule assigns."""
         return set_member(item, self.params)
 
     @cached_property
     def texts(self) -> Cache[str]:
-        """The latest cells as text."""
+        """The cache of the texts of cells."""
         return Cache()
 
     def once(self, make: Callable[[Space], T]) -> T:
-        """What a function makes of this space, made at its first use and kept as long as the space."""
+        """Returns the result of a function of this space. It is computed once and kept as long as the space."""
         try:
             found: T = self._made[make]
         except KeyError:
@@ -70,11 +83,11 @@ class Space:
         return found
 
     def text(self) -> str:
-        """The whole space as one file that stands alone."""
+        """Returns the space as the text of one file that includes no other."""
         return unparse(s.File(self.items))
 
     def genotype(self, text: str) -> Genotype:
-        """Reads an individual of this space: its cells and genes.
+        """Returns the genotype of a text that has the cells and genes of an individual.
 
         Raises:
           CellError: the text is wrong, or has other cells or genes than the space.
@@ -94,12 +107,12 @@ class Space:
 
     @cached_property
     def mutable_cells(self) -> tuple[str, ...]:
-        """`cells`: those that the network reaches and that are not fixed."""
+        """The names of the cells that rules may change (`cells`): the network uses them, and they are not `fixed`."""
         return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
 
     @cached_property
     def nesting(self) -> frozenset[str]:
-        """The names that stand for a cell: cells, and operations that are made of one, however far around."""
+        """The names of all cells, and of all ops that contain a cell directly or through other ops."""
         parts = {name: {part.name for case in defined.cases for part in case.pipe if isinstance(part, s.Op)}
                  for name, defined in self.definitions.ops.items()}  # fmt: skip
         found = set(self.definitions.cells) - parts.keys()
@@ -109,20 +122,20 @@ class Space:
 
     @cached_property
     def nests(self) -> bool:
-        """Whether a cell may stand in a cell: as an operation of one, in a set, or as what a rule brings."""
+        """Whether a cell may contain a cell: the file has one as an operation or in a set, or a rule draws cells."""
         return _names_any([item for item in self.items if not isinstance(item, s.Network)], self.nesting)
 
     def holds_cells(self, cell: s.Cell) -> bool:
-        """Whether one of a cell's operations is a cell, or made of one."""
+        """Returns whether one of a cell's operations is a cell or an op that contains one."""
         return not self.nesting.isdisjoint([op.name for op in edit.cell_ops(cell) if isinstance(op, s.Op)])
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
-        """The cells of the file by name."""
+        """The seed cells by their names."""
         return {item.name: item for item in self.items if isinstance(item, s.Cell)}
 
     def is_fixed(self, name: str) -> bool:
-        """Whether a cell is never mutated."""
+        """Returns whether a cell is declared `fixed`, so that no rule changes it."""
         return name in self._fixed
 
     @cached_property
@@ -135,7 +148,7 @@ class Space:
         cells = {item.name: item for item in self.items if isinstance(item, s.Cell)}
         found: set[str] = set()
         waiting = [op for section in self.network.sections for step in section.steps for op in step.pipe]
-        # a rule may bring any member of its sets into a reached cell
+        # A rule may put any member of a set into a cell that the network uses.
         waiting += [_as_op(item) for values in self.values.values() for item in values.items]
         while waiting:
             op = waiting.pop()
@@ -152,23 +165,23 @@ class Space:
 
 @dataclass(frozen=True)
 class Genotype:
-    """What one individual has of its own: cells and genes. A value: mutation makes another."""
+    """The cells and genes of one individual. It is immutable: a mutation makes another genotype."""
 
     cells: tuple[s.Cell, ...]
     genes: tuple[tuple[str, int | float], ...]
     space: Space = field(compare=False, repr=False)
 
     def cell(self, name: str) -> s.Cell:
-        """The cell of that name."""
+        """Returns the cell of this name."""
         return self.cells[self.space.cell_names.index(name)]
 
     def with_cell(self, cell: s.Cell) -> Genotype:
-        """The same genotype with one cell replaced."""
+        """Returns the genotype with the cell of the same name replaced."""
         cells = tuple([cell if old.name == cell.name else old for old in self.cells])
         return Genotype(cells, self.genes, self.space)
 
     def text(self) -> str:
-        """Cells and genes: what the store keeps of an individual."""
+        """Returns the cells and genes as text. The store keeps this text of each individual."""
         genes = unparse(s.File(self._genes())) if self.genes else ""
         return "\n".join([*([genes] if genes else ()), *map(self._cell_text, self.cells)])
 
@@ -181,7 +194,7 @@ class Genotype:
         return text
 
     def standalone(self) -> str:
-        """A whole file with this genotype as its seed."""
+        """Returns the text of a whole file that has this genotype as its seed."""
         changed: tuple[s.Gene | s.Cell, ...] = (*self._genes(), *self.cells)
         own = {item.name: item for item in changed}
         items: tuple[s.Declaration, ...] = tuple(
@@ -195,7 +208,7 @@ class Genotype:
 
 
 def set_member(item: s.Expression, params: Mapping[str, int | float]) -> s.Op | int | float | s.Kernel:
-    """A member of a set as the value that a rule assigns."""
+    """Returns a member of a `values` set as the value that a rule assigns: an operation, a number or a kernel."""
     if isinstance(item, s.Op | s.Kernel):
         return item
     if isinstance(item, s.Path) and item.names[0] not in params:
@@ -204,14 +217,14 @@ def set_member(item: s.Expression, params: Mapping[str, int | float]) -> s.Op | 
 
 
 def _as_op(item: s.Expression) -> s.Op:
-    """A member of a set, `identity` or `sep_conv[3x3]`, as an operation; others become a name nothing has."""
+    """Returns a member of a set, such as `sep_conv[3x3]`, as an operation; any other member gets an empty name."""
     if isinstance(item, s.Op):
         return item
     return s.Op(item.names[0] if isinstance(item, s.Path) else "")
 
 
 def _names_any(part: object, names: Set[str]) -> bool:
-    """Whether a part of the tree names one of these operations, or draws from all cells."""
+    """Returns whether a part of the tree names one of these operations, or draws from all cells."""
     match part:
         case s.Op(name) | s.Path((name,)) if name in names:
             return True

@@ -1,4 +1,4 @@
-"""Reading and writing the settings of an edge's operation: `t.kernel`, `t.kernel.width`, `t.depth`."""
+"""Reads and changes settings of the operation on an edge, such as `t.kernel`, `t.kernel.width` and `t.depth`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Settable = int | float | s.Kernel | s.Op | str
 
 
 def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
-    """The settings that an operation exposes."""
+    """Returns the names of the settings of an operation."""
     if op.name in space.definitions.ops:
         return tuple(formal.name for formal in space.definitions.ops[op.name].formals)
     if op.name in PRIMITIVES:
@@ -24,7 +24,7 @@ def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
 
 
 def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
-    """The value of a setting, its default where it is not written; `None` when the operation has none."""
+    """Returns the value of a setting, by default that of its declaration; None if the operation has no such setting."""
     names = names_of(op, space)
     if path[0] not in names:
         return None
@@ -38,12 +38,12 @@ def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
 
 
 def settings_of(op: s.Op, space: Space) -> Mapping[str, Settable | None]:
-    """All settings of an operation, the defaults of those that are not written."""
+    """Returns the values of all settings of an operation; one that is not written has its default."""
     return {name: setting(op, (name,), space) for name in names_of(op, space)}
 
 
 def has_setting(edge: s.Term, name: str, space: Space) -> bool:
-    """Whether the edge's operation has such a setting."""
+    """Returns whether the operation on an edge has a setting of this name."""
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and name in names_of(edge.op, space)
 
 
@@ -56,7 +56,7 @@ def _default(op: s.Op, name: str, space: Space) -> object:
 
 
 def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Space) -> s.Term:
-    """The edge with one setting of its operation changed.
+    """Returns the edge with one setting of its operation changed.
 
     Raises:
       CellError: the operation has no such setting.

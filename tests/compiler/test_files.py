@@ -71,7 +71,7 @@ def test_weights_and_networks(folder: Place) -> None:
     with pytest.raises(CompileError, match=r"there is no .*network\.cell"):
         read(folder / "best")
     filesystem.write(folder / "best" / NETWORK, b"\xff\xfe")
-    with pytest.raises(CompileError, match="it is no text"):
+    with pytest.raises(CompileError, match="it is not UTF-8 text"):
         read(folder / "best")
 
 
@@ -86,7 +86,7 @@ def test_the_parts_of_an_address() -> None:
 
 @pytest.mark.parametrize("text", ["gs:/bucket/run", "gs://", "file:///", "s3:///"])
 def test_a_malformed_address_is_refused(text: str) -> None:
-    with pytest.raises(CompileError, match=r"is no address; write (gs|file|s3)://bucket/folder"):
+    with pytest.raises(CompileError, match=r"is not an address; write (gs|file|s3)://bucket/folder"):
         place(text)
 
 

@@ -124,7 +124,7 @@ def test_a_missing_or_damaged_file_of_weights_is_refused(tmp_path: Path) -> None
     whole = path.read_bytes()
     for damaged in (b"", b"nothing of the kind", whole[:-30], whole[:2000] + b"?" * 8 + whole[2008:]):
         path.write_bytes(damaged)
-        with pytest.raises(compiler.CompileError, match=r"7\.npz is no file of weights"):
+        with pytest.raises(compiler.CompileError, match=r"7\.npz is not a file of weights"):
             weights.read(path)
 
 

@@ -190,7 +190,7 @@ def test_params_and_overlays_change_an_individual(here: Path, capsys: pytest.Cap
             "gs://bucket/run:33",
             "there is no search in gs://bucket/run, so individual 33 cannot be found; an address has only the weights",
         ),
-        ("gs:/bucket/run:33", "'gs:/bucket/run' is no address; write gs://bucket/folder"),
+        ("gs:/bucket/run:33", "'gs:/bucket/run' is not an address; write gs://bucket/folder"),
         ("gs://bucket/run", "'gs://bucket/run' is not a .cell file"),
         ("gs://33", "'gs://33' is not a .cell file"),
         ("photos", "photos is a folder; name the .cell files in it"),

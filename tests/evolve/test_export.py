@@ -88,7 +88,7 @@ def test_a_search_without_individuals_is_an_empty_table(tmp_path: Path, capsys: 
         (["--workdir=nowhere"], "say which search and how"),
         (["--workdir=nowhere", "--csv", "--json"], "say which search and how"),
         (["--workdir=nowhere", "--csv"], "there is no search in nowhere"),
-        (["--workdir=nowhere", "--csv", "more"], "'more' is no flag"),
+        (["--workdir=nowhere", "--csv", "more"], "'more' is not a flag"),
         (["--workdri=nowhere", "--csv"], "workdri"),
     ],
 )
