@@ -57,9 +57,9 @@ def refusal(folder: Path) -> str:
     """Returns the message that this version cannot resume a search of an earlier one, with what else can be done."""
     return (
         f"{folder} holds a search that version 0.5.0 or an earlier one began. This version fits states of a cell, "
-        "normalizes batches and prepares images otherwise, so that fitnesses would not be comparable.\n"
+        "normalizes batches and prepares images in another way, so that fitnesses would not be comparable.\n"
         f"`evolve export --workdir={folder} --csv` writes that search as a table, and `cell export {folder}/best "
-        "--out best.keras` takes its best network away; to search anew, choose another --workdir"
+        "--out best.keras` exports its best network; for a new search, choose another --workdir"
     )
 
 

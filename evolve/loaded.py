@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 
-def settle() -> None:
+def freeze() -> None:
     """Excludes all objects that exist now from garbage collections, which would otherwise visit them each time."""
     gc.collect()
     gc.freeze()

@@ -69,7 +69,9 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
         hint = "" if is_export else f"; did you mean --gin_file={rest[0]}?"
         return _mistake(f"{rest[0]!r} is not a flag{hint}")
     if importlib.util.find_spec("fcntl") is None:
-        return _mistake("it needs Linux or macOS; on Windows, install WSL (wsl --install) and run evolve inside it")
+        return _mistake(
+            "this program needs Linux or macOS; on Windows, install WSL (wsl --install) and run evolve inside it"
+        )
     workdir = os.path.expanduser(known.workdir or "")
     if is_export:
         return _export(workdir, known.csv, known.json)
@@ -132,7 +134,7 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
     from evolve.errors import SearchError, UsageError
     from evolve.run import run as search
 
-    loaded.settle()
+    loaded.freeze()
     try:
         with alone():  # Gin keeps one set of settings for a whole process, so reading them is inside too.
             search(config.read(files, bindings), folder, _console(), changed)

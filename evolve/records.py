@@ -142,7 +142,7 @@ class Individual(Evaluation, Proposal[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class Classification:
     """The result of a network on the test images; `confusion` is empty if only the accuracy is known."""
 
     accuracy: float
@@ -150,13 +150,13 @@ class Examined:
     class_names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]) -> Examined:
+    def of(cls, confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]) -> Classification:
         """Returns the result of a confusion matrix, whose diagonal gives the accuracy."""
         right = sum(row[place] for place, row in enumerate(confusion))
         return cls(right / sum(map(sum, confusion)), confusion, class_names)
 
     @classmethod
-    def read(cls, text: str) -> Examined:
+    def read(cls, text: str) -> Classification:
         """Returns the result that `text` has written."""
         found = json.loads(text)
         return cls(found["accuracy"], tuple(map(tuple, found["confusion"])), tuple(found["class_names"]))

@@ -26,7 +26,7 @@ from evolve.observers import announce, board, progress
 from evolve.observers.keep import Keeper
 from evolve.observers.outcome import Outcome
 from evolve.prepared import Run, prepare
-from evolve.records import Examined
+from evolve.records import Classification
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
 from evolve.search.tally import Tally
@@ -116,7 +116,7 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     tested = None if best is None else store.noted(_TESTED.format(best.id))
     commands = [f"cell draw {prepared.folder / 'best.cell'}", announce.watch(prepared.storage), announce.PAGE]
     reason = f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished"
-    outcome = _outcome(store, None if tested is None else Examined.read(tested), reason)
+    outcome = _outcome(store, None if tested is None else Classification.read(tested), reason)
     progress.show_end(console, outcome, prepared.folder, commands)
     if finished < prepared.plan.individuals:
         raise UsageError(refusal(prepared.folder))
@@ -203,7 +203,7 @@ def _search(prepared: Run, store: Store, executor: Executor, console: Console) -
     return reason, True
 
 
-def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Examined | None:
+def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Classification | None:
     """Returns the test result of the best individual, or None if it cannot be tested.
 
     It is measured once and kept in the store. TensorBoard receives it when it is measured or when `is_new` is true.
@@ -213,7 +213,7 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Ex
         return None
     key = _TESTED.format(best.id)
     noted = store.noted(key)
-    tested = None if noted is None else Examined.read(noted)
+    tested = None if noted is None else Classification.read(noted)
     if tested is None and prepared.fitness.can_test(best.id):
         tested = call(executor, prepared.fitness.test, best.id, best.genotype, retries=prepared.plan.retries)
     if tested is None:
@@ -226,7 +226,11 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Ex
 
 
 def _outcome(
-    store: Store, tested: Examined | None, reason: str, validation: tuple[int, ...] = (), remedies: tuple[str, ...] = ()
+    store: Store,
+    tested: Classification | None,
+    reason: str,
+    validation: tuple[int, ...] = (),
+    remedies: tuple[str, ...] = (),
 ) -> Outcome:
     finished, failed, _ = store.counts()
     failure, share = next(iter(store.reasons(1)), ""), store.step_share()

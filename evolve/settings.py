@@ -95,11 +95,11 @@ class SearchSettings:
     executor: Annotated[str | Callable[..., Any], _EXECUTOR, "where workers run: 'processes', 'serial' or 'ray'"] = (
         "processes"
     )
-    timeout: Annotated[float | None, _LIMIT, "seconds after which an individual is ended", CHANGEABLE] = None
+    timeout: Annotated[float | None, _LIMIT, "seconds after which the worker of a task is ended", CHANGEABLE] = None
     retries: Annotated[
         int,
         whole(0),
-        "how often an individual is tried again whose worker was lost, hung or ran out of memory",
+        "how often an individual is evaluated again whose worker was lost, hung or ran out of memory",
         CHANGEABLE,
     ] = 1
     budget: Annotated[
@@ -206,17 +206,21 @@ class TableSettings:
         1.0
     )
     metrics: Annotated[
-        tuple[str, ...], _METRICS, "columns that are kept with an individual and shown of the best, as they are"
+        tuple[str, ...], _METRICS, "columns whose values are stored with each individual, and printed for the best"
     ] = field(default=(), hash=False)
     epochs: Annotated[float, ABOVE_0, "epochs of a training"] = 1
     train_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one epoch"] = None
     validation_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one validation"] = None
     input_shape: Annotated[
-        tuple[int, int, int], _SHAPE, "the shape of the images behind the table, by which costs are counted"
+        tuple[int, int, int],
+        _SHAPE,
+        "the shape of the images, by which parameters and mult-adds are counted",
     ] = field(default=(32, 32, 3), hash=False)
-    classes: Annotated[int, whole(1), "the number of their classes"] = 10
+    classes: Annotated[int, whole(1), "the number of classes of these images"] = 10
     budget_seconds: Annotated[
-        float | None, optional(ABOVE_0), "seconds of all individuals together, by these columns, that end the search"
+        float | None,
+        optional(ABOVE_0),
+        "simulated seconds of all individuals together after which the search ends",
     ] = None
 
     def __post_init__(self) -> None:

@@ -134,7 +134,7 @@ def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> 
 
 
 def _prepare_process() -> None:
-    """One thread a process, and no words, from an algorithm that has TensorFlow."""
+    """Gives TensorFlow, if an algorithm uses it, one thread in this process, and turns its log off."""
     os.environ.update(TF_NUM_INTEROP_THREADS="1", TF_NUM_INTRAOP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
 
 

@@ -22,7 +22,7 @@ from compiler.images.inventory import Progress
 from compiler.settings import DatasetSettings, Training
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import Facts
-from evolve.records import Evaluation, Examined, Task, failed
+from evolve.records import Classification, Evaluation, Task, failed
 from evolve.settings import SearchSettings
 
 
@@ -189,7 +189,7 @@ class Fitness(ABC):
           DataError, UsageError: the data or the machine is at fault, so that the search ends and records no failure.
         """
 
-    def test(self, id: int, genotype: str) -> Examined | None:
+    def test(self, id: int, genotype: str) -> Classification | None:
         """Returns the result of an individual on the test images; None if `can_test` is False.
 
         Raises:

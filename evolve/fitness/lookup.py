@@ -76,8 +76,8 @@ def check(seed: dsl.Genotype, table: Table, settings: TableSettings) -> None:
     for own, name in settings.operations.items():
         if name not in known:
             raise UsageError(
-                f"table.operations has {own!r}: {name!r}, and {table.source} knows no {name!r}"
-                f"{did_you_mean(name, known)}; it knows {', '.join(known)}"
+                f"table.operations has {own!r}: {name!r}, and {table.source} has no operation {name!r}"
+                f"{did_you_mean(name, known)}; it has {', '.join(known)}"
             )
     for own in dict.fromkeys(_operations(seed)):
         if own not in settings.operations:
@@ -105,8 +105,8 @@ def _cell_name(space: dsl.Space) -> str:
     """
     if len(space.mutable_cells) != 1:
         raise UsageError(
-            "a table tells individuals apart by one cell, and the rules of search.seed_file may change "
-            f"{', '.join(space.mutable_cells) or 'none'}: declare the others `fixed cell`"
+            "a table has one cell for each network; the rules of search.seed_file must change one cell, and "
+            f"they change {', '.join(space.mutable_cells) or 'none'}: declare the others `fixed cell`"
         )
     return space.mutable_cells[0]
 

@@ -104,7 +104,7 @@ def read(settings: TableSettings) -> Raw:
     raw = _from_file(path, settings) if Path(path).suffix == ".npz" else _from_official(path, settings.column_names())
     twice = len(raw.keys) - len(set(raw.keys))
     if twice or not raw.keys:
-        found = f"{twice} of its {len(raw.keys)} keys stand in it more than once" if twice else "it has no cells"
+        found = f"{twice} of its {len(raw.keys)} keys occur more than once" if twice else "it has no cells"
         raise UsageError(f"the table {path} cannot be used: {found}")
     return raw
 
@@ -143,13 +143,17 @@ def _no_column(path: str, setting: str, name: str, allowed: Sequence[str]) -> st
 
 def _keys(path: str, name: str, values: NDArray[Any]) -> tuple[str, ...]:
     if values.ndim != 1 or values.dtype.kind not in "SU":
-        raise UsageError(f"{path}: the column {name!r} holds {_kind(values)}; keys are one text a cell")
+        raise UsageError(
+            f"{path}: the column {name!r} holds {_kind(values)}; it must have one text, the key, for each cell"
+        )
     return tuple(value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist())
 
 
 def _numbers(path: str, name: str, values: NDArray[Any], cells: int) -> Column:
     if values.shape != (cells,) or values.dtype.kind not in "fiu":
-        raise UsageError(f"{path}: the column {name!r} holds {_kind(values)}; it must be {cells} numbers, one a key")
+        raise UsageError(
+            f"{path}: the column {name!r} holds {_kind(values)}; it must be {cells} numbers, one for each key"
+        )
     return values.astype(np.float64)
 
 
@@ -166,7 +170,7 @@ def _from_official(path: str, names: Sequence[str]) -> Raw:
         import nats_bench
     except ImportError:
         raise UsageError(
-            f"the table {path} is no .npz file; the official files are read with: pip install 'amoeba-evolve[nasbench]'"
+            f"the table {path} is not a .npz file; the official files need: pip install 'amoeba-evolve[nasbench]'"
         ) from None
     parts = {name: tuple(name.split("/")) for name in names}
     for name, split in parts.items():

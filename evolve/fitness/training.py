@@ -25,7 +25,7 @@ from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
-from evolve.records import Evaluation, Examined, Task, failed, rank
+from evolve.records import Classification, Evaluation, Task, failed, rank
 from evolve.settings import SearchSettings
 
 
@@ -115,7 +115,7 @@ class TrainingFitness(ImagesFitness):
             note=note,
         )
 
-    def test(self, id: int, genotype: str) -> Examined | None:
+    def test(self, id: int, genotype: str) -> Classification | None:
         """Returns the result on the test images of the network with its kept weights."""
         from compiler.layers.model import lower, step_layers
         from compiler.networks import weights
@@ -132,7 +132,7 @@ class TrainingFitness(ImagesFitness):
         except (CompileError, OSError) as error:
             raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
         try:
-            return Examined.of(confusion(model, feed, "test"), feed.class_names)
+            return Classification.of(confusion(model, feed, "test"), feed.class_names)
         except DataError as error:
             raise UsageError(unrecorded(error)) from None
 
@@ -199,7 +199,7 @@ def _warm() -> None:
     """Imports the trainer, and excludes it from garbage collections, each of which took 0.4 s of a training."""
     import compiler.training.candidate  # noqa: F401
 
-    loaded.settle()
+    loaded.freeze()
 
 
 @functools.lru_cache(maxsize=1)

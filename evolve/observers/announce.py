@@ -30,7 +30,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         ("data", prepared.fitness.known.description),
         *prepared.fitness.rows(),
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
-        *([("genes", f"{genes} (in the place of settings)")] if genes else []),
+        *([("genes", f"{genes} (used in the place of these settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
         ("workers", prepared.crew),
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),

@@ -9,7 +9,7 @@ from compiler.pictures.picture import picture
 from evolve.algorithms import Algorithm
 from evolve.fitness.facts import shown
 from evolve.observers.summaries import Summaries, show_confusion
-from evolve.records import Examined, Individual, Standing
+from evolve.records import Classification, Individual, Standing
 from evolve.store.history import standings
 from evolve.store.store import Store
 
@@ -50,7 +50,7 @@ class Board:
         self._summaries.close()
 
 
-def show_test(folder: Place, best: Individual, tested: Examined, finished: int) -> None:
+def show_test(folder: Place, best: Individual, tested: Classification, finished: int) -> None:
     """Adds the confusion matrix of the best, if it is known, to the summaries of the search, at the last step."""
     if not tested.confusion:
         return

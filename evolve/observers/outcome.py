@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evolve.fitness.facts import shown
-from evolve.records import Examined, Individual
+from evolve.records import Classification, Individual
 
 SHOWN = 12  # classes; of more than these only the worst are listed
 WORST_CLASSES = 10
@@ -20,7 +20,7 @@ class Outcome:
     """A search at its end."""
 
     best: tuple[Individual, ...] = ()  # the best few networks
-    tested: Examined | None = None  # the best on the test images
+    tested: Classification | None = None  # the best on the test images
     reason: str = ""  # why the search has ended
     finished: int = 0
     failed: int = 0
@@ -44,7 +44,7 @@ class ClassAccuracy(NamedTuple):
         return self.right / self.images
 
 
-def by_class(tested: Examined) -> list[ClassAccuracy]:
+def by_class(tested: Classification) -> list[ClassAccuracy]:
     """The results of every class with test images, in order."""
     found = []
     for place, row in enumerate(tested.confusion):

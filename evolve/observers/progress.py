@@ -16,7 +16,7 @@ from rich.text import Text
 
 from evolve.fitness import running
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
-from evolve.records import Examined, Individual, Spent, Standing
+from evolve.records import Classification, Individual, Spent, Standing
 from evolve.search.plan import Plan
 from evolve.search.tally import Tally
 
@@ -254,7 +254,7 @@ def _best(best: Sequence[Individual]) -> Table:
     return table
 
 
-def _by_class(tested: Examined) -> Table:
+def _by_class(tested: Classification) -> Table:
     classes = by_class(tested)
     title = "Test images by class"
     if len(classes) > SHOWN:

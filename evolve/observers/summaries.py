@@ -37,8 +37,8 @@ class Summaries:
 
     Args:
       folder: TensorBoard's folder; earlier event files of its run `search` are deleted.
-      space_rules: names of the mutation rules that the space declares. An individual of any other
-        rule (the random ones of the first population) counts for none of them.
+      space_rules: names of the mutation rules that the space declares. An individual of another rule, such as one
+        that was sampled, counts for none of them.
     """
 
     def __init__(self, folder: Place, space_rules: Sequence[str]) -> None:
@@ -111,11 +111,11 @@ class Summaries:
     def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[Value]:
         yield _curve("search/best", WORST if standing.best is None else standing.best.fitness)
         yield _curve("search/failed", self._failed)
-        alive = measured(standing.population)
-        if alive:
-            yield _curve("population/mean", sum(alive) / len(alive))
-            yield _curve("population/min", min(alive))
-            yield _curve("population/max", max(alive))
+        members = measured(standing.population)
+        if members:
+            yield _curve("population/mean", sum(members) / len(members))
+            yield _curve("population/min", min(members))
+            yield _curve("population/max", max(members))
         if not individual.is_failed:  # zeros of failed individuals would hide the curve
             yield _curve("individual/accuracy", individual.fitness)
             yield _curve("individual/params", individual.params)
@@ -202,31 +202,34 @@ _CELLS = "The cells of an individual that was better than all before it."
 # Tag: title and description. Steps are finished individuals, or epochs in the runs of the new bests.
 _CURVES = {
     "search/best": ("Best so far", "The highest validation accuracy of all individuals so far."),
-    "search/failed": ("Failed", "How many individuals so far could not be built or trained."),
-    "population/mean": ("Population mean", "The mean validation accuracy of the living population, failed ones aside."),
+    "search/failed": ("Failed", "The number of individuals so far that could not be built or trained."),
+    "population/mean": ("Population mean", "The mean validation accuracy of the members that did not fail."),
     "population/min": (
         "Population worst",
-        "The lowest validation accuracy in the living population, failed ones aside.",
+        "The lowest validation accuracy of the members that did not fail.",
     ),
-    "population/max": ("Population best", "The highest validation accuracy in the living population."),
+    "population/max": ("Population best", "The highest validation accuracy in the population."),
     "individual/accuracy": ("Accuracy", "The validation accuracy of each individual, after its training."),
-    "individual/params": ("Parameters", "How many trainable parameters each individual has."),
+    "individual/params": ("Parameters", "The number of trainable parameters of each individual."),
     "individual/mult_adds": (
         "Mult-adds",
-        "How many multiplications with an addition each individual spends on one image.",
+        "The number of multiplications with an addition of each individual for one image.",
     ),
     "individual/inherited": (
         "Inherited",
-        "The share of its weights that each child of a parent started with, where weights are inherited.",
+        "The share of its weights that each child inherited from its parent, if weights are inherited.",
     ),
-    "individual/seconds": ("Seconds", "How long each individual took to build, train and measure."),
+    "individual/seconds": ("Seconds", "The seconds that each individual took to build, train and measure."),
     "training/loss": ("Training loss", "The loss on the training images, mean of the epoch."),
     "training/accuracy": ("Training accuracy", "The accuracy on the training images, mean of the epoch."),
     "validation/loss": ("Validation loss", "The loss on the validation images after the epoch."),
     "validation/accuracy": ("Validation accuracy", "The accuracy on the validation images after the epoch."),
 }
 _RULE_CURVES = {
-    "tried": ("children tried", "How many individuals so far this rule has made."),
-    "improved": ("better than their parent", "How many of this rule's individuals beat their parent."),
-    "rejected": ("children rejected", "How many children of this rule were thrown away before training."),
+    "tried": ("children tried", "The number of individuals so far that this rule has made."),
+    "improved": (
+        "better than their parent",
+        "The number of individuals of this rule that are fitter than their parent.",
+    ),
+    "rejected": ("children rejected", "The number of children of this rule that were rejected before training."),
 }

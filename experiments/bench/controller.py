@@ -134,7 +134,7 @@ def _lines(name: str, marks: list[Mark]) -> Iterator[str]:
 
 def main(count: int) -> None:
     """Measures and prints the tables."""
-    loaded.settle()  # as the command does
+    loaded.freeze()  # as the command does
     for name, run in (("in memory", in_memory), ("durable", durable)):
         print("\n".join(_lines(name, run(count))), flush=True)
         print(f"  {pace()}", flush=True)

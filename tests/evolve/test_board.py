@@ -30,7 +30,7 @@ from evolve import (
 )
 from evolve.observers import board as board_module
 from evolve.observers.board import Board, show_test
-from evolve.records import Examined
+from evolve.records import Classification
 from tests.evolve.test_summaries import _contents, _points, _read, _texts
 
 SPACE = dsl.load("large_scale.cell").space
@@ -128,14 +128,14 @@ def test_of_equals_the_smaller_is_a_new_best(tmp_path: Path) -> None:
     assert [event.step for event in _read(tmp_path / "tensorboard" / "search").Tensors("best/cells")] == [1, 2, 3]
 
 
-EXAMINED = Examined.of(((8, 2), (1, 9)), ("cat", "*dog* `犬`"))
+CLASSIFICATION = Classification.of(((8, 2), (1, 9)), ("cat", "*dog* `犬`"))
 
 
 def test_the_confusion_matrix_is_added_to_the_search(tmp_path: Path) -> None:
     search(tmp_path, evolution, 12)
     before = _points(_read(tmp_path / "tensorboard" / "search"), "search/best")
     with Store(tmp_path) as store:
-        show_test(tmp_path / "tensorboard", store.best(1)[0], EXAMINED, 12)
+        show_test(tmp_path / "tensorboard", store.best(1)[0], CLASSIFICATION, 12)
     run = _read(tmp_path / "tensorboard" / "search")
     assert _points(run, "search/best") == before and len(before) == 12
     (event,) = run.Tensors("best/confusion")
@@ -150,5 +150,5 @@ def test_the_confusion_matrix_is_added_to_the_search(tmp_path: Path) -> None:
 def test_without_a_confusion_matrix_nothing_is_added(tmp_path: Path) -> None:
     search(tmp_path, evolution, 3)
     with Store(tmp_path) as store:
-        show_test(tmp_path / "tensorboard", store.best(1)[0], Examined(0.5), 3)
+        show_test(tmp_path / "tensorboard", store.best(1)[0], Classification(0.5), 3)
     assert "best/confusion" not in _read(tmp_path / "tensorboard" / "search").Tags()["tensors"]

@@ -10,7 +10,7 @@ from compiler import accuracy, lower
 from compiler.images import data
 from compiler.layers.model import step_layers
 from compiler.networks import saved, weights
-from evolve.records import Examined
+from evolve.records import Classification
 from tests.evolve.test_main import environment, evolve, finish
 from tests.evolve.test_search import rows, wait_for
 from tests.evolve.test_summaries import _read
@@ -70,11 +70,11 @@ def check_test(work: Path, best: int, first: str, again: str) -> None:
     """The accuracy on the test set, and that of every class, is measured once, shown every time and in TensorBoard."""
     reader = sqlite3.connect(work / "search.sqlite")
     (text,) = reader.execute("select value from meta where key = ?", (f"{TESTED} of {best}",)).fetchone()
-    examined = Examined.read(text)
-    assert examined.accuracy == saved_accuracy(work) and examined.class_names == tuple("0123456789")
-    assert sum(map(sum, examined.confusion)) == 360
+    classification = Classification.read(text)
+    assert classification.accuracy == saved_accuracy(work) and classification.class_names == tuple("0123456789")
+    assert sum(map(sum, classification.confusion)) == 360
     for printed in (first, again):
-        assert f"test accuracy of {best}: {examined.accuracy:.4f}" in printed and "Test images by class" in printed
+        assert f"test accuracy of {best}: {classification.accuracy:.4f}" in printed and "Test images by class" in printed
         assert "http://localhost:6006/?smoothing=0#custom_scalars" in printed
     (event,) = _read(work / "tensorboard" / "search").Tensors("best/confusion")
     assert event.step == 3

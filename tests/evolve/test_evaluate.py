@@ -23,7 +23,7 @@ from evolve.fitness import running, training
 from evolve.fitness.base import Fitness
 from evolve.fitness.function import FunctionFitness, fitness_function
 from evolve.fitness.training import TrainingFitness, weights_file
-from evolve.records import WORST, Examined
+from evolve.records import WORST, Classification
 
 PARAMS = {"N": 1, "F": 4}
 
@@ -244,7 +244,7 @@ def test_the_confusion_of_a_network_is_its_accuracy_by_class(small_gin: Path) ->
     for true, found in zip(dataset.test.labels, given.argmax(-1), strict=True):
         counts[true, found] += 1
     assert [list(row) for row in tested.confusion] == counts.tolist()
-    assert Examined.read(tested.text()) == tested
+    assert Classification.read(tested.text()) == tested
 
 
 def test_weights_that_cannot_be_written(small_gin: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from evolve import Store, config, main
 from evolve.fitness.facts import Facts
 from evolve.prepared import prepare
-from evolve.records import Examined
+from evolve.records import Classification
 from tests.evolve.test_search import ROOT, rows, wait_for
 from tests.evolve.test_summaries import _read
 
@@ -158,7 +158,7 @@ def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_pat
     assert main.run(arguments) == 0
     with Store(tmp_path / "work") as store:
         for id in range(1, 32):
-            store.note(f"test of {id}", Examined.of(((8, 2), (1, 9)), ("a", "b")).text())
+            store.note(f"test of {id}", Classification.of(((8, 2), (1, 9)), ("a", "b")).text())
     run = tmp_path / "work" / "tensorboard" / "search"
     assert main.run(arguments) == 0
     assert "best/confusion" not in _read(run).Tags()["tensors"]

@@ -15,7 +15,7 @@ from evolve.fitness import running
 from evolve.observers import progress
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
 from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
-from evolve.records import Examined, Spent
+from evolve.records import Classification, Spent
 from evolve.search.tally import Tally
 
 BEST = Individual(
@@ -224,7 +224,7 @@ def test_the_end_shows_how_many_failed_and_why() -> None:
 
 def test_the_end() -> None:
     best = (BEST, replace(BEST, id=8, fitness=0.5, rule="random", parent=None))
-    printed = end(Outcome(best, Examined(0.97)), ("cell draw runs/x/best.cell",))
+    printed = end(Outcome(best, Classification(0.97)), ("cell draw runs/x/best.cell",))
     for words in ("test accuracy of 7: 0.9700", "  cell draw runs/x/best.cell"):
         assert words in printed
     cells = [[cell.strip() for cell in re.split("[│┃]", row)[1:-1]] for row in printed.splitlines() if row[:1] in "│┃"]
@@ -235,17 +235,17 @@ def test_the_end() -> None:
     ]
 
 
-EXAMINED = Examined.of(((8, 2, 0), (0, 5, 0), (1, 3, 1)), ("cat", "dog [bold]", "größe\n犬"))
+CLASSIFICATION = Classification.of(((8, 2, 0), (0, 5, 0), (1, 3, 1)), ("cat", "dog [bold]", "größe\n犬"))
 
 
 def test_accuracy_by_class() -> None:
-    assert EXAMINED.accuracy == 14 / 20
-    assert by_class(EXAMINED) == [
+    assert CLASSIFICATION.accuracy == 14 / 20
+    assert by_class(CLASSIFICATION) == [
         ClassAccuracy("cat", 10, 8, "dog [bold] (2)"),
         ClassAccuracy("dog [bold]", 5, 5, ""),
         ClassAccuracy("größe\\n犬", 5, 1, "dog [bold] (3)"),
     ]
-    printed = end(Outcome((BEST,), EXAMINED))
+    printed = end(Outcome((BEST,), CLASSIFICATION))
     assert "Test images by class" in printed
     assert re.search(r"│ cat +│ +10 │ +0\.8000 │ dog \[bold\] \(2\) +│", printed)
     assert re.search(r"│ größe\\n犬 +│ +5 │ +0\.2000 │ dog \[bold\] \(3\) +│", printed)
@@ -256,15 +256,15 @@ def test_of_many_classes_the_worst_are_shown() -> None:
     rows = [[0] * 50 for _ in range(50)]
     for place in range(50):
         rows[place][place], rows[place][(place + 1) % 50] = place, 100 - place
-    printed = end(Outcome((BEST,), Examined.of(tuple(map(tuple, rows)), tuple(f"kind {k}" for k in range(50)))))
+    printed = end(Outcome((BEST,), Classification.of(tuple(map(tuple, rows)), tuple(f"kind {k}" for k in range(50)))))
     assert "The 10 of 50 classes with the lowest test accuracy" in printed
     assert re.findall(r"^│ kind (\d+)", printed, re.MULTILINE) == [str(k) for k in range(10)]
     assert re.search(r"│ kind 3 +│ +100 │ +0\.0300 │ kind 4 \(97\) +│", printed)
 
 
 def test_a_class_without_test_images_is_left_out() -> None:
-    examined = Examined.of(((4, 0), (0, 0)), ("a", "b"))
-    assert by_class(examined) == [ClassAccuracy("a", 4, 4, "")]
+    classification = Classification.of(((4, 0), (0, 0)), ("a", "b"))
+    assert by_class(classification) == [ClassAccuracy("a", 4, 4, "")]
 
 
 REMEDIES = ('--gin_param="training.epochs=48"', '--gin_param="dataset.image_size=(64, 64)"')
@@ -286,8 +286,8 @@ REMEDIES = ('--gin_param="training.epochs=48"', '--gin_param="dataset.image_size
 def test_a_best_that_may_know_only_the_largest_class(
     validation: tuple[int, ...], confusion: tuple[tuple[int, ...], ...], parts: list[str]
 ) -> None:
-    examined = Examined.of(confusion, ("a", "b")) if confusion else None
-    outcome = Outcome((replace(BEST, fitness=0.59),), examined, validation=validation, remedies=REMEDIES)
+    classification = Classification.of(confusion, ("a", "b")) if confusion else None
+    outcome = Outcome((replace(BEST, fitness=0.59),), classification, validation=validation, remedies=REMEDIES)
     found = list(warnings(outcome))
     assert [text.split()[1] for text in found[:-1]] == parts
     if parts:

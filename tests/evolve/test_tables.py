@@ -174,8 +174,8 @@ def test_a_cell_that_the_table_lacks_fails_by_name(tmp_path: Path) -> None:
         ({"c10v_val_sec": np.zeros(3)}, "'c10v_val_sec' holds an array of float64 and shape [3]; it must be 15625"),
         ({"c10v_val_sec": np.full(15_625, "a")}, "'c10v_val_sec' holds an array of <U1"),
         ({"c10v_val_sec": np.full(15_625, np.nan)}, "would take nan seconds"),
-        ({"arch": np.arange(15_625)}, "keys are one text a cell"),
-        ({"arch": np.array(["a"] * 15_625)}, "15624 of its 15625 keys stand in it more than once"),
+        ({"arch": np.arange(15_625)}, "it must have one text, the key, for each cell"),
+        ({"arch": np.array(["a"] * 15_625)}, "15624 of its 15625 keys occur more than once"),
         ({"arch": np.array([{}] * 15_625)}, "cannot be read"),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
     ("file", "changed", "message"),
     [
         ("nasnet.cell", {}, "the rules of search.seed_file may change normal, reduction"),
-        ("darts.cell", {}, "a table tells individuals apart by one cell"),
+        ("darts.cell", {}, "a table has one cell for each network"),
         ("nasbench201.cell", {"operations": {**OPERATIONS, "skip": "skip_conect"}}, "did you mean 'skip_connect'"),
         (
             "nasbench201.cell",
