@@ -70,11 +70,11 @@ def check_test(work: Path, best: int, first: str, again: str) -> None:
     """The accuracy on the test set, and that of every class, is measured once, shown every time and in TensorBoard."""
     reader = sqlite3.connect(work / "search.sqlite")
     (text,) = reader.execute("select value from meta where key = ?", (f"{TESTED} of {best}",)).fetchone()
-    classification = Classification.read(text)
-    assert classification.accuracy == saved_accuracy(work) and classification.class_names == tuple("0123456789")
-    assert sum(map(sum, classification.confusion)) == 360
+    found = Classification.read(text)
+    assert found.accuracy == saved_accuracy(work) and found.class_names == tuple("0123456789")
+    assert sum(map(sum, found.confusion)) == 360
     for printed in (first, again):
-        assert f"test accuracy of {best}: {classification.accuracy:.4f}" in printed and "Test images by class" in printed
+        assert f"test accuracy of {best}: {found.accuracy:.4f}" in printed and "Test images by class" in printed
         assert "http://localhost:6006/?smoothing=0#custom_scalars" in printed
     (event,) = _read(work / "tensorboard" / "search").Tensors("best/confusion")
     assert event.step == 3
