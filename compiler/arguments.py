@@ -1,4 +1,4 @@
-"""Flags as the commands `cell` and `evolve` read them: absl's reading of argparse, of their own flags alone."""
+"""The parser of flags for the commands `cell` and `evolve`: argparse with the flags of absl that are their own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from absl.flags import argparse_flags
 
 
 class Parser(argparse_flags.ArgumentParser):
-    """Reads the flags that are added to it or defined in `own`, and none that a library defines for the process."""
+    """Reads the flags that are added to it or defined in `own`. Flags that libraries define are unknown to it."""
 
     def __init__(self, own: flags.FlagValues | None = None, **settings: Any) -> None:
-        # The help of absl has two flags more.
+        # The help of absl would add two more flags, --helpshort and --helpfull.
         super().__init__(inherited_absl_flags=own, add_help=False, **settings)  # type: ignore[no-untyped-call]
         text = "show this help message and exit"
         self.add_argument("-h", "--help", action="help", default=argparse.SUPPRESS, help=text)

@@ -26,12 +26,12 @@ class Domain:
     """The values that a setting may have.
 
     Attributes:
-      allowed: these values in words; where it is empty, `choices` says all.
-      holds: whether a value is one of them.
-      choices: names that are allowed, of which a message offers the nearest.
-      verb: how a message begins what it says of `allowed`.
-      example: a value that a message shows as it can be pasted; None: it shows none.
-      normal: gives the one form in which equal values are kept; None: every value is kept as it is.
+      allowed: a description of these values; if it is empty, `choices` has all of them.
+      holds: returns whether a value is one of them.
+      choices: the names that are allowed. A message offers the nearest one.
+      verb: the words before `allowed` in a message.
+      example: a value that a message shows as a flag to paste; None shows no flag.
+      normal: converts equal values to one form; None keeps every value as it is.
     """
 
     allowed: str
@@ -42,7 +42,7 @@ class Domain:
     normal: Callable[[Any], object] | None = None
 
     def complaint(self, name: str, value: object) -> str:
-        """What is wrong with a value that the setting of this name cannot have, and what it may be."""
+        """Returns the message for a value that the setting of this name cannot have."""
         nearest = did_you_mean(value, self.choices) if isinstance(value, str) else ""
         advice = "" if self.example is None else f", for example {pasted(name, self.example)}"
         allowed = f"{self.verb} {self.allowed}" if self.allowed else f"allowed: {', '.join(self.choices)}"
@@ -50,13 +50,22 @@ class Domain:
 
     @property
     def words(self) -> str:
-        """The allowed values in words."""
+        """The description of the allowed values."""
         return self.allowed or " or ".join(map(repr, self.choices))
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as its record declares it; `default` is REQUIRED where there is none, `marks` are its record's."""
+    """One setting as its record declares it.
+
+    Attributes:
+      name: the name of the field.
+      type: the type as text.
+      domain: the values that it may have.
+      default: its default, or REQUIRED if it has none.
+      meaning: a phrase for the reference.
+      marks: further annotations, which only its record uses.
+    """
 
     name: str
     type: str
@@ -67,7 +76,7 @@ class Setting:
 
 
 def settings_of(record: type) -> tuple[Setting, ...]:
-    """The settings that a dataclass declares, in the order of its fields; other fields are left out."""
+    """Returns the settings that a dataclass declares, in the order of its fields. Other fields are left out."""
     return _declared(cast(Hashable, record))
 
 
@@ -84,23 +93,23 @@ def _declared(record: Any) -> tuple[Setting, ...]:
 
 
 def values(record: Any) -> dict[str, object]:
-    """The settings of a record by their names."""
+    """Returns the values of a record's settings by their names."""
     return {setting.name: getattr(record, setting.name) for setting in settings_of(type(record))}
 
 
 def check(
     scope: str, record: Any, error: Callable[[str], Exception], rules: Collection[Callable[[Any], str]] = ()
 ) -> None:
-    """Compares a record with the domains that it declares, and brings values into their one form.
+    """Checks the values of a record against the domains that it declares, and converts equal values to one form.
 
     Args:
-      scope: what stands before the dot in the names of its settings.
-      record: its settings, a dataclass.
-      error: makes the exception of a message.
-      rules: what settings must be together; each gives what is wrong with a record, or "".
+      scope: the part of the names of its settings before the dot, such as `training`.
+      record: the dataclass with the settings.
+      error: makes an exception from a message.
+      rules: checks of several settings together. Each returns a message, or "" if the settings are right.
 
     Raises:
-      Exception: what `error` makes: a value is outside of its domain, or a rule is broken.
+      Exception: the exception that `error` makes, if a value is outside of its domain or a rule is broken.
     """
     for setting in settings_of(type(record)):
         value = getattr(record, setting.name)
@@ -114,17 +123,17 @@ def check(
 
 
 def is_number(value: object, largest: float = sys.float_info.max) -> bool:
-    """Whether a value is a finite number, and not True or False."""
+    """Returns whether a value is a finite number, and not True or False."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= largest
 
 
 def is_whole(value: object, least: int = 1) -> bool:
-    """Whether a value is a whole number that is large enough."""
+    """Returns whether a value is a whole number of at least `least`, and not True or False."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def whole(least: int, most: int | None = None) -> Domain:
-    """The whole numbers from `least`, up to `most` where it is given."""
+    """Returns the domain of whole numbers from `least` up to `most`, or without an upper limit."""
     if most is None:
         return Domain(f"a whole number from {least}", lambda value: is_whole(value, least))
     return Domain(f"a whole number from {least} to {most:,}", lambda value: is_whole(value, least) and value <= most)
@@ -136,23 +145,23 @@ def real(
     largest: float = sys.float_info.max,
     normal: Callable[[Any], object] | None = None,
 ) -> Domain:
-    """The finite numbers within limits, which `limits` says in words."""
+    """Returns the domain of finite numbers for which `holds` is true; `limits` describes them."""
     return Domain(f"a number {limits}", lambda value: is_number(value, largest) and holds(value), normal=normal)
 
 
 def one_of(*names: str) -> Domain:
-    """One of a few names."""
+    """Returns the domain of these names."""
     return Domain("", lambda value: isinstance(value, str) and value in names, names)
 
 
 def optional(domain: Domain, meaning: str = "") -> Domain:
-    """The values of a domain, and None, whose meaning may be said."""
+    """Returns a domain with None added; `meaning` describes None in messages."""
     allowed = f"{domain.words}, or None{meaning}"
     return dataclasses.replace(domain, allowed=allowed, holds=lambda value: value is None or domain.holds(value))
 
 
 def numbers_by_name(example: Mapping[str, float]) -> Domain:
-    """A mapping from names to finite numbers, such as the example."""
+    """Returns the domain of mappings from names to finite numbers, such as the example."""
     return Domain(
         repr(example),
         lambda value: isinstance(value, Mapping) and all(map(is_number, value.values())),
@@ -162,7 +171,7 @@ def numbers_by_name(example: Mapping[str, float]) -> Domain:
 
 
 def names(example: list[str]) -> Domain:
-    """A list or a tuple of texts, such as the example."""
+    """Returns the domain of lists and tuples of texts, such as the example."""
     return Domain(
         repr(example),
         lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value),
@@ -176,6 +185,6 @@ ABOVE_0 = real("above 0", lambda value: value > 0)
 
 
 def _text(kind: object) -> str:
-    """A type as it is written in a program."""
+    """Returns a type as it is written in Python."""
     text = kind.__name__ if isinstance(kind, type) else str(kind)
     return text.replace("collections.abc.", "").replace("typing.", "")

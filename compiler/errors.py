@@ -1,4 +1,4 @@
-"""The package's errors: one root, and one class for each thing a caller may want to tell apart."""
+"""The errors of the package, all of which are CompileErrors, and phrases of their messages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from dsl.wording import nearest_name
 
 _OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "compiler", "evolve"))
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
-_BETWEEN = ("<", sysconfig.get_path("stdlib"), *(f"{folder}/gin/" for folder in _LIBRARIES))  # what calls a user's code
+# Files between this project and a user's code in a traceback.
+_BETWEEN = ("<", sysconfig.get_path("stdlib"), *(f"{folder}/gin/" for folder in _LIBRARIES))
 
 
 class CompileError(Exception):
-    """The root of the package's errors. A message says the value that was found and what is allowed.
+    """The base class of the package's errors. A message names the value that was found and the allowed values.
 
-    `reason` is the message in one line, without a place in a file, since a child is not in a file.
+    `reason` is the message in one line and without a place in a file. It is for children, which are not in a file.
     """
 
     def __init__(self, message: str, reason: str | None = None) -> None:
@@ -28,15 +29,15 @@ class CompileError(Exception):
 
 
 class DataError(CompileError):
-    """Images or labels cannot be used as they are."""
+    """The images or labels of a data set cannot be used."""
 
 
 class ShapeError(CompileError):
-    """Shapes do not fit each other."""
+    """The shapes of tensors or windows do not fit each other."""
 
 
 class Diverged(CompileError):
-    """The loss is not a finite number; `history` has the epochs before."""
+    """The loss of a training is not a finite number; `history` has the epochs before."""
 
     def __init__(self, message: str, history: tuple[Epoch, ...] = ()) -> None:
         super().__init__(message)
@@ -44,19 +45,19 @@ class Diverged(CompileError):
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """The nearest name, as a clause to append to a message; empty if no name is near."""
+    """Returns a clause with the nearest name, to append to a message; empty if no name is near."""
     close = nearest_name(name, allowed)
     return f"; did you mean {close!r}?" if close else ""
 
 
 def pasted(name: str, value: object) -> str:
-    """The flag that binds a setting, as it can be pasted on a shell: `--gin_param="dataset.image_size=(64, 64)"`."""
+    """Returns the flag that sets a setting, quoted for a shell: `--gin_param="dataset.image_size=(64, 64)"`."""
     text = f"{name}={value!r}"
     return f"--gin_param={shlex.quote(text)}" if set(text) & set('"$`\\!') else f'--gin_param="{text}"'
 
 
 def raised(error: BaseException) -> str:
-    """The exception of a user's code, after the user's own lines that led to it."""
+    """Returns the text of an exception from a user's code, after the lines of this code that led to it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = next((place for place in range(len(frames), 0, -1) if frames[place - 1].filename.startswith(_OWN)), 0)
     below = [frame for frame in frames[own:] if not frame.filename.startswith(_BETWEEN)]
@@ -66,6 +67,6 @@ def raised(error: BaseException) -> str:
 
 
 def _near(file: str) -> str:
-    """The path of a file, relative to the current folder if it is inside."""
+    """Returns the path of a file, relative to the current folder if it is inside."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

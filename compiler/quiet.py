@@ -1,4 +1,4 @@
-"""Silence for TensorFlow, where its messages ignore its log level."""
+"""Suppresses messages of TensorFlow that ignore its log level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def quiet(log: Path | None = None) -> Iterator[None]:
-    """Inside, everything on the error stream, also of C++ libraries, is appended to a file or dropped.
+    """Inside, everything that is written to standard error, also by C++ libraries, is appended to a file or dropped.
 
     Exceptions are not changed.
     """

@@ -1,4 +1,7 @@
-"""How a network is trained and on what, as values that are known without TensorFlow: a search's driver reads them."""
+"""The settings of a training, of a data set and of a network: frozen records, each with its domains.
+
+The driver of a search reads them, so this module does not import TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +27,13 @@ from compiler.domains import (
 from compiler.errors import CompileError, DataError, did_you_mean, pasted
 
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
-LARGEST = 3.4e38  # what is computed in float32 has no larger number
-MOST = 1_000_000  # of what is counted: epochs, images a step, pixels
-GENE = "gene"  # marks a setting that an individual may have of its own, as a gene of that name
+LARGEST = 3.4e38  # the largest number of a setting: float32 has no larger one
+MOST = 1_000_000  # the largest count of a setting: epochs, images of a step, pixels
+GENE = "gene"  # marks a setting that a gene of the same name may replace
 
 
 class Beside(NamedTuple):
-    """Marks a setting that is read only beside certain values of another one."""
+    """Marks a setting that is read only if another setting has certain values."""
 
     other: str
     is_read: Callable[[Any], bool]
@@ -38,10 +41,10 @@ class Beside(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Steps(Domain):
-    """Steps of augmentation; a message shows them as a tuple, or names the one that is unknown."""
+    """The domain of augmentation steps. A message names the unknown step, or shows a tuple to paste."""
 
     def complaint(self, name: str, value: object) -> str:
-        """What is wrong with a value, and what it may be."""
+        """Returns the message for a value that is not a tuple of known steps."""
         allowed = f"allowed: {', '.join(AUGMENT)}"
         if isinstance(value, list | tuple):
             step = next(step for step in value if step not in AUGMENT)
@@ -51,7 +54,7 @@ class _Steps(Domain):
 
 
 def _real(limits: str, holds: Callable[[float], bool]) -> Domain:
-    """Real numbers; a schedule computes in the type that it is given, and 1 and 1.0 are the same training."""
+    """Returns the domain of real numbers, which are kept as floats: 1 and 1.0 give the same training."""
     return real(limits, holds, LARGEST, float)
 
 
@@ -82,7 +85,7 @@ def _augments(step: str) -> Beside:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Settings of every training.
+    """The settings of candidate trainings and of final trainings.
 
     Defaults follow the paper's enlarged networks (Real et al. 2019): SGD with momentum 0.9, L2 5e-4, learning rate
     0.024 with cosine decay, ScheduledDropPath to 0.7. The paper does not state the optimizer of its search.
@@ -192,7 +195,9 @@ class Training:
         check("training", self, CompileError, (_warms_up_in_time,))
 
     def with_genes(self, genes: Mapping[str, int | float]) -> Training:
-        """The settings of one individual: its genes replace what has their name; other genes mean nothing here.
+        """Returns the settings of one individual, in which its genes replace the settings of the same names.
+
+        Genes of other names are ignored.
 
         Raises:
           CompileError: a gene has a value that the setting cannot have.
@@ -214,15 +219,15 @@ def _warms_up_in_time(training: Training) -> str:
     )
 
 
-# The settings that an individual may have of its own, as a gene of that name: those that are real numbers.
+# The settings that a gene of the same name may replace: those that are real numbers.
 GENES = tuple(setting.name for setting in settings_of(Training) if GENE in setting.marks)
 
 
 def check_read(training: Training, bound: Collection[str]) -> None:
-    """Refuses settings of a training that another setting leaves without effect.
+    """Checks that all settings of a training which the user has set are read.
 
     Raises:
-      CompileError: one of `bound`, such as `training.cutout_size`, is such a setting.
+      CompileError: one of the settings `bound`, such as `training.cutout_size`, has no effect because of another one.
     """
     for setting in settings_of(Training):
         written = f"training.{setting.name}"
@@ -240,7 +245,7 @@ def _is_size(value: object) -> bool:
 
 
 def _is_part(value: object) -> bool:
-    """Whether a value is a share of images or how many of them."""
+    """Returns whether a value is a share of images between 0 and 1, or a number of images."""
     return is_whole(value) or (isinstance(value, float) and 0 < value < 1)
 
 
@@ -262,7 +267,7 @@ _CROP = Domain(
     "a share above 0 and at most 1",
     lambda value: is_number(value) and 0 < value <= 1,
     example=0.875,
-    normal=float,  # equal settings are written alike, so that a search which goes on is compared by what they mean
+    normal=float,  # A resumed search compares settings as texts, in which 1 and 1.0 would differ.
 )
 _UNREADABLE = Domain("'error' or 'skip'", lambda value: value in ("error", "skip"), ("error", "skip"), example="skip")
 _CHANNELS = Domain(
@@ -272,7 +277,7 @@ _CHANNELS = Domain(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
-    """Settings of the data set."""
+    """The settings of the data set."""
 
     source: Annotated[
         str, _SOURCE, "digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME"
@@ -316,7 +321,7 @@ class DatasetSettings:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Settings of the network of a final training."""
+    """The settings of the network of a final training."""
 
     params: Annotated[
         Mapping[str, int | float], numbers_by_name({"N": 6, "F": 36}), "values of params of the .cell file"

@@ -1,7 +1,7 @@
-"""Labelled images, split by class: `load("digits")`, `load("npz:mine.npz")`, `load("images:dir")`.
+"""Loads data sets from their sources: `load("digits")`, `load("npz:mine.npz")`, `load("images:dir")`.
 
-Whatever the source, a `Dataset` holds arrays of one size and one type, labels 0 to classes-1, and at least one image of
-every class in each part that was drawn here. What does not fit into memory is a `Stream` instead.
+In a `Dataset` all images have one size and one type, and labels are 0 to classes-1. Each part that is drawn here has at
+least one image of every class. Images that do not fit into memory are a `Stream` instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INT32_MAX = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images [n, height, width, channels], uint8 or float32, and int32 labels [n]."""
+    """Images [n, height, width, channels] in uint8 or float32, and their labels [n] in int32."""
 
     images: Array
     labels: Array
@@ -42,12 +42,19 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three disjoint parts, and the mean and deviation of each channel over the training part.
+    """A data set in memory: three disjoint parts with all labels.
 
     Attributes:
-      crop: the share of the resized image that was kept in the middle; 1 kept the whole image.
-      digest: of the contents of the source.
-      remarks: what the user should know of the source.
+      name: the name of the source.
+      train: the training images.
+      validation: the validation images.
+      test: the test images.
+      class_names: the names of the classes, in the order of the labels.
+      mean: the mean of each channel over the training images.
+      std: the standard deviation of each channel over the training images.
+      crop: the share of the height and width of the resized image that was kept in the middle.
+      digest: the digest of the contents of the source.
+      remarks: facts of the source that are shown to the user.
     """
 
     name: str
@@ -63,12 +70,12 @@ class Dataset:
 
     @property
     def preparation(self) -> Preparation:
-        """How an image of any size becomes one of these."""
+        """The preparation that makes an image of any size one of this data set."""
         return Preparation(self.input_shape[:2], self.crop, self.train.images.dtype == np.uint8)
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.class_names)
 
     @property
@@ -78,7 +85,7 @@ class Dataset:
         return height, width, channels
 
     def describe(self) -> str:
-        """One line: how many images of which shape, and how many classes."""
+        """Returns one line with the number of images of each part, their shape, and the number of classes."""
         return (
             f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
             f"{len(self.test):,} test images of {by_x(self.input_shape)}, "
@@ -130,23 +137,25 @@ def load(
     inventory_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset | Stream:
-    """Reads a source and splits it by class; the splits depend on nothing but the source and these settings.
+    """Reads the images of a source and divides them into training, validation and test images.
+
+    The parts depend only on the source and these settings. A part that the source has itself is used whole. A source
+    that has one part besides the training images is tested on it, whatever the name of this part.
 
     Args:
         source: digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME.
-        validation: how much of the training images to hold out, a fraction or a number of images; a source's own
-            validation split is left whole, if it has a test split besides. A source that holds back one part only
-            is tested on it, whatever its name.
-        test: the same, first, for a source without a test split; a source's own test split is left whole.
-        seed: draws the splits.
-        image_size: (height, width) to resize every image to.
-        stream: whether to leave the images where they are, to be read as they are needed: what does not fit into
-            memory. For images:DIR and tfds:NAME.
-        crop: the share of the resized image that is kept in the middle, above 0 and at most 1.
-        unreadable: `error` refuses a folder in which files are not images, `skip` leaves those files out.
-        channels: `first` or `last`, for an .npz whose images have an axis of channels in the second place.
-        inventory_folder: the folder that remembers which files of a folder are images.
-        progress: is called with how many files have been read, and how many there are.
+        validation: the validation images, as a share or a number of the training images. They are drawn if the source
+            has no validation images besides its test images.
+        test: the test images, as a share or a number of the images. They are drawn first, if the source has none.
+        seed: the random seed of these draws.
+        image_size: (height, width) to which every image is resized; None keeps the size.
+        stream: whether images are read from their files during training, which needs less memory. It is for
+            images:DIR and tfds:NAME.
+        crop: the share of the resized height and width that is kept in the middle, above 0 and at most 1.
+        unreadable: `error` refuses a folder with files that are not images, `skip` leaves those files out.
+        channels: the place of the channels in the arrays of an .npz, `first` (after the images) or `last`.
+        inventory_folder: the folder with the inventory of files that were read; without one all files are read.
+        progress: is called with the number of files that have been read and the number of all files.
 
     Raises:
         DataError: a setting is out of range, or the source is missing, unreadable or malformed.
@@ -170,7 +179,9 @@ def load(
 
 
 def digest(source: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> str:
-    """The digest of a source as it is now, of files that have not changed without reading them; "" of other sources.
+    """Returns the digest of the present contents of an npz or images source; "" for other sources.
+
+    Files of an images source are not read if they have not changed since they were listed in the inventory.
 
     Raises:
         DataError: the source is missing or malformed.
@@ -199,7 +210,7 @@ def _in_memory(found: Found, wanted: Wanted, validation: float | int, test: floa
 
 
 def _digest(found: Found) -> str:
-    """Of the arrays, where the source has no digest of its own."""
+    """Returns the digest of all arrays, for a source without its own digest."""
     whole = hashlib.sha256()
     for raw in (found.train, found.validation, found.test):
         for array in () if raw is None else (raw.images, raw.labels):
@@ -211,7 +222,7 @@ def _digest(found: Found) -> str:
 def _split(
     images: Images, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
 ) -> tuple[Images, Images]:
-    """What stays and what is held out."""
+    """Returns the images without a drawn part, and this part: a share or a number of the images."""
     kept, drawn = (
         Images(images.images[part], images.labels[part]) for part in split(images.labels, share, what, names, rng, keep)
     )
@@ -219,7 +230,7 @@ def _split(
 
 
 def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[str, ...]) -> Images:
-    """A part that the source itself holds back."""
+    """Returns the images of a part that the source has itself, after checks against the training images."""
     part = _checked(raw, wanted)
     _check_own((raw_train, raw), train, part, names)
     return part
@@ -229,7 +240,11 @@ def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[s
 
 
 def _check_read(source: str, unreadable: str, channels: str | None) -> None:
-    """Refuses settings that this kind of source does not read."""
+    """Checks that this kind of source reads the settings that are given.
+
+    Raises:
+        DataError: a setting is for another kind of source.
+    """
     kind, _ = parsed(source)
     if channels is not None and kind != "npz":
         raise DataError(
@@ -260,7 +275,7 @@ def _checked(raw: Raw, wanted: Wanted) -> Images:
 
 
 def _pixels(images: Array, where: str) -> Array:
-    """The images as uint8 or float32 [n, height, width, channels]."""
+    """Returns images as uint8 or float32 [n, height, width, channels], after checks of type, shape and values."""
     if images.dtype.kind not in "buif":
         raise DataError(f"{where} has type {images.dtype}: wanted numbers, best uint8 or float32")
     if images.ndim == 3:
@@ -277,7 +292,7 @@ def _pixels(images: Array, where: str) -> Array:
     if images.dtype.kind != "f":
         is_byte = images.dtype.kind == "b" or (images.min() >= 0 and images.max() <= 255)
         return images.astype(np.uint8 if is_byte else np.float32, copy=False)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is reported below
+    with np.errstate(over="ignore"):  # Numbers that are too large for float32 become infinite and are reported below.
         images = images.astype(np.float32, copy=False)
     finite = np.isfinite(images)
     if not finite.all():
@@ -287,7 +302,7 @@ def _pixels(images: Array, where: str) -> Array:
 
 
 def _labels(labels: Array, where: str) -> Array:
-    """The labels as int32 [n]; which classes they name is checked elsewhere."""
+    """Returns labels as int32 [n], after checks of type and shape. `_class_names` checks their range."""
     wanted = "wanted one whole number from 0 to classes-1 for each image"
     if labels.dtype.kind in "USO":
         advice = "numpy.unique(labels, return_inverse=True)[1] makes them"
@@ -308,7 +323,7 @@ def _labels(labels: Array, where: str) -> Array:
 
 
 def _class_names(labels: Array, names: tuple[str, ...] | None, where: str) -> tuple[str, ...]:
-    """The names of the classes, all of which the labels must use; their numbers if they have no names."""
+    """Returns the names of the classes, or their numbers as names. The labels must use every class."""
     found = np.unique(labels)
     if len(found) == 1:
         label = names[0] if names and len(names) == 1 else found[0]
@@ -344,13 +359,13 @@ def _check_own(raw: tuple[Raw, Raw], train: Images, test: Images, names: tuple[s
 
 
 def _statistics(images: Array, batch: int = 1024) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel; a constant channel has deviation 1."""
-    # In batches: numpy's own std would hold a float64 copy of all images, 1.2 GB for CIFAR-10.
+    """Returns the mean and the standard deviation of each channel. The deviation of a constant channel is set to 1."""
+    # Computed in batches: numpy's own std would hold a float64 copy of all images, 1.2 GB for CIFAR-10.
     mean = images.mean(axis=(0, 1, 2), dtype=np.float64)
     squares = np.zeros_like(mean)
     for start in range(0, len(images), batch):
         squares += np.square(images[start : start + batch] - mean).sum(axis=(0, 1, 2))
     std = np.sqrt(squares / (images.size / images.shape[-1]))
-    # Below float32's resolution a deviation is the rounding of the mean.
+    # A deviation below the resolution of float32 is only the rounding of the mean.
     constant = std <= 1e-7 * np.abs(mean)
     return tuple(mean.tolist()), tuple(np.where(constant, 1.0, std).tolist())

@@ -251,7 +251,7 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
 
 
 def _checker(space: Space) -> Callable[[s.Op | s.Any], None]:
-    """The check of an operation in a cell; it remembers what is good, since a search sees few operations often."""
+    """Returns the check of an operation in a cell. It has a cache, since the genotypes of a search share operations."""
     scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
 
     @functools.lru_cache(maxsize=8192)

@@ -238,7 +238,7 @@ def _sum(terms: tuple[s.Term, ...]) -> str:
 
 
 def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
-    """States whose name alone has changed, as old name to new name."""
+    """Returns the new names of states that differ only in their names, by their old names."""
     old, new = states(before), states(after)
     if len(before.inputs) == len(after.inputs) and len(old) == len(new):
         names = {mine: yours for mine, yours in zip(old, new, strict=True) if mine != yours}

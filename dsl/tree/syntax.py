@@ -339,7 +339,7 @@ class Require(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Binding(Syntax):
-    """`n in c.nodes`: a name, and what it is drawn from."""
+    """`n in c.nodes`: a name, and the set from which it is drawn."""
 
     name: str
     range: Path | Set
@@ -347,7 +347,7 @@ class Binding(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Choose(Syntax):
-    """`choose c in cells, n in c.nodes where ...`: what a rule draws before it changes anything."""
+    """`choose c in cells, n in c.nodes where ...`: the draws of a rule before its changes."""
 
     bindings: tuple[Binding, ...]
     where: Condition | None = None
@@ -355,7 +355,7 @@ class Choose(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Assign(Syntax):
-    """`t.op = any(ops)`, `learning_rate *= 2`: what a rule changes, and its new value."""
+    """`t.op = any(ops)`, `learning_rate *= 2`: a change of a rule, with the new value."""
 
     target: Path
     operator: str
