@@ -1,1 +1,1 @@
-"""Images to batches: step s is a function of the seed and s alone."""
+"""Makes batches of images. The batch of a step is a function of the random seed and the number of the step alone."""

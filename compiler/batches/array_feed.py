@@ -29,7 +29,7 @@ class ArrayFeed:
     """
 
     def __init__(self, dataset: Dataset, threads: int = 1) -> None:
-        """Creates a feed of `dataset`, whose batches `threads` threads prepare; a worker has one core."""
+        """Creates a feed that prepares batches with `threads` threads. A worker of a search has one core."""
         self.dataset, self._threads = dataset, threads
         self.name, self.class_names, self.classes = dataset.name, dataset.class_names, dataset.classes
         self.input_shape, self.mean, self.std = dataset.input_shape, dataset.mean, dataset.std
@@ -41,15 +41,15 @@ class ArrayFeed:
         self._passes: dict[tuple[str, int], tf.data.Dataset] = {}
 
     def count(self, split: str) -> int:
-        """How many images a part has."""
+        """Returns the number of images of a part."""
         return len(self._part(split))
 
     def describe(self) -> str:
-        """One line: how many images of which shape, and how many classes."""
+        """Returns one line with the number of images of each part, their shape, and the number of classes."""
         return self.dataset.describe()
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
-        """Endless batches; see `Feed`."""
+        """Returns endless batches of the training images, as `Feed.training` describes."""
         make = self._maker(training, batch)
         seed = tf.constant(seed, tf.int64)
 
@@ -60,7 +60,7 @@ class ArrayFeed:
         return self._quiet(tf.data.Dataset.range(first_step, order.ENDLESS).map(at).prefetch(2))
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
-        """One pass with weights; see `Feed`."""
+        """Returns the batches of one pass over a part, as `Feed.evaluation` describes."""
         if (split, batch) not in self._passes:
             self._passes[split, batch] = self._pass(split, batch)
         return self._passes[split, batch]

@@ -22,13 +22,13 @@ GREY = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and deviation of each channel, which normalization takes out."""
+    """The mean and the standard deviation of each channel, by which pixels are normalized."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     def normalized(self, images: Tensor) -> Tensor:
-        """Pixels as float32 with mean 0 and deviation 1 a channel."""
+        """Returns pixels as float32, in which each channel has the mean 0 and the deviation 1."""
         factor = 1 / np.array(self.std)
         offset = -np.array(self.mean) * factor
         rows = _rows(tf.cast(images, tf.float32))
@@ -122,5 +122,5 @@ def _tiled(channels: Any, images: Tensor) -> Any:
 
 
 def _count(images: Tensor) -> Tensor:
-    """The number of images; a Python number where the shape is static."""
+    """Returns the number of images: a Python number if the shape is static, otherwise a tensor."""
     return images.shape[0] or tf.shape(images)[0]

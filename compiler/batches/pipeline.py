@@ -24,7 +24,7 @@ class Feed(Protocol):
 
     @property
     def name(self) -> str:
-        """Where the images come from, as it is shown to the user."""
+        """The source of the images, as it is shown to the user."""
         ...
 
     @property
@@ -34,12 +34,12 @@ class Feed(Protocol):
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         ...
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """The (height, width, channels) of what comes out."""
+        """The shape (height, width, channels) of the images in batches."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class Feed(Protocol):
 
     @property
     def preparation(self) -> Preparation:
-        """How an image of any size becomes one of `input_shape`."""
+        """The preparation that makes an image of any size one of `input_shape`."""
         ...
 
     @property
@@ -63,15 +63,15 @@ class Feed(Protocol):
         ...
 
     def count(self, split: str) -> int:
-        """How many images a part has."""
+        """Returns the number of images of a part."""
         ...
 
     def describe(self) -> str:
-        """One line: how many images of which shape, and how many classes."""
+        """Returns one line with the number of images of each part, their shape, and the number of classes."""
         ...
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
-        """Endless batches of (images float32 `[batch, height, width, channels]`, labels int32 `[batch]`).
+        """Returns endless batches of (images float32 `[batch, height, width, channels]`, labels int32 `[batch]`).
 
         Step s is a function of the seed and s, and does not depend on `first_step`. An epoch has
         count('train') // batch steps. The images that do not fill a batch are other images in every epoch.
@@ -82,12 +82,15 @@ class Feed(Protocol):
         ...
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
-        """One pass of (images, labels, weights float32 `[batch]`). Padding of the last batch has weight 0."""
+        """Returns batches of (images, labels, weights float32 `[batch]`) of one pass over a part.
+
+        The last batch is padded with images of weight 0.
+        """
         ...
 
 
 def feed(found: Dataset | Stream | Feed) -> Feed:
-    """The feed of a `Dataset` or a `Stream`; a feed is returned as it is."""
+    """Returns the feed of a `Dataset` or a `Stream`. A feed is returned unchanged."""
     if isinstance(found, Dataset):
         return ArrayFeed(found)
     return StreamFeed(found) if isinstance(found, Stream) else found

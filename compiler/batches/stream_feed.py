@@ -47,15 +47,18 @@ class StreamFeed:
         self._scale = Scale(stream.mean, stream.std)
 
     def count(self, split: str) -> int:
-        """How many images a part has."""
+        """Returns the number of images of a part."""
         return len(self._part(split))
 
     def describe(self) -> str:
-        """One line: how many images of which shape, and how many classes."""
+        """Returns one line with the number of images of each part, their shape, and the number of classes."""
         return self.stream.describe()
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
-        """Endless batches; see `Feed`. A start inside an epoch of records reads earlier ones without decoding them."""
+        """Returns endless batches of the training images, as `Feed.training` describes.
+
+        If training resumes inside an epoch of records, the earlier records are read and not decoded.
+        """
         checked = replace(training, batch_size=batch)
         fit.check(checked, self.name, self.count("train"), self.input_shape[-1], is_bytes=True, is_stream=True)
         part = self.stream.train
@@ -70,7 +73,7 @@ class StreamFeed:
         return _tuned(batches.enumerate(first_step).map(finish, AUTOTUNE))
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
-        """One pass with weights; see `Feed`."""
+        """Returns the batches of one pass over a part, as `Feed.evaluation` describes."""
         part = self._part(split)
         batches = self._decoded(_in_order(part).enumerate(), part, self._whole).batch(batch)
 
@@ -82,7 +85,7 @@ class StreamFeed:
         return _tuned(batches.map(finish, AUTOTUNE))
 
     def _decoded(self, examples: tf.data.Dataset, part: Part, take: Take) -> tf.data.Dataset:
-        """For each numbered example: image uint8 `[height, width, channels]`, label int32, whether it could be read."""
+        """Returns an image uint8 `[height, width, channels]`, the label, and whether it was read, of each example."""
         shape = self.input_shape
 
         def decode(number: np.ndarray, example: np.ndarray | bytes) -> tuple[np.ndarray, bool]:
@@ -102,7 +105,7 @@ class StreamFeed:
         return examples.map(load, num_parallel_calls=AUTOTUNE, deterministic=True)
 
     def _readable(self, images: Tensor, labels: Tensor, is_read: Tensor) -> tuple[Tensor, Tensor]:
-        """A normalized batch; an image that could not be read raises an error."""
+        """Returns a batch with normalized images. An image that could not be read raises an error."""
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(is_read), ["an image cannot be read"])]):
             return self._scale.normalized(images), tf.identity(labels)
 
@@ -128,7 +131,7 @@ class StreamFeed:
 
 
 def _shuffled(part: Part, batch: int, seed: int, first_step: int) -> tf.data.Dataset:
-    """Endless examples from a step on. Each epoch has an order of its own and only whole batches."""
+    """Returns endless examples that start at a step. Each epoch has its own order and has only whole batches."""
     steps = len(part) // batch
     if isinstance(part, Files):
         labels = tf.constant(part.labels)
@@ -205,7 +208,7 @@ def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
 
 
 def window(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) of a window of random area and ratio; the whole image where no window fits."""
+    """Returns (left, top, right, bottom) of a window of random area and ratio, or of the whole image if none fits."""
     for _ in range(ATTEMPTS):
         area = rng.uniform(*AREA) * width * height
         ratio = math.exp(rng.uniform(math.log(RATIO[0]), math.log(RATIO[1])))
@@ -226,7 +229,7 @@ def _filled(values: Tensor, batch: int) -> Tensor:
 
 
 def _tuned(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """The pipeline with prefetching; each of several workers takes its share of every batch."""
+    """Returns the pipeline with prefetching. Each of several workers gets its share of every batch."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.prefetch(AUTOTUNE).with_options(options)

@@ -30,10 +30,10 @@ class Block:
     def add(
         self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str, position: Position | None
     ) -> int:
-        """Adds a primitive; the index of the value that it makes.
+        """Adds a primitive and returns the index of its output.
 
         Raises:
-          ShapeError: its inputs do not fit; the message names `key` and shows the line at `position`.
+          ShapeError: the shapes of the inputs do not fit; the message names `key` and shows the line at `position`.
         """
         record = TABLE[primitive]
         shapes = tuple(self.shapes[index] for index in inputs)

@@ -55,7 +55,7 @@ def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, cache: Re
 
 
 def graph_cost(graph: Graph) -> Cost:
-    """The cost of a resolved graph."""
+    """Returns the cost of a resolved graph."""
     depths: list[int] = []
     for step in graph.steps:
         ways = zip(step.inputs, step.chains, strict=True)
@@ -69,7 +69,10 @@ def graph_cost(graph: Graph) -> Cost:
 
 
 def shares(graph: Graph) -> tuple[Share, ...]:
-    """The cost of a graph by cells of the genotype, in the order of their first use; the shares add up to the whole."""
+    """Returns the cost of each cell and of each section's pipes, in the order of their first use.
+
+    The shares add up to the cost of the graph.
+    """
     kinds: dict[str, list[Step]] = {}
     for step in graph.steps:
         kinds.setdefault(f"cell {step.name}" if step.is_cell else step.key.partition("/")[0], []).append(step)
@@ -79,5 +82,5 @@ def shares(graph: Graph) -> tuple[Share, ...]:
 
 
 def weight_values(graph: Graph) -> int:
-    """How many values a file of the weights holds: the trainable ones, and the statistics of batch normalizations."""
+    """Returns the number of values in a file of the weights: parameters, and statistics of batch normalizations."""
     return sum(prod(weight.shape) for step in graph.steps for _, weight in step.weights())

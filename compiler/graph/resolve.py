@@ -179,7 +179,7 @@ class _Network:
         return Step(key, name, inputs, shapes, operations, output, block.shapes[output], repetition, is_cell)
 
     def _called(self, op: s.Op) -> tuple[int | None, int]:
-        """Filters and stride with which a step calls a cell."""
+        """Returns the filters and the stride with which a step calls a cell."""
         given = {argument.name or "filters": argument for argument in op.arguments}
         values: dict[str, Value] = {name: evaluate(argument.value, self.scope) for name, argument in given.items()}
         cell = self.genotype.cell(op.name)
@@ -430,5 +430,5 @@ def _reads(node: s.Node, state: str) -> bool:
 
 
 def _written(terms: tuple[s.Term, ...], cell: s.Cell) -> Position | None:
-    """Where a sum stands: what a rule wrote has no place of its own."""
+    """Returns the place of a sum in the file. Terms that a rule inserted have none; then it is that of the cell."""
     return next((term.position for term in terms if term.position is not None), cell.position)

@@ -41,7 +41,7 @@ class Step:
     is_cell: bool = False
 
     def weights(self) -> Iterator[tuple[str, Weight]]:
-        """Every weight with its key, in order."""
+        """Yields the key and the record of every weight, in the order of the operations."""
         for operation in self.operations:
             for weight in operation.weights:
                 yield f"{operation.key}/{weight.name}", weight

@@ -14,7 +14,7 @@ FEW_IMAGES = 20  # of a class
 
 
 def check(training: Training, name: str, images: int, channels: int, is_bytes: bool, is_stream: bool) -> None:
-    """Refuses a training that is not possible on these images.
+    """Checks that a training with these settings is possible on these images.
 
     Raises:
       DataError: the images do not fill a batch, or an augmentation step needs other images.
@@ -38,10 +38,10 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
 
 
 def check_batch(training: Training, name: str, images: int) -> None:
-    """Refuses a batch that is larger than all training images together.
+    """Checks that a batch is not larger than all training images together.
 
     Raises:
-      DataError: it is.
+      DataError: the batch is larger.
     """
     if training.batch_size > images:
         raise DataError(

@@ -52,7 +52,7 @@ def read_images(folder: str, wanted: Wanted) -> Found:
 
 
 def without_unreadable(tree: Tree, found: Mapping[str, Content], unreadable: str) -> tuple[Tree, tuple[Remark, ...]]:
-    """A tree without the files that are not images, and what the user should know of what is left out.
+    """Returns a tree without the files that are not images, and remarks on these files for the user.
 
     Raises:
       DataError: there are such files and they are not to be skipped, or a class has no others.

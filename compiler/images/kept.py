@@ -26,7 +26,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where images are kept, and the digest of the data that they come from."""
+    """The folder in which images are kept, and the digest of the data set from which they were made."""
 
     folder: Path
     digest: str

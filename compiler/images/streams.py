@@ -62,7 +62,7 @@ class Stream:
       channels: 1 where all images are grey, else 3: red, green and blue.
       crop: the share of the resized image that is kept in the middle; 1 keeps the whole image.
       digest: of the contents of the source.
-      remarks: what the user should know of the source.
+      remarks: facts of the source that are shown to the user.
     """
 
     name: str
@@ -88,12 +88,12 @@ class Stream:
 
     @property
     def preparation(self) -> Preparation:
-        """How an image of any size becomes one of these."""
+        """The preparation that makes an image of any size one of this data set."""
         return Preparation(self.image_size, self.crop, is_whole=True)
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.class_names)
 
     @property
@@ -102,7 +102,7 @@ class Stream:
         return (*self.image_size, self.channels)
 
     def describe(self) -> str:
-        """One line: how many images of which shape, and how many classes."""
+        """Returns one line with the number of images of each part, their shape, and the number of classes."""
         return (
             f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
             f"{len(self.test):,} test images, streamed as {by_x(self.input_shape)}, "

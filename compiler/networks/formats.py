@@ -54,13 +54,13 @@ class Exported:
 
 @dataclass(frozen=True)
 class Format:
-    """How a network is written to a path, and how images are run through the written file.
+    """The functions that write a network in one format, and that run images through the written file.
 
     Attributes:
       write: writes a model and small texts by their names.
       run: reads a file and runs images [batch, height, width, channels] through it.
-      keras: gives the Keras module of whose layers the model is made.
-      any_size: whether the format can hold how an image is resized.
+      keras: returns the Keras module from which the layers of the model are taken.
+      any_size: whether the format can contain the preparation of images.
     """
 
     write: Callable[[Any, Path, Mapping[str, str]], None]
@@ -78,11 +78,11 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
 
     Args:
       saved: the network.
-      path: what is written; its ending says in which format.
-      form: the format, where the ending does not say it.
+      path: the file or folder to write. Its ending decides the format.
+      form: the format, if it is not the usual one of this ending.
 
     Raises:
-      CompileError: the format lacks an operation, or what was written computes something else.
+      CompileError: the format lacks an operation, or the written network computes other values.
     """
     form = form or FORMATS[path.suffix]
     preparation = saved.preparation if form.any_size else None

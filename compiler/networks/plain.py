@@ -41,10 +41,10 @@ def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0, k
 def plain_outputs(
     graph: Graph, image: Tensor, weights: Weights | None = None, l2: float = 0.0, keras: Any = tf_keras
 ) -> list[Tensor]:
-    """The logits that stock layers make of a Keras tensor of images, and those of an auxiliary head.
+    """Returns the logits of stock layers for a Keras tensor of images, and those of an auxiliary head.
 
     Raises:
-      CompileError: a weight is not there, or has another shape.
+      CompileError: a weight is missing, or has another shape.
     """
     made: list[Tensor] = []
     weighted: dict[str, Any] = {}

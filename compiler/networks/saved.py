@@ -38,14 +38,14 @@ class Saved:
     """A trained network.
 
     Attributes:
-      genotype: its text.
+      genotype: the network without its weights.
       weights: every weight by its key.
-      input_shape: of the images that it takes, (height, width, channels).
-      class_names: in the order of its outputs.
-      mean: of the training images' values, one a channel, as the data set had them.
-      std: their standard deviation, one a channel.
-      accuracy: on the validation images, where it is known.
-      preparation: how an image of any size becomes one of `input_shape`; None where it is not known.
+      input_shape: the shape (height, width, channels) of the images that it takes.
+      class_names: the names of the classes, in the order of the outputs.
+      mean: the mean of each channel of the training images, in the values of the data set.
+      std: the standard deviation of each channel, in the same values.
+      accuracy: the accuracy on the validation images; None if it is not known.
+      preparation: the preparation that makes an image of any size one of `input_shape`; None if it is not known.
 
     Raises:
       CompileError: the numbers do not fit each other, or the weights belong to another network.
@@ -122,7 +122,7 @@ def _facts_of(saved: Saved, digest: str) -> dict[str, object]:
 
 
 def prepared(preparation: Preparation) -> dict[str, object]:
-    """A preparation as `network.json` has it."""
+    """Returns a preparation as data for `network.json`."""
     return {
         "resize": RESIZE,
         "resized": list(preparation.resized),
@@ -133,11 +133,11 @@ def prepared(preparation: Preparation) -> dict[str, object]:
 
 
 def read(folder: Place) -> Saved:
-    """Reads what `write` wrote.
+    """Returns the network in a folder that `write` wrote.
 
     Raises:
-      CompileError: the folder holds no network, or parts of it are damaged or of different networks.
-      CellError: its text is wrong.
+      CompileError: the folder has no network, or its files are damaged or of different networks.
+      CellError: the text of the network is wrong.
     """
     facts = _facts(folder)
     genotype = _network(folder / NETWORK)
@@ -211,7 +211,7 @@ def _optional_number(value: Any) -> float | None:
 
 
 def _preparation(value: Any) -> Preparation | None:
-    """What `prepared` wrote."""
+    """Returns the preparation from the data that `prepared` returned."""
     if value is None:
         return None
     try:

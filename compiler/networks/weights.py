@@ -59,17 +59,17 @@ def restore(layers: Iterable[StepLayer], values: Weights) -> None:
     """Sets every weight of a network.
 
     Raises:
-      CompileError: one is not there, or has another shape.
+      CompileError: a weight is missing, or has another shape.
     """
     for layer in layers:
         layer.assign({key: weight_of(values, key, value.shape) for key, value in layer.values().items()})
 
 
 def weight_of(values: Weights, key: str, shape: Shape) -> Array:
-    """One weight by its key.
+    """Returns one weight by its key.
 
     Raises:
-      CompileError: it is not there, or has another shape.
+      CompileError: the weight is missing, or has another shape.
     """
     if key not in values:
         close = nearest_name(key, values)
@@ -86,11 +86,11 @@ def save(path: Place, values: Weights) -> None:
 
 
 def read(path: Place) -> dict[str, Array]:
-    """Reads what `save` wrote.
+    """Returns the weights in a file that `save` wrote, by their keys.
 
     Raises:
-      CompileError: the file is not there, or is damaged.
-      OSError: it lies at an address that cannot be reached now.
+      CompileError: the file does not exist, or is damaged.
+      OSError: the file is at an address that cannot be reached now.
     """
     try:
         source = path.open("rb") if isinstance(path, Path) else io.BytesIO(path.read_bytes())

@@ -31,7 +31,7 @@ _PLAIN = str.maketrans("│─┌┐└┘├┤┬┴┼┊┄●○", "|-+++++
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """One line of the drawing: what is read, and the text beside it."""
+    """One line of the drawing: the states that the edge reads, and the text of its operation."""
 
     sources: tuple[str, ...]
     text: str
@@ -70,7 +70,7 @@ def _title(cell: s.Cell, width: int) -> str:
     return textwrap.fill(cell_text(cell).splitlines()[0].removesuffix(" {"), width, subsequent_indent="  ")
 
 
-# --- what is drawn ---------------------------------------------------------------------------------------------
+# --- the parts of a drawing ------------------------------------------------------------------------------------
 
 
 def cell_drawing(cell: s.Cell, width: int = WIDTH) -> str:
@@ -122,7 +122,7 @@ def _is_bundle(terms: Sequence[s.Term]) -> bool:
 
 
 def _pieces(item: s.Term, before: str) -> list[tuple[str, str]]:
-    """The edges of a term as what they read and the piece of the term's text that ends there."""
+    """Returns for each edge of a term the state that it reads and the piece of the term's text that ends there."""
     if isinstance(item, s.Wire) or (not s.is_join(item) and isinstance(item.arguments[0], s.Wire)):
         return [(s.read_state(item), before + term(s.with_label(item, None)))]
     arguments = [part for part in item.arguments if any(not edit.is_none(edge) for _, edge in s.edges(part))]
@@ -135,7 +135,7 @@ def _pieces(item: s.Term, before: str) -> list[tuple[str, str]]:
     return found
 
 
-# --- where it is drawn -----------------------------------------------------------------------------------------
+# --- the places of parts ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def operation_paint(name: str, kernel: int = 1) -> Paint:
 
 
 def text_width(text: str, size: float) -> float:
-    """How wide a text is at a font size."""
+    """Returns the width of a text at a font size, in units of the drawing."""
     return sum(_character_width(character) for character in text) * size / 1000
 
 

@@ -77,7 +77,7 @@ def _cells(pen: ImageDraw.ImageDraw, counts: Sequence[Sequence[int]], left: int,
 
 
 def _shade(full: tuple[int, int, int], share: float) -> tuple[int, int, int]:
-    """The colour of a count, from white to full; a single image of a large class is visible too."""
+    """Returns the colour of a count, from white to dark. A single image of a large class has a visible colour."""
     strength = 0.25 + 0.75 * share if share else 0.0
     red, green, blue = (round(low + (high - low) * strength) for low, high in zip(_EMPTY, full, strict=True))
     return red, green, blue

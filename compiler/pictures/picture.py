@@ -54,7 +54,7 @@ def picture(cells: Sequence[s.Cell], title: str = "", stacked: bool = False) -> 
     return Drawing(width, height, title, tuple(boxes), tuple(arrows), tuple(labels))
 
 
-# --- what is drawn ----------------------------------------------------------------------------------------
+# --- the parts of a drawing -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def _line(text: str, size: float, ink: str = canvas.INK) -> Line:
     return Line(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…", size, ink)
 
 
-# --- where it is drawn ------------------------------------------------------------------------------------
+# --- the places of parts ----------------------------------------------------------------------------------
 
 
 class _Sheet:
@@ -189,7 +189,7 @@ class _Sheet:
         self.height = self._tops[-1] + self._heights[-1]
 
     def _set_across(self) -> None:
-        """Widens the output to what it joins, and sets the x of everything."""
+        """Sets the x coordinate of every part. The output becomes as wide as the parts that it joins."""
         placed, sink = self._placed, len(self._parts) - 1
         centres, self._widths = list(placed.centres), [item.width for item in placed.items]
         ports = _sink_ports(placed, sink)

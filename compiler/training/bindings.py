@@ -30,9 +30,9 @@ class Binding:
     """One binding that gin has accepted.
 
     Attributes:
-      scope: what stands before a slash, where there is one.
-      selector: the name before the dot, such as `training`; of a macro its name.
-      name: the name after the dot; of a macro an empty text.
+      scope: the text before the slash; empty without a slash.
+      selector: the name before the dot, such as `training`. For a macro it is the name of the macro.
+      name: the name after the dot; empty for a macro.
       value: the value.
       place: the file and line, or `--gin_param` with its text.
       is_typed: whether it was given on the command line and not by a file.
@@ -70,12 +70,12 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A setting that has another name now, which may follow from the value of another setting.
+    """A setting that has a new name, which may depend on the value of another setting.
 
     Attributes:
-      by: the setting that decides.
-      default: its value where it is not bound.
-      names: the new name by that value; where it has none, nothing reads the setting any more.
+      by: the setting on which the new name depends.
+      default: the value of that setting if it is not bound.
+      names: the new name for each value of that setting. For any other value the setting is not read any more.
     """
 
     by: str
@@ -83,7 +83,7 @@ class Moved:
     names: Mapping[str, str]
 
     def message(self, binding: Binding, bound: Sequence[Binding]) -> str:
-        """What to say of a binding of the old name."""
+        """Returns the message on a binding of the old name."""
         chosen = next((one.value for one in reversed(bound) if one.written == self.by), self.default)
         if isinstance(chosen, gin.config.ConfigurableReference):
             chosen = chosen.config_key[1].rpartition(".")[2]
@@ -121,8 +121,8 @@ def read_file(
 
     Args:
       path: the file.
-      names: what may be bound.
-      find: gives an included file by its name and the folder of the file that includes it.
+      names: the settings that may be bound.
+      find: returns the path of an included file, from its name and the folder of the file that includes it.
       above: the files that include this one.
 
     Raises:
@@ -147,10 +147,10 @@ def read_file(
 
 
 def read_text(text: str, names: Names, find: Callable[[str, Path], Path]) -> Iterator[Binding | Path]:
-    """Gives a binding of the command line to gin; it may also include a file.
+    """Gives a binding of the command line to gin and yields it. The text may also include a file.
 
     Raises:
-      ConfigError: it cannot be read.
+      ConfigError: the text cannot be read.
     """
     for statement, place in _statements(text, ""):
         if isinstance(statement, config_parser.IncludeStatement):

@@ -165,7 +165,7 @@ def joined(flow: s.Flow, join: s.Op) -> s.Flow:
 
 
 def unused(cell: s.Cell) -> tuple[str, ...]:
-    """The states that `unused` means: nodes that no node reads and the return does not name, in order."""
+    """The states that `unused` stands for: nodes that no node reads and the return does not name, in order."""
     read = set(cell.output.reads).union(*[node.flow.reads for node in cell.nodes])
     return tuple([node.name for node in cell.nodes if node.name not in read])
 

@@ -25,7 +25,7 @@ class Number(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Path(Syntax):
-    """`F`, `c.nodes`, `t.kernel.width`."""
+    """A name, or names with dots between them: `F`, `c.nodes`, `t.kernel.width`."""
 
     names: tuple[str, ...]
 
@@ -45,7 +45,7 @@ class Binary(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Negative(Syntax):
-    """`-value`."""
+    """The negative of an expression: `-value`."""
 
     value: Expression
     depth: int = field(default=1, compare=False, repr=False)
@@ -53,7 +53,7 @@ class Negative(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Function(Syntax):
-    """`uniform(0.5, 2)`."""
+    """A distribution from which a rule draws a number: `uniform(0.5, 2)`."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -61,7 +61,7 @@ class Function(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Set(Syntax):
-    """`{ 1, 2 }`."""
+    """A set that is written out: `{ 1, 2 }`."""
 
     items: tuple[Expression, ...]
 
@@ -251,7 +251,7 @@ class Like(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Step(Syntax):
-    """`normal[2*F](-1, -3) * N as middle`."""
+    """A step of a section, with its inputs, repetitions and name: `normal[2*F](-1, -3) * N as middle`."""
 
     pipe: Pipe
     inputs: tuple[Expression, ...] = ()
@@ -289,7 +289,7 @@ class Compare(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Is(Syntax):
-    """`t.op is conv`, `t.op is not skip`."""
+    """A comparison of an operation: `t.op is conv`, `t.op is not skip`."""
 
     path: Path
     op: Op
@@ -298,7 +298,7 @@ class Is(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Relation(Syntax):
-    """`a before b`, `a reaches b`, `a feeds b`."""
+    """A relation of two nodes, terms or states: `a before b`, `a reaches b`, `a feeds b`."""
 
     kind: str
     left: Path
@@ -419,7 +419,7 @@ Statement = Choose | Assign | Insert | Connect | Remove | Forget | Either
 
 @dataclass(frozen=True, slots=True)
 class Mutation(Syntax):
-    """`mutation op weight 2 { ... }`: a rule, and how often it is drawn beside the others."""
+    """`mutation op weight 2 { ... }`: a rule, and its weight in the draw of a rule."""
 
     name: str
     block: Block
