@@ -1,4 +1,4 @@
-"""A small search of the whole program: tiny images, the NASNet space, a fitness that trains nothing."""
+"""The settings of a small search: tiny images, the NASNet space, and a fitness without training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ regularized_evolution.sample_size = 3
 
 @pytest.fixture
 def small_gin(tmp_path: Path) -> Path:
-    """The path of its gin file."""
+    """Writes the images and the gin file, and returns the path of the gin file."""
     rng = np.random.default_rng(0)
     images = tmp_path / "images.npz"
     np.savez(

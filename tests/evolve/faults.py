@@ -1,4 +1,4 @@
-"""Ways for a worker to fail, on the toy; each leaves a mark so that it happens as often as it should."""
+"""Evaluations on the toy that fail in several ways. A file counts the tries of each individual."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.evolve import toy
 
 
 def tries(folder: Path, id: int) -> int:
-    """How often an individual has been evaluated, this time included."""
+    """Counts this evaluation of an individual and returns their number."""
     with (folder / f"{id}.tries").open("a") as file:
         file.write("x")
     return (folder / f"{id}.tries").stat().st_size
 
 
 def loses_its_worker_once(folder: Path, task: Task) -> Evaluation:
-    """Every third is killed the first time."""
+    """Ends its own process at the first try of every third individual."""
     if tries(folder, task.id) == 1 and task.id % 3 == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return toy.evaluate(task)
 
 
 def loses_its_worker(folder: Path, task: Task) -> Evaluation:
-    """Individual 3 is killed every time."""
+    """Ends its own process at every try of individual 3."""
     tries(folder, task.id)
     if task.id == 3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -36,7 +36,7 @@ def loses_its_worker(folder: Path, task: Task) -> Evaluation:
 
 
 def hangs(folder: Path, task: Task) -> Evaluation:
-    """Individual 2 never ends."""
+    """Does not return for individual 2."""
     tries(folder, task.id)
     if task.id == 2:
         time.sleep(600)
@@ -44,7 +44,7 @@ def hangs(folder: Path, task: Task) -> Evaluation:
 
 
 def has_no_memory(folder: Path, task: Task) -> Evaluation:
-    """The first individual needs two tries, the second has none that works."""
+    """Runs out of memory at the first try of individual 1, and at every try of individual 2."""
     count = tries(folder, task.id)
     if task.id == 2 or (task.id == 1 and count == 1):
         return replace(failed("it ran out of memory"), again=True)
@@ -52,26 +52,26 @@ def has_no_memory(folder: Path, task: Task) -> Evaluation:
 
 
 def cannot_be_built(folder: Path, task: Task) -> Evaluation:
-    """Individual 2 is no good."""
+    """Returns a failure for individual 2, which is not worth a retry."""
     tries(folder, task.id)
     return failed("no such layer") if task.id == 2 else toy.evaluate(task)
 
 
 def takes_its_time(task: Task) -> Evaluation:
-    """Every individual another time, so that they end in another order than they began."""
+    """Takes a time that differs between individuals, so that they end in another order than they begin."""
     time.sleep(task.seed % 20 / 1000)
     return toy.evaluate(task)
 
 
 def is_slow(folder: Path, task: Task) -> Evaluation:
-    """Every individual takes a while, in which its machine may go away."""
+    """Takes half a second, so that a test can end the machine of the worker meanwhile."""
     tries(folder, task.id)
     time.sleep(0.5)
     return toy.evaluate(task)
 
 
 def logged(folder: Path, task: Task) -> Evaluation:
-    """Writes who was evaluated."""
+    """Appends the id of the individual to a file, and evaluates it."""
     with (folder / "evaluated").open("a") as file:
         file.write(f"{task.id}\n")
     return takes_its_time(task)

@@ -22,23 +22,23 @@ SECONDS = ("c10v_train_sec_per_epoch", "c10v_val_sec")
 
 
 def key(names: tuple[str, ...]) -> str:
-    """The key of the operations on the edges 0->1, 0->2, 1->2, 0->3, 1->3, 2->3."""
+    """Returns the key of a cell. The operations are those on the edges 0->1, 0->2, 1->2, 0->3, 1->3, 2->3."""
     a, b, c, d, e, f = names
     return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
 def accuracy(names: tuple[str, ...]) -> float:
-    """In percent, each edge counting more than those before it; cells have an order without ties."""
+    """Returns an accuracy in percent. Each edge counts more than those before it, so that no two cells are equal."""
     return sum((1 + place / 7) * WORTH[name] + WORTH[name] ** 2 * 0.003**place for place, name in enumerate(names))
 
 
 def seconds(names: tuple[str, ...]) -> float:
-    """Of an epoch."""
+    """Returns the seconds of one epoch."""
     return 3.0 + sum(WORTH[name] for name in names) / 8
 
 
 def columns() -> dict[str, np.ndarray]:
-    """The whole table."""
+    """Returns every column of the table."""
     cells = list(itertools.product(NAMES, repeat=6))
     found = {"arch": np.array([key(names).encode() for names in cells])}
     accuracies = np.array([accuracy(names) for names in cells])
@@ -48,7 +48,7 @@ def columns() -> dict[str, np.ndarray]:
 
 
 def write(path: Path, **changed: np.ndarray | None) -> Path:
-    """A file of the table, some columns replaced or, where None, left out."""
+    """Writes the table to a file. The given columns replace those of the table; None leaves a column out."""
     found: dict[str, Any] = {name: column for name, column in {**columns(), **changed}.items() if column is not None}
     np.savez(path, **found)
     return path

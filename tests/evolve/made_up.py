@@ -1,4 +1,4 @@
-"""Fitnesses that train nothing; a gin file names them as tests.evolve.made_up:FUNCTION."""
+"""Fitness functions without training. A gin file names one as tests.evolve.made_up:FUNCTION."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from evolve.fitness.base import Fitness
 
 
 def separables(genotype: dsl.Genotype, seed: int) -> float:
-    """How much of the text is separable convolutions, and a little luck."""
+    """Returns a fitness that grows with the separable convolutions in the text, and a little noise."""
     return genotype.text().count("sep_conv") / 20 + seed % 1000 / 1e6
 
 
 def slow(genotype: dsl.Genotype, seed: int) -> float:
-    """The same, with time to interrupt it."""
+    """Returns the fitness of `separables` after a tenth of a second, in which a test can interrupt the search."""
     time.sleep(0.1)
     return separables(genotype, seed)
 
 
 def refused(genotype: dsl.Genotype, seed: int) -> float:
-    """Nothing can be built."""
+    """Raises the error of a network that cannot be built."""
     raise CompileError("there is no such layer")
 
 
 def out_of_memory(genotype: dsl.Genotype, seed: int) -> float:
-    """Nothing fits."""
+    """Raises the error of a network that does not fit into the memory."""
     raise MemoryError
 
 
 def not_a_number(genotype: dsl.Genotype, seed: int) -> float:
-    """Everything diverges."""
+    """Returns the fitness of a training that diverged."""
     return math.nan
 
 
 def bug(genotype: dsl.Genotype, seed: int) -> float:
-    """What nobody foresaw."""
+    """Raises an error that a search does not expect."""
     raise KeyError("a bug")
 
 
 def all_equal(genotype: dsl.Genotype, seed: int) -> float:
-    """What decides is size."""
+    """Returns the same fitness for all, so that their size decides."""
     return 0.5
 
 

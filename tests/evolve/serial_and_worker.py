@@ -1,6 +1,6 @@
 """Evaluates two individuals in a worker and then in this process, and prints both: `serial_and_worker.py FOLDER WHEN`.
 
-WHEN says what this process has done with TensorFlow before: `never`, `imported` or `used` it.
+WHEN is what this process does with TensorFlow before: `never`, `imported` or `used`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ network { body: net   head: global_avg_pool | dense[classes] }
 
 
 def evaluated(executor: Executor, fitness: Fitness) -> list[Evaluation]:
-    """Two individuals, one after the other."""
+    """Evaluates two individuals, one after the other."""
     space = dsl.loads(TEXT)
     return [call(executor, fitness.evaluate, Task(id, space.text(), id, best=2.0)) for id in (1, 2)]
 
 
 def shown(evaluations: list[Evaluation]) -> list[str]:
-    """All that does not hang on the time it took, to the last bit."""
+    """Returns all values of a result that do not depend on time, to the last bit."""
     return [repr(replace(one, seconds=0.0, step_seconds=0.0)) for one in evaluations]
 
 

@@ -1,4 +1,4 @@
-"""The curves of a resumed search are those of an uninterrupted one, whoever died and of what."""
+"""The curves of a resumed search are those of an uninterrupted one, for every way in which members are removed."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_the_confusion_matrix_is_added_to_the_search(tmp_path: Path) -> None:
     assert event.step == 12 and Image.open(io.BytesIO(png)).size == (int(width), int(height))
     metadata = run.SummaryMetadata("best/confusion")
     assert metadata.plugin_data.plugin_name == "images"
-    # An indented block: the names stand there letter by letter.
+    # An indented block shows names without interpreting their characters.
     assert metadata.summary_description.endswith("\n\n    0: cat\n    1: *dog* `犬`\n")
 
 

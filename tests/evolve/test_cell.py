@@ -1,4 +1,4 @@
-"""`cell` with individuals of searches: what they are named, what is taken of their search, and what is not kept."""
+"""`cell` with individuals of searches: their names, the settings of their search, and weights that were not kept."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def photographs(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which a search was run, with its output; the work directory has a blank in its name."""
+    """A folder in which a search was run, with its output. The work directory has a blank in its name."""
     folder = tmp_path_factory.mktemp("searched")
     photographs(folder / "photos")
     (folder / "space.cell").write_text(SPACE)
@@ -90,7 +90,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it as the current folder."""
+    """Copies the folder of the search and makes the copy the current folder."""
     shutil.copytree(begun, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
@@ -217,7 +217,7 @@ def test_a_file_of_that_name_comes_first(here: Path, capsys: pytest.CaptureFixtu
     assert "is not a .cell file" in capsys.readouterr().err
     shutil.copytree(WORK / "best", f"{WORK}:1")  # a trained network's folder
     assert cell("export", f"{WORK}:1", "--out", "a.keras") == 0
-    shutil.copytree(WORK, f"{WORK}:3")  # a search of that name: its best, not an individual of the other one
+    shutil.copytree(WORK, f"{WORK}:3")  # the best of a search of that name, and not an individual of the other search
     assert cell("diff", f"{WORK}:3", str(WORK)) == 0
 
 
@@ -235,7 +235,7 @@ def test_the_storage_of_a_search_names_it_too(here: Path, capsys: pytest.Capture
 
 
 def test_a_search_is_read_while_it_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without its lock, in the middle of a transaction, and also individuals that are not finished."""
+    """It is read without the lock and in the middle of a transaction. Unfinished individuals are read too."""
     with sqlite3.connect(WORK / FILE) as db:
         db.execute("update individuals set status = 'running', finished = null where id = 5")
     with Store(WORK) as store, store.event():
@@ -265,7 +265,7 @@ def kept() -> list[int]:
 
 
 def test_an_individual_with_weights_is_exported(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the images' preparation and the names of the classes, from the store."""
+    """The preparation of images and the names of the classes come from the store."""
     assert len(kept()) == 2 and best_id() in kept()
     images = np.random.default_rng(0).integers(0, 255, (2, 40, 33, 3)).astype(np.float32)
     (other,) = {*kept()} - {best_id()}
@@ -336,7 +336,7 @@ def record(folder: str) -> dict[str, str]:
 def test_a_training_takes_the_images_and_settings_of_the_search(
     begun: Path, here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also from another folder, which the search's relative path does not count from."""
+    """This holds in another current folder too, though the search named the images by a relative path."""
     (here / "elsewhere").mkdir()
     monkeypatch.chdir(here / "elsewhere")
     assert cell("train", f"../{WORK}:2", "--param", "N=2", "--gin_param=training.epochs=1") == 0
@@ -408,7 +408,7 @@ def commands(output: str) -> Iterator[list[str]]:
     lines = iter(output.splitlines())
     next(line for line in lines if line.endswith("; next:"))
     for line in lines:
-        if not line.strip().startswith("http"):  # where the last command, TensorBoard, shows the search
+        if not line.strip().startswith("http"):  # the last command starts TensorBoard on the search
             yield shlex.split(line)
 
 

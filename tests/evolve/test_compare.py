@@ -1,4 +1,4 @@
-"""The comparison: every search in its own folder, gone on with, drawn as it is in the stores."""
+"""The comparison of algorithms: every search has its own work directory, is resumed, and is drawn from its store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from experiments.figure import Curves, band, draw, spread
 
 @pytest.fixture
 def command(small_gin: Path, tmp_path: Path) -> list[str]:
-    """Two algorithms, two seeds, a dozen models each, none of them trained."""
+    """Compares two algorithms over two seeds: a dozen individuals each, without training."""
     small = small_gin.read_text().replace("amoeba.gin", "compare.gin")
     small_gin.write_text(f"{small}pairwise_tournament.population_size = 5\n")
     settings = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'out'}", "--individuals=12", "--seeds=2"]
@@ -52,7 +52,7 @@ def test_the_same_command_goes_on_and_draws_what_is_stored(
     assert compare.main([*command, "--algorithms=random_search"]) == 0
     capsys.readouterr()
     assert compare.main([*command, "--seeds=1"]) == 0
-    assert "left" not in capsys.readouterr().out  # nothing was trained, so there is no pace
+    assert "left" not in capsys.readouterr().out  # without a training there is no rate
     for job in compare._jobs(compare._parser().parse_args([*command, "--algorithms=random_search"])):
         rows = sqlite3.connect(job.folder / FILE).execute("select fitness from individuals order by finished")
         fitness = [value for (value,) in rows]

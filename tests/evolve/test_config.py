@@ -1,4 +1,4 @@
-"""Gin at the edge: shipped files build, names are checked, and what is in force can be read back."""
+"""Settings from gin: shipped files can be read, names are checked, and the printed settings can be read back."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ def no_executor():
 def test_an_executor_of_the_user_has_its_own_settings(
     small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its settings are bound under its name, and may change between two runs of a search."""
+    """Its settings are bound by its name, and may change between two runs of a search."""
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "own_executor.py").write_text(OWN)
     mine = tmp_path / "mine.gin"
@@ -319,7 +319,7 @@ UNREAD = [
 
 @pytest.mark.parametrize(("text", "message"), UNREAD)
 def test_a_name_that_nothing_reads(tmp_path: Path, text: str, message: str) -> None:
-    """On the command line as well as in a file, whose line is named."""
+    """It is refused on the command line and in a file, whose line is named."""
     with pytest.raises(UsageError) as raised:
         config.read(["amoeba.gin"], [text])
     assert message in str(raised.value) and str(raised.value).startswith("--gin_param=")
@@ -336,7 +336,7 @@ def test_the_nearest_name_of_a_macro_that_is_read() -> None:
 
 
 def test_macros_scoped_macros_and_functions_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another binding reads is no mistake, in whatever order the two stand."""
+    """A name that another binding reads is not a mistake, in either order of the two."""
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "read_by_gin.py").write_text(
         "import gin\ngin.constant('read_by_gin.TWO', 2)\n@gin.configurable\ndef doubled(value):\n    return 2 * value\n"
@@ -379,7 +379,7 @@ def test_macros_scoped_macros_and_functions_that_are_read(tmp_path: Path, monkey
 def test_what_another_algorithm_or_fitness_would_read(
     tmp_path: Path, binding: str, others: list[str], reason: str
 ) -> None:
-    """It is a mistake on the command line, and in a file, which may serve several searches, it is shown."""
+    """It is refused on the command line. In a file, which may serve several searches, it is only shown."""
     name = binding.partition("=")[0]
     with pytest.raises(UsageError) as raised:
         config.read(["amoeba.gin"], [binding, *others])
@@ -394,7 +394,7 @@ def test_the_header_of_a_search_lists_what_a_file_binds_in_vain(
     arguments = [f"--gin_file={small_gin}", "--gin_param=search.individuals=1"]
     assert main.run([*arguments, f"--workdir={tmp_path / 'a'}"]) == 0
     assert [line.split()[2:] for line in capsys.readouterr().out.splitlines() if line.startswith("not read")] == [
-        ["training.*"]  # whose fitness is made up
+        ["training.*"]  # with a fitness from `made_up`
     ]
     other = "--gin_param=search.algorithm='random_search'"
     assert main.run([*arguments, f"--workdir={tmp_path / 'b'}", other]) == 0
@@ -449,7 +449,7 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> 
 def test_an_include_is_found_beside_the_file_that_includes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A file of that name in the current folder, or beside the first file, is another one."""
+    """A file of the same name in the current folder, or beside the first file, is not read."""
     (tmp_path / "base" / "deep").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -540,7 +540,7 @@ def test_settings_that_do_not_go_together(bindings: list[str], message: str) -> 
     ],
 )  # fmt: skip
 def test_what_a_message_advises_can_be_pasted_and_helps(wrong: list[str]) -> None:
-    """A shell takes the first flag apart as it stands, and with it after the wrong ones nothing is wrong."""
+    """A shell splits the advised flag correctly. With the flag after the wrong ones the settings are accepted."""
     with pytest.raises(UsageError) as raised:
         config.read(["amoeba.gin"], wrong)
     flag = shlex.split(str(raised.value)[str(raised.value).index("--gin_param=") :])[0].rstrip(",")
@@ -578,6 +578,6 @@ def test_every_setting_has_its_allowed_values_and_its_meaning() -> None:
         assert settings_of(record) or record is SerialSettings
         for setting in settings_of(record):
             assert setting.type and setting.domain.words and setting.meaning[0] not in " A"
-            # A search by a table names its path, its fitness and its operations.
+            # A search by a table must name its path, its fitness and its operations.
             is_open = setting.default is REQUIRED or (record is TableSettings and not setting.default)
             assert is_open or setting.domain.holds(setting.default)

@@ -52,7 +52,7 @@ def test_three_individuals(tmp_path: Path) -> None:
     again = finish(*arguments)
     assert again.returncode == 0
     check_test(work, best, ended.stdout, again.stdout)
-    # As version 0.5.0 has left it.
+    # Version 0.5.0 left this name.
     reader.execute(
         "update meta set key = ?, value = '0.25' where key = ?", (f"{TESTED} accuracy of {best}", f"{TESTED} of {best}")
     )
@@ -67,7 +67,7 @@ TESTED = "note.test"
 
 
 def check_test(work: Path, best: int, first: str, again: str) -> None:
-    """The accuracy on the test set, and that of every class, is measured once, shown every time and in TensorBoard."""
+    """Checks that the test accuracies are measured once, and are shown by every run and in TensorBoard."""
     reader = sqlite3.connect(work / "search.sqlite")
     (text,) = reader.execute("select value from meta where key = ?", (f"{TESTED} of {best}",)).fetchone()
     found = Classification.read(text)
@@ -87,11 +87,11 @@ def saved_accuracy(work: Path) -> float:
     return accuracy(model, data.load("digits", validation=0.5), "test")
 
 
-def living(work: Path) -> set[int]:
-    """Who is finished and was not killed."""
+def members(work: Path) -> set[int]:
+    """Returns the finished individuals that no proposal has removed."""
     reader = sqlite3.connect(work / "search.sqlite")
-    dead = "select value from individuals, json_each(iif(memo = '', '[]', memo))"
-    return {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
+    removed = "select value from individuals, json_each(iif(memo = '', '[]', memo))"
+    return {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({removed})")}
 
 
 def test_inheritance_survives_kill_9(tmp_path: Path) -> None:
@@ -119,4 +119,4 @@ def test_inheritance_survives_kill_9(tmp_path: Path) -> None:
     best = reader.execute(
         "select id from individuals order by fitness desc, params, mult_adds, finished limit 1"
     ).fetchone()[0]
-    assert {int(path.stem) for path in (killed / "weights").iterdir()} == living(killed) | {best}
+    assert {int(path.stem) for path in (killed / "weights").iterdir()} == members(killed) | {best}

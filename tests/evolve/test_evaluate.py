@@ -1,4 +1,4 @@
-"""What a worker does with an individual that fails: exactly what is listed is a failure."""
+"""Evaluations in a worker: failures, inherited weights, reports, and images or storage that are not there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARAMS = {"N": 1, "F": 4}
 
 
 def source(small_gin: Path, made: type[Fitness], name: str, **changes: Any) -> Fitness:
-    """A source of fitness for the images beside a gin file, with their facts if they are there."""
+    """Returns a source of fitness for the images beside a gin file, with their facts if they were found before."""
     settings: dict[str, Any] = {
         "name": name,
         "space": dsl.load("nasnet.cell", PARAMS).space.text(),
@@ -43,12 +43,12 @@ def source(small_gin: Path, made: type[Fitness], name: str, **changes: Any) -> F
 
 
 def spec(small_gin: Path, function: str) -> Fitness:
-    """A function of `made_up`."""
+    """Returns the source of fitness of a function of `made_up`."""
     return source(small_gin, FunctionFitness, f"tests.evolve.made_up:{function}")
 
 
 def informed(given: Fitness) -> Fitness:
-    """The source with the facts of its images, which are kept in its folder."""
+    """Returns the source with the facts of its images, and keeps both in its folder."""
     return replace(given, facts=given.find_facts())
 
 
@@ -70,7 +70,7 @@ def test_what_its_training_costs(small_gin: Path) -> None:
 
 
 def test_a_worker_that_does_not_see_the_work_directory(small_gin: Path, tmp_path: Path) -> None:
-    """Before it trains what would be lost."""
+    """It refuses before a training, whose weights would be lost."""
     far = trained(small_gin, weights=tmp_path / "far" / "weights")
     with pytest.raises(UsageError, match=r"does not see the folder .*far.*--workdir on storage that all"):
         far.evaluate(Task(1, GROWING.text(), 0, 1.0))
@@ -176,7 +176,7 @@ def test_what_is_fit_enough_leaves_weights(small_gin: Path) -> None:
 
 
 def test_what_is_as_fit_and_smaller_leaves_weights_and_its_graph(small_gin: Path) -> None:
-    """Of equals the smaller becomes the best, and the first of those that are equally large stays it."""
+    """Of equal fitnesses the smaller network is the best. Of equal sizes the first is."""
     plain = replace(trained(small_gin), inherit=False)
     one = plain.evaluate(Task(1, GROWING.text(), 5, -1.0))
     fitness, params, mult_adds = one.fitness, one.params, one.mult_adds
@@ -221,7 +221,7 @@ def test_a_training_reports_its_epochs(small_gin: Path, monkeypatch: pytest.Monk
 
 
 def test_a_training_whose_report_cannot_be_written_has_the_same_result(small_gin: Path) -> None:
-    """There is no folder for reports, and then a file in its place."""
+    """The folder for reports is missing at first, and then a file has its name."""
     given = trained(small_gin)
     for _ in range(2):
         assert given.evaluate(Task(7, GROWING.text(), 5, 1.0)).status == "done"
@@ -311,7 +311,7 @@ def test_a_streamed_folder_trains_and_a_broken_file_in_it_is_named(small_gin: Pa
 
 
 def test_images_that_are_gone_end_the_search_and_fail_no_individual(small_gin: Path) -> None:
-    """A worker that is replaced maps the kept images; where those are gone too it says so."""
+    """A new worker maps the kept images. Where those are gone too, an error names them."""
     images = small_gin.with_name("images.npz")
     given = trained(small_gin)
     images.rename(images.with_name("away.npz"))
@@ -329,7 +329,7 @@ def test_images_that_are_gone_end_the_search_and_fail_no_individual(small_gin: P
 
 
 def test_a_worker_that_does_not_reach_the_storage(small_gin: Path) -> None:
-    """Before it trains what would be lost."""
+    """It refuses before a training, whose weights would be lost."""
     for address, said in (("nowhere://bucket", "cannot use nowhere://bucket"), ("file:///nowhere", "does not see")):
         far = trained(small_gin, weights=place(address) / "weights")
         with pytest.raises(UsageError, match=said):

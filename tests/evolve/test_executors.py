@@ -1,4 +1,4 @@
-"""Executors: one contract, and what only processes must do."""
+"""Executors: the contract of all of them, and the behaviour of worker processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def complain(message: str) -> None:
 
 
 def chatter() -> tuple[int, str]:
-    """What a library writes when nobody asked it."""
+    """Writes to both streams, as a library does."""
     os.write(1, b"to the output\n")
     os.write(2, b"to the errors\n")
     return os.getpid(), os.environ["TF_NUM_INTRAOP_THREADS"]
@@ -45,7 +45,7 @@ def pause(seconds: float) -> int:
 
 
 def hang() -> None:
-    """It would not even end when it is asked to."""
+    """Runs on when its process is asked to end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600)
 
@@ -55,7 +55,7 @@ def die(signal_number: int) -> None:
 
 
 def dies_at_first(mark: Path, times: int) -> int:
-    """Which time this is, if it is not one of the first, in which the worker is killed."""
+    """Kills its process in the first `times` calls; returns the number of the call after that."""
     with mark.open("a") as file:
         file.write("x")
     if mark.stat().st_size <= times:
@@ -73,7 +73,7 @@ def variable(name: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
-    """Started once for all."""
+    """Starts Ray once for all tests of this module."""
     ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
@@ -88,7 +88,7 @@ def test_every_executor_meets_the_contract() -> None:
 
 
 class TestContract:
-    """What the search may rely on, whichever executor it has."""
+    """The properties on which a search relies with any executor."""
 
     @pytest.fixture(params=CONTRACT)
     def executor(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
@@ -156,19 +156,19 @@ def test_waiting_ends_when_the_time_is_over(processes: Processes) -> None:
 
 
 def test_a_closed_executor_starts_no_task(tmp_path: Path) -> None:
-    """The tasks that it has killed are not begun again, nor those that waited."""
+    """Neither the tasks that it ended nor those that waited begin later."""
     executor = Processes(2, tasks=50, log=tmp_path / "workers.log")
     before = set(multiprocessing.active_children())
     assert call(executor, add, 1, 2) == 3
     for _ in range(4):
         executor.submit(pause, 600)
     executor.close()
-    time.sleep(1)  # so long it may take until the pools' threads have told of the end
+    time.sleep(1)  # the threads of the pools may need this time to notice the end
     assert set(multiprocessing.active_children()) <= before
 
 
 def test_a_waiting_task_starts_without_the_driver(processes: Processes) -> None:
-    """Nobody asks for the results, as while the driver draws a picture."""
+    """The driver does not ask for results here, as while it draws a picture."""
     futures = [processes.submit(pause, 0.0) for _ in range(processes.capacity)]
     deadline = time.monotonic() + 60
     while not all(future.done() for future in futures) and time.monotonic() < deadline:
@@ -258,7 +258,7 @@ if __name__ == "__main__":
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that nobody has fetched yet does not."""
+    """Returns whether a process runs. A process that has ended and was not waited for does not run."""
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
@@ -282,7 +282,7 @@ def test_workers_end_when_the_driver_is_killed(tmp_path: Path) -> None:
 
 
 def count(workers: int | None, gpus: Sequence[str] = (), share: float | None = None) -> int:
-    """How many worker processes there are to be."""
+    """Returns the number of worker processes that these settings start."""
     return machine.count("processes", ProcessesSettings(workers=workers, gpus_per_worker=share), gpus)
 
 

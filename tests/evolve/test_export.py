@@ -1,4 +1,4 @@
-"""A search as a table: whole, readable by others, and read while it is written."""
+"""The export of a search as a table: complete, in standard formats, and possible while the search runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.evolve.test_main import environment, evolve
 
 
 def fill(store: Store) -> None:
-    """One that is done, one that failed, one that runs."""
+    """Records one failed, one finished and one running individual."""
     for id in (1, 2, 3):
         rejected = (("op", 'too "large", by 3'),)
         store.propose(Proposal(id, f"cell a {{\n  return {id}\n}}\n", None, "random", rejected), f"f{id}", "l2 = 0.1")
@@ -140,7 +140,7 @@ PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # of linux/pr
 
 
 def obey_permissions() -> None:
-    """Takes from the root user the right to write and read files whatever their permissions say."""
+    """Takes from the root user the right to read and write files against their permissions."""
     if os.geteuid() == 0:
         system = ctypes.CDLL(None)
         for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
@@ -148,7 +148,7 @@ def obey_permissions() -> None:
 
 
 def unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it as a user to whom a folder without write permission is read-only, which the root user is not."""
+    """Runs a command without the root user's rights, so that a folder without write permission is read-only."""
     return subprocess.run(
         evolve(*arguments), env=environment(), capture_output=True, text=True, check=False, preexec_fn=obey_permissions
     )
@@ -156,7 +156,7 @@ def unprivileged(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Path]:
-    """A work directory that a test makes read-only."""
+    """Returns a work directory, which a test makes read-only."""
     yield tmp_path / "archive"
     os.chmod(tmp_path / "archive", 0o755)
 
@@ -184,7 +184,7 @@ def test_a_read_only_work_directory(
 
 
 def test_a_read_only_copy_of_a_search_that_runs(archive: Path, tmp_path: Path) -> None:
-    """What stands only in the log of the database is exported too."""
+    """Rows that only the log of the database has are exported too."""
     with Store(tmp_path / "work") as store:
         fill(store)
         shutil.copytree(tmp_path / "work", archive)

@@ -1,4 +1,4 @@
-"""What goes wrong in a search: workers, the driver, the disk, the database. Nothing finished is lost by any of it."""
+"""Faults of workers, the driver, the disk and the database. None of them loses a finished individual."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.evolve.test_search import ROOT, rows, search, wait_for
 
 
 def evaluated(folder: Path) -> Counter[int]:
-    """How often each individual was."""
+    """Counts the evaluations of each individual."""
     return Counter({int(path.stem): path.stat().st_size for path in folder.glob("*.tries")})
 
 
@@ -125,7 +125,7 @@ def test_a_recorded_order_replays_to_the_same_population(tmp_path: Path) -> None
 def killed_over_and_over(
     folder: Path, make: Callable[[], Algorithm[toy.Genotype]], workers: int, kills: int, order: str = "finished"
 ) -> None:
-    """Kill a search at random instants, and look each time that nothing finished is lost or evaluated again."""
+    """Kills a search at random times, and checks that no finished individual is lost or evaluated again."""
     rng = random.Random(kills)
     individuals = 15 * kills
     command = [sys.executable, "-m", "tests.evolve.toy_driver", str(folder), str(individuals), make.__name__]
@@ -140,7 +140,7 @@ def killed_over_and_over(
         driver.wait()
         again = {int(line) for line in log.read_text().splitlines()[len(before) :]}
         assert again.isdisjoint(finished), "a finished individual was evaluated again"
-        # in the order of birth a result is there before its place among the finished ones is known
+        # with order 'born' a held result is stored before its place among the finished individuals is known
         now = {row[0]: (*row[:12], row[12] if order == "finished" else None, *row[13:])
                for row in rows(folder) if row[12] is not None}  # fmt: skip
         assert finished.items() <= now.items(), "a finished individual is gone, or another"
@@ -181,7 +181,7 @@ def test_the_driver_of_workers_is_killed_at_random(tmp_path: Path, kills: int, o
 
 
 def limited() -> None:
-    """As on a full disk, no file can grow beyond 100 kB."""
+    """Limits files to 100 kB, which has the effect of a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
@@ -280,7 +280,8 @@ def test_readers_do_not_hold_up_the_search(tmp_path: Path) -> None:
         slow.execute("begin")
         assert slow.execute("select count(finished) from individuals").fetchone() == (1,)
         search(store, 300)
-        assert slow.execute("select count(finished) from individuals").fetchone() == (1,)  # of the moment it began
+        # a reader sees the rows from the time of its first read
+        assert slow.execute("select count(finished) from individuals").fetchone() == (1,)
         printed, _ = reader.communicate(timeout=60)
         slow.close()
     assert reader.returncode == 0 and int(printed) > 0
@@ -295,7 +296,7 @@ def test_a_row_that_was_written_before_an_exception_is_kept(tmp_path: Path) -> N
 
 @pytest.mark.full
 def test_workers_are_killed_during_a_real_search(tmp_path: Path) -> None:
-    """One of them after every other network that is trained on the digits, at a moment that nobody chose."""
+    """A random worker is killed at a random time, after every second network that is trained on the digits."""
     arguments = [
         "--gin_file=amoeba.gin",
         f"--workdir={tmp_path / 'work'}",
@@ -309,7 +310,7 @@ def test_workers_are_killed_during_a_real_search(tmp_path: Path) -> None:
     rng, killed = random.Random(0), 0
     wait_for(tmp_path / "work", 1, 300)
     while driver.poll() is None:
-        # However slow the machine is, somebody has to get through.
+        # Some individuals must be finished between two kills, also on a slow machine.
         if finished(tmp_path / "work") >= 2 * killed + 1:
             time.sleep(rng.uniform(0, 3))
             workers = children(driver.pid)
@@ -323,12 +324,12 @@ def test_workers_are_killed_during_a_real_search(tmp_path: Path) -> None:
 
 
 def finished(folder: Path) -> int:
-    """How many are."""
+    """Counts the finished individuals of a search."""
     return sum(row[12] is not None for row in rows(folder))
 
 
 def children(pid: int) -> list[int]:
-    """The worker processes of a driver; it has others, which keep count of its semaphores."""
+    """Returns the worker processes of a driver. Its other children count its semaphores."""
     found = Path(f"/proc/{pid}/task/{pid}/children")
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     ids = {int(id) for file in (found, *threads) if file.exists() for id in file.read_text().split()}

@@ -1,4 +1,4 @@
-"""A fitness of the user's own: what it raises is the user's to see, and no individual's failure."""
+"""A fitness function of the user: its exceptions are shown to the user, and are not failures of individuals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_what_a_users_fitness_raises_is_shown_with_the_users_lines(
     name: str,
     executor: str,
 ) -> None:
-    """One message, exit code 2, and no individual that failed."""
+    """There is one message, the exit code is 2, and no individual has failed."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
     module = f"fitness_{name.replace(' ', '_')}"

@@ -22,7 +22,7 @@ from evolve.records import WORST
 from evolve.settings import SearchSettings
 from tests.evolve import made_table, made_up, test_evaluate, test_tables
 
-MADE: dict[str, Callable[[Path, Path], Fitness]] = {  # from a gin file of small images and a table
+MADE: dict[str, Callable[[Path, Path], Fitness]] = {  # made from a gin file of small images and the path of a table
     "training": lambda small_gin, _: test_evaluate.trained(small_gin),
     "table": lambda _, table: test_tables.spec(table),
     "tests.evolve.made_up:separables": lambda small_gin, _: test_evaluate.spec(small_gin, "separables"),

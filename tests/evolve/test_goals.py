@@ -1,4 +1,4 @@
-"""When a search ends, what it spares itself, and what it keeps of the fittest."""
+"""The ends of a search, the reuse of evaluations, and the individuals whose weights are kept."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_budget_of_training(tmp_path: Path) -> None:
 
 
 class Narrow(toy.ToySpace):
-    """Of five genotypes only, the last with a gene of two values."""
+    """A space of five networks. The last one has a gene with two values."""
 
     def sample(self, rng: Any) -> toy.Genotype:
         return (rng.randrange(6), *toy.target(0)[1:])
@@ -118,7 +118,7 @@ def test_a_failure_is_not_taken_over(tmp_path: Path) -> None:
 
 
 class Held:
-    """Holds three tasks at a time, and ends the latest first."""
+    """An executor of three tasks that ends the latest one first."""
 
     def __init__(self) -> None:
         self.tasks: list[tuple[Future[Any], Callable[..., Any], tuple[object, ...]]] = []
@@ -137,7 +137,7 @@ class Held:
         return {future}
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Does nothing: tasks run in this process."""
 
 
 @pytest.mark.parametrize("luck", [True, False])
@@ -159,7 +159,7 @@ def test_a_duplicate_of_a_running_individual_waits_for_it(tmp_path: Path, luck: 
 
 @dataclass
 class Top:
-    """Who was among the fittest when each was finished, and what was asked of weights."""
+    """Records the best few individuals at each result, and the limits that each task got for its weights."""
 
     top: list[tuple[int, ...]] = field(default_factory=list)
     worth: list[tuple[float | None, float]] = field(default_factory=list)
@@ -191,14 +191,14 @@ def test_the_clock_of_a_search_stands_still_between_runs(tmp_path: Path) -> None
 
 
 def equal(task: Task) -> Evaluation:
-    """All are equally fit; the third is the smallest, and the fifth is as large as that."""
+    """Returns the same fitness for all. Individuals 3 and 5 are the smallest, of equal size."""
     sizes = {1: (50, 1), 2: (40, 2), 3: (30, 3), 4: (30, 4), 5: (30, 3)}
     params, mult_adds = sizes.get(task.id, (60, 1))
     return Evaluation(0.5, params=params, mult_adds=mult_adds)
 
 
 class Bests:
-    """Remembers who was the best, and who kept their weights."""
+    """Records the best individual and the best few at each result."""
 
     def __init__(self) -> None:
         self.best: list[int] = []
@@ -224,14 +224,14 @@ def test_of_equals_the_smaller_is_the_best_in_store_and_observers(tmp_path: Path
         assert seen.top == [(1,), (2, 1), (3, 2), (3, 4), (3, 5), (3, 5), (3, 5), (3, 5)]
         assert [standing.best.id for _, standing in standings(store, toy.evolution()) if standing.best] == seen.best
         assert [one.id for one in store.best(2)] == [3, 5]
-    # A worker is told what must be beaten, so that it keeps the weights of what does.
+    # A task has the limits to beat, so that a worker keeps weights only of individuals above them.
     limits = [(task.best_size, task.worth, task.worth_size) for task in tasks]
     assert limits[0] == ((0, 0), -math.inf, (0, 0))
     assert limits[3] == ((30, 3), 0.5, (40, 2)) and limits[7] == ((30, 3), 0.5, (30, 3))
 
 
 def test_the_best_few_with_weights_are_different_networks(tmp_path: Path) -> None:
-    """The best few are different networks: who takes the evaluation of another has no weights to be kept."""
+    """A duplicate that takes an earlier evaluation has no weights, so it is not one of the best few."""
     seen = Bests()
     algorithm = RegularizedEvolution(Narrow(), 0, population_size=10, sample_size=3)
     with Store(tmp_path) as store:
@@ -240,7 +240,7 @@ def test_the_best_few_with_weights_are_different_networks(tmp_path: Path) -> Non
         found = [store.individual(id) for id in seen.top[-1]]
         assert [one.id for one in store.best(3)] == [one.id for one in found]
     assert len({one.network for one in found}) == 3
-    assert not any(one.note for one in found)  # each of them was trained itself
+    assert not any(one.note for one in found)  # each of them was trained
 
 
 def test_a_network_that_is_trained_again_has_the_weights_of_its_best_training(tmp_path: Path) -> None:

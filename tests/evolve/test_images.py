@@ -1,4 +1,4 @@
-"""Searches on a person's own images: what is read, what is left out, and what happens when images go or change."""
+"""Searches on the user's images: files that are read, files that are left out, and images that go or change."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def noted(work: Path) -> dict[str, Any]:
     return read
 
 
-# --- a fault of the data is no individual's --------------------------------------------------------------
+# --- a fault of the data is not a failure of an individual -----------------------------------------------
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -68,7 +68,7 @@ def test_images_that_are_away_at_a_resume(photos: Path, capsys: pytest.CaptureFi
     before = rows(photos.parent / "work")
     photos.rename(photos.parent / "away")
     more = [*arguments, "--gin_param=search.individuals=8", "--resume=changed"]
-    assert main.run(arguments) == 0  # it is finished, and shows its end
+    assert main.run(arguments) == 0  # it is complete, and prints its end table
     assert main.run(more) == 2
     assert f"{photos}: no such folder" in capsys.readouterr().err
     assert rows(photos.parent / "work") == before
@@ -78,7 +78,7 @@ def test_images_that_are_away_at_a_resume(photos: Path, capsys: pytest.CaptureFi
 
 
 def test_images_that_go_while_the_search_runs(photos: Path) -> None:
-    """Streamed, in a worker process: nothing is recorded of what was being trained."""
+    """Images are streamed in a worker process. The individual in training is not recorded as failed."""
     work = photos.parent / "work"
     arguments = [
         gin(photos, 40, "training"), f"--workdir={work}", "--gin_param=dataset.stream=True",
@@ -112,13 +112,13 @@ def test_images_in_memory_that_go_while_the_search_runs_are_not_missed(photos: P
     assert driver.communicate(timeout=120)[1] == "" and driver.returncode == 0
     with sqlite3.connect(work / "search.sqlite") as db:
         assert db.execute("select status, count(*) from individuals group by status").fetchall() == [("done", 4)]
-    assert not list((work / "images").glob("*.npy"))  # of a finished search the copy is removed
+    assert not list((work / "images").glob("*.npy"))  # the copy of a complete search was removed
 
 
 def test_it_goes_on_from_another_current_folder(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Relative paths mean what they meant in the folder where the search was begun."""
+    """Relative paths start from the folder where the search was begun."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.cell").write_text('include "nasnet.cell"\nparam F = 2\n')
     arguments = [
@@ -152,7 +152,7 @@ def test_other_images_are_refused_and_shown(photos: Path, capsys: pytest.Capture
     assert "house: 1 removed (000.jpg)" in said and "stripes: 4 added (000.jpg, 001.JPG, 002.jfif, ...)" in said
     assert "sun: 21 changed (" in said and "choose another --workdir" in said
     assert rows(work) == before
-    # a copy elsewhere, with other times, is the same data
+    # a copy in another place, with other times, is the same data set
     elsewhere = photos.parent / "whole"
     for path in elsewhere.rglob("*.*"):
         os.utime(path, (1, 1))
@@ -184,7 +184,7 @@ def test_a_search_of_an_earlier_version_is_shown_and_not_gone_on_with(
     work = photos.parent / "work"
     arguments = [gin(photos), f"--workdir={work}"]
     assert main.run(arguments) == 0
-    with sqlite3.connect(work / "search.sqlite") as db:  # as 0.5.0 left it
+    with sqlite3.connect(work / "search.sqlite") as db:  # version 0.5.0 recorded no facts
         db.execute("delete from meta where key in ('note.version', 'identity.search.order', 'identity.dataset.crop')")
         db.execute("update meta set value = '[\"photos\", [8, 8, 3], 2]' where key = 'note.data'")
     before = rows(work)
@@ -252,7 +252,7 @@ def test_the_header_accounts_for_every_file(photos: Path, capsys: pytest.Capture
         "11 files ignored: 6 in folders inside classes, 2 .txt, 1 .csv, 1 beside the folders of classes, 1 hidden"
         in shown
     )
-    assert "house: 9, sun: 9" in shown  # half of the training images validate
+    assert "house: 9, sun: 9" in shown  # half of the training images are the validation part
 
 
 # --- few images, and large ones ------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_few_images_are_warned_of_with_what_to_change(photos: Path) -> None:
 
 
 def count(workers: int | None, held: int = 0) -> int:
-    """How many worker processes there are to be."""
+    """Returns the number of worker processes that these settings start."""
     return machine.count("processes", ProcessesSettings(workers=workers), held=held)
 
 
@@ -299,7 +299,7 @@ def test_memory_that_images_take_counts_once(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.full
 @pytest.mark.parametrize("stream", [False, True])
 def test_600_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
-    """By photos.gin: every file is accounted for, and what is exported repeats the test accuracy to the last image."""
+    """A search by photos.gin reports every file, and the exported network has the test accuracy exactly."""
     monkeypatch.chdir(tmp_path)
     photos = photographs(tmp_path / "photos", {"house": 300, "stripes": 14, "sun": 284}, largest=400)
     broken(photos)

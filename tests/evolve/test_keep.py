@@ -1,4 +1,4 @@
-"""The files that follow the search: the best as text, and nobody's weights longer than they are needed."""
+"""The files of a search: the best individual as text, and weights only while a child can inherit them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_weights_are_kept_while_a_child_may_inherit_them(tmp_path: Path) -> None
     finish(keeper, tmp_path, 1, best, {1})
     finish(keeper, tmp_path, 2, best, {1, 2})
     finish(keeper, tmp_path, 3, best, {2, 3})
-    assert kept(tmp_path) == {1, 2, 3}  # 1 is dead, and the best
+    assert kept(tmp_path) == {1, 2, 3}  # 1 was removed, and is the best
     finish(keeper, tmp_path, 4, individual(4, 0.95), {3, 4})
     assert kept(tmp_path) == {3, 4}
 
@@ -72,7 +72,8 @@ def test_weights_of_a_result_that_waits_to_be_counted_are_kept_over_a_resume(tmp
         weights_file(tmp_path / "weights", id).write_bytes(b"")
     keeper = Keeper(source(tmp_path), SEED.space, None, waiting=frozenset({5}), again=frozenset({6}))
     assert kept(tmp_path) == {1, 5}, "6 was cut short by the end of the last run, and is trained again"
-    weights.save(weights_file(tmp_path / "weights", 6), WEIGHTS)  # by its worker, before its result is counted
+    # written by its worker, before its result reaches the algorithm
+    weights.save(weights_file(tmp_path / "weights", 6), WEIGHTS)
     finish(keeper, tmp_path, 4, best, set())
     assert kept(tmp_path) == {1, 5, 6}
     finish(keeper, tmp_path, 5, best, set())
@@ -121,7 +122,7 @@ def test_the_best_network_is_there_as_soon_as_there_is_a_best(tmp_path: Path) ->
     finish(keeper, tmp_path, 1, individual(1, 0.5), set())
     found = saved.read(tmp_path / "best")
     assert (found.genotype, found.accuracy, found.class_names) == (SEED, 0.5, ("a", "b", "c"))
-    (tmp_path / "best" / "network.json").unlink()  # as if the process had been killed in between
+    (tmp_path / "best" / "network.json").unlink()  # as after a kill between the two writes
     Keeper(source(tmp_path), SEED.space, individual(1, 0.5))
     assert saved.read(tmp_path / "best").accuracy == 0.5
 

@@ -1,4 +1,4 @@
-"""The command: exit codes, one message a mistake, and searches that survive kills and Ctrl-C."""
+"""The command `evolve`: exit codes, one message for each mistake, and searches that resume after kills and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_of_equals_the_smaller_is_the_best_everywhere(
 
 
 def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_path: Path) -> None:
-    """A search that goes on writes its summaries anew."""
+    """A resumed search writes its summaries anew."""
     arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}"]
     assert main.run(arguments) == 0
     with Store(tmp_path / "work") as store:
@@ -203,7 +203,7 @@ def test_a_work_directory_of_another_search(
     assert len(rows(tmp_path / "work")) == 30
     assert main.run([*longer, "--resume=changed"]) == 0
     assert len(rows(tmp_path / "work")) == 35
-    assert main.run(longer) == 0  # these are its settings from then on
+    assert main.run(longer) == 0  # from now on these are its settings
     assert main.run([*longer, "--gin_param=search.individuals=20", "--resume=changed"]) == 2
     assert "search.individuals is 20, and" in capsys.readouterr().err
     assert main.run([*longer, "--gin_param=search.seed=1", "--resume=changed"]) == 2
@@ -276,10 +276,10 @@ def test_ctrl_c_keeps_finished_individuals_and_prints_how_to_resume(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=listen,  # a test run that itself is in the background ignores Ctrl-C, and so would its children
+        preexec_fn=listen,  # a test run in the background ignores Ctrl-C, and its children would inherit that
     )
     wait_for(work, 5)
-    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: driver and workers alike
+    os.killpg(driver.pid, signal.SIGINT)  # to driver and workers, as a terminal does
     out, err = driver.communicate(timeout=30)
     assert driver.returncode == 130
     assert err == ""

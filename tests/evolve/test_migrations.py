@@ -1,4 +1,4 @@
-"""Stores of earlier versions: every one that was released opens, and is left as it was until its search goes on."""
+"""Stores of earlier versions: the store of every release opens, and stays unchanged until its search is resumed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.evolve.test_main import environment
 
 ROOT = Path(__file__).parents[2]
 STORES = {path.stem: path for path in sorted((ROOT / "tests" / "golden" / "stores").glob("*.sql"))}
-# Individuals with a result, the failed ones, the highest id; the best one; the test of the best.
+# The number of finished and of failed individuals, the highest id; the best id; the test of the best.
 HELD = {
     "0.3.0": ((4, 0, 4), 4, 0.3194444444444444),
     "0.4.0": ((9, 0, 12), 9, None),
@@ -42,7 +42,7 @@ every_version = pytest.mark.parametrize("version", STORES)
 
 
 def store_of(version: str, folder: Path) -> Path:
-    """A work directory with the store that a version has written."""
+    """Makes a work directory with the store that a version has written."""
     folder.mkdir(exist_ok=True)
     db = sqlite3.connect(folder / FILE)
     db.executescript(STORES[version].read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ def dump(folder: Path) -> list[str]:
 
 
 def individuals(folder: Path) -> list[dict[str, object]]:
-    """All rows by id; the ids of the killed, once a column of their own, are a memo."""
+    """Returns all rows by id. The ids in the column `killed` of earlier versions become the memo."""
     db = sqlite3.connect(folder / FILE)
     db.row_factory = sqlite3.Row
     rows = [dict(row) for row in db.execute("select * from individuals order by id")]
@@ -204,7 +204,7 @@ def test_a_step_that_was_done_does_nothing_again(tmp_path: Path, version: str) -
 
 
 def settings_of_now(work: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The identity and the changeable settings of a search as this version signs them."""
+    """Returns the identity and the changeable settings of a search as this version records them."""
     config = gin.read(["amoeba.gin"], [])
     prepared = prepare(config, work)
     algorithm = config.algorithm(CellSpace(prepared.seed.space, (8, 8, 1), 10))
@@ -213,12 +213,13 @@ def settings_of_now(work: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
 
 @every_version
 def test_a_setting_that_a_search_lacks_has_the_value_that_meant_the_same(tmp_path: Path, version: str) -> None:
-    """A store knows all settings but those that later versions have added, and these are no difference."""
+    """A store lacks the settings that later versions have added. They do not count as differences."""
     with Store(store_of(version, tmp_path)) as store:
         identity, settings = settings_of_now(tmp_path)
         stored = {*store.identity(), *store._signed("setting")}
         lacking = {*identity, *settings} - stored
-        lacking -= {name for name in lacking if name.startswith("regularized_evolution.")}  # another algorithm's
+        # settings of another algorithm
+        lacking -= {name for name in lacking if name.startswith("regularized_evolution.")}
         assert lacking == {one.name for one in ADDED if one.version > version}
         added = {one.name: one.value for one in ADDED if one.name in lacking & set(identity)}
         store.compare({**store.identity(), **added}, changed=True)
@@ -249,7 +250,7 @@ assert main.run(["export", f"--workdir={old}", "--json"]) == 0
 
 
 def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
-    """The package with one line more stores the field, reads it, exports it, and adds it to the stores of before."""
+    """With one more line the package stores, reads and exports the field, and adds it to older stores."""
     shutil.copytree(ROOT / "evolve", tmp_path / "evolve")
     records = tmp_path / "evolve" / "records.py"
     text, before = records.read_text(encoding="utf-8"), "    again: bool"

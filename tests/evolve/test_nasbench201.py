@@ -1,4 +1,4 @@
-"""The comparison on a table: what a search comes to, and what is printed of many."""
+"""The comparison on a table: the result of one search, and the printed table of many."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def gin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped settings on a network that is quickly counted."""
+    """Writes a gin file of the shipped settings for a small network, whose cost is quickly counted."""
     path = tmp_path_factory.mktemp("gin") / "small.gin"
     path.write_text("include 'nasbench201.gin'\nsearch.params = {'N': 1, 'F': 4}\ntable.budget_seconds = 3000\n")
     return path
@@ -85,7 +85,8 @@ def test_what_is_printed(world: World) -> None:
 
     lines = report({Variant(EVOLUTION): found(3, 4, 5), Variant("random_search"): found(1, 2, 0)}, ["a", "b"])
     assert lines[2].split() == [EVOLUTION, "4.00", "±", "1.00", "-4.00", "±", "1.00", "9.0", "8.0", "0.25"]
-    assert lines[-2].split()[:3] == ["a", "Mann-Whitney", "5.0e-02,"]  # all of three above all of three: 1 in 20
+    # the probability that three are above three others by chance is 1 in 20
+    assert lines[-2].split()[:3] == ["a", "Mann-Whitney", "5.0e-02,"]
     assert lines[-1].split()[:3] == ["b", "Mann-Whitney", "1.0e+00,"]
 
 

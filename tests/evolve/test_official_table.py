@@ -1,4 +1,4 @@
-"""Official NATS-Bench files, small ones written by that package's own classes."""
+"""Official NATS-Bench files: small ones, written by the classes of that package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETS = {
 
 
 def trial(dataset: str, seed: int, epochs: int, number: int) -> nats_bench.ResultsCount:
-    """One training: accuracies and times rise with the cell's number, the trial's seed and the epoch."""
+    """Returns one training. Accuracies and times rise with the cell's number, the seed and the epoch."""
     every = range(epochs)
     accuracies = {epoch: 10.0 * number + seed + epoch / epochs for epoch in every}
     made = nats_bench.ResultsCount(dataset, None, {}, {}, 1.0, 1.0, {"arch_str": ""}, seed, epochs, None)
@@ -36,7 +36,7 @@ def trial(dataset: str, seed: int, epochs: int, number: int) -> nats_bench.Resul
 
 
 def results(number: int, epochs: int, seeds: tuple[int, ...]) -> dict[str, object]:
-    """What the official file of a cell holds for one length of training."""
+    """Returns the content of the official file of a cell for one length of training."""
     made = nats_bench.ArchResults(number, key(CELLS[number]))
     for dataset in SETS:
         for seed in seeds:
@@ -49,7 +49,7 @@ def results(number: int, epochs: int, seeds: tuple[int, ...]) -> dict[str, objec
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("official")
     nats_bench.pickle_save({"meta_archs": [key(cell) for cell in CELLS]}, path / "meta.pickle")
-    for number in (0, 1):  # and the file of the third is missing
+    for number in (0, 1):  # the file of the third cell is missing
         infos = {"12": results(number, 12, (7,)), "200": results(number, 200, (7, 8))}
         nats_bench.pickle_save(infos, path / f"{number:06d}.pickle")
     return path

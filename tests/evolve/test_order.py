@@ -1,4 +1,4 @@
-"""In which order results reach the algorithm: as they come, or as individuals were born."""
+"""The order in which results reach the algorithm: as they are finished, or by id."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Order = Literal["finished", "born"]
 
 @dataclass
 class Listener:
-    """Who was told of, and the population then."""
+    """Records the id, the population and the best individual at each result."""
 
     ids: list[int] = field(default_factory=list)
     populations: list[tuple[float, ...]] = field(default_factory=list)
@@ -65,7 +65,7 @@ def run(
     tally: Tally | None = None,
     **settings: object,
 ) -> str:
-    """A search on the toy, or on with it."""
+    """Runs or resumes a search on the toy, and returns the reason of its end."""
     with Store(folder) as store:
         plan = Plan(individuals, 0, folder / "log", order=order, **settings)  # type: ignore[arg-type]
         observers = () if listener is None else (listener,)
@@ -77,11 +77,11 @@ def finished(folder: Path) -> list[int]:
         return [individual.id for individual in store.finished()]
 
 
-# --- what it is for ---
+# --- the effect of the order on a search ---
 
 
 def share_of_the_slow(folder: Path, order: Order, seed: int) -> float:
-    """The share of the slow gene among those told in the middle of a search on 50 workers."""
+    """Returns the share of the slow gene among the results in the middle of a search on 50 workers."""
     individuals, space = 800, TwoSpeeds()
     algorithm = RegularizedEvolution(space, seed, population_size=100, sample_size=10)
     with Store(folder) as store:
@@ -94,7 +94,7 @@ def share_of_the_slow(folder: Path, order: Order, seed: int) -> float:
 
 
 def test_a_fast_training_brings_more_children_unless_results_are_handled_in_the_order_of_birth(tmp_path: Path) -> None:
-    """A gene that means nothing but that training takes three times as long.
+    """A gene has no effect but that a training takes three times as long.
 
     With 'born', the mean share over 600 seeds is 0.475; that of one seed has a standard deviation of 0.15.
     """
@@ -105,7 +105,7 @@ def test_a_fast_training_brings_more_children_unless_results_are_handled_in_the_
     assert 0.38 < sum(shares["born"]) / 4 < 0.62
 
 
-# --- what it is ---
+# --- the order of results ---
 
 
 @pytest.mark.parametrize("make", toy.MAKERS)
@@ -135,7 +135,7 @@ def test_a_slow_individual_holds_back_results_but_no_task(tmp_path: Path) -> Non
 
 
 def test_a_result_is_counted_when_it_is_stored(tmp_path: Path) -> None:
-    """While the first runs, the others are counted, and after a kill too, though none has reached the algorithm."""
+    """Individual 1 still runs, so no result has reached the algorithm. The others are counted, also after a kill."""
     listener, tally = Listener(), Tally(Spent(), None)
     counts: list[tuple[int, int]] = []  # results in the store and with the algorithm
 
@@ -168,7 +168,7 @@ def test_a_failed_individual_has_its_place_in_the_order(tmp_path: Path) -> None:
 
 
 def test_the_target_is_reached_when_the_result_is_there(tmp_path: Path) -> None:
-    """Individual 3 is good enough, while the first still runs: nothing more is begun, and the first is waited for."""
+    """Individual 3 reaches the target while individual 1 runs. No more tasks begin, and individual 1 is waited for."""
 
     def third_is_good(task: Task) -> Evaluation:
         return Evaluation(1.0 if task.id == 3 else 0.5)
@@ -196,7 +196,7 @@ def test_a_budget_counts_what_has_been_spent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_reuse_keeps_the_order_too(tmp_path: Path, workers: int) -> None:
-    """Children equal their parents now and then; those of a running one wait for it, and are told in their turn."""
+    """Some children are duplicates. A duplicate of a running individual waits for it and keeps its place."""
     evaluated: list[int] = []
 
     def counted(task: Task) -> Evaluation:
@@ -211,11 +211,11 @@ def test_reuse_keeps_the_order_too(tmp_path: Path, workers: int) -> None:
     assert {id for id, note in notes.items() if note} == {*range(1, 201)} - {*evaluated}
 
 
-# --- that nothing of it is lost ---
+# --- held results after a kill ---
 
 
 def run_with_kills(folder: Path, executors: list[Virtual], make: Callable[[], Algorithm[toy.Genotype]]) -> Counter[int]:
-    """Runs a search whose driver is killed at the end of every executor but the last; how often each was evaluated."""
+    """Runs a search, kills its driver with every executor but the last, and counts the evaluations by id."""
     evaluated: Counter[int] = Counter()
 
     def counted(task: Task) -> Evaluation:
@@ -240,7 +240,7 @@ def test_held_results_are_still_held_after_a_kill(
     assert finished(tmp_path) == list(range(1, 61))
     with Store(tmp_path) as store:
         again = make()
-        replay(store, again, toy.ToySpace())  # every proposal is what seed and order of results give
+        replay(store, again, toy.ToySpace())  # checks that seed and order of results give every proposal again
         *_, (_, standing) = standings(store, make())
         assert standing.population == again.population
         assert store.unfinished() == ()
@@ -255,7 +255,7 @@ def test_curves_from_the_store_are_those_that_observers_saw(tmp_path: Path) -> N
 
 
 def test_a_result_is_in_the_store_before_the_algorithm_receives_it(tmp_path: Path) -> None:
-    """The first is still running when the driver dies: the others are there, and not counted yet."""
+    """Individual 1 still runs when the driver is killed. The others are in the store as held results."""
     with pytest.raises(Killed):
         run(tmp_path, Virtual(4, virtual.first_is_slow, 5))
     reader = sqlite3.connect(tmp_path / FILE)
@@ -283,7 +283,7 @@ def test_a_held_result_is_released_once(tmp_path: Path) -> None:
 
 
 def test_a_lost_individual_is_waited_for_beyond_the_end(tmp_path: Path) -> None:
-    """The target is reached by one that waits for one whose try was lost: that is tried again before the end."""
+    """A held result reaches the target. It waits for an individual whose try was lost, which is tried again."""
     tries: list[int] = []
 
     def first_is_lost(task: Task) -> Evaluation:

@@ -1,4 +1,4 @@
-"""What the user reads while a search runs and at its end."""
+"""The progress line, the log, and the end table of a search."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_durations(seconds: float, words: str) -> None:
 
 
 def show(shown: Progress, tally: Tally, individual: Individual) -> None:
-    """Lets the lines hear of an individual as a search does."""
+    """Hands an individual to the tally and to the progress line, as a search does."""
     tally.store(individual)
     shown.individual(individual, None, Standing((), BEST))
 
@@ -140,7 +140,7 @@ def test_a_terminal_has_a_bar_and_what_runs_now(tmp_path: Path) -> None:
         first, second = shown_lines(shown, console)
         assert re.match(r"━{14,15}[╸━ ]*  50/100  best 0\.9877 \(58k params, id 7\)  1 failed", first)
         assert second.startswith("1m 00s elapsed  ") and second.endswith("now 51, 52: epoch 5/12  53: setting up")
-        # Of one that failed with its worker the driver removes the report.
+        # The driver removes the report of an individual whose worker was lost.
         show(shown, tally, replace(FAILED, id=52))
         assert shown_lines(shown, console)[1].endswith("now 51: epoch 5/12  53: setting up")
     assert not reports.exists()
@@ -252,7 +252,7 @@ def test_accuracy_by_class() -> None:
 
 
 def test_of_many_classes_the_worst_are_shown() -> None:
-    """Class k has 100 images, of which k are right and the others taken for the next."""
+    """Class k has 100 images: k are recognized, and the others are taken for the next class."""
     rows = [[0] * 50 for _ in range(50)]
     for place in range(50):
         rows[place][place], rows[place][(place + 1) % 50] = place, 100 - place
@@ -279,7 +279,7 @@ REMEDIES = ('--gin_param="training.epochs=48"', '--gin_param="dataset.image_size
         ((59, 41), ((59, 0), (41, 0)), ["validation", "test"]),
         ((500, 500), ((59, 0), (41, 0)), ["test"]),
         ((500, 500), ((59, 0), (5, 36)), []),
-        ((500, 500), ((2, 0), (1, 1)), ["test"]),  # 3 of 4 images say nothing
+        ((500, 500), ((2, 0), (1, 1)), ["test"]),  # 3 of 4 images are too few for a warning
         ((100, 0), (), ["validation"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Ray: what only a cluster must do. The contract is in `test_executors`."""
+"""The executor `ray`: behaviour that only a cluster has. The contract is in `test_executors`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MEMORY = 80_000_000  # bytes for results, which are small
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """Two machines in one, with a core and with two; the driver is at the first."""
+    """Starts a cluster of two machines, with one core and with two. The driver is on the first."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": MEMORY})
     ray.init(address=cluster.address, log_to_driver=False)
     yield cluster
@@ -44,7 +44,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def one(cluster: Cluster) -> Iterator[RayCluster]:
-    """A single worker."""
+    """Returns an executor with a single worker."""
     executor = RayCluster("", 50, 1)
     yield executor
     executor.close()
@@ -123,7 +123,7 @@ def test_a_machine_comes_and_goes_during_a_search(cluster: Cluster, tmp_path: Pa
         executor.close()
     assert [row.id for row in sorted(found, key=lambda row: row.id)] == list(range(1, 21))
     assert {row.status for row in found} == {"done"}
-    assert 1 <= sum(row.tries > 1 for row in found) <= 2  # those that ran there
+    assert 1 <= sum(row.tries > 1 for row in found) <= 2  # the tasks that ran on the machine that went away
 
 
 def test_no_machine_is_large_enough(cluster: Cluster) -> None:
@@ -162,7 +162,7 @@ def test_a_share_of_a_gpu_grows_its_memory() -> None:
 
 
 def test_an_address_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Something listens there, and says nothing."""
+    """A program listens at the address and does not answer."""
     monkeypatch.setattr(ray_cluster, "ANSWER", 5.0)
     refused = pytest.raises(UsageError, match=r"no answer within 4 seconds.*ray start --head")
     with socket.create_server(("127.0.0.1", 0)) as server, refused:
@@ -195,7 +195,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path, tmp_path: Path) -> None:
-    """It starts Ray, and what it prints is only ours. A terminal sends Ctrl-C to all processes."""
+    """The search starts Ray, and prints no line of Ray. A terminal sends Ctrl-C to all processes."""
     arguments: tuple[str, ...] = (
         f"--gin_file={small_gin}",
         SLOW,
@@ -226,7 +226,7 @@ def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path
 
 
 def listening(session: int) -> set[str]:
-    """The addresses at which the processes of a session wait for others."""
+    """Returns the addresses at which the processes of a session listen."""
     found = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
     addresses = set()
     for line in found.splitlines():

@@ -1,4 +1,4 @@
-"""The controller: it draws as it says, learns what pays, and writes networks that may be built."""
+"""The controller: it draws by its probabilities, learns from rewards, and proposes networks that can be built."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def draws(policy: Policy, count: int, rng: random.Random) -> list[Episode]:
 
 @functools.cache
 def trained(updates: int = 60) -> Policy:
-    """What has learnt a target, from 1 for each right choice."""
+    """Returns a policy that has learnt a target, with a reward of 1 for each right choice."""
     policy, rng = fresh(), random.Random(1)
     for _ in range(updates):
         episodes = draws(policy, BATCH, rng)
@@ -49,7 +49,7 @@ def trained(updates: int = 60) -> Policy:
 
 
 def same(first: Policy, second: Policy) -> bool:
-    """Whether two policies have the same weights, whatever the optimizer has counted."""
+    """Returns whether two policies have the same weights. The state of the optimizer may differ."""
     weights = len(made().weights)
     pairs = zip(first.arrays[:weights], second.arrays[:weights], strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)
@@ -140,7 +140,7 @@ def test_a_memo_is_the_choices_of_its_genotype() -> None:
 
 
 class Forbidden(ToySpace):
-    """A space in which nothing may be built."""
+    """A space without a network that may be built."""
 
     def sizes(self) -> tuple[int, ...]:
         return SIZES

@@ -1,4 +1,4 @@
-"""The loop on the toy: it fills the plan, survives a kill, and knows when to give up."""
+"""The loop of a search on the toy: it fills the plan, resumes after a kill, and ends when all individuals fail."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Listener:
-    """Remembers what an observer is told."""
+    """Records the id, the best id and the population size at each result."""
 
     seen: list[tuple[int, int | None, int]] = field(default_factory=list)
 
@@ -62,7 +62,7 @@ def search(
 
 
 def rows(folder: Path) -> list[tuple[Any, ...]]:
-    """Everything but the times."""
+    """Returns all rows without their times."""
     reader = sqlite3.connect(folder / FILE)
     return reader.execute(
         "select id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, status, error, rejected, "
@@ -103,7 +103,7 @@ def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
 
 
 def wait_for(folder: Path, count: int, seconds: float = 60) -> None:
-    """Until so many are finished."""
+    """Waits until `count` individuals are finished."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if (folder / FILE).exists():
@@ -111,7 +111,7 @@ def wait_for(folder: Path, count: int, seconds: float = 60) -> None:
                 reader = sqlite3.connect(folder / FILE)
                 finished = reader.execute("select count(finished) from individuals").fetchone()[0]
                 reader.close()
-            except sqlite3.OperationalError:  # the tables are not there yet
+            except sqlite3.OperationalError:  # the tables do not exist yet
                 finished = 0
             if finished >= count:
                 return
@@ -143,7 +143,7 @@ def test_a_search_goes_on_when_one_of_the_first_ten_is_done(tmp_path: Path) -> N
 
 @dataclass
 class Inheriting:
-    """Checks, as each individual is finished, that whose weights may be asked for are known."""
+    """Checks that a task inherits only from an individual that the last result named as heritable."""
 
     asked: list[tuple[int, int | None]] = field(default_factory=list)
     heritable: frozenset[int] = frozenset()
@@ -171,7 +171,7 @@ def test_children_ask_for_the_weights_of_finished_parents(
 
 
 class HoldingBack:
-    """Runs each task at once, but that of individual 11 after that of individual 30."""
+    """Runs each task at once, except that of individual 11, which runs after that of individual 30."""
 
     def __init__(self) -> None:
         self.held: list[tuple[Future[Evaluation], Task]] = []
@@ -197,12 +197,12 @@ class HoldingBack:
         return {future for future in futures if future.done()}
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Does nothing: tasks run in this process."""
 
 
 @dataclass
 class Listed:
-    """Who was heritable when each was finished."""
+    """Records the individuals whose weights may be inherited, at each result."""
 
     heritable: dict[int, frozenset[int]] = field(default_factory=dict)
 
@@ -217,7 +217,7 @@ def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs(tmp_path
         (parent,) = (row.parent for row in store.finished() if row.id == 11)
     assert parent is not None and parent <= 10
     assert all(parent in listed.heritable[id] for id in range(12, 30))
-    assert len(listed.heritable[29]) == 11  # the living, and the parent that died long ago
+    assert len(listed.heritable[29]) == 11  # the members, and the parent that was removed long ago
     assert list(listed.heritable)[-2:] == [11, 30]
     assert parent not in listed.heritable[11]
 

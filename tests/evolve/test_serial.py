@@ -1,4 +1,4 @@
-"""The serial executor beside a worker process: the same numbers, and as little said."""
+"""The serial executor and a worker process: the same numbers, and no output of libraries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", 
 
 
 def run(folder: Path, when: str) -> tuple[dict[str, list[str]], str]:
-    """What a new process prints, and what it writes to the error stream."""
+    """Returns the results that a new process prints, and its error stream."""
     environment = {name: value for name, value in os.environ.items() if name not in (*THREADS, "TF_CPP_MIN_LOG_LEVEL")}
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), str(folder), when],
@@ -56,7 +56,7 @@ def threads() -> list[str | None]:
 
 
 def test_the_environment_is_a_worker_s_during_a_task_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What this process starts later has the threads that its user gave it."""
+    """A process that this process starts later has the user's own number of threads."""
     monkeypatch.setenv(THREADS[0], "7")
     monkeypatch.delenv(THREADS[3], raising=False)
     before = threads()
@@ -71,7 +71,7 @@ def test_the_environment_is_a_worker_s_during_a_task_alone(monkeypatch: pytest.M
 
 
 def chatter(answer: int) -> int:
-    """What a library in C++ writes."""
+    """Writes to the error stream as a library in C++ does."""
     os.write(2, b"from below\n")
     return answer
 

@@ -1,4 +1,4 @@
-"""A search among other processes: what ends it, what it prints into, and who may start it."""
+"""A search among other processes: signals, closed streams, containers, threads and scripts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_sigterm_ends_a_search_as_ctrl_c_does(executor: str, small_gin: Path, tm
 
 
 def test_a_group_that_is_ended_as_a_whole(small_gin: Path, tmp_path: Path) -> None:
-    """As a service manager does: driver and workers at once, and the driver once more."""
+    """A service manager sends the signal to driver and workers at once, and once more to the driver."""
     work = tmp_path / "work"
     binding = "--gin_param=search.executor='processes'"
     driver = begin(evolve(f"--gin_file={small_gin}", SLOW, f"--workdir={work}", binding), start_new_session=True)
@@ -65,7 +65,7 @@ def test_a_group_that_is_ended_as_a_whole(small_gin: Path, tmp_path: Path) -> No
     out, err = driver.communicate(timeout=30)
     assert (driver.returncode, err) == (130, "")
     assert "the same command goes on" in out
-    assert all(row[9] == "" for row in rows(work))  # what the signal ended has not failed
+    assert all(row[9] == "" for row in rows(work))  # an individual whose worker the signal ended has not failed
 
 
 ENDS_SLOWLY = """
@@ -83,7 +83,7 @@ main.sys.exit(main.run())
 
 
 def ending(small_gin: Path, work: Path, seconds: float) -> subprocess.Popen[str]:
-    """A search that takes so long to end, and has begun to."""
+    """Starts a search whose end takes `seconds`, and returns it when its end has begun."""
     code = ENDS_SLOWLY.format(seconds=seconds)
     driver = begin([sys.executable, "-c", code, f"--gin_file={small_gin}", SLOW, f"--workdir={work}"])
     wait_for(work, 2)
@@ -104,7 +104,7 @@ def test_a_second_signal_prints_no_traceback(small_gin: Path, tmp_path: Path) ->
 
 def test_a_third_signal_ends_it_at_once(small_gin: Path, tmp_path: Path) -> None:
     driver = ending(small_gin, tmp_path / "work", 600)
-    while driver.poll() is None:  # one that comes before the last has been seen to is the same one
+    while driver.poll() is None:  # a signal that comes before the last one was handled is merged with it
         driver.send_signal(signal.SIGTERM)
         time.sleep(0.05)
     _, err = driver.communicate(timeout=30)
@@ -112,7 +112,7 @@ def test_a_third_signal_ends_it_at_once(small_gin: Path, tmp_path: Path) -> None
 
 
 def contained() -> list[str]:
-    """A command that makes another the first process of a container."""
+    """Returns a command that starts another one as the first process of a container."""
     tool = shutil.which("unshare")
     command = [tool or "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if tool is None or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
@@ -139,7 +139,7 @@ def test_as_the_first_process_of_a_container(small_gin: Path, tmp_path: Path) ->
 
 
 def test_a_signal_that_was_ignored_stays_ignored(small_gin: Path, tmp_path: Path) -> None:
-    """A shell starts what runs in the background so."""
+    """A shell starts background processes with SIGINT ignored."""
     work = tmp_path / "work"
     ignoring = "trap '' INT; exec \"$@\""
     driver = begin(["sh", "-c", ignoring, "sh", *evolve(f"--gin_file={small_gin}", SLOW, FEW, f"--workdir={work}")])
@@ -157,7 +157,7 @@ def test_the_handlers_of_signals_are_put_back(small_gin: Path, tmp_path: Path) -
 
 
 def shell(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command line in which "$@" stands for the arguments."""
+    """Runs a command line in which "$@" stands for the arguments."""
     return subprocess.run(
         ["bash", "-c", command, "bash", *arguments],
         env=environment(),
@@ -189,7 +189,7 @@ def test_a_search_goes_on_where_its_output_is_not_read(
     ended = shell(line, *evolve(f"--gin_file={small_gin}", binding, FEW, f"--workdir={work}"))
     assert (ended.returncode, ended.stderr) == (code, reason)
     assert len(rows(work)) == 12 and (work / "best.cell").is_file()
-    # Nothing was written into a file that has the number of a closed stream.
+    # No text was written into a file that got the number of a closed stream.
     assert not (work / "search.sqlite").read_bytes().count(b"images of 8x8x1, 3 classes   ")
 
 
@@ -199,7 +199,7 @@ def test_a_search_runs_without_standard_streams(small_gin: Path, tmp_path: Path)
     assert ended.returncode == 1
     assert len(rows(work)) == 30
     ended = shell('"$@" 2>&-', *evolve(f"--gin_file={small_gin}", "--gin_param=search.seed=7", f"--workdir={work}"))
-    assert (ended.returncode, ended.stdout) == (2, "")  # the message is not taken for a result
+    assert (ended.returncode, ended.stdout) == (2, "")  # the message did not go to the standard output
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_two_searches_in_two_threads(small_gin: Path, tmp_path: Path, capsys: py
     assert not (tmp_path / "two").exists()
     first.join()
     assert codes == [0] and len(rows(tmp_path / "one")) == 12
-    assert main.run([*arguments, f"--workdir={tmp_path / 'two'}"]) == 0  # one after another they may
+    assert main.run([*arguments, f"--workdir={tmp_path / 'two'}"]) == 0  # two searches one after the other are allowed
 
 
 def test_the_function_refuses_a_second_thread_too(small_gin: Path, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_a_script_without_a_main_guard(script: str, code: int, small_gin: Path, 
 
 
 def test_a_system_without_fcntl_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """As on Windows."""
+    """Windows is such a system."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
     for arguments in (["--gin_file=amoeba.gin"], ["export", "--workdir=runs/amoeba", "--csv"]):
         assert main.run(arguments) == 2

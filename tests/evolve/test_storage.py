@@ -1,4 +1,4 @@
-"""A search whose weights and summaries lie at an address, while its database stays with the driver."""
+"""A search with weights and summaries at an address, and the store in the work directory."""
 
 from __future__ import annotations
 
@@ -38,27 +38,29 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     assert {path.name for path in work.iterdir() if path.suffix in ("", ".log")} <= {".lock", "images", "workers.log"}
     assert sorted(path.name for path in away.iterdir()) == ["best", "search.id", "tensorboard", "weights"]
     assert read(place(f"{storage}/best")).accuracy is not None
-    # it goes on, its children from weights at the address, and forgets those that nobody needs
+    # the resumed search gives children their weights from the address, and removes weights that no child can inherit
     assert finish(*arguments(work, storage, 8), "--resume=changed").returncode == 0
     reader = sqlite3.connect(work / "search.sqlite")
     children = reader.execute("select inherited, note from individuals where parent > 0 and not forget").fetchall()
     assert len(children) >= 3 and all(inherited > 0 and not note for inherited, note in children)
-    dead = "select value from individuals, json_each(iif(memo = '', '[]', memo))"
-    alive = {id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({dead})")}
+    removed = "select value from individuals, json_each(iif(memo = '', '[]', memo))"
+    members = {
+        id for (id,) in reader.execute(f"select id from individuals where finished > 0 and id not in ({removed})")
+    }
     best = reader.execute(
         "select id from individuals order by fitness desc, params, mult_adds, finished limit 1"
     ).fetchone()[0]
-    assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
-    # its curves, and the confusion matrix of the best; those of the first run are gone
+    assert {int(path.stem) for path in (away / "weights").iterdir()} == members | {best}
+    # the curves and the confusion matrix of this run; those of the first run are removed
     assert len([*(away / "tensorboard" / "search").iterdir()]) == 2
     assert cell(["export", f"{storage}/best", "--out", str(tmp_path / "best.keras")]) == 0
-    # it is nobody else's, not even where its own mark was lost
+    # another search may not use it, also if its mark was lost
     for mark in (True, False):
         if not mark:
             (away / "search.id").unlink()
         with Store(tmp_path / "other") as other, pytest.raises(UsageError, match="holds files of another search"):
             claim(place(storage), other)
-    assert {int(path.stem) for path in (away / "weights").iterdir()} == alive | {best}
+    assert {int(path.stem) for path in (away / "weights").iterdir()} == members | {best}
 
 
 def test_an_address_that_cannot_be_written_is_refused_before_a_training(tmp_path: Path) -> None:

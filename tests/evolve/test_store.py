@@ -1,4 +1,4 @@
-"""The store: what is written is there, whatever happens to the writer."""
+"""The store: written rows are kept, also after a kill of the writer."""
 
 from __future__ import annotations
 
@@ -114,11 +114,11 @@ SIZED = [  # fitness, params, mult-adds, network, genes
     (0.98, 73_610, 500, "a", ""),
     (0.98, 53_746, 900, "b", ""),
     (0.98, 53_746, 800, "c", ""),
-    (0.98, 53_746, 800, "d", ""),  # as c, and later
+    (0.98, 53_746, 800, "d", ""),  # the size of c, and later than c
     (0.99, 90_000, 900, "e", "l2 = 0.1"),
-    (0.99, 90_000, 900, "e", "l2 = 0.1"),  # the same again
-    (0.97, 90_000, 900, "e", "l2 = 0.2"),  # the same network, trained otherwise
-    (0.985, 73_610, 500, "a", ""),  # the first again, with more luck
+    (0.99, 90_000, 900, "e", "l2 = 0.1"),  # the same network again
+    (0.97, 90_000, 900, "e", "l2 = 0.2"),  # the same network with other genes
+    (0.985, 73_610, 500, "a", ""),  # the first network again, with a higher fitness
 ]
 
 
@@ -153,7 +153,7 @@ def test_a_directory_of_another_search_is_refused_by_name(tmp_path: Path) -> Non
     with Store(tmp_path) as store:
         store.compare(IDENTITY)
         store.sign(IDENTITY)
-        store.compare(IDENTITY, {"search.storage": ""})  # a setting that is newer than the search, and not used
+        store.compare(IDENTITY, {"search.storage": ""})  # a setting that is newer than the search and is not used by it
     with Store(tmp_path) as store:
         store.compare(IDENTITY)
         with pytest.raises(UsageError, match=r"search\.seed: there 0, now 1"):
@@ -205,9 +205,9 @@ def test_slow_searches_wait_for_the_disk_at_every_event_and_fast_ones_do_not(tmp
     with Store(tmp_path, syncing=syncing) as opened:
         assert waits()
         with syncing.counted():
-            seconds[0] += 2.0  # a second more of waiting than what was saved up
+            seconds[0] += 2.0  # it waits a second longer than the time that was saved
         assert not waits()
-        seconds[0] += 15.0  # of which a twentieth makes up for a part of it
+        seconds[0] += 15.0  # a twentieth of this time is saved for later waits
         assert not waits()
         seconds[0] += 10.0
         assert waits()

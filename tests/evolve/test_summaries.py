@@ -1,4 +1,4 @@
-"""What is written for TensorBoard is read back with TensorBoard's own readers."""
+"""The files for TensorBoard, read back with TensorBoard's own readers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _layer(name: str, *sources: str) -> dict[str, object]:
     return {"class_name": "Layer", "name": name, "config": {"name": name, "dtype": "float32"}, "inbound_nodes": nodes}
 
 
-# As `to_json()` of a functional tf-keras model has it.
+# The form is that of `to_json()` of a functional tf-keras model.
 GRAPH = json.dumps(
     {
         "class_name": "Functional",
@@ -51,7 +51,7 @@ GRAPH = json.dumps(
 
 
 class _Record(NamedTuple):
-    """What `Summaries.individual` takes."""
+    """The arguments of `Summaries.individual`."""
 
     individual: Individual
     standing: Standing
@@ -119,7 +119,7 @@ def _events(file: Path) -> Iterator[Event]:
 
 
 def _contents(folder: Path) -> list[tuple[str, list[tuple[int, bytes]]]]:
-    """Every event of every file but its time, by run."""
+    """Returns every event of every file without its time, by run."""
     return [
         (path.parent.name, [(e.step, e.summary.SerializeToString() + e.graph_def) for e in _events(path)])
         for path in sorted(folder.rglob("events.out.tfevents.*"))
@@ -269,7 +269,7 @@ def test_a_long_search_is_one_run(tmp_path: Path) -> None:
             sizes.append(file.stat().st_size)
     assert [path.name for path in tmp_path.rglob("*") if path.is_dir()] == ["search"]
     assert len(_points(_read(tmp_path / "search"), "search/best")) == 500
-    # The last individual costs what an early one did, descriptions aside.
+    # The last individual takes as many bytes as an early one, without the descriptions.
     assert sizes[499] - sizes[498] < 1.2 * (sizes[30] - sizes[29])
 
 
@@ -309,7 +309,7 @@ def test_a_last_record_that_was_cut_short_costs_only_itself(tmp_path: Path, cut:
     with Summaries(tmp_path, RULES) as summaries:
         for record in _records(3):
             summaries.individual(*record)
-        # Not closed yet: every record is on disk as soon as it is written.
+        # The file is still open: every record is on the disk as soon as it is written.
         (file,) = (tmp_path / "search").iterdir()
         data = file.read_bytes()
     file.write_bytes(data[:-cut])

@@ -1,4 +1,4 @@
-"""Fitness from a table: the cells that it has, those that it lacks, and tables that are of something else."""
+"""Fitness from a table: cells that it has, cells that it lacks, and tables of another space."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def cell(*edges: str) -> str:
 
 
 def genotype(text: str) -> dsl.Genotype:
-    """The space with another `net`."""
+    """Returns a genotype of the space with this `net`."""
     seed = dsl.load("nasbench201.cell")
     return seed.space.genotype(text + "\n".join(seed.text().split("\n")[seed.text().split("\n").index("") :]))
 
@@ -293,7 +293,7 @@ def test_resumed_equals_uninterrupted(path: Path, tmp_path: Path) -> None:
     for budget in (400, 1700):
         assert run(path, parts, f"table.budget_seconds={budget}") == 0
     database = sqlite3.connect(parts / FILE)
-    with database:  # the last one, as if the driver had died before it was looked up
+    with database:  # the last one, as if the driver had been killed before its evaluation
         last = "(select max(id) from individuals)"
         database.execute(f"update individuals set finished = null, status = 'running' where id = {last}")
     database.close()
@@ -335,7 +335,7 @@ def test_a_search_survives_cells_that_the_table_lacks(tmp_path: Path) -> None:
 
 
 def test_evolution_beats_random_search(path: Path) -> None:
-    """On the made-up table, by what `evolve` would run."""
+    """The searches are those of `evolve`, on the made-up table."""
     from evolve import CellSpace
 
     made: Config = config.read(["nasbench201.gin"], [])

@@ -1,4 +1,4 @@
-"""A search space without a language: the 40 choices of the NASNet space, and how many equal a hidden target."""
+"""A search space without a language: the 40 choices of the NASNet space. The fitness is the number of right choices."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIZES: Genotype = tuple(
 
 
 class ToySpace:
-    """Rewire, operation and identity, with the weights of the paper."""
+    """The mutations of the paper with their weights: another input, another operation, or no change."""
 
     def sample(self, rng: random.Random) -> Genotype:
         return tuple(rng.randrange(size) for size in SIZES)
@@ -68,27 +68,27 @@ class ToySpace:
 
 
 def evolution() -> Algorithm[Genotype]:
-    """Ten that age."""
+    """Regularized evolution with a population of ten."""
     return RegularizedEvolution(ToySpace(), 0, population_size=10, sample_size=3)
 
 
 def tournament() -> Algorithm[Genotype]:
-    """Ten of which the worse are killed."""
+    """Pairwise tournaments with a population of ten."""
     return PairwiseTournament(ToySpace(), 0, population_size=10)
 
 
 def non_ageing() -> Algorithm[Genotype]:
-    """Ten of which the worst of a sample is killed."""
+    """Non-ageing evolution with a population of ten."""
     return NonAgeingEvolution(ToySpace(), 0, population_size=10, sample_size=3)
 
 
 def random_search() -> Algorithm[Genotype]:
-    """The control, which shows its latest ten."""
+    """Random search, whose curves show its latest ten individuals."""
     return RandomSearch(ToySpace(), 0, window=10)
 
 
 def reinforcement() -> Algorithm[Genotype]:
-    """A controller that learns from every eight."""
+    """A controller that learns after every eight individuals."""
     return Reinforcement(ToySpace(), 0, batch_size=8, units=16, window=10)
 
 
@@ -96,31 +96,31 @@ MAKERS = (evolution, non_ageing, tournament, random_search, reinforcement)
 
 
 def result(id: int, fitness: float) -> Individual:
-    """An individual with a fitness."""
+    """Returns a finished individual with this fitness."""
     return Individual(id, "", fitness=fitness, fingerprint="", finished=0)
 
 
 def target(seed: int) -> Genotype:
-    """The hidden genotype."""
+    """Returns the genotype that a search is to find."""
     return ToySpace().sample(random.Random(f"target {seed}"))
 
 
 def matches(genotype: Genotype, hidden: Genotype) -> int:
-    """How many of the 40 choices are right."""
+    """Counts the choices that are those of the hidden genotype."""
     return sum(a == b for a, b in zip(genotype, hidden, strict=True))
 
 
 def evaluate(task: Task) -> Evaluation:
-    """The toy's fitness as a worker computes it."""
+    """Returns the evaluation of a task: the number of right choices."""
     return Evaluation(float(matches(ToySpace().read(task.genotype), target(0))), params=40, seconds=0.01)
 
 
 def evaluate_slowly(task: Task) -> Evaluation:
-    """The same with the time that it takes to kill the driver in between."""
+    """Returns the same as `evaluate` after 20 ms, in which a test can kill the driver."""
     time.sleep(0.02)
     return evaluate(task)
 
 
 def evaluate_in_vain(task: Task) -> Evaluation:
-    """A worker that has no luck."""
+    """Fails every individual."""
     return failed(f"no luck with {task.id}")

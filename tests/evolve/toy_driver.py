@@ -1,4 +1,4 @@
-"""A whole search on the toy, to be killed: python -m tests.evolve.toy_driver FOLDER COUNT ALGORITHM WORKERS ORDER."""
+"""A search on the toy, for a test to kill: python -m tests.evolve.toy_driver FOLDER COUNT ALGORITHM WORKERS ORDER."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALGORITHMS = {make.__name__: make for make in toy.MAKERS}
 
 
 def main(folder: Path, individuals: int, name: str, workers: int, order: Order) -> None:
-    """Run it in this process, or in workers."""
+    """Runs the search in this process if WORKERS is 0, or else in worker processes."""
     folder.mkdir(exist_ok=True)
     executor: Executor = Processes(workers, 50, folder / "log") if workers else Serial()
     with Store(folder) as store:

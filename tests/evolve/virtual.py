@@ -1,4 +1,4 @@
-"""Workers on a virtual clock: a search over many of them, in no time and the same every time."""
+"""Workers on a virtual clock: a search over many workers takes no time, and is the same every time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ R = TypeVar("R")
 
 
 class Killed(Exception):
-    """The driver ends here, whatever it was doing."""
+    """Stands for a kill of the driver."""
 
 
 class Virtual:
-    """Runs a task when its time has come.
+    """Runs tasks in the order in which they end on a virtual clock.
 
     Args:
-      workers: how many at the same time.
-      duration: of a task, in seconds of the clock.
-      results: after how many the driver is killed; None: it lives.
+      workers: the number of tasks that run at the same time.
+      duration: gives the seconds of a task on the clock.
+      results: the number of results after which the driver is killed; None: it is not killed.
     """
 
     def __init__(self, workers: int, duration: Callable[[Task], float], results: int | None = None) -> None:
@@ -33,15 +33,15 @@ class Virtual:
         self._running: list[tuple[float, int, Future[Any], Callable[..., Any], Task]] = []
         self._count = 0
         self.clock = 0.0
-        self.busy: list[int] = []  # how many ran whenever one ended, that one included
+        self.busy: list[int] = []  # the number of running tasks whenever one ended, that one included
 
     @property
     def capacity(self) -> int:
-        """One task a worker."""
+        """The number of workers: each has one task."""
         return self._workers
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Begin a task now."""
+        """Begins a task at the present time of the clock."""
         (task,) = args
         assert isinstance(task, Task) and len(self._running) < self._workers
         future: Future[R] = Future()
@@ -50,7 +50,7 @@ class Virtual:
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Go on to the end of the next task."""
+        """Moves the clock to the end of the next task and runs it."""
         if self._left == 0:
             raise Killed
         self._left = None if self._left is None else self._left - 1
@@ -60,14 +60,14 @@ class Virtual:
         return {future}
 
     def close(self) -> None:
-        """Nothing is left to end."""
+        """Does nothing: tasks run in this process."""
 
 
-FLIPS = 0.15  # of a child's gene, so that no lineage that sweeps the population fixes it
+FLIPS = 0.15  # the probability that a child's gene changes, so that the gene stays mixed in the population
 
 
 class TwoSpeeds(toy.ToySpace):
-    """The toy with one more gene at the front, which says nothing but how long training takes."""
+    """The toy with one more gene at the front. The gene changes the time of a training and nothing else."""
 
     def sample(self, rng: random.Random) -> toy.Genotype:
         return (rng.randrange(2), *super().sample(rng))
@@ -79,31 +79,31 @@ class TwoSpeeds(toy.ToySpace):
 
 
 def is_slow(task: Task) -> bool:
-    """Whether it has the slow gene."""
+    """Returns whether a genotype has the slow gene."""
     return task.genotype.startswith("1")
 
 
 def three_times_slower(task: Task) -> float:
-    """Seconds of training: the gene triples them, chance changes them a little."""
+    """Returns the seconds of a training. The gene triples them, and noise changes them a little."""
     return (3.0 if is_slow(task) else 1.0) * random.Random(task.seed).uniform(0.9, 1.1)
 
 
 def neutral(task: Task) -> Evaluation:
-    """The toy's fitness, for which the gene means nothing, and luck."""
+    """Returns the toy's fitness with noise. The gene does not change it."""
     genotype = toy.ToySpace().read(task.genotype)[1:]
     return Evaluation(toy.matches(genotype, toy.target(0)) + random.Random(task.seed).random())
 
 
 def any_time(task: Task) -> float:
-    """A time of its own for each, up to twenty times another's."""
+    """Returns the seconds of a task, which differ between individuals by a factor of up to twenty."""
     return random.Random(task.seed).uniform(1, 20)
 
 
 def first_is_slow(task: Task) -> float:
-    """As long as forty others for the first."""
+    """Returns 40 seconds for individual 1 and one second for the others."""
     return 40.0 if task.id == 1 else 1.0
 
 
 def evaluate_with_seconds(task: Task) -> Evaluation:
-    """The toy's fitness, and what it took."""
+    """Returns the toy's evaluation with the seconds of `any_time`."""
     return replace(toy.evaluate(task), seconds=any_time(task), flops=1.0)
