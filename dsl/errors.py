@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dsl.wording import nearest_name
 
 MAX_SHOWN = 50
 MAX_LENGTH = 1000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,15 @@ class CellError(Exception):
         shown = [str(problem) for problem in self.problems[:MAX_SHOWN]]
         left = len(self.problems) - len(shown)
         return "\n".join([*shown, f"... and {left:,} more"] if left else shown)
+
+
+def problems_of(check: Callable[[T], object], items: Iterable[T]) -> Iterator[Problem]:
+    """The problems of the errors that a check raises, of one item after the other."""
+    for item in items:
+        try:
+            check(item)
+        except CellError as error:
+            yield from error.problems
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

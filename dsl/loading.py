@@ -118,7 +118,8 @@ def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | floa
         if not math.isfinite(value) or abs(value) > 1e15:
             raise CellError(f"param {name} is {value}; allowed: a number from -1e15 to 1e15")
     found: dict[str, int | float] = {name: whole(value) for name, value in overrides.items()}
-    needs = {name: _mentions(item.value) & declared.keys() for name, item in declared.items() if name not in found}
+    needs = {name: declared.keys() & {path.names[0] for path in s.paths(item.value)}
+             for name, item in declared.items() if name not in found}  # fmt: skip
     try:
         for name in graphlib.TopologicalSorter(needs).static_order():
             if name not in found:
@@ -135,15 +136,3 @@ def _param_value(item: s.Param, known: Mapping[str, int | float]) -> int | float
     if not isinstance(value, int | float):
         raise CellError(f"param {item.name} is {value}; a param is a number", item.position)
     return value
-
-
-def _mentions(expression: s.Expression) -> set[str]:
-    match expression:
-        case s.Path(names):
-            return {names[0]}
-        case s.Binary(_, left, right):
-            return _mentions(left) | _mentions(right)
-        case s.Negative(value):
-            return _mentions(value)
-        case _:
-            return set()

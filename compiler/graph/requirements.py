@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from compiler.errors import CompileError
 from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import Cost, cost
-from dsl.check.mutations import paths
 from dsl.errors import CellError
 from dsl.rules.draw import Scene, members
 from dsl.space.evaluate import COMPARISONS, Value, number
@@ -44,22 +43,15 @@ def broken(genotype: Genotype, found: Cost) -> str | None:
     for item in genotype.space.requires:
         try:
             if not _holds(item.condition, genotype, known):
-                values = ", ".join(f"{path} {_value(path, genotype, known):,}" for path in _costs(item.condition))
+                values = ", ".join(
+                    f"{path} {_value(path, genotype, known):,}"
+                    for part in s.simple(item.condition)
+                    for path in s.paths(part)
+                )
                 return f"require {shown(item.condition)} ({values})"
         except CellError as error:
             return str(error)
     return None
-
-
-def _costs(condition: s.Condition) -> Iterator[s.Path]:
-    match condition:
-        case s.And(parts) | s.Or(parts):
-            for part in parts:
-                yield from _costs(part)
-        case s.Not(inner):
-            yield from _costs(inner)
-        case s.Compare(_, left, right):
-            yield from (*paths(left), *paths(right))
 
 
 def _holds(condition: s.Condition, genotype: Genotype, known: Mapping[str, Value]) -> bool:
@@ -79,7 +71,7 @@ def _holds(condition: s.Condition, genotype: Genotype, known: Mapping[str, Value
 def _value(expression: s.Expression, genotype: Genotype, known: Mapping[str, Value]) -> int | float:
     """Returns the value of an expression of costs and counts."""
     scope = dict(known)
-    for path in paths(expression):
+    for path in s.paths(expression):
         if len(path.names) > 1:
             collection = s.Path(path.names[:-1]) if path.names[-1] == "count" else path
             scope[str(path)] = len(members(collection, Scene(genotype)))

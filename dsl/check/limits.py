@@ -55,18 +55,15 @@ def verify_limits(space: Space) -> Iterator[Problem]:
 
 def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
     """The error of a `require` that compares something other than numbers, or None."""
-    match condition:
-        case s.And(parts) | s.Or(parts):
-            return next((fault for part in parts if (fault := _require_fault(part, space))), None)
-        case s.Not(inner):
-            return _require_fault(inner, space)
-        case s.Compare(_, left, right):
-            for side in (left, right):
-                if isinstance(side, s.Kernel):
-                    return Problem(f"a cost is a number, and {side} is a kernel", side.position)
-            return operand_fault(left, space) or operand_fault(right, space)
-        case _:
-            return None
+    compared = [part for part in s.simple(condition) if isinstance(part, s.Compare)]
+    for part in compared:
+        for side in (part.left, part.right):
+            if isinstance(side, s.Kernel):
+                return Problem(f"a cost is a number, and {side} is a kernel", side.position)
+        fault = operand_fault(part.left, space) or operand_fault(part.right, space)
+        if fault is not None:
+            return fault
+    return None
 
 
 def _constant_fault(condition: s.Condition, space: Space) -> s.Compare | None:

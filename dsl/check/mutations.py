@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from dsl.check.uses import check_member
-from dsl.errors import CellError, Problem, nearest
+from dsl.errors import CellError, Problem, nearest, problems_of
 from dsl.primitives import JOINS, PRIMITIVES
 from dsl.space.evaluate import WORDS, number
 from dsl.space.genotype import Space
@@ -42,38 +42,15 @@ def verify_rules(space: Space) -> Iterator[Problem]:
 
 def verify_requires(space: Space) -> Iterator[Problem]:
     """The errors of a space's `require`s."""
-    for item in space.requires:
-        try:
-            _check_require(item.condition, space)
-        except CellError as error:
-            yield from error.problems
+    return problems_of(lambda item: _check_require(item.condition, space), space.requires)
 
 
 def _check_require(condition: s.Condition, space: Space) -> None:
-    match condition:
-        case s.And(parts) | s.Or(parts):
-            for part in parts:
-                _check_require(part, space)
-        case s.Not(inner):
-            _check_require(inner, space)
-        case s.Compare(_, left, right):
-            for side in (left, right):
-                for path in paths(side):
-                    _check_cost(path, space)
-        case _:
-            raise CellError("a require compares costs", condition.position, nearest("", COSTS))
-
-
-def paths(expression: s.Expression) -> Iterator[s.Path]:
-    """The paths in an expression."""
-    match expression:
-        case s.Path():
-            yield expression
-        case s.Binary(_, left, right):
-            yield from paths(left)
-            yield from paths(right)
-        case s.Negative(value):
-            yield from paths(value)
+    for part in s.simple(condition):
+        if not isinstance(part, s.Compare):
+            raise CellError("a require compares costs", part.position, nearest("", COSTS))
+        for path in s.paths(part):
+            _check_cost(path, space)
 
 
 def _check_cost(path: s.Path, space: Space) -> None:
@@ -149,22 +126,11 @@ def _set_kind(values: s.Set) -> str:
 
 
 def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
-    match condition:
-        case s.And(parts) | s.Or(parts):
-            for part in parts:
-                _check_where(part, kinds, space)
-        case s.Not(inner):
-            _check_where(inner, kinds, space)
-        case s.Compare(_, left, right):
-            for side in (left, right):
-                for path in paths(side):
-                    _check_path(path, kinds, space)
-        case s.Is(path, op, _):
+    for part in s.simple(condition):
+        for path in s.paths(part):
             _check_path(path, kinds, space)
-            _check_op_name(op, space)
-        case s.Relation(_, first, second):
-            for path in (first, second):
-                _check_path(path, kinds, space)
+        if isinstance(part, s.Is):
+            _check_op_name(part.op, space)
 
 
 def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
@@ -234,7 +200,7 @@ def _check_value(target: s.Path, wanted: str, value: s.Expression, kinds: Kinds,
     elif wanted != "number":
         raise CellError(f"{target} takes one {wanted}, not a number", value.position)
     else:
-        for path in paths(value):
+        for path in s.paths(value):
             _check_path(path, kinds, space)
 
 

@@ -6,8 +6,11 @@ import functools
 import importlib.resources
 import math
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any as Anything
+from typing import TypeVar
 
 import lark
 from lark.visitors import Transformer, v_args
@@ -19,6 +22,7 @@ from dsl.tree import syntax as s
 MAX_CHARACTERS = 1 << 20
 MAX_NESTING = 64
 MAX_PROBLEMS = 20
+T = TypeVar("T")
 _SUFFIX = {"K": 1e3, "M": 1e6, "B": 1e9}
 _READABLE = {
     "LBRACE": "'{'", "RBRACE": "'}'", "LPAR": "'('", "RPAR": "')'", "LSQB": "'['", "RSQB": "']'", "EQUAL": "'='",
@@ -129,11 +133,31 @@ def _keyword(terminal: str) -> str:
     return f"'{pattern}'"
 
 
-def _at(first: lark.Token | s.Syntax) -> Position | None:
+def _at(first: lark.Token | s.Syntax | s.Pipe) -> Position | None:
     """The position of a grammar rule: that of its first token."""
     if isinstance(first, lark.Token):
         return Position(_READING.get(), first.line or 1, first.column or 1)
-    return first.position
+    return first[0].position if isinstance(first, tuple) else first.position
+
+
+def _plain(part: Anything) -> Anything:
+    """A token as its text; any other part as it is."""
+    return str(part) if isinstance(part, lark.Token) else part
+
+
+def _fields(kind: Callable[..., T]) -> Callable[..., T]:
+    """The method for a rule whose parts are the fields of a record, in their order."""
+    return lambda self, *parts: kind(*map(_plain, parts), position=_at(parts[0]))
+
+
+def _keyword_and_fields(kind: Callable[..., T]) -> Callable[..., T]:
+    """The method for a rule that begins with a keyword, after which its parts are the fields of a record."""
+    return lambda self, at, *parts: kind(*map(_plain, parts), position=_at(at))
+
+
+def _trait(name: str) -> Callable[..., tuple[str, Anything]]:
+    """The method for a rule with one trait of a cell, which gives the trait's name and value."""
+    return lambda self, value: (name, _plain(value))
 
 
 def _deeper(position: Position | None, *parts: Anything) -> int:
@@ -155,28 +179,18 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     def include(self, at: lark.Token, path: str) -> s.Include:
         return s.Include(str(path)[1:-1], position=_at(at))
 
-    def param(self, at: lark.Token, name: str, value: s.Expression) -> s.Param:
-        return s.Param(str(name), value, position=_at(at))
-
-    def gene(self, at: lark.Token, name: str, value: s.Expression, *domain: s.Expression) -> s.Gene:
-        return s.Gene(str(name), value, *domain, position=_at(at))
-
-    def values(self, at: lark.Token, name: str, items: s.Set) -> s.Values:
-        return s.Values(str(name), items, position=_at(at))
-
-    def require(self, at: lark.Token, condition: s.Condition) -> s.Require:
-        return s.Require(condition, position=_at(at))
+    param = _keyword_and_fields(s.Param)
+    gene = _keyword_and_fields(s.Gene)
+    values = _keyword_and_fields(s.Values)
+    require = _keyword_and_fields(s.Require)
 
     def opdef(self, at: lark.Token, name: str, *parts: s.Formal | s.Case | None) -> s.OpDef:
         formals = tuple(part for part in parts if isinstance(part, s.Formal))
         cases = tuple(part for part in parts if isinstance(part, s.Case))
         return s.OpDef(str(name), formals, cases, position=_at(at))
 
-    def formal(self, name: lark.Token, default: s.Expression | None) -> s.Formal:
-        return s.Formal(str(name), default, position=_at(name))
-
-    def case(self, pipe: s.Pipe, condition: s.Condition | None) -> s.Case:
-        return s.Case(pipe, condition, position=_at(pipe[0]))
+    formal = _fields(s.Formal)
+    case = _fields(s.Case)
 
     # cells
 
@@ -197,26 +211,15 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
             fixed is not None, position=position,
         )  # fmt: skip
 
-    def like(self, name: str) -> tuple[str, str]:
-        return "like", str(name)
-
-    def stride(self, value: s.Expression) -> tuple[str, s.Expression]:
-        return "stride", value
-
-    def fit(self, op: s.Op) -> tuple[str, s.Op]:
-        return "fit", op
-
-    def width(self, word: str) -> tuple[str, str]:
-        return "width", str(word)
+    like = _trait("like")
+    stride = _trait("stride")
+    fit = _trait("fit")
+    width = _trait("width")
 
     def input(self, name: lark.Token, each: str | None, kind: s.Op | None) -> s.Input:
         return s.Input(str(name), kind, each is not None, position=_at(name))
 
-    def node(self, name: lark.Token, flow: s.Flow) -> s.Node:
-        return s.Node(str(name), flow, position=_at(name))
-
-    def output(self, flow: s.Flow) -> s.Flow:
-        return flow
+    node = _fields(s.Node)
 
     def flow(self, *parts: s.Term | s.Op | s.Any) -> s.Flow:
         tail = tuple(part for part in parts if isinstance(part, s.Op | s.Any))
@@ -226,17 +229,9 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         return s.Flow(s.canonical_labels(written), tail, position=_at(parts[0]))
 
     def term(self, label: lark.Token | None, body: s.Term) -> s.Term:
-        if label is None:
-            return body
-        if isinstance(body, s.Wire):
-            return s.Wire(body.state, str(label), position=_at(label))
-        return s.Call(body.op, body.arguments, str(label), position=_at(label))
+        return body if label is None else replace(body, label=str(label), position=_at(label))
 
-    def label(self, word: lark.Token) -> lark.Token:
-        return word
-
-    def wire(self, name: lark.Token) -> s.Wire:
-        return s.Wire(str(name), position=_at(name))
+    wire = _fields(s.Wire)
 
     def call(self, op: s.Op, *arguments: s.Term) -> s.Call:
         return s.Call(op, s.canonical_labels(arguments), position=_at(op))
@@ -265,7 +260,7 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     def step(self, pipe: s.Pipe, *rest: Anything) -> s.Step:
         *inputs, times, name = rest
         wired = tuple(value for value in inputs if value is not None)
-        return s.Step(pipe, wired, times, None if name is None else str(name), position=_at(pipe[0]))
+        return s.Step(pipe, wired, times, None if name is None else str(name), position=_at(pipe))
 
     # rules
 
@@ -280,23 +275,12 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         *bindings, where = parts
         return s.Choose(tuple(bindings), where, position=_at(at))
 
-    def binding(self, name: lark.Token, values: s.Path | s.Set) -> s.Binding:
-        return s.Binding(str(name), values, position=_at(name))
-
-    def assign(self, target: s.Path, operator: str, value: s.Expression) -> s.Assign:
-        return s.Assign(target, str(operator), value, position=_at(target))
-
-    def insert(self, at: lark.Token, pipe: s.Pipe, on: str) -> s.Insert:
-        return s.Insert(pipe, str(on), position=_at(at))
-
-    def connect(self, at: lark.Token, source: str, target: str, pipe: s.Pipe) -> s.Connect:
-        return s.Connect(str(source), str(target), pipe, position=_at(at))
-
-    def remove(self, at: lark.Token, name: str) -> s.Remove:
-        return s.Remove(str(name), position=_at(at))
-
-    def forget(self, at: lark.Token) -> s.Forget:
-        return s.Forget(position=_at(at))
+    binding = _fields(s.Binding)
+    assign = _fields(s.Assign)
+    insert = _keyword_and_fields(s.Insert)
+    connect = _keyword_and_fields(s.Connect)
+    remove = _keyword_and_fields(s.Remove)
+    forget = _keyword_and_fields(s.Forget)
 
     def either(self, at: lark.Token, *blocks: s.Block) -> s.Either:
         return s.Either(blocks, position=_at(at))

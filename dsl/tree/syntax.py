@@ -7,7 +7,7 @@ are the genotype itself: mutation takes cells and returns cells.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dsl.primitives import JOINS, SUM
 from dsl.values import Kernel as Kernel
@@ -436,7 +436,31 @@ class File(Syntax):
     items: tuple[Declaration, ...]
 
 
-# --- walking a cell --------------------------------------------------------------------------------------------
+# --- walking conditions and cells ------------------------------------------------------------------------------
+
+
+def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:
+    """The conditions of which `and`, `or` and `not` make a condition, in the order of the text."""
+    match condition:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from simple(part)
+        case Not(inner):
+            yield from simple(inner)
+        case _:
+            yield condition
+
+
+def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
+    """The paths whose values an expression or a simple condition needs."""
+    match part:
+        case (Path() as path) | Is(path):
+            yield path
+        case Binary(_, left, right) | Compare(_, left, right) | Relation(_, left, right):
+            yield from paths(left)
+            yield from paths(right)
+        case Negative(value):
+            yield from paths(value)
 
 
 def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:
@@ -485,9 +509,7 @@ def read_state(edge: Term) -> str:
 
 def with_label(term: Term, label: str | None) -> Term:
     """The same term under another label."""
-    if isinstance(term, Wire):
-        return Wire(term.state, label, position=term.position)
-    return Call(term.op, term.arguments, label, position=term.position)
+    return replace(term, label=label)
 
 
 def labelled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
