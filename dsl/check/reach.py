@@ -20,6 +20,7 @@ from dsl.space.slots import names_of
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
+from dsl.tree.edit import states
 
 _MAX_ROUNDS = 64
 _MAX_LISTED = 24
@@ -273,14 +274,10 @@ def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None
     if name in scope.bound:
         is_state = _kind(value, scope) == "state"
         return None if is_state else Problem(f"{name} is not a state", value.position, "choose it in `states`")
-    states = {state for cell in scope.cells(target) for state in _states(cell)}
-    if scope.live is None or scope.live.grows or name in states:
+    known = {state for cell in scope.cells(target) for state in states(cell)}
+    if scope.live is None or scope.live.grows or name in known:
         return None
-    return Problem(f"{name!r} is not a state of any cell that the rule can draw", value.position, _listed(states))
-
-
-def _states(cell: s.Cell) -> list[str]:
-    return [item.name for item in cell.inputs] + [node.name for node in cell.nodes]
+    return Problem(f"{name!r} is not a state of any cell that the rule can draw", value.position, _listed(known))
 
 
 def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem | None:

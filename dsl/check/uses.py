@@ -13,6 +13,11 @@ from dsl.tree import syntax as s
 FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
 
 
+def names_at_a_use(space: Space) -> dict[str, Value]:
+    """The names that an operation's settings may use in a cell, in a set and in the network."""
+    return {**space.definitions.scope, "filters": FILTERS, "stride": STRIDE_ASKED}
+
+
 def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> None:
     """Checks the use of an operation: names, settings, domains.
 
@@ -38,7 +43,7 @@ def check_member(member: s.Expression, space: Space) -> None:
     Raises:
       CellError: it is something else.
     """
-    scope: dict[str, Value] = {**space.definitions.scope, "filters": FILTERS, "stride": STRIDE_ASKED}
+    scope = names_at_a_use(space)
     if isinstance(member, s.Path) and len(member.names) == 1:
         name = member.names[0]
         if name in space.params:

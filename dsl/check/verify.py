@@ -6,15 +6,11 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TypeVar
 
 from dsl.check.mutations import verify_requires, verify_rules
 from dsl.check.reach import verify_reach
-from dsl.check.uses import CHANNELS as _CHANNELS
-from dsl.check.uses import FILTERS as _FILTERS
-from dsl.check.uses import STRIDE_ASKED as _STRIDE
-from dsl.check.uses import check_member, check_use
-from dsl.errors import CellError, Position, Problem, nearest
+from dsl.check.uses import CHANNELS, check_member, check_use, names_at_a_use
+from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
 from dsl.primitives.base import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
@@ -27,7 +23,6 @@ MAX_NODES = 1_000
 MAX_NESTING = 64
 MAX_EXPANDED = 10_000
 _AMBIENT = ("filters", "stride", "channels", "classes")
-T = TypeVar("T")
 _ORDER = ("stem", "body", "head")
 _SECTIONS = (*_ORDER, "auxiliary")
 
@@ -35,13 +30,13 @@ _SECTIONS = (*_ORDER, "auxiliary")
 def verify(genotype: Genotype) -> list[Problem]:
     """All errors of a space and its seed, in the order of the text."""
     space = genotype.space
-    problems = [*_reserved(space), *_recursion(space, genotype)]
+    problems = [*_reserved(space), *recursion(genotype)]
     if problems:
         return problems  # The next checks expand operations, which would not end for an operation that contains itself.
     problems = [
-        *_each(lambda op: _check_op(op, space), space.definitions.ops.values()),
-        *_each(lambda item: _check_values(item, space), [i for i in space.items if isinstance(i, s.Values)]),
-        *_each(lambda item: _check_gene(item, space), space.genes.values()),
+        *problems_of(lambda op: _check_op(op, space), space.definitions.ops.values()),
+        *problems_of(lambda item: _check_values(item, space), [i for i in space.items if isinstance(i, s.Values)]),
+        *problems_of(lambda item: _check_gene(item, space), space.genes.values()),
         *verify_cells(genotype),
         *_check_network(genotype),
         *verify_rules(space),
@@ -52,7 +47,7 @@ def verify(genotype: Genotype) -> list[Problem]:
 
 def verify_genotype(genotype: Genotype) -> list[Problem]:
     """The errors of a genotype of a valid space."""
-    return recursion(genotype) or verify_cells(genotype)
+    return [*recursion(genotype)] or verify_cells(genotype)
 
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
@@ -60,17 +55,8 @@ def verify_cells(genotype: Genotype) -> list[Problem]:
     return [problem for cell in genotype.cells for problem in verify_cell(cell, genotype.space)]
 
 
-def _each(check: Callable[[T], None], items: Iterable[T]) -> Iterator[Problem]:
-    for item in items:
-        try:
-            check(item)
-        except CellError as error:
-            yield from error.problems
-
-
 def _check_op(defined: s.OpDef, space: Space) -> None:
-    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
-    scope["channels"] = _CHANNELS
+    scope = {**names_at_a_use(space), "channels": CHANNELS}
     if len({formal.name for formal in defined.formals}) < len(defined.formals):
         raise CellError(f"op {defined.name} has two settings of one name", defined.position)
     for formal in defined.formals:
@@ -93,10 +79,10 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
                         "add a last case: `else ...`")  # fmt: skip
 
 
-def _recursion(space: Space, genotype: Genotype) -> Iterator[Problem]:
-    """The errors of operations and cells that contain themselves, directly or through others."""
-    uses = _op_uses(space)
-    places = {name: defined.position for name, defined in space.definitions.ops.items()}
+def recursion(genotype: Genotype) -> Iterator[Problem]:
+    """The errors of operations and cells that contain themselves, directly or through others, or nest too deeply."""
+    uses = _op_uses(genotype.space)
+    places = {name: defined.position for name, defined in genotype.space.definitions.ops.items()}
     for cell in genotype.cells:
         uses[cell.name] = [used.name for used in edit.cell_ops(cell) if isinstance(used, s.Op)]
         places[cell.name] = cell.position
@@ -140,11 +126,6 @@ def _loop(
     parts = [sizes.get(used, (1, 1)) for used in uses[name]]
     sizes[name] = (1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0))
     return ()
-
-
-def recursion(genotype: Genotype) -> list[Problem]:
-    """The errors of operations and cells of a genotype that contain themselves or nest too deeply."""
-    return list(_recursion(genotype.space, genotype))
 
 
 def _reserved(space: Space) -> Iterator[Problem]:
@@ -193,9 +174,9 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
             ops += [op for term in new for op in edit.term_ops(term)]
             if flow.tail is not old.tail:
                 ops += flow.tail
-        problems = [*_each(child.space.once(_checker), ops), *faults]
+        problems = [*problems_of(child.space.once(_checker), ops), *faults]
     if not problems and (child.space.nests or _size(after) > child.space.once(_room)):
-        problems = recursion(child)
+        problems = [*recursion(child)]
     return problems
 
 
@@ -229,8 +210,8 @@ def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
 def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
-    problems = list(_each(space.once(_checker), ops))
-    problems += _check_traits(cell, space)
+    problems = list(problems_of(space.once(_checker), ops))
+    problems += problems_of(lambda stride: _check_stride(stride, cell, space), [cell.stride] if cell.stride else [])
     known: dict[str, Position | None] = {}
     for item in cell.inputs:
         if item.name in known:
@@ -252,7 +233,7 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
 
 def _checker(space: Space) -> Callable[[s.Op | s.Any], None]:
     """Returns the check of an operation in a cell. It has a cache, since the genotypes of a search share operations."""
-    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    scope = names_at_a_use(space)
 
     @functools.lru_cache(maxsize=8192)
     def check(op: s.Op | s.Any) -> None:
@@ -262,16 +243,10 @@ def _checker(space: Space) -> Callable[[s.Op | s.Any], None]:
     return check
 
 
-def _check_traits(cell: s.Cell, space: Space) -> Iterator[Problem]:
-    if cell.stride is None:
-        return
-    try:
-        stride = number(cell.stride, space.params)
-    except CellError as error:
-        yield from error.problems
-        return
+def _check_stride(written: s.Expression, cell: s.Cell, space: Space) -> None:
+    stride = number(written, space.params)
     if not STRIDE.holds(stride):
-        yield Problem(f"stride of cell {cell.name} is {stride}; allowed: {STRIDE.allowed}", cell.stride.position)
+        raise CellError(f"stride of cell {cell.name} is {stride}; allowed: {STRIDE.allowed}", written.position)
 
 
 def _check_flow(
@@ -328,7 +303,7 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
             hangs = "no step" if section.of is None else f"{section.of!r}, and no step has this name"
             hint = nearest(section.of or "", marks) or "write `as NAME` after a step, and auxiliary(NAME)"
             yield Problem(f"auxiliary hangs on {hangs}", section.position, hint)
-        yield from _each(lambda step: _check_step(step, genotype), section.steps)
+        yield from problems_of(lambda step: _check_step(step, genotype), section.steps)
     twice = {name for name, count in Counter(marks).items() if count > 1}
     for step in steps:
         if step.name in twice:
@@ -346,7 +321,7 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
 
 def _check_step(step: s.Step, genotype: Genotype) -> None:
     space = genotype.space
-    scope: dict[str, Value] = {**space.definitions.scope, "filters": _FILTERS, "stride": _STRIDE}
+    scope = names_at_a_use(space)
     arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
     for op in step.pipe:
         if isinstance(op, s.Op) and op.name == NOTHING:

@@ -8,20 +8,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from typing import TypeVar
 
 from dsl.identity.fingerprint import cell_fingerprint, fingerprint
 from dsl.space.genotype import Genotype, Space
-from dsl.text.unparse import block, cell_input, condition, declaration, expression, pipe
+from dsl.text.unparse import block, cell_input, condition, declaration, domain, expression, pipe, traits
 from dsl.text.unparse import cell as cell_text
 from dsl.text.unparse import flow as flow_text
 from dsl.text.unparse import step as step_text
 from dsl.text.unparse import term as term_text
 from dsl.tree import syntax as s
-from dsl.tree.edit import join_of, states
+from dsl.tree.edit import join_of, reading, states
 
 _WIDTH = 100  # characters; a longer difference is written as two lines, before and after
 _LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
 Texts = Mapping[str, str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +98,18 @@ def _what_builds(space: Space) -> frozenset[s.Declaration]:
     return frozenset(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
 
 
+def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T | None, T | None]]:
+    """Each name with its values before and after; None where it has none."""
+    return ((name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after]))
+
+
 # --- genes and cells -------------------------------------------------------------------------------------------
 
 
 def _genes(a: Genotype, b: Genotype) -> Iterator[Difference]:
-    before, after = dict(a.genes), dict(b.genes)
-    for name in dict.fromkeys([*before, *after]):
-        if before.get(name) != after.get(name):
-            where = name if name in before and name in after else f"gene {name}"
-            yield Difference(where, _number(before.get(name)), _number(after.get(name)))
+    for name, old, new in _pairs(dict(a.genes), dict(b.genes)):
+        if old != new:
+            yield Difference(f"gene {name}" if old is None or new is None else name, _number(old), _number(new))
 
 
 def _number(value: int | float | None) -> str | None:
@@ -155,27 +160,12 @@ def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
 def _signature(where: str, before: s.Cell, after: s.Cell) -> Iterator[Difference]:
     """The inputs of a cell, and `stride`, `fit`, `width` and `fixed`."""
     inputs = ({item.name: cell_input(item) for item in cell.inputs} for cell in (before, after))
-    yield from _texts(where, *inputs)
+    yield from (Difference(where, old, new) for _, old, new in _pairs(*inputs) if old != new)
     if before.fixed != after.fixed:
         yield Difference(where, note="is fixed" if after.fixed else "is no longer fixed")
-    for trait, old, new in (
-        ("stride", _maybe(before.stride), _maybe(after.stride)),
-        ("fit", _maybe(before.fit), _maybe(after.fit)),
-        ("width", before.width, after.width),
-    ):
+    for trait, old, new in _pairs(traits(before), traits(after)):
         if old != new:
             yield Difference(where, old, new, trait=trait)
-
-
-def _maybe(value: s.Expression | None) -> str | None:
-    return None if value is None else expression(value)
-
-
-def _texts(where: str, before: Texts, after: Texts) -> Iterator[Difference]:
-    """The differences of texts that have names."""
-    for name in dict.fromkeys([*before, *after]):
-        if before.get(name) != after.get(name):
-            yield Difference(where, before.get(name), after.get(name))
 
 
 # --- nodes and terms -------------------------------------------------------------------------------------------
@@ -252,7 +242,7 @@ def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
     gone = [node for node in before.nodes if node.name not in new]
     fresh = [node for node in after.nodes if node.name not in old]
     for node in gone:  # In the order of the text, so that the states that a node reads have their new names already.
-        same = next((other for other in fresh if _flow_with_names(node.flow, names) == other.flow), None)
+        same = next((other for other in fresh if reading(node.flow, names) == other.flow), None)
         if same is not None:
             fresh.remove(same)
             names[node.name] = same.name
@@ -265,19 +255,9 @@ def _with_names(cell: s.Cell, names: Mapping[str, str]) -> s.Cell:
     return replace(
         cell,
         inputs=tuple(replace(item, name=names.get(item.name, item.name)) for item in cell.inputs),
-        nodes=tuple(s.Node(names.get(n.name, n.name), _flow_with_names(n.flow, names)) for n in cell.nodes),
-        output=_flow_with_names(cell.output, names),
+        nodes=tuple(s.Node(names.get(n.name, n.name), reading(n.flow, names)) for n in cell.nodes),
+        output=reading(cell.output, names),
     )
-
-
-def _flow_with_names(flow: s.Flow, names: Mapping[str, str]) -> s.Flow:
-    return replace(flow, terms=tuple(_term_with_names(term, names) for term in flow.terms))
-
-
-def _term_with_names(term: s.Term, names: Mapping[str, str]) -> s.Term:
-    if isinstance(term, s.Wire):
-        return replace(term, state=names.get(term.state, term.state))
-    return replace(term, arguments=tuple(_term_with_names(part, names) for part in term.arguments))
 
 
 # --- declarations that a search shares -------------------------------------------------------------------------
@@ -285,7 +265,7 @@ def _term_with_names(term: s.Term, names: Mapping[str, str]) -> s.Term:
 
 def _spaces(a: Space, b: Space) -> Iterator[Difference]:
     for name in (name for name in a.genes if name in b.genes):
-        old, new = _domain(a.genes[name]), _domain(b.genes[name])
+        old, new = domain(a.genes[name]), domain(b.genes[name])
         if old != new:
             yield Difference(f"gene {name}", old, new, trait="in")
     yield from _declared("param", _all_params(a), _all_params(b))
@@ -295,12 +275,6 @@ def _spaces(a: Space, b: Space) -> Iterator[Difference]:
     yield from _mutations(a, b)
     before, after = ([condition(item.condition) for item in space.requires] for space in (a, b))
     yield from _listed("require", before, after)
-
-
-def _domain(gene: s.Gene) -> str | None:
-    if gene.low is None or gene.high is None:
-        return None
-    return f"{expression(gene.low)} .. {expression(gene.high)}"
 
 
 def _all_params(space: Space) -> Texts:
@@ -315,15 +289,11 @@ def _all_ops(space: Space) -> Texts:
 
 
 def _declared(kind: str, before: Texts, after: Texts) -> Iterator[Difference]:
-    for name in dict.fromkeys([*before, *after]):
-        yield from _texts(
-            f"{kind} {name}", *({name: texts[name]} if name in texts else {} for texts in (before, after))
-        )
+    yield from (Difference(f"{kind} {name}", old, new) for name, old, new in _pairs(before, after) if old != new)
 
 
 def _values(a: Space, b: Space) -> Iterator[Difference]:
-    for name in dict.fromkeys([*a.values, *b.values]):
-        sets = [space.values.get(name) for space in (a, b)]
+    for name, *sets in _pairs(a.values, b.values):
         before, after = ([expression(item) for item in values.items] if values else [] for values in sets)
         yield from _listed(f"values {name}", before, after)
         if before != after and Counter(before) == Counter(after):
@@ -338,10 +308,8 @@ def _listed(where: str, before: Iterable[str], after: Iterable[str]) -> Iterator
 
 
 def _network(a: s.Network, b: s.Network) -> Iterator[Difference]:
-    before = {section.name: section for section in a.sections}
-    after = {section.name: section for section in b.sections}
-    for name in dict.fromkeys([*before, *after]):
-        old, new = before.get(name), after.get(name)
+    sections = ({section.name: section for section in network.sections} for network in (a, b))
+    for name, old, new in _pairs(*sections):
         if old is not None and new is not None and old.of != new.of:
             yield Difference(f"network {name}", old.of, new.of, trait="of")
         steps = ([step_text(step) for step in section.steps] if section else [] for section in (old, new))
@@ -360,10 +328,9 @@ def _steps(where: str, before: list[str], after: list[str]) -> Iterator[Differen
 
 
 def _mutations(a: Space, b: Space) -> Iterator[Difference]:
-    before = {rule.name: rule for rule in a.mutations}
-    after = {rule.name: rule for rule in b.mutations}
-    for name in dict.fromkeys([*before, *after]):
-        where, old, new = f"mutation {name}", before.get(name), after.get(name)
+    rules = ({rule.name: rule for rule in space.mutations} for space in (a, b))
+    for name, old, new in _pairs(*rules):
+        where = f"mutation {name}"
         if old is not None and new is not None:
             if _weight(old) != _weight(new):
                 yield Difference(where, _weight(old), _weight(new), trait="weight")

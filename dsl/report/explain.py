@@ -19,7 +19,7 @@ from dsl.rules.sample import decisions
 from dsl.space.evaluate import number
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
-from dsl.text.unparse import condition, expression
+from dsl.text.unparse import condition, declaration, expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef
@@ -102,7 +102,8 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
     options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))
     choices = tuple(ChoiceFact(count, attribute, many) for (attribute, many), count in options.items())
     values = dict(genotype.genes)
-    genes = tuple(_gene(gene, values[name]) for name, gene in space.genes.items())
+    mine = (replace(gene, value=s.Number(values[name])) for name, gene in space.genes.items())
+    genes = tuple(declaration(gene).removeprefix("gene ") for gene in mine)
     requires = tuple(condition(item.condition) for item in space.requires)
     return Explanation(tuple(_cell(cell, genotype) for cell in genotype.cells), rules, choices, genes, requires)
 
@@ -112,11 +113,6 @@ def _cell(cell: s.Cell, genotype: Genotype) -> CellFact:
     note = "fixed" if cell.fixed else "" if cell.name in genotype.space.reached else "the network does not reach it"
     dead = len(cell.nodes) - len(edit.live_nodes(cell))
     return CellFact(cell.name, len(cell.inputs), len(cell.nodes), dead, terms, note)
-
-
-def _gene(gene: s.Gene, value: int | float) -> str:
-    domain = f" in {expression(gene.low)} .. {expression(gene.high)}" if gene.low and gene.high else ""
-    return f"{gene.name} = {expression(s.Number(value))}{domain}"
 
 
 # --- rules -----------------------------------------------------------------------------------------------------

@@ -298,7 +298,15 @@ def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) ->
     found = candidates(expression, target, scene)
     if not found:
         return None
-    member = found[int(rng.random() * len(found))]
+    return settable(found[int(rng.random() * len(found))], target)
+
+
+def settable(member: Member, target: s.Path) -> Settable:
+    """A member of a set as the value that an assignment to the target gives.
+
+    Raises:
+      CellError: it is a node or a term.
+    """
     if isinstance(member, StateRef):
         return member.state
     if isinstance(member, CellRef):

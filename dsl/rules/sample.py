@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from dsl.check.verify import verify_genotype
 from dsl.errors import CellError
-from dsl.rules.draw import Scene, members, with_values_drawn
+from dsl.rules.draw import Scene, members, settable, with_values_drawn
 from dsl.rules.interpreter import Check, assign, every_binding, mutate
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable
 from dsl.tree import syntax as s
-from dsl.tree.edit import CellRef, NodeRef, Ref, StateRef, TermRef
+from dsl.tree.edit import NodeRef, Ref, TermRef
 
 MAX_REDRAWS = 1000
 _VARIABLE = "place"
@@ -71,17 +71,8 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
     if isinstance(value.range, s.Path) and value.range.names[-1] in ("acyclic", "inputs"):
         return None
     place, attribute = (None, names) if len(names) == 1 else (scene.bound[names[0]], names[1:])
-    values = tuple(_settable(member) for member in members(value.range, scene))
+    values = tuple(settable(member, statement.target) for member in members(value.range, scene))
     return Decision(place, attribute, values) if values else None
-
-
-def _settable(member: Ref | Settable) -> Settable:
-    if isinstance(member, StateRef):
-        return member.state
-    if isinstance(member, CellRef):
-        return s.Op(member.cell)
-    assert not isinstance(member, NodeRef | TermRef)
-    return member
 
 
 def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:

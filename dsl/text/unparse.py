@@ -26,9 +26,9 @@ def declaration(item: s.Declaration) -> str:
             return f'include "{path}"'
         case s.Param(name, value):
             return f"param {name} = {expression(value)}"
-        case s.Gene(name, value, low, high):
-            domain = "" if low is None or high is None else f" in {expression(low)} .. {expression(high)}"
-            return f"gene {name} = {expression(value)}{domain}"
+        case s.Gene(name, value):
+            within = "" if item.low is None else f" in {domain(item)}"
+            return f"gene {name} = {expression(value)}{within}"
         case s.Values(name, items):
             return f"values {name} = {expression(items)}"
         case s.Require(required):
@@ -46,6 +46,11 @@ def declaration(item: s.Declaration) -> str:
             return f"mutation {name}{weighted} {block(body, '')}"
 
 
+def domain(gene: s.Gene) -> str | None:
+    """The domain of a gene; None for a gene without one."""
+    return None if gene.low is None or gene.high is None else f"{expression(gene.low)} .. {expression(gene.high)}"
+
+
 def _opdef(item: s.OpDef) -> str:
     formals = ", ".join(f.name if f.default is None else f"{f.name}={expression(f.default)}" for f in item.formals)
     head = f"op {item.name}{f'[{formals}]' if formals else ''} = "
@@ -58,14 +63,15 @@ def _opdef(item: s.OpDef) -> str:
 def cell(item: s.Cell) -> str:
     """One cell, a node a line."""
     head = f"{'fixed ' if item.fixed else ''}cell {item.name}({', '.join(map(cell_input, item.inputs))})"
-    if item.stride is not None:
-        head += f" stride {expression(item.stride)}"
-    if item.fit is not None:
-        head += f" fit {op(item.fit)}"
-    if item.width is not None:
-        head += f" width {item.width}"
+    head += "".join(f" {name} {text}" for name, text in traits(item).items() if text is not None)
     nodes = [f"  {node.name} = {flow(node.flow)}" for node in item.nodes]
     return "\n".join([head + " {", *nodes, f"  return {flow(item.output)}", "}"])
+
+
+def traits(item: s.Cell) -> dict[str, str | None]:
+    """The text of each trait that a cell may have; None for one that it has not."""
+    stride, fit = (None if value is None else expression(value) for value in (item.stride, item.fit))
+    return {"stride": stride, "fit": fit, "width": item.width}
 
 
 def cell_input(item: s.Input) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -146,6 +146,19 @@ def with_input(edge: s.Term, state: str) -> s.Term:
         return s.Wire(state, edge.label, position=edge.position)
     wire = s.Wire(state, position=edge.arguments[0].position)
     return s.Call(edge.op, (wire,), edge.label, position=edge.position)
+
+
+def reading(flow: s.Flow, names: Mapping[str, str]) -> s.Flow:
+    """The flow with other names for the states that it reads, where `names` has one."""
+    if names.keys().isdisjoint(flow.reads):
+        return flow
+    return replace(flow, terms=tuple(_term_reading(term, names) for term in flow.terms))
+
+
+def _term_reading(term: s.Term, names: Mapping[str, str]) -> s.Term:
+    if isinstance(term, s.Wire):
+        return replace(term, state=names.get(term.state, term.state))
+    return replace(term, arguments=tuple(_term_reading(part, names) for part in term.arguments))
 
 
 def join_of(flow: s.Flow) -> s.Op:

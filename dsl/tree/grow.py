@@ -68,21 +68,9 @@ def without_node(cell: s.Cell, index: int) -> s.Cell:
     """The cell without a node; the edges that read it now read the input of its first term."""
     node = cell.nodes[index]
     instead = next(s.read_state(edge) for _, edge in s.flow_edges(node.flow))
-    nodes = tuple(s.Node(n.name, _reading(n.flow, node.name, instead), position=n.position)
-                  for n in cell.nodes if n is not node)  # fmt: skip
-    return replace(cell, nodes=nodes, output=_reading(cell.output, node.name, instead))
-
-
-def _reading(flow: s.Flow, state: str, instead: str) -> s.Flow:
-    if state not in flow.reads:
-        return flow
-    return replace(flow, terms=tuple(_term_reading(term, state, instead) for term in flow.terms))
-
-
-def _term_reading(term: s.Term, state: str, instead: str) -> s.Term:
-    if isinstance(term, s.Wire):
-        return replace(term, state=instead) if term.state == state else term
-    return replace(term, arguments=tuple(_term_reading(part, state, instead) for part in term.arguments))
+    names = {node.name: instead}
+    nodes = tuple(replace(n, flow=edit.reading(n.flow, names)) for n in cell.nodes if n is not node)
+    return replace(cell, nodes=nodes, output=edit.reading(cell.output, names))
 
 
 def moved(ref: Ref, before: s.Cell, after: s.Cell) -> Ref | None:
