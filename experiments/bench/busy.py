@@ -13,10 +13,8 @@ import heapq
 import math
 import random
 import statistics
-import sys
 import tempfile
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -24,13 +22,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import dsl
-from evolve import CellSpace, Evaluation, Plan, RegularizedEvolution, Search, Serial, Store, Task
+from evolve import CellSpace, Plan, Search, Serial, Store
 from evolve.observers.board import Board
+from experiments.bench.made_up import POPULATION, evaluate, evolution
+from experiments.bench.pace import numbers
 
 WORKERS = 450
 MEASURED = 300  # individuals after the first population
 AHEAD = 1
-POPULATION, SAMPLE = 100, 25
 PAPER = 7 * 24 * 3600 * 450 / 20_000  # seconds of a worker for each network, by the paper's own numbers
 MEANS = (PAPER, 600.0, 60.0, 20.0, 10.0)  # seconds of training
 SPREAD = 0.5  # sigma of the logarithm: the middle two thirds are from 0.6 to 1.6 of the median
@@ -59,17 +58,12 @@ class Timed(Serial):
         return ended
 
 
-def evaluate(task: Task) -> Evaluation:
-    """A fitness that is made up of the text."""
-    return Evaluation(zlib.crc32(task.genotype.encode()) / 2**32, params=1, mult_adds=1)
-
-
 def measured() -> Times:
     """Seconds to the next task and seconds after it, for each individual once there is a population."""
     space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
     cells, executor = CellSpace(space, (32, 32, 3), 10), Timed()
     with tempfile.TemporaryDirectory() as name, Store(Path(name)) as store:
-        algorithm = RegularizedEvolution(cells, 0, population_size=POPULATION, sample_size=SAMPLE)
+        algorithm = evolution(cells)
         board = Board(Path(name) / "tensorboard", space, store)
         board.start("", algorithm)
         plan = Plan(POPULATION + MEASURED, 0, Path(name) / "log")
@@ -116,4 +110,4 @@ def main(workers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else WORKERS)
+    main(*numbers(WORKERS))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import os
 import resource
-import sys
 import tempfile
 import time
 import zlib
@@ -20,24 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import dsl
-from evolve import (
-    CellSpace,
-    Evaluation,
-    Individual,
-    Plan,
-    RegularizedEvolution,
-    Search,
-    Serial,
-    Standing,
-    Store,
-    Task,
-    loaded,
-)
-from experiments.bench.pace import pace
+from evolve import CellSpace, Individual, Plan, Search, Serial, Standing, Store, loaded
+from experiments.bench.made_up import evaluate, evolution
+from experiments.bench.pace import numbers, pace
 
 COUNT = 20_000
 STRETCH = 2_000
-POPULATION, SAMPLE = 100, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +56,10 @@ class Marks:
             self.marks.append(mark())
 
 
-def evaluate(task: Task) -> Evaluation:
-    """A fitness that is made up of the text."""
-    return Evaluation(zlib.crc32(task.genotype.encode()) / 2**32, params=1, mult_adds=1)
-
-
 def in_memory(count: int) -> list[Mark]:
     """The algorithm alone; the records of results are made before, since the second table counts them."""
     space = Language()
-    algorithm = RegularizedEvolution(space, 0, population_size=POPULATION, sample_size=SAMPLE)
+    algorithm = evolution(space)
     results = [
         Individual(id, "", fitness=zlib.crc32(str(id).encode()) / 2**32, fingerprint="", finished=id)
         for id in range(1, count + 1)
@@ -97,15 +79,7 @@ def durable(count: int) -> list[Mark]:
     marks = Marks()
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
         plan = Plan(count, 0, Path(os.devnull))
-        Search(
-            plan,
-            RegularizedEvolution(space, 0, population_size=POPULATION, sample_size=SAMPLE),
-            space,
-            store,
-            Serial(),
-            evaluate,
-            [marks],
-        ).run()
+        Search(plan, evolution(space), space, store, Serial(), evaluate, [marks]).run()
     return marks.marks
 
 
@@ -120,16 +94,15 @@ class Language(CellSpace):
 def _lines(name: str, marks: list[Mark]) -> Iterator[str]:
     yield f"{name:<28} {'a second (wall)':>16} {'a second (processor)':>22} {'bytes an individual':>21}"
     for number, (before, after) in enumerate(itertools.pairwise(marks)):
-        wall, processor = STRETCH / (after.wall - before.wall), STRETCH / (after.processor - before.processor)
-        grown = (after.memory - before.memory) / STRETCH
-        stretch = f"{number * STRETCH + 1:,} to {(number + 1) * STRETCH:,}"
-        yield f"  {stretch:<26} {wall:>16,.0f} {processor:>22,.0f} {grown:>21,.0f}"
-    first, last = marks[1], marks[-1]
-    done = STRETCH * (len(marks) - 2)
-    if done:
-        rates = done / (last.wall - first.wall), done / (last.processor - first.processor)
-        grown = (last.memory - first.memory) / done
-        yield f"  {'all but the first':<26} {rates[0]:>16,.0f} {rates[1]:>22,.0f} {grown:>21,.0f}"
+        yield _row(f"{number * STRETCH + 1:,} to {(number + 1) * STRETCH:,}", before, after, STRETCH)
+    if len(marks) > 2:
+        yield _row("all but the first", marks[1], marks[-1], STRETCH * (len(marks) - 2))
+
+
+def _row(name: str, before: Mark, after: Mark, individuals: int) -> str:
+    wall, processor = individuals / (after.wall - before.wall), individuals / (after.processor - before.processor)
+    grown = (after.memory - before.memory) / individuals
+    return f"  {name:<26} {wall:>16,.0f} {processor:>22,.0f} {grown:>21,.0f}"
 
 
 def main(count: int) -> None:
@@ -141,4 +114,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT)
+    main(*numbers(COUNT))

@@ -7,13 +7,12 @@ in one process; the target is a millisecond a cell, and a cell of a deep network
 from __future__ import annotations
 
 import random
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from statistics import median
 
 import compiler
 import dsl
 from compiler import requirement
+from experiments.bench.pace import seconds_a_call
 
 ROUNDS = 9
 TARGET = 1e-3
@@ -28,14 +27,13 @@ def main() -> None:
     found = {}
     for name, network in networks.items():
         cells = compiler.resolve(network, SHAPE, CLASSES).cells
-        seconds = _median([[network]] * ROUNDS, lambda genotype: compiler.cost(genotype, SHAPE, CLASSES))
+        seconds = median(seconds_a_call(lambda genotype: compiler.cost(genotype, SHAPE, CLASSES), [[network]] * ROUNDS))
         found[name] = seconds / cells
         _row(name, cells, seconds)
     for n in (1, 3):
         seed, cells = networks[f"AmoebaNet-A, N={n}"], 3 * n + 2
-        seconds = _median(
-            [_children(seed, number) for number in range(ROUNDS)], requirement(seed.space, SHAPE, CLASSES)
-        )
+        children = [_children(seed, number) for number in range(ROUNDS)]
+        seconds = median(seconds_a_call(requirement(seed.space, SHAPE, CLASSES), children))
         _row(f"children in a search, N={n}", cells, seconds)
     deep, shallow = found[f"AmoebaNet-A, N={DEPTHS[-1]}"], found["AmoebaNet-A, N=3"]
     print(f"a cell at N={DEPTHS[-1]} costs {deep / shallow:.2f} of one at N=3")
@@ -49,17 +47,6 @@ def _row(name: str, cells: int, seconds: float) -> None:
 def _children(seed: dsl.Genotype, number: int) -> list[dsl.Genotype]:
     rng = random.Random(number)
     return [dsl.mutate(seed, rng).genotype for _ in range(20)]
-
-
-def _median(given: Sequence[Sequence[dsl.Genotype]], count: Callable[[dsl.Genotype], object]) -> float:
-    """Seconds a genotype, the median over rounds of the mean."""
-    rounds = []
-    for genotypes in given:
-        start = time.process_time()
-        for genotype in genotypes:
-            count(genotype)
-        rounds.append((time.process_time() - start) / len(genotypes))
-    return statistics.median(rounds)
 
 
 if __name__ == "__main__":

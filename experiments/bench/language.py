@@ -9,31 +9,29 @@ from __future__ import annotations
 
 import random
 import statistics
-import time
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterator
 
 import dsl
-from dsl import mutate
 from dsl.identity.fingerprint import FingerprintCache
-from experiments.bench.pace import pace
+from experiments.bench.pace import pace, seconds_a_call
 
 ROUNDS = 15
 CHAIN = 200
-T = TypeVar("T")
 
 
 def main() -> None:
     """Measures and prints the table."""
     seed = dsl.load("amoebanet_a.cell")
-    chain = _chain(seed, random.Random(0))
+    chain = list(_chain(seed, random.Random(0)))
     texts = [genotype.text() for genotype in chain]
     whole = [genotype.standalone() for genotype in chain[:10]]
-    parse = _rounds(dsl.parse, texts)
-    parse_file = _rounds(dsl.parse, whole)
-    mutated = _rounds(lambda rng: mutate(seed, rng), [random.Random(i) for i in range(CHAIN)])
-    walked = _walk(seed)
-    cold = _rounds(_cold, chain)
+    parse = seconds_a_call(dsl.parse, [texts] * ROUNDS)
+    parse_file = seconds_a_call(dsl.parse, [whole] * ROUNDS)
+    rngs = [random.Random(number) for number in range(CHAIN)]
+    mutated = seconds_a_call(lambda rng: dsl.mutate(seed, rng), [rngs] * ROUNDS)
+    walks = seconds_a_call(lambda rng: _walk(seed, rng), [[random.Random(100 + number)] for number in range(ROUNDS)])
+    walked = [seconds / CHAIN for seconds in walks]
+    cold = seconds_a_call(_cold, [chain] * ROUNDS)
     print(f"{'per individual':<40} {'median':>12} {'best':>12} {'target':>10} {'share':>7}")
     for name, rounds, target in (
         ("parse an individual", parse, 5e-3),
@@ -49,37 +47,17 @@ def main() -> None:
     print(pace())
 
 
-def _chain(genotype: dsl.Genotype, rng: random.Random) -> list[dsl.Genotype]:
-    found = []
+def _chain(genotype: dsl.Genotype, rng: random.Random) -> Iterator[dsl.Genotype]:
+    """The descendants of a genotype, each a child of the one before."""
     for _ in range(CHAIN):
         genotype = dsl.mutate(genotype, rng).genotype
-        found.append(genotype)
-    return found
+        yield genotype
 
 
-def _rounds(call: Callable[[T], object], arguments: Iterable[T]) -> list[float]:
-    """Seconds a call, the mean over the arguments, for each round."""
-    given = list(arguments)
-    rounds = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        for argument in given:
-            call(argument)
-        rounds.append((time.process_time() - start) / len(given))
-    return rounds
-
-
-def _walk(seed: dsl.Genotype) -> list[float]:
-    """Seconds for a child of a child with its fingerprint, as a search asks for them: each is new."""
-    rounds = []
-    for number in range(ROUNDS):
-        rng, genotype = random.Random(100 + number), seed
-        start = time.process_time()
-        for _ in range(CHAIN):
-            genotype = dsl.mutate(genotype, rng).genotype
-            dsl.fingerprint(genotype)
-        rounds.append((time.process_time() - start) / CHAIN)
-    return rounds
+def _walk(seed: dsl.Genotype, rng: random.Random) -> None:
+    """Makes children of children with their fingerprints, as a search asks for them: each is new."""
+    for genotype in _chain(seed, rng):
+        dsl.fingerprint(genotype)
 
 
 def _cold(genotype: dsl.Genotype) -> None:

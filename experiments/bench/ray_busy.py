@@ -7,19 +7,19 @@ what they slept of the time from when the first begins to when the last ends, th
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
-import zlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import dsl
-from evolve import CellSpace, Evaluation, Plan, RegularizedEvolution, Search, Store, Task
+from evolve import CellSpace, Evaluation, Plan, Search, Store, Task
 from evolve.executors.ray_cluster import Need, RayCluster
+from experiments.bench.made_up import evaluate, evolution
+from experiments.bench.pace import numbers
 
 WORKERS, INDIVIDUALS, SECONDS = 64, 64 * 30, 1.0
-POPULATION, SAMPLE = 100, 25
 TARGET = 0.95
 
 
@@ -27,8 +27,7 @@ def sleep(seconds: float, task: Task) -> Evaluation:
     """What a training is to the driver; its metrics are when it began and ended."""
     began = time.time()
     time.sleep(seconds)
-    fitness = zlib.crc32(task.genotype.encode()) / 2**32
-    return Evaluation(fitness, params=1, mult_adds=1, metrics=(("began", began), ("ended", time.time())))
+    return replace(evaluate(task), metrics=(("began", began), ("ended", time.time())))
 
 
 def started(executor: RayCluster, workers: int) -> float:
@@ -48,7 +47,7 @@ def main(workers: int, individuals: int, seconds: float) -> None:
     try:
         print(f"{workers} workers were there after {started(executor, workers):.0f} s", flush=True)
         with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
-            algorithm = RegularizedEvolution(cells, 0, population_size=POPULATION, sample_size=SAMPLE)
+            algorithm = evolution(cells)
             plan = Plan(individuals, 0, Path(folder) / "log")
             used = time.process_time()
             Search(plan, algorithm, cells, store, executor, partial(sleep, seconds)).run()
@@ -64,9 +63,4 @@ def main(workers: int, individuals: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(
-        int(given[0]) if given else WORKERS,
-        int(given[1]) if len(given) > 1 else INDIVIDUALS,
-        float(given[2]) if len(given) > 2 else SECONDS,
-    )
+    main(*numbers(WORKERS, INDIVIDUALS, SECONDS))

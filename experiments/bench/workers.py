@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from evolve.store.database import reading
+from experiments.bench.pace import numbers
 
 INDIVIDUALS, WORKERS = 20, 2
 
@@ -20,19 +21,9 @@ INDIVIDUALS, WORKERS = 20, 2
 def measured(workers: int, individuals: int) -> tuple[float, float]:
     """Individuals an hour, and the share of the time in which the workers were busy."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "evolve.main",
-                "--gin_file=amoeba.gin",
-                f"--workdir={folder}",
-                f"--gin_param=search.individuals={individuals}",
-                f"--gin_param=processes.workers={workers}",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        settings = (f"search.individuals={individuals}", f"processes.workers={workers}")
+        flags = ["--gin_file=amoeba.gin", f"--workdir={folder}", *(f"--gin_param={setting}" for setting in settings)]
+        subprocess.run([sys.executable, "-m", "evolve.main", *flags], check=True, stdout=subprocess.DEVNULL)
         with reading(Path(folder)) as db:
             (seconds,) = db.execute("select value from meta where key = 'note.seconds'").fetchone()
             (busy,) = db.execute("select total(seconds) from individuals").fetchone()
@@ -48,5 +39,4 @@ def main(individuals: int, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]]
-    main(*(given + [INDIVIDUALS, WORKERS][len(given) :]))
+    main(*numbers(INDIVIDUALS, WORKERS))
