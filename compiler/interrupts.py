@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-INTERRUPTED = 130  # the exit code
-AT_ONCE = 3  # the third signal ends the process at once, without cleaning up
+INTERRUPTED = 130  # the exit code after an interrupt
+AT_ONCE = 3  # the number of the signal that ends the process at once, without cleaning up
 PATIENCE = 15.0  # seconds after the first signal, after which the process ends without cleaning up
 
 
@@ -28,7 +28,7 @@ def interruptible(for_good: bool = False) -> Iterator[None]:
       for_good: whether the process ends afterwards; later signals are then ignored until its end.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread handles signals
+        yield  # Only the main thread can handle signals.
         return
     received = 0
 
@@ -67,6 +67,6 @@ def _end_later(seconds: float) -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """Ends this process at once, after its output is flushed."""
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # a stream that is closed, or inside a write
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # A stream may be closed, or inside a write.
         sys.stdout.flush()
     os._exit(INTERRUPTED)

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = Fals
             code = _run(_parser().parse_args(arguments, argparse.Namespace(find=find)), outlet)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except SystemExit as ended:  # of argparse, which has shown its help or a mistake
+    except SystemExit as ended:  # argparse has printed its help or a mistake.
         if ended.code or not outlet.complaint:
             raise
     if outlet.complaint:

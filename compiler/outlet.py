@@ -100,6 +100,7 @@ def _open_what_is_closed() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free file descriptor
+            # It opens the lowest free file descriptor, which is that of the closed stream.
+            os.open(os.devnull, os.O_RDWR)
     if sys.stderr is None:  # Closing it would let errors go to the output.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

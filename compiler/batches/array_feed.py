@@ -18,7 +18,8 @@ from compiler.settings import Training
 
 Tensor = Any
 
-RESIDENT = 64 * 2**20  # bytes; TensorFlow gets a copy of a part up to this size, and only batches of a larger one
+# Bytes. TensorFlow gets a copy of the images of a part up to this size. From a larger part it gets only batches.
+RESIDENT = 64 * 2**20
 
 
 class ArrayFeed:
@@ -34,7 +35,7 @@ class ArrayFeed:
         self.name, self.class_names, self.classes = dataset.name, dataset.class_names, dataset.classes
         self.input_shape, self.mean, self.std = dataset.input_shape, dataset.mean, dataset.std
         self.preparation = dataset.preparation
-        self.fault: DataError | None = None  # all images have been read already
+        self.fault: DataError | None = None  # There is none: all images have been read already.
         self._scale = Scale(dataset.mean, dataset.std)
         self._takers: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {}
         self._makers: dict[tuple[object, ...], Callable[..., Any]] = {}

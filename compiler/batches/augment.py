@@ -17,7 +17,7 @@ from compiler.settings import Training
 
 Tensor = Any
 
-GREY = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
+GREY = (0.299, 0.587, 0.114)  # the weights of red, green and blue in a grey value: ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,12 @@ def _rows(images: Tensor) -> Tensor:
 
 
 def _images(rows: Tensor, like: Tensor) -> Tensor:
-    """Rows as images again."""
+    """Returns images of `_rows` in their shape `[batch, height, width, channels]`."""
     return tf.reshape(rows, (_count(like), *like.shape[1:]))
 
 
 def _tiled(channels: Any, images: Tensor) -> Any:
-    """One number for each channel, repeated for every pixel of a row."""
+    """Returns one number for each channel, repeated for every pixel of a row."""
     return np.tile(np.array(channels, np.float32), images.shape[2])
 
 

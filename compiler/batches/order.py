@@ -12,7 +12,7 @@ import tensorflow as tf
 
 Tensor = Any
 
-ENDLESS = int(np.iinfo(np.int64).max)  # steps; the trainer ends an endless training
+ENDLESS = int(np.iinfo(np.int64).max)  # the number of steps of an endless training, which the trainer ends
 
 # Rounds of the cipher. With the four rounds that TensorFlow uses, the permutations of two epochs are alike.
 _ROUNDS = 16
@@ -27,7 +27,7 @@ def key(seed: Tensor, number: Tensor, use: int) -> Tensor:
 
 
 def folded(key: Tensor, use: int) -> Tensor:
-    """A key for one of several uses."""
+    """Returns a key for one use, made of another key. Keys of different uses give different random numbers."""
     return tf.random.experimental.stateless_fold_in(key, use)
 
 

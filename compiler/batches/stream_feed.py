@@ -25,13 +25,14 @@ from compiler.images.streams import Part, Records, Stream
 from compiler.settings import Training
 
 Tensor = Any
-Take = Callable[[Image.Image, int], Image.Image]  # from a whole image and its number to an image of the network's size
+# Makes an image of the network's size from a whole image and its number.
+Take = Callable[[Image.Image, int], Image.Image]
 
 AUTOTUNE = tf.data.AUTOTUNE
-AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # of the random crop (Szegedy et al. 2014, section 6)
-ATTEMPTS = 10  # windows that are drawn before the whole image is taken
-BLOCK = 4096  # records that are shuffled together
-FILES = 16  # read at the same time
+AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # the ranges of the random crop (Szegedy et al. 2014, section 6)
+ATTEMPTS = 10  # the number of windows that are drawn before the whole image is taken
+BLOCK = 4096  # the number of records that are shuffled together
+FILES = 16  # the number of files that are read at the same time
 
 
 class StreamFeed:
@@ -154,7 +155,7 @@ def _shuffled_records(part: Records, seed: int, epoch: Tensor) -> tf.data.Datase
 
     def mixed(number: Tensor, block: Tensor) -> Tensor:
         size = tf.size(block)
-        # a permutation of its own for each block
+        # Each block has its own permutation.
         own = words + tf.cast(number + 1, tf.int32) * tf.constant([1, 0, 0])
         return tf.gather(block, order.permuted(tf.range(size), own, size))
 

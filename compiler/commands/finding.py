@@ -80,5 +80,5 @@ def _is_file(name: str) -> bool:
     try:
         where = place(name)
         return isinstance(where, Path) and (where.is_file() or (where / "network.json").is_file())
-    except (CompileError, OSError, ValueError):  # a name that a file cannot have
+    except (CompileError, OSError, ValueError):  # The name cannot be that of a file.
         return False

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from compiler.training.final import FinalTraining
 
 
-SECONDS = 5.0  # between two lines on the progress of reading images
+SECONDS = 5.0  # seconds between two lines on the progress of reading images
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def train(options: argparse.Namespace) -> int:
     if individual_of(options, str(folder)) is not None:
         raise UsageError(f"the work directory {folder} holds a search; choose another --workdir for a training")
     _check_genes(genotype, options)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is first imported
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     with quiet():
         from compiler.training.final import FinalTraining
 

@@ -11,7 +11,7 @@ from dsl.space.expand import Place
 from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000
-MAX_OPERATIONS = 100_000  # in all cached steps together; about 40 MB
+MAX_OPERATIONS = 100_000  # the limit of operations in all cached steps together, which take about 40 MB
 _CELLS = 128
 
 

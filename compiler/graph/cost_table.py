@@ -9,7 +9,7 @@ from compiler.graph.cost import graph_cost, shares, weight_values
 from compiler.graph.structure import Graph
 from dsl.wording import by_x
 
-FLOAT32 = 4  # bytes a value
+FLOAT32 = 4  # bytes of a value
 MAX_NAME = 36
 _UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 

@@ -409,7 +409,7 @@ def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: 
     each. Any other node has as many channels as the widest node that reads it.
     """
     if filters is None:
-        message = "`width split` divides a width, and the cell is called without one"
+        message = "a cell with `width split` needs filters, such as normal[F]; it is called without"
         raise located(cell.position, key, message)
     joined = [s.read_state(edge) for term in edit.returned_terms(cell) if isinstance(term, s.Call) and s.is_join(term)
               for _, edge in s.edges(term) if not edit.is_none(edge)]  # fmt: skip

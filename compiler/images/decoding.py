@@ -12,10 +12,10 @@ from PIL import Image, UnidentifiedImageError
 from compiler.errors import CompileError, DataError
 
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
-_DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")  # 16 bits of grey
+_DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of grey images with 16 bits
 # Pillow lists these, and reads them only with another program (Ghostscript), on another system, or not at all.
 _NOT_READ = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
-_ORIENTATION = 0x0112  # of EXIF: the orientation of the camera
+_ORIENTATION = 0x0112  # the tag of EXIF data that has the orientation of the camera
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,7 +37,7 @@ def _suffixes() -> tuple[str, ...]:
     return tuple(sorted(suffix for suffix in found if Image.registered_extensions()[suffix] not in _NOT_READ))
 
 
-SUFFIXES = _suffixes()  # of the files that are images, in lower case
+SUFFIXES = _suffixes()  # the endings of the names of image files, in lower case
 
 
 def decoded(data: bytes) -> Image.Image:
@@ -51,14 +51,14 @@ def decoded(data: bytes) -> Image.Image:
     """
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("ignore")  # on metadata that do not affect the pixels
+            warnings.simplefilter("ignore")  # Pillow warns of metadata that do not affect the pixels.
             image.load()
             return _of_eight_bits(_upright(image))
     except (Unreadable, MemoryError):
         raise
     except UnidentifiedImageError:
         raise Unreadable("it is of no image format that is known here" if data else "it is empty") from None
-    except Exception as error:  # each of Pillow's formats raises other errors for a damaged file
+    except Exception as error:  # Each of Pillow's formats raises other errors for a damaged file.
         raise Unreadable(str(error) or type(error).__name__) from None
 
 
@@ -84,7 +84,7 @@ def _upright(image: Image.Image) -> Image.Image:
     """An image in the orientation of its EXIF data; an image with damaged EXIF data is not turned."""
     try:
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # damaged metadata raise various errors
+    except Exception:  # Damaged metadata raise various errors.
         turn = None
     return image if turn is None else image.transpose(turn)
 

@@ -9,8 +9,8 @@ from compiler.images.found import printable
 from compiler.settings import Training
 from dsl.wording import plural
 
-FEW_STEPS = 10  # steps an epoch; with fewer, a training has too few updates
-FEW_IMAGES = 20  # of a class
+FEW_STEPS = 10  # With fewer steps in an epoch, a training has too few updates.
+FEW_IMAGES = 20  # A class with fewer images gets a warning.
 
 
 def check(training: Training, name: str, images: int, channels: int, is_bytes: bool, is_stream: bool) -> None:

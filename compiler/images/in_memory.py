@@ -33,7 +33,7 @@ def read_images(folder: str, wanted: Wanted) -> Found:
     def take(place: int, image: Image.Image) -> None:
         sizes.add(image.size)
         if wanted.image_size is None and len(sizes) > 1:
-            return  # they are refused below, which needs no pixels
+            return  # Their sizes are refused below, which needs no pixels.
         sized = wanted.preparation((image.height, image.width)).applied(image)
         images[place] = pixels(sized, 1 if sized.mode == "L" else 3)
 

@@ -25,8 +25,8 @@ from compiler.images.decoding import Unreadable, contents, decoded
 from dsl.wording import plural
 
 FILE = "images.sqlite"
-BATCH = 256  # files; after this number their results are written
-SHOWN = 8  # files that a message names
+BATCH = 256  # the number of files after which results are written
+SHOWN = 8  # the number of files that a message names
 
 _TABLES = """
 create table if not exists files (path blob primary key, bytes integer, changed integer, digest text);
@@ -34,7 +34,7 @@ create table if not exists contents (digest text primary key, height integer, wi
   fault text not null);
 """
 
-Progress = Callable[[int, int], None]  # takes the number of finished files, and the number of all files
+Progress = Callable[[int, int], None]  # is called with the numbers of finished files and of all files
 Use = Callable[[int, Image.Image], None]
 
 

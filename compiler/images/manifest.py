@@ -15,7 +15,7 @@ from compiler.images.inventory import look
 from compiler.images.readers import parsed
 
 FILE = "images-begun-with.json"
-SHOWN = 3  # files of a class that a line names
+SHOWN = 3  # the number of files of a class that a line names
 
 
 def write(source: str, inventory_folder: Path) -> None:

@@ -16,7 +16,7 @@ from compiler.images import folders
 from compiler.images.found import Array, Found, Raw, Wanted
 
 NPZ_KEYS = "x_train and y_train (with or without x_val and y_val, x_test and y_test), or images and labels"
-CHANNELS = (1, 3, 4)  # numbers of channels that images have
+CHANNELS = (1, 3, 4)  # the numbers of channels that images may have
 
 
 def read_npz(path: str, wanted: Wanted) -> Found:

@@ -45,7 +45,7 @@ CIFAR100_CLASSES = (
     "whale", "willow_tree", "wolf", "woman", "worm",
 )
 # fmt: on
-PATHS = ("images", "npz")  # kinds of sources whose argument is a path
+PATHS = ("images", "npz")  # the kinds of sources that have a path as argument
 DIGIT_CLASSES = tuple("0123456789")
 
 
@@ -134,7 +134,7 @@ def _keras_reader(name: str, files: str, class_names: tuple[str, ...]) -> Callab
 
         try:
             (x_train, y_train), (x_test, y_test) = getattr(datasets, name).load_data()
-        except Exception as error:  # the loader raises Exception itself when a download fails
+        except Exception as error:  # The loader raises Exception itself if a download fails.
             if not _is_download_failure(error):
                 raise
             raise DataError(
@@ -168,7 +168,7 @@ def tfds_call(name: str, call: Callable[[Any], T]) -> T:
         ) from error
     try:
         return call(tfds)
-    except Exception as error:  # its download errors share no public root
+    except Exception as error:  # Its download errors have no public class in common.
         if isinstance(error, DataError) or not _is_download_failure(error):
             raise
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")
@@ -229,7 +229,7 @@ READERS: dict[str, Reader] = {
             FASHION_MNIST_CLASSES,
         )
     ),
-    # tf_keras gives the archives of the University of Toronto names of its own.
+    # tf_keras stores the archives of the University of Toronto under other names.
     "cifar10": Reader(
         _keras_reader("cifar10", "cifar-10-python.tar.gz, renamed cifar-10-batches-py.tar.gz,", CIFAR10_CLASSES)
     ),

@@ -25,7 +25,7 @@ from dsl.wording import by_x
 # The statistics of ImageNet's training images, from 0 to 255, which are used for all photographs.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
-GREY_MEAN, GREY_STD = 117.0, 57.4  # of the same images as grey ones
+GREY_MEAN, GREY_STD = 117.0, 57.4  # the mean and the deviation of the same images in grey
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Records:
 
     where: str
     shards: tuple[Shard, ...]
-    features: Any  # of TensorFlow Datasets: decodes a record
+    features: Any  # the features of TensorFlow Datasets, which decode a record
     image_key: str
     label_key: str
 

@@ -27,12 +27,16 @@ from compiler.networks.plain import plain_outputs
 from compiler.networks.saved import Saved, prepared
 from compiler.networks.weights import restore
 
-IMAGES = 8  # random images on which both networks are compared
-TOLERANCE = 1e-3  # greatest allowed difference of log probabilities, relative to the greatest one
-LEAST = 1e-30  # smallest probability whose logarithm is taken
-LABELS = "labels.txt"  # in every format: the names of the classes in the order of the outputs, one a line
-PREPARATION = "preparation.json"  # in a format that does not resize: how its images were prepared, as in network.json
-_BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # where Python and others end a line
+IMAGES = 8  # the number of random images on which both networks are compared
+# The largest allowed difference of log probabilities, relative to the largest log probability.
+TOLERANCE = 1e-3
+LEAST = 1e-30  # smaller probabilities are replaced by this one before the logarithm
+# In every format: the names of the classes in the order of the outputs, one in each line.
+LABELS = "labels.txt"
+# In a format that does not resize: the preparation of its images, as in network.json.
+PREPARATION = "preparation.json"
+# The characters at which Python and other programs end a line.
+_BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +102,10 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
         new = Path(name) / path.name
         try:
             form.write(model, new, texts)
-        except tf.errors.OpError as error:  # such as a full disk, where TensorFlow itself writes the file
+        except tf.errors.OpError as error:  # An example is a full disk: TensorFlow itself writes the file.
             raise CompileError(f"{path} cannot be written: {error.message}") from None
         difference = max(_difference(form.run(new, images), wanted) for images, wanted in trials)
-        if not difference <= TOLERANCE:  # NaN compares as False, so this order refuses it
+        if not difference <= TOLERANCE:  # NaN is refused too, since each comparison with it is false.
             raise CompileError(
                 f"{path} is not written: read back, it differs by {difference:.2g} from the trained network, more "
                 f"than {TOLERANCE:g} of the greatest logarithm of a probability"
@@ -298,4 +302,4 @@ FORMATS: Mapping[str, Format] = {
     ".tflite": Format(_write_tflite, _run_tflite, _keras_2, any_size=False),
     "": Format(_write_saved_model, _run_saved_model, _keras_2),
 }
-TF_KERAS = Format(_write_keras, _run_keras_2, _keras_2)  # the older form of .keras
+TF_KERAS = Format(_write_keras, _run_keras_2, _keras_2)  # the .keras format of Keras 2

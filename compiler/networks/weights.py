@@ -20,7 +20,7 @@ from compiler.filesystem import Place, writing
 from compiler.primitives.base import Shape
 from dsl.wording import nearest_name
 
-if TYPE_CHECKING:  # They import TensorFlow, and reading and writing weights does not need it.
+if TYPE_CHECKING:  # These modules import TensorFlow, which is not needed for reading and writing weights.
     from compiler.layers.model import StepLayer
     from compiler.layers.packing import Array
 

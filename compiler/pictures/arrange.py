@@ -18,11 +18,11 @@ from itertools import accumulate, pairwise
 Link = tuple[int, int]
 Rows = list[list[int]]
 
-BETWEEN = 26.0  # from box to box
-PORT = 20.0  # from arrow to arrow where they enter one box
-_LANE = 20.0  # from a bend to anything
-_ROW = 720.0  # operations side by side, before the next node goes a row lower
-_KINK = 9.0  # sideways steps that are too small to be seen
+BETWEEN = 26.0  # the least distance of two boxes
+PORT = 20.0  # the distance of two arrows that enter one box
+_LANE = 20.0  # the least distance of a bend from other items
+_ROW = 720.0  # the width of operations side by side, above which the next node goes a row lower
+_KINK = 9.0  # sideways steps below this size are removed
 _ORDERINGS, _RELAXATIONS, _SWEEPS = 12, 8, 8
 
 

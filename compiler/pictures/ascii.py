@@ -20,12 +20,12 @@ from dsl.tree import edit
 from dsl.tree import syntax as s
 
 WIDTH = 100
-_LEAST_TEXT = 40  # columns that operations need beside the lanes
-_LONGEST_NAME = 7  # a longer one would set the lanes too far apart
-_FEW = 14  # nodes; in a cell of at most this many, a name has a line of lanes above it
+_LEAST_TEXT = 40  # the columns that are kept for operations beside the lanes
+_LONGEST_NAME = 7  # a longer name would set the lanes too far apart
+_FEW = 14  # in a cell with at most this many nodes, each name has a line of lanes above it
 _RETURN = "return"
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
-_GLYPHS = " │││─┘┐┤─└┌├─┴┬┼"  # by the sum of the sides to which lines lead
+_GLYPHS = " │││─┘┐┤─└┌├─┴┬┼"  # the index is the sum of the sides to which lines lead
 _PLAIN = str.maketrans("│─┌┐└┘├┤┬┴┼┊┄●○", "|-+++++++++:.*o")
 
 
@@ -103,7 +103,7 @@ def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dea
     after = "".join(f" | {op_text(op)}" for op in tail)
     if not live:
         return _Vertex(name, (_Edge((), f"no edge{after}", dead=True),), dead=True)
-    first = "  " if len(live) > 1 else ""  # in line with the terms after a plus
+    first = "  " if len(live) > 1 else ""  # The first term is in line with the terms after a plus.
     pieces = [piece for place, term in enumerate(live) for piece in _pieces(term, "+ " if place else first)]
     if all(isinstance(term, s.Wire) for term in live) or _is_bundle(live):
         # One line gathers all edges that only pass a state on.
@@ -145,14 +145,14 @@ class _Row:
     `target` is the lane that the edge enters, under `name` if this is its node's last edge.
     """
 
-    above: Mapping[int, bool]  # whether the state of a lane does not reach the output
+    above: Mapping[int, bool]  # for each lane whether its state is dead
     below: Mapping[int, bool]
     sources: tuple[int, ...] = ()
     target: int = -1
     name: str = ""
     text: str = ""
     dead: bool = False
-    owner: str = ""  # the vertex, on its first line
+    owner: str = ""  # the name of the vertex on its first line; empty on others
 
 
 def _last_readers(vertices: Sequence[_Vertex]) -> dict[str, tuple[str, int]]:
@@ -171,7 +171,7 @@ class _Lanes:
 
     last: Mapping[str, tuple[str, int]]
     lane: dict[str, int] = field(default_factory=dict)
-    dead: dict[int, bool] = field(default_factory=dict)  # the lanes in use
+    dead: dict[int, bool] = field(default_factory=dict)  # for each lane in use whether its state is dead
     count: int = 0
 
     def rows(self, vertex: _Vertex) -> Iterator[_Row]:
@@ -195,7 +195,7 @@ class _Lanes:
     def _lane_for(self, vertex: _Vertex) -> int:
         only = vertex.edges[0].sources if len(vertex.edges) == 1 else ()
         if len(only) == 1 and self.last[only[0]] == (vertex.name, 0):
-            return self.lane[only[0]]  # a chain goes straight down
+            return self.lane[only[0]]  # The lane of a chain goes straight down.
         if vertex.name == _RETURN:
             return max(self.dead, default=-1) + 1
         return next(lane for lane in range(len(self.dead) + 1) if lane not in self.dead)

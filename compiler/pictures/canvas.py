@@ -47,7 +47,7 @@ class Paint:
     edge: str
 
 
-# light to strong, for a small, a middle and a large kernel
+# Each family has a light, a middle and a strong colour, for a small, a middle and a large kernel.
 _FAMILIES = {
     "skip": (Paint("#eceff2", "#98a3ae"),) * 3,
     "dilated": (Paint("#eee3fb", "#9061cf"), Paint("#dfcbf7", "#7d49c4"), Paint("#d0b4f2", "#6a35b3")),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-WIDTH = 350  # pixels of a card
-_RATHER_SMALLER = 0.2  # of a card
+WIDTH = 350  # the width of a card in pixels
+_RATHER_SMALLER = 0.2  # the share of a card by which rounding favours fewer cards
 
 
 def fit(png: bytes) -> tuple[bytes, int, int]:

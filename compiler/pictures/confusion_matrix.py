@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 # Pillow's own font has the letters of English. The other fonts are searched for in this machine's font folders.
 _FONTS = ("", "DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf")
-LABELLED = 30  # classes; with more of them a cell has no room for its count
+LABELLED = 30  # With more classes a cell has no room for its count.
 _EMPTY, _GRID = (244, 245, 247), 2
-_RIGHT, _WRONG = (32, 89, 171), (205, 116, 19)  # of a whole row
-_SIZE, _SMALL = 16, 14  # of letters
-_MARGIN, _LONGEST = 16, 170  # pixels: around the picture, and of the longest label
-_CELL, _ALL = (38, 48), 380  # the smallest and the largest cell with a count, and half the width of all cells without
+_RIGHT, _WRONG = (32, 89, 171), (205, 116, 19)  # the colours of a count that is a whole row
+_SIZE, _SMALL = 16, 14  # the sizes of letters
+_MARGIN, _LONGEST = 16, 170  # the pixels around the picture, and of the longest label
+# Pixels of the smallest and the largest cell with a count, and half the width of all cells without counts.
+_CELL, _ALL = (38, 48), 380
 
 
 def png(counts: Sequence[Sequence[int]], names: Sequence[str], title: str) -> bytes:

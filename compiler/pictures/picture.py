@@ -18,9 +18,9 @@ __all__ = ["Drawing", "picture"]
 
 _MARGIN, _APART, _HEADING = 28, 64, 48
 _TITLE, _LARGEST = 22, 40
-_LONGEST = 30  # characters in a line
-_WORDS = 12  # between the words of a heading
-_ARRIVAL = 9.0  # the last piece of an arrow is straight, under its head
+_LONGEST = 30  # the largest number of characters in a line
+_WORDS = 12  # the distance of the words of a heading
+_ARRIVAL = 9.0  # the length of the straight piece of an arrow under its head
 
 _ROLES = {"input": Role.SOURCE, "node": Role.NODE, "output": Role.SINK, "pill": Role.MARK, "join": Role.MARK}
 
@@ -135,7 +135,7 @@ class _Reader:
 
 
 def _words(op: s.Op | s.Any) -> tuple[str, str]:
-    """An operation's name with its plain settings, and its named settings."""
+    """Returns an operation's name with its unnamed settings, and its named settings."""
     if isinstance(op, s.Any):
         return expression(op), ""
     plain = [op.name, *(_value(a.value) for a in op.arguments if a.name is None)]
@@ -226,7 +226,7 @@ class _Sheet:
         """The heading, moved to a corner."""
         x = across + (self.width - self._heading_width()) / 2
         for line in self._heading:
-            # on one base line for all sizes
+            # Texts of all sizes have one base line.
             yield Label(x + line.width / 2, down + 12 + (self._heading[0].size - line.size) * 0.35, line)
             x += line.width + _WORDS
 

@@ -130,7 +130,7 @@ def read_file(
     """
     yield path
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a byte-order mark
+        text = path.read_bytes().decode("utf-8-sig")  # Some editors begin a file with a byte-order mark.
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
     for statement, place in _statements(text, f"{path}, line "):
@@ -182,7 +182,7 @@ def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
     except tokenize.TokenError:  # The error has the end of the text as its place, wherever the bracket stands.
         where = f"in or below {place}" if before else place
         raise ConfigError(f"{where}: a bracket or a quote is not closed\n{_IN_QUOTES}") from None
-    except ValueError as error:  # of a name after @ that is unknown
+    except ValueError as error:  # gin does not know a name after @.
         number = re.search(r"\n  In .* line (\d+)\n", str(error))
         if before and number:
             place = f"{before}{number[1]}"
@@ -194,8 +194,8 @@ def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator
     if isinstance(statement, config_parser.ImportStatement):
         try:
             gin.parse_config(statement.format())
-        except Exception as error:  # a user's module may raise any exception
-            lines = raised(error).split("\n  In bindings string")[0]  # the message has the place already
+        except Exception as error:  # A user's module may raise any exception.
+            lines = raised(error).split("\n  In bindings string")[0]  # The message has the place already.
             raise ConfigError(f"{place}: {statement.format()!r} raised an exception:\n{lines}") from None
     elif isinstance(statement, config_parser.BindingStatement):
         scope, selector, name, value, _ = statement

@@ -94,7 +94,7 @@ def prepare(training: Training, seed: int) -> None:
     # TensorFlow warns of functions that are traced often, and each network traces its own.
     tf.get_logger().setLevel(logging.ERROR)
     tf_keras.backend.clear_session()
-    gc.collect()  # graphs have reference cycles
+    gc.collect()  # Graphs have reference cycles.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
     tf.random.set_seed(seed)
 

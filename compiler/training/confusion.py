@@ -32,6 +32,6 @@ def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
     counts = np.zeros((feed.classes, feed.classes), np.int64)
     with naming_faults(feed):
         for images, labels, weights in feed.evaluation(split, min(EVALUATION_BATCH, feed.count(split))):
-            real = weights.numpy() > 0  # the last batch is padded
+            real = weights.numpy() > 0  # The last batch is padded.
             np.add.at(counts, (labels.numpy()[real], traced(images).numpy()[real]), 1)
     return tuple(tuple(map(int, row)) for row in counts)

@@ -31,8 +31,8 @@ from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer, finite
 
 RECORD, CHECKPOINTS, BOARD = "training.json", "checkpoints", "tensorboard"
-ROUND = 200  # steps between two checks of the loss, at which a run can be interrupted
-TRACED, PROFILED = 10, 10  # steps before a profile, in which tracing happens, and steps in it
+ROUND = 200  # the steps between two checks of the loss, at which a run can be interrupted
+TRACED, PROFILED = 10, 10  # the steps before a profile, which trace functions, and the steps in it
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class FinalTraining:
         self.training = config.training.with_genes(dict(genotype.genes))
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
         self._chief = is_chief(self.strategy)
-        inventory = folder if self._chief else None  # only one of several processes writes it
+        inventory = folder if self._chief else None  # Only one of several processes writes it.
         self.images = load(**asdict(config.dataset), inventory_folder=inventory, progress=progress)
         self.feed: Feed = feed(self.images)
         shape, classes = self.feed.input_shape, self.feed.classes

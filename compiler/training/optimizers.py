@@ -13,7 +13,7 @@ from compiler.settings import Training
 LearningRate = Any  # a number, or a schedule of Keras
 Optimizer = Any
 schedules = tf_keras.optimizers.schedules
-legacy = tf_keras.optimizers.legacy  # one fused operation for each variable; newer ones trace several
+legacy = tf_keras.optimizers.legacy  # Each variable has one fused operation; newer optimizers trace several.
 
 
 def make_optimizer(training: Training, steps: int) -> Optimizer:

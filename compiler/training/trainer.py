@@ -23,9 +23,11 @@ from compiler.settings import Training
 from compiler.training.optimizers import make_optimizer
 
 Strategy = Any  # tf.distribute.Strategy, which comes without types
-SMALL_BATCH = 32  # images a replica; with fewer, its own statistics are too inaccurate to normalize by
+# With fewer images on a replica, its own statistics are too inaccurate for batch normalization.
+SMALL_BATCH = 32
 EVALUATION_BATCH = 256
-POOLED_BATCHES, POOLED_IMAGES = 50, 10_000  # batches and images for fresh statistics, or one pass if it has fewer
+# The batches and images for fresh statistics; if one pass over the images has fewer, it is one pass.
+POOLED_BATCHES, POOLED_IMAGES = 50, 10_000
 _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 

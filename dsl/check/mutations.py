@@ -12,7 +12,7 @@ from dsl.space.genotype import Space
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
-# the attributes of each kind: attribute -> the kind of its members
+# For each kind its attributes, with the kinds of their values or members.
 _PARTS: Mapping[str, Mapping[str, str]] = {
     "cell": {"nodes": "node", "terms": "term", "vertices": "node", "output": "node", "states": "state",
              "edges": "term", "inputs": "state"},
@@ -22,7 +22,8 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 _FUNCTIONS = ("uniform", "loguniform")
 MAX_WEIGHT = 1e15
-MAX_CONNECTED = 32  # operations on one edge: in a text they are nested calls, and the nesting depth is bounded
+# The operations on one edge. In a text they are nested calls, and the nesting depth is bounded.
+MAX_CONNECTED = 32
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 Kinds = dict[str, str]
 

@@ -49,7 +49,7 @@ def dead_rules(space: Space) -> Iterator[Problem]:
     reached: dict[str, _Found] = {}
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
-            if rule.name not in reached or reached[rule.name].faults:  # a rule that applies once counts as applicable
+            if rule.name not in reached or reached[rule.name].faults:  # A rule that applies once counts as applicable.
                 reached[rule.name] = _block(rule.block, _Scope(space, cells, live, {}))
         grown = live.with_all(found.brings for found in reached.values() if not found.is_dead)
         if grown == live:
@@ -89,7 +89,7 @@ def _sets(part: object) -> Iterator[s.Set]:
             yield from _sets(item)
     elif isinstance(part, s.Syntax):
         for attribute in dataclasses.fields(part):
-            if attribute.init:  # other fields repeat the parts of these
+            if attribute.init:  # The other fields repeat the parts of these.
                 yield from _sets(getattr(part, attribute.name))
 
 
@@ -98,7 +98,7 @@ def _sets(part: object) -> Iterator[s.Set]:
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """The operations that edges and tails of evolving cells may have, and whether nodes and settings may change."""
+    """The operations that edges and tails of mutable cells may have, and whether nodes and settings may change."""
 
     ops: frozenset[s.Op] = frozenset()
     grows: bool = False

@@ -19,10 +19,10 @@ def names_at_a_use(space: Space) -> dict[str, Value]:
 
 
 def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> None:
-    """Checks the use of an operation: names, settings, domains.
+    """Checks the use of an operation: its name, and the names and values of its settings.
 
     Raises:
-      CellError: something is wrong.
+      CellError: a name is unknown, or a value is not allowed.
     """
     if isinstance(op, s.Any):
         raise CellError("`any` stands only in rules and sets", op.position)
@@ -41,7 +41,7 @@ def check_member(member: s.Expression, space: Space) -> None:
     """Checks one member of a set: a number, a kernel, or an operation.
 
     Raises:
-      CellError: it is something else.
+      CellError: the member is something else.
     """
     scope = names_at_a_use(space)
     if isinstance(member, s.Path) and len(member.names) == 1:

@@ -15,7 +15,7 @@ _MAX_ORDERS = 5040
 _MAX_TEXT = 512  # characters; a vertex with a longer text gets a name, which keeps long chains cheap
 _MAX_NAME = 96  # characters; the name of a vertex is its text up to this length, or else the digest of its text
 
-Sum = tuple[int, ...]  # the vertices that are summed, by number; none of them is a zero
+Sum = tuple[int, ...]  # the numbers of the vertices that are summed; zeros are left out
 
 # The label of an operation, the sums that it reads, and whether the order of these sums has a meaning.
 Vertex = tuple[str, tuple[Sum, ...], bool]

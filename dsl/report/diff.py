@@ -20,7 +20,7 @@ from dsl.text.unparse import term as term_text
 from dsl.tree import syntax as s
 from dsl.tree.edit import join_of, reading, states
 
-_WIDTH = 100  # characters; a longer difference is written as two lines, before and after
+_WIDTH = 100  # characters; a longer difference is written in two lines, before and after
 _LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
 Texts = Mapping[str, str]
 T = TypeVar("T")

@@ -25,8 +25,8 @@ from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef
 from dsl.wording import plural
 
-MAX_PLACES = 10_000  # bindings that are counted for a rule; beyond this number counting stops
-_EXAMPLES = 10  # children that are made until one differs from its parent
+MAX_PLACES = 10_000  # the number of bindings of a rule at which counting stops
+_EXAMPLES = 10  # the number of children that are made until one differs from its parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class RuleFact:
 
     @property
     def applies(self) -> bool:
-        """Whether the rule has at least one place."""
+        """Whether the rule applies: its `choose` has at least one binding."""
         return self.places > 0
 
 

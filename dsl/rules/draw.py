@@ -40,7 +40,7 @@ def referred(name: str, member: Member) -> Ref:
     """The part of a genotype to which a variable is bound.
 
     Raises:
-      CellError: it is not bound to a part of a genotype.
+      CellError: the variable is not bound to a part of a genotype.
     """
     if not isinstance(member, Ref):
         raise CellError(f"{name} is bound to {member}, which is not a cell, node, term or state")
@@ -277,7 +277,7 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
             value = _value(expression, scene)
             if isinstance(value, StateRef):
                 return value.state
-            if isinstance(value, CellRef):  # a bare name: an operation, or a state of the target's cell
+            if isinstance(value, CellRef):  # A bare name is an operation, or a state of the target's cell.
                 return value.cell if target.names[-1] == "input" else s.Op(value.cell)
             return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
 

@@ -115,7 +115,7 @@ def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) ->
 
 
 def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype:
-    """The genotype in which decision k takes the value at place `choices[k]` of its set, as `sample` builds it.
+    """Returns the genotype in which decision k takes the value at place `choices[k]` of its set.
 
     The generator only draws an `any` in an operation's own brackets. Some combinations of choices are not valid:
     `unfit` gives the reason.

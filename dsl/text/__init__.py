@@ -1,1 +1,1 @@
-"""`.cell` text: read, printed, laid out and coloured."""
+"""Reads `.cell` texts, prints syntax trees as text, and lays texts out."""

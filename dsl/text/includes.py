@@ -48,7 +48,7 @@ class _Reader:
 
     shipped: Path
     seen: dict[Path, s.File] = field(default_factory=dict)
-    levels: list[list[s.File]] = field(default_factory=list)  # the files by their distance in includes
+    levels: list[list[s.File]] = field(default_factory=list)  # the files at each depth of includes
     problems: list[Problem] = field(default_factory=list)
 
     def find(self, name: str, folder: Path, position: Position | None = None) -> Path:
@@ -114,7 +114,7 @@ class _Reader:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name too long for the file system
+    except OSError:  # The name is too long for the file system.
         return False
 
 

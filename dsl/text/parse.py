@@ -77,7 +77,7 @@ def _parse(source: Source) -> s.File:
 
 def _from(text: str, start: int) -> s.File:
     if start:
-        # declarations that were read become blanks, so that lines and columns stay the same
+        # Declarations that were read become blanks, so that lines and columns stay the same.
         text = re.sub(r"[^\n]", " ", text[:start]) + text[start:]
     return _lark().parse(text)  # type: ignore[return-value]
 

@@ -8,7 +8,7 @@ _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2}
 
 
 def unparse(file: s.File) -> str:
-    """The canonical text of a file; `parse(unparse(file)) == file`."""
+    """Returns the canonical text of a file. `parse(unparse(file)) == file` holds."""
     lines: list[str] = []
     before: type | None = None
     for item in file.items:
@@ -20,7 +20,7 @@ def unparse(file: s.File) -> str:
 
 
 def declaration(item: s.Declaration) -> str:
-    """One declaration, without a newline at its end."""
+    """Returns the text of one declaration, without a newline at its end."""
     match item:
         case s.Include(path):
             return f'include "{path}"'
@@ -61,7 +61,7 @@ def _opdef(item: s.OpDef) -> str:
 
 
 def cell(item: s.Cell) -> str:
-    """One cell, a node a line."""
+    """Returns the text of one cell, with each node on a line of its own."""
     head = f"{'fixed ' if item.fixed else ''}cell {item.name}({', '.join(map(cell_input, item.inputs))})"
     head += "".join(f" {name} {text}" for name, text in traits(item).items() if text is not None)
     nodes = [f"  {node.name} = {flow(node.flow)}" for node in item.nodes]
@@ -75,19 +75,19 @@ def traits(item: s.Cell) -> dict[str, str | None]:
 
 
 def cell_input(item: s.Input) -> str:
-    """An input with its kind."""
+    """Returns the text of an input with its kind."""
     if item.kind is None:
         return item.name
     return f"{item.name}: {'each ' if item.each else ''}{op(item.kind)}"
 
 
 def flow(item: s.Flow) -> str:
-    """The right side of a node."""
+    """Returns the text of the right side of a node."""
     return " | ".join([" + ".join(map(term, item.terms)), *map(op, item.tail)])
 
 
 def term(item: s.Term) -> str:
-    """A wire or a call, with its label where it has one."""
+    """Returns the text of a term, with its label if it has one."""
     label = "" if item.label is None else f"{item.label}: "
     if isinstance(item, s.Wire):
         return label + item.state
@@ -95,12 +95,12 @@ def term(item: s.Term) -> str:
 
 
 def pipe(ops: s.Pipe) -> str:
-    """A pipe: operations in a row."""
+    """Returns the text of a pipe of operations."""
     return " | ".join(map(op, ops))
 
 
 def op(item: s.Op | s.Any) -> str:
-    """An operation with its settings."""
+    """Returns the text of an operation with its settings."""
     if isinstance(item, s.Any):
         return expression(item)
     if not item.arguments:
@@ -117,7 +117,7 @@ def _section(item: s.Section) -> str:
 
 
 def step(item: s.Step) -> str:
-    """One step of a section."""
+    """Returns the text of one step of a section."""
     inputs = f"({', '.join(map(expression, item.inputs))})" if item.inputs else ""
     # `a * b + c` could be read in two ways, so every factor but a number or a name is in brackets.
     times = "" if item.times is None else f" * {_factor(item.times)}"
@@ -129,7 +129,7 @@ def _factor(value: s.Expression) -> str:
 
 
 def block(item: s.Block, indent: str) -> str:
-    """A rule's statements in braces."""
+    """Returns the text of a rule's statements, in braces."""
     if not item.statements:
         return "{ }"
     inner = indent + "  "
@@ -159,7 +159,7 @@ def _statement(item: s.Statement, indent: str) -> str:
 
 
 def condition(item: s.Condition) -> str:
-    """A condition; `and` binds tighter than `or`."""
+    """Returns the text of a condition. `and` binds tighter than `or`."""
     match item:
         case s.Compare(operator, left, right):
             return f"{expression(left)} {operator} {expression(right)}"
@@ -176,7 +176,7 @@ def condition(item: s.Condition) -> str:
 
 
 def expression(item: s.Expression) -> str:
-    """An expression, with brackets only where precedence requires them."""
+    """Returns the text of an expression, with brackets only where precedence requires them."""
     match item:
         case s.Number(value):
             return repr(value)

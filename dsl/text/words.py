@@ -16,7 +16,7 @@ NAME = _NAME
 OPERATOR = r"\*=|\+=|<=|>=|==|!=|//|\.\.|[=<>|+\-*/]"
 PUNCTUATION = r"[(){}\[\],:.]"
 
-# keywords that begin a declaration
+# Keywords that begin a declaration.
 DECLARATIONS = (
     rf'{_START}include(?=\s*")',
     rf"{_START}(?:param|gene|values)(?=\s+{_NAME}\s*=(?!=))",

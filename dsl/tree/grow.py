@@ -51,7 +51,7 @@ def without_term(cell: s.Cell, ref: TermRef) -> s.Cell | None:
 
 
 def _without(terms: tuple[s.Term, ...], place: tuple[int, ...]) -> tuple[s.Term, ...]:
-    """The terms without one edge, and without operations that then have no input; later terms keep their labels."""
+    """Returns the terms without one edge and without operations that then have no input. Labels stay."""
     index, *rest = place
     inner: tuple[s.Term, ...] = ()
     term = terms[index]

@@ -289,7 +289,7 @@ class Compare(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Is(Syntax):
-    """A comparison of an operation: `t.op is conv`, `t.op is not skip`."""
+    """A condition on the name of an operation: `t.op is conv`, `t.op is not skip`."""
 
     path: Path
     op: Op
