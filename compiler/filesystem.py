@@ -62,16 +62,16 @@ class Remote:
         return Remote(self.address.rpartition("/")[0])
 
     def with_name(self, name: str) -> Remote:
-        """The file of another name in the same folder."""
+        """Returns the file of another name in the same folder."""
         return self.parent / name
 
     def exists(self) -> bool:
-        """Whether there is a file or folder."""
+        """Returns whether there is a file or folder."""
         with _as_os_errors(self) as gfile:
             return bool(gfile.exists(self.address))
 
     def is_dir(self) -> bool:
-        """Whether it is a folder. In an object store a folder exists if it contains an object."""
+        """Returns whether it is a folder. In an object store a folder exists if it contains an object."""
         try:
             with _as_os_errors(self) as gfile:
                 return bool(gfile.stat(self.address).is_directory)
@@ -79,11 +79,11 @@ class Remote:
             return False
 
     def is_file(self) -> bool:
-        """Whether there is a file."""
+        """Returns whether there is a file."""
         return self.exists() and not self.is_dir()
 
     def glob(self, pattern: str) -> Iterator[Remote]:
-        """The entries of a folder whose names match a pattern, in any order; none if there is no folder."""
+        """Yields the entries of a folder whose names match a pattern, in any order; none if there is no folder."""
         try:
             with _as_os_errors(self) as gfile:
                 names = [name.rstrip("/") for name in gfile.listdir(self.address)]
@@ -92,7 +92,7 @@ class Remote:
         yield from (self / name for name in fnmatch.filter(names, pattern))
 
     def read_bytes(self) -> bytes:
-        """The contents of the file."""
+        """Returns the contents of the file."""
         with _as_os_errors(self) as gfile, gfile.GFile(self.address, "rb") as file:
             return bytes(file.read())
 
@@ -125,7 +125,7 @@ Place: TypeAlias = Path | Remote
 
 
 def place(text: str) -> Place:
-    """The file or folder that a user names by its path or address.
+    """Returns the file or folder that a user names by its path or address.
 
     Raises:
       CompileError: it begins as an address, and is not a complete one.
@@ -155,7 +155,7 @@ class Writable(Protocol):
 
 
 def create(path: Place) -> Writable:
-    """A new file, open for writing; flushed contents are kept if the process ends at once."""
+    """Returns a new file, open for writing; flushed contents are kept if the process ends at once."""
     return path.open("xb") if isinstance(path, Path) else _Sent(path)
 
 

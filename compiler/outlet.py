@@ -30,7 +30,7 @@ class Outlet:
         return getattr(self._stream, name)
 
     def isatty(self) -> bool:
-        """Whether the stream is an open terminal."""
+        """Returns whether the stream is an open terminal."""
         return self._stream.isatty() and not self._is_closed
 
     def write(self, text: str) -> int:

@@ -80,7 +80,7 @@ class CellError(Exception):
 
 
 def problems_of(check: Callable[[T], object], items: Iterable[T]) -> Iterator[Problem]:
-    """The problems of the errors that a check raises, of one item after the other."""
+    """Yields the problems of the errors that a check raises, of one item after the other."""
     for item in items:
         try:
             check(item)

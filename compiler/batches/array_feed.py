@@ -81,7 +81,7 @@ class ArrayFeed:
         return self._quiet(batches.map(gather))
 
     def _maker(self, training: Training, batch: int) -> Callable[..., Any]:
-        """A traced function from seed and step to a batch, kept for trainings that augment alike."""
+        """Returns a traced function from seed and step to a batch, kept for trainings that augment alike."""
         alike = (training.augment, training.crop_padding, training.cutout_size, training.colour_strength, batch)
         if alike not in self._makers:
             self._check(replace(training, batch_size=batch))
@@ -103,7 +103,7 @@ class ArrayFeed:
         fit.check(training, self.name, len(images), images.shape[-1], images.dtype == np.uint8, is_stream=False)
 
     def _taker(self, split: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-        """A function from indices to a part's images and labels there."""
+        """Returns a function from indices to a part's images and labels there."""
         if split not in self._takers:
             part = self._part(split)
             self._takers[split] = (_resident if part.images.nbytes <= RESIDENT else _mapped)(part)
@@ -116,7 +116,7 @@ class ArrayFeed:
         return parts[split]
 
     def _quiet(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Options of a pipeline with a fixed number of threads; tuning and rewriting cost more than they save here."""
+        """Returns the options of a pipeline with a fixed number of threads; tuning costs more than it saves."""
         options = tf.data.Options()
         options.threading.private_threadpool_size = self._threads
         options.threading.max_intra_op_parallelism = self._threads

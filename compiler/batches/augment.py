@@ -36,7 +36,10 @@ class Scale:
 
 
 def augmented(images: Tensor, training: Training, scale: Scale, key: Tensor) -> Tensor:
-    """The augmentation steps of the settings, in their order; `random_crop` was done when the images were decoded."""
+    """Returns images after the augmentation steps of the settings, in their order.
+
+    `random_crop` is left out: it was done when the images were decoded.
+    """
     for position, step in enumerate(training.augment):
         draw = order.folded(key, position)
         if step == "flip":
@@ -51,7 +54,7 @@ def augmented(images: Tensor, training: Training, scale: Scale, key: Tensor) -> 
 
 
 def flipped(images: Tensor, key: Tensor) -> Tensor:
-    """Half of the images mirrored, left and right."""
+    """Returns the images with each of them mirrored, left and right, with probability 1/2."""
     width = images.shape[2]
     coin = order.uniform((_count(images), 1), key) < 0.5
     columns = tf.where(coin, tf.range(width)[::-1], tf.range(width))
@@ -60,7 +63,7 @@ def flipped(images: Tensor, key: Tensor) -> Tensor:
 
 
 def cropped(images: Tensor, pad: int, key: Tensor) -> Tensor:
-    """Images that are shifted by up to `pad` pixels in both directions; the free border is filled with zeros."""
+    """Returns images shifted by up to `pad` pixels in both directions. The free border is filled with zeros."""
     height, width = images.shape[1:3]
     padded = tf.pad(images, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
     shift = order.uniform((2, _count(images), 1), key, 0, 2 * pad + 1, tf.int32)
@@ -69,7 +72,7 @@ def cropped(images: Tensor, pad: int, key: Tensor) -> Tensor:
 
 
 def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
-    """Images with a square of zeros, `size` pixels wide, around a random pixel (DeVries & Taylor 2017).
+    """Returns images with a square of zeros, `size` pixels wide, around a random pixel (DeVries & Taylor 2017).
 
     Near a border part of the square lies outside, as in the paper.
     """
@@ -82,8 +85,9 @@ def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
 
 
 def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tensor:
-    """Images whose brightness, contrast and saturation are multiplied by numbers from 1 - `strength` to 1 + `strength`.
+    """Returns images with changed brightness, contrast and saturation.
 
+    Each of the three is multiplied by a random number from 1 - `strength` to 1 + `strength`.
     Contrast scales the distance of pixels from the mean grey of their image, and saturation that from their own grey.
     All three are linear, so one matrix and one offset for each image does them together with normalization. Pixels
     are clipped to 0..255.
@@ -104,7 +108,7 @@ def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tens
 
 
 def _rows(images: Tensor) -> Tensor:
-    """Images as `[batch, height, width * channels]`, so that one addition serves a whole row.
+    """Returns images as `[batch, height, width * channels]`, so that one addition serves a whole row.
 
     TensorFlow takes three times as long to add three channels to each pixel.
     """

@@ -22,7 +22,7 @@ ORDER, STEP, EXAMPLE = 0, 1, 2
 
 
 def key(seed: Tensor, number: Tensor, use: int) -> Tensor:
-    """The key int64 `[2]` from which all random numbers of an epoch, a step or an example are drawn."""
+    """Returns the key int64 `[2]` from which all random numbers of an epoch, a step or an example are drawn."""
     return folded(tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)]), use)
 
 
@@ -32,22 +32,22 @@ def folded(key: Tensor, use: int) -> Tensor:
 
 
 def uniform(shape: Any, key: Tensor, low: Any = 0, high: Any = None, dtype: Any = tf.float32) -> Tensor:
-    """Random numbers in [`low`, `high`). TensorFlow draws other numbers under XLA than without it."""
+    """Returns random numbers in [`low`, `high`). TensorFlow draws other numbers under XLA than without it."""
     return tf.random.stateless_uniform(shape, key, low, high, dtype)
 
 
 def words(seed: Tensor, epoch: Tensor) -> Tensor:
-    """The random words int32 `[3]` that make an epoch's permutation."""
+    """Returns the random words int32 `[3]` that make an epoch's permutation."""
     return uniform([3], key(seed, epoch, ORDER), None, None, tf.int32)
 
 
 def permuted(places: Tensor, words: Tensor, count: Tensor) -> Tensor:
-    """The values at these places of a random permutation of 0 to count-1."""
+    """Returns the values at these places of a random permutation of 0 to count-1."""
     return tf.raw_ops.RandomIndexShuffle(index=places, seed=words, max_index=count - 1, rounds=_ROUNDS)
 
 
 def chosen(seed: Tensor, step: Tensor, batch: int, count: int) -> Tensor:
-    """The indices int32 `[batch]` of a step's images, from a permutation that each epoch draws anew.
+    """Returns the indices int32 `[batch]` of a step's images, from a permutation that each epoch draws anew.
 
     Images that do not fill a batch at the end of an epoch are left out. They are other images in every epoch.
     """

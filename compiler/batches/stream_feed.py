@@ -114,7 +114,7 @@ class StreamFeed:
         return self.preparation.applied(image)
 
     def _random_window(self, seed: int) -> Take:
-        """A crop to a window of random area and ratio (Szegedy et al. 2014, section 6), by the example's number."""
+        """Returns the random crop of the example of a number (Szegedy et al. 2014, section 6)."""
         height, width = self.preparation.size
 
         def take(image: Image.Image, number: int) -> Image.Image:
@@ -146,7 +146,7 @@ def _shuffled(part: Part, batch: int, seed: int, first_step: int) -> tf.data.Dat
 
 
 def _shuffled_records(part: Records, seed: int, epoch: Tensor) -> tf.data.Dataset:
-    """The records of one epoch: the files in a new order, several read at a time, and blocks of records shuffled."""
+    """Returns the records of one epoch. Files are in a new order, and blocks of records are shuffled."""
     words = order.words(seed, epoch)
     files = _files(part)
     places = order.permuted(tf.range(len(part.shards)), words, len(part.shards))
@@ -182,7 +182,7 @@ def _shard(path: Tensor, skip: Tensor, take: Tensor) -> tf.data.Dataset:
 
 
 def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
-    """The index of a file, or the encoded image of a record; and the label int32."""
+    """Returns the index of a file, or the encoded image of a record; and the label int32."""
     if isinstance(part, Files):
         place, label = example
         return place, label
@@ -194,7 +194,7 @@ def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
-    """The image of a file's index, or of a record.
+    """Returns the image of a file's index, or of a record.
 
     Raises:
       DataError: an image file is missing, or can no longer be read as an image; the message names it.
@@ -224,7 +224,7 @@ def window(rng: np.random.Generator, width: int, height: int) -> tuple[float, fl
 
 
 def _filled(values: Tensor, batch: int) -> Tensor:
-    """Values `[n, ...]`, padded with zeros to the size of the batch."""
+    """Returns values `[n, ...]`, padded with zeros to the size of the batch."""
     paddings = [[0, batch - tf.shape(values)[0]]] + [[0, 0]] * (len(values.shape) - 1)
     return tf.ensure_shape(tf.pad(values, paddings), (batch, *values.shape[1:]))
 

@@ -188,7 +188,7 @@ class _Network:
 
     @staticmethod
     def whole(value: Value | None, op: s.Op) -> int | None:
-        """A value that must be a whole number of at least 1."""
+        """Returns a value that must be a whole number of at least 1."""
         if value is None:
             return None
         if not isinstance(value, int) or value < 1:

@@ -47,7 +47,7 @@ class Step:
                 yield f"{operation.key}/{weight.name}", weight
 
     def reading(self, inputs: tuple[int, ...]) -> Step:
-        """The same step after other ones; what has been counted of it is not counted again."""
+        """Returns the same step after other ones; what has been counted of it is not counted again."""
         other = copy(self)
         object.__setattr__(other, "inputs", inputs)
         return other

@@ -41,7 +41,7 @@ SUFFIXES = _suffixes()  # the endings of the names of image files, in lower case
 
 
 def decoded(data: bytes) -> Image.Image:
-    """An encoded image as an upright one, in mode L if it is grey, and otherwise in RGB.
+    """Returns an encoded image as an upright one, in mode L if it is grey, and otherwise in RGB.
 
     The orientation in its EXIF data is applied. 16 bits of grey become 8, transparency is dropped, and an animation
     gives its first picture.
@@ -63,7 +63,7 @@ def decoded(data: bytes) -> Image.Image:
 
 
 def contents(path: str) -> bytes:
-    """The bytes of a file.
+    """Returns the bytes of a file.
 
     Raises:
       DataError: the file or its storage is gone, or may not be read.
@@ -75,13 +75,13 @@ def contents(path: str) -> bytes:
 
 
 def pixels(image: Image.Image, channels: int) -> np.ndarray:
-    """An image as uint8 `[height, width, channels]`, of 1 or 3 channels."""
+    """Returns an image as uint8 `[height, width, channels]`, of 1 or 3 channels."""
     found = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return found[..., None] if channels == 1 else found
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """An image in the orientation of its EXIF data; an image with damaged EXIF data is not turned."""
+    """Returns an image in the orientation of its EXIF data; an image with damaged EXIF data is not turned."""
     try:
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # Damaged metadata raise various errors.

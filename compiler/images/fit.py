@@ -51,7 +51,7 @@ def check_batch(training: Training, name: str, images: int) -> None:
 
 
 def smaller_batch(images: int) -> int:
-    """The largest of 64, 32, 16 and 8 with FEW_STEPS steps an epoch, else 8; at most the number of images.
+    """Returns the largest of 64, 32, 16 and 8 with FEW_STEPS steps an epoch, else 8; at most the number of images.
 
     It is not smaller, since batch normalization needs several images a batch.
     """

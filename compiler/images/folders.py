@@ -37,7 +37,7 @@ class Files:
         return len(self.paths)
 
     def of(self, indices: Array) -> Files:
-        """The files at these places."""
+        """Returns the files at these places."""
         return Files(tuple(self.paths[index] for index in indices), self.labels[indices])
 
 
@@ -71,7 +71,7 @@ class Tree:
 
 
 def scan(folder: str, suffixes: Sequence[str]) -> Tree:
-    """The image files of a folder, by class, and the ignored files; no file is opened.
+    """Returns the image files of a folder, by class, and the ignored files; no file is opened.
 
     If a folder has only one part besides training, that part is the test set, whatever its name.
 
@@ -105,12 +105,12 @@ def scan(folder: str, suffixes: Sequence[str]) -> Tree:
 
 
 def held_back_parts(parts: Sequence[T]) -> tuple[T | None, T | None]:
-    """The validation and the test part of the parts that a source itself has besides training."""
+    """Returns the validation and the test part of the parts that a source itself has besides training."""
     return (parts[0] if len(parts) == 2 else None), (parts[-1] if parts else None)
 
 
 def neighbour(path: str) -> str:
-    """A clause for the message that a path does not exist: the nearest name in its folder."""
+    """Returns a clause for the message that a path does not exist: the nearest name in its folder."""
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         return f"; there is no folder {folder}"
@@ -119,7 +119,7 @@ def neighbour(path: str) -> str:
 
 
 def counted(ignored: Mapping[str, int]) -> str:
-    """A line on ignored files: `120 files ignored: 60 .txt, 60 in folders inside classes`."""
+    """Returns a line on ignored files: `120 files ignored: 60 .txt, 60 in folders inside classes`."""
     total = sum(ignored.values())
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(ignored.items(), key=lambda one: -one[1]))
     return f"{plural(total, 'file')} ignored: {reasons}" if total else ""
@@ -129,7 +129,7 @@ def counted(ignored: Mapping[str, int]) -> str:
 
 
 def _parts(root: Path, folder: str) -> dict[str, str]:
-    """The names of the folders of training, validation and test; empty if the folders are classes.
+    """Returns the names of the folders of training, validation and test; empty if the folders are classes.
 
     A class may be called `train`. A part is therefore a folder that contains folders.
     """
@@ -177,7 +177,7 @@ def _held_back(root: Path, names: Sequence[str], suffixes: Sequence[str], ignore
 
 
 def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Remarks: which part is the test set, and which classes a part lacks."""
+    """Returns remarks on the part that is the test set, and on classes that a part lacks."""
     remarks = []
     if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:
         remarks.append(("test", f"the folder {folders[0]} is the test set, since nothing else is held back"))
@@ -218,7 +218,7 @@ def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[s
 
 
 def _reason(name: str, suffixes: Sequence[str], otherwise: str) -> str:
-    """The reason why a file is ignored: it is hidden, its ending is not that of an image, or its place is wrong."""
+    """Returns the reason why a file is ignored: it is hidden, is not an image by its ending, or is at a wrong place."""
     if name.startswith("."):
         return "hidden"
     suffix = os.path.splitext(name)[1].lower()
@@ -243,7 +243,7 @@ def _files(root: Path, names: Sequence[str], suffixes: Sequence[str], ignored: C
 
 
 def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> list[str]:
-    """The images of one class, sorted."""
+    """Returns the images of one class, sorted."""
     members: list[str] = []
     known = tuple(suffixes)
     # scandir gives the type of each entry without a system call, unlike pathlib. There may be millions of files.
@@ -265,7 +265,7 @@ def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> li
 
 
 def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a link to a missing file, or to itself."""
+    """Returns whether an entry is a link to a missing file, or to itself."""
     if not entry.is_symlink():
         return False
     try:

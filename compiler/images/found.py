@@ -35,8 +35,8 @@ class Found:
     """The images that a reader found; `test` and `validation` are None if the source lacks that part.
 
     Attributes:
-      digest: of the contents; if a reader gives none, the digest of the arrays is used.
-      remarks: for the user.
+      digest: the digest of the contents; "" if it is to be computed from the arrays.
+      remarks: facts of the source that are shown to the user.
     """
 
     name: str
@@ -69,18 +69,18 @@ class Wanted:
     progress: Progress | None = None
 
     def preparation(self, size: Size) -> Preparation:
-        """The preparation of an image of any size."""
+        """Returns the preparation of an image of any size."""
         return Preparation(self.image_size or size, self.crop)
 
 
 def printable(name: str) -> str:
-    """A name in one line that every terminal can print, for any bytes in the file system."""
+    """Returns a name in one line that every terminal can print, for any bytes in the file system."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return text if text.isprintable() else repr(text)[1:-1]
 
 
 def prepared(image: Array, preparation: Preparation) -> Array:
-    """An image [height, width, channels] brought to size; uint8 stays, the rest is float32."""
+    """Returns an image [height, width, channels] brought to size; uint8 stays, the rest is float32."""
     if image.shape[:2] == preparation.size and preparation.crop == 1:
         return image
     image = image if image.dtype == np.uint8 else image.astype(np.float32)
@@ -90,7 +90,7 @@ def prepared(image: Array, preparation: Preparation) -> Array:
 
 
 def stacked(images: Sequence[Array]) -> Array:
-    """Images [height, width, channels] of one size as one array [n, ...]; grey joins colour as RGB."""
+    """Returns images [height, width, channels] of one size as one array [n, ...]; grey joins colour as RGB."""
     channels = max(image.shape[2] for image in images)
     stacked = np.empty((len(images), *images[0].shape[:2], channels), images[0].dtype)
     for index, image in enumerate(images):

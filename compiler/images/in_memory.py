@@ -20,7 +20,7 @@ from dsl.wording import plural
 
 
 def read_images(folder: str, wanted: Wanted) -> Found:
-    """The images of a folder, all of one size, and the parts that it has.
+    """Returns the images of a folder, all of one size, and the parts that it has.
 
     Raises:
       DataError: it is missing, has other folders than those of classes, or files that cannot be used.
@@ -83,7 +83,7 @@ def _kept(part: Files, skipped: set[str]) -> Files:
 
 
 def digest(folder: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> str:
-    """The digest of the images of a folder as they are now; see `compiler.images.inventory.look`.
+    """Returns the digest of the images of a folder as they are now; see `compiler.images.inventory.look`.
 
     Raises:
       DataError: the folder is missing or malformed, or a file may not be read.
@@ -95,12 +95,12 @@ def digest(folder: str, inventory_folder: Path | None = None, progress: Progress
 
 
 def named(tree: Tree, found: Mapping[str, Content]) -> dict[str, str]:
-    """The digest of every image of a tree, by its name below the root."""
+    """Returns the digest of every image of a tree, by its name below the root."""
     return {os.path.relpath(path, tree.root): content.digest for path, content in found.items()}
 
 
 def tree_digest(tree: Tree, found: Mapping[str, Content]) -> str:
-    """One digest of all images of a tree: of their names below its root, and their contents."""
+    """Returns one digest of all images of a tree: of their names below its root, and their contents."""
     return inventory.digest_of(named(tree, found).items())
 
 

@@ -52,7 +52,7 @@ class Content:
 def look(
     paths: Sequence[str], folder: Path | None = None, progress: Progress | None = None, use: Use | None = None
 ) -> Mapping[str, Content]:
-    """The contents of each file; files that have not changed since the inventory was made are not read again.
+    """Returns the contents of each file; files that have not changed since the inventory was made are not read again.
 
     Args:
       paths: of the files.
@@ -78,7 +78,7 @@ def look(
 
 
 def digest_of(parts: Iterable[tuple[str, str]]) -> str:
-    """A digest of named contents, which does not depend on their order."""
+    """Returns a digest of named contents, which does not depend on their order."""
     whole = hashlib.sha256()
     for name, digest in sorted(parts):
         whole.update(os.fsencode(name) + b"\0" + digest.encode() + b"\n")
@@ -86,7 +86,7 @@ def digest_of(parts: Iterable[tuple[str, str]]) -> str:
 
 
 def check(found: Mapping[str, Content], unreadable: str) -> tuple[str, ...]:
-    """The unreadable files, which are left out.
+    """Returns the unreadable files, which are left out.
 
     Raises:
       DataError: there are unreadable files and `unreadable` is not 'skip'; the message names up to SHOWN of them.
@@ -158,7 +158,7 @@ def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Co
 
 
 def _is_good(held: Mapping[str, Content], digest: str) -> bool:
-    """Whether contents are in the inventory as an image. Others are read again, since Pillow may be newer."""
+    """Returns whether contents are in the inventory as an image. Others are read again, since Pillow may be newer."""
     return digest in held and not held[digest].fault
 
 

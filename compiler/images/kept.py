@@ -61,7 +61,7 @@ def keep(found: Dataset | Stream, folder: Path) -> Kept | None:
 
 
 def read(kept: Kept) -> Dataset | Stream | None:
-    """The images of a folder; None if the folder is not visible on this machine or has other data.
+    """Returns the images of a folder; None if the folder is not visible on this machine or has other data.
 
     Raises:
       DataError: it is damaged.

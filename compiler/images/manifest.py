@@ -31,7 +31,7 @@ def write(source: str, inventory_folder: Path) -> None:
 
 
 def differences(source: str, inventory_folder: Path) -> tuple[str, ...]:
-    """A line for each class whose images differ from the written ones; empty if none were written.
+    """Returns a line for each class whose images differ from the written ones; empty if none were written.
 
     Raises:
       DataError: the folder is missing, or a file cannot be read.

@@ -20,7 +20,7 @@ CHANNELS = (1, 3, 4)  # the numbers of channels that images may have
 
 
 def read_npz(path: str, wanted: Wanted) -> Found:
-    """The arrays of an .npz file, in one part or in parts of its own.
+    """Returns the arrays of an .npz file, in one part or in parts of its own.
 
     Raises:
       DataError: it is missing, damaged, or has other arrays than images with labels.
@@ -50,7 +50,7 @@ def read_npz(path: str, wanted: Wanted) -> Found:
 
 
 def npz_digest(path: str) -> str:
-    """The SHA-256 of the file.
+    """Returns the SHA-256 of the file.
 
     Raises:
       DataError: it is missing or may not be read.
@@ -66,7 +66,7 @@ def npz_digest(path: str) -> str:
 
 
 def _npz_parts(path: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """The keys of images and labels of each part.
+    """Returns the keys of images and labels of each part.
 
     Raises:
       DataError: a part has two names, has no labels or no images, or has an unknown name.
@@ -104,7 +104,7 @@ def _npz_pair(archive: np.lib.npyio.NpzFile, path: str, keys: tuple[str, str], c
 
 
 def _channels_last(images: Array, where: str, channels: str | None) -> Array:
-    """Images [n, height, width, channels] of an array whose axis of channels `dataset.channels` names.
+    """Returns images [n, height, width, channels] of an array whose axis of channels `dataset.channels` names.
 
     Raises:
       DataError: its shape does not show which axis has the channels, and the setting is missing.

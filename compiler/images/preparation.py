@@ -51,7 +51,7 @@ class Preparation:
         return (self.resized[0] - self.size[0]) // 2, (self.resized[1] - self.size[1]) // 2
 
     def applied(self, image: Image.Image) -> Image.Image:
-        """An image of any size as one of `size`, its mode unchanged."""
+        """Returns an image of any size, resized and cropped to `size`. Its mode does not change."""
         height, width = self.resized
         whole = image if image.size == (width, height) else _resized(image, (width, height))
         if self.crop == 1:
@@ -61,7 +61,7 @@ class Preparation:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """An image of another size (width, height); bytes are rounded once, and other values are not rounded."""
+    """Returns an image of another size (width, height); bytes are rounded once, and other values are not rounded."""
     if image.mode not in ("L", "RGB"):
         return image.resize(size, FILTER)
     bands = [np.rint(np.asarray(band.convert("F").resize(size, FILTER))) for band in image.split()]

@@ -58,7 +58,7 @@ class Reader:
 
 
 def read(source: str, wanted: Wanted) -> Found:
-    """The images of `source`.
+    """Returns the images of `source`.
 
     Raises:
         DataError: the source is unknown, missing or unreadable.
@@ -71,7 +71,7 @@ def read(source: str, wanted: Wanted) -> Found:
 
 
 def parsed(source: str) -> tuple[str, str]:
-    """The kind of a source, one of `READERS`, and the text after the colon.
+    """Returns the kind of a source, one of `READERS`, and the text after the colon.
 
     Raises:
       DataError: the kind is unknown, or the text after the colon is missing or not allowed.
@@ -88,7 +88,7 @@ def parsed(source: str) -> tuple[str, str]:
 
 
 def located(source: str, folders: Iterable[Path]) -> str:
-    """A source with the absolute path of its file or folder: in the current folder, or else in one of `others`."""
+    """Returns a source with the absolute path of its file or folder, in the current folder or in one of `others`."""
     kind, colon, path = source.partition(":")
     if not colon or kind not in PATHS or not path.strip():
         return source
@@ -154,7 +154,7 @@ def _is_download_failure(error: Exception) -> bool:
 
 
 def tfds_call(name: str, call: Callable[[Any], T]) -> T:
-    """The result of `call` with the module tensorflow_datasets.
+    """Returns the result of `call` with the module tensorflow_datasets.
 
     Raises:
       DataError: the package is not installed, or the data set is unknown or cannot be downloaded or read.

@@ -13,7 +13,7 @@ from compiler.images.found import Array
 def split(
     labels: Array, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
 ) -> tuple[Array, Array]:
-    """The indices of the remaining and of the held-out images, both shuffled; every class keeps at least `keep`.
+    """Returns the shuffled indices of the remaining and of the held-out images. Every class keeps at least `keep`.
 
     Raises:
       DataError: a class has too few images, or the share leaves a part without a class.
@@ -35,7 +35,7 @@ def split(
 
 
 def total(images: int, classes: int, share: float | int, what: str, keep: int) -> int:
-    """The number of images to hold out: a number is exact; a fraction gives at least one image of each class.
+    """Returns the number of images to hold out: a number is exact; a fraction gives at least one image of each class.
 
     Raises:
       DataError: a number leaves a part without a class.
@@ -53,7 +53,7 @@ def total(images: int, classes: int, share: float | int, what: str, keep: int) -
 
 
 def _apportioned(counts: Array, total: int, keep: int) -> Array:
-    """The numbers of images of each class that add up to `total`: in proportion, from 1 to all but `keep`."""
+    """Returns the numbers of images of each class that add up to `total`: in proportion, from 1 to all but `keep`."""
     ideal = counts * total / counts.sum()
     chosen: Array = np.clip(np.floor(ideal).astype(int), 1, counts - keep)
     while chosen.sum() < total:

@@ -61,7 +61,7 @@ class Stream:
     Attributes:
       channels: 1 where all images are grey, else 3: red, green and blue.
       crop: the share of the resized image that is kept in the middle; 1 keeps the whole image.
-      digest: of the contents of the source.
+      digest: the digest of the contents of the source.
       remarks: facts of the source that are shown to the user.
     """
 
@@ -111,7 +111,7 @@ class Stream:
 
 
 def find(source: str, validation: float | int, test: float | int, seed: int, wanted: Wanted) -> Stream:
-    """The stream of a source; the settings are those of `compiler.images.data.load`.
+    """Returns the stream of a source; the settings are those of `compiler.images.data.load`.
 
     Raises:
       DataError: the source cannot be streamed, is missing or malformed, or there is no image size.
@@ -151,7 +151,7 @@ def _from_folder(
 
 
 def _from_tfds(name: str, validation: float | int, test: float | int, image_size: Size, crop: float) -> Stream:
-    """The stream of a data set of TensorFlow Datasets; parts that it lacks are drawn from its training part."""
+    """Returns the stream of a data set of TensorFlow Datasets; parts that it lacks are drawn from its training part."""
 
     def prepared(tfds: Any) -> tuple[Any, list[str]]:
         builder = tfds.builder(name)
@@ -184,7 +184,7 @@ def _from_tfds(name: str, validation: float | int, test: float | int, image_size
 
 
 def _is_labelled(tfds: Any, builder: Any, part: str) -> bool:
-    """Whether the part exists and its labels are known; the test images of a contest have the label -1."""
+    """Returns whether the part exists and its labels are known; the test images of a contest have the label -1."""
     if part not in builder.info.splits:
         return False
     image, label = builder.info.supervised_keys or (None, None)
@@ -208,7 +208,7 @@ def _class_names(name: str, info: Any) -> tuple[str, ...]:
 
 
 def _records(name: str, info: Any, part: str, first: int = 0, last: int | None = None) -> Records:
-    """The records of a part from `first` to `last`, or to the end."""
+    """Returns the records of a part from `first` to `last`, or to the end."""
     file_format = getattr(info.file_format, "value", info.file_format)
     if file_format != "tfrecord":
         raise DataError(f"tfds:{name}: stored as {file_format}; a stream reads tfrecord")

@@ -117,7 +117,7 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
 
 
 def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation | None = None) -> Any:
-    """A trained network in stock layers, from images with the data set's values to probabilities.
+    """Returns a trained network in stock layers, from images with the data set's values to probabilities.
 
     Args:
       saved: the network.
@@ -134,7 +134,7 @@ def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation
 
 
 def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
-    """The layers that prepare an image; Keras 2 has no layer that resizes with antialiasing."""
+    """Returns the layers that prepare an image; Keras 2 has no layer that resizes with antialiasing."""
     if keras is tf_keras:
         value = tf.image.resize(image, preparation.resized, antialias=True, name="resized")
         value = tf.round(value) if preparation.is_whole else value
@@ -147,13 +147,13 @@ def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
 
 
 def labels(saved: Saved) -> str:
-    r"""The names of the classes, one a line; a line break inside a name is written as in Python, such as \n."""
+    r"""Returns the names of the classes, one a line; a line break inside a name is written as in Python, such as \n."""
     names = (_BREAKS.sub(lambda found: ascii(found[0])[1:-1], name) for name in saved.class_names)
     return "".join(f"{name}\n" for name in names)
 
 
 def probabilities(saved: Saved, images: Array) -> Array:
-    """The probabilities that the trained network gives for images of its size with the data set's values."""
+    """Returns the probabilities that the trained network gives for images of its size with the data set's values."""
     model = lower(saved.graph)
     restore(step_layers(model), saved.weights)
     normal = (images - np.asarray(saved.mean, np.float32)) / np.asarray(saved.std, np.float32)
@@ -161,20 +161,20 @@ def probabilities(saved: Saved, images: Array) -> Array:
 
 
 def random_images(saved: Saved, size: tuple[int, int] | None = None) -> Array:
-    """Random images with the data set's mean and deviation; the same ones in every call."""
+    """Returns random images with the data set's mean and deviation; the same ones in every call."""
     height, width, channels = (*(size or saved.input_shape[:2]), saved.input_shape[-1])
     noise = np.random.default_rng(0).standard_normal((IMAGES, height, width, channels))
     return (np.asarray(saved.mean) + np.asarray(saved.std) * noise).astype(np.float32)
 
 
 def _sizes(preparation: Preparation) -> tuple[tuple[int, int], ...]:
-    """Sizes of images to try: one that is not resized, and one that is."""
+    """Returns sizes of images to try: one that is not resized, and one that is."""
     height, width = preparation.resized
     return (height, width), (2 * height + 3, width + width // 2 + 1)
 
 
 def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> tuple[Array, Array]:
-    """Random images of a size, and the network's probabilities for them after Pillow has prepared them."""
+    """Returns random images of a size, and the network's probabilities for them after Pillow has prepared them."""
     images = random_images(saved, size)
     if preparation.is_whole:
         images = np.rint(images)
@@ -186,7 +186,7 @@ def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> 
 
 
 def _difference(found: Array, wanted: Array) -> float:
-    """The greatest difference of log probabilities. Probabilities themselves are all near 0 or 1 in a sure network."""
+    """Returns the greatest difference of log probabilities: the probabilities of a sure network are all near 0 or 1."""
     logs = [np.log(np.maximum(values.astype(np.float64), LEAST)) for values in (found, wanted)]
     return float(np.abs(logs[0] - logs[1]).max() / max(1.0, float(np.abs(logs[1]).max())))
 
@@ -277,7 +277,7 @@ def _write_tflite(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -
 
 
 def _reason(text: str) -> str:
-    """The first line that matters in a converter's long message."""
+    """Returns the first line that matters in a converter's long message."""
     lacking = re.search(r"^(?:Custom|Flex|TF Select) ops: (.+)$", text, re.MULTILINE)
     if lacking:
         return f"TensorFlow Lite lacks the operation {lacking[1]}"

@@ -20,7 +20,7 @@ from compiler.primitives.layers import LAYERS
 
 
 def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0, keras: Any = tf_keras) -> Any:
-    """A functional model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
+    """Returns a functional model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
 
     The logits of an auxiliary head are a second output. Drop-path is left out.
 

@@ -28,12 +28,12 @@ Weights = Mapping[str, "Array"]
 
 
 def weights_of(layers: Iterable[StepLayer]) -> dict[str, Array]:
-    """Every weight of a network by its key."""
+    """Returns every weight of a network by its key."""
     return {key: value for layer in layers for key, value in layer.values().items()}
 
 
 def count(layers: Iterable[StepLayer]) -> int:
-    """The number of values in the weights of a network."""
+    """Returns the number of values in the weights of a network."""
     return sum(int(np.prod(weight.shape)) for layer in layers for _, weight in layer.step.weights())
 
 

@@ -81,7 +81,7 @@ class _Graph:
         return self.items[place].role is Role.BEND
 
     def distance(self, left: int, right: int) -> float:
-        """From centre to centre, for neighbours in a row."""
+        """Returns the least distance of the centres of two neighbours in a row."""
         space = _LANE if self.is_bend(left) or self.is_bend(right) else BETWEEN
         return (self.items[left].width + self.items[right].width) / 2 + space
 
@@ -99,7 +99,7 @@ def _neighbours(count: int, links: Iterable[Link]) -> tuple[list[list[int]], lis
 
 
 def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
-    """The row of every item. Nodes are in even rows, and operations in odd ones."""
+    """Returns the row of every item. Nodes are in even rows, and operations in odd ones."""
     above, below = _neighbours(len(items), links)
     ranks, filled = [0] * len(items), defaultdict[int, float](float)
     for place, item in enumerate(items):
@@ -142,7 +142,7 @@ def _with_bends(items: Sequence[Item], links: Sequence[Link], ranks: Sequence[in
 
 
 def _ordered(graph: _Graph) -> Rows:
-    """The rows in an order with few crossings, by barycentres down and up; the better of two initial orders is kept."""
+    """Returns the rows in an order with few crossings, by barycentres down and up, from the better of two orders."""
     order: Rows = [[] for _ in range(max(graph.rows) + 1)]
     for place, row in enumerate(graph.rows):
         order[row].append(place)
@@ -241,7 +241,7 @@ def _pulls(graph: _Graph, shifts: Sequence[float]) -> list[list[_Pull]]:
 
 
 def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]:
-    """The x coordinate of every item: near its neighbours, with straight long links."""
+    """Returns the x coordinate of every item: near its neighbours, with straight long links."""
     xs = [0.0] * len(graph.items)
     pulls = _pulls(graph, shifts)
     _relax(graph, order, pulls, xs, kept=False)
@@ -270,7 +270,7 @@ def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]
 
 
 def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[float]) -> list[float]:
-    """The x coordinates nearest to the wanted ones (weighted squares) that keep the row's order and distances."""
+    """Returns the x coordinates that keep a row's order and distances and are nearest to the wanted ones (squares)."""
     offsets = [0.0]
     for left, right in pairwise(row):
         offsets.append(offsets[-1] + graph.distance(left, right))
@@ -288,7 +288,7 @@ def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[fl
 
 
 def _room(graph: _Graph, order: Rows, xs: list[float]) -> Callable[[int], tuple[float, float]]:
-    """The range in which an item may move without being too near to its neighbours."""
+    """Returns the range in which an item may move without being too near to its neighbours."""
     beside: dict[int, tuple[int | None, int | None]] = {}
     for row in order:
         beside.update(zip(row, zip([None, *row], [*row[1:], None], strict=False), strict=True))
@@ -338,7 +338,7 @@ def _snap(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float])
 
 
 def _trunks(graph: _Graph) -> list[list[int]]:
-    """The bends of every link that has some, from above."""
+    """Returns the bends of every link that has some, from above."""
     after = {u: v for u, v in graph.links if graph.is_bend(u) and graph.is_bend(v)}
     trunks = []
     for first in (v for u, v in graph.links if graph.is_bend(v) and not graph.is_bend(u)):

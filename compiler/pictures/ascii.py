@@ -48,7 +48,7 @@ class _Vertex:
 
 
 def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
-    """A drawing of the network's cells, equal ones once, and of its steps; `plain` restricts it to ASCII."""
+    """Returns a drawing of the network's cells, equal ones once, and of its steps; `plain` restricts it to ASCII."""
     blocks = []
     for same in _alike([cell for cell in genotype.cells if cell.name in genotype.space.reached]):
         names = "" if len(same) == 1 else f"\n({', '.join(cell.name for cell in same[1:])}: the same)"
@@ -59,7 +59,7 @@ def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
 
 
 def _alike(cells: Sequence[s.Cell]) -> list[list[s.Cell]]:
-    """The cells in order; cells that differ in their names only are in one group."""
+    """Returns the cells in order; cells that differ in their names only are in one group."""
     found: dict[s.Cell, list[s.Cell]] = {}
     for cell in cells:
         found.setdefault(replace(cell, name=""), []).append(cell)
@@ -74,7 +74,7 @@ def _title(cell: s.Cell, width: int) -> str:
 
 
 def cell_drawing(cell: s.Cell, width: int = WIDTH) -> str:
-    """One cell as lines of at most `width` columns."""
+    """Returns one cell as lines of at most `width` columns."""
     vertices = [*_vertices(cell)]
     lanes = _Lanes(_last_readers(vertices))
     rows = [row for vertex in vertices for row in lanes.rows(vertex)]
@@ -116,7 +116,7 @@ def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dea
 
 
 def _is_bundle(terms: Sequence[s.Term]) -> bool:
-    """Whether the terms are a single join of states without operations."""
+    """Returns whether the terms are a single join of states without operations."""
     only = terms[0]
     return len(terms) == 1 and isinstance(only, s.Call) and all(isinstance(part, s.Wire) for part in only.arguments)
 
@@ -156,7 +156,7 @@ class _Row:
 
 
 def _last_readers(vertices: Sequence[_Vertex]) -> dict[str, tuple[str, int]]:
-    """The vertex and the line of it that read a state last."""
+    """Returns the vertex and the line of it that read a state last."""
     return {
         source: (vertex.name, place)
         for vertex in vertices
@@ -175,7 +175,7 @@ class _Lanes:
     count: int = 0
 
     def rows(self, vertex: _Vertex) -> Iterator[_Row]:
-        """The lines of one vertex. Its lane is taken, and the lanes that end with it are released."""
+        """Yields the lines of one vertex. Its lane is taken, and the lanes that end with it are released."""
         target = self._lane_for(vertex)
         self.count = max(self.count, target + 1)
         for place, edge in enumerate(vertex.edges):
@@ -202,7 +202,7 @@ class _Lanes:
 
 
 def _aired(rows: Sequence[_Row]) -> list[_Row]:
-    """The lines, with a line of bare lanes before each node."""
+    """Returns the lines, with a line of bare lanes before each node."""
     found: list[_Row] = []
     for row in rows:
         if row.owner and row.above and not row.text.startswith("input"):
@@ -212,7 +212,7 @@ def _aired(rows: Sequence[_Row]) -> list[_Row]:
 
 
 def _spoken(row: _Row) -> _Row:
-    """The line with a dot in its lane and the name of the state before the operation."""
+    """Returns the line with a dot in its lane and the name of the state before the operation."""
     text = row.text.strip()
     if row.text.startswith("input"):
         text = row.owner + row.text.removeprefix("input")
@@ -225,7 +225,7 @@ def _spoken(row: _Row) -> _Row:
 
 
 def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator[str]:
-    """The rows as text: lanes that are `step` columns apart, and the operations beside them."""
+    """Yields the rows as text: lanes that are `step` columns apart, and the operations beside them."""
     gutter = max(lanes * apart, *(row.target * apart + len(row.name) for row in rows)) + 2 if apart else 0
     for row in rows:
         text = short_numbers(f"{row.text}  (dead)" if row.dead and row.name else row.text)
@@ -236,7 +236,7 @@ def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator
 
 
 def _gutter(row: _Row, apart: int, lanes: int) -> str:
-    """The lanes of one line."""
+    """Returns the lanes of one line."""
     if not apart:
         return ""
     ends = (*row.sources, row.target) if row.sources else ()
@@ -268,7 +268,7 @@ def _glyph(row: _Row, lane: int, low: int, high: int) -> str:
 
 
 def network_drawing(space: Space, width: int = WIDTH) -> str:
-    """The steps of the network from the image down, with the values of its params."""
+    """Returns the steps of the network from the image down, with the values of its params."""
     params = ", ".join(f"{name} = {expression(s.Number(value))}" for name, value in space.params.items())
     lines = [f"network{f' ({params})' if params else ''}", "", "image"]
     sections = space.network.sections

@@ -73,7 +73,7 @@ DEAD = Paint("#ffffff", PALE)
 
 
 def operation_paint(name: str, kernel: int = 1) -> Paint:
-    """The colour of an operation's family, stronger for a larger kernel."""
+    """Returns the colour of an operation's family, stronger for a larger kernel."""
     for part, family in _FAMILY_OF:
         if part in name:
             return _FAMILIES[family][0 if kernel < 5 else 1 if kernel < 7 else 2]
@@ -139,7 +139,7 @@ class Box:
         return self.height / 2 if self.kind in ("pill", "join") and len(self.lines) == 1 else 9.0
 
     def labels(self) -> Iterator[Label]:
-        """The lines, each at its place."""
+        """Yields the lines, each at its place."""
         y = self.y + self.height / 2 - sum(line.height for line in self.lines) / 2
         for line in self.lines:
             yield Label(self.x + self.width / 2, y + line.height / 2, line)
@@ -179,7 +179,7 @@ class Arrow:
         return (x - _HEAD_WIDTH / 2, y - _HEAD_LENGTH), (x + _HEAD_WIDTH / 2, y - _HEAD_LENGTH), (x, y)
 
     def polyline(self, pieces: int = 24) -> tuple[Point, ...]:
-        """The way in short straight pieces."""
+        """Returns the way in short straight pieces."""
         (x0, y0), (x1, y1) = self.leave, self.arrive
         if x0 == x1:
             return (self.start, self.stop)
@@ -204,7 +204,7 @@ class Drawing:
     labels: tuple[Label, ...]
 
     def svg(self) -> str:
-        """The picture as a complete SVG text."""
+        """Returns the picture as a complete SVG text."""
         size = f'width="{self.width}" height="{self.height}"'
         view = f'{size} viewBox="0 0 {self.width} {self.height}" text-anchor="middle"'
         return "\n".join(
@@ -220,7 +220,7 @@ class Drawing:
         )
 
     def png(self, scale: float = 1.0) -> bytes:
-        """The picture in pixels, `scale` of them for a unit.
+        """Returns the picture in pixels, `scale` of them for a unit.
 
         Raises:
           ValueError: the scale is not above zero.
@@ -359,7 +359,7 @@ def _outline(box: Box) -> list[Point]:
 
 
 def _dashed(points: Sequence[Point]) -> Iterator[list[Point]]:
-    """The drawn pieces of a dashed line."""
+    """Yields the drawn pieces of a dashed line."""
     drawn, left, dash = True, _DASH[0], [points[0]]
     for (x0, y0), (x1, y1) in pairwise(points):
         length, done = math.hypot(x1 - x0, y1 - y0), 0.0

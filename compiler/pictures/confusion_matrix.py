@@ -28,7 +28,7 @@ _CELL, _ALL = (38, 48), 380
 
 
 def png(counts: Sequence[Sequence[int]], names: Sequence[str], title: str) -> bytes:
-    """The picture as a PNG file.
+    """Returns the picture as a PNG file.
 
     Args:
       counts: [classes, classes], a row for each true class and a column for each predicted class.
@@ -85,7 +85,7 @@ def _shade(full: tuple[int, int, int], share: float) -> tuple[int, int, int]:
 
 
 def _labels(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The label of each class with a font that has all its letters; the number of the class where no font has them."""
+    """Returns the label of each class, with a font that has all its letters. Without such a font it is a number."""
     found = []
     for number, name in enumerate(names):
         font = next((font for font in _FONTS if _is_drawn(name, font)), None)
@@ -101,7 +101,7 @@ def _cut(name: str, font: str) -> str:
 
 
 def _is_drawn(name: str, font: str) -> bool:
-    """Whether a font has a shape for every letter, and the letters stand one after another from left to right."""
+    """Returns whether a font has every letter, and the letters stand one after another from left to right."""
     loaded = _font(_SMALL, font)
     if loaded is None or not name.isprintable() or not name.strip():
         return False
@@ -131,7 +131,7 @@ def _upright(image: Any, text: str, ink: str, x: int, bottom: int, font: str = "
 
 @functools.cache
 def _font(size: int, name: str = "") -> Any:
-    """A font by the name of its file, or Pillow's own; None where this machine lacks it."""
+    """Returns a font by the name of its file, or Pillow's own; None where this machine lacks it."""
     from PIL import ImageFont
 
     try:

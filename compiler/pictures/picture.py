@@ -149,7 +149,7 @@ def _value(value: s.Expression) -> str:
 
 
 def _symbol(join: s.Call) -> str:
-    """The sign of a sum, or the name of the concatenation."""
+    """Returns the sign of a sum, or the name of the concatenation."""
     return "+" if s.is_sum(join) else CONCATENATION
 
 
@@ -211,7 +211,7 @@ class _Sheet:
         return sum(line.width for line in self._heading) + _WORDS * (len(self._heading) - 1)
 
     def _stacked(self) -> tuple[list[float], list[float]]:
-        """The tops and heights of the rows; rows are farther apart where arrows go farther sideways."""
+        """Returns the tops and heights of the rows; rows are farther apart where arrows go farther sideways."""
         rows = self._placed.rows
         heights, gaps = [0.0] * (max(rows) + 1), [26.0] * (max(rows) + 1)
         for row, part in zip(rows, self._parts, strict=False):
@@ -223,7 +223,7 @@ class _Sheet:
         return tops, heights
 
     def labels(self, across: float, down: float) -> Iterator[Label]:
-        """The heading, moved to a corner."""
+        """Yields the labels of the heading, for a sheet with its corner at this point."""
         x = across + (self.width - self._heading_width()) / 2
         for line in self._heading:
             # Texts of all sizes have one base line.
@@ -231,7 +231,7 @@ class _Sheet:
             x += line.width + _WORDS
 
     def boxes(self, across: float, down: float) -> Iterator[Box]:
-        """The parts, moved to a corner."""
+        """Yields the boxes of the parts, for a sheet with its corner at this point."""
         for place, part in enumerate(self._parts):
             width = self._widths[place]
             x, y = across + self._centres[place] - width / 2, down + self._span(place)[0]
@@ -239,7 +239,7 @@ class _Sheet:
             yield box if place in self._connected else _pale(box)
 
     def arrows(self, across: float, down: float, first: int) -> Iterator[Arrow]:
-        """The arrows, moved to a corner, between boxes counted from `first`."""
+        """Yields the arrows, for a sheet with its corner at this point; `first` is the index of its first box."""
         for (source, target), end in zip(self._placed.links, self._ends, strict=True):
             start, row = across + self._centres[source], self._placed.rows[source]
             part = self._parts[target] if target < len(self._parts) else None
@@ -255,14 +255,14 @@ class _Sheet:
             )  # fmt: skip
 
     def _span(self, place: int) -> tuple[float, float]:
-        """Top and bottom: of a part, or of the whole row for a bend."""
+        """Returns the top and the bottom of a part, or of the whole row for a bend."""
         row = self._placed.rows[place]
         spare = (self._heights[row] - self._parts[place].height) / 2 if place < len(self._parts) else 0.0
         return self._tops[row] + spare, self._tops[row] + self._heights[row] - spare
 
 
 def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
-    """The points at which links arrive at the output: straight below their origins."""
+    """Returns the points at which links arrive at the output: straight below their origins."""
     ports: dict[int, float] = {}
     entering = [link for link, (_, target) in enumerate(placed.links) if target == sink]
     for link in sorted(entering, key=lambda link: placed.centres[placed.links[link][0]]):
@@ -272,7 +272,7 @@ def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
 
 
 def _reaching(placed: Arrangement, sink: int) -> set[int]:
-    """The indices of parts that lie on a path from an input to the output."""
+    """Returns the indices of parts that lie on a path from an input to the output."""
     fed = {place for place, item in enumerate(placed.items) if item.role is Role.SOURCE}
     wanted = {sink}
     downwards = sorted(placed.links, key=lambda link: placed.rows[link[0]])

@@ -60,11 +60,11 @@ class Parsed:
     bindings: tuple[Binding, ...]
 
     def typed(self) -> frozenset[str]:
-        """The names that were bound on the command line."""
+        """Returns the names that were bound on the command line."""
         return frozenset(binding.written for binding in self.bindings if binding.is_typed)
 
     def bound(self) -> tuple[str, ...]:
-        """The names that were bound anywhere, in the order of the first binding."""
+        """Returns the names that were bound anywhere, in the order of the first binding."""
         return tuple(dict.fromkeys(binding.written for binding in self.bindings))
 
 
@@ -160,7 +160,7 @@ def read_text(text: str, names: Names, find: Callable[[str, Path], Path]) -> Ite
 
 
 def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
-    """The statements of a text, each with its place: a line of a file, or a flag.
+    """Yields the statements of a text, each with its place: a line of a file, or a flag.
 
     They are read one at a time, since a statement may name something that the statement before it imports.
     """
@@ -213,7 +213,7 @@ def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator
 
 
 def _unknown(message: str, selector: str, name: str, names: Names) -> str:
-    """The message on a name that gin does not know."""
+    """Returns the message on a name that gin does not know."""
     scope = selector.rpartition(".")[2]
     if scope in names.scopes:
         allowed = [known for known in names.names if known.startswith(f"{scope}.")]
@@ -225,7 +225,7 @@ def _unknown(message: str, selector: str, name: str, names: Names) -> str:
 
 
 def _not_read(written: str, scope: str, names: Names) -> str:
-    """The message on a setting whose name before the dot this command does not have."""
+    """Returns the message on a setting whose name before the dot this command does not have."""
     if scope in names.elsewhere:
         return f"this command does not read {written}: {names.elsewhere[scope]}"
     return f"nothing reads {written}{did_you_mean(scope, names.scopes)}\nthis command reads: {', '.join(names.scopes)}"
@@ -262,7 +262,9 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
 
 
 def _reached(bound: Sequence[Binding], names: Names) -> tuple[set[str], set[str]]:
-    """The macros and functions that settings refer to, directly or through others; a name's last binding counts.
+    """Returns the macros and functions to which settings refer, directly or through others.
+
+    The last binding of a name counts.
 
     Raises:
       ConfigError: a macro or a function refers to itself.
@@ -297,21 +299,21 @@ def _reached(bound: Sequence[Binding], names: Names) -> tuple[set[str], set[str]
 
 
 def _macros(binding: Binding) -> Iterator[str]:
-    """The macros that a binding refers to, as %name."""
+    """Yields the macros that a binding refers to, as %name."""
     for reference in gin.config.iterate_references([binding.value]):
         if reference.config_key[1] == _MACRO:
             yield "/".join(reference.scopes)
 
 
 def _called(binding: Binding) -> Iterator[str]:
-    """The functions that a binding refers to, as @name, without their modules."""
+    """Yields the functions that a binding refers to, as @name, without their modules."""
     for reference in gin.config.iterate_references([binding.value]):
         if reference.config_key[1] not in (_MACRO, _CONSTANT):
             yield reference.config_key[1].rpartition(".")[2]
 
 
 def _unread_macro(macro: str, names: Names) -> str:
-    """The message on a name without a dot to which nothing refers; the user probably meant a setting."""
+    """Returns the message on a name without a dot to which nothing refers; the user probably meant a setting."""
     same = [name for name in names.names if name.partition(".")[2] == macro.rpartition("/")[2]]
     nearest = f"; did you mean {' or '.join(map(repr, same))}?" if same else did_you_mean(macro, names.names)
     return f"nothing reads {macro}{nearest}\na name without a dot is a macro, which another binding reads as %{macro}"

@@ -100,7 +100,7 @@ def prepare(training: Training, seed: int) -> None:
 
 
 def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
-    """The share of the images of `train`, `validation` or `test` that a model classifies correctly."""
+    """Returns the share of the images of `train`, `validation` or `test` that a model classifies correctly."""
     heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
     found = feed(images)
     with naming_faults(found):
@@ -134,7 +134,7 @@ def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epo
 
 
 def _history(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) -> tuple[Epoch, ...]:
-    """The records of all epochs; each is reported when it ends."""
+    """Returns the records of all epochs; each is reported when it ends."""
     history: list[Epoch] = []
     try:
         for epoch in epochs:

@@ -16,7 +16,7 @@ Matrix = tuple[tuple[int, ...], ...]
 
 
 def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
-    """The confusion matrix `[classes, classes]`: numbers of images, by true class (row) and predicted class (column).
+    """Returns the confusion matrix `[classes, classes]`: numbers of images by true (row) and predicted class (column).
 
     The sum of the diagonal divided by the number of images is the accuracy.
 

@@ -177,7 +177,7 @@ class FinalTraining:
         return float(rate(self._trainer.optimizer.iterations) if callable(rate) else rate)
 
     def _own_folder(self, name: str) -> str:
-        """The folder of checkpoints. Several workers save together, and only that of the first is read."""
+        """Returns the folder of checkpoints. Several workers save together, and only that of the first is read."""
         return str(self.folder / name if self._chief else self.folder / name / f"worker-{os.getpid()}")
 
     def _restore(self) -> None:
@@ -197,7 +197,7 @@ class FinalTraining:
         self._trainer.step = number * self._trainer.steps_per_epoch
 
     def _identity(self) -> dict[str, str]:
-        """The settings that identify this training. The number of epochs is one, since the schedule depends on it."""
+        """Returns the settings that identify this training. One is the number of epochs, which changes the schedule."""
         # The images are identified by their contents, and not by their folder.
         images = replace(self._config.dataset, source=f"images with the digest {self.images.digest[:16]}")
         settings = {
@@ -218,7 +218,7 @@ class _Record:
         self.test_accuracy: float | None = None
 
     def read(self) -> tuple[Epoch, ...]:
-        """The epochs that were recorded.
+        """Returns the epochs that were recorded.
 
         Raises:
           CompileError: the folder holds another training, or the file is damaged.
@@ -281,7 +281,7 @@ def _profiler(folder: Path) -> Iterator[None]:
 
 
 def _difference(name: str, there: str | None, now: str | None) -> str:
-    """One line on a difference; both values, unless they are long texts."""
+    """Returns one line on a difference; both values, unless they are long texts."""
     if "\n" in f"{there}{now}":
         return f"  {name} is another one (`cell diff` says how)"
     return f"  {name}: there {there or 'nothing'}, now {now or 'nothing'}"

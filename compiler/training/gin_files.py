@@ -111,7 +111,7 @@ def parse(
 
 
 def _finder(folders: tuple[Path, ...], shipped: Path) -> Callable[[str, Path], Path]:
-    """A function that finds an included file: beside the including file, beside a named file, or among shipped ones."""
+    """Returns a function that finds included files beside the including file, beside named or among shipped files."""
 
     def inside(name: str, folder: Path) -> Path:
         for path in (folder / name, *(other / name for other in folders)):
@@ -123,15 +123,18 @@ def _finder(folders: tuple[Path, ...], shipped: Path) -> Callable[[str, Path], P
 
 
 def in_force() -> str:
-    """Every binding that was used, defaults included, as a gin file; call it after a search's algorithm is made."""
+    """Returns every binding that was used, with defaults, as a gin file.
+
+    In a search it is called after the algorithm is made, since the algorithm has settings too.
+    """
     return str(gin.operative_config_str())
 
 
 def _find(file: str, shipped: Path) -> Path:
-    """A gin file by its path, or a shipped one by its name.
+    """Returns the path of a gin file, which is named by its path or, if it is shipped, by its name.
 
     Raises:
-      ConfigError: there is none.
+      ConfigError: the file does not exist.
     """
     for path in (Path(file), shipped / file):
         if path.is_file():
@@ -155,5 +158,5 @@ def as_config_errors() -> Iterator[None]:
 
 
 def without_gin_note(error: Exception) -> str:
-    """The message without gin's note on which constructor it called."""
+    """Returns the message without gin's note on which constructor it called."""
     return str(error).split("\n  In call to configurable")[0].strip()

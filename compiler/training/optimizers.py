@@ -17,13 +17,13 @@ legacy = tf_keras.optimizers.legacy  # Each variable has one fused operation; ne
 
 
 def make_optimizer(training: Training, steps: int) -> Optimizer:
-    """The optimizer for a training with `steps_per_epoch` steps an epoch; in float16 it scales the loss."""
+    """Returns the optimizer for a training with `steps_per_epoch` steps an epoch; in float16 it scales the loss."""
     optimizer = _OPTIMIZERS[training.optimizer](training, learning_rate(training, steps))
     return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if training.precision == "float16" else optimizer
 
 
 def learning_rate(training: Training, steps: int) -> LearningRate:
-    """The learning rate of a training with `steps_per_epoch` steps an epoch: a number, or a schedule of the step."""
+    """Returns the learning rate of a training with `steps_per_epoch` steps an epoch: a number, or a schedule."""
     warmup = int(training.warmup_epochs * steps)
     return _SCHEDULES[training.schedule](training, steps, warmup)
 
@@ -53,7 +53,7 @@ class _RMSprop(legacy.RMSprop):  # type: ignore[misc, name-defined]
 
 
 def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:
-    """A cosine from the set value to 0, over the steps after the warm-up."""
+    """Returns a cosine from the set value to 0, over the steps after the warm-up."""
     return schedules.CosineDecay(
         0.0 if warmup else training.learning_rate,
         max(1, steps * training.epochs - warmup),
@@ -63,14 +63,14 @@ def _cosine(training: Training, steps: int, warmup: int) -> LearningRate:
 
 
 def _constant(training: Training, steps: int, warmup: int) -> LearningRate:
-    """The set value, after the warm-up."""
+    """Returns the set value, after the warm-up."""
     if not warmup:
         return training.learning_rate
     return schedules.PolynomialDecay(0.0, warmup, training.learning_rate)
 
 
 def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
-    """A staircase from the warm-up's end on: the set value is multiplied by a factor after every `decay_epochs`."""
+    """Returns a staircase after the warm-up: the set value is multiplied by a factor after every `decay_epochs`."""
     rate = training.learning_rate
     stairs = schedules.ExponentialDecay(
         rate, max(1, round(training.decay_epochs * steps)), training.decay_rate, staircase=True

@@ -15,7 +15,7 @@ Strategy = Any  # tf.distribute.Strategy, which comes without types
 
 
 def make_strategy(name: str, tpu: str = "") -> Strategy:
-    """The distribution strategy of a name of `training.strategy`; `tpu` is the TPU's name or address.
+    """Returns the distribution strategy of a name of `training.strategy`; `tpu` is the TPU's name or address.
 
     Raises:
       CompileError: this machine lacks the accelerator, or TF_CONFIG does not describe the cluster.
@@ -24,7 +24,7 @@ def make_strategy(name: str, tpu: str = "") -> Strategy:
 
 
 def is_chief(strategy: Strategy) -> bool:
-    """Whether this process writes the files: the first of several workers, or the only one."""
+    """Returns whether this process writes the files: the first of several workers, or the only one."""
     resolver = strategy.cluster_resolver
     if resolver is None or not getattr(resolver, "task_type", None):
         return True
@@ -33,7 +33,7 @@ def is_chief(strategy: Strategy) -> bool:
 
 
 def _auto(tpu: str) -> Strategy:
-    """The first that applies: a TPU that is named, a cluster in TF_CONFIG, several GPUs, one device."""
+    """Returns the first strategy that applies: a named TPU, a cluster in TF_CONFIG, several GPUs, or one device."""
     if tpu or os.environ.get("TPU_NAME"):
         return _tpu(tpu)
     if os.environ.get("TF_CONFIG"):
@@ -46,7 +46,7 @@ def _default(_: str) -> Strategy:
 
 
 def _mirrored(_: str) -> Strategy:
-    """All GPUs of this machine; without a GPU, all logical CPU devices."""
+    """Returns the strategy for all GPUs of this machine or, without a GPU, for all logical CPU devices."""
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
 
@@ -74,7 +74,7 @@ def _tpu(name: str) -> Strategy:
 
 
 def _multi_worker(_: str) -> Strategy:
-    """The workers that the environment variable TF_CONFIG lists; each of them runs the same command."""
+    """Returns the strategy for the workers in the environment variable TF_CONFIG. All run the same command."""
     text = os.environ.get("TF_CONFIG", "")
     try:
         described = json.loads(text) if text else {}

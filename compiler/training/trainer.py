@@ -89,7 +89,7 @@ class Trainer:
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def _replica_step(self, images: Tensor, labels: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """One gradient step of one replica; returns its share of the mean loss and its number of correct images."""
+        """Runs one gradient step of one replica; returns its share of the mean loss and its count of correct images."""
         with tf.GradientTape() as tape:
             values = forward(self.layers, images, True, self._noise(step), self._norm())
             logits = tf.cast(values[len(self.graph.steps) - 1], tf.float32)
@@ -130,7 +130,7 @@ class Trainer:
         return self._training.l2 * tf.add_n(squares) if self._training.l2 and squares else tf.constant(0.0)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The cross entropy, summed over this replica and divided by the size of the global batch."""
+        """Returns the cross entropy, summed over this replica and divided by the size of the global batch."""
         if self._training.label_smoothing:
             smoothing = self._training.label_smoothing
             target = tf.one_hot(labels, self.graph.classes) * (1 - smoothing) + smoothing / self.graph.classes
@@ -146,7 +146,7 @@ class Trainer:
         return shared_norm if wanted and self._replicas > 1 else None
 
     def _noise(self, step: Tensor) -> list[Noise | None]:
-        """The random numbers of every layer that is random in training."""
+        """Returns the random numbers of every layer that is random in training."""
         drops = self._training.drop_path_keep < 1
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         done = tf.cast(step, tf.float32) / max(1, self.steps_per_epoch * self._training.epochs)
@@ -212,13 +212,13 @@ class Trainer:
     # --- evaluation ---
 
     def validate(self) -> tuple[float, float]:
-        """The mean loss and the accuracy on the validation images, with fresh statistics if these are set."""
+        """Returns the mean loss and the accuracy on the validation images, with fresh statistics if these are set."""
         if self._training.fresh_statistics:
             self.refresh()
         return self.evaluate("validation")
 
     def evaluate(self, split: str) -> tuple[float, float]:
-        """The mean loss and the accuracy on a part of the data, by the averaged weights where these are kept."""
+        """Returns the mean loss and the accuracy on a part of the data set, by averaged weights if these are kept."""
         count = self._feed.count(split)
         batches, steps = self._evaluation_batches(split)
         for layer in self.layers if self._replicas > 1 else ():
@@ -228,7 +228,7 @@ class Trainer:
         return float(loss) / count, float(correct) / count
 
     def _evaluation_batches(self, split: str) -> tuple[Any, int]:
-        """The batches of one pass, and their number."""
+        """Returns the batches of one pass, and their number."""
         count = self._feed.count(split)
         batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
         batch -= batch % self._replicas
@@ -275,7 +275,7 @@ class Trainer:
 
 
 def evaluator(layers: Sequence[StepLayer], feed: Feed, batch: int = EVALUATION_BATCH) -> Callable[[str], float]:
-    """A function that gives the accuracy of layers on a part of the data."""
+    """Returns a function that gives the accuracy of layers on a part of the data."""
 
     def step(images: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         return _right(tf.cast(forward(layers, images, training=False)[-1], tf.float32), labels, weights)
@@ -290,7 +290,7 @@ def evaluator(layers: Sequence[StepLayer], feed: Feed, batch: int = EVALUATION_B
 
 
 def _right(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-    """The sum of the weights of correctly classified images."""
+    """Returns the sum of the weights of correctly classified images."""
     right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
     counted = tf.cast(right, tf.float32)
     return tf.reduce_sum(counted if weights is None else counted * weights)

@@ -31,7 +31,7 @@ class Limit:
 
 
 def verify_limits(space: Space) -> Iterator[Problem]:
-    """The `require`s that no network satisfies, each alone or together with an earlier one."""
+    """Yields the `require`s that no network satisfies, each alone or together with an earlier one."""
     found: list[Limit] = []
     for item in space.requires:
         odd = _require_fault(item.condition, space)
@@ -54,7 +54,7 @@ def verify_limits(space: Space) -> Iterator[Problem]:
 
 
 def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
-    """The error of a `require` that compares something other than numbers, or None."""
+    """Returns the error of a `require` that compares something other than numbers, or None."""
     compared = [part for part in s.simple(condition) if isinstance(part, s.Compare)]
     for part in compared:
         for side in (part.left, part.right):
@@ -67,7 +67,7 @@ def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
 
 
 def _constant_fault(condition: s.Condition, space: Space) -> s.Compare | None:
-    """A comparison of two numbers that is false and must hold."""
+    """Returns a comparison of two numbers that is false and must hold, or None."""
     if isinstance(condition, s.And):
         return next((wrong for part in condition.conditions if (wrong := _constant_fault(part, space))), None)
     is_false = isinstance(condition, s.Compare) and decided(condition, space) is False
@@ -75,13 +75,13 @@ def _constant_fault(condition: s.Condition, space: Space) -> s.Compare | None:
 
 
 def decided(compare: s.Compare, space: Space) -> bool | None:
-    """Whether a comparison of two known numbers holds; None for any other comparison."""
+    """Returns whether a comparison of two known numbers holds; None for any other comparison."""
     left, right = constant(compare.left, space), constant(compare.right, space)
     return None if left is None or right is None else COMPARISONS[compare.operator](left, right)
 
 
 def constant(value: s.Expression, space: Space) -> float | None:
-    """The value of an expression of numbers and params; None for any other expression."""
+    """Returns the value of an expression of numbers and params; None for any other expression."""
     try:
         found = evaluate(value, space.params)
     except CellError:
@@ -90,7 +90,7 @@ def constant(value: s.Expression, space: Space) -> float | None:
 
 
 def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: bool = True) -> Iterator[Limit]:
-    """The limits on single names that a condition implies if it has the wanted value."""
+    """Yields the limits on single names that a condition implies if it has the wanted value."""
     match condition:
         case s.Not(inner):
             yield from limits(inner, space, bound, not wanted)
@@ -111,7 +111,7 @@ def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: 
 
 
 def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -> tuple[Limit, Limit | None] | None:
-    """The error of a limit outside a name's domain, or of the first two limits that no number satisfies together."""
+    """Returns the error of a limit outside a name's domain, or of the first two limits that no number satisfies."""
     lows: dict[str, Limit] = {}
     highs: dict[str, Limit] = {}
     for limit in limits:
@@ -141,7 +141,7 @@ def _strict(one: Limit, other: Limit) -> bool:
 
 
 def operand_fault(value: s.Expression, space: Space) -> Problem | None:
-    """The error of an expression that cannot be compared, or None."""
+    """Returns the error of an expression that cannot be compared, or None."""
     match value:
         case s.Number() | s.Kernel() | s.Path():
             return None

@@ -29,7 +29,7 @@ Kinds = dict[str, str]
 
 
 def verify_rules(space: Space) -> Iterator[Problem]:
-    """The errors of a space's rules."""
+    """Yields the errors of a space's rules."""
     for rule in space.mutations:
         try:
             weight = 1 if rule.weight is None else number(rule.weight, space.params)
@@ -42,7 +42,7 @@ def verify_rules(space: Space) -> Iterator[Problem]:
 
 
 def verify_requires(space: Space) -> Iterator[Problem]:
-    """The errors of a space's `require`s."""
+    """Returns the errors of a space's `require`s."""
     return problems_of(lambda item: _check_require(item.condition, space), space.requires)
 
 
@@ -96,7 +96,7 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
 
 
 def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
-    """The kind of a set's members: cell, node, term, state, op or number.
+    """Returns the kind of a set's members: cell, node, term, state, op or number.
 
     Raises:
       CellError: no such set.

@@ -31,7 +31,7 @@ _RELATED = ("node", "term", "state")
 
 
 def verify_reach(space: Space) -> Iterator[Problem]:
-    """The conditions and draws of a space that can never be met, whatever its cells contain."""
+    """Yields the conditions and draws of a space that can never be met, whatever its cells contain."""
     yield from _wrong_sets(space)
     yield from verify_limits(space)
     inputs = {item.name: len(item.inputs) for item in space.items if isinstance(item, s.Cell)}
@@ -41,7 +41,7 @@ def verify_reach(space: Space) -> Iterator[Problem]:
 
 
 def dead_rules(space: Space) -> Iterator[Problem]:
-    """Rules, and branches of rules, that no chain of the space's rules makes applicable to its cells.
+    """Yields rules, and branches of rules, that no chain of the space's rules makes applicable to its cells.
 
     The operations that edges may have are over-approximated, so every rule that is reported is really dead.
     """
@@ -81,7 +81,7 @@ def _wrong_sets(space: Space) -> Iterator[Problem]:
 
 
 def _sets(part: object) -> Iterator[s.Set]:
-    """Every set in a part of the tree."""
+    """Yields every set in a part of the tree."""
     if isinstance(part, s.Set):
         yield part
     if isinstance(part, tuple | list):
@@ -105,7 +105,7 @@ class _Live:
     tunes: bool = False
 
     def with_all(self, others: Iterable[_Live]) -> _Live:
-        """The union with others."""
+        """Returns the union with others."""
         found = (self, *others)
         return _Live(frozenset().union(*(one.ops for one in found)), any(one.grows for one in found),
                       any(one.tunes for one in found))  # fmt: skip
@@ -130,7 +130,7 @@ class _Scope:
     bound: dict[str, s.Path | s.Set]
 
     def cells(self, path: s.Path) -> tuple[s.Cell, ...]:
-        """The evolving cells to which a path may lead."""
+        """Returns the evolving cells to which a path may lead."""
         if path.names[0] in self.bound:
             return self.open
         return tuple(cell for cell in self.open if cell.name == path.names[0])
@@ -141,7 +141,7 @@ def _open_cells(space: Space) -> tuple[s.Cell, ...]:
 
 
 def _held(space: Space) -> Iterator[s.Op]:
-    """The operations on the edges and after the sums of the cells in the file; a wire counts as the identity."""
+    """Yields the operations on the edges and after the sums of the cells in the file; a wire counts as the identity."""
     for cell in _open_cells(space):
         for flow in (*(node.flow for node in cell.nodes), cell.output):
             yield from (op for op in flow.tail if isinstance(op, s.Op))
@@ -169,7 +169,7 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
 
 
 def _brought(statement: s.Statement, space: Space) -> _Live:
-    """The operations that a statement may put on an edge or after a sum."""
+    """Returns the operations that a statement may put on an edge or after a sum."""
     match statement:
         case s.Assign(s.Path((_, "op" | "tail")), _, value):
             return _Live(frozenset(_drawn_ops(value, space)))
@@ -195,7 +195,7 @@ def _drawn_ops(value: s.Expression, space: Space) -> Iterator[s.Op]:
 
 
 def _members(values: s.Path | s.Set, space: Space) -> tuple[object, ...] | None:
-    """The members of a set that is the same for every individual; None for any other set."""
+    """Returns the members of a set that is the same for every individual; None for any other set."""
     if isinstance(values, s.Set):
         return tuple(space.member(item) for item in values.items)
     return space.members.get(values.names[0]) if len(values.names) == 1 else None
@@ -205,7 +205,7 @@ def _members(values: s.Path | s.Set, space: Space) -> tuple[object, ...] | None:
 
 
 def _statement_fault(statement: s.Statement, scope: _Scope) -> Problem | None:
-    """The reason why a statement never applies, or None."""
+    """Returns the reason why a statement never applies, or None."""
     match statement:
         case s.Choose():
             return _choose_fault(statement, scope)
@@ -228,7 +228,7 @@ def _choose_fault(statement: s.Choose, scope: _Scope) -> Problem | None:
 
 
 def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | None:
-    """The reason why a range has no members, or None."""
+    """Returns the reason why a range has no members, or None."""
     space, values = scope.space, binding.range
     if not isinstance(values, s.Path) or not space.mutable_cells:
         return None  # A network of fixed cells may include a file with rules.
@@ -269,7 +269,7 @@ def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
 
 
 def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None:
-    """The reason why a term can never read a state of this name, or None."""
+    """Returns the reason why a term can never read a state of this name, or None."""
     name = value.names[0]
     if name in scope.bound:
         is_state = _kind(value, scope) == "state"
@@ -281,7 +281,7 @@ def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None
 
 
 def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem | None:
-    """The reason why an assignment has no edge to change, or no other value to give; or None."""
+    """Returns the reason why an assignment has no edge to change, or no other value to give; or None."""
     target, value = statement.target, statement.value
     if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
         owners = {name for op in live.ops for name in names_of(s.Op(op.name), scope.space)}
@@ -297,7 +297,7 @@ def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem |
 
 
 def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) -> Iterator[Problem]:
-    """The errors of cells with several inputs that a rule would use as operations."""
+    """Yields the errors of cells with several inputs that a rule would use as operations."""
     for statement in _statements(rule.block):
         for op in sorted(_brought(statement, space).ops, key=lambda op: op.name):
             if op.name not in space.definitions.ops and inputs.get(op.name, 1) > 1:
@@ -313,7 +313,7 @@ def _statements(block: s.Block) -> Iterator[s.Statement]:
 
 
 def _empty_draw(drawn: s.Any, space: Space) -> Problem | None:
-    """The reason why an `any` always has an empty set, or None."""
+    """Returns the reason why an `any` always has an empty set, or None."""
     if drawn.excluded is None:
         return None
     all_, barred = _members(drawn.range, space), _members(drawn.excluded, space)
@@ -329,7 +329,7 @@ def _empty_draw(drawn: s.Any, space: Space) -> Problem | None:
 
 
 def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Problem | None:
-    """The reason why a condition can never have the wanted value, or None."""
+    """Returns the reason why a condition can never have the wanted value, or None."""
     match condition:
         case s.Not(inner):
             return _never(inner, scope, not wanted)
@@ -350,7 +350,7 @@ def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Proble
 
 
 def _kind(path: s.Path, scope: _Scope) -> str:
-    """The kind of a path's value in a rule: cell, node, term, state, op, or number."""
+    """Returns the kind of a path's value in a rule: cell, node, term, state, op, or number."""
     root, *rest = path.names
     if rest:
         return {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(rest[-1], "number")
@@ -361,7 +361,7 @@ def _kind(path: s.Path, scope: _Scope) -> str:
 
 
 def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
-    """The reason why no operation satisfies a conjunction, or None."""
+    """Returns the reason why no operation satisfies a conjunction, or None."""
     seen: dict[s.Path, s.Is] = {}
     for part in parts:
         if isinstance(part, s.Is) and not part.negated:

@@ -14,7 +14,7 @@ FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("c
 
 
 def names_at_a_use(space: Space) -> dict[str, Value]:
-    """The names that an operation's settings may use in a cell, in a set and in the network."""
+    """Returns the names that an operation's settings may use in a cell, in a set and in the network."""
     return {**space.definitions.scope, "filters": FILTERS, "stride": STRIDE_ASKED}
 
 
@@ -58,7 +58,7 @@ def check_member(member: s.Expression, space: Space) -> None:
 
 
 def _first_draw(op: s.Op) -> s.Op:
-    """The operation with the first member of every `any` in its brackets."""
+    """Returns the operation with the first member of every `any` in its brackets."""
     arguments = []
     for argument in op.arguments:
         value = argument.value

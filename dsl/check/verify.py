@@ -28,7 +28,7 @@ _SECTIONS = (*_ORDER, "auxiliary")
 
 
 def verify(genotype: Genotype) -> list[Problem]:
-    """All errors of a space and its seed, in the order of the text."""
+    """Returns all errors of a space and its seed, in the order of the text."""
     space = genotype.space
     problems = [*_reserved(space), *recursion(genotype)]
     if problems:
@@ -46,12 +46,12 @@ def verify(genotype: Genotype) -> list[Problem]:
 
 
 def verify_genotype(genotype: Genotype) -> list[Problem]:
-    """The errors of a genotype of a valid space."""
+    """Returns the errors of a genotype of a valid space."""
     return [*recursion(genotype)] or verify_cells(genotype)
 
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
-    """The errors of a genotype's cells, none of which contains itself."""
+    """Returns the errors of a genotype's cells, none of which contains itself."""
     return [problem for cell in genotype.cells for problem in verify_cell(cell, genotype.space)]
 
 
@@ -80,7 +80,7 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
 
 
 def recursion(genotype: Genotype) -> Iterator[Problem]:
-    """The errors of operations and cells that contain themselves, directly or through others, or nest too deeply."""
+    """Yields the errors of operations and cells that contain themselves or nest too deeply."""
     uses = _op_uses(genotype.space)
     places = {name: defined.position for name, defined in genotype.space.definitions.ops.items()}
     for cell in genotype.cells:
@@ -101,7 +101,7 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
 
 
 def _op_uses(space: Space) -> dict[str, list[str]]:
-    """The operations in each `op`. A primitive inside an `op` of its own name does not use that `op`."""
+    """Returns the operations in each `op`. A primitive inside an `op` of its own name does not use that `op`."""
     uses: dict[str, list[str]] = {}
     for name, defined in space.definitions.ops.items():
         parts = [part for case in defined.cases for part in case.pipe]
@@ -112,7 +112,7 @@ def _op_uses(space: Space) -> dict[str, list[str]]:
 def _loop(
     name: str, uses: Mapping[str, list[str]], sizes: dict[str, tuple[int, int]], trail: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The names of a loop, or of a nest that is too deep; otherwise records each size and depth."""
+    """Returns the names of a loop, or of a nest that is too deep; otherwise records each size and depth."""
     if name in trail:
         return (*trail[trail.index(name) :], name)
     if name in sizes or name not in uses:
@@ -129,7 +129,7 @@ def _loop(
 
 
 def _reserved(space: Space) -> Iterator[Problem]:
-    """The errors of declarations with reserved names."""
+    """Yields the errors of declarations with reserved names."""
     for item in space.items:
         if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, NOTHING):
             yield Problem(f"{item.name!r} has a meaning of its own and cannot be declared", item.position)
@@ -156,7 +156,7 @@ def _check_gene(gene: s.Gene, space: Space) -> None:
 
 
 def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Problem]:
-    """The errors of a cell that a rule has changed in a child; its unchanged parts count as valid."""
+    """Returns the errors of a cell that a rule has changed in a child; its unchanged parts count as valid."""
     changed = edit.changed_flows(before, after)
     if changed is None:
         kept = set(map(id, before.nodes))
@@ -181,12 +181,12 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
 
 
 def _size(cell: s.Cell) -> int:
-    """An upper bound on the number of operations in a cell."""
+    """Returns an upper bound on the number of operations in a cell."""
     return sum([node.flow.size for node in cell.nodes]) + cell.output.size + len(cell.inputs) + 1
 
 
 def _room(space: Space) -> int:
-    """The number of operations in a cell up to which size and nesting need no check, if none of them is a cell."""
+    """Returns the number of operations up to which size and nesting of a cell need no check, if it contains no cell."""
     sizes: dict[str, tuple[int, int]] = {}
     uses = _op_uses(space)
     for name in uses:
@@ -197,13 +197,13 @@ def _room(space: Space) -> int:
 
 
 def _states_above(index: int, cell: s.Cell) -> list[str]:
-    """The names of the states that a vertex may read."""
+    """Returns the names of the states that a vertex may read."""
     above = cell.nodes if index == edit.OUTPUT else cell.nodes[:index]
     return [item.name for item in cell.inputs] + [node.name for node in above]
 
 
 def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
-    """The errors of one cell: names, order, operations."""
+    """Returns the errors of one cell: names, order, operations."""
     return _verify_cell(cell, space, edit.cell_ops(cell))
 
 
@@ -252,7 +252,7 @@ def _check_stride(written: s.Expression, cell: s.Cell, space: Space) -> None:
 def _check_flow(
     flow: s.Flow, terms: Iterable[s.Term], cell: s.Cell, known: Collection[str], is_output: bool = False
 ) -> list[Problem]:
-    """The errors of these terms of a flow, and of the labels of all its terms."""
+    """Returns the errors of these terms of a flow, and of the labels of all its terms."""
     problems = [problem for term in terms for problem in _check_term(term, cell, known, is_output)]
     if any([term.label is not None for term in flow.terms]):
         labels = [term.label or str(place) for place, term in enumerate(flow.terms)]

@@ -58,7 +58,7 @@ class Difference:
 
 
 def _signed_lines(before: list[str], after: list[str]) -> Iterator[str]:
-    """Removed lines after a minus, and new ones after a plus."""
+    """Yields removed lines after a minus, and new ones after a plus."""
     for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if kind != "equal":
             for sign, lines in (("-", before[i:j]), ("+", after[k:m])):
@@ -67,19 +67,19 @@ def _signed_lines(before: list[str], after: list[str]) -> Iterator[str]:
 
 
 def _rounded(before: str | None, after: str | None) -> tuple[str, str]:
-    """Both texts with their numbers at four digits, unless that makes them equal."""
+    """Returns both texts with their numbers at four digits, unless that makes them equal."""
     exact = before or "", after or ""
     short = short_numbers(exact[0]), short_numbers(exact[1])
     return exact if short[0] == short[1] else short
 
 
 def short_numbers(text: str) -> str:
-    """A text with at most four digits of every number; a mutated factor may have sixteen."""
+    """Returns a text with at most four digits of every number; a mutated factor may have sixteen."""
     return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", text)
 
 
 def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
-    """The differences from `a` to `b`: of cells and genes, and of their spaces if they have two."""
+    """Returns the differences from `a` to `b`: of cells and genes, and of their spaces if they have two."""
     found = [*_genes(a, b), *_cells(a, b)]
     if a.space is not b.space:
         found += _spaces(a.space, b.space)
@@ -87,7 +87,7 @@ def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
 
 
 def same_network(a: Genotype, b: Genotype) -> bool:
-    """Whether both are the same network, up to names, order and genes."""
+    """Returns whether both are the same network, up to names, order and genes."""
     mine, yours = _what_builds(a.space), _what_builds(b.space)
     if mine != yours or a.space.reached != b.space.reached:
         return fingerprint(a) == fingerprint(b)
@@ -99,7 +99,7 @@ def _what_builds(space: Space) -> frozenset[s.Declaration]:
 
 
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T | None, T | None]]:
-    """Each name with its values before and after; None where it has none."""
+    """Returns each name with its values before and after; None where it has none."""
     return ((name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after]))
 
 
@@ -134,7 +134,7 @@ def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
 
 
 def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
-    """The differences of one cell; nodes are matched by name, terms by label."""
+    """Yields the differences of one cell; nodes are matched by name, terms by label."""
     where = f"cell {after.name}"
     names = _renamed(before, after)
     for old, new in names.items():
@@ -158,7 +158,7 @@ def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
 
 
 def _signature(where: str, before: s.Cell, after: s.Cell) -> Iterator[Difference]:
-    """The inputs of a cell, and `stride`, `fit`, `width` and `fixed`."""
+    """Yields the inputs of a cell, and `stride`, `fit`, `width` and `fixed`."""
     inputs = ({item.name: cell_input(item) for item in cell.inputs} for cell in (before, after))
     yield from (Difference(where, old, new) for _, old, new in _pairs(*inputs) if old != new)
     if before.fixed != after.fixed:
@@ -188,7 +188,7 @@ def _flow(where: str, node: str, before: s.Flow, after: s.Flow) -> Iterator[Diff
 
 
 def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Term, ...]) -> Iterator[Difference]:
-    """The differences of a sum's terms, which are matched by label, and then by equal text."""
+    """Yields the differences of a sum's terms, which are matched by label, and then by equal text."""
     old, new = ({str(term.label): s.with_label(term, None) for term in s.labelled(terms)} for terms in (before, after))
     if Counter(old.values()) == Counter(new.values()):
         if list(old.values()) != list(new.values()):
@@ -301,7 +301,7 @@ def _values(a: Space, b: Space) -> Iterator[Difference]:
 
 
 def _listed(where: str, before: Iterable[str], after: Iterable[str]) -> Iterator[Difference]:
-    """Removed members, then new ones."""
+    """Yields removed members, then new ones."""
     old, new = Counter(before), Counter(after)
     yield from (Difference(where, before=text) for text in (old - new).elements())
     yield from (Difference(where, after=text) for text in (new - old).elements())

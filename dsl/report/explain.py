@@ -88,7 +88,7 @@ class Explanation:
 
 
 def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Explanation:
-    """The report on a genotype and all rules of its space; examples are drawn from `rng` and pass `check`.
+    """Returns the report on a genotype and all rules of its space; examples are drawn from `rng` and pass `check`.
 
     Raises:
       CellError: two rules draw the same attribute from different sets.
@@ -143,7 +143,7 @@ def _example(parent: Genotype, rng: random.Random, check: Check | None) -> tuple
 
 
 def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
-    """The number of places where a block applies, and an upper bound on its different children."""
+    """Returns the number of places where a block applies, and an upper bound on its different children."""
     places, children = 0, 0.0
     bindings = itertools.islice(every_binding(block.chosen, scene, 1.0), MAX_PLACES + 1)
     for _, bound in bindings:
@@ -156,7 +156,7 @@ def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
 
 
 def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
-    """The number of ways to carry out a statement, and whether one of them changes nothing."""
+    """Returns the number of ways to carry out a statement, and whether one of them changes nothing."""
     match statement:
         case s.Assign():
             return _values(statement, scene)
@@ -194,7 +194,7 @@ def _pipe_ways(part: s.Op | s.Any, scene: Scene) -> int:
 
 
 def _count_ops(found: Iterable[object], scene: Scene) -> int:
-    """The number of operations in a set: `sep_conv[any({ 3x3, 5x5 })]` counts as two."""
+    """Returns the number of operations in a set: `sep_conv[any({ 3x3, 5x5 })]` counts as two."""
     return sum(
         math.prod(
             len(members(argument.value.range, scene))
@@ -209,7 +209,7 @@ def _count_ops(found: Iterable[object], scene: Scene) -> int:
 
 
 def _obstacle(block: s.Block, scene: Scene) -> str:
-    """The first reason why a block has no place."""
+    """Returns the first reason why a block has no place."""
     scenes = [scene]
     for choose in block.chosen:
         for binding in choose.bindings:
@@ -247,7 +247,7 @@ def _unmet(part: s.Condition) -> str:
 
 
 def as_text(explanation: Explanation, width: int = 100) -> str:
-    """An explanation as lines for a terminal."""
+    """Returns an explanation as lines for a terminal."""
     parts = [["cells", *_cell_lines(explanation.cells)]]
     if explanation.rules:
         parts.append([*_rule_lines(explanation.rules, width)])

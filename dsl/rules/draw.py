@@ -32,12 +32,12 @@ class Scene:
     forget: bool = False
 
     def bind(self, name: str, member: Member) -> Scene:
-        """The scene with one more variable."""
+        """Returns the scene with one more variable."""
         return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.forget)
 
 
 def referred(name: str, member: Member) -> Ref:
-    """The part of a genotype to which a variable is bound.
+    """Returns the part of a genotype to which a variable is bound.
 
     Raises:
       CellError: the variable is not bound to a part of a genotype.
@@ -51,7 +51,7 @@ def referred(name: str, member: Member) -> Ref:
 
 
 def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
-    """The members of a set after `in` or in `any(...)`."""
+    """Returns the members of a set after `in` or in `any(...)`."""
     space = scene.genotype.space
     if isinstance(values, s.Set):
         return tuple(set_member(item, space.params) for item in values.items)
@@ -87,7 +87,7 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
 
 
 def _sets(space: Space) -> Mapping[str, tuple[Member, ...]]:
-    """The members of `cells` and of each named set; a set of cells gives only those that may change."""
+    """Returns the members of `cells` and of each named set; a set of cells gives only those that may change."""
     sets: dict[str, tuple[Member, ...]] = {"cells": tuple(map(CellRef, space.mutable_cells))}
     for name, found in space.members.items():
         cells = [item.name for item in found if isinstance(item, s.Op) and item.name in space.cell_names]
@@ -120,13 +120,13 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
 
 
 def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
-    """The states that each node and the return read; `unused` is replaced by its states."""
+    """Returns the states that each node and the return read; `unused` is replaced by its states."""
     sources = {node.name: node.flow.reads for node in cell.nodes}
     return {**sources, "return": tuple(s.read_state(e) for t in edit.returned_terms(cell) for _, e in s.edges(t))}
 
 
 def reaches(cell: s.Cell, source: str, target: str) -> bool:
-    """Whether `target` is computed from `source`; a state reaches itself."""
+    """Returns whether `target` is computed from `source`; a state reaches itself."""
     sources = _sources(cell)
     waiting, seen = [target], set()
     while waiting:
@@ -143,7 +143,7 @@ def reaches(cell: s.Cell, source: str, target: str) -> bool:
 
 
 def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
-    """The present value of a path: a reference, a gene, an attribute, a set, or its `.count`."""
+    """Returns the present value of a path: a reference, a gene, an attribute, a set, or its `.count`."""
     root, *rest = path.names
     genotype = scene.genotype
     if not rest:
@@ -184,7 +184,7 @@ def _value(expression: s.Expression, scene: Scene) -> Member | tuple[Member, ...
 
 
 def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | None:
-    """The value of an arithmetic expression over paths; None if one of them is not a number."""
+    """Returns the value of an arithmetic expression over paths; None if one of them is not a number."""
     if isinstance(expression, s.Negative):
         value = _value(expression.value, scene)
         return -value if isinstance(value, int | float) else None
@@ -196,7 +196,7 @@ def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | 
 
 
 def holds(condition: s.Condition, scene: Scene) -> bool:
-    """Whether a `where` is true in a scene; a comparison with a setting that an operation lacks is false."""
+    """Returns whether a `where` is true in a scene; a comparison with a setting that an operation lacks is false."""
     match condition:
         case s.And(parts):
             return all(holds(part, scene) for part in parts)
@@ -246,7 +246,7 @@ def _state(ref: NodeRef | StateRef | TermRef, cell: s.Cell) -> str:
 
 
 def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settable | None:
-    """The value that an assignment gives; None if an `any` has an empty set."""
+    """Returns the value that an assignment gives; None if an `any` has an empty set."""
     drawn = _drawn(statement.value, statement.target, scene, rng)
     if isinstance(drawn, s.Op):
         drawn = with_values_drawn(drawn, scene, rng)
@@ -283,7 +283,7 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
 
 
 def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member, ...]:
-    """The members among which an `any` draws a value for a target."""
+    """Returns the members among which an `any` draws a value for a target."""
     found = members(expression.range, scene)
     if expression.other:
         now = current(target, scene)
@@ -302,7 +302,7 @@ def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) ->
 
 
 def settable(member: Member, target: s.Path) -> Settable:
-    """A member of a set as the value that an assignment to the target gives.
+    """Returns a member of a set as the value that an assignment to the target gives.
 
     Raises:
       CellError: it is a node or a term.
@@ -317,7 +317,7 @@ def settable(member: Member, target: s.Path) -> Settable:
 
 
 def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...] | None:
-    """The operations that `insert` or `connect` adds; None if an `any` has an empty set."""
+    """Returns the operations that `insert` or `connect` adds; None if an `any` has an empty set."""
     drawn: list[s.Op] = []
     for part in pipe:
         if isinstance(part, s.Any):
@@ -339,7 +339,7 @@ def _as_op(member: Member) -> s.Op:
 
 
 def _same(first: object, second: object, scene: Scene) -> bool:
-    """Whether two members are equal; operations are equal if all their settings are, however they are written."""
+    """Returns whether two members are equal. Operations are equal if all their settings have equal values."""
     if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
         if first == second or any(isinstance(a.value, s.Any) for a in (*first.arguments, *second.arguments)):
             return first == second  # An `any` inside is compared after it was drawn.
@@ -351,7 +351,7 @@ def _same(first: object, second: object, scene: Scene) -> bool:
 
 
 def with_values_drawn(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
-    """The operation with every `any` in its brackets drawn."""
+    """Returns the operation with every `any` in its brackets drawn."""
     if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
         return op
     arguments = []

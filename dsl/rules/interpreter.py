@@ -38,7 +38,7 @@ class Mutated:
 
 
 def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Mutated:
-    """A child by one rule, which is drawn by weight; the parent is not changed.
+    """Returns a child by one rule, which is drawn by weight; the parent is not changed.
 
     `check` returns a reason to reject a child, such as a `require` that it breaks. A rule is then drawn again.
 
@@ -73,7 +73,7 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
 
 
 def _fault(parent: Genotype, child: Genotype) -> str | None:
-    """The error of a cell that a rule has changed, or None."""
+    """Returns the error of a cell that a rule has changed, or None."""
     for before, after in zip(parent.cells, child.cells, strict=True):
         if after is not before:
             problems = verify_change(before, after, child)
@@ -86,7 +86,7 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
 
 
 def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
-    """The scene after a block has run once; None if it does not apply."""
+    """Returns the scene after a block has run once; None if it does not apply."""
     if not block.chosen:
         return _run(block.rest, scene, rng)
     for _ in range(_QUICK_DRAWS):
@@ -119,7 +119,7 @@ def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random)
 
 
 def every_binding(chosen: Sequence[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
-    """Every tuple that `choose` may draw in a scene, each with its probability before `where` is applied."""
+    """Yields every tuple that `choose` may draw in a scene, each with its probability before `where` is applied."""
     if not chosen:
         yield weight, scene
         return
@@ -155,7 +155,7 @@ def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) ->
 
 
 def _followed(scene: Scene, after: Scene) -> Scene:
-    """The scene with the genotype that a statement has made, in which the bound variables refer to the same parts."""
+    """Returns the scene with the genotype that a statement has made. Bound variables refer to the same parts there."""
     bound = scene.bound
     for old, new in zip(scene.genotype.cells, after.genotype.cells, strict=True):
         if new is not old:
@@ -169,7 +169,7 @@ def _changed(scene: Scene, cell: s.Cell) -> Scene:
 
 
 def _bound(name: str, scene: Scene) -> Ref:
-    """The part to which a variable of the rule refers.
+    """Returns the part to which a variable of the rule refers.
 
     Raises:
       Unfit: an earlier statement has removed that part.
@@ -188,7 +188,7 @@ def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> Scene | No
 
 
 def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
-    """The scene after an assignment; None if the operation lacks the setting.
+    """Returns the scene after an assignment; None if the operation lacks the setting.
 
     Raises:
       Unfit: the value is not allowed for this target.
@@ -276,7 +276,7 @@ def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | No
 
 
 def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | None:
-    """The scene after one branch, drawn uniformly from the branches that apply."""
+    """Returns the scene after one branch, drawn uniformly from the branches that apply."""
     for block in rng.sample(statement.blocks, len(statement.blocks)):
         after = _block(block, scene, rng)
         if after is not None:

@@ -29,7 +29,7 @@ class Decision:
 
 
 def decisions(genotype: Genotype) -> tuple[Decision, ...]:
-    """Every choice that rules of the form `t.x = any(SET)` leave open, in the order cell, node, term, rule.
+    """Returns every choice that rules of the form `t.x = any(SET)` leave open, in the order cell, node, term, rule.
 
     Raises:
       CellError: two rules draw the same attribute from different sets.
@@ -54,7 +54,7 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
 
 
 def _order(decision: Decision, names: tuple[str, ...]) -> tuple[int, int, tuple[int, ...], int]:
-    """The rank of a decision: operations come before their settings, and a node's join after its terms."""
+    """Returns the rank of a decision: operations come before their settings, and a node's join after its terms."""
     place, attribute = decision.place, decision.attribute[0]
     if place is None:
         return len(names), 0, (), 0
@@ -76,7 +76,7 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
 
 
 def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:
-    """A random genotype: every decision drawn uniformly from its whole set.
+    """Returns a random genotype: every decision drawn uniformly from its whole set.
 
     A space without such decisions is sampled as its seed after `steps` mutations. A genotype that is not valid, and one
     that `check` rejects, is drawn again.
@@ -96,7 +96,7 @@ def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | Non
 
 
 def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
-    """The reason why an unverified genotype is not valid in its space, or the reason of `check`; None if it is good."""
+    """Returns why an unverified genotype is not valid in its space, or the reason of `check`; None if it is good."""
     problems = verify_genotype(genotype)
     if problems:
         return problems[0].message
@@ -146,7 +146,7 @@ def _decisions_of(space: Space) -> tuple[Decision, ...]:
 
 
 def decided(genotype: Genotype, decision: Decision, value: Settable) -> Genotype:
-    """The genotype with one choice made; unchanged if the operation there lacks the setting."""
+    """Returns the genotype with one choice made; unchanged if the operation there lacks the setting."""
     bound = {} if decision.place is None else {_VARIABLE: decision.place}
     target = s.Path(decision.attribute if decision.place is None else (_VARIABLE, *decision.attribute))
     scene = assign(target, value, Scene(genotype, bound))

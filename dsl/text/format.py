@@ -27,7 +27,7 @@ _Node = _Tree | lark.Token
 
 
 def fmt(text: str, name: str = "<text>") -> str:
-    """The text in its canonical layout; `parse` reads the same from it, and `fmt` leaves it as it is.
+    """Returns the text in its canonical layout; `parse` reads the same from it, and `fmt` leaves it as it is.
 
     Raises:
       CellError: the text is not in the language.
@@ -45,7 +45,7 @@ def _lark() -> lark.Lark:
 
 
 def _tokens(node: _Node) -> Iterator[lark.Token]:
-    """The tokens in the order of the text."""
+    """Yields the tokens in the order of the text."""
     stack = [node]
     while stack:
         top = stack.pop()
@@ -90,7 +90,7 @@ def _gap(text: str) -> _Gap:
 
 
 def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
-    """The gaps before each token, and the one at the end."""
+    """Returns the gaps before each token, and the one at the end."""
     ends = [0, *(token.end_pos or 0 for token in tokens)]
     starts = [*(token.start_pos or 0 for token in tokens), len(text)]
     between = [text[end:start] for end, start in zip(ends, starts, strict=True)]
@@ -104,7 +104,7 @@ def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
 
 
 def _line_starts(tree: _Tree) -> Iterator[lark.Token]:
-    """The tokens that always begin a line: those of declarations, nodes, sections, statements and closing braces."""
+    """Yields the tokens that begin a line: of declarations, nodes, sections and statements, and closing braces."""
     for node in tree.iter_subtrees():
         if node.data in ("start", "network", "cell", "block"):
             yield from (_first(item) for item in _items(node))
@@ -113,7 +113,7 @@ def _line_starts(tree: _Tree) -> Iterator[lark.Token]:
 
 
 def _items(node: _Tree) -> list[_Node]:
-    """The parts of a file, or inside braces, that each begin a line."""
+    """Returns the parts of a file, or inside braces, that each begin a line."""
     if node.data == "start":
         return list(node.children)
     return list(node.children[_index(node, "LBRACE") + 1 : -1])
@@ -124,7 +124,7 @@ def _is(node: _Node, *types: str) -> bool:
 
 
 def _index(node: _Tree, type: str) -> int:
-    """The index of the first token of a type among the parts of a rule; their number without one."""
+    """Returns the index of the first token of a type among the parts of a rule; their number without one."""
     return next((i for i, child in enumerate(node.children) if _is(child, type)), len(node.children))
 
 
@@ -139,11 +139,11 @@ class _Layout(Interpreter[lark.Token, Doc]):
         self._line_starts = {token.start_pos for token in _line_starts(tree)}
 
     def start(self, tree: _Tree) -> Doc:
-        """All declarations, and the comments after the last."""
+        """Returns all declarations, and the comments after the last."""
         return (*self._lines(tree.children), *_from_top(self._last.comments, top=not tree.children))
 
     def _lines(self, items: Sequence[_Node]) -> tuple[Doc, ...]:
-        """Items on lines of their own; at most one empty line between two of them is kept."""
+        """Returns items on lines of their own; at most one empty line between two of them is kept."""
         docs: list[Doc] = []
         for index, item in enumerate(items):
             gap = self._gap(item)
@@ -169,7 +169,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return (*above, str(token), *([Comment(ending, own_line=False)] if ending else []))
 
     def _inline(self, parent: _Tree, children: Sequence[_Node]) -> tuple[Doc, ...]:
-        """Children in a row; a part in brackets breaks at its commas."""
+        """Returns parts of a rule in a row. A part in brackets breaks at its commas."""
         docs: list[Doc] = []
         before: _Node | None = None
         rest = list(children)
@@ -202,11 +202,11 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return (*self._inline(node, node.children[: colon + 1]), " ", Align(Fill(steps)))
 
     def _between(self, *around: _Node) -> Doc:
-        """A possible line break, which is a break if the author broke the line before one of these tokens."""
+        """Returns a possible line break, which is a break if the author broke the line before one of these tokens."""
         return Hard() if any(self._gap(node).broken for node in around) else Line()
 
     def _listed(self, children: Sequence[_Node], keep: bool) -> tuple[Doc, ...]:
-        """Items with their commas, and the places between them."""
+        """Returns items with their commas, and the places between them."""
         parts: list[Doc] = []
         for index, child in enumerate(children):
             if _is(child, "COMMA"):
@@ -218,7 +218,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return tuple(parts)
 
     def _row(self, node: _Tree, last: str, by: int) -> tuple[Doc, ...]:
-        """Operands, each after its operator; on a new line the operator stands left of the operands' column."""
+        """Returns operands, each after its operator. On a new line the operator is left of the operands' column."""
         first, *rest = node.children
         parts: list[Doc] = [*self._row(first, "", -2)] if last and isinstance(first, lark.Tree) else [self._doc(first)]
         for operator, operand in zip(rest[::2], rest[1::2], strict=True):
@@ -227,7 +227,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return tuple(parts)
 
     def chain(self, node: _Tree) -> Doc:
-        """Operands of operators with equal precedence; lines break before an operator."""
+        """Returns operands of operators with equal precedence; lines break before an operator."""
         children = list(node.children)
         while isinstance(children[0], lark.Tree) and children[0].data == node.data:
             children[:1] = children[0].children
@@ -239,7 +239,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
     cond = conj = sum = product = chain
 
     def opdef(self, node: _Tree) -> Doc:
-        """Cases on lines of their own, whose operations begin in one column."""
+        """Returns cases on lines of their own, whose operations begin in one column."""
         equals = _index(node, "EQUAL")
         head, (first, *rest) = node.children[: equals + 1], node.children[equals + 1 :]
         broken = any(self._gap(child).broken for child in rest[::2])
@@ -278,7 +278,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return header if opened == len(node.children) else (header, " ", self._braces(node))
 
     def _braces(self, node: _Tree) -> Doc:
-        """Items a line each, between braces."""
+        """Returns items between braces, each on a line of its own."""
         items = _items(node)
         opening, closing = node.children[_index(node, "LBRACE")], node.children[-1]
         below = _from_top(self._gap(closing).comments, top=not items)
@@ -288,7 +288,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return (self._doc(opening), Nest(_INDENT, (*self._lines(items), *below)), Hard(), self._doc(closing))
 
     def block(self, node: _Tree) -> Doc:
-        """A rule's statements; a single one is on one line with its braces if it fits."""
+        """Returns a rule's statements; a single one is on one line with its braces if it fits."""
         opening, *statements, closing = node.children
         if len(statements) != 1 or any(self._gap(child).comments for child in (statements[0], closing)):
             return self._braces(node)
@@ -306,7 +306,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
 
 
 def _from_top(comments: Sequence[Comment], top: bool) -> list[Comment]:
-    """Comments above something; no line is left empty at the top of a file or a block."""
+    """Returns comments above something; no line is left empty at the top of a file or a block."""
     return [Comment(c.text, own_line=True, blank=c.blank and not (top and i == 0)) for i, c in enumerate(comments)]
 
 

@@ -18,7 +18,7 @@ MAX_FILES = 64
 def gather(
     path: str | os.PathLike[str], overlays: Sequence[str | os.PathLike[str]], shipped: Shipped
 ) -> tuple[s.Declaration, ...]:
-    """Everything that a file declares, each name once, after includes and overlays.
+    """Returns the declarations of a file, after includes and overlays, one for each name.
 
     Of declarations with one name, the first in this order wins: those of overlays, the last overlay first; those of the
     file; those of included files, the nearest first, and the file's includes before the overlays'.
@@ -33,7 +33,7 @@ def gather(
 def gather_text(
     text: str, name: str, overlays: Sequence[str | os.PathLike[str]], shipped: Shipped
 ) -> tuple[s.Declaration, ...]:
-    """The declarations of a text that may include shipped files, with overlays as in `gather`."""
+    """Returns the declarations of a text that may include shipped files, with overlays as in `gather`."""
     file, reader = parse(text, name), _Reader(shipped())
     found = [reader.find(os.fspath(overlay), Path.cwd()) for overlay in overlays]
     reader.collect_included(file, Path.cwd(), 1, ())
@@ -52,7 +52,7 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
 
     def find(self, name: str, folder: Path, position: Position | None = None) -> Path:
-        """A file in a folder, or a shipped one."""
+        """Returns a file in a folder, or a shipped one."""
         if not name.endswith(".cell"):
             raise CellError(f"{name!r} is not a .cell file", position, "only files whose name ends in .cell are read")
         if "\0" in name:
@@ -100,7 +100,7 @@ class _Reader:
                 self.collect(found, depth, trail)
 
     def merged(self, own: Sequence[s.File]) -> tuple[s.Declaration, ...]:
-        """The winning declarations of a file, its overlays, and their includes.
+        """Returns the winning declarations of a file, its overlays, and their includes.
 
         Raises:
           CellError: with all errors of all files.
@@ -137,7 +137,7 @@ def _display(path: Path) -> str:
 
 
 def _key(item: s.Declaration) -> tuple[str, str] | None:
-    """The namespace and name of a declaration; cells and ops share a namespace, mutations have their own."""
+    """Returns the namespace and name of a declaration; cells and ops share a namespace, mutations have their own."""
     match item:
         case s.Mutation(name):
             return "mutation", name
@@ -150,7 +150,7 @@ def _key(item: s.Declaration) -> tuple[str, str] | None:
 
 
 def _merge(ranked: Sequence[s.File]) -> tuple[s.Declaration, ...]:
-    """One declaration for each name, the first in rank, in the order in which a person would write them."""
+    """Returns one declaration for each name, the first in rank, in the order in which a person would write them."""
     chosen: dict[tuple[str, str], s.Declaration] = {}
     order: dict[tuple[str, str], None] = {}
     requires: list[s.Declaration] = []

@@ -70,7 +70,7 @@ Doc = str | Line | Hard | Comment | Nest | Align | Group | Fill | tuple["Doc", .
 
 
 def must_break(doc: Doc) -> bool:
-    """Whether the document contains a line break at every width."""
+    """Returns whether the document contains a line break at every width."""
     return any(isinstance(leaf, Hard | Comment) for _, leaf in _leaves([_Todo(0, False, doc)]))
 
 
@@ -103,7 +103,7 @@ class _Page:
         self._empty = True
 
     def column(self, indent: int) -> int:
-        """The column at which the next text would begin."""
+        """Returns the column at which the next text would begin."""
         if self.full:
             return indent + _CONTINUED
         return self._indent if self._breaks or self._empty else len(self._code)
@@ -150,7 +150,7 @@ class _Page:
 
 
 def render(doc: Doc, width: int) -> str:
-    """The text of a document, in lines of at most `width` characters if its possible breaks allow that."""
+    """Returns the text of a document, in lines of at most `width` characters if its possible breaks allow that."""
     page = _Page()
     todo = [_Todo(0, False, doc)]
     while todo:
@@ -172,7 +172,7 @@ def render(doc: Doc, width: int) -> str:
 
 
 def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[_Todo]:
-    """The parts of a document, each with whether it stays on one line."""
+    """Returns the parts of a document, each with whether it stays on one line."""
     match item.doc:
         case tuple() as parts:
             return [_Todo(item.indent, item.flat, part) for part in parts]
@@ -202,7 +202,7 @@ def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[
 
 
 def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
-    """Whether the first document and its continuation on the same line need at most `width` characters."""
+    """Returns whether the first document and its continuation on the same line need at most `width` characters."""
     for flat, leaf in _leaves(itertools.chain(first, reversed(todo))):
         match leaf:
             case str():
@@ -217,7 +217,7 @@ def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
 
 
 def _rows_fit(parts: Sequence[Doc], room: int, todo: Sequence[_Todo]) -> bool:
-    """Whether each row between hard breaks, and the continuation of the last, needs at most `width` characters."""
+    """Returns whether every row between hard breaks, and the last with its continuation, fits into `width`."""
     rows = [
         [_Todo(0, True, part) for part in row]
         for hard, row in itertools.groupby(parts, key=lambda part: isinstance(part, Hard))
@@ -228,7 +228,7 @@ def _rows_fit(parts: Sequence[Doc], room: int, todo: Sequence[_Todo]) -> bool:
 
 
 def _refilled(parts: Sequence[Doc]) -> tuple[Doc, ...]:
-    """The parts without hard breaks between them, except those after a comment."""
+    """Returns the parts without hard breaks between them, except those after a comment."""
     before = (Line(), *parts)
     return tuple(
         Line() if isinstance(part, Hard) and not must_break(last) else part
@@ -237,7 +237,7 @@ def _refilled(parts: Sequence[Doc]) -> tuple[Doc, ...]:
 
 
 def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | Comment]]:
-    """Texts and possible breaks in the order of the page, made one at a time."""
+    """Yields texts and possible breaks in the order of the page, made one at a time."""
     stack: list[Iterator[tuple[bool, Doc | _Rest]]] = [((item.flat, item.doc) for item in items)]
     while stack:
         flat, doc = next(stack[-1], (False, None))
@@ -255,7 +255,7 @@ def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | 
 
 
 def _with_comments(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """The lines, with the comments of consecutive lines in one column."""
+    """Yields the lines, with the comments of consecutive lines in one column."""
     for commented, run in itertools.groupby(lines, key=lambda line: bool(line[1])):
         written = list(run)
         column = max(len(code) for code, _ in written) + 2

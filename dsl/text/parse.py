@@ -52,7 +52,7 @@ def parse(text: str, name: str = "<text>") -> s.File:
 
 
 def grammar() -> str:
-    """The text of the grammar."""
+    """Returns the text of the grammar."""
     return importlib.resources.files("dsl").joinpath("cell.lark").read_text(encoding="utf-8")
 
 
@@ -134,29 +134,29 @@ def _keyword(terminal: str) -> str:
 
 
 def _at(first: lark.Token | s.Syntax | s.Pipe) -> Position | None:
-    """The position of a grammar rule: that of its first token."""
+    """Returns the position of a grammar rule: that of its first token."""
     if isinstance(first, lark.Token):
         return Position(_READING.get(), first.line or 1, first.column or 1)
     return first[0].position if isinstance(first, tuple) else first.position
 
 
 def _plain(part: Anything) -> Anything:
-    """A token as its text; any other part as it is."""
+    """Returns a token as its text; any other part as it is."""
     return str(part) if isinstance(part, lark.Token) else part
 
 
 def _fields(kind: Callable[..., T]) -> Callable[..., T]:
-    """The method for a rule whose parts are the fields of a record, in their order."""
+    """Returns the method for a rule whose parts are the fields of a record, in their order."""
     return lambda self, *parts: kind(*map(_plain, parts), position=_at(parts[0]))
 
 
 def _keyword_and_fields(kind: Callable[..., T]) -> Callable[..., T]:
-    """The method for a rule that begins with a keyword, after which its parts are the fields of a record."""
+    """Returns the method for a rule that begins with a keyword, after which its parts are the fields of a record."""
     return lambda self, at, *parts: kind(*map(_plain, parts), position=_at(at))
 
 
 def _trait(name: str) -> Callable[..., tuple[str, Anything]]:
-    """The method for a rule with one trait of a cell, which gives the trait's name and value."""
+    """Returns the method for a rule with one trait of a cell, which gives the trait's name and value."""
     return lambda self, value: (name, _plain(value))
 
 
@@ -346,5 +346,5 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
 
 
 def whole(value: float) -> int | float:
-    """A whole number as an int, so that `3`, `3.0` and `3e0` are one number; any other number as it is."""
+    """Returns a whole number as an int, so that `3`, `3.0` and `3e0` are one number; any other number as it is."""
     return int(value) if value == int(value) and abs(value) < 1e15 else value

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 
 
 def next_declaration(text: str, start: int, error: int) -> int | None:
-    """The offset of the next declaration after the one with the mistake at `error`; None if that was the last.
+    """Returns the offset of the next declaration after the one with the mistake at `error`; None if that was the last.
 
     A declaration begins outside all brackets or, if a bracket is not closed, at the beginning of a line.
     Reading began at `start`.

@@ -47,7 +47,7 @@ def declaration(item: s.Declaration) -> str:
 
 
 def domain(gene: s.Gene) -> str | None:
-    """The domain of a gene; None for a gene without one."""
+    """Returns the domain of a gene; None for a gene without one."""
     return None if gene.low is None or gene.high is None else f"{expression(gene.low)} .. {expression(gene.high)}"
 
 
@@ -69,7 +69,7 @@ def cell(item: s.Cell) -> str:
 
 
 def traits(item: s.Cell) -> dict[str, str | None]:
-    """The text of each trait that a cell may have; None for one that it has not."""
+    """Returns the text of each trait that a cell may have; None for one that it has not."""
     stride, fit = (None if value is None else expression(value) for value in (item.stride, item.fit))
     return {"stride": stride, "fit": fit, "width": item.width}
 

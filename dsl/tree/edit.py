@@ -44,12 +44,12 @@ Ref = CellRef | NodeRef | TermRef | StateRef
 
 
 def states(cell: s.Cell) -> tuple[str, ...]:
-    """The names of a cell's inputs and nodes, in order."""
+    """Returns the names of a cell's inputs and nodes, in order."""
     return (*(item.name for item in cell.inputs), *(node.name for node in cell.nodes))
 
 
 def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
-    """Every operation in the text of a cell."""
+    """Yields every operation in the text of a cell."""
     yield from (item.kind for item in cell.inputs if item.kind is not None)
     if cell.fit is not None:
         yield cell.fit
@@ -57,7 +57,7 @@ def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
 
 
 def flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
-    """The operations of some right sides, nested ones included."""
+    """Yields the operations of some right sides, nested ones included."""
     for flow in flows:
         for term in flow.terms:
             yield from term_ops(term)
@@ -65,7 +65,7 @@ def flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
 
 
 def term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
-    """The operations of a term: its own, and those of the terms within it."""
+    """Yields the operations of a term: its own, and those of the terms within it."""
     if isinstance(term, s.Call):
         yield term.op
         for argument in term.arguments:
@@ -73,7 +73,7 @@ def term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
 
 
 def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
-    """The indices of changed nodes, with `OUTPUT` for the return; None if the states differ."""
+    """Returns the indices of changed nodes, with `OUTPUT` for the return; None if the states differ."""
     if before.inputs is not after.inputs or len(before.nodes) != len(after.nodes):
         return None
     changed: list[int] = []
@@ -89,12 +89,12 @@ def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
 
 
 def flow_at(cell: s.Cell, node: int) -> s.Flow:
-    """The right side of a node, or the return."""
+    """Returns the right side of a node, or the return."""
     return cell.output if node == OUTPUT else cell.nodes[node].flow
 
 
 def with_flow(cell: s.Cell, node: int, flow: s.Flow) -> s.Cell:
-    """The cell with one right side replaced."""
+    """Returns the cell with one right side replaced."""
     nodes, output = cell.nodes, cell.output
     if node == OUTPUT:
         output = flow
@@ -107,7 +107,7 @@ def with_flow(cell: s.Cell, node: int, flow: s.Flow) -> s.Cell:
 
 
 def term_at(cell: s.Cell, ref: TermRef) -> s.Term:
-    """The edge that a reference names."""
+    """Returns the edge that a reference names."""
     terms = flow_at(cell, ref.node).terms
     for index in ref.place[:-1]:
         outer = terms[index]
@@ -117,7 +117,7 @@ def term_at(cell: s.Cell, ref: TermRef) -> s.Term:
 
 
 def with_term(cell: s.Cell, ref: TermRef, term: s.Term) -> s.Cell:
-    """The cell with one edge replaced."""
+    """Returns the cell with one edge replaced."""
     flow = flow_at(cell, ref.node)
     terms = _replaced(flow.terms, ref.place, term)
     return with_flow(cell, ref.node, s.Flow(terms, flow.tail, position=flow.position))
@@ -134,14 +134,14 @@ def _replaced(terms: tuple[s.Term, ...], place: tuple[int, ...], term: s.Term) -
 
 
 def with_op(edge: s.Term, op: s.Op) -> s.Term:
-    """The edge with another operation; label and state stay."""
+    """Returns the edge with another operation; label and state stay."""
     if isinstance(edge, s.Wire):
         return s.Call(op, (s.Wire(edge.state, position=edge.position),), edge.label, position=edge.position)
     return s.Call(op, edge.arguments, edge.label, position=edge.position)
 
 
 def with_input(edge: s.Term, state: str) -> s.Term:
-    """The edge reading another state; label and operation stay."""
+    """Returns the edge reading another state; label and operation stay."""
     if isinstance(edge, s.Wire):
         return s.Wire(state, edge.label, position=edge.position)
     wire = s.Wire(state, position=edge.arguments[0].position)
@@ -149,7 +149,7 @@ def with_input(edge: s.Term, state: str) -> s.Term:
 
 
 def reading(flow: s.Flow, names: Mapping[str, str]) -> s.Flow:
-    """The flow with other names for the states that it reads, where `names` has one."""
+    """Returns the flow with other names for the states that it reads, where `names` has one."""
     if names.keys().isdisjoint(flow.reads):
         return flow
     return replace(flow, terms=tuple(_term_reading(term, names) for term in flow.terms))
@@ -162,13 +162,13 @@ def _term_reading(term: s.Term, names: Mapping[str, str]) -> s.Term:
 
 
 def join_of(flow: s.Flow) -> s.Op:
-    """The operation by which a node combines its terms: `add` or `concat`."""
+    """Returns the operation by which a node combines its terms: `add` or `concat`."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
     return s.Op(CONCATENATION) if isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only) else s.Op(SUM)
 
 
 def joined(flow: s.Flow, join: s.Op) -> s.Flow:
-    """The flow with its terms combined by `add`, which is written as a sum, or by `concat`."""
+    """Returns the flow with its terms combined by `add`, which is written as a sum, or by `concat`."""
     terms = flow.terms
     if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
         terms = terms[0].arguments
@@ -178,18 +178,18 @@ def joined(flow: s.Flow, join: s.Op) -> s.Flow:
 
 
 def unused(cell: s.Cell) -> tuple[str, ...]:
-    """The states that `unused` stands for: nodes that no node reads and the return does not name, in order."""
+    """Returns the states that `unused` stands for: nodes that no node reads and the return does not name, in order."""
     read = set(cell.output.reads).union(*[node.flow.reads for node in cell.nodes])
     return tuple([node.name for node in cell.nodes if node.name not in read])
 
 
 def returned_terms(cell: s.Cell) -> tuple[s.Term, ...]:
-    """The terms of the return, with `unused` replaced by its states."""
+    """Returns the terms of the return, with `unused` replaced by its states."""
     return with_states(cell.output.terms, unused(cell))
 
 
 def with_states(terms: tuple[s.Term, ...], names: tuple[str, ...]) -> tuple[s.Term, ...]:
-    """Terms with `unused` replaced by states of these names."""
+    """Returns terms with `unused` replaced by states of these names."""
     return tuple(part for term in terms for part in _without_unused(term, names))
 
 
@@ -201,12 +201,12 @@ def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
 
 
 def is_none(edge: s.Term) -> bool:
-    """Whether the edge has the operation that removes it."""
+    """Returns whether the edge has the operation that removes it."""
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == NOTHING
 
 
 def live_nodes(cell: s.Cell) -> frozenset[str]:
-    """The nodes that reach the return through live edges and have one themselves.
+    """Returns the nodes that reach the return through live edges and have one themselves.
 
     A node is dead if all its terms are `none` or read dead nodes, and also if no live node reads it.
     """
@@ -228,7 +228,7 @@ def live_nodes(cell: s.Cell) -> frozenset[str]:
 
 
 def in_order(cell: s.Cell) -> s.Cell | None:
-    """The cell with every node after the nodes that it reads, otherwise in its old order; None if it has a loop."""
+    """Returns the cell with every node after the nodes that it reads, else in its old order; None if it has a loop."""
     names = {node.name for node in cell.nodes}
     if _is_in_order(cell, names):
         return cell

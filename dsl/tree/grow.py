@@ -16,13 +16,13 @@ _FRESH = re.compile(r"n(\d{1,9})")
 
 
 def fresh_name(cell: s.Cell) -> str:
-    """The name `n<k>`, where k is one more than the greatest such number in the cell."""
+    """Returns the name `n<k>`, where k is one more than the greatest such number in the cell."""
     found = (_FRESH.fullmatch(state) for state in edit.states(cell))
     return f"n{1 + max((int(match[1]) for match in found if match), default=0)}"
 
 
 def inserted(cell: s.Cell, ref: TermRef, pipe: tuple[s.Op, ...]) -> s.Cell:
-    """The cell with a new node `= pipe(input of the edge)` on an edge, which keeps its operation and label."""
+    """Returns the cell with a new node `= pipe(input of the edge)` on an edge, which keeps its operation and label."""
     edge = edit.term_at(cell, ref)
     name = fresh_name(cell)
     flow = s.Flow((s.Call(pipe[0], (s.Wire(s.read_state(edge)),)),), pipe[1:])
@@ -32,7 +32,7 @@ def inserted(cell: s.Cell, ref: TermRef, pipe: tuple[s.Op, ...]) -> s.Cell:
 
 
 def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> s.Cell | None:
-    """The cell with one more term of a vertex, `pipe(state)`; None if that would close a loop."""
+    """Returns the cell with one more term of a vertex, `pipe(state)`; None if that would close a loop."""
     flow = edit.flow_at(cell, target)
     term: s.Term = s.Wire(state)
     for op in pipe:
@@ -44,7 +44,7 @@ def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> 
 
 
 def without_term(cell: s.Cell, ref: TermRef) -> s.Cell | None:
-    """The cell without an edge; None if it is the only one of its vertex."""
+    """Returns the cell without an edge; None if it is the only one of its vertex."""
     flow = edit.flow_at(cell, ref.node)
     terms = _without(flow.terms, ref.place)
     return edit.with_flow(cell, ref.node, replace(flow, terms=terms)) if terms else None
@@ -65,7 +65,7 @@ def _without(terms: tuple[s.Term, ...], place: tuple[int, ...]) -> tuple[s.Term,
 
 
 def without_node(cell: s.Cell, index: int) -> s.Cell:
-    """The cell without a node; the edges that read it now read the input of its first term."""
+    """Returns the cell without a node; the edges that read it now read the input of its first term."""
     node = cell.nodes[index]
     instead = next(s.read_state(edge) for _, edge in s.flow_edges(node.flow))
     names = {node.name: instead}
@@ -74,7 +74,7 @@ def without_node(cell: s.Cell, index: int) -> s.Cell:
 
 
 def moved(ref: Ref, before: s.Cell, after: s.Cell) -> Ref | None:
-    """A reference into a cell after an edit of that cell; None if the edit removed its part."""
+    """Returns a reference into a cell after an edit of that cell; None if the edit removed its part."""
     if isinstance(ref, CellRef) or ref.cell != after.name:
         return ref
     if isinstance(ref, StateRef):

@@ -440,7 +440,7 @@ class File(Syntax):
 
 
 def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:
-    """The conditions of which `and`, `or` and `not` make a condition, in the order of the text."""
+    """Yields the conditions of which `and`, `or` and `not` make a condition, in the order of the text."""
     match condition:
         case And(parts) | Or(parts):
             for part in parts:
@@ -452,7 +452,7 @@ def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:
 
 
 def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
-    """The paths whose values an expression or a simple condition needs."""
+    """Yields the paths whose values an expression or a simple condition needs."""
     match part:
         case (Path() as path) | Is(path):
             yield path
@@ -464,7 +464,7 @@ def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
 
 
 def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:
-    """The edges in a term, with their places: wires, and operations that read a wire directly."""
+    """Yields the edges in a term, with their places: wires, and operations that read a wire directly."""
     if isinstance(term, Wire) or (not is_join(term) and isinstance(term.arguments[0], Wire)):
         yield place, term
     else:
@@ -485,38 +485,38 @@ def _note_edges(term: Term, place: tuple[int, ...], reads: list[str], places: li
 
 
 def flow_edges(flow: Flow) -> Iterator[tuple[tuple[int, ...], Term]]:
-    """All edges of a sum, each with the path of indices that leads to it."""
+    """Yields all edges of a sum, each with the path of indices that leads to it."""
     for index, term in enumerate(flow.terms):
         yield from edges(term, (index,))
 
 
 def is_join(call: Call) -> bool:
-    """Whether the call joins several states."""
+    """Returns whether the call joins several states."""
     return isinstance(call.op, Op) and call.op.name in JOINS
 
 
 def is_sum(call: Call) -> bool:
-    """Whether the call is `add(a, b)`, which as the whole right side of a node is written `a + b`."""
+    """Returns whether the call is `add(a, b)`, which as the whole right side of a node is written `a + b`."""
     return is_join(call) and isinstance(call.op, Op) and call.op.name == SUM and not call.op.arguments
 
 
 def read_state(edge: Term) -> str:
-    """The state that an edge reads."""
+    """Returns the state that an edge reads."""
     while isinstance(edge, Call):
         edge = edge.arguments[0]
     return edge.state
 
 
 def with_label(term: Term, label: str | None) -> Term:
-    """The same term under another label."""
+    """Returns the same term under another label."""
     return replace(term, label=label)
 
 
 def labelled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """The terms, each with its label."""
+    """Returns the terms, each with its label."""
     return tuple(term if term.label else with_label(term, str(place)) for place, term in enumerate(terms))
 
 
 def canonical_labels(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """The terms without labels that only repeat their place."""
+    """Returns the terms without labels that only repeat their place."""
     return tuple(term if term.label != str(place) else with_label(term, None) for place, term in enumerate(terms))
