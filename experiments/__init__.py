@@ -1,1 +1,1 @@
-"""What is run: gin files, `.cell` files and benchmarks, shipped with the project and found by bare name."""
+"""Shipped gin files, `.cell` files and benchmarks. The files are found by their bare name."""

@@ -1,6 +1,6 @@
-"""Several algorithms over several seeds, and how they compare: python -m experiments.compare --seeds=5.
+"""Compares several algorithms over several seeds: python -m experiments.compare --seeds=5.
 
-Every search is one of `evolve`, in a work directory of its own, so that the same command goes on where it stopped.
+Every search is a search of `evolve` in its own work directory, so that the same command resumes a stopped comparison.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One search: which algorithm, which seed, how it is set, and where it is kept."""
+    """One search of the comparison: its algorithm, random seed, settings and work directory."""
 
     algorithm: str
     seed: int
     files: tuple[str, ...]
     bindings: tuple[str, ...]
     folder: Path
-    beside: tuple[str, ...]  # the algorithms that are compared, some of which a binding may be for
+    beside: tuple[str, ...]  # all compared algorithms; a binding may be for any of them
 
     def config(self) -> gin_config.Config:
-        """Its settings, which from now on are also those that gin fills in."""
+        """Reads the settings of the search. Gin fills them in from now on."""
         own = (f"search.algorithm = {self.algorithm!r}", f"search.seed = {self.seed}")
         return gin_config.read(self.files, (*self.bindings, *own), self.beside)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Runs the command and returns the exit code."""
     options = _parser().parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     try:
@@ -99,7 +99,7 @@ def _from_one(text: str) -> int:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    """One seed after the other, so that what is there after a while is a comparison already."""
+    """Returns the searches, seed by seed, so that the finished ones are a comparison at any time."""
     names = tuple(dict.fromkeys(name.strip() for name in options.algorithms.split(",")))
     bindings = [*options.gin_param]
     if options.individuals is not None:
@@ -112,7 +112,7 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def _algorithm(job: Job) -> Algorithm[dsl.Genotype]:
-    """An unused algorithm of a search, whose making shows all that can be wrong with the settings."""
+    """Makes the algorithm of a search, which checks its settings before a search runs."""
     config = job.config()
     seed = dsl.load(config.seed_file(), config.search.params, config.overlays())
     return config.algorithm(CellSpace(seed.space, (1, 1, 1), 1))
@@ -126,7 +126,7 @@ def _run(jobs: Sequence[Job], console: Console) -> None:
         config = job.config()
         _say(console, f"{number} of {len(jobs)}: {job.algorithm}, seed {job.seed}")
         before = _finished(job)
-        # More individuals or other workers than before are what a longer comparison is; another search is refused.
+        # A longer comparison has more individuals or other workers than before. Another search is still refused.
         search(config, job.folder, silent, changed=True)
         here += _finished(job) - before
         if here and number < len(jobs):
@@ -166,7 +166,7 @@ def _table(curves: Mapping[str, Sequence[Curves]]) -> Table:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation over the seeds."""
+    """Returns the mean and the standard deviation over the seeds as text."""
     return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
@@ -182,7 +182,7 @@ def _draw(curves: Mapping[str, Sequence[Curves]], folder: Path, console: Console
 
 
 def _say(console: Console, text: str) -> None:
-    """A line as it is, however long."""
+    """Prints a line without wrapping it."""
     console.print(text, markup=False, soft_wrap=True)
 
 

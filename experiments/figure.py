@@ -1,4 +1,4 @@
-"""Searches drawn over the number of models trained: mean and band over the seeds, a colour an algorithm.
+"""Draws searches over the number of trained models: mean and band over the seeds, and a colour for each algorithm.
 
 After the comparison of Real et al. 2019, arXiv 1802.01548. Matplotlib, from the extra `[plot]`, is imported when a
 picture is drawn.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Told apart by those who see no red or green too (Okabe and Ito).
+# People with colour blindness can distinguish these colours (Okabe and Ito).
 COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#767676", "#e69f00", "#56b4e9")
 INK, SOFT, PALE = "#1f2933", "#66727f", "#e3e7eb"
 _APART = 0.055  # between two labels, as a share of the height
@@ -26,22 +26,22 @@ _EARLY = 0.1  # the share of a search that may lie below the picture
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What one search found, by the number of models trained."""
+    """The best fitness and the population mean of one search, by the number of trained models."""
 
     best: tuple[float, ...]
-    population: tuple[float, ...]  # the mean of the living
+    population: tuple[float, ...]  # the mean of the population
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Several searches as one: their mean, and how far two standard errors of it reach; all `[models]`."""
+    """The mean of several searches and two standard errors of it, by the number of trained models."""
 
     mean: NDArray[np.float64]
     reach: NDArray[np.float64]
 
 
 def draw(curves: Mapping[str, Sequence[Curves]], path: Path) -> tuple[Path, Path]:
-    """Draw the best so far and the population's mean, as SVG and as PNG; the files.
+    """Draws the best fitness and the population mean as SVG and as PNG, and returns the files.
 
     Raises:
       ModuleNotFoundError: matplotlib is not there.
@@ -65,7 +65,7 @@ def draw(curves: Mapping[str, Sequence[Curves]], path: Path) -> tuple[Path, Path
 
 
 def band(searches: Sequence[Sequence[float]]) -> Band:
-    """Mean and reach, as far as all of the searches have come."""
+    """Returns mean and band of the searches, up to the length of the shortest."""
     models = min(len(search) for search in searches)
     values = np.array([search[:models] for search in searches])
     if len(values) == 1:
@@ -106,7 +106,7 @@ def _colours(bands: Mapping[str, Band]) -> list[str]:
 
 
 def _limits(bands: Mapping[str, Band]) -> tuple[float, float]:
-    """The range of the means: where all begin would press flat what comes after, so the first tenth may be cut."""
+    """Returns the range of the axis. The first tenth of a search may lie below it, since it would flatten the rest."""
     lowest = min(one.mean[int(_EARLY * len(one.mean)) :].min() for one in bands.values())
     highest = max((one.mean + one.reach)[int(_EARLY * len(one.mean)) :].max() for one in bands.values())
     margin = 0.05 * max(highest - lowest, 1e-6)
@@ -114,7 +114,7 @@ def _limits(bands: Mapping[str, Band]) -> tuple[float, float]:
 
 
 def spread(heights: Sequence[float], apart: float) -> list[float]:
-    """The heights pushed away from each other until no two are closer than `apart`, in their order."""
+    """Moves heights away from each other until no two are closer than `apart`. Their order stays."""
     order = np.argsort(heights, kind="stable")
     placed = np.array(heights, dtype=float)[order]
     for _ in range(200):

@@ -1,11 +1,11 @@
-"""Evolution beside its controls on NAS-Bench-201: `python -m experiments.nasbench201 --table nb201.npz`.
+"""Compares evolution with its controls on NAS-Bench-201: `python -m experiments.nasbench201 --table nb201.npz`.
 
-Hundreds of searches in this process and its helpers, without store and workers: the algorithms, the space and its
-rules, and the settings are those that `evolve --gin_file=nasbench201.gin` has. A search ends with its simulated budget;
-what counts is the test accuracy of the cell with the best validation accuracy. Prints a table; asserts nothing.
+Hundreds of searches run in child processes, without store and workers. The algorithms, the space and its
+rules, and the settings are those of `evolve --gin_file=nasbench201.gin`. A search ends with its simulated budget.
+Its result is the test accuracy of the cell with the best validation accuracy. The results are printed as a table.
 
 Every search is run twice: as published, where a cell costs its training each time it comes up, and with `reuse`, where
-an individual with the fingerprint of an earlier one takes what that one got and costs nothing.
+a duplicate takes the evaluation of the earlier individual and costs nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from evolve.records import WORST
 from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"
-CHUNK = 10  # searches a task: few enough to share out evenly
+CHUNK = 10  # searches in one task: few, so that all processes end at about the same time
 # Mean and deviation over 500 searches of the test accuracies that the gin file names, in its order, as recalled.
 PUBLISHED = {
     "regularized_evolution": ((93.92, 0.30), (71.84, 0.99), (45.54, 1.03)),
@@ -49,10 +49,10 @@ EVOLUTION, CONTROL = "regularized_evolution", "random_search"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A kind of search."""
+    """An algorithm, with or without reuse."""
 
     algorithm: str
-    reuse: bool = False  # whether what is the same network is trained once
+    reuse: bool = False  # whether each network is trained once
 
     def __str__(self) -> str:
         return f"{self.algorithm}{', reuse' if self.reuse else ''}"
@@ -60,7 +60,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What all searches of one process share."""
+    """The settings, table and space that all searches of one process share."""
 
     config: Config
     seed: dsl.Genotype
@@ -72,16 +72,16 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one search came to."""
+    """The result of one search."""
 
     best: Row
-    cells: int  # tried
-    trained: int  # of them
+    cells: int  # proposed cells
+    trained: int  # trained cells
     seconds: float  # processor time
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all searches and print what came of them; the exit code."""
+    """Runs all searches, prints their table and returns the exit code."""
     options = _options(arguments)
     try:
         world = prepared(options.gin_file, options.table)
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     print(f"{world.table.describe()}; {options.seeds} searches each, {options.processes} processes")
     variants = [Variant(name, reuse) for reuse in (False, True) for name in options.algorithms]
-    # Each process starts anew, so that an algorithm that has threads of its own may be among them.
+    # Processes are spawned and not forked, since an algorithm may have threads of its own.
     with ProcessPoolExecutor(options.processes, get_context("spawn"), _prepare_process) as pool:
         found = {variant: _searches(pool, options, variant) for variant in variants}
     for line in report(found, world.settings.metrics):
@@ -117,14 +117,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _count(text: str) -> int:
-    """A whole number from 1; argparse makes its message of what is raised."""
+    """Reads a whole number from 1. The exception is shown by argparse as its message."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
 
 
 def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> list[Found]:
-    """All searches of one kind, shared out to processes."""
+    """Runs all searches of one kind in the processes of the pool."""
     start = time.perf_counter()
     chunks = [range(first, min(first + CHUNK, options.seeds)) for first in range(0, options.seeds, CHUNK)]
     search = functools.partial(_chunk, options.gin_file, options.table, variant)
@@ -145,7 +145,7 @@ def _chunk(gin_file: str, table: str, variant: Variant, seeds: Sequence[int]) ->
 
 @functools.lru_cache(maxsize=1)
 def prepared(gin_file: str, table: str) -> World:
-    """Settings, table and space, once a process.
+    """Returns settings, table and space. They are read once in each process.
 
     Raises:
       SearchError, CellError: they cannot be used.
@@ -153,14 +153,14 @@ def prepared(gin_file: str, table: str) -> World:
     read = config.read([gin_file], ["search.fitness='table'", f"table.path={table!r}"])
     settings: TableSettings = read.own
     seed = dsl.load(read.seed_file(), read.search.params, read.overlays())
-    # Searches meet the same cells again and again, and to look whether one can be built takes longest.
+    # Searches meet the same cells again, and to check whether one can be built takes the longest time.
     unfit = functools.cache(requirement(seed.space, settings.input_shape, settings.classes))
     space = CellSpace(seed.space, settings.input_shape, settings.classes, read.search.sample_mutations, unfit)
     return World(read, seed, settings, table_files.load(settings), space, functools.cache(dsl.fingerprint))
 
 
 def one_search(world: World, variant: Variant, seed: int) -> Found:
-    """One search to the end of its budget."""
+    """Runs one search to the end of its budget and returns its result."""
     start = time.process_time()
     search = replace(world.config.search, algorithm=variant.algorithm, seed=seed)
     algorithm = replace(world.config, search=search).algorithm(world.space)
@@ -179,12 +179,12 @@ def one_search(world: World, variant: Variant, seed: int) -> Found:
         rows.append(known[fingerprint])
         row = rows[-1]
         algorithm.tell(Individual(id, "", fitness=row.fitness, fingerprint="", finished=id, metrics=row.metrics))
-    best = max(rows, key=lambda row: row.fitness)  # of equals the first
+    best = max(rows, key=lambda row: row.fitness)  # the first of equals
     return Found(best, len(rows), trained, time.process_time() - start)
 
 
 def _row(world: World, genotype: dsl.Genotype) -> Row:
-    """What the table says; of a cell that it lacks the worst, as in a search that is stored."""
+    """Returns the row of a cell. A cell that the table lacks has the worst fitness, as in `evolve`."""
     try:
         return lookup.looked_up(genotype, world.table, world.settings.operations)
     except CompileError:
@@ -192,7 +192,7 @@ def _row(world: World, genotype: dsl.Genotype) -> Row:
 
 
 def report(found: Mapping[Variant, Sequence[Found]], metrics: Sequence[str]) -> list[str]:
-    """The lines of the table, and whether evolution is above its control by more than luck."""
+    """Returns the lines of the table, and tests whether evolution is above its control."""
     width = max(20, *map(len, metrics)) + 2
     lines = ["", f"{'':<32}" + "".join(f"{name:>{width}}" for name in metrics) + f"{'cells':>8}{'trained':>9}{'s':>7}"]
     for variant, searches in found.items():
@@ -221,7 +221,7 @@ def _tests(metrics: Sequence[str], evolved: Sequence[Found], control: Sequence[F
 
 
 def _columns(searches: Sequence[Found]) -> list[list[float]]:
-    """For each metric the values of all searches."""
+    """Returns the values of all searches for each metric."""
     return [
         list(values) for values in zip(*([value for _, value in one.best.metrics] for one in searches), strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The reference of settings, made from their records: `python -m experiments.reference > docs/settings.md`."""
+"""Prints the reference of settings from their records: `python -m experiments.reference > docs/settings.md`."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ A gene of the `.cell` file that has the name of one of these settings takes its 
 
 
 def records() -> Mapping[str, type]:
-    """Every record of settings by what stands before the dot in their names."""
+    """Returns every record of settings by the part of their names before the dot."""
     return {**config.RECORDS, **gin_files.RECORDS}
 
 
 def names() -> tuple[str, ...]:
-    """Every setting by its full name."""
+    """Returns every setting by its full name."""
     return tuple(f"{scope}.{setting.name}" for scope, record in records().items() for setting in settings_of(record))
 
 
 def page() -> str:
-    """The reference as a page of Markdown."""
+    """Returns the reference as a page of Markdown."""
     return HEAD + "".join(_section(scope, record) for scope, record in records().items() if settings_of(record))
 
 
 def _section(scope: str, record: type) -> str:
-    """The table of one record, below what the record is."""
+    """Returns the description and the table of one record."""
     summary = inspect.getdoc(record)
     note = GENES_NOTE.format(genes=", ".join(f"`{gene}`" for gene in GENES)) if scope == "training" else ""
     return f"\n## {scope}\n\n{summary}\n{note}\n" + "\n".join(_table(scope, settings_of(record))) + "\n"
 
 
 def _table(scope: str, settings: tuple[Setting, ...]) -> Iterator[str]:
-    """The lines of a table with a row for each setting."""
+    """Returns the lines of a table with a row for each setting."""
     yield "| setting | type | allowed | default | meaning |"
     yield "|---|---|---|---|---|"
     for setting in settings:

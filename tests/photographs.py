@@ -1,4 +1,4 @@
-"""Photographs as people have them: drawn here, of mixed sizes, kinds and orientations."""
+"""Photographs as users have them, drawn by these functions: mixed sizes, kinds and orientations."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def save(image: Image.Image, path: Path, orientation: int = 1) -> None:
 
 
 def photographs(root: Path, counts: Mapping[str, int], seed: int = 0, largest: int = 90) -> Path:
-    """A folder of so many pictures of each shape; orientations stand only in kinds of files that cameras write."""
+    """Writes a folder of pictures: `counts` of each shape. Only kinds of files that cameras write have orientations."""
     rng = np.random.default_rng(seed)
     for shape, count in counts.items():
         for number in range(count):

@@ -1,4 +1,4 @@
-"""Every BUILD file against the imports of the files that it names, and the modules among themselves."""
+"""BUILD files agree with the imports of the files that they name, and modules do not import each other in circles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IMPORTED_AS = {
 }
 # Extras that a user installs for one feature; what imports them says so where they are missing.
 EXTRAS = {"@pypi//nats_bench", "@pypi//tensorflow_datasets"}
-# What is imported inside of functions, and left to what calls them: it depends on the target, or is TensorFlow.
+# Imports inside of functions that are dependencies of the caller: they depend on the target, or are TensorFlow.
 LATE = {
     "//compiler:graph": {"//compiler:compiler", "@pypi//tensorflow"},
     "//evolve:core": {"//evolve:controller", "//evolve:evolve"},
@@ -88,13 +88,13 @@ TARGETS = [target for build in BUILDS for target in targets_of(build)]
 LIBRARIES = [target for target in TARGETS if target.kind == "py_library"]
 OWNERS = {file: target.label for target in LIBRARIES for file in target.files}
 MODULES = [path for name in OURS for path in sorted((ROOT / name).rglob("*.py"))]
-# Tests that read the whole checkout, which Bazel does not show them.
+# Tests that read the whole checkout, which they cannot see under Bazel.
 ONLY_PYTEST = {Path(__file__), ROOT / "tests" / "test_documents.py", ROOT / "tests" / "test_faces.py"}
 
 
 @cache
 def file_of(module: str) -> Path | None:
-    """The file of a module of ours; None for what is no module."""
+    """Returns the file of a module of this project, or None."""
     path = ROOT.joinpath(*module.split("."))
     return next((found for found in (path / "__init__.py", path.with_suffix(".py")) if found.is_file()), None)
 

@@ -1,4 +1,4 @@
-"""What the documents name exists: links, files, modules, commands with their flags, and settings."""
+"""Links, files, modules, commands with their flags, and settings that documents name exist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGES = (
 )
 GIN_FILES = tuple(sorted((ROOT / "experiments").glob("*.gin")))
 DOCUMENTS = (*PAGES, *GIN_FILES)
-PRESENT = tuple(path for path in DOCUMENTS if path.name != "HISTORY.md")  # which also names what is gone
+PRESENT = tuple(path for path in DOCUMENTS if path.name != "HISTORY.md")  # HISTORY also names files that were removed
 SUFFIXES = "py|cell|gin|md|lark|toml|svg|png|txt|json|bzl"
 # Files that commands write, and those that examples say a user has.
 WRITTEN = {"best.cell", "space.cell", "config.gin", "network.json", "preparation.json", "labels.txt", "a.svg", "a.png",

@@ -1,4 +1,4 @@
-"""What a package offers: each name is there, and tests and experiments take it from the package."""
+"""The names that a package offers exist, and tests and experiments import them from the package."""
 
 from __future__ import annotations
 

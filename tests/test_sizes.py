@@ -1,4 +1,4 @@
-"""The published networks: every one that is known exactly is met exactly, and the README says what is computed."""
+"""The sizes of published networks: exactly known ones are met exactly, and the README has the computed table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How busy a controller keeps many workers: `python -m experiments.bench.busy [WORKERS]`.
+"""Measures and simulates how busy the driver keeps many workers: `python -m experiments.bench.busy [WORKERS]`.
 
 Measures on this machine what the driver does for each individual of the paper's search (N=3, F=24, population 100,
 samples of 25): result and next proposal with their checks, in the database, then TensorBoard. Then replays these times
@@ -38,7 +38,7 @@ Times = Sequence[tuple[float, float]]
 
 
 class Timed(Serial):
-    """Notes how long the driver takes from a result to the next task, and from there until it waits again."""
+    """Measures the driver's time from a result to the next task, and from that task until it waits again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,12 +46,12 @@ class Timed(Serial):
         self._came = self._sent = time.perf_counter()
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Look at the clock, and queue the function."""
+        """Notes the time and queues the function."""
         self._sent = time.perf_counter()
         return super().submit(function, *args, timeout=timeout)
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Look at the clock before and after."""
+        """Waits, and notes the time before and after."""
         self.times.append((self._sent - self._came, time.perf_counter() - self._sent))
         ended = super().wait(futures, seconds)
         self._came = time.perf_counter()
@@ -59,7 +59,7 @@ class Timed(Serial):
 
 
 def measured() -> Times:
-    """Seconds to the next task and seconds after it, for each individual once there is a population."""
+    """Returns the seconds to the next task and after it, for each individual after the initial population."""
     space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
     cells, executor = CellSpace(space, (32, 32, 3), 10), Timed()
     with tempfile.TemporaryDirectory() as name, Store(Path(name)) as store:
@@ -73,11 +73,12 @@ def measured() -> Times:
 
 
 def busy(workers: int, mean: float, times: Times, rng: random.Random, individuals: int = 20_000) -> float:
-    """The share of the workers' time in which they train, from when all of them have begun."""
-    middle = math.log(mean) - SPREAD**2 / 2  # so that the mean is as asked
-    ends = [(rng.lognormvariate(middle, SPREAD), True) for _ in range(workers)]  # or a task is sent, where False
+    """Simulates a search and returns the share of the workers' time in which they train."""
+    middle = math.log(mean) - SPREAD**2 / 2  # so that the mean is `mean`
+    # Events in the order of time: a training ends where True, a task is sent where False.
+    ends = [(rng.lognormvariate(middle, SPREAD), True) for _ in range(workers)]
     heapq.heapify(ends)
-    idle: deque[float] = deque()  # since when each worker that has nothing to do waits
+    idle: deque[float] = deque()  # for each idle worker the time at which it began to wait
     ready, free, waited, now = AHEAD, 0.0, 0.0, 0.0
     for _ in range(2 * individuals):
         now, is_result = heapq.heappop(ends)

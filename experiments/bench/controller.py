@@ -1,9 +1,9 @@
-"""What the search itself costs for each individual: `python -m experiments.bench.controller [COUNT]`.
+"""Measures the time of the driver for each individual: `python -m experiments.bench.controller [COUNT]`.
 
-Asks, mutates, verifies, fingerprints and tells in the NASNet space (population 100, samples of 25) with a made-up
-fitness: first the algorithm alone in memory, then the whole search with its database on this disk, in the folder for
-temporary files. Every line is a stretch of individuals, so that a rate that falls with their number shows. Rates are by
-the wall and by the processor time of this process; the second is the one to compare on a machine that is shared.
+Calls `ask` and `tell`, mutates, verifies and fingerprints in the NASNet space (population 100, samples of 25) with a
+made-up fitness: first the algorithm alone in memory, then the search with its database in the folder for temporary
+files. Each line is a stretch of individuals, so that a rate that falls with their number shows. Rates are by the wall
+and by the processor time of this process. On a shared machine the second one is to be compared.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STRETCH = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment of a run: seconds by the wall and of the processor, and bytes that are resident."""
+    """A measurement at one time: wall seconds, processor seconds and resident bytes."""
 
     wall: float
     processor: float
@@ -37,27 +37,27 @@ class Mark:
 
 
 def mark() -> Mark:
-    """Now."""
+    """Measures now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Mark(time.perf_counter(), time.process_time(), pages * resource.getpagesize())
 
 
 @dataclass
 class Marks:
-    """An observer that looks at the clock after each stretch."""
+    """An observer that measures after each stretch of individuals."""
 
     marks: list[Mark] = field(default_factory=lambda: [mark()])
     received: int = 0
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
-        """One more is finished."""
+        """Counts a finished individual, and measures at the end of a stretch."""
         self.received += 1
         if self.received % STRETCH == 0:
             self.marks.append(mark())
 
 
 def in_memory(count: int) -> list[Mark]:
-    """The algorithm alone; the records of results are made before, since the second table counts them."""
+    """Measures the algorithm alone. The results are made before, since the second table includes that time."""
     space = Language()
     algorithm = evolution(space)
     results = [
@@ -74,7 +74,7 @@ def in_memory(count: int) -> list[Mark]:
 
 
 def durable(count: int) -> list[Mark]:
-    """The whole loop with its database."""
+    """Measures the loop with its database."""
     space = Language()
     marks = Marks()
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
@@ -84,7 +84,7 @@ def durable(count: int) -> list[Mark]:
 
 
 class Language(CellSpace):
-    """The space as the language alone has it: no child is resolved into a network to see that it can be built."""
+    """The space without the compiler: children are not resolved to check that they can be built."""
 
     def __init__(self) -> None:
         space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space

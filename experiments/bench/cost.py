@@ -1,4 +1,4 @@
-"""What counting costs: `python -m experiments.bench.cost`.
+"""Measures the time of counting a network: `python -m experiments.bench.cost`.
 
 Resolves and counts AmoebaNet-A at growing N, and children as a search meets them. Every number is the median of rounds
 in one process; the target is a millisecond a cell, and a cell of a deep network costs no more than one of a shallow.

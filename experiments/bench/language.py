@@ -1,4 +1,4 @@
-"""What the language costs for each individual: `python -m experiments.bench.language`.
+"""Measures the time of the language for each individual: `python -m experiments.bench.language`.
 
 Reads AmoebaNet-A, then follows chains of its children. Every number is a median over rounds in one process, beside the
 best round; the last column is the median's share of the target, so below 1 is good. On a machine that is shared, look

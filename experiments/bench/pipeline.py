@@ -1,4 +1,4 @@
-"""Whether data keep up with training: `python -m experiments.bench.pipeline`.
+"""Measures whether feeds are faster than training: `python -m experiments.bench.pipeline`.
 
 For each kind of data, images a second that its feed prepares, beside those that AmoebaNet-A of a fitting size trains on
 this machine (one of the smaller sizes: larger ones train slower still). The last column is how many times faster the
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _rates(row: Row) -> tuple[float, float]:
-    """Images a second: of the feed, and of training steps on one batch of it that is already there."""
+    """Returns images a second of the feed, and of training steps on one batch that is in memory."""
     batches = iter(row.feed.training(Training(augment=row.augment), row.batch, seed=0))
     images, labels = next(batches)
     step = _train_step(row, images, labels)
@@ -78,7 +78,7 @@ def _rates(row: Row) -> tuple[float, float]:
 
 
 def _calls_a_second(call: Callable[[], object]) -> float:
-    call()  # what was prefetched while training ran
+    call()  # batches that were prefetched while training ran
     start, calls = time.perf_counter(), 0
     while time.perf_counter() - start < SECONDS:
         call()
@@ -87,7 +87,7 @@ def _calls_a_second(call: Callable[[], object]) -> float:
 
 
 def _train_step(row: Row, images: tf.Tensor, labels: tf.Tensor) -> Callable[[], object]:
-    """Forward, backward and momentum on one batch, without decay and drop path: the least that training takes."""
+    """Makes a step of the least cost: forward, backward and momentum, without decay and drop path."""
     genotype = dsl.load("amoebanet_a.cell", row.params, row.overlays)
     layers = build_layers(resolve(genotype, row.feed.input_shape, row.feed.classes), 0)
     variables = [variable for layer in layers for variable in layer.trainable_variables]
@@ -106,7 +106,7 @@ def _train_step(row: Row, images: tf.Tensor, labels: tf.Tensor) -> Callable[[], 
 
 
 def _set_up(row: Row) -> float:
-    """CPU seconds from a feed that has been used to the first batch of another seed; the least of several."""
+    """Returns the CPU seconds to the first batch of another seed on a used feed: the least of several."""
     found = []
     for seed in range(1, 8):
         start = time.process_time()
@@ -116,7 +116,7 @@ def _set_up(row: Row) -> float:
 
 
 def _small_images() -> Dataset:
-    """As many images, of one size and type, as CIFAR-10 has for training."""
+    """Makes images in the number, size and type of CIFAR-10's training images."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (45_000, 32, 32, 3), dtype=np.uint8)
     part = Images(images, (np.arange(len(images)) % 10).astype(np.int32))
@@ -125,7 +125,7 @@ def _small_images() -> Dataset:
 
 
 def _write_photographs(folder: Path) -> None:
-    """Files of about 100 KB, as those of ImageNet are: smooth shapes under noise."""
+    """Writes files of about 100 KB, the size of those of ImageNet: smooth shapes with noise."""
     rng = np.random.default_rng(0)
     for number in range(FILES):
         shapes = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(

@@ -1,8 +1,8 @@
-"""How busy a search keeps workers on Ray: `python -m experiments.bench.ray_busy [WORKERS [INDIVIDUALS [SECONDS]]]`.
+"""Measures how busy workers on Ray are: `python -m experiments.bench.ray_busy [WORKERS [INDIVIDUALS [SECONDS]]]`.
 
-The real loop with its database, in the space of `amoeba.gin` with the paper's population, on a Ray that is started here
-and told of as many cores as workers. They sleep for a second instead of training, so that they need no cores. Busy is
-what they slept of the time from when the first begins to when the last ends, the workers having been started before.
+Runs the loop with its database, in the space of `amoeba.gin` with the paper's population, on a Ray that is started here
+with one core for each worker. Workers sleep for a second instead of training, so that they need no real cores. Busy is
+the share that they slept of the time from the first task's begin to the last one's end. Workers are started before.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ TARGET = 0.95
 
 
 def sleep(seconds: float, task: Task) -> Evaluation:
-    """What a training is to the driver; its metrics are when it began and ended."""
+    """Sleeps in place of a training. Its metrics are the times of begin and end."""
     began = time.time()
     time.sleep(seconds)
     return replace(evaluate(task), metrics=(("began", began), ("ended", time.time())))
 
 
 def started(executor: RayCluster, workers: int) -> float:
-    """Wait until all workers are there; how long that took."""
+    """Waits until all workers are ready, and returns the seconds."""
     begin = time.perf_counter()
     waiting = {executor.submit(time.sleep, 1.0) for _ in range(workers)}
     while executor.up < workers or waiting:

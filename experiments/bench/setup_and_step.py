@@ -1,4 +1,4 @@
-"""What a candidate costs beside its arithmetic: `python -m experiments.bench.setup_and_step`.
+"""Measures the time of a candidate training beside its arithmetic: `python -m experiments.bench.setup_and_step`.
 
 Compares training here with a plain functional tf_keras model of the same network, written with `compile` and `fit` as
 tf_keras's documentation teaches. Both get the same batches, momentum, cosine schedule and L2. Each measurement is a
@@ -44,7 +44,7 @@ ONE_THREAD = {
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement: a side, `ours` or `plain`, on an AmoebaNet-A; `steps` are those of an epoch."""
+    """One measurement of a side, `ours` or `plain`, on an AmoebaNet-A, with `steps` in an epoch."""
 
     side: str
     threads: int | None = 1  # None leaves them to TensorFlow
@@ -57,17 +57,17 @@ class Case:
     clock: str = "wall"
 
     def now(self) -> float:
-        """Seconds on the case's clock."""
+        """Returns the seconds of the case's clock."""
         return CLOCKS[self.clock]()
 
     @property
     def genotype(self) -> dsl.Genotype:
-        """The network's text, read."""
+        """Returns the genotype of the network."""
         return dsl.load("amoebanet_a.cell", {"N": self.n, "F": self.f})
 
     @property
     def training(self) -> Training:
-        """The settings of both sides."""
+        """Returns the settings of both sides."""
         return Training(
             epochs=10, batch_size=self.batch, augment=(), drop_path_keep=1.0, optimize_graph=self.optimize_graph
         )
@@ -75,7 +75,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds to the end of the first step, and seconds a step after that."""
+    """Seconds to the end of the first step, and seconds of each later step."""
 
     setup: float
     step: float
@@ -88,7 +88,7 @@ LARGE = Case("ours", n=2, f=24, shape=(32, 32, 3), batch=32, steps=5, optimize_g
 
 
 def ours(case: Case, dataset: Any) -> Measured:
-    """Training as `compiler.training.candidate.train` does it, up to and after its first step."""
+    """Trains as `compiler.training.candidate.train` does, and measures set-up and steps."""
     from compiler import feed
     from compiler.training.candidate import prepare
     from compiler.training.strategies import make_strategy
@@ -110,7 +110,7 @@ def ours(case: Case, dataset: Any) -> Measured:
 
 
 def plain(case: Case, dataset: Any) -> Measured:
-    """The same network of stock layers, under `compile` and `fit`."""
+    """Trains the same network of stock layers with `compile` and `fit`, and measures set-up and steps."""
     import tf_keras
 
     from compiler import feed
@@ -138,12 +138,12 @@ def plain(case: Case, dataset: Any) -> Measured:
 
 
 def _median_step(ends: Sequence[float], steps: int) -> float:
-    """Seconds a step, from the ends of epochs; what lies before the first is not counted."""
+    """Returns the seconds of a step from the ends of epochs. The first epoch is not counted."""
     return float(statistics.median(np.diff(ends))) / steps
 
 
 def _child(case: Case, images: str) -> None:
-    """Measures and prints one case; TensorFlow and the data are ready before the clock runs."""
+    """Measures and prints one case. TensorFlow and the data are loaded before the measurement."""
     import tensorflow as tf
 
     from compiler.images import data
@@ -159,7 +159,7 @@ def _child(case: Case, images: str) -> None:
 
 
 def measure(cases: Sequence[Case], repetitions: int) -> list[Measured]:
-    """The medians of each case; the cases take turns, so that what else the machine does meets all."""
+    """Returns the medians of each case. The cases take turns, so that other load affects all of them."""
     found: list[list[Measured]] = [[] for _ in cases]
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(repetitions):
@@ -207,7 +207,7 @@ def _row(name: str, ours: float, plain: float, target: float) -> None:
 
 
 def small_network(repetitions: int, clock: str) -> None:
-    """Set-up and step of a candidate of a search."""
+    """Prints set-up and step of a candidate of a search."""
     cases = [Case("ours"), Case("plain"), Case("plain", threads=None)]
     one, fit, default = measure([replace(case, clock=clock) for case in cases], repetitions)
     where = "N=1 F=8, 8x8x1, batch 64"
@@ -218,14 +218,14 @@ def small_network(repetitions: int, clock: str) -> None:
 
 
 def large_network(repetitions: int, clock: str) -> None:
-    """The step of a network in which arithmetic prevails."""
+    """Prints the step of a network in which arithmetic takes most of the time."""
     here, fit = measure([replace(LARGE, side=side, clock=clock) for side in ("ours", "plain")], repetitions)
     _head()
     _row("step, N=2 F=24, 32x32x3, batch 32, 1 thread", here.step, fit.step, 1.0)
 
 
 def growth(repetitions: int, clock: str) -> None:
-    """How set-up and step grow with the number of cells, beside the arithmetic."""
+    """Prints how set-up, step and arithmetic grow with the number of cells."""
     cases = [Case("ours", n=n, steps=20, clock=clock) for n in (1, 2, 4, 6)]
     graphs = [compiler.resolve(case.genotype, case.shape, 10) for case in cases]
     mult_adds = [compiler.graph_cost(graph).mult_adds for graph in graphs]
@@ -242,7 +242,7 @@ PARTS: dict[str, Callable[[int, str], None]] = {"small": small_network, "large":
 
 
 def main() -> None:
-    """Measures what is asked for and prints a table."""
+    """Measures the parts that are asked for and prints their tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", action="append", choices=PARTS, help="one part (repeatable); all without")
     parser.add_argument("--repetitions", type=int, default=5, help="processes for each number (5)")

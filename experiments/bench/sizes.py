@@ -1,4 +1,4 @@
-"""The sizes of the shipped networks beside the published ones: `python -m experiments.bench.sizes`.
+"""Compares the sizes of the shipped networks with the published ones: `python -m experiments.bench.sizes`.
 
 Prints the table of experiments/README.md; a test compares the two.
 """
@@ -43,7 +43,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A network by our count; `counted` are the parameters as its paper counts them."""
+    """The cost of a network; `counted` are the parameters as its paper counts them."""
 
     network: Network
     cost: Cost
@@ -51,7 +51,7 @@ class Measured:
 
     @property
     def agrees(self) -> bool:
-        """Whether each published figure is ours, rounded as it was printed."""
+        """Returns whether each published figure is the computed one, rounded as it was printed."""
         network = self.network
         return rounds_to(self.counted, network.published_params) and rounds_to(
             self.cost.mult_adds, network.published_mult_adds
@@ -59,7 +59,7 @@ class Measured:
 
     @property
     def verdict(self) -> str:
-        """`exactly`, `yes`, `no`, or `-` where there is nothing to agree with."""
+        """Returns `exactly`, `yes` or `no`, or `-` without a published figure."""
         if not self.agrees:
             return "no"
         if any(self.network.exact):
@@ -127,7 +127,7 @@ NETWORKS = (
 
 
 def rounds_to(value: int, figure: str) -> bool:
-    """Whether a figure such as `86.7M` is the value, rounded to its digits; the empty one is every value's."""
+    """Returns whether a figure such as `86.7M` is the value, rounded to its digits. An empty figure agrees always."""
     found = re.fullmatch(r"([\d,]+)(?:\.(\d+))?([KMB]?)", figure)
     if found is None:
         return not figure
@@ -143,7 +143,7 @@ def measure(network: Network) -> Measured:
 
 
 def table() -> str:
-    """The networks as a table in markdown, and the notes under it."""
+    """Returns the networks as a table in markdown, with the notes under it."""
     return "\n".join(_lines())
 
 

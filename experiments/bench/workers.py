@@ -1,4 +1,4 @@
-"""What a second worker brings: `python -m experiments.bench.workers [INDIVIDUALS [WORKERS]]`.
+"""Measures the gain of a second worker: `python -m experiments.bench.workers [INDIVIDUALS [WORKERS]]`.
 
 Runs the first individuals of `amoeba.gin`, which are the same random ones each time, with one worker and then with
 several (two), each run in a work directory of its own, and compares individuals an hour. A worker is busy while it
@@ -19,7 +19,7 @@ INDIVIDUALS, WORKERS = 20, 2
 
 
 def measured(workers: int, individuals: int) -> tuple[float, float]:
-    """Individuals an hour, and the share of the time in which the workers were busy."""
+    """Returns individuals an hour, and the share of the time in which the workers were busy."""
     with tempfile.TemporaryDirectory() as folder:
         settings = (f"search.individuals={individuals}", f"processes.workers={workers}")
         flags = ["--gin_file=amoeba.gin", f"--workdir={folder}", *(f"--gin_param={setting}" for setting in settings)]

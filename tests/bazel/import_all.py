@@ -1,4 +1,4 @@
-"""Imports every module that a Bazel target declares in some folders: what it does not declare is not there."""
+"""Imports every module that a Bazel target declares in some folders. Modules that it does not declare are missing."""
 
 import importlib
 import os

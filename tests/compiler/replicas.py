@@ -1,4 +1,4 @@
-"""Trains a small network under a strategy and prints what came of it: `replicas.py STRATEGY DEVICES`."""
+"""Trains a small network under a strategy and prints its results: `replicas.py STRATEGY DEVICES`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from compiler.networks import weights
 from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer
 
-# What no replica has normalized by its own images before.
+# A network whose first normalization sees values that no replica has normalized by its own images before.
 STEM = "network { body: conv[3x3, filters=8] | batch_norm  head: global_avg_pool | dense[classes] }"
 
 
 def main(name: str, devices: int) -> None:
-    """Some steps, so few that another order of adding up stays small, and an evaluation."""
+    """Runs an evaluation after a few steps. With few steps the effect of another order of sums stays small."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     strategy = make_strategy(name)
@@ -53,7 +53,7 @@ def main(name: str, devices: int) -> None:
 
 
 def statistics(trainer: Trainer) -> list[float]:
-    """The mean over the channels of every mean and every variance."""
+    """Returns the mean over the channels of every mean and every variance."""
     values = weights.weights_of(trainer.layers)
     return [float(np.mean(values[key])) for key in sorted(values) if key.endswith(("mean", "variance"))]
 

@@ -1,4 +1,4 @@
-"""Small networks as they come from training, for the tests of what is saved and exported."""
+"""Small networks with the weights of a training, for the tests of saved and exported networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compiler.layers.model import step_layers
 from compiler.networks.saved import Saved
 from compiler.networks.weights import weights_of
 
-# every way in which stock layers are put together
+# a network in which stock layers are combined in every way
 TEXT = """
 cell net(x) fit resize_and_pad {
   a = conv[3x3, filters=4, stride=2](x) | batch_norm
@@ -28,7 +28,7 @@ network {
 
 
 def network(text: str = TEXT, channels: int = 1, seed: int = 0) -> Saved:
-    """A network for images of 8x8 and three classes, with weights and statistics of which none is as it begins."""
+    """Returns a network for images of 8x8 and three classes. No weight and no statistic has its initial value."""
     genotype = dsl.loads(text)
     rng = np.random.default_rng(seed)
     weights: dict[str, np.ndarray[Any, Any]] = {}

@@ -1,4 +1,4 @@
-"""Comparison of the model that is trained with one of stock layers."""
+"""Compares the model that is trained with a model of stock layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KERAS = (tf_keras, keras)  # Keras 2 and Keras 3, in one process
 
 
 def of_random_weights(graph: Graph, seed: int = 0) -> tuple[tf_keras.Model, dict[str, np.ndarray[Any, Any]]]:
-    """The trained kind of model with weights and statistics of which none is as it begins, and those weights."""
+    """Returns a model as it is trained, and its weights. No weight and no statistic has its initial value."""
     model = compiler.lower(graph)
     rng = np.random.default_rng(seed)
     values: dict[str, np.ndarray] = {}
@@ -33,7 +33,7 @@ def of_random_weights(graph: Graph, seed: int = 0) -> tuple[tf_keras.Model, dict
 
 
 def compare(graph: Graph, modules: tuple[Any, ...] = KERAS) -> Any:
-    """Compares the trained kind of model with that of each Keras; the first one's."""
+    """Compares the model that is trained with the models of both Keras versions, and returns the first of these."""
     model, values = of_random_weights(graph)
     images = tf.random.stateless_normal((3, *graph.input_shape), seed=(1, 2))
     wanted = np.asarray(tf.nest.flatten(model(images, training=False)))

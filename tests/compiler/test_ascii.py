@@ -1,4 +1,4 @@
-"""Cells as text: every edge can be followed from what it reads to what it makes, within the terminal's width."""
+"""Cells as text: every edge can be followed from a state to the node that reads it, within the terminal's width."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cell_of(body: str) -> s.Cell:
 
 
 def names_at(lines: list[str], cell: s.Cell) -> dict[str, tuple[int, int]]:
-    """Where the name of each state begins in a drawing's lanes."""
+    """Returns the place of each state's name in the lanes of a drawing."""
     gutter = lines[0].index("input")
     found: dict[str, tuple[int, int]] = {}
     for row, line in enumerate(lines):
@@ -36,7 +36,7 @@ def names_at(lines: list[str], cell: s.Cell) -> dict[str, tuple[int, int]]:
 
 
 def leads(lines: list[str], start: tuple[int, int]) -> set[tuple[int, int]]:
-    """The places that lines lead to when they are followed down from a state, and sideways into other lanes."""
+    """Follows lines down from a state, and sideways into other lanes. Returns the places where they end."""
     grid = {(row, column): mark for row, line in enumerate(lines) for column, mark in enumerate(line)}
     seen, waiting = set(), [(start[0] + 1, start[1], "down")]
     while waiting:

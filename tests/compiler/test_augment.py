@@ -1,4 +1,4 @@
-"""Each augmentation does what its words say, to each image by its own draw, and compiles."""
+"""Each augmentation has its documented effect, draws for each image separately, and compiles."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def apply(images: Any, seed: int = 1, **settings: Any) -> np.ndarray:
 
 
 def numbered(height: int = 6, width: int = 6) -> np.ndarray:
-    """The same image many times, each of its pixels another number from 1."""
+    """Returns many copies of an image whose pixels are the numbers from 1."""
     image = np.arange(1.0, height * width + 1).reshape(1, height, width, 1)
     return np.repeat(image, COUNT, axis=0)
 
 
 def noise(count: int = COUNT) -> np.ndarray:
-    """Normalized pixels of whole numbers from 0 to 255."""
+    """Returns normalized pixels, which are whole numbers from 0 to 255 before."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 6, 3))
     normalized: np.ndarray = (pixels - np.array(SCALE.mean)) / np.array(SCALE.std)
     return normalized
@@ -80,7 +80,7 @@ def test_cutout_zeroes_one_square_around_any_pixel(size: int) -> None:
 
 
 def factors(strength: float, which: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels before and after, where none meets the bounds of 0 and 255."""
+    """Returns pixels before and after, for images in which no pixel reaches 0 or 255."""
     before = np.full((COUNT, 8, 6, 3), 100.0)
     if which == "contrast":
         before[:, ::2] += 20
@@ -122,7 +122,7 @@ def test_colours_stay_pixels_and_without_strength_stay_themselves() -> None:
 
 
 def test_steps_come_in_their_order() -> None:
-    """A crop after a cutout moves the square; before it, the square is cut out of what was moved."""
+    """A crop after a cutout moves the square. A crop before it does not."""
     one, other = (
         apply(numbered(), augment=steps, cutout_size=3, crop_padding=2)
         for steps in (("cutout", "crop"), ("crop", "cutout"))

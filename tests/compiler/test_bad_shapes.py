@@ -1,4 +1,4 @@
-"""Networks that cannot be built and what `cell cost` says of them; the folder grows by dropping in a file.
+"""Networks that cannot be built, and the messages of `cell cost`. A file that is put into the folder is a new test.
 
 A file's first comment lines are parts of the message that it must give (`# says: ...`), and, where the command needs
 more than the file, its flags (`# cost: ...`).

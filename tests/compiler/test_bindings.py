@@ -1,4 +1,4 @@
-"""What `cell train` reads of gin files and flags: a name that nothing reads is an error with the nearest one."""
+"""Bindings of `cell train` in gin files and flags: an unknown name is an error with the nearest name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of a confusion matrix: whole, readable, and right for names of every kind."""
+"""The picture of a confusion matrix is complete and readable for names of every kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def drawn(
 
 
 def ink(picture: Image.Image, box: tuple[int, int, int, int]) -> bool:
-    """Whether something dark is drawn in a part of it."""
+    """Returns whether a part of the picture has dark pixels."""
     return bool(np.asarray(picture.crop(box).convert("L")).min() < 140)
 
 
@@ -42,7 +42,7 @@ def test_on_a_card_it_is_a_whole_number_of_cards_wide(width: int, cards: int) ->
 
 
 def test_what_a_card_leaves_out_is_blended_in() -> None:
-    """Of lines that are one pixel wide, none is lost where every second pixel is shown."""
+    """A line of one pixel is not lost where only every second pixel is shown."""
     wide = Image.new("L", (700, 100), 255)
     for x in range(0, 700, 7):
         wide.paste(0, (x, 0, x + 1, 100))
@@ -58,7 +58,7 @@ def test_what_a_card_leaves_out_is_blended_in() -> None:
 @pytest.mark.parametrize("classes", [2, 10, 30, 31, 200])
 @pytest.mark.parametrize("name", ["k", "a name that is much longer than there is room for in any picture"])
 def test_nothing_is_cut_off(classes: int, name: str) -> None:
-    """Around everything there is a white margin."""
+    """The picture has a white margin on all sides."""
     picture = drawn(classes, [f"{name} {k}" for k in range(classes)]).convert("L")
     width, height = picture.size
     for box in ((0, 0, width, 3), (0, height - 3, width, height), (0, 0, 3, height), (width - 3, 0, width, height)):
@@ -86,8 +86,8 @@ def test_a_long_title_makes_room_for_itself() -> None:
         ("[red]", "[red]"),
         ("", "5"),
         ("line\nbreak", "5"),
-        ("\U000f0000", "5"),  # no font has it
-        ("שלום", "5"),  # it runs from right to left
+        ("\U000f0000", "5"),  # a character that no font has
+        ("שלום", "5"),  # a script that runs from right to left
         ("\u0627\u0644", "5"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Sizes from text alone, to the last parameter."""
+"""Exact costs from the text of a network."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_weights_are_parameters_and_statistics() -> None:
 
 
 def test_operations_are_expanded_once_however_deep_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What keeps the cost of a cell small: a longer stack asks for no operation that was not seen before."""
+    """A longer stack of cells expands no further operation. This keeps the time of counting a cell small."""
     expanded = []
 
     def counted(op: Any, *arguments: Any) -> Any:
@@ -161,7 +161,7 @@ def test_the_auxiliary_head_costs_nothing() -> None:
 def test_every_network_of_the_space_has_its_auxiliary_head(
     file: str, overlays: tuple[str, ...], size: int, map_size: int
 ) -> None:
-    """Its pooled map, to which the full convolution shrinks: 4x4 in the networks of NASNet, 2x2 in those of DARTS."""
+    """The full convolution shrinks to the pooled map: 4x4 in networks of NASNet, 2x2 in those of DARTS."""
     genotype = dsl.load(file, {"N": 2, "F": 24}, overlays)
     (head,) = compiler.resolve(genotype, (size, size, 3), 10, auxiliary=True).auxiliary
     pooled = next(operation for operation in head.operations if operation.primitive == "avg_pool")

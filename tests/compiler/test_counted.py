@@ -1,4 +1,4 @@
-"""What is built has as many trainable parameters as `cost` counts from the text: for children of every space."""
+"""Built networks have the number of trainable parameters that `cost` counts from the text: children of every space."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHAPE, CLASSES = (16, 16, 3), 7
 
 
 def children(genotype: dsl.Genotype, seed: int, length: int) -> Iterator[dsl.Genotype]:
-    """A chain of children, each of the one before."""
+    """Returns a chain of children, each made from the one before."""
     rng, check = random.Random(seed), requirement(genotype.space, SHAPE, CLASSES)
     for _ in range(length):
         genotype = dsl.mutate(genotype, rng, check).genotype

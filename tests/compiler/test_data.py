@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 def made_up(classes: int = 3, each: int = 10, size: int = 4, channels: int = 3) -> tuple[Array, Array]:
-    """Images of which no two are alike, and their labels in a scattered order."""
+    """Returns images of which no two are equal, with labels in a mixed order."""
     labels = np.tile(np.arange(classes), each)
     images = np.random.default_rng(7).integers(0, 256, (len(labels), size, size, channels), dtype=np.uint8)
     images[:, 0, 0, 0] = np.arange(len(labels))
@@ -34,7 +34,7 @@ def save_npz(path: Path, **arrays: Any) -> str:
 
 
 def save_folders(root: Path, *, each: int = 8, size: int = 6, start: int = 0) -> str:
-    """A folder for each of two classes, `cat` and `dog`."""
+    """Writes a folder for each of two classes, `cat` and `dog`, and returns the source."""
     images, labels = made_up(2, each, size)
     images[:, 0, 0, 0] += start
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):

@@ -1,4 +1,4 @@
-"""Image files as pixels: every kind that Pillow reads, upright, of 8 bits; and what is damaged."""
+"""Image files as pixels: every kind that Pillow reads, upright and of 8 bits, and damaged files."""
 
 from __future__ import annotations
 

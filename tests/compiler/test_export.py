@@ -1,4 +1,4 @@
-"""`cell export`: every format computes what the trained network does, in processes that lack this package too."""
+"""`cell export`: every format computes the outputs of the trained network, also in processes without this package."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.compiler.saved_networks import TEXT, network
 OUTS = ("out.keras", "old.keras", "out.tflite", "out")
 PREPARATION = Preparation((8, 8), 0.875)
 
-# Runs what lies in the current folder where neither this package nor its custom layers can be imported.
+# Runs the exported files where neither this package nor its custom layers can be imported.
 ELSEWHERE = """
 import sys
 import zipfile
@@ -74,7 +74,7 @@ def write_all(folder: Path, saved: Saved, outs: tuple[str, ...] = OUTS) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained network, and what each format made of it."""
+    """Returns a folder with a trained network and its export in each format."""
     folder = tmp_path_factory.mktemp("exported")
     write_all(folder, NETWORK)
     return folder
@@ -84,12 +84,12 @@ NETWORK = replace(network(channels=3), preparation=PREPARATION, class_names=("zÃ
 
 
 def by_pillow(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Images of bytes as the data set would have them."""
+    """Returns images of bytes, prepared as by the data set."""
     return np.stack([np.asarray(PREPARATION.applied(Image.fromarray(image))) for image in images])
 
 
 def test_every_format_runs_where_this_package_is_not(folder: Path) -> None:
-    """Images of bytes and of other sizes go in as they are; a .tflite takes what Pillow made of them."""
+    """Images of bytes and of other sizes are accepted unchanged. A .tflite file takes images that Pillow resized."""
     rng = np.random.default_rng(1)
     base = rng.integers(0, 13, (2, 40, 61, 3), np.uint8)
     prepared = by_pillow(base)
@@ -111,7 +111,7 @@ def test_every_format_runs_where_this_package_is_not(folder: Path) -> None:
 @pytest.mark.parametrize("size", [(9, 9), (8, 8), (5, 30), (1, 1), (64, 48)], ids=str)
 @pytest.mark.parametrize("out", ["out.keras", "old.keras", "out"])
 def test_images_of_any_size_are_prepared_as_pillow_prepares_them(folder: Path, out: str, size: tuple[int, int]) -> None:
-    """Of real numbers, which Pillow does not round, one plane at a time."""
+    """The images are real numbers, which Pillow does not round. It resizes them one plane at a time."""
     images = formats.random_images(NETWORK, size)
     planes = [[np.asarray(PREPARATION.applied(Image.fromarray(plane))) for plane in np.moveaxis(image, -1, 0)]
               for image in images]  # fmt: skip
@@ -130,7 +130,7 @@ def test_images_of_bytes_go_in_as_they_are(folder: Path) -> None:
 
 
 def test_each_keras_reads_its_own_form(folder: Path) -> None:
-    """Whichever a user has, the file for the other one is refused by it, and not read as something else."""
+    """Each version of Keras refuses the file that is for the other one."""
     for module, path in ((tf_keras, "out.keras"), (keras, "old.keras")):
         with pytest.raises((TypeError, ValueError, ImportError, AttributeError)):
             module.models.load_model(folder / path)
@@ -183,7 +183,7 @@ def test_a_line_break_in_a_class_name_is_written_as_in_python(
 
 
 def test_keras_without_its_backend(folder: Path, tmp_path: Path) -> None:
-    """A user who has chosen a backend that is not installed gets one message."""
+    """There is one message where the chosen backend is not installed."""
     command = [sys.executable, "-m", "compiler.main", "export", str(folder / "net"), "--out", str(tmp_path / "a.keras")]
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
     child = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Files on this machine and at addresses: whatever is done with a path can be done with an address."""
+"""Files on this machine and at addresses: every function for paths also works for addresses."""
 
 from __future__ import annotations
 

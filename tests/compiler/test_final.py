@@ -1,4 +1,4 @@
-"""`cell train`: a whole training, taken up where it stopped, refused where it would be another one."""
+"""`cell train`: a final training, its resumption, and the refusal of a work directory of another training."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_checkpoints_of_another_network_are_refused(files: Path) -> None:
 
 
 def listen() -> None:
-    """A test run that itself is in the background ignores Ctrl-C, and so would its children."""
+    """Stops ignoring Ctrl-C, which the children of a test run in the background would inherit."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -221,14 +221,15 @@ def test_a_profile_has_every_step_and_changes_nothing(files: Path) -> None:
     assert train(files, "--profile", folder="profiled") == 0
     assert train(files, folder="plain") == 0
     for profiled, plain in zip(history(files / "profiled"), history(files / "plain"), strict=True):
-        assert profiled == {**plain, "loss": pytest.approx(plain["loss"], rel=1e-6)}  # it is summed up step by step
+        # With a profile the loss is summed step by step.
+        assert profiled == {**plain, "loss": pytest.approx(plain["loss"], rel=1e-6)}
     (profile,) = (files / "profiled").rglob("*.xplane.pb")
-    # an epoch of these digits has ten steps, of which the second half is looked at
+    # an epoch of these digits has ten steps, of which the second half is profiled
     assert marked_steps(profile) == [5, 6, 7, 8, 9]
 
 
 def marked_steps(profile: Path) -> list[int]:
-    """The numbers of the training steps that a profile knows."""
+    """Returns the numbers of the training steps in a profile."""
     found = []
     for plane in xplane_pb2.XSpace.FromString(profile.read_bytes()).planes:
         steps = {number for number, kind in plane.event_metadata.items() if kind.name == "train"}
@@ -240,7 +241,7 @@ def marked_steps(profile: Path) -> list[int]:
 
 @pytest.mark.parametrize(("limit", "what"), [(2_000, "the checkpoint of epoch 1"), (4_800, "what TensorBoard shows")])
 def test_a_full_disk_is_reported_and_loses_nothing(files: Path, limit: int, what: str) -> None:
-    """No file can grow beyond a limit: a checkpoint of this network has 4,534 bytes, curves grow with every epoch."""
+    """Files are limited. A checkpoint of this network has 4,534 bytes, and curves grow with every epoch."""
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -250,7 +251,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(files: Path, limit: int, what
                f"--workdir={files / 'run'}"]  # fmt: skip
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    # As many threads as this process has, where a test before this one may have settled on one: last digits hang on it.
+    # The number of threads changes the last digits, and an earlier test may have set it in this process.
     if threads := tf.config.threading.get_intra_op_parallelism_threads():
         environment["TF_NUM_INTRAOP_THREADS"] = str(threads)
     ended = subprocess.run(command, cwd=root, env=environment, preexec_fn=limited, capture_output=True, text=True,
@@ -266,7 +267,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(files: Path, limit: int, what
 
 
 def test_a_broken_validation_image_is_named(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a stream it is met when an epoch is judged, minutes after the beginning."""
+    """A stream reads it when the first epoch is validated, minutes after the begin of the training."""
     pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
     for part, name in itertools.product(("train", "validation", "test"), ("cat", "dog")):
         (files / "photos" / part / name).mkdir(parents=True)
@@ -315,7 +316,7 @@ def test_every_shipped_file_is_read_and_explains_itself(path: Path) -> None:
     genotype = dsl.load("amoebanet_a.cell", made.network.params, made.network.overlays)
     for name, value in made.network.params.items():
         assert genotype.space.params[name] == value
-    # train_final.gin is for every network and every search: it says nothing of either
+    # train_final.gin is for every network and every search, so it binds neither
     assert bool(made.network.params) == ("dataset.source" in text) == (path.name != "train_final.gin")
 
 

@@ -1,4 +1,4 @@
-"""What the cells of the NASNet space do to states of another shape, against stock layers of Keras."""
+"""The fit of states of another shape in cells of the NASNet space, compared with stock layers of Keras."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ network {{
 
 
 def network(normal: str, reduction: str, body: str, stem: int = 8) -> dsl.Genotype:
-    """A network of the space, `a` a node of its cells."""
+    """Returns a network of the space. `a` is a node of its cells."""
     return dsl.loads(ONE_CELL.format(normal=normal, reduction=reduction, body=body, stem=stem))
 
 
 def run(genotype: dsl.Genotype, images: np.ndarray) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
-    """Random weights by their keys, and what every step makes of the images with them."""
+    """Returns random weights by their keys, and the value of every step for the images."""
     layers = build_layers(resolve(genotype, images.shape[1:], 4))
     generator = np.random.default_rng(5)
     values: dict[str, np.ndarray] = {}
@@ -50,7 +50,7 @@ def images(channels: int = 3, size: int = 8) -> np.ndarray:
 
 
 def normalized(value: np.ndarray, weights: dict[str, np.ndarray], key: str) -> np.ndarray:
-    """Batch normalization at inference, written out."""
+    """Computes batch normalization at inference by its formula."""
     gamma, beta, mean, variance = (weights[f"{key}/{name}"] for name in ("gamma", "beta", "mean", "variance"))
     result: np.ndarray = (value - mean) / np.sqrt(variance + 1e-3) * gamma + beta
     return result
@@ -62,13 +62,13 @@ def one_by_one(value: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def only(weights: dict[str, np.ndarray], *parts: str) -> str:
-    """The one key with all these parts."""
+    """Returns the only key with all these parts."""
     (key,) = [key for key in weights if all(part in key for part in parts)]
     return key
 
 
 def stock(value: np.ndarray, *layers: tf_keras.layers.Layer) -> np.ndarray:
-    """Keras's own layers in a row."""
+    """Returns a model of Keras's own layers in a row."""
     for layer in layers:
         value = layer(value)
     return np.asarray(value)
@@ -109,7 +109,7 @@ def test_a_concatenated_state_of_another_size_is_fitted_without_a_relu(state: st
 
 
 def convolution(kernel: np.ndarray) -> tf_keras.layers.Layer:
-    """Keras's own 1x1 convolution with a kernel."""
+    """Returns Keras's own 1x1 convolution with this kernel."""
     return tf_keras.layers.Conv2D(kernel.shape[-1], 1, use_bias=False, kernel_initializer=lambda *_, **__: kernel)
 
 
@@ -150,7 +150,7 @@ def test_no_relu_stands_in_any_fit(name: str) -> None:
 
 
 def dropped(text: str, space: str = "") -> list[str]:
-    """The primitives behind which a path may be dropped, in a reduction cell that reads a wider state."""
+    """Returns the primitives whose path may be dropped, in a reduction cell that reads a wider state."""
     genotype = dsl.loads(f"""{space}
       fixed cell net(here, before) stride 2 fit shape {{ a = {text}  return concat(a) }}
       network {{ stem: conv[3x3, filters=8]  body: conv[3x3, filters=6], net[4]

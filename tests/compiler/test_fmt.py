@@ -1,4 +1,4 @@
-"""`cell fmt` as a user runs it."""
+"""The command `cell fmt`."""
 
 from __future__ import annotations
 

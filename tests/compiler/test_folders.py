@@ -1,4 +1,4 @@
-"""Folders of images: which folder is which part, what is ignored, and what is refused by name."""
+"""Folders of images: the parts by the names of folders, ignored files, and refused ones."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_names_that_are_not_utf8_are_refused_for_classes_and_allowed_for_files(t
     with pytest.raises(DataError, match=r"caf\\udce9: the name of this class is not UTF-8; rename the folder"):
         scan(str(root), SUFFIXES)
     os.rmdir(os.fsencode(root) + b"/caf\xe9")
-    # of a file the name does not matter
+    # the name of a file does not matter
     os.rename(root / "cat" / "0.png", os.fsencode(root) + b"/cat/caf\xe9.png")
     for stream in (False, True):
         assert len(load(f"images:{root}", image_size=(4, 4), stream=stream, inventory_folder=tmp_path).train) == 2
@@ -176,7 +176,7 @@ def test_channels_in_the_second_place_are_asked_about(tmp_path: Path) -> None:
         load(source, channels="middle")
 
 
-# --- what is remembered of files -----------------------------------------------------------------------------
+# --- the cache of files --------------------------------------------------------------------------------------
 
 
 def test_files_are_read_once_and_known_again_by_their_contents(tmp_path: Path, monkeypatch: Any) -> None:
@@ -238,7 +238,7 @@ def test_unreadable_files_are_skipped_only_with_the_setting(tmp_path: Path) -> N
         load(source, unreadable="skip")
 
 
-# --- what people's folders have besides ------------------------------------------------------------------------
+# --- other files in the folders of users -----------------------------------------------------------------------
 
 
 def test_parts_without_classes_are_not_classes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What single layers compute, paths that are dropped, and every shipped file as layers."""
+"""The values of single layers, dropped paths, and every shipped file as layers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_factorized_convolution_sees_every_pixel() -> None:
     )
     images = tf.Variable(tf.ones((1, 6, 6, 3)))
     with tf.GradientTape() as tape:
-        # the corner where both shifts meet sees odd rows and columns, the rest even ones
+        # the corner where both shifts meet reads odd rows and columns, and the rest reads even ones
         loss = tf.reduce_sum(tf.abs(forward(layers, images, training=False)[0]))
     seen = np.abs(tape.gradient(loss, images).numpy()).sum(axis=-1)[0] > 0
     assert seen[::2, ::2].all()

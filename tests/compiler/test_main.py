@@ -1,4 +1,4 @@
-"""The `cell` command as a user runs it."""
+"""The command `cell`: its output, its messages and its exit codes."""
 
 from __future__ import annotations
 

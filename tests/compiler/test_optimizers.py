@@ -1,4 +1,4 @@
-"""Optimizers against a computation by hand."""
+"""Optimizers, compared with their formulas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRADIENTS = np.array([[1.0, -2.0, 0.01], [0.5, 3.0, -0.02], [-1.0, 0.0, 0.5]])
 
 
 def by_hand(training: Training, start: np.ndarray) -> np.ndarray:
-    """RMSProp as it is documented: epsilon under the root, and momentum of the step."""
+    """Computes RMSProp by its formula, with epsilon under the root and momentum of the step."""
     weights, square, moved = start.copy(), np.full_like(start, training.rmsprop_start), np.zeros_like(start)
     for gradient in GRADIENTS:
         square = training.rmsprop_decay * square + (1 - training.rmsprop_decay) * gradient**2
@@ -39,7 +39,7 @@ def test_rmsprop_has_its_epsilon_under_the_root(momentum: float, start: float) -
 
 
 def test_where_the_epsilon_stands_makes_a_difference() -> None:
-    """Outside of the root, as Keras has it without momentum, the first step would be another by a fifth."""
+    """With epsilon outside of the root, as Keras has it without momentum, the first step differs by a fifth."""
     training = replace(RMSPROP, momentum=0.0)
     variable = tf.Variable([0.0])
     make_optimizer(training, 10).apply_gradients([(tf.constant([1.0]), variable)])

@@ -1,4 +1,4 @@
-"""Standard output that is closed, full or left, signals, and paths from the home folder."""
+"""Standard output that is closed, full or no longer read; signals; and paths from the home folder."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_mistake_gives_exit_code_2_where_output_and_errors_are_closed() -> Non
 
 
 class Broken:
-    """A stream whose reader goes away after so many letters."""
+    """A stream whose reader goes away after `letters` characters."""
 
     def __init__(self, letters: int, number: int) -> None:
         self.left, self.number, self.text = letters, number, ""
@@ -72,7 +72,7 @@ class Broken:
         return len(text)
 
     def flush(self) -> None:
-        """Everything is written at once."""
+        """Does nothing: `write` writes at once."""
 
     def isatty(self) -> bool:
         return True
@@ -90,7 +90,7 @@ def test_an_outlet_goes_on_or_raises_at_once(number: int, goes_on: bool) -> None
     assert outlet.write("12345") == 5 and outlet.lost is None and outlet.complaint == ""
     if goes_on:
         assert outlet.write("6789012") == 7
-        assert outlet.write("678") == 3  # there would be room for it, but not for what was before
+        assert outlet.write("678") == 3  # it would fit, but the text before it was lost
         outlet.flush()
     else:
         with pytest.raises(OSError) as raised:
@@ -118,7 +118,7 @@ def test_an_error_that_is_not_the_outlets_passes() -> None:
 
 @pytest.fixture
 def attended() -> Iterator[None]:
-    """SIGINT is not ignored, as it is where the tests run in the background of a shell."""
+    """Gives SIGINT its usual handler, since tests in the background of a shell ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""Pictures of cells: what they show, that nothing lies on anything else, and how they are written."""
+"""Pictures of cells: their content, a layout without overlaps, and their files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def cells_of(text: str) -> list[s.Cell]:
 
 
 def grown(nodes: int, seed: int) -> str:
-    """A cell whose nodes read states drawn from all before them."""
+    """Returns a cell whose nodes read random states from all before them."""
     rng, states, lines = random.Random(seed), ["here", "before"], []
     for number in range(nodes):
         terms = [f"{rng.choice(OPERATIONS)}({rng.choice(states)})" for _ in range(rng.choice((1, 2, 2, 3)))]
@@ -98,7 +98,7 @@ def draw(text: str, title: str = "") -> Drawing:
 
 
 def svg_words(drawing: Drawing) -> set[str]:
-    """Every text in the SVG, and every word of it."""
+    """Returns every text in the SVG, and every word of it."""
     elements = ElementTree.fromstring(drawing.svg()).iter()
     texts = {element.text for element in elements if element.text}
     return texts | {word for text in texts for word in text.split()}
@@ -109,7 +109,7 @@ def by_note(drawing: Drawing, note: str) -> Box:
 
 
 def ends(drawing: Drawing, kind: str, note: str) -> list[Arrow]:
-    """The arrows that end at a box."""
+    """Returns the arrows that end at a box."""
     return [
         arrow
         for arrow in drawing.arrows
@@ -321,6 +321,6 @@ def test_stacked_cells_stand_one_below_the_other(file: str, title: str) -> None:
 
 
 def parts(alone: list[Drawing]) -> list[tuple[int, int]]:
-    """Where the boxes of each cell begin and end among all."""
+    """Returns the range of each cell among all boxes."""
     ends = list(accumulate(len(one.boxes) for one in alone))
     return list(zip([0, *ends], ends, strict=False))

@@ -1,4 +1,4 @@
-"""One contract for all feeds: the order of the images, exact resumption, whole passes; and what each adds."""
+"""The contract of all feeds: the order of images, exact resumption and whole passes; and properties of single feeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAIN, HELD_OUT = 31, 9
 
 
 def pictures(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images of one colour each, so that a crop is still that colour, and labels 0 to 2; no two are alike."""
+    """Returns images of one colour each, so that a crop still shows it, with labels 0 to 2. No two are equal."""
     values = np.arange(count) * (240 // count)
     return np.tile(values.astype(np.uint8)[:, None, None, None], (1, *SIZE, 3)), np.arange(count) % 3
 
@@ -85,7 +85,7 @@ def steps(batches: tf.data.Dataset, count: int) -> list[tuple[np.ndarray, np.nda
 
 
 def colours(images: np.ndarray, found: Feed) -> np.ndarray:
-    """The colour of each image of one colour, as it was before normalization."""
+    """Returns the colour of each image before normalization."""
     return np.rint(images[:, 0, 0, 0] * found.std[0] + found.mean[0]).astype(int)
 
 
@@ -164,7 +164,7 @@ class TestEveryFeed:
 
 @pytest.mark.parametrize("count", [7, 1000, 50_000])
 def test_an_order_is_a_permutation_unlike_those_of_other_epochs(count: int) -> None:
-    """Bounds are five standard deviations of what is random."""
+    """Bounds are five standard deviations of the random numbers."""
     orders = [order.permuted(tf.range(count), order.words(3, epoch), count).numpy() for epoch in range(6)]
     for found in orders:
         assert sorted(found.tolist()) == list(range(count))
@@ -175,7 +175,7 @@ def test_an_order_is_a_permutation_unlike_those_of_other_epochs(count: int) -> N
 
 
 def test_a_batch_is_a_sample_of_all_classes() -> None:
-    """Files lie sorted by class: batches must not."""
+    """Files are sorted by class, and batches are not."""
     count, batch = 20_000, 100
     found = order.permuted(tf.range(count), order.words(1, 0), count).numpy() * 10 // count
     counts = np.stack([np.bincount(part, minlength=10) for part in np.split(found, count // batch)])
@@ -214,7 +214,7 @@ def test_normalization_is_that_of_the_training_images() -> None:
 
 
 def photographs(root: Path, suffix: str = "jpg", size: tuple[int, int] = (60, 80)) -> Path:
-    """A ramp from black on the left to white on the right, by class upright or turned."""
+    """Writes images with a ramp from black on the left to white on the right, upright or turned by class."""
     ramp = np.tile(np.linspace(0, 255, size[1]).astype(np.uint8), (size[0], 1))
     for name, pixels in (("across", ramp), ("back", ramp[:, ::-1])):
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -241,7 +241,7 @@ def test_evaluation_looks_at_the_whole_image_or_at_its_middle(tmp_path: Path, su
     (images, labels, _), *_ = found.evaluation("test", 2)
     for image, label in zip(pixels(images, found), labels.numpy(), strict=True):
         row = image[8, 1:-1, 0] if label == 0 else image[8, -2:0:-1, 0]
-        # the centres of the columns but the outer ones, whose windows are cut off at the border
+        # the centres of the columns, without the outer ones, whose windows end at the border
         resized = round(16 / crop)
         expected = ((np.arange(1, 15) + (resized - 16) // 2 + 0.5) * 80 / resized - 0.5) * 255 / 79
         np.testing.assert_allclose(row, expected, atol=6)
@@ -249,7 +249,7 @@ def test_evaluation_looks_at_the_whole_image_or_at_its_middle(tmp_path: Path, su
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
 def test_a_random_crop_has_the_areas_and_ratios_of_the_paper(tmp_path: Path, suffix: str) -> None:
-    """In a picture that codes columns in red and rows in green, the corners tell the window."""
+    """Red gives the column and green the row of a pixel, so the corners give the window."""
     rows, columns = np.mgrid[0:96, 0:128]
     picture = np.stack([columns * 2, rows * 2, np.zeros_like(rows)], -1).astype(np.uint8)
     for name in "ab":
@@ -259,7 +259,7 @@ def test_a_random_crop_has_the_areas_and_ratios_of_the_paper(tmp_path: Path, suf
     found = stream(tmp_path, image_size=(32, 32))
     taken = steps(found.training(Training(augment=("random_crop",)), 8, 1), 25)
     images = pixels(np.concatenate([images for images, _ in taken]), found)
-    # from the first to the last centre is 31/32 of a side
+    # the distance from the first to the last centre is 31/32 of a side
     widths, heights = (
         (images[:, 16, -1, 0] - images[:, 16, 0, 0]) / 2 * 32 / 31,
         (images[:, -1, 16, 1] - images[:, 0, 16, 1]) / 2 * 32 / 31,
@@ -313,7 +313,7 @@ def test_a_large_part_is_read_where_it_lies_and_is_the_same(tmp_path: Path, monk
 
 
 def test_a_stream_sees_the_pixels_of_the_images_in_memory(tmp_path: Path) -> None:
-    """Files of other sizes, kinds and orientations than the rest among them."""
+    """Some files have other sizes, kinds and orientations."""
     photographs(tmp_path)
     odd = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8))
     orientation = Image.Exif()

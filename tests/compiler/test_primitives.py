@@ -1,4 +1,4 @@
-"""The contract of every primitive: what its records say is what its layers do, in a network and by itself.
+"""The contract of every primitive: its layers agree with its records, in a network and by themselves.
 
 A new primitive is one row of `TRIED`: the operations, or the nodes of a cell, with which it is tried.
 """
@@ -66,12 +66,12 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 ROWS = [(name, text) for name, texts in TRIED.items() for text in texts]
-INVISIBLE = (Role.IDENTITY, Role.NOTHING)  # an edge that hands its value on, and one that is not there
-SIZES = ((8, 8, 3), (7, 8, 3))  # even, and odd beside even: padding is another
+INVISIBLE = (Role.IDENTITY, Role.NOTHING)  # an edge that passes its value on, and an edge that is removed
+SIZES = ((8, 8, 3), (7, 8, 3))  # padding differs between even and odd sizes
 
 
 def graph_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> Graph:
-    """A network of 10 classes around operations, or around a cell of which the nodes are given."""
+    """Returns the graph of a network of 10 classes around operations, or around a cell with these nodes."""
     fit = f"fit {name}" if PRIMITIVES[name].role is Role.FIT_BY_FIRST else ""
     cell = f"cell net(x) {fit} {{ {text} }}" if "return" in text else ""
     body = f"conv[1x1, filters=6]{', net' if cell else f' | {text}'}"
@@ -80,12 +80,12 @@ def graph_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> Graph:
 
 
 def uses_of(name: str, text: str) -> list[str]:
-    """The operations of a text, if it is not of a cell, that are uses of the primitive."""
+    """Returns the uses of the primitive in a text of operations. A text of a cell has none here."""
     return [] if "return" in text else [part for part in text.split(" | ") if part.partition("[")[0] == name]
 
 
 def parts_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> list[tuple[Operation, tuple[Any, ...]]]:
-    """Each use of the primitive in its network, with random values of what it reads."""
+    """Returns each use of the primitive in its network, with random input values."""
     if PRIMITIVES[name].role in INVISIBLE:
         settings = {setting.name: setting.default for setting in PRIMITIVES[name].settings}
         return [
@@ -102,7 +102,7 @@ def parts_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> list[tu
 
 
 def run(operation: Operation, inputs: tuple[Any, ...], seed: int = 0) -> Any:
-    """The operation's value in training."""
+    """Returns the operation's value in training."""
     trained = [weight for weight in operation.weights if weight.trainable]
     weights = tuple(tf.random.stateless_normal(w.shape, (place, 3)) for place, w in enumerate(trained))
     value = LAYERS[operation.primitive].run(Run(operation, inputs, weights, tf.constant([seed, 1])))
@@ -165,7 +165,7 @@ class TestEveryPrimitive:
                 joined = sum(inputs) if primitive.role is Role.SUM else np.concatenate(inputs, axis=-1)
                 np.testing.assert_allclose(value, joined, atol=1e-5)
             assert np.array_equal(value, inputs[0]) == (primitive.role is Role.IDENTITY)
-            # what is not there has no value; its layer is zeros so that nothing could come of it
+            # a removed edge has no value; its layer gives zeros, which would change no sum
             assert np.any(value) == (primitive.role not in (Role.ZERO, Role.NOTHING))
             assert (len(inputs) > 1) == primitive.joins
             assert value.shape == (2, *operation.shape)

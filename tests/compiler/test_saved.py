@@ -1,4 +1,4 @@
-"""A trained network's folder: what is read is what was written, and what is damaged is told."""
+"""The folder of a trained network is read as it was written, and damaged files are refused."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_numbers_are_checked_before_they_are_written() -> None:
 
 
 def test_a_trained_network_keeps_its_accuracy_when_read_back_and_exported(tmp_path: Path) -> None:
-    """Statistics, weights and normalization: all that inference needs is in the folder."""
+    """The folder has all that inference needs: statistics, weights and normalization."""
     dataset = load("digits", validation=0.2)
     genotype = dsl.loads(TEXT.replace("filters=6", "filters=16").replace("dropout[rate=0.5] | ", ""))
     settings = Training(epochs=3, batch_size=32, learning_rate=0.1, augment=(), drop_path_keep=1.0)

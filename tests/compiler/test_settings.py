@@ -1,4 +1,4 @@
-"""Settings of a training: what they may be, and what is said of what they may not be."""
+"""Settings of a training: allowed values, and the messages for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every shipped space: what its rules make is costed, built, and learns in one step."""
+"""Every shipped space: children are costed and built, and learn in one step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statistics of batch normalizations by which a network is judged and kept: computed anew from training images."""
+"""Fresh statistics: a network is evaluated and kept with statistics that are computed anew from training images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRAINING = Training(epochs=2, batch_size=16, learning_rate=1.0, schedule="consta
 
 
 def pictures(count: int, seed: int) -> Images:
-    """Noise of two classes, the second redder."""
+    """Returns noise of two classes. The second one is redder."""
     labels = np.arange(count, dtype=np.int32) % 2
     noise = np.random.default_rng(seed).integers(0, 120, (count, 12, 12, 3))
     noise[..., 0] += labels[:, None, None] * 60
@@ -44,12 +44,12 @@ def made(photos: Feed, training: Training = TRAINING, seed: int = 1) -> Trainer:
 
 
 def statistics(trainer: Trainer) -> list[np.ndarray]:
-    """Means and variances of every step that normalizes."""
+    """Returns means and variances of every step that normalizes."""
     return [layer._statistics.numpy() for layer in trainer.layers if layer.packing.channels]
 
 
 def by_hand(trainer: Trainer, photos: Feed, batches: int) -> list[np.ndarray]:
-    """The same from what the batches have, in float64: variance inside of the batches and variance of their means."""
+    """Computes the same from the batches in float64: the variance inside of batches and that of their means."""
     found: list[list[np.ndarray]] = []
     size = trainer._training.batch_size
     plain = replace(trainer._training, augment=())
@@ -77,13 +77,13 @@ def assert_same(one: list[np.ndarray], other: list[np.ndarray]) -> None:
 
 
 def long_trained(photos: Feed, seed: int) -> dict[str, np.ndarray]:
-    """Weights of an ancestor whose statistics have seen so many updates that a short training hardly moves them."""
+    """Returns weights whose statistics have had 5,000 updates, so that a short training hardly changes them."""
     values = weights.weights_of(made(photos, seed=seed).layers)
     return {key: np.asarray(5000, np.float32) if key.endswith("/updates") else value for key, value in values.items()}
 
 
 def test_a_network_that_is_right_is_not_judged_by_statistics_of_weights_long_gone(photos: Feed) -> None:
-    """Few images, a short training, large steps: training accuracy 1, and half of the validation images wrong."""
+    """With few images and large steps the training accuracy is 1. Old statistics halve the validation accuracy."""
     settings = replace(TRAINING, epochs=3, learning_rate=0.3)
     found = {fresh: [train(dsl.loads(DEEP), photos, replace(settings, fresh_statistics=fresh), seed,
                            long_trained(photos, seed + 100)) for seed in (0, 2, 3)]
@@ -108,7 +108,7 @@ def test_a_candidate_keeps_the_statistics_by_which_it_was_judged(photos: Feed, f
 
 
 def test_the_first_layer_has_mean_and_variance_of_all_its_values(photos: Feed) -> None:
-    """Against numpy: of the convolution over every image of the pass together."""
+    """They are those of numpy, for the convolution over all images of the pass together."""
     trainer = made(photos)
     trainer.run(3)
     trainer.refresh()
@@ -190,7 +190,7 @@ def test_a_candidate_keeps_the_averaged_weights_by_which_it_was_judged(photos: F
 
 
 def test_one_value_a_channel_has_no_variance(photos: Feed) -> None:
-    """A batch of one image whose map is one pixel."""
+    """The batch is one image, whose map is one pixel."""
     layer = made(photos).layers[0]
     single = StepLayer(compiler.resolve(dsl.loads("""
         network { body: global_avg_pool | batch_norm  head: dense[classes] }"""), (12, 12, 3), 2).steps[0])  # fmt: skip
@@ -217,7 +217,7 @@ def test_the_end_alone_gives_the_fitness_of_every_epoch_measured(photos: Feed) -
 
 
 def test_weights_that_are_not_finite_after_the_last_step_have_no_accuracy(photos: Feed) -> None:
-    """The loss of each step is that before it: only the validation shows what the last one did."""
+    """The loss of a step is computed before its update, so only the validation sees the last update."""
     wild = replace(TRAINING, epochs=1, batch_size=120, learning_rate=1e38, momentum=0.0)
     with pytest.raises(compiler.Diverged, match=r"the validation loss is (nan|inf) in epoch 1:"):
         train(dsl.loads(DEEP), photos, wild)
@@ -225,7 +225,7 @@ def test_weights_that_are_not_finite_after_the_last_step_have_no_accuracy(photos
 
 @pytest.mark.parametrize("validate", ["end", "epochs"])
 def test_a_loss_that_is_not_finite_is_found_in_its_epoch(photos: Feed, validate: str) -> None:
-    """The learning rate is raised beyond all bounds after the second epoch."""
+    """The learning rate becomes far too large after the second epoch."""
     seen: list[int] = []
     wild = replace(TRAINING, epochs=5, learning_rate=0.01, schedule="exponential", decay_rate=1e35, decay_epochs=2.0,
                    validate=validate)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Strategies: several replicas learn what one device learns, and what is not there is told."""
+"""Strategies: several replicas learn the same as one device, and missing devices are reported."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_two_workers_learn_what_one_device_learns() -> None:
 
 
 def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
-    """Loss, accuracy, the weights' norms, fresh statistics, within what another order of adding up changes."""
+    """Compares losses, accuracies, norms and statistics, with a tolerance for another order of sums."""
     for name in ("loss", "validation_loss", "norms", "fresh", "fresh_apart"):
         assert other[name] == pytest.approx(one[name], rel=1e-3, abs=5e-4), name
 

@@ -1,4 +1,4 @@
-"""What a stream finds without opening an image: parts, labels, and what is wrong with them."""
+"""The parts and labels of a stream, and their faults, which it finds without opening an image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from compiler.images.streams import Stream
 
 
 def tree(root: Path, *parts: str, each: int = 8) -> str:
-    """Two classes in each part, which may be the folder itself; every image another."""
+    """Writes two classes for each part, which may be the folder itself. No two images are equal."""
     for index, part in enumerate(parts):
         for label, name in enumerate(("cat", "dog")):
             (root / part / name).mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def fake(
     label: Any = None,
     unlabelled: tuple[str, ...] = (),
 ) -> None:
-    """A data set of so many records a part, in files of 10."""
+    """Writes a data set with `counts` records in each part, in files of 10."""
 
     def instructions(cut: str) -> SimpleNamespace:
         part, _, rest = cut.partition("[")

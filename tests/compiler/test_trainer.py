@@ -1,4 +1,4 @@
-"""The trainer: what is random, averaged, clipped, rounded; and that a traced chain is what it was traced from."""
+"""The trainer: randomness, averages, clipping and precision; and traced chains of operations."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def values(made: Trainer) -> np.ndarray:
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
 def test_traced_chains_are_the_operations_they_stand_for(path: Path) -> None:
-    """The same outputs, gradients and statistics with every operation run by itself."""
+    """Outputs, gradients and statistics are those of the operations one by one."""
     genotype = dsl.load(path)
     genotype = dsl.load(path, {k: v for k, v in {"N": 1, "F": 8}.items() if k in genotype.space.params})
     size = 48 if "imagenet" in path.name else 16
@@ -57,10 +57,10 @@ def test_traced_chains_are_the_operations_they_stand_for(path: Path) -> None:
     images = tf.random.stateless_normal((3, size, size, 3), seed=(1, 2))
     variables = [layer.trained for layer in layers if layer.trained is not None]
     found = []
-    for norm in (None, lambda *given: local_norm(*given)):  # another function is never traced
+    for norm in (None, lambda *given: local_norm(*given)):  # the operations one by one
         with tf.GradientTape() as tape:
             *_, body, logits = forward(layers, images, True, norm=norm)
-            # each value by a number of its own: normalization sets its mean over a map, whatever the weights
+            # different factors for all values, since normalization sets the mean over a map
             loss = tf.reduce_sum(logits) + tf.reduce_sum(body * tf.random.stateless_normal(body.shape, seed=(3, 4)))
         found.append((logits, tape.gradient(loss, variables, unconnected_gradients="zero")))
     (logits, gradients), (others, other_gradients) = found
@@ -167,7 +167,7 @@ def test_the_exponential_schedule_is_a_staircase_after_the_warm_up() -> None:
 
 
 class TestDropPath:
-    """What a layer keeps, over the steps of a training and the depth of its cell."""
+    """The share of examples that a layer keeps, over the steps of a training and the depth of its cell."""
 
     def kept(self, digits: Feed, schedule: str, step: int) -> list[float]:
         settings = replace(PLAIN, drop_path_keep=0.6, drop_path_schedule=schedule)
@@ -187,7 +187,7 @@ class TestDropPath:
 
 
 class TestXla:
-    """TPUs run what XLA compiles: shapes must be static, and every operation must be one that it knows."""
+    """XLA compiles the steps for TPUs, so shapes must be static and every operation must be known to it."""
 
     def test_a_train_step_compiles_and_agrees(self, digits: Feed) -> None:
         settings = replace(PLAIN, drop_path_keep=0.7, auxiliary_weight=0.0)
@@ -212,7 +212,7 @@ class TestXla:
         text = f"network {{ body: conv[1x1, filters=6] | {operation} head: global_avg_pool | dense[classes] }}"
         layers = build_layers(compiler.resolve(dsl.loads(text), (8, 8, 3), 10))
         variables = [layer.trained for layer in layers]
-        # of images that are all alike the variance is 0, and what is left of its gradient is noise
+        # the variance of equal images is 0, and its gradient would be noise
         images = tf.constant(np.random.default_rng(0).standard_normal((2, 8, 8, 3), np.float32))
 
         def step() -> list[tf.Tensor]:

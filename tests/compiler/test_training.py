@@ -74,7 +74,7 @@ def test_moving_statistics_are_those_of_the_data(trained: Trained) -> None:
 
 
 def still(text: str, **genes: float) -> dsl.Genotype:
-    """A small network with genes of its own."""
+    """Returns a small network with these genes."""
     declared = "".join(f"gene {name} = {value}\n" for name, value in genes.items())
     return dsl.loads(declared + text)
 
@@ -161,7 +161,7 @@ def test_the_auxiliary_head_trains() -> None:
 
 
 def test_trainings_leave_nothing_behind(digits: Dataset) -> None:
-    """Graphs are full of cycles, some through C++: what is not freed is counted in tens of thousands of objects."""
+    """Graphs have reference cycles, some through C++. A graph that is not freed leaves tens of thousands of objects."""
     settings = Training(epochs=1, batch_size=64, drop_path_keep=1.0, augment=())
     counts = []
     for seed in range(3):

@@ -1,4 +1,4 @@
-"""Weights as arrays: what a child takes over from its parent, and what a file gives back."""
+"""Weights as arrays: a child inherits them from its parent, and a file gives them back."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ NUMBERS = {"a": 27 + 4 * 3, "b": 81 + 4 * 3, "return": 3, "head": 3 * 10 + 10}
 
 
 def layers(seed: int, kernel: str = "3x3", before: str = "", after: str = "") -> list[StepLayer]:
-    """The space's network with another kernel, and one piece of its text replaced."""
+    """Returns the network of the space with another kernel, and with one piece of its text replaced."""
     text = SPACE.replace("KERNEL", kernel)
     text = text.replace(before, after) if before else text
     return build_layers(resolve(dsl.loads(text), (8, 8, 1), 10), seed)
 
 
 def changed(seed: int) -> dict[str, np.ndarray]:
-    """The weights of a network of which none is as it begins."""
+    """Returns weights of a network. None of them has its initial value."""
     rng = np.random.default_rng(seed)
     return {
         key: np.add(rng.random(value.shape, np.float32), 1) for key, value in weights.weights_of(layers(seed)).items()

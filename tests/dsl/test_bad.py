@@ -1,4 +1,4 @@
-"""Wrong files and what must be said of them; the folder grows by dropping in a file.
+"""Wrong files and their messages. A file that is put into the folder is a new test.
 
 A file's first comment lines (`# says: ...`) are parts of the message that it must give.
 """
@@ -69,11 +69,12 @@ def test_an_include_loop_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_message_shows_the_place_once(path: Path) -> None:
-    """Every file here has one mistake: one problem, and what belongs to a place shows it with a caret."""
+    """Every file has one mistake, which gives one problem. A problem with a place shows it with a caret."""
     with pytest.raises(dsl.CellError) as caught:
         dsl.load(path)
     assert len(caught.value.problems) == 1 or path.stem in ("a_billion_cells", "half_a_repetition")  # N stands thrice
-    if path.stem not in ("no_network", "a_billion_cells", "half_a_repetition"):  # whose place is no line of this file
+    # The problems of these files have no line of the file.
+    if path.stem not in ("no_network", "a_billion_cells", "half_a_repetition"):
         lines = str(caught.value).splitlines()
         assert re.match(rf"\S+{path.name}:\d+:\d+: ", lines[0])
         assert lines[2].strip() == "^"

@@ -1,4 +1,4 @@
-"""Colours against the real grammar: both highlighters call words what the parser calls words."""
+"""Colours are compared with the grammar: both highlighters take the same words for keywords as the parser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILES = sorted(shipped_cells().glob("*.cell"))
 PARSER = lark.Lark(grammar(), parser="lalr", keep_all_tokens=True, maybe_placeholders=False)
 TEXTMATE = json.loads(files("dsl").joinpath("editors/cell.tmLanguage.json").read_text(encoding="utf-8"))
 
-# every word of the grammar as a word, and those that may be as names
+# every keyword of the grammar as a keyword, and where it is allowed as a name
 EVERYTHING = """
 include "nasnet.cell"
 param op = 1
@@ -93,7 +93,7 @@ def by_pygments(text: str) -> list[tuple[int, str, str]]:
 
 
 def textmate_tokens(text: str) -> Iterator[tuple[int, str, str]]:
-    """What an editor does with a grammar of single-line matches: the leftmost match of the first rule, line by line."""
+    """Returns the tokens of an editor's grammar: in each line the leftmost match of the first rule that matches."""
     rules = [(re.compile(rule["match"]), rule["name"]) for rule in TEXTMATE["patterns"]]
     offset = 0
     for line in text.splitlines(keepends=True):

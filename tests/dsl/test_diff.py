@@ -1,4 +1,4 @@
-"""What changed between two genotypes: nothing is missed, nothing invented, and it reads well."""
+"""The reported changes between two genotypes are complete and readable."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from dsl.text.unparse import op as printed
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-LEAST = 1e-4  # of the p-values; the seeds are fixed, so that this either holds or does not
+LEAST = 1e-4  # the least p-value that is accepted; random seeds are fixed, so the result is always the same
 OPS = (
     "identity", "sep_conv[3x3]", "sep_conv[5x5]", "sep_conv[7x7]", "avg_pool[3x3]", "max_pool[3x3]", "dil_conv[3x3]",
     "conv_1x7_7x1",
@@ -30,13 +30,13 @@ WEIGHTS = {"op": 0.475, "rewire": 0.475, "nothing": 0.05}
 
 @dataclass
 class Choice:
-    """One choice of the rules: how often each outcome was drawn, and how likely each is."""
+    """One choice of the rules: the count of each outcome, and its probability."""
 
     likely: dict[Hashable, float]
     drawn: Counter[Hashable] = field(default_factory=Counter)
 
     def p_value(self) -> float:
-        """How likely counts as uneven as these are, if the outcomes are as likely as they should be."""
+        """Returns the probability of counts that are at least as uneven, under the right probabilities."""
         assert set(self.drawn) <= set(self.likely), f"unexpected: {set(self.drawn) - set(self.likely)}"
         total = sum(self.drawn.values())
         expected = {outcome: total * share for outcome, share in self.likely.items()}
@@ -61,7 +61,7 @@ class Change:
 
 
 def distinct_parent() -> dsl.Genotype:
-    """A genotype whose every edge has an operation of a kind that the rules never give, so that each draw shows."""
+    """Returns a genotype whose operations the rules never draw, so that every draw changes it."""
     text = dsl.load("nasnet.cell").standalone().replace("identity(", "unlike(").replace("op identity", "op unlike")
     return dsl.loads(text.replace("values ops = { identity", "op identity = unlike\n\nvalues ops = { identity"))
 
@@ -76,7 +76,7 @@ def changes(parent: dsl.Genotype, child: dsl.Genotype) -> Iterator[Change]:
 
 
 def mutations(draws: int) -> dict[str, Choice]:
-    """Every choice of AmoebaNet's rules over a number of children of one parent."""
+    """Counts every choice of AmoebaNet's rules over a number of children of one parent."""
     parent, rng = distinct_parent(), random.Random(2019)
     cells, combinations, elements = ("normal", "reduction"), range(5), range(2)
     found = {"rule": Choice({rule: weight for rule, weight in WEIGHTS.items()})}
@@ -107,7 +107,7 @@ def mutations(draws: int) -> dict[str, Choice]:
 
 
 def count(found: dict[str, Choice], rule: str, change: Change) -> None:
-    """Notes what was drawn for an edge, and that nothing else of it changed."""
+    """Counts the outcome that was drawn for an edge, and checks that the rest of it is unchanged."""
     assert isinstance(change.new, s.Call) and isinstance(change.old, s.Call)
     if rule == "op":
         assert s.read_state(change.new) == s.read_state(change.old)
@@ -146,7 +146,7 @@ def test_the_same_operation_may_be_drawn() -> None:
 
 
 def test_an_uneven_choice_is_seen() -> None:
-    """The bound is no empty one: a draw that is off by a tenth fails it."""
+    """The bound is effective: a draw that is off by a tenth fails it."""
     choice = Choice({"a": 0.5, "b": 0.5}, Counter({"a": 5500, "b": 4500}))
     assert choice.p_value() < LEAST
     with pytest.raises(AssertionError, match="unexpected"):

@@ -1,4 +1,4 @@
-"""What rules can do: counted against what they do, and why they cannot."""
+"""The explanation of rules: the number of children is that of the drawn ones, and reasons are given."""
 
 from __future__ import annotations
 

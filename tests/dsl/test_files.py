@@ -1,4 +1,4 @@
-"""Includes, overlays, params: which declaration wins."""
+"""Includes, overlays and params: the declaration that wins."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_neither_parsing_nor_mutating_loads_tensorflow() -> None:
 
 
 def test_a_text_of_a_genotype_can_be_built_larger() -> None:
-    """A param that follows from another one follows it there too."""
+    """A param that depends on another one also depends on it in the text of a genotype."""
     found = dsl.loads(dsl.load("amoebanet_a.cell", {"N": 1, "F": 8}).standalone(), {"N": 4})
     assert (found.space.params["N"], found.space.params["after"], found.space.params["F"]) == (4, 4, 8)
     fixed = dsl.loads(dsl.load("amoebanet_a.cell", {"N": 1, "after": 2}).standalone(), {"N": 4})

@@ -1,4 +1,4 @@
-"""Identity: equal for the same network under other names and orders, different for different ones."""
+"""Fingerprints: equal for one network under other names and orders, different for different networks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ KNOWN_DIFFERENT = [
     "a = relu_conv[3x3](x)\n b = skip(a) + skip(a)\n return b",
     "a = relu_conv[3x3](x)\n b = relu_conv[3x3](a) + relu_conv[3x3](a)\n return b",
     "a = relu_conv[3x3](x)\n c = relu_conv[3x3](x)\n b = relu_conv[3x3](a) + relu_conv[3x3](c)\n return b",
-    # two shared vertices that are alike by themselves, wired in two ways
+    # two shared nodes that are equal by themselves and are read in two ways
     "a = relu_conv[3x3](x)\n c = relu_conv[3x3](x)\n d = relu_conv[1x1](a) + relu_conv[3x3](a)\n"
     " e = relu_conv[1x1](c) + relu_conv[3x3](c)\n f = skip(d) + skip(e)\n return f",
     "a = relu_conv[3x3](x)\n c = relu_conv[3x3](x)\n d = relu_conv[1x1](a) + relu_conv[1x1](a)\n"

@@ -1,4 +1,4 @@
-"""The canonical layout: what is meant and what is commented stays, and formatting twice is formatting once."""
+"""The canonical layout keeps the meaning and the comments, and formatting twice is formatting once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tokens(text: str) -> list[Any]:
 
 
 def comments(text: str) -> list[tuple[str, int, bool]]:
-    """Each comment's text, how many tokens stand above it, and whether its line has nothing else."""
+    """Returns for each comment its text, the number of tokens before it, and whether it is alone in its line."""
     ends = [0, *(token.end_pos for token in tokens(text))]
     starts = [*(token.start_pos for token in tokens(text)), len(text)]
     return [
@@ -53,13 +53,13 @@ def comments(text: str) -> list[tuple[str, int, bool]]:
 
 
 def shaken(text: str, rng: random.Random, how_often: float) -> str:
-    """The text with blanks, line breaks and comments at random places between its tokens."""
+    """Puts blanks, line breaks and comments at random places between the tokens of a text."""
     parts = [token + (rng.choice(GAPS) if rng.random() < how_often else " ") for token in tokens(text)]
     return rng.choice(GAPS) + "".join(parts)
 
 
 def check(text: str) -> str:
-    """What holds of every text: it says the same, keeps its comments in their places, and is formatted."""
+    """Checks that formatting keeps the meaning and the comments of a text, and is stable."""
     after = fmt(text)
     assert dsl.parse(after) == dsl.parse(text)
     assert [str(token) for token in tokens(after)] == [str(token) for token in tokens(text)]

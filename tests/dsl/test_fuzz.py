@@ -1,4 +1,4 @@
-"""Damaged texts through the whole language: what is wrong is a CellError, soon and without much memory.
+"""Damaged texts in every part of the language: a wrong text is a CellError, within limits of time and memory.
 
 The inputs are shipped and wrong files with a few changes: characters and words flipped, doubled, swapped and cut,
 parts of other files, huge numbers, deep brackets. Each has a seed, so that what fails can be made again.
@@ -22,12 +22,12 @@ import dsl
 from dsl import shipped_cells
 from dsl.errors import Source
 
-SECONDS = 5  # of processor time for one input
-MEGABYTES = 400  # that a thousand inputs may add to the process
+SECONDS = 5  # seconds of processor time for one input
+MEGABYTES = 400  # the memory that the inputs may add to the process
 SHARD = 10_000
 BAD = Path(__file__).parent.parent / "bad"
 NUMBERS = ("0", "-1", "1e9", "1e308", "1e-300", "99999999999999999999", "0.5", "1023x1023", "0x0", "1B", "1e15", "65")
-KINDS = (r"\d+x\d+", r"\d\w*", r"\w+", r"[-+*/]", r"(?s:.*)")  # of words that may stand for each other
+KINDS = (r"\d+x\d+", r"\d\w*", r"\w+", r"[-+*/]", r"(?s:.*)")  # kinds of words that may replace each other
 KEYWORDS = frozenset(re.findall(r"\S+", """
     include param gene values op cell network mutation require fixed like stride fit width return weight choose where
     either or and not in is on to by any other except insert connect remove forget if else as each = ( ) [ ] { } , :
@@ -37,19 +37,19 @@ Words = list[str]
 
 @functools.cache
 def shipped() -> tuple[str, ...]:
-    """The texts that are good."""
+    """Returns the texts that are valid."""
     return tuple(path.read_text() for path in sorted(shipped_cells().glob("*.cell")))
 
 
 @functools.cache
 def corpus() -> tuple[str, ...]:
-    """The texts to damage, wrong ones among them."""
+    """Returns the texts to damage. Some of them are wrong already."""
     return shipped() + tuple(path.read_text() for path in sorted(BAD.rglob("*.cell")))
 
 
 @functools.cache
 def vocabulary(kind: str = r"\S+") -> tuple[str, ...]:
-    """Every word and sign of the texts that is of a kind."""
+    """Returns the words and signs of the texts, by kind."""
     words = {word for text in corpus() for word in split(text) if re.fullmatch(kind, word)}
     return tuple(sorted(words - KEYWORDS)) or (" ",)
 
@@ -91,14 +91,14 @@ def insert(words: Words, rng: random.Random) -> Words:
 
 
 def replace(words: Words, rng: random.Random) -> Words:
-    """A word by another of its kind, a name by a name: the damage that gets furthest."""
+    """Replaces a word by another of its kind. This damage gets furthest through the language."""
     place = rng.choice([i for i, word in enumerate(words) if not word.isspace() and word not in KEYWORDS] or [0])
     kind = next(kind for kind in KINDS if re.fullmatch(kind, words[place]))
     return [*words[:place], rng.choice(vocabulary(kind)), *words[place + 1 :]]
 
 
 def rename(words: Words, rng: random.Random) -> Words:
-    """One word by another of the same text, wherever it stands."""
+    """Replaces a word everywhere by another one of the same text."""
     names = [word for word in words if word.isidentifier() and word not in KEYWORDS] or [words[0]]
     old, new = rng.choice(names), rng.choice(names)
     return [new if word == old else word for word in words]
@@ -112,7 +112,7 @@ def splice(words: Words, rng: random.Random) -> Words:
 
 
 def join(words: Words, rng: random.Random) -> Words:
-    """A declaration of another file behind this one's."""
+    """Appends a declaration of another file."""
     parts = re.split(r"\n(?=[a-z])", rng.choice(corpus()))
     return [*words, "\n", *split(rng.choice(parts))]
 
@@ -140,7 +140,7 @@ DAMAGE: tuple[Callable[[Words, random.Random], Words], ...] = (
 
 
 def damaged(seed: str) -> str:
-    """The input of a seed."""
+    """Returns the damaged text of a random seed."""
     rng = random.Random(seed)
     words = split(rng.choice(corpus() if rng.random() < 0.5 else shipped()))
     for _ in range(1 + int(rng.expovariate(1.5))):
@@ -152,7 +152,7 @@ def damaged(seed: str) -> str:
 
 
 class TooLong(Exception):
-    """An input took more than its time."""
+    """Raised when an input takes too much time."""
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def exercise(text: str, seed: str) -> str:
-    """Reads a text and, if it is good, prints it, makes its fingerprint and two children; how far it came."""
+    """Reads a text. A valid one is printed, fingerprinted and mutated twice. Returns the last step."""
     try:
         file = dsl.parse(text)
         assert dsl.parse(dsl.unparse(file)) == file, "it prints as another text"
@@ -195,12 +195,12 @@ def exercise(text: str, seed: str) -> str:
 
 
 def failure(seed: str) -> str | None:
-    """What is wrong with the way in which an input is taken."""
+    """Returns the fault in the handling of an input, or None."""
     text = damaged(seed)
     try:
         with limited(SECONDS):
             exercise(text, seed)
-    except Exception:  # whatever it is, it is what this test looks for, and the other inputs are still to be tried
+    except Exception:  # any exception is a fault that this test looks for, and the other inputs are still to be tried
         return f"seed {seed!r}:\n{traceback.format_exc()[-1500:]}"
     return None
 
@@ -224,7 +224,7 @@ def test_many_damaged_texts_are_cell_errors_or_good(shard: int) -> None:
 
 
 def test_the_damage_gets_far() -> None:
-    """Some inputs must still be good, and those that are not must be wrong in many ways."""
+    """Some inputs must still be valid, and the others must be wrong in many ways."""
     seen = {exercise(damaged(f"plain {index}"), "") for index in range(60)}
     assert seen == {"wrong", "good"}
 

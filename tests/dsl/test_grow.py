@@ -1,4 +1,4 @@
-"""The verbs that change how many nodes and edges a cell has."""
+"""The actions of rules that change the number of nodes and edges of a cell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ mutation m {{ {rule} }}
 
 
 def children(rule: str, nodes: str = "", output: str = "image", count: int = 40) -> set[str]:
-    """The bodies of the children that a rule gives, line breaks as semicolons."""
+    """Returns the bodies of the children of a rule, with semicolons for line breaks."""
     seed = dsl.loads(SPACE.format(nodes=nodes, output=output, rule=rule))
     before = seed.text()
     found = {body(dsl.mutate(seed, random.Random(i)).genotype) for i in range(count)}

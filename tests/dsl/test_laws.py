@@ -1,4 +1,4 @@
-"""Laws that hold for every genotype: texts read back, children are valid, names and order do not matter."""
+"""Properties of every genotype: texts read back, children are valid, names and order do not matter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from dsl.tree import syntax as s
 from tests.dsl.genotypes import genotypes
 
 SPACES = [path.name for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
-CHAIN = 250  # mutations from the seed, so that networks that grow become large
+CHAIN = 250  # mutations from the seed, so that growing networks become large
 
 
 def chain(name: str, count: int) -> list[dsl.Genotype]:
-    """Descendants of a space's seed, the line started anew after `CHAIN`."""
+    """Returns descendants of a space's seed. The chain starts again from the seed after `CHAIN` mutations."""
     seed, rng = dsl.load(name), random.Random(name)
     found: list[dsl.Genotype] = []
     for number in range(count):
@@ -98,7 +98,7 @@ def check_round_trips(genotype: dsl.Genotype) -> None:
 
 @pytest.mark.parametrize("name", SPACES)
 def test_the_text_of_a_child_loads_alone(name: str) -> None:
-    """Whatever a search ends with is a file that loads, also where a rule has nothing left to change in it."""
+    """The text of every individual is a file that loads, also where a rule can change nothing in it."""
     for genotype in (*chain(name, 6), chain(name, CHAIN)[-1]):
         again = dsl.loads(genotype.standalone())
         assert again == genotype
@@ -116,7 +116,7 @@ def test_a_child_loads_alone_though_a_rule_of_its_space_cannot_change_it() -> No
 
 
 def renamed(cell: s.Cell, rng: random.Random) -> s.Cell:
-    """The cell with other names, its nodes and what they sum in another order, each below what it reads."""
+    """Returns the cell with other names and orders of nodes and terms. A node stays below the states it reads."""
     names = {node.name: f"s{number}" for number, node in enumerate(rng.sample(cell.nodes, len(cell.nodes)))}
 
     def term(item: s.Term) -> s.Term:

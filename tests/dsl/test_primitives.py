@@ -1,4 +1,4 @@
-"""Records of primitives: what cannot hold together is refused on loading."""
+"""Records of primitives: contradictions are refused on loading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All syntax errors of a text at once, each once, and none that is only the consequence of another."""
+"""All syntax errors of a text are reported at once, each once, without errors that follow from others."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_number_of_reported_mistakes_is_limited() -> None:
 
 @pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
 def test_a_bracket_left_out_is_one_mistake(path: Path) -> None:
-    """Of a good file without one closing brace at the beginning of a line, nothing else is called wrong."""
+    """In a valid file without one closing brace at the beginning of a line, only that is reported."""
     text = path.read_text()
     for index in [i for i in range(1, len(text)) if text[i] == "}" and text[i - 1] == "\n"]:
         assert len(places(text[:index] + text[index + 1 :])) == 1

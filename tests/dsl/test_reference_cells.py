@@ -1,4 +1,4 @@
-"""The papers' cells, each as a row of their tables: the shipped files say the same.
+"""The cells of papers, each as a row of their tables, are those of the shipped files.
 
 `here` is the output of the cell before, `before` that of the cell before it, `1` to `5` are the pairs in order.
 """
@@ -64,7 +64,7 @@ def test_a_reduction_of_pnasnet_is_its_one_cell() -> None:
 
 
 def written(row: str) -> list[str]:
-    """A row of a table, in the language."""
+    """Returns a row of a table as text of the language."""
     pairs, joined = row.split(" : ")
     names = {str(index): letter for index, letter in enumerate("abcde", 1)}
     lines = [
@@ -82,5 +82,5 @@ def term(text: str, names: dict[str, str]) -> str:
 
 
 def body(cell: s.Cell) -> list[str]:
-    """Nodes and return, a line each."""
+    """Returns the nodes and the return of a cell, one in a line."""
     return [line.strip() for line in unparse(s.File((cell,))).strip().splitlines()[1:-1]]

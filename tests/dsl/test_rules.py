@@ -1,4 +1,4 @@
-"""Mutation rules: what they change, how often, and what they leave alone."""
+"""Mutation rules: their changes, their frequency, and the parts that they do not change."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_every_rule_of_amoebanet_is_drawn_by_its_weight() -> None:
 
 
 def test_places_of_a_rewiring_are_uniform() -> None:
-    """Chi-square over the 20 edges; a bound that fails once in ten thousand seeds, and this seed is fixed."""
+    """Chi-square over the 20 edges. The bound fails for one random seed in ten thousand; the seed is fixed."""
     rng = random.Random(4)
     genotype = dsl.load("amoebanet_a.cell")
     places: Counter[tuple[object, ...]] = Counter()
@@ -351,13 +351,13 @@ def test_arithmetic_in_where() -> None:
 
 
 def nested(count: int) -> str:
-    """An `op` that stands for at least so many operations."""
+    """Returns declarations of an `op` that stands for at least `count` operations."""
     return f"op a = {' | '.join(['relu'] * 72)}\nop big = {' | '.join(['a'] * (count // 72 + 1))}"
 
 
 @pytest.mark.parametrize("nodes", ["a = relu(x) + relu(x) + relu(x)", "a = m(x) + relu(x) + relu(x) + relu(x)"])
 def test_children_never_stand_for_more_operations_than_a_file_may(nodes: str) -> None:
-    """Each step is small; together they would be more than can be read back."""
+    """Each mutation is small. Together they would make a text that is too large to be read back."""
     text = f"""
     {nested(4000)}
     cell m(x) {{ b = relu(x) return b }}

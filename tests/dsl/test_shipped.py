@@ -1,4 +1,4 @@
-"""Every shipped file: it parses, prints back, verifies, and stands alone. Grows by dropping in a file."""
+"""Every shipped file parses, prints back, verifies, and loads alone. A new file is a new test."""
 
 from __future__ import annotations
 
