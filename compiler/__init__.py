@@ -1,7 +1,7 @@
-"""Genotype to resolved graph, and from there to a cost, a picture or a trained `tf_keras.Model`.
+"""Resolves genotypes to graphs, and computes their costs, draws them, and trains them as Keras models.
 
-`resolve`, `cost` and `requirement` need no TensorFlow. What does is loaded when it is first used: `feed` makes batches
-of a `Dataset` of `Images`, `lower` builds a model, `train` trains one and `accuracy` measures it.
+`resolve`, `cost` and `requirement` work without TensorFlow. The functions that need it are loaded when they are first
+used: `feed` makes batches of a `Dataset`, `lower` builds a model, `train` trains one, and `accuracy` evaluates it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _LATE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what needs numpy or TensorFlow when it is asked for."""
+    """Returns a name from a module that needs numpy or TensorFlow. The module is loaded at its first use."""
     if name not in _LATE:
         raise AttributeError(f"module 'compiler' has no attribute {name!r}")
     return getattr(importlib.import_module(_LATE[name]), name)

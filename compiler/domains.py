@@ -4,7 +4,7 @@ A record of settings is a dataclass whose fields are annotated so:
 
     epochs: Annotated[int, whole(1), "passes over the training images"] = 25
 
-`check` compares a record with what it declares, and `settings_of` lists the declarations, for a reference.
+`check` compares a record with its declarations, and `settings_of` lists the declarations, for a reference.
 """
 
 from __future__ import annotations

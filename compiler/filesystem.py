@@ -128,7 +128,7 @@ def place(text: str) -> Place:
     """Returns the file or folder that a user names by its path or address.
 
     Raises:
-      CompileError: it begins as an address, and is not a complete one.
+      CompileError: the text begins as an address, and is not a complete one.
     """
     if not re.match(r"[A-Za-z][A-Za-z0-9]+:/", text):
         return Path(text)
@@ -146,11 +146,11 @@ class Writable(Protocol):
         ...
 
     def flush(self) -> None:
-        """Hands on what was written, so that it is kept when the process is killed."""
+        """Hands written bytes to the operating system, so that they are kept if the process ends at once."""
         ...
 
     def close(self) -> None:
-        """Ends the file."""
+        """Completes and closes the file."""
         ...
 
 

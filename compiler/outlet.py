@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 
 
 class Outlet:
-    """A text stream that remembers the first error in writing.
+    """A text stream that keeps the first error in writing.
 
     Attributes:
       lost: that error, or None.
@@ -37,7 +37,7 @@ class Outlet:
         """Writes a text.
 
         Raises:
-          OSError: it cannot be written, and `goes_on` is False.
+          OSError: the text cannot be written, and `goes_on` is False.
         """
         with self._watched():
             if self._is_closed and text:

@@ -1,7 +1,7 @@
 """The language: `.cell` text to a genotype and back, and the mutation rules applied to it.
 
-`load` reads a file with what it includes and returns its seed `Genotype`, which knows its `Space` (operations,
-network, rules). `mutate` and `sample` make others from it; `fingerprint` tells which are the same network.
+`load` reads a file with its includes and returns its seed `Genotype`, which knows its `Space` (operations, network,
+rules). `mutate` and `sample` make other genotypes, and `fingerprint` is equal for those that are the same network.
 Nothing here knows TensorFlow.
 """
 

@@ -101,7 +101,7 @@ def _check_genes(genotype: dsl.Genotype, options: argparse.Namespace) -> None:
     """Checks that `--gin_param` sets no setting that a gene of the individual replaces.
 
     Raises:
-      UsageError: it sets such a setting.
+      UsageError: `--gin_param` sets such a setting.
     """
     typed = {binding.partition("=")[0].strip().removeprefix("training.") for binding in options.gin_param}
     for name, value in genotype.genes:

@@ -47,7 +47,7 @@ class Block:
         return len(self.shapes) - 1
 
     def add_again(self, expansion: Expansion, value: int, key: str, position: Position | None) -> int:
-        """Adds operations in a row that were resolved before."""
+        """Adds a sequence of operations from the cache and returns the index of the last output."""
         for o in expansion.operations:
             own = key + o.key[expansion.prefix :]
             self._append(Operation(o.primitive, o.settings, (value,), o.shape, o.weights, o.mult_adds, own), position)

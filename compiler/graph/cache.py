@@ -36,7 +36,7 @@ class ResolveCache:
     def __init__(self) -> None:
         self.expansions: Expansions = {}
         self._steps: Cache[dict[Call, Step]] = Cache(_CELLS)
-        self._operations = 0  # an upper bound of those in all cached steps
+        self._operations = 0  # an upper bound of the operations in all cached steps
 
     def step(self, cell: s.Cell, call: Call) -> Step | None:
         """Returns the step of an earlier call of this cell with these arguments, or None."""

@@ -47,7 +47,7 @@ class Step:
                 yield f"{operation.key}/{weight.name}", weight
 
     def reading(self, inputs: tuple[int, ...]) -> Step:
-        """Returns the same step after other ones; what has been counted of it is not counted again."""
+        """Returns this step with other inputs. The copy shares the costs that are counted already."""
         other = copy(self)
         object.__setattr__(other, "inputs", inputs)
         return other

@@ -48,7 +48,7 @@ class Tree:
     Attributes:
       root: the folder, as an absolute path.
       ignored: the number of files that are not images of a class, by reason: `.txt`, `in folders inside classes`.
-      remarks: for the user: subjects with a sentence each.
+      remarks: facts for the user, each a subject and a sentence.
     """
 
     root: str
@@ -76,7 +76,7 @@ def scan(folder: str, suffixes: Sequence[str]) -> Tree:
     If a folder has only one part besides training, that part is the test set, whatever its name.
 
     Raises:
-      DataError: it is missing, a folder in it has no images or is not a class, or parts cannot be told apart.
+      DataError: the folder is missing, a folder in it has no images or is not a class, or two folders are one part.
     """
     root = Path(os.path.abspath(os.path.expanduser(folder)))
     if not root.is_dir():

@@ -23,7 +23,7 @@ def read_images(folder: str, wanted: Wanted) -> Found:
     """Returns the images of a folder, all of one size, and the parts that it has.
 
     Raises:
-      DataError: it is missing, has other folders than those of classes, or files that cannot be used.
+      DataError: the folder is missing, or contains folders that are not classes or files that cannot be used.
     """
     tree = folders.scan(folder, SUFFIXES)
     paths = [path for part in tree.parts for path in part.paths]
@@ -55,7 +55,7 @@ def without_unreadable(tree: Tree, found: Mapping[str, Content], unreadable: str
     """Returns a tree without the files that are not images, and remarks on these files for the user.
 
     Raises:
-      DataError: there are such files and they are not to be skipped, or a class has no others.
+      DataError: files are not images and `unreadable` is not 'skip', or a class has no images.
     """
     skipped = set(inventory.check(found, unreadable))
     remarks = [*tree.remarks]

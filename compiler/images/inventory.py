@@ -55,7 +55,7 @@ def look(
     """Returns the contents of each file; files that have not changed since the inventory was made are not read again.
 
     Args:
-      paths: of the files.
+      paths: the paths of the files.
       folder: the folder of the inventory `images.sqlite`; without one all files are read.
       progress: is called with the number of finished files, and the number of all files.
       use: is called with each readable image and its index among the paths, from several threads. Every file is then
@@ -72,7 +72,7 @@ def look(
             return _look(paths, db, progress, use)
     except sqlite3.Error as error:
         raise DataError(
-            f"{folder}/{FILE}, which remembers the images that were read, cannot be used: {error}; make room on the "
+            f"{folder}/{FILE}, which lists the images that were read, cannot be used: {error}; make room on the "
             "disk or remove that file, and the same command goes on"
         ) from None
 
@@ -89,7 +89,7 @@ def check(found: Mapping[str, Content], unreadable: str) -> tuple[str, ...]:
     """Returns the unreadable files, which are left out.
 
     Raises:
-      DataError: there are unreadable files and `unreadable` is not 'skip'; the message names up to SHOWN of them.
+      DataError: files are unreadable and `unreadable` is not 'skip'; the message names at most SHOWN of them.
     """
     damaged = [(path, content.fault) for path, content in found.items() if content.fault]
     if damaged and unreadable != "skip":

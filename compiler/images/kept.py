@@ -64,7 +64,7 @@ def read(kept: Kept) -> Dataset | Stream | None:
     """Returns the images of a folder; None if the folder is not visible on this machine or has other data.
 
     Raises:
-      DataError: it is damaged.
+      DataError: a file in the folder is damaged.
     """
     path = kept.folder / FACTS
     try:

@@ -23,7 +23,7 @@ def read_npz(path: str, wanted: Wanted) -> Found:
     """Returns the arrays of an .npz file, in one part or in parts of its own.
 
     Raises:
-      DataError: it is missing, damaged, or has other arrays than images with labels.
+      DataError: the file is missing or damaged, or has other arrays than images with labels.
     """
     path = os.path.expanduser(path)
     if os.path.isdir(path):
@@ -53,7 +53,7 @@ def npz_digest(path: str) -> str:
     """Returns the SHA-256 of the file.
 
     Raises:
-      DataError: it is missing or may not be read.
+      DataError: the file is missing or may not be read.
     """
     path = os.path.expanduser(path)
     try:
@@ -107,7 +107,7 @@ def _channels_last(images: Array, where: str, channels: str | None) -> Array:
     """Returns images [n, height, width, channels] of an array whose axis of channels `dataset.channels` names.
 
     Raises:
-      DataError: its shape does not show which axis has the channels, and the setting is missing.
+      DataError: the shape of the array does not show which axis has the channels, and the setting is missing.
     """
     if channels is not None and images.ndim != 4:
         raise DataError(

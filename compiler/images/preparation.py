@@ -26,7 +26,7 @@ class Preparation:
       is_whole: whether pixels are whole numbers from 0 to 255, and stay so.
 
     Raises:
-      DataError: one of them is out of range.
+      DataError: the size or the crop is out of range.
     """
 
     size: tuple[int, int]

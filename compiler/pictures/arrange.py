@@ -48,7 +48,7 @@ class Item:
 class Arrangement:
     """The positions of items and bends, and the links between neighbouring rows; bends come after the items.
 
-    `rows` and `centres` belong to the items; `shifts` says how far from its target's centre a link arrives.
+    `rows` and `centres` belong to the items. `shifts` has for each link its distance from its target's centre.
     """
 
     items: tuple[Item, ...]

@@ -32,7 +32,7 @@ def png(counts: Sequence[Sequence[int]], names: Sequence[str], title: str) -> by
 
     Args:
       counts: [classes, classes], a row for each true class and a column for each predicted class.
-      names: of the classes; where the font lacks a letter of a name, the number of the class is shown instead.
+      names: the names of the classes. If the font lacks a letter of a name, the number of the class is shown.
       title: the line above the matrix.
     """
     from PIL import Image, ImageDraw
@@ -131,7 +131,7 @@ def _upright(image: Any, text: str, ink: str, x: int, bottom: int, font: str = "
 
 @functools.cache
 def _font(size: int, name: str = "") -> Any:
-    """Returns a font by the name of its file, or Pillow's own; None where this machine lacks it."""
+    """Returns a font by the name of its file, or Pillow's own; None if this machine lacks the font."""
     from PIL import ImageFont
 
     try:

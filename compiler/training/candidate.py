@@ -65,7 +65,7 @@ def train(
     """Trains a genotype, from initial weights or from those of `initial` that fit; its genes replace settings.
 
     Args:
-      on_epoch: called at the end of every epoch with its number, counted from 1.
+      on_epoch: is called at the end of every epoch with its number, from 1.
 
     Raises:
       Diverged: the loss is not a finite number; the error has the epochs before.

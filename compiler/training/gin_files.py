@@ -36,7 +36,7 @@ network = gin.external_configurable(NetworkSettings, "network", module="compiler
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")
 training = gin.external_configurable(Training, "training", module="compiler")
 
-# Every scope that `cell train` reads, and the record that says which settings it has.
+# Every scope that `cell train` reads, and the record that declares its settings.
 RECORDS: Mapping[str, type] = {"network": NetworkSettings, "dataset": DatasetSettings, "training": Training}
 NAMES = Names(
     tuple(f"{scope}.{setting.name}" for scope, record in RECORDS.items() for setting in settings_of(record)),
@@ -62,8 +62,8 @@ def read(
     """Reads gin files, then bindings, of which the last wins.
 
     Args:
-      files: gin files, by path or as shipped.
-      bindings: of the command line.
+      files: gin files, each named by its path or, if it is shipped, by its name.
+      bindings: the bindings of the command line.
       base: settings that are used where neither files nor bindings give another value.
       shipped: gives the folder in which a file is found by its bare name.
 

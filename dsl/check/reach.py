@@ -113,7 +113,7 @@ class _Live:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The result for a block of a rule: why parts never apply, whether the whole does, and what it may add."""
+    """The result for a block of a rule: the errors of its parts, whether it never applies, and what it may add."""
 
     faults: tuple[Problem, ...] = ()
     is_dead: bool = False

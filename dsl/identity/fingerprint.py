@@ -179,8 +179,8 @@ class _Builder:
         self.labels = labels
         self.vertices: list[Vertex] = []
         self.weightless: dict[Vertex, Sum] = {}
-        self.values: dict[str, Sum | None] = {}  # by the state; None for a dead node
-        self.channels: dict[str, Value] = {}  # by the state
+        self.values: dict[str, Sum | None] = {}  # the value of each state; None for a dead node
+        self.channels: dict[str, Value] = {}  # the channels of each state
         self.by_itself = True  # whether the fingerprint depends on this cell alone
 
     def add(self, label: str, groups: tuple[Sum, ...], ordered: bool = False, weights: bool = False) -> Sum:

@@ -33,7 +33,7 @@ def _absent(setting: Setting) -> str:
     if setting.required:
         return "must be given"
     if setting.ambient:
-        return "default: what the place of use asks for"
+        return "default: the filters of its place"
     return f"default: {setting.otherwise or setting.default}"
 
 

@@ -99,7 +99,7 @@ def _what_builds(space: Space) -> frozenset[s.Declaration]:
 
 
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T | None, T | None]]:
-    """Returns each name with its values before and after; None where it has none."""
+    """Returns each name with its values before and after. A value is None if the name is missing there."""
     return ((name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after]))
 
 

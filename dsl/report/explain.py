@@ -31,7 +31,7 @@ _EXAMPLES = 10  # the number of children that are made until one differs from it
 
 @dataclass(frozen=True, slots=True)
 class CellFact:
-    """The size of one cell; `note` says whether rules may change it."""
+    """The size of one cell; `note` is the reason if rules do not change it."""
 
     name: str
     inputs: int

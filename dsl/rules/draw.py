@@ -252,7 +252,7 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
         drawn = with_values_drawn(drawn, scene, rng)
         is_other = isinstance(statement.value, s.Any) and statement.value.other
         if is_other and _same(drawn, current(statement.target, scene), scene):
-            raise Unfit(f"{drawn.name} is what stands there")
+            raise Unfit(f"the edge has {drawn.name} already")
     if drawn is None or statement.operator == "=":
         return drawn
     now = current(statement.target, scene)
@@ -305,7 +305,7 @@ def settable(member: Member, target: s.Path) -> Settable:
     """Returns a member of a set as the value that an assignment to the target gives.
 
     Raises:
-      CellError: it is a node or a term.
+      CellError: the member is a node or a term.
     """
     if isinstance(member, StateRef):
         return member.state

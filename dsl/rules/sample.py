@@ -92,7 +92,7 @@ def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | Non
             return genotype
         reasons.add(reason)
     hint = "; ".join(sorted(reasons)[:3])
-    raise CellError(f"{MAX_REDRAWS:,} random genotypes in a row break what the space requires", hint=hint)
+    raise CellError(f"{MAX_REDRAWS:,} random genotypes in a row are not valid or break a requirement", hint=hint)
 
 
 def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
@@ -121,7 +121,7 @@ def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype
     `unfit` gives the reason.
 
     Raises:
-      ValueError: there are more or fewer choices than decisions, or a place outside a set.
+      ValueError: the number of choices is not that of the decisions, or a place is outside of its set.
     """
     open_choices = space.once(_decisions_of)
     if len(choices) != len(open_choices):

@@ -103,7 +103,7 @@ class _Reader:
         """Returns the winning declarations of a file, its overlays, and their includes.
 
         Raises:
-          CellError: with all errors of all files.
+          CellError: a file is wrong or missing; the error has the mistakes of all files.
         """
         if self.problems:
             raise CellError.of(self.problems)

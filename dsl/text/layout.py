@@ -92,7 +92,7 @@ class _Todo:
 
 
 class _Page:
-    """The lines so far. A break is written with the next text, so that no line ends in blanks."""
+    """The lines that are printed so far. A break is written with the next text, so that no line ends in blanks."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []

@@ -307,7 +307,7 @@ class Relation(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Not(Syntax):
-    """`not` and a condition; `depth` is how far conditions nest."""
+    """`not` and a condition; `depth` is the nesting depth of conditions."""
 
     condition: Condition
     depth: int = field(default=1, compare=False, repr=False)

@@ -203,7 +203,7 @@ def test_files_are_read_once_and_known_again_by_their_contents(tmp_path: Path, m
 
 def test_a_damaged_cache_of_files_is_named(tmp_path: Path) -> None:
     (tmp_path / inventory.FILE).write_text("no database " * 200)
-    with pytest.raises(DataError, match=r"images\.sqlite, which remembers .* remove that file"):
+    with pytest.raises(DataError, match=r"images\.sqlite, which lists .* remove that file"):
         look([], tmp_path)
 
 
