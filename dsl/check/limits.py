@@ -112,27 +112,27 @@ def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: 
 
 def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -> tuple[Limit, Limit | None] | None:
     """Returns the error of a limit outside a name's domain, or of the first two limits that no number satisfies."""
-    lows: dict[str, Limit] = {}
-    highs: dict[str, Limit] = {}
+    tightest: dict[tuple[str, int], Limit] = {}  # by name and direction
     for limit in limits:
         least, most = domains.get(limit.name, (-math.inf, math.inf))
         strict = limit.symbol in ("<", ">")
-        if limit.symbol in ("<", "<=", "=="):
-            low, high = lows.get(limit.name), highs.get(limit.name)
-            if limit.value < least or (strict and limit.value == least):
+        # With both sides negated, a limit from below is a limit from above.
+        for sign, symbols, bound in ((1, ("<", "<=", "=="), least), (-1, (">", ">=", "=="), most)):
+            if limit.symbol not in symbols:
+                continue
+            value, same, opposite = (
+                sign * limit.value,
+                tightest.get((limit.name, sign)),
+                tightest.get((limit.name, -sign)),
+            )
+            if value < sign * bound or (strict and limit.value == bound):
                 return limit, None
-            if low is not None and (low.value > limit.value or (_strict(low, limit) and low.value == limit.value)):
-                return low, limit
-            if high is None or (limit.value, not strict) < (high.value, high.symbol != "<"):
-                highs[limit.name] = limit
-        if limit.symbol in (">", ">=", "=="):
-            low, high = lows.get(limit.name), highs.get(limit.name)
-            if limit.value > most or (strict and limit.value == most):
-                return limit, None
-            if high is not None and (high.value < limit.value or (_strict(high, limit) and high.value == limit.value)):
-                return high, limit
-            if low is None or (limit.value, strict) > (low.value, low.symbol == ">"):
-                lows[limit.name] = limit
+            if opposite is not None and (
+                sign * opposite.value > value or (_strict(opposite, limit) and opposite.value == limit.value)
+            ):
+                return opposite, limit
+            if same is None or (value, not strict) < (sign * same.value, same.symbol not in ("<", ">")):
+                tightest[limit.name, sign] = limit
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from dsl.check.uses import check_member
 from dsl.errors import CellError, Problem, nearest, problems_of
@@ -76,16 +76,15 @@ def _check_block(block: s.Block, kinds: Kinds, space: Space) -> None:
 
 
 def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
+    declared = (("a gene", space.genes), ("a param", space.params),
+                ("an operation", {**PRIMITIVES, **space.definitions.ops}))  # fmt: skip
     for binding in statement.bindings:
         if binding.name in kinds:
             raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position)
-        if binding.name in space.genes or binding.name in space.params:
-            declared = "gene" if binding.name in space.genes else "param"
-            raise CellError(f"{binding.name!r} is a {declared}, and cannot be bound too", binding.position,
-                            "choose another name")  # fmt: skip
-        if binding.name in space.definitions.ops or binding.name in PRIMITIVES:
-            raise CellError(f"{binding.name!r} is an operation, and cannot be bound too", binding.position,
-                            "choose another name")  # fmt: skip
+        for what, names in declared:
+            if binding.name in names:
+                message = f"{binding.name!r} is {what}, and cannot be bound too"
+                raise CellError(message, binding.position, "choose another name")
         kind = range_kind(binding.range, kinds, space)
         if kind in ("op", "number"):
             raise CellError(f"{binding.name!r} cannot be a {kind}; choose binds cells, nodes, terms and states",
@@ -174,20 +173,24 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
             f"{target} cannot be assigned", target.position, "allowed: op, input, tail, join, a setting, a gene"
         )
     if isinstance(statement.value, s.Any):
-        _check_any(target, wanted, statement.value, kinds, space)
+        allowed = ("op", "cell") if wanted == "op" else (wanted,)
+        _check_any(statement.value, allowed, f"{target} takes one {wanted}", kinds, space)
     if target.names[-1] == "join":
         _check_join(target, statement.value, space)
     elif not isinstance(statement.value, s.Any):
         _check_value(target, wanted, statement.value, kinds, space)
 
 
-def _check_any(target: s.Path, wanted: str, value: s.Any, kinds: Kinds, space: Space) -> None:
-    for part in (value.range, *((value.excluded,) if value.excluded is not None else ())):
+def _check_any(drawn: s.Any, allowed: Collection[str], wanted: str, kinds: Kinds, space: Space) -> None:
+    """Checks the sets of an `any`: their members, and that these are of an allowed kind."""
+    for part in (drawn.range, drawn.excluded):
+        if part is None:
+            continue
         kind = range_kind(part, kinds, space)
         for member in part.items if isinstance(part, s.Set) else ():
             check_member(member, space)
-        if kind != wanted and {kind, wanted} != {"cell", "op"}:
-            raise CellError(f"{target} takes one {wanted}; this is a set of {kind}s", part.position)
+        if kind not in allowed:
+            raise CellError(f"{wanted}; this is a set of {kind}s", part.position)
 
 
 def _check_value(target: s.Path, wanted: str, value: s.Expression, kinds: Kinds, space: Space) -> None:
@@ -241,20 +244,9 @@ def _check_pipe(pipe: s.Pipe, space: Space) -> None:
         if isinstance(op, s.Any):
             if op.other:
                 raise CellError("`other` excludes the present value, and an inserted operation has none", op.position)
-            _check_pipe_set(op, space)
+            _check_any(op, ("op", "cell"), "an operation is wanted here", {}, space)
         else:
             check_member(op, space)
-
-
-def _check_pipe_set(drawn: s.Any, space: Space) -> None:
-    for part in (drawn.range, drawn.excluded):
-        if part is None:
-            continue
-        kind = range_kind(part, {}, space)
-        if kind not in ("op", "cell"):
-            raise CellError(f"an operation is wanted here; this is a set of {kind}s", part.position)
-        for member in part.items if isinstance(part, s.Set) else ():
-            check_member(member, space)
 
 
 def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:

@@ -6,7 +6,6 @@ place in the file of one individual and several in that of its parent, so its fi
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -68,7 +67,8 @@ def _named(rule: s.Mutation, found: _Found) -> Iterator[Problem]:
 
 
 def _wrong_sets(space: Space) -> Iterator[Problem]:
-    for values in _sets([item for item in space.items if isinstance(item, s.Values | s.Mutation)]):
+    parts = s.parts_of([item for item in space.items if isinstance(item, s.Values | s.Mutation)])
+    for values in (part for part in parts if isinstance(part, s.Set)):
         first, seen = space.member(values.items[0]), set[s.Expression]()
         for item in values.items:
             if item in seen:
@@ -78,19 +78,6 @@ def _wrong_sets(space: Space) -> Iterator[Problem]:
                 yield Problem(f"this set holds both {expression(values.items[0])} and {expression(item)}",
                               item.position, "a set is of operations, or of numbers and kernels")  # fmt: skip
             seen.add(item)
-
-
-def _sets(part: object) -> Iterator[s.Set]:
-    """Yields every set in a part of the tree."""
-    if isinstance(part, s.Set):
-        yield part
-    if isinstance(part, tuple | list):
-        for item in part:
-            yield from _sets(item)
-    elif isinstance(part, s.Syntax):
-        for attribute in dataclasses.fields(part):
-            if attribute.init:  # The other fields repeat the parts of these.
-                yield from _sets(getattr(part, attribute.name))
 
 
 # --- rules that can never apply --------------------------------------------------------------------------------

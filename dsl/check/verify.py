@@ -52,7 +52,7 @@ def verify_genotype(genotype: Genotype) -> list[Problem]:
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
     """Returns the errors of a genotype's cells, none of which contains itself."""
-    return [problem for cell in genotype.cells for problem in verify_cell(cell, genotype.space)]
+    return [p for cell in genotype.cells for p in _verify_cell(cell, genotype.space, edit.cell_ops(cell))]
 
 
 def _check_op(defined: s.OpDef, space: Space) -> None:
@@ -170,7 +170,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
             # Terms are compared by identity, since a comparison by value takes longer than the check.
             kept = set(map(id, old.terms))
             new = [term for term in flow.terms if id(term) not in kept]
-            faults += _check_flow(flow, new, after, _states_above(index, after), index == edit.OUTPUT)
+            faults += _check_flow(flow, new, after, edit.states(after, index), index == edit.OUTPUT)
             ops += [op for term in new for op in edit.term_ops(term)]
             if flow.tail is not old.tail:
                 ops += flow.tail
@@ -196,18 +196,8 @@ def _room(space: Space) -> int:
     return (MAX_EXPANDED - 1) // max((size for size, _ in sizes.values()), default=1)
 
 
-def _states_above(index: int, cell: s.Cell) -> list[str]:
-    """Returns the names of the states that a vertex may read."""
-    above = cell.nodes if index == edit.OUTPUT else cell.nodes[:index]
-    return [item.name for item in cell.inputs] + [node.name for node in above]
-
-
-def verify_cell(cell: s.Cell, space: Space) -> list[Problem]:
-    """Returns the errors of one cell: names, order, operations."""
-    return _verify_cell(cell, space, edit.cell_ops(cell))
-
-
 def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
+    """Returns the errors of one cell: of its names, of its order, and of these of its operations."""
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
     problems = list(problems_of(space.once(_checker), ops))
@@ -329,16 +319,15 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
         check_use(op, space, scope)
         _check_call(op, space, scope, alone=len(step.pipe) == 1)
     alone = step.pipe[0] if len(step.pipe) == 1 else None
-    is_cell = isinstance(alone, s.Op) and alone.name in arities and alone.name not in space.definitions.ops
-    if step.inputs:
-        if not is_cell or not isinstance(alone, s.Op) or len(step.inputs) != arities[alone.name]:
-            wanted = arities[alone.name] if is_cell and isinstance(alone, s.Op) else 0
-            message = f"{len(step.inputs)} inputs are wired to a step that takes {wanted or 'none'}"
-            raise CellError(message, step.position)
-        for wired in step.inputs:
-            back = number(wired, space.params)
-            if not (isinstance(back, int) and back < 0):
-                raise CellError(f"input {back} of a step; write -1 for the last step, -2 before it", wired.position)
+    is_cell = isinstance(alone, s.Op) and alone.name not in space.definitions.ops
+    wanted = arities.get(alone.name, 0) if is_cell and isinstance(alone, s.Op) else 0
+    if step.inputs and len(step.inputs) != wanted:
+        message = f"{len(step.inputs)} inputs are wired to a step that takes {wanted or 'none'}"
+        raise CellError(message, step.position)
+    for wired in step.inputs:
+        back = number(wired, space.params)
+        if not (isinstance(back, int) and back < 0):
+            raise CellError(f"input {back} of a step; write -1 for the last step, -2 before it", wired.position)
     if step.times is not None:
         times = number(step.times, space.params)
         if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):

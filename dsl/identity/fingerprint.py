@@ -17,7 +17,7 @@ from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING
 from dsl.primitives.base import Primitive, Role
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Symbol, Value, number
-from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
+from dsl.space.expand import Applied, Follow, Place, Undecided, channels_after, walk
 from dsl.space.genotype import Genotype, Space
 from dsl.text.unparse import op, unparse
 from dsl.tree import edit
@@ -354,15 +354,21 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label
         primitives.append(PRIMITIVES[part.name])
         return channels_after(part)
 
-    try:
-        walk(applied, place, channels, space.definitions.scope, space.definitions, follow)
-    except Undecided:
+    if _walked(applied, place, channels, space, follow) is None:
         return f"{op(applied)} at {place.stride} of {channels}", False, ()
     if any(primitive.role is Role.ZERO for primitive in primitives):
         return ZERO, True, ()
     weightless = not cells and all(primitive.is_pure for primitive in primitives)
     label = "|".join(step for step in steps if step != IDENTITY) or IDENTITY
     return label if cells or len(label) <= _MAX_LABEL else digest(label)[:_MAX_LABEL], weightless, tuple(cells)
+
+
+def _walked(part: s.Op, place: Place, channels: Value, space: Space, follow: Follow) -> Value | None:
+    """Returns the output channels of an operation by `follow`; None if they depend on the place of use."""
+    try:
+        return walk(part, place, channels, space.definitions.scope, space.definitions, follow)
+    except Undecided:
+        return None
 
 
 def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
@@ -374,16 +380,8 @@ def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
     channels: Value = _FILTERS
     for part in flow.tail:
         assert isinstance(part, s.Op)
-        channels = _channels_through(part, channels, space) or unknown
+        channels = _walked(part, Place(_FILTERS, 1), channels, space, _after) or unknown
     return channels
-
-
-def _channels_through(part: s.Op, channels: Value, space: Space) -> Value | None:
-    """Returns the output channels of an operation of a tail; None if they depend on the place of use."""
-    try:
-        return walk(part, Place(_FILTERS, 1), channels, space.definitions.scope, space.definitions, _after)
-    except Undecided:
-        return None
 
 
 def _after(applied: Applied) -> Value:
@@ -395,10 +393,7 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, space: Spa
     raw = Symbol(f"raw {index}")
     if index or item.kind is None or item.each:
         return raw
-    try:
-        return walk(item.kind, Place(filters, 1), raw, space.definitions.scope, space.definitions, channels_after)
-    except Undecided:
-        return raw
+    return _walked(item.kind, Place(filters, 1), raw, space, channels_after) or raw
 
 
 def _calls(space: Space, name: str) -> tuple[Value | None, Value]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from dsl.errors import CellError
 from dsl.primitives import IDENTITY
 from dsl.space.evaluate import COMPARISONS, WORDS, evaluate
-from dsl.space.genotype import Genotype, Space, set_member
+from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, setting, settings_of
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -54,7 +54,7 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
     """Returns the members of a set after `in` or in `any(...)`."""
     space = scene.genotype.space
     if isinstance(values, s.Set):
-        return tuple(set_member(item, space.params) for item in values.items)
+        return tuple(space.member(item) for item in values.items)
     root, *rest = values.names
     if not rest:
         return space.once(_sets)[root]
@@ -110,13 +110,11 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
     if name == "inputs":
         reader = "return" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
         return _state_refs(ref.cell, dict.fromkeys(_sources(cell)[reader]))
-    inputs = [item.name for item in cell.inputs]
     if name == "earlier":
-        above = cell.nodes if ref.node == edit.OUTPUT else cell.nodes[: ref.node]
-        return _state_refs(ref.cell, (*inputs, *[node.name for node in above]))
+        return _state_refs(ref.cell, edit.states(cell, ref.node))
     own = "" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
     free = [node.name for node in cell.nodes if node.name != own and not reaches(cell, own, node.name)]
-    return _state_refs(ref.cell, (*inputs, *free))
+    return _state_refs(ref.cell, (*[item.name for item in cell.inputs], *free))
 
 
 def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -67,7 +67,11 @@ class Space:
 
     def member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
         """Returns a member of a `values` set as the value that a rule assigns."""
-        return set_member(item, self.params)
+        if isinstance(item, s.Op | s.Kernel):
+            return item
+        if isinstance(item, s.Path) and item.names[0] not in self.params:
+            return s.Op(item.names[0], position=item.position)
+        return number(item, self.params)
 
     @cached_property
     def texts(self) -> Cache[str]:
@@ -123,7 +127,8 @@ class Space:
     @cached_property
     def nests(self) -> bool:
         """Whether a cell may contain a cell: the file has one as an operation or in a set, or a rule draws cells."""
-        return _names_any([item for item in self.items if not isinstance(item, s.Network)], self.nesting)
+        parts = s.parts_of([item for item in self.items if not isinstance(item, s.Network)])
+        return any(_may_be_a_cell(part, self.nesting) for part in parts)
 
     def holds_cells(self, cell: s.Cell) -> bool:
         """Returns whether one of a cell's operations is a cell or an op that contains one."""
@@ -136,16 +141,11 @@ class Space:
 
     def is_fixed(self, name: str) -> bool:
         """Returns whether a cell is declared `fixed`, so that no rule changes it."""
-        return name in self._fixed
-
-    @cached_property
-    def _fixed(self) -> frozenset[str]:
-        return frozenset(item.name for item in self.items if isinstance(item, s.Cell) and item.fixed)
+        return self.written[name].fixed
 
     @cached_property
     def reached(self) -> frozenset[str]:
         """The cells that the network uses, directly or through operations and other cells."""
-        cells = {item.name: item for item in self.items if isinstance(item, s.Cell)}
         found: set[str] = set()
         waiting = [op for section in self.network.sections for step in section.steps for op in step.pipe]
         # A rule may put any member of a set into a cell that the network uses.
@@ -154,9 +154,9 @@ class Space:
             op = waiting.pop()
             if isinstance(op, s.Any) or op.name in found:
                 continue
-            if op.name in cells:
+            if op.name in self.written:
                 found.add(op.name)
-                waiting += edit.cell_ops(cells[op.name])
+                waiting += edit.cell_ops(self.written[op.name])
             elif op.name in self.definitions.ops:
                 waiting += [part for case in self.definitions.ops[op.name].cases for part in case.pipe
                             if isinstance(part, s.Op) and part.name != op.name]  # fmt: skip
@@ -207,15 +207,6 @@ class Genotype:
         return tuple(replace(declared[name], value=s.Number(value)) for name, value in self.genes)
 
 
-def set_member(item: s.Expression, params: Mapping[str, int | float]) -> s.Op | int | float | s.Kernel:
-    """Returns a member of a `values` set as the value that a rule assigns: an operation, a number or a kernel."""
-    if isinstance(item, s.Op | s.Kernel):
-        return item
-    if isinstance(item, s.Path) and item.names[0] not in params:
-        return s.Op(item.names[0], position=item.position)
-    return number(item, params)
-
-
 def _as_op(item: s.Expression) -> s.Op:
     """Returns a member of a set, such as `sep_conv[3x3]`, as an operation; any other member gets an empty name."""
     if isinstance(item, s.Op):
@@ -223,15 +214,11 @@ def _as_op(item: s.Expression) -> s.Op:
     return s.Op(item.names[0] if isinstance(item, s.Path) else "")
 
 
-def _names_any(part: object, names: Set[str]) -> bool:
-    """Returns whether a part of the tree names one of these operations, or draws from all cells."""
+def _may_be_a_cell(part: s.Syntax, nesting: Set[str]) -> bool:
+    """Returns whether a part of the tree is the name of one of these operations, or a draw from all cells."""
     match part:
-        case s.Op(name) | s.Path((name,)) if name in names:
-            return True
-        case s.Any(s.Path(("cells",))):
-            return True
-        case tuple() | list():
-            return any(_names_any(item, names) for item in part)
-        case s.Syntax():
-            return any(_names_any(getattr(part, each.name), names) for each in fields(part) if each.init)
+        case s.Op(name) | s.Path((name,)):
+            return name in nesting
+        case s.Any(s.Path(names)):
+            return names == ("cells",)
     return False

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dsl.errors import CellError, nearest
-from dsl.primitives import IDENTITY, PRIMITIVES
+from dsl.primitives import PRIMITIVES
 from dsl.space.evaluate import evaluate
 from dsl.space.genotype import Space
 from dsl.text.parse import whole
@@ -56,16 +55,9 @@ def _default(op: s.Op, name: str, space: Space) -> object:
 
 
 def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Space) -> s.Term:
-    """Returns the edge with one setting of its operation changed.
-
-    Raises:
-      CellError: the operation has no such setting.
-    """
-    op = edge.op if isinstance(edge, s.Call) else s.Op(IDENTITY)
-    assert isinstance(op, s.Op)
-    names = names_of(op, space)
-    if path[0] not in names:
-        raise CellError(f"{op.name} has no setting {path[0]!r}", op.position, nearest(path[0], names))
+    """Returns the edge, whose operation must have such a setting, with this setting changed."""
+    assert isinstance(edge, s.Call) and isinstance(edge.op, s.Op)
+    op, names = edge.op, names_of(edge.op, space)
     if len(path) > 1:
         kernel = setting(op, path[:1], space)
         assert isinstance(kernel, s.Kernel) and isinstance(value, int | float)
@@ -82,8 +74,6 @@ def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Sp
     else:
         arguments.append(written)
     changed = s.Op(op.name, tuple(arguments), position=op.position)
-    if isinstance(edge, s.Wire):
-        return s.Call(changed, (s.Wire(edge.state),), edge.label, position=edge.position)
     return s.Call(changed, edge.arguments, edge.label, position=edge.position)
 
 

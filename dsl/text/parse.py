@@ -206,10 +206,7 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         if len(traits) != len(marks):
             twice = next(key for key, _ in marks if [k for k, _ in marks].count(key) > 1)
             raise CellError(f"cell {name} says `{twice}` twice", position, "keep one of them")
-        return s.Cell(
-            str(name), inputs, nodes, outputs[0], traits.get("stride"), traits.get("fit"), traits.get("width"),
-            fixed is not None, position=position,
-        )  # fmt: skip
+        return s.Cell(str(name), inputs, nodes, outputs[0], **traits, fixed=fixed is not None, position=position)
 
     like = _trait("like")
     stride = _trait("stride")

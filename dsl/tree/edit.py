@@ -43,9 +43,10 @@ class StateRef(NamedTuple):
 Ref = CellRef | NodeRef | TermRef | StateRef
 
 
-def states(cell: s.Cell) -> tuple[str, ...]:
-    """Returns the names of a cell's inputs and nodes, in order."""
-    return (*(item.name for item in cell.inputs), *(node.name for node in cell.nodes))
+def states(cell: s.Cell, before: int = OUTPUT) -> tuple[str, ...]:
+    """Returns the names of a cell's inputs and of its nodes before a vertex, in order."""
+    nodes = cell.nodes if before == OUTPUT else cell.nodes[:before]
+    return (*[item.name for item in cell.inputs], *[node.name for node in nodes])
 
 
 def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:

@@ -7,7 +7,7 @@ are the genotype itself: mutation takes cells and returns cells.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from dsl.primitives import JOINS, SUM
 from dsl.values import Kernel as Kernel
@@ -436,7 +436,18 @@ class File(Syntax):
     items: tuple[Declaration, ...]
 
 
-# --- walking conditions and cells ------------------------------------------------------------------------------
+# --- walking the tree ------------------------------------------------------------------------------------------
+
+
+def parts_of(part: object) -> Iterator[Syntax]:
+    """Everything in a part of the tree or in a tuple of parts, each before what it contains."""
+    inner: Iterable[object] = part if isinstance(part, tuple | list) else ()
+    if isinstance(part, Syntax):
+        yield part
+        # The other fields repeat the content of these.
+        inner = [getattr(part, each.name) for each in fields(part) if each.init]
+    for each in inner:
+        yield from parts_of(each)
 
 
 def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:
