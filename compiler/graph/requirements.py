@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from compiler.errors import CompileError
 from compiler.graph.cache import ResolveCache
@@ -75,17 +75,4 @@ def _value(expression: s.Expression, genotype: Genotype, known: Mapping[str, Val
         if len(path.names) > 1:
             collection = s.Path(path.names[:-1]) if path.names[-1] == "count" else path
             scope[str(path)] = len(members(collection, Scene(genotype)))
-    return number(_flat(expression), scope)
-
-
-def _flat(expression: s.Expression) -> s.Expression:
-    """Returns the expression with each dotted path, such as `c.nodes.count`, as a path of one name."""
-    match expression:
-        case s.Path():
-            return s.Path((str(expression),), position=expression.position)
-        case s.Binary():
-            return replace(expression, left=_flat(expression.left), right=_flat(expression.right))
-        case s.Negative():
-            return replace(expression, value=_flat(expression.value))
-        case _:
-            return expression
+    return number(expression, scope)

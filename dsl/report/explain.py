@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from dsl.errors import CellError
 from dsl.report.diff import Difference, differences
-from dsl.rules.draw import Scene, candidates, current, members
+from dsl.rules.draw import Scene, candidates, current, insertable, members
 from dsl.rules.interpreter import Check, every_binding, mutate
 from dsl.rules.sample import decisions
 from dsl.space.evaluate import number
@@ -187,10 +187,7 @@ def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:
 
 
 def _pipe_ways(part: s.Op | s.Any, scene: Scene) -> int:
-    if not isinstance(part, s.Any):
-        return _count_ops((part,), scene)
-    barred = () if part.excluded is None else members(part.excluded, scene)
-    return _count_ops((member for member in members(part.range, scene) if member not in barred), scene)
+    return _count_ops(insertable(part, scene) if isinstance(part, s.Any) else (part,), scene)
 
 
 def _count_ops(found: Iterable[object], scene: Scene) -> int:

@@ -319,13 +319,18 @@ def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...
     drawn: list[s.Op] = []
     for part in pipe:
         if isinstance(part, s.Any):
-            barred = () if part.excluded is None else members(part.excluded, scene)
-            found = [member for member in map(_as_op, members(part.range, scene)) if member not in barred]
+            found = insertable(part, scene)
             if not found:
                 return None
             part = found[int(rng.random() * len(found))]
         drawn.append(with_values_drawn(part, scene, rng))
     return tuple(drawn)
+
+
+def insertable(drawn: s.Any, scene: Scene) -> list[s.Op]:
+    """The operations among which an `any` draws one that `insert` or `connect` adds."""
+    barred = () if drawn.excluded is None else members(drawn.excluded, scene)
+    return [member for member in map(_as_op, members(drawn.range, scene)) if member not in barred]
 
 
 def _as_op(member: Member) -> s.Op:

@@ -45,7 +45,7 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def evaluate(expression: s.Expression, scope: Scope) -> Value:
-    """Returns the value of an expression; `scope` has the values of names.
+    """Returns the value of an expression; `scope` has the values of names, and of dotted paths such as `c.nodes.count`.
 
     Raises:
       CellError: a name is unknown, a divisor is zero, or arithmetic has an operand that is not a number.
@@ -61,6 +61,8 @@ def evaluate(expression: s.Expression, scope: Scope) -> Value:
             if name in WORDS:
                 return name
             raise CellError(f"unknown name {name!r}", expression.position, nearest(name, [*scope, *WORDS]))
+        case s.Path() if str(expression) in scope:
+            return scope[str(expression)]
         case s.Negative(value):
             return _arithmetic("-", 0, evaluate(value, scope), expression)
         case s.Binary(symbol, left, right):

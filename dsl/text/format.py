@@ -35,24 +35,13 @@ def fmt(text: str, name: str = "<text>") -> str:
     text = text.removeprefix("\ufeff")
     parse(text, name)
     tree = _lark().parse(text)
-    tokens = list(_tokens(tree))
+    tokens = list(tree.scan_values(lambda part: isinstance(part, lark.Token)))
     return render(_Layout(tree, _gaps(text, tokens), tokens).visit(tree), WIDTH)
 
 
 @functools.cache
 def _lark() -> lark.Lark:
     return lark.Lark(grammar(), parser="lalr", keep_all_tokens=True, maybe_placeholders=False)
-
-
-def _tokens(node: _Node) -> Iterator[lark.Token]:
-    """Yields the tokens in the order of the text."""
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, lark.Token):
-            yield top
-        else:
-            stack.extend(reversed(top.children))
 
 
 def _first(node: _Node) -> lark.Token:
