@@ -166,7 +166,7 @@ def test_the_deps_of_a_library_are_what_its_files_import(target: Target) -> None
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=package)
-def test_what_tests_and_programs_import_is_in_sight(build: Path) -> None:
+def test_the_imports_of_tests_and_programs_are_in_their_targets(build: Path) -> None:
     found = [target for target in targets_of(build) if target.kind != "py_library"]
     libraries = {target.label: target for target in LIBRARIES}
     for target in found:

@@ -41,7 +41,7 @@ def test_on_a_card_it_is_a_whole_number_of_cards_wide(width: int, cards: int) ->
     assert Image.open(io.BytesIO(png)).size == tuple(size) == (350 * cards, 700 * cards)
 
 
-def test_what_a_card_leaves_out_is_blended_in() -> None:
+def test_pixels_that_a_card_leaves_out_are_blended_in() -> None:
     """A line of one pixel is not lost where only every second pixel is shown."""
     wide = Image.new("L", (700, 100), 255)
     for x in range(0, 700, 7):

@@ -98,7 +98,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 class TestEverySource:
-    def test_shapes_and_types(self, source: str) -> None:
+    def test_images_and_labels_have_fixed_shapes_and_types(self, source: str) -> None:
         dataset = load(source)
         for part in parts(dataset):
             assert part.images.shape == (len(part), *dataset.input_shape)
@@ -151,7 +151,7 @@ class TestEverySource:
 # --- datasets ------------------------------------------------------------------------------------------
 
 
-def test_digits() -> None:
+def test_digits_has_its_parts_and_classes() -> None:
     dataset = load(validation=0.2)
     assert dataset.describe() == ("digits: 1,149 train, 288 validation, 360 test images of 8x8x1, 10 classes")
     assert dataset.class_names == tuple("0123456789")
@@ -327,7 +327,7 @@ def fake_tfds(monkeypatch: pytest.MonkeyPatch, splits: dict[str, Any]) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", module)
 
 
-def test_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_set_of_tfds_has_its_parts_and_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = list(zip(*made_up(), strict=True))
     fake_tfds(monkeypatch, {"train": examples, "test": examples[:6]})
     dataset = load("tfds:letters")

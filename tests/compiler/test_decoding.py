@@ -104,7 +104,7 @@ def whole() -> bytes:
         (lambda: encoded(Image.new("I", (4, 4)), "TIFF"), r"more than 16 bits a pixel \(mode I\)"),
     ],
 )
-def test_what_is_damaged_has_a_reason(damaged: Callable[[], bytes], reason: str) -> None:
+def test_a_damaged_file_has_a_reason(damaged: Callable[[], bytes], reason: str) -> None:
     with pytest.raises(Unreadable, match=reason) as caught:
         decoded(damaged())
     assert str(caught.value)

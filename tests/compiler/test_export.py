@@ -195,7 +195,7 @@ def test_keras_without_its_backend(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out"])
-def test_what_is_there_is_replaced_and_nothing_else_is_left(
+def test_an_earlier_export_is_replaced_and_no_other_file_is_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
     for seed in range(2):
@@ -252,7 +252,7 @@ def test_the_weights_of_a_search(tmp_path: Path) -> None:
         ("WITHOUT --input 8x8x1 --classes 3", r"there are no weights in 6\.npz"),
     ],
 )
-def test_what_cannot_be_exported(
+def test_an_export_that_cannot_be_done_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: str, reason: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -47,7 +47,7 @@ def test_a_writer_that_fails_leaves_the_old_file(folder: Place) -> None:
     assert [found.name for found in folder.glob("*")] == ["a.txt"]
 
 
-def test_folders(folder: Place) -> None:
+def test_folders_are_listed_and_removed(folder: Place) -> None:
     assert not list(folder.glob("*.npz"))
     for name in ("1.npz", "2.npz", "3.txt"):
         filesystem.write(folder / "weights" / name, b"")
@@ -57,7 +57,7 @@ def test_folders(folder: Place) -> None:
     assert not (folder / "weights").exists()
 
 
-def test_weights_and_networks(folder: Place) -> None:
+def test_weights_and_networks_are_written_and_read(folder: Place) -> None:
     values = {"a/kernel": np.arange(3, dtype=np.float32)}
     weights.save(folder / "1.npz", values)
     assert np.array_equal(weights.read(folder / "1.npz")["a/kernel"], values["a/kernel"])

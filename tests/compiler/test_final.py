@@ -281,7 +281,9 @@ def test_a_broken_validation_image_is_named(files: Path, capsys: pytest.CaptureF
 
 
 class TestMistakes:
-    def test_no_settings(self, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_training_without_settings_is_refused_with_a_command(
+        self, files: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert main(["train", str(files / "small.cell")]) == 2
         assert f"cell train {files / 'small.cell'} --gin_file=train_digits.gin" in capsys.readouterr().err
 
@@ -292,7 +294,9 @@ class TestMistakes:
         ("training.strategy='tpu'", "no TPU is named"), ("network.params=3", "network.params is 3"),
         ("network.params={'G': 3}", "there is no param 'G'"), ("training.auxiliary_weight=-1", "at least 0"),
     ])  # fmt: skip
-    def test_bindings(self, files: Path, capsys: pytest.CaptureFixture[str], binding: str, message: str) -> None:
+    def test_wrong_bindings_are_refused_before_a_training(
+        self, files: Path, capsys: pytest.CaptureFixture[str], binding: str, message: str
+    ) -> None:
         assert train(files, f"--gin_param={binding}") == 2
         assert message in capsys.readouterr().err
         assert not (files / "run").exists()

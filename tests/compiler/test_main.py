@@ -105,7 +105,7 @@ def test_a_file_that_has_no_cost_does_not_hide_the_others(capsys: pytest.Capture
     [(0, "0"), (999, "999"), (1000, "1.00K"), (9_994, "9.99K"), (9_996, "10.0K"), (99_960, "100K"), (999_499, "999K"),
      (999_600, "1.00M"), (2_567_754, "2.57M"), (23_133_666_547, "23.1B"), (4 * 10**15, "4000T")],
 )  # fmt: skip
-def test_short_numbers(value: int, text: str) -> None:
+def test_numbers_are_shortened(value: int, text: str) -> None:
     assert short(value) == text
 
 

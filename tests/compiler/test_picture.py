@@ -208,7 +208,7 @@ def test_an_edge_without_operations_is_an_arrow_without_a_box() -> None:
     assert [arrow.source for arrow in ends(drawing, "node", "a")] == [place, place]
 
 
-def test_unused_joins_what_nothing_reads() -> None:
+def test_unused_joins_the_nodes_that_are_not_read() -> None:
     drawing = draw("cell c(x) { a = conv[1x1](x) b = conv[3x3](a) c = conv[5x5](x) return concat(unused) }")
     arrows = ends(drawing, "output", "output")
     joined = [drawing.boxes[arrow.source].note for arrow in arrows if arrow.source is not None]

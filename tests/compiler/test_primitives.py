@@ -202,7 +202,9 @@ def test_every_family_is_collected() -> None:
 
 class TestWhatIsMissingIsNamedOnLoading:
     @pytest.mark.parametrize(("module", "kind"), [(registry, "records"), (layers, "layers")])
-    def test_what_a_primitive_lacks(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str) -> None:
+    def test_a_primitive_without_its_part_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str
+    ) -> None:
         family = module._FAMILIES[3]
         attribute = "RECORDS" if kind == "records" else "LAYERS"
         kept = tuple(record for record in getattr(family, attribute) if record.name != "relu")
@@ -211,7 +213,9 @@ class TestWhatIsMissingIsNamedOnLoading:
             importlib.reload(module)
 
     @pytest.mark.parametrize(("module", "kind"), [(registry, "records"), (layers, "layers")])
-    def test_what_has_no_primitive(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str) -> None:
+    def test_a_part_without_a_primitive_is_named(
+        self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str
+    ) -> None:
         monkeypatch.delitem(cast(dict[str, Any], PRIMITIVES), "relu")
         with pytest.raises(ValueError, match=f"{kind} in compiler/primitives for relu, and dsl/primitives has no such"):
             importlib.reload(module)

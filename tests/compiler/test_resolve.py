@@ -129,7 +129,7 @@ def bare(graph: compiler.Graph) -> list[tuple[object, ...]]:
     ]
 
 
-def test_a_child_that_cannot_be_built_is_rejected_in_one_line() -> None:
+def test_a_child_that_cannot_be_built_is_rejected_with_a_reason_of_one_line() -> None:
     genotype = net("a = conv[9x9, padding=valid](x)\nreturn a")
     reason = requirement(genotype.space, (8, 16, 3), 10)(genotype)
     assert reason == "body/0/0/net/a/0/conv: conv: a window of 9x9 does not fit into a map of 8x16x8"

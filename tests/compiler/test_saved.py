@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "runs" / "net"
 
 
-def test_what_is_read_is_what_was_written(folder: Path) -> None:
+def test_a_network_is_read_as_it_was_written(folder: Path) -> None:
     found, wanted = read(folder), network()
     assert found.genotype == wanted.genotype
     assert found.weights.keys() == wanted.weights.keys()

@@ -117,7 +117,7 @@ def test_folders_that_cannot_be(tmp_path: Path) -> None:
         find(source)
 
 
-def test_one_class(tmp_path: Path) -> None:
+def test_a_stream_of_one_class_is_refused(tmp_path: Path) -> None:
     source = tree(tmp_path, "")
     (tmp_path / "dog").rename(tmp_path.parent / f"{tmp_path.name}-dog")
     with pytest.raises(DataError, match=r"only one class \(cat\)"):

@@ -59,7 +59,7 @@ def test_inheriting_from_oneself_copies_everything() -> None:
         np.testing.assert_array_equal(found[key], value)
 
 
-def test_what_has_another_shape_starts_fresh() -> None:
+def test_weights_of_another_shape_start_fresh() -> None:
     parent, child = changed(1), layers(2, kernel="5x5")
     fresh = weights.weights_of(child)
     assert weights.inherit(child, parent) == sum(NUMBERS.values()) - 81

@@ -147,7 +147,7 @@ def test_the_first_of_many_mistakes_are_shown() -> None:
 # --- inputs that are not committed --------------------------------------------------------------------------------
 
 
-def test_ten_megabytes(tmp_path: Path) -> None:
+def test_texts_of_ten_megabytes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.cell"
     path.write_bytes(b"param A = 1\n" * 900_000)
     with pytest.raises(dsl.CellError, match=r"large\.cell is too large: at most 4,194,304 bytes"):
@@ -185,7 +185,7 @@ class TestOnlyCellFilesAreRead:
     def test_a_file_without_the_suffix_cell_is_not_read(self, tmp_path: Path, name: str) -> None:
         assert "not a .cell file" in self.fails(tmp_path, name)
 
-    def test_a_link_to_another_file(self, tmp_path: Path) -> None:
+    def test_a_link_to_a_file_of_another_kind_is_not_read(self, tmp_path: Path) -> None:
         (tmp_path / "hidden.txt").write_text("secret")
         (tmp_path / "link.cell").symlink_to(tmp_path / "hidden.txt")
         assert "is a link to a file that is not a .cell file" in self.fails(tmp_path, "link.cell")
@@ -217,13 +217,13 @@ class TestOnlyCellFilesAreRead:
         assert dsl.load(tmp_path / "inner" / "own.cell").space.cell_names == ("normal", "reduction")
 
 
-def test_include_of_itself(tmp_path: Path) -> None:
+def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.cell").write_text('include "a.cell"')
     with pytest.raises(dsl.CellError, match=r"a\.cell -> a\.cell"):
         dsl.load(tmp_path / "a.cell")
 
 
-def test_too_many_includes(tmp_path: Path) -> None:
+def test_more_than_64_includes_are_refused(tmp_path: Path) -> None:
     for index in range(80):
         (tmp_path / f"f{index}.cell").write_text(f'include "f{index + 1}.cell"')
     (tmp_path / "f80.cell").write_text("")

@@ -133,7 +133,7 @@ def test_nothing_is_an_error(text: str) -> None:
     assert not [value for _, token, value in CellLexer().get_tokens_unprocessed(text) if token in Error]
 
 
-def test_what_is_not_of_the_language_is_an_error() -> None:
+def test_text_outside_of_the_language_is_marked_as_an_error() -> None:
     assert [value for _, token, value in CellLexer().get_tokens_unprocessed("a = $") if token in Error] == ["$"]
 
 

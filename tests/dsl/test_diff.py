@@ -94,7 +94,7 @@ def test_every_declaration_has_its_sentence(before: str, after: str, sentences: 
     assert said(before, after, CELL + NETWORK) == sentences
 
 
-def test_steps_of_the_network() -> None:
+def test_changed_steps_of_the_network_are_reported() -> None:
     after = NETWORK.replace("net[8] ", "net[8] * 2, relu as last ").replace("conv[3x3", "conv[5x5")
     assert said(NETWORK, after, CELL) == [
         "network stem: conv[3x3, filters=8] -> conv[5x5, filters=8]",

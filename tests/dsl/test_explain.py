@@ -74,7 +74,7 @@ def test_a_rule_whose_children_are_all_rejected_is_reported_with_the_reason() ->
     assert fact.note == "every child is rejected: m: too large"
 
 
-def test_shares_and_marks() -> None:
+def test_rules_have_their_shares_and_notes() -> None:
     found = explained("mutation a weight 3 { } mutation b { forget weights } "
                       "mutation c { rate *= uniform(1, 2) } gene rate = 1 in 0 .. 9")  # fmt: skip
     assert [rule.share for rule in found.rules] == [0.6, 0.2, 0.2]

@@ -87,7 +87,7 @@ class TestShippedFile:
         for how_often in (0.0, 0.05, 0.5, 1.0):
             check(shaken(path.read_text(), rng, how_often))
 
-    def test_what_the_printer_prints_keeps_its_meaning(self, path: Path) -> None:
+    def test_a_printed_text_keeps_its_meaning(self, path: Path) -> None:
         check(dsl.unparse(dsl.parse(path.read_text())))
 
 
@@ -140,7 +140,7 @@ def test_no_line_is_too_long(genotype: dsl.Genotype) -> None:
         ("\ufeffparam A = 1\r\nparam B = 2 # b\r\n", "param A = 1\nparam B = 2  # b\n"),
     ],
 )  # fmt: skip
-def test_layout(text: str, wanted: str) -> None:
+def test_a_text_is_formatted_to_the_layout(text: str, wanted: str) -> None:
     assert fmt(text) == wanted
     assert fmt(wanted) == wanted
 

@@ -78,7 +78,7 @@ class TestConnect:
             "b = relu(image); a = skip(image) + skip(b); return a + b",
         }
 
-    def test_to_the_return(self) -> None:
+    def test_an_edge_to_the_return_becomes_a_sum(self) -> None:
         rule = "choose a in net.states, b in net.output where not a feeds b connect a to b by relu"
         assert children(rule, "a = skip(image)", "a") == {"a = skip(image); return a + relu(image)"}
 
@@ -87,7 +87,7 @@ class TestConnect:
         found = children(rule, "a = skip(image) + 2: relu(image)", "a")
         assert found == {"a = skip(image) + 2: relu(image) + 3: skip(image); return a"}
 
-    def test_a_pipe_nests(self) -> None:
+    def test_a_pipe_becomes_nested_terms(self) -> None:
         rule = "choose a in net.inputs, b in net.nodes connect a to b by relu | conv[3x3]"
         assert children(rule, "a = skip(image)", "a") == {"a = skip(image) + conv[3x3](relu(image)); return a"}
 
@@ -114,7 +114,7 @@ class TestRemove:
         with pytest.raises(dsl.CellError, match="no mutation rule applies"):
             dsl.mutate(seed, random.Random(0))
 
-    def test_readers_of_a_node_read_what_its_first_term_read(self) -> None:
+    def test_readers_of_a_removed_node_read_the_state_of_its_first_term(self) -> None:
         rule = "choose n in net.nodes where n.terms.count == 1 remove n"
         found = children(rule, "a = relu(image) b = skip(a) + 3: relu(a)", "concat(a, b)")
         assert found == {"b = skip(image) + 3: relu(image); return concat(image, b)"}
@@ -124,7 +124,7 @@ class TestRemove:
         found = children(rule, output="concat(relu(image), skip(image))")
         assert found == {"return concat(1: skip(image))"}
 
-    def test_what_was_removed_cannot_be_used(self) -> None:
+    def test_a_removed_term_cannot_be_used(self) -> None:
         with pytest.raises(dsl.CellError, match="'t' is not bound"):
             children("choose t in net.terms remove t insert skip on t", "a = skip(image)", "a")
 

@@ -29,7 +29,7 @@ KERNEL, STRIDE = CONV.settings[0], PRIMITIVES["zero"].settings[0]
         (replace(RELU, settings=(replace(KERNEL, otherwise="3x3"),)), "kernel needs exactly one of"),
     ],
 )
-def test_what_contradicts_itself_is_refused(record: Primitive, reason: str) -> None:
+def test_a_contradictory_record_is_refused(record: Primitive, reason: str) -> None:
     with pytest.raises(ValueError, match=f"primitive {record.name}: ") as caught:
         checked(record)
     assert reason in str(caught.value)

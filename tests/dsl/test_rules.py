@@ -211,7 +211,7 @@ def test_other_means_another_value_however_it_is_written() -> None:
         assert {printed(op) for op in found} == wanted
 
 
-def test_decisions_of_the_spaces() -> None:
+def test_each_shipped_space_has_its_number_of_decisions() -> None:
     wanted = {
         "nasnet.cell": 40,
         "nasnet_13.cell": 50,
@@ -223,7 +223,7 @@ def test_decisions_of_the_spaces() -> None:
 
 
 @pytest.mark.parametrize("name", ["nasnet.cell", "nasnet_13.cell", "nasbench101.cell", "nasbench201.cell"])
-def test_what_is_decided_is_what_is_sampled(name: str) -> None:
+def test_decisions_give_the_sampled_genotype(name: str) -> None:
     seed = dsl.load(name)
     decisions = dsl.decisions(seed)
     for n in range(20):
@@ -320,7 +320,7 @@ def test_whatever_a_rule_draws_its_children_are_valid(rule: str) -> None:
         ("t.op = 3", "takes one op"),
     ],
 )
-def test_what_a_rule_would_draw_is_checked_with_the_file(rule: str, message: str) -> None:
+def test_operations_that_a_rule_may_draw_are_checked_with_the_file(rule: str, message: str) -> None:
     with pytest.raises(dsl.CellError, match=message):
         dsl.loads(f"{SPACE}mutation m {{ choose k in cells, n in k.nodes, t in n.terms  {rule} }}")
 
@@ -341,7 +341,7 @@ def test_samples_draw_the_settings_that_their_sets_leave_open() -> None:
         assert genotype.space.genotype(sampled.text()) == sampled
 
 
-def test_arithmetic_in_where() -> None:
+def test_where_may_compute_with_numbers() -> None:
     text = (
         "mutation m { choose k in cells, n in k.nodes, t in n.terms"
         " where t.kernel.width * 2 < 7 and k.nodes.count + 1 > 3  t.op = any(ops) }"

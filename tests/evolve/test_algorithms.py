@@ -323,11 +323,11 @@ def test_every_algorithm_meets_the_contract() -> None:
 class TestContract:
     """What holds for every algorithm."""
 
-    def test_same_seed_same_search(self, make: Make) -> None:
+    def test_the_same_seed_gives_the_same_search(self, make: Make) -> None:
         assert history(make, 3, 60) == history(make, 3, 60)
         assert history(make, 3, 60) != history(make, 4, 60)
 
-    def test_same_order_of_completions_same_search(self, make: Make) -> None:
+    def test_the_same_order_of_results_gives_the_same_search(self, make: Make) -> None:
         assert in_disorder(make(0), range(1, 80), {}) == in_disorder(make(0), range(1, 80), {})
 
     def test_a_restored_search_goes_on_like_an_uninterrupted_one(self, make: Make) -> None:
@@ -361,24 +361,24 @@ class TestContract:
             assert set(algorithm.living) <= set(before)
             algorithm.tell(result(id, float(id % 7)))
 
-    def test_tell_before_ask(self, make: Make) -> None:
+    def test_a_result_without_a_proposal_is_an_error(self, make: Make) -> None:
         with pytest.raises(SearchError, match="individual 1 was told"):
             make(0).tell(result(1, 0.5))
 
-    def test_tell_twice(self, make: Make) -> None:
+    def test_a_second_result_is_an_error(self, make: Make) -> None:
         algorithm = make(0)
         algorithm.ask(1)
         algorithm.tell(result(1, 0.5))
         with pytest.raises(SearchError, match="twice"):
             algorithm.tell(result(1, 0.5))
 
-    def test_ask_twice(self, make: Make) -> None:
+    def test_a_second_proposal_of_one_id_is_an_error(self, make: Make) -> None:
         algorithm = make(0)
         algorithm.ask(1)
         with pytest.raises(SearchError, match="must rise"):
             algorithm.ask(1)
 
-    def test_adopt_twice(self, make: Make) -> None:
+    def test_a_proposal_that_is_pending_cannot_be_adopted(self, make: Make) -> None:
         algorithm = make(0)
         proposal = algorithm.ask(1)
         with pytest.raises(SearchError, match="open already"):
@@ -413,7 +413,7 @@ class TestContract:
             assert (scope, getattr(algorithm, attribute)) == (gin_name(type(algorithm)), value)
 
 
-def test_settings_that_belong_together() -> None:
+def test_a_tournament_larger_than_the_population_is_refused() -> None:
     with pytest.raises(UsageError, match="sample_size is 30, population_size is 20"):
         RegularizedEvolution(ToySpace(), 0, population_size=20, sample_size=30)
     with pytest.raises(UsageError, match="sample_size is 0"):
@@ -431,7 +431,7 @@ def test_settings_that_belong_together() -> None:
         ({"baseline_decay": 1.0}, "reinforcement.baseline_decay is 1.0"),
     ],
 )
-def test_settings_of_reinforcement(settings: dict[str, Any], message: str) -> None:
+def test_wrong_settings_of_reinforcement_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as raised:
         Reinforcement(ToySpace(), 0, **settings)
     assert message in str(raised.value)

@@ -320,7 +320,7 @@ def test_of_a_search_of_0_5_0_the_best_alone_is_exported(here: Path, capsys: pyt
     assert cell("cost", f"{WORK}:{other}") == 0
 
 
-def test_what_goes_with_weights_alone_does_not_go_with_a_search(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_flags_for_single_weights_are_refused_for_a_search(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cell("export", f"{WORK}:{kept()[0]}", "--out", "a.keras", "--classes", "2") == 2
     assert "--classes goes with --weights only" in capsys.readouterr().err
 
@@ -376,7 +376,7 @@ def test_a_file_is_trained_like_a_search(here: Path) -> None:
         ([f"{WORK}:2", "--param", "M=3"], "there is no param 'M'"),
     ],
 )
-def test_what_cannot_be_trained(
+def test_a_training_that_cannot_be_done_is_refused(
     here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     assert cell("train", *arguments) == 2
@@ -429,7 +429,9 @@ def test_the_commands_that_a_search_prints_work_as_typed(here: Path, capsys: pyt
     assert shlex.split(watch)[-1] == f"--logdir={WORK}/tensorboard"
 
 
-def test_a_space_that_is_no_larger_at_n_2_is_trained_as_it_is(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_space_that_is_not_larger_with_n_2_is_trained_unchanged(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The printed command leaves out a param with which the network could not be built."""
     Path("space.cell").write_text(SPACE.replace("return b", "return concat(a, b)"))
     fitness = "--gin_param=search.fitness='tests.evolve.made_up:separables'"

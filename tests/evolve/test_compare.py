@@ -109,6 +109,6 @@ def test_labels_keep_apart_and_in_order() -> None:
     assert placed[1] == pytest.approx(0.9)
 
 
-def test_what_never_moves_is_drawn_too(tmp_path: Path) -> None:
+def test_a_constant_curve_is_drawn_too(tmp_path: Path) -> None:
     svg, png = draw({"flat": [Curves((0.5,), (0.5,))]}, tmp_path / "flat")
     assert svg.read_text().startswith("<?xml") and png.stat().st_size > 0

@@ -58,7 +58,7 @@ def test_cifar10_is_the_papers() -> None:
     ("name", "validate"),
     [("amoeba", "end"), ("amoeba_cifar10", "end"), ("compare", "end"), ("large_scale", "end")],
 )
-def test_a_shipped_search_measures_what_it_reads(name: str, validate: str) -> None:
+def test_a_shipped_search_validates_by_its_setting_with_fresh_statistics(name: str, validate: str) -> None:
     made = config.read([f"{name}.gin"], [])
     assert (made.training.validate, made.training.fresh_statistics) == (validate, True)
 
@@ -70,7 +70,7 @@ def test_later_files_and_bindings_win(small_gin: Path) -> None:
     assert (made.search.individuals, made.search.seed) == (7, 4)
 
 
-def test_a_cell_file_beside_the_gin_file(small_gin: Path) -> None:
+def test_a_cell_file_is_found_beside_the_gin_file(small_gin: Path) -> None:
     small_gin.with_name("mine.cell").write_text('include "nasnet.cell"\n')
     made = config.read([str(small_gin)], ["search.seed_file='mine.cell'"])
     assert made.seed_file() == str(small_gin.with_name("mine.cell"))
@@ -87,12 +87,12 @@ def test_large_scale_starts_from_the_seed_and_grows() -> None:
 
 
 @pytest.mark.parametrize("value", ["'random_search'", "@random_search"])
-def test_another_algorithm(value: str) -> None:
+def test_another_algorithm_may_be_bound(value: str) -> None:
     made = config.read(["amoeba.gin"], [f"search.algorithm={value}"])
     assert isinstance(made.algorithm(cell_space(made)), RandomSearch)
 
 
-def test_the_tournaments_setting() -> None:
+def test_the_tournament_has_one_setting() -> None:
     bindings = ["search.algorithm='pairwise_tournament'", "pairwise_tournament.population_size=7"]
     made = config.read(["amoeba.gin"], bindings)
     assert settings(made.algorithm(cell_space(made))) == {"pairwise_tournament.population_size": 7}
@@ -115,7 +115,7 @@ def test_a_space_without_choices_has_no_controller() -> None:
         made.algorithm(cell_space(made))
 
 
-def test_what_is_in_force_reads_back_the_same(small_gin: Path, tmp_path: Path) -> None:
+def test_the_printed_settings_read_back_the_same(small_gin: Path, tmp_path: Path) -> None:
     made = config.read([str(small_gin)], ["training.epochs=7"])
     assert isinstance(made.algorithm(cell_space(made)), RegularizedEvolution)
     text = config.in_force()
@@ -376,7 +376,7 @@ def test_macros_scoped_macros_and_functions_that_are_read(tmp_path: Path, monkey
         ("dataset.source='cifar10'", TABLE, "search.fitness is 'table'"),
     ],
 )  # fmt: skip
-def test_what_another_algorithm_or_fitness_would_read(
+def test_bindings_of_another_algorithm_or_fitness_are_refused_or_shown(
     tmp_path: Path, binding: str, others: list[str], reason: str
 ) -> None:
     """It is refused on the command line. In a file, which may serve several searches, it is only shown."""
@@ -427,7 +427,7 @@ def test_a_binding_that_a_message_asks_for_may_be_given() -> None:
     assert (found.training.augment, found.training.cutout_size) == (("cutout",), 3)
 
 
-def test_what_is_read_is_not_listed() -> None:
+def test_bindings_with_effect_are_not_listed() -> None:
     assert config.read(["amoeba.gin"], ["regularized_evolution.sample_size=3"]).not_read == ()
     found = config.read(["amoeba.gin"], ["search.algorithm='random_search'"]).not_read
     assert found == ("regularized_evolution.population_size", "regularized_evolution.sample_size")
@@ -539,7 +539,7 @@ def test_settings_that_do_not_go_together(bindings: list[str], message: str) -> 
         ["search.inherit_weights=True", "search.fitness='a:b'"], ["ray.address='auto'"],
     ],
 )  # fmt: skip
-def test_what_a_message_advises_can_be_pasted_and_helps(wrong: list[str]) -> None:
+def test_the_advice_of_a_message_can_be_pasted_and_helps(wrong: list[str]) -> None:
     """A shell splits the advised flag correctly. With the flag after the wrong ones the settings are accepted."""
     with pytest.raises(UsageError) as raised:
         config.read(["amoeba.gin"], wrong)

@@ -62,7 +62,7 @@ def test_the_facts_are_those_of_the_images(small_gin: Path, tmp_path: Path) -> N
     assert "3 classes" in found.description
 
 
-def test_what_its_training_costs(small_gin: Path) -> None:
+def test_an_evaluation_has_the_flops_of_its_training(small_gin: Path) -> None:
     found = spec(small_gin, "separables").evaluate(task())
     images, epochs = 54, Training().epochs
     assert found.flops == 3 * found.mult_adds * images * epochs > 0
@@ -168,14 +168,14 @@ def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> 
     assert [path.name for path in plain.weights.glob("*")] == ["2.npz"]
 
 
-def test_what_is_fit_enough_leaves_weights(small_gin: Path) -> None:
+def test_an_individual_among_the_best_few_leaves_weights(small_gin: Path) -> None:
     plain = replace(trained(small_gin), inherit=False)
     for id, worth in ((1, 1.0), (2, -1.0)):
         assert not plain.evaluate(Task(id, GROWING.text(), 5, 1.0, worth=worth)).graph
     assert [path.name for path in plain.weights.glob("*")] == ["2.npz"]
 
 
-def test_what_is_as_fit_and_smaller_leaves_weights_and_its_graph(small_gin: Path) -> None:
+def test_a_smaller_individual_of_equal_fitness_leaves_weights_and_its_graph(small_gin: Path) -> None:
     """Of equal fitnesses the smaller network is the best. Of equal sizes the first is."""
     plain = replace(trained(small_gin), inherit=False)
     one = plain.evaluate(Task(1, GROWING.text(), 5, -1.0))

@@ -36,7 +36,7 @@ OWN = {
 @pytest.mark.parametrize(
     ("name", "executor"), [*((name, "serial") for name in OWN), ("raises", "processes"), ("exits", "processes")]
 )
-def test_what_a_users_fitness_raises_is_shown_with_the_users_lines(
+def test_exceptions_of_a_users_fitness_are_shown_with_the_users_lines(
     small_gin: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -20,12 +20,12 @@ from tests.evolve import toy
 from tests.evolve.test_search import rows, search
 
 
-def test_enough_individuals(tmp_path: Path) -> None:
+def test_a_search_ends_with_its_number_of_individuals(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         assert search(store, 12) == search(store, 12) == "all 12 individuals are finished"
 
 
-def test_a_target(tmp_path: Path) -> None:
+def test_a_search_ends_when_the_target_is_reached(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         reason = search(store, 400, target=14.0)
         finished, _, last = store.counts()
@@ -53,7 +53,7 @@ def costly(task: Task) -> Evaluation:
     return replace(toy.evaluate(task), flops=1e9)
 
 
-def test_a_budget_of_training(tmp_path: Path) -> None:
+def test_a_search_ends_when_the_budget_of_training_is_spent(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         assert search(store, 100, costly, budget_flops=2.5e9) == "the budget of 2.5e+09 FLOPs of training is spent"
         assert store.counts() == (3, 0, 3)
@@ -172,7 +172,7 @@ class Top:
         return Evaluation((0.3, 0.5, 0.4, 0.5, 0.6)[task.id - 1])
 
 
-def test_the_best_few(tmp_path: Path) -> None:
+def test_tasks_have_the_limits_of_the_best_few(tmp_path: Path) -> None:
     seen, never = Top(), float("-inf")
     with Store(tmp_path) as store:
         search(store, 5, seen.evaluate, observers=[seen], keep_best=2)

@@ -298,7 +298,9 @@ def test_memory_that_images_take_counts_once(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.full
 @pytest.mark.parametrize("stream", [False, True])
-def test_600_photographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+def test_a_search_on_600_photographs_ends_with_an_exported_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
     """A search by photos.gin reports every file, and the exported network has the test accuracy exactly."""
     monkeypatch.chdir(tmp_path)
     photos = photographs(tmp_path / "photos", {"house": 300, "stripes": 14, "sun": 284}, largest=400)

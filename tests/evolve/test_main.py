@@ -88,7 +88,7 @@ def test_images_that_are_not_there_can_be_put_right(small_gin: Path, tmp_path: P
     assert main.run([f"--gin_file={small_gin}", work]) == 0
 
 
-def test_a_work_directory_that_cannot_be(small_gin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_work_directory_at_a_file_is_refused(small_gin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run([f"--gin_file={small_gin}", f"--workdir={small_gin}"]) == 2
     assert "is a file" in capsys.readouterr().err
     assert main.run([f"--gin_file={small_gin}", f"--workdir={small_gin / 'work'}"]) == 2
@@ -168,7 +168,9 @@ def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_pat
 
 
 @pytest.mark.parametrize(("source", "is_file"), [("digits", False), ("images:photos", True), ("npz:a.npz", False)])
-def test_what_may_help_can_be_pasted(source: str, is_file: bool, small_gin: Path, tmp_path: Path) -> None:
+def test_the_advice_for_a_chance_result_can_be_pasted(
+    source: str, is_file: bool, small_gin: Path, tmp_path: Path
+) -> None:
     trained = "search.fitness='training'"
     read = config.read([str(small_gin)], [trained, "training.epochs=3", f"dataset.source='{source}'"])
     fitness = replace(
@@ -212,7 +214,9 @@ def test_a_work_directory_of_another_search(
     assert "search.order: there finished, now born" in capsys.readouterr().err
 
 
-def test_what_may_change_between_two_runs(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_some_settings_may_change_between_two_runs(
+    small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}", "--gin_param=search.target=0.05"]
     assert main.run(arguments) == 0
     printed = capsys.readouterr().out

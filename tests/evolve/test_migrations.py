@@ -114,7 +114,7 @@ def test_a_store_is_migrated_to_the_tables_of_a_new_one(tmp_path: Path, version:
 
 
 @every_version
-def test_what_only_reads_leaves_the_file_as_it_is(
+def test_reading_commands_do_not_change_the_file(
     tmp_path: Path, version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work = store_of(version, tmp_path / "work")

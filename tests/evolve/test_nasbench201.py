@@ -67,7 +67,9 @@ def test_cells_that_the_table_lacks_are_the_worst(world: World) -> None:
     assert found.best.fitness > 0 and found.cells > whole.cells
 
 
-def test_the_comparison(path: Path, gin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_comparison_shows_evolution_above_random_search(
+    path: Path, gin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["--table", str(path), "--gin_file", str(gin), "--seeds", "5", "--processes", "1"]
     assert nasbench201.main([*arguments, "--algorithms", EVOLUTION, "random_search"]) == 0
     printed = capsys.readouterr().out
@@ -78,7 +80,7 @@ def test_the_comparison(path: Path, gin: Path, capsys: pytest.CaptureFixture[str
     assert "93.92 ± 0.30" in printed and f"{EVOLUTION}, reuse above random_search, reuse, one-sided p:" in printed
 
 
-def test_what_is_printed(world: World) -> None:
+def test_the_table_has_means_deviations_and_tests(world: World) -> None:
     def found(*tests: float) -> list[Found]:
         rows = [(row, test) for row, test in zip(world.table.rows.values(), tests, strict=False)]
         return [Found(type(row)(0.5, (("a", test), ("b", -test)), 1.0), 9, 8, 0.25) for row, test in rows]
@@ -90,7 +92,7 @@ def test_what_is_printed(world: World) -> None:
     assert lines[-1].split()[:3] == ["b", "Mann-Whitney", "1.0e+00,"]
 
 
-def test_saves_what_it_read(path: Path, gin: Path, tmp_path: Path, world: World) -> None:
+def test_a_saved_table_has_the_same_digest(path: Path, gin: Path, tmp_path: Path, world: World) -> None:
     saved = tmp_path / "saved.npz"
     assert nasbench201.main(["--table", str(path), "--gin_file", str(gin), "--save", str(saved)]) == 0
     assert nasbench201.prepared(str(gin), str(saved)).table.digest == world.table.digest

@@ -82,7 +82,7 @@ def test_a_single_file_is_read_as_well(folder: Path, tmp_path: Path) -> None:
     assert table_files.load(settings(path)).rows == table_files.load(settings(folder)).rows
 
 
-def test_what_was_read_is_kept_as_a_table(folder: Path, tmp_path: Path) -> None:
+def test_the_columns_of_official_files_are_saved_as_a_table(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "kept.npz"
     table_files.read(settings(folder)).save(path)
     kept, official = (table_files.load(settings(place)) for place in (path, folder))

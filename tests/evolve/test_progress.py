@@ -81,14 +81,14 @@ def test_a_search_with_only_a_target_shows_no_time_left() -> None:
 @pytest.mark.parametrize(
     ("number", "words"), [(842, "842"), (57_968, "58k"), (3_218_266, "3.22M"), (23_133_666_547, "23.1B")]
 )
-def test_sizes(number: int, words: str) -> None:
+def test_sizes_are_shortened(number: int, words: str) -> None:
     assert size(number) == words
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(42.4, "42s"), (190, "3m 10s"), (18_120, "5h 02m"), (532_800, "6d 04h"), (-1, "0s")]
 )
-def test_durations(seconds: float, words: str) -> None:
+def test_durations_are_shortened(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
@@ -129,7 +129,7 @@ def shown_lines(shown: Progress, console: Console) -> list[str]:
     return ["".join(part.text for part in row) for row in console.render_lines(shown._lines(), pad=False)]
 
 
-def test_a_terminal_has_a_bar_and_what_runs_now(tmp_path: Path) -> None:
+def test_a_terminal_has_a_bar_and_the_running_trainings(tmp_path: Path) -> None:
     console, out = terminal()
     reports = tmp_path / "running"
     tally = Tally(Spent(49, 1, 60.0), BEST)
@@ -186,7 +186,7 @@ def test_reports_of_an_earlier_run_are_gone(tmp_path: Path) -> None:
         ({id: (1, 2) for id in range(1, 51)}, "1, 2, 3, 4, 5, 6: epoch 1/2  and 44 more"),
     ],
 )
-def test_what_runs_now(reports: dict[int, tuple[int, int]], words: str) -> None:
+def test_running_trainings_are_shown_with_their_epochs(reports: dict[int, tuple[int, int]], words: str) -> None:
     assert running.shown(reports) == words
 
 
@@ -207,12 +207,12 @@ def end(outcome: Outcome, commands: tuple[str, ...] = ()) -> str:
     return out.getvalue()
 
 
-def test_an_end_without_a_best() -> None:
+def test_an_end_without_a_best_names_no_command() -> None:
     printed = end(Outcome(reason="the budget is spent"), ("cell draw runs/x/best.cell",))
     assert "ended: the budget is spent" in printed and "best.cell" not in printed
 
 
-def test_the_end_shows_what_the_workers_did() -> None:
+def test_the_end_shows_the_share_of_steps_of_the_workers() -> None:
     assert "steps of training and evaluation took 82% of the workers' time" in end(Outcome((BEST,), step_share=0.816))
 
 
@@ -222,7 +222,7 @@ def test_the_end_shows_how_many_failed_and_why() -> None:
     assert "more" not in printed and "failed" not in end(Outcome((BEST,), finished=60))
 
 
-def test_the_end() -> None:
+def test_the_end_table_has_the_best_individuals() -> None:
     best = (BEST, replace(BEST, id=8, fitness=0.5, rule="random", parent=None))
     printed = end(Outcome(best, Classification(0.97)), ("cell draw runs/x/best.cell",))
     for words in ("test accuracy of 7: 0.9700", "  cell draw runs/x/best.cell"):
@@ -238,7 +238,7 @@ def test_the_end() -> None:
 CLASSIFICATION = Classification.of(((8, 2, 0), (0, 5, 0), (1, 3, 1)), ("cat", "dog [bold]", "größe\n犬"))
 
 
-def test_accuracy_by_class() -> None:
+def test_the_accuracy_of_each_class_is_shown() -> None:
     assert CLASSIFICATION.accuracy == 14 / 20
     assert by_class(CLASSIFICATION) == [
         ClassAccuracy("cat", 10, 8, "dog [bold] (2)"),

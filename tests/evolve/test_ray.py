@@ -72,7 +72,7 @@ def test_a_hung_worker_is_ended_and_replaced(one: RayCluster) -> None:
     assert waiting.result() != before and not alive(before)
 
 
-def test_workers_that_never_start(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_cannot_start_end_the_search(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Need, "environment", lambda _: {"no=name": ""})
     executor = RayCluster("", 50, 1)
     try:
@@ -126,7 +126,7 @@ def test_a_machine_comes_and_goes_during_a_search(cluster: Cluster, tmp_path: Pa
     assert 1 <= sum(row.tries > 1 for row in found) <= 2  # the tasks that ran on the machine that went away
 
 
-def test_no_machine_is_large_enough(cluster: Cluster) -> None:
+def test_a_need_larger_than_every_machine_is_refused(cluster: Cluster) -> None:
     with pytest.raises(UsageError, match=r"needs CPU 64, TPU 4, and no machine .* has CPU 1.*worker_resources"):
         RayCluster("", 50, need=Need(64, 0, {"TPU": 4}))
 
@@ -188,7 +188,7 @@ def test_no_cluster_on_this_machine(small_gin: Path, tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_without_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_ray_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "evolve.executors.ray_cluster", None)
     with pytest.raises(UsageError, match=r"pip install 'amoeba-evolve\[cluster\]'"):
         RaySettings(workers=1).start(Site(folder=tmp_path))

@@ -73,7 +73,7 @@ def test_a_number_decides_a_choice_even_at_its_ends() -> None:
     assert made().draw(policy, [1.0, 1.0, 1.0]).choices == (2, 1, 3)
 
 
-def test_it_learns_what_pays() -> None:
+def test_the_controller_learns_from_rewards() -> None:
     episode = draws(trained(), 1, random.Random(0))[0]
     assert episode.choices == TARGET
     assert math.exp(sum(episode.logs)) > 0.8
@@ -84,7 +84,7 @@ def test_it_learns_what_pays() -> None:
     [(0.0, 1.0, True), (0.17, 1.0, True), (0.2, 1.0, False), (0.2, -1.0, True), (-0.21, 1.0, True),
      (-0.24, -1.0, False), (-0.21, -1.0, True)],
 )  # fmt: skip
-def test_what_has_become_likelier_by_a_fifth_is_not_pushed_further(shift: float, advantage: float, moves: bool) -> None:
+def test_the_ratio_of_probabilities_is_clipped(shift: float, advantage: float, moves: bool) -> None:
     """A ratio is clipped at 0.8 and 1.2: log 1.2 is 0.182, log 0.8 is -0.223."""
     policy = fresh()
     episode = draws(policy, 1, random.Random(3))[0]
@@ -120,7 +120,7 @@ def test_an_episode_comes_back_from_its_memo() -> None:
 SMALL_ONLY = 'include "nasnet.cell"\nrequire params < 60000\n'
 
 
-def test_what_the_file_forbids_is_drawn_again_and_counted() -> None:
+def test_a_genotype_that_the_file_forbids_is_drawn_again_and_counted() -> None:
     space = dsl.loads(SMALL_ONLY, params={"N": 1, "F": 8}).space
     cells = CellSpace(space, (8, 8, 1), 10)
     algorithm = Reinforcement(cells, 0, units=8)

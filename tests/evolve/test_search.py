@@ -80,7 +80,7 @@ def test_a_search_fills_its_plan_and_observers_receive_every_individual(tmp_path
         assert [alive for _, _, alive in listener.seen] == [*range(1, 10), *[10] * 21]
 
 
-def test_a_budget_of_simulated_seconds(tmp_path: Path) -> None:
+def test_a_search_ends_when_the_simulated_budget_is_spent(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         assert search(store, 100, budget_simulated=0.145) == "the budget of 0.145 simulated seconds is spent"
         assert store.counts() == (15, 0, 15)

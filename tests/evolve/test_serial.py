@@ -81,9 +81,7 @@ def complain() -> None:
     raise UsageError("no such thing")
 
 
-def test_what_a_task_writes_to_the_error_stream_is_in_the_log(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_error_stream_of_a_task_is_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "workers.log"
     executor = Serial(log)
     assert [call(executor, chatter, number) for number in (1, 2)] == [1, 2]

@@ -63,7 +63,7 @@ def genotype(text: str) -> dsl.Genotype:
          "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|"),
     ],
 )  # fmt: skip
-def test_keys_written_by_hand(edges: list[str], expected: str, path: Path) -> None:
+def test_keys_are_those_written_by_hand(edges: list[str], expected: str, path: Path) -> None:
     made = genotype(cell(*edges))
     assert lookup.key(made.cell("net"), OPERATIONS) == expected
     names = tuple(OPERATIONS[edge] for edge in edges)
@@ -188,7 +188,7 @@ def test_files_that_are_not_tables_are_refused(
     assert message in str(caught.value) and str(path) in str(caught.value)
 
 
-def test_the_nearest_column(path: Path) -> None:
+def test_a_wrong_column_is_refused_with_the_nearest_one(path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'c10v_val_acc_12'") as caught:
         table_of(path, fitness="c10_val_acc_12")
     assert "it has arch, c100_test_acc_200, c10_test_acc_200" in str(caught.value)
