@@ -19,7 +19,7 @@ SHAPES = ("sun", "house", "stripes")
 
 
 def drawing(shape: str, rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
-    """A picture (width, height) of one of SHAPES before a ground of its own colour, which is bluer for stripes."""
+    """Draws a picture (width, height) of one of SHAPES before a random ground, which is bluer for stripes."""
     width, height = size
     red, green, blue = (int(value) for value in rng.integers(60, 200, 3))
     ground = (red // 3, green // 2, 200 + blue // 4) if shape == "stripes" else (red, green, blue)
@@ -63,7 +63,7 @@ def photographs(root: Path, counts: Mapping[str, int], seed: int = 0, largest: i
 
 
 def by_example(kind: str, paths: Sequence[Path]) -> list[str]:
-    """The classes that the example for a kind of network, `keras` or `tflite`, prints for each file.
+    """Runs the example for a kind of network, `keras` or `tflite`, and returns its printed class for each file.
 
     The network is `net.keras` or `net.tflite` in the current folder, which the example reads once.
     """

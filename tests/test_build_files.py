@@ -22,7 +22,7 @@ IMPORTED_AS = {
     "google.protobuf": "protobuf",
     "sklearn": "scikit_learn",
 }
-# Extras that a user installs for one feature; what imports them says so where they are missing.
+# Extras that a user installs for one feature. Where one is missing, a message names it.
 EXTRAS = {"@pypi//nats_bench", "@pypi//tensorflow_datasets"}
 # Imports inside of functions that are dependencies of the caller: they depend on the target, or are TensorFlow.
 LATE = {
@@ -38,7 +38,7 @@ UNSEEN = {
 
 @dataclass(frozen=True)
 class Target:
-    """What a rule of a BUILD file makes: its label, its Python files and the labels that it depends on."""
+    """A target of a BUILD file: its label, its Python files and the labels that it depends on."""
 
     kind: str
     label: str
@@ -47,13 +47,13 @@ class Target:
 
 
 def package(build: Path) -> str:
-    """The label of a BUILD file's folder, such as `//tests/dsl`."""
+    """Returns the label of a BUILD file's folder, such as `//tests/dsl`."""
     folder = build.parent.relative_to(ROOT).as_posix()
     return "//" if folder == "." else f"//{folder}"
 
 
 def full(label: str, package: str) -> str:
-    """A label written out: `:core` in `//evolve` is `//evolve:core`, and `//dsl` is `//dsl:dsl`."""
+    """Returns a label in full: `:core` in `//evolve` is `//evolve:core`, and `//dsl` is `//dsl:dsl`."""
     if label.startswith("@"):
         return label
     folder, _, name = label.rpartition(":") if ":" in label else (label, "", label.rsplit("/", 1)[-1])
@@ -61,7 +61,7 @@ def full(label: str, package: str) -> str:
 
 
 def targets_of(build: Path) -> list[Target]:
-    """The targets of a BUILD file, which is run as Python: Starlark is a part of it."""
+    """Returns the targets of a BUILD file. It is run as Python, since Starlark is a part of Python."""
     found: list[Target] = []
 
     def rule(kind: str) -> Callable[..., None]:
@@ -101,14 +101,14 @@ def file_of(module: str) -> Path | None:
 
 @cache
 def offered(package: str) -> dict[str, tuple[str, ...]]:
-    """The names that a package offers of its modules, each with the module that has it."""
+    """Returns the names that a package offers, each with the modules that have it."""
     tree = ast.parse((ROOT / package / "__init__.py").read_text())
     found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     return {alias.name: (str(node.module),) for node in found for alias in node.names}
 
 
 def imported(node: ast.AST) -> Iterator[str]:
-    """The modules that a statement imports; a name that is taken from a module may be one itself."""
+    """Returns the modules that a statement imports. An imported name may be a module too."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -119,7 +119,7 @@ def imported(node: ast.AST) -> Iterator[str]:
 
 
 def at_once(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a tree that run when their module is imported: none in a function or for types alone."""
+    """Returns the nodes that run when their module is imported: none in functions or for types alone."""
     for node in ast.iter_child_nodes(tree):
         for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         if not isinstance(node, ast.FunctionDef) and not for_types:
@@ -129,14 +129,14 @@ def at_once(tree: ast.AST) -> Iterator[ast.AST]:
 
 @cache
 def imports(path: Path, late: bool = True) -> frozenset[str]:
-    """All that a file imports; without `late` only what it imports when it is imported itself."""
+    """Returns the modules that a file imports; without `late` only those at its own import."""
     tree = ast.parse(path.read_text())
     return frozenset(name for node in (ast.walk(tree) if late else at_once(tree)) for name in imported(node))
 
 
 @cache
 def label_of(module: str) -> str:
-    """The label that has a module, "" for a module of Python's own."""
+    """Returns the label that has a module, or "" for a module of Python's own."""
     top = module.partition(".")[0]
     if top in OURS:
         return OWNERS[file] if (file := file_of(module)) in OWNERS else f"no library has {module}"
@@ -146,12 +146,12 @@ def label_of(module: str) -> str:
 
 
 def needs(files: Iterable[Path], late: bool = True) -> set[str]:
-    """The labels of all that files import."""
+    """Returns the labels of all modules that files import."""
     return {label_of(name) for file in files for name in imports(file, late)} - {""}
 
 
 def around(files: Iterable[Path]) -> set[str]:
-    """The labels of the packages in which files lie, which Python imports before them."""
+    """Returns the labels of the packages of files, which Python imports before the files."""
     folders = {folder for file in files for folder in file.relative_to(ROOT).parents if folder.parts}
     return {label_of(".".join(folder.parts)) for folder in folders if (ROOT / folder / "__init__.py").is_file()}
 

@@ -31,7 +31,7 @@ GIN_FILES = tuple(sorted((ROOT / "experiments").glob("*.gin")))
 DOCUMENTS = (*PAGES, *GIN_FILES)
 PRESENT = tuple(path for path in DOCUMENTS if path.name != "HISTORY.md")  # HISTORY also names files that were removed
 SUFFIXES = "py|cell|gin|md|lark|toml|svg|png|txt|json|bzl"
-# Files that commands write, and those that examples say a user has.
+# Files that commands write, and files of a user in examples.
 WRITTEN = {"best.cell", "space.cell", "config.gin", "network.json", "preparation.json", "labels.txt", "a.svg", "a.png",
            "best.svg", "compare.svg", "compare.png", "images-begun-with.json"}  # fmt: skip
 OWN = {"mine.cell", "tiles.cell", "small.cell"}
@@ -39,7 +39,7 @@ SPAN = r"`([^`]+)`"
 
 
 def written(document: Path) -> tuple[str, ...]:
-    """The pieces of a document that are code: spans in backticks, and the lines of blocks without a language."""
+    """Returns the code of a document: spans in backticks, and the lines of blocks without a language."""
     text = document.read_text(encoding="utf-8")
     if document.suffix == ".gin":
         lines = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
@@ -51,7 +51,7 @@ def written(document: Path) -> tuple[str, ...]:
 
 
 def prose(text: str) -> str:
-    """A page without its blocks of code."""
+    """Returns a page without its blocks of code."""
     return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -60,7 +60,7 @@ def is_command(piece: str) -> bool:
 
 
 def every(pattern: str, documents: Sequence[Path] = DOCUMENTS) -> list[tuple[str, str]]:
-    """What a pattern finds in the code of documents, with the document's name."""
+    """Returns the matches of a pattern in the code of documents, with the document's name."""
     found = {
         (document.relative_to(ROOT).as_posix(), match[0])
         for document in documents
@@ -93,7 +93,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Returns the anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -105,13 +105,13 @@ def test_every_page_of_docs_is_linked_from_the_readme() -> None:
 
 @cache
 def files() -> frozenset[str]:
-    """The name of every file of the packages and of the root."""
+    """Returns the name of every file of the packages and of the root."""
     below = (path for package in PACKAGES for path in (ROOT / package).rglob("*"))
     return frozenset(path.name for path in (*below, *ROOT.iterdir(), *(ROOT / "docs").iterdir()))
 
 
 def is_file(named: str, document: Path) -> bool:
-    """Whether a file exists: by its bare name anywhere, by a path from the root or from the document."""
+    """Returns whether a file exists: by its bare name anywhere, or by a path from the root or the document."""
     if "/" not in named:
         return named in files() or named in WRITTEN | OWN
     return any((folder / named).exists() for folder in (ROOT, document.parent, ROOT / "experiments"))
@@ -152,7 +152,7 @@ def test_new_names_of_the_history_exist() -> None:
 
 
 def is_defined(name: str) -> bool:
-    """Whether a dotted name is a module, or a name that a module binds at its top level."""
+    """Returns whether a dotted name is a module, or a name that a module binds at its top level."""
     folder, parts = ROOT, name.split(".")
     if parts[0] not in PACKAGES:
         return False
@@ -165,7 +165,7 @@ def is_defined(name: str) -> bool:
 
 @cache
 def bound(module: Path) -> frozenset[str]:
-    """The names that a module binds at its top level."""
+    """Returns the names that a module binds at its top level."""
     found = set()
     for statement in ast.parse(module.read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
@@ -192,7 +192,7 @@ def test_the_table_of_a_package_has_every_module(package: str) -> None:
 
 
 def rows(page: Path) -> Iterator[tuple[str, str]]:
-    """The rows of a package's table of modules: a subpackage, or "" for the package itself, and its modules."""
+    """Returns the rows of a package's table: a subpackage, or "" for the package itself, and its modules."""
     folder = ""
     for cells in re.findall(r"^\| (.*?) ?\| (.*?) \| .*\|$", page.read_text(encoding="utf-8"), re.MULTILINE):
         folder = {"top level": ""}.get(cells[0], cells[0].strip("`") or folder)
@@ -202,7 +202,7 @@ def rows(page: Path) -> Iterator[tuple[str, str]]:
 
 @cache
 def help_of(command: str) -> str:
-    """What `evolve --help`, `cell --help` or `cell COMMAND --help` prints."""
+    """Returns the output of `evolve --help`, `cell --help` or `cell COMMAND --help`."""
     run: Callable[[list[str]], object] = evolve if command == "evolve" else cell
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
@@ -211,7 +211,7 @@ def help_of(command: str) -> str:
 
 
 def known_flags(words: Sequence[str]) -> set[str]:
-    """The flags that a command has, given its words."""
+    """Returns the flags of a command that is given by its words."""
     if words[0] == "python":
         spec = importlib.util.find_spec(words[2])
         assert spec is not None and spec.origin is not None
@@ -261,7 +261,7 @@ def test_every_setting_that_gin_takes_is_in_the_reference() -> None:
 
 
 def bindable(record: type) -> set[str]:
-    """The settings of a record that gin lets a user bind; the search hands an algorithm its space and its seed."""
+    """Returns the settings of a record that a user may bind: not the space and the seed of an algorithm."""
     names = set(inspect.signature(record).parameters)
     return names - {"space", "seed"} if "space" in names else names
 

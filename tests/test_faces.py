@@ -28,7 +28,7 @@ def test_a_name_that_is_not_offered_is_an_error(face: str) -> None:
 
 
 def around_faces(path: Path) -> list[str]:
-    """The names of faces that a file imports from the modules behind them."""
+    """Returns the names that a file imports from the modules of a package that offers them."""
     nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
     pairs = [(str(node.module), alias.name) for node in nodes for alias in node.names]
     faces = [(module, name, module.partition(".")[0]) for module, name in pairs]
@@ -36,7 +36,7 @@ def around_faces(path: Path) -> list[str]:
 
 
 def is_offered(face: str, module: str, name: str) -> bool:
-    """Whether a package offers this name of one of its modules."""
+    """Returns whether a package offers this name of one of its modules."""
     return name in importlib.import_module(face).__all__ and offered(face)[name] == (module,)
 
 

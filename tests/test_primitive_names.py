@@ -24,7 +24,7 @@ OTHERWISE = {
 
 
 def literals(tree: ast.AST) -> Iterator[ast.Constant]:
-    """The texts in a module, without `none` where it says that a list for people is empty: `... or 'none'`."""
+    """Returns the texts in a module, without the `none` of `... or 'none'`, which stands for an empty list."""
     nodes = list(ast.walk(tree))
     empty = {node.values[-1] for node in nodes if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or)}
     empty |= {node.orelse for node in nodes if isinstance(node, ast.IfExp)}

@@ -1,4 +1,4 @@
-"""Every example of the documents is read and run: a `cell` block is a file, or a part of one that builds on NASNet's.
+"""Every example of the documents is read and run. A `cell` block is a file, or a part of a file that includes NASNet's.
 
 A line `# gives: NODES` in a block is a child that its rules must be able to make of its last cell.
 """
@@ -57,7 +57,7 @@ def given(text: str) -> set[str]:
 
 
 def body(cell: s.Cell) -> str:
-    """The nodes and the return, in one line."""
+    """Returns the nodes and the return in one line."""
     return "; ".join(line.strip() for line in dsl.unparse(s.File((cell,))).strip().splitlines()[1:-1])
 
 

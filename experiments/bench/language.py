@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _chain(genotype: dsl.Genotype, rng: random.Random) -> Iterator[dsl.Genotype]:
-    """The descendants of a genotype, each a child of the one before."""
+    """Returns descendants of a genotype, each a child of the one before."""
     for _ in range(CHAIN):
         genotype = dsl.mutate(genotype, rng).genotype
         yield genotype

@@ -11,10 +11,10 @@ POPULATION, SAMPLE = 100, 25
 
 
 def evolution(space: CellSpace) -> RegularizedEvolution[dsl.Genotype]:
-    """The algorithm with the paper's population and tournament samples."""
+    """Returns the algorithm with the paper's population and tournament samples."""
     return RegularizedEvolution(space, 0, population_size=POPULATION, sample_size=SAMPLE)
 
 
 def evaluate(task: Task) -> Evaluation:
-    """An evaluation whose fitness is computed from the letters of the genotype."""
+    """Returns an evaluation whose fitness is computed from the letters of the genotype."""
     return Evaluation(zlib.crc32(task.genotype.encode()) / 2**32, params=1, mult_adds=1)

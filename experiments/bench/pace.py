@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def seconds_a_call(call: Callable[[T], object], rounds: Iterable[Sequence[T]]) -> list[float]:
-    """Seconds of processor time a call for each round: the mean over the arguments of the round."""
+    """Returns for each round the processor seconds of a call: the mean over the arguments of the round."""
     found = []
     for arguments in rounds:
         start = time.process_time()
@@ -27,7 +27,7 @@ def seconds_a_call(call: Callable[[T], object], rounds: Iterable[Sequence[T]]) -
 
 
 def pace() -> str:
-    """A line to print beside a measurement: the processor time of one and the same loop, the median of rounds."""
+    """Returns a line to print with a measurement: the processor time of a fixed loop, the median of rounds."""
     rounds = seconds_a_call(_squares, [[NUMBERS] * CALLS] * ROUNDS)
     return f"the squares of {NUMBERS:,} numbers take {1e6 * statistics.median(rounds):.0f} µs"
 
@@ -37,6 +37,6 @@ def _squares(count: int) -> list[int]:
 
 
 def numbers(*defaults: float) -> Any:
-    """The numbers of the command line, each of the type of its default; the default where one is left out."""
+    """Returns the numbers of the command line, each of the type of its default. A missing one is its default."""
     given = sys.argv[1:]
     return [*(type(default)(text) for default, text in zip(defaults, given, strict=False)), *defaults[len(given) :]]

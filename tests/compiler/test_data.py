@@ -359,7 +359,7 @@ def test_tfds_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPa
         load("tfds:svhn_cropped")
 
 
-# --- what is wrong, and the message --------------------------------------------------------------------
+# --- wrong sources and files, and their messages -------------------------------------------------------
 
 
 @pytest.mark.parametrize(

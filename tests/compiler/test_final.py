@@ -131,7 +131,7 @@ def test_a_training_that_validates_at_its_end_shows_only_measured_accuracies(
 
 
 def drawn(folder: Path, part: str) -> list[int]:
-    """The epochs whose accuracy TensorBoard shows."""
+    """Returns the epochs with an accuracy in TensorBoard's files."""
     events = EventAccumulator(str(folder / "tensorboard" / part)).Reload()
     return [event.step for event in events.Tensors("accuracy")]
 

@@ -122,7 +122,7 @@ def test_the_cache_between_children_changes_no_graph(file: str) -> None:
 
 
 def bare(graph: compiler.Graph) -> list[tuple[object, ...]]:
-    """A graph without the keys of its operations."""
+    """Returns a graph without the keys of its operations."""
     return [
         (step.name, step.inputs, step.input_shapes, step.output, [replace(o, key="") for o in step.operations])
         for step in graph.steps

@@ -16,7 +16,7 @@ SAMPLED = (
 
 @st.composite
 def genotypes(draw: st.DrawFn) -> dsl.Genotype:
-    """A genotype drawn from a shipped space, then mutated a few times."""
+    """Returns a genotype that was sampled from a shipped space and mutated a few times."""
     space = dsl.load(draw(st.sampled_from(SAMPLED))).space
     rng = random.Random(draw(st.integers(0, 2**32)))
     genotype = dsl.sample(space, rng)

@@ -71,7 +71,7 @@ def grammars_words() -> set[str]:
 
 
 def by_lark(text: str) -> list[tuple[int, str, str]]:
-    """Comments, strings, numbers, kernels and words, with their places."""
+    """Returns the comments, strings, numbers, kernels and words of a text by the parser, with their places."""
     leaves: list[Any] = list(PARSER.parse(text).scan_values(lambda t: isinstance(t, lark.Token)))
     tokens = sorted(leaves, key=lambda t: t.start_pos)
     found = [(t.start_pos, "word" if is_word(t) else CLASSES.get(t.type, ""), str(t)) for t in tokens]

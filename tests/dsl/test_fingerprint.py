@@ -19,12 +19,12 @@ from tests.dsl.genotypes import genotypes
 
 
 def net(body: str) -> str:
-    """The fingerprint of a NAS-Bench-201 cell with this body."""
+    """Returns the fingerprint of a NAS-Bench-201 cell with this body."""
     return dsl.fingerprint(dsl.loads(f'include "nasbench201.cell"\ncell net(x) {{\n{body}\n}}'))
 
 
 def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
-    """The genotype with its nodes renamed and, where it does not count, the terms of its sums in another order."""
+    """Returns the genotype with other names of nodes and, where it is free, another order of terms."""
     text = genotype.text()
     for cell in genotype.cells:
         for node in cell.nodes:

@@ -29,7 +29,7 @@ MUTABLE = (
 
 
 def changed_edges(parent: dsl.Genotype, child: dsl.Genotype) -> list[tuple[str, int, tuple[int, ...], str]]:
-    """Every difference between two genotypes of one space, as (cell, node, place, attribute)."""
+    """Returns the differences between two genotypes of one space, as (cell, node, place, attribute)."""
     found: list[tuple[str, int, tuple[int, ...], str]] = []
     for before, after in zip(parent.cells, child.cells, strict=True):
         for index in [*range(len(before.nodes)), edit.OUTPUT]:

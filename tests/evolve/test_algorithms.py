@@ -67,18 +67,18 @@ def test_the_toy_has_forty_choices() -> None:
 
 
 def removed_by(proposal: Proposal[Any]) -> list[int]:
-    """The ids of the individuals that a proposal removes from a population without ageing."""
+    """Returns the ids of the individuals that a proposal removes from a population without ageing."""
     ids: list[int] = json.loads(proposal.memo or "[]")
     return ids
 
 
 def small_tournament(seed: int) -> Algorithm[Genotype]:
-    """A tournament of a smaller population: with two at a time, a large one learns slowly."""
+    """Returns pairwise tournaments with a small population, since a large one learns slowly."""
     return tournament(seed, population_size=20)
 
 
 def best(make: Make, seeds: int, evaluations: int = EVALUATIONS) -> float:
-    """The best fitness of a search, the mean over seeds."""
+    """Returns the best fitness of a search: the mean over random seeds."""
     return mean(max(fitness for _, fitness in history(make, seed, evaluations)) for seed in range(seeds))
 
 
@@ -285,14 +285,14 @@ PENDING = 8
 
 
 def contract(make: Callable[..., Algorithm[Genotype]], **settings: int) -> Make:
-    """An algorithm with its settings, on the toy."""
+    """Returns a maker of the algorithm with these settings, on the toy."""
     return lambda seed: make(ToySpace(), seed, **settings)
 
 
 def in_disorder(
     algorithm: Algorithm[Genotype], ids: range, pending: dict[int, Proposal[Genotype]]
 ) -> list[tuple[Proposal[Genotype], int]]:
-    """Hands in eight proposals at a time; the ids alone decide which of them is finished next."""
+    """Keeps eight proposals pending, and finishes them in an order that follows from the ids alone."""
     handled = []
     for id in ids:
         if len(pending) == PENDING:
@@ -321,7 +321,7 @@ def test_every_algorithm_meets_the_contract() -> None:
     "make", [contract(made, **given) for made, given in CONTRACT.items()], ids=map(gin_name, CONTRACT)
 )
 class TestContract:
-    """What holds for every algorithm."""
+    """Properties of every algorithm."""
 
     def test_the_same_seed_gives_the_same_search(self, make: Make) -> None:
         assert history(make, 3, 60) == history(make, 3, 60)

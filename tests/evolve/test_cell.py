@@ -63,7 +63,7 @@ training.drop_path_keep = 1.0
 
 
 def photographs(folder: Path) -> None:
-    """Images of several sizes and of two classes, bright and dark."""
+    """Writes images of several sizes and of two classes, bright and dark."""
     rng = np.random.default_rng(0)
     for number in range(48):
         size = (20 + number % 5, 30 - number % 3, 3)
@@ -74,7 +74,7 @@ def photographs(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a search was run, with its output. The work directory has a blank in its name."""
+    """Returns a folder with a finished search and its output. The work directory has a blank in its name."""
     folder = tmp_path_factory.mktemp("searched")
     photographs(folder / "photos")
     (folder / "space.cell").write_text(SPACE)

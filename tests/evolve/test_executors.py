@@ -258,7 +258,7 @@ if __name__ == "__main__":
 
 
 def alive(pid: int) -> bool:
-    """Returns whether a process runs. A process that has ended and was not waited for does not run."""
+    """Returns whether a process runs. An ended process for which its parent has not waited does not run."""
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 

@@ -210,7 +210,7 @@ def test_an_npz_that_was_written_anew_is_another(small_gin: Path, capsys: pytest
     assert f"npz:{images} has other contents" in capsys.readouterr().err
 
 
-# --- what cannot be read, and what is ignored --------------------------------------------------------------
+# --- unreadable and ignored files --------------------------------------------------------------------------
 
 
 def broken(photos: Path) -> tuple[Path, Path]:
