@@ -54,7 +54,7 @@ def die(signal_number: int) -> None:
     os.kill(os.getpid(), signal_number)
 
 
-def dies_at_first(mark: Path, times: int) -> int:
+def loses_worker_at_first(mark: Path, times: int) -> int:
     """Kills its process in the first `times` calls; returns the number of the call after that."""
     with mark.open("a") as file:
         file.write("x")
@@ -183,13 +183,13 @@ def test_a_hung_worker_is_ended_and_replaced(processes: Processes) -> None:
     with pytest.raises(TimedOut, match=r"search\.timeout, 0\.3 seconds"):
         hung.result()
     processes.wait([waiting])
-    assert waiting.result() != before and not alive(before)
+    assert waiting.result() != before and not is_running(before)
 
 
 def test_a_call_is_made_again_where_its_worker_is_lost(processes: Processes, tmp_path: Path) -> None:
     with pytest.raises(WorkerDied):
-        call(processes, dies_at_first, tmp_path / "one", 2, retries=1)
-    assert call(processes, dies_at_first, tmp_path / "two", 2, retries=2) == 3
+        call(processes, loses_worker_at_first, tmp_path / "one", 2, retries=1)
+    assert call(processes, loses_worker_at_first, tmp_path / "two", 2, retries=2) == 3
 
 
 def test_a_lost_worker_is_reported_with_its_cause(processes: Processes) -> None:
@@ -257,7 +257,7 @@ if __name__ == "__main__":
 """
 
 
-def alive(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Returns whether a process runs. An ended process for which its parent has not waited does not run."""
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -273,12 +273,12 @@ def test_workers_end_when_the_driver_is_killed(tmp_path: Path) -> None:
     )
     assert driver.stdout is not None
     pids = [int(pid) for pid in driver.stdout.readline().split()]
-    assert len(pids) == 2 and all(alive(pid) for pid in pids)
+    assert len(pids) == 2 and all(is_running(pid) for pid in pids)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     driver.stdout.close()
     time.sleep(2)
-    assert not any(alive(pid) for pid in pids)
+    assert not any(is_running(pid) for pid in pids)
 
 
 def count(workers: int | None, gpus: Sequence[str] = (), share: float | None = None) -> int:

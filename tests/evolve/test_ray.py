@@ -25,7 +25,7 @@ from evolve.executors import Site, call, ray_cluster
 from evolve.executors.ray_cluster import Need, RayCluster, room
 from evolve.executors.ray_settings import RaySettings
 from tests.evolve import faults
-from tests.evolve.test_executors import add, alive, chatter, die, hang, pause
+from tests.evolve.test_executors import add, chatter, die, hang, is_running, pause
 from tests.evolve.test_main import SLOW, environment, evolve, finish, listen
 from tests.evolve.test_search import search, wait_for
 
@@ -69,7 +69,7 @@ def test_a_hung_worker_is_ended_and_replaced(one: RayCluster) -> None:
     with pytest.raises(TimedOut, match=r"search\.timeout, 0\.3 seconds"):
         hung.result()
     one.wait([waiting])
-    assert waiting.result() != before and not alive(before)
+    assert waiting.result() != before and not is_running(before)
 
 
 def test_workers_that_cannot_start_end_the_search(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
