@@ -56,7 +56,7 @@ class Proposal(Generic[G]):
     memo: Annotated[str, Column("text not null default ''")] = ""
 
     @property
-    def heir_of(self) -> int | None:
+    def weights_from(self) -> int | None:
         """The id of the parent if the individual may inherit its weights; else None."""
         return None if self.forget else self.parent
 
@@ -73,10 +73,10 @@ class Task:
     genotype: str
     seed: int
     best: float  # the best fitness so far; the graph of an individual that beats it is returned
-    heir_of: int | None = None  # the parent whose weights it inherits, if weights are inherited
-    worth: float | None = None  # the fitness above which weights are kept; None: `best`
+    weights_from: int | None = None  # the parent whose weights it inherits, if weights are inherited
+    keep_above: float | None = None  # the fitness above which weights are kept; None: `best`
     best_size: Size = (0, 0)  # the size that decides between equals of `best`: the smaller is better
-    worth_size: Size = (0, 0)  # the size that decides between equals of `worth`
+    keep_above_size: Size = (0, 0)  # the size that decides between equals of `keep_above`
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Evaluation:
     step_seconds: Annotated[float, Column("real not null default 0")] = 0.0
     # FLOPs of its training: 3 x mult-adds x images x epochs, since a backward pass counts as two forward passes
     flops: Annotated[float, Column("real not null default 0")] = 0.0
-    again: bool = False  # whether the machine is at fault, so that a retry may succeed
+    is_retryable: bool = False  # whether the machine is at fault, so that a retry may succeed
     # further numbers from a table
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
 
@@ -187,7 +187,7 @@ class Standing:
 
     population: tuple[float, ...]  # the fitness of each member, the oldest first
     best: Individual | None
-    heritable: frozenset[int] = frozenset()  # individuals whose weights a child may inherit
+    inheritable: frozenset[int] = frozenset()  # individuals whose weights a child may inherit
     top: tuple[int, ...] = ()  # the ids of the best `search.keep_best` individuals, whose weights are kept
 
 

@@ -191,8 +191,8 @@ def _search(prepared: Run, store: Store, executor: Executor, console: Console) -
     shown_board.start(gin_config.in_force(), prepared.config.algorithm(space))
     unfinished = store.unfinished()
     waiting = frozenset(proposal.id for proposal, waits in unfinished if waits)
-    again = frozenset(proposal.id for proposal, waits in unfinished if not waits)
-    keeper = Keeper(fitness, prepared.seed.space, best, waiting, again)
+    retried = frozenset(proposal.id for proposal, waits in unfinished if not waits)
+    keeper = Keeper(fitness, prepared.seed.space, best, waiting, retried)
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
     with progress.Progress(console, prepared.plan, tally, best, reports) as shown:

@@ -1,8 +1,8 @@
-"""Search algorithms, asked for a genotype and told its fitness; they know of no image, file or process.
+"""Search algorithms. They make proposals and receive fitnesses, and know nothing of images, files and processes.
 
-One file a role: what all share (`base`), evolution with and without ageing (`regularized`), the pairwise tournament
-(`tournament`), random search (`sampling`), and reinforcement learning (`reinforcement`). Its network (`controller`) is
-the only file here that knows TensorFlow, and is imported when it is first needed.
+`base` has the common interface, `regularized` evolution with and without ageing, `tournament` the pairwise tournament,
+`sampling` random search, and `reinforcement` reinforcement learning. Only its network, `controller`, uses TensorFlow,
+and is imported when it is first needed.
 """
 
 from typing import Any
@@ -13,10 +13,10 @@ from evolve.algorithms.base import (
     Child,
     Evolution,
     Latest,
-    Ledger,
     Member,
+    NonAgeing,
+    Pending,
     SearchSpace,
-    Survivors,
     generator,
     gin_name,
     settings,
@@ -26,7 +26,7 @@ from evolve.algorithms.reinforcement import ChoiceSpace, Reinforcement
 from evolve.algorithms.sampling import RandomSearch
 from evolve.algorithms.tournament import PairwiseTournament
 
-# The algorithms that a search may name, each by its class's name: `RandomSearch` is 'random_search'.
+# The algorithms that `search.algorithm` may name. The name follows from the class: `RandomSearch` is 'random_search'.
 ALGORITHMS: tuple[type[Any], ...] = (
     RegularizedEvolution,
     NonAgeingEvolution,
@@ -43,15 +43,15 @@ __all__ = [
     "ChoiceSpace",
     "Evolution",
     "Latest",
-    "Ledger",
     "Member",
+    "NonAgeing",
     "NonAgeingEvolution",
     "PairwiseTournament",
+    "Pending",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforcement",
     "SearchSpace",
-    "Survivors",
     "generator",
     "gin_name",
     "settings",

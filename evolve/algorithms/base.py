@@ -1,4 +1,4 @@
-"""What all algorithms share: their interface, the space that they search, and where their randomness comes from."""
+"""The common parts of all algorithms: their interface, their search space, and their random generators."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from evolve.errors import SearchError, UsageError
 from evolve.records import G, Individual, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
-SHOWN = "shown"  # marks a setting that changes what is shown of a search, and not the search
+SHOWN = "shown"  # marks a setting that changes the curves of a search, and not the search
 
 
 class Child(NamedTuple, Generic[T]):
-    """A mutated genotype, the rule that made it, and what was rejected before it."""
+    """A mutated genotype, the rule that made it, and the (rule, reason) of children that were rejected before it."""
 
     genotype: T
     rule: str
@@ -28,99 +28,103 @@ class Child(NamedTuple, Generic[T]):
 
 
 class SearchSpace(Protocol[G]):
-    """Where genotypes come from; both methods draw from the generator they are handed and no other."""
+    """The source of genotypes. Both methods take all random numbers from the generator `rng`."""
 
     def sample(self, rng: random.Random) -> G:
-        """A random genotype."""
+        """Returns a random genotype."""
 
     def mutate(self, genotype: G, rng: random.Random) -> Child[G]:
-        """A child, one mutation away."""
+        """Returns a child, made by one mutation."""
 
 
 class Algorithm(Protocol[G]):
     """Proposes individuals and learns from their results.
 
-    Each id is asked for (or adopted) once, and told once after that. An algorithm is a dataclass: its settings are
-    fields that `compiler.domains` describes. What it must know again after a kill it derives from its own proposals:
-    `adopt` gives it each one back with its `memo`, and `tell` each result.
+    Each id is passed to `ask` or `adopt` once, and later to `tell` once. An algorithm is a dataclass whose settings are
+    fields, described as `compiler.domains` says. In a resumed search a new algorithm restores its state from its own
+    proposals: `adopt` gives it each proposal with its `memo`, and `tell` each result.
     """
 
     @property
     def population(self) -> tuple[float, ...]:
-        """The fitness of every individual of the population, the oldest first."""
+        """The fitness of every member, the oldest first."""
 
     @property
-    def living(self) -> tuple[int, ...]:
-        """The ids of all individuals that may yet have a child."""
+    def members(self) -> tuple[int, ...]:
+        """The ids of the members, which are the individuals that may become parents."""
 
     @property
     def replayed(self) -> int | None:
-        """How many of the latest results a resumed search must tell it again, in their order; None: all of them."""
+        """The number of latest results that restore its state, in their order; None: all results."""
 
     def ask(self, id: int) -> Proposal[G]:
-        """What to try as individual `id`; ids rise."""
+        """Returns the proposal of individual `id`. Each id is greater than the one before."""
 
     def adopt(self, proposal: Recorded[G]) -> None:
-        """Takes back a proposal of an earlier run, as if it had been asked now."""
+        """Takes over a proposal of an earlier run, as if `ask` had returned it."""
 
     def tell(self, individual: Individual) -> None:
-        """The result of an open individual: its fitness, its costs and what else was measured."""
+        """Receives the result of a pending individual."""
 
 
 def gin_name(algorithm: type) -> str:
-    """The name by which gin knows an algorithm: `regularized_evolution` of `RegularizedEvolution`."""
+    """Returns the gin name of an algorithm: `regularized_evolution` for `RegularizedEvolution`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", algorithm.__name__).lower()
 
 
 def settings(algorithm: Algorithm[Any]) -> dict[str, object]:
-    """The settings of an algorithm by their gin names; two searches that differ in them are two searches."""
+    """Returns the settings of an algorithm, by gin name, that make a search another search if they change."""
     marks = {setting.name: setting.marks for setting in settings_of(type(algorithm))}
     name = gin_name(type(algorithm))
     return {f"{name}.{key}": value for key, value in values(algorithm).items() if SHOWN not in marks[key]}
 
 
 def check_settings(algorithm: Any) -> None:
-    """Compares the settings of an algorithm with what its class declares.
+    """Checks that the settings of an algorithm have values that its class allows.
 
     Raises:
-      UsageError: one has a value that it cannot have.
+      UsageError: a setting has another value.
     """
     check(gin_name(type(algorithm)), algorithm, UsageError)
 
 
 def generator(seed: int, id: int, purpose: str = "proposal") -> random.Random:
-    """The randomness of one individual: from its id and the seed alone, so that a resumed run repeats it."""
+    """Returns a random generator for one individual. It depends on seed and id alone, so a resumed run repeats it."""
     return random.Random(f"{seed}:{id}:{purpose}")
 
 
-class Ledger(Generic[G]):
-    """The open individuals: those asked for and not yet told. It holds no others, however long the search."""
+class Pending(Generic[G]):
+    """The proposals of pending individuals, and a check that ids rise."""
 
     def __init__(self) -> None:
-        self._open: dict[int, Recorded[G]] = {}
+        self._proposals: dict[int, Recorded[G]] = {}
         self._last = 0
 
-    def ask(self, id: int) -> None:
-        """Raises a SearchError unless `id` is a new one."""
+    def check_id(self, id: int) -> None:
+        """Checks that `id` is greater than all before it.
+
+        Raises:
+          SearchError: it is not.
+        """
         if id <= self._last:
             raise SearchError(f"individual {id} was asked for after individual {self._last}: ids must rise")
 
-    def enter(self, proposal: Recorded[G]) -> None:
-        """Opens an individual."""
-        if proposal.id in self._open:
-            raise SearchError(f"individual {proposal.id} is open already")
-        self._open[proposal.id] = proposal
+    def add(self, proposal: Recorded[G]) -> None:
+        """Adds the proposal of an individual that is pending from now on."""
+        if proposal.id in self._proposals:
+            raise SearchError(f"individual {proposal.id} is already pending")
+        self._proposals[proposal.id] = proposal
         self._last = max(self._last, proposal.id)
 
-    def leave(self, id: int) -> Recorded[G]:
-        """Closes an individual, and gives its proposal."""
-        if id not in self._open:
-            raise SearchError(f"individual {id} was told without having been asked, or twice")
-        return self._open.pop(id)
+    def finish(self, id: int) -> Recorded[G]:
+        """Removes an individual that has a result, and returns its proposal."""
+        if id not in self._proposals:
+            raise SearchError(f"individual {id} is not pending: it has a result, or was not proposed")
+        return self._proposals.pop(id)
 
 
 class Member(NamedTuple, Generic[G]):
-    """One individual of a population."""
+    """An individual of the population."""
 
     id: int
     proposal: Recorded[G]
@@ -129,9 +133,9 @@ class Member(NamedTuple, Generic[G]):
 
 @dataclass(eq=False)
 class Evolution(ABC, Generic[G]):
-    """The first `population_size` are sampled, and so is one that is due while the population is empty.
+    """An algorithm with a population. The first `population_size` individuals are sampled, and all others are children.
 
-    All others are children.
+    An individual that is proposed while the population is empty is sampled too.
     """
 
     space: SearchSpace[G]
@@ -141,88 +145,88 @@ class Evolution(ABC, Generic[G]):
 
     def __post_init__(self) -> None:
         check_settings(self)
-        self._ledger: Ledger[G] = Ledger()
+        self._pending: Pending[G] = Pending()
 
     @abstractmethod
     def _is_empty(self) -> bool:
         """Whether the population has no member."""
 
     def ask(self, id: int) -> Proposal[G]:
-        """A random genotype for the first P, then a child of an individual of the population."""
-        self._ledger.ask(id)
+        """Returns a random genotype for the first `population_size` individuals, and then a child of a member."""
+        self._pending.check_id(id)
         rng = generator(self.seed, id)
-        # With many workers the first children may be due before there is a result.
+        # With many workers the first children may be proposed before there is a result.
         if id <= self.population_size or self._is_empty():
             proposal = Proposal(id, self.space.sample(rng))
         else:
-            parent, memo = self._contests(rng)
+            parent, memo = self._choose_parent(rng)
             child = self.space.mutate(parent.proposal.genotype, rng)
             proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, memo)
         self.adopt(proposal)
         return proposal
 
     @abstractmethod
-    def _contests(self, rng: random.Random) -> tuple[Member[G], str]:
-        """The parent of the next child, and the memo of that child's proposal."""
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
+        """Returns the parent of the next child, and the memo of that child's proposal."""
 
     def adopt(self, proposal: Recorded[G]) -> None:
-        """Takes back a proposal of an earlier run, as if it had been asked now."""
-        self._ledger.enter(proposal)
+        """Takes over a proposal of an earlier run, as if `ask` had returned it."""
+        self._pending.add(proposal)
 
 
 @dataclass(eq=False)
-class Survivors(Evolution[G]):
-    """A population without ageing: a member lives until the memo of a child's proposal has its id as that of a killed.
+class NonAgeing(Evolution[G]):
+    """An evolution without ageing: only a proposal removes members from the population.
 
-    The memo is a list of such ids in JSON, or empty where none were killed.
+    The memo of a proposal is a JSON list of the ids that it removes, or empty if it removes none.
     """
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._living: dict[int, Member[G]] = {}
+        self._members: dict[int, Member[G]] = {}
 
     @property
     def population(self) -> tuple[float, ...]:
-        """The fitness of every individual of the population, the oldest first."""
-        return tuple([member.fitness for member in self._living.values()])
+        """The fitness of every member, the oldest first."""
+        return tuple([member.fitness for member in self._members.values()])
 
     @property
-    def living(self) -> tuple[int, ...]:
-        """The ids of the population."""
-        return tuple(self._living)
+    def members(self) -> tuple[int, ...]:
+        """The ids of the members."""
+        return tuple(self._members)
 
     def _is_empty(self) -> bool:
-        return not self._living
+        return not self._members
 
     @property
     def replayed(self) -> None:
-        """All results: no member is too old for the population."""
+        """None, for all results: this algorithm removes no individual because of its age."""
         return None
 
-    def _contests(self, rng: random.Random) -> tuple[Member[G], str]:
-        """The winner of contests in which losers are killed, and the ids of the killed."""
-        parent, killed = self._fight(rng)
-        return parent, json.dumps(killed) if killed else ""
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
+        """Returns the winner of tournaments, and a memo of the ids of the members that they remove."""
+        parent, removed = self._tournaments(rng)
+        return parent, json.dumps(removed) if removed else ""
 
     @abstractmethod
-    def _fight(self, rng: random.Random) -> tuple[Member[G], list[int]]:
-        """The parent of the next child, and the ids of those that die for it."""
+    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """Returns the parent of the next child, and the ids of the members to remove."""
 
     def adopt(self, proposal: Recorded[G]) -> None:
-        """Takes a proposal back, and removes what it killed from the population."""
+        """Adds the proposal to the pending ones, and removes the individuals that it names from the population."""
         super().adopt(proposal)
         for id in json.loads(proposal.memo or "[]"):
-            self._living.pop(id, None)
+            self._members.pop(id, None)
 
     def tell(self, individual: Individual) -> None:
         """Adds an individual to the population."""
-        proposal = self._ledger.leave(individual.id)
-        self._living[individual.id] = Member(individual.id, proposal, individual.fitness)
+        proposal = self._pending.finish(individual.id)
+        self._members[individual.id] = Member(individual.id, proposal, individual.fitness)
 
 
 @dataclass(eq=False)
 class Latest(Generic[G]):
-    """No individual has a child; the latest stand for the population, so that curves compare with an evolution's."""
+    """An algorithm without parents. Its curves show the latest individuals in the place of a population."""
 
     space: SearchSpace[G]
     seed: int
@@ -232,7 +236,7 @@ class Latest(Generic[G]):
     def __post_init__(self) -> None:
         check_settings(self)
         self._latest: deque[float] = deque(maxlen=self.window)
-        self._ledger: Ledger[G] = Ledger()
+        self._pending: Pending[G] = Pending()
 
     @property
     def population(self) -> tuple[float, ...]:
@@ -240,10 +244,10 @@ class Latest(Generic[G]):
         return tuple(self._latest)
 
     @property
-    def living(self) -> tuple[int, ...]:
-        """No ids: no individual has a child."""
+    def members(self) -> tuple[int, ...]:
+        """No ids, because no individual has children."""
         return ()
 
     def adopt(self, proposal: Recorded[G]) -> None:
-        """Takes back a proposal of an earlier run, as if it had been asked now."""
-        self._ledger.enter(proposal)
+        """Takes over a proposal of an earlier run, as if `ask` had returned it."""
+        self._pending.add(proposal)

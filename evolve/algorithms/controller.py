@@ -1,7 +1,7 @@
-"""The controller of the RL search in tf-keras: an LSTM that writes one choice after the other, and learns by PPO.
+"""The controller of `reinforcement` in tf-keras: an LSTM that draws one choice after the other, and learns by PPO.
 
-It is that of Zoph et al. 2018 (NASNet, arXiv 1707.07012), which Real et al. 2019 compare with. Importing this module
-loads TensorFlow.
+It is the controller of Zoph et al. 2018 (NASNet, arXiv 1707.07012), with which Real et al. 2019 compare evolution.
+Importing this module loads TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from evolve.algorithms.episode import Episode
 
 Array = NDArray[Any]
 
-INITIAL_RANGE = 0.1  # Fresh weights are uniform between this and its negative (memory).
+INITIAL_RANGE = 0.1  # initial weights are uniform between this and its negative (recalled, not read in the paper)
 _NEVER = -1e9  # the logit of a value that a decision does not have
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a controller is built from; two of the same shape share one traced graph."""
+    """The sizes and settings of a controller. Controllers of the same shape share one traced graph."""
 
-    sizes: tuple[int, ...]  # how many values each decision has
-    batch_size: int  # episodes an update
+    sizes: tuple[int, ...]  # the number of values of each decision
+    batch_size: int  # episodes of one update
     units: int
     learning_rate: float
-    epochs: int  # steps of gradient descent an update
+    epochs: int  # steps of gradient descent of one update
     clip: float
     entropy: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Policy:
-    """All that a controller has learnt, its optimizer's moments included: a value that never changes."""
+    """The state of a controller: its weights and the moments of its optimizer. It is never changed."""
 
     arrays: tuple[Array, ...]
 
 
 class Controller:
-    """Draws episodes by a policy, and makes the next policy from what they were worth."""
+    """Draws episodes by a policy, and makes the next policy from their advantages."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
@@ -61,9 +61,9 @@ class Controller:
         numbers = tf.TensorSpec([steps], tf.float32)
         tokens = tf.TensorSpec([shape.batch_size, steps], tf.int32)
         logs = tf.TensorSpec([shape.batch_size, steps], tf.float32)
-        worth = tf.TensorSpec([shape.batch_size], tf.float32)
+        advantages = tf.TensorSpec([shape.batch_size], tf.float32)
         self._draw = tf.function(self._net.draw, input_signature=[numbers], autograph=False)
-        self._learn = tf.function(self._descend, input_signature=[tokens, logs, worth], autograph=False)
+        self._learn = tf.function(self._descend, input_signature=[tokens, logs, advantages], autograph=False)
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ class Controller:
         return tuple(variable.name for variable in self._net.trainable_variables)
 
     def fresh(self, rng: random.Random) -> Policy:
-        """A policy that has learnt nothing; its weights come from the generator."""
+        """Returns an initial policy with random weights from the generator."""
         numbers = np.random.default_rng(rng.getrandbits(64))
         weights = [
             numbers.uniform(-INITIAL_RANGE, INITIAL_RANGE, variable.shape).astype(np.float32)
@@ -80,14 +80,14 @@ class Controller:
         return Policy((*weights, *self._fresh[len(weights) :]))
 
     def draw(self, policy: Policy, numbers: Sequence[float]) -> Episode:
-        """An episode; each choice is settled by a number from 0 to 1."""
+        """Returns an episode. `numbers`, from 0 to 1, decide its choices, one each."""
         self._load(policy)
         with tf.device("/CPU:0"):
             choices, logs = self._draw(tf.constant(numbers, tf.float32))
         return Episode(tuple(choices.numpy().tolist()), tuple(logs.numpy().tolist()))
 
     def learn(self, policy: Policy, episodes: Sequence[Episode], advantages: Sequence[float]) -> Policy:
-        """The policy after one update: episodes with a positive advantage are likelier, the others less so."""
+        """Returns the policy after one update. Episodes with a positive advantage become likelier, others less likely."""
         self._load(policy)
         with tf.device("/CPU:0"):
             self._learn(
@@ -105,15 +105,15 @@ class Controller:
             self._loaded = policy
 
     def _descend(self, choices: Any, old: Any, advantages: Any) -> Any:
-        """`epochs` steps on the clipped objective of Schulman et al. 2017, arXiv 1707.06347, equation 7."""
+        """Makes `epochs` steps on the clipped objective of Schulman et al. 2017, arXiv 1707.06347, equation 7."""
 
         def step(done: Any) -> Any:
             with tf.GradientTape() as tape:
                 logs, entropy = self._net.likelihood(choices)
                 ratio = tf.exp(logs - old)
                 clipped = tf.clip_by_value(ratio, 1 - self._shape.clip, 1 + self._shape.clip)
-                worth = tf.minimum(ratio * advantages[:, None], clipped * advantages[:, None])
-                loss = -tf.reduce_mean(tf.reduce_sum(worth, 1) + self._shape.entropy * tf.reduce_sum(entropy, 1))
+                gain = tf.minimum(ratio * advantages[:, None], clipped * advantages[:, None])
+                loss = -tf.reduce_mean(tf.reduce_sum(gain, 1) + self._shape.entropy * tf.reduce_sum(entropy, 1))
             weights = self._net.trainable_variables
             self._optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
             return done + 1
@@ -122,7 +122,7 @@ class Controller:
 
 
 class _Net(tf_keras.Model):  # type: ignore[misc]
-    """Embedding of the last choice, LSTM, and for each decision a softmax over its own values."""
+    """An embedding of the last choice, an LSTM, and a softmax over the values of each decision."""
 
     def __init__(self, sizes: tuple[int, ...], units: int) -> None:
         super().__init__()
@@ -140,14 +140,14 @@ class _Net(tf_keras.Model):  # type: ignore[misc]
         self._bias = self.add_weight("bias", [self._steps, widest])
 
     def draw(self, numbers: Any) -> tuple[Any, Any]:
-        """Choices and the logarithms of their probabilities, `[steps]` each, from as many numbers from 0 to 1."""
+        """Returns choices and the logarithms of their probabilities, `[steps]`, from numbers `[steps]` from 0 to 1."""
 
         def step(place: Any, token: Any, hidden: Any, carry: Any, choices: Any, logs: Any) -> tuple[Any, ...]:
             output, (hidden, carry) = self._lstm(self._embedding(token), [hidden, carry])
             logits = output @ self._kernel[place] + self._bias[place] + self._mask[place]
             log = tf.nn.log_softmax(logits)[0]
             below = tf.cumsum(tf.exp(log)) <= numbers[place]
-            # The sum of the probabilities may fall a rounding short of the number.
+            # By rounding, the sum of all probabilities may be smaller than the number.
             last = tf.reduce_sum(tf.cast(self._mask[place] == 0, tf.int32)) - 1
             choice = tf.minimum(tf.reduce_sum(tf.cast(below, tf.int32)), last)
             choices, logs = choices.write(place, choice), logs.write(place, log[choice])
@@ -160,7 +160,7 @@ class _Net(tf_keras.Model):  # type: ignore[misc]
         return choices.stack(), logs.stack()
 
     def likelihood(self, choices: Any) -> tuple[Any, Any]:
-        """The logarithm of the probability of choices, and the entropy at each, both `[batch, steps]`."""
+        """Returns the logarithms of the probabilities of choices, and the entropies, both `[batch, steps]`."""
         tokens = tf.concat([tf.zeros_like(choices[:, :1]), (choices + self._offsets)[:, :-1]], 1)
         output = self._rnn(self._embedding(tokens))
         logits = tf.einsum("bsu,suw->bsw", output, self._kernel) + self._bias + self._mask
@@ -170,16 +170,16 @@ class _Net(tf_keras.Model):  # type: ignore[misc]
 
 @functools.lru_cache(maxsize=4)
 def controller(shape: Shape) -> Controller:
-    """The controller of a shape, traced once a process; what it has learnt is in policies alone."""
+    """Returns the controller of a shape, which a process traces once. All its learnt state is in policies."""
     return Controller(shape)
 
 
-def settle() -> None:
-    """Leave the graphics cards to the workers, and take one thread; without effect once TensorFlow has begun."""
+def leave_devices() -> None:
+    """Hides the GPUs from this process and sets one thread, before TensorFlow is used; otherwise does nothing."""
     try:
         tf.config.set_visible_devices([], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        # Somebody computes in this process already, as the serial executor does; its devices stay as they are.
+        # This process uses TensorFlow already, such as with the serial executor. Its devices cannot be changed.
         return

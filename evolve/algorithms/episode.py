@@ -1,4 +1,4 @@
-"""What a policy has drawn, and how likely that was: all that it needs to learn from an individual later."""
+"""Episodes: the choices that a policy draws for an individual, with their probabilities, for a later update."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One draw: the place of each choice in its set, and the logarithm of its probability when it was drawn."""
+    """The choices of one genotype: indices into their sets, and the logarithms of their probabilities when drawn."""
 
     choices: tuple[int, ...]
     logs: tuple[float, ...]  # numbers of 32 bits
 
     def text(self) -> str:
-        """As a proposal's memo."""
+        """Returns the episode as the memo of a proposal."""
         # Nine digits are enough to get the same 32 bits back.
         return " ".join(f"{choice}:{log:.9g}" for choice, log in zip(self.choices, self.logs, strict=True))
 
     @classmethod
     def read(cls, text: str) -> Episode:
-        """From a proposal's memo."""
+        """Returns the episode of a memo that `text` has written."""
         pairs = [pair.split(":") for pair in text.split()]
         return cls(tuple(int(choice) for choice, _ in pairs), tuple(float(log) for _, log in pairs))

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Annotated
 
 from compiler.domains import whole
-from evolve.algorithms.base import Evolution, Member, Survivors, gin_name
+from evolve.algorithms.base import Evolution, Member, NonAgeing, gin_name
 from evolve.errors import UsageError
 from evolve.records import G, Individual
 
@@ -27,37 +27,37 @@ class RegularizedEvolution(Evolution[G]):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_sample(self, self.sample_size)
-        self._living: deque[Member[G]] = deque(maxlen=self.population_size)
+        self._members: deque[Member[G]] = deque(maxlen=self.population_size)
 
     @property
     def population(self) -> tuple[float, ...]:
-        """The fitness of every individual of the population, the oldest first."""
-        return tuple([member.fitness for member in self._living])
+        """The fitness of every member, the oldest first."""
+        return tuple([member.fitness for member in self._members])
 
     @property
-    def living(self) -> tuple[int, ...]:
-        """The ids of the population."""
-        return tuple([member.id for member in self._living])
+    def members(self) -> tuple[int, ...]:
+        """The ids of the members."""
+        return tuple([member.id for member in self._members])
 
     def _is_empty(self) -> bool:
-        return not self._living
+        return not self._members
 
     @property
     def replayed(self) -> int:
-        """As many as the population holds."""
+        """The size of the population, because older results are of removed individuals."""
         return self.population_size
 
-    def _contests(self, rng: random.Random) -> tuple[Member[G], str]:
-        """The best of S drawn with replacement; no member dies for a child."""
-        return max(rng.choices(self._living, k=self.sample_size), key=_fitness), ""
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
+        """Returns the best of a tournament sample, and an empty memo."""
+        return max(rng.choices(self._members, k=self.sample_size), key=_fitness), ""
 
     def tell(self, individual: Individual) -> None:
-        """Appends to the right of the queue; being bounded, it drops the oldest on the left."""
-        self._living.append(Member(individual.id, self._ledger.leave(individual.id), individual.fitness))
+        """Adds an individual to the population, and removes the oldest member if there are too many."""
+        self._members.append(Member(individual.id, self._pending.finish(individual.id), individual.fitness))
 
 
 @dataclass(eq=False, kw_only=True)
-class NonAgeingEvolution(Survivors[G]):
+class NonAgeingEvolution(NonAgeing[G]):
     """Evolution without ageing: the best of a tournament sample becomes a parent, and the worst of it is removed.
 
     With one worker this is the cycle of the paper: each step removes one member and proposes one child. With many
@@ -72,21 +72,21 @@ class NonAgeingEvolution(Survivors[G]):
         super().__post_init__()
         _check_sample(self, self.sample_size)
 
-    def _fight(self, rng: random.Random) -> tuple[Member[G], list[int]]:
-        """The best of a sample, drawn with replacement, and the worst of it."""
-        living = list(self._living.values())
-        parent, worst = self._contest(living, rng)
-        killed = []
-        while len(living) >= self.population_size:
-            living.remove(worst)
-            killed.append(worst.id)
-            if len(living) >= self.population_size:
-                parent, worst = self._contest(living, rng)
-        return parent, killed
+    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """Returns the best of the last sample, and the ids of the worst of each sample that removes a member."""
+        members = list(self._members.values())
+        parent, worst = self._tournament(members, rng)
+        removed = []
+        while len(members) >= self.population_size:
+            members.remove(worst)
+            removed.append(worst.id)
+            if len(members) >= self.population_size:
+                parent, worst = self._tournament(members, rng)
+        return parent, removed
 
-    def _contest(self, living: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
-        """The best of a sample, and the worst of the others in it."""
-        drawn = rng.choices(living, k=self.sample_size)
+    def _tournament(self, members: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
+        """Returns the best of a sample and the worst of the other members in it."""
+        drawn = rng.choices(members, k=self.sample_size)
         best = max(drawn, key=_fitness)
         others = [member for member in drawn if member is not best]
         return best, min(others, key=_fitness, default=best)

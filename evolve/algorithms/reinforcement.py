@@ -1,6 +1,6 @@
-"""Reinforcement learning, the other control of Real et al. 2019, arXiv 1802.01548: a controller that writes networks.
+"""Reinforcement learning, the other control of Real et al. 2019, arXiv 1802.01548: an LSTM draws genotypes.
 
-The controller itself, and TensorFlow with it, is in `controller.py`, which is imported when it is first needed.
+The LSTM is in `controller.py`, which imports TensorFlow. That module is imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from evolve.records import G, Individual, Proposal
 if TYPE_CHECKING:
     from evolve.algorithms.controller import Controller, Policy
 
-POLICY = "policy"  # The rule of an individual that the controller has written, and of what was rejected on the way.
+POLICY = "policy"  # the rule of individuals that the controller draws, and of the rejected draws before them
 MAX_REDRAWS = 1000
 
 
 class ChoiceSpace(SearchSpace[G], Protocol[G]):
-    """A space whose genotypes are so many choices, each from a set of its own."""
+    """A space whose genotypes are made by a fixed number of choices, each from its own set of values."""
 
     def sizes(self) -> tuple[int, ...]:
-        """How many values each choice has.
+        """Returns the number of values of each choice.
 
         Raises:
           UsageError: the space leaves no choices.
         """
 
     def decide(self, choices: Sequence[int], rng: random.Random) -> G:
-        """The genotype of these choices, each a place in its set."""
+        """Returns the genotype of choices, each an index into its set of values."""
 
     def unfit(self, genotype: G) -> str | None:
-        """Why a genotype may not be proposed, or None."""
+        """Returns why a genotype may not be proposed, or None if it may."""
 
 
 @dataclass(eq=False)
@@ -76,21 +76,21 @@ class Reinforcement(Latest[G]):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._sizes = self.space.sizes()
-        self._policy: Policy | None = None  # that of the beginning is made when it is first needed
+        self._policy: Policy | None = None  # the initial policy is made when it is first needed
         self._baseline: float | None = None
-        self._batch: list[tuple[str, float]] = []  # the memos of those told since the last update, and their advantages
+        self._batch: list[tuple[str, float]] = []  # memos and advantages of the individuals since the last update
 
     @property
     def replayed(self) -> None:
-        """All results: the policy is what every one of them has taught, in turn."""
+        """None, for all results, because the policy depends on each of them and their order."""
         return None
 
     @functools.cached_property
     def _controller(self) -> Controller:
-        with quiet():  # TensorFlow says of the machine what no setting silences
+        with quiet():  # no setting turns off TensorFlow's first messages about the machine
             from evolve.algorithms import controller
 
-            controller.settle()
+            controller.leave_devices()
             return controller.controller(
                 controller.Shape(
                     self._sizes,
@@ -104,7 +104,7 @@ class Reinforcement(Latest[G]):
             )
 
     def _current(self) -> Policy:
-        """The policy after the updates of all full batches."""
+        """Returns the policy after the updates by all full batches."""
         policy = self._policy or self._controller.fresh(generator(self.seed, 0, POLICY))
         while len(self._batch) >= self.batch_size:
             memos, advantages = zip(*self._batch[: self.batch_size], strict=True)
@@ -114,12 +114,12 @@ class Reinforcement(Latest[G]):
         return policy
 
     def ask(self, id: int) -> Proposal[G]:
-        """A genotype drawn by the policy as it is now.
+        """Returns a genotype drawn by the current policy.
 
         Raises:
-          SearchError: a thousand in a row break what the space requires.
+          SearchError: `MAX_REDRAWS` genotypes in a row may not be proposed.
         """
-        self._ledger.ask(id)
+        self._pending.check_id(id)
         rng = generator(self.seed, id)
         rejected: list[tuple[str, str]] = []
         for _ in range(MAX_REDRAWS):
@@ -135,8 +135,8 @@ class Reinforcement(Latest[G]):
         raise SearchError(f"{MAX_REDRAWS:,} genotypes of the policy in a row break what the space requires: {reasons}")
 
     def tell(self, individual: Individual) -> None:
-        """Puts an individual into the batch that is learnt from before the next draw, once it is full."""
-        memo, fitness = self._ledger.leave(individual.id).memo, individual.fitness
+        """Adds an individual to the current batch. A full batch updates the policy before the next draw."""
+        memo, fitness = self._pending.finish(individual.id).memo, individual.fitness
         self._latest.append(fitness)
         baseline = fitness if self._baseline is None else self._baseline
         self._batch.append((memo, fitness - baseline))

@@ -14,17 +14,17 @@ class RandomSearch(Latest[G]):
 
     @property
     def replayed(self) -> int:
-        """As many as the curves show."""
+        """The number of individuals that the curves show."""
         return self.window
 
     def ask(self, id: int) -> Proposal[G]:
-        """A random genotype."""
-        self._ledger.ask(id)
+        """Returns a random genotype."""
+        self._pending.check_id(id)
         proposal = Proposal(id, self.space.sample(generator(self.seed, id)), None, RANDOM)
         self.adopt(proposal)
         return proposal
 
     def tell(self, individual: Individual) -> None:
-        """Closes the individual; nothing is learnt from it."""
-        self._ledger.leave(individual.id)
+        """Adds the fitness of an individual to the curves. It has no effect on later proposals."""
+        self._pending.finish(individual.id)
         self._latest.append(individual.fitness)

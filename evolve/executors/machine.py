@@ -147,12 +147,12 @@ def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
     if tool is None:
         return ()
     try:
-        told = subprocess.run(
+        listed_gpus = subprocess.run(
             [tool, "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return ()  # a driver that does not answer has no GPU for us
-    return tuple(told.stdout.split())
+    return tuple(listed_gpus.stdout.split())
 
 
 def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Mapping[str, str], ...]:

@@ -57,7 +57,9 @@ class _Slot:
             if self._pool is not None and not self._pool.active:
                 self.drop()
             if self._pool is None:
-                self._pool = ProcessPool(1, self._tasks, _settle, self._settings, multiprocessing.get_context("spawn"))
+                self._pool = ProcessPool(
+                    1, self._tasks, _prepare_process, self._settings, multiprocessing.get_context("spawn")
+                )
             self._running = self._pool.schedule(job.function, args=job.args, timeout=job.timeout)
         return self._running
 
@@ -69,7 +71,7 @@ class _Slot:
             # It ends threads of its own, which may be this one, so that another has to wait for them.
             threading.Thread(target=pool.join, daemon=True).start()
 
-    def revive(self) -> None:
+    def end_lost_job(self) -> None:
         """End a job that the pool has lost with its process."""
         lost = self._pool is not None and not self._pool.active
         if lost and self._running is not None and not self._running.done():
@@ -153,7 +155,7 @@ class Processes:
         ended = set(wait_for(futures, seconds, FIRST_COMPLETED).done)
         if not ended:
             for slot in self._slots:
-                slot.revive()
+                slot.end_lost_job()
         return ended
 
     def close(self) -> None:
@@ -190,13 +192,13 @@ class Processes:
         if error is None:
             job.future.set_result(inner.result())
         elif not isinstance(error, BrokenProcessPool):
-            job.future.set_exception(_told(error, job.timeout))
+            job.future.set_exception(_explained(error, job.timeout))
         elif job.starts >= STARTS:
             message = f"no worker process could be kept alive, see {self._log}"
             job.future.set_exception(SearchError(f"{message}; all finished work is kept, and the same command goes on"))
 
 
-def _told(error: BaseException, timeout: float | None) -> BaseException:
+def _explained(error: BaseException, timeout: float | None) -> BaseException:
     """What became of a task, in the words of this package."""
     if isinstance(error, ProcessExpired):
         # A negative code is the number of the signal that ended the process.
@@ -225,7 +227,7 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _settle(driver: int, log: str, environment: Mapping[str, str]) -> None:
+def _prepare_process(driver: int, log: str, environment: Mapping[str, str]) -> None:
     """Make a new process a worker: one thread, quiet, and gone when the driver is."""
     os.environ.update(environment)
     # At the default TensorFlow cannot hold up the end of a search.

@@ -67,7 +67,7 @@ class Need:
     gpus: float | None = None  # a whole number or a share; None: one, where the cluster has any
     custom: Mapping[str, float] = field(default_factory=dict)  # such as {'TPU': 4}
 
-    def settled(self, nodes: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    def resources(self, nodes: Iterable[Mapping[str, Any]]) -> dict[str, float]:
         """By the names of Ray's resources, nothing of which it needs none."""
         found = any(node["Resources"].get("GPU", 0) for node in nodes)
         gpus = float(found) if self.gpus is None else self.gpus
@@ -154,10 +154,10 @@ class RayCluster:
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             _start(address, workers, need)
-        self._need = need.settled(_nodes())
+        self._need = need.resources(_nodes())
         self._room = room(_nodes(), self._need)
         if not self._room:
-            found = ", ".join(map(_told_resources, _nodes())) or "none"
+            found = ", ".join(map(_described, _nodes())) or "none"
             self._shut_down()
             raise UsageError(
                 f"a worker needs {_resources(self._need)}, and no machine of the Ray cluster has it ({found}): set "
@@ -166,7 +166,7 @@ class RayCluster:
         options: dict[str, Any] = {"num_cpus": need.cpus, "num_gpus": self._need.get("GPU", 0)}
         self._kind = ray.remote(Host).options(**options, resources=dict(need.custom) or None)
         self._made_with = (need.environment(), os.getcwd())
-        self._staff: list[_Worker] = []
+        self._actors: list[_Worker] = []
         self._queue: deque[_Job] = deque()
         self._events: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._looked = self._may_start = time.monotonic()
@@ -185,7 +185,7 @@ class RayCluster:
     @property
     def up(self) -> int:
         """How many workers are there now."""
-        return sum(worker.is_up for worker in [*self._staff])
+        return sum(worker.is_up for worker in [*self._actors])
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queue the function for the next free worker; the time counts from when it is sent there."""
@@ -228,15 +228,15 @@ class RayCluster:
                 self._end_late()
         finally:
             # Whoever waits must not wait for ever, whatever has happened here.
-            lost = [worker.job for worker in self._staff if worker.job] + list(self._queue)
-            for worker in [*self._staff]:
+            lost = [worker.job for worker in self._actors if worker.job] + list(self._queue)
+            for worker in [*self._actors]:
                 self._drop(worker)
             for job in lost:
                 job.future.set_exception(SearchError(_ENDED))
 
     def _patience(self) -> float:
         """Seconds until something is to be done even if nothing happens."""
-        return max(0.0, min(self._looked + LOOK, *(w.deadline for w in self._staff), math.inf) - time.monotonic())
+        return max(0.0, min(self._looked + LOOK, *(w.deadline for w in self._actors), math.inf) - time.monotonic())
 
     def _look(self) -> None:
         """See which machines have come or gone."""
@@ -249,29 +249,29 @@ class RayCluster:
 
     def _hire(self) -> None:
         """As many workers as are wanted; those that Ray finds no place for yet wait for one."""
-        surplus = len(self._staff) - self._wanted()
-        for worker in [worker for worker in self._staff if not worker.is_up][: max(0, surplus)]:
+        surplus = len(self._actors) - self._wanted()
+        for worker in [worker for worker in self._actors if not worker.is_up][: max(0, surplus)]:
             self._drop(worker)
         if time.monotonic() >= self._may_start:
             for _ in range(-surplus):
                 worker = _Worker(self._kind.remote(*self._made_with))
-                self._staff.append(worker)
-                self._hear(worker.actor.begin.remote(), self._came, worker)
+                self._actors.append(worker)
+                self._when_ended(worker.actor.begin.remote(), self._started, worker)
 
-    def _hear(self, reference: Any, event: Callable[[_Worker, Future[Any]], None], worker: _Worker) -> None:
+    def _when_ended(self, reference: Any, event: Callable[[_Worker, Future[Any]], None], worker: _Worker) -> None:
         reference.future().add_done_callback(lambda ended: self._events.put(partial(event, worker, ended)))
 
-    def _came(self, worker: _Worker, ended: Future[Any]) -> None:
+    def _started(self, worker: _Worker, ended: Future[Any]) -> None:
         """A worker is up, or could not be had."""
         error = ended.exception()
         if error is None:
             worker.is_up, self._not_started = True, 0
-        elif worker in self._staff:
+        elif worker in self._actors:
             self._drop(worker)
             # What does not start may not start for long, and trying costs the others their time.
             self._not_started += 1
             self._may_start = time.monotonic() + 1
-            if self._not_started >= STARTS and not any(worker.is_up for worker in self._staff):
+            if self._not_started >= STARTS and not any(worker.is_up for worker in self._actors):
                 self._give_up(error)
 
     def _give_up(self, error: BaseException) -> None:
@@ -285,7 +285,7 @@ class RayCluster:
         """Give what waits to those that are free."""
         if not self._queue:
             return
-        for worker in self._staff:
+        for worker in self._actors:
             if worker.is_up and worker.job is None:
                 self._send(worker, self._queue.popleft())
                 if not self._queue:
@@ -297,7 +297,7 @@ class RayCluster:
         worker.tasks += 1
         worker.deadline = math.inf if job.timeout is None else time.monotonic() + job.timeout
         worker.begun = worker.actor.begin.remote().future()
-        self._hear(worker.actor.run.remote(job.function, job.args), self._ended, worker)
+        self._when_ended(worker.actor.run.remote(job.function, job.args), self._ended, worker)
 
     def _ended(self, worker: _Worker, ended: Future[Any]) -> None:
         """Hear of a task: the worker is free again, or gone."""
@@ -323,14 +323,14 @@ class RayCluster:
 
     def _end_late(self) -> None:
         now = time.monotonic()
-        for worker in [worker for worker in self._staff if worker.deadline <= now]:
+        for worker in [worker for worker in self._actors if worker.deadline <= now]:
             job, worker.job, worker.deadline = worker.job, None, math.inf
             self._drop(worker)
             if job is not None:
                 job.future.set_exception(TimedOut(f"it was not done after search.timeout, {job.timeout:g} seconds"))
 
     def _drop(self, worker: _Worker) -> None:
-        self._staff.remove(worker)
+        self._actors.remove(worker)
         ray.kill(worker.actor)
 
 
@@ -343,7 +343,7 @@ def _resources(amounts: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {amount:g}" for name, amount in amounts.items())
 
 
-def _told_resources(node: Mapping[str, Any]) -> str:
+def _described(node: Mapping[str, Any]) -> str:
     kinds = {name: amount for name, amount in node["Resources"].items() if ":" not in name and "memory" not in name}
     return f"{node['NodeManagerHostname']} has {_resources(kinds) or 'nothing'}"
 

@@ -251,7 +251,7 @@ def check_version(fitness: Fitness) -> None:
 
 def out_of_memory(error: Exception) -> Evaluation:
     """Returns the evaluation of an individual that may succeed when other processes use less memory."""
-    return replace(failed(str(error) or "it ran out of memory"), again=True)
+    return replace(failed(str(error) or "it ran out of memory"), is_retryable=True)
 
 
 def unrecorded(reason: object) -> str:

@@ -102,7 +102,7 @@ class TrainingFitness(ImagesFitness):
         fitness = float(trained.accuracy)
         found = rank(fitness, (cost.params, cost.mult_adds))
         best = rank(task.best, task.best_size)
-        if self.inherit or found < (best if task.worth is None else rank(task.worth, task.worth_size)):
+        if self.inherit or found < (best if task.keep_above is None else rank(task.keep_above, task.keep_above_size)):
             path = weights_file(self.weights, task.id)
             with _naming(path, "written"):
                 weights.save(path, weights.weights_of(trained.layers))
@@ -174,9 +174,9 @@ class TrainingFitness(ImagesFitness):
         """
         from compiler.networks import weights
 
-        if not self.inherit or task.heir_of is None:
+        if not self.inherit or task.weights_from is None:
             return None, ""
-        path = weights_file(self.weights, task.heir_of)
+        path = weights_file(self.weights, task.weights_from)
         try:
             with _naming(path, "read"):
                 return weights.read(path), ""

@@ -21,7 +21,7 @@ class Keeper:
         space: dsl.Space,
         best: Individual | None,
         waiting: frozenset[int] = frozenset(),
-        again: frozenset[int] = frozenset(),
+        retried: frozenset[int] = frozenset(),
     ) -> None:
         """Removes files that the last run left unfinished, and writes the best network again.
 
@@ -30,16 +30,16 @@ class Keeper:
           space: the search space.
           best: the best individual so far.
           waiting: individuals with a held result, whose weights are kept until the algorithm receives it.
-          again: individuals that are evaluated again. Their old weights are removed first.
+          retried: individuals that are evaluated again. Their old weights are removed first.
         """
         self._fitness = fitness
         self._weights = weights = fitness.weights
         for cut_short in weights.glob("*.new"):
             cut_short.unlink()
         found = {int(path.stem) for path in weights.glob("*.npz") if path.stem.isdecimal()}
-        for id in found & again:
+        for id in found & retried:
             weights_file(weights, id).unlink(missing_ok=True)
-        self._kept = found - waiting - again
+        self._kept = found - waiting - retried
         if best is not None:
             # The last run may have ended after it wrote the row and before it wrote the files.
             self._write(best, space.genotype(best.genotype))
@@ -49,7 +49,7 @@ class Keeper:
         best = standing.best
         if best is not None and best.id == individual.id:
             self._write(individual, genotype)
-        needed = standing.heritable if self._fitness.inherit else frozenset()
+        needed = standing.inheritable if self._fitness.inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
         # The worker kept the weights if the individual was among the best when it was sent. That may have changed.
         self._kept.add(individual.id)

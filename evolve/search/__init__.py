@@ -1,1 +1,1 @@
-"""The loop between an algorithm, an executor and the store, and the records that they exchange."""
+"""The search: the loop between an algorithm, an executor and the store."""

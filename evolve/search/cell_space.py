@@ -14,7 +14,7 @@ from evolve.errors import UsageError
 
 
 class CellSpace:
-    """Genotypes of one file; children that cannot be built for these images are never proposed."""
+    """The genotypes of one `.cell` file. A genotype that cannot be built for the images is never proposed."""
 
     def __init__(
         self,
@@ -24,17 +24,25 @@ class CellSpace:
         sample_mutations: int = 10,
         unfit: Check | None = None,
     ) -> None:
-        """`unfit` gives why a genotype cannot be built or breaks a `require`; by default it is asked anew each time."""
+        """Creates the space of `space` for images of `input_shape`, [height, width, channels], in `classes` classes.
+
+        Args:
+          space: the search space of a `.cell` file.
+          input_shape: height, width and channels of the images.
+          classes: the number of classes.
+          sample_mutations: mutations of the seed that make a random genotype, if the rules leave no choices.
+          unfit: returns why a genotype cannot be built or breaks a `require`, or None; by default the compiler's check.
+        """
         self._space = space
         self._sample_mutations = sample_mutations
         self._unfit = unfit or requirement(space, input_shape, classes)
 
     def sample(self, rng: random.Random) -> dsl.Genotype:
-        """A random genotype that can be built and meets what the file requires."""
+        """Returns a random genotype that can be built and satisfies all requirements."""
         return dsl.sample(self._space, rng, self._sample_mutations, self._unfit)
 
     def mutate(self, genotype: dsl.Genotype, rng: random.Random) -> Child[dsl.Genotype]:
-        """A child by one of the file's rules, or the parent again where none applies to it."""
+        """Returns a child by one mutation rule. If no rule applies, the child is equal to its parent."""
         try:
             child = dsl.mutate(genotype, rng, self._unfit)
         except dsl.CellError as error:
@@ -42,10 +50,10 @@ class CellSpace:
         return Child(child.genotype, child.rule, child.rejected, child.forget)
 
     def sizes(self) -> tuple[int, ...]:
-        """How many values each free choice has.
+        """Returns the number of values of each choice.
 
         Raises:
-          UsageError: the rules leave none.
+          UsageError: the rules leave no choices.
         """
         sizes = tuple(len(decision.values) for decision in dsl.decisions(self._space.seed))
         if not sizes:
@@ -58,25 +66,28 @@ class CellSpace:
         return sizes
 
     def decide(self, choices: Sequence[int], rng: random.Random) -> dsl.Genotype:
-        """The genotype of these choices, each a place in its set."""
+        """Returns the genotype of choices, each an index into its set of values."""
         return dsl.decide(self._space, choices, rng)
 
     def unfit(self, genotype: dsl.Genotype) -> str | None:
-        """Why it is no genotype of the file, cannot be built for these images, or what requirement it breaks."""
+        """Returns why a genotype may not be proposed, or None if it may.
+
+        It may be outside of the search space, break a requirement, or be impossible to build for the images.
+        """
         return unfit(genotype, self._unfit)
 
     def read(self, text: str) -> dsl.Genotype:
-        """The genotype that a stored text stands for."""
+        """Returns the genotype of a stored text."""
         return self._space.genotype(text)
 
     def text(self, genotype: dsl.Genotype) -> str:
-        """The text that is stored and sent to workers."""
+        """Returns a genotype as text, as it is stored and sent to workers."""
         return genotype.text()
 
     def fingerprint(self, genotype: dsl.Genotype) -> str:
-        """Equal for genotypes that are the same network."""
+        """Returns a hash that is equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
 
     def genes(self, genotype: dsl.Genotype) -> str:
-        """The genes, a line each."""
+        """Returns the genes of a genotype as text, one on each line."""
         return "\n".join(f"{name} = {value!r}" for name, value in genotype.genes)

@@ -1,4 +1,4 @@
-"""The loop between algorithm, workers and store."""
+"""The loop of a search, which passes proposals to workers, and results to the store, the algorithm and observers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
 from evolve.search.plan import Plan
 from evolve.search.tally import Tally
-from evolve.search.texts import Recalled, Texts
+from evolve.search.texts import Restored, Texts
 from evolve.search.top import Top
-from evolve.search.waiting import Births, Result, Twins, reused
+from evolve.search.waiting import Duplicates, HeldResults, Result, reused
 from evolve.store.store import Store
 
 G_contra = TypeVar("G_contra", contravariant=True)
 
-WAKE = 5.0  # Seconds after which a waiting search looks whether more workers have come, or its time is over.
+WAKE = 5.0  # seconds after which a waiting driver checks for further workers and for the end of the budget
 
 
 class Observer(Protocol[G_contra]):
-    """Hears of every individual when it is in the store and the algorithm has been told."""
+    """Receives every finished individual. The store and the algorithm have it already."""
 
     def individual(self, individual: Individual, genotype: G_contra, standing: Standing) -> None:
-        """One more is finished; the standing has it in."""
+        """Receives a finished individual, its genotype, and the state of the search after it."""
 
 
 class _Finished(NamedTuple, Generic[G]):
-    """An individual that observers have yet to hear of."""
+    """A finished individual before it is passed to the observers."""
 
     individual: Individual
     genotype: G
@@ -40,7 +40,7 @@ class _Finished(NamedTuple, Generic[G]):
 
 
 class Search(Generic[G]):
-    """Keeps the workers busy, and everything in the store, until there is enough."""
+    """Evaluates individuals and stores their results until a target, a count or a budget is reached."""
 
     def __init__(
         self,
@@ -53,7 +53,18 @@ class Search(Generic[G]):
         observers: Sequence[Observer[G]] = (),
         tally: Tally | None = None,
     ) -> None:
-        """`tally` counts what is done, from what earlier runs have spent; by default one that begins with the store."""
+        """Creates a search that continues from `store`.
+
+        Args:
+          plan: the limits of the search.
+          algorithm: a new algorithm, which receives the state of the store in `run`.
+          texts: converts genotypes to text and back.
+          store: the store of the search.
+          executor: gives tasks to workers.
+          evaluate: the function that workers run.
+          observers: receive every finished individual.
+          tally: the counts and costs, which the caller may show; by default those of the store.
+        """
         self._plan = plan
         self._algorithm = algorithm
         self._texts = texts
@@ -62,171 +73,180 @@ class Search(Generic[G]):
         self._evaluate = evaluate
         self._observers = observers
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
-        self._again: deque[Proposal[G]] = deque()  # to be sent once more, of this run or of the last
+        self._retries: deque[Proposal[G]] = deque()  # to be evaluated again, because the worker or the last run ended
         _, _, self._last = store.counts()
         self._top = Top(store.best(plan.keep_best), plan.keep_best)
         self._tally = tally or Tally(store.spent(), self._top.best)
-        self._twins: Twins[G] = Twins()
-        self._births: Births[G] = Births(min((one.id for one, _ in store.unfinished()), default=self._last + 1))
-        self._noted = self._tally.seconds
+        self._duplicates: Duplicates[G] = Duplicates()
+        self._held: HeldResults[G] = HeldResults(min((one.id for one, _ in store.unfinished()), default=self._last + 1))
+        self._noted_seconds = self._tally.seconds
 
     def run(self) -> str:
-        """Go on from where the store is until there is enough; why that is so, for the user.
+        """Continues the search from its store to its end, and returns the reason of the end, for the user.
 
         Raises:
-          SearchError: nothing but failures, or no workers.
+          SearchError: all individuals fail, or no worker can be started.
         """
-        self._recall()
-        self._take_up()
-        self._stop_if_hopeless()
+        self._restore()
+        self._resume()
+        self._stop_if_all_failed()
         ended: Collection[Future[Evaluation]] = ()
         while True:
             finished: list[_Finished[G]] = []
             results = deque(sorted(ended, key=self._order))
             while True:
-                # One at a time: a worker's next task need not wait for those of others.
+                # Results are handled one at a time. Otherwise the first worker would wait for its next task until all
+                # results are handled.
                 with self._store.event():
-                    finished += self._pass_on()
+                    finished += self._report_held()
                     if results:
-                        finished += self._conclude(results.popleft())
-                    sent, spared = self._propose()
-                    finished += spared
-                    self._note_time(is_last=not (self._running or sent or spared))
+                        finished += self._receive(results.popleft())
+                    sent, untrained = self._propose()
+                    finished += untrained
+                    self._note_time(is_last=not (self._running or sent or untrained))
                 for proposal in sent:
                     self._send(proposal)
-                if spared or not results:
+                if untrained or not results:
                     break
-            # Only now, when the workers have something to do.
-            self._show(finished)
-            self._stop_if_hopeless()
-            if spared:
+            # Observers are slow, so the next tasks are sent before the observers run.
+            self._notify(finished)
+            self._stop_if_all_failed()
+            if untrained:
                 ended = [future for future in self._running if future.done()]
             elif self._running:
                 ended = self._wait()
             else:
-                return self._enough()
+                return self._end_reason()
 
-    # What was before.
+    # Resuming.
 
-    def _recall(self) -> None:
-        """Tells the algorithm again what it knew when the last run ended."""
+    def _restore(self) -> None:
+        """Restores the algorithm: passes it the recorded proposals and results that it needs, in their order."""
         for individual in self._store.finished(self._algorithm.replayed):
-            self._algorithm.adopt(Recalled(individual, self._texts))
+            self._algorithm.adopt(Restored(individual, self._texts))
             self._algorithm.tell(individual)
 
-    def _take_up(self) -> None:
-        """Take up the unfinished individuals of the last run; one that has a result waits for older ones."""
+    def _resume(self) -> None:
+        """Takes over the pending individuals and the held results of the last run."""
         for proposal, waits in self._store.unfinished():
             adopted = self._adopted(proposal)
             if waits:
-                self._births.wait(proposal.id, Result(adopted.genotype))
+                self._held.hold(proposal.id, Result(adopted.genotype))
                 self._tally.compare(self._store.individual(proposal.id))
             else:
-                self._again.append(adopted)
+                self._retries.append(adopted)
 
     def _adopted(self, proposal: Proposal[str]) -> Proposal[G]:
         read = proposal.with_genotype(self._texts.read(proposal.genotype))
         self._algorithm.adopt(read)
         return read
 
-    # What comes back.
+    # Results.
 
     def _wait(self) -> set[Future[Evaluation]]:
-        """Until something has ended, or there is room for more."""
+        """Waits until a task has ended or a further task can be sent. Returns the tasks that have ended."""
         while True:
             ended = self._executor.wait(self._running, WAKE)
             if ended or self._has_room():
                 return ended
 
     def _order(self, future: Future[Evaluation]) -> tuple[bool, int]:
-        """By id; what will end the search last, so that everything else is kept."""
+        """Returns a key that orders ended tasks by id. An error that ends the search comes last, after all results."""
         ends = future.exception() is not None and not isinstance(future.exception(), WorkerDied)
         return ends, self._running[future].id
 
-    def _conclude(self, future: Future[Evaluation]) -> list[_Finished[G]]:
-        """Write a result, and tell it: if the run dies in between, the next one tells it again."""
+    def _receive(self, future: Future[Evaluation]) -> list[_Finished[G]]:
+        """Handles an ended task: stores the result, then passes it to the algorithm, or starts a retry.
+
+        A process that ends between the two steps loses nothing, because a resumed search passes on what the store has.
+        """
         try:
             evaluation = future.result()
         except WorkerDied as error:
-            evaluation = replace(failed(str(error)), again=True)
+            evaluation = replace(failed(str(error)), is_retryable=True)
         proposal = self._running.pop(future)
-        if evaluation.again and self._store.try_again(proposal.id, self._plan.retries):
-            self._again.appendleft(proposal)
+        if evaluation.is_retryable and self._store.try_again(proposal.id, self._plan.retries):
+            self._retries.appendleft(proposal)
             return []
-        twin, finished = self._finish(proposal, evaluation)
-        for other in self._twins.end(proposal.id):
-            if twin.status == "done":
-                finished += self._finish(other, reused(twin), is_spared=True)[1]
+        original, finished = self._finish(proposal, evaluation)
+        for other in self._duplicates.end(proposal.id):
+            if original.status == "done":
+                finished += self._finish(other, reused(original), is_reused=True)[1]
             else:
-                self._again.append(other)
+                self._retries.append(other)
         return finished
 
     def _finish(
-        self, proposal: Proposal[G], evaluation: Evaluation, is_spared: bool = False
+        self, proposal: Proposal[G], evaluation: Evaluation, is_reused: bool = False
     ) -> tuple[Individual, list[_Finished[G]]]:
-        """Write a result; return its row, and the individuals that the algorithm has received because of it."""
+        """Stores a result. Returns its row, and the individuals that the algorithm has received because of it."""
         waits = self._plan.order == "born"
         individual = self._store.finish(proposal.id, evaluation, waits)
         self._tally.store(individual)
         if not waits:
-            return individual, [self._tell(individual, proposal.genotype)]
-        self._births.wait(proposal.id, Result(proposal.genotype, evaluation.graph, is_spared))
-        return individual, self._pass_on()
+            return individual, [self._report(individual, proposal.genotype)]
+        self._held.hold(proposal.id, Result(proposal.genotype, evaluation.graph, is_reused))
+        return individual, self._report_held()
 
-    def _pass_on(self) -> list[_Finished[G]]:
-        """Pass waiting results to the algorithm in order of id, up to the first that is missing."""
-        return [self._tell(self._store.release(id, one.graph), one.genotype) for id, one in self._births.due()]
+    def _report_held(self) -> list[_Finished[G]]:
+        """Passes held results to the algorithm in the order of their ids, up to the first result that is missing."""
+        return [self._report(self._store.release(id, one.graph), one.genotype) for id, one in self._held.released()]
 
-    def _tell(self, individual: Individual, genotype: G) -> _Finished[G]:
+    def _report(self, individual: Individual, genotype: G) -> _Finished[G]:
         self._algorithm.tell(individual)
-        self._tally.tell(individual)
+        self._tally.add_simulated(individual)
         if not individual.is_failed:
             self._top.add(individual)
         standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids)
         return _Finished(individual, genotype, standing)
 
-    def _show(self, finished: Sequence[_Finished[G]]) -> None:
-        """Tell the observers; whose weights may be asked for is already as it is after all of these."""
-        heritable = self._heritable() if finished else frozenset()
+    def _notify(self, finished: Sequence[_Finished[G]]) -> None:
+        """Passes finished individuals to the observers. The inheritable ones are those after the last of them."""
+        inheritable = self._inheritable() if finished else frozenset()
         for individual, genotype, standing in finished:
-            now = replace(standing, heritable=heritable)
+            now = replace(standing, inheritable=inheritable)
             for observer in self._observers:
                 observer.individual(individual, genotype, now)
 
-    def _heritable(self) -> frozenset[int]:
-        """The living, and those who died while a child of theirs runs or is to be run again."""
-        waiting = (*self._running.values(), *self._again, *self._twins)
-        parents = {proposal.heir_of for proposal in waiting if proposal.heir_of is not None}
-        return frozenset(parents).union(self._algorithm.living)
+    def _inheritable(self) -> frozenset[int]:
+        """Returns the members, and removed individuals with a pending child that inherits their weights."""
+        waiting = (*self._running.values(), *self._retries, *self._duplicates)
+        parents = {proposal.weights_from for proposal in waiting if proposal.weights_from is not None}
+        return frozenset(parents).union(self._algorithm.members)
 
-    # What goes out.
+    # Proposals.
 
     def _propose(self) -> tuple[list[Proposal[G]], list[_Finished[G]]]:
-        """Fill the executor: whom to send, and whom an equal one has spared the training, which ends the round."""
+        """Makes proposals until the executor is full.
+
+        Returns the proposals to send, and the individuals that the algorithm has received because a proposal is a
+        duplicate of a finished individual. Such a duplicate ends the round, so that observers receive it at once.
+        """
         sent: list[Proposal[G]] = []
         while self._has_room(len(sent)):
-            proposal = self._again.popleft() if self._again else self._new()
-            twin = self._store.twin(proposal.id) if self._plan.reuse else None
-            if twin is None:
+            proposal = self._retries.popleft() if self._retries else self._new()
+            original = self._store.original(proposal.id) if self._plan.reuse else None
+            if original is None:
                 sent.append(proposal)
                 continue
-            id, is_done = twin
+            id, is_done = original
             if is_done:
-                passed = self._finish(proposal, reused(self._store.individual(id)), is_spared=True)[1]
+                passed = self._finish(proposal, reused(self._store.individual(id)), is_reused=True)[1]
                 if passed:
                     return sent, passed
             else:
-                self._twins.wait(proposal, id)
+                self._duplicates.wait(proposal, id)
         return sent, []
 
     def _has_room(self, sent: int = 0) -> bool:
         capacity = self._executor.capacity
-        # Those that are not trained need no worker, but the algorithm should hear before it proposes on and on.
-        untrained = len(self._twins) + self._births.spared
-        full = len(self._running) + sent >= capacity or (untrained >= capacity and not self._again)
-        # Results that wait for a task that is run again reach the algorithm before the end.
-        is_over = self._enough() and not (self._again and self._births)
-        return not full and not is_over and not self._plan.is_hopeless(self._tally)
+        # Duplicates need no worker. Without this limit the algorithm would make any number of proposals without a
+        # result.
+        untrained = len(self._duplicates) + self._held.reused
+        full = len(self._running) + sent >= capacity or (untrained >= capacity and not self._retries)
+        # A held result that waits for a retry reaches the algorithm before the search ends.
+        is_over = self._end_reason() and not (self._retries and self._held)
+        return not full and not is_over and not self._plan.has_only_failures(self._tally)
 
     def _new(self) -> Proposal[G]:
         proposal = self._algorithm.ask(self._last + 1)
@@ -241,19 +261,19 @@ class Search(Generic[G]):
         task = self._top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed)
         self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
 
-    # When it ends.
+    # The end.
 
     def _note_time(self, is_last: bool) -> None:
-        """Keep how long the search has run; a row more in every event would be too many."""
+        """Stores the seconds of the search, at most once a second, because every write costs time."""
         now = self._tally.seconds
-        if now - self._noted >= 1 or is_last:
+        if now - self._noted_seconds >= 1 or is_last:
             self._store.note("seconds", repr(now))
-            self._noted = now
+            self._noted_seconds = now
 
-    def _enough(self) -> str:
-        """Why nothing more is to be started, or nothing."""
-        return self._plan.end(self._tally, not self._again and self._last >= self._plan.individuals)
+    def _end_reason(self) -> str:
+        """Returns why no further individual is started; empty if further ones are."""
+        return self._plan.end(self._tally, not self._retries and self._last >= self._plan.individuals)
 
-    def _stop_if_hopeless(self) -> None:
-        if self._plan.is_hopeless(self._tally):
-            raise SearchError(self._plan.despair(self._tally, self._store.reasons(3)))
+    def _stop_if_all_failed(self) -> None:
+        if self._plan.has_only_failures(self._tally):
+            raise SearchError(self._plan.failure_message(self._tally, self._store.reasons(3)))

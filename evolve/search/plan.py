@@ -1,4 +1,4 @@
-"""How far a search goes: when there is enough, and when it is hopeless."""
+"""The limits of a search: when it ends, and when it stops because all individuals fail."""
 
 from __future__ import annotations
 
@@ -9,28 +9,34 @@ from typing import Literal
 
 from evolve.search.tally import Tally
 
-HOPELESS = 10  # When this many have failed and no other has finished, the fault is not in the genotypes.
+# If this number of individuals have failed and no other has finished, the fault is not in the genotypes.
+FAILURES_THAT_STOP = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How far to go, and what to do on the way."""
+    """The limits and the rules of a search."""
 
     individuals: int
     seed: int
-    log: Path  # Where the workers' own words go, for messages.
+    log: Path  # the file or folder with the output of the workers, which messages name
     timeout: float | None = None  # seconds an individual may take
     retries: int = 0  # for an individual that was lost with its worker
     budget: float | None = None  # seconds of all runs together
     budget_flops: float | None = None
-    target: float | None = None  # the fitness that is enough
-    keep_best: int = 1  # how many of the fittest keep their weights
-    reuse: bool = False  # whether an individual that equals an earlier one takes its evaluation
+    target: float | None = None  # the fitness at which the search ends
+    keep_best: int = 1  # the number of best individuals whose weights are kept
+    reuse: bool = False  # whether a duplicate takes the evaluation of the earlier individual
     budget_simulated: float | None = None  # seconds of all individuals together, as a table has them
     order: Literal["finished", "born"] = "finished"  # in which results reach the algorithm
 
     def end(self, tally: Tally, is_proposed: bool) -> str:
-        """Why nothing more is to be begun, or an empty text; `is_proposed` says whether all individuals have been."""
+        """Returns why no further individual is started; empty if further ones are.
+
+        Args:
+          tally: the counts and costs of the search.
+          is_proposed: whether all individuals have been proposed.
+        """
         fittest = tally.fittest
         if self.target is not None and fittest is not None and fittest.fitness >= self.target:
             return f"individual {fittest.id} has reached the target, {self.target:g}"
@@ -42,12 +48,12 @@ class Plan:
             return f"the budget of {self.budget_simulated:,} simulated seconds is spent"
         return f"all {self.individuals} individuals are finished" if is_proposed else ""
 
-    def is_hopeless(self, tally: Tally) -> bool:
-        """Whether all of the first individuals have failed."""
-        return tally.failed == tally.finished and tally.failed >= min(HOPELESS, self.individuals)
+    def has_only_failures(self, tally: Tally) -> bool:
+        """Whether all individuals so far have failed, and there are enough of them to stop the search."""
+        return tally.failed == tally.finished and tally.failed >= min(FAILURES_THAT_STOP, self.individuals)
 
-    def despair(self, tally: Tally, reasons: Sequence[str]) -> str:
-        """Why a hopeless search is given up, for the user."""
+    def failure_message(self, tally: Tally, reasons: Sequence[str]) -> str:
+        """Returns the message with which such a search stops; `reasons` are errors of individuals."""
         listed = "\n".join(f"  {reason}" for reason in reasons)
         return (
             f"all of the first {tally.failed} individuals failed:\n{listed}\n"

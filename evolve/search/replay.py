@@ -1,4 +1,4 @@
-"""A recorded search run again by its algorithm alone: the same order of results gives the same individuals."""
+"""The replay of a stored search by its algorithm, without evaluations. The same results give the same proposals."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from evolve.store.store import Store
 
 
 def replay(store: Store, algorithm: Algorithm[G], texts: Texts[G]) -> None:
-    """Ask and tell an unused algorithm in the order of the record; it ends as that of the search did.
+    """Replays the proposals and results of a store with a new algorithm, which ends in the state of the original one.
 
     Raises:
-      SearchError: it proposes something else, by which the search does not depend on seed and order alone.
+      SearchError: it makes another proposal, so that the search depends on more than its seed and the order of results.
     """
     results = store.finished()
-    told = 0
+    received = 0
     for recorded, after in store.proposed():
-        while told < after:
+        while received < after:
             algorithm.tell(next(results))
-            told += 1
+            received += 1
         asked = algorithm.ask(recorded.id)
         if asked.with_genotype(texts.text(asked.genotype)) != recorded:
             raise SearchError(

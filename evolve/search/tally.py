@@ -1,4 +1,4 @@
-"""What a search has done and spent."""
+"""The counts and costs of a search while it runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from evolve.records import Individual, Spent
 
 
 class Tally:
-    """Counts results and their costs as the search goes on, and has the fittest of all results.
+    """Counts results and their costs, and keeps the fittest individual.
 
     Args:
-      before: what the earlier runs have spent.
-      fittest: of the results of earlier runs.
+      before: the counts and costs of earlier runs.
+      fittest: the fittest individual of earlier runs.
     """
 
     def __init__(self, before: Spent, fittest: Individual | None) -> None:
@@ -24,26 +24,26 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """Of all runs together."""
+        """The seconds of all runs together."""
         return time.monotonic() - self._began
 
     @property
     def spent(self) -> Spent:
-        """The counts of now."""
+        """The counts and costs up to now."""
         return Spent(self.finished, self.failed, self.seconds, self.flops, self.simulated)
 
     def store(self, individual: Individual) -> None:
-        """Counts a result that is stored, whether or not the algorithm has it yet."""
+        """Counts a result that has been stored. The algorithm may not have received it yet."""
         self.finished += 1
         self.failed += individual.is_failed
         self.flops += individual.flops
         self.compare(individual)
 
     def compare(self, individual: Individual) -> None:
-        """Remembers an individual that is fitter than all before it."""
+        """Keeps an individual as the fittest if it is fitter than all before it."""
         if not individual.is_failed and (self.fittest is None or individual.fitness > self.fittest.fitness):
             self.fittest = replace(individual, graph="")
 
-    def tell(self, individual: Individual) -> None:
-        """Counts the simulated seconds of an individual that the algorithm is told of."""
+    def add_simulated(self, individual: Individual) -> None:
+        """Counts the simulated seconds of an individual that the algorithm has received."""
         self.simulated += individual.seconds

@@ -1,4 +1,4 @@
-"""Genotypes as text, which is how they are stored and sent."""
+"""The conversion of genotypes to text, the form in which they are stored and sent."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from evolve.records import G, Individual
 
 
 class Texts(Protocol[G]):
-    """Genotypes as text and back, and which of them are the same."""
+    """Converts genotypes to text and back, and finds equal ones."""
 
     def text(self, genotype: G) -> str:
-        """What is stored and sent."""
+        """Returns a genotype as text."""
 
     def read(self, text: str) -> G:
-        """What a text stands for."""
+        """Returns the genotype of a text."""
 
     def fingerprint(self, genotype: G) -> str:
-        """Equal for genotypes that are the same network."""
+        """Returns a hash that is equal for genotypes that are the same network."""
 
     def genes(self, genotype: G) -> str:
-        """What else decides how a network is trained."""
+        """Returns the genes of a genotype as text. Networks with other genes are trained in another way."""
 
 
-class Recalled(Generic[G]):
-    """The proposal of a finished individual. Its text is read when its genotype is needed, which most never are."""
+class Restored(Generic[G]):
+    """The proposal of a finished individual. Its text is parsed when the genotype is asked for, which is seldom."""
 
     def __init__(self, individual: Individual, texts: Texts[G]) -> None:
         self.id, self.memo = individual.id, individual.memo
@@ -33,5 +33,5 @@ class Recalled(Generic[G]):
 
     @functools.cached_property
     def genotype(self) -> G:
-        """The genotype."""
+        """The genotype, which is parsed once."""
         return self._texts.read(self._text)

@@ -10,11 +10,11 @@ from evolve.records import Individual, Proposal, Size, Task, rank, ranked
 
 
 class Top:
-    """The first individuals in the order of `records.rank`, one of each network, of those that the algorithm knows.
+    """The best individuals that the algorithm has received: one of each network, in the order of `records.rank`.
 
     Args:
-      found: those of earlier runs, in their order.
-      count: how many there are to be.
+      found: the best individuals of earlier runs, in that order.
+      count: the greatest number of individuals.
     """
 
     def __init__(self, found: Iterable[Individual], count: int) -> None:
@@ -23,32 +23,34 @@ class Top:
 
     @property
     def best(self) -> Individual | None:
-        """The first, if there is one."""
+        """The best individual, or None."""
         return self._found[0] if self._found else None
 
     @property
     def last(self) -> Individual | None:
-        """The one that a further individual must beat; None as long as there is room for more."""
+        """The individual that a further one must beat; None if there are fewer than `count`."""
         return self._found[-1] if len(self._found) == self._count else None
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """Their ids, the best first."""
+        """The ids, the best first."""
         return tuple([one.id for one in self._found])
 
     def add(self, individual: Individual) -> None:
-        """Puts one that is done among them, where it is one of them."""
+        """Adds an individual that has not failed, if it is among the best."""
         last = self.last
         if last is None or rank(individual.fitness, individual.size) < rank(last.fitness, last.size):
             self._found = ranked([*self._found, replace(individual, graph="")], self._count)
 
     def task(self, proposal: Proposal[str], seed: int) -> Task:
-        """The task of an individual that is sent now: it says what the individual must beat to be of interest."""
+        """Returns the task of a proposal, with the fitnesses above which its graph is returned and weights are kept."""
         best, best_size = _beaten(self.best)
-        worth, worth_size = _beaten(self.last)
-        return Task(proposal.id, proposal.genotype, seed, best, proposal.heir_of, worth, best_size, worth_size)
+        keep_above, keep_above_size = _beaten(self.last)
+        return Task(
+            proposal.id, proposal.genotype, seed, best, proposal.weights_from, keep_above, best_size, keep_above_size
+        )
 
 
 def _beaten(one: Individual | None) -> tuple[float, Size]:
-    """The fitness and the size that a better individual must beat."""
+    """Returns the fitness and the size that a better individual must beat."""
     return (-math.inf, (0, 0)) if one is None else (one.fitness, one.size)

@@ -42,7 +42,7 @@ _REMEDIES = (
 
 
 @contextmanager
-def speaking_plainly(path: Path) -> Iterator[None]:
+def explained_errors(path: Path) -> Iterator[None]:
     """What SQLite says of a file, with the remedy.
 
     Raises:
@@ -126,7 +126,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         raise UsageError(f"{path} cannot be used: {error.strerror}; let this user read it") from None
     if not is_there:
         raise UsageError(f"there is no search in {folder}: {path} is not there")
-    with speaking_plainly(path), tempfile.TemporaryDirectory() as copies, closing(_opened(path, Path(copies))) as db:
+    with explained_errors(path), tempfile.TemporaryDirectory() as copies, closing(_opened(path, Path(copies))) as db:
         found = _schema(db, path)
         if found is None:
             raise UsageError(f"there is no search in {path}, or none that has begun")

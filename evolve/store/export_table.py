@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from evolve.store.database import FILE, reading, speaking_plainly
+from evolve.store.database import FILE, explained_errors, reading
 from evolve.store.rows import EXPORTED, shown
 
 
@@ -41,7 +41,7 @@ def write_json(folder: Path, out: IO[str]) -> None:
 
 def _rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
     """One moment of the search, however long it takes to write it out."""
-    with speaking_plainly(folder / FILE):
+    with explained_errors(folder / FILE):
         # The result of an individual that waits for older ones is known, its place among the results is not.
         columns = ", ".join(EXPORTED).replace("finished", "nullif(max(finished, 0), 0)")
         yield from db.execute(f"select {columns} from individuals order by id")

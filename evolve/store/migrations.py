@@ -41,7 +41,7 @@ def _keep_tests_alike(db: sqlite3.Connection) -> None:
         db.execute("delete from meta where key = ?", (key,))
 
 
-def _put_the_killed_into_memos(db: sqlite3.Connection) -> None:
+def _move_removed_into_memos(db: sqlite3.Connection) -> None:
     """Makes the ids of those that an individual killed, until 0.6.0 a column of their own, the memo of its proposal."""
     if any(name == "killed" for _, name, *_ in db.execute("pragma table_info(individuals)")):
         db.execute("update individuals set memo = killed where killed <> '[]'")
@@ -69,7 +69,7 @@ def _name_settings_by_executor(db: sqlite3.Connection) -> None:
 # By the schema that a step leads to; a step does nothing to a store on which it was done before.
 STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     4: _keep_tests_alike,
-    5: _put_the_killed_into_memos,
+    5: _move_removed_into_memos,
     6: _name_settings_by_executor,
 }
 SCHEMA = max(*STEPS, *(column.since for column in COLUMNS.values()))

@@ -15,7 +15,7 @@ from typing import Any
 
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal, Spent
-from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, hold, prepare, speaking_plainly
+from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, explained_errors, hold, prepare
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 from evolve.store.syncing import Syncing
@@ -47,7 +47,7 @@ class Store:
     def __init__(self, folder: Path, patience: float = 10.0, syncing: Syncing | None = None) -> None:
         self.path = folder / FILE
         self._lock = hold(folder)
-        with speaking_plainly(self.path):
+        with explained_errors(self.path):
             self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
             prepare(self._db, self.path)
         self._syncing = syncing or Syncing()
@@ -109,7 +109,7 @@ class Store:
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """One statement, which without an open transaction is one transaction."""
-        with speaking_plainly(self.path):
+        with explained_errors(self.path):
             return self._db.execute(statement, values).fetchall()
 
     # What the search is: compared when it is resumed.
@@ -202,13 +202,13 @@ class Store:
             raise SearchError(f"individual {id} was released twice, or without having waited")
         return INDIVIDUAL.read(rows[0], graph=graph)
 
-    def twin(self, id: int) -> tuple[int, bool] | None:
+    def original(self, id: int) -> tuple[int, bool] | None:
         """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
         rows = self._execute(
-            "select twin.id, twin.status = 'done' from individuals as own join individuals as twin "
-            "on twin.fingerprint = own.fingerprint and twin.genes = own.genes "
-            "where own.id = ? and (twin.status = 'done' or (twin.status = 'running' and twin.id < own.id)) "
-            "order by twin.status, twin.id limit 1",
+            "select original.id, original.status = 'done' from individuals as own join individuals as twin "
+            "on original.fingerprint = own.fingerprint and original.genes = own.genes "
+            "where own.id = ? and (original.status = 'done' or (original.status = 'running' and original.id < own.id)) "
+            "order by original.status, original.id limit 1",
             (id,),
         )
         return (rows[0][0], bool(rows[0][1])) if rows else None
@@ -221,13 +221,13 @@ class Store:
 
     def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
         """All proposals by id, and how many individuals were finished before each."""
-        with speaking_plainly(self.path):
+        with explained_errors(self.path):
             for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
                 yield PROPOSAL.read(columns), after
 
     def finished(self, latest: int | None = None) -> Iterator[Individual]:
         """The latest finished individuals, or all of them, in the order of finishing, one at a time."""
-        with speaking_plainly(self.path):
+        with explained_errors(self.path):
             rows = self._db.execute(
                 f"select * from (select {_ALL} from individuals where finished > 0 "
                 "order by finished desc limit ?) order by finished",

@@ -210,15 +210,15 @@ def test_without_ageing_a_proposal_removes_the_members_above_the_population_size
     assert [len(removed_by(algorithm.ask(id))) for id in (6, 7, 8)] == [1, 0, 0]
     for id in (6, 7, 8):
         algorithm.tell(result(id, float(id)))
-    assert len(algorithm.living) == 7
+    assert len(algorithm.members) == 7
     assert len(removed_by(algorithm.ask(9))) == 3
-    assert len(algorithm.living) == 4
+    assert len(algorithm.members) == 4
 
 
 def test_without_ageing_a_single_member_is_removed_for_its_child() -> None:
     algorithm = ranked(1, 1)
     proposal = algorithm.ask(2)
-    assert (proposal.parent, removed_by(proposal), algorithm.living) == (1, [1], ())
+    assert (proposal.parent, removed_by(proposal), algorithm.members) == (1, [1], ())
 
 
 def filled(population_size: int, seed: int = 0) -> PairwiseTournament[int]:
@@ -252,7 +252,7 @@ def test_below_the_set_point_no_member_is_removed() -> None:
     algorithm = filled(5)
     first, second = algorithm.ask(6), algorithm.ask(7)
     assert (len(removed_by(first)), second.memo) == (1, "")
-    assert len(algorithm.living) == len(algorithm.population) == 4
+    assert len(algorithm.members) == len(algorithm.population) == 4
 
 
 def test_members_above_the_set_point_are_removed_before_the_next_child() -> None:
@@ -261,9 +261,9 @@ def test_members_above_the_set_point_are_removed_before_the_next_child() -> None
         algorithm.ask(id)
     for id in (6, 7, 8):
         algorithm.tell(result(id, float(id)))
-    assert len(algorithm.living) == 7
+    assert len(algorithm.members) == 7
     assert len(removed_by(algorithm.ask(9))) == 3
-    assert len(algorithm.living) == 4
+    assert len(algorithm.members) == 4
 
 
 def test_a_single_member_is_a_parent_and_an_empty_population_samples() -> None:
@@ -272,7 +272,7 @@ def test_a_single_member_is_a_parent_and_an_empty_population_samples() -> None:
     algorithm.tell(result(2, 0.5))
     assert algorithm.ask(4).parent == 2
     algorithm.tell(result(1, 0.7))
-    assert (removed_by(algorithm.ask(5)), algorithm.living) == ([2], (1,))
+    assert (removed_by(algorithm.ask(5)), algorithm.members) == ([2], (1,))
 
 
 def test_the_tournament_needs_two() -> None:
@@ -355,21 +355,21 @@ class TestContract:
     def test_parents_are_members(self, make: Make) -> None:
         algorithm = make(0)
         for id in range(1, 80):
-            before = algorithm.living
+            before = algorithm.members
             proposal = algorithm.ask(id)
-            assert proposal.parent is None or proposal.parent in algorithm.living
-            assert set(algorithm.living) <= set(before)
+            assert proposal.parent is None or proposal.parent in algorithm.members
+            assert set(algorithm.members) <= set(before)
             algorithm.tell(result(id, float(id % 7)))
 
     def test_a_result_without_a_proposal_is_an_error(self, make: Make) -> None:
-        with pytest.raises(SearchError, match="individual 1 was told"):
+        with pytest.raises(SearchError, match="individual 1 is not pending"):
             make(0).tell(result(1, 0.5))
 
     def test_a_second_result_is_an_error(self, make: Make) -> None:
         algorithm = make(0)
         algorithm.ask(1)
         algorithm.tell(result(1, 0.5))
-        with pytest.raises(SearchError, match="twice"):
+        with pytest.raises(SearchError, match="is not pending"):
             algorithm.tell(result(1, 0.5))
 
     def test_a_second_proposal_of_one_id_is_an_error(self, make: Make) -> None:
@@ -381,7 +381,7 @@ class TestContract:
     def test_a_proposal_that_is_pending_cannot_be_adopted(self, make: Make) -> None:
         algorithm = make(0)
         proposal = algorithm.ask(1)
-        with pytest.raises(SearchError, match="open already"):
+        with pytest.raises(SearchError, match="already pending"):
             algorithm.adopt(proposal)
 
     def test_more_proposals_may_be_pending_than_the_population_has_members(self, make: Make) -> None:
@@ -404,7 +404,7 @@ class TestContract:
             for one in (algorithm, shown):
                 one.tell(result(id, float(id % 7)))
             assert shown.population == algorithm.population
-            assert shown.living == algorithm.living
+            assert shown.members == algorithm.members
 
     def test_every_setting_is_an_attribute_and_bears_its_name(self, make: Make) -> None:
         algorithm = make(0)

@@ -53,7 +53,7 @@ def random_search() -> Algorithm[dsl.Genotype]:
 
 
 def measure(task: Task) -> Evaluation:
-    inherited = None if task.heir_of is None else 0.5
+    inherited = None if task.weights_from is None else 0.5
     return Evaluation((7 * task.id % 20) / 20, inherited=inherited, note="a note" if task.id == 17 else "")
 
 

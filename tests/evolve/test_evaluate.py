@@ -111,7 +111,7 @@ def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fi
     found = spec(small_gin, fitness).evaluate(task())
     assert (found.status, found.fitness, found.error) == ("failed", WORST, reason)
     assert found.params > 0 and found.seconds > 0
-    assert found.again == (fitness == "out_of_memory")
+    assert found.is_retryable == (fitness == "out_of_memory")
 
 
 def test_a_bug_is_not_a_failure_of_an_individual(small_gin: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_child_starts_from_the_weights_of_its_parent(small_gin: Path) -> None:
     parent = inheriting.evaluate(Task(1, GROWING.text(), 0, 1.0))
     assert (parent.status, parent.inherited, parent.note, parent.graph) == ("done", None, "", "")
     still = replace(GROWING, genes=(("learning_rate", 1e-6),))
-    child = inheriting.evaluate(Task(2, still.text(), 5, 1.0, heir_of=1))
+    child = inheriting.evaluate(Task(2, still.text(), 5, 1.0, weights_from=1))
     assert (child.inherited, child.note) == (1.0, "")
     before, after = (weights.read(weights_file(inheriting.weights, id)) for id in (1, 2))
     kernel = "head/0/0/1/dense/kernel"
@@ -156,14 +156,14 @@ def test_a_child_whose_parents_weights_are_gone_starts_from_fresh_weights_with_a
     if content is not None:
         inheriting.weights.mkdir()
         weights_file(inheriting.weights, 1).write_bytes(content)
-    child = inheriting.evaluate(Task(2, GROWING.text(), 5, 1.0, heir_of=1))
+    child = inheriting.evaluate(Task(2, GROWING.text(), 5, 1.0, weights_from=1))
     assert (child.status, child.inherited) == ("done", 0.0)
     assert child.note.startswith("started anew: ") and "1.npz" in child.note
 
 
 def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> None:
     plain = replace(trained(small_gin), inherit=False)
-    found = [plain.evaluate(Task(id, GROWING.text(), 5, best, heir_of=9)) for id, best in ((1, 1.0), (2, -1.0))]
+    found = [plain.evaluate(Task(id, GROWING.text(), 5, best, weights_from=9)) for id, best in ((1, 1.0), (2, -1.0))]
     assert [(one.inherited, one.note, bool(one.graph)) for one in found] == [(None, "", False), (None, "", True)]
     assert [path.name for path in plain.weights.glob("*")] == ["2.npz"]
 
@@ -171,7 +171,7 @@ def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> 
 def test_an_individual_among_the_best_few_leaves_weights(small_gin: Path) -> None:
     plain = replace(trained(small_gin), inherit=False)
     for id, worth in ((1, 1.0), (2, -1.0)):
-        assert not plain.evaluate(Task(id, GROWING.text(), 5, 1.0, worth=worth)).graph
+        assert not plain.evaluate(Task(id, GROWING.text(), 5, 1.0, keep_above=worth)).graph
     assert [path.name for path in plain.weights.glob("*")] == ["2.npz"]
 
 
@@ -190,7 +190,7 @@ def test_a_smaller_individual_of_equal_fitness_leaves_weights_and_its_graph(smal
         assert again.fitness == fitness and bool(again.graph) == is_better
         assert weights_file(plain.weights, id).is_file() == is_better
     for id, size, is_better in ((6, (params + 1, 0), True), (7, (params, mult_adds), False)):
-        again = plain.evaluate(Task(id, GROWING.text(), 5, 1.0, worth=fitness, worth_size=size))
+        again = plain.evaluate(Task(id, GROWING.text(), 5, 1.0, keep_above=fitness, keep_above_size=size))
         assert not again.graph and weights_file(plain.weights, id).is_file() == is_better
 
 

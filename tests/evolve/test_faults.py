@@ -116,7 +116,7 @@ def test_a_recorded_order_replays_to_the_same_population(tmp_path: Path) -> None
         finally:
             executor.close()
         assert order != sorted(order)
-        assert (again.population, again.living) == (ran.population, ran.living)
+        assert (again.population, again.members) == (ran.population, ran.members)
 
 
 # The driver.

@@ -74,7 +74,7 @@ class TestFitness:
     ) -> None:
         monkeypatch.setattr(type(fitness), "measure", _raising(error))
         found = fitness.evaluate(task)
-        assert (found.status, found.fitness, found.again) == ("failed", WORST, isinstance(error, MemoryError))
+        assert (found.status, found.fitness, found.is_retryable) == ("failed", WORST, isinstance(error, MemoryError))
         assert found.error in ("there is no such layer", "it ran out of memory")
         assert found.params > 0 and found.flops == 0
 

@@ -168,7 +168,7 @@ class Top:
         self.top.append(standing.top)
 
     def evaluate(self, task: Task) -> Evaluation:
-        self.worth.append((task.worth, task.best))
+        self.worth.append((task.keep_above, task.best))
         return Evaluation((0.3, 0.5, 0.4, 0.5, 0.6)[task.id - 1])
 
 

@@ -47,10 +47,10 @@ def kept(folder: Path) -> set[int]:
     return {int(path.stem) for path in (folder / "weights").iterdir()}
 
 
-def finish(keeper: Keeper, folder: Path, id: int, best: Individual | None, heritable: set[int]) -> None:
+def finish(keeper: Keeper, folder: Path, id: int, best: Individual | None, inheritable: set[int]) -> None:
     (folder / "weights").mkdir(exist_ok=True)
     weights.save(weights_file(folder / "weights", id), WEIGHTS)
-    standing = Standing((), best, frozenset(heritable))
+    standing = Standing((), best, frozenset(inheritable))
     keeper.individual(individual(id, 0.5), SEED, standing)
 
 
@@ -70,7 +70,7 @@ def test_weights_of_a_result_that_waits_to_be_counted_are_kept_over_a_resume(tmp
     (tmp_path / "weights").mkdir()
     for id in (1, 5, 6):
         weights_file(tmp_path / "weights", id).write_bytes(b"")
-    keeper = Keeper(source(tmp_path), SEED.space, None, waiting=frozenset({5}), again=frozenset({6}))
+    keeper = Keeper(source(tmp_path), SEED.space, None, waiting=frozenset({5}), retried=frozenset({6}))
     assert kept(tmp_path) == {1, 5}, "6 was cut short by the end of the last run, and is trained again"
     # written by its worker, before its result reaches the algorithm
     weights.save(weights_file(tmp_path / "weights", 6), WEIGHTS)

@@ -253,7 +253,7 @@ def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     """With one more line the package stores, reads and exports the field, and adds it to older stores."""
     shutil.copytree(ROOT / "evolve", tmp_path / "evolve")
     records = tmp_path / "evolve" / "records.py"
-    text, before = records.read_text(encoding="utf-8"), "    again: bool"
+    text, before = records.read_text(encoding="utf-8"), "    is_retryable: bool"
     assert text.count(before) == 1
     records.write_text(text.replace(before, LATENCY.format(since=migrations.SCHEMA + 1) + before), encoding="utf-8")
     old = store_of("0.4.0", tmp_path / "old")

@@ -148,7 +148,7 @@ NODE = {"CPU": 8.0, "GPU": 2.0, "memory": 1e10}
 )
 def test_how_many_workers_machines_hold(need: Need, workers: int) -> None:
     nodes = [{"Resources": NODE}, {"Resources": NODE}]
-    assert room(nodes, need.settled(nodes)) == workers
+    assert room(nodes, need.resources(nodes)) == workers
 
 
 def test_a_share_of_a_gpu_grows_its_memory() -> None:

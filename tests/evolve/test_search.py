@@ -146,15 +146,15 @@ class Inheriting:
     """Checks that a task inherits only from an individual that the last result named as heritable."""
 
     asked: list[tuple[int, int | None]] = field(default_factory=list)
-    heritable: frozenset[int] = frozenset()
+    inheritable: frozenset[int] = frozenset()
 
     def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
-        self.heritable = standing.heritable
+        self.inheritable = standing.inheritable
 
     def evaluate(self, task: Task) -> Evaluation:
-        self.asked.append((task.id, task.heir_of))
-        # every parent was heritable when the last one was finished
-        assert task.heir_of is None or task.heir_of in self.heritable
+        self.asked.append((task.id, task.weights_from))
+        # every parent was inheritable when the last one was finished
+        assert task.weights_from is None or task.weights_from in self.inheritable
         return toy.evaluate(task)
 
 
@@ -204,10 +204,10 @@ class HoldingBack:
 class Listed:
     """Records the individuals whose weights may be inherited, at each result."""
 
-    heritable: dict[int, frozenset[int]] = field(default_factory=dict)
+    inheritable: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def individual(self, individual: Individual, genotype: toy.Genotype, standing: Standing) -> None:
-        self.heritable[individual.id] = standing.heritable
+        self.inheritable[individual.id] = standing.inheritable
 
 
 def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs(tmp_path: Path) -> None:
@@ -233,4 +233,4 @@ def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs_again(tm
         store.propose(Proposal(6, genotype, 1), "f")
         store.propose(Proposal(7, genotype, 2, forget=True), "f")
         search(store, 7, observers=[listed], make=tournament)
-    assert listed.heritable == {5: {1, 4, 5}, 6: {4, 5, 6}, 7: {4, 5, 6, 7}}
+    assert listed.inheritable == {5: {1, 4, 5}, 6: {4, 5, 6}, 7: {4, 5, 6, 7}}
