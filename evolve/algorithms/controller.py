@@ -87,7 +87,7 @@ class Controller:
         return Episode(tuple(choices.numpy().tolist()), tuple(logs.numpy().tolist()))
 
     def learn(self, policy: Policy, episodes: Sequence[Episode], advantages: Sequence[float]) -> Policy:
-        """Returns the policy after one update. Episodes with a positive advantage become likelier, others less likely."""
+        """Returns the policy after one update, which makes episodes with a positive advantage likelier."""
         self._load(policy)
         with tf.device("/CPU:0"):
             self._learn(
