@@ -1,8 +1,8 @@
-"""Where tasks run: one small interface (`base`), and what stands behind it.
+"""Executors, which give tasks to workers. `base` has their interface.
 
-`serial` runs them here and now, `processes` in worker processes of this machine, `ray_cluster` on many; `machine` says
-how many fit here, and which GPUs are whose. Only who imports `ray_cluster` loads the package `ray`.
-Nothing here knows what a task does, and the driver's side imports no TensorFlow.
+`serial` runs tasks in this process, `processes` in worker processes of this machine, and `ray_cluster` on several
+machines. `machine` finds the number of workers that fit, and assigns GPUs to them. Only `ray_cluster` imports the
+package `ray`. Nothing here depends on the kind of task, and the driver imports no TensorFlow.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from evolve.executors.processes import Processes, ProcessesSettings
 from evolve.executors.ray_settings import RaySettings
 from evolve.executors.serial import Serial, SerialSettings
 
-# The executors that a search may name, each by the record of its settings.
+# The executors that `search.executor` may name, each with the record of its settings.
 EXECUTORS: Mapping[str, type[ExecutorSettings]] = {
     "processes": ProcessesSettings,
     "serial": SerialSettings,

@@ -1,4 +1,4 @@
-"""What the search asks of an executor, and no more."""
+"""The interface of executors."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ R = TypeVar("R")
 
 
 class Executor(Protocol):
-    """Takes tasks, gives futures."""
+    """Gives tasks to workers, and returns a future for each."""
 
     @property
     def capacity(self) -> int:
-        """How many unfinished tasks it can use now: one a worker, and those it likes to have ready.
+        """The number of unfinished tasks that it can use now: one for each worker, and some that are ready to start.
 
-        At least one; it may change during the search, as workers come and go.
+        It is at least one. It may change during the search, when workers join or leave.
         """
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Queue a function to be run elsewhere; it, its arguments and its result can be pickled.
+        """Queues a function for a worker, and returns its future. Function, arguments and result can be pickled.
 
-        The future ends in the result, in what the function raised, in WorkerDied where the worker was lost on the way
-        (TimedOut after `timeout` seconds of running), or in SearchError where no worker can be had. A lost worker is
+        The future has the result or the exception of the function; or WorkerDied if the worker was lost, TimedOut if
+        the task took more than `timeout` seconds, or SearchError if no worker can be started. A lost worker is
         replaced.
         """
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Until one of its futures has ended, or for so long; those that have ended."""
+        """Waits until one of `futures` has ended, or for `seconds`, and returns those that have ended."""
 
     def close(self) -> None:
-        """End whatever runs."""
+        """Ends all workers and their tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What an executor must know of the search whose tasks it runs.
+    """The facts about a search that an executor needs.
 
     Attributes:
       folder: the work directory.
       trains: whether tasks are trainings.
-      held: bytes that all workers of a machine hold together, once, such as images in a file that each of them maps.
-      has_one_task: whether there is one task only, which needs no GPU.
+      held: bytes that all workers of a machine share, such as images in a file that each of them maps.
+      has_one_task: whether there is a single task, which needs no GPU.
     """
 
     folder: Path
@@ -57,10 +57,10 @@ class Site:
 
 @runtime_checkable
 class ExecutorSettings(Protocol):
-    """The settings of an executor: a frozen record that makes the executor itself.
+    """The settings of an executor: a frozen record that creates the executor.
 
-    A gin file sets its fields by its name in `EXECUTORS`. A record of one's own, `search.executor = @my_executor`, is
-    a class that is `gin.configurable`, and has these members.
+    A gin file sets its fields by its name in `EXECUTORS`. A user's own record is a class with these members that is
+    `gin.configurable`; `search.executor = @my_executor` names it.
     """
 
     @property
@@ -68,28 +68,29 @@ class ExecutorSettings(Protocol):
         """Whether the executor can end a task, so that `search.timeout` has an effect."""
 
     def crew(self, held: int = 0) -> str:
-        """The workers in words, for the header of a search; `held` are the bytes of `Site.held`.
+        """Returns a description of the workers for the header of a search. `held` is that of `Site`.
 
         Raises:
-          UsageError: there cannot be so many.
+          UsageError: the machine has no room for the number of workers in the settings.
         """
 
     def log(self, folder: Path) -> Path:
-        """Where workers write what libraries say, by the work directory."""
+        """Returns the file or folder in which the output of workers is, for the work directory `folder`."""
 
     def start(self, site: Site) -> Executor:
-        """A new executor.
+        """Returns a new executor.
 
         Raises:
-          UsageError: it cannot be had here.
+          UsageError: the executor cannot be used on this machine.
         """
 
 
 def call(executor: Executor, function: Callable[..., R], *args: object, retries: int = 0) -> R:
-    """One task from beginning to end, so many times again as long as it is lost with its worker.
+    """Runs one task and returns its result. A task whose worker is lost is run again, at most `retries` times.
 
     Raises:
-      WorkerDied, SearchError: as `Executor.submit` says.
+      WorkerDied: the worker was lost each time.
+      SearchError: no worker can be started.
     """
     while True:
         future = executor.submit(function, *args)

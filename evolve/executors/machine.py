@@ -1,4 +1,4 @@
-"""What this machine has for workers, memory and GPUs, found without TensorFlow."""
+"""The cores, memory and GPUs of this machine, and the number of workers that fit. TensorFlow is not needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compiler.domains import Domain, is_number, optional, whole
 from compiler.errors import pasted
 from evolve.errors import UsageError
 
-WORKER_BYTES = 1_200_000_000  # What TensorFlow, the data and a small model take in one worker.
+WORKER_BYTES = 1_200_000_000  # the memory of a worker: TensorFlow, the data and a small model
 
 
 def _is_share(value: object) -> bool:
@@ -32,7 +32,7 @@ _SHARE = Domain(
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """Settings that executors with worker processes share."""
+    """The common settings of executors with worker processes."""
 
     workers: Annotated[
         int | None,
@@ -50,26 +50,26 @@ class WorkerSettings:
 
 
 def threads(count: int = 1) -> dict[str, str]:
-    """The environment in which TensorFlow, quietly, takes so many threads.
+    """Returns environment variables that give TensorFlow `count` threads and turn its log off.
 
-    Several single-threaded workers use the cores better than one with many threads. TensorFlow reads it when it is
-    first imported.
+    Several single-threaded workers use the cores better than one with many threads. TensorFlow reads the variables
+    when it is first imported.
     """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
     return {**dict.fromkeys(names, str(count)), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: int = 0) -> int:
-    """How many workers there are to be: as asked, or one a core as far as memory and GPUs go.
+    """Returns the number of workers: that of the settings, or one for each core as far as memory and GPUs allow.
 
     Args:
-      scope: what stands before the dot in the names of the settings.
-      settings: what the user asks for.
-      gpus: the names of the GPUs that there are.
-      held: bytes that all workers hold together, once, such as images in a file that each maps.
+      scope: the gin name of the executor, for messages.
+      settings: the settings of the user.
+      gpus: the names of the GPUs of this machine.
+      held: bytes that all workers share, such as images in a file that each of them maps.
 
     Raises:
-      UsageError: more were asked for than fit into memory, or than the GPUs serve at a share each.
+      UsageError: the settings ask for more workers than memory or GPUs allow.
     """
     wanted, share = settings.workers, settings.gpus_per_worker
     free = max(0, available_memory() - held)
@@ -93,7 +93,7 @@ def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: 
 
 
 def _served(scope: str, gpus: Sequence[str], share: float | None) -> int | None:
-    """How many workers the GPUs serve at a share each; None where that is no limit."""
+    """Returns the number of workers that can each have the share of a GPU; None if GPUs are not a limit."""
     if not share:
         return None
     if share > len(gpus):
@@ -105,16 +105,16 @@ def _served(scope: str, gpus: Sequence[str], share: float | None) -> int | None:
 
 
 def cores() -> int:
-    """The cores that this process may use; macOS says only how many the machine has."""
+    """Returns the number of cores that this process may use. On macOS it is the number of cores of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_memory() -> int:
-    """Bytes that new processes may take, the limit of a container included."""
-    # macOS says only how much memory the machine has.
+    """Returns the bytes that new processes may use, within the limit of a container."""
+    # macOS gives only the memory of the machine.
     pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
     found = [os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")]
-    # What sysconf calls free leaves out the caches that the kernel gives back on demand.
+    # sysconf does not count caches as free, although the kernel releases them on demand.
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
@@ -127,7 +127,7 @@ def available_memory() -> int:
 
 
 def _reclaimable() -> int:
-    """Bytes that a container holds as a cache of files, which the kernel gives back on demand."""
+    """Returns the bytes of a container's file cache, which the kernel releases on demand."""
     statistics = Path("/sys/fs/cgroup/memory.stat")
     if not statistics.exists():
         return 0
@@ -136,11 +136,11 @@ def _reclaimable() -> int:
 
 
 def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The GPUs that may be used, as CUDA_VISIBLE_DEVICES names them: its list, or all there are."""
+    """Returns the names of the GPUs that may be used: those in CUDA_VISIBLE_DEVICES, or else all."""
     listed = environment.get("CUDA_VISIBLE_DEVICES")
     if listed is not None:
         names = [name.strip() for name in listed.split(",")]
-        # CUDA itself ends the list at the first name that is none.
+        # CUDA itself ends the list at the first name that is empty or -1.
         end = next((place for place, name in enumerate(names) if name in ("", "-1")), len(names))
         return tuple(names[:end])
     tool = shutil.which("nvidia-smi", path=environment.get("PATH"))
@@ -151,14 +151,14 @@ def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
             [tool, "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return ()  # a driver that does not answer has no GPU for us
+        return ()  # without an answer of the driver no GPU can be used
     return tuple(listed_gpus.stdout.split())
 
 
 def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Mapping[str, str], ...]:
-    """The environment that gives each worker its GPUs; empty where the machine has none.
+    """Returns, for each worker, environment variables that give it its GPUs; empty ones if the machine has no GPUs.
 
-    At a share of 0 they see none, and at None all that there are, one each as far as they go round.
+    With a share of 0 workers see no GPUs. With None each worker sees one, and several workers may have the same.
     """
     if not gpus:
         return ({},) * workers
@@ -166,7 +166,7 @@ def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Map
         return ({"CUDA_VISIBLE_DEVICES": "-1"},) * workers
     if share is None or share < 1:
         several = workers > len(gpus) if share is None else True
-        # Without it TensorFlow takes the whole memory of a GPU for one of those that share it.
+        # Without this variable TensorFlow takes the whole memory of a GPU for one of the workers that share it.
         grow = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if several else {}
         return tuple({"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)], **grow} for slot in range(workers))
     each = int(share)

@@ -1,4 +1,4 @@
-"""Worker processes on this machine: of one thread each, kept warm, replaced when they die, and gone with the driver."""
+"""Worker processes on this machine, of one thread each. They serve many tasks, and end with the driver."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from evolve.executors.base import Site
 
 R = TypeVar("R")
 
-STARTS = 3  # How often a task may find no worker that starts before that is given up.
+STARTS = 3  # failed starts of a worker for the same task after which the task fails
 
 
 @dataclass(slots=True)
 class _Job:
-    """A task on its way."""
+    """A task that has not ended."""
 
     future: Future[Any]
     function: Callable[..., Any]
@@ -43,7 +43,7 @@ class _Job:
 
 
 class _Slot:
-    """The place of one worker: a pool of one process, so that nothing its death leaves locked is shared."""
+    """One worker: a pool of one process. Workers share no locks, which a worker that is lost might leave locked."""
 
     def __init__(self, tasks: int, log: Path, environment: Mapping[str, str]) -> None:
         self._tasks = tasks
@@ -52,7 +52,7 @@ class _Slot:
         self._running: Future[Any] | None = None
 
     def start(self, job: _Job) -> Future[Any]:
-        """Run a job in the warm process, or in a new one."""
+        """Runs a job in the process, which is started if there is none, and returns the future of the pool."""
         with _interrupts_blocked():
             if self._pool is not None and not self._pool.active:
                 self.drop()
@@ -64,21 +64,21 @@ class _Slot:
         return self._running
 
     def drop(self) -> None:
-        """Leave a process behind that has died, or is about to; the next job gets another."""
+        """Ends the process. The next job starts another."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
-            # It ends threads of its own, which may be this one, so that another has to wait for them.
+            # The pool ends its own threads. This may be one of them, so another thread waits for them.
             threading.Thread(target=pool.join, daemon=True).start()
 
     def end_lost_job(self) -> None:
-        """End a job that the pool has lost with its process."""
+        """Ends a job that the pool has lost with its process."""
         lost = self._pool is not None and not self._pool.active
         if lost and self._running is not None and not self._running.done():
             self._running.set_exception(BrokenProcessPool("the worker is gone"))
 
     def close(self) -> Callable[[], None]:
-        """Kill the process, whatever it does; what is returned waits for that."""
+        """Ends the process at once, and returns a function that waits for its end."""
         if self._pool is None:
             return lambda: None
         self._pool.stop()
@@ -96,17 +96,17 @@ class ProcessesSettings(machine.WorkerSettings):
         check("processes", self, UsageError)
 
     def crew(self, held: int = 0) -> str:
-        """How many workers there are, and the GPUs that they share."""
+        """Returns the number of workers, and the GPUs that they share."""
         gpus = machine.gpus(os.environ)
         workers = machine.count("processes", self, gpus, held)
         return f"{workers}, GPUs {', '.join(gpus)}" if gpus else str(workers)
 
     def log(self, folder: Path) -> Path:
-        """A file in the work directory."""
+        """Returns the file for the output of workers in the work directory."""
         return folder / "workers.log"
 
     def start(self, site: Site) -> Processes:
-        """As many processes as were asked for, or as fit; one without a GPU where there is one task only."""
+        """Returns an executor with the workers of the settings, or with one worker without a GPU for a single task."""
         gpus = machine.gpus(os.environ)
         workers = 1 if site.has_one_task else machine.count("processes", self, gpus, site.held)
         environments = machine.devices(gpus, 0 if site.has_one_task else self.gpus_per_worker, workers)
@@ -114,16 +114,16 @@ class ProcessesSettings(machine.WorkerSettings):
 
 
 class Processes:
-    """Worker processes, each with a queue of its own and one task ahead of them all.
+    """Worker processes with a common queue of tasks that are ready to start.
 
-    A task that waits goes to the first worker that is free without asking the driver, which may be busy meanwhile.
+    A task in the queue is sent to the first free worker at once, while the driver may be busy.
 
     Args:
-      workers: how many processes.
-      tasks: after how many tasks a process is replaced, which bounds its memory.
-      log: the file for what libraries in the workers write.
-      environments: of each worker, over that of this process; none where there is nothing to say.
-      ahead: how many tasks it likes to have waiting.
+      workers: the number of processes.
+      tasks: the number of tasks after which a process is replaced, which bounds its memory.
+      log: the file for the output of workers.
+      environments: environment variables of each worker, besides those of this process; empty for none.
+      ahead: the number of tasks that wait in the queue for a free worker.
     """
 
     def __init__(
@@ -139,11 +139,11 @@ class Processes:
 
     @property
     def capacity(self) -> int:
-        """One task a worker and what waits."""
+        """One task for each worker, and `ahead` tasks that are ready to start."""
         return self._capacity
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Queue the function for the next free worker; the time counts from when it starts."""
+        """Queues the function for the next free worker. `timeout` counts from its start there."""
         future: Future[R] = Future()
         with self._lock:
             self._queue.append(_Job(future, function, args, timeout))
@@ -151,7 +151,7 @@ class Processes:
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Until one of the futures has ended, or for so long."""
+        """Waits until one of the futures has ended, or for `seconds`, and returns those that have ended."""
         ended = set(wait_for(futures, seconds, FIRST_COMPLETED).done)
         if not ended:
             for slot in self._slots:
@@ -159,7 +159,7 @@ class Processes:
         return ended
 
     def close(self) -> None:
-        """Kill the workers, whatever they do."""
+        """Ends the workers at once."""
         with self._lock:
             self._closed = True
             ends = [slot.close() for slot in self._slots]
@@ -167,23 +167,23 @@ class Processes:
             end()
 
     def _feed(self) -> None:
-        """Give what waits to those that are free, the worker that has just been busy first."""
+        """Sends queued tasks to free workers. The worker that was busy last comes first."""
         with self._lock:
             while self._queue and self._free:
                 slot, job = self._free.pop(), self._queue.popleft()
                 slot.start(job).add_done_callback(partial(self._ended, slot, job))
 
     def _ended(self, slot: _Slot, job: _Job, inner: Future[Any]) -> None:
-        """Hear from a worker, in a thread of its pool: first its next task, then word to whoever waits."""
+        """Handles the end of a task, in a thread of the pool. The worker gets its next task before the future ends."""
         error = inner.exception()
         lost = isinstance(error, BrokenProcessPool | ProcessExpired)
         with self._lock:
-            if self._closed:  # which is what has ended it: nobody waits, and nothing more is to start
+            if self._closed:  # `close` has ended the task, so no further one is started
                 return
             if lost:
                 slot.drop()
             if isinstance(error, BrokenProcessPool):
-                # It died before it took the task, which is no fault of the task.
+                # The process was lost before it took the task, so the task is not at fault.
                 job.starts += 1
                 if job.starts < STARTS:
                     self._queue.appendleft(job)
@@ -194,12 +194,12 @@ class Processes:
         elif not isinstance(error, BrokenProcessPool):
             job.future.set_exception(_explained(error, job.timeout))
         elif job.starts >= STARTS:
-            message = f"no worker process could be kept alive, see {self._log}"
+            message = f"no worker process could be started, see {self._log}"
             job.future.set_exception(SearchError(f"{message}; all finished work is kept, and the same command goes on"))
 
 
 def _explained(error: BaseException, timeout: float | None) -> BaseException:
-    """What became of a task, in the words of this package."""
+    """Returns the error of a task as an error of this package, if it is the end of the worker or a timeout."""
     if isinstance(error, ProcessExpired):
         # A negative code is the number of the signal that ended the process.
         cause = f"signal {-error.exitcode}" if error.exitcode < 0 else f"exit code {error.exitcode}"
@@ -212,13 +212,13 @@ def _explained(error: BaseException, timeout: float | None) -> BaseException:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Processes and threads started inside never see Ctrl-C, not even while they start up, and nothing is cut short.
+    """A context in which Ctrl-C and SIGTERM wait. Processes and threads that are started inside never receive Ctrl-C.
 
-    A pool starts at its first task, and its threads, and the processes that these start, inherit the mask. SIGTERM acts
-    like Ctrl-C in this process, so that it waits too: an interrupt between two steps of a pool could leave a lock held.
-    A worker takes SIGTERM again when it has started.
+    A pool starts its threads at its first task. They and their processes inherit the mask. SIGTERM acts like Ctrl-C in
+    this process, so it waits too: an interrupt between two steps of a pool could leave a lock held. A worker receives
+    SIGTERM again after its start.
     """
-    # The tracker unblocks the signal when it is started, so it has to be there before.
+    # The tracker unblocks the signals when it is started, so it is started before they are blocked.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
@@ -228,9 +228,9 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _prepare_process(driver: int, log: str, environment: Mapping[str, str]) -> None:
-    """Make a new process a worker: one thread, quiet, and gone when the driver is."""
+    """Prepares a new process as a worker: one thread, output to the log, and its end with that of the driver."""
     os.environ.update(environment)
-    # At the default TensorFlow cannot hold up the end of a search.
+    # With the default action TensorFlow cannot delay the end of a search.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -241,7 +241,7 @@ def _prepare_process(driver: int, log: str, environment: Mapping[str, str]) -> N
 
 
 def _follow(driver: int) -> None:
-    """End this process soon after the driver; an orphan's parent is another process."""
+    """Ends this process soon after the driver has ended, which changes the id of the parent process."""
     while os.getppid() == driver:
         time.sleep(0.5)
     os._exit(1)

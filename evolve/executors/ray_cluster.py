@@ -1,7 +1,7 @@
-"""Workers on a Ray cluster, or on a Ray that is started here: kept warm, replaced when they die, as many as fit.
+"""The executor for a Ray cluster, or for a Ray that is started on this machine. It needs the package `ray`.
 
-Imported only by who asks for it: it needs the package `ray`. A worker is an actor. It is given a task when it is there
-and free, so that no task waits for a machine that has not come yet.
+A worker is an actor of Ray. It serves many tasks, and is replaced when it is lost. A task is sent only to a worker that
+has started and is free, so that no task waits for a machine that has not joined yet.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-# Ray prints here what befalls its workers, between the lines of the search; it reads these when it is imported.
+# Ray would print messages about its workers between the lines of the search. It reads these variables when imported.
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-# It is about to change what it does to the GPUs of workers that have none, and warns of that.
+# Ray warns of a coming change for workers without GPUs.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# Nobody is told that somebody searches.
+# Ray sends no usage statistics.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
@@ -42,11 +42,11 @@ from evolve.executors import machine
 R = TypeVar("R")
 
 ANSWER = 25.0  # seconds that a cluster may take to answer
-LOOK = 2.0  # seconds between two looks at which machines there are
-STARTS = 3  # How many workers in a row may not come up, with none at work, or may die before they answer a task.
+LOOK = 2.0  # seconds between two checks of the machines of the cluster
+STARTS = 3  # workers that fail to start, or that are lost before they answer a task, after which it fails
 _KEPT = "all finished work is kept, and the same command goes on"
 _ENDED = f"the connection to Ray has ended; {_KEPT}"
-# What Ray raises when a worker, its machine, or a result that lay there is gone.
+# the errors of Ray if a worker, its machine, or a result on that machine is lost
 _LOST = (
     exceptions.RayActorError,
     exceptions.WorkerCrashedError,
@@ -61,56 +61,56 @@ _JOIN = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, log
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one worker takes of its machine."""
+    """The resources of a machine that one worker needs."""
 
     cpus: float = 1.0
-    gpus: float | None = None  # a whole number or a share; None: one, where the cluster has any
+    gpus: float | None = None  # a whole number or a share; None: one, if the cluster has GPUs
     custom: Mapping[str, float] = field(default_factory=dict)  # such as {'TPU': 4}
 
     def resources(self, nodes: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-        """By the names of Ray's resources, nothing of which it needs none."""
+        """Returns the needed amounts by the names of Ray's resources; an amount of 0 is left out."""
         found = any(node["Resources"].get("GPU", 0) for node in nodes)
         gpus = float(found) if self.gpus is None else self.gpus
         return {name: amount for name, amount in {"CPU": self.cpus, "GPU": gpus, **self.custom}.items() if amount}
 
     def environment(self) -> dict[str, str]:
-        """What a worker's process is to have; which GPUs are its own is Ray's to say."""
+        """Returns environment variables for a worker. Ray itself sets the GPUs that the worker sees."""
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if self.gpus == 0 else {}
-        # Without it TensorFlow takes the whole memory of a GPU for one of those that share it.
+        # Without this variable TensorFlow takes the whole memory of a GPU for one of the workers that share it.
         grow = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.gpus is not None and 0 < self.gpus < 1 else {}
         return {**machine.threads(max(1, int(self.cpus))), **hidden, **grow}
 
 
 def room(nodes: Iterable[Mapping[str, Any]], need: Mapping[str, float]) -> int:
-    """How many workers the machines of a cluster hold, nobody else being there."""
+    """Returns the number of workers for which the machines of a cluster have room if they run nothing else."""
     return sum(min(_times(node["Resources"].get(name, 0), amount) for name, amount in need.items()) for node in nodes)
 
 
 def _times(has: float, amount: float) -> int:
-    # A share of a GPU is a share of one and the same.
+    # A share of a GPU must be of a single GPU.
     return int(has) * math.floor(1 / amount) if amount < 1 and has == int(has) else math.floor(has / amount)
 
 
 class Host:
-    """The worker as Ray runs it, in a process of its own."""
+    """A worker, which Ray runs in its own process."""
 
     def __init__(self, environment: Mapping[str, str], folder: str) -> None:
         os.environ.update(environment)
-        # Paths that do not begin at the root are the driver's, here or on storage that all see.
+        # Relative paths refer to the folder of the driver, here or on storage that all machines share.
         if os.path.isdir(folder):
             os.chdir(folder)
 
     def begin(self) -> None:
-        """Answer: it is there, and what is sent next has begun."""
+        """Does nothing. Its answer shows that the worker has started, or that the task sent after it begins."""
 
     def run(self, function: Callable[..., R], args: tuple[object, ...]) -> R:
-        """The task."""
+        """Runs a task and returns its result."""
         return function(*args)
 
 
 @dataclass(slots=True)
 class _Job:
-    """A task on its way."""
+    """A task that has not ended."""
 
     future: Future[Any]
     function: Callable[..., Any]
@@ -121,29 +121,29 @@ class _Job:
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """An actor, from when it is asked for."""
+    """A worker, from the request for its actor on."""
 
     actor: Any
     is_up: bool = False
     tasks: int = 0
     job: _Job | None = None
-    begun: Future[Any] | None = None  # ended well when its task has begun
+    begun: Future[Any] | None = None  # has a result when the task has begun
     deadline: float = math.inf
 
 
 class RayCluster:
-    """Actors on the machines of a cluster.
+    """Workers on the machines of a Ray cluster.
 
     Args:
-      address: '' starts Ray here, 'auto' joins the cluster of this machine, 'host:port' that one.
-      tasks: after how many tasks a worker is replaced, which bounds its memory.
-      workers: how many; None: as many as the machines hold, as they come and go.
-      need: what each takes.
-      ahead: how many tasks it likes to have waiting for each worker; at least one in all. With many workers several
-        end while the driver thinks of one proposal.
+      address: '' starts Ray on this machine, 'auto' joins its cluster, and 'host:port' joins another.
+      tasks: the number of tasks after which a worker is replaced, which bounds its memory.
+      workers: the number of workers; None: as many as the machines have room for, which may join and leave.
+      need: the resources of each worker.
+      ahead: the tasks, for each worker, that wait in the queue for a free one; at least one in all. With many workers,
+        several tasks end while the driver makes one proposal.
 
     Raises:
-      UsageError: no cluster answers, or none of its machines holds a worker.
+      UsageError: no cluster answers, or none of its machines has room for a worker.
     """
 
     def __init__(
@@ -172,23 +172,23 @@ class RayCluster:
         self._looked = self._may_start = time.monotonic()
         self._not_started = 0
         self._is_open = True
-        # Everything that has to do with workers happens in this one thread; others send it events.
+        # Only this thread starts, uses and ends workers. Other threads send it events.
         self._thread = threading.Thread(target=self._serve, name="ray workers", daemon=True)
         self._thread.start()
 
     @property
     def capacity(self) -> int:
-        """One task a worker that there is room for, and what waits."""
+        """One task for each worker that there is room for, and the tasks that are ready to start."""
         workers = max(1, min(self._wanted(), self._room))
         return workers + max(1, int(self._ahead * workers))
 
     @property
     def up(self) -> int:
-        """How many workers are there now."""
+        """The number of workers that have started."""
         return sum(worker.is_up for worker in [*self._actors])
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Queue the function for the next free worker; the time counts from when it is sent there."""
+        """Queues the function for the next free worker. `timeout` counts from when it is sent to it."""
         if not self._thread.is_alive():
             raise SearchError(_ENDED)
         future: Future[R] = Future()
@@ -196,11 +196,11 @@ class RayCluster:
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Until one of the futures has ended, or for so long."""
+        """Waits until one of the futures has ended, or for `seconds`, and returns those that have ended."""
         return set(wait_for(futures, seconds, FIRST_COMPLETED).done)
 
     def close(self) -> None:
-        """Kill the workers, whatever they do; a Ray that was started here ends with them."""
+        """Ends the workers at once, and Ray too if it was started here."""
         self._events.put(self._end)
         self._thread.join()
         self._shut_down()
@@ -212,7 +212,7 @@ class RayCluster:
         if self._is_ours:
             ray.shutdown()
 
-    # In the thread.
+    # The methods of the thread.
 
     def _serve(self) -> None:
         try:
@@ -227,7 +227,7 @@ class RayCluster:
                     event()
                 self._end_late()
         finally:
-            # Whoever waits must not wait for ever, whatever has happened here.
+            # After any error here, all futures must end. Otherwise the driver would wait for ever.
             lost = [worker.job for worker in self._actors if worker.job] + list(self._queue)
             for worker in [*self._actors]:
                 self._drop(worker)
@@ -235,11 +235,11 @@ class RayCluster:
                 job.future.set_exception(SearchError(_ENDED))
 
     def _patience(self) -> float:
-        """Seconds until something is to be done even if nothing happens."""
+        """Returns the seconds until the next check of the machines or the next timeout of a task."""
         return max(0.0, min(self._looked + LOOK, *(w.deadline for w in self._actors), math.inf) - time.monotonic())
 
     def _look(self) -> None:
-        """See which machines have come or gone."""
+        """Checks which machines have joined or left."""
         if time.monotonic() >= self._looked + LOOK:
             self._room = room(_nodes(), self._need)
             self._looked = time.monotonic()
@@ -248,7 +248,7 @@ class RayCluster:
         return self._room if self._workers is None else self._workers
 
     def _hire(self) -> None:
-        """As many workers as are wanted; those that Ray finds no place for yet wait for one."""
+        """Starts or drops workers until their number is the wanted one. Ray starts them when it has room."""
         surplus = len(self._actors) - self._wanted()
         for worker in [worker for worker in self._actors if not worker.is_up][: max(0, surplus)]:
             self._drop(worker)
@@ -262,13 +262,13 @@ class RayCluster:
         reference.future().add_done_callback(lambda ended: self._events.put(partial(event, worker, ended)))
 
     def _started(self, worker: _Worker, ended: Future[Any]) -> None:
-        """A worker is up, or could not be had."""
+        """Handles the start of a worker, or its failure."""
         error = ended.exception()
         if error is None:
             worker.is_up, self._not_started = True, 0
         elif worker in self._actors:
             self._drop(worker)
-            # What does not start may not start for long, and trying costs the others their time.
+            # Further starts may fail too, and cost time of the other workers, so the next one waits.
             self._not_started += 1
             self._may_start = time.monotonic() + 1
             if self._not_started >= STARTS and not any(worker.is_up for worker in self._actors):
@@ -282,7 +282,7 @@ class RayCluster:
         self._not_started = 0
 
     def _feed(self) -> None:
-        """Give what waits to those that are free."""
+        """Sends queued tasks to free workers."""
         if not self._queue:
             return
         for worker in self._actors:
@@ -300,25 +300,25 @@ class RayCluster:
         self._when_ended(worker.actor.run.remote(job.function, job.args), self._ended, worker)
 
     def _ended(self, worker: _Worker, ended: Future[Any]) -> None:
-        """Hear of a task: the worker is free again, or gone."""
+        """Handles the end of a task, after which its worker is free or lost."""
         job, worker.job, worker.deadline = worker.job, None, math.inf
         if job is None:
-            return  # it took too long, and was told so
+            return  # the task took too long, and its future has that error
         error = ended.exception()
         is_lost = isinstance(error, _LOST)
         if is_lost or worker.tasks >= self._tasks:
             self._drop(worker)
-        self._feed()  # First its next task, then word to whoever waits.
+        self._feed()  # the worker gets its next task before the future ends
         if error is None:
             job.future.set_result(ended.result())
         elif not is_lost:
-            # Ray's own error has the traceback of the worker for a message.
+            # The message of Ray's own error is the traceback of the worker.
             cause = getattr(error, "cause", None)
             job.future.set_exception(cause if isinstance(cause, BaseException) else error)
         elif job.sent >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
             job.future.set_exception(WorkerDied(f"its worker was lost: {_reason(error)}"))
         else:
-            # It was gone before it took the task, which is no fault of the task.
+            # The worker was lost before it took the task, so the task is not at fault.
             self._queue.appendleft(job)
 
     def _end_late(self) -> None:
@@ -335,7 +335,7 @@ class RayCluster:
 
 
 def _nodes() -> list[Mapping[str, Any]]:
-    """The machines that are there now."""
+    """Returns the machines that are in the cluster now."""
     return [node for node in ray.nodes() if node["Alive"]]
 
 
@@ -349,7 +349,7 @@ def _described(node: Mapping[str, Any]) -> str:
 
 
 def _reason(error: BaseException | None) -> str:
-    """What Ray says of the end of a worker, in a sentence or two."""
+    """Returns the part of Ray's message that has the reason for the end of a worker."""
     if isinstance(error, exceptions.ActorUnavailableError):
         return "its machine does not answer"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -360,10 +360,10 @@ def _reason(error: BaseException | None) -> str:
 
 
 def _start(address: str, workers: int | None, need: Need) -> None:
-    """Join a cluster, or start Ray on this machine."""
+    """Joins a cluster, or starts Ray on this machine."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address:
-        _ask(address)
+        _check_address(address)
         with _own_signals():
             ray.init(address=address, **quiet)
     else:
@@ -374,9 +374,9 @@ def _start(address: str, workers: int | None, need: Need) -> None:
 
 @contextmanager
 def _on_loopback() -> Iterator[None]:
-    """A Ray that is started inside listens on 127.0.0.1 alone, since any program that reaches its ports can run code.
+    """A context in which Ray listens on 127.0.0.1 only if it is started, since its ports let other programs run code.
 
-    Ray itself replaces 127.0.0.1 by an address that other machines reach. With `ENABLE_RAY_CLUSTER` False it does not.
+    Ray itself replaces 127.0.0.1 by an address that other machines reach, unless `ENABLE_RAY_CLUSTER` is False.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
@@ -388,18 +388,18 @@ def _on_loopback() -> Iterator[None]:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """After this SIGTERM does what it did before; Ray takes it for itself."""
+    """A context that restores the handler of SIGTERM at its end, since Ray sets its own."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     if threading.current_thread() is threading.main_thread() and before is not None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _ask(address: str) -> None:
-    """See in another process whether a cluster answers; Ray itself may wait for minutes, or end the process.
+def _check_address(address: str) -> None:
+    """Checks in another process whether a cluster answers. In this one Ray might wait for minutes, or end it.
 
     Raises:
-      UsageError: it does not, or not to this machine.
+      UsageError: the cluster does not answer, or not to this machine.
     """
     host, _, port = address.rpartition(":")
     try:

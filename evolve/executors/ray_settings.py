@@ -1,4 +1,4 @@
-"""The settings of workers on a Ray cluster, which are known without the package `ray`."""
+"""The settings of workers on a Ray cluster. The package `ray` is imported when the executor is started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evolve.executors.base import Site
 if TYPE_CHECKING:
     from evolve.executors.ray_cluster import RayCluster
 
-# Where Ray keeps what its workers write, on each of their machines.
+# the folder for the output of Ray's workers, on each machine
 LOGS = Path("/tmp/ray/session_latest/logs")
 _ADDRESS = Domain(
     "'' to start Ray here, 'auto', or 'host:port'",
@@ -51,16 +51,16 @@ class RaySettings(machine.WorkerSettings):
         check("ray", self, UsageError)
 
     def crew(self, held: int = 0) -> str:
-        """How many workers there are, and where."""
+        """Returns the number of workers, and the address of the cluster."""
         workers = self._workers(held) or "as many as there is room for"
         return f"{workers}, on Ray at {self.address}" if self.address else f"{workers}, on Ray"
 
     def log(self, folder: Path) -> Path:
-        """The folder of Ray's logs."""
+        """Returns the folder of Ray's logs."""
         return LOGS
 
     def start(self, site: Site) -> RayCluster:
-        """Joins the cluster, or starts Ray."""
+        """Joins the cluster or starts Ray, and returns the executor."""
         try:
             from evolve.executors.ray_cluster import Need, RayCluster
         except ImportError as error:
@@ -72,5 +72,5 @@ class RaySettings(machine.WorkerSettings):
         return RayCluster(self.address, self.worker_tasks, workers, need)
 
     def _workers(self, held: int) -> int | None:
-        """How many workers there are to be; None: as many as the cluster has room for."""
+        """Returns the number of workers; None for as many as the cluster has room for."""
         return self.workers if self.address else machine.count("ray", self, machine.gpus(os.environ), held)

@@ -1,4 +1,4 @@
-"""Tasks one after another in this process: the same order every time, and open to a debugger."""
+"""The executor that runs tasks one after another in this process. Their order is fixed, and a debugger can follow."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class SerialSettings:
-    """Tasks one after another in this process; the gin name is `serial`, which has no settings."""
+    """The settings of the executor `serial`, of which there are none."""
 
     ends_tasks = False
 
     def crew(self, held: int = 0) -> str:
-        """One worker."""
+        """Returns "1", the number of workers."""
         return "1"
 
     def log(self, folder: Path) -> Path:
-        """A file in the work directory."""
+        """Returns the file for the output of tasks in the work directory."""
         return folder / "workers.log"
 
     def start(self, site: Site) -> Serial:
-        """An executor that writes to the same file as worker processes would."""
+        """Returns an executor that writes the output of tasks to the file of `log`."""
         return Serial(self.log(site.folder), site.trains)
 
 
 class Serial:
-    """Runs a task when it is waited for; what the task raises is raised from `wait`.
+    """Runs a task when `wait` is called, which also raises the exceptions of the task.
 
-    TensorFlow gets one thread, as in a worker, so that the same task gives the same numbers to the last bit.
+    TensorFlow gets one thread, as in a worker process, so that the same task gives the same numbers to the last bit.
 
     Args:
-      log: the file for what libraries write to the error stream during a task, as in a worker; None: it is shown.
-      trains: whether tasks are trainings, which are not run where TensorFlow cannot be kept to one thread any more.
+      log: the file for the error stream during a task, to which libraries write; None: it is shown.
+      trains: whether tasks are trainings. They are refused if TensorFlow has more than one thread already.
 
     Raises:
       UsageError: this process has used TensorFlow with more threads, and tasks are trainings.
@@ -60,14 +60,14 @@ class Serial:
 
     @property
     def capacity(self) -> int:
-        """One: nothing is proposed while something runs."""
+        """1, because no proposal is made while a task runs."""
         return 1
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Keep the function for `wait`.
+        """Queues the function for `wait`.
 
         Raises:
-          UsageError: with a timeout, since nobody is there to keep it.
+          UsageError: there is a timeout, after which this executor cannot end a task.
         """
         if timeout is not None:
             raise UsageError(
@@ -78,7 +78,7 @@ class Serial:
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Run what was submitted until one of the futures has ended."""
+        """Runs tasks until one of the futures has ended, and returns those that have ended."""
         while True:
             ended = {future for future in futures if future.done()}
             if ended or not self._queue:
@@ -88,12 +88,16 @@ class Serial:
                 future.set_result(function(*args))
 
     def close(self) -> None:
-        """Forget what has not been run."""
+        """Drops the tasks that have not run."""
         self._queue.clear()
 
 
 def _keep_to_one_thread(trains: bool) -> None:
-    """Where TensorFlow is imported already, gives it the settings that it would read from a worker's environment."""
+    """Gives TensorFlow one thread if it is imported already, since it reads the environment only when imported.
+
+    Raises:
+      UsageError: TensorFlow has been used with more threads, and tasks are trainings.
+    """
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None:
         return
@@ -112,7 +116,7 @@ def _keep_to_one_thread(trains: bool) -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets environment variables, which TensorFlow reads when it is first used, and afterwards sets them back."""
+    """A context with other environment variables, which TensorFlow reads when it is first imported."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,1 +1,1 @@
-"""A search on disk: its database, its tables for other programs, its files."""
+"""The store of a search: its database, the migration of older ones, and exports for other programs."""

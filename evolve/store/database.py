@@ -1,4 +1,4 @@
-"""The database file itself: its tables, its lock, who may open it, and what it says when it cannot be used."""
+"""The database file: its tables, its lock, how it is opened, and the messages if it cannot be used."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ create table meta (key text primary key, value text not null);
 pragma user_version={SCHEMA};
 commit;
 """
-RANK = "fitness desc, params, mult_adds, finished"  # as `records.rank` has it
-RANKED = "status = 'done' and finished > 0"  # which individuals have a place in that order
-WRITE_AHEAD = "pragma journal_mode=wal"  # lets others read while the search runs
+RANK = "fitness desc, params, mult_adds, finished"  # the order of `records.rank`
+RANKED = "status = 'done' and finished > 0"  # the individuals that have a place in that order
+WRITE_AHEAD = "pragma journal_mode=wal"  # lets other programs read while the search runs
 _GOES_ON = "all finished work is kept, and the same command goes on"
 _REMEDIES = (
     ("locked", "another program holds it: close that program, and the same command goes on"),
@@ -43,11 +43,11 @@ _REMEDIES = (
 
 @contextmanager
 def explained_errors(path: Path) -> Iterator[None]:
-    """What SQLite says of a file, with the remedy.
+    """A context that raises SQLite's errors about a file as errors of this package, with a remedy.
 
     Raises:
-      UsageError: the user can put it right.
-      SearchError: rows that contradict each other.
+      UsageError: the file cannot be used.
+      SearchError: rows contradict each other.
     """
     try:
         yield
@@ -59,7 +59,7 @@ def explained_errors(path: Path) -> Iterator[None]:
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Makes the tables where they are not there yet, all or none; else migrates them, in a transaction that stays open.
+    """Makes the tables of a new file, or migrates those of an older one, in a transaction that stays open.
 
     Raises:
       UsageError: this version cannot use the file.
@@ -76,10 +76,10 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _schema(db: sqlite3.Connection, path: Path) -> int | None:
-    """The schema of a store that this version can use; None where there are no tables yet.
+    """Returns the schema of a store that this version can use; None if it has no tables yet.
 
     Raises:
-      UsageError: a later version of this program has written the file, or one that is too old.
+      UsageError: a later version of this program has written the file, or an earlier one that is too old.
     """
     found = int(db.execute("pragma user_version").fetchone()[0])
     if not db.execute("select 1 from sqlite_master where type = 'table' and name = 'individuals'").fetchone():
@@ -96,7 +96,11 @@ def _schema(db: sqlite3.Connection, path: Path) -> int | None:
 
 
 def hold(folder: Path) -> IO[str]:
-    """Take the work directory for this process; the lock goes when the process does, however it ends."""
+    """Locks the work directory for this process, and returns the lock. It is released when the process ends in any way.
+
+    Raises:
+      UsageError: another process has the lock, or the folder cannot be used.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("a")
@@ -112,12 +116,12 @@ def hold(folder: Path) -> IO[str]:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """The database of a work directory for reading, while a search may be writing it.
+    """A context with the database of a work directory for reading, which a search may be writing meanwhile.
 
-    The file is not changed: of a store of an earlier version, a copy is migrated and read.
+    The file is not changed. If an earlier version has written it, a copy is migrated and read.
 
     Raises:
-      UsageError: there is none, or it cannot be read.
+      UsageError: there is no database, or it cannot be read.
     """
     path = folder / FILE
     try:
@@ -140,14 +144,14 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _opened(path: Path, copies: Path) -> sqlite3.Connection:
-    """Opens a connection for reading, also in a read-only folder, in which SQLite itself cannot write its log."""
+    """Returns a connection for reading. It also works in a read-only folder, where SQLite cannot write its log."""
     try:
         return _connected(path, "mode=ro")
     except sqlite3.OperationalError:
         log = path.with_name(f"{path.name}-wal")
         if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
             raise
-        # What the last writer has left in its log is part of the search.
+        # The log may have transactions of the last writer, which are part of the search.
         if not log.is_file() or not log.stat().st_size:
             return _connected(path, "immutable=1")
         for file in (path, log):

@@ -1,4 +1,4 @@
-"""How the settings that a search was begun with differ from those of now."""
+"""The differences between the stored settings of a search and the current ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class Added(NamedTuple):
-    """A setting that is newer than some stored searches."""
+    """A setting that some stored searches do not have, because it is newer."""
 
     name: str
-    version: str  # that brought it
-    value: str  # with which a search does what searches did before there was the setting
+    version: str  # the first version that has it
+    value: str  # the value with which a search does the same as before there was the setting
 
 
 ADDED = (
@@ -27,14 +27,14 @@ ADDED = (
 
 
 def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """A line on each setting that differs; one that was not there yet had the value that meant the same."""
+    """Returns a line for each setting that differs. A setting that is newer than the store has its value in `ADDED`."""
     stored = {one.name: one.value for one in ADDED if one.name in wanted} | dict(found)
     keys = [key for key in {**wanted, **stored} if wanted.get(key, "") != stored.get(key, "")]
     return [_difference(key, stored.get(key, ""), wanted.get(key, "")) for key in keys]
 
 
 def _difference(key: str, found: str, wanted: str) -> str:
-    """One line on a setting that differs; of a long text the first line that does."""
+    """Returns one line about a setting that differs. For a text of several lines, it shows the first that differs."""
     if "\n" not in found + wanted:
         return f"  {key}: there {found or 'nothing'}, now {wanted or 'nothing'}"
     there, now = found.splitlines(), wanted.splitlines()

@@ -1,4 +1,4 @@
-"""A search as a table for other programs: read while it runs, without its lock, and one row at a time."""
+"""The export of a search as a table. It needs no lock, so the search may be running, and reads one row at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evolve.store.rows import EXPORTED, shown
 
 
 def write_csv(folder: Path, out: IO[str]) -> None:
-    """All individuals by id, the names of the columns first; lists are JSON, and what is not known yet is empty.
+    """Writes all individuals by id as CSV, below the names of the columns. Lists are JSON; unknown values are empty.
 
     Raises:
       UsageError: there is no search in the folder.
@@ -26,7 +26,7 @@ def write_csv(folder: Path, out: IO[str]) -> None:
 
 
 def write_json(folder: Path, out: IO[str]) -> None:
-    """All individuals by id, as one list of objects, an object a line; what is not known yet is null.
+    """Writes all individuals by id as a JSON list, one object on each line. Unknown values are null.
 
     Raises:
       UsageError: there is no search in the folder.
@@ -40,8 +40,8 @@ def write_json(folder: Path, out: IO[str]) -> None:
 
 
 def _rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
-    """One moment of the search, however long it takes to write it out."""
+    """Yields the rows of one moment of the search. Later changes do not show, however long the export takes."""
     with explained_errors(folder / FILE):
-        # The result of an individual that waits for older ones is known, its place among the results is not.
+        # A held result is known, but its place in the order of results is not.
         columns = ", ".join(EXPORTED).replace("finished", "nullif(max(finished, 0), 0)")
         yield from db.execute(f"select {columns} from individuals order by id")

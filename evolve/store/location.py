@@ -1,4 +1,4 @@
-"""Where a search keeps weights and summaries, if not in its work directory: a folder or address of its own."""
+"""The storage of a search: a folder or address of its own for weights and summaries."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from compiler.filesystem import Place
 from evolve.errors import UsageError
 from evolve.store.store import Store
 
-OWNER = "search.id"  # the file that says whose a storage is
+OWNER = "search.id"  # the file with the id of the search that uses a storage
 _NOTE = "storage"
 
 
 def claim(storage: Place, store: Store) -> None:
-    """Make a storage that of this search, before anything else is written there.
+    """Claims a storage for this search, before anything else is written there.
 
     Raises:
-      UsageError: it is another's, or cannot be written.
+      UsageError: the storage is that of another search, or cannot be written.
     """
     own = store.noted(_NOTE)
     if own is None:

@@ -1,7 +1,7 @@
-"""The steps by which the store of an earlier version becomes one of this version.
+"""The migration of the store of an earlier version to this version.
 
-A new field of an individual needs no step here: its column says since which schema it is there, and is added. Whatever
-else changes in the meaning of what is stored gets a step.
+A new field of an individual needs no step here. Its column has the schema that introduced it, and is added. Every
+other change in the meaning of stored values is a step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OLDEST = 3  # the schema of versions 0.3.0 to 0.6.0
 
 
 def migrate(db: sqlite3.Connection, found: int) -> None:
-    """Makes a store of the schema `found` one of `SCHEMA`; the transaction is the caller's."""
+    """Migrates a store from the schema `found` to `SCHEMA`, inside a transaction of the caller."""
     for schema in range(found + 1, SCHEMA + 1):
         _add_columns(db, schema)
         if schema in STEPS:
@@ -25,7 +25,7 @@ def migrate(db: sqlite3.Connection, found: int) -> None:
 
 
 def _add_columns(db: sqlite3.Connection, schema: int) -> None:
-    """Adds the columns that came with a schema; the rows that are there have their defaults."""
+    """Adds the columns that a schema introduced. Existing rows have their defaults."""
     there = {name for _, name, *_ in db.execute("pragma table_info(individuals)")}
     for name, column in COLUMNS.items():
         if column.since == schema and name not in there:
@@ -33,7 +33,7 @@ def _add_columns(db: sqlite3.Connection, schema: int) -> None:
 
 
 def _keep_tests_alike(db: sqlite3.Connection) -> None:
-    """Writes the test of the best network as later versions do: until 0.5.0 its accuracy alone was known."""
+    """Converts the test result of the best network to its present form. Until 0.5.0 it was an accuracy alone."""
     before, now = "note.test accuracy of ", "note.test of "
     for key, accuracy in db.execute("select key, value from meta where key like ?", (f"{before}%",)).fetchall():
         tested = json.dumps({"accuracy": float(accuracy), "confusion": [], "class_names": []})
@@ -42,14 +42,14 @@ def _keep_tests_alike(db: sqlite3.Connection) -> None:
 
 
 def _move_removed_into_memos(db: sqlite3.Connection) -> None:
-    """Makes the ids of those that an individual killed, until 0.6.0 a column of their own, the memo of its proposal."""
+    """Moves the ids of removed individuals to the memos of the proposals. Until 0.6.0 they were the column `killed`."""
     if any(name == "killed" for _, name, *_ in db.execute("pragma table_info(individuals)")):
         db.execute("update individuals set memo = killed where killed <> '[]'")
         db.execute("alter table individuals drop column killed")
 
 
 def executor_settings(stored: Mapping[str, str]) -> dict[str, str]:
-    """The changeable settings of a search to 0.6.0, those of its executor under the executor's name as they are now."""
+    """Returns the changeable settings of a search up to 0.6.0 with present names: executors have their own scopes."""
     of_workers, of_ray = ("workers", "worker_tasks", "gpus_per_worker"), ("address", "worker_cpus", "worker_resources")
     executor = stored.get("search.executor", "processes")
     kept = {"processes": of_workers, "ray": (*of_workers, *of_ray)}.get(executor, ())
@@ -59,14 +59,14 @@ def executor_settings(stored: Mapping[str, str]) -> dict[str, str]:
 
 
 def _name_settings_by_executor(db: sqlite3.Connection) -> None:
-    """Gives the stored settings of the executor the names that they have now."""
+    """Gives the stored settings of the executor their present names."""
     rows = db.execute("select key, value from meta where key like 'setting.%'").fetchall()
     now = executor_settings({key.removeprefix("setting."): value for key, value in rows})
     db.execute("delete from meta where key like 'setting.%'")
     db.executemany("insert into meta values (?, ?)", [(f"setting.{name}", value) for name, value in now.items()])
 
 
-# By the schema that a step leads to; a step does nothing to a store on which it was done before.
+# The steps by the schema to which each leads. A step changes nothing in a store to which it was applied before.
 STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     4: _keep_tests_alike,
     5: _move_removed_into_memos,

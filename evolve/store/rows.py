@@ -1,4 +1,4 @@
-"""The rows of the table of individuals: its columns follow from the fields that `search.records` declares."""
+"""The rows of the table of individuals. Its columns follow from the fields of `evolve.records.Individual`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ EXPORTED = tuple(name for name, column in COLUMNS.items() if column.is_exported)
 
 
 def shown(row: Sequence[object]) -> dict[str, object]:
-    """A row of the columns `EXPORTED` as exported JSON has it."""
+    """Returns a row of the columns `EXPORTED` as an object for exported JSON."""
     return {name: COLUMNS[name].form.show(value) for name, value in zip(EXPORTED, row, strict=True)}
 
 
 class Part(Generic[R]):
-    """Some of the columns, as fields of a record are written into them and read from them."""
+    """A group of columns that has the fields of a record."""
 
     def __init__(self, names: Iterable[str], make: Callable[..., R]) -> None:
         self.names = tuple(names)
@@ -38,21 +38,21 @@ class Part(Generic[R]):
         self._formed = [(place, form) for place, form in forms if form is not PLAIN]
 
     def written(self, record: object) -> list[object]:
-        """The fields of a record as their columns hold them."""
+        """Returns the fields of a record in the form of their columns."""
         values = list(self._values(record))
         for place, form in self._formed:
             values[place] = form.write(values[place])
         return values
 
     def read(self, row: Sequence[object], **more: object) -> R:
-        """The record in a row of these columns, with fields that have none."""
+        """Returns the record of a row of these columns. `more` has its fields without a column."""
         values = list(row)
         for place, form in self._formed:
             values[place] = form.read(values[place])
         return self._make(**dict(zip(self.names, values, strict=True)), **more)
 
 
-# The columns that are known of an individual when it is proposed, those that its evaluation brings, and all.
+# The columns of a proposal, those of its evaluation, and all columns.
 PROPOSAL: Part[Proposal[str]] = Part(columns(Proposal), Proposal)
 EVALUATION: Part[Evaluation] = Part(columns(Evaluation), Evaluation)
 INDIVIDUAL: Part[Individual] = Part(COLUMNS, Individual)

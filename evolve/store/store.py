@@ -20,8 +20,7 @@ from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 from evolve.store.syncing import Syncing
 
-# `finished` counts results from 1. It is null while an individual runs, and negative while its result waits for those
-# of older ones.
+# `finished` counts results from 1. It is null while an individual is pending, and negative while its result is held.
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
 _ALL, _PROPOSED = ", ".join(INDIVIDUAL.names), ", ".join(PROPOSAL.names)
@@ -33,15 +32,15 @@ _SET = ", ".join(f"{name} = ?" for name in EVALUATION.names)
 
 
 class Store:
-    """The work directory's database, held by one process at a time.
+    """The database of a work directory, which one process uses at a time.
 
     Args:
-      folder: the work directory; it is made where it is not there.
-      patience: seconds to wait for another program that holds the database.
-      syncing: which transactions wait for the disk; by default as many as their share of the time allows.
+      folder: the work directory, which is made if it is missing.
+      patience: seconds to wait for another program that has locked the database.
+      syncing: decides which transactions wait for the disk; by default `Syncing()`.
 
-    A store of an earlier version is migrated as it is opened. That is kept when the search goes on here (`compare`, or
-    the first event); otherwise the file stays as it was, and that version can go on with it.
+    A store of an earlier version is migrated when it is opened. The migration is written when the search continues here
+    (`compare`, or the first event). Otherwise the file is unchanged, and the earlier version can use it.
     """
 
     def __init__(self, folder: Path, patience: float = 10.0, syncing: Syncing | None = None) -> None:
@@ -51,11 +50,11 @@ class Store:
             self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
             prepare(self._db, self.path)
         self._syncing = syncing or Syncing()
-        self._is_synced = True  # as `prepare` has set the database
+        self._is_synced = True  # the state that `prepare` has set
         self._file = self.path.stat().st_ino
 
     def close(self) -> None:
-        """Let go of the database and of the work directory."""
+        """Closes the database and releases the lock of the work directory."""
         self._db.close()
         self._lock.close()
 
@@ -67,10 +66,9 @@ class Store:
 
     @contextmanager
     def event(self) -> Iterator[None]:
-        """One transaction for all that is written inside.
+        """A context whose writes are one transaction.
 
-        What was written is kept even when something else is raised on the way: every row by itself leaves the search in
-        a state from which it can go on.
+        They are kept even if an error is raised inside, because a search can be resumed after every single write.
         """
         self.check_place()
         self._keep_migration()
@@ -82,7 +80,7 @@ class Store:
         try:
             yield
         finally:
-            if self._db.in_transaction:  # else the database itself has failed, and taken it back
+            if self._db.in_transaction:  # otherwise the database has failed and has undone the transaction
                 with self._syncing.counted() if waits else nullcontext():
                     self._execute("commit")
 
@@ -108,24 +106,24 @@ class Store:
             self._execute(WRITE_AHEAD)
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """One statement, which without an open transaction is one transaction."""
+        """Executes a statement and returns its rows. Outside of a transaction the statement is one of its own."""
         with explained_errors(self.path):
             return self._db.execute(statement, values).fetchall()
 
-    # What the search is: compared when it is resumed.
+    # The identity and the settings of the search, which are compared when it is resumed.
 
     def compare(
         self, identity: Mapping[str, str], settings: Mapping[str, str] | None = None, changed: bool = False
     ) -> None:
-        """Refuse a work directory of another search, and name what differs.
+        """Checks that the work directory is that of the search with these settings.
 
         Args:
-          identity: what makes the search what it is.
-          settings: what may change between two runs of it.
-          changed: whether the user said that they may.
+          identity: settings that make a search another search if they change.
+          settings: settings that may change when a search is resumed.
+          changed: whether the user has allowed that `settings` differ.
 
         Raises:
-          UsageError: it was signed with something else.
+          UsageError: the stored settings differ; the message names them.
         """
         found = self._signed("identity")
         folder = self.path.parent
@@ -148,31 +146,35 @@ class Store:
         return {key.removeprefix(f"{kind}."): value for key, value in rows}
 
     def sign(self, identity: Mapping[str, str], settings: Mapping[str, str] | None = None) -> None:
-        """Make the work directory that of this search, for good, with settings that may change later."""
+        """Stores the identity and the settings of the search. Only the settings may change later.
+
+        Raises:
+          UsageError: the work directory is that of another search.
+        """
         self.compare(identity, settings, changed=True)
         named = {f"identity.{key}": value for key, value in identity.items()}
         named |= {f"setting.{key}": value for key, value in (settings or {}).items()}
         values = [part for pair in named.items() for part in pair]
-        self._execute("delete from meta where key like 'setting.%'")  # those of another executor
+        self._execute("delete from meta where key like 'setting.%'")  # an earlier run may have had another executor
         self._execute(f"insert or replace into meta values {', '.join(['(?, ?)'] * len(named))}", tuple(values))
 
     def note(self, key: str, value: str) -> None:
-        """Keep a fact about the search as a whole."""
+        """Stores a fact about the search."""
         self._execute("insert or replace into meta values (?, ?)", (f"note.{key}", value))
 
     def noted(self, key: str) -> str | None:
-        """A fact that was kept, or None."""
+        """Returns a stored fact, or None."""
         rows = self._execute("select value from meta where key = ?", (f"note.{key}",))
         return str(rows[0][0]) if rows else None
 
     # Individuals.
 
     def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
-        """Write an individual that is about to run, and after how many results it was proposed."""
+        """Stores a proposal, and the number of results before it."""
         self._execute(_PROPOSE, (*PROPOSAL.written(proposal), fingerprint, genes))
 
     def try_again(self, id: int, retries: int) -> bool:
-        """Count one more try of a running individual, unless it has had them all."""
+        """Counts one more retry of a pending individual. Returns False if it has had `retries` retries already."""
         rows = self._execute(
             "update individuals set tries = tries + 1 where id = ? and status = 'running' and tries <= ? returning id",
             (id, retries),
@@ -180,9 +182,9 @@ class Store:
         return bool(rows)
 
     def finish(self, id: int, evaluation: Evaluation, waits: bool = False) -> Individual:
-        """Write what became of a running individual; the row as it now stands, and its graph.
+        """Stores the result of a pending individual, and returns its row with the graph.
 
-        One that waits is not among the finished before it is released.
+        If the result `waits`, it is held, and the individual counts as finished only after `release`.
         """
         place = "-id" if waits else f"{_COUNT} + 1"
         rows = self._execute(
@@ -194,7 +196,7 @@ class Store:
         return INDIVIDUAL.read(rows[0], graph=evaluation.graph)
 
     def release(self, id: int, graph: str = "") -> Individual:
-        """Count an individual that waited as finished, after all that are."""
+        """Counts an individual with a held result as the latest finished one, and returns its row with the graph."""
         rows = self._execute(
             f"update individuals set finished = {_COUNT} + 1 where id = ? and {_WAITS} returning {_ALL}", (id,)
         )
@@ -203,7 +205,10 @@ class Store:
         return INDIVIDUAL.read(rows[0], graph=graph)
 
     def original(self, id: int) -> tuple[int, bool] | None:
-        """The first individual that equals this one in network and genes, and whether it is done; else it runs."""
+        """Returns the original of a duplicate, and whether it is done. Otherwise it is pending.
+
+        The original is the first individual with the same network and genes. The result is None without one.
+        """
         rows = self._execute(
             "select original.id, original.status = 'done' from individuals as own join individuals as twin "
             "on original.fingerprint = own.fingerprint and original.genes = own.genes "
@@ -214,19 +219,19 @@ class Store:
         return (rows[0][0], bool(rows[0][1])) if rows else None
 
     def individual(self, id: int) -> Individual:
-        """An individual that is finished, or waits to count as that."""
+        """Returns an individual that has a result, which may be held."""
         return INDIVIDUAL.read(
             self._execute(f"select {_ALL} from individuals where id = ? and finished is not null", (id,))[0]
         )
 
     def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
-        """All proposals by id, and how many individuals were finished before each."""
+        """Yields all proposals by id, each with the number of results before it."""
         with explained_errors(self.path):
             for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
                 yield PROPOSAL.read(columns), after
 
     def finished(self, latest: int | None = None) -> Iterator[Individual]:
-        """The latest finished individuals, or all of them, in the order of finishing, one at a time."""
+        """Yields the `latest` finished individuals, or all of them, in the order of finishing."""
         with explained_errors(self.path):
             rows = self._db.execute(
                 f"select * from (select {_ALL} from individuals where finished > 0 "
@@ -237,19 +242,19 @@ class Store:
                 yield INDIVIDUAL.read(row)
 
     def fitness(self, id: int | None) -> float | None:
-        """The fitness of an individual, None where there is none."""
+        """Returns the fitness of an individual, or None."""
         rows = self._execute("select fitness from individuals where id = ?", (id,))
         return rows[0][0] if rows else None
 
     def unfinished(self) -> tuple[tuple[Proposal[str], bool], ...]:
-        """The proposals that were not finished when the last run ended, by id, and whether a result of each waits."""
+        """Returns the proposals that have not finished, by id, each with whether its result is held."""
         rows = self._execute(
             f"select {_PROPOSED}, finished is not null from individuals where finished is null or {_WAITS} order by id"
         )
         return tuple((PROPOSAL.read(columns), bool(waits)) for *columns, waits in rows)
 
     def best(self, count: int) -> tuple[Individual, ...]:
-        """The first in the order of `records.rank`, one of each network."""
+        """Returns the `count` best individuals in the order of `records.rank`, one of each network."""
         rows = self._execute(
             f"select {_ALL} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
             f"finished, row_number() over (partition by fingerprint, genes order by {RANK}) as place from individuals "
@@ -259,16 +264,16 @@ class Store:
         return tuple(INDIVIDUAL.read(row) for row in rows)
 
     def step_share(self) -> float | None:
-        """The share of the workers' time that went into steps; None where nothing was trained."""
+        """Returns the share of the workers' time that was spent in steps; None if nothing was trained."""
         whole, steps = self._execute(
             "select total(seconds), total(step_seconds) from individuals where step_seconds > 0"
         )[0]
         return steps / whole if whole else None
 
     def spent(self) -> Spent:
-        """What all runs together have done and spent; results that wait for older ones are counted.
+        """Returns the counts and costs of all runs together, with those of held results.
 
-        Simulated seconds are added up in the order of finishing, as a search does.
+        Simulated seconds are added in the order of finishing, as a search adds them, so that rounding is the same.
         """
         finished, failed, _ = self.counts()
         (flops,) = self._execute("select total(flops) from individuals")[0]
@@ -278,16 +283,16 @@ class Store:
         return Spent(finished, failed, float(self.noted("seconds") or 0), flops, simulated)
 
     def identity(self) -> Mapping[str, str]:
-        """What the search was signed with."""
+        """Returns the stored identity of the search."""
         return self._signed("identity")
 
     def counts(self) -> tuple[int, int, int]:
-        """How many have a result, waiting ones included, how many of those failed, and the highest id of all."""
+        """Returns the number of results (held ones included), the number of failed ones, and the highest id."""
         row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
         return row[0], row[1] or 0, row[2] or 0
 
     def reasons(self, count: int) -> tuple[str, ...]:
-        """The errors of the latest failed individuals, each once."""
+        """Returns the errors of the latest failed individuals, each once, at most `count`."""
         rows = self._execute(
             "select error from individuals where status = 'failed' group by error order by max(finished) desc limit ?",
             (count,),

@@ -1,4 +1,4 @@
-"""The pace at which a store waits for the disk."""
+"""The choice of the transactions that wait for the disk."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SHARE = 0.05  # of the time may be spent on waiting for the disk
-SAVED = 1.0  # seconds of waiting that a quiet time may save up
+SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
+SAVED = 1.0  # the most seconds of waiting that can be saved up while nothing is written
 
 
 class Syncing:
-    """Says which transactions wait until the disk has them.
+    """Decides which transactions wait until they are on the disk.
 
-    A transaction that does not wait survives the death of the process, but not a power cut in the seconds before the
-    next one that does. Where individuals take seconds, all transactions wait; where thousands are finished in a second,
-    as many wait as `SHARE` allows.
+    A transaction that does not wait is kept if the process ends, but is lost if the power fails before the next one
+    that waits. If individuals take seconds, all transactions wait. If thousands finish in a second, only a part of
+    them waits, so that waiting takes at most the share `SHARE` of the time.
 
     Args:
       clock: gives seconds.
@@ -26,7 +26,7 @@ class Syncing:
         self._saved, self._counted = SAVED, clock()
 
     def waits(self) -> bool:
-        """Whether the transaction that begins now is to wait."""
+        """Whether the transaction that begins now must wait."""
         now = self._clock()
         self._saved = min(SAVED, self._saved + SHARE * (now - self._counted))
         self._counted = now
@@ -34,7 +34,7 @@ class Syncing:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Counts the time inside as spent on waiting."""
+        """A context whose time counts as spent on waiting."""
         start = self._clock()
         yield
         self._saved -= self._clock() - start

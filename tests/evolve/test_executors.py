@@ -226,7 +226,7 @@ def test_other_workers_go_on_when_one_is_lost(tmp_path: Path) -> None:
 def test_workers_that_cannot_start_end_the_search(tmp_path: Path) -> None:
     executor = Processes(1, 50, tmp_path / "no" / "log")
     try:
-        with pytest.raises(SearchError, match=r"no worker process could be kept alive, see .*log"):
+        with pytest.raises(SearchError, match=r"no worker process could be started, see .*log"):
             call(executor, add, 1, 1)
     finally:
         executor.close()

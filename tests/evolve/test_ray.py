@@ -166,7 +166,7 @@ def test_an_address_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(ray_cluster, "ANSWER", 5.0)
     refused = pytest.raises(UsageError, match=r"no answer within 4 seconds.*ray start --head")
     with socket.create_server(("127.0.0.1", 0)) as server, refused:
-        ray_cluster._ask(f"127.0.0.1:{server.getsockname()[1]}")
+        ray_cluster._check_address(f"127.0.0.1:{server.getsockname()[1]}")
 
 
 def test_no_cluster_on_this_machine(small_gin: Path, tmp_path: Path) -> None:
