@@ -225,7 +225,7 @@ def test_of_equals_the_smaller_is_the_best_in_store_and_observers(tmp_path: Path
         assert [standing.best.id for _, standing in standings(store, toy.evolution()) if standing.best] == seen.best
         assert [one.id for one in store.best(2)] == [3, 5]
     # A task has the limits to beat, so that a worker keeps weights only of individuals above them.
-    limits = [(task.best_size, task.worth, task.worth_size) for task in tasks]
+    limits = [(task.best_size, task.keep_above, task.keep_above_size) for task in tasks]
     assert limits[0] == ((0, 0), -math.inf, (0, 0))
     assert limits[3] == ((30, 3), 0.5, (40, 2)) and limits[7] == ((30, 3), 0.5, (30, 3))
 

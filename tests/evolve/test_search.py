@@ -143,7 +143,7 @@ def test_a_search_goes_on_when_one_of_the_first_ten_is_done(tmp_path: Path) -> N
 
 @dataclass
 class Inheriting:
-    """Checks that a task inherits only from an individual that the last result named as heritable."""
+    """Checks that a task inherits only from an individual that the last result named as inheritable."""
 
     asked: list[tuple[int, int | None]] = field(default_factory=list)
     inheritable: frozenset[int] = frozenset()
@@ -216,10 +216,10 @@ def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs(tmp_path
         search(store, 30, executor=HoldingBack(), observers=[listed])
         (parent,) = (row.parent for row in store.finished() if row.id == 11)
     assert parent is not None and parent <= 10
-    assert all(parent in listed.heritable[id] for id in range(12, 30))
-    assert len(listed.heritable[29]) == 11  # the members, and the parent that was removed long ago
-    assert list(listed.heritable)[-2:] == [11, 30]
-    assert parent not in listed.heritable[11]
+    assert all(parent in listed.inheritable[id] for id in range(12, 30))
+    assert len(listed.inheritable[29]) == 11  # the members, and the parent that was removed long ago
+    assert list(listed.inheritable)[-2:] == [11, 30]
+    assert parent not in listed.inheritable[11]
 
 
 def test_the_weights_of_a_removed_parent_are_kept_for_a_child_that_runs_again(tmp_path: Path) -> None:
