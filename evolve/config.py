@@ -75,7 +75,7 @@ __all__ = ["Config", "algorithm_names", "in_force", "read"]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings of a search, with those that the user did not set."""
+    """All settings of a search. Those that the user did not set have their defaults."""
 
     search: SearchSettings
     dataset: DatasetSettings
@@ -87,7 +87,7 @@ class Config:
     not_read: tuple[str, ...] = ()  # settings in a gin file for another algorithm, executor or source of fitness
 
     def algorithm_name(self) -> str:
-        """The gin name of the algorithm.
+        """Returns the gin name of the algorithm.
 
         Raises:
           UsageError: `search.algorithm` names none.

@@ -79,7 +79,7 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
         return _mistake("say what to run: evolve --gin_file=amoeba.gin")
     if known.resume not in (None, "changed"):
         return _mistake(f"--resume is {known.resume!r}; it may be 'changed', or left out")
-    # A search writes files too, so it goes on when its output has no reader.
+    # A search writes files too, so it continues when its output has no reader.
     outlet.goes_on = True
     files = [os.path.expanduser(name) for name in known.gin_file]
     folder = Path(workdir) if workdir else Path("runs") / Path(files[-1]).stem

@@ -31,7 +31,7 @@ class Run:
     plan: Plan
     crew: str  # the workers, as the header shows them
     folder: Path
-    storage: Place  # of weights and summaries: `search.storage`, or the work directory
+    storage: Place  # where weights and summaries are kept: `search.storage`, or the work directory
 
     def with_facts(self, facts: Facts) -> Run:
         """Returns this search with the facts of its images. The number of workers that fit depends on them."""

@@ -50,7 +50,7 @@ class Proposal(Generic[G]):
     rule: Annotated[str, Column("text not null")] = RANDOM
     # (rule, reason) of every child that was rejected before this one was found
     rejected: Annotated[Rejected, Column("text not null default '[]'", PAIRS)] = ()
-    # true where the rule asks for the parent's weights to be reset
+    # whether the rule has `forget weights`, so that the individual inherits none
     forget: Annotated[bool, Column("integer not null default 0", FLAG)] = False
     # a text of the algorithm, which it receives again with the proposal when the search is resumed
     memo: Annotated[str, Column("text not null default ''")] = ""

@@ -44,7 +44,7 @@ class RegularizedEvolution(Evolution[G]):
 
     @property
     def replayed(self) -> int:
-        """The size of the population, because older results are of removed individuals."""
+        """The size of the population. Earlier individuals have been removed from it."""
         return self.population_size
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:

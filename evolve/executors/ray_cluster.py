@@ -43,7 +43,7 @@ R = TypeVar("R")
 
 ANSWER = 25.0  # seconds that a cluster may take to answer
 LOOK = 2.0  # seconds between two checks of the machines of the cluster
-STARTS = 3  # workers that fail to start, or that are lost before they answer a task, after which it fails
+STARTS = 3  # the number of failed starts of workers, or of workers lost before they begin a task, that is an error
 _KEPT = "all finished work is kept, and the same command goes on"
 _ENDED = f"the connection to Ray has ended; {_KEPT}"
 # the errors of Ray if a worker, its machine, or a result on that machine is lost

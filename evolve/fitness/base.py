@@ -28,7 +28,7 @@ from evolve.settings import SearchSettings
 
 @functools.cache
 def version() -> str:
-    """The version that is installed on this machine. A search needs the same version on all its machines."""
+    """Returns the version that is installed on this machine. A search needs the same version on all its machines."""
     try:
         return importlib.metadata.version("amoeba-evolve")
     except importlib.metadata.PackageNotFoundError:
@@ -123,7 +123,7 @@ class Fitness(ABC):
 
     @abstractmethod
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
-        """Returns what the driver must know before the first individual is proposed.
+        """Returns the facts of the images, which the driver needs before the first individual is proposed.
 
         Args:
           known: the facts of a search that is resumed.

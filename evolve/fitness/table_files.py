@@ -78,7 +78,9 @@ def load(settings: TableSettings) -> Table:
     seconds = settings.epochs * training + validation
     wrong = np.flatnonzero(~np.isfinite(seconds) | (seconds < 0))
     if len(wrong):
-        raise UsageError(f"{raw.source}: training {raw.keys[wrong[0]]} would take {seconds[wrong[0]]} seconds")
+        raise UsageError(
+            f"{raw.source}: the training of {raw.keys[wrong[0]]} takes {seconds[wrong[0]]} seconds; it must be 0 or more"
+        )
     fitness = settings.scale * raw.columns[settings.fitness]
     tests = [raw.columns[name] for name in settings.metrics]
     rows = {

@@ -19,7 +19,7 @@ PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
 
 
 def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
-    """The rows of the header that a search prints before it begins: each a title and a text."""
+    """Returns the rows of the header that a search prints before it begins: each a title and a text."""
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
@@ -42,7 +42,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
 
 
 def commands(prepared: Run) -> list[str]:
-    """The next commands for the user, which are printed at the end of a search."""
+    """Returns the next commands for the user, which are printed at the end of a search."""
     facts = prepared.fitness.known
     folder, best = shlex.quote(str(prepared.folder)), shlex.quote(str(prepared.folder / "best.cell"))
     shape = by_x(facts.input_shape)
@@ -59,7 +59,7 @@ def commands(prepared: Run) -> list[str]:
 
 
 def _larger(prepared: Run) -> str:
-    """The flag that builds a network with twice as many cells in each stack, if the space has such a param."""
+    """Returns the flag that builds a network with twice as many cells in each stack, if the space has such a param."""
     cells, facts = prepared.seed.space.params.get("N"), prepared.fitness.known
     if not isinstance(cells, int):
         return ""
@@ -71,6 +71,6 @@ def _larger(prepared: Run) -> str:
 
 
 def watch(folder: Place) -> str:
-    """The command that shows a search. Without its flag TensorBoard keeps only ten pictures and texts."""
+    """Returns the command that shows a search. Without its flag TensorBoard keeps only ten pictures and texts."""
     board = shlex.quote(str(folder / "tensorboard"))
     return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}"

@@ -60,17 +60,17 @@ def show_test(folder: Place, best: Individual, tested: Classification, finished:
 
 
 def title(individual: Individual) -> str:
-    """The title of an individual."""
+    """Returns the title of an individual."""
     return f"{individual.id}: accuracy {individual.fitness:.4f}, {by(individual)}"
 
 
 def by(individual: Individual) -> str:
-    """The rule that made an individual, and its parent."""
+    """Returns the rule that made an individual, and its parent."""
     return f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"
 
 
 def _origin(individual: Individual) -> str:
-    """The origin of an individual, as comments at the head of its text."""
+    """Returns the origin of an individual, as comments at the head of its text."""
     lines = [by(individual)]
     if individual.inherited is not None:
         lines[0] += f", {individual.inherited:.0%} of its weights inherited"

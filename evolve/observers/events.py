@@ -89,7 +89,7 @@ class EventFile:
 
 
 def event_files(folder: Place) -> list[Place]:
-    """The event files of a run's folder, the oldest first; none if the folder is missing."""
+    """Returns the event files of a run's folder, the oldest first; none if the folder is missing."""
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_file())
 
 
@@ -100,14 +100,14 @@ def remove_event_files(folder: Place) -> None:
 
 
 def scalar(tag: str, value: float, title: str, description: str) -> Value:
-    """A point of a curve."""
+    """Returns a point of a curve."""
     metadata = scalar_metadata.create_summary_metadata(title, description)
     tensor = make_tensor_proto(value, dtype=types_pb2.DT_FLOAT)
     return Value(tag=tag, tensor=tensor, metadata=metadata)
 
 
 def code(tag: str, text: str, description: str) -> Value:
-    """A text in a fixed-width font."""
+    """Returns a text in a fixed-width font."""
     # The fence is longer than every row of backticks in the text, so the text cannot end it.
     longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -117,21 +117,21 @@ def code(tag: str, text: str, description: str) -> Value:
 
 
 def image(tag: str, png: bytes, width: int, height: int, description: str) -> Value:
-    """A picture from a PNG file."""
+    """Returns a picture from a PNG file."""
     metadata = image_metadata.create_summary_metadata(None, description)
     tensor = make_tensor_proto([str(width).encode(), str(height).encode(), png], dtype=types_pb2.DT_STRING)
     return Value(tag=tag, tensor=tensor, metadata=metadata)
 
 
 def charts(layout: layout_pb2.Layout) -> Value:
-    """The charts of the tab "Custom scalars"; TensorBoard uses the layout of any run."""
+    """Returns the charts of the tab "Custom scalars"; TensorBoard uses the layout of any run."""
     metadata = layout_metadata.create_summary_metadata()
     tensor = make_tensor_proto(layout.SerializeToString(), dtype=types_pb2.DT_STRING)
     return Value(tag=layout_metadata.CONFIG_SUMMARY_TAG, tensor=tensor, metadata=metadata)
 
 
 def _layers(layer: dict[str, Any]) -> dict[str, Any]:
-    """The description of a layer or model in the form of Keras 3; TensorBoard drops the arrows of Keras 2's form."""
+    """Returns a layer or model in the form of Keras 3. TensorBoard shows no arrows for that of Keras 2."""
     config = layer["config"]
     drawn = {key: config[key] for key in ("name", "dtype", "input_layers", "output_layers") if key in config}
     if "layers" in config:

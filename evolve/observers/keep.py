@@ -26,7 +26,7 @@ class Keeper:
         """Removes files that the last run left unfinished, and writes the best network again.
 
         Args:
-          fitness: the source of fitness, which says where weights are kept and whether children start from them.
+          fitness: the source of fitness, which has the folder of the weights, and whether children inherit them.
           space: the search space.
           best: the best individual so far.
           waiting: individuals with a held result, whose weights are kept until the algorithm receives it.

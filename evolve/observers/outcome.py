@@ -26,7 +26,9 @@ class Outcome:
     failed: int = 0
     failure: str = ""  # the error of the latest failed individual
     step_share: float | None = None  # the share of the workers' time that was spent in steps
-    validation: tuple[int, ...] = ()  # validation images of each class, where fitness is the accuracy on them
+    validation: tuple[
+        int, ...
+    ] = ()  # the number of validation images of each class, if the fitness is the accuracy on them
     remedies: tuple[str, ...] = ()  # flags for a search that may learn more from such images
 
 
@@ -45,7 +47,7 @@ class ClassAccuracy(NamedTuple):
 
 
 def by_class(tested: Classification) -> list[ClassAccuracy]:
-    """The results of every class with test images, in order."""
+    """Returns the results of every class with test images, in order."""
     found = []
     for place, row in enumerate(tested.confusion):
         wrong, where = max(((count, -other) for other, count in enumerate(row) if other != place), default=(0, 0))
@@ -73,7 +75,7 @@ def warnings(outcome: Outcome) -> Iterator[str]:
 
 
 def _doubt(part: str, id: int, accuracy: float, counts: Sequence[int]) -> str:
-    """A warning if an accuracy may be that of always naming the largest class; empty if it is higher."""
+    """Returns a warning if an accuracy may be that of always naming the largest class; empty if it is higher."""
     images = sum(counts)
     if not images:
         return ""

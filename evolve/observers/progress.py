@@ -48,11 +48,11 @@ class _Lines(ABC):
 
     @abstractmethod
     def _lines(self) -> RenderableType:
-        """The lines on a terminal."""
+        """Returns the lines on a terminal."""
 
     @abstractmethod
     def _line(self) -> Text:
-        """The line in a log."""
+        """Returns the line in a log."""
 
     def _report(self) -> None:
         """Prints the line to a log if PLAIN_SECONDS seconds have passed."""
@@ -105,7 +105,7 @@ class Progress(_Lines):
         return Text("  ".join(words), no_wrap=True)
 
     def _lines(self) -> Group:
-        """The lines on a terminal: the bar and the counts, then the times and the individuals in training."""
+        """Returns the lines on a terminal: the bar and the counts, then the times and the individuals in training."""
         now = self._tally.spent
         first = Table.grid(padding=(0, 2))
         first.add_column(width=BAR)
@@ -138,7 +138,7 @@ class Reading(_Lines):
 
 
 def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
-    """The counts of finished and failed individuals, and the best."""
+    """Yields the counts of finished and failed individuals, and the best."""
     yield f"{now.finished}/{plan.individuals}"
     if best is not None:
         yield f"best {best.fitness:.4f} ({size(best.params)} params, id {best.id})"
@@ -147,7 +147,7 @@ def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
 
 
 def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
-    """The time of all runs, the pace of this run, and the time left at this pace."""
+    """Yields the time of all runs, the pace of this run, and the time left at this pace."""
     yield f"{duration(now.seconds)} elapsed"
     here, seconds = now.finished - before.finished, now.seconds - before.seconds
     if here and seconds > 0:
@@ -173,7 +173,7 @@ def time_left(plan: Plan, before: Spent, now: Spent) -> float | None:
 
 
 def share(plan: Plan, now: Spent) -> float:
-    """The progress towards the nearest limit, from 0 to 1."""
+    """Returns the progress towards the nearest limit, from 0 to 1."""
     limits = (
         (plan.individuals, now.finished),
         (plan.budget, now.seconds),
@@ -184,7 +184,7 @@ def share(plan: Plan, now: Spent) -> float:
 
 
 def size(number: int) -> str:
-    """A count with at most three digits: 842, 31.2k, 3.22M."""
+    """Returns a count with at most three digits: 842, 31.2k, 3.22M."""
     for limit, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
         if number >= limit:
             return f"{number / limit:.3g}{unit}"
@@ -192,7 +192,7 @@ def size(number: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in its two largest units: 42s, 3m 10s, 5h 02m, 6d 04h."""
+    """Returns a time in its two largest units: 42s, 3m 10s, 5h 02m, 6d 04h."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"

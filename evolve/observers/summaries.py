@@ -168,7 +168,7 @@ def _write_training(run: Place, history: Sequence[Epoch], graph_json: str) -> No
 
 
 def _layout() -> layout_pb2.Layout:
-    """The charts of the tab "Custom scalars", each with several curves."""
+    """Returns the charts of the tab "Custom scalars", each with several curves."""
     population = layout_pb2.MarginChartContent.Series(
         value="population/mean", lower="population/min", upper="population/max"
     )

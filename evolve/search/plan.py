@@ -21,7 +21,7 @@ class Plan:
     seed: int
     log: Path  # the file or folder with the output of the workers, which messages name
     timeout: float | None = None  # seconds an individual may take
-    retries: int = 0  # for an individual that was lost with its worker
+    retries: int = 0  # retries of an individual whose worker was lost
     budget: float | None = None  # seconds of all runs together
     budget_flops: float | None = None
     target: float | None = None  # the fitness at which the search ends

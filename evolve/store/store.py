@@ -1,8 +1,8 @@
-"""The search on disk: one SQLite file that loses nothing when the process is killed.
+"""The store of a search: one SQLite file, which stays correct if the process ends at any moment.
 
-Every event is one transaction: a result that has come in, and the proposals that take its place. A proposal is
-there before it is sent to a worker, and a result at the latest together with the first child that it can influence. So
-whatever the moment of death, the rows say what is done and what is to be run again.
+Every event is one transaction: a result, and the proposals that follow it. A proposal is stored before it is sent to
+a worker, and a result before or together with the first proposal that it can influence. At every moment, the rows
+therefore show which individuals have finished and which are pending.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class Store:
         The original is the first individual with the same network and genes. The result is None without one.
         """
         rows = self._execute(
-            "select original.id, original.status = 'done' from individuals as own join individuals as twin "
+            "select original.id, original.status = 'done' from individuals as own join individuals as original "
             "on original.fingerprint = own.fingerprint and original.genes = own.genes "
             "where own.id = ? and (original.status = 'done' or (original.status = 'running' and original.id < own.id)) "
             "order by original.status, original.id limit 1",
