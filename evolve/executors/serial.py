@@ -71,7 +71,7 @@ class Serial:
         """
         if timeout is not None:
             raise UsageError(
-                f"search.timeout is {timeout}, after which only worker processes can be ended: {pasted('search.timeout', None)}"
+                f"search.timeout is {timeout}; only worker processes can be ended: {pasted('search.timeout', None)}"
             )
         future: Future[R] = Future()
         self._queue.append((future, function, args))

@@ -78,9 +78,8 @@ def load(settings: TableSettings) -> Table:
     seconds = settings.epochs * training + validation
     wrong = np.flatnonzero(~np.isfinite(seconds) | (seconds < 0))
     if len(wrong):
-        raise UsageError(
-            f"{raw.source}: the training of {raw.keys[wrong[0]]} takes {seconds[wrong[0]]} seconds; it must be 0 or more"
-        )
+        found = f"the training of {raw.keys[wrong[0]]} takes {seconds[wrong[0]]} seconds"
+        raise UsageError(f"{raw.source}: {found}; it must be 0 or more")
     fitness = settings.scale * raw.columns[settings.fitness]
     tests = [raw.columns[name] for name in settings.metrics]
     rows = {

@@ -26,9 +26,7 @@ class Outcome:
     failed: int = 0
     failure: str = ""  # the error of the latest failed individual
     step_share: float | None = None  # the share of the workers' time that was spent in steps
-    validation: tuple[
-        int, ...
-    ] = ()  # the number of validation images of each class, if the fitness is the accuracy on them
+    validation: tuple[int, ...] = ()  # validation images of each class, if the fitness is their accuracy
     remedies: tuple[str, ...] = ()  # flags for a search that may learn more from such images
 
 
