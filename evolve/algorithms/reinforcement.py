@@ -132,7 +132,7 @@ class Reinforcement(Latest[G]):
                 return proposal
             rejected.append((POLICY, reason))
         reasons = "; ".join(sorted({reason for _, reason in rejected})[:3])
-        raise SearchError(f"{MAX_REDRAWS:,} genotypes of the policy in a row break what the space requires: {reasons}")
+        raise SearchError(f"the policy drew {MAX_REDRAWS:,} genotypes in a row that may not be proposed: {reasons}")
 
     def tell(self, individual: Individual) -> None:
         """Adds an individual to the current batch. A full batch updates the policy before the next draw."""

@@ -396,7 +396,7 @@ def _own_signals() -> Iterator[None]:
 
 
 def _check_address(address: str) -> None:
-    """Checks in another process whether a cluster answers. In this one Ray might wait for minutes, or end it.
+    """Checks in another process whether a cluster answers. In this process Ray might wait for minutes or end it.
 
     Raises:
       UsageError: the cluster does not answer, or not to this machine.

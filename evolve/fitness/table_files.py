@@ -225,5 +225,5 @@ def _official_metrics(api: Any, index: int, path: str, dataset: str, epochs: str
     except (OSError, EOFError, pickle.UnpicklingError) as error:
         raise UsageError(f"{path} cannot be read: cell {index}: {error}") from None
     except (KeyError, ValueError) as error:
-        raise UsageError(f"{path} has nothing for {dataset}/{epochs}: no {error} in cell {index}") from None
+        raise UsageError(f"{path} has no values for {dataset}/{epochs}: cell {index} has no {error}") from None
     return found

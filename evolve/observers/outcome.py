@@ -17,7 +17,7 @@ ERRORS = 2.0  # standard errors; a larger difference is not taken for chance
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A search at its end."""
+    """The end of a search: its best individuals, its counts, and the reason of the end."""
 
     best: tuple[Individual, ...] = ()  # the best few networks
     tested: Classification | None = None  # the best on the test images
@@ -56,7 +56,7 @@ def by_class(tested: Classification) -> list[ClassAccuracy]:
 
 
 def warnings(outcome: Outcome) -> Iterator[str]:
-    """Warnings about the best individual."""
+    """Returns warnings about the best individual, for the user."""
     if not outcome.best:
         return
     best, tested = outcome.best[0], outcome.tested

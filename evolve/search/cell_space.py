@@ -59,9 +59,9 @@ class CellSpace:
         if not sizes:
             names = ", ".join(rule.name for rule in self._space.mutations) or "none"
             raise UsageError(
-                "reinforcement chooses as rules do that only assign, such as `t.op = any(ops)`, from sets "
-                f"that are the same whatever was chosen before; the space's rules are {names}, and none is like that. "
-                "Set search.algorithm to an evolution or a tournament, or search another space"
+                "reinforcement needs rules that only assign from a fixed set of values, such as `t.op = any(ops)`; "
+                f"the rules of the space are {names}, and none of them does so. "
+                "Set search.algorithm to an evolution or a tournament, or use another search space"
             )
         return sizes
 

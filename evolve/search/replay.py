@@ -24,8 +24,8 @@ def replay(store: Store, algorithm: Algorithm[G], texts: Texts[G]) -> None:
         asked = algorithm.ask(recorded.id)
         if asked.with_genotype(texts.text(asked.genotype)) != recorded:
             raise SearchError(
-                f"individual {recorded.id} would be another: by {asked.rule} from {asked.parent}, "
-                f"where the record has {recorded.rule} from {recorded.parent}"
+                f"the replay of individual {recorded.id} differs: it is by {asked.rule} from {asked.parent}, "
+                f"and the store has one by {recorded.rule} from {recorded.parent}"
             )
     for individual in results:
         algorithm.tell(individual)

@@ -133,7 +133,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     with explained_errors(path), tempfile.TemporaryDirectory() as copies, closing(_opened(path, Path(copies))) as db:
         found = _schema(db, path)
         if found is None:
-            raise UsageError(f"there is no search in {path}, or none that has begun")
+            raise UsageError(f"there is no search in {path} that has begun")
         if found == SCHEMA:
             yield db
             return

@@ -131,13 +131,13 @@ class Store:
         if other:
             raise UsageError(
                 f"{folder} holds another search:\n" + "\n".join(other) + "\n"
-                "go on with its own settings, or choose another --workdir"
+                "use its settings to resume it, or choose another --workdir"
             )
         moved = differences(self._signed("setting"), settings or {}) if found else []
         if moved and not changed:
             raise UsageError(
                 f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
-                "go on with those it has, or with these by --resume=changed"
+                "resume it with its own settings, or with the new ones: --resume=changed"
             )
         self._keep_migration()
 
@@ -192,7 +192,7 @@ class Store:
             (*EVALUATION.written(evaluation), id),
         )
         if not rows:
-            raise SearchError(f"individual {id} was finished twice, or without having been proposed")
+            raise SearchError(f"individual {id} was finished twice, or was not proposed")
         return INDIVIDUAL.read(rows[0], graph=evaluation.graph)
 
     def release(self, id: int, graph: str = "") -> Individual:
@@ -201,7 +201,7 @@ class Store:
             f"update individuals set finished = {_COUNT} + 1 where id = ? and {_WAITS} returning {_ALL}", (id,)
         )
         if not rows:
-            raise SearchError(f"individual {id} was released twice, or without having waited")
+            raise SearchError(f"individual {id} was released twice, or its result was not held")
         return INDIVIDUAL.read(rows[0], graph=graph)
 
     def original(self, id: int) -> tuple[int, bool] | None:

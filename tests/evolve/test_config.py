@@ -111,7 +111,7 @@ def test_settings_bear_the_gin_name(name: str) -> None:
 
 def test_a_space_without_choices_has_no_controller() -> None:
     made = config.read(["large_scale.gin"], ["search.algorithm='reinforcement'"])
-    with pytest.raises(UsageError, match=r"the space's rules are alter_learning_rate, .*, and none is like that"):
+    with pytest.raises(UsageError, match=r"the rules of the space are alter_learning_rate, .*, and none of them"):
         made.algorithm(cell_space(made))
 
 

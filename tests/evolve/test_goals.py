@@ -162,13 +162,13 @@ class Top:
     """Records the best few individuals at each result, and the limits that each task got for its weights."""
 
     top: list[tuple[int, ...]] = field(default_factory=list)
-    worth: list[tuple[float | None, float]] = field(default_factory=list)
+    limits: list[tuple[float | None, float]] = field(default_factory=list)
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
         self.top.append(standing.top)
 
     def evaluate(self, task: Task) -> Evaluation:
-        self.worth.append((task.keep_above, task.best))
+        self.limits.append((task.keep_above, task.best))
         return Evaluation((0.3, 0.5, 0.4, 0.5, 0.6)[task.id - 1])
 
 
@@ -177,7 +177,7 @@ def test_tasks_have_the_limits_of_the_best_few(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         search(store, 5, seen.evaluate, observers=[seen], keep_best=2)
     assert seen.top == [(1,), (2, 1), (2, 3), (2, 4), (5, 2)]
-    assert seen.worth == [(never, never), (never, 0.3), (0.3, 0.5), (0.4, 0.5), (0.5, 0.5)]
+    assert seen.limits == [(never, never), (never, 0.3), (0.3, 0.5), (0.4, 0.5), (0.5, 0.5)]
 
 
 def test_the_clock_of_a_search_stands_still_between_runs(tmp_path: Path) -> None:

@@ -277,7 +277,7 @@ def test_a_held_result_is_released_once(tmp_path: Path) -> None:
         assert store.release(2, "graph").finished == 1
         with pytest.raises(SearchError, match="individual 2 was released twice"):
             store.release(2)
-        with pytest.raises(SearchError, match="individual 1 was released twice, or without having waited"):
+        with pytest.raises(SearchError, match="individual 1 was released twice, or its result was not held"):
             store.release(1)
         assert store.finish(1, Evaluation(0.5)).finished == 2
 

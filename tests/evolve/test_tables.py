@@ -104,8 +104,8 @@ def test_equal_cells_have_the_same_row(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("cell net(x) {\n a = pool(x)\n return a + x\n}\n", "return their last node alone"),
-        ("cell net(x) {\n a = pool(x)\n b = pool(x)\n return a\n}\n", "return their last node alone"),
+        ("cell net(x) {\n a = pool(x)\n return a + x\n}\n", "returns its last node and nothing else"),
+        ("cell net(x) {\n a = pool(x)\n b = pool(x)\n return a\n}\n", "returns its last node and nothing else"),
         ("cell net(x) {\n a = pool(x) | bn\n return a\n}\n", "a table has no name for"),
         ("cell net(x) {\n a = pool(skip(x))\n return a\n}\n", "a table has no name for pool(skip(x)) in node a"),
         ("cell net(x) {\n a = relu_conv[5x5](x)\n return a\n}\n", "a table has no name for relu_conv[5x5](x)"),
