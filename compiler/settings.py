@@ -236,7 +236,7 @@ def check_read(training: Training, bound: Collection[str]) -> None:
                 value = getattr(training, mark.other)
                 if not mark.is_read(value):
                     raise CompileError(
-                        f"nothing reads {written}: training.{mark.other} is {value!r}, which does without it"
+                        f"nothing reads {written}: training.{mark.other} is {value!r}, which does not use it"
                     )
 
 

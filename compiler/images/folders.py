@@ -180,7 +180,12 @@ def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str
     """Returns remarks on the part that is the test set, and on classes that a part lacks."""
     remarks = []
     if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:
-        remarks.append(("test", f"the folder {folders[0]} is the test set, since nothing else is held back"))
+        remarks.append(
+            (
+                "test",
+                f"the folder {folders[0]} is the test set, since there is no other part besides the training images",
+            )
+        )
     for folder, part in zip(folders, parts, strict=True):
         lacking = [name for label, name in enumerate(names) if not np.any(part.labels == label)]
         if lacking:

@@ -44,7 +44,12 @@ def read_npz(path: str, wanted: Wanted) -> Found:
     remarks = [("ignored", f"arrays of the .npz file that are not read: {', '.join(ignored)}")] if ignored else []
     own = [part for part in ("validation", "test") if part in parts]
     if own == ["validation"]:
-        remarks.append(("test", f"{named['validation'][0]} is the test set, since nothing else is held back"))
+        remarks.append(
+            (
+                "test",
+                f"{named['validation'][0]} is the test set, since there is no other part besides the training images",
+            )
+        )
     validation, test = folders.held_back_parts([parts[part] for part in own])
     return Found(Path(path).stem, parts["train"], test, None, validation, npz_digest(path), tuple(remarks))
 
@@ -83,7 +88,7 @@ def _npz_parts(path: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
         found["train"] = ("images", "labels")
     odd = [key for key in keys if key.startswith(("x_", "y_")) and not any(key in pair for pair in found.values())]
     if "train" not in found or odd:
-        which = f"; {', '.join(odd)} belong to no part that is known" if "train" in found else ""
+        which = f"; {', '.join(odd)} do not belong to a known part" if "train" in found else ""
         raise DataError(f"npz:{path}: found keys {', '.join(sorted(keys)) or 'none'}; wanted {NPZ_KEYS}{which}")
     return found
 

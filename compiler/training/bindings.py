@@ -90,7 +90,7 @@ class Moved:
         name = next(iter(self.names.values())) if len(self.names) == 1 else self.names.get(chosen)
         if name is None:
             known = " or ".join(self.names.values())
-            return f"{binding.written} is {known} now, which {self.by}={chosen!r} does without: leave it out"
+            return f"{binding.written} is {known} now, which {self.by}={chosen!r} does not use: leave it out"
         return f"{binding.written} is {name} now: {pasted(name, binding.value)}"
 
 

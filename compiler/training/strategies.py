@@ -68,7 +68,7 @@ def _tpu(name: str) -> Strategy:
     except (tf.errors.OpError, ValueError, RuntimeError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CompileError(
-            f"there is no TPU {wanted!r} to be had: {reason}; check training.tpu, or train without one: "
+            f"the TPU {wanted!r} cannot be used: {reason}; check training.tpu, or train without one: "
             f"{pasted('training.strategy', 'auto')}"
         ) from None
 
@@ -79,7 +79,7 @@ def _multi_worker(_: str) -> Strategy:
     try:
         described = json.loads(text) if text else {}
     except ValueError as error:
-        raise CompileError(f"TF_CONFIG is no JSON: {error}") from None
+        raise CompileError(f"TF_CONFIG is not JSON: {error}") from None
     if not described.get("cluster") or "task" not in described:
         raise CompileError(
             "training.strategy is 'multi_worker' and TF_CONFIG describes no cluster; on each worker set it to such as "

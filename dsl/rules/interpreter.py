@@ -175,7 +175,7 @@ def _bound(name: str, scene: Scene) -> Ref:
       Unfit: an earlier statement has removed that part.
     """
     if name not in scene.bound:
-        raise Unfit(f"{name} is gone when it is used")
+        raise Unfit(f"{name} was removed before this use")
     return scene.bound[name]
 
 

@@ -205,7 +205,7 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
             return s.Like(str(name), inputs, traits["like"], fixed is not None, position=position)
         if len(traits) != len(marks):
             twice = next(key for key, _ in marks if [k for k, _ in marks].count(key) > 1)
-            raise CellError(f"cell {name} says `{twice}` twice", position, "keep one of them")
+            raise CellError(f"cell {name} has `{twice}` twice", position, "keep one of them")
         return s.Cell(str(name), inputs, nodes, outputs[0], **traits, fixed=fixed is not None, position=position)
 
     like = _trait("like")

@@ -50,7 +50,7 @@ def test_what_is_held_back_alone_is_the_test_set_whatever_its_name(tmp_path: Pat
     found = scan(str(tmp_path), SUFFIXES)
     assert found.validation is None and found.test is not None
     assert all(f"/{name}/" in path for path in found.test.paths)
-    remark = f"the folder {name} is the test set, since nothing else is held back"
+    remark = f"the folder {name} is the test set, since there is no other part besides the training images"
     assert found.remarks == (() if name == "testing" else (("test", remark),))
 
 
@@ -140,14 +140,16 @@ def test_an_npz_with_validation_images(tmp_path: Path, name: str) -> None:
     assert [int(one.images[0, 0, 0, 0]) for one in (found.train, found.validation, found.test)] == [0, 1, 2]
     alone = load(npz(tmp_path, "train", name))
     assert int(alone.test.images[0, 0, 0, 0]) == 1 and int(alone.validation.images[0, 0, 0, 0]) == 0
-    assert alone.remarks == (("test", f"x_{name} is the test set, since nothing else is held back"),)
+    assert alone.remarks == (
+        ("test", f"x_{name} is the test set, since there is no other part besides the training images"),
+    )
 
 
 @pytest.mark.parametrize(
     ("names", "others", "message"),
     [
         (("train", "val", "dev"), {}, "has both x_val and x_dev for validation; leave one out"),
-        (("train", "extra"), {}, "x_extra, y_extra belong to no part that is known"),
+        (("train", "extra"), {}, "x_extra, y_extra do not belong to a known part"),
         (("train",), {"x_val": IMAGES}, "x_val belong to no part"),
         (("val", "test"), {}, "found keys x_test, x_val, y_test, y_val; wanted x_train and y_train"),
     ],

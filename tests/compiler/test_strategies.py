@@ -79,12 +79,12 @@ class TestWhatIsNotThere:
 
     def test_a_tpu_that_does_not_exist(self) -> None:
         with pytest.raises(
-            CompileError, match=r"there is no TPU 'local' to be had: .*--gin_param=\"training\.strategy='auto'\""
+            CompileError, match=r"the TPU 'local' cannot be used: .*--gin_param=\"training\.strategy='auto'\""
         ):
             make_strategy("tpu", "local")
 
     @pytest.mark.parametrize(("text", "message"), [
-        ("", "TF_CONFIG describes no cluster"), ("{}", "TF_CONFIG describes no cluster"), ("{worker", "is no JSON"),
+        ("", "TF_CONFIG describes no cluster"), ("{}", "TF_CONFIG describes no cluster"), ("{worker", "is not JSON"),
     ])  # fmt: skip
     def test_a_cluster_that_is_not_described(self, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
         monkeypatch.setenv("TF_CONFIG", text)

@@ -241,7 +241,7 @@ def test_settings_of_an_algorithm_that_are_out_of_range(binding: str, message: s
         (["evolve.search.worker_cpus=2"], '--gin_param="ray.worker_cpus=2"'),
         (
             ["search.executor='serial'", "search.workers=1"],
-            "search.workers is processes.workers or ray.workers now, which search.executor='serial' does without",
+            "search.workers is processes.workers or ray.workers now, which search.executor='serial' does not use",
         ),
     ],
 )
