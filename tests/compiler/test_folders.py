@@ -150,7 +150,7 @@ def test_an_npz_with_validation_images(tmp_path: Path, name: str) -> None:
     [
         (("train", "val", "dev"), {}, "has both x_val and x_dev for validation; leave one out"),
         (("train", "extra"), {}, "x_extra, y_extra do not belong to a known part"),
-        (("train",), {"x_val": IMAGES}, "x_val belong to no part"),
+        (("train",), {"x_val": IMAGES}, "x_val do not belong to a known part"),
         (("val", "test"), {}, "found keys x_test, x_val, y_test, y_val; wanted x_train and y_train"),
     ],
 )
