@@ -19,7 +19,8 @@ from compiler.settings import DatasetSettings, Training
 
 if TYPE_CHECKING:
     from compiler.batches.pipeline import Feed, feed
-    from compiler.images.data import Dataset, Images
+    from compiler.images.data import Dataset
+    from compiler.images.splits import Images
     from compiler.layers.model import lower
     from compiler.training.candidate import Trained, accuracy, train
 
@@ -32,7 +33,7 @@ __all__ = [
 _LATE = {
     "Dataset": "compiler.images.data",
     "Feed": "compiler.batches.pipeline",
-    "Images": "compiler.images.data",
+    "Images": "compiler.images.splits",
     "Trained": "compiler.training.candidate",
     "accuracy": "compiler.training.candidate",
     "feed": "compiler.batches.pipeline",

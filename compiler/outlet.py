@@ -76,19 +76,16 @@ class Outlet:
 def standard() -> Iterator[Outlet]:
     """Inside, everything that is printed goes through an outlet, whose own errors are suppressed at the end."""
     _open_what_is_closed()
-    before = sys.stdout
-    outlet = Outlet(before)
-    sys.stdout = cast(TextIO, outlet)
+    outlet = Outlet(sys.stdout)
     try:
-        try:
-            yield outlet
-        finally:
-            outlet.flush()
+        with contextlib.redirect_stdout(cast(TextIO, outlet)):
+            try:
+                yield outlet
+            finally:
+                outlet.flush()
     except OSError as error:
         if error is not outlet.lost:
             raise
-    finally:
-        sys.stdout = before
 
 
 def _open_what_is_closed() -> None:

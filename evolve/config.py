@@ -18,17 +18,8 @@ from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.images.readers import located
 from compiler.settings import DatasetSettings, Training, check_read
-from compiler.training.gin_files import (
-    Moved,
-    Names,
-    Parsed,
-    as_config_errors,
-    dataset,
-    in_force,
-    parse,
-    training,
-    without_gin_note,
-)
+from compiler.training.bindings import Moved, Names, Parsed
+from compiler.training.gin_files import as_config_errors, dataset, in_force, parse, training, without_gin_note
 from evolve.algorithms import ALGORITHMS, Algorithm, SearchSpace, gin_name
 from evolve.errors import UsageError
 from evolve.executors import EXECUTORS, ExecutorSettings

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from compiler.batches import order
-from compiler.batches.augment import Scale, augmented
-from compiler.errors import DataError
-from compiler.images import fit
-from compiler.images.data import Dataset, Images
+from compiler.batches.augment import augmented
+from compiler.batches.base import Feed
+from compiler.images.data import Dataset
+from compiler.images.splits import Images
 from compiler.settings import Training
 
 Tensor = Any
@@ -22,32 +21,19 @@ Tensor = Any
 RESIDENT = 64 * 2**20
 
 
-class ArrayFeed:
-    """The feed of images in memory (the interface: `compiler.batches.pipeline.Feed`).
+class ArrayFeed(Feed):
+    """The feed of images in memory.
 
     One feed serves many trainings: the images are handed to TensorFlow once, and a pipeline that differs only in its
     seed is not traced again.
     """
 
-    def __init__(self, dataset: Dataset, threads: int = 1) -> None:
-        """Creates a feed that prepares batches with `threads` threads. A worker of a search has one core."""
-        self.dataset, self._threads = dataset, threads
-        self.name, self.class_names, self.classes = dataset.name, dataset.class_names, dataset.classes
-        self.input_shape, self.mean, self.std = dataset.input_shape, dataset.mean, dataset.std
-        self.preparation = dataset.preparation
-        self.fault: DataError | None = None  # There is none: all images have been read already.
-        self._scale = Scale(dataset.mean, dataset.std)
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset)
+        self.dataset = dataset
         self._takers: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {}
         self._makers: dict[tuple[object, ...], Callable[..., Any]] = {}
         self._passes: dict[tuple[str, int], tf.data.Dataset] = {}
-
-    def count(self, split: str) -> int:
-        """Returns the number of images of a part."""
-        return len(self._part(split))
-
-    def describe(self) -> str:
-        """Returns one line with the number of images of each part, their shape, and the number of classes."""
-        return self.dataset.describe()
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns endless batches of the training images, as `Feed.training` describes."""
@@ -58,7 +44,7 @@ class ArrayFeed:
         def at(step: Tensor) -> tuple[Tensor, Tensor]:
             return make(seed, step)  # type: ignore[no-any-return]
 
-        return self._quiet(tf.data.Dataset.range(first_step, order.ENDLESS).map(at).prefetch(2))
+        return _on_one_thread(tf.data.Dataset.range(first_step, order.ENDLESS).map(at).prefetch(2))
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
         """Returns the batches of one pass over a part, as `Feed.evaluation` describes."""
@@ -78,13 +64,13 @@ class ArrayFeed:
             return self._scale.normalized(images), labels, weight
 
         batches = tf.data.Dataset.from_tensor_slices((indices, weights)).batch(batch, drop_remainder=True)
-        return self._quiet(batches.map(gather))
+        return _on_one_thread(batches.map(gather))
 
     def _maker(self, training: Training, batch: int) -> Callable[..., Any]:
         """Returns a traced function from seed and step to a batch, kept for trainings that augment alike."""
         alike = (training.augment, training.crop_padding, training.cutout_size, training.colour_strength, batch)
         if alike not in self._makers:
-            self._check(replace(training, batch_size=batch))
+            self._check(training, batch)
             self._makers[alike] = self._made(training, batch)
         return self._makers[alike]
 
@@ -98,32 +84,22 @@ class ArrayFeed:
 
         return tf.function(make, autograph=False)  # type: ignore[no-any-return]
 
-    def _check(self, training: Training) -> None:
-        images = self.dataset.train.images
-        fit.check(training, self.name, len(images), images.shape[-1], images.dtype == np.uint8, is_stream=False)
-
     def _taker(self, split: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """Returns a function from indices to a part's images and labels there."""
         if split not in self._takers:
-            part = self._part(split)
+            part = self.dataset.part(split)
             self._takers[split] = (_resident if part.images.nbytes <= RESIDENT else _mapped)(part)
         return self._takers[split]
 
-    def _part(self, split: str) -> Images:
-        parts: dict[str, Images] = {
-            "train": self.dataset.train, "validation": self.dataset.validation, "test": self.dataset.test
-        }  # fmt: skip
-        return parts[split]
 
-    def _quiet(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Returns the options of a pipeline with a fixed number of threads; tuning costs more than it saves."""
-        options = tf.data.Options()
-        options.threading.private_threadpool_size = self._threads
-        options.threading.max_intra_op_parallelism = self._threads
-        options.autotune.enabled = False
-        options.experimental_optimization.apply_default_optimizations = False
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return batches.with_options(options)
+def _on_one_thread(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the pipeline with one thread, since a worker has one core. Tuning costs more than it saves."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = options.threading.max_intra_op_parallelism = 1
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options)
 
 
 def _resident(part: Images) -> Callable[[Tensor], tuple[Tensor, Tensor]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ import tensorflow as tf
 from PIL import Image
 
 from compiler.batches import order
-from compiler.batches.augment import Scale, augmented
+from compiler.batches.augment import augmented
+from compiler.batches.base import Feed
 from compiler.errors import DataError
-from compiler.images import fit
 from compiler.images.decoding import Unreadable, contents, decoded, pixels
 from compiler.images.folders import Files
 from compiler.images.preparation import FILTER
@@ -35,33 +34,19 @@ BLOCK = 4096  # the number of records that are shuffled together
 FILES = 16  # the number of files that are read at the same time
 
 
-class StreamFeed:
-    """The feed of images that do not fit into memory (the interface: `compiler.batches.pipeline.Feed`)."""
+class StreamFeed(Feed):
+    """The feed of images that do not fit into memory."""
 
     def __init__(self, stream: Stream) -> None:
-        """Creates the feed; files are opened when batches are asked for."""
+        super().__init__(stream)
         self.stream = stream
-        self.name, self.class_names, self.classes = stream.name, stream.class_names, stream.classes
-        self.input_shape, self.mean, self.std = stream.input_shape, stream.mean, stream.std
-        self.preparation = stream.preparation
-        self.fault: DataError | None = None
-        self._scale = Scale(stream.mean, stream.std)
-
-    def count(self, split: str) -> int:
-        """Returns the number of images of a part."""
-        return len(self._part(split))
-
-    def describe(self) -> str:
-        """Returns one line with the number of images of each part, their shape, and the number of classes."""
-        return self.stream.describe()
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns endless batches of the training images, as `Feed.training` describes.
 
         If training resumes inside an epoch of records, the earlier records are read and not decoded.
         """
-        checked = replace(training, batch_size=batch)
-        fit.check(checked, self.name, self.count("train"), self.input_shape[-1], is_bytes=True, is_stream=True)
+        self._check(training, batch)
         part = self.stream.train
         examples = _shuffled(part, batch, seed, first_step).enumerate(first_step * batch)
         take = self._random_window(seed) if "random_crop" in training.augment else self._whole
@@ -75,7 +60,7 @@ class StreamFeed:
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
         """Returns the batches of one pass over a part, as `Feed.evaluation` describes."""
-        part = self._part(split)
+        part = self.stream.part(split)
         batches = self._decoded(_in_order(part).enumerate(), part, self._whole).batch(batch)
 
         def finish(*found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,10 +107,6 @@ class StreamFeed:
             return image.resize((width, height), FILTER, box)
 
         return take
-
-    def _part(self, split: str) -> Part:
-        parts = {"train": self.stream.train, "validation": self.stream.validation, "test": self.stream.test}
-        return parts[split]
 
 
 # --- which examples, in which order --------------------------------------------------------------------

@@ -10,73 +10,40 @@ import hashlib
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from compiler.errors import DataError
 from compiler.images import in_memory, streams
-from compiler.images.found import Array, Found, Raw, Remark, Size, Wanted, prepared
+from compiler.images.found import Array, Found, Raw, Wanted, prepared
 from compiler.images.inventory import Progress
 from compiler.images.npz import npz_digest
 from compiler.images.preparation import Preparation
 from compiler.images.readers import parsed, read
-from compiler.images.splits import split
+from compiler.images.splits import Images, Parts, completed
 from compiler.images.streams import Stream
 from compiler.settings import DatasetSettings
-from dsl.wording import by_x
 
 INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
-    """Images [n, height, width, channels] in uint8 or float32, and their labels [n] in int32."""
-
-    images: Array
-    labels: Array
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """A data set in memory: three disjoint parts with all labels.
+class Dataset(Parts[Images]):
+    """A data set in memory.
 
     Attributes:
-      name: the name of the source.
-      train: the training images.
-      validation: the validation images.
-      test: the test images.
-      class_names: the names of the classes, in the order of the labels.
       mean: the mean of each channel over the training images.
       std: the standard deviation of each channel over the training images.
-      crop: the share of the height and width of the resized image that was kept in the middle.
-      digest: the digest of the contents of the source.
-      remarks: facts of the source that are shown to the user.
     """
 
-    name: str
-    train: Images
-    validation: Images
-    test: Images
-    class_names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    crop: float = 1.0
-    digest: str = ""
-    remarks: tuple[Remark, ...] = ()
 
     @property
     def preparation(self) -> Preparation:
         """The preparation that makes an image of any size one of this data set."""
         return Preparation(self.input_shape[:2], self.crop, self.train.images.dtype == np.uint8)
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return len(self.class_names)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -86,56 +53,34 @@ class Dataset:
 
     def describe(self) -> str:
         """Returns one line with the number of images of each part, their shape, and the number of classes."""
-        return (
-            f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
-            f"{len(self.test):,} test images of {by_x(self.input_shape)}, "
-            f"{self.classes} classes"
-        )
+        return self.described(self.input_shape, " of")
 
 
 @overload
 def load(
     source: str = ...,
     *,
-    validation: float | int = ...,
-    test: float | int = ...,
-    seed: int = ...,
-    image_size: Size | None = ...,
     stream: Literal[False] = ...,
-    crop: float = ...,
-    unreadable: str = ...,
-    channels: str | None = ...,
     inventory_folder: Path | None = ...,
     progress: Progress | None = ...,
+    **settings: Any,
 ) -> Dataset: ...
 @overload
 def load(
     source: str = ...,
     *,
-    validation: float | int = ...,
-    test: float | int = ...,
-    seed: int = ...,
-    image_size: Size | None = ...,
     stream: bool,
-    crop: float = ...,
-    unreadable: str = ...,
-    channels: str | None = ...,
     inventory_folder: Path | None = ...,
     progress: Progress | None = ...,
+    **settings: Any,
 ) -> Dataset | Stream: ...
 def load(
     source: str = "digits",
     *,
-    validation: float | int = 0.1,
-    test: float | int = 0.2,
-    seed: int = 0,
-    image_size: Size | None = None,
     stream: bool = False,
-    crop: float = 1.0,
-    unreadable: str = "error",
-    channels: str | None = None,
     inventory_folder: Path | None = None,
     progress: Progress | None = None,
+    **settings: Any,
 ) -> Dataset | Stream:
     """Reads the images of a source and divides them into training, validation and test images.
 
@@ -144,38 +89,18 @@ def load(
 
     Args:
         source: digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME.
-        validation: the validation images, as a share or a number of the training images. They are drawn if the source
-            has no validation images besides its test images.
-        test: the test images, as a share or a number of the images. They are drawn first, if the source has none.
-        seed: the random seed of these draws.
-        image_size: (height, width) to which every image is resized; None keeps the size.
-        stream: whether images are read from their files during training, which needs less memory. It is for
-            images:DIR and tfds:NAME.
-        crop: the share of the resized height and width that is kept in the middle, above 0 and at most 1.
-        unreadable: `error` refuses a folder with files that are not images, `skip` leaves those files out.
-        channels: the place of the channels in the arrays of an .npz, `first` (after the images) or `last`.
-        inventory_folder: the folder with the inventory of files that were read; without one all files are read.
-        progress: is called with the number of files that have been read and the number of all files.
+        stream: whether to leave the images where they are, to be read as they are needed: what does not fit into
+            memory. For images:DIR and tfds:NAME.
+        inventory_folder: the folder that remembers which files of a folder are images.
+        progress: is called with how many files have been read, and how many there are.
+        settings: the other settings of `DatasetSettings`.
 
     Raises:
         DataError: a setting is out of range, or the source is missing, unreadable or malformed.
     """
-    settings = DatasetSettings(
-        source=source,
-        validation=validation,
-        test=test,
-        seed=seed,
-        image_size=image_size,
-        stream=stream,
-        crop=crop,
-        unreadable=unreadable,
-        channels=channels,
-    )
-    wanted = Wanted(settings.image_size, crop, unreadable, channels, inventory_folder, progress)
-    _check_read(source, unreadable, channels)
-    if stream:
-        return streams.find(source, validation, test, seed, wanted)
-    return _in_memory(read(source, wanted), wanted, validation, test, seed)
+    wanted = Wanted(DatasetSettings(source=source, stream=stream, **settings), inventory_folder, progress)
+    _check_read(wanted.settings)
+    return streams.find(wanted) if stream else _in_memory(read(wanted), wanted)
 
 
 def digest(source: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> str:
@@ -192,21 +117,17 @@ def digest(source: str, inventory_folder: Path | None = None, progress: Progress
     return in_memory.digest(argument, inventory_folder, progress) if kind == "images" else ""
 
 
-def _in_memory(found: Found, wanted: Wanted, validation: float | int, test: float | int, seed: int) -> Dataset:
+def _in_memory(found: Found, wanted: Wanted) -> Dataset:
     train = _checked(found.train, wanted)
     names = _class_names(train.labels, found.class_names, found.train.labels_name)
-    rng = np.random.default_rng(seed)
-    if found.test is None:
-        train, held_out = _split(train, test, "test", names, rng, keep=2)
-    else:
-        held_out = _own(found.train, train, found.test, wanted, names)
-    if found.validation is None:
-        train, validated = _split(train, validation, "validation", names, rng, keep=1)
-    else:
-        validated = _own(found.train, train, found.validation, wanted, names)
-    mean, std = _statistics(train.images)
-    digest = found.digest or _digest(found)
-    return Dataset(found.name, train, validated, held_out, names, mean, std, wanted.crop, digest, found.remarks)
+    test, validation = (
+        None if raw is None else _own(found.train, train, raw, wanted, names) for raw in (found.test, found.validation)
+    )
+    train, validation, test = completed(train, validation, test, names, wanted.settings)
+    return Dataset(
+        found.name, train, validation, test, names, *_statistics(train.images),
+        crop=wanted.settings.crop, digest=found.digest or _digest(found), remarks=found.remarks,
+    )  # fmt: skip
 
 
 def _digest(found: Found) -> str:
@@ -219,41 +140,37 @@ def _digest(found: Found) -> str:
     return whole.hexdigest()
 
 
-def _split(
-    images: Images, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
-) -> tuple[Images, Images]:
-    """Returns the images without a drawn part, and this part: a share or a number of the images."""
-    kept, drawn = (
-        Images(images.images[part], images.labels[part]) for part in split(images.labels, share, what, names, rng, keep)
-    )
-    return kept, drawn
-
-
 def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[str, ...]) -> Images:
     """Returns the images of a part that the source has itself, after checks against the training images."""
     part = _checked(raw, wanted)
-    _check_own((raw_train, raw), train, part, names)
+    kinds = [f"{one.images.dtype} images {list(one.images.shape[1:])}" for one in (train, part)]
+    if kinds[0] != kinds[1]:
+        raise DataError(
+            f"{raw_train.images_name} holds {kinds[0]} and {raw.images_name} {kinds[1]}: "
+            "wanted one type and one [height, width, channels]"
+        )
+    low, high = int(part.labels.min()), int(part.labels.max())
+    if low < 0 or high >= len(names):
+        raise DataError(f"{raw.labels_name}: labels run from {low} to {high}; wanted 0 to {len(names) - 1}")
     return part
 
 
 # --- settings ------------------------------------------------------------------------------------------
 
 
-def _check_read(source: str, unreadable: str, channels: str | None) -> None:
+def _check_read(settings: DatasetSettings) -> None:
     """Checks that this kind of source reads the settings that are given.
 
     Raises:
         DataError: a setting is for another kind of source.
     """
-    kind, _ = parsed(source)
-    if channels is not None and kind != "npz":
-        raise DataError(
-            f"channels={channels!r} is for npz:PATH, and the source is {source}: leave dataset.channels out"
-        )
-    if unreadable != "error" and kind != "images":
-        raise DataError(
-            f"unreadable={unreadable!r} is for images:DIR, and the source is {source}: leave dataset.unreadable out"
-        )
+    kind, _ = parsed(settings.source)
+    for name, default, of in (("channels", None, "npz:PATH"), ("unreadable", "error", "images:DIR")):
+        value = getattr(settings, name)
+        if value != default and kind != of.partition(":")[0]:
+            raise DataError(
+                f"{name}={value!r} is for {of}, and the source is {settings.source}: leave dataset.{name} out"
+            )
 
 
 # --- checks --------------------------------------------------------------------------------------------
@@ -340,19 +257,6 @@ def _class_names(labels: Array, names: tuple[str, ...] | None, where: str) -> tu
         + (f", without {shown}{', ...' if len(missing) == 8 else ''}" if missing else "")
         + f"; wanted every number from 0 to {classes - 1 if names else 'classes-1'}"
     )
-
-
-def _check_own(raw: tuple[Raw, Raw], train: Images, test: Images, names: tuple[str, ...]) -> None:
-    kinds = [f"{part.images.dtype} images {list(part.images.shape[1:])}" for part in (train, test)]
-    if kinds[0] != kinds[1]:
-        raise DataError(
-            f"{raw[0].images_name} holds {kinds[0]} and {raw[1].images_name} {kinds[1]}: "
-            "wanted one type and one [height, width, channels]"
-        )
-    low, high = int(test.labels.min()), int(test.labels.max())
-    if low < 0 or high >= len(names):
-        where = raw[1].labels_name
-        raise DataError(f"{where}: labels run from {low} to {high}; wanted 0 to {len(names) - 1}")
 
 
 # --- statistics ---------------------------------------------------------------------------------------

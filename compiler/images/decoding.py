@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from compiler.errors import CompileError, DataError
 
@@ -15,29 +15,16 @@ GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of grey images with 16 bits
 # Pillow lists these, and reads them only with another program (Ghostscript), on another system, or not at all.
 _NOT_READ = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
-_ORIENTATION = 0x0112  # the tag of EXIF data that has the orientation of the camera
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class Unreadable(CompileError):
     """A file is not an image that can be read; the message gives the reason, without the file's name."""
 
 
-def _suffixes() -> tuple[str, ...]:
-    Image.init()
-    found = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    return tuple(sorted(suffix for suffix in found if Image.registered_extensions()[suffix] not in _NOT_READ))
-
-
-SUFFIXES = _suffixes()  # the endings of the names of image files, in lower case
+_KINDS = Image.registered_extensions()
+SUFFIXES = tuple(  # the endings of the names of image files, in lower case
+    sorted(suffix for suffix, kind in _KINDS.items() if kind in Image.OPEN and kind not in _NOT_READ)
+)
 
 
 def decoded(data: bytes) -> Image.Image:
@@ -82,11 +69,14 @@ def pixels(image: Image.Image, channels: int) -> np.ndarray:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Returns an image in the orientation of its EXIF data; an image with damaged EXIF data is not turned."""
+    # Pillow turns the pixels before it writes the metadata anew, which may fail although the orientation was read.
     try:
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+        ImageOps.exif_transpose(image, in_place=True)
+    except MemoryError:
+        raise
     except Exception:  # Damaged metadata raise various errors.
-        turn = None
-    return image if turn is None else image.transpose(turn)
+        pass
+    return image
 
 
 def _of_eight_bits(image: Image.Image) -> Image.Image:

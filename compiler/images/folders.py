@@ -69,6 +69,11 @@ class Tree:
         """The parts that exist: training, validation, test."""
         return tuple(part for part in (self.train, self.validation, self.test) if part is not None)
 
+    @property
+    def paths(self) -> list[str]:
+        """The paths of the files of all parts."""
+        return [path for part in self.parts for path in part.paths]
+
 
 def scan(folder: str, suffixes: Sequence[str]) -> Tree:
     """Returns the image files of a folder, by class, and the ignored files; no file is opened.
@@ -98,7 +103,7 @@ def scan(folder: str, suffixes: Sequence[str]) -> Tree:
     for part, name in named.items():
         if part != "train":
             _count_loose({root / name}, suffixes, ignored)
-            held_back.append(_held_back(root / name, names, suffixes, ignored))
+            held_back.append(_files(root / name, names, suffixes, ignored))
     validation, test = held_back_parts(held_back)
     remarks = _remarks([name for part, name in named.items() if part != "train"], held_back, names)
     return Tree(str(root), names, trained, validation, test, dict(ignored), remarks)
@@ -167,13 +172,6 @@ def _parts(root: Path, folder: str) -> dict[str, str]:
             f"{', '.join(allowed)}{did_you_mean(others[0], allowed)}; rename it, or move it away"
         )
     return named
-
-
-def _held_back(root: Path, names: Sequence[str], suffixes: Sequence[str], ignored: Counter[str]) -> Files:
-    found = _files(root, names, suffixes, ignored)
-    if not found:
-        raise DataError(f"images:{root}: no folders in it; wanted one folder of images for each class")
-    return found
 
 
 def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -271,13 +269,7 @@ def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> li
 
 def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
     """Returns whether an entry is a link to a missing file, or to itself."""
-    if not entry.is_symlink():
-        return False
-    try:
-        entry.stat()
-    except OSError:
-        return True
-    return False
+    return entry.is_symlink() and not os.path.exists(entry.path)
 
 
 def _allowed(suffixes: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from compiler.images.inventory import Progress
 from compiler.images.preparation import Preparation
+from compiler.settings import DatasetSettings
 
 Array = npt.NDArray[Any]
 Size = tuple[int, int]
@@ -50,27 +51,21 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Settings for reading a source.
+    """The data set that a reader reads.
 
     Attributes:
-      image_size: (height, width) of every image; None if all have the same size already.
-      crop: the share of the resized image that is kept in the middle.
-      unreadable: `error` refuses files that are not images, `skip` leaves them out.
-      channels: `last` or `first`, if an array's shape does not show which axis has the channels.
+      settings: the settings of the data set.
       inventory_folder: the folder with the inventory of files that were read.
-      progress: is called as files are read.
+      progress: a function that is called as files are read.
     """
 
-    image_size: Size | None = None
-    crop: float = 1.0
-    unreadable: str = "error"
-    channels: str | None = None
+    settings: DatasetSettings
     inventory_folder: Path | None = None
     progress: Progress | None = None
 
     def preparation(self, size: Size) -> Preparation:
         """Returns the preparation of an image of any size."""
-        return Preparation(self.image_size or size, self.crop)
+        return Preparation(self.settings.image_size or size, self.settings.crop)
 
 
 def printable(name: str) -> str:

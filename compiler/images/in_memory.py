@@ -26,20 +26,20 @@ def read_images(folder: str, wanted: Wanted) -> Found:
       DataError: the folder is missing, or contains folders that are not classes or files that cannot be used.
     """
     tree = folders.scan(folder, SUFFIXES)
-    paths = [path for part in tree.parts for path in part.paths]
+    paths = tree.paths
     images: list[Array | None] = [None] * len(paths)
     sizes: set[tuple[int, int]] = set()
 
     def take(place: int, image: Image.Image) -> None:
         sizes.add(image.size)
-        if wanted.image_size is None and len(sizes) > 1:
+        if wanted.settings.image_size is None and len(sizes) > 1:
             return  # Their sizes are refused below, which needs no pixels.
         sized = wanted.preparation((image.height, image.width)).applied(image)
         images[place] = pixels(sized, 1 if sized.mode == "L" else 3)
 
     found = inventory.look(paths, wanted.inventory_folder, wanted.progress, take)
-    kept, remarks = without_unreadable(tree, found, wanted.unreadable)
-    if wanted.image_size is None:
+    kept, remarks = without_unreadable(tree, found, wanted.settings.unreadable)
+    if wanted.settings.image_size is None:
         _check_sizes(found)
     decoded = stacked([image for image in images if image is not None])
     starts = np.cumsum([len(part) for part in kept.parts])[:-1]
@@ -89,9 +89,7 @@ def digest(folder: str, inventory_folder: Path | None = None, progress: Progress
       DataError: the folder is missing or malformed, or a file may not be read.
     """
     tree = folders.scan(folder, SUFFIXES)
-    return tree_digest(
-        tree, inventory.look([path for part in tree.parts for path in part.paths], inventory_folder, progress)
-    )
+    return tree_digest(tree, inventory.look(tree.paths, inventory_folder, progress))
 
 
 def named(tree: Tree, found: Mapping[str, Content]) -> dict[str, str]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,18 +110,15 @@ def _look(
     unknown: list[_File] = []
     for place, path in enumerate(paths):
         status = _status(path)
-        row = known.get(path)
-        if (
-            use is None
-            and row is not None
-            and row[:2] == [status.st_size, status.st_mtime_ns]
-            and _is_good(held, row[2])
-        ):
-            found[path] = held[row[2]]
+        size, changed, digest = known.get(path, (None, None, ""))
+        is_same = (size, changed) == (status.st_size, status.st_mtime_ns)
+        if use is None and is_same and _is_good(held, digest):
+            found[path] = held[digest]
         else:
             unknown.append(_File(place, path, status.st_size, status.st_mtime_ns))
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for batch in _batches(unknown):
+        for first in range(0, len(unknown), BATCH):
+            batch = unknown[first : first + BATCH]
             read = list(threads.map(partial(_content, held=held, use=use), batch))
             _remember(db, batch, read)
             held |= {content.digest: content for content in read}
@@ -141,19 +137,12 @@ class _File(NamedTuple):
     changed: int
 
 
-def _batches(files: Sequence[_File]) -> Iterator[list[_File]]:
-    left = iter(files)
-    while batch := list(islice(left, BATCH)):
-        yield batch
-
-
 def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Content]) -> None:
     db.execute("begin")
-    for file, content in zip(files, found, strict=True):
-        row = (content.digest, content.height, content.width, content.channels, content.fault)
-        db.execute("insert or replace into contents values (?, ?, ?, ?, ?)", row)
-        named = (os.fsencode(file.path), file.bytes, file.changed, content.digest)
-        db.execute("insert or replace into files values (?, ?, ?, ?)", named)
+    db.executemany("insert or replace into contents values (?, ?, ?, ?, ?)", map(astuple, found))
+    pairs = zip(files, found, strict=True)
+    rows = [(os.fsencode(file.path), file.bytes, file.changed, content.digest) for file, content in pairs]
+    db.executemany("insert or replace into files values (?, ?, ?, ?)", rows)
     db.execute("commit")
 
 

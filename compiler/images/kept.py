@@ -7,6 +7,7 @@ labels are kept. `images.json` is written last: a folder without it counts as em
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 
 from compiler import filesystem
 from compiler.errors import DataError
-from compiler.images.data import Dataset, Images
+from compiler.images.data import Dataset
 from compiler.images.folders import Files
-from compiler.images.found import Array, Remark
+from compiler.images.found import Array
+from compiler.images.splits import Images
 from compiler.images.streams import Records, Stream
 
 FACTS = "images.json"
@@ -79,8 +81,10 @@ def read(kept: Kept) -> Dataset | Stream | None:
         labels = {part: np.load(kept.folder / f"{part}.labels.npy") for part in PARTS}
         if "mean" in facts:
             images = {part: np.load(kept.folder / f"{part}.npy", mmap_mode="r") for part in PARTS}
-            return _dataset(facts, {part: Images(images[part], labels[part]) for part in PARTS})
-        return _stream(facts, {part: Files(tuple(facts[part]), labels[part]) for part in PARTS})
+            arrays = {part: Images(images[part], labels[part]) for part in PARTS}
+            return Dataset(**_common(facts, arrays), mean=tuple(facts["mean"]), std=tuple(facts["std"]))
+        files = {part: Files(tuple(facts[part]), labels[part]) for part in PARTS}
+        return Stream(**_common(facts, files), image_size=tuple(facts["size"]), channels=facts["channels"])
     except (OSError, ValueError) as error:
         raise DataError(f"{kept.folder} is damaged: {error}; remove that folder") from None
 
@@ -93,23 +97,16 @@ def remove(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _dataset(facts: dict[str, Any], parts: dict[str, Images]) -> Dataset:
-    return Dataset(
-        facts["name"], parts["train"], parts["validation"], parts["test"], tuple(facts["class_names"]),
-        tuple(facts["mean"]), tuple(facts["std"]), facts["crop"], facts["digest"], _remarks(facts),
-    )  # fmt: skip
-
-
-def _stream(facts: dict[str, Any], parts: dict[str, Files]) -> Stream:
-    height, width = facts["size"]
-    return Stream(
-        facts["name"], parts["train"], parts["validation"], parts["test"], tuple(facts["class_names"]),
-        (height, width), facts["channels"], facts["crop"], facts["digest"], _remarks(facts),
-    )  # fmt: skip
-
-
-def _remarks(facts: dict[str, Any]) -> tuple[Remark, ...]:
-    return tuple((subject, sentence) for subject, sentence in facts["remarks"])
+def _common(facts: Mapping[str, Any], parts: Mapping[str, object]) -> dict[str, Any]:
+    """Returns the parts, and the facts that images in memory and streams both have."""
+    return {
+        **parts,
+        "name": facts["name"],
+        "class_names": tuple(facts["class_names"]),
+        "crop": facts["crop"],
+        "digest": facts["digest"],
+        "remarks": tuple((subject, sentence) for subject, sentence in facts["remarks"]),
+    }
 
 
 def _write(path: Path, array: Array) -> None:

@@ -51,7 +51,7 @@ def differences(source: str, inventory_folder: Path) -> tuple[str, ...]:
 
 def _named(folder: str, inventory_folder: Path) -> dict[str, str]:
     tree = scan(folder, SUFFIXES)
-    return named(tree, look([path for part in tree.parts for path in part.paths], inventory_folder))
+    return named(tree, look(tree.paths, inventory_folder))
 
 
 def _line(folder: str, kinds: Mapping[str, list[str]]) -> str:

@@ -38,7 +38,7 @@ def read_npz(path: str, wanted: Wanted) -> Found:
         raise DataError(f"npz:{path}: one array (.npy), not an .npz file with {NPZ_KEYS}")
     with archive:
         named = _npz_parts(path, archive.files)
-        parts = {part: _npz_pair(archive, path, keys, wanted.channels) for part, keys in named.items()}
+        parts = {part: _npz_pair(archive, path, keys, wanted.settings.channels) for part, keys in named.items()}
     used = {key for keys in named.values() for key in keys}
     ignored = [key for key in archive.files if key not in used]
     remarks = [("ignored", f"arrays of the .npz file that are not read: {', '.join(ignored)}")] if ignored else []

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,12 +58,13 @@ class Reader:
     argument: str = ""
 
 
-def read(source: str, wanted: Wanted) -> Found:
-    """Returns the images of `source`.
+def read(wanted: Wanted) -> Found:
+    """Returns the images of a source.
 
     Raises:
         DataError: the source is unknown, missing or unreadable.
     """
+    source = wanted.settings.source
     kind, argument = parsed(source)
     try:
         return READERS[kind].read(argument, wanted)
@@ -128,23 +130,21 @@ def _read_digits(_: str, wanted: Wanted) -> Found:
 # --- downloads -----------------------------------------------------------------------------------------
 
 
-def _keras_reader(name: str, files: str, class_names: tuple[str, ...]) -> Callable[[str, Wanted], Found]:
-    def read_keras(_: str, wanted: Wanted) -> Found:
-        from tf_keras import datasets
+def _read_keras(name: str, files: str, class_names: tuple[str, ...], _: str, wanted: Wanted) -> Found:
+    """Returns a data set of Keras; `files` names the files of its download, for the message that it failed."""
+    from tf_keras import datasets
 
-        try:
-            (x_train, y_train), (x_test, y_test) = getattr(datasets, name).load_data()
-        except Exception as error:  # The loader raises Exception itself if a download fails.
-            if not _is_download_failure(error):
-                raise
-            raise DataError(
-                f"{name}: cannot be downloaded or read: {error}\n"
-                f"offline: put {files} into ~/.keras/datasets, or convert it to an .npz and use npz:PATH"
-            ) from error
-        train = Raw(x_train, y_train, f"{name}: x_train", f"{name}: y_train")
-        return Found(name, train, Raw(x_test, y_test, f"{name}: x_test", f"{name}: y_test"), class_names)
-
-    return read_keras
+    try:
+        (x_train, y_train), (x_test, y_test) = getattr(datasets, name).load_data()
+    except Exception as error:  # The loader raises Exception itself if a download fails.
+        if not _is_download_failure(error):
+            raise
+        raise DataError(
+            f"{name}: cannot be downloaded or read: {error}\n"
+            f"offline: put {files} into ~/.keras/datasets, or convert it to an .npz and use npz:PATH"
+        ) from error
+    train = Raw(x_train, y_train, f"{name}: x_train", f"{name}: y_train")
+    return Found(name, train, Raw(x_test, y_test, f"{name}: x_test", f"{name}: y_test"), class_names)
 
 
 def _is_download_failure(error: Exception) -> bool:
@@ -220,9 +220,10 @@ READERS: dict[str, Reader] = {
     "digits": Reader(_read_digits),
     "npz": Reader(read_npz, "PATH"),
     "images": Reader(read_images, "DIR"),
-    "mnist": Reader(_keras_reader("mnist", "mnist.npz", DIGIT_CLASSES)),
+    "mnist": Reader(partial(_read_keras, "mnist", "mnist.npz", DIGIT_CLASSES)),
     "fashion_mnist": Reader(
-        _keras_reader(
+        partial(
+            _read_keras,
             "fashion_mnist",
             "the folder fashion-mnist with train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
             "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz",
@@ -231,8 +232,8 @@ READERS: dict[str, Reader] = {
     ),
     # tf_keras stores the archives of the University of Toronto under other names.
     "cifar10": Reader(
-        _keras_reader("cifar10", "cifar-10-python.tar.gz, renamed cifar-10-batches-py.tar.gz,", CIFAR10_CLASSES)
+        partial(_read_keras, "cifar10", "cifar-10-python.tar.gz, renamed cifar-10-batches-py.tar.gz,", CIFAR10_CLASSES)
     ),
-    "cifar100": Reader(_keras_reader("cifar100", "cifar-100-python.tar.gz", CIFAR100_CLASSES)),
+    "cifar100": Reader(partial(_read_keras, "cifar100", "cifar-100-python.tar.gz", CIFAR100_CLASSES)),
     "tfds": Reader(_read_tfds, "NAME"),
 }

@@ -1,24 +1,105 @@
-"""The choice of training images that are held out, by class: a function of the labels, the share and the generator."""
+"""The three parts of a data set, and the choice by class of training images for the parts that a source lacks.
+
+The choice is a function of the labels, the shares and the random seed.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from compiler.errors import DataError
-from compiler.images.found import Array
+from compiler.images.folders import Files
+from compiler.images.found import Array, Remark
+from compiler.settings import DatasetSettings
+from dsl.wording import by_x
 
 
-def split(
-    labels: Array, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
-) -> tuple[Array, Array]:
-    """Returns the shuffled indices of the remaining and of the held-out images. Every class keeps at least `keep`.
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images [n, height, width, channels] in uint8 or float32, and their labels [n] in int32."""
+
+    images: Array
+    labels: Array
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of(self, indices: Array) -> Images:
+        """Returns the images at these indices."""
+        return Images(self.images[indices], self.labels[indices])
+
+
+S = TypeVar("S", bound=Sized)
+L = TypeVar("L", Files, Images)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts(Generic[S]):
+    """Three disjoint parts of labelled images of one size.
+
+    Attributes:
+      name: the name of the source.
+      train: the training images.
+      validation: the validation images.
+      test: the test images.
+      class_names: the names of the classes, in the order of the labels.
+      crop: the share of the height and width of the resized image that is kept in the middle.
+      digest: the digest of the contents of the source.
+      remarks: facts of the source that are shown to the user.
+    """
+
+    name: str
+    train: S
+    validation: S
+    test: S
+    class_names: tuple[str, ...]
+    crop: float = field(default=1.0, kw_only=True)
+    digest: str = field(default="", kw_only=True)
+    remarks: tuple[Remark, ...] = field(default=(), kw_only=True)
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    def part(self, split: str) -> S:
+        """Returns the part of this name: `train`, `validation` or `test`."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+    def described(self, shape: tuple[int, int, int], verb: str) -> str:
+        """Returns one line with the number of images of each part, their shape, and the number of classes."""
+        return (
+            f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
+            f"{len(self.test):,} test images{verb} {by_x(shape)}, {self.classes} classes"
+        )
+
+
+def completed(
+    train: L, validation: L | None, test: L | None, names: tuple[str, ...], settings: DatasetSettings
+) -> tuple[L, L, L]:
+    """Returns training, validation and test images. A part that is None is drawn from the training images, test first.
 
     Raises:
-      DataError: a class has too few images, or the share leaves a part without a class.
+      DataError: a class has too few images, or a share leaves a part without a class.
     """
-    counts = np.bincount(labels, minlength=len(names))
+    rng = np.random.default_rng(settings.seed)
+    if test is None:
+        train, test = _drawn(train, settings.test, "test", names, rng, keep=2)
+    if validation is None:
+        train, validation = _drawn(train, settings.validation, "validation", names, rng, keep=1)
+    return train, validation, test
+
+
+def _drawn(
+    part: L, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
+) -> tuple[L, L]:
+    """Returns the remaining and the held-out images, both shuffled. Every class keeps at least `keep`."""
+    counts = np.bincount(part.labels, minlength=len(names))
     scarce = int(np.argmin(counts))
     if counts[scarce] <= keep:
         raise DataError(
@@ -28,10 +109,10 @@ def split(
     held_out = _apportioned(counts, total(int(counts.sum()), len(counts), share, what, keep), keep)
     kept, drawn = [], []
     for label, count in enumerate(held_out):
-        members = rng.permutation(np.flatnonzero(labels == label))
+        members = rng.permutation(np.flatnonzero(part.labels == label))
         drawn.append(members[:count])
         kept.append(members[count:])
-    return rng.permutation(np.concatenate(kept)), rng.permutation(np.concatenate(drawn))
+    return part.of(rng.permutation(np.concatenate(kept))), part.of(rng.permutation(np.concatenate(drawn)))
 
 
 def total(images: int, classes: int, share: float | int, what: str, keep: int) -> int:

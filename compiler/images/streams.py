@@ -10,17 +10,14 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from compiler.errors import DataError, pasted
 from compiler.images import folders, in_memory, inventory
 from compiler.images.decoding import SUFFIXES
 from compiler.images.folders import Files
-from compiler.images.found import Remark, Size, Wanted
+from compiler.images.found import Size, Wanted
 from compiler.images.preparation import Preparation
 from compiler.images.readers import parsed, tfds_call
-from compiler.images.splits import split, total
-from dsl.wording import by_x
+from compiler.images.splits import Parts, completed, total
 
 # The statistics of ImageNet's training images, from 0 to 255, which are used for all photographs.
 MEAN = (123.675, 116.28, 103.53)
@@ -55,26 +52,15 @@ Part = Files | Records
 
 
 @dataclass(frozen=True, eq=False)
-class Stream:
-    """Three disjoint parts of images that are resized as they are read.
+class Stream(Parts[Part]):
+    """Images that are resized as they are read.
 
     Attributes:
       channels: 1 where all images are grey, else 3: red, green and blue.
-      crop: the share of the resized image that is kept in the middle; 1 keeps the whole image.
-      digest: the digest of the contents of the source.
-      remarks: facts of the source that are shown to the user.
     """
 
-    name: str
-    train: Part
-    validation: Part
-    test: Part
-    class_names: tuple[str, ...]
     image_size: Size
     channels: int = 3
-    crop: float = 1.0
-    digest: str = ""
-    remarks: tuple[Remark, ...] = ()
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -92,65 +78,45 @@ class Stream:
         return Preparation(self.image_size, self.crop, is_whole=True)
 
     @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return len(self.class_names)
-
-    @property
     def input_shape(self) -> tuple[int, int, int]:
         """The shape of one image, (height, width, channels)."""
         return (*self.image_size, self.channels)
 
     def describe(self) -> str:
         """Returns one line with the number of images of each part, their shape, and the number of classes."""
-        return (
-            f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
-            f"{len(self.test):,} test images, streamed as {by_x(self.input_shape)}, "
-            f"{self.classes} classes"
-        )
+        return self.described(self.input_shape, ", streamed as")
 
 
-def find(source: str, validation: float | int, test: float | int, seed: int, wanted: Wanted) -> Stream:
-    """Returns the stream of a source; the settings are those of `compiler.images.data.load`.
+def find(wanted: Wanted) -> Stream:
+    """Returns the stream of a source.
 
     Raises:
       DataError: the source cannot be streamed, is missing or malformed, or there is no image size.
     """
+    source, size = wanted.settings.source, wanted.settings.image_size
     kind, argument = parsed(source)
     if kind not in ("images", "tfds"):
         raise DataError(f"stream=True: {source} is held in memory; only images:DIR and tfds:NAME are streamed")
-    if wanted.image_size is None:
+    if size is None:
         raise DataError(
             f"stream=True and image_size=None: the images of {source} are brought to one size as they are read; "
             f"set one, for example {pasted('dataset.image_size', (224, 224))}"
         )
-    if kind == "tfds":
-        return _from_tfds(argument, validation, test, wanted.image_size, wanted.crop)
-    return _from_folder(argument, validation, test, seed, wanted, wanted.image_size)
+    return (_from_tfds if kind == "tfds" else _from_folder)(argument, wanted, size)
 
 
-def _from_folder(
-    folder: str, validation: float | int, test: float | int, seed: int, wanted: Wanted, size: Size
-) -> Stream:
+def _from_folder(folder: str, wanted: Wanted, size: Size) -> Stream:
     whole = folders.scan(folder, SUFFIXES)
-    paths = [path for part in whole.parts for path in part.paths]
-    found = inventory.look(paths, wanted.inventory_folder, wanted.progress)
-    tree, remarks = in_memory.without_unreadable(whole, found, wanted.unreadable)
-    # The parts are drawn in the order of images in memory, so that both have the same parts.
-    rng = np.random.default_rng(seed)
-    train, tested, validated = tree.train, tree.test, tree.validation
-    if tested is None:
-        kept, drawn = split(train.labels, test, "test", tree.class_names, rng, keep=2)
-        train, tested = train.of(kept), train.of(drawn)
-    if validated is None:
-        kept, drawn = split(train.labels, validation, "validation", tree.class_names, rng, keep=1)
-        train, validated = train.of(kept), train.of(drawn)
-    channels = max(content.channels for content in found.values())
-    digest = in_memory.tree_digest(whole, found)
-    return Stream(tree.name, train, validated, tested, tree.class_names, size, channels, wanted.crop, digest, remarks)
+    found = inventory.look(whole.paths, wanted.inventory_folder, wanted.progress)
+    tree, remarks = in_memory.without_unreadable(whole, found, wanted.settings.unreadable)
+    parts = completed(tree.train, tree.validation, tree.test, tree.class_names, wanted.settings)
+    return Stream(
+        tree.name, *parts, tree.class_names, size, max(content.channels for content in found.values()),
+        crop=wanted.settings.crop, digest=in_memory.tree_digest(whole, found), remarks=remarks,
+    )  # fmt: skip
 
 
-def _from_tfds(name: str, validation: float | int, test: float | int, image_size: Size, crop: float) -> Stream:
+def _from_tfds(name: str, wanted: Wanted, size: Size) -> Stream:
     """Returns the stream of a data set of TensorFlow Datasets; parts that it lacks are drawn from its training part."""
 
     def prepared(tfds: Any) -> tuple[Any, list[str]]:
@@ -168,10 +134,10 @@ def _from_tfds(name: str, validation: float | int, test: float | int, image_size
     validated, tested = folders.held_back_parts(own)
     first, count, classes = 0, len(whole), len(names)
     if tested is None:
-        first = total(count, classes, test, "test", 2)
+        first = total(count, classes, wanted.settings.test, "test", 2)
         tested = _records(name, info, "train", 0, first)
     if validated is None:
-        held_out = total(count - first, classes, validation, "validation", 1)
+        held_out = total(count - first, classes, wanted.settings.validation, "validation", 1)
         validated = _records(name, info, "train", first, first + held_out)
         first += held_out
     train = _records(name, info, "train", first, count)
@@ -180,7 +146,7 @@ def _from_tfds(name: str, validation: float | int, test: float | int, image_size
         for part in (whole, *own)
         for shard in part.shards
     )
-    return Stream(name, train, validated, tested, names, image_size, crop=crop, digest=digest)
+    return Stream(name, train, validated, tested, names, size, crop=wanted.settings.crop, digest=digest)
 
 
 def _is_labelled(tfds: Any, builder: Any, part: str) -> bool:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from PIL import Image
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from compiler.errors import CompileError
+from compiler.images.found import prepared as sized
 from compiler.images.preparation import Preparation
 from compiler.layers.model import lower, step_layers
 from compiler.layers.packing import Array
@@ -178,11 +178,8 @@ def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> 
     images = random_images(saved, size)
     if preparation.is_whole:
         images = np.rint(images)
-    # Pillow resizes one plane of float32 without rounding.
-    planes = [Image.fromarray(plane) for image in images for plane in np.moveaxis(image, -1, 0)]
-    values = np.stack([np.asarray(preparation.applied(plane)) for plane in planes])
-    shaped = (np.rint(values) if preparation.is_whole else values).reshape(len(images), -1, *preparation.size)
-    return images, probabilities(saved, np.moveaxis(shaped, 1, -1))
+    shaped = np.stack([sized(image, preparation) for image in images])
+    return images, probabilities(saved, np.rint(shaped) if preparation.is_whole else shaped)
 
 
 def _difference(found: Array, wanted: Array) -> float:

@@ -7,6 +7,7 @@ so by hand. Training uses `compiler.layers.model`, which is faster.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,10 +62,9 @@ def plain_outputs(
 
 
 def _set_weights(graph: Graph, weighted: Mapping[str, Any], weights: Weights) -> None:
-    values: dict[str, list[np.ndarray[Any, Any]]] = {}
+    values: defaultdict[Any, list[np.ndarray[Any, Any]]] = defaultdict(list)
     for step in (*graph.steps, *graph.auxiliary):
         for key, weight in step.weights():
-            values.setdefault(weighted[key].name, []).append(weight_of(weights, key, weight.shape))
-    by_name = {layer.name: layer for layer in weighted.values()}
-    for name, arrays in values.items():
-        by_name[name].set_weights(arrays)
+            values[weighted[key]].append(weight_of(weights, key, weight.shape))
+    for layer, arrays in values.items():
+        layer.set_weights(arrays)

@@ -13,7 +13,6 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dsl
@@ -189,7 +188,7 @@ def _fact(facts: Mapping[str, Any], name: str, folder: Place, kind: Callable[[An
         raise CompileError(f"{folder / FACTS} is damaged: it lacks {name!r}")
     try:
         return kind(facts[name])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, KeyError, CompileError):
         raise CompileError(f"{folder / FACTS} is damaged: {name} is {facts[name]!r}") from None
 
 
@@ -214,19 +213,12 @@ def _preparation(value: Any) -> Preparation | None:
     """Returns the preparation from the data that `prepared` returned."""
     if value is None:
         return None
-    try:
-        height, width = map(int, value["size"])
-        found = Preparation((height, width), float(value["crop"]), bool(value["rounded"]))
-        same = prepared(found) == value
-    except (KeyError, CompileError) as error:
-        raise ValueError(value) from error
-    if not same:
+    height, width = map(int, value["size"])
+    found = Preparation((height, width), float(value["crop"]), bool(value["rounded"]))
+    if prepared(found) != value:
         raise ValueError(value)
     return found
 
 
 def _digest(path: Place) -> str:
-    if not isinstance(path, Path):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -271,9 +271,7 @@ def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]
 
 def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[float]) -> list[float]:
     """Returns the x coordinates that keep a row's order and distances and are nearest to the wanted ones (squares)."""
-    offsets = [0.0]
-    for left, right in pairwise(row):
-        offsets.append(offsets[-1] + graph.distance(left, right))
+    offsets = [*accumulate((graph.distance(left, right) for left, right in pairwise(row)), initial=0.0)]
     pools: list[tuple[float, float, int]] = []
     for x, weight, offset in zip(wanted, weights, offsets, strict=True):
         mean, count = x - offset, 1

@@ -82,13 +82,8 @@ def operation_paint(name: str, kernel: int = 1) -> Paint:
 
 def text_width(text: str, size: float) -> float:
     """Returns the width of a text at a font size, in units of the drawing."""
-    return sum(_character_width(character) for character in text) * size / 1000
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 1000
-    return _WIDTHS.get(character, 667)
+    wide = (1000 if unicodedata.east_asian_width(one) in "WF" else _WIDTHS.get(one, 667) for one in text)
+    return sum(wide) * size / 1000
 
 
 @dataclass(frozen=True, slots=True)

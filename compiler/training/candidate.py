@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -21,11 +22,12 @@ from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
 from compiler.images.data import Dataset
 from compiler.images.streams import Stream
-from compiler.layers.model import StepLayer, assemble, step_layers
+from compiler.layers.model import StepLayer, assemble
 from compiler.networks.weights import Weights, count, inherit
 from compiler.settings import Training
+from compiler.training.confusion import confusion
 from compiler.training.strategies import make_strategy
-from compiler.training.trainer import Trainer, evaluator, finite
+from compiler.training.trainer import Trainer
 from dsl.space.genotype import Genotype
 
 
@@ -79,13 +81,12 @@ def train(
     with naming_faults(data), _without_collection():
         trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
         inherited = inherit(trainer.layers, initial or {})
-        clock = _Clock()
-        history = _history(_epochs(trainer, training, clock), on_epoch)
+        history, train_seconds = _history(trainer, training, on_epoch)
     cost, accuracy = graph_cost(graph), history[-1].validation_accuracy
     assert accuracy is not None
     return Trained(
         accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
-        clock.seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers),
+        train_seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers),
     )  # fmt: skip
 
 
@@ -101,49 +102,30 @@ def prepare(training: Training, seed: int) -> None:
 
 def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
     """Returns the share of the images of `train`, `validation` or `test` that a model classifies correctly."""
-    heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
-    found = feed(images)
-    with naming_faults(found):
-        return evaluator(heads, found)(split)
+    matrix = np.array(confusion(model, feed(images), split))
+    return float(matrix.trace() / matrix.sum())
 
 
-@dataclass
-class _Clock:
-    """Counts seconds inside steps of training and evaluation, without their set-up."""
-
-    seconds: float = 0.0
-
-
-def _epochs(trainer: Trainer, training: Training, clock: _Clock) -> Iterator[Epoch]:
-    """Trains, and yields the record of each epoch."""
+def _history(
+    trainer: Trainer, training: Training, on_epoch: Callable[[int], None] | None
+) -> tuple[tuple[Epoch, ...], float]:
+    """Trains; returns the records of all epochs, and the seconds inside steps of training and evaluation."""
     trainer.make_ready()
+    history: list[Epoch] = []
+    seconds = 0.0
     for number in range(1, training.epochs + 1):
         start = time.perf_counter()
         loss, correct = trainer.run(trainer.steps_per_epoch)
-        epoch = Epoch(number, finite(loss, number), correct)
-        is_last = number == training.epochs
-        if is_last:
+        if number == training.epochs:
             trainer.keep_averages()
-        if is_last or training.validate == "epochs":
-            validation_loss, validation_accuracy = trainer.validate()
-            epoch = Epoch(number, loss, correct, validation_loss, validation_accuracy)
-            if is_last:  # NaN weights predict the first class for every image.
-                finite(validation_loss, number, "validation loss")
-        clock.seconds += time.perf_counter() - start
-        yield epoch
-
-
-def _history(epochs: Iterator[Epoch], on_epoch: Callable[[int], None] | None) -> tuple[Epoch, ...]:
-    """Returns the records of all epochs; each is reported when it ends."""
-    history: list[Epoch] = []
-    try:
-        for epoch in epochs:
-            history.append(epoch)
-            if on_epoch is not None:
-                on_epoch(epoch.epoch)
-    except Diverged as error:
-        raise Diverged(str(error), tuple(history)) from None
-    return tuple(history)
+        try:
+            history.append(trainer.measured(number, loss, correct))
+        except Diverged as error:
+            raise Diverged(str(error), tuple(history)) from None
+        seconds += time.perf_counter() - start
+        if on_epoch is not None:
+            on_epoch(number)
+    return tuple(history), seconds
 
 
 @contextlib.contextmanager

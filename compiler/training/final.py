@@ -28,7 +28,7 @@ from compiler.networks import saved, weights
 from compiler.training.candidate import prepare
 from compiler.training.gin_files import TrainConfig
 from compiler.training.strategies import is_chief, make_strategy
-from compiler.training.trainer import Trainer, finite
+from compiler.training.trainer import Trainer, check_finite
 
 RECORD, CHECKPOINTS, BOARD = "training.json", "checkpoints", "tensorboard"
 ROUND = 200  # the steps between two checks of the loss, at which a run can be interrupted
@@ -102,12 +102,7 @@ class FinalTraining:
             with naming_faults(self.feed), _as_compile_errors():
                 loss, correct = self._train_epoch(profile)
                 seconds = time.perf_counter() - start
-                epoch = Epoch(number, finite(loss, number), correct)
-                if number == self.training.epochs or self.training.validate == "epochs":
-                    validation_loss, validation_accuracy = self._trainer.validate()
-                    if number == self.training.epochs:
-                        finite(validation_loss, number, "validation loss")
-                    epoch = Epoch(number, loss, correct, validation_loss, validation_accuracy)
+                epoch = self._trainer.measured(number, loss, correct)
                 history = (*self.history, epoch)
                 if self._chief:
                     self._record.write(history)
@@ -158,14 +153,14 @@ class FinalTraining:
             taken = min(most, steps - done)
             found = self._profiled(taken) if is_profiled else self._trainer.run(taken)
             loss, correct = loss + found[0] * taken / steps, correct + found[1] * taken / steps
-            finite(loss, len(self.history) + 1)
+            check_finite(loss, len(self.history) + 1)
             done += taken
         return loss, correct
 
     def _profiled(self, steps: int) -> tuple[float, float]:
         """Trains steps one by one inside a profile, with a mark at each, for TensorBoard."""
         loss, correct = 0.0, 0.0
-        with _profiler(self.folder / BOARD):
+        with tf.profiler.experimental.Profile(str(self.folder / BOARD)):
             for _ in range(steps):
                 with tf.profiler.experimental.Trace("train", step_num=self._trainer.step, _r=1):
                     found = self._trainer.run(1)
@@ -252,32 +247,22 @@ class _Board:
     """The curves of a training, for TensorBoard."""
 
     def __init__(self, folder: Path) -> None:
-        self._training = tf.summary.create_file_writer(str(folder / "training"))
-        self._validation = tf.summary.create_file_writer(str(folder / "validation"))
+        names = ("training", "validation")
+        self._writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in names}
 
     def epoch(self, epoch: Epoch, rate: float, images_per_second: float) -> None:
         """Adds a point of each curve."""
-        with self._training.as_default(step=epoch.epoch):
-            tf.summary.scalar("loss", epoch.loss)
-            tf.summary.scalar("accuracy", epoch.accuracy)
-            tf.summary.scalar("learning_rate", rate)
-            tf.summary.scalar("images_per_second", images_per_second)
-        if epoch.validation_loss is not None and epoch.validation_accuracy is not None:
-            with self._validation.as_default(step=epoch.epoch):
-                tf.summary.scalar("loss", epoch.validation_loss)
-                tf.summary.scalar("accuracy", epoch.validation_accuracy)
-        for writer in (self._training, self._validation):
-            writer.flush()
-
-
-@contextmanager
-def _profiler(folder: Path) -> Iterator[None]:
-    """Profiles what runs inside, for TensorBoard."""
-    tf.profiler.experimental.start(str(folder))
-    try:
-        yield
-    finally:
-        tf.profiler.experimental.stop()
+        training = {
+            "loss": epoch.loss, "accuracy": epoch.accuracy,
+            "learning_rate": rate, "images_per_second": images_per_second,
+        }  # fmt: skip
+        validation = {"loss": epoch.validation_loss, "accuracy": epoch.validation_accuracy}
+        for name, points in (("training", training), ("validation", validation)):
+            with self._writers[name].as_default(step=epoch.epoch):
+                for curve, value in points.items():
+                    if value is not None:
+                        tf.summary.scalar(curve, value)
+            self._writers[name].flush()
 
 
 def _difference(name: str, there: str | None, now: str | None) -> str:

@@ -5,7 +5,7 @@ Only the entry points of training use gin; `evolve.config` adds the settings of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,21 +16,8 @@ from compiler.domains import settings_of
 from compiler.errors import CompileError, did_you_mean
 from compiler.images.readers import located
 from compiler.settings import DatasetSettings, NetworkSettings, Training, check_read
-from compiler.training.bindings import Binding, ConfigError, Moved, Names, Parsed, check, read_file, read_text
+from compiler.training.bindings import Binding, ConfigError, Names, Parsed, check, read_file, read_text
 from dsl.shipped import Shipped, shipped_settings
-
-__all__ = [
-    "ConfigError",
-    "Moved",
-    "Names",
-    "Parsed",
-    "TrainConfig",
-    "as_config_errors",
-    "in_force",
-    "parse",
-    "read",
-    "without_gin_note",
-]
 
 network = gin.external_configurable(NetworkSettings, "network", module="compiler")
 dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")
@@ -96,8 +83,12 @@ def parse(
         scope = "dataset" if isinstance(record, DatasetSettings) else "training"
         for field in fields(record):
             gin.bind_parameter(f"{scope}.{field.name}", getattr(record, field.name))
-    paths = tuple(_find(file, shipped()) for file in files)
-    inside = _finder(tuple(path.parent for path in paths), shipped())
+    paths = tuple(_find(file, Path(), shipped()) for file in files)
+
+    def inside(name: str, beside: Path) -> Path:
+        """Returns an included file: beside the including file, beside a named file, or as a named file is found."""
+        return _find(name, beside, *(path.parent for path in paths), Path(), shipped())
+
     read = [part for path in paths for part in read_file(path, names, inside)]
     read += [part for text in bindings for part in read_text(text, names, inside)]
     parsed = Parsed(
@@ -110,18 +101,6 @@ def parse(
     return parsed
 
 
-def _finder(folders: tuple[Path, ...], shipped: Path) -> Callable[[str, Path], Path]:
-    """Returns a function that finds included files beside the including file, beside named or among shipped files."""
-
-    def inside(name: str, folder: Path) -> Path:
-        for path in (folder / name, *(other / name for other in folders)):
-            if path.is_file():
-                return path.resolve()
-        return _find(name, shipped)
-
-    return inside
-
-
 def in_force() -> str:
     """Returns every binding that was used, with defaults, as a gin file.
 
@@ -130,16 +109,16 @@ def in_force() -> str:
     return str(gin.operative_config_str())
 
 
-def _find(file: str, shipped: Path) -> Path:
-    """Returns the path of a gin file, which is named by its path or, if it is shipped, by its name.
+def _find(file: str, *folders: Path) -> Path:
+    """Returns the path of a gin file in the first of the folders that has it. The last folder has the shipped files.
 
     Raises:
-      ConfigError: the file does not exist.
+      ConfigError: there is none.
     """
-    for path in (Path(file), shipped / file):
-        if path.is_file():
-            return path.resolve()
-    names = sorted(path.name for path in shipped.glob("*.gin"))
+    for folder in folders:
+        if (folder / file).is_file():
+            return (folder / file).resolve()
+    names = sorted(path.name for path in folders[-1].glob("*.gin"))
     raise ConfigError(
         f"there is no gin file {file!r}, neither here nor among the shipped ones, "
         f"{', '.join(names)}{did_you_mean(file, names)}"

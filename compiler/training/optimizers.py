@@ -28,18 +28,10 @@ def learning_rate(training: Training, steps: int) -> LearningRate:
     return _SCHEDULES[training.schedule](training, steps, warmup)
 
 
-def _sgd(training: Training, rate: LearningRate) -> Optimizer:
-    return legacy.SGD(rate, training.momentum, nesterov=training.nesterov)
-
-
-def _rmsprop(training: Training, rate: LearningRate) -> Optimizer:
-    return _RMSprop(rate, training)
-
-
 class _RMSprop(legacy.RMSprop):  # type: ignore[misc, name-defined]
     """RMSProp of TensorFlow 1, as in the papers: epsilon is inside the root, and `rmsprop_start` is the first mean."""
 
-    def __init__(self, rate: LearningRate, training: Training) -> None:
+    def __init__(self, training: Training, rate: LearningRate) -> None:
         super().__init__(rate, training.rmsprop_decay, training.momentum, training.rmsprop_epsilon)
         self._start = training.rmsprop_start
         # With momentum 0 Keras adds epsilon outside the root. This flag makes it always take the path with epsilon
@@ -78,7 +70,6 @@ def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
     return _Warmup(rate, warmup, stairs) if warmup else stairs
 
 
-@tf_keras.saving.register_keras_serializable("amoeba")
 class _Warmup(schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
     """A line from 0 to the first value of another schedule, and then that schedule from its beginning."""
 
@@ -89,11 +80,11 @@ class _Warmup(schedules.LearningRateSchedule):  # type: ignore[misc, name-define
         step = tf.cast(step, tf.float32)
         return tf.where(step < self._steps, self._start * step / self._steps, self._after(step - self._steps))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"start": self._start, "steps": self._steps, "after": self._after}
 
-
-_OPTIMIZERS: Mapping[str, Callable[[Training, LearningRate], Optimizer]] = {"sgd": _sgd, "rmsprop": _rmsprop}
+_OPTIMIZERS: Mapping[str, Callable[[Training, LearningRate], Optimizer]] = {
+    "sgd": lambda training, rate: legacy.SGD(rate, training.momentum, nesterov=training.nesterov),
+    "rmsprop": _RMSprop,
+}
 _SCHEDULES: Mapping[str, Callable[[Training, int, int], LearningRate]] = {
     "cosine": _cosine,
     "constant": _constant,

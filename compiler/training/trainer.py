@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from compiler.batches.pipeline import Feed
+from compiler.epochs import Epoch
 from compiler.errors import CompileError, Diverged
 from compiler.graph.structure import Graph
 from compiler.images import fit
@@ -21,8 +22,8 @@ from compiler.primitives.layering import Tensor
 from compiler.primitives.normalization_layers import of_all_replicas, shared_norm
 from compiler.settings import Training
 from compiler.training.optimizers import make_optimizer
+from compiler.training.strategies import Strategy
 
-Strategy = Any  # tf.distribute.Strategy, which comes without types
 # With fewer images on a replica, its own statistics are too inaccurate for batch normalization.
 SMALL_BATCH = 32
 EVALUATION_BATCH = 256
@@ -48,7 +49,8 @@ class Trainer:
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
             self.optimizer = make_optimizer(training, self.steps_per_epoch)
             # Slots that are created during tracing would make TensorFlow trace the function a second time.
-            _create_slots(self.optimizer, self._variables)
+            inner: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+            inner._create_all_weights(self._variables)
             self.averages = [_shadow(variable) for variable in self._variables] if training.ema_decay else []
 
     def make_ready(self) -> None:
@@ -76,17 +78,20 @@ class Trainer:
         replica_step = tf.autograph.experimental.do_not_convert(self._replica_step)
 
         def loop(batches: Any, first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-            def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-                images, labels = next(batches)
-                found = self.strategy.run(replica_step, args=(images, labels, step))
-                totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
-                return step + 1, loss + totals[0], correct + totals[1]
-
-            start = (first, tf.constant(0.0), tf.constant(0.0))
-            _, loss, correct = tf.while_loop(lambda step, *_: step < first + steps, body, start, parallel_iterations=1)
-            return loss, correct
+            return self._sums(lambda step: self.strategy.run(replica_step, (*next(batches), step)), first, steps)
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
+
+    def _sums(self, run: Callable[[Tensor], Any], first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the sums, over replicas and steps from `first` on, of the two numbers that `run` gives for a step."""
+
+        def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in run(step)]
+            return step + 1, loss + totals[0], correct + totals[1]
+
+        start = (first, tf.constant(0.0), tf.constant(0.0))
+        _, loss, correct = tf.while_loop(lambda step, *_: step < first + steps, body, start, parallel_iterations=1)
+        return loss, correct
 
     def _replica_step(self, images: Tensor, labels: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one gradient step of one replica; returns its share of the mean loss and its count of correct images."""
@@ -211,6 +216,21 @@ class Trainer:
 
     # --- evaluation ---
 
+    def measured(self, number: int, loss: float, accuracy: float) -> Epoch:
+        """Returns the record of a trained epoch. The settings say whether the validation images are evaluated after it.
+
+        Raises:
+          Diverged: a loss is infinite or not a number.
+        """
+        check_finite(loss, number)
+        is_last = number == self._training.epochs
+        if not is_last and self._training.validate != "epochs":
+            return Epoch(number, loss, accuracy)
+        validation_loss, validation_accuracy = self.validate()
+        if is_last:  # NaN weights predict the first class for every image.
+            check_finite(validation_loss, number, "validation loss")
+        return Epoch(number, loss, accuracy, validation_loss, validation_accuracy)
+
     def validate(self) -> tuple[float, float]:
         """Returns the mean loss and the accuracy on the validation images, with fresh statistics if these are set."""
         if self._training.fresh_statistics:
@@ -245,19 +265,12 @@ class Trainer:
             return tf.reduce_sum(losses * weights), _right(logits, labels, weights)
 
         def loop(batches: Any, count: Tensor) -> tuple[Tensor, Tensor]:
-            def body(index: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-                found = self.strategy.run(replica, args=next(batches))
-                totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found]
-                return index + 1, loss + totals[0], correct + totals[1]
-
-            start = (tf.constant(0), tf.constant(0.0), tf.constant(0.0))
-            _, loss, correct = tf.while_loop(lambda index, *_: index < count, body, start, parallel_iterations=1)
-            return loss, correct
+            return self._sums(lambda _: self.strategy.run(replica, next(batches)), tf.constant(0), count)
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def keep_averages(self) -> None:
-        """Replaces the layers' weights by the averaged ones, where these are kept, at the end of training."""
+        """Replaces the layers' weights by the averaged ones, where these are kept."""
         for variable, average in zip(self._variables, self.averages, strict=False):
             variable.assign(average.numpy())
 
@@ -265,8 +278,7 @@ class Trainer:
     def averaged(self) -> Iterator[None]:
         """Inside, the layers have the averaged weights, where these are kept; afterwards their own again."""
         own = [variable.numpy() for variable in self._variables] if self.averages else []
-        for variable, average in zip(self._variables, self.averages, strict=False):
-            variable.assign(average.numpy())
+        self.keep_averages()
         try:
             yield
         finally:
@@ -274,26 +286,10 @@ class Trainer:
                 variable.assign(value)
 
 
-def evaluator(layers: Sequence[StepLayer], feed: Feed, batch: int = EVALUATION_BATCH) -> Callable[[str], float]:
-    """Returns a function that gives the accuracy of layers on a part of the data."""
-
-    def step(images: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        return _right(tf.cast(forward(layers, images, training=False)[-1], tf.float32), labels, weights)
-
-    traced = tf.function(step, autograph=False)
-
-    def accuracy(split: str) -> float:
-        count = feed.count(split)
-        return sum(float(traced(*parts)) for parts in feed.evaluation(split, min(batch, count))) / count
-
-    return accuracy
-
-
-def _right(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+def _right(logits: Tensor, labels: Tensor, weights: Tensor | float = 1.0) -> Tensor:
     """Returns the sum of the weights of correctly classified images."""
     right = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
-    counted = tf.cast(right, tf.float32)
-    return tf.reduce_sum(counted if weights is None else counted * weights)
+    return tf.reduce_sum(tf.cast(right, tf.float32) * weights)
 
 
 def _check_batch(training: Training, feed: Feed, replicas: int) -> None:
@@ -306,23 +302,17 @@ def _check_batch(training: Training, feed: Feed, replicas: int) -> None:
         )
 
 
-def _create_slots(optimizer: Any, variables: Sequence[Any]) -> None:
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    inner._create_all_weights(variables)
-
-
 def _shadow(variable: Any) -> Any:
     return tf.Variable(
         variable.numpy(), trainable=False, name="average", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
     )
 
 
-def finite(loss: float, epoch: int, what: str = "loss") -> float:
-    """Returns the loss; `what` names it in the error.
+def check_finite(loss: float, epoch: int, what: str = "loss") -> None:
+    """Checks that a loss is a finite number; `what` names it in the error.
 
     Raises:
       Diverged: the loss is infinite or not a number.
     """
     if not math.isfinite(loss):
         raise Diverged(f"the {what} is {loss} in epoch {epoch}: the learning rate may be too high for it")
-    return loss

@@ -10,6 +10,7 @@ import pytest
 from compiler.errors import pasted
 from compiler.main import main
 from compiler.training import gin_files
+from compiler.training.bindings import ConfigError
 
 TRAIN = ["train", "amoebanet_a.cell", "--gin_file=train_digits.gin"]
 
@@ -103,5 +104,5 @@ def test_a_file_and_what_it_includes_are_found_in_the_folder_that_is_handed_in(
     (shipped / "other.gin").write_text("training.epochs = 7\n")
     monkeypatch.chdir(tmp_path)
     assert gin_files.read(["own.gin"], [], shipped=lambda: shipped).training.epochs == 7
-    with pytest.raises(gin_files.ConfigError, match=r"no gin file 'train_digits\.gin'.*other\.gin, own\.gin"):
+    with pytest.raises(ConfigError, match=r"no gin file 'train_digits\.gin'.*other\.gin, own\.gin"):
         gin_files.read(["train_digits.gin"], [], shipped=lambda: shipped)

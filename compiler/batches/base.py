@@ -1,0 +1,71 @@
+"""The interface by which training gets its batches, and what every feed has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+import tensorflow as tf
+
+from compiler.batches.augment import Scale
+from compiler.errors import DataError
+from compiler.images import fit
+from compiler.images.data import Dataset
+from compiler.images.streams import Stream
+from compiler.settings import Training
+
+
+class Feed(ABC):
+    """Labelled images in three parts, `train`, `validation` and `test`, as batches of static shapes.
+
+    Attributes:
+      name: the source of the images, as it is shown to the user.
+      class_names: the name of each class, in the order of its labels.
+      classes: the number of classes.
+      input_shape: the shape (height, width, channels) of the images in batches.
+      mean: the mean of each channel of the pixels, which normalization subtracts.
+      std: the deviation of each channel of the pixels, by which normalization divides.
+      preparation: the preparation that makes an image of any size one of `input_shape`.
+      fault: the error of an image that could not be read, or None.
+    """
+
+    def __init__(self, images: Dataset | Stream) -> None:
+        """Creates the feed of a data set; files are opened when batches are asked for."""
+        self._images = images
+        self.name, self.class_names, self.classes = images.name, images.class_names, images.classes
+        self.input_shape, self.mean, self.std = images.input_shape, images.mean, images.std
+        self.preparation = images.preparation
+        self.fault: DataError | None = None
+        self._scale = Scale(images.mean, images.std)
+
+    def count(self, split: str) -> int:
+        """Returns the number of images of a part."""
+        return len(self._images.part(split))
+
+    def describe(self) -> str:
+        """Returns one line with the number of images of each part, their shape, and the number of classes."""
+        return self._images.describe()
+
+    def _check(self, training: Training, batch: int) -> None:
+        """Refuses a training with batches of this size that is not possible on the images."""
+        is_stream, channels = isinstance(self._images, Stream), self.input_shape[-1]
+        checked = replace(training, batch_size=batch)
+        fit.check(checked, self.name, self.count("train"), channels, self.preparation.is_whole, is_stream)
+
+    @abstractmethod
+    def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
+        """Returns endless batches of (images float32 `[batch, height, width, channels]`, labels int32 `[batch]`).
+
+        Step s is a function of the seed and s, and does not depend on `first_step`. An epoch has
+        count('train') // batch steps. The images that do not fill a batch are other images in every epoch.
+
+        Raises:
+          DataError: the training images do not fill a batch, or this feed lacks an augmentation step.
+        """
+
+    @abstractmethod
+    def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
+        """Returns batches of (images, labels, weights float32 `[batch]`) of one pass over a part.
+
+        The last batch is padded with images of weight 0.
+        """
