@@ -15,7 +15,7 @@ from evolve.records import G
 class PairwiseTournament(NonAgeing[G]):
     """Pairwise tournaments: the better of two random members becomes a parent, or the worse of them is removed.
 
-        A tournament removes a member if the population has `population_size` or more members.
+    A tournament removes a member if the population has `population_size` or more members.
     If the population has one member, this member becomes the parent.
     """
 
