@@ -77,7 +77,7 @@ class Found:
     best: Row
     cells: int  # proposed cells
     trained: int  # trained cells
-    seconds: float  # processor time
+    seconds: float  # seconds of processor time
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""No module names a primitive, but for the rooms of the primitives: what others need to know is in the records."""
+"""Only the packages of primitives name a primitive. Other modules read its record."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Python puts this script's own folder first, links followed: out of the sandbox, so it goes.
+    # Python puts the script's real folder first in the path. It is outside of the sandbox, so it is removed.
     sys.path[:] = [os.getcwd(), *(entry for entry in sys.path[1:] if entry != os.getcwd())]
     modules = []
     for folder in sys.argv[1:]:

@@ -164,6 +164,6 @@ class TestEveryStep:
         ({"colour_strength": "much"}, "training.colour_strength is 'much'"),
     ],
 )
-def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
+def test_settings_of_augmentation_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(compiler.CompileError, match=message):
         Training(**settings)

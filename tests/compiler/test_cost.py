@@ -21,7 +21,7 @@ CIFAR = (32, 32, 3)
     ("edges", "size", "mult_adds"),
     [("1x1", 241_306, None), ("3x3, skip on 0->3", 1_288_506, 184_730_240)],
 )
-def test_sizes_of_nasbench201_cells(edges: str, size: int, mult_adds: int | None) -> None:
+def test_cells_of_nasbench201_have_their_published_sizes(edges: str, size: int, mult_adds: int | None) -> None:
     if edges == "1x1":
         body = "a = {0}(x)\n b = {0}(x) + {0}(a)\n c = {0}(x) + {0}(a) + {0}(b)".format("relu_conv[1x1]")
     else:

@@ -242,7 +242,7 @@ def test_folder_names_are_the_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "JPEG", "bmp", "gif", "ppm"])
-def test_grey_files_of_every_kind(tmp_path: Path, suffix: str) -> None:
+def test_grey_files_of_every_kind_are_read(tmp_path: Path, suffix: str) -> None:
     for name, value in (("dark", 10), ("light", 200)):
         (tmp_path / name).mkdir()
         for index in range(3):
@@ -276,7 +276,7 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
 # --- downloads -----------------------------------------------------------------------------------------
 
 
-def test_a_tf_keras_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_set_of_tf_keras_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     images, labels = made_up(10, 6, 28)
     grey = images[..., 0]
     monkeypatch.setattr(
@@ -344,7 +344,7 @@ def test_tfds_without_images_or_training_part(monkeypatch: pytest.MonkeyPatch) -
         load("tfds:letters")
 
 
-def test_tfds_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_set_of_tfds_that_cannot_be_loaded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise ValueError("Dataset lettres not found.\nAvailable datasets: ...")
 
@@ -379,13 +379,13 @@ def test_tfds_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPa
         (f"images:{__file__}", "a file, not a folder"),
     ],
 )
-def test_wrong_sources(source: str, message: str) -> None:
+def test_wrong_sources_are_refused(source: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         load(source)
     assert message in str(caught.value)
 
 
-def test_a_misspelt_file_and_a_bare_folder(tmp_path: Path) -> None:
+def test_a_misspelt_file_and_a_bare_folder_are_refused(tmp_path: Path) -> None:
     source = npz_whole(tmp_path)
     with pytest.raises(DataError, match=r"no such file; did you mean '.*toy\.npz'"):
         load(source.replace("toy", "tyo"))
@@ -395,7 +395,7 @@ def test_a_misspelt_file_and_a_bare_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("share", [0, 0.0, 1.0, -0.1, -3, 2.5, float("nan"), True, "0.1", None])
 @pytest.mark.parametrize("setting", ["validation", "test"])
-def test_shares_out_of_range(setting: str, share: Any) -> None:
+def test_shares_out_of_range_are_refused(setting: str, share: Any) -> None:
     with pytest.raises(DataError, match=rf"dataset\.{setting} is .*; it must be a share between 0 and 1, or"):
         load(**{setting: share})
 
@@ -412,7 +412,7 @@ def test_shares_out_of_range(setting: str, share: Any) -> None:
         ({"test": 1790}, "test=1790: wanted 10 to 1,777 of the 1,797"),
     ],
 )
-def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
+def test_settings_of_data_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load(**settings)
 
@@ -447,7 +447,7 @@ ONE_NAN = np.where(np.arange(30)[:, None, None, None] == 4, np.nan, IMAGES / 255
         ({"images": IMAGES[:5], "labels": LABELS[:5]}, "class '2' has 1 training images: wanted at least 3"),
     ],
 )
-def test_wrong_arrays(tmp_path: Path, arrays: dict[str, Array], message: str) -> None:
+def test_wrong_arrays_are_refused(tmp_path: Path, arrays: dict[str, Array], message: str) -> None:
     source = save_npz(tmp_path / "wrong.npz", **arrays)
     with pytest.raises(DataError, match=message) as caught:
         load(source)
@@ -462,7 +462,7 @@ def test_wrong_arrays(tmp_path: Path, arrays: dict[str, Array], message: str) ->
         (IMAGES, LABELS + 1, "y_test: labels run from 1 to 3; wanted 0 to 2"),
     ],
 )
-def test_a_test_split_that_does_not_match(tmp_path: Path, x_test: Array, y_test: Array, message: str) -> None:
+def test_a_test_part_of_other_images_is_refused(tmp_path: Path, x_test: Array, y_test: Array, message: str) -> None:
     source = save_npz(tmp_path / "wrong.npz", x_train=IMAGES, y_train=LABELS, x_test=x_test, y_test=y_test)
     with pytest.raises(DataError, match=message):
         load(source)
@@ -484,7 +484,7 @@ def test_files_that_are_not_npz_are_refused(tmp_path: Path) -> None:
             load(f"npz:{tmp_path / name}")
 
 
-def test_a_damaged_member(tmp_path: Path) -> None:
+def test_a_damaged_array_is_refused(tmp_path: Path) -> None:
     path = Path(npz_whole(tmp_path).removeprefix("npz:"))
     data = bytearray(path.read_bytes())
     data[300:320] = bytes(20)
@@ -502,7 +502,7 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
             load(source)
 
 
-def test_folders_without_what_they_need(tmp_path: Path) -> None:
+def test_incomplete_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folders in it"):
         load(f"images:{tmp_path}")
     source = save_folders(tmp_path)
@@ -515,7 +515,7 @@ def test_folders_without_what_they_need(tmp_path: Path) -> None:
         load(source)
 
 
-def test_a_test_folder_with_a_class_of_its_own(tmp_path: Path) -> None:
+def test_a_test_folder_with_a_class_of_its_own_is_refused(tmp_path: Path) -> None:
     source = folders_with_test(tmp_path)
     (tmp_path / "pets" / "test" / "dog").rename(tmp_path / "pets" / "test" / "fox")
     with pytest.raises(DataError, match="fox: no class of this name in train; allowed: cat, dog"):

@@ -55,7 +55,7 @@ def test_every_kind_is_grey_or_colour_of_8_bits(image: Image.Image, kind: str, e
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "JPEG2000", "AVIF"])
-def test_kinds_that_lose_a_little(kind: str) -> None:
+def test_lossy_kinds_differ_little(kind: str) -> None:
     smooth = COLOUR.resize((60, 60), Image.Resampling.BICUBIC)
     found = decoded(encoded(smooth, kind, quality=95) if kind != "JPEG2000" else encoded(smooth, kind))
     assert found.mode == "RGB"

@@ -182,7 +182,7 @@ def test_a_line_break_in_a_class_name_is_written_as_in_python(
         assert text.splitlines() == [ascii(name)[1:-1] for name in names]
 
 
-def test_keras_without_its_backend(folder: Path, tmp_path: Path) -> None:
+def test_keras_without_its_backend_is_refused(folder: Path, tmp_path: Path) -> None:
     """There is one message where the chosen backend is not installed."""
     command = [sys.executable, "-m", "compiler.main", "export", str(folder / "net"), "--out", str(tmp_path / "a.keras")]
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
@@ -214,7 +214,7 @@ def test_an_earlier_export_is_replaced_and_no_other_file_is_left(
     np.testing.assert_allclose(found, formats.probabilities(network(seed=1), images), atol=1e-5)
 
 
-def test_the_weights_of_a_search(tmp_path: Path) -> None:
+def test_the_weights_of_a_search_can_be_exported(tmp_path: Path) -> None:
     (tmp_path / "best.cell").write_text(TEXT, encoding="utf-8")
     saved = network(channels=3)
     weights.save(tmp_path / "57.npz", saved.weights)

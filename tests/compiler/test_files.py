@@ -75,7 +75,7 @@ def test_weights_and_networks_are_written_and_read(folder: Place) -> None:
         read(folder / "best")
 
 
-def test_the_parts_of_an_address() -> None:
+def test_an_address_has_the_parts_of_a_path() -> None:
     path = place("gs://bucket/run/") / "weights" / "57.npz"
     assert isinstance(path, Remote) and str(path) == "gs://bucket/run/weights/57.npz"
     assert (path.name, path.stem, path.suffix, path.scheme) == ("57.npz", "57", ".npz", "gs")

@@ -301,11 +301,13 @@ class TestMistakes:
         assert message in capsys.readouterr().err
         assert not (files / "run").exists()
 
-    def test_a_gin_file_that_is_not_there(self, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_missing_gin_file_is_refused_with_the_nearest_name(
+        self, files: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert main(["train", str(files / "small.cell"), "--gin_file=train_digit.gin"]) == 2
         assert "did you mean 'train_digits.gin'?" in capsys.readouterr().err
 
-    def test_a_work_directory_that_is_a_file(self, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_work_directory_that_is_a_file_is_refused(self, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (files / "run").write_text("")
         assert train(files) == 2
         assert "is a file" in capsys.readouterr().err

@@ -135,7 +135,7 @@ def npz(path: Path, *names: str, **others: Any) -> str:
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation", "dev"])
-def test_an_npz_with_validation_images(tmp_path: Path, name: str) -> None:
+def test_validation_images_of_an_npz_are_the_validation_part(tmp_path: Path, name: str) -> None:
     found = load(npz(tmp_path, "train", name, "test"))
     assert [int(one.images[0, 0, 0, 0]) for one in (found.train, found.validation, found.test)] == [0, 1, 2]
     alone = load(npz(tmp_path, "train", name))

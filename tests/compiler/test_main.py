@@ -35,7 +35,7 @@ def test_check_prints_mistakes_and_exits_2(tmp_path: Path, capsys: pytest.Captur
     assert "nasnet.cell: good" in output.out
 
 
-def test_cost_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cost_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", "amoebanet_a.cell", "--param", "N=6", "--param", "F=32", "--input", "32x32x3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["params"], found["mult_adds"]) == (2567754, 407671808)
@@ -166,7 +166,7 @@ def test_diff_shows_the_change_of_a_printed_child(tmp_path: Path, capsys: pytest
     assert line.startswith("cell ") and " -> " in line
 
 
-def test_explain_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "nasbench201.cell", "--seed", "4", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["size"] == 5**6

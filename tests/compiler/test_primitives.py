@@ -133,7 +133,7 @@ class TestEveryPrimitive:
             assert sum(prod(variable.shape) for variable in variables) == compiler.graph_cost(graph).params
         assert forward(built, images, training=False)[-1].shape == (2, 10)
 
-    def test_the_same_in_stock_layers(self, name: str, text: str) -> None:
+    def test_its_stock_layers_compute_the_same(self, name: str, text: str) -> None:
         compare(graph_of(name, text))
 
     def test_by_itself_its_stock_layers_have_its_shape_and_its_cost(self, name: str, text: str) -> None:

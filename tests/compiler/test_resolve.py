@@ -192,7 +192,7 @@ def test_a_join_in_a_sum_is_fitted() -> None:
     assert compiler.cost(dsl.loads(text), (8, 8, 3), 10).params > 0
 
 
-def test_a_cell_without_nodes() -> None:
+def test_a_cell_without_nodes_is_refused() -> None:
     with pytest.raises(compiler.CompileError, match="no live edge"):
         compiler.resolve(net("return concat(unused)"), (8, 8, 3), 10)
 

@@ -134,7 +134,7 @@ def test_a_text_that_was_changed_is_another_network(folder: Path) -> None:
         read(folder)
 
 
-def test_weights_of_another_network(folder: Path) -> None:
+def test_weights_of_another_network_are_refused(folder: Path) -> None:
     values = dict(network().weights)
     del values["stem/0/0/1/batch_norm/mean"]
     weights.save(folder / WEIGHTS, values)

@@ -98,12 +98,12 @@ def test_what_is_held_back_alone_is_the_test_set(tmp_path: Path) -> None:
         ("images:/nowhere", {"stream": "yes"}, "stream is 'yes'; it must be True or False"),
     ],
 )
-def test_wrong_sources_and_settings(source: str, settings: dict[str, Any], message: str) -> None:
+def test_wrong_sources_and_settings_are_refused(source: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         data.load(source, **{"stream": True, "image_size": (4, 4), **settings})
 
 
-def test_folders_that_cannot_be(tmp_path: Path) -> None:
+def test_folders_that_cannot_be_streamed_are_refused(tmp_path: Path) -> None:
     source = tree(tmp_path, "train", "val", "validation")
     with pytest.raises(DataError, match="both val and validation for validation; move all but one away"):
         find(source)
@@ -215,7 +215,7 @@ def test_own_parts_are_left_whole_and_those_without_labels_left_out(monkeypatch:
         ({"counts": {"train": 8}}, None),
     ],
 )
-def test_data_sets_that_cannot_be(
+def test_data_sets_that_cannot_be_streamed_are_refused(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], message: str | None
 ) -> None:
     fake(monkeypatch, **{"counts": {"train": 30}, **settings})

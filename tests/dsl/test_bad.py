@@ -72,7 +72,10 @@ def test_a_message_shows_the_place_once(path: Path) -> None:
     """Every file has one mistake, which gives one problem. A problem with a place shows it with a caret."""
     with pytest.raises(dsl.CellError) as caught:
         dsl.load(path)
-    assert len(caught.value.problems) == 1 or path.stem in ("a_billion_cells", "half_a_repetition")  # N stands thrice
+    assert len(caught.value.problems) == 1 or path.stem in (
+        "a_billion_cells",
+        "half_a_repetition",
+    )  # three steps of the network read N
     # The problems of these files have no line of the file.
     if path.stem not in ("no_network", "a_billion_cells", "half_a_repetition"):
         lines = str(caught.value).splitlines()
@@ -190,15 +193,15 @@ class TestOnlyCellFilesAreRead:
         (tmp_path / "link.cell").symlink_to(tmp_path / "hidden.txt")
         assert "is a link to a file that is not a .cell file" in self.fails(tmp_path, "link.cell")
 
-    def test_a_link_to_a_device(self, tmp_path: Path) -> None:
+    def test_a_link_to_a_device_is_not_read(self, tmp_path: Path) -> None:
         (tmp_path / "zero.cell").symlink_to("/dev/zero")
         assert "there is no file" in self.fails(tmp_path, "zero.cell")
 
-    def test_a_link_to_itself(self, tmp_path: Path) -> None:
+    def test_a_link_to_itself_is_not_read(self, tmp_path: Path) -> None:
         (tmp_path / "loop.cell").symlink_to(tmp_path / "loop.cell")
         assert "there is no file" in self.fails(tmp_path, "loop.cell")
 
-    def test_a_folder(self, tmp_path: Path) -> None:
+    def test_a_folder_is_not_read(self, tmp_path: Path) -> None:
         (tmp_path / "folder.cell").mkdir()
         assert "there is no file" in self.fails(tmp_path, "folder.cell")
 

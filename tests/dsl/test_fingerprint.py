@@ -35,7 +35,7 @@ def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
         nodes = []
         for node in cell.nodes:
             terms = list(node.flow.terms)
-            if cell.fit is None or cell.fit.name != "resize_and_pad":  # there the first term decides the shape
+            if cell.fit is None or cell.fit.name != "resize_and_pad":  # with this fit the first term decides the shape
                 rng.shuffle(terms)
             nodes.append(s.Node(node.name, s.Flow(tuple(terms), node.flow.tail)))
         cells.append(
@@ -101,8 +101,8 @@ def test_an_identity_that_may_be_a_convolution_is_not_spliced() -> None:
     assert normal("sep_conv[3x3](here) + identity(before)") != normal("sep_conv[3x3](here) + before")
 
 
-def test_kinds_of_nasbench201() -> None:
-    """A slice of the 15,625 cells; the whole count is checked with the large ones."""
+def test_a_part_of_nasbench201_has_a_fixed_number_of_fingerprints() -> None:
+    """The part is one cell in 23. A test with the mark `full` counts all 15,625 cells."""
     found = _classes(step=23)
     assert found == _classes(step=23)
     assert 300 < len(found) < 680

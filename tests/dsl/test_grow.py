@@ -119,7 +119,7 @@ class TestRemove:
         found = children(rule, "a = relu(image) b = skip(a) + 3: relu(a)", "concat(a, b)")
         assert found == {"b = skip(image) + 3: relu(image); return concat(image, b)"}
 
-    def test_an_edge_inside_a_concat(self) -> None:
+    def test_an_edge_inside_a_concat_is_removed(self) -> None:
         rule = "choose t in net.edges where t.op is relu remove t"
         found = children(rule, output="concat(relu(image), skip(image))")
         assert found == {"return concat(1: skip(image))"}

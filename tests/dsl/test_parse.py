@@ -1,4 +1,4 @@
-"""Text to tree and back."""
+"""Texts are parsed to trees, and trees are printed as texts."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_rejections_are_counted_with_their_reasons() -> None:
     assert child.rejected == (("op", "too large"), ("op", "too deep"))
 
 
-def test_genes_settings_and_marks() -> None:
+def test_rules_change_genes_and_settings_and_forget_weights() -> None:
     text = """
     include "nasbench201.cell"
     gene rate = 0.1 in 0.05 .. 0.2

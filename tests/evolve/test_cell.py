@@ -156,7 +156,7 @@ def test_of_equals_best_names_the_individual_that_the_search_wrote(here: Path) -
         assert best is not None and best.text == text_of(id)
 
 
-def test_a_difference_between_individuals(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_compares_individuals(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ids = [id for (id,) in rows("select id from individuals where fingerprint != ?", rows(
         "select fingerprint from individuals where id = 1")[0][0])]  # fmt: skip
     assert cell("diff", f"{WORK}:1", f"{WORK}:{ids[0]}") == 1
@@ -243,7 +243,7 @@ def test_a_search_is_read_while_it_runs(here: Path, capsys: pytest.CaptureFixtur
         assert cell("check", f"{WORK}:5", str(WORK)) == 0
 
 
-def test_a_search_that_has_no_best_yet(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_without_a_best_is_refused_by_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with sqlite3.connect(WORK / FILE) as db:
         db.execute("update individuals set status = 'running', finished = null")
     assert cell("draw", str(WORK)) == 2
@@ -251,7 +251,7 @@ def test_a_search_that_has_no_best_yet(here: Path, capsys: pytest.CaptureFixture
     assert cell("draw", f"{WORK}:1") == 0
 
 
-def test_a_store_that_is_damaged(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_store_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (WORK / FILE).write_bytes(b"nonsense" * 1000)
     assert cell("draw", f"{WORK}:1") == 2
     assert "search.sqlite cannot be used" in capsys.readouterr().err
@@ -384,7 +384,7 @@ def test_a_training_that_cannot_be_done_is_refused(
     assert os.listdir("runs") == ["my search"]
 
 
-def test_a_search_without_its_settings(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_without_its_settings_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (WORK / "config.gin").unlink()
     assert cell("train", str(WORK)) == 2
     assert "runs/my search/config.gin, which has the settings of the search, is not there" in capsys.readouterr().err

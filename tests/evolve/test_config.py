@@ -488,7 +488,7 @@ def test_an_include_that_is_not_there_or_goes_round(tmp_path: Path) -> None:
         (b"import no_such_module_at_all\n", r"mine\.gin, line 1: 'import no_.*' raised an exception:\nModule"),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_read(tmp_path: Path, text: bytes, message: str) -> None:
+def test_a_gin_file_that_cannot_be_read_is_refused(tmp_path: Path, text: bytes, message: str) -> None:
     (tmp_path / "mine.gin").write_bytes(text)
     with pytest.raises(UsageError, match=message):
         config.read([str(tmp_path / "mine.gin")], [])
@@ -524,7 +524,7 @@ def test_a_budget_of_time_is_read_as_seconds(budget: str, seconds: float | None)
         (["ray.address='auto'"], "nothing reads ray.address: search.executor is 'processes'"),
     ],
 )
-def test_settings_that_do_not_go_together(bindings: list[str], message: str) -> None:
+def test_settings_that_do_not_go_together_are_refused(bindings: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         config.read(["amoeba.gin"], bindings)
 
@@ -547,18 +547,18 @@ def test_the_advice_of_a_message_can_be_pasted_and_helps(wrong: list[str]) -> No
     config.read(["amoeba.gin"], [*wrong, flag.removeprefix("--gin_param=")])
 
 
-def test_a_gin_file_that_is_not_there() -> None:
+def test_a_missing_gin_file_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match=r"there is no gin file 'amoba.gin'.*did you mean 'amoeba.gin'"):
         config.read(["amoba.gin"], [])
 
 
-def test_no_seed_file(tmp_path: Path) -> None:
+def test_settings_without_a_seed_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.gin").write_text("search.seed = 1")
     with pytest.raises(UsageError, match=r"bind search\.seed_file"):
         config.read([str(tmp_path / "empty.gin")], [])
 
 
-def test_an_unknown_algorithm() -> None:
+def test_an_unknown_algorithm_is_refused() -> None:
     with pytest.raises(UsageError, match="did you mean 'random_search'"):
         config.read(["amoeba.gin"], ["search.algorithm='random_serch'"]).algorithm_name()
 

@@ -16,7 +16,7 @@ from tests.evolve.test_search import rows, wait_for
 from tests.evolve.test_summaries import _read
 
 
-def test_three_individuals(tmp_path: Path) -> None:
+def test_a_search_of_three_individuals_ends_with_a_tested_best(tmp_path: Path) -> None:
     work = tmp_path / "work"
     arguments = [
         "--gin_file=amoeba.gin",

@@ -69,14 +69,14 @@ def test_an_evaluation_has_the_flops_of_its_training(small_gin: Path) -> None:
     assert spec(small_gin, "refused").evaluate(task()).flops == 0
 
 
-def test_a_worker_that_does_not_see_the_work_directory(small_gin: Path, tmp_path: Path) -> None:
+def test_a_worker_that_does_not_see_the_work_directory_refuses(small_gin: Path, tmp_path: Path) -> None:
     """It refuses before a training, whose weights would be lost."""
     far = trained(small_gin, weights=tmp_path / "far" / "weights")
     with pytest.raises(UsageError, match=r"does not see the folder .*far.*--workdir on storage that all"):
         far.evaluate(Task(1, GROWING.text(), 0, 1.0))
 
 
-def test_a_worker_of_another_version(small_gin: Path) -> None:
+def test_a_worker_of_another_version_is_refused(small_gin: Path) -> None:
     other = replace(spec(small_gin, "separables"), version="0.0.1")
     with pytest.raises(
         UsageError, match=r"a worker on .* has amoeba-evolve .*, the driver has 0\.0\.1: install the same"
@@ -86,7 +86,7 @@ def test_a_worker_of_another_version(small_gin: Path) -> None:
         other.find_facts()
 
 
-def test_images_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_images_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nope"):
         spec(tmp_path / "nope" / "small.gin", "separables").find_facts()
 
@@ -121,7 +121,7 @@ def test_a_bug_is_not_a_failure_of_an_individual(small_gin: Path) -> None:
     assert "in bug: raise KeyError(\"a bug\")\nKeyError: 'a bug'\n" in str(raised.value)
 
 
-def test_a_fitness_that_cannot_be_imported() -> None:
+def test_a_fitness_that_cannot_be_imported_is_refused() -> None:
     with pytest.raises(UsageError, match=r"made_up has no function 'separable'; did you mean 'separables'"):
         fitness_function("tests.evolve.made_up:separable")
 
@@ -247,7 +247,7 @@ def test_the_confusion_of_a_network_is_its_accuracy_by_class(small_gin: Path) ->
     assert Classification.read(tested.text()) == tested
 
 
-def test_weights_that_cannot_be_written(small_gin: Path) -> None:
+def test_weights_that_cannot_be_written_end_the_search(small_gin: Path) -> None:
     plain = trained(small_gin)
     Path(str(plain.weights)).write_text("a file")
     with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command goes on"):
@@ -328,7 +328,7 @@ def test_images_that_are_gone_end_the_search_and_fail_no_individual(small_gin: P
         given.evaluate(Task(2, GROWING.text(), 0, 1.0))
 
 
-def test_a_worker_that_does_not_reach_the_storage(small_gin: Path) -> None:
+def test_a_worker_that_does_not_reach_the_storage_refuses(small_gin: Path) -> None:
     """It refuses before a training, whose weights would be lost."""
     for address, said in (("nowhere://bucket", "cannot use nowhere://bucket"), ("file:///nowhere", "does not see")):
         far = trained(small_gin, weights=place(address) / "weights")

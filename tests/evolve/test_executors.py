@@ -286,7 +286,7 @@ def count(workers: int | None, gpus: Sequence[str] = (), share: float | None = N
     return machine.count("processes", ProcessesSettings(workers=workers, gpus_per_worker=share), gpus)
 
 
-def test_more_workers_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_workers_than_fit_into_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "available_memory", lambda: 5_000_000_000)
     with pytest.raises(
         UsageError,

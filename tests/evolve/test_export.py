@@ -64,7 +64,7 @@ def test_json_keeps_numbers_lists_and_missing_values(work: Path, capsys: pytest.
     )
 
 
-def test_while_the_search_runs_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_running_search_can_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Store(tmp_path / "work") as store:
         fill(store)
         with store.event():

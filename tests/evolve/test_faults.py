@@ -199,7 +199,7 @@ def test_a_full_disk_loses_nothing(small_gin: Path, tmp_path: Path) -> None:
     assert len(rows(tmp_path / "work")) == 30 and set(kept) <= set(rows(tmp_path / "work"))
 
 
-def test_a_work_directory_that_goes_away(small_gin: Path, tmp_path: Path) -> None:
+def test_a_moved_work_directory_loses_nothing(small_gin: Path, tmp_path: Path) -> None:
     arguments = [f"--gin_file={small_gin}", SLOW, f"--workdir={tmp_path / 'work'}"]
     driver = subprocess.Popen(
         evolve(*arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -236,7 +236,7 @@ def test_a_file_that_cannot_be_written_in_a_moved_work_directory_is_reported_as_
 # The database.
 
 
-def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
+def test_a_locked_database_is_reported(tmp_path: Path) -> None:
     with Store(tmp_path, patience=0.1) as store:
         search(store, 5)
         other = sqlite3.connect(store.path, isolation_level=None)
@@ -248,7 +248,7 @@ def test_a_database_that_another_program_holds(tmp_path: Path) -> None:
         assert store.counts() == (10, 0, 10)
 
 
-def test_garbage_in_the_database(tmp_path: Path) -> None:
+def test_a_damaged_database_is_refused_and_not_changed(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         search(store, 100)
     whole = (tmp_path / FILE).read_bytes()

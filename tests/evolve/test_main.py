@@ -95,7 +95,7 @@ def test_a_work_directory_at_a_file_is_refused(small_gin: Path, capsys: pytest.C
     assert "cannot be used" in capsys.readouterr().err
 
 
-def test_a_whole_search_without_tensorflow(small_gin: Path, tmp_path: Path) -> None:
+def test_a_search_without_training_does_not_import_tensorflow(small_gin: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from evolve import main; code = main.run(sys.argv[1:]); print('tensorflow' in sys.modules, code)"
     )
@@ -183,7 +183,7 @@ def test_the_advice_for_a_chance_result_can_be_pasted(
     assert config.read([str(small_gin)], [trained, *bindings]).training.epochs == 12
 
 
-def test_a_work_directory_of_another_search(
+def test_a_work_directory_of_another_search_is_refused(
     small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}"]
@@ -244,13 +244,15 @@ def test_some_settings_may_change_between_two_runs(
     assert rows(tmp_path / "work")[: len(first)] == first and len(rows(tmp_path / "work")) == 30
 
 
-def test_all_of_the_first_ten_failed(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_of_failures_has_exit_code_1(
+    small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     binding = "--gin_param=search.fitness='tests.evolve.made_up:refused'"
     assert main.run([f"--gin_file={small_gin}", f"--workdir={tmp_path / 'work'}", binding]) == 1
     assert "all of the first 10 individuals failed:\n  there is no such layer" in capsys.readouterr().err
 
 
-def test_kill_9_of_the_whole_program(small_gin: Path, tmp_path: Path) -> None:
+def test_a_killed_search_resumes_to_the_same_end(small_gin: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main.run([f"--gin_file={small_gin}", SLOW, f"--workdir={whole}"]) == 0
     arguments = [f"--gin_file={small_gin}", SLOW, f"--workdir={killed}"]

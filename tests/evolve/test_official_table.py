@@ -117,7 +117,7 @@ def test_folders_that_hold_something_else(folder: Path, tmp_path: Path) -> None:
         table_files.load(settings(tmp_path))
 
 
-def test_without_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_official_files_without_the_extra_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nats_bench", None)
     with pytest.raises(UsageError, match=r"pip install 'amoeba-evolve\[nasbench\]'"):
         table_files.read(settings(folder))

@@ -169,7 +169,7 @@ def test_an_address_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.Mon
         ray_cluster._check_address(f"127.0.0.1:{server.getsockname()[1]}")
 
 
-def test_no_cluster_on_this_machine(small_gin: Path, tmp_path: Path) -> None:
+def test_a_missing_cluster_is_reported(small_gin: Path, tmp_path: Path) -> None:
     ended = subprocess.run(
         evolve(
             f"--gin_file={small_gin}",

@@ -224,7 +224,9 @@ def test_a_command_that_only_prints_reports_lost_output(
     assert ended.stderr == (f"evolve: {LOST}{reason}; the rest of the output is lost\n" if reason else "")
 
 
-def test_two_searches_in_two_threads(small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_search_in_another_thread_is_refused(
+    small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [f"--gin_file={small_gin}", FEW]
     codes: list[int] = []
     first = threading.Thread(target=lambda: codes.append(main.run([*arguments, SLOW, f"--workdir={tmp_path / 'one'}"])))
@@ -324,7 +326,7 @@ def test_a_system_without_fcntl_is_refused(monkeypatch: pytest.MonkeyPatch, caps
     assert main.run(["--help"]) == 0
 
 
-def test_the_home_folder(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_the_home_folder(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert main.run([f"--gin_file=~/{small_gin.name}", "--workdir=~/work"]) == 0

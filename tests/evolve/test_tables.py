@@ -215,14 +215,14 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
         ),
     ],
 )
-def test_tables_of_another_space(file: str, changed: dict[str, object], message: str, path: Path) -> None:
+def test_tables_of_another_space_are_refused(file: str, changed: dict[str, object], message: str, path: Path) -> None:
     made = settings(path, **changed)
     with pytest.raises(UsageError) as caught:
         lookup.check(dsl.load(file), table_files.load(made), made)
     assert message in str(caught.value)
 
 
-def test_a_table_of_smaller_cells(path: Path) -> None:
+def test_a_table_of_smaller_cells_is_refused(path: Path) -> None:
     table = replace(table_of(path), rows={f"|{name}~0|": Row(0.5, (), 1.0) for name in made_table.NAMES})
     with pytest.raises(UsageError, match="is the table of another space: the seed's cell would be"):
         lookup.check(dsl.load("nasbench201.cell"), table, settings(path))
