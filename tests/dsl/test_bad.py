@@ -72,10 +72,8 @@ def test_a_message_shows_the_place_once(path: Path) -> None:
     """Every file has one mistake, which gives one problem. A problem with a place shows it with a caret."""
     with pytest.raises(dsl.CellError) as caught:
         dsl.load(path)
-    assert len(caught.value.problems) == 1 or path.stem in (
-        "a_billion_cells",
-        "half_a_repetition",
-    )  # three steps of the network read N
+    # In these files three steps of the network read N.
+    assert len(caught.value.problems) == 1 or path.stem in ("a_billion_cells", "half_a_repetition")
     # The problems of these files have no line of the file.
     if path.stem not in ("no_network", "a_billion_cells", "half_a_repetition"):
         lines = str(caught.value).splitlines()

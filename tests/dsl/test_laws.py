@@ -124,9 +124,8 @@ def renamed(cell: s.Cell, rng: random.Random) -> s.Cell:
             return replace(item, state=names.get(item.state, item.state))
         return replace(item, arguments=tuple(term(part) for part in item.arguments))
 
-    by_first = (
-        cell.fit is not None and cell.fit.name == "resize_and_pad"
-    )  # with this fit the first term decides the shape
+    # With this fit the first term decides the shape.
+    by_first = cell.fit is not None and cell.fit.name == "resize_and_pad"
 
     def flow(item: s.Flow) -> s.Flow:
         kept, moved = item.terms[:by_first], item.terms[by_first:]
