@@ -18,7 +18,7 @@ from typing import IO, Any, Protocol, TypeAlias
 from compiler.errors import CompileError
 from compiler.quiet import quiet
 
-BETWEEN = "://"  # It stands between the scheme and the rest of an address.
+BETWEEN = "://"  # the text between the scheme and the rest of an address
 
 
 @dataclass(frozen=True, order=True)

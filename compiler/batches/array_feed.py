@@ -1,4 +1,4 @@
-"""Batches of a `Dataset`, which is arrays in memory."""
+"""Makes batches of a `Dataset`, whose images are arrays in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of a `Stream`. Images are read, decoded and resized in parallel while training runs.
+"""Makes batches of a `Stream`. Images are read, decoded and resized in parallel while training runs.
 
 Images are decoded and resized by the same code as images in memory, so that both see the same pixels.
 """

@@ -274,7 +274,7 @@ def _write_tflite(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -
 
 
 def _reason(text: str) -> str:
-    """Returns the first line that matters in a converter's long message."""
+    """Returns the first informative line of a converter's long message."""
     lacking = re.search(r"^(?:Custom|Flex|TF Select) ops: (.+)$", text, re.MULTILINE)
     if lacking:
         return f"TensorFlow Lite lacks the operation {lacking[1]}"

@@ -215,7 +215,7 @@ class Drawing:
         )
 
     def png(self, scale: float = 1.0) -> bytes:
-        """Returns the picture in pixels, `scale` of them for a unit.
+        """Returns the picture as the bytes of a PNG file, with `scale` pixels for each unit.
 
         Raises:
           ValueError: the scale is not above zero.

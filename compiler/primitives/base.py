@@ -25,7 +25,7 @@ class Weight:
 
     name: str
     shape: Shape
-    kind: str  # kernel, depthwise, bias, gamma, beta, mean or variance
+    kind: str  # one of: kernel, depthwise, bias, gamma, beta, mean, variance
 
     @property
     def trainable(self) -> bool:
