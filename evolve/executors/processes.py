@@ -32,7 +32,7 @@ STARTS = 3  # failed starts of a worker for the same task after which the task f
 
 
 @dataclass(slots=True)
-class _Job:
+class _Task:
     """A task that has not ended."""
 
     future: Future[Any]
@@ -51,8 +51,8 @@ class _Slot:
         self._pool: ProcessPool | None = None
         self._running: Future[Any] | None = None
 
-    def start(self, job: _Job) -> Future[Any]:
-        """Runs a job in the process, which is started if there is none, and returns the future of the pool."""
+    def start(self, task: _Task) -> Future[Any]:
+        """Runs a task in the process, which is started if there is none, and returns the future of the pool."""
         with _interrupts_blocked():
             if self._pool is not None and not self._pool.active:
                 self.drop()
@@ -60,19 +60,19 @@ class _Slot:
                 self._pool = ProcessPool(
                     1, self._tasks, _prepare_process, self._settings, multiprocessing.get_context("spawn")
                 )
-            self._running = self._pool.schedule(job.function, args=job.args, timeout=job.timeout)
+            self._running = self._pool.schedule(task.function, args=task.args, timeout=task.timeout)
         return self._running
 
     def drop(self) -> None:
-        """Ends the process. The next job starts another."""
+        """Ends the process. The next task starts another."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
             # The pool ends its own threads. This may be one of them, so another thread waits for them.
             threading.Thread(target=pool.join, daemon=True).start()
 
-    def end_lost_job(self) -> None:
-        """Ends a job that the pool has lost with its process."""
+    def end_lost_task(self) -> None:
+        """Ends a task that the pool has lost with its process."""
         lost = self._pool is not None and not self._pool.active
         if lost and self._running is not None and not self._running.done():
             self._running.set_exception(BrokenProcessPool("the worker is gone"))
@@ -133,7 +133,7 @@ class Processes:
         self._log = log
         self._slots = [_Slot(tasks, log, given) for given in environments or ({},) * workers]
         self._free = deque(self._slots)
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[_Task] = deque()
         self._lock = threading.RLock()
         self._closed = False
 
@@ -146,8 +146,8 @@ class Processes:
         """Queues the function for the next free worker. `timeout` counts from its start there."""
         future: Future[R] = Future()
         with self._lock:
-            self._queue.append(_Job(future, function, args, timeout))
-        self._feed()
+            self._queue.append(_Task(future, function, args, timeout))
+        self._send_queued()
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
@@ -155,7 +155,7 @@ class Processes:
         ended = set(wait_for(futures, seconds, FIRST_COMPLETED).done)
         if not ended:
             for slot in self._slots:
-                slot.end_lost_job()
+                slot.end_lost_task()
         return ended
 
     def close(self) -> None:
@@ -166,14 +166,14 @@ class Processes:
         for end in ends:
             end()
 
-    def _feed(self) -> None:
+    def _send_queued(self) -> None:
         """Sends queued tasks to free workers. The worker that was busy last comes first."""
         with self._lock:
             while self._queue and self._free:
-                slot, job = self._free.pop(), self._queue.popleft()
-                slot.start(job).add_done_callback(partial(self._ended, slot, job))
+                slot, task = self._free.pop(), self._queue.popleft()
+                slot.start(task).add_done_callback(partial(self._ended, slot, task))
 
-    def _ended(self, slot: _Slot, job: _Job, inner: Future[Any]) -> None:
+    def _ended(self, slot: _Slot, task: _Task, inner: Future[Any]) -> None:
         """Handles the end of a task, in a thread of the pool. The worker gets its next task before the future ends."""
         error = inner.exception()
         lost = isinstance(error, BrokenProcessPool | ProcessExpired)
@@ -184,18 +184,18 @@ class Processes:
                 slot.drop()
             if isinstance(error, BrokenProcessPool):
                 # The process was lost before it took the task, so the task is not at fault.
-                job.starts += 1
-                if job.starts < STARTS:
-                    self._queue.appendleft(job)
+                task.starts += 1
+                if task.starts < STARTS:
+                    self._queue.appendleft(task)
             self._free.append(slot)
-        self._feed()
+        self._send_queued()
         if error is None:
-            job.future.set_result(inner.result())
+            task.future.set_result(inner.result())
         elif not isinstance(error, BrokenProcessPool):
-            job.future.set_exception(_explained(error, job.timeout))
-        elif job.starts >= STARTS:
-            message = f"no worker process could be started, see {self._log}"
-            job.future.set_exception(SearchError(f"{message}; all finished work is kept, and the same command goes on"))
+            task.future.set_exception(_explained(error, task.timeout))
+        elif task.starts >= STARTS:
+            message = f"no worker process could be started, see {self._log}; all finished work is kept"
+            task.future.set_exception(SearchError(f"{message}, and the same command goes on"))
 
 
 def _explained(error: BaseException, timeout: float | None) -> BaseException:

@@ -109,7 +109,7 @@ class Host:
 
 
 @dataclass(slots=True)
-class _Job:
+class _Task:
     """A task that has not ended."""
 
     future: Future[Any]
@@ -126,7 +126,7 @@ class _Worker:
     actor: Any
     is_up: bool = False
     tasks: int = 0
-    job: _Job | None = None
+    task: _Task | None = None
     begun: Future[Any] | None = None  # has a result when the task has begun
     deadline: float = math.inf
 
@@ -167,9 +167,9 @@ class RayCluster:
         self._kind = ray.remote(Host).options(**options, resources=dict(need.custom) or None)
         self._made_with = (need.environment(), os.getcwd())
         self._actors: list[_Worker] = []
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[_Task] = deque()
         self._events: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
-        self._looked = self._may_start = time.monotonic()
+        self._checked = self._may_start = time.monotonic()
         self._not_started = 0
         self._is_open = True
         # Only this thread starts, uses and ends workers. Other threads send it events.
@@ -192,7 +192,7 @@ class RayCluster:
         if not self._thread.is_alive():
             raise SearchError(_ENDED)
         future: Future[R] = Future()
-        self._events.put(partial(self._queue.append, _Job(future, function, args, timeout)))
+        self._events.put(partial(self._queue.append, _Task(future, function, args, timeout)))
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
@@ -217,37 +217,37 @@ class RayCluster:
     def _serve(self) -> None:
         try:
             while self._is_open:
-                self._hire()
-                self._feed()
+                self._adjust_workers()
+                self._send_queued()
                 try:
-                    event = self._events.get(timeout=self._patience())
+                    event = self._events.get(timeout=self._seconds_to_wait())
                 except queue.Empty:
-                    self._look()
+                    self._check_machines()
                 else:
                     event()
                 self._end_late()
         finally:
             # After any error here, all futures must end. Otherwise the driver would wait for ever.
-            lost = [worker.job for worker in self._actors if worker.job] + list(self._queue)
+            lost = [worker.task for worker in self._actors if worker.task] + list(self._queue)
             for worker in [*self._actors]:
                 self._drop(worker)
-            for job in lost:
-                job.future.set_exception(SearchError(_ENDED))
+            for task in lost:
+                task.future.set_exception(SearchError(_ENDED))
 
-    def _patience(self) -> float:
+    def _seconds_to_wait(self) -> float:
         """Returns the seconds until the next check of the machines or the next timeout of a task."""
-        return max(0.0, min(self._looked + LOOK, *(w.deadline for w in self._actors), math.inf) - time.monotonic())
+        return max(0.0, min(self._checked + LOOK, *(w.deadline for w in self._actors), math.inf) - time.monotonic())
 
-    def _look(self) -> None:
+    def _check_machines(self) -> None:
         """Checks which machines have joined or left."""
-        if time.monotonic() >= self._looked + LOOK:
+        if time.monotonic() >= self._checked + LOOK:
             self._room = room(_nodes(), self._need)
-            self._looked = time.monotonic()
+            self._checked = time.monotonic()
 
     def _wanted(self) -> int:
         return self._room if self._workers is None else self._workers
 
-    def _hire(self) -> None:
+    def _adjust_workers(self) -> None:
         """Starts or drops workers until their number is the wanted one. Ray starts them when it has room."""
         surplus = len(self._actors) - self._wanted()
         for worker in [worker for worker in self._actors if not worker.is_up][: max(0, surplus)]:
@@ -277,57 +277,57 @@ class RayCluster:
     def _give_up(self, error: BaseException) -> None:
         message = f"no worker could be started on the Ray cluster: {_reason(error)}"
         while self._queue:
-            job = self._queue.popleft()
-            job.future.set_exception(SearchError(f"{message}; {_KEPT}"))
+            task = self._queue.popleft()
+            task.future.set_exception(SearchError(f"{message}; {_KEPT}"))
         self._not_started = 0
 
-    def _feed(self) -> None:
+    def _send_queued(self) -> None:
         """Sends queued tasks to free workers."""
         if not self._queue:
             return
         for worker in self._actors:
-            if worker.is_up and worker.job is None:
+            if worker.is_up and worker.task is None:
                 self._send(worker, self._queue.popleft())
                 if not self._queue:
                     return
 
-    def _send(self, worker: _Worker, job: _Job) -> None:
-        worker.job = job
-        job.sent += 1
+    def _send(self, worker: _Worker, task: _Task) -> None:
+        worker.task = task
+        task.sent += 1
         worker.tasks += 1
-        worker.deadline = math.inf if job.timeout is None else time.monotonic() + job.timeout
+        worker.deadline = math.inf if task.timeout is None else time.monotonic() + task.timeout
         worker.begun = worker.actor.begin.remote().future()
-        self._when_ended(worker.actor.run.remote(job.function, job.args), self._ended, worker)
+        self._when_ended(worker.actor.run.remote(task.function, task.args), self._ended, worker)
 
     def _ended(self, worker: _Worker, ended: Future[Any]) -> None:
         """Handles the end of a task, after which its worker is free or lost."""
-        job, worker.job, worker.deadline = worker.job, None, math.inf
-        if job is None:
+        task, worker.task, worker.deadline = worker.task, None, math.inf
+        if task is None:
             return  # the task took too long, and its future has that error
         error = ended.exception()
         is_lost = isinstance(error, _LOST)
         if is_lost or worker.tasks >= self._tasks:
             self._drop(worker)
-        self._feed()  # the worker gets its next task before the future ends
+        self._send_queued()  # the worker gets its next task before the future ends
         if error is None:
-            job.future.set_result(ended.result())
+            task.future.set_result(ended.result())
         elif not is_lost:
             # The message of Ray's own error is the traceback of the worker.
             cause = getattr(error, "cause", None)
-            job.future.set_exception(cause if isinstance(cause, BaseException) else error)
-        elif job.sent >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
-            job.future.set_exception(WorkerDied(f"its worker was lost: {_reason(error)}"))
+            task.future.set_exception(cause if isinstance(cause, BaseException) else error)
+        elif task.sent >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
+            task.future.set_exception(WorkerDied(f"its worker was lost: {_reason(error)}"))
         else:
             # The worker was lost before it took the task, so the task is not at fault.
-            self._queue.appendleft(job)
+            self._queue.appendleft(task)
 
     def _end_late(self) -> None:
         now = time.monotonic()
         for worker in [worker for worker in self._actors if worker.deadline <= now]:
-            job, worker.job, worker.deadline = worker.job, None, math.inf
+            task, worker.task, worker.deadline = worker.task, None, math.inf
             self._drop(worker)
-            if job is not None:
-                job.future.set_exception(TimedOut(f"it was not done after search.timeout, {job.timeout:g} seconds"))
+            if task is not None:
+                task.future.set_exception(TimedOut(f"it was not done after search.timeout, {task.timeout:g} seconds"))
 
     def _drop(self, worker: _Worker) -> None:
         self._actors.remove(worker)
