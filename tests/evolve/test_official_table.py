@@ -95,8 +95,8 @@ def test_the_columns_of_official_files_are_saved_as_a_table(folder: Path, tmp_pa
     [
         ("cifar10-valid/12/valid-acuracy", "did you mean 'valid-accuracy'"),
         ("cifar10/200/valid-accuracy", "of cifar10/200 it has test-accuracy, test-all-time"),
-        ("cifar10-valid/13/valid-accuracy", "nothing for cifar10-valid/13: no '13' in cell 0"),
-        ("cifar/12/valid-accuracy", "nothing for cifar/12"),
+        ("cifar10-valid/13/valid-accuracy", "no values for cifar10-valid/13: cell 0 has no '13'"),
+        ("cifar/12/valid-accuracy", "no values for cifar/12"),
         ("valid-accuracy", "is written DATASET/EPOCHS/METRIC"),
     ],
 )
