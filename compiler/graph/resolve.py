@@ -13,7 +13,7 @@ from compiler.graph.structure import IMAGE, Graph, Step
 from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, SUM
-from dsl.space.evaluate import Value, evaluate, number
+from dsl.space.evaluate import Symbol, Value, evaluate, number
 from dsl.space.expand import Applied, Definitions, Place, walk
 from dsl.space.genotype import Genotype
 from dsl.tree import edit
@@ -93,13 +93,11 @@ class _Network:
         sections = self.genotype.space.network.sections
         made: list[Step] = []
         marks: dict[str, int] = {}
-        for section in sections:
-            if section.of is None:
-                self._section(section, list(range(len(made))), made, marks)
+        main = [section for section in sections if section.of is None]
+        for section in main:
+            self._section(section, list(range(len(made))), made, marks)
         count = len(made)
-        self._check_end(
-            made[-1].shape if made else self.input_shape, [item for item in sections if item.of is None][-1]
-        )
+        self._check_end(made[-1].shape if made else self.input_shape, main[-1])
         for section in sections:
             if section.of is not None and self.auxiliary:
                 if section.of not in marks:
@@ -216,14 +214,8 @@ class _Network:
                 cells.append(applied.name)
                 current[0] = self._cell_as_op(block, applied, current[0], path, op)
             elif applied.name != IDENTITY:
-                settings = {name: v for name, v in applied.settings.items() if not hasattr(v, "text")}
-                current[0] = block.add(
-                    applied.name,
-                    settings,  # type: ignore[arg-type]
-                    (current[0],),
-                    path,
-                    op.position,
-                )
+                settings = {name: v for name, v in applied.settings.items() if not isinstance(v, Symbol)}
+                current[0] = block.add(applied.name, settings, (current[0],), path, op.position)
             return block.shapes[current[0]][-1]
 
         try:
@@ -310,13 +302,7 @@ class _CellBuilder:
         return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
 
     def _sum(self, terms: tuple[s.Term, ...], key: str, width: int | None) -> int | None:
-        values: list[int] = []
-        for place, term in enumerate(terms):
-            inner = f"{key}/{term.label or place}"
-            value = self._term(term, inner, width)
-            if value is not None:
-                value = self._cut(value, width, inner)
-                values.append(self._fitted(value, values, inner))
+        values = self._fitted_terms(terms, key, width)
         if len(values) < 2:
             return values[0] if values else None
         return self.block.add(SUM, {}, tuple(values), key, _written(terms, self.cell))
@@ -325,15 +311,21 @@ class _CellBuilder:
         assert isinstance(join.op, s.Op)
         if join.op.name == SUM:
             return self._sum(join.arguments, key, width)
-        parts: list[int] = []
-        for place, term in enumerate(join.arguments):
-            inner = f"{key}/{term.label or place}"
-            value = self._term(term, inner, self._part_width(term, width))
-            if value is not None:
-                parts.append(self._fitted(value, parts, inner, joined=True))
+        parts = self._fitted_terms(join.arguments, key, width, joined=True)
         if len(parts) < 2:
             return parts[0] if parts else None
         return self.block.add(CONCATENATION, {}, tuple(parts), f"{key}/{CONCATENATION}", join.op.position)
+
+    def _fitted_terms(self, terms: tuple[s.Term, ...], key: str, width: int | None, joined: bool = False) -> list[int]:
+        """Returns the values of the terms of a sum, or of what is joined, in shapes that fit together."""
+        values: list[int] = []
+        for place, term in enumerate(terms):
+            inner = f"{key}/{term.label or place}"
+            value = self._term(term, inner, self._part_width(term, width) if joined else width)
+            if value is not None:
+                value = value if joined else self._cut(value, width, inner)
+                values.append(self._fitted(value, values, inner, joined))
+        return values
 
     def _part_width(self, term: s.Term, width: int | None) -> int | None:
         """Returns the filters of an argument of a concat. With `width split` they are those of the state it reads."""

@@ -124,7 +124,7 @@ def _is_bundle(terms: Sequence[s.Term]) -> bool:
 def _pieces(item: s.Term, before: str) -> list[tuple[str, str]]:
     """Returns for each edge of a term the state that it reads and the piece of the term's text that ends there."""
     if isinstance(item, s.Wire) or (not s.is_join(item) and isinstance(item.arguments[0], s.Wire)):
-        return [(s.read_state(item), before + term(s.with_label(item, None)))]
+        return [(s.read_state(item), before + term(replace(item, label=None)))]
     arguments = [part for part in item.arguments if any(not edit.is_none(edge) for _, edge in s.edges(part))]
     found: list[tuple[str, str]] = []
     for place, part in enumerate(arguments):

@@ -120,24 +120,17 @@ def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -
         for sign, symbols, bound in ((1, ("<", "<=", "=="), least), (-1, (">", ">=", "=="), most)):
             if limit.symbol not in symbols:
                 continue
-            value, same, opposite = (
-                sign * limit.value,
-                tightest.get((limit.name, sign)),
-                tightest.get((limit.name, -sign)),
-            )
+            value, opposite = sign * limit.value, tightest.get((limit.name, -sign))
             if value < sign * bound or (strict and limit.value == bound):
                 return limit, None
-            if opposite is not None and (
-                sign * opposite.value > value or (_strict(opposite, limit) and opposite.value == limit.value)
-            ):
-                return opposite, limit
-            if same is None or (value, not strict) < (sign * same.value, same.symbol not in ("<", ">")):
+            if opposite is not None:
+                excludes_equal = strict or opposite.symbol in ("<", ">")
+                if sign * opposite.value > value or (excludes_equal and opposite.value == limit.value):
+                    return opposite, limit
+            same = tightest.setdefault((limit.name, sign), limit)
+            if (value, not strict) < (sign * same.value, same.symbol not in ("<", ">")):
                 tightest[limit.name, sign] = limit
     return None
-
-
-def _strict(one: Limit, other: Limit) -> bool:
-    return bool({one.symbol, other.symbol} & {"<", ">"})
 
 
 def operand_fault(value: s.Expression, space: Space) -> Problem | None:

@@ -81,7 +81,7 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
 
 def recursion(genotype: Genotype) -> Iterator[Problem]:
     """Yields the errors of operations and cells that contain themselves or nest too deeply."""
-    uses = _op_uses(genotype.space)
+    uses = {name: defined.uses() for name, defined in genotype.space.definitions.ops.items()}
     places = {name: defined.position for name, defined in genotype.space.definitions.ops.items()}
     for cell in genotype.cells:
         uses[cell.name] = [used.name for used in edit.cell_ops(cell) if isinstance(used, s.Op)]
@@ -98,15 +98,6 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
         if sizes[name][0] > MAX_EXPANDED:
             yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", places[name])
             return
-
-
-def _op_uses(space: Space) -> dict[str, list[str]]:
-    """Returns the operations in each `op`. A primitive inside an `op` of its own name does not use that `op`."""
-    uses: dict[str, list[str]] = {}
-    for name, defined in space.definitions.ops.items():
-        parts = [part for case in defined.cases for part in case.pipe]
-        uses[name] = [part.name for part in parts if isinstance(part, s.Op) and part.name != name]
-    return uses
 
 
 def _loop(
@@ -188,7 +179,7 @@ def _size(cell: s.Cell) -> int:
 def _room(space: Space) -> int:
     """Returns the number of operations up to which size and nesting of a cell need no check, if it contains no cell."""
     sizes: dict[str, tuple[int, int]] = {}
-    uses = _op_uses(space)
+    uses = {name: defined.uses() for name, defined in space.definitions.ops.items()}
     for name in uses:
         _loop(name, uses, sizes, ())
     if max((depth for _, depth in sizes.values()), default=1) >= MAX_NESTING:

@@ -12,11 +12,7 @@ from typing import TypeVar
 
 from dsl.identity.fingerprint import cell_fingerprint, fingerprint
 from dsl.space.genotype import Genotype, Space
-from dsl.text.unparse import block, cell_input, condition, declaration, domain, expression, pipe, traits
-from dsl.text.unparse import cell as cell_text
-from dsl.text.unparse import flow as flow_text
-from dsl.text.unparse import step as step_text
-from dsl.text.unparse import term as term_text
+from dsl.text import unparse
 from dsl.tree import syntax as s
 from dsl.tree.edit import join_of, reading, states
 
@@ -113,7 +109,7 @@ def _genes(a: Genotype, b: Genotype) -> Iterator[Difference]:
 
 
 def _number(value: int | float | None) -> str | None:
-    return None if value is None else expression(s.Number(value))
+    return None if value is None else unparse.expression(s.Number(value))
 
 
 def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
@@ -122,13 +118,13 @@ def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
     for name in [name for name in before if name not in after]:
         new = next((n for n, c in after.items() if n not in before and c == replace(before[name], name=n)), None)
         if new is None:
-            yield Difference(f"cell {name}", before=cell_text(before[name]))
+            yield Difference(f"cell {name}", before=unparse.cell(before[name]))
         else:
             yield Difference(f"cell {name}", note=f"is now called {new}")
             before[new] = after[new]
     for name, cell in after.items():
         if name not in before:
-            yield Difference(f"cell {name}", after=cell_text(cell))
+            yield Difference(f"cell {name}", after=unparse.cell(cell))
         elif before[name] != cell:
             yield from cell_differences(before[name], cell)
 
@@ -143,12 +139,10 @@ def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
     yield from _signature(where, before, after)
     old_flows = {node.name: node.flow for node in before.nodes}
     new_flows = {node.name: node.flow for node in after.nodes}
-    for name, flow in old_flows.items():
-        if name not in new_flows:
-            yield Difference(where, before=f"{name} = {flow_text(flow)}")
-    for name, flow in new_flows.items():
-        if name not in old_flows:
-            yield Difference(where, after=f"{name} = {flow_text(flow)}")
+    gone = (node for node in before.nodes if node.name not in new_flows)
+    fresh = (node for node in after.nodes if node.name not in old_flows)
+    yield from (Difference(where, before=f"{node.name} = {unparse.flow(node.flow)}") for node in gone)
+    yield from (Difference(where, after=f"{node.name} = {unparse.flow(node.flow)}") for node in fresh)
     for name, flow in new_flows.items():
         yield from _flow(where, name, old_flows.get(name, flow), flow)
     yield from _flow(where, "return", before.output, after.output)
@@ -159,11 +153,11 @@ def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
 
 def _signature(where: str, before: s.Cell, after: s.Cell) -> Iterator[Difference]:
     """Yields the inputs of a cell, and `stride`, `fit`, `width` and `fixed`."""
-    inputs = ({item.name: cell_input(item) for item in cell.inputs} for cell in (before, after))
+    inputs = ({item.name: unparse.cell_input(item) for item in cell.inputs} for cell in (before, after))
     yield from (Difference(where, old, new) for _, old, new in _pairs(*inputs) if old != new)
     if before.fixed != after.fixed:
         yield Difference(where, note="is fixed" if after.fixed else "is no longer fixed")
-    for trait, old, new in _pairs(traits(before), traits(after)):
+    for trait, old, new in _pairs(unparse.traits(before), unparse.traits(after)):
         if old != new:
             yield Difference(where, old, new, trait=trait)
 
@@ -175,11 +169,11 @@ def _flow(where: str, node: str, before: s.Flow, after: s.Flow) -> Iterator[Diff
     if before == after:
         return
     if join_of(before) != join_of(after):
-        yield Difference(where, flow_text(before), flow_text(after), node)
+        yield Difference(where, unparse.flow(before), unparse.flow(after), node)
         return
     found = [*_terms(where, node, before.terms, after.terms)]
     if before.tail != after.tail:
-        old, new = (f"| {pipe(flow.tail)}" if flow.tail else None for flow in (before, after))
+        old, new = (f"| {unparse.pipe(flow.tail)}" if flow.tail else None for flow in (before, after))
         found.append(Difference(where, old, new, node))
     if found:
         yield from found
@@ -189,7 +183,7 @@ def _flow(where: str, node: str, before: s.Flow, after: s.Flow) -> Iterator[Diff
 
 def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Term, ...]) -> Iterator[Difference]:
     """Yields the differences of a sum's terms, which are matched by label, and then by equal text."""
-    old, new = ({str(term.label): s.with_label(term, None) for term in s.labelled(terms)} for terms in (before, after))
+    old, new = ({str(term.label): replace(term, label=None) for term in s.labelled(terms)} for terms in (before, after))
     if Counter(old.values()) == Counter(new.values()):
         if list(old.values()) != list(new.values()):
             yield Difference(where, node=node, note=f"the same terms in another order: {_sum(after)}")
@@ -205,8 +199,8 @@ def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Ter
     if len(old) == len(new):
         pairs += zip(old.values(), new.values(), strict=True)
     else:
-        yield from (Difference(where, before=term_text(term), node=node) for term in old.values())
-        yield from (Difference(where, after=term_text(term), node=node) for term in new.values())
+        yield from (Difference(where, before=unparse.term(term), node=node) for term in old.values())
+        yield from (Difference(where, after=unparse.term(term), node=node) for term in new.values())
     for mine, yours in pairs:
         yield from _term(where, node, mine, yours)
 
@@ -217,11 +211,11 @@ def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Diff
         if not all(isinstance(part, s.Wire) for part in parts):
             yield from _terms(where, node, before.arguments, after.arguments)
             return
-    yield Difference(where, term_text(before), term_text(after), node)
+    yield Difference(where, unparse.term(before), unparse.term(after), node)
 
 
 def _sum(terms: tuple[s.Term, ...]) -> str:
-    return " + ".join(map(term_text, terms))
+    return " + ".join(map(unparse.term, terms))
 
 
 # --- names -----------------------------------------------------------------------------------------------------
@@ -265,7 +259,7 @@ def _with_names(cell: s.Cell, names: Mapping[str, str]) -> s.Cell:
 
 def _spaces(a: Space, b: Space) -> Iterator[Difference]:
     for name in (name for name in a.genes if name in b.genes):
-        old, new = domain(a.genes[name]), domain(b.genes[name])
+        old, new = unparse.domain(a.genes[name]), unparse.domain(b.genes[name])
         if old != new:
             yield Difference(f"gene {name}", old, new, trait="in")
     yield from _declared("param", _all_params(a), _all_params(b))
@@ -273,17 +267,17 @@ def _spaces(a: Space, b: Space) -> Iterator[Difference]:
     yield from _values(a, b)
     yield from _network(a.network, b.network)
     yield from _mutations(a, b)
-    before, after = ([condition(item.condition) for item in space.requires] for space in (a, b))
+    before, after = ([unparse.condition(item.condition) for item in space.requires] for space in (a, b))
     yield from _listed("require", before, after)
 
 
 def _all_params(space: Space) -> Texts:
-    return {name: expression(s.Number(value)) for name, value in space.params.items()}
+    return {name: unparse.expression(s.Number(value)) for name, value in space.params.items()}
 
 
 def _all_ops(space: Space) -> Texts:
     return {
-        name: declaration(op).removeprefix(f"op {name}").removeprefix(" = ")
+        name: unparse.declaration(op).removeprefix(f"op {name}").removeprefix(" = ")
         for name, op in space.definitions.ops.items()
     }
 
@@ -294,7 +288,7 @@ def _declared(kind: str, before: Texts, after: Texts) -> Iterator[Difference]:
 
 def _values(a: Space, b: Space) -> Iterator[Difference]:
     for name, *sets in _pairs(a.values, b.values):
-        before, after = ([expression(item) for item in values.items] if values else [] for values in sets)
+        before, after = ([unparse.expression(item) for item in values.items] if values else [] for values in sets)
         yield from _listed(f"values {name}", before, after)
         if before != after and Counter(before) == Counter(after):
             yield Difference(f"values {name}", note=f"the members stand in another order: {', '.join(after)}")
@@ -312,7 +306,7 @@ def _network(a: s.Network, b: s.Network) -> Iterator[Difference]:
     for name, old, new in _pairs(*sections):
         if old is not None and new is not None and old.of != new.of:
             yield Difference(f"network {name}", old.of, new.of, trait="of")
-        steps = ([step_text(step) for step in section.steps] if section else [] for section in (old, new))
+        steps = ([unparse.step(step) for step in section.steps] if section else [] for section in (old, new))
         yield from _steps(f"network {name}", *steps)
 
 
@@ -335,14 +329,14 @@ def _mutations(a: Space, b: Space) -> Iterator[Difference]:
             if _weight(old) != _weight(new):
                 yield Difference(where, _weight(old), _weight(new), trait="weight")
             if old.block != new.block:
-                yield Difference(where, block(old.block, ""), block(new.block, ""))
+                yield Difference(where, unparse.block(old.block, ""), unparse.block(new.block, ""))
         else:
             yield Difference(where, _rule(old), _rule(new))
 
 
 def _rule(rule: s.Mutation | None) -> str | None:
-    return None if rule is None else declaration(rule).removeprefix(f"mutation {rule.name} ")
+    return None if rule is None else unparse.declaration(rule).removeprefix(f"mutation {rule.name} ")
 
 
 def _weight(rule: s.Mutation) -> str:
-    return "1" if rule.weight is None else expression(rule.weight)
+    return "1" if rule.weight is None else unparse.expression(rule.weight)

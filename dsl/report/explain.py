@@ -16,7 +16,6 @@ from dsl.report.diff import Difference, differences
 from dsl.rules.draw import Scene, candidates, current, insertable, members
 from dsl.rules.interpreter import Check, every_binding, mutate
 from dsl.rules.sample import decisions
-from dsl.space.evaluate import number
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
 from dsl.text.unparse import condition, declaration, expression
@@ -94,10 +93,9 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
       CellError: two rules draw the same attribute from different sets.
     """
     space = genotype.space
-    weights = [1.0 if rule.weight is None else number(rule.weight, space.params) for rule in space.mutations]
     rules = tuple(
-        _rule(rule, weight / sum(weights), genotype, rng, check)
-        for rule, weight in zip(space.mutations, weights, strict=True)
+        _rule(rule, weight / sum(space.weights), genotype, rng, check)
+        for rule, weight in zip(space.mutations, space.weights, strict=True)
     )
     options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))
     choices = tuple(ChoiceFact(count, attribute, many) for (attribute, many), count in options.items())

@@ -264,11 +264,9 @@ def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> Scene | 
 def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> Scene | None:
     ref = _bound(statement.name, scene)
     cell = scene.genotype.cell(ref.cell)
-    if isinstance(ref, TermRef):
-        changed = grow.without_term(cell, ref)
-        return None if changed is None else _changed(scene, changed)
-    assert isinstance(ref, NodeRef)
-    return _changed(scene, grow.without_node(cell, ref.node))
+    assert isinstance(ref, TermRef | NodeRef)
+    changed = grow.without_term(cell, ref) if isinstance(ref, TermRef) else grow.without_node(cell, ref.node)
+    return None if changed is None else _changed(scene, changed)
 
 
 def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | None:

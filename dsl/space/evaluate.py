@@ -113,16 +113,13 @@ def decide(condition: s.Condition, scope: Scope) -> bool | None:
 def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | None:
     if left == right and isinstance(left, Symbol):
         return symbol in ("<=", ">=", "==")
-    if symbol not in ("==", "!=") and (isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
-        # A kernel has no order, whatever value the symbol on the other side stands for.
-        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
-    if isinstance(left, Symbol) or isinstance(right, Symbol):
-        return None
     if isinstance(left, int | float) and isinstance(right, int | float):
         return COMPARISONS[symbol](left, right)
-    if symbol not in ("==", "!="):
+    is_open = isinstance(left, Symbol) or isinstance(right, Symbol)
+    # A kernel has no order, whatever value the symbol on the other side stands for.
+    if symbol not in ("==", "!=") and (not is_open or isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
         raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
-    return (left == right) == (symbol == "==")
+    return None if is_open else (left == right) == (symbol == "==")
 
 
 def number(expression: s.Expression, scope: Scope) -> int | float:

@@ -117,8 +117,7 @@ class Space:
     @cached_property
     def nesting(self) -> frozenset[str]:
         """The names of all cells, and of all ops that contain a cell directly or through other ops."""
-        parts = {name: {part.name for case in defined.cases for part in case.pipe if isinstance(part, s.Op)}
-                 for name, defined in self.definitions.ops.items()}  # fmt: skip
+        parts = {name: set(defined.uses()) for name, defined in self.definitions.ops.items()}
         found = set(self.definitions.cells) - parts.keys()
         while more := {name for name, used in parts.items() if name not in found and used & found}:
             found |= more

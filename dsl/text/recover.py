@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import re
 
+from dsl.text import words
+
+_DECLARATION = "|".join(words.DECLARATIONS)
 _TOKEN = re.compile(
-    r"""
-    \#[^\n]* | "[^"\n]*" | (?P<open>[(\[{]) | (?P<close>[)\]}])
-    | (?<![\w.]) (?P<declaration>
-        include (?= \s* ") | network (?= \s* \{)
-        | (?:param | gene | values) (?= \s+ [A-Za-z_]\w* \s* =)
-        | op (?= \s+ [A-Za-z_]\w* \s* [\[=])
-        | (?:fixed \s+)? cell (?= \s+ [A-Za-z_]\w* \s* \()
-        | mutation (?= \s+ [A-Za-z_]\w* \s* (?: \{ | weight\b))
-        | require (?= \s+ [A-Za-z_])
-      )
-    """,
-    re.VERBOSE,
+    rf"{words.COMMENT}|{words.STRING}|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<declaration>{_DECLARATION})"
 )
 
 

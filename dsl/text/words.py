@@ -1,44 +1,43 @@
-"""The language's keywords for editors, as regular expressions that Python and TextMate both read.
+"""The language's keywords for editors and for recovery, as regular expressions that Python and TextMate both read.
 
 The parser knows from the grammar whether `stride` is a keyword or a name. A highlighter sees only the text beside it.
 """
 
 from __future__ import annotations
 
-_NAME = r"[A-Za-z_]\w*"
 _START = r"(?<![\w.])"
 
 COMMENT = r"#.*"
 STRING = r'"[^"\n]*"'
+NAME = r"[A-Za-z_]\w*"
 KERNEL = r"(?<!\w)\d+x\d+"
 NUMBER = r"(?<!\w)\d+(\.\d+)?([eE][+-]?\d+)?[KMB]?(?![A-Za-z_])"
-NAME = _NAME
 OPERATOR = r"\*=|\+=|<=|>=|==|!=|//|\.\.|[=<>|+\-*/]"
 PUNCTUATION = r"[(){}\[\],:.]"
 
 # Keywords that begin a declaration.
 DECLARATIONS = (
     rf'{_START}include(?=\s*")',
-    rf"{_START}(?:param|gene|values)(?=\s+{_NAME}\s*=(?!=))",
-    rf"{_START}op(?=\s+{_NAME}\s*[\[=])",
+    rf"{_START}(?:param|gene|values)(?=\s+{NAME}\s*=)",
+    rf"{_START}op(?=\s+{NAME}\s*[\[=])",
     rf"{_START}fixed(?=\s+cell\s)",
-    rf"{_START}cell(?=\s+{_NAME}\s*\()",
+    rf"{_START}cell(?=\s+{NAME}\s*\()",
     rf"{_START}network(?=\s*\{{)",
-    rf"{_START}mutation(?=\s+{_NAME}\s*(?:\{{|weight\b))",
+    rf"{_START}mutation(?=\s+{NAME}\s*(?:\{{|weight\b))",
     rf"{_START}require(?=\s+[A-Za-z_\d])",
 )
 # Keywords inside declarations. One that may also be a name counts as a keyword only in its context.
 WORDS = (
     rf"{_START}(?:stride|weight)(?=[ \t]+(?!and\b|or\b|else\b|if\b|in\b|is\b|before\b|reaches\b|feeds\b)[\w(-])",
-    rf"{_START}(?:fit|each)(?=[ \t]+(?!and\b|or\b|else\b|if\b){_NAME})",
+    rf"{_START}(?:fit|each)(?=[ \t]+(?!and\b|or\b|else\b|if\b){NAME})",
     rf"{_START}width(?=[ \t]+(?:each|split)\b)",
     r"(?<=width )(?:each|split)\b",
-    rf"(?<=[\w\]] )(?:before|reaches|feeds)(?=[ \t]+{_NAME})",
+    rf"(?<=[\w\]] )(?:before|reaches|feeds)(?=[ \t]+{NAME})",
     r"(?<=forget )weights\b",
     rf"{_START}any(?=\s*\()",
     rf"{_START}(?:either|or)(?=\s*\{{)",
     rf"{_START}return(?=\s+[\w])",
-    rf"{_START}choose(?=\s+{_NAME}\s+in\b)",
-    rf"{_START}connect(?=\s+{_NAME}\s+to\b)",
+    rf"{_START}choose(?=\s+{NAME}\s+in\b)",
+    rf"{_START}connect(?=\s+{NAME}\s+to\b)",
     rf"{_START}(?:if|else|where|in|on|to|by|as|is|not|and|or|other|except|like|insert|remove|forget)(?=\s+[\w{{(-])",
 )

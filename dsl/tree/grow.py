@@ -39,7 +39,7 @@ def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> 
         term = s.Call(op, (term,))
     place, taken = len(flow.terms), {term.label or str(place) for place, term in enumerate(flow.terms)}
     if str(place) in taken:
-        term = s.with_label(term, str(1 + max(int(label) for label in taken if label.isdigit())))
+        term = replace(term, label=str(1 + max(int(label) for label in taken if label.isdigit())))
     return edit.in_order(edit.with_flow(cell, target, replace(flow, terms=(*flow.terms, term))))
 
 

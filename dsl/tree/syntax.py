@@ -155,6 +155,11 @@ class OpDef(Syntax):
     formals: tuple[Formal, ...]
     cases: tuple[Case, ...]
 
+    def uses(self) -> list[str]:
+        """Returns the names of the operations in its cases. Its own name is left out: there it means the primitive."""
+        parts = [part for case in self.cases for part in case.pipe]
+        return [part.name for part in parts if isinstance(part, Op) and part.name != self.name]
+
 
 # --- cells -----------------------------------------------------------------------------------------------------
 
@@ -518,16 +523,11 @@ def read_state(edge: Term) -> str:
     return edge.state
 
 
-def with_label(term: Term, label: str | None) -> Term:
-    """Returns the same term under another label."""
-    return replace(term, label=label)
-
-
 def labelled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     """Returns the terms, each with its label."""
-    return tuple(term if term.label else with_label(term, str(place)) for place, term in enumerate(terms))
+    return tuple(term if term.label else replace(term, label=str(place)) for place, term in enumerate(terms))
 
 
 def canonical_labels(terms: Iterable[Term]) -> tuple[Term, ...]:
     """Returns the terms without labels that only repeat their place."""
-    return tuple(term if term.label != str(place) else with_label(term, None) for place, term in enumerate(terms))
+    return tuple(term if term.label != str(place) else replace(term, label=None) for place, term in enumerate(terms))
