@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import graphlib
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,16 +13,15 @@ from dsl.shipped import Shipped, shipped_cells
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import Definitions
 from dsl.space.genotype import Genotype, Space
-from dsl.text.includes import gather, gather_text
+from dsl.text.includes import FilePath, gather, gather_text
 from dsl.text.parse import whole
 from dsl.tree import syntax as s
 
+Params = Mapping[str, int | float]
+
 
 def load(
-    path: str | os.PathLike[str],
-    params: Mapping[str, int | float] | None = None,
-    overlays: Sequence[str | os.PathLike[str]] = (),
-    shipped: Shipped = shipped_cells,
+    path: FilePath, params: Params | None = None, overlays: Sequence[FilePath] = (), shipped: Shipped = shipped_cells
 ) -> Genotype:
     """Reads a file with its includes and overlays, verifies it, and returns its seed.
 
@@ -41,16 +39,16 @@ def load(
 
 def loads(
     text: str,
-    params: Mapping[str, int | float] | None = None,
+    params: Params | None = None,
     name: str = "<text>",
-    overlays: Sequence[str | os.PathLike[str]] = (),
+    overlays: Sequence[FilePath] = (),
     shipped: Shipped = shipped_cells,
 ) -> Genotype:
     """Verifies a text and returns its seed, as `load` does for a file."""
     return _build(gather_text(text, name, overlays, shipped), params or {})
 
 
-def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> Genotype:
+def _build(items: tuple[s.Declaration, ...], overrides: Params) -> Genotype:
     cells = {item.name: item for item in items if isinstance(item, s.Cell)}
     items = tuple(_unlike(item, cells) for item in items)
     params = _params(items, overrides)
@@ -83,7 +81,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float
     return space.seed
 
 
-def _with_value(item: s.Declaration, overrides: Mapping[str, int | float]) -> s.Declaration:
+def _with_value(item: s.Declaration, overrides: Params) -> s.Declaration:
     """Returns a param with the value that replaces its own; any other declaration is returned unchanged."""
     if not isinstance(item, s.Param) or item.name not in overrides:
         return item
@@ -109,7 +107,7 @@ def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell]) -> s.Declaration:
     return replace(original, name=item.name, fixed=item.fixed, position=item.position)
 
 
-def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | float]) -> dict[str, int | float]:
+def _params(items: tuple[s.Declaration, ...], overrides: Params) -> dict[str, int | float]:
     declared = {item.name: item for item in items if isinstance(item, s.Param)}
     for name in overrides:
         if name not in declared:
@@ -131,7 +129,7 @@ def _params(items: tuple[s.Declaration, ...], overrides: Mapping[str, int | floa
     return {name: found[name] for name in declared}
 
 
-def _param_value(item: s.Param, known: Mapping[str, int | float]) -> int | float:
+def _param_value(item: s.Param, known: Params) -> int | float:
     value = evaluate(item.value, known)
     if not isinstance(value, int | float):
         raise CellError(f"param {item.name} is {value}; a param is a number", item.position)

@@ -146,13 +146,11 @@ class _Network:
             raw = tuple(-b > len(before) for b in back)
             shapes = tuple([shape(index) for index in inputs])
             call = (shapes, raw, *self._called(alone))
-            if self.cache is None:
-                return self._cell_step(cell, call, key, inputs, repetition)
-            known = self.cache.step(cell, call)
+            known = None if self.cache is None else self.cache.step(cell, call)
             if known is not None:
                 return known.reading(inputs)
             new = self._cell_step(cell, call, key, inputs, repetition)
-            if not space.holds_cells(cell):
+            if self.cache is not None and not space.holds_cells(cell):
                 self.cache.keep(cell, call, new)
             return new
         source = history[-1] if history else IMAGE
@@ -378,8 +376,7 @@ class _CellBuilder:
         if shape == target:
             return value
         if fit.name == FIT_BY_FIRST and fit.name not in self.network.genotype.space.definitions.ops:
-            names = ("height", "width", "channels")
-            settings = dict(zip(names, target, strict=True))
+            settings = dict(zip(("height", "width", "channels"), target, strict=True))
             return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/fit/{fit.name}", fit.position)
         return self.network.apply(self.block, fit, value, Place(target[-1], _ratio(shape, target)), f"{key}/fit")
 

@@ -267,7 +267,6 @@ def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: b
 
 def _check_network(genotype: Genotype) -> Iterator[Problem]:
     network = genotype.space.network
-    names = [section.name for section in network.sections]
     steps = [step for section in network.sections for step in section.steps]
     marks = [step.name for step in steps if step.name is not None]
     seen: set[str] = set()
@@ -295,8 +294,8 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
         if _ORDER.index(above.name) > _ORDER.index(section.name):
             yield Problem(f"section {section.name!r} stands after {above.name!r}", section.position,
                           f"a network is built in the order of its text: {', '.join(_ORDER)}")  # fmt: skip
-    if "head" not in names or "body" not in names:
-        missing = "head" if "head" not in names else "body"
+    if not seen.issuperset(("head", "body")):
+        missing = "body" if "head" in seen else "head"
         yield Problem(f"the network has no {missing}", network.position, "a network has a body and a head")
 
 

@@ -398,7 +398,7 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, space: Spa
 
 def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
     """Returns the filters and the stride of a cell's uses in the network, as symbols where they differ between uses."""
-    cell = next(item for item in space.items if isinstance(item, s.Cell) and item.name == name)
+    cell = space.written[name]
     own: Value = 1 if cell.stride is None else number(cell.stride, space.params)
     calls = [part for section in space.network.sections for step in section.steps for part in step.pipe
              if isinstance(part, s.Op) and part.name == name]  # fmt: skip

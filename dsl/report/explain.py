@@ -211,12 +211,13 @@ def _obstacle(block: s.Block, scene: Scene) -> str:
             scenes = _bound(binding, scenes)
             if not scenes:
                 return f"there is nothing in {expression(binding.range)}"
-        parts = choose.where.conditions if isinstance(choose.where, s.And) else (choose.where,)
-        for part in parts if choose.where is not None else ():
-            if part is not None and not _held(choose, part, scenes):
+        if choose.where is None:
+            continue
+        for part in choose.where.conditions if isinstance(choose.where, s.And) else (choose.where,):
+            if not _held(choose, part, scenes):
                 return _unmet(part)
-        scenes = scenes if choose.where is None else _held(choose, choose.where, scenes)
-        if not scenes and choose.where is not None:
+        scenes = _held(choose, choose.where, scenes)
+        if not scenes:
             return f"nothing meets all of `{condition(choose.where)}`"
     targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
     return f"there is no other value for {' and '.join(targets)}" if targets else "none of its branches applies"

@@ -145,13 +145,10 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
     root, *rest = path.names
     genotype = scene.genotype
     if not rest:
-        genes = dict(genotype.genes)
-        if root in genes:
-            return genes[root]
-        if root in scene.bound:
-            return scene.bound[root]
-        if root in genotype.space.params:
-            return genotype.space.params[root]
+        known: tuple[Mapping[str, Member], ...] = (dict(genotype.genes), scene.bound, genotype.space.params)
+        for values in known:
+            if root in values:
+                return values[root]
         return root if root in WORDS else CellRef(root)
     if rest[-1] == "count":
         return len(members(s.Path((root, *rest[:-1])), scene))

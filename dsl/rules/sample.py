@@ -36,10 +36,8 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
     """
     found: dict[tuple[Ref | None, tuple[str, ...]], Decision] = {}
     for rule in genotype.space.mutations:
-        statements = rule.block.statements
-        assigned = [st for st in statements if isinstance(st, s.Assign)]
-        chosen = [st for st in statements if isinstance(st, s.Choose) and st.where is None]
-        if not assigned or len(assigned) + len(chosen) != len(statements):
+        chosen, assigned = rule.block.chosen, [st for st in rule.block.rest if isinstance(st, s.Assign)]
+        if not assigned or len(assigned) < len(rule.block.rest) or any(choose.where for choose in chosen):
             continue
         for _, scene in every_binding(chosen, Scene(genotype, {}), 1.0):
             for statement in assigned:

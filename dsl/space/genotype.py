@@ -51,9 +51,8 @@ class Space:
     @cached_property
     def seed(self) -> Genotype:
         """The genotype that the file itself contains."""
-        cells = tuple(item for item in self.items if isinstance(item, s.Cell))
         genes = tuple((name, number(gene.value, self.params)) for name, gene in self.genes.items())
-        return Genotype(cells, genes, self)
+        return Genotype(tuple(self.written.values()), genes, self)
 
     @cached_property
     def weights(self) -> tuple[float, ...]:

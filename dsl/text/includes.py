@@ -13,11 +13,10 @@ from dsl.text.parse import MAX_CHARACTERS, parse
 from dsl.tree import syntax as s
 
 MAX_FILES = 64
+FilePath = str | os.PathLike[str]
 
 
-def gather(
-    path: str | os.PathLike[str], overlays: Sequence[str | os.PathLike[str]], shipped: Shipped
-) -> tuple[s.Declaration, ...]:
+def gather(path: FilePath, overlays: Sequence[FilePath], shipped: Shipped) -> tuple[s.Declaration, ...]:
     """Returns the declarations of a file, after includes and overlays, one for each name.
 
     Of declarations with one name, the first in this order wins: those of overlays, the last overlay first; those of the
@@ -30,9 +29,7 @@ def gather(
     return reader.merged([reader.seen[root] for root in found])
 
 
-def gather_text(
-    text: str, name: str, overlays: Sequence[str | os.PathLike[str]], shipped: Shipped
-) -> tuple[s.Declaration, ...]:
+def gather_text(text: str, name: str, overlays: Sequence[FilePath], shipped: Shipped) -> tuple[s.Declaration, ...]:
     """Returns the declarations of a text that may include shipped files, with overlays as in `gather`."""
     file, reader = parse(text, name), _Reader(shipped())
     found = [reader.find(os.fspath(overlay), Path.cwd()) for overlay in overlays]
