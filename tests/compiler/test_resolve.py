@@ -49,7 +49,7 @@ def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up() 
             net("a = skip(x)\nb = skip(x)\nreturn concat(a, b)", traits="width split", width="[1]"),
             ["1 filters", "2 states"],
         ),
-        (net("return x", traits="width split", width=""), ["width split", "called without one"]),
+        (net("return x", traits="width split", width=""), ["width split", "needs filters, such as normal[F]"]),
     ],
 )
 def test_an_impossible_network_is_reported_with_place_and_reason(genotype: Genotype, parts: list[str]) -> None:
