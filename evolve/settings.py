@@ -56,7 +56,7 @@ _EXECUTOR = Domain("the name of an executor, or a gin configurable such as @my_e
 # The sources are listed in `evolve.fitness.sources`, which refuses other names.
 _FITNESS = Domain("a source such as 'training' or 'table', or 'module:function'", lambda value: True)
 _ORDER = Domain(
-    "'finished' (a result counts as soon as it is there) or 'born' (not before those of all older individuals)",
+    "'finished' (each result at once) or 'born' (each result after those of all older individuals)",
     lambda value: value in ("finished", "born"),
     verb="it may be",
 )
@@ -99,7 +99,7 @@ class SearchSettings:
     retries: Annotated[
         int,
         whole(0),
-        "how often an individual is evaluated again whose worker was lost, hung or ran out of memory",
+        "number of retries of an individual whose worker was lost, hung or ran out of memory",
         CHANGEABLE,
     ] = 1
     budget: Annotated[
@@ -202,9 +202,7 @@ class TableSettings:
     operations: Annotated[
         Mapping[str, str], _OPERATIONS, "the operations of the .cell file, each with its name in the table"
     ] = field(default_factory=dict, hash=False)
-    scale: Annotated[float, ABOVE_0, "factor of that column that makes it the fitness: 0.01 where it is in percent"] = (
-        1.0
-    )
+    scale: Annotated[float, ABOVE_0, "factor by which that column becomes the fitness: 0.01 if it is in percent"] = 1.0
     metrics: Annotated[
         tuple[str, ...], _METRICS, "columns whose values are stored with each individual, and printed for the best"
     ] = field(default=(), hash=False)

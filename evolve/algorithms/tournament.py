@@ -19,7 +19,7 @@ class PairwiseTournament(NonAgeing[G]):
     If the population has one member, this member becomes the parent.
     """
 
-    population_size: Annotated[int, whole(2), "number of members from which on the worse of two is removed"] = 1000
+    population_size: Annotated[int, whole(2), "number of members at which tournaments remove the worse of two"] = 1000
 
     def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Removes members by tournaments until the population is small enough, and returns the winner of a last one."""

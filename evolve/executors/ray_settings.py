@@ -25,7 +25,7 @@ _ADDRESS = Domain(
     verb="it may be",
 )
 _RESOURCES = Domain(
-    "{'TPU': 4}, without what ray.worker_cpus and ray.gpus_per_worker say",
+    "{'TPU': 4}, without CPU and GPU, for which there are ray.worker_cpus and ray.gpus_per_worker",
     lambda value: (
         isinstance(value, Mapping) and all(map(ABOVE_0.holds, value.values())) and not {"CPU", "GPU"} & set(value)
     ),

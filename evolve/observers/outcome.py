@@ -10,17 +10,17 @@ from typing import NamedTuple
 from evolve.fitness.facts import shown
 from evolve.records import Classification, Individual
 
-SHOWN = 12  # classes; of more than these only the worst are listed
+SHOWN = 12  # the number of classes above which only the worst ones are listed
 WORST_CLASSES = 10
-ERRORS = 2.0  # standard errors; a larger difference is not taken for chance
+ERRORS = 2.0  # the number of standard errors above which a difference is not taken for chance
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of a search: its best individuals, its counts, and the reason of the end."""
 
-    best: tuple[Individual, ...] = ()  # the best few networks
-    tested: Classification | None = None  # the best on the test images
+    best: tuple[Individual, ...] = ()  # the best individuals, the best one first
+    tested: Classification | None = None  # the result of the best one on the test images
     reason: str = ""  # why the search has ended
     finished: int = 0
     failed: int = 0
@@ -31,7 +31,7 @@ class Outcome:
 
 
 class ClassAccuracy(NamedTuple):
-    """How the test images of a class were classified."""
+    """The classification of the test images of one class."""
 
     name: str
     images: int

@@ -159,7 +159,7 @@ def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
 
 
 def time_left(plan: Plan, before: Spent, now: Spent) -> float | None:
-    """Seconds until the first limit is reached at the pace of this run; None while this run has no result."""
+    """Returns the seconds until the first limit is reached at the pace of this run; None if this run has no result."""
     seconds = now.seconds - before.seconds
     found = [] if plan.budget is None else [max(0.0, plan.budget - now.seconds)]
     for limit, spent, begun in (

@@ -142,7 +142,7 @@ def test_the_printed_settings_read_back_the_same(small_gin: Path, tmp_path: Path
         ("search.executor='process'", "did you mean 'processes'"),
         ("ray.address='localhost'", "ray.address is 'localhost'; it may be '' to start Ray here, 'auto'"),
         ("ray.worker_cpus=0", "ray.worker_cpus is 0; it must be a number above 0"),
-        ("ray.worker_resources={'GPU': 1}", "write it as {'TPU': 4}, without what ray.worker_cpus and"),
+        ("ray.worker_resources={'GPU': 1}", "write it as {'TPU': 4}, without CPU and GPU"),
         ("ray.worker_resources='TPU'", "ray.worker_resources is 'TPU'"),
         ("processes.workers=0", "processes.workers is 0; it must be a whole number from 1"),
         ("processes.workers=True", "processes.workers is True"),
