@@ -8,18 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from compiler import filesystem
-from compiler.domains import (
-    ABOVE_0,
-    FLAG,
-    Domain,
-    check,
-    is_number,
-    is_whole,
-    names,
-    numbers_by_name,
-    optional,
-    whole,
-)
+from compiler.domains import ABOVE_0, FLAG, Domain, check, is_number, is_whole, names, numbers_by_name, optional, whole
 from compiler.errors import CompileError, pasted
 from compiler.filesystem import Place
 from evolve.errors import UsageError
@@ -123,10 +112,7 @@ class SearchSettings:
         bool, FLAG, "whether a duplicate takes the evaluation of the earlier individual and is not trained", IDENTITY
     ] = False
     fitness: Annotated[
-        str,
-        _FITNESS,
-        "the source of fitness; a function is called with a genotype and a seed",
-        IDENTITY,
+        str, _FITNESS, "the source of fitness; a function is called with a genotype and a seed", IDENTITY
     ] = "training"
     inherit_weights: Annotated[
         bool, FLAG, "whether a child starts from those weights of its parent that have the same key and shape", IDENTITY
@@ -210,15 +196,11 @@ class TableSettings:
     train_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one epoch"] = None
     validation_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one validation"] = None
     input_shape: Annotated[
-        tuple[int, int, int],
-        _SHAPE,
-        "the shape of the images, by which parameters and mult-adds are counted",
+        tuple[int, int, int], _SHAPE, "the shape of the images, by which parameters and mult-adds are counted"
     ] = field(default=(32, 32, 3), hash=False)
     classes: Annotated[int, whole(1), "the number of classes of these images"] = 10
     budget_seconds: Annotated[
-        float | None,
-        optional(ABOVE_0),
-        "simulated seconds of all individuals together after which the search ends",
+        float | None, optional(ABOVE_0), "simulated seconds of all individuals together after which the search ends"
     ] = None
 
     def __post_init__(self) -> None:

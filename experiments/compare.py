@@ -25,13 +25,7 @@ from evolve.run import run as search
 from evolve.store.history import measured, standings
 from experiments.figure import Curves, draw
 
-ALGORITHMS = (
-    "regularized_evolution",
-    "non_ageing_evolution",
-    "pairwise_tournament",
-    "reinforcement",
-    "random_search",
-)
+ALGORITHMS = ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "reinforcement", "random_search")
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 

@@ -7,22 +7,9 @@ and is imported when it is first needed.
 
 from typing import Any
 
-from evolve.algorithms.base import (
-    SHOWN,
-    Algorithm,
-    Child,
-    Evolution,
-    Latest,
-    Member,
-    NonAgeing,
-    Pending,
-    SearchSpace,
-    generator,
-    gin_name,
-    settings,
-)
+from evolve.algorithms.base import Algorithm, Child, SearchSpace, generator, gin_name, settings
 from evolve.algorithms.regularized import NonAgeingEvolution, RegularizedEvolution
-from evolve.algorithms.reinforcement import ChoiceSpace, Reinforcement
+from evolve.algorithms.reinforcement import Reinforcement
 from evolve.algorithms.sampling import RandomSearch
 from evolve.algorithms.tournament import PairwiseTournament
 
@@ -37,17 +24,10 @@ ALGORITHMS: tuple[type[Any], ...] = (
 
 __all__ = [
     "ALGORITHMS",
-    "SHOWN",
     "Algorithm",
     "Child",
-    "ChoiceSpace",
-    "Evolution",
-    "Latest",
-    "Member",
-    "NonAgeing",
     "NonAgeingEvolution",
     "PairwiseTournament",
-    "Pending",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforcement",

@@ -7,6 +7,7 @@ import random
 import re
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Collection
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -79,28 +80,28 @@ def settings(algorithm: Algorithm[Any]) -> dict[str, object]:
     return {f"{name}.{key}": value for key, value in values(algorithm).items() if SHOWN not in marks[key]}
 
 
-def check_settings(algorithm: Any) -> None:
-    """Checks that the settings of an algorithm have values that its class allows.
-
-    Raises:
-      UsageError: a setting has another value.
-    """
-    check(gin_name(type(algorithm)), algorithm, UsageError)
-
-
 def generator(seed: int, id: int, purpose: str = "proposal") -> random.Random:
     """Returns a random generator for one individual. It depends on seed and id alone, so a resumed run repeats it."""
     return random.Random(f"{seed}:{id}:{purpose}")
 
 
-class Pending(Generic[G]):
-    """The proposals of pending individuals, and a check that ids rise."""
+@dataclass(eq=False)
+class Proposer(Generic[G]):
+    """The part that all algorithms share: the check of their settings, and the proposals of pending individuals.
 
-    def __init__(self) -> None:
-        self._proposals: dict[int, Recorded[G]] = {}
+    Raises:
+      UsageError: a setting has a value that its class does not allow.
+    """
+
+    space: SearchSpace[G]
+    seed: int
+
+    def __post_init__(self) -> None:
+        check(gin_name(type(self)), self, UsageError)
+        self._pending: dict[int, Recorded[G]] = {}
         self._last = 0
 
-    def check_id(self, id: int) -> None:
+    def _check_id(self, id: int) -> None:
         """Checks that `id` is greater than all before it.
 
         Raises:
@@ -109,18 +110,18 @@ class Pending(Generic[G]):
         if id <= self._last:
             raise SearchError(f"individual {id} was asked for after individual {self._last}: ids must rise")
 
-    def add(self, proposal: Recorded[G]) -> None:
-        """Adds the proposal of an individual that is pending from now on."""
-        if proposal.id in self._proposals:
+    def adopt(self, proposal: Recorded[G]) -> None:
+        """Takes over a proposal of an earlier run, as if `ask` had returned it."""
+        if proposal.id in self._pending:
             raise SearchError(f"individual {proposal.id} is already pending")
-        self._proposals[proposal.id] = proposal
+        self._pending[proposal.id] = proposal
         self._last = max(self._last, proposal.id)
 
-    def finish(self, id: int) -> Recorded[G]:
-        """Removes an individual that has a result, and returns its proposal."""
-        if id not in self._proposals:
+    def _finish(self, id: int) -> Recorded[G]:
+        """Removes an individual that has a result from the pending ones, and returns its proposal."""
+        if id not in self._pending:
             raise SearchError(f"individual {id} is not pending: it has a result, or was not proposed")
-        return self._proposals.pop(id)
+        return self._pending.pop(id)
 
 
 class Member(NamedTuple, Generic[G]):
@@ -132,31 +133,35 @@ class Member(NamedTuple, Generic[G]):
 
 
 @dataclass(eq=False)
-class Evolution(ABC, Generic[G]):
+class Evolution(Proposer[G], ABC):
     """An algorithm with a population. The first `population_size` individuals are sampled, and all others are children.
 
     An individual that is proposed while the population is empty is sampled too.
     """
 
-    space: SearchSpace[G]
-    seed: int
     _: KW_ONLY
     population_size: Annotated[int, whole(1), "greatest number of members of the population"] = 100
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-        self._pending: Pending[G] = Pending()
-
     @abstractmethod
-    def _is_empty(self) -> bool:
-        """Whether the population has no member."""
+    def _population(self) -> Collection[Member[G]]:
+        """Returns the members, the oldest first."""
+
+    @property
+    def population(self) -> tuple[float, ...]:
+        """The fitness of every member, the oldest first."""
+        return tuple([member.fitness for member in self._population()])
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The ids of the members."""
+        return tuple([member.id for member in self._population()])
 
     def ask(self, id: int) -> Proposal[G]:
         """Returns a random genotype for the first `population_size` individuals, and then a child of a member."""
-        self._pending.check_id(id)
+        self._check_id(id)
         rng = generator(self.seed, id)
         # With many workers the first children may be proposed before there is a result.
-        if id <= self.population_size or self._is_empty():
+        if id <= self.population_size or not self._population():
             proposal = Proposal(id, self.space.sample(rng))
         else:
             parent, memo = self._choose_parent(rng)
@@ -168,10 +173,6 @@ class Evolution(ABC, Generic[G]):
     @abstractmethod
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
         """Returns the parent of the next child, and the memo of that child's proposal."""
-
-    def adopt(self, proposal: Recorded[G]) -> None:
-        """Takes over a proposal of an earlier run, as if `ask` had returned it."""
-        self._pending.add(proposal)
 
 
 @dataclass(eq=False)
@@ -185,18 +186,8 @@ class NonAgeing(Evolution[G]):
         super().__post_init__()
         self._members: dict[int, Member[G]] = {}
 
-    @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of every member, the oldest first."""
-        return tuple([member.fitness for member in self._members.values()])
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """The ids of the members."""
-        return tuple(self._members)
-
-    def _is_empty(self) -> bool:
-        return not self._members
+    def _population(self) -> Collection[Member[G]]:
+        return self._members.values()
 
     @property
     def replayed(self) -> None:
@@ -220,23 +211,20 @@ class NonAgeing(Evolution[G]):
 
     def tell(self, individual: Individual) -> None:
         """Adds an individual to the population."""
-        proposal = self._pending.finish(individual.id)
+        proposal = self._finish(individual.id)
         self._members[individual.id] = Member(individual.id, proposal, individual.fitness)
 
 
 @dataclass(eq=False)
-class Latest(Generic[G]):
+class Latest(Proposer[G]):
     """An algorithm without parents. Its curves show the latest individuals in the place of a population."""
 
-    space: SearchSpace[G]
-    seed: int
     _: KW_ONLY
     window: Annotated[int, whole(1), "number of latest individuals that the curves show as the population", SHOWN] = 100
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         self._latest: deque[float] = deque(maxlen=self.window)
-        self._pending: Pending[G] = Pending()
 
     @property
     def population(self) -> tuple[float, ...]:
@@ -247,7 +235,3 @@ class Latest(Generic[G]):
     def members(self) -> tuple[int, ...]:
         """No ids, because no individual has children."""
         return ()
-
-    def adopt(self, proposal: Recorded[G]) -> None:
-        """Takes over a proposal of an earlier run, as if `ask` had returned it."""
-        self._pending.add(proposal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated
@@ -29,18 +29,8 @@ class RegularizedEvolution(Evolution[G]):
         _check_sample(self, self.sample_size)
         self._members: deque[Member[G]] = deque(maxlen=self.population_size)
 
-    @property
-    def population(self) -> tuple[float, ...]:
-        """The fitness of every member, the oldest first."""
-        return tuple([member.fitness for member in self._members])
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """The ids of the members."""
-        return tuple([member.id for member in self._members])
-
-    def _is_empty(self) -> bool:
-        return not self._members
+    def _population(self) -> Collection[Member[G]]:
+        return self._members
 
     @property
     def replayed(self) -> int:
@@ -53,7 +43,7 @@ class RegularizedEvolution(Evolution[G]):
 
     def tell(self, individual: Individual) -> None:
         """Adds an individual to the population, and removes the oldest member if there are too many."""
-        self._members.append(Member(individual.id, self._pending.finish(individual.id), individual.fitness))
+        self._members.append(Member(individual.id, self._finish(individual.id), individual.fitness))
 
 
 @dataclass(eq=False, kw_only=True)

@@ -93,13 +93,7 @@ class Reinforcement(Latest[G]):
             controller.leave_devices()
             return controller.controller(
                 controller.Shape(
-                    self._sizes,
-                    self.batch_size,
-                    self.units,
-                    self.learning_rate,
-                    self.epochs,
-                    self.clip,
-                    self.entropy,
+                    self._sizes, self.batch_size, self.units, self.learning_rate, self.epochs, self.clip, self.entropy
                 )
             )
 
@@ -119,7 +113,7 @@ class Reinforcement(Latest[G]):
         Raises:
           SearchError: `MAX_REDRAWS` genotypes in a row may not be proposed.
         """
-        self._pending.check_id(id)
+        self._check_id(id)
         rng = generator(self.seed, id)
         rejected: list[tuple[str, str]] = []
         for _ in range(MAX_REDRAWS):
@@ -136,7 +130,7 @@ class Reinforcement(Latest[G]):
 
     def tell(self, individual: Individual) -> None:
         """Adds an individual to the current batch. A full batch updates the policy before the next draw."""
-        memo, fitness = self._pending.finish(individual.id).memo, individual.fitness
+        memo, fitness = self._finish(individual.id).memo, individual.fitness
         self._latest.append(fitness)
         baseline = fitness if self._baseline is None else self._baseline
         self._batch.append((memo, fitness - baseline))

@@ -19,12 +19,12 @@ class RandomSearch(Latest[G]):
 
     def ask(self, id: int) -> Proposal[G]:
         """Returns a random genotype."""
-        self._pending.check_id(id)
+        self._check_id(id)
         proposal = Proposal(id, self.space.sample(generator(self.seed, id)), None, RANDOM)
         self.adopt(proposal)
         return proposal
 
     def tell(self, individual: Individual) -> None:
         """Adds the fitness of an individual to the curves. It has no effect on later proposals."""
-        self._pending.finish(individual.id)
+        self._finish(individual.id)
         self._latest.append(individual.fitness)

@@ -36,14 +36,8 @@ class Board:
         self._summaries.individual(individual, standing, self._store.fitness(individual.parent))
         if best is not None and best.id == individual.id:
             drawing = picture(genotype.cells, title(individual), stacked=True)
-            self._summaries.new_best(
-                individual.finished,
-                individual.id,
-                f"{_origin(individual)}\n{individual.genotype}",
-                *card.fit(drawing.png()),
-                individual.history,
-                individual.graph,
-            )
+            text = f"{_origin(individual)}\n{individual.genotype}"
+            self._summaries.new_best(individual, text, card.fit(drawing.png()))
 
     def close(self) -> None:
         """Closes the files."""
@@ -56,7 +50,7 @@ def show_test(folder: Place, best: Individual, tested: Classification, finished:
         return
     heading = f"{best.id}: test accuracy {tested.accuracy:.4f}, {by(best)}"
     names = [shown(name) for name in tested.class_names]
-    show_confusion(folder, finished, *card.fit(confusion_matrix.png(tested.confusion, names, heading)), names)
+    show_confusion(folder, finished, card.fit(confusion_matrix.png(tested.confusion, names, heading)), names)
 
 
 def title(individual: Individual) -> str:

@@ -30,6 +30,7 @@ from tensorboard.util.tensor_util import make_tensor_proto
 from compiler.filesystem import Place, Remote, Writable, create
 
 Value: TypeAlias = summary_pb2.Summary.Value
+Picture: TypeAlias = tuple[bytes, int, int]  # a PNG file, its width and its height
 
 PATIENCE = 60.0  # seconds between two sends of a file at an address
 _PREFIX = "events.out.tfevents."
@@ -116,8 +117,9 @@ def code(tag: str, text: str, description: str) -> Value:
     return Value(tag=tag, tensor=tensor, metadata=metadata)
 
 
-def image(tag: str, png: bytes, width: int, height: int, description: str) -> Value:
-    """Returns a picture from a PNG file."""
+def image(tag: str, picture: Picture, description: str) -> Value:
+    """Returns a picture."""
+    png, width, height = picture
     metadata = image_metadata.create_summary_metadata(None, description)
     tensor = make_tensor_proto([str(width).encode(), str(height).encode(), png], dtype=types_pb2.DT_STRING)
     return Value(tag=tag, tensor=tensor, metadata=metadata)

@@ -12,10 +12,10 @@ from math import isfinite
 
 from tensorboard.plugins.custom_scalar import layout_pb2
 
-from compiler.epochs import Epoch
 from compiler.filesystem import Place, remove_folder
 from evolve.observers.events import (
     EventFile,
+    Picture,
     Value,
     charts,
     code,
@@ -56,12 +56,6 @@ class Summaries:
         """Closes the files."""
         self._search.close()
 
-    def __enter__(self) -> Summaries:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def start(self, config_text: str, space_text: str) -> None:
         """Adds the text of all gin bindings in force, and the `.cell` text of the space."""
         config = code("config/gin", config_text, "Every gin binding in force, the workers' too.")
@@ -74,29 +68,19 @@ class Summaries:
         values = [*self._search_curves(individual, standing), *self._rule_curves()]
         self._search.write(individual.finished, values)
 
-    def new_best(
-        self,
-        done: int,
-        id: int,
-        cell_text: str,
-        picture_png: bytes,
-        width: int,
-        height: int,
-        history: Sequence[Epoch],
-        graph_json: str,
-    ) -> None:
+    def new_best(self, best: Individual, cell_text: str, picture: Picture) -> None:
         """Adds a new best: its picture and text to the run `search`, its training and graph to a run `best/<id>`.
 
         Without a graph, as in a resumed search, an earlier run `best/<id>` is kept. Only the latest of these runs stay,
         and the pictures and texts of all bests.
         """
-        picture = image("best/cells", picture_png, width, height, f"{_CELLS} The step is when it was found.")
-        genotype = code("best/genotype", f"# individual {id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
-        self._search.write(done, [picture, genotype])
-        run = self._folder / "best" / f"{id:06d}"
-        if graph_json or not event_files(run):
+        cells = image("best/cells", picture, f"{_CELLS} The step is when it was found.")
+        genotype = code("best/genotype", f"# individual {best.id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
+        self._search.write(best.finished, [cells, genotype])
+        run = self._folder / "best" / f"{best.id:06d}"
+        if best.graph or not event_files(run):
             remove_event_files(run)
-            _write_training(run, history, graph_json)
+            _write_training(run, best)
         self._best_runs.append(run)
         if len(self._best_runs) > BEST_RUNS:
             remove_folder(self._best_runs.popleft())
@@ -126,22 +110,18 @@ class Summaries:
 
     def _rule_curves(self) -> Iterator[Value]:
         for rule in self._rules:
-            for verb, counts in (
-                ("tried", self._tried),
-                ("improved", self._improved),
-                ("rejected", self._rejected),
-            ):
+            for verb, counts in (("tried", self._tried), ("improved", self._improved), ("rejected", self._rejected)):
                 title, description = _RULE_CURVES[verb]
                 yield scalar(f"rules/{rule}/{verb}", counts[rule], f"{rule}: {title}", description)
 
 
-def show_confusion(folder: Place, done: int, picture_png: bytes, width: int, height: int, names: Sequence[str]) -> None:
+def show_confusion(folder: Place, done: int, picture: Picture, names: Sequence[str]) -> None:
     """Adds a picture of a confusion matrix to the run `search`, in a further event file."""
     # In a code block, names of classes are not read as Markdown.
     listed = "".join(f"\n    {number}: {name}" for number, name in enumerate(names))
     description = f"Test images by their class (rows) and what the best network took them for.\n{listed}\n"
     file = EventFile(folder / "search", begins=False)
-    file.write(done, [image("best/confusion", picture_png, width, height, description)])
+    file.write(done, [image("best/confusion", picture, description)])
     file.close()
 
 
@@ -150,11 +130,11 @@ def _curve(tag: str, value: float) -> Value:
     return scalar(tag, value, title, description)
 
 
-def _write_training(run: Place, history: Sequence[Epoch], graph_json: str) -> None:
+def _write_training(run: Place, best: Individual) -> None:
     file = EventFile(run)
-    if graph_json:
-        file.write_model(graph_json)
-    for epoch in history:
+    if best.graph:
+        file.write_model(best.graph)
+    for epoch in best.history:
         curves = {
             "training/loss": epoch.loss,
             "training/accuracy": epoch.accuracy,
@@ -174,8 +154,7 @@ def _layout() -> layout_pb2.Layout:
     )
     search = [
         layout_pb2.Chart(
-            title="Population: mean, between worst and best",
-            margin=layout_pb2.MarginChartContent(series=[population]),
+            title="Population: mean, between worst and best", margin=layout_pb2.MarginChartContent(series=[population])
         ),
         _overlay("Best so far, and each individual", "^(search/best|individual/accuracy)$"),
     ]
@@ -204,10 +183,7 @@ _CURVES = {
     "search/best": ("Best so far", "The highest validation accuracy of all individuals so far."),
     "search/failed": ("Failed", "The number of individuals so far that could not be built or trained."),
     "population/mean": ("Population mean", "The mean validation accuracy of the members that did not fail."),
-    "population/min": (
-        "Population worst",
-        "The lowest validation accuracy of the members that did not fail.",
-    ),
+    "population/min": ("Population worst", "The lowest validation accuracy of the members that did not fail."),
     "population/max": ("Population best", "The highest validation accuracy in the population."),
     "individual/accuracy": ("Accuracy", "The validation accuracy of each individual, after its training."),
     "individual/params": ("Parameters", "The number of trainable parameters of each individual."),

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,7 +99,8 @@ def _png(width: int, height: int) -> bytes:
 def _new_best(
     summaries: Summaries, done: int = 1, id: int = 0, graph: str = GRAPH, history: tuple[Epoch, ...] = HISTORY
 ) -> None:
-    summaries.new_best(done, id, "cell normal(here) {}\n", _png(40, 30), 40, 30, history, graph)
+    best = _individual(done, id=id, graph=graph, history=history)
+    summaries.new_best(best, "cell normal(here) {}\n", (_png(40, 30), 40, 30))
 
 
 def _read(run: Path) -> EventAccumulator:
@@ -127,7 +129,7 @@ def _contents(folder: Path) -> list[tuple[str, list[tuple[int, bytes]]]]:
 
 
 def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         summaries.individual(*_record(7))
     run = _read(tmp_path / "search")
     expected = {
@@ -144,7 +146,7 @@ def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
 
 
 def test_every_curve_has_a_description(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         summaries.individual(*_record())
         _new_best(summaries)
     for run in (_read(tmp_path / "search"), _read(tmp_path / "best" / "000000")):
@@ -153,7 +155,7 @@ def test_every_curve_has_a_description(tmp_path: Path) -> None:
 
 
 def test_rules_are_counted(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         summaries.individual(*_record(1, rule="random", parent_fitness=None))
         summaries.individual(*_record(2, rejected=(("op", "a loop"), ("rewire", "a loop"), ("op", "a loop"))))
         summaries.individual(*_record(3, parent_fitness=0.75))
@@ -170,7 +172,7 @@ def test_rules_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         summaries.individual(*_record(1, status="failed", fitness=0.0, population=(0.0,), best=0.0))
         summaries.individual(*_record(2, population=(0.0, 0.75)))
     run = _read(tmp_path / "search")
@@ -181,7 +183,7 @@ def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp
 
 
 def test_the_inherited_share_is_a_curve_where_weights_are_inherited(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         summaries.individual(*_record(1))
         summaries.individual(*_record(2, inherited=0.75))
         summaries.individual(*_record(3, inherited=0.0))
@@ -190,7 +192,7 @@ def test_the_inherited_share_is_a_curve_where_weights_are_inherited(tmp_path: Pa
 
 
 def test_config_and_space_are_shown_as_they_are(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         summaries.start("search.seed = 1\n", "# has ``` in it\nop a = relu\n")
     run = _read(tmp_path / "search")
     assert _texts(run, "config/gin") == [(0, "```\nsearch.seed = 1\n```\n")]
@@ -203,7 +205,7 @@ def test_config_and_space_are_shown_as_they_are(tmp_path: Path) -> None:
 
 
 def test_a_new_best_has_a_picture_and_a_text_in_the_search(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         _new_best(summaries, done=3, id=2)
         _new_best(summaries, done=9, id=8)
     run = _read(tmp_path / "search")
@@ -218,7 +220,7 @@ def test_a_new_best_has_a_picture_and_a_text_in_the_search(tmp_path: Path) -> No
 
 def test_only_the_latest_bests_have_runs_in_tensorboard(tmp_path: Path) -> None:
     for graph in (GRAPH, ""):  # and the same when the search is resumed
-        with Summaries(tmp_path, RULES) as summaries:
+        with closing(Summaries(tmp_path, RULES)) as summaries:
             for id in range(1, BEST_RUNS + 8):
                 _new_best(summaries, done=id, id=id, graph=graph)
         runs = sorted(int(path.name) for path in (tmp_path / "best").iterdir())
@@ -227,7 +229,7 @@ def test_only_the_latest_bests_have_runs_in_tensorboard(tmp_path: Path) -> None:
 
 
 def test_a_new_best_has_a_run_of_its_training(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         _new_best(summaries, id=8)
     run = _read(tmp_path / "best" / "000008")
     assert _points(run, "training/loss") == [(1, 2.0), (2, 1.0)]
@@ -238,7 +240,7 @@ def test_a_new_best_has_a_run_of_its_training(tmp_path: Path) -> None:
 
 def test_nothing_is_drawn_where_nothing_was_measured(tmp_path: Path) -> None:
     history = (Epoch(1, 2.0, 0.25), Epoch(2, 1.5, 0.5, float("nan"), 0.1), Epoch(3, 1.0, 0.75, 0.5, 0.875))
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         _new_best(summaries, id=8, history=history)
     run = _read(tmp_path / "best" / "000008")
     assert _points(run, "training/accuracy") == [(1, 0.25), (2, 0.5), (3, 0.75)]
@@ -247,7 +249,7 @@ def test_nothing_is_drawn_where_nothing_was_measured(tmp_path: Path) -> None:
 
 
 def test_a_new_best_has_a_graph_with_arrows(tmp_path: Path) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         _new_best(summaries)
     run = _read(tmp_path / "best" / "000000")
     assert run.SummaryMetadata("keras").plugin_data.plugin_name == "graph_keras_model"
@@ -262,7 +264,7 @@ def test_a_new_best_has_a_graph_with_arrows(tmp_path: Path) -> None:
 
 def test_a_long_search_is_one_run(tmp_path: Path) -> None:
     sizes = []
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         (file,) = (tmp_path / "search").iterdir()
         for record in _records(500):
             summaries.individual(*record)
@@ -274,7 +276,7 @@ def test_a_long_search_is_one_run(tmp_path: Path) -> None:
 
 
 def _search(folder: Path, count: int, graph: str = GRAPH) -> None:
-    with Summaries(folder, RULES) as summaries:
+    with closing(Summaries(folder, RULES)) as summaries:
         summaries.start("search.seed = 1\n", "op a = relu\n")
         for record in _records(count):
             summaries.individual(*record)
@@ -306,7 +308,7 @@ def test_other_files_of_the_run_are_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 20])
 def test_a_last_record_that_was_cut_short_costs_only_itself(tmp_path: Path, cut: int) -> None:
-    with Summaries(tmp_path, RULES) as summaries:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
         for record in _records(3):
             summaries.individual(*record)
         # The file is still open: every record is on the disk as soon as it is written.
