@@ -84,15 +84,13 @@ class Config:
           UsageError: `search.algorithm` names none.
         """
         wanted = self.search.algorithm
-        if isinstance(wanted, str) and wanted in _ALGORITHMS:
-            return wanted
-        for name, algorithm in _ALGORITHMS.items():
-            if wanted is algorithm:
-                return name
-        raise UsageError(
-            f"search.algorithm is {wanted!r}; it may be {' or '.join(map(repr, _ALGORITHMS))}"
-            f"{did_you_mean(str(wanted), _ALGORITHMS)}"
-        )
+        known = next((name for name, algorithm in _ALGORITHMS.items() if wanted in (name, algorithm)), None)
+        if known is None:
+            raise UsageError(
+                f"search.algorithm is {wanted!r}; it may be {' or '.join(map(repr, _ALGORITHMS))}"
+                f"{did_you_mean(str(wanted), _ALGORITHMS)}"
+            )
+        return known
 
     @property
     def source(self) -> type[Fitness]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+KEPT = "all finished work is kept, and the same command goes on"  # the end of many messages
+
 
 class SearchError(Exception):
     """The search cannot continue; the message has the reason."""

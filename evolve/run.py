@@ -17,7 +17,7 @@ from evolve import config as gin_config
 from evolve.alone import alone, started_once
 from evolve.beginnings import begun_in, check_earlier, is_of_earlier_version, leaving_nothing, refusal
 from evolve.config import Config
-from evolve.errors import UsageError
+from evolve.errors import KEPT, UsageError
 from evolve.executors import Executor, Site, call
 from evolve.fitness import running
 from evolve.fitness.base import version
@@ -29,7 +29,7 @@ from evolve.prepared import Run, prepare
 from evolve.records import Classification
 from evolve.search.cell_space import CellSpace
 from evolve.search.loop import Search
-from evolve.search.tally import Tally
+from evolve.search.plan import Tally
 from evolve.store import location
 from evolve.store.store import Store
 
@@ -84,7 +84,8 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
             executor.close()
         if _is_complete(prepared, store):
             kept.remove(folder / FOLDER)  # a copy of the images, which no later run needs
-        outcome = _outcome(store, tested, reason, *prepared.fitness.chance())
+        validation, remedies = prepared.fitness.chance()
+        outcome = replace(_outcome(store, tested, reason), validation=validation, remedies=remedies)
         progress.show_end(console, outcome, folder, announce.commands(prepared))
 
 
@@ -100,8 +101,7 @@ def _naming_the_disk(store: Store) -> Iterator[None]:
     except OSError as error:
         store.check_place()
         raise UsageError(
-            f"{error.filename or store.path.parent} cannot be used: {error.strerror or error}; put that right: "
-            "all finished work is kept, and the same command goes on"
+            f"{error.filename or store.path.parent} cannot be used: {error.strerror or error}; put that right: {KEPT}"
         ) from error
 
 
@@ -225,13 +225,7 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Cl
     return tested
 
 
-def _outcome(
-    store: Store,
-    tested: Classification | None,
-    reason: str,
-    validation: tuple[int, ...] = (),
-    remedies: tuple[str, ...] = (),
-) -> Outcome:
+def _outcome(store: Store, tested: Classification | None, reason: str) -> Outcome:
     finished, failed, _ = store.counts()
     failure, share = next(iter(store.reasons(1)), ""), store.step_share()
-    return Outcome(store.best(5), tested, reason, finished, failed, failure, share, validation, remedies)
+    return Outcome(store.best(5), tested, reason, finished, failed, failure, share)

@@ -52,13 +52,13 @@ def load(
       CellError: the file is wrong.
     """
     individual = individual_of(options, file)
-    if individual is not None:
-        given = params_of(options.param) if params is None else params
-        return dsl.loads(individual.text, given, file, options.overlays if overlays is None else overlays)
-    if Path(file).is_dir():
+    if individual is None and Path(file).is_dir():
         raise UsageError(f"{file} is a folder; name the .cell files in it, such as {Path(file) / '*.cell'}")
     params = params_of(options.param) if params is None else params
-    return dsl.load(file, params, options.overlays if overlays is None else overlays)
+    overlays = options.overlays if overlays is None else overlays
+    if individual is not None:
+        return dsl.loads(individual.text, params, file, overlays)
+    return dsl.load(file, params, overlays)
 
 
 def add_changes(command: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:

@@ -164,29 +164,26 @@ def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
 
     They are read one at a time, since a statement may name something that the statement before it imports.
     """
-    place = f"{before}1" if before else f"--gin_param={text!r}"
+
+    def place(line: int) -> str:
+        return f"{before}{line}" if before else f"--gin_param={text!r}"
+
+    line = 1
     try:
-        parser = config_parser.ConfigParser(text, gin.config.ParserDelegate())
-        for statement in parser:
-            if before:
-                place = f"{before}{statement.location.line_num}"
-            yield statement, place
+        for statement in config_parser.ConfigParser(text, gin.config.ParserDelegate()):
+            line = statement.location.line_num
+            yield statement, place(line)
     except SyntaxError as error:
-        if before and error.lineno:
-            place = f"{before}{error.lineno}"
-        reason = (
-            "this is not a valid Python value" if re.search("malformed node|Failed to parse", error.msg) else error.msg
-        )
-        line = f": {error.text.strip()}" if before and error.text else ""
-        raise ConfigError(f"{place}: {reason}{line}\n{_IN_QUOTES}") from None
+        is_value = re.search("malformed node|Failed to parse", error.msg)
+        reason = "this is not a valid Python value" if is_value else error.msg
+        source = f": {error.text.strip()}" if before and error.text else ""
+        raise ConfigError(f"{place(error.lineno or line)}: {reason}{source}\n{_IN_QUOTES}") from None
     except tokenize.TokenError:  # The error has the end of the text as its place, wherever the bracket stands.
-        where = f"in or below {place}" if before else place
-        raise ConfigError(f"{where}: a bracket or a quote is not closed\n{_IN_QUOTES}") from None
-    except ValueError as error:  # gin does not know a name after @.
+        where = "in or below " if before else ""
+        raise ConfigError(f"{where}{place(line)}: a bracket or a quote is not closed\n{_IN_QUOTES}") from None
+    except ValueError as error:  # of a name after @ that is unknown
         number = re.search(r"\n  In .* line (\d+)\n", str(error))
-        if before and number:
-            place = f"{before}{number[1]}"
-        raise ConfigError(f"{place}: {_first_line(str(error))}") from None
+        raise ConfigError(f"{place(int(number[1]) if number else line)}: {_first_line(str(error))}") from None
 
 
 def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator[Binding]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from evolve.errors import WorkerDied
 
 R = TypeVar("R")
+
+STARTS = 3  # the number of failed starts of workers, or of workers lost before they begin a task, that is an error
 
 
 class Executor(Protocol):
@@ -36,6 +38,17 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Ends all workers and their tasks."""
+
+
+@dataclass(slots=True)
+class QueuedTask:
+    """A task that has not ended, in an executor with several workers."""
+
+    future: Future[Any]
+    function: Callable[..., Any]
+    args: tuple[object, ...]
+    timeout: float | None
+    starts: int = 0  # the number of times that a worker received it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,24 +22,11 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from compiler.domains import check
-from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
+from evolve.errors import KEPT, SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import machine
-from evolve.executors.base import Site
+from evolve.executors.base import STARTS, QueuedTask, Site
 
 R = TypeVar("R")
-
-STARTS = 3  # failed starts of a worker for the same task after which the task fails
-
-
-@dataclass(slots=True)
-class _Task:
-    """A task that has not ended."""
-
-    future: Future[Any]
-    function: Callable[..., Any]
-    args: tuple[object, ...]
-    timeout: float | None
-    starts: int = 0
 
 
 class _Slot:
@@ -51,7 +38,7 @@ class _Slot:
         self._pool: ProcessPool | None = None
         self._running: Future[Any] | None = None
 
-    def start(self, task: _Task) -> Future[Any]:
+    def start(self, task: QueuedTask) -> Future[Any]:
         """Runs a task in the process, which is started if there is none, and returns the future of the pool."""
         with _interrupts_blocked():
             if self._pool is not None and not self._pool.active:
@@ -133,7 +120,7 @@ class Processes:
         self._log = log
         self._slots = [_Slot(tasks, log, given) for given in environments or ({},) * workers]
         self._free = deque(self._slots)
-        self._queue: deque[_Task] = deque()
+        self._queue: deque[QueuedTask] = deque()
         self._lock = threading.RLock()
         self._closed = False
 
@@ -146,7 +133,7 @@ class Processes:
         """Queues the function for the next free worker. `timeout` counts from its start there."""
         future: Future[R] = Future()
         with self._lock:
-            self._queue.append(_Task(future, function, args, timeout))
+            self._queue.append(QueuedTask(future, function, args, timeout))
         self._send_queued()
         return future
 
@@ -171,9 +158,10 @@ class Processes:
         with self._lock:
             while self._queue and self._free:
                 slot, task = self._free.pop(), self._queue.popleft()
+                task.starts += 1
                 slot.start(task).add_done_callback(partial(self._ended, slot, task))
 
-    def _ended(self, slot: _Slot, task: _Task, inner: Future[Any]) -> None:
+    def _ended(self, slot: _Slot, task: QueuedTask, inner: Future[Any]) -> None:
         """Handles the end of a task, in a thread of the pool. The worker gets its next task before the future ends."""
         error = inner.exception()
         lost = isinstance(error, BrokenProcessPool | ProcessExpired)
@@ -182,11 +170,9 @@ class Processes:
                 return
             if lost:
                 slot.drop()
-            if isinstance(error, BrokenProcessPool):
+            if isinstance(error, BrokenProcessPool) and task.starts < STARTS:
                 # The process was lost before it took the task, so the task is not at fault.
-                task.starts += 1
-                if task.starts < STARTS:
-                    self._queue.appendleft(task)
+                self._queue.appendleft(task)
             self._free.append(slot)
         self._send_queued()
         if error is None:
@@ -194,8 +180,7 @@ class Processes:
         elif not isinstance(error, BrokenProcessPool):
             task.future.set_exception(_explained(error, task.timeout))
         elif task.starts >= STARTS:
-            message = f"no worker process could be started, see {self._log}; all finished work is kept"
-            task.future.set_exception(SearchError(f"{message}, and the same command goes on"))
+            task.future.set_exception(SearchError(f"no worker process could be started, see {self._log}; {KEPT}"))
 
 
 def _explained(error: BaseException, timeout: float | None) -> BaseException:

@@ -36,16 +36,15 @@ import ray
 from ray import exceptions
 from ray._private import ray_constants
 
-from evolve.errors import SearchError, TimedOut, UsageError, WorkerDied
+from evolve.errors import KEPT, SearchError, TimedOut, UsageError, WorkerDied
 from evolve.executors import machine
+from evolve.executors.base import STARTS, QueuedTask
 
 R = TypeVar("R")
 
 ANSWER = 25.0  # seconds that a cluster may take to answer
 LOOK = 2.0  # seconds between two checks of the machines of the cluster
-STARTS = 3  # the number of failed starts of workers, or of workers lost before they begin a task, that is an error
-_KEPT = "all finished work is kept, and the same command goes on"
-_ENDED = f"the connection to Ray has ended; {_KEPT}"
+_ENDED = f"the connection to Ray has ended; {KEPT}"
 # the errors of Ray if a worker, its machine, or a result on that machine is lost
 _LOST = (
     exceptions.RayActorError,
@@ -108,17 +107,6 @@ class Host:
         return function(*args)
 
 
-@dataclass(slots=True)
-class _Task:
-    """A task that has not ended."""
-
-    future: Future[Any]
-    function: Callable[..., Any]
-    args: tuple[object, ...]
-    timeout: float | None
-    sent: int = 0
-
-
 @dataclass(slots=True, eq=False)
 class _Worker:
     """A worker, from the request for its actor on."""
@@ -126,7 +114,7 @@ class _Worker:
     actor: Any
     is_up: bool = False
     tasks: int = 0
-    task: _Task | None = None
+    task: QueuedTask | None = None
     begun: Future[Any] | None = None  # has a result when the task has begun
     deadline: float = math.inf
 
@@ -167,7 +155,7 @@ class RayCluster:
         self._kind = ray.remote(Host).options(**options, resources=dict(need.custom) or None)
         self._made_with = (need.environment(), os.getcwd())
         self._actors: list[_Worker] = []
-        self._queue: deque[_Task] = deque()
+        self._queue: deque[QueuedTask] = deque()
         self._events: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._checked = self._may_start = time.monotonic()
         self._not_started = 0
@@ -192,7 +180,7 @@ class RayCluster:
         if not self._thread.is_alive():
             raise SearchError(_ENDED)
         future: Future[R] = Future()
-        self._events.put(partial(self._queue.append, _Task(future, function, args, timeout)))
+        self._events.put(partial(self._queue.append, QueuedTask(future, function, args, timeout)))
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
@@ -278,7 +266,7 @@ class RayCluster:
         message = f"no worker could be started on the Ray cluster: {_reason(error)}"
         while self._queue:
             task = self._queue.popleft()
-            task.future.set_exception(SearchError(f"{message}; {_KEPT}"))
+            task.future.set_exception(SearchError(f"{message}; {KEPT}"))
         self._not_started = 0
 
     def _send_queued(self) -> None:
@@ -291,9 +279,9 @@ class RayCluster:
                 if not self._queue:
                     return
 
-    def _send(self, worker: _Worker, task: _Task) -> None:
+    def _send(self, worker: _Worker, task: QueuedTask) -> None:
         worker.task = task
-        task.sent += 1
+        task.starts += 1
         worker.tasks += 1
         worker.deadline = math.inf if task.timeout is None else time.monotonic() + task.timeout
         worker.begun = worker.actor.begin.remote().future()
@@ -315,7 +303,7 @@ class RayCluster:
             # The message of Ray's own error is the traceback of the worker.
             cause = getattr(error, "cause", None)
             task.future.set_exception(cause if isinstance(cause, BaseException) else error)
-        elif task.sent >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
+        elif task.starts >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
             task.future.set_exception(WorkerDied(f"its worker was lost: {_reason(error)}"))
         else:
             # The worker was lost before it took the task, so the task is not at fault.

@@ -17,8 +17,7 @@ from rich.text import Text
 from evolve.fitness import running
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
 from evolve.records import Classification, Individual, Spent, Standing
-from evolve.search.plan import Plan
-from evolve.search.tally import Tally
+from evolve.search.plan import Plan, Tally
 
 PLAIN_SECONDS = 10.0  # Seconds between two lines if the output is not a terminal, such as a log.
 BAR = 30  # letters
@@ -46,9 +45,9 @@ class _Lines(ABC):
         if self._console.is_terminal:
             self._live.stop()
 
-    @abstractmethod
     def _lines(self) -> RenderableType:
-        """Returns the lines on a terminal."""
+        """Returns the lines on a terminal, which by default are those of a log."""
+        return self._line()
 
     @abstractmethod
     def _line(self) -> Text:
@@ -129,9 +128,6 @@ class Reading(_Lines):
         """Shows the number of images that have been read."""
         self._text = f"reading images: {done:,} of {all:,}"
         self._report()
-
-    def _lines(self) -> Text:
-        return self._line()
 
     def _line(self) -> Text:
         return Text(self._text)

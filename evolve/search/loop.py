@@ -12,8 +12,7 @@ from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerDied
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
-from evolve.search.plan import Plan
-from evolve.search.tally import Tally
+from evolve.search.plan import Plan, Tally
 from evolve.search.texts import Restored, Texts
 from evolve.search.top import Top
 from evolve.search.waiting import Duplicates, HeldResults, Result, reused

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
-from evolve.errors import SearchError, UsageError
+from evolve.errors import KEPT, SearchError, UsageError
 from evolve.store.migrations import OLDEST, SCHEMA, migrate
 from evolve.store.rows import COLUMNS
 
@@ -31,12 +31,11 @@ commit;
 RANK = "fitness desc, params, mult_adds, finished"  # the order of `records.rank`
 RANKED = "status = 'done' and finished > 0"  # the individuals that have a place in that order
 WRITE_AHEAD = "pragma journal_mode=wal"  # lets other programs read while the search runs
-_GOES_ON = "all finished work is kept, and the same command goes on"
 _REMEDIES = (
     ("locked", "another program holds it: close that program, and the same command goes on"),
-    ("full", f"make room on the disk: {_GOES_ON}"),
-    ("disk I/O", f"the disk is full, read-only or gone: put that right; {_GOES_ON}"),
-    ("readonly", f"let this user write it: {_GOES_ON}"),
+    ("full", f"make room on the disk: {KEPT}"),
+    ("disk I/O", f"the disk is full, read-only or gone: put that right; {KEPT}"),
+    ("readonly", f"let this user write it: {KEPT}"),
     ("", "move the work directory away, or choose another one with --workdir"),
 )
 

@@ -28,8 +28,8 @@ from evolve import (
     UsageError,
 )
 from evolve.records import Spent, failed
+from evolve.search.plan import Tally
 from evolve.search.replay import replay
-from evolve.search.tally import Tally
 from evolve.settings import SearchSettings
 from evolve.store.database import FILE
 from evolve.store.history import standings

@@ -16,7 +16,7 @@ from evolve.observers import progress
 from evolve.observers.outcome import ClassAccuracy, Outcome, by_class, warnings
 from evolve.observers.progress import Progress, Reading, counted, duration, share, show_end, size, time_left, timed
 from evolve.records import Classification, Spent
-from evolve.search.tally import Tally
+from evolve.search.plan import Tally
 
 BEST = Individual(
     7, "text", 3, "op", fingerprint="print", fitness=0.98765, params=57_968, mult_adds=588_704, seconds=5.0, finished=9
