@@ -153,7 +153,7 @@ class Forbidden(ToySpace):
 
 
 def test_the_controller_gives_up_where_no_network_may_be_built() -> None:
-    with pytest.raises(SearchError, match=r"1,000 genotypes of the policy in a row .*: too large"):
+    with pytest.raises(SearchError, match=r"the policy drew 1,000 genotypes in a row .*: too large"):
         Reinforcement(Forbidden(), 0, units=8).ask(1)
 
 
