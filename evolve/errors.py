@@ -13,9 +13,9 @@ class UsageError(SearchError):
     """The user can correct this error; the message names the fault and the remedy."""
 
 
-class WorkerDied(SearchError):
+class WorkerLost(SearchError):
     """A worker was lost during a task. The other tasks are not affected."""
 
 
-class TimedOut(WorkerDied):
+class TimedOut(WorkerLost):
     """A worker was ended because its task took longer than `search.timeout`."""

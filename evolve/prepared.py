@@ -29,14 +29,14 @@ class Run:
     seed: dsl.Genotype
     fitness: Fitness
     plan: Plan
-    crew: str  # the workers, as the header shows them
+    workers: str  # the workers, as the header shows them
     folder: Path
     storage: Place  # where weights and summaries are kept: `search.storage`, or the work directory
 
     def with_facts(self, facts: Facts) -> Run:
         """Returns this search with the facts of its images. The number of workers that fit depends on them."""
-        crew = self.config.executor.crew(facts.bytes)
-        return replace(self, fitness=replace(self.fitness, facts=facts), crew=crew)
+        workers = self.config.executor.describe(facts.bytes)
+        return replace(self, fitness=replace(self.fitness, facts=facts), workers=workers)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """Returns the settings, by name, that make this search another search if they change, and the search space."""
@@ -78,7 +78,7 @@ def prepare(config: Config, folder: Path) -> Run:
         inherit=settings.inherit_weights,
         own=config.own,
     ).checked(seed, config.beside)
-    crew = config.executor.crew()
+    workers = config.executor.describe()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
@@ -96,7 +96,7 @@ def prepare(config: Config, folder: Path) -> Run:
         fitness.budget_seconds,
         settings.order,
     )
-    return Run(config, seed, fitness, plan, crew, folder, place)
+    return Run(config, seed, fitness, plan, workers, folder, place)
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from evolve.errors import WorkerDied
+from evolve.errors import WorkerLost
 
 R = TypeVar("R")
 
@@ -28,7 +28,7 @@ class Executor(Protocol):
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queues a function for a worker, and returns its future. Function, arguments and result can be pickled.
 
-        The future has the result or the exception of the function; or WorkerDied if the worker was lost, TimedOut if
+        The future has the result or the exception of the function; or WorkerLost if the worker was lost, TimedOut if
         the task took more than `timeout` seconds, or SearchError if no worker can be started. A lost worker is
         replaced.
         """
@@ -80,7 +80,7 @@ class ExecutorSettings(Protocol):
     def ends_tasks(self) -> bool:
         """Whether the executor can end a task, so that `search.timeout` has an effect."""
 
-    def crew(self, held: int = 0) -> str:
+    def describe(self, held: int = 0) -> str:
         """Returns a description of the workers for the header of a search. `held` is that of `Site`.
 
         Raises:
@@ -102,14 +102,14 @@ def call(executor: Executor, function: Callable[..., R], *args: object, retries:
     """Runs one task and returns its result. A task whose worker is lost is run again, at most `retries` times.
 
     Raises:
-      WorkerDied: the worker was lost each time.
+      WorkerLost: the worker was lost each time.
       SearchError: no worker can be started.
     """
     while True:
         future = executor.submit(function, *args)
         while not executor.wait([future]):
             pass
-        if retries > 0 and isinstance(future.exception(), WorkerDied):
+        if retries > 0 and isinstance(future.exception(), WorkerLost):
             retries -= 1
         else:
             return future.result()

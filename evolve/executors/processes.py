@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from compiler.domains import check
-from evolve.errors import KEPT, SearchError, TimedOut, UsageError, WorkerDied
+from evolve.errors import KEPT, SearchError, TimedOut, UsageError, WorkerLost
 from evolve.executors import machine
 from evolve.executors.base import STARTS, QueuedTask, Site
 
@@ -82,7 +82,7 @@ class ProcessesSettings(machine.WorkerSettings):
     def __post_init__(self) -> None:
         check("processes", self, UsageError)
 
-    def crew(self, held: int = 0) -> str:
+    def describe(self, held: int = 0) -> str:
         """Returns the number of workers, and the GPUs that they share."""
         gpus = machine.gpus(os.environ)
         workers = machine.count("processes", self, gpus, held)
@@ -189,7 +189,7 @@ def _explained(error: BaseException, timeout: float | None) -> BaseException:
         # A negative code is the number of the signal that ended the process.
         cause = f"signal {-error.exitcode}" if error.exitcode < 0 else f"exit code {error.exitcode}"
         hint = ", perhaps out of memory" if -error.exitcode == signal.SIGKILL else ""
-        return WorkerDied(f"its worker process ended with {cause}{hint}")
+        return WorkerLost(f"its worker process ended with {cause}{hint}")
     if timeout is not None and isinstance(error, TimeoutError) and error.args == ("Task timeout", timeout):
         return TimedOut(f"it was not done after search.timeout, {timeout:g} seconds")
     return error

@@ -36,7 +36,7 @@ import ray
 from ray import exceptions
 from ray._private import ray_constants
 
-from evolve.errors import KEPT, SearchError, TimedOut, UsageError, WorkerDied
+from evolve.errors import KEPT, SearchError, TimedOut, UsageError, WorkerLost
 from evolve.executors import machine
 from evolve.executors.base import STARTS, QueuedTask
 
@@ -304,7 +304,7 @@ class RayCluster:
             cause = getattr(error, "cause", None)
             task.future.set_exception(cause if isinstance(cause, BaseException) else error)
         elif task.starts >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
-            task.future.set_exception(WorkerDied(f"its worker was lost: {_reason(error)}"))
+            task.future.set_exception(WorkerLost(f"its worker was lost: {_reason(error)}"))
         else:
             # The worker was lost before it took the task, so the task is not at fault.
             self._queue.appendleft(task)

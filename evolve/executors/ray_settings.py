@@ -50,7 +50,7 @@ class RaySettings(machine.WorkerSettings):
     def __post_init__(self) -> None:
         check("ray", self, UsageError)
 
-    def crew(self, held: int = 0) -> str:
+    def describe(self, held: int = 0) -> str:
         """Returns the number of workers, and the address of the cluster."""
         workers = self._workers(held) or "as many as there is room for"
         return f"{workers}, on Ray at {self.address}" if self.address else f"{workers}, on Ray"

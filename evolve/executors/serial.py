@@ -27,7 +27,7 @@ class SerialSettings:
 
     ends_tasks = False
 
-    def crew(self, held: int = 0) -> str:
+    def describe(self, held: int = 0) -> str:
         """Returns "1", the number of workers."""
         return "1"
 

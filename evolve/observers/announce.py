@@ -32,7 +32,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (used in the place of these settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
-        ("workers", prepared.crew),
+        ("workers", prepared.workers),
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from evolve.algorithms import Algorithm, generator
-from evolve.errors import SearchError, WorkerDied
+from evolve.errors import SearchError, WorkerLost
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
 from evolve.search.plan import Plan, Tally
@@ -151,7 +151,7 @@ class Search(Generic[G]):
 
     def _order(self, future: Future[Evaluation]) -> tuple[bool, int]:
         """Returns a key that orders ended tasks by id. An error that ends the search comes last, after all results."""
-        ends = future.exception() is not None and not isinstance(future.exception(), WorkerDied)
+        ends = future.exception() is not None and not isinstance(future.exception(), WorkerLost)
         return ends, self._running[future].id
 
     def _receive(self, future: Future[Evaluation]) -> list[_Finished[G]]:
@@ -161,7 +161,7 @@ class Search(Generic[G]):
         """
         try:
             evaluation = future.result()
-        except WorkerDied as error:
+        except WorkerLost as error:
             evaluation = replace(failed(str(error)), is_retryable=True)
         proposal = self._running.pop(future)
         if evaluation.is_retryable and self._store.try_again(proposal.id, self._plan.retries):

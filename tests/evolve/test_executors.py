@@ -15,7 +15,7 @@ import pytest
 import ray
 
 from evolve import Executor, Processes, SearchError, Serial, UsageError
-from evolve.errors import TimedOut, WorkerDied
+from evolve.errors import TimedOut, WorkerLost
 from evolve.executors import EXECUTORS, ExecutorSettings, call, machine
 from evolve.executors.processes import ProcessesSettings
 from evolve.executors.ray_cluster import RayCluster
@@ -187,17 +187,17 @@ def test_a_hung_worker_is_ended_and_replaced(processes: Processes) -> None:
 
 
 def test_a_call_is_made_again_where_its_worker_is_lost(processes: Processes, tmp_path: Path) -> None:
-    with pytest.raises(WorkerDied):
+    with pytest.raises(WorkerLost):
         call(processes, loses_worker_at_first, tmp_path / "one", 2, retries=1)
     assert call(processes, loses_worker_at_first, tmp_path / "two", 2, retries=2) == 3
 
 
 def test_a_lost_worker_is_reported_with_its_cause(processes: Processes) -> None:
-    with pytest.raises(WorkerDied, match="signal 9, perhaps out of memory"):
+    with pytest.raises(WorkerLost, match="signal 9, perhaps out of memory"):
         call(processes, die, signal.SIGKILL)
-    with pytest.raises(WorkerDied, match=r"signal 15$"):
+    with pytest.raises(WorkerLost, match=r"signal 15$"):
         call(processes, die, signal.SIGTERM)
-    with pytest.raises(WorkerDied, match="exit code 3"):
+    with pytest.raises(WorkerLost, match="exit code 3"):
         call(processes, end, 3)
     assert call(processes, add, 1, 1) == 2
 
@@ -217,7 +217,7 @@ def test_other_workers_go_on_when_one_is_lost(tmp_path: Path) -> None:
             executor.wait([future])
             assert future.result() > 0
         executor.wait([lost])
-        with pytest.raises(WorkerDied):
+        with pytest.raises(WorkerLost):
             lost.result()
     finally:
         executor.close()

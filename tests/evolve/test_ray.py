@@ -20,7 +20,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from evolve import SearchError, Store, UsageError
-from evolve.errors import TimedOut, WorkerDied
+from evolve.errors import TimedOut, WorkerLost
 from evolve.executors import Site, call, ray_cluster
 from evolve.executors.ray_cluster import Need, RayCluster, room
 from evolve.executors.ray_settings import RaySettings
@@ -51,7 +51,7 @@ def one(cluster: Cluster) -> Iterator[RayCluster]:
 
 
 def test_a_lost_worker_is_reported_with_its_cause(one: RayCluster) -> None:
-    with pytest.raises(WorkerDied, match=r"its worker was lost: .*perhaps out of memory"):
+    with pytest.raises(WorkerLost, match=r"its worker was lost: .*perhaps out of memory"):
         call(one, die, signal.SIGKILL)
     assert call(one, add, 1, 1) == 2
 
