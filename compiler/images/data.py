@@ -17,7 +17,7 @@ import numpy as np
 from compiler.errors import DataError
 from compiler.images import in_memory, streams
 from compiler.images.found import Array, Found, Raw, Wanted, prepared
-from compiler.images.inventory import Progress
+from compiler.images.inventory import Progress, digest_of
 from compiler.images.npz import npz_digest
 from compiler.images.preparation import Preparation
 from compiler.images.readers import parsed, read
@@ -114,7 +114,9 @@ def digest(source: str, inventory_folder: Path | None = None, progress: Progress
     kind, argument = parsed(source)
     if kind == "npz":
         return npz_digest(argument)
-    return in_memory.digest(argument, inventory_folder, progress) if kind == "images" else ""
+    if kind == "images":
+        return digest_of(in_memory.digests(argument, inventory_folder, progress).items())
+    return ""
 
 
 def _in_memory(found: Found, wanted: Wanted) -> Dataset:

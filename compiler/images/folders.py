@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from compiler.errors import DataError, did_you_mean
+from compiler.images.found import Array, Remark
 from dsl.wording import nearest_name, plural
 
-Array = npt.NDArray[Any]
 T = TypeVar("T")
 
 # The names that the folder of a part may have, in upper or lower case.
@@ -57,7 +56,7 @@ class Tree:
     validation: Files | None
     test: Files | None
     ignored: Mapping[str, int]
-    remarks: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def name(self) -> str:
@@ -99,13 +98,13 @@ def scan(folder: str, suffixes: Sequence[str]) -> Tree:
         raise DataError(f"images:{folder}: only one class ({names[0]}); wanted at least 2")
     _count_loose({root, train}, suffixes, ignored)
     trained = _files(train, names, suffixes, ignored)
+    others = [name for part, name in named.items() if part != "train"]
     held_back = []
-    for part, name in named.items():
-        if part != "train":
-            _count_loose({root / name}, suffixes, ignored)
-            held_back.append(_files(root / name, names, suffixes, ignored))
+    for name in others:
+        _count_loose({root / name}, suffixes, ignored)
+        held_back.append(_files(root / name, names, suffixes, ignored))
     validation, test = held_back_parts(held_back)
-    remarks = _remarks([name for part, name in named.items() if part != "train"], held_back, names)
+    remarks = _remarks(others, held_back, names)
     return Tree(str(root), names, trained, validation, test, dict(ignored), remarks)
 
 
@@ -174,7 +173,7 @@ def _parts(root: Path, folder: str) -> dict[str, str]:
     return named
 
 
-def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[Remark, ...]:
     """Returns remarks on the part that is the test set, and on classes that a part lacks."""
     remarks = []
     if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:

@@ -82,24 +82,23 @@ def _kept(part: Files, skipped: set[str]) -> Files:
     return part.of(np.array([place for place, path in enumerate(part.paths) if path not in skipped], np.int64))
 
 
-def digest(folder: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> str:
-    """Returns the digest of the images of a folder as they are now; see `compiler.images.inventory.look`.
+def digests(folder: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> dict[str, str]:
+    """Returns the digest of every image of a folder as it is now, by its name below the folder.
 
     Raises:
       DataError: the folder is missing or malformed, or a file may not be read.
     """
     tree = folders.scan(folder, SUFFIXES)
-    return tree_digest(tree, inventory.look(tree.paths, inventory_folder, progress))
+    return _named(tree, inventory.look(tree.paths, inventory_folder, progress))
 
 
-def named(tree: Tree, found: Mapping[str, Content]) -> dict[str, str]:
-    """Returns the digest of every image of a tree, by its name below the root."""
+def _named(tree: Tree, found: Mapping[str, Content]) -> dict[str, str]:
     return {os.path.relpath(path, tree.root): content.digest for path, content in found.items()}
 
 
 def tree_digest(tree: Tree, found: Mapping[str, Content]) -> str:
     """Returns one digest of all images of a tree: of their names below its root, and their contents."""
-    return inventory.digest_of(named(tree, found).items())
+    return inventory.digest_of(_named(tree, found).items())
 
 
 def _check_sizes(found: Mapping[str, Content]) -> None:

@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from compiler import filesystem
-from compiler.images.decoding import SUFFIXES
-from compiler.images.folders import scan
-from compiler.images.in_memory import named
-from compiler.images.inventory import look
+from compiler.images.in_memory import digests
 from compiler.images.readers import parsed
 
 FILE = "images-begun-with.json"
@@ -27,7 +24,7 @@ def write(source: str, inventory_folder: Path) -> None:
     """
     kind, argument = parsed(source)
     if kind == "images":
-        filesystem.write(inventory_folder / FILE, json.dumps(_named(argument, inventory_folder)).encode())
+        filesystem.write(inventory_folder / FILE, json.dumps(digests(argument, inventory_folder)).encode())
 
 
 def differences(source: str, inventory_folder: Path) -> tuple[str, ...]:
@@ -40,18 +37,13 @@ def differences(source: str, inventory_folder: Path) -> tuple[str, ...]:
     kind, argument = parsed(source)
     if kind != "images" or not path.is_file():
         return ()
-    before, now = json.loads(path.read_bytes()), _named(argument, inventory_folder)
+    before, now = json.loads(path.read_bytes()), digests(argument, inventory_folder)
     changes: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
             what = "added" if name not in before else "removed" if name not in now else "changed"
             changes[str(PurePath(name).parent)][what].append(PurePath(name).name)
     return tuple(_line(folder, kinds) for folder, kinds in changes.items())
-
-
-def _named(folder: str, inventory_folder: Path) -> dict[str, str]:
-    tree = scan(folder, SUFFIXES)
-    return named(tree, look(tree.paths, inventory_folder))
 
 
 def _line(folder: str, kinds: Mapping[str, list[str]]) -> str:
