@@ -179,14 +179,11 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     Raises:
       UsageError: the command line has one.
     """
-    chosen, fitness, not_read = config.algorithm_name(), config.search.fitness, config.source.not_read
+    chosen, running = config.algorithm_name(), config.executor_name
+    fitness, not_read = config.search.fitness, config.source.not_read
     why = {name: f"search.algorithm is {chosen!r}" for name in _ALGORITHMS if name != chosen}
-    running = config.executor_name
-    why |= {
-        name: f"search.executor is {running!r}: {pasted('search.executor', name)}"
-        for name in _EXECUTORS
-        if name != running
-    }
+    others = [name for name in _EXECUTORS if name != running]
+    why |= {name: f"search.executor is {running!r}: {pasted('search.executor', name)}" for name in others}
     why |= {name: f"search.fitness is {fitness!r}" for name in _OWN if name != fitness}
     why |= {name.removesuffix(".*"): f"search.fitness is {fitness!r}, {reason}" for name, reason in not_read.items()}
     read = {"training.epochs"} if "training" not in not_read else set()  # search.budget_flops is computed from them

@@ -23,16 +23,6 @@ ALGORITHMS: tuple[type[Any], ...] = (
 )
 
 __all__ = [
-    "ALGORITHMS",
-    "Algorithm",
-    "Child",
-    "NonAgeingEvolution",
-    "PairwiseTournament",
-    "RandomSearch",
-    "RegularizedEvolution",
-    "Reinforcement",
-    "SearchSpace",
-    "generator",
-    "gin_name",
-    "settings",
-]
+    "ALGORITHMS", "Algorithm", "Child", "NonAgeingEvolution", "PairwiseTournament", "RandomSearch",
+    "RegularizedEvolution", "Reinforcement", "SearchSpace", "generator", "gin_name", "settings",
+]  # fmt: skip

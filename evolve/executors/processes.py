@@ -110,13 +110,9 @@ class Processes:
       tasks: the number of tasks after which a process is replaced, which bounds its memory.
       log: the file for the output of workers.
       environments: environment variables of each worker, besides those of this process; empty for none.
-      ahead: the number of tasks that wait in the queue for a free worker.
     """
 
-    def __init__(
-        self, workers: int, tasks: int, log: Path, environments: Sequence[Mapping[str, str]] = (), ahead: int = 1
-    ) -> None:
-        self._capacity = workers + ahead
+    def __init__(self, workers: int, tasks: int, log: Path, environments: Sequence[Mapping[str, str]] = ()) -> None:
         self._log = log
         self._slots = [_Slot(tasks, log, given) for given in environments or ({},) * workers]
         self._free = deque(self._slots)
@@ -126,8 +122,8 @@ class Processes:
 
     @property
     def capacity(self) -> int:
-        """One task for each worker, and `ahead` tasks that are ready to start."""
-        return self._capacity
+        """One task for each worker, and one that is ready to start."""
+        return len(self._slots) + 1
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
         """Queues the function for the next free worker. `timeout` counts from its start there."""

@@ -42,6 +42,9 @@ from evolve.executors.base import STARTS, QueuedTask
 
 R = TypeVar("R")
 
+# The tasks, for each worker, that wait in the queue for a free one; at least one in all. With many workers, several
+# tasks end while the driver makes one proposal.
+AHEAD = 1 / 8
 ANSWER = 25.0  # seconds that a cluster may take to answer
 LOOK = 2.0  # seconds between two checks of the machines of the cluster
 _ENDED = f"the connection to Ray has ended; {KEPT}"
@@ -127,17 +130,13 @@ class RayCluster:
       tasks: the number of tasks after which a worker is replaced, which bounds its memory.
       workers: the number of workers; None: as many as the machines have room for, which may join and leave.
       need: the resources of each worker.
-      ahead: the tasks, for each worker, that wait in the queue for a free one; at least one in all. With many workers,
-        several tasks end while the driver makes one proposal.
 
     Raises:
       UsageError: no cluster answers, or none of its machines has room for a worker.
     """
 
-    def __init__(
-        self, address: str, tasks: int, workers: int | None = None, need: Need | None = None, ahead: float = 1 / 8
-    ) -> None:
-        self._tasks, self._workers, self._ahead = tasks, workers, ahead
+    def __init__(self, address: str, tasks: int, workers: int | None = None, need: Need | None = None) -> None:
+        self._tasks, self._workers = tasks, workers
         need = need or Need()
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
@@ -168,7 +167,7 @@ class RayCluster:
     def capacity(self) -> int:
         """One task for each worker that there is room for, and the tasks that are ready to start."""
         workers = max(1, min(self._wanted(), self._room))
-        return workers + max(1, int(self._ahead * workers))
+        return workers + max(1, int(AHEAD * workers))
 
     @property
     def up(self) -> int:

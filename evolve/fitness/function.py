@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import dsl
 from compiler.errors import CompileError, did_you_mean, raised
 from compiler.graph.cost import Cost
-from evolve.errors import UsageError
+from evolve.errors import KEPT, UsageError
 from evolve.fitness.images import ImagesFitness
 from evolve.records import Evaluation, Task
 
@@ -34,8 +34,7 @@ class FunctionFitness(ImagesFitness):
             raise
         except (Exception, SystemExit) as error:  # a user's function may raise anything
             raise UsageError(
-                f"search.fitness, {self.name!r}, raised an exception:\n{raised(error)}\n"
-                "put that right: all finished work is kept, and the same command goes on"
+                f"search.fitness, {self.name!r}, raised an exception:\n{raised(error)}\nput that right: {KEPT}"
             ) from None
         try:
             return Evaluation(float(value))

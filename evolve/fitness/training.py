@@ -20,7 +20,7 @@ from compiler.images.inventory import Progress
 from compiler.images.kept import Kept
 from compiler.settings import DatasetSettings
 from evolve import loaded
-from evolve.errors import UsageError
+from evolve.errors import KEPT, UsageError
 from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
@@ -225,6 +225,5 @@ def _naming(path: Place, verb: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(
-            f"the weights {path} cannot be {verb}: {error.strerror or error}; put that right: "
-            "all finished work is kept, and the same command goes on"
+            f"the weights {path} cannot be {verb}: {error.strerror or error}; put that right: {KEPT}"
         ) from None
