@@ -23,9 +23,9 @@ from evolve import Algorithm, Evaluation, Processes, Proposal, Serial, Store, Us
 from evolve.executors.base import Site
 from evolve.executors.serial import SerialSettings
 from evolve.run import run
-from evolve.search.replay import replay
 from evolve.store.database import FILE
 from tests.evolve import faults, toy
+from tests.evolve.replay import replay
 from tests.evolve.test_main import SLOW, environment, evolve, finish
 from tests.evolve.test_search import ROOT, rows, search, wait_for
 

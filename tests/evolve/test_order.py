@@ -29,11 +29,11 @@ from evolve import (
 )
 from evolve.records import Spent, failed
 from evolve.search.plan import Tally
-from evolve.search.replay import replay
 from evolve.settings import SearchSettings
 from evolve.store.database import FILE
 from evolve.store.history import standings
 from tests.evolve import toy, virtual
+from tests.evolve.replay import replay
 from tests.evolve.test_search import rows
 from tests.evolve.virtual import Killed, TwoSpeeds, Virtual
 
