@@ -23,7 +23,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a source; line and column count from 1."""
+    """A line and a column of a source text, both counted from 1."""
 
     source: Source
     line: int

@@ -79,7 +79,8 @@ def _remove(folder: Path, made: Sequence[Path]) -> None:
     """Removes a work directory, and those of its parent folders in `made` that are empty."""
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", ".lock", "workers.log"):
         (folder / name).unlink(missing_ok=True)
-    # Without this file some images could not be read. The others stay, so that they are not read again.
+    # This file is missing if some images could not be read. Then the folder stays, so that the other images are not
+    # read again.
     if (folder / FOLDER / FACTS).is_file():
         shutil.rmtree(folder / FOLDER)
     for path in made:

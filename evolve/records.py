@@ -193,7 +193,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """The counts and costs of a search over all its runs."""
+    """The counts of individuals, the seconds and the FLOPs of a search, over all its runs."""
 
     finished: int = 0  # individuals that have a result
     failed: int = 0

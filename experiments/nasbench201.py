@@ -37,7 +37,7 @@ from evolve.records import WORST
 from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"
-CHUNK = 10  # searches in one task: few, so that all processes end at about the same time
+CHUNK = 10  # searches in one task. The number is small, so that all processes end at about the same time.
 # Mean and deviation over 500 searches of the test accuracies that the gin file names, in its order, as recalled.
 PUBLISHED = {
     "regularized_evolution": ((93.92, 0.30), (71.84, 0.99), (45.54, 1.03)),
@@ -145,10 +145,10 @@ def _chunk(gin_file: str, table: str, variant: Variant, seeds: Sequence[int]) ->
 
 @functools.lru_cache(maxsize=1)
 def prepared(gin_file: str, table: str) -> World:
-    """Returns settings, table and space. They are read once in each process.
+    """Returns the settings, the table and the space. Each process reads them once.
 
     Raises:
-      SearchError, CellError: they cannot be used.
+      SearchError, CellError: the settings, the table or the space cannot be used.
     """
     read = config.read([gin_file], ["search.fitness='table'", f"table.path={table!r}"])
     settings: TableSettings = read.own

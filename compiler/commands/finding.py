@@ -67,10 +67,10 @@ def nothing(name: str) -> None:
 
 
 def individual_of(options: argparse.Namespace, name: str) -> Individual | None:
-    """Returns the individual of a search with this name; None if a file has the name or no search has it.
+    """Returns the individual of this name; None if the name is that of a file, or does not name a search.
 
     Raises:
-      CompileError: a search has no such individual.
+      CompileError: the name is that of a search, and the search has no such individual.
     """
     finder: Finder = options.find
     return None if _is_file(name) else finder(name)

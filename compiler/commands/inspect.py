@@ -115,7 +115,7 @@ def _check_of(options: argparse.Namespace, space: dsl.Space) -> Check:
 
 def _numbered(options: argparse.Namespace) -> range:
     if options.count < 1:
-        raise UsageError(f"--count {options.count}: at least 1 can be printed")
+        raise UsageError(f"--count {options.count}: at least 1 is required")
     return range(1, options.count + 1)
 
 

@@ -17,7 +17,7 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
     """Checks that a training with these settings is possible on these images.
 
     Raises:
-      DataError: the images do not fill a batch, or an augmentation step needs other images.
+      DataError: the images do not fill a batch, or an augmentation is not possible on them.
     """
     check_batch(training, name, images)
     if "random_crop" in training.augment and not is_stream:

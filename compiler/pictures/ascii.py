@@ -48,7 +48,7 @@ class _Vertex:
 
 
 def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
-    """Returns a drawing of the network's cells, equal ones once, and of its steps; `plain` restricts it to ASCII."""
+    """Returns a drawing of the cells and of the network. Equal cells are drawn once; `plain` allows only ASCII."""
     blocks = []
     for same in _alike([cell for cell in genotype.cells if cell.name in genotype.space.reached]):
         names = "" if len(same) == 1 else f"\n({', '.join(cell.name for cell in same[1:])}: the same)"

@@ -27,7 +27,8 @@ _HEAD_LENGTH, _HEAD_WIDTH, _STROKE = 8.0, 7.0, 1.5
 _DASH = (5.0, 4.0)
 _MANY_PIXELS = 48_000_000
 
-# Helvetica's widths in thousandths of the size: the layout must not depend on the fonts of a machine.
+# The widths of Helvetica's characters, in thousandths of the font size. They are listed here so that the layout does
+# not depend on the fonts of a machine.
 _WIDTHS = {
     character: width
     for width, characters in {
@@ -59,7 +60,7 @@ _TEALS = (
     Paint("#d9f3f1", "#2f9c95"), Paint("#cdeff2", "#2290a3"), Paint("#d3f5e8", "#2b9b78"),
     Paint("#c5ece6", "#1f857b"), Paint("#d8f1f6", "#3a93ad"),
 )  # fmt: skip
-# In this order, so that a dilated or a separable convolution is not taken for a convolution.
+# The order matters: the names of dilated and separable convolutions contain "conv" too.
 _FAMILY_OF = (
     ("dil", "dilated"), ("sep", "separable"), ("depthwise", "separable"), ("dw_", "separable"),
     ("conv", "conv"), ("pool", "pool"), ("identity", "skip"), ("skip", "skip"), ("linear", "skip"),

@@ -82,7 +82,7 @@ class _Part:
 
 
 class _Reader:
-    """Collects the parts of one cell, and the links between them, which lead from earlier to later parts."""
+    """Collects the states, operations and joins of one cell, and the links from earlier to later ones."""
 
     def __init__(self, cell: s.Cell) -> None:
         self.parts: list[_Part] = []

@@ -10,7 +10,7 @@ from compiler.primitives.windows import kernel_size, strides, window_of_each_cha
 
 
 def _filters(settings: Settings, shape: Shape) -> int:
-    """Returns the output channels of a convolution: its filters, or its depth times the channels of the input."""
+    """Returns the output channels: `depth` times the channels of the input if `depth` is set, else `filters`."""
     depth = settings.get("depth")
     if isinstance(depth, int | float):
         return max(1, int(depth * shape[-1] + 0.5))

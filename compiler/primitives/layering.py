@@ -9,8 +9,8 @@ from typing import Any
 from compiler.primitives.base import Operation, Settings
 
 Tensor = Any
-# A batch normalization: from a value `[batch, ..., channels]`, scale, offset and epsilon to the normalized value, and
-# the mean and the variance `[channels]` of the batch.
+# A batch normalization. It takes a value `[batch, ..., channels]`, a scale, an offset and an epsilon. It returns the
+# normalized value, and the mean and the variance `[channels]` of the batch.
 Norm = Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
 
 

@@ -35,7 +35,7 @@ _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_
 class Trainer:
     """The variables of a training, and functions over them that are traced once: train steps and evaluation.
 
-    Step s is a function of the seed and s alone, so a training can resume at any step.
+    Step s is a function of the random seed and s alone, so a training can resume at any step.
     """
 
     def __init__(self, graph: Graph, feed: Feed, training: Training, strategy: Strategy, seed: int) -> None:

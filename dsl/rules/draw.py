@@ -297,7 +297,7 @@ def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) ->
 
 
 def settable(member: Member, target: s.Path) -> Settable:
-    """Returns a member of a set as the value that an assignment to the target gives.
+    """Returns the value that the target receives when an assignment draws this member of a set.
 
     Raises:
       CellError: the member is a node or a term.

@@ -116,7 +116,7 @@ def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | No
     if isinstance(left, int | float) and isinstance(right, int | float):
         return COMPARISONS[symbol](left, right)
     is_open = isinstance(left, Symbol) or isinstance(right, Symbol)
-    # A kernel has no order, whatever value the symbol on the other side stands for.
+    # Kernels have no order, so `<` with a kernel is a mistake even if the value on the other side is not known yet.
     if symbol not in ("==", "!=") and (not is_open or isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
         raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
     return None if is_open else (left == right) == (symbol == "==")

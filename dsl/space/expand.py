@@ -180,7 +180,7 @@ def choose_case(defined: s.OpDef, values: Scope, op: s.Op) -> s.Case:
             raise Undecided(op.name)
         if holds:
             return case
-    raise CellError(f"no case of op {defined.name} holds here; end it with one that has no `if`", op.position)
+    raise CellError(f"no case of op {defined.name} holds here; add a last case that has no `if`", op.position)
 
 
 def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str, Value | None]:

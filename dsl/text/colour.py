@@ -14,7 +14,7 @@ from dsl.text import words
 
 
 class CellLexer(RegexLexer):  # type: ignore[misc]
-    """Cells, networks and mutation rules."""
+    """The lexer of `.cell` texts: cells, networks and mutation rules."""
 
     name = "Cell"
     url = "https://pypi.org/project/amoeba-evolve"

@@ -102,7 +102,7 @@ def _line_starts(tree: _Tree) -> Iterator[lark.Token]:
 
 
 def _items(node: _Tree) -> list[_Node]:
-    """Returns the parts of a file, or inside braces, that each begin a line."""
+    """Returns the items of a file or of a block in braces. Each item begins a line."""
     if node.data == "start":
         return list(node.children)
     return list(node.children[_index(node, "LBRACE") + 1 : -1])

@@ -90,7 +90,7 @@ def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
 
 
 def flow_at(cell: s.Cell, node: int) -> s.Flow:
-    """Returns the right side of a node, or the return."""
+    """Returns the right side of the node with this index, or the return of the cell if the index is `OUTPUT`."""
     return cell.output if node == OUTPUT else cell.nodes[node].flow
 
 

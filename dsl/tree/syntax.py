@@ -386,7 +386,7 @@ class Connect(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Remove(Syntax):
-    """`remove n`: a node or an edge that a rule takes away."""
+    """`remove n`: a rule removes a node or an edge."""
 
     name: str
 

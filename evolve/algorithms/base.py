@@ -102,10 +102,10 @@ class Proposer(Generic[G]):
         self._last = 0
 
     def _check_id(self, id: int) -> None:
-        """Checks that `id` is greater than all before it.
+        """Checks that `id` is greater than all earlier ids.
 
         Raises:
-          SearchError: it is not.
+          SearchError: `id` is not greater than the last id.
         """
         if id <= self._last:
             raise SearchError(f"individual {id} was asked for after individual {self._last}: ids must rise")

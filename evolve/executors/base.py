@@ -20,9 +20,10 @@ class Executor(Protocol):
 
     @property
     def capacity(self) -> int:
-        """The number of unfinished tasks that it can use now: one for each worker, and some that are ready to start.
+        """The number of unfinished tasks that the executor can use now.
 
-        It is at least one. It may change during the search, when workers join or leave.
+        The number is one for each worker, and some that are ready to start. It is at least one. It may change
+        during the search, when workers join or leave.
         """
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:

@@ -108,9 +108,9 @@ def _keep_to_one_thread(trains: bool) -> None:
     except RuntimeError:
         if trains:
             raise UsageError(
-                "search.executor is 'serial', and this process has used TensorFlow with more than one thread, which "
-                "cannot be changed any more: fitnesses would not be those of a worker. Start the search in a process "
-                "of its own, or set search.executor='processes'"
+                "search.executor is 'serial', and this process has used TensorFlow with more than one thread. The "
+                "number of threads cannot be changed any more, so fitnesses would differ from those of a worker. Start "
+                "the search in a process of its own, or set search.executor='processes'"
             ) from None
 
 

@@ -178,7 +178,7 @@ class Fitness(ABC):
         """Whether an individual can be measured on the test images."""
         return False
 
-    # In a worker.
+    # What a worker calls.
 
     @abstractmethod
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:

@@ -73,7 +73,7 @@ class ImagesFitness(Fitness):
         return replace(_facts(found), is_kept=is_kept)
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
-        """Returns the known facts. The images may be missing, but may not be other images."""
+        """Returns the known facts. The images may be missing. If they are there, they must be those of the search."""
         try:
             self._compare(known, data.digest(self.dataset.source, self.folder / FOLDER))
         except DataError as error:

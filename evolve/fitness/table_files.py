@@ -171,7 +171,8 @@ def _from_official(path: str, names: Sequence[str]) -> Raw:
         import nats_bench
     except ImportError:
         raise UsageError(
-            f"the table {path} is not a .npz file; the official files need: pip install 'amoeba-evolve[nasbench]'"
+            f"the table {path} is not a .npz file; the official files of NATS-Bench need: "
+            "pip install 'amoeba-evolve[nasbench]'"
         ) from None
     parts = {name: tuple(name.split("/")) for name in names}
     for name, split in parts.items():

@@ -220,7 +220,7 @@ def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> A
 
 @contextmanager
 def _naming(path: Place, verb: str) -> Iterator[None]:
-    """Raises an error of the disk as a message that names the weights."""
+    """A context that raises an OSError as a UsageError, which names the file of the weights and what failed."""
     try:
         yield
     except OSError as error:

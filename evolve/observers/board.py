@@ -23,7 +23,12 @@ class Board:
         self._store = store
 
     def start(self, config: str, unused: Algorithm[dsl.Genotype]) -> None:
-        """Writes the settings and the individuals of earlier runs. `unused` is a new algorithm."""
+        """Writes the settings and the individuals of earlier runs.
+
+        Args:
+          config: the text of the settings.
+          unused: an algorithm that has received no result yet. The populations of the curves come from it.
+        """
         self._summaries.start(config, self._space.text())
         for individual, standing in standings(self._store, unused):
             new = standing.best is individual

@@ -118,7 +118,7 @@ def code(tag: str, text: str, description: str) -> Value:
 
 
 def image(tag: str, picture: Picture, description: str) -> Value:
-    """Returns a picture."""
+    """Returns a picture for the page "Images" of TensorBoard."""
     png, width, height = picture
     metadata = image_metadata.create_summary_metadata(None, description)
     tensor = make_tensor_proto([str(width).encode(), str(height).encode(), png], dtype=types_pb2.DT_STRING)

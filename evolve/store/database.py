@@ -115,9 +115,10 @@ def hold(folder: Path) -> IO[str]:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """A context with the database of a work directory for reading, which a search may be writing meanwhile.
+    """A context with a connection that reads the database of a work directory.
 
-    The file is not changed. If an earlier version has written it, a copy is migrated and read.
+    A search may write to the database meanwhile. The context does not change the file. If an earlier version has
+    written it, a copy is migrated and read.
 
     Raises:
       UsageError: there is no database, or it cannot be read.
