@@ -142,7 +142,7 @@ def test_a_failed_individual_has_the_worst_fitness_and_its_reason(store: Store) 
 
 
 def test_calls_in_the_wrong_order_are_errors(store: Store) -> None:
-    with pytest.raises(SearchError, match="without having been proposed"):
+    with pytest.raises(SearchError, match="or was not proposed"):
         store.finish(1, Evaluation(0.1))
     store.propose(proposal(1), "f")
     with pytest.raises(SearchError, match="UNIQUE"):
