@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,14 +185,14 @@ class _Sent:
 def writing(path: Place) -> Iterator[IO[bytes]]:
     """A file to write, which replaces the old one only when it is complete. Missing folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
+    new = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")  # A user's own file is never replaced.
     try:
         if isinstance(new, Remote):
             content = io.BytesIO()
             yield content
             new.write_bytes(content.getvalue())
         else:
-            with new.open("wb") as file:
+            with new.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

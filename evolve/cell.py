@@ -131,7 +131,7 @@ class Found:
         if not path.is_file():
             raise CompileError(f"{path}, which has the settings of the search, is not there: name a gin file")
         with _as_compile_error():
-            found = config.read([str(path)], [])
+            found = config.read([str(path)], [], is_stored=True)
         source = self.meta.get("note.source", found.dataset.source)  # an absolute path
         return (replace(found.dataset, source=source), found.training) if found.source.trains else None
 

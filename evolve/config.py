@@ -15,7 +15,7 @@ import gin
 
 import dsl
 from compiler.domains import settings_of
-from compiler.errors import CompileError, did_you_mean, pasted
+from compiler.errors import CompileError, did_you_mean, pasted, raised
 from compiler.images.readers import located
 from compiler.settings import DatasetSettings, Training, check_read
 from compiler.training.bindings import Moved, Names, Parsed
@@ -45,6 +45,7 @@ RECORDS: Mapping[str, type[Any]] = {
     **EXECUTORS,
 }
 _EXECUTORS = {name: gin.external_configurable(made, name, module="evolve") for name, made in EXECUTORS.items()}
+_NAMES_BY_CLASS = {f"{made.__module__}:{made.__qualname__}": name for name, made in EXECUTORS.items()}
 _ON_MACHINES = ("processes", "ray")  # Until 0.6.0 some settings of these executors were settings of the search.
 _MOVED = {
     f"search.{setting}": Moved("search.executor", "processes", {name: f"{name}.{setting}" for name in of})
@@ -121,19 +122,20 @@ class Config:
         return next((str(path) for path in places if is_there(path)), name)
 
 
-def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = ()) -> Config:
+def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = (), is_stored: bool = False) -> Config:
     """Returns the settings of gin files and bindings. A later binding replaces an earlier one.
 
     Args:
       files: gin files, each a path or the name of a shipped file.
       bindings: bindings of the command line, which replace those of the files.
       beside: other algorithms whose settings the bindings may have. Experiments run several with the same bindings.
+      is_stored: whether a search wrote the files. Settings that have other names since then are ignored.
 
     Raises:
       UsageError: a file is missing, or a name or a value is wrong.
     """
     with _as_usage():
-        parsed = parse(files, bindings, _NAMES)
+        parsed = parse(files, bindings, replace(_NAMES, may_be_old=is_stored))
     with _as_usage(), as_config_errors():
         searched: SearchSettings = search()
         source(searched.fitness).check(searched)
@@ -158,8 +160,14 @@ def _executor(search: SearchSettings) -> tuple[str, ExecutorSettings]:
             f"search.executor is {wanted!r}; it may be {' or '.join(map(repr, _EXECUTORS))}, or a record of your own, "
             f"such as @my_executor{did_you_mean(str(wanted), _EXECUTORS)}"
         )
-    made: object = wanted() if callable(wanted) else _EXECUTORS[str(known)]()
-    name = known or f"{type(made).__module__}:{type(made).__qualname__}"
+    try:
+        made: object = wanted() if callable(wanted) else _EXECUTORS[str(known)]()
+    except (UsageError, CompileError, ValueError, TypeError, NameError):
+        raise
+    except Exception as error:  # A user's class may raise any exception.
+        raise UsageError(f"search.executor raised an exception:\n{raised(error)}") from None
+    path = f"{type(made).__module__}:{type(made).__qualname__}"
+    name = _NAMES_BY_CLASS.get(path, path)  # A scoped reference, such as @a/processes, makes a shipped executor too.
     if not isinstance(made, ExecutorSettings):
         raise UsageError(f"search.executor gives {made!r}, which lacks members of ExecutorSettings")
     if search.timeout is not None and not made.ends_tasks:

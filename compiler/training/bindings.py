@@ -84,10 +84,13 @@ class Moved:
 
     def message(self, binding: Binding, bound: Sequence[Binding]) -> str:
         """Returns the message on a binding of the old name."""
-        chosen = next((one.value for one in reversed(bound) if one.written == self.by), self.default)
-        if isinstance(chosen, gin.config.ConfigurableReference):
-            chosen = chosen.config_key[1].rpartition(".")[2]
-        name = next(iter(self.names.values())) if len(self.names) == 1 else self.names.get(chosen)
+        last = {one.written: one for one in bound}
+        found, macros = last.get(self.by), set()
+        while found is not None and (macro := next(_macros(found), None)) is not None and macro not in macros:
+            macros.add(macro)
+            found = last.get(macro)
+        chosen = self.default if found is None else next(_called(found), found.value)
+        name = next(iter(self.names.values())) if len(self.names) == 1 else self.names.get(str(chosen))
         if name is None:
             known = " or ".join(self.names.values())
             return f"{binding.written} is {known} now, which {self.by}={chosen!r} does not use: leave it out"
@@ -102,11 +105,13 @@ class Names:
       names: every setting, such as `training.epochs`.
       elsewhere: the message on a setting of another command, by the name before the dot.
       moved: old names of settings.
+      may_be_old: whether a setting with an old name is ignored, as in a file that an earlier version has written.
     """
 
     names: Sequence[str]
     elsewhere: Mapping[str, str]
     moved: Mapping[str, Moved] = field(default_factory=dict)
+    may_be_old: bool = False
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -236,8 +241,9 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
     """
     bound = tuple(bindings)
     for binding in bound:
-        if binding.written in names.moved:
+        if binding.written in names.moved and not names.may_be_old:
             raise ConfigError(f"{binding.place}: {names.moved[binding.written].message(binding, bound)}")
+    bound = tuple(binding for binding in bound if binding.written not in names.moved)
     macros = {binding.selector for binding in bound if not binding.name}
     read, called = _reached(bound, names)
     for binding in bound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -47,6 +47,10 @@ class Space:
     items: tuple[s.Declaration, ...]
     check: Callable[[Genotype], list[Problem]]
     _made: dict[Callable[[Space], Any], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Returns the fields for a pickle or a copy, without caches, whose keys are ids of objects of this process."""
+        return {one.name: getattr(self, one.name) for one in fields(self)} | {"_made": {}}
 
     @cached_property
     def seed(self) -> Genotype:

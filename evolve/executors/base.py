@@ -74,7 +74,8 @@ class ExecutorSettings(Protocol):
     """The settings of an executor: a frozen record that creates the executor.
 
     A gin file sets its fields by its name in `EXECUTORS`. A user's own record is a class with these members that is
-    `gin.configurable`; `search.executor = @my_executor` names it.
+    `gin.configurable`; `search.executor = @my_executor` names it. Of its fields, the store keeps those that declare a
+    setting (`compiler.domains`), and a resumed search is compared with these.
     """
 
     @property

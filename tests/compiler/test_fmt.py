@@ -116,3 +116,15 @@ def test_check_prints_all_syntax_errors_of_all_files(tmp_path: Path, capsys: pyt
 def test_shipped_files_are_formatted(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fmt", "--check", *map(str, sorted(shipped_cells().glob("*.cell")))]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_files_beside_a_formatted_one_stay(tmp_path: Path) -> None:
+    """The new text is first written to a file whose name no other file has."""
+    path = tmp_path / "a.cell"
+    path.write_text("param   F=1\n")
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / "a.cell.new").symlink_to(tmp_path / "notes")
+    assert main(["fmt", str(path)]) == 0
+    assert (path.is_symlink(), path.read_text()) == (False, "param F = 1\n")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.cell", "a.cell.new", "notes"]
+    assert (tmp_path / "notes").read_text() == "mine"

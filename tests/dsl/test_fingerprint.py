@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
+import pickle
 import random
 import re
 
@@ -153,3 +155,12 @@ def test_a_chain_of_a_thousand_nodes() -> None:
     assert dsl.fingerprint(dsl.loads(text)) != dsl.fingerprint(
         dsl.loads(text.replace("n500 = conv[3x3]", "n500 = conv[5x5]"))
     )
+
+
+def test_a_genotype_in_use_is_pickled_without_its_caches() -> None:
+    """The caches have keys that hold in one process only."""
+    genotype = dsl.load("nasnet.cell")
+    child = dsl.mutate(genotype, random.Random(1)).genotype
+    expected = [(one.text(), dsl.fingerprint(one)) for one in (genotype, child)]
+    for copied in (pickle.loads(pickle.dumps((genotype, child))), copy.deepcopy((genotype, child))):
+        assert [(one.text(), dsl.fingerprint(one)) for one in copied] == expected

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from evolve.algorithms import Algorithm
-from evolve.errors import SearchError
+from evolve import Algorithm, SearchError, Store
 from evolve.records import G
 from evolve.search.texts import Texts
-from evolve.store.store import Store
 
 
 def replay(store: Store, algorithm: Algorithm[G], texts: Texts[G]) -> None:

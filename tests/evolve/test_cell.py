@@ -384,6 +384,14 @@ def test_a_training_that_cannot_be_done_is_refused(
     assert os.listdir("runs") == ["my search"]
 
 
+def test_a_search_whose_settings_have_old_names_is_trained(here: Path) -> None:
+    """Version 0.6.0 and earlier ones wrote the settings of the executor as those of the search."""
+    old = "search.address = ''\nsearch.workers = None\nsearch.worker_cpus = 1\nsearch.worker_resources = {}\n"
+    (WORK / "config.gin").write_text((WORK / "config.gin").read_text() + old)
+    assert cell("train", str(WORK), "--gin_param=training.epochs=1") == 0
+    assert record("my search-2-as-searched")["training.epochs"] == "1"
+
+
 def test_a_search_without_its_settings_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (WORK / "config.gin").unlink()
     assert cell("train", str(WORK)) == 2

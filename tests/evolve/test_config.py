@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dsl
-from compiler.domains import REQUIRED, settings_of
+from compiler.domains import REQUIRED, settings_of, values
 from compiler.training import gin_files
 from evolve import CellSpace, PairwiseTournament, RandomSearch, RegularizedEvolution, UsageError, config, main
 from evolve.algorithms import settings
@@ -239,6 +239,8 @@ def test_settings_of_an_algorithm_that_are_out_of_range(binding: str, message: s
         (["search.address='auto'"], "search.address is ray.address now: --gin_param=\"ray.address='auto'\""),
         (["search.worker_resources={'TPU': 4}"], "--gin_param=\"ray.worker_resources={'TPU': 4}\""),
         (["evolve.search.worker_cpus=2"], '--gin_param="ray.worker_cpus=2"'),
+        (["E='ray'", "search.executor=%E", "search.workers=2"], '--gin_param="ray.workers=2"'),
+        (["search.executor=['x']", "search.workers=2"], "which search.executor=['x'] does not use"),
         (
             ["search.executor='serial'", "search.workers=1"],
             "search.workers is processes.workers or ray.workers now, which search.executor='serial' does not use",
@@ -253,6 +255,13 @@ def test_an_old_name_is_refused_with_the_new_one(tmp_path: Path, bindings: list[
     with pytest.raises(UsageError) as raised:
         config.read([str(tmp_path / "mine.gin")], [])
     assert message in str(raised.value) and str(raised.value).startswith(f"{tmp_path / 'mine.gin'}, line ")
+
+
+def test_a_scoped_reference_to_an_executor_has_its_name_and_settings(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.gin"
+    mine.write_text("include 'amoeba.gin'\nsearch.executor = @a/processes\nprocesses.workers = 3\n")
+    made = config.read([str(mine)], ["processes.worker_tasks=9"])
+    assert (made.executor_name, values(made.executor)["workers"], made.not_read) == ("processes", 3, ())
 
 
 OWN = """
@@ -270,6 +279,10 @@ class my_executor(SerialSettings):
 @gin.configurable
 def no_executor():
     return 3
+
+@gin.configurable
+def broken_executor():
+    raise KeyError("broken")
 """
 
 
@@ -292,6 +305,9 @@ def test_an_executor_of_the_user_has_its_own_settings(
     assert main.run([*command, "--gin_param=my_executor.size=8", "--resume=changed"]) == 0
     mine.write_text(f"import own_executor\ninclude '{small_gin}'\nsearch.executor = @no_executor\n")
     with pytest.raises(UsageError, match=r"search\.executor gives 3, which lacks members of ExecutorSettings"):
+        config.read([str(mine)], [])
+    mine.write_text(f"import own_executor\ninclude '{small_gin}'\nsearch.executor = @broken_executor\n")
+    with pytest.raises(UsageError, match=r"search\.executor raised an exception:\n(.|\n)*KeyError: .*broken"):
         config.read([str(mine)], [])
 
 
