@@ -109,7 +109,7 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     """Shows the end of a search that an earlier version began.
 
     Raises:
-      UsageError: it is not complete, and this version cannot resume it.
+      UsageError: the search is not complete, and this version cannot resume it.
     """
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)

@@ -34,7 +34,7 @@ def decoded(data: bytes) -> Image.Image:
     gives its first picture.
 
     Raises:
-      Unreadable: it is damaged, of no known format, or has more values than 8 bits can hold.
+      Unreadable: the image is damaged, has an unknown format, or has more values than 8 bits can hold.
     """
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:

@@ -188,7 +188,7 @@ def _room(space: Space) -> int:
 
 
 def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
-    """Returns the errors of one cell: of its names, of its order, and of these of its operations."""
+    """Returns the errors of one cell: of its names, of its order, and of the operations `ops`."""
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
     problems = list(problems_of(space.once(_checker), ops))

@@ -104,7 +104,7 @@ class Fitness(ABC):
           beside: finds a file by the name that a gin file gives it.
 
         Raises:
-          UsageError: it cannot be used.
+          UsageError: the source of fitness cannot be used.
         """
         return self
 
@@ -130,7 +130,7 @@ class Fitness(ABC):
           progress: is called while files are read.
 
         Raises:
-          UsageError: they cannot be found, differ from the known ones, or let no individual be evaluated.
+          UsageError: the images are missing, differ from the known ones, or let no individual be evaluated.
         """
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
@@ -149,10 +149,10 @@ class Fitness(ABC):
 
     @property
     def known(self) -> Facts:
-        """The facts.
+        """The facts of the images.
 
         Raises:
-          SearchError: they were not found yet.
+          SearchError: the facts are not known yet.
         """
         if self.facts is None:
             raise SearchError("an individual was sent before the images were read")
@@ -193,7 +193,7 @@ class Fitness(ABC):
         """Returns the result of an individual on the test images; None if `can_test` is False.
 
         Raises:
-          UsageError: it cannot be measured.
+          UsageError: the individual cannot be evaluated.
         """
         return None
 
@@ -239,7 +239,7 @@ def check_version(fitness: Fitness) -> None:
     """Checks that a worker has the version of the driver.
 
     Raises:
-      UsageError: it has another one.
+      UsageError: the worker has another version.
     """
     found = getattr(fitness, "version", "another")  # a record that another version has pickled may not have it
     if found != version():

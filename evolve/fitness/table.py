@@ -40,7 +40,7 @@ class TableFitness(Fitness):
         """The table. A process reads it once.
 
         Raises:
-          UsageError: it cannot be used.
+          UsageError: the table cannot be used.
         """
         return table_files.load(self.own)
 
