@@ -84,7 +84,7 @@ class Remote:
         return self.exists() and not self.is_dir()
 
     def glob(self, pattern: str) -> Iterator[Remote]:
-        """Yields the entries of a folder whose names match a pattern, in any order; none if there is no folder."""
+        """Yields the entries of a folder whose names match a pattern, in any order. A missing folder has none."""
         try:
             with _as_os_errors(self) as gfile:
                 names = [name.rstrip("/") for name in gfile.listdir(self.address)]

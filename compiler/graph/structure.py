@@ -74,7 +74,7 @@ class Step:
         return tuple([self._chain(index, own) for index in range(len(self.inputs))])
 
     def _chain(self, start: int, own: Sequence[int]) -> int | None:
-        """Returns the largest sum of `own` over the paths from an input to the output; None if there is no path."""
+        """Returns the largest sum of `own` along a path from an input to the output. Without a path it returns None."""
         nowhere = -1
         longest = [0 if index == start else nowhere for index in range(len(self.inputs))]
         for operation, count in zip(self.operations, own, strict=True):

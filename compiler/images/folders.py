@@ -113,6 +113,11 @@ def held_back_parts(parts: Sequence[T]) -> tuple[T | None, T | None]:
     return (parts[0] if len(parts) == 2 else None), (parts[-1] if parts else None)
 
 
+def sole_part(name: str) -> Remark:
+    """Returns the remark on the only part that a source has besides training."""
+    return "test", f"{name} is the test set: no other part was found beside the training images"
+
+
 def neighbour(path: str) -> str:
     """Returns a clause for the message that a path does not exist: the nearest name in its folder."""
     folder, name = os.path.split(os.path.abspath(path))
@@ -177,12 +182,7 @@ def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str
     """Returns remarks on the part that is the test set, and on classes that a part lacks."""
     remarks = []
     if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:
-        remarks.append(
-            (
-                "test",
-                f"the folder {folders[0]} is the test set, since there is no other part besides the training images",
-            )
-        )
+        remarks.append(sole_part(f"the folder {folders[0]}"))
     for folder, part in zip(folders, parts, strict=True):
         lacking = [name for label, name in enumerate(names) if not np.any(part.labels == label)]
         if lacking:

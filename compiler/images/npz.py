@@ -44,12 +44,7 @@ def read_npz(path: str, wanted: Wanted) -> Found:
     remarks = [("ignored", f"arrays of the .npz file that are not read: {', '.join(ignored)}")] if ignored else []
     own = [part for part in ("validation", "test") if part in parts]
     if own == ["validation"]:
-        remarks.append(
-            (
-                "test",
-                f"{named['validation'][0]} is the test set, since there is no other part besides the training images",
-            )
-        )
+        remarks.append(folders.sole_part(named["validation"][0]))
     validation, test = folders.held_back_parts([parts[part] for part in own])
     return Found(Path(path).stem, parts["train"], test, None, validation, npz_digest(path), tuple(remarks))
 

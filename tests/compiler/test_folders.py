@@ -50,7 +50,7 @@ def test_what_is_held_back_alone_is_the_test_set_whatever_its_name(tmp_path: Pat
     found = scan(str(tmp_path), SUFFIXES)
     assert found.validation is None and found.test is not None
     assert all(f"/{name}/" in path for path in found.test.paths)
-    remark = f"the folder {name} is the test set, since there is no other part besides the training images"
+    remark = f"the folder {name} is the test set: no other part was found beside the training images"
     assert found.remarks == (() if name == "testing" else (("test", remark),))
 
 
@@ -140,9 +140,7 @@ def test_validation_images_of_an_npz_are_the_validation_part(tmp_path: Path, nam
     assert [int(one.images[0, 0, 0, 0]) for one in (found.train, found.validation, found.test)] == [0, 1, 2]
     alone = load(npz(tmp_path, "train", name))
     assert int(alone.test.images[0, 0, 0, 0]) == 1 and int(alone.validation.images[0, 0, 0, 0]) == 0
-    assert alone.remarks == (
-        ("test", f"x_{name} is the test set, since there is no other part besides the training images"),
-    )
+    assert alone.remarks == (("test", f"x_{name} is the test set: no other part was found beside the training images"),)
 
 
 @pytest.mark.parametrize(
