@@ -1,0 +1,241 @@
+/**
+ * The frame of the tab: the choice of the search, the views, and the chosen individual beside them.
+ *
+ * @module
+ */
+
+import { ancestryView } from "./ancestry.js";
+import { compareView } from "./compare.js";
+import { element, fill, switcher } from "./dom.js";
+import { compact, shown } from "./format.js";
+import { individualPanel } from "./individual.js";
+import { overviewView } from "./overview.js";
+import { State } from "./state.js";
+import { tableView } from "./table.js";
+import { tradeoffsView } from "./tradeoffs.js";
+
+/** @typedef {import("./types.js").Change} Change */
+/** @typedef {import("./types.js").Source} Source */
+/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./types.js").SearchSummary} SearchSummary */
+
+/**
+ * Where the state is kept between visits, such as the address of the page.
+ *
+ * @typedef {object} Memory
+ * @property {() => Record<string, string>} read
+ * @property {(values: Record<string, string>) => void} write
+ */
+
+const VIEWS = /** @type {const} */ ([
+  ["overview", "Overview"],
+  ["tradeoffs", "Trade-offs"],
+  ["ancestry", "Ancestry"],
+  ["table", "Table"],
+  ["compare", "Searches"],
+]);
+const LIVE = 2000; // milliseconds between two questions while a search runs
+const QUIET = 10000; // and while none runs
+
+/** @type {ReadonlySet<Change>} */
+const EVERYTHING = new Set(["search", "data", "selected", "second", "brushed", "view", "theme", "searches"]);
+
+/**
+ * Shows the tab in an element, and follows its source.
+ *
+ * @param {HTMLElement} root
+ * @param {Source} source
+ * @param {Memory} memory
+ * @returns {State}
+ */
+export function start(root, source, memory) {
+  const state = new State(source);
+  const remembered = memory.read();
+  state.view = VIEWS.some(([name]) => name === remembered.view) ? (remembered.view ?? "overview") : "overview";
+  const views = /** @type {Record<string, View>} */ ({
+    overview: overviewView(state),
+    tradeoffs: tradeoffsView(state),
+    ancestry: ancestryView(state),
+    table: tableView(state),
+    compare: compareView(state),
+  });
+  const panel = individualPanel(state);
+  const head = header(state);
+  const main = element("main", {});
+  const message = element("div", { class: "message", role: "alert", hidden: true });
+  const body = element("div", { class: "body" }, main, panel.node);
+  fill(root, head.node, message, body);
+
+  /** @param {ReadonlySet<Change>} changed */
+  function update(changed) {
+    head.update(changed);
+    const view = views[state.view];
+    if (view && main.firstChild !== view.node) {
+      fill(main, view.node);
+      showMessage(state, message, body);
+      view.update(EVERYTHING);
+    } else {
+      showMessage(state, message, body);
+      view?.update(changed);
+    }
+    panel.update(changed);
+    body.classList.toggle("with-panel", state.selected !== null);
+    memory.write({
+      view: state.view,
+      search: state.key ?? "",
+      id: state.selected === null ? "" : String(state.selected),
+      with: state.second === null ? "" : String(state.second),
+    });
+  }
+  state.listen(update);
+  new MutationObserver(() => update(new Set(["theme"]))).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ["data-theme"],
+  });
+  document.addEventListener("keydown", (event) => onKey(state, event));
+  void follow(state, remembered);
+  return state;
+}
+
+/**
+ * Reads the searches, opens one, and goes on asking for changes while the page is visible.
+ *
+ * @param {State} state
+ * @param {Record<string, string>} remembered
+ */
+async function follow(state, remembered) {
+  await state.refresh();
+  const whole = (/** @type {string | undefined} */ text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
+  const first = state.searches.find(({ key }) => key === remembered.search) ?? latest(state.searches);
+  if (first) {
+    const isSame = first.key === remembered.search;
+    const chosen = isSame ? { selected: whole(remembered.id), second: whole(remembered.with) } : {};
+    await state.openSearch(first.key, chosen);
+  }
+  while (state.source.isLive) {
+    const isLive = state.searches.some((search) => search.state === "running") || state.fault;
+    await new Promise((resolve) => setTimeout(resolve, isLive ? LIVE : QUIET));
+    // In a hidden tab of TensorBoard the frame has no height.
+    if (!document.hidden && innerHeight > 0) {
+      await state.refresh();
+      const next = latest(state.searches);
+      if (state.key === null && next) {
+        await state.openSearch(next.key);
+      }
+    }
+  }
+}
+
+/**
+ * Returns the search that is opened first: one that runs, or else the first one.
+ *
+ * @param {readonly SearchSummary[]} searches
+ * @returns {SearchSummary | undefined}
+ */
+function latest(searches) {
+  return searches.find((search) => search.state === "running") ?? searches[0];
+}
+
+/**
+ * Shows in words what is wrong, or that there is nothing yet.
+ *
+ * @param {State} state
+ * @param {HTMLElement} message
+ * @param {HTMLElement} body
+ */
+function showMessage(state, message, body) {
+  const lines = [];
+  if (state.fault) {
+    lines.push(state.fault);
+  } else if (state.key === null && !state.problems.length) {
+    lines.push(
+      "There is no search in this log directory yet. Begin one with: evolve --gin_file=amoeba.gin, and show it with: " +
+        "evolve board. A search that begins later appears here by itself.",
+    );
+  }
+  lines.push(...state.problems.map(({ name, message: words }) => `${name}: ${words}`));
+  message.hidden = !lines.length;
+  fill(message, ...lines.map((line) => element("p", {}, line)));
+  body.hidden = state.key === null;
+}
+
+/**
+ * @param {State} state
+ * @param {KeyboardEvent} event
+ */
+function onKey(state, event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.altKey || event.ctrlKey || event.metaKey || target.closest("input, select, textarea")) {
+    return;
+  }
+  const view = VIEWS[Number(event.key) - 1];
+  if (view) {
+    state.open(view[0]);
+  } else if (event.key === "Escape" && state.selected !== null && !target.closest(".chart")) {
+    state.choose(null);
+  }
+}
+
+/**
+ * Returns the line above the views.
+ *
+ * @param {State} state
+ * @returns {View}
+ */
+function header(state) {
+  const select = element("select", { "aria-label": "Search", onchange: () => void state.openSearch(select.value) });
+  const status = element("span", { class: "status", role: "status" });
+  const tabs = element("nav", { "aria-label": "Views" });
+  const node = element("header", {}, select, tabs, status);
+  let listed = "";
+
+  return {
+    node,
+    update(changed) {
+      if (changed.has("searches") || changed.has("search")) {
+        const now = JSON.stringify([state.key, state.searches.map(({ key, name }) => [key, name])]);
+        if (now !== listed) {
+          listed = now;
+          const options = state.searches.map(({ key, name }) =>
+            element("option", { value: key, selected: key === state.key }, name),
+          );
+          fill(select, ...options);
+          select.hidden = !options.length;
+        }
+        showStatus(state, status);
+      }
+      if (changed.has("view") || changed.has("searches")) {
+        fill(
+          tabs,
+          switcher("Views", VIEWS, state.view, (view) => state.open(view)),
+        );
+      }
+    },
+  };
+}
+
+/**
+ * @param {State} state
+ * @param {HTMLElement} status
+ */
+function showStatus(state, status) {
+  const search = state.searches.find(({ key }) => key === state.key);
+  if (!search) {
+    fill(status);
+    return;
+  }
+  const words = {
+    running: "running",
+    ended: search.reason ? `ended: ${search.reason}` : "ended",
+    interrupted: "interrupted; the same command goes on",
+  }[search.state];
+  status.dataset.state = search.state;
+  const best = search.best === null ? "" : `, best ${shown(search.best, "fitness")}`;
+  fill(
+    status,
+    element("i", { class: "dot", "aria-hidden": "true" }),
+    `${compact(search.finished)} of ${compact(search.individuals)} finished`,
+    search.failed ? `, ${search.failed} failed` : "",
+    `${best} · ${words}`,
+  );
+}

@@ -1,0 +1,126 @@
+/**
+ * Builds elements. Texts are always set as text, so that a name from a store is never read as HTML.
+ *
+ * @module
+ */
+
+/** @typedef {string | number | Node | null | undefined | false} Child */
+/** @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Attributes */
+
+/**
+ * Returns a new element. An attribute `onclick` and its like is a listener; null and false leave an attribute out.
+ *
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Attributes} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") {
+      made.addEventListener(name.replace(/^on/, ""), value);
+    } else if (value !== null && value !== undefined && value !== false) {
+      made.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+  append(made, children);
+  return made;
+}
+
+/**
+ * Replaces the children of an element.
+ *
+ * @param {Element} parent
+ * @param {...Child} children
+ */
+export function fill(parent, ...children) {
+  parent.replaceChildren();
+  append(parent, children);
+}
+
+/**
+ * @param {Element} parent
+ * @param {readonly Child[]} children
+ */
+function append(parent, children) {
+  for (const child of children) {
+    if (child !== null && child !== undefined && child !== false) {
+      parent.append(typeof child === "number" ? String(child) : child);
+    }
+  }
+}
+
+/**
+ * Returns a labelled chooser.
+ *
+ * @param {string} label
+ * @param {readonly (readonly [string, string])[]} options values and their texts
+ * @param {string} chosen
+ * @param {(value: string) => void} choose
+ * @returns {HTMLLabelElement}
+ */
+export function chooser(label, options, chosen, choose) {
+  const select = element(
+    "select",
+    { onchange: () => choose(select.value) },
+    ...options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)),
+  );
+  return element("label", { class: "chooser" }, element("span", {}, label), select);
+}
+
+/**
+ * Returns a labelled check box.
+ *
+ * @param {string} label
+ * @param {boolean} checked
+ * @param {(checked: boolean) => void} choose
+ * @returns {HTMLLabelElement}
+ */
+export function checkbox(label, checked, choose) {
+  const box = element("input", { type: "checkbox", checked, onchange: () => choose(box.checked) });
+  return element("label", { class: "checkbox" }, box, element("span", {}, label));
+}
+
+/**
+ * Returns a button that copies a text, and says so for a moment.
+ *
+ * @param {string} text
+ * @returns {HTMLButtonElement}
+ */
+export function copyButton(text) {
+  const button = element("button", { class: "quiet", type: "button", title: `Copy: ${text}`, onclick: copy }, "Copy");
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      // Without a secure connection the browser has no clipboard, so the user copies the selected text.
+      button.textContent = "Select and copy";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  }
+  return button;
+}
+
+/**
+ * Returns a row of buttons of which one is pressed.
+ *
+ * @param {string} label
+ * @param {readonly (readonly [string, string])[]} options values and their texts
+ * @param {string} chosen
+ * @param {(value: string) => void} choose
+ * @returns {HTMLDivElement}
+ */
+export function switcher(label, options, chosen, choose) {
+  const buttons = options.map(([value, text]) =>
+    element("button", { type: "button", "aria-pressed": String(value === chosen), onclick: () => press(value) }, text),
+  );
+  /** @param {string} value */
+  function press(value) {
+    buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(options[place]?.[0] === value)));
+    choose(value);
+  }
+  return element("div", { class: "switcher", role: "group", "aria-label": label }, ...buttons);
+}

@@ -1,0 +1,163 @@
+/**
+ * What the tab shows now: the search, the chosen individuals, the view. All views share one state.
+ *
+ * @module
+ */
+
+import { SearchData } from "./data.js";
+
+/** @typedef {import("./types.js").Source} Source */
+/** @typedef {import("./types.js").SearchSummary} SearchSummary */
+/** @typedef {import("./types.js").Change} Change */
+/** @typedef {import("./types.js").TraitsAnswer} TraitsAnswer */
+
+/** The state that all views share. A listener gets the names of what has changed. */
+export class State {
+  /** @param {Source} source */
+  constructor(source) {
+    this.source = source;
+    /** @type {SearchSummary[]} */
+    this.searches = [];
+    /** @type {{ name: string, message: string }[]} */
+    this.problems = [];
+    /** @type {string | null} */
+    this.key = null;
+    /** @type {SearchData | null} */
+    this.data = null;
+    /** @type {number | null} */
+    this.selected = null;
+    /** @type {number | null} the individual that is compared with the chosen one */
+    this.second = null;
+    /** @type {ReadonlySet<number> | null} ids that are brushed; null: no brush */
+    this.brushed = null;
+    /** @type {string} */
+    this.view = "overview";
+    /** @type {string} words for the user when the data of the search cannot be had */
+    this.fault = "";
+    /** @type {((changed: ReadonlySet<Change>) => void)[]} */
+    this._listeners = [];
+    /** @type {Promise<TraitsAnswer> | null} */
+    this._traits = null;
+  }
+
+  /** @param {(changed: ReadonlySet<Change>) => void} listener */
+  listen(listener) {
+    this._listeners.push(listener);
+  }
+
+  /** @param {...Change} changed */
+  tell(...changed) {
+    const names = new Set(changed);
+    this._listeners.forEach((listener) => listener(names));
+  }
+
+  /**
+   * Chooses an individual everywhere; null chooses none.
+   *
+   * @param {number | null} id
+   */
+  choose(id) {
+    if (id !== this.selected) {
+      this.selected = id;
+      if (id === null || id === this.second) {
+        this.second = null;
+      }
+      this.tell("selected", "second");
+    }
+  }
+
+  /**
+   * Chooses the individual that is compared with the chosen one; null ends the comparison.
+   *
+   * @param {number | null} id
+   */
+  compareWith(id) {
+    if (this.selected === null) {
+      this.choose(id);
+    } else if (id !== this.second && id !== this.selected) {
+      this.second = id;
+      this.tell("second");
+    }
+  }
+
+  /** @param {ReadonlySet<number> | null} ids */
+  brush(ids) {
+    this.brushed = ids;
+    this.tell("brushed");
+  }
+
+  /** @param {string} view */
+  open(view) {
+    if (view !== this.view) {
+      this.view = view;
+      this.tell("view");
+    }
+  }
+
+  /**
+   * Shows another search. What was chosen in the search before is forgotten.
+   *
+   * @param {string | null} key
+   * @param {{ selected?: number | null, second?: number | null }} [chosen]
+   */
+  async openSearch(key, chosen = {}) {
+    this.key = key;
+    this.data = null;
+    this.selected = chosen.selected ?? null;
+    this.second = chosen.second ?? null;
+    this.brushed = null;
+    this._traits = null;
+    this.tell("search", "data", "selected", "second", "brushed");
+    await this.refresh();
+  }
+
+  /** Reads the list of searches, and what has changed in the open one. A failure is shown in words. */
+  async refresh() {
+    try {
+      const { searches, problems } = await this.source.searches();
+      this.searches = searches;
+      this.problems = problems;
+      const own = searches.find((search) => search.key === this.key);
+      if (own && (this.data === null || this.data.answer.stamp !== own.stamp)) {
+        await this._read(own.key);
+      }
+      this._setFault("");
+    } catch (error) {
+      this._setFault(error instanceof Error ? error.message : String(error));
+    }
+    this.tell("searches");
+  }
+
+  /** @param {string} key */
+  async _read(key) {
+    const answer = await this.source.overview(key, this.data?.answer.stamp ?? "");
+    if (key !== this.key) {
+      return; // the user has opened another search meanwhile
+    }
+    if (this.data === null || answer.whole !== false) {
+      this.data = new SearchData(answer);
+    } else {
+      this.data.merge(answer);
+    }
+    this._traits = null;
+    this.tell("data");
+  }
+
+  /** @param {string} fault */
+  _setFault(fault) {
+    this.fault = fault;
+  }
+
+  /**
+   * Returns the genes and operations of all individuals, which are read when a view first asks for them.
+   *
+   * @returns {Promise<TraitsAnswer>}
+   */
+  async traits() {
+    if (this.key === null) {
+      return { id: [], genes: {}, operations: {} };
+    }
+    this._traits ??= this.source.traits(this.key);
+    return this._traits;
+  }
+}

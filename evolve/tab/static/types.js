@@ -1,0 +1,182 @@
+/**
+ * The types of the tab: what the server answers, and what the modules share. This module has no code.
+ *
+ * @module
+ */
+
+/**
+ * One search of the log directory.
+ *
+ * @typedef {object} SearchSummary
+ * @property {string} key names the search in requests
+ * @property {string} name the folder of the search, relative to the log directory
+ * @property {string} algorithm
+ * @property {"running" | "ended" | "interrupted"} state
+ * @property {string} reason why the search has ended; "" if it has not
+ * @property {number} finished number of individuals with a result
+ * @property {number} failed
+ * @property {number} individuals number at which the search ends
+ * @property {number | null} best the best fitness so far
+ * @property {string} space equal for searches that differ only in algorithm and random seed
+ * @property {string} group equal for searches that differ only in random seed
+ * @property {number} seed
+ * @property {string} stamp changes whenever the search has changed
+ */
+
+/**
+ * Facts about a search that only its own page shows.
+ *
+ * @typedef {object} SearchFacts
+ * @property {string} folder the work directory as a user types it; "" if there is none on this machine
+ * @property {string} version
+ * @property {number | null} population
+ * @property {string} metric what the fitness measures, such as "validation accuracy"
+ * @property {string} source description of the images or of the table
+ * @property {number} seconds time of all runs of the driver
+ * @property {number} flops arithmetic of all trainings
+ * @property {number} simulated seconds that the trainings behind a table took
+ * @property {{ seconds: number | null, flops: number | null, target: number | null }} budget
+ * @property {{ busy: number, of: number | null }} workers
+ * @property {number | null} step_share share of the workers' time that was spent in steps
+ * @property {{ id: number, accuracy: number } | null} test
+ */
+
+/** @typedef {(number | null)[]} Values */
+
+/**
+ * The individuals of a search as columns of one length, by rising id.
+ *
+ * @typedef {object} Columns
+ * @property {number[]} id
+ * @property {number[]} parent 0: no parent
+ * @property {number[]} rule index into `rules`
+ * @property {number[]} status 0: pending, 1: done, 2: failed
+ * @property {Values} fitness
+ * @property {Values} params
+ * @property {Values} mult_adds
+ * @property {Values} depth
+ * @property {Values} seconds
+ * @property {Values} epochs
+ * @property {Values} flops
+ * @property {number[]} finished order of results from 1; 0: pending
+ * @property {number[]} proposed_after number of results when it was proposed
+ * @property {number[]} left number of results after which it left the population; 0: it has not left; -1: no population
+ * @property {number[]} tries
+ * @property {number[]} twin the first individual that is the same network
+ * @property {Values} inherited
+ * @property {number[]} rejected number of children that were rejected before it
+ */
+
+/**
+ * @typedef {object} Population the members after each result
+ * @property {number[]} finished
+ * @property {Values} mean
+ * @property {Values} low
+ * @property {Values} high
+ */
+
+/**
+ * @typedef {object} OverviewAnswer
+ * @property {boolean} [whole] false: only the individuals that changed
+ * @property {SearchSummary & SearchFacts} search
+ * @property {string[]} rules
+ * @property {Columns} columns
+ * @property {Record<string, Values>} metrics
+ * @property {Population} population
+ * @property {Record<string, number>} rejected children that were rejected, by rule
+ * @property {string} stamp
+ */
+
+/**
+ * @typedef {object} SearchesAnswer
+ * @property {SearchSummary[]} searches
+ * @property {{ name: string, message: string }[]} problems
+ */
+
+/**
+ * @typedef {object} TraitsAnswer
+ * @property {number[]} id
+ * @property {Record<string, Values>} genes
+ * @property {Record<string, number[]>} operations
+ */
+
+/**
+ * @typedef {object} Epoch
+ * @property {number} epoch
+ * @property {number | null} loss
+ * @property {number | null} accuracy
+ * @property {number | null} validation_loss
+ * @property {number | null} validation_accuracy
+ */
+
+/**
+ * @typedef {object} IndividualAnswer
+ * @property {number} id
+ * @property {string} text its genotype as `.cell` text
+ * @property {string} rule
+ * @property {number | null} parent
+ * @property {string} status
+ * @property {string} error
+ * @property {string} note
+ * @property {number | null} fitness
+ * @property {number | null} params
+ * @property {number | null} mult_adds
+ * @property {number | null} depth
+ * @property {number | null} seconds
+ * @property {number | null} step_seconds
+ * @property {number | null} flops
+ * @property {number} tries
+ * @property {number | null} inherited
+ * @property {Record<string, number | null>} metrics
+ * @property {Record<string, number | null>} genes
+ * @property {Epoch[]} epochs
+ * @property {[string, string][]} rejected
+ * @property {string[]} difference to its parent
+ * @property {number | null} gain
+ * @property {number[]} twins
+ * @property {number[]} children
+ * @property {number} descendants
+ * @property {string[]} commands
+ * @property {{ epoch: number, of: number } | null} trained_now
+ */
+
+/**
+ * @typedef {object} Ancestor
+ * @property {number} id
+ * @property {string} rule
+ * @property {number | null} fitness
+ * @property {number | null} gain
+ * @property {string[]} difference to its parent
+ */
+
+/** @typedef {{ finished: number[], best: Values, mean: Values }} CurveAnswer */
+
+/**
+ * Where the tab gets its data: a server, or the data of a report.
+ *
+ * @typedef {object} Source
+ * @property {boolean} isLive whether a search may change
+ * @property {() => Promise<SearchesAnswer>} searches
+ * @property {(key: string, since: string) => Promise<OverviewAnswer>} overview
+ * @property {(key: string) => Promise<TraitsAnswer>} traits
+ * @property {(key: string, id: number) => Promise<IndividualAnswer>} individual
+ * @property {(key: string, id: number) => Promise<{ line: Ancestor[] }>} ancestors
+ * @property {(key: string, a: number, b: number) => Promise<{ lines: string[] }>} difference
+ * @property {(key: string, text: string) => Promise<{ ids: number[] }>} genotypes
+ * @property {(key: string) => Promise<CurveAnswer>} curve
+ * @property {(key: string, id: number, against: number | null, dark: boolean) => string} picture address of a picture; ""
+ *   if there is none
+ */
+
+/** @typedef {"search" | "data" | "selected" | "second" | "brushed" | "view" | "theme" | "searches"} Change */
+
+/**
+ * A part of the page that shows the state.
+ *
+ * @typedef {object} View
+ * @property {HTMLElement} node
+ * @property {(changed: ReadonlySet<Change>) => void} update shows what has changed; it is called only while the view is
+ *   visible, and with all changes when the view appears
+ */
+
+export {};
