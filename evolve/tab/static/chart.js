@@ -28,6 +28,7 @@ import { ticks } from "./format.js";
  * @property {Uint8Array} classes the class of each point, which has a colour
  * @property {string[]} colours of the classes
  * @property {Uint8Array} [pale] 1: the point is drawn pale, as it is not in the brush or in no class that is shown
+ * @property {Uint8Array} [shapes] the shape of each point, see `DOT`, `CROSS` and `RING`; by default all are dots
  * @property {number} [size] diameter in pixels
  */
 
@@ -57,6 +58,9 @@ import { ticks } from "./format.js";
  * @property {(places: number[] | null) => void} [onBrush]
  */
 
+export const DOT = 0;
+export const CROSS = 1; // for what failed
+export const RING = 2; // for what is pending or has been removed
 const MARGIN = { left: 62, right: 14, top: 12, bottom: 42 };
 const REACH = 14; // pixels from which the pointer finds a point
 
@@ -393,12 +397,7 @@ export class Chart {
           const x = this.toX(points.x[place] ?? NaN);
           const y = this.toY(points.y[place] ?? NaN);
           if (Number.isFinite(x + y)) {
-            if (size < 5) {
-              paint.rect(x - size / 2, y - size / 2, size, size);
-            } else {
-              paint.moveTo(x + size / 2, y);
-              paint.arc(x, y, size / 2, 0, 2 * Math.PI);
-            }
+            trace(paint, x, y, size, points.shapes?.[place] ?? DOT);
           }
         }
         paint.fill();
@@ -718,6 +717,39 @@ export class Chart {
     const { offsetWidth: width, offsetHeight: height } = this._tip;
     this._tip.style.left = `${x + width + 18 > this._width ? Math.max(0, x - width - 12) : x + 12}px`;
     this._tip.style.top = `${Math.max(0, Math.min(this._height - height, y - height - 8))}px`;
+  }
+}
+
+/**
+ * Adds a point to the path. All shapes are filled areas, so that the points of a class are one path.
+ *
+ * @param {CanvasRenderingContext2D} paint
+ * @param {number} x
+ * @param {number} y
+ * @param {number} size
+ * @param {number} shape
+ */
+function trace(paint, x, y, size, shape) {
+  const half = size / 2;
+  if (shape === CROSS) {
+    const [arm, thick] = [half * 1.1, Math.max(0.7, size * 0.16)];
+    for (const turn of [1, -1]) {
+      paint.moveTo(x - arm - thick, y - turn * (arm - thick));
+      paint.lineTo(x - arm + thick, y - turn * (arm + thick));
+      paint.lineTo(x + arm + thick, y + turn * (arm - thick));
+      paint.lineTo(x + arm - thick, y + turn * (arm + thick));
+      paint.closePath();
+    }
+  } else if (shape === RING) {
+    paint.moveTo(x + half, y);
+    paint.arc(x, y, half, 0, 2 * Math.PI);
+    paint.moveTo(x + half * 0.55, y);
+    paint.arc(x, y, half * 0.55, 0, 2 * Math.PI, true);
+  } else if (size < 5) {
+    paint.rect(x - half, y - half, size, size);
+  } else {
+    paint.moveTo(x + half, y);
+    paint.arc(x, y, half, 0, 2 * Math.PI);
   }
 }
 

@@ -50,6 +50,7 @@ export class SearchData {
     this._places = new Map();
     /** @type {Map<number, number[]> | null} */
     this._children = null;
+    this.best = -1; // the place of the best individual
     this._index();
   }
 

@@ -1,15 +1,509 @@
-/** @module */
-import { element } from "./dom.js";
 /**
- * @param {import("./state.js").State} state
- * @returns {import("./types.js").View}
+ * The overview: the fitness of every individual over the search, what the rules have gained, and what the search cost.
+ *
+ * @module
+ */
+
+import { Chart, CROSS } from "./chart.js";
+import { classColour, colouring, pageColour } from "./colour.js";
+import { DONE, FAILED, PENDING } from "./data.js";
+import { chooser, element, fill } from "./dom.js";
+import { compact, duration, shown, signed } from "./format.js";
+import { Legend } from "./legend.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./data.js").SearchData} SearchData */
+/** @typedef {import("./types.js").Change} Change */
+/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./types.js").CurveAnswer} CurveAnswer */
+/** @typedef {import("./colour.js").ColourBy} ColourBy */
+/** @typedef {import("./chart.js").Line} Line */
+/** @typedef {import("./chart.js").Points} Points */
+
+/** @type {readonly (readonly [ColourBy, string])[]} */
+const COLOURS = [
+  ["rule", "rule"],
+  ["state", "state"],
+  ["age", "age"],
+];
+const RANDOM_SEARCH = "random_search";
+
+/**
+ * What a mutation rule has done so far.
+ *
+ * @typedef {object} RuleResult
+ * @property {string} rule
+ * @property {number} place
+ * @property {number} tried number of its children that have a result
+ * @property {number} improved number of its children that are fitter than their parent
+ * @property {number} rejected
+ * @property {number | null} gain mean of fitness less that of the parent
+ * @property {number} error standard error of that mean
+ */
+
+/**
+ * Returns the view.
+ *
+ * @param {State} state
+ * @returns {View}
  */
 export function overviewView(state) {
-  const node = element("div", {});
+  /** @type {ColourBy} */
+  let colourBy = "rule";
+  /** @type {{ name: string, curve: CurveAnswer } | null} */
+  let random = null;
+  let randomOf = "";
+  const legend = new Legend(draw);
+  const chart = new Chart({
+    label: "Fitness of every individual over the search",
+    describe: (place) => (state.data ? describe(state.data, place) : []),
+    onChoose: (place, isSecond) => {
+      const id = state.data?.columns.id[place] ?? null;
+      if (isSecond) {
+        state.compareWith(id);
+      } else {
+        state.choose(id);
+      }
+    },
+  });
+  const facts = element("dl", { class: "facts" });
+  const keys = element("span", { class: "line-keys" });
+  const rules = element("section", { class: "rules" });
+  const controls = element(
+    "div",
+    { class: "controls" },
+    element("h2", {}, "Fitness of every individual"),
+    keys,
+    chooser("Colour by", COLOURS, colourBy, (value) => {
+      colourBy = /** @type {ColourBy} */ (value);
+      draw();
+    }),
+  );
+  const figure = element("section", { class: "figure" }, controls, chart.node, legend.node);
+  const node = element("div", { class: "overview" }, facts, element("div", { class: "overview-body" }, figure, rules));
+
+  function draw() {
+    const { data } = state;
+    if (!data) {
+      chart.show({ x: AXIS, y: { title: "Fitness", kind: "fitness" }, empty: "The search is being read." });
+      return;
+    }
+    const colours = colouring(data, colourBy);
+    legend.show(colours);
+    const points = pointsOf(data, colours, legend.hidden, state.brushed);
+    const { population } = data.answer;
+    const lines = [...bestLines(data, points), ...meanLines(data)];
+    if (random) {
+      lines.push({ ...curveLine(random.curve), colour: pageColour("--ink-soft"), width: 2, dash: [3, 4], steps: true });
+    }
+    const band = { x: population.finished, low: numbers(population.low), high: numbers(population.high) };
+    chart.show({
+      x: AXIS,
+      y: { title: data.search.metric, kind: "fitness" },
+      points,
+      lines,
+      bands: [{ ...band, colour: pageColour("--band") }],
+      marked: marked(data, state),
+      empty: "No individual has finished yet.",
+    });
+    showKeys(data);
+  }
+
+  /** @param {SearchData} data */
+  function showKeys(data) {
+    const items = [key("--best", "best so far")];
+    if (data.answer.population.finished.length) {
+      items.push(
+        key(
+          "--mean",
+          data.search.population === null ? "mean and range of the latest" : "mean and range of the population",
+        ),
+      );
+    }
+    if (random) {
+      items.push(key("--ink-soft", `best of ${random.name} (random search)`, true));
+    }
+    fill(keys, ...items);
+  }
+
+  async function findRandom() {
+    const own = state.searches.find((search) => search.key === state.key);
+    const other = state.searches.find(
+      (search) => search.key !== state.key && search.space === own?.space && search.algorithm === RANDOM_SEARCH,
+    );
+    const wanted = own && other && own.algorithm !== RANDOM_SEARCH ? `${own.key} ${other.key} ${other.stamp}` : "";
+    if (wanted === randomOf) {
+      return;
+    }
+    randomOf = wanted;
+    random = null;
+    if (wanted && other) {
+      try {
+        const curve = await state.source.curve(other.key);
+        random = randomOf === wanted ? { name: other.name, curve } : random;
+      } catch {
+        randomOf = ""; // asked for again with the next change; the chart is right without this line
+      }
+    }
+    draw();
+  }
+
   return {
     node,
-    update() {
-      node.textContent = String(state.data?.count ?? 0);
+    update(changed) {
+      if (changed.has("searches")) {
+        void findRandom();
+      }
+      if (changed.has("data") || changed.has("theme") || changed.has("brushed")) {
+        draw();
+        if (state.data) {
+          showFacts(facts, state);
+          showRules(rules, state.data);
+        }
+      } else if ((changed.has("selected") || changed.has("second")) && state.data) {
+        chart.mark(marked(state.data, state));
+      }
     },
   };
+}
+
+/** @type {import("./chart.js").Axis} */
+const AXIS = { title: "Results, in the order in which they came", kind: "id" };
+
+/**
+ * Returns the lines of a tooltip.
+ *
+ * @param {SearchData} data
+ * @param {number} place
+ * @returns {string[]}
+ */
+export function describe(data, place) {
+  const { id, fitness, parent, rule, status, params } = data.columns;
+  const gain = data.gain(place);
+  const state = status[place] === FAILED ? "failed" : status[place] === PENDING ? "pending" : "";
+  return [
+    `Individual ${id[place]}`,
+    state || `${data.search.metric} ${shown(fitness[place], "fitness")}`,
+    parent[place] ? `by ${data.rules[rule[place] ?? 0]} from ${parent[place]}` : "sampled, without a parent",
+    ...(gain === null ? [] : [`${signed(gain)} against its parent`]),
+    ...(params[place] ? [`${compact(params[place] ?? 0)} parameters`] : []),
+  ];
+}
+
+/**
+ * Returns the places of the chosen individual and of the one that is compared with it.
+ *
+ * @param {SearchData} data
+ * @param {State} state
+ * @returns {number[]}
+ */
+export function marked(data, state) {
+  const places = [data.place(state.selected), data.place(state.second)];
+  return places.filter((place) => place >= 0);
+}
+
+/**
+ * Returns the points of the chart. Failed individuals stand at the lower edge of the others.
+ *
+ * @param {SearchData} data
+ * @param {import("./colour.js").Colouring} colours
+ * @param {ReadonlySet<string>} hidden classes that are not shown
+ * @param {ReadonlySet<number> | null} brushed
+ * @returns {Points}
+ */
+function pointsOf(data, colours, hidden, brushed) {
+  const x = new Float64Array(data.count).fill(NaN);
+  const y = new Float64Array(data.count).fill(NaN);
+  const pale = new Uint8Array(data.count);
+  const shapes = new Uint8Array(data.count);
+  const { finished, fitness, status, id } = data.columns;
+  let low = Infinity;
+  for (let place = 0; place < data.count; place += 1) {
+    if (status[place] === DONE) {
+      low = Math.min(low, fitness[place] ?? Infinity);
+    }
+  }
+  for (let place = 0; place < data.count; place += 1) {
+    const isShown = !hidden.has(colours.classes[colours.of[place] ?? 0]?.label ?? "");
+    if (finished[place] && isShown) {
+      x[place] = finished[place] ?? NaN;
+      y[place] = status[place] === DONE ? (fitness[place] ?? NaN) : Number.isFinite(low) ? low : 0;
+    }
+    shapes[place] = status[place] === FAILED ? CROSS : 0;
+    pale[place] = brushed && !brushed.has(id[place] ?? 0) ? 1 : 0;
+  }
+  return {
+    x,
+    y,
+    classes: colours.of,
+    shapes,
+    colours: colours.classes.map(({ colour }) => colour),
+    ...(brushed ? { pale } : {}),
+  };
+}
+
+/**
+ * @param {SearchData} data
+ * @param {Points} points
+ * @returns {Line[]}
+ */
+function bestLines(data, points) {
+  const { finished, fitness, status } = data.columns;
+  const order = [...finished.keys()]
+    .filter((place) => finished[place])
+    .sort((a, b) => (finished[a] ?? 0) - (finished[b] ?? 0));
+  const x = [];
+  const y = [];
+  let best = -Infinity;
+  for (const place of order) {
+    const value = status[place] === DONE ? (fitness[place] ?? -Infinity) : -Infinity;
+    if (value > best) {
+      best = value;
+      x.push(finished[place] ?? 0);
+      y.push(best);
+    }
+  }
+  const last = order[order.length - 1];
+  if (last !== undefined && x.length) {
+    x.push(finished[last] ?? 0);
+    y.push(best);
+  }
+  return points.x.length ? [{ x, y, colour: pageColour("--best"), width: 2.5, steps: true }] : [];
+}
+
+/**
+ * @param {SearchData} data
+ * @returns {Line[]}
+ */
+function meanLines(data) {
+  const { finished, mean } = data.answer.population;
+  return finished.length ? [{ x: finished, y: numbers(mean), colour: pageColour("--mean"), width: 1.5 }] : [];
+}
+
+/**
+ * @param {CurveAnswer} curve
+ * @returns {{ x: number[], y: Float64Array }}
+ */
+function curveLine(curve) {
+  return { x: curve.finished, y: numbers(curve.best) };
+}
+
+/**
+ * Returns values as numbers; an unknown one is NaN.
+ *
+ * @param {import("./types.js").Values} values
+ * @returns {Float64Array}
+ */
+export function numbers(values) {
+  return Float64Array.from(values, (value) => value ?? NaN);
+}
+
+/**
+ * @param {string} colour
+ * @param {string} text
+ * @param {boolean} [isDashed]
+ * @returns {HTMLElement}
+ */
+function key(colour, text, isDashed = false) {
+  const style = `border-top: 2.5px ${isDashed ? "dashed" : "solid"} var(${colour})`;
+  return element("span", { class: "line-key" }, element("i", { style }), text);
+}
+
+/**
+ * Shows what the search has reached and cost.
+ *
+ * @param {HTMLElement} node
+ * @param {State} state
+ */
+function showFacts(node, state) {
+  const data = /** @type {SearchData} */ (state.data);
+  const { search } = data;
+  const bestId = data.columns.id[data.best];
+  const pending = data.columns.status.filter((status) => status === PENDING).length;
+  /** @type {[string, string | HTMLElement, string][]} */
+  const items = [];
+  if (bestId !== undefined) {
+    const link = element(
+      "button",
+      { class: "link", type: "button", onclick: () => state.choose(bestId) },
+      `${shown(data.columns.fitness[data.best], "fitness")}`,
+    );
+    const test = search.test ? `, test ${shown(search.test.accuracy, "fitness")}` : "";
+    items.push(["Best", link, `individual ${bestId}${test}`]);
+  }
+  items.push([
+    "Finished",
+    `${search.finished.toLocaleString("en")} of ${search.individuals.toLocaleString("en")}`,
+    `by ${search.algorithm.replaceAll("_", " ")}`,
+  ]);
+  items.push(["Failed", String(search.failed), search.failed ? "listed in the table" : "none of the individuals"]);
+  if (search.state === "running") {
+    const { busy, of } = search.workers;
+    items.push(["Workers busy", of === null ? String(busy) : `${busy} of ${of}`, `${pending} individuals pending`]);
+    items.push(["Time left", timeLeft(search), "at the pace so far"]);
+  }
+  const share = search.step_share === null ? "of the driver" : `${shown(search.step_share, "share")} of it in steps`;
+  items.push(["Time so far", duration(search.seconds), share]);
+  if (search.flops) {
+    items.push(["Arithmetic", `${compact(search.flops)} FLOPs`, "of all trainings"]);
+  }
+  if (search.simulated > search.seconds * 2) {
+    items.push(["Simulated", duration(search.simulated), "that the trainings behind the table took"]);
+  }
+  fill(
+    node,
+    ...items.map(([title, value, note]) =>
+      element("div", {}, element("dt", {}, title), element("dd", {}, value), element("dd", { class: "hint" }, note)),
+    ),
+  );
+}
+
+/**
+ * Returns the time until the search ends at its pace so far.
+ *
+ * @param {SearchData["search"]} search
+ * @returns {string}
+ */
+function timeLeft(search) {
+  const left = [];
+  if (search.finished && search.seconds) {
+    left.push(((search.individuals - search.finished) * search.seconds) / search.finished);
+  }
+  if (search.budget.seconds !== null) {
+    left.push(search.budget.seconds - search.seconds);
+  }
+  if (search.budget.flops !== null && search.flops) {
+    left.push((search.seconds * (search.budget.flops - search.flops)) / search.flops);
+  }
+  return left.length ? duration(Math.max(0, Math.min(...left))) : "–";
+}
+
+/**
+ * Returns what each rule has done, the most used rule first.
+ *
+ * @param {SearchData} data
+ * @returns {RuleResult[]}
+ */
+export function ruleResults(data) {
+  const gains = data.rules.map(() => /** @type {number[]} */ ([]));
+  const tried = data.rules.map(() => 0);
+  for (let place = 0; place < data.count; place += 1) {
+    const rule = data.columns.rule[place] ?? 0;
+    if (data.columns.parent[place] && data.columns.status[place] !== PENDING) {
+      tried[rule] = (tried[rule] ?? 0) + 1;
+      const gain = data.gain(place);
+      if (gain !== null) {
+        gains[rule]?.push(gain);
+      }
+    }
+  }
+  return data.rules
+    .map((rule, place) => {
+      const own = gains[place] ?? [];
+      const mean = own.length ? own.reduce((sum, gain) => sum + gain, 0) / own.length : null;
+      const squares = own.reduce((sum, gain) => sum + (gain - (mean ?? 0)) ** 2, 0);
+      return {
+        rule,
+        place,
+        tried: tried[place] ?? 0,
+        improved: own.filter((gain) => gain > 0).length,
+        rejected: data.answer.rejected[rule] ?? 0,
+        gain: mean,
+        error: own.length > 1 ? Math.sqrt(squares / (own.length - 1) / own.length) : 0,
+      };
+    })
+    .filter(({ tried: children, rejected }) => children || rejected)
+    .sort((a, b) => b.tried - a.tried);
+}
+
+/**
+ * Shows the results of the rules.
+ *
+ * @param {HTMLElement} node
+ * @param {SearchData} data
+ */
+function showRules(node, data) {
+  const results = ruleResults(data);
+  if (!results.length) {
+    fill(node, element("h2", {}, "Mutation rules"), element("p", { class: "hint" }, "No rule has made a child yet."));
+    return;
+  }
+  const reach = Math.max(...results.map(({ gain, error }) => Math.abs(gain ?? 0) + error), 1e-9);
+  const head = ["Rule", "Children", "Fitter", "Rejected", "Mean gain ± error"];
+  const table = element(
+    "table",
+    {},
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        ...head.map((title, column) => element("th", { class: column ? "number" : null, scope: "col" }, title)),
+      ),
+    ),
+    element("tbody", {}, ...results.map((result) => ruleRow(result, reach))),
+  );
+  fill(
+    node,
+    element("h2", {}, "Mutation rules"),
+    element(
+      "p",
+      { class: "hint" },
+      "The gain is the fitness of a child less that of its parent, with the standard error of the mean.",
+    ),
+    table,
+  );
+}
+
+/**
+ * @param {RuleResult} result
+ * @param {number} reach the largest gain that is drawn
+ * @returns {HTMLTableRowElement}
+ */
+function ruleRow(result, reach) {
+  const share = result.tried ? ` (${shown(result.improved / result.tried, "share")})` : "";
+  return element(
+    "tr",
+    {},
+    element(
+      "th",
+      { scope: "row" },
+      element("i", { class: "swatch", style: `background:${classColour(result.place)}` }),
+      result.rule,
+    ),
+    element("td", { class: "number" }, result.tried),
+    element("td", { class: "number" }, `${result.improved}${share}`),
+    element("td", { class: "number" }, result.rejected),
+    element("td", { class: "number gain" }, gainBar(result, reach), gainText(result)),
+  );
+}
+
+/**
+ * @param {RuleResult} result
+ * @returns {string}
+ */
+function gainText({ gain, error }) {
+  return gain === null ? "–" : `${signed(gain)}${error ? ` ± ${error.toFixed(4)}` : ""}`;
+}
+
+/**
+ * Returns a mark at the mean gain with its error, beside a line at zero.
+ *
+ * @param {RuleResult} result
+ * @param {number} reach
+ * @returns {HTMLElement | null}
+ */
+function gainBar({ gain, error }, reach) {
+  if (gain === null) {
+    return null;
+  }
+  const at = (/** @type {number} */ value) => 50 + (50 * value) / reach;
+  const span = `left:${at(gain - error)}%;width:${at(gain + error) - at(gain - error)}%`;
+  return element(
+    "span",
+    { class: "gain-bar", "aria-hidden": "true" },
+    element("b", { style: span }),
+    element("i", { class: gain < 0 ? "below" : "above", style: `left:${at(gain)}%` }),
+  );
 }
