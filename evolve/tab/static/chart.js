@@ -734,10 +734,16 @@ function trace(paint, x, y, size, shape) {
   if (shape === CROSS) {
     const [arm, thick] = [half * 1.1, Math.max(0.7, size * 0.16)];
     for (const turn of [1, -1]) {
-      paint.moveTo(x - arm - thick, y - turn * (arm - thick));
-      paint.lineTo(x - arm + thick, y - turn * (arm + thick));
-      paint.lineTo(x + arm + thick, y + turn * (arm - thick));
-      paint.lineTo(x + arm - thick, y + turn * (arm + thick));
+      // Both bars run round in one direction. Otherwise the middle, which they share, would be left out.
+      const ends = [
+        [-arm - thick, -turn * (arm - thick)],
+        [-arm + thick, -turn * (arm + thick)],
+        [arm + thick, turn * (arm - thick)],
+        [arm - thick, turn * (arm + thick)],
+      ];
+      for (const [order, [across = 0, down = 0]] of (turn > 0 ? ends : ends.reverse()).entries()) {
+        paint[order ? "lineTo" : "moveTo"](x + across, y + down);
+      }
       paint.closePath();
     }
   } else if (shape === RING) {

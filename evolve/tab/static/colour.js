@@ -28,7 +28,7 @@ const DARK = [
   "#9aa0aa", "#4da3e0", "#ff8c42", "#2fcf9f", "#e8a0c8", "#f0d442", "#8fd3ff", "#c08fdf", "#d9a066", "#7fd48a", "#ff7ab8",
   "#c8c8c8", "#8f9ff5", "#e0b65c",
 ]; // prettier-ignore
-const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#e8d21d"];
+const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#a5cc20", "#e0b400"];
 const RAMP_DARK = ["#6a4fb5", "#5f6fc4", "#4d8fce", "#3fabc9", "#3fc4b0", "#5fd68c", "#93e366", "#c9ec4d", "#fdf04a"];
 
 /**

@@ -1,15 +1,286 @@
-/** @module */
-import { element } from "./dom.js";
 /**
- * @param {import("./state.js").State} state
- * @returns {import("./types.js").View}
+ * The trade-offs: any measure of the individuals against any other, with the Pareto front, and all traits in parallel.
+ *
+ * @module
+ */
+
+import { Chart, CROSS } from "./chart.js";
+import { colouring, pageColour } from "./colour.js";
+import { FAILED, paretoFront } from "./data.js";
+import { checkbox, chooser, element, fill, switcher } from "./dom.js";
+import { shown } from "./format.js";
+import { Legend } from "./legend.js";
+import { describe, marked, numbers } from "./overview.js";
+import { parallelChart } from "./parallel.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./data.js").SearchData} SearchData */
+/** @typedef {import("./data.js").Measure} Measure */
+/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./colour.js").ColourBy} ColourBy */
+
+/** @type {readonly (readonly [ColourBy, string])[]} */
+const COLOURS = [
+  ["rule", "rule"],
+  ["state", "state"],
+  ["age", "age"],
+];
+const FRONT_ROWS = 200;
+
+/**
+ * Returns the view.
+ *
+ * @param {State} state
+ * @returns {View}
  */
 export function tradeoffsView(state) {
-  const node = element("div", {});
+  let xKey = "params";
+  let yKey = "fitness";
+  let isLogX = true;
+  let isLogY = false;
+  let page = "scatter";
+  /** @type {ColourBy} */
+  let colourBy = "age";
+  let listed = "";
+  const legend = new Legend(draw);
+  const chart = new Chart({
+    label: "One measure of the individuals against another",
+    drag: "brush",
+    describe: (place) => (state.data ? describe(state.data, place) : []),
+    onChoose: (place, isSecond) => {
+      const id = state.data?.columns.id[place] ?? null;
+      if (isSecond) {
+        state.compareWith(id);
+      } else {
+        state.choose(id);
+      }
+    },
+    onBrush: (places) => {
+      const ids = state.data?.columns.id ?? [];
+      state.brush(places === null ? null : new Set(places.map((place) => ids[place] ?? 0)));
+    },
+  });
+  const axes = element("div", { class: "controls" });
+  const brushNote = element("span", { class: "hint", role: "status" });
+  const front = element("section", { class: "front" });
+  const scatter = element(
+    "div",
+    { class: "tradeoffs-body" },
+    element("section", { class: "figure" }, chart.node, legend.node),
+    front,
+  );
+  const parallel = parallelChart(state);
+  const pages = switcher(
+    "Kind of chart",
+    [
+      ["scatter", "Two measures"],
+      ["parallel", "All traits"],
+    ],
+    page,
+    (value) => {
+      page = value;
+      showPage();
+      draw();
+    },
+  );
+  const node = element(
+    "div",
+    { class: "tradeoffs" },
+    element("div", { class: "controls" }, pages, axes, brushNote),
+    scatter,
+    parallel.node,
+  );
+
+  function showPage() {
+    scatter.hidden = page !== "scatter";
+    axes.hidden = page !== "scatter";
+    parallel.node.hidden = page !== "parallel";
+  }
+
+  function showAxes() {
+    const measures = state.data?.measures() ?? [];
+    const now = JSON.stringify([measures.map(({ key }) => key), xKey, yKey, isLogX, isLogY]);
+    if (now === listed) {
+      return;
+    }
+    listed = now;
+    const options = measures.map(({ key, title }) => /** @type {const} */ ([key, title]));
+    fill(
+      axes,
+      chooser("Up", options, yKey, (key) => {
+        yKey = key;
+        isLogY = state.data?.measure(key).isLog ?? false;
+        draw();
+      }),
+      checkbox("log", isLogY, (isOn) => {
+        isLogY = isOn;
+        draw();
+      }),
+      chooser("Across", options, xKey, (key) => {
+        xKey = key;
+        isLogX = state.data?.measure(key).isLog ?? false;
+        draw();
+      }),
+      checkbox("log", isLogX, (isOn) => {
+        isLogX = isOn;
+        draw();
+      }),
+      chooser("Colour by", COLOURS, colourBy, (value) => {
+        colourBy = /** @type {ColourBy} */ (value);
+        draw();
+      }),
+    );
+  }
+
+  function draw() {
+    const { data } = state;
+    showAxes();
+    showBrush();
+    if (page === "parallel") {
+      parallel.draw(data);
+      return;
+    }
+    if (!data) {
+      chart.show({ x: axis(null, false), y: axis(null, false), empty: "The search is being read." });
+      return;
+    }
+    const [x, y] = [data.measure(xKey), data.measure(yKey)];
+    const colours = colouring(data, colourBy);
+    legend.show(colours);
+    const places = paretoFront(data, x, y);
+    const [across, up] = [numbers(data.values(x.key)), numbers(data.values(y.key))];
+    const pale = new Uint8Array(data.count);
+    const shapes = new Uint8Array(data.count);
+    for (let place = 0; place < data.count; place += 1) {
+      if (legend.hidden.has(colours.classes[colours.of[place] ?? 0]?.label ?? "")) {
+        across[place] = NaN;
+      }
+      shapes[place] = data.columns.status[place] === FAILED ? CROSS : 0;
+      pale[place] = state.brushed && !state.brushed.has(data.columns.id[place] ?? 0) ? 1 : 0;
+    }
+    chart.show({
+      x: axis(x, isLogX),
+      y: axis(y, isLogY),
+      points: {
+        x: across,
+        y: up,
+        classes: colours.of,
+        colours: colours.classes.map(({ colour }) => colour),
+        shapes,
+        ...(state.brushed ? { pale } : {}),
+      },
+      lines: [
+        {
+          x: places.map((place) => across[place] ?? NaN),
+          y: places.map((place) => up[place] ?? NaN),
+          colour: pageColour("--best"),
+          width: 2,
+          steps: isStepped(x, y),
+        },
+      ],
+      emphasized: places,
+      marked: marked(data, state),
+      empty: "No individual has both measures yet.",
+    });
+    showFront(front, state, data, places, x, y);
+  }
+
+  function showBrush() {
+    fill(
+      brushNote,
+      state.brushed
+        ? `${state.brushed.size.toLocaleString("en")} individuals in the rectangle. Double click ends the selection.`
+        : page === "scatter"
+          ? "Drag a rectangle to select individuals in every view."
+          : "",
+    );
+  }
+
+  showPage();
   return {
     node,
-    update() {
-      node.textContent = String(state.data?.count ?? 0);
+    update(changed) {
+      if (changed.has("search")) {
+        listed = "";
+      }
+      if (changed.has("data") || changed.has("theme") || changed.has("brushed")) {
+        draw();
+      } else if ((changed.has("selected") || changed.has("second")) && state.data) {
+        chart.mark(marked(state.data, state));
+        parallel.mark();
+      }
     },
   };
+}
+
+/**
+ * @param {Measure | null} measure
+ * @param {boolean} isLog
+ * @returns {import("./chart.js").Axis}
+ */
+function axis(measure, isLog) {
+  const direction = measure?.better ? (measure.better > 0 ? " (more is better)" : " (less is better)") : "";
+  return { title: `${measure?.title ?? ""}${direction}`, kind: measure?.kind ?? "number", isLog };
+}
+
+/**
+ * Whether the front is drawn in steps, as between two of its individuals nothing better is known.
+ *
+ * @param {Measure} x
+ * @param {Measure} y
+ * @returns {boolean}
+ */
+function isStepped(x, y) {
+  return (x.better || -1) * (y.better || 1) < 0;
+}
+
+/**
+ * Lists the individuals of the Pareto front.
+ *
+ * @param {HTMLElement} node
+ * @param {State} state
+ * @param {SearchData} data
+ * @param {readonly number[]} places
+ * @param {Measure} x
+ * @param {Measure} y
+ */
+function showFront(node, state, data, places, x, y) {
+  const rows = places.slice(0, FRONT_ROWS).map((place) => {
+    const id = data.columns.id[place] ?? 0;
+    return element(
+      "tr",
+      { "aria-selected": String(id === state.selected) },
+      element(
+        "td",
+        {},
+        element("button", { class: "link", type: "button", onclick: () => state.choose(id) }, String(id)),
+      ),
+      element("td", { class: "number" }, shown(data.values(x.key)[place], x.kind)),
+      element("td", { class: "number" }, shown(data.values(y.key)[place], y.kind)),
+      element("td", {}, data.rules[data.columns.rule[place] ?? 0] ?? ""),
+    );
+  });
+  const more = places.length > FRONT_ROWS ? `The first ${FRONT_ROWS} of ${places.length} are listed.` : "";
+  fill(
+    node,
+    element("h2", {}, `Pareto front: ${places.length} individuals`),
+    element("p", { class: "hint" }, `None of the others beats one of these in both measures. ${more}`),
+    element(
+      "table",
+      {},
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          element("th", { scope: "col" }, "Id"),
+          element("th", { scope: "col", class: "number" }, x.title),
+          element("th", { scope: "col", class: "number" }, y.title),
+          element("th", { scope: "col" }, "Rule"),
+        ),
+      ),
+      element("tbody", {}, ...rows),
+    ),
+  );
 }
