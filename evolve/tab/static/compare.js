@@ -1,15 +1,272 @@
-/** @module */
-import { element } from "./dom.js";
 /**
- * @param {import("./state.js").State} state
- * @returns {import("./types.js").View}
+ * Several searches: the curves of those that can be compared, with mean and band over their random seeds, and a list.
+ *
+ * @module
+ */
+
+import { Chart } from "./chart.js";
+import { classColour } from "./colour.js";
+import { element, fill } from "./dom.js";
+import { shown } from "./format.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./types.js").SearchSummary} SearchSummary */
+/** @typedef {import("./types.js").CurveAnswer} CurveAnswer */
+
+/**
+ * Searches that differ only in their random seed.
+ *
+ * @typedef {object} Group
+ * @property {string} label
+ * @property {string} colour
+ * @property {SearchSummary[]} searches
+ */
+
+/** @typedef {{ x: number[], mean: number[], low: number[], high: number[] }} Band */
+
+const POINTS = 400; // of a drawn curve
+const AT_ONCE = 6; // requests
+
+/**
+ * Returns the view.
+ *
+ * @param {State} state
+ * @returns {View}
  */
 export function compareView(state) {
-  const node = element("div", {});
+  /** @type {Map<string, { stamp: string, curve: CurveAnswer }>} curves by the key of their search */
+  const curves = new Map();
+  let isReading = false;
+  let fault = "";
+  const best = new Chart({ label: "Best fitness so far of each group of searches" });
+  const mean = new Chart({ label: "Mean of the population of each group of searches" });
+  const legend = element("div", { class: "line-keys" });
+  const note = element("p", { class: "hint" });
+  const list = element("section", { class: "search-list" });
+  const node = element(
+    "div",
+    { class: "compare" },
+    element("div", { class: "controls" }, element("h2", {}, "Searches of one space"), legend),
+    note,
+    element("div", { class: "compare-charts" }, best.node, mean.node),
+    list,
+  );
+
+  function draw() {
+    const groups = groupsOf(state);
+    const bands = groups.map((group) => {
+      const found = group.searches.flatMap(({ key }) => curves.get(key)?.curve ?? []);
+      return { best: bandOf(found, "best"), mean: bandOf(found, "mean"), colour: group.colour };
+    });
+    showChart(
+      best,
+      "Best so far",
+      bands.map((one) => ({ ...one.best, colour: one.colour })),
+      state,
+    );
+    showChart(
+      mean,
+      "Mean of the population",
+      bands.map((one) => ({ ...one.mean, colour: one.colour })),
+      state,
+    );
+    fill(
+      legend,
+      ...groups.map(({ label, colour, searches }) =>
+        element(
+          "span",
+          { class: "line-key" },
+          element("i", { style: `border-top: 3px solid ${colour}` }),
+          searches.length > 1 ? `${label} (${searches.length} random seeds)` : label,
+        ),
+      ),
+    );
+    const count = groups.reduce((sum, { searches }) => sum + searches.length, 0);
+    const several = groups.some(({ searches }) => searches.length > 1);
+    fill(
+      note,
+      fault ||
+        (count > 1
+          ? `The ${count} searches that have the space, the data and the training of the open one. ` +
+            (several ? "Lines are means over random seeds, and bands are two standard errors." : "")
+          : "No other search in the log directory has the space, the data and the training of the open one."),
+    );
+    showList();
+  }
+
+  function showList() {
+    const own = state.searches.find(({ key }) => key === state.key);
+    const groups = groupsOf(state);
+    const colours = new Map(groups.flatMap(({ searches, colour }) => searches.map(({ key }) => [key, colour])));
+    const titles = ["Search", "Algorithm", "Random seed", "State", "Finished", "Failed", "Best"];
+    const rows = state.searches.map((search) =>
+      element(
+        "tr",
+        { "aria-selected": String(search.key === own?.key) },
+        element(
+          "td",
+          {},
+          element("i", { class: "swatch", style: `background:${colours.get(search.key) ?? "transparent"}` }),
+          element("button", { class: "link", type: "button", onclick: () => open(search.key) }, search.name),
+        ),
+        element("td", {}, search.algorithm.replaceAll("_", " ")),
+        element("td", { class: "number" }, search.seed),
+        element("td", {}, search.reason ? `${search.state}: ${search.reason}` : search.state),
+        element("td", { class: "number" }, `${search.finished} of ${search.individuals}`),
+        element("td", { class: "number" }, search.failed),
+        element("td", { class: "number" }, shown(search.best, "fitness")),
+      ),
+    );
+    fill(
+      list,
+      element("h2", {}, "All searches of the log directory"),
+      element(
+        "table",
+        {},
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            ...titles.map((title, place) =>
+              element("th", { scope: "col", class: place > 3 || place === 2 ? "number" : null }, title),
+            ),
+          ),
+        ),
+        element("tbody", {}, ...rows),
+      ),
+    );
+  }
+
+  /** @param {string} key */
+  function open(key) {
+    void state.openSearch(key);
+    state.open("overview");
+  }
+
+  async function read() {
+    if (isReading) {
+      return;
+    }
+    isReading = true;
+    try {
+      const wanted = groupsOf(state)
+        .flatMap(({ searches }) => searches)
+        .filter(({ key, stamp }) => curves.get(key)?.stamp !== stamp);
+      for (let first = 0; first < wanted.length; first += AT_ONCE) {
+        await Promise.all(
+          wanted.slice(first, first + AT_ONCE).map(async ({ key, stamp }) => {
+            curves.set(key, { stamp, curve: await state.source.curve(key) });
+          }),
+        );
+        draw();
+      }
+      fault = "";
+    } catch (error) {
+      fault = error instanceof Error ? error.message : String(error);
+    } finally {
+      isReading = false;
+    }
+    draw();
+  }
+
   return {
     node,
-    update() {
-      node.textContent = String(state.data?.count ?? 0);
+    update(changed) {
+      if (changed.has("searches") || changed.has("search")) {
+        void read();
+      } else if (changed.has("theme")) {
+        draw();
+      }
     },
   };
+}
+
+/**
+ * Returns the groups of searches that can be compared with the open one.
+ *
+ * @param {State} state
+ * @returns {Group[]}
+ */
+function groupsOf(state) {
+  const own = state.searches.find(({ key }) => key === state.key);
+  const comparable = state.searches.filter(({ space }) => space === own?.space);
+  const names = [...new Set(comparable.map(({ group }) => group))];
+  const groups = names.map((name) => comparable.filter(({ group }) => group === name));
+  const algorithms = groups.map(([first]) => first?.algorithm ?? "");
+  return groups.map((searches, place) => {
+    const algorithm = algorithms[place] ?? "";
+    const isSole = algorithms.filter((other) => other === algorithm).length === 1;
+    const words = algorithm.replaceAll("_", " ");
+    return {
+      label: isSole ? words : `${words}, as ${searches[0]?.name ?? ""}`,
+      colour: classColour(place + 1),
+      searches,
+    };
+  });
+}
+
+/**
+ * Returns the mean of curves and two standard errors of it, up to the end of the shortest curve.
+ *
+ * @param {readonly CurveAnswer[]} curves
+ * @param {"best" | "mean"} name
+ * @returns {Band}
+ */
+function bandOf(curves, name) {
+  const known = curves.filter((curve) => curve.finished.length);
+  const end = Math.min(...known.map((curve) => curve.finished[curve.finished.length - 1] ?? 0));
+  /** @type {Band} */
+  const band = { x: [], mean: [], low: [], high: [] };
+  if (!known.length || !Number.isFinite(end)) {
+    return band;
+  }
+  const count = Math.min(POINTS, end);
+  const at = known.map(() => 0);
+  for (let step = 1; step <= count; step += 1) {
+    const x = Math.round((step * end) / count);
+    const values = known.map((curve, order) => {
+      let place = at[order] ?? 0;
+      while ((curve.finished[place + 1] ?? Infinity) <= x) {
+        place += 1;
+      }
+      at[order] = place;
+      return (curve.finished[place] ?? Infinity) <= x ? (curve[name][place] ?? NaN) : NaN;
+    });
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    const reach = values.length > 1 ? 2 * Math.sqrt(squares / (values.length - 1) / values.length) : 0;
+    band.x.push(x);
+    band.mean.push(mean);
+    band.low.push(mean - reach);
+    band.high.push(mean + reach);
+  }
+  return band;
+}
+
+/**
+ * @param {Chart} chart
+ * @param {string} title
+ * @param {readonly (Band & { colour: string })[]} bands
+ * @param {State} state
+ */
+function showChart(chart, title, bands, state) {
+  const metric = state.data?.search.metric ?? "fitness";
+  const known = bands.filter(({ x }) => x.length);
+  // The first tenth of a search may lie below the picture, since it would flatten the rest.
+  const late = known.flatMap(({ mean, low, high }) => {
+    const first = Math.floor(mean.length / 10);
+    return [...low.slice(first), ...high.slice(first)].filter((value) => Number.isFinite(value));
+  });
+  const [low, high] = [Math.min(...late), Math.max(...late)];
+  const room = 0.05 * Math.max(high - low, 1e-6);
+  chart.show({
+    x: { title: "Results", kind: "id" },
+    y: { title: `${title}, ${metric}`, kind: "fitness", ...(late.length ? { range: [low - room, high + room] } : {}) },
+    bands: known.map((band) => ({ x: band.x, low: band.low, high: band.high, colour: `${band.colour}2e` })),
+    lines: known.map((band) => ({ x: band.x, y: band.mean, colour: band.colour, width: 2.2 })),
+    empty: bands.length ? "The curves are being read." : "There is no search yet.",
+  });
 }
