@@ -17,6 +17,10 @@ import { ticks } from "./format.js";
  * @property {import("./format.js").Kind} kind
  * @property {boolean} [isLog]
  * @property {[number, number]} [range] by default that of the data
+ * @property {{ value: number, label: string }[]} [labels] words at values of the axis upwards; the first ones win where two
+ *   collide
+ * @property {number} [from] the value below which the axis has no numbers, only its labels
+ * @property {boolean} [isBare] whether the axis has no numbers, only its labels
  */
 
 /**
@@ -28,13 +32,13 @@ import { ticks } from "./format.js";
  * @property {Uint8Array} classes the class of each point, which has a colour
  * @property {string[]} colours of the classes
  * @property {Uint8Array} [pale] 1: the point is drawn pale, as it is not in the brush or in no class that is shown
- * @property {Uint8Array} [shapes] the shape of each point, see `DOT`, `CROSS` and `RING`; by default all are dots
+ * @property {Uint8Array} [shapes] the shape of each point, such as `CROSS`; by default all are dots
  * @property {number} [size] diameter in pixels
  */
 
 /** @typedef {{ x: ArrayLike<number>, y: ArrayLike<number>, colour: string, width?: number, dash?: number[], steps?: boolean, label?: string }} Line */
 /** @typedef {{ x: ArrayLike<number>, low: ArrayLike<number>, high: ArrayLike<number>, colour: string }} Band */
-/** @typedef {{ from: ArrayLike<number>, to: ArrayLike<number>, colour: string, width?: number }} Edges places of points that are joined */
+/** @typedef {{ from: ArrayLike<number>, to: ArrayLike<number>, colour: string, width?: number, isElbow?: boolean }} Edges places of points that are joined */
 
 /**
  * @typedef {object} Content
@@ -46,6 +50,7 @@ import { ticks } from "./format.js";
  * @property {Edges[]} [edges]
  * @property {number[]} [marked] places of points that are drawn above the others with a ring, such as the chosen one
  * @property {number[]} [emphasized] places of points that are drawn larger, such as a front or a line of descent
+ * @property {{ place: number, text: string }[]} [notes] short texts beside points
  * @property {string} [empty] words that are shown where there is nothing to draw
  */
 
@@ -56,11 +61,15 @@ import { ticks } from "./format.js";
  * @property {(place: number) => string[]} [describe] lines of the tooltip of a point
  * @property {(place: number, isSecond: boolean) => void} [onChoose] a click or Enter on a point; with Shift it is the second
  * @property {(places: number[] | null) => void} [onBrush]
+ * @property {(place: number, key: "ArrowUp" | "ArrowDown") => number} [step] the place to which the keys up and down go; -1
+ *   if there is none
  */
 
 export const DOT = 0;
 export const CROSS = 1; // for what failed
-export const RING = 2; // for what is pending or has been removed
+export const RING = 2; // for what has been removed
+export const DIAMOND = 3; // for what is pending
+export const BOX = 4; // for what stands for several
 const MARGIN = { left: 62, right: 14, top: 12, bottom: 42 };
 const REACH = 14; // pixels from which the pointer finds a point
 
@@ -201,6 +210,7 @@ export class Chart {
       this._drawPoints(paint, points);
     }
     lines.forEach((line) => this._drawLine(paint, line));
+    this._drawNotes(paint);
     paint.restore();
     this._drawTop();
   }
@@ -299,7 +309,10 @@ export class Chart {
     paint.textBaseline = "middle";
     paint.textAlign = "right";
     const [lowY, highY] = this._rangeY ?? [0, 1];
-    for (const { value, label } of ticks(lowY, highY, this._plotHeight / 48, Boolean(y.isLog), y.kind)) {
+    const named = (y.labels ?? []).filter(({ value }) => value >= lowY && value <= highY);
+    const numbered = y.isBare ? [] : ticks(lowY, highY, this._plotHeight / 48, Boolean(y.isLog), y.kind);
+    const above = numbered.filter(({ value }) => value >= (y.from ?? -Infinity));
+    for (const { value, label } of apart([...named, ...above], (value) => this.toY(value), 15)) {
       const at = Math.round(this.toY(value)) + 0.5;
       paint.strokeStyle = grid;
       stroke(paint, MARGIN.left, at, this._width - MARGIN.right, at);
@@ -372,6 +385,9 @@ export class Chart {
       const y1 = this.toY(points.y[to] ?? NaN);
       if (Number.isFinite(x0 + y0 + x1 + y1)) {
         paint.moveTo(x0, y0);
+        if (edges.isElbow) {
+          paint.lineTo(x0, y1);
+        }
         paint.lineTo(x1, y1);
       }
     }
@@ -444,6 +460,27 @@ export class Chart {
     }
     paint.stroke();
     paint.setLineDash([]);
+  }
+
+  /** @param {CanvasRenderingContext2D} paint */
+  _drawNotes(paint) {
+    const points = this._content?.points;
+    paint.font = "600 12px system-ui, sans-serif";
+    paint.textBaseline = "middle";
+    paint.lineWidth = 4;
+    paint.lineJoin = "round";
+    paint.strokeStyle = pageColour("--paper");
+    paint.fillStyle = pageColour("--ink");
+    for (const { place, text } of this._content?.notes ?? []) {
+      const x = this.toX(points?.x[place] ?? NaN);
+      const y = this.toY(points?.y[place] ?? NaN);
+      if (Number.isFinite(x + y)) {
+        const isLeft = x > this._width - MARGIN.right - 10 - paint.measureText(text).width;
+        paint.textAlign = isLeft ? "right" : "left";
+        paint.strokeText(text, isLeft ? x - 10 : x + 10, y);
+        paint.fillText(text, isLeft ? x - 10 : x + 10, y);
+      }
+    }
   }
 
   _drawTop() {
@@ -676,6 +713,13 @@ export class Chart {
       this.options.onChoose?.(this._hovered, event.shiftKey);
       return;
     }
+    if ((event.key === "ArrowUp" || event.key === "ArrowDown") && this.options.step) {
+      event.preventDefault();
+      const from = this._hovered >= 0 ? this._hovered : (this._content?.marked?.[0] ?? -1);
+      const to = from < 0 ? -1 : this.options.step(from, event.key);
+      this._hover(to < 0 ? from : to);
+      return;
+    }
     const order = this._byX();
     const now = order.indexOf(this._hovered >= 0 ? this._hovered : (this._content?.marked?.[0] ?? -1));
     const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: order.length - 1 }[event.key];
@@ -751,12 +795,52 @@ function trace(paint, x, y, size, shape) {
     paint.arc(x, y, half, 0, 2 * Math.PI);
     paint.moveTo(x + half * 0.55, y);
     paint.arc(x, y, half * 0.55, 0, 2 * Math.PI, true);
+  } else if (shape === DIAMOND) {
+    diamond(paint, x, y, half * 1.5, 1);
+    diamond(paint, x, y, half * 0.8, -1);
+  } else if (shape === BOX) {
+    paint.rect(x - half - 1, y - half - 1, size + 2, size + 2);
   } else if (size < 5) {
     paint.rect(x - half, y - half, size, size);
   } else {
     paint.moveTo(x + half, y);
     paint.arc(x, y, half, 0, 2 * Math.PI);
   }
+}
+
+/**
+ * @param {CanvasRenderingContext2D} paint
+ * @param {number} x
+ * @param {number} y
+ * @param {number} reach
+ * @param {1 | -1} turn the direction of the path; a diamond in another one with the other direction is a hole
+ */
+function diamond(paint, x, y, reach, turn) {
+  paint.moveTo(x, y - reach);
+  paint.lineTo(x + turn * reach, y);
+  paint.lineTo(x, y + reach);
+  paint.lineTo(x - turn * reach, y);
+  paint.closePath();
+}
+
+/**
+ * Returns the labels that keep a distance from all labels before them.
+ *
+ * @param {readonly { value: number, label: string }[]} labels
+ * @param {(value: number) => number} toPixel
+ * @param {number} distance in pixels
+ * @returns {{ value: number, label: string }[]}
+ */
+function apart(labels, toPixel, distance) {
+  const taken = /** @type {number[]} */ ([]);
+  return labels.filter(({ value }) => {
+    const at = toPixel(value);
+    const isFree = taken.every((other) => Math.abs(other - at) >= distance);
+    if (isFree) {
+      taken.push(at);
+    }
+    return isFree;
+  });
 }
 
 /**

@@ -113,7 +113,8 @@ export function signed(value) {
  * @returns {{ value: number, label: string }[]}
  */
 export function ticks(low, high, count, isLog, kind) {
-  const values = isLog && low > 0 && high / low > 5 ? powers(low, high, count) : steps(low, high, count);
+  const values =
+    isLog && low > 0 && high / low > 5 ? powers(low, high, count) : steps(low, high, count, kind === "id" ? 1 : 0);
   const gap = values.length > 1 ? (values[1] ?? 0) - (values[0] ?? 0) : 0;
   return values.map((value) => ({ value, label: tickLabel(value, gap, kind) }));
 }
@@ -122,10 +123,11 @@ export function ticks(low, high, count, isLog, kind) {
  * @param {number} low
  * @param {number} high
  * @param {number} count
+ * @param {number} least the least step
  * @returns {number[]}
  */
-function steps(low, high, count) {
-  const rough = (high - low) / Math.max(1, count);
+function steps(low, high, count, least) {
+  const rough = Math.max(least, (high - low) / Math.max(1, count));
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough) ?? rough;
   const found = [];

@@ -1,0 +1,181 @@
+/**
+ * The line from the first ancestor to an individual, as a strip of pictures in which each change is marked.
+ *
+ * @module
+ */
+
+import { element, fill } from "./dom.js";
+import { shown, signed } from "./format.js";
+import { picture } from "./picture.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./types.js").Ancestor} Ancestor */
+/** @typedef {import("./types.js").View} View */
+
+const MOST_CHANGES = 2;
+
+/**
+ * Returns the strip. It shows the line of the chosen individual, or of the best one while none is chosen. While an
+ * ancestor within the line is chosen, the line stays, so that one can walk along it.
+ *
+ * @param {State} state
+ * @returns {View}
+ */
+export function ancestorStrip(state) {
+  const title = element("h2", {});
+  const hint = element("span", { class: "hint" });
+  const list = element("ol", { class: "line", "aria-label": "Line of ancestors, the oldest first", onkeydown: onKey });
+  const node = element("section", { class: "strip" }, element("div", { class: "controls" }, title, hint), list);
+  /** @type {number[]} ids of the line that is shown */
+  let ids = [];
+  let now = "";
+  let asked = 0;
+
+  /** @returns {number | null} the individual whose line is shown */
+  function tip() {
+    const { data, selected } = state;
+    if (!data) {
+      return null;
+    }
+    if (selected === null || data.place(selected) < 0) {
+      return data.columns.id[data.best] ?? null;
+    }
+    return ids.includes(selected) ? (ids[ids.length - 1] ?? null) : selected;
+  }
+
+  /** @param {boolean} isNewLine whether to forget the line that is shown */
+  async function show(isNewLine) {
+    const { data, key } = state;
+    ids = isNewLine ? [] : ids;
+    const last = tip();
+    if (!data || key === null || last === null) {
+      now = "";
+      title.textContent = "Line of ancestors";
+      hint.textContent = data ? "No individual has finished yet." : "";
+      fill(list);
+      return;
+    }
+    const line = data.line(last);
+    const isOfBest = last === data.columns.id[data.best];
+    title.textContent = `Line of ${isOfBest ? "the best individual, " : "individual "}${last}`;
+    hint.textContent =
+      line.length === 1
+        ? "It has no parent."
+        : `${line.length - 1} ancestors, the oldest first. Each picture shows what changed against the one before it.`;
+    // A pending individual at the end of the line gets a new card when its result comes.
+    const wanted = JSON.stringify([
+      key,
+      line,
+      data.columns.finished[data.place(last)],
+      document.documentElement.dataset.theme,
+    ]);
+    if (wanted === now) {
+      return;
+    }
+    now = wanted;
+    ids = line;
+    asked += 1;
+    const own = asked;
+    list.classList.add("waiting");
+    try {
+      const answer = await state.source.ancestors(key, last);
+      if (own === asked) {
+        fill(list, ...answer.line.map((ancestor, order) => card(state, ancestor, answer.line[order - 1] ?? null)));
+        markChosen();
+        reach();
+      }
+    } catch (error) {
+      if (own === asked) {
+        now = "";
+        const retry = element("button", { type: "button", onclick: () => void show(true) }, "Try again");
+        const words = error instanceof Error ? error.message : String(error);
+        fill(list, element("li", { class: "fault", role: "alert" }, element("p", {}, words), retry));
+      }
+    }
+    if (own === asked) {
+      list.classList.remove("waiting");
+    }
+  }
+
+  function markChosen() {
+    for (const one of list.children) {
+      one.classList.toggle("chosen", one.getAttribute("data-id") === String(state.selected));
+    }
+  }
+
+  /** Scrolls to the chosen individual, or to the end of the line. */
+  function reach() {
+    const chosen = /** @type {HTMLElement | null} */ (list.querySelector(".chosen") ?? list.lastElementChild);
+    if (chosen) {
+      list.scrollLeft = chosen.offsetLeft - list.offsetLeft - (list.clientWidth - chosen.offsetWidth) / 2;
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  function onKey(event) {
+    const from = /** @type {HTMLElement} */ (event.target).closest("li");
+    const to = {
+      ArrowRight: from?.nextElementSibling,
+      ArrowLeft: from?.previousElementSibling,
+      Home: list.firstElementChild,
+      End: list.lastElementChild,
+    }[event.key];
+    if (to) {
+      event.preventDefault();
+      to.querySelector("button")?.focus({ preventScroll: true });
+      state.choose(Number(to.getAttribute("data-id")));
+    }
+  }
+
+  return {
+    node,
+    update(changed) {
+      if (["search", "data", "theme", "view", "selected"].some((name) => changed.has(/** @type {any} */ (name)))) {
+        void show(changed.has("search"));
+      }
+      if (changed.has("selected")) {
+        markChosen();
+        reach();
+      }
+    },
+  };
+}
+
+/**
+ * Returns the card of an ancestor.
+ *
+ * @param {State} state
+ * @param {Ancestor} ancestor
+ * @param {Ancestor | null} parent
+ * @returns {HTMLLIElement}
+ */
+function card(state, ancestor, parent) {
+  const { id, rule, fitness, gain, difference } = ancestor;
+  const changes = difference.slice(0, MOST_CHANGES).map((line) => element("span", { class: "change" }, line));
+  const more = difference.length - MOST_CHANGES;
+  const choose = element(
+    "button",
+    { class: "card", type: "button", title: difference.join("\n"), onclick: () => state.choose(id) },
+    element(
+      "span",
+      { class: "card-head" },
+      element("strong", {}, id),
+      element("span", {}, shown(fitness, "fitness")),
+      gain === null ? null : element("span", { class: gainClass(gain) }, signed(gain)),
+    ),
+    element("span", { class: "card-rule" }, parent ? rule : "first ancestor"),
+    ...changes,
+    more > 0 ? element("span", { class: "hint" }, `and ${more} more change${more === 1 ? "" : "s"}`) : null,
+  );
+  return element("li", { "data-id": id }, choose, picture(state, id, parent?.id ?? null));
+}
+
+/**
+ * Returns the class that colours a gain.
+ *
+ * @param {number} gain
+ * @returns {string}
+ */
+export function gainClass(gain) {
+  return gain > 0 ? "good" : gain < 0 ? "bad" : "";
+}
