@@ -9,9 +9,9 @@ export default [
       sourceType: "module",
       globals: Object.fromEntries(
         [
-          "addEventListener", "Blob", "clearTimeout", "console", "CSS", "devicePixelRatio", "document", "fetch",
-          "getComputedStyle", "history", "innerHeight", "innerWidth", "location", "MutationObserver", "navigator", "parent",
-          "performance", "requestAnimationFrame", "ResizeObserver", "setTimeout", "structuredClone", "URL",
+          "addEventListener", "atob", "Blob", "clearTimeout", "console", "CSS", "DecompressionStream", "devicePixelRatio", "document", "fetch",
+          "getComputedStyle", "history", "innerHeight", "innerWidth", "location", "matchMedia", "MutationObserver", "navigator", "parent",
+          "performance", "requestAnimationFrame", "ResizeObserver", "Response", "setTimeout", "structuredClone", "URL",
           "URLSearchParams", "window",
         ].map((name) => [name, "readonly"]),
       ),

@@ -1,0 +1,152 @@
+"""The report: one HTML page that has the Evolution tab, the data of one search and its pictures in itself.
+
+The scripts of the tab import each other by relative names. In the page they are `data:` addresses, which an import map
+names, so the page works from a disk, without a server or a network.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from compiler import filesystem
+from evolve.errors import UsageError
+from evolve.tab.data import Data
+
+DETAILED = 2000  # individuals whose texts and curves a report has
+DRAWN = 250  # individuals whose pictures a report has
+_IMPORT = re.compile(r'(?<=from )"\./(\w+)\.js"')
+_ENTRY = "report"
+
+Json = Mapping[str, Any]
+
+
+def write(folder: Path, out: Path, progress: Callable[[str], None] = lambda words: None) -> None:
+    """Writes the report of the search in a work directory.
+
+    Args:
+      folder: the work directory.
+      out: the HTML file, which is replaced if it exists.
+      progress: receives words about what is done.
+
+    Raises:
+      UsageError: there is no search in the folder, or the file cannot be written.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out is {str(out)!r}; it must end in .html: --out={out.with_suffix('.html')}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"the folder of {out} does not exist: mkdir -p {out.absolute().parent}")
+    text = page(contents(Data(folder), progress))
+    try:
+        filesystem.write(out, text.encode())
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def contents(data: Data, progress: Callable[[str], None]) -> Json:
+    """Returns everything that the scripts of a report ask for."""
+    overview = data.overview("")
+    order = by_importance(overview)
+    detailed, drawn = set(order[:DETAILED]), order[:DRAWN]
+    left_out = len(order) - len(detailed), len(order) - len(drawn)
+    if left_out[0]:
+        progress(f"the texts of {left_out[0]} individuals are left out; the table has their numbers")
+    if left_out[1]:
+        progress(f"the pictures of {left_out[1]} individuals are left out")
+    return {
+        "overview": overview,
+        "traits": data.traits(),
+        "curve": data.curve(),
+        "individuals": {id: data.individual(id) for id in sorted(detailed)},
+        "pictures": dict(_pictures(data, overview, drawn)),
+    }
+
+
+def by_importance(overview: Json) -> list[int]:
+    """Returns all ids: the best and its ancestors, every new best and its ancestors, the Pareto front, then the fittest."""
+    columns = overview["columns"]
+    ids = columns["id"]
+    place = {id: number for number, id in enumerate(ids)}
+    done = [number for number, status in enumerate(columns["status"]) if status == 1 and columns["finished"][number]]
+    by_result = sorted(done, key=lambda number: columns["finished"][number])
+    fittest = sorted(done, key=lambda number: (-columns["fitness"][number], columns["params"][number] or 0))
+    bests = _records(by_result, lambda number: float(columns["fitness"][number]))
+    smallest = sorted(done, key=lambda number: (columns["params"][number] or 0, -columns["fitness"][number]))
+    front = _records(smallest, lambda number: float(columns["fitness"][number]))
+    lines = (line for number in reversed(bests) for line in _line(columns["parent"], place, number))
+    order = [*lines, *front, *fittest, *range(len(ids))]
+    return [ids[number] for number in dict.fromkeys(order)]
+
+
+def _records(order: Iterable[int], value: Callable[[int], float]) -> list[int]:
+    """Returns the elements whose value is greater than all before them."""
+    best, found = float("-inf"), []
+    for element in order:
+        if value(element) > best:
+            best = value(element)
+            found.append(element)
+    return found
+
+
+def _line(parents: list[int], place: Mapping[int, int], number: int) -> Iterator[int]:
+    yield number
+    while parents[number]:
+        number = place[parents[number]]
+        yield number
+
+
+def _pictures(data: Data, overview: Json, ids: Iterable[int]) -> Iterator[tuple[str, str]]:
+    parents = dict(zip(overview["columns"]["id"], overview["columns"]["parent"], strict=True))
+    for id in ids:
+        yield str(id), data.picture(id, None, False)
+        if parents[id]:
+            yield f"{id} against {parents[id]}", data.picture(id, parents[id], False)
+
+
+def page(shown: Json) -> str:
+    """Returns the HTML page of the contents of a report."""
+    static = resources.files("evolve.tab") / "static"
+    modules = dict(_modules(lambda name: (static / f"{name}.js").read_text(encoding="utf-8")))
+    addresses = {
+        f"amoeba/{name}": f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"
+        for name, text in modules.items()
+    }
+    packed = base64.b64encode(gzip.compress(json.dumps(shown).encode(), mtime=0)).decode()
+    title = html.escape(f"Evolution: {shown['overview']['search']['name']}")
+    style = (static / "style.css").read_text(encoding="utf-8")
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            f'<head><meta charset="utf-8"><title>{title}</title>',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<style>{style}</style>",
+            f'<script type="importmap">{json.dumps({"imports": addresses})}</script></head>',
+            "<body>",
+            # Base64 has no character that ends a script element.
+            f'<script type="text/plain" id="contents">{packed}</script>',
+            f'<script type="module">import {{ show }} from "amoeba/{_ENTRY}";',
+            'show(document.getElementById("contents").textContent);</script>',
+            "</body></html>",
+            "",
+        ]
+    )
+
+
+def _modules(read: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Yields the name and the text of every module that the entry needs. Their imports name the import map."""
+    waiting, found = [_ENTRY], {_ENTRY}
+    while waiting:
+        name = waiting.pop()
+        text = read(name)
+        new = [other for other in _IMPORT.findall(text) if other not in found]
+        waiting += new
+        found |= set(new)
+        yield name, _IMPORT.sub(r'"amoeba/\1"', text)
