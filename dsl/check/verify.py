@@ -12,7 +12,7 @@ from dsl.check.reach import verify_reach
 from dsl.check.uses import CHANNELS, check_member, check_use, names_at_a_use
 from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
-from dsl.primitives.base import COUNT, STRIDE
+from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
 from dsl.space.genotype import Genotype, Space
 from dsl.tree import edit

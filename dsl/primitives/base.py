@@ -102,23 +102,22 @@ class Named(Protocol):
 Record = TypeVar("Record", bound=Named)
 
 
-def collected(kind: str, families: Iterable[Iterable[Record]], wanted: Collection[str] = ()) -> Mapping[str, Record]:
-    """Returns the records of all families by their names.
+def collected(kind: str, found: Iterable[Record], wanted: Collection[str] = ()) -> Mapping[str, Record]:
+    """Returns records by their names.
 
     Args:
       kind: a noun for the records in messages.
-      families: for each family a tuple of its records.
+      found: the records.
       wanted: exactly the names that must have a record; empty allows all names.
 
     Raises:
       ValueError: two records have one name, a wanted name has no record, or a record has another name.
     """
     records: dict[str, Record] = {}
-    for family in families:
-        for record in family:
-            if record.name in records:
-                raise ValueError(f"two {kind} are called {record.name!r}")
-            records[record.name] = record
+    for record in found:
+        if record.name in records:
+            raise ValueError(f"two {kind} are called {record.name!r}")
+        records[record.name] = record
     missing = [name for name in wanted if name not in records]
     unknown = [name for name in records if wanted and name not in wanted]
     if missing:
@@ -167,17 +166,3 @@ def by_role(primitives: Iterable[Primitive]) -> Mapping[Role, str]:
         if len(names) != 1:
             raise ValueError(f"{role.value}: one primitive has this role, found {', '.join(names) or 'none'}")
     return {role: name for role, (name,) in found.items()}
-
-
-COUNT = Domain("a whole number from 1 to 1,000,000", lambda v: isinstance(v, int) and 1 <= v <= 10**6)
-STRIDE = Domain("a power of two, at least 1", lambda v: isinstance(v, int) and 1 <= v <= 1024 and v & (v - 1) == 0)
-ANY_STRIDE = Domain("a whole number from 1 to 1,024", lambda v: isinstance(v, int) and 1 <= v <= 1024)
-DEPTH = Domain("a number above 0, at most 1,000", lambda v: isinstance(v, int | float) and 0 < v <= 1000)
-POSITIVE = Domain("a number above 0", lambda v: isinstance(v, int | float) and v > 0)
-FRACTION = Domain("a number from 0, below 1", lambda v: isinstance(v, int | float) and 0 <= v < 1)
-PADDING = Domain("same or valid", lambda v: v in ("same", "valid"))
-KERNEL = Domain(
-    "a kernel such as 3x3 of at most 1023x1023",
-    lambda v: isinstance(v, Kernel) and 1 <= v.height <= 1023 and 1 <= v.width <= 1023,
-)
-KERNEL_OR_FULL = Domain("a kernel such as 3x3, or full", lambda v: v == "full" or KERNEL.holds(v))
