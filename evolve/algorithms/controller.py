@@ -17,8 +17,6 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from evolve.algorithms.episode import Episode
-
 Array = NDArray[Any]
 
 INITIAL_RANGE = 0.1  # initial weights are uniform between this and its negative (recalled, not read in the paper)
@@ -45,6 +43,25 @@ class Policy:
     arrays: tuple[Array, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """The choices of one genotype: indices into their sets, and the logarithms of their probabilities when drawn."""
+
+    choices: tuple[int, ...]
+    logs: tuple[float, ...]  # numbers of 32 bits
+
+    def text(self) -> str:
+        """Returns the episode as the memo of a proposal."""
+        # Nine digits are enough to get the same 32 bits back.
+        return " ".join(f"{choice}:{log:.9g}" for choice, log in zip(self.choices, self.logs, strict=True))
+
+    @classmethod
+    def read(cls, text: str) -> Episode:
+        """Returns the episode of a memo that `text` has written."""
+        pairs = [pair.split(":") for pair in text.split()]
+        return cls(tuple(int(choice) for choice, _ in pairs), tuple(float(log) for _, log in pairs))
+
+
 class Controller:
     """Draws episodes by a policy, and makes the next policy from their advantages."""
 
@@ -65,11 +82,6 @@ class Controller:
         self._draw = tf.function(self._net.draw, input_signature=[numbers], autograph=False)
         self._learn = tf.function(self._descend, input_signature=[tokens, logs, advantages], autograph=False)
 
-    @property
-    def weights(self) -> tuple[str, ...]:
-        """The names of the network's weights, which come first in a policy."""
-        return tuple(variable.name for variable in self._net.trainable_variables)
-
     def fresh(self, rng: random.Random) -> Policy:
         """Returns an initial policy with random weights from the generator."""
         numbers = np.random.default_rng(rng.getrandbits(64))
@@ -86,9 +98,16 @@ class Controller:
             choices, logs = self._draw(tf.constant(numbers, tf.float32))
         return Episode(tuple(choices.numpy().tolist()), tuple(logs.numpy().tolist()))
 
-    def learn(self, policy: Policy, episodes: Sequence[Episode], advantages: Sequence[float]) -> Policy:
-        """Returns the policy after one update, which makes episodes with a positive advantage likelier."""
+    def learn(self, policy: Policy, memos: Sequence[str], advantages: Sequence[float]) -> Policy:
+        """Returns the policy after one update, which makes episodes with a positive advantage likelier.
+
+        Args:
+          policy: the policy before the update.
+          memos: the episodes as text.
+          advantages: the advantage of each episode.
+        """
         self._load(policy)
+        episodes = [Episode.read(memo) for memo in memos]
         with tf.device("/CPU:0"):
             self._learn(
                 tf.constant([episode.choices for episode in episodes], tf.int32),

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from compiler.domains import ABOVE_0, real, whole
 from compiler.quiet import quiet
 from evolve.algorithms.base import Latest, SearchSpace, generator
-from evolve.algorithms.episode import Episode
 from evolve.errors import SearchError
 from evolve.records import G, Individual, Proposal
 
@@ -103,7 +102,7 @@ class Reinforcement(Latest[G]):
         while len(self._batch) >= self.batch_size:
             memos, advantages = zip(*self._batch[: self.batch_size], strict=True)
             del self._batch[: self.batch_size]
-            policy = self._controller.learn(policy, [Episode.read(memo) for memo in memos], advantages)
+            policy = self._controller.learn(policy, memos, advantages)
         self._policy = policy
         return policy
 

@@ -270,13 +270,9 @@ class RayCluster:
 
     def _send_queued(self) -> None:
         """Sends queued tasks to free workers."""
-        if not self._queue:
-            return
-        for worker in self._actors:
-            if worker.is_up and worker.task is None:
-                self._send(worker, self._queue.popleft())
-                if not self._queue:
-                    return
+        free = (worker for worker in self._actors if worker.is_up and worker.task is None)
+        while self._queue and (worker := next(free, None)) is not None:
+            self._send(worker, self._queue.popleft())
 
     def _send(self, worker: _Worker, task: QueuedTask) -> None:
         worker.task = task

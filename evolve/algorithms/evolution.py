@@ -1,4 +1,8 @@
-"""Regularized evolution: algorithm 1 of Real et al. 2019, arXiv 1802.01548, and its variant without ageing."""
+"""Evolution with and without ageing, the pairwise tournament, and random search, which is their control.
+
+Regularized evolution is algorithm 1 of Real et al. 2019, arXiv 1802.01548. That paper also has its variant without
+ageing, and the control. The pairwise tournament is that of Real et al. 2017, arXiv 1703.01041.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ from operator import attrgetter
 from typing import Annotated
 
 from compiler.domains import whole
-from evolve.algorithms.base import Evolution, Member, NonAgeing, gin_name
+from evolve.algorithms.base import Evolution, Latest, Member, NonAgeing, generator, gin_name
 from evolve.errors import UsageError
-from evolve.records import G, Individual
+from evolve.records import RANDOM, G, Individual, Proposal
 
 _fitness = attrgetter("fitness")
 SampleSize = Annotated[int, whole(1), "members of a tournament sample, which is drawn with replacement"]
@@ -80,6 +84,49 @@ class NonAgeingEvolution(NonAgeing[G]):
         best = max(drawn, key=_fitness)
         others = [member for member in drawn if member is not best]
         return best, min(others, key=_fitness, default=best)
+
+
+@dataclass(eq=False, kw_only=True)
+class PairwiseTournament(NonAgeing[G]):
+    """Pairwise tournaments: the better of two random members becomes a parent, or the worse of them is removed.
+
+    A tournament removes a member if the population has `population_size` or more members.
+    If the population has one member, this member becomes the parent.
+    """
+
+    population_size: Annotated[int, whole(2), "number of members at which tournaments remove the worse of two"] = 1000
+
+    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """Removes members by tournaments until the population is small enough, and returns the winner of a last one."""
+        members = list(self._members.values())
+        removed = []
+        while len(members) >= self.population_size:
+            worse = min(rng.sample(members, 2), key=_fitness)
+            members.remove(worse)
+            removed.append(worse.id)
+        return max(rng.sample(members, min(2, len(members))), key=_fitness), removed
+
+
+@dataclass(eq=False, kw_only=True)
+class RandomSearch(Latest[G]):
+    """Random search, the control of the paper: every individual is sampled."""
+
+    @property
+    def replayed(self) -> int:
+        """The number of individuals that the curves show."""
+        return self.window
+
+    def ask(self, id: int) -> Proposal[G]:
+        """Returns a random genotype."""
+        self._check_id(id)
+        proposal = Proposal(id, self.space.sample(generator(self.seed, id)), None, RANDOM)
+        self.adopt(proposal)
+        return proposal
+
+    def tell(self, individual: Individual) -> None:
+        """Adds the fitness of an individual to the curves. It has no effect on later proposals."""
+        self._finish(individual.id)
+        self._latest.append(individual.fitness)
 
 
 def _check_sample(algorithm: Evolution[G], sample_size: int) -> None:
