@@ -26,6 +26,7 @@ from evolve.executors import EXECUTORS, ExecutorSettings
 from evolve.fitness.base import Fitness
 from evolve.fitness.sources import SOURCES, source
 from evolve.settings import SearchSettings
+from evolve.store.migrations import MOVED
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
 _OWN = {name: made.settings for name, made in SOURCES.items() if made.settings is not None}
@@ -46,14 +47,9 @@ RECORDS: Mapping[str, type[Any]] = {
 }
 _EXECUTORS = {name: gin.external_configurable(made, name, module="evolve") for name, made in EXECUTORS.items()}
 _NAMES_BY_CLASS = {f"{made.__module__}:{made.__qualname__}": name for name, made in EXECUTORS.items()}
-_ON_MACHINES = ("processes", "ray")  # Until 0.6.0 some settings of these executors were settings of the search.
 _MOVED = {
-    f"search.{setting}": Moved("search.executor", "processes", {name: f"{name}.{setting}" for name in of})
-    for of, settings in (
-        (_ON_MACHINES, ("workers", "worker_tasks", "gpus_per_worker")),
-        (("ray",), ("address", "worker_cpus", "worker_resources")),
-    )
-    for setting in settings
+    f"search.{setting}": Moved("search.executor", "processes", {name: f"{name}.{setting}" for name in executors})
+    for setting, executors in MOVED.items()
 }
 _NAMES = Names(
     tuple(f"{scope}.{setting.name}" for scope, record in RECORDS.items() for setting in settings_of(record)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -13,7 +14,6 @@ from evolve.errors import SearchError, WorkerLost
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
 from evolve.search.plan import Plan, Tally
-from evolve.search.texts import Restored, Texts
 from evolve.search.top import Top
 from evolve.search.waiting import Duplicates, HeldResults, Result, reused
 from evolve.store.store import Store
@@ -28,6 +28,35 @@ class Observer(Protocol[G_contra]):
 
     def individual(self, individual: Individual, genotype: G_contra, standing: Standing) -> None:
         """Receives a finished individual, its genotype, and the state of the search after it."""
+
+
+class Texts(Protocol[G]):
+    """Converts genotypes to text and back, and finds equal ones."""
+
+    def text(self, genotype: G) -> str:
+        """Returns a genotype as text."""
+
+    def read(self, text: str) -> G:
+        """Returns the genotype of a text."""
+
+    def fingerprint(self, genotype: G) -> str:
+        """Returns a hash that is equal for genotypes that are the same network."""
+
+    def genes(self, genotype: G) -> str:
+        """Returns the genes of a genotype as text. Networks with other genes are trained in another way."""
+
+
+class _Restored(Generic[G]):
+    """The proposal of a finished individual. Its text is parsed when the genotype is asked for, which is seldom."""
+
+    def __init__(self, individual: Individual, texts: Texts[G]) -> None:
+        self.id, self.memo = individual.id, individual.memo
+        self._text, self._texts = individual.genotype, texts
+
+    @functools.cached_property
+    def genotype(self) -> G:
+        """The genotype, which is parsed once."""
+        return self._texts.read(self._text)
 
 
 class _Finished(NamedTuple, Generic[G]):
@@ -122,7 +151,7 @@ class Search(Generic[G]):
     def _restore(self) -> None:
         """Restores the algorithm: passes it the recorded proposals and results that it needs, in their order."""
         for individual in self._store.finished(self._algorithm.replayed):
-            self._algorithm.adopt(Restored(individual, self._texts))
+            self._algorithm.adopt(_Restored(individual, self._texts))
             self._algorithm.tell(individual)
 
     def _resume(self) -> None:

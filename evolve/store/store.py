@@ -8,7 +8,8 @@ therefore show which individuals have finished and which are pending.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from evolve.records import Evaluation, Individual, Proposal, Spent
 from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, explained_errors, hold, prepare
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
-from evolve.store.syncing import Syncing
 
+SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
+SAVED = 1.0  # the most seconds of waiting that can be saved up while nothing is written
 # `finished` counts results from 1. It is null while an individual is pending, and negative while its result is held.
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
@@ -29,6 +31,36 @@ _PROPOSE = (
     f"values ({'?, ' * len(PROPOSAL.names)}?, ?, 'running', {_COUNT})"
 )
 _SET = ", ".join(f"{name} = ?" for name in EVALUATION.names)
+
+
+class Syncing:
+    """Decides which transactions wait until they are on the disk.
+
+    A transaction that does not wait is kept if the process ends, but is lost if the power fails before the next one
+    that waits. If individuals take seconds, all transactions wait. If thousands finish in a second, only a part of
+    them waits, so that waiting takes at most the share `SHARE` of the time.
+
+    Args:
+      clock: gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._saved, self._counted = SAVED, clock()
+
+    def waits(self) -> bool:
+        """Whether the transaction that begins now must wait."""
+        now = self._clock()
+        self._saved = min(SAVED, self._saved + SHARE * (now - self._counted))
+        self._counted = now
+        return self._saved > 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """A context whose time counts as spent on waiting."""
+        start = self._clock()
+        yield
+        self._saved -= self._clock() - start
 
 
 class Store:
