@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import dsl
 from compiler.domains import settings_of, values
@@ -82,20 +83,13 @@ def prepare(config: Config, folder: Path) -> Run:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
-    plan = Plan(
-        settings.individuals,
-        settings.seed,
-        config.executor.log(folder),
-        settings.timeout,
-        settings.retries,
-        settings.budget_seconds,
-        settings.budget_flops,
-        settings.target,
-        settings.keep_best,
-        settings.reuse,
-        fitness.budget_seconds,
-        settings.order,
-    )
+    # Every other field of a plan has the value of the setting of its name.
+    limits: dict[str, Any] = values(settings) | {
+        "log": config.executor.log(folder),
+        "budget": settings.budget_seconds,
+        "budget_simulated": fitness.budget_seconds,
+    }
+    plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
     return Run(config, seed, fitness, plan, workers, folder, place)
 
 
