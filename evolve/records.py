@@ -106,6 +106,8 @@ class Evaluation:
     is_retryable: bool = False  # whether the machine is at fault, so that a retry may succeed
     # further numbers from a table
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
+    # operations with kernels on the longest path of its network; None if it was not counted
+    depth: Annotated[int | None, Column("integer", since=7)] = None
 
     @property
     def is_failed(self) -> bool:
@@ -113,9 +115,9 @@ class Evaluation:
         return self.status == "failed"
 
 
-def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
+def failed(reason: str) -> Evaluation:
     """Returns the evaluation of an individual that could not be built, trained or measured."""
-    return Evaluation(WORST, "failed", reason, params=params, mult_adds=mult_adds, seconds=seconds)
+    return Evaluation(WORST, "failed", reason)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -208,17 +208,16 @@ class Fitness(ABC):
         found = self._measured(parsed(self.space).genotype(task.genotype), task)
         seconds = found.seconds if self.is_simulated else time.perf_counter() - start
         if not math.isfinite(found.fitness):
-            found = failed(f"its fitness is {found.fitness}", params=found.params, mult_adds=found.mult_adds)
+            found = _sized(failed(f"its fitness is {found.fitness}"), found)
         # A backward pass counts as two forward passes. A mult-add counts as one.
         images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
         return replace(found, seconds=seconds, flops=3.0 * found.mult_adds * images * self.training.epochs)
 
     def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:
         # The size is known before the measurement, so that a failed individual has one too.
-        params, mult_adds = 0, 0
+        cost = None
         try:
             cost = cost_of(genotype, self.known.input_shape, self.known.classes)
-            params, mult_adds = cost.params, cost.mult_adds
             found = self.measure(genotype, task, cost)
         except DataError as error:
             raise UsageError(unrecorded(error)) from None
@@ -226,7 +225,12 @@ class Fitness(ABC):
             found = failed(str(error))
         except MemoryError as error:
             found = out_of_memory(error)
-        return replace(found, params=params, mult_adds=mult_adds)
+        return found if cost is None else _sized(found, cost)
+
+
+def _sized(evaluation: Evaluation, size: Cost | Evaluation) -> Evaluation:
+    """Returns an evaluation with the size of a network, which `size` has."""
+    return replace(evaluation, params=size.params, mult_adds=size.mult_adds, depth=size.depth)
 
 
 @functools.lru_cache(maxsize=1)

@@ -59,10 +59,10 @@ def dump(folder: Path) -> list[str]:
 
 
 def individuals(folder: Path) -> list[dict[str, object]]:
-    """Returns all rows by id. The ids in the column `killed` of earlier versions become the memo."""
+    """Returns all rows by id, with the columns that are newer. The ids in the earlier column `killed` are the memo."""
     db = sqlite3.connect(folder / FILE)
     db.row_factory = sqlite3.Row
-    rows = [dict(row) for row in db.execute("select * from individuals order by id")]
+    rows = [{"depth": None, **dict(row)} for row in db.execute("select * from individuals order by id")]
     killed = [str(row.pop("killed", "[]")) for row in rows]
     return [row | {"memo": row["memo"] if ids == "[]" else ids} for row, ids in zip(rows, killed, strict=True)]
 
@@ -92,6 +92,7 @@ def test_a_store_of_each_version_opens(tmp_path: Path, version: str) -> None:
         noted = store.noted(f"test of {best}")
         assert (None if noted is None else json.loads(noted)["accuracy"]) == tested
         assert len(list(store.finished())) + len(store.unfinished()) == counts[2]
+        assert {one.depth for one in store.finished()} == {None}
         store.sign(store.identity())
     assert schema(work) == migrations.SCHEMA
     assert sqlite3.connect(work / FILE).execute("pragma journal_mode").fetchone() == ("wal",)
@@ -264,7 +265,7 @@ def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     table, _, objects = ran.stdout.partition("[\n")
-    assert table.splitlines()[0].endswith(",metrics,latency") and table.splitlines()[1].endswith(",{},1.5")
+    assert table.splitlines()[0].endswith(",metrics,latency,depth") and table.splitlines()[1].endswith(",{},1.5,")
     assert {row["latency"] for row in json.loads("[" + objects)} == {7.0}
     assert schema(old) == migrations.SCHEMA + 1
 
