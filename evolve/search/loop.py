@@ -20,6 +20,7 @@ from evolve.store.store import Store
 
 G_contra = TypeVar("G_contra", contravariant=True)
 
+ENDED = "ended"  # the note in the store with the reason of the end; a search that continues removes it
 WAKE = 5.0  # seconds after which a waiting driver checks for further workers and for the end of the budget
 
 
@@ -115,6 +116,7 @@ class Search(Generic[G]):
         Raises:
           SearchError: all individuals fail, or no worker can be started.
         """
+        self._store.forget(ENDED)
         self._restore()
         self._resume()
         self._stop_if_all_failed()
@@ -144,7 +146,7 @@ class Search(Generic[G]):
             elif self._running:
                 ended = self._wait()
             else:
-                return self._end_reason()
+                return self._ended(self._end_reason())
 
     # Resuming.
 
@@ -302,6 +304,10 @@ class Search(Generic[G]):
         """Returns why no further individual is started; empty if further ones are."""
         return self._plan.end(self._tally, not self._retries and self._last >= self._plan.individuals)
 
+    def _ended(self, reason: str) -> str:
+        self._store.note(ENDED, reason)
+        return reason
+
     def _stop_if_all_failed(self) -> None:
         if self._plan.has_only_failures(self._tally):
-            raise SearchError(self._plan.failure_message(self._tally, self._store.reasons(3)))
+            raise SearchError(self._ended(self._plan.failure_message(self._tally, self._store.reasons(3))))

@@ -194,6 +194,10 @@ class Store:
         """Stores a fact about the search."""
         self._execute("insert or replace into meta values (?, ?)", (f"note.{key}", value))
 
+    def forget(self, key: str) -> None:
+        """Removes a stored fact, which may be missing."""
+        self._execute("delete from meta where key = ?", (f"note.{key}",))
+
     def noted(self, key: str) -> str | None:
         """Returns a stored fact, or None."""
         rows = self._execute("select value from meta where key = ?", (f"note.{key}",))
