@@ -45,7 +45,7 @@ def check_earlier(store: Store, identity: Mapping[str, str]) -> None:
     Raises:
       UsageError: a setting that both versions have differs.
     """
-    found = store.identity()
+    found = store.signed("identity")
     both = [key for key in identity if key in found and key not in ("the space", "dataset.source")]
     different = [f"  {key}: there {found[key]}, now {identity[key]}" for key in both if found[key] != identity[key]]
     if different:

@@ -159,17 +159,13 @@ class Search(Generic[G]):
     def _resume(self) -> None:
         """Takes over the pending individuals and the held results of the last run."""
         for proposal, waits in self._store.unfinished():
-            adopted = self._adopted(proposal)
+            adopted = proposal.with_genotype(self._texts.read(proposal.genotype))
+            self._algorithm.adopt(adopted)
             if waits:
                 self._held.hold(proposal.id, Result(adopted.genotype))
                 self._tally.compare(self._store.individual(proposal.id))
             else:
                 self._retries.append(adopted)
-
-    def _adopted(self, proposal: Proposal[str]) -> Proposal[G]:
-        read = proposal.with_genotype(self._texts.read(proposal.genotype))
-        self._algorithm.adopt(read)
-        return read
 
     # Results.
 
@@ -224,7 +220,7 @@ class Search(Generic[G]):
 
     def _report(self, individual: Individual, genotype: G) -> _Finished[G]:
         self._algorithm.tell(individual)
-        self._tally.add_simulated(individual)
+        self._tally.simulated += individual.seconds
         if not individual.is_failed:
             self._top.add(individual)
         standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids)

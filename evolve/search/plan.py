@@ -24,7 +24,8 @@ class Tally:
 
     def __init__(self, before: Spent, fittest: Individual | None) -> None:
         self.finished, self.failed = before.finished, before.failed
-        self.flops, self.simulated = before.flops, before.simulated
+        self.flops = before.flops
+        self.simulated = before.simulated  # the seconds of the individuals that the algorithm has received
         self.fittest = fittest
         self._began = time.monotonic() - before.seconds
 
@@ -49,10 +50,6 @@ class Tally:
         """Keeps an individual as the fittest if it is fitter than all before it."""
         if not individual.is_failed and (self.fittest is None or individual.fitness > self.fittest.fitness):
             self.fittest = replace(individual, graph="")
-
-    def add_simulated(self, individual: Individual) -> None:
-        """Counts the simulated seconds of an individual that the algorithm has received."""
-        self.simulated += individual.seconds
 
 
 @dataclass(frozen=True, slots=True)

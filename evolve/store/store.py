@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal, Spent
@@ -157,7 +157,7 @@ class Store:
         Raises:
           UsageError: the stored settings differ; the message names them.
         """
-        found = self._signed("identity")
+        found = self.signed("identity")
         folder = self.path.parent
         other = differences(found, identity) if found else []
         if other:
@@ -165,7 +165,7 @@ class Store:
                 f"{folder} holds another search:\n" + "\n".join(other) + "\n"
                 "use its settings to resume it, or choose another --workdir"
             )
-        moved = differences(self._signed("setting"), settings or {}) if found else []
+        moved = differences(self.signed("setting"), settings or {}) if found else []
         if moved and not changed:
             raise UsageError(
                 f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
@@ -173,7 +173,8 @@ class Store:
             )
         self._keep_migration()
 
-    def _signed(self, kind: str) -> dict[str, str]:
+    def signed(self, kind: Literal["identity", "setting"]) -> dict[str, str]:
+        """Returns the stored identity or the stored settings of the search."""
         rows = self._execute("select key, value from meta where key like ?", (f"{kind}.%",))
         return {key.removeprefix(f"{kind}."): value for key, value in rows}
 
@@ -317,10 +318,6 @@ class Store:
         for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
             simulated += seconds
         return Spent(finished, failed, float(self.noted("seconds") or 0), flops, simulated)
-
-    def identity(self) -> Mapping[str, str]:
-        """Returns the stored identity of the search."""
-        return self._signed("identity")
 
     def counts(self) -> tuple[int, int, int]:
         """Returns the number of results (held ones included), the number of failed ones, and the highest id."""
