@@ -1,7 +1,7 @@
 """The primitives: the operations that Python implements, with the names and domains of their settings.
 
-The module `records` has all of them. The compiler has one record for each name here, in `compiler/primitives`. Every
-other fact that the code needs of a primitive is a field of its record, so that no other module names a primitive.
+The module `records` has all of them. `compiler/primitives` has a second record for each primitive, with its shapes. All
+facts about a primitive are fields of its two records, so that no other module names a primitive.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Setting:
       domain: the values that it takes.
       default: its value if the text does not give one; None if there is no such value.
       required: whether the text must give a value.
-      ambient: whether it has the filters of its place if the text does not give a value.
-      otherwise: for the reference, a description of a missing value if there is no default.
+      ambient: whether its value is the filters of its place if the text does not give a value.
+      otherwise: the meaning of a missing value where there is no default. The reference prints this text.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Role(Enum):
     ZERO = "zeros, which add nothing to a sum"
     SUM = "the sum of a node's terms"
     CONCATENATION = "the concatenation of a node's terms"
-    FIT_BY_FIRST = "the `fit` by which the first term of a sum decides the shape"
+    FIT_BY_FIRST = "the `fit` with which the first term of a sum decides the shape"
 
 
 JOINING = (Role.SUM, Role.CONCATENATION)
@@ -61,10 +61,12 @@ class Primitive:
 
     Attributes:
       name: its name in texts.
-      meaning: one sentence that describes its output, for the reference.
+      meaning: one sentence that describes its output. The reference prints this text.
       settings: its settings. The first one may be written without its name.
-      channels: the name of the setting that is the number of output channels; None: they are those of the input.
-      channel_factor: the name of the setting that is the ratio of output to input channels, if it is given.
+      channels: the name of the setting that is the number of output channels. If it is None, the output has the
+        channels of the input.
+      channel_factor: the name of the setting that is the ratio of output to input channels; None if there is no such
+        setting.
       role: the purpose for which the language itself uses it.
       has_weights: whether each use has weights of its own, so that two uses on one value are two values.
       is_random: whether it draws random numbers in training, so that two uses on one value are two values.
@@ -81,17 +83,17 @@ class Primitive:
 
     @property
     def joins(self) -> bool:
-        """Whether it joins several states: it is the sum or the concatenation."""
+        """Whether the primitive joins several states. The sum and the concatenation do."""
         return self.role in JOINING
 
     @property
     def is_pure(self) -> bool:
-        """Whether two uses on one value are always the same value."""
+        """Whether two uses of the primitive on one value always give the same value."""
         return not (self.has_weights or self.is_random)
 
 
 class Named(Protocol):
-    """A record that has the name of a primitive."""
+    """The base of the records that belong to a primitive and have its name, as `dsl` and `compiler` keep them."""
 
     @property
     def name(self) -> str:
@@ -158,11 +160,11 @@ def by_role(primitives: Iterable[Primitive]) -> Mapping[Role, str]:
     """Returns the name of the primitive of each role.
 
     Raises:
-      ValueError: a role has no primitive, or several.
+      ValueError: a role has no primitive, or several primitives have the same role.
     """
     primitives = tuple(primitives)
     found = {role: [primitive.name for primitive in primitives if primitive.role is role] for role in Role}
     for role, names in found.items():
         if len(names) != 1:
-            raise ValueError(f"{role.value}: one primitive has this role, found {', '.join(names) or 'none'}")
+            raise ValueError(f"{role.value}: one primitive must have this role, found {', '.join(names) or 'none'}")
     return {role: name for role, (name,) in found.items()}

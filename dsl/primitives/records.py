@@ -37,8 +37,8 @@ RECORDS = (
     # convolutions
     Primitive(
         name="conv",
-        meaning="A convolution without bias. The kernel `full` covers the whole map; `depth` times the channels of the "
-        "input are the filters, where it is given.",
+        meaning="A convolution without bias. The kernel `full` covers the whole map. With `depth`, the filters are "
+        "`depth` times the channels of the input.",
         settings=(Setting("kernel", KERNEL_OR_FULL, required=True), _FILTERS, *_STRIDES, *_PADDED, _DEPTH),
         channels="filters",
         channel_factor="depth",
@@ -52,7 +52,7 @@ RECORDS = (
     ),
     Primitive(
         name="factorized_conv",
-        meaning="Two 1x1 convolutions with strides, the second one pixel further on, concatenated (NASNet).",
+        meaning="Two 1x1 convolutions with strides, concatenated; the second one is moved by one pixel (NASNet).",
         settings=(_STRIDE, _FILTERS),
         channels="filters",
         has_weights=True,
@@ -102,7 +102,7 @@ RECORDS = (
     ),
     Primitive(
         name="resize_and_pad",
-        meaning="The nearest pixels in the wanted shape, channels cut off or added as zeros; only after `fit`.",
+        meaning="Resizes to the wanted shape by the nearest pixels; cuts channels off or adds zeros; only after `fit`.",
         role=Role.FIT_BY_FIRST,
     ),
 )

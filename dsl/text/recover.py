@@ -13,10 +13,14 @@ _TOKEN = re.compile(
 
 
 def next_declaration(text: str, start: int, error: int) -> int | None:
-    """Returns the offset of the next declaration after the one with the mistake at `error`; None if that was the last.
+    """Returns the offset of the first declaration after a mistake; None if no declaration follows.
 
-    A declaration begins outside all brackets or, if a bracket is not closed, at the beginning of a line.
-    Reading began at `start`.
+    A declaration begins outside all brackets. If a bracket is not closed, a declaration begins at the start of a line.
+
+    Args:
+      text: the text.
+      start: the offset at which the parser began to read.
+      error: the offset of the mistake.
     """
     depth = 0
     for match in _TOKEN.finditer(text, start):

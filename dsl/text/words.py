@@ -1,6 +1,7 @@
-"""The language's keywords for editors and for recovery, as regular expressions that Python and TextMate both read.
+"""The keywords of the language as regular expressions, which Python's `re` and TextMate both read.
 
-The parser knows from the grammar whether `stride` is a keyword or a name. A highlighter sees only the text beside it.
+Highlighters, and the search for the next declaration after a syntax error, use these expressions. They see only the
+text beside a word such as `stride`, and not the grammar, which decides whether the word is a keyword or a name.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ DECLARATIONS = (
     rf"{_START}mutation(?=\s+{NAME}\s*(?:\{{|weight\b))",
     rf"{_START}require(?=\s+[A-Za-z_\d])",
 )
-# Keywords inside declarations. One that may also be a name counts as a keyword only in its context.
+# Keywords inside declarations. Most of these words may also be names, so an expression includes the text around a word.
 WORDS = (
     rf"{_START}(?:stride|weight)(?=[ \t]+(?!and\b|or\b|else\b|if\b|in\b|is\b|before\b|reaches\b|feeds\b)[\w(-])",
     rf"{_START}(?:fit|each)(?=[ \t]+(?!and\b|or\b|else\b|if\b){NAME})",

@@ -40,7 +40,7 @@ def test_two_of_one_name_are_refused() -> None:
 
 def test_every_role_has_one_primitive() -> None:
     assert {PRIMITIVES[name].role for name in by_role(PRIMITIVES.values()).values()} == set(Role)
-    with pytest.raises(ValueError, match="the sum of a node's terms: one primitive has this role, found none"):
+    with pytest.raises(ValueError, match="the sum of a node's terms: one primitive must have this role, found none"):
         by_role(primitive for primitive in PRIMITIVES.values() if primitive.role is not Role.SUM)
-    with pytest.raises(ValueError, match="one primitive has this role, found zero, relu"):
+    with pytest.raises(ValueError, match="one primitive must have this role, found zero, relu"):
         by_role([*PRIMITIVES.values(), replace(RELU, role=Role.ZERO)])
