@@ -25,11 +25,11 @@ class Setting:
     """One setting of a primitive.
 
     Attributes:
-      name: its name in texts.
-      domain: the values that it takes.
-      default: its value if the text does not give one; None if there is no such value.
+      name: the name of the setting in texts.
+      domain: the values that the setting takes.
+      default: the value of the setting if the text does not give a value; None if there is no default.
       required: whether the text must give a value.
-      ambient: whether its value is the filters of its place if the text does not give a value.
+      ambient: whether a missing value stands for the filters of the operation's place.
       otherwise: the meaning of a missing value where there is no default. The reference prints this text.
     """
 
@@ -60,16 +60,16 @@ class Primitive:
     """An operation that Python implements.
 
     Attributes:
-      name: its name in texts.
-      meaning: one sentence that describes its output. The reference prints this text.
-      settings: its settings. The first one may be written without its name.
+      name: the name of the primitive in texts.
+      meaning: one sentence that describes the output. The reference prints this text.
+      settings: the settings. The first setting may be written without its name.
       channels: the name of the setting that is the number of output channels. If it is None, the output has the
         channels of the input.
       channel_factor: the name of the setting that is the ratio of output to input channels; None if there is no such
         setting.
-      role: the purpose for which the language itself uses it.
-      has_weights: whether each use has weights of its own, so that two uses on one value are two values.
-      is_random: whether it draws random numbers in training, so that two uses on one value are two values.
+      role: the purpose for which the language itself uses the primitive; None for most primitives.
+      has_weights: whether each use has weights of its own. Then two uses on one value give two values.
+      is_random: whether training draws random numbers. Then two uses on one value give two values.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The primitives, by families, and the domains of their settings."""
+"""The records of all primitives, and the domains of settings."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ RECORDS = (
     ),
     Primitive(
         name="dropout",
-        meaning="In training each value is zero with the probability `rate`, and the others are scaled up.",
+        meaning="In training, sets each value to zero with the probability `rate`, and scales the others up.",
         settings=(Setting("rate", FRACTION, 0),),
         is_random=True,
     ),
@@ -84,10 +84,10 @@ RECORDS = (
         channels="units",
         has_weights=True,
     ),
-    # joins: several states become one
+    # joins, which make one state of several states
     Primitive(name="add", meaning="The sum of states of one shape; `a + b` is `add(a, b)`.", role=Role.SUM),
     Primitive(name="concat", meaning="The channels of maps of one size, one after the other.", role=Role.CONCATENATION),
-    # wiring: a state stays, loses its edge, or becomes zeros or another shape
+    # primitives that keep a state, remove an edge, or give zeros or another shape
     Primitive(name="skip", meaning="The state itself.", role=Role.IDENTITY),
     Primitive(
         name="zero",

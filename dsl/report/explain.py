@@ -132,7 +132,7 @@ def _rule(rule: s.Mutation, share: float, parent: Genotype, rng: random.Random, 
         example, forgets = _example(alone, rng, check)
     except CellError as error:
         return RuleFact(rule.name, share, places, counted, note=f"every child is rejected: {error.problems[0].hint}")
-    note = "the child starts from fresh weights" if forgets else "" if example else "the child is equal to its parent"
+    note = "the child starts from fresh weights" if forgets else "" if example else "the child equals its parent"
     return RuleFact(rule.name, share, places, counted, example, note)
 
 

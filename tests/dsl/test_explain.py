@@ -79,7 +79,8 @@ def test_rules_have_their_shares_and_notes() -> None:
                       "mutation c { rate *= uniform(1, 2) } gene rate = 1 in 0 .. 9")  # fmt: skip
     assert [rule.share for rule in found.rules] == [0.6, 0.2, 0.2]
     assert [rule.children for rule in found.rules] == [0, 0, None]
-    assert [rule.note for rule in found.rules] == ["the child is equal to its parent", "the child starts from fresh weights", ""]
+    notes = ["the child equals its parent", "the child starts from fresh weights", ""]
+    assert [rule.note for rule in found.rules] == notes
     assert found.genes == ("rate = 1 in 0 .. 9",)
 
 
