@@ -30,24 +30,24 @@ class Run:
     seed: dsl.Genotype
     fitness: Fitness
     plan: Plan
-    workers: str  # the workers, as the header shows them
+    workers: str  # the description of the workers in the header
     folder: Path
     storage: Place  # where weights and summaries are kept: `search.storage`, or the work directory
 
     def with_facts(self, facts: Facts) -> Run:
-        """Returns this search with the facts of its images. The number of workers that fit depends on them."""
+        """Returns this search with the facts of its images. The number of workers depends on the size of the images."""
         workers = self.config.executor.describe(facts.bytes)
         return replace(self, fitness=replace(self.fitness, facts=facts), workers=workers)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
-        """Returns the settings, by name, that make this search another search if they change, and the search space."""
+        """Returns the search space, and the settings, by name, without which it would be another search."""
         settings = self._marked(IDENTITY)
         settings["search.algorithm"] = self.config.algorithm_name()
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.fitness.space}
 
     def _marked(self, mark: str) -> dict[str, object]:
-        """Returns the settings `search.*` that have a mark, by name."""
+        """Returns, by name, the values of the settings `search.*` that are marked with `mark`."""
         declared, found = settings_of(SearchSettings), self.config.search
         return {f"search.{one.name}": getattr(found, one.name) for one in declared if mark in one.marks}
 

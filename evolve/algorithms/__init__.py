@@ -1,8 +1,8 @@
-"""Search algorithms. They make proposals and receive fitnesses, and know nothing of images, files and processes.
+"""Search algorithms, which make proposals and receive fitnesses. They do not depend on images, files or processes.
 
 `base` has the common interface, `evolution` evolution with and without ageing, the pairwise tournament and random
-search, and `reinforcement` reinforcement learning. Only its network, `controller`, uses TensorFlow, and is imported
-when it is first needed.
+search, and `reinforcement` reinforcement learning. Only `controller`, the neural network of `reinforcement`, uses
+TensorFlow. `controller` is imported when it is first needed.
 """
 
 from typing import Any

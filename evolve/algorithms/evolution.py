@@ -1,7 +1,7 @@
-"""Evolution with and without ageing, the pairwise tournament, and random search, which is their control.
+"""Evolution with and without ageing, the pairwise tournament, and random search, with which evolution is compared.
 
-Regularized evolution is algorithm 1 of Real et al. 2019, arXiv 1802.01548. That paper also has its variant without
-ageing, and the control. The pairwise tournament is that of Real et al. 2017, arXiv 1703.01041.
+Regularized evolution is algorithm 1 of Real et al. 2019, arXiv 1802.01548. The same paper has evolution without ageing
+and random search. The pairwise tournament is that of Real et al. 2017, arXiv 1703.01041.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RegularizedEvolution(Evolution[G]):
 
     @property
     def replayed(self) -> int:
-        """The size of the population. Earlier individuals have been removed from it."""
+        """The number of results that restore the population: its size, because ageing removes earlier individuals."""
         return self.population_size
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
@@ -46,18 +46,18 @@ class RegularizedEvolution(Evolution[G]):
         return max(rng.choices(self._members, k=self.sample_size), key=_fitness), ""
 
     def tell(self, individual: Individual) -> None:
-        """Adds an individual to the population, and removes the oldest member if there are too many."""
+        """Adds an individual to the population, and removes the oldest member if the population is too large."""
         self._members.append(Member(individual.id, self._finish(individual.id), individual.fitness))
 
 
 @dataclass(eq=False, kw_only=True)
 class NonAgeingEvolution(NonAgeing[G]):
-    """Evolution without ageing: the best of a tournament sample becomes a parent, and the worst of it is removed.
+    """Evolution without ageing: the best of a tournament sample becomes a parent, and its worst is removed.
 
-    With one worker this is the cycle of the paper: each step removes one member and proposes one child. With many
-    workers, no member is removed while the population has fewer than `population_size` members. When it has more, one
-    member of each sample is removed until there is room, and the last sample gives the parent. The parent is removed
-    only if it is the whole sample.
+    With one worker, each proposal removes one member and makes one child, as in the paper. With many workers, the
+    population may be smaller or larger. While it has fewer than `population_size` members, no member is removed. When
+    it has more, samples are drawn and lose their worst member until it is small enough. The last sample gives the
+    parent. The parent is removed only if it is the only member in its sample.
     """
 
     sample_size: SampleSize = 25
@@ -79,7 +79,7 @@ class NonAgeingEvolution(NonAgeing[G]):
         return parent, removed
 
     def _tournament(self, members: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
-        """Returns the best of a sample and the worst of the other members in it."""
+        """Draws a sample. Returns its best member, and the worst of its other members."""
         drawn = rng.choices(members, k=self.sample_size)
         best = max(drawn, key=_fitness)
         others = [member for member in drawn if member is not best]
@@ -97,7 +97,10 @@ class PairwiseTournament(NonAgeing[G]):
     population_size: Annotated[int, whole(2), "number of members at which tournaments remove the worse of two"] = 1000
 
     def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
-        """Removes members by tournaments until the population is small enough, and returns the winner of a last one."""
+        """Returns the parent of the next child, and the ids of the members to remove.
+
+        Tournaments remove members until the population is small enough. The winner of one more is the parent.
+        """
         members = list(self._members.values())
         removed = []
         while len(members) >= self.population_size:
@@ -109,11 +112,11 @@ class PairwiseTournament(NonAgeing[G]):
 
 @dataclass(eq=False, kw_only=True)
 class RandomSearch(Latest[G]):
-    """Random search, the control of the paper: every individual is sampled."""
+    """Random search: every individual is sampled from the search space."""
 
     @property
     def replayed(self) -> int:
-        """The number of individuals that the curves show."""
+        """The number of latest results that the curves show. Proposals depend on no result."""
         return self.window
 
     def ask(self, id: int) -> Proposal[G]:
@@ -124,7 +127,7 @@ class RandomSearch(Latest[G]):
         return proposal
 
     def tell(self, individual: Individual) -> None:
-        """Adds the fitness of an individual to the curves. It has no effect on later proposals."""
+        """Adds the fitness of an individual to the curves. The fitness has no effect on later proposals."""
         self._finish(individual.id)
         self._latest.append(individual.fitness)
 

@@ -260,4 +260,4 @@ def out_of_memory(error: Exception) -> Evaluation:
 
 def unrecorded(reason: object) -> str:
     """Returns a message on a fault of the data or the machine, which is not a failure of an individual."""
-    return f"{reason}\nno individual was recorded as failed for this: put it right, and the same command goes on"
+    return f"{reason}\nno individual was recorded as failed: remove the cause, and the same command resumes the search"

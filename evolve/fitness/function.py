@@ -34,7 +34,7 @@ class FunctionFitness(ImagesFitness):
             raise
         except (Exception, SystemExit) as error:  # a user's function may raise anything
             raise UsageError(
-                f"search.fitness, {self.name!r}, raised an exception:\n{raised(error)}\nput that right: {KEPT}"
+                f"search.fitness, {self.name!r}, raised an exception:\n{raised(error)}\ncorrect the function: {KEPT}"
             ) from None
         try:
             return Evaluation(float(value))

@@ -87,7 +87,7 @@ class ImagesFitness(Fitness):
             lines = manifest.differences(source, self.folder / FOLDER) or (f"  {source} has other contents",)
             raise UsageError(
                 f"{self.folder} holds a search on other images than {source} has now:\n" + "\n".join(lines) + "\n"
-                "put those images back, and the same command goes on, or choose another --workdir"
+                "put those images back, and the same command resumes the search, or choose another --workdir"
             )
 
     def rows(self) -> list[tuple[str, str]]:

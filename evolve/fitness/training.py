@@ -225,5 +225,5 @@ def _naming(path: Place, verb: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(
-            f"the weights {path} cannot be {verb}: {error.strerror or error}; put that right: {KEPT}"
+            f"the weights {path} cannot be {verb}: {error.strerror or error}; remove the cause: {KEPT}"
         ) from None

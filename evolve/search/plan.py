@@ -96,5 +96,5 @@ class Plan:
         listed = "\n".join(f"  {reason}" for reason in reasons)
         return (
             f"all of the first {tally.failed} individuals failed:\n{listed}\n"
-            f"put that right and start again in another --workdir (more may stand in {self.log})"
+            f"remove the cause and start again in another --workdir; the log may have more: {self.log}"
         )

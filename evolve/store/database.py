@@ -32,10 +32,10 @@ RANK = "fitness desc, params, mult_adds, finished"  # the order of `records.rank
 RANKED = "status = 'done' and finished > 0"  # the individuals that have a place in that order
 WRITE_AHEAD = "pragma journal_mode=wal"  # lets other programs read while the search runs
 _REMEDIES = (
-    ("locked", "another program holds it: close that program, and the same command goes on"),
+    ("locked", "another program has locked the file: close that program, and the same command resumes the search"),
     ("full", f"make room on the disk: {KEPT}"),
-    ("disk I/O", f"the disk is full, read-only or gone: put that right; {KEPT}"),
-    ("readonly", f"let this user write it: {KEPT}"),
+    ("disk I/O", f"the disk is full, read-only or gone: make it writable; {KEPT}"),
+    ("readonly", f"let this user write the file: {KEPT}"),
     ("", "move the work directory away, or choose another one with --workdir"),
 )
 

@@ -129,7 +129,7 @@ class Store:
         if not unchanged:
             raise UsageError(
                 f"the work directory {self.path.parent} was moved or removed while the search ran; "
-                "put it back, and the same command goes on, or choose another --workdir"
+                "put it back, and the same command resumes the search, or choose another --workdir"
             )
 
     def _keep_migration(self) -> None:

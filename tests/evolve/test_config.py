@@ -535,7 +535,7 @@ def test_a_budget_of_time_is_read_as_seconds(budget: str, seconds: float | None)
     ("bindings", "message"),
     [
         (["search.reuse=True", "search.inherit_weights=True"], "trained from different weights"),
-        (["search.executor='serial'", "search.timeout=60"], "only worker processes can be ended"),
+        (["search.executor='serial'", "search.timeout=60"], "a timeout needs worker processes"),
         (["search.executor='serial'", "processes.workers=2"], "reads processes.workers: search.executor is 'serial'"),
         (["ray.address='auto'"], "nothing reads ray.address: search.executor is 'processes'"),
     ],

@@ -250,7 +250,7 @@ def test_the_confusion_of_a_network_is_its_accuracy_by_class(small_gin: Path) ->
 def test_weights_that_cannot_be_written_end_the_search(small_gin: Path) -> None:
     plain = trained(small_gin)
     Path(str(plain.weights)).write_text("a file")
-    with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command goes on"):
+    with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command resumes the search"):
         plain.evaluate(Task(1, GROWING.text(), 5, -1.0))
 
 
