@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol, TypeAlias
 
 from compiler.errors import CompileError
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 
 BETWEEN = "://"  # the text between the scheme and the rest of an address
 

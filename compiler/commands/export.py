@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
 from compiler.filesystem import Place, place
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from dsl.wording import by_x
 
 if TYPE_CHECKING:

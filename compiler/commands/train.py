@@ -14,7 +14,7 @@ import dsl
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, load, params_of
 from compiler.errors import pasted
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from compiler.settings import GENES
 from dsl.wording import plural
 

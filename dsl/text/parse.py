@@ -16,7 +16,7 @@ import lark
 from lark.visitors import Transformer, v_args
 
 from dsl.errors import CellError, Position, Problem, Source
-from dsl.text.recover import next_declaration
+from dsl.text.words import next_declaration
 from dsl.tree import syntax as s
 
 MAX_CHARACTERS = 1 << 20

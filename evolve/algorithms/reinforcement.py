@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from compiler.domains import ABOVE_0, real, whole
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from evolve.algorithms.base import Latest, SearchSpace, generator
 from evolve.errors import SearchError
 from evolve.records import G, Individual, Proposal

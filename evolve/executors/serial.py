@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from compiler.errors import pasted
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from evolve.errors import UsageError
 from evolve.executors import machine
 from evolve.executors.base import Site

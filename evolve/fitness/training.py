@@ -119,7 +119,7 @@ class TrainingFitness(ImagesFitness):
         """Returns the result on the test images of the network with its kept weights."""
         from compiler.layers.model import lower, step_layers
         from compiler.networks import weights
-        from compiler.training.confusion import confusion
+        from compiler.training.candidate import confusion
 
         if not self.can_test(id):
             return None

@@ -19,8 +19,8 @@ import tensorflow as tf
 import compiler
 import dsl
 from compiler import Graph
+from compiler.layers.execute import Noise
 from compiler.layers.model import build_layers, forward
-from compiler.layers.noise import Noise
 from compiler.primitives import layers, records
 from compiler.primitives.base import Operation
 from compiler.primitives.layering import Run, Stock
