@@ -77,11 +77,6 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         return tf.nn.l2_loss(self._trained if count == self.packing.size else self._trained[:count])
 
     @property
-    def normalized(self) -> frozenset[str]:
-        """The keys of all weights of batch normalizations: scales, offsets, means and variances."""
-        return self.packing.normalized
-
-    @property
     def updates_key(self) -> str:
         """The key under which `values` has the number of updates of the statistics."""
         return f"{self.step.key}/updates"

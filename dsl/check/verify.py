@@ -84,7 +84,7 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
     uses = {name: defined.uses() for name, defined in genotype.space.definitions.ops.items()}
     places = {name: defined.position for name, defined in genotype.space.definitions.ops.items()}
     for cell in genotype.cells:
-        uses[cell.name] = [used.name for used in edit.cell_ops(cell) if isinstance(used, s.Op)]
+        uses[cell.name] = edit.op_names(edit.cell_ops(cell))
         places[cell.name] = cell.position
     sizes: dict[str, tuple[int, int]] = {}
     for name in uses:

@@ -191,7 +191,8 @@ def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Ter
     old, new = ({str(term.label): replace(term, label=None) for term in s.labelled(terms)} for terms in (before, after))
     if Counter(old.values()) == Counter(new.values()):
         if list(old.values()) != list(new.values()):
-            yield Difference(where, node=node, note=f"the same terms in another order: {_sum(after)}")
+            text = unparse.flow(s.Flow(after))
+            yield Difference(where, node=node, note=f"the same terms in another order: {text}")
         return
     for label in [label for label in old if old[label] == new.get(label)]:
         del old[label], new[label]
@@ -217,10 +218,6 @@ def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Diff
             yield from _terms(where, node, before.arguments, after.arguments)
             return
     yield Difference(where, unparse.term(before), unparse.term(after), node)
-
-
-def _sum(terms: tuple[s.Term, ...]) -> str:
-    return " + ".join(map(unparse.term, terms))
 
 
 # --- names -----------------------------------------------------------------------------------------------------

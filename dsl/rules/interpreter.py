@@ -293,8 +293,7 @@ def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | No
     return None
 
 
-_Run = Callable[..., Scene | None]
-_STATEMENTS: Mapping[type, _Run] = {
+_STATEMENTS: Mapping[type, Callable[..., Scene | None]] = {
     s.Assign: _assign,
     s.Forget: _forget,
     s.Either: _either,

@@ -134,7 +134,7 @@ class Space:
 
     def holds_cells(self, cell: s.Cell) -> bool:
         """Returns whether an operation of this cell is another cell, or an op that contains a cell."""
-        return not self.nesting.isdisjoint([op.name for op in edit.cell_ops(cell) if isinstance(op, s.Op)])
+        return not self.nesting.isdisjoint(edit.op_names(edit.cell_ops(cell)))
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -149,19 +149,17 @@ class Space:
     def reached(self) -> frozenset[str]:
         """The cells that the network uses, directly or through operations and other cells."""
         found: set[str] = set()
-        waiting = [op for section in self.network.sections for step in section.steps for op in step.pipe]
+        steps = [step for section in self.network.sections for step in section.steps]
+        waiting = [name for step in steps for name in edit.op_names(step.pipe)]
         # A rule may put any member of a set into a cell that the network uses.
-        waiting += [_as_op(item) for values in self.values.values() for item in values.items]
+        waiting += [_op_name(item) for values in self.values.values() for item in values.items]
         while waiting:
-            op = waiting.pop()
-            if isinstance(op, s.Any) or op.name in found:
-                continue
-            if op.name in self.written:
-                found.add(op.name)
-                waiting += edit.cell_ops(self.written[op.name])
-            elif op.name in self.definitions.ops:
-                waiting += [part for case in self.definitions.ops[op.name].cases for part in case.pipe
-                            if isinstance(part, s.Op) and part.name != op.name]  # fmt: skip
+            name = waiting.pop()
+            if name in self.written and name not in found:
+                found.add(name)
+                waiting += edit.op_names(edit.cell_ops(self.written[name]))
+            elif name in self.definitions.ops:
+                waiting += self.definitions.ops[name].uses()
         return frozenset(found)
 
 
@@ -209,11 +207,9 @@ class Genotype:
         return tuple(replace(declared[name], value=s.Number(value)) for name, value in self.genes)
 
 
-def _as_op(item: s.Expression) -> s.Op:
-    """Returns a member of a set as an operation. A member that is not an operation becomes one with an empty name."""
-    if isinstance(item, s.Op):
-        return item
-    return s.Op(item.names[0] if isinstance(item, s.Path) else "")
+def _op_name(item: s.Expression) -> str:
+    """Returns the name of a member of a set that is an operation. Any other member has an empty name."""
+    return item.name if isinstance(item, s.Op) else item.names[0] if isinstance(item, s.Path) else ""
 
 
 def _may_be_a_cell(part: s.Syntax, nesting: Set[str]) -> bool:

@@ -57,6 +57,11 @@ def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
     yield from flow_ops([*(node.flow for node in cell.nodes), cell.output])
 
 
+def op_names(ops: Iterable[s.Op | s.Any]) -> list[str]:
+    """Returns the names of operations. A draw from a set has no name and is left out."""
+    return [op.name for op in ops if isinstance(op, s.Op)]
+
+
 def flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
     """Yields every operation in right sides of nodes, also inside other operations."""
     for flow in flows:
