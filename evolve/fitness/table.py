@@ -1,8 +1,8 @@
 """Fitness from a table of trained networks. Nothing is trained, and no images are needed.
 
-The key of a row is derived from the nodes and terms of a cell. It is `|op~0|+|op~0|op~1|+...`: for each node its
-operations under the names of the table, each with the number of the state that it reads. Inputs have the first numbers.
-NAS-Bench-201 (Dong & Yang 2020) writes its cells in this form.
+The key of a row is made from the nodes and terms of a cell, such as `|op~0|+|op~0|op~1|+...`. A key has the operations
+of each node, under their names in the table, each with the number of the state that the operation reads. The inputs of
+the cell have the first numbers. NAS-Bench-201 (Dong & Yang 2020) writes cells in this form.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OPERATION = re.compile(r"[^|+~]+(?=~)")
 
 
 class TableFitness(Fitness):
-    """A source whose fitness, metrics and training seconds come from a table."""
+    """A source of fitness that looks up the fitness, the metrics and the training seconds of a network in a table."""
 
     own: TableSettings
     settings = TableSettings
@@ -58,13 +58,13 @@ class TableFitness(Fitness):
         return table_files.load(self.own)
 
     def identity(self) -> Mapping[str, object]:
-        """Returns the settings of the table, with the digest of its contents in the place of its path."""
+        """Returns the settings of the table. The path is replaced by a digest of the contents of the table."""
         settings = {f"table.{field.name}": getattr(self.own, field.name) for field in fields(self.own)}
         del settings["table.budget_seconds"]
         return {**settings, "table.path": f"a table with the digest {self.table.digest}"}
 
     def changeable(self) -> Mapping[str, object]:
-        """Returns the budget of simulated seconds."""
+        """Returns the setting `table.budget_seconds`, by name."""
         return {"table.budget_seconds": self.own.budget_seconds}
 
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
@@ -74,11 +74,11 @@ class TableFitness(Fitness):
 
     @property
     def budget_seconds(self) -> float | None:
-        """The setting `table.budget_seconds`."""
+        """The simulated seconds after which the search ends: the setting `table.budget_seconds`."""
         return self.own.budget_seconds
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
-        """Returns the row of the genotype; a genotype without a row fails."""
+        """Returns the evaluation in the row of the genotype. A genotype without a row fails."""
         row = looked_up(genotype, self.table, self.own.operations)
         return Evaluation(row.fitness, seconds=row.seconds, metrics=row.metrics)
 
@@ -115,12 +115,12 @@ def _node(cell: s.Cell, node: s.Node, numbers: Mapping[str, int], operations: Ma
         if node.flow.tail or name is None or name not in operations:
             raise CompileError(f"a table has no name for {term(part)} in node {node.name} of cell {cell.name}")
         edges.append((numbers[state], operations[name]))
-    # Terms of a sum have no order, but names in a key have one.
+    # The terms of a sum have no order. A key lists them sorted by the number of the state, then by name.
     return "|" + "".join(f"{name}~{number}|" for number, name in sorted(edges))
 
 
 def _edge(part: s.Term) -> tuple[str | None, str]:
-    """Returns the operation of a term as text, and the state that it reads. Nested operations give None."""
+    """Returns the operation of a term as text, or None if operations are nested, and the state that the term reads."""
     if isinstance(part, s.Wire):
         return IDENTITY, part.state
     simple = len(part.arguments) == 1 and isinstance(part.arguments[0], s.Wire)
@@ -131,7 +131,7 @@ def check_space(seed: dsl.Genotype, table: Table, settings: TableSettings) -> No
     """Checks, before the search begins, that the table has cells of the search space.
 
     Raises:
-      UsageError: the table is of another space, or operations have no name in it.
+      UsageError: the table has the cells of another search space, or an operation has no name in the table.
     """
     known = sorted({name for key in table.rows for name in _OPERATION.findall(key)})
     for own, name in settings.operations.items():
@@ -143,8 +143,8 @@ def check_space(seed: dsl.Genotype, table: Table, settings: TableSettings) -> No
     for own in dict.fromkeys(_operations(seed)):
         if own not in settings.operations:
             raise UsageError(
-                f"table.operations lacks {own!r}, which cell {_cell_name(seed.space)} may hold"
-                f"{did_you_mean(own, settings.operations)}; give it the table's name, one of {', '.join(known)}"
+                f"table.operations lacks {own!r}, which cell {_cell_name(seed.space)} may contain"
+                f"{did_you_mean(own, settings.operations)}; its name in the table is one of {', '.join(known)}"
             )
     try:
         wanted = key(seed.cell(_cell_name(seed.space)), settings.operations)
@@ -159,21 +159,21 @@ def check_space(seed: dsl.Genotype, table: Table, settings: TableSettings) -> No
 
 
 def _cell_name(space: dsl.Space) -> str:
-    """Returns the name of the cell that the rules change, which is the only difference between individuals.
+    """Returns the name of the only cell that the mutation rules change.
 
     Raises:
       UsageError: the rules change several cells, or none.
     """
     if len(space.mutable_cells) != 1:
         raise UsageError(
-            "a table has one cell for each network; the rules of search.seed_file must change one cell, and "
-            f"they change {', '.join(space.mutable_cells) or 'none'}: declare the others `fixed cell`"
+            "a table has one cell for each network, so the mutation rules of search.seed_file must change one cell; "
+            f"they change {', '.join(space.mutable_cells) or 'none'}: declare the other cells as `fixed cell`"
         )
     return space.mutable_cells[0]
 
 
 def _operations(seed: dsl.Genotype) -> Iterator[str]:
-    """Yields the operations that the cell has, and those that the rules can bring into it."""
+    """Yields the operations of the cell in the seed, and the operations that mutation rules can put into the cell."""
     name = _cell_name(seed.space)
     for node in seed.cell(name).nodes:
         for part in node.flow.terms:

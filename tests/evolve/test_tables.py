@@ -171,11 +171,11 @@ def test_a_cell_that_the_table_lacks_fails_by_name(tmp_path: Path) -> None:
         ({"c10v_val_acc_12": None}, "table.fitness names the column 'c10v_val_acc_12', which"),
         ({"arch": None}, "table.keys names the column 'arch'"),
         ({"c100_test_acc_200": None}, "table.metrics names the column 'c100_test_acc_200'"),
-        ({"c10v_val_sec": np.zeros(3)}, "'c10v_val_sec' holds an array of float64 and shape [3]; it must be 15625"),
-        ({"c10v_val_sec": np.full(15_625, "a")}, "'c10v_val_sec' holds an array of <U1"),
-        ({"c10v_val_sec": np.full(15_625, np.nan)}, "takes nan seconds; it must be 0 or more"),
-        ({"arch": np.arange(15_625)}, "it must have one text, the key, for each cell"),
-        ({"arch": np.array(["a"] * 15_625)}, "15624 of its 15625 keys occur more than once"),
+        ({"c10v_val_sec": np.zeros(3)}, "'c10v_val_sec' is an array of float64 and shape [3]; it must have 15625"),
+        ({"c10v_val_sec": np.full(15_625, "a")}, "'c10v_val_sec' is an array of <U1"),
+        ({"c10v_val_sec": np.full(15_625, np.nan)}, "takes nan seconds; the seconds must be 0 or more"),
+        ({"arch": np.arange(15_625)}, "it must have one text for each cell"),
+        ({"arch": np.array(["a"] * 15_625)}, "15624 of its 15625 keys repeat an earlier key"),
         ({"arch": np.array([{}] * 15_625)}, "cannot be read"),
     ],
 )
@@ -191,7 +191,7 @@ def test_files_that_are_not_tables_are_refused(
 def test_a_wrong_column_is_refused_with_the_nearest_one(path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'c10v_val_acc_12'") as caught:
         table_of(path, fitness="c10_val_acc_12")
-    assert "it has arch, c100_test_acc_200, c10_test_acc_200" in str(caught.value)
+    assert "its columns are arch, c100_test_acc_200, c10_test_acc_200" in str(caught.value)
 
 
 def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
@@ -205,13 +205,13 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "changed", "message"),
     [
-        ("nasnet.cell", {}, "must change one cell, and they change normal, reduction"),
+        ("nasnet.cell", {}, "must change one cell; they change normal, reduction"),
         ("darts.cell", {}, "a table has one cell for each network"),
         ("nasbench201.cell", {"operations": {**OPERATIONS, "skip": "skip_conect"}}, "did you mean 'skip_connect'"),
         (
             "nasbench201.cell",
             {"operations": {key: name for key, name in OPERATIONS.items() if key != "pool"}},
-            "table.operations lacks 'pool', which cell net may hold",
+            "table.operations lacks 'pool', which cell net may contain",
         ),
     ],
 )
