@@ -236,7 +236,6 @@ def _as_os_errors(path: Remote) -> Iterator[Any]:
 
 @functools.cache
 def _tensorflow() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     with quiet():  # TensorFlow prints facts about the machine that no setting silences.
         import tensorflow
     return tensorflow

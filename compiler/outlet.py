@@ -111,8 +111,10 @@ def _open_what_is_closed() -> None:
 def quiet(log: Path | None = None) -> Iterator[None]:
     """Inside, everything that is written to standard error, also by C++ libraries, is appended to a file or dropped.
 
-    Exceptions are not changed.
+    Exceptions are not changed. If TensorFlow is imported inside, it logs nothing afterwards, unless the user has set its
+    log level.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     sys.stderr.flush()
     terminal, file = os.dup(2), os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(file, 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +48,6 @@ def export(options: argparse.Namespace) -> int:
     _check_target(out, options.tf_keras)
     individual = None if options.weights else individual_of(options, options.file)
     _check_source(options, individual)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     with quiet():
         from compiler.networks import formats
 
