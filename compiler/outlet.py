@@ -111,8 +111,8 @@ def _open_what_is_closed() -> None:
 def quiet(log: Path | None = None) -> Iterator[None]:
     """Inside, everything that is written to standard error, also by C++ libraries, is appended to a file or dropped.
 
-    Exceptions are not changed. If TensorFlow is imported inside, it logs nothing afterwards, unless the user has set its
-    log level.
+    Exceptions are not changed. If TensorFlow is imported inside, it logs nothing afterwards, unless the user has set
+    its log level.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     sys.stderr.flush()
