@@ -40,6 +40,18 @@ class Recorded(Protocol[G_co]):
         """A text that the algorithm wrote when it made the proposal."""
 
 
+class Measured(Protocol):
+    """A result as an algorithm reads it, of this run or of an earlier one."""
+
+    @property
+    def id(self) -> int:
+        """The id of the individual."""
+
+    @property
+    def fitness(self) -> float:
+        """The fitness; that of a failed individual is `WORST`."""
+
+
 @dataclass(frozen=True)
 class Proposal(Generic[G]):
     """An individual before it is evaluated: its genotype, its parent, and the rule that made it."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from compiler.domains import check, settings_of, values, whole
 from evolve.errors import SearchError, UsageError
-from evolve.records import G, Individual, Proposal, Recorded, Rejected
+from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
 SHOWN = "shown"  # marks a setting that changes the curves of a search, and not the search
@@ -64,7 +64,7 @@ class Algorithm(Protocol[G]):
     def adopt(self, proposal: Recorded[G]) -> None:
         """Takes over a proposal of an earlier run, as if `ask` had returned it."""
 
-    def tell(self, individual: Individual) -> None:
+    def tell(self, individual: Measured) -> None:
         """Receives the result of a pending individual."""
 
 
@@ -213,7 +213,7 @@ class NonAgeing(Evolution[G]):
         for id in json.loads(proposal.memo or "[]"):
             self._members.pop(id, None)
 
-    def tell(self, individual: Individual) -> None:
+    def tell(self, individual: Measured) -> None:
         """Adds an individual to the population."""
         proposal = self._finish(individual.id)
         self._members[individual.id] = Member(individual.id, proposal, individual.fitness)

@@ -16,7 +16,7 @@ from typing import Annotated
 from compiler.domains import whole
 from evolve.algorithms.base import Evolution, Latest, Member, NonAgeing, generator, gin_name
 from evolve.errors import UsageError
-from evolve.records import RANDOM, G, Individual, Proposal
+from evolve.records import RANDOM, G, Measured, Proposal
 
 _fitness = attrgetter("fitness")
 SampleSize = Annotated[int, whole(1), "members of a tournament sample, which is drawn with replacement"]
@@ -45,7 +45,7 @@ class RegularizedEvolution(Evolution[G]):
         """Returns the best of a tournament sample, and an empty memo."""
         return max(rng.choices(self._members, k=self.sample_size), key=_fitness), ""
 
-    def tell(self, individual: Individual) -> None:
+    def tell(self, individual: Measured) -> None:
         """Adds an individual to the population, and removes the oldest member if the population is too large."""
         self._members.append(Member(individual.id, self._finish(individual.id), individual.fitness))
 
@@ -126,7 +126,7 @@ class RandomSearch(Latest[G]):
         self.adopt(proposal)
         return proposal
 
-    def tell(self, individual: Individual) -> None:
+    def tell(self, individual: Measured) -> None:
         """Adds the fitness of an individual to the curves. The fitness has no effect on later proposals."""
         self._finish(individual.id)
         self._latest.append(individual.fitness)

@@ -15,7 +15,7 @@ from compiler.domains import ABOVE_0, real, whole
 from compiler.outlet import quiet
 from evolve.algorithms.base import Latest, SearchSpace, generator
 from evolve.errors import SearchError
-from evolve.records import G, Individual, Proposal
+from evolve.records import G, Measured, Proposal
 
 if TYPE_CHECKING:
     from evolve.algorithms.controller import Controller, Policy
@@ -127,7 +127,7 @@ class Reinforcement(Latest[G]):
         reasons = "; ".join(sorted({reason for _, reason in rejected})[:3])
         raise SearchError(f"the policy drew {MAX_REDRAWS:,} genotypes in a row that may not be proposed: {reasons}")
 
-    def tell(self, individual: Individual) -> None:
+    def tell(self, individual: Measured) -> None:
         """Keeps the result for the next update. The update is made at the next draw after `batch_size` results."""
         memo, fitness = self._finish(individual.id).memo, individual.fitness
         self._latest.append(fitness)
