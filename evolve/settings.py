@@ -19,7 +19,7 @@ CHANGEABLE = "changeable"  # marks a setting that may change when a search is re
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def _seconds(budget: object) -> float:
+def seconds_of(budget: object) -> float:
     """Returns the seconds of a budget, which is a number of hours or a text such as '90m'; 0 for any other value."""
     text, hours = str(budget).strip(), budget
     unit = _UNITS.get(text[-1:])
@@ -50,7 +50,7 @@ _ORDER = Domain(
     verb="it may be",
 )
 _BUDGET = Domain(
-    "a number of hours, or '90m', '12h', '2d'", lambda value: value is None or _seconds(value) > 0, example="12h"
+    "a number of hours, or '90m', '12h', '2d'", lambda value: value is None or seconds_of(value) > 0, example="12h"
 )
 _TARGET = Domain(
     "a number, such as an accuracy of 0.95, or None", lambda value: value is None or is_number(value), example=0.95
@@ -143,7 +143,7 @@ class SearchSettings:
     @property
     def budget_seconds(self) -> float | None:
         """The budget in seconds."""
-        return None if self.budget is None else _seconds(self.budget)
+        return None if self.budget is None else seconds_of(self.budget)
 
 
 def _reuses_what_is_trained_alike(search: SearchSettings) -> str:

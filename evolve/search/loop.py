@@ -16,11 +16,10 @@ from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, 
 from evolve.search.plan import Plan, Tally
 from evolve.search.top import Top
 from evolve.search.waiting import Duplicates, HeldResults, Result, reused
-from evolve.store.store import Store
+from evolve.store.store import ENDED, Store
 
 G_contra = TypeVar("G_contra", contravariant=True)
 
-ENDED = "ended"  # the note in the store with the reason of the end; a search that continues removes it
 WAKE = 5.0  # seconds after which a waiting driver checks for further workers and for the end of the budget
 
 

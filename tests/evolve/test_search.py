@@ -27,8 +27,9 @@ from evolve import (
     Task,
 )
 from evolve.records import failed
-from evolve.search.loop import ENDED, Observer
+from evolve.search.loop import Observer
 from evolve.store.database import FILE
+from evolve.store.store import ENDED
 from tests.evolve import toy
 from tests.evolve.toy import MAKERS, evolution, non_ageing, tournament
 
