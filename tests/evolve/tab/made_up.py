@@ -25,7 +25,7 @@ from evolve import Algorithm, CellSpace, Evaluation, Proposal, Store, config
 from evolve.fitness.facts import Facts
 from evolve.prepared import prepare
 from evolve.records import Classification, failed
-from evolve.search.loop import ENDED
+from evolve.store.store import ENDED
 
 SPACE = """
 include "nasnet.cell"
