@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol, TypeAlias
 
 from compiler.errors import CompileError
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 
 BETWEEN = "://"  # the text between the scheme and the rest of an address
 
@@ -236,7 +236,6 @@ def _as_os_errors(path: Remote) -> Iterator[Any]:
 
 @functools.cache
 def _tensorflow() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     with quiet():  # TensorFlow prints facts about the machine that no setting silences.
         import tensorflow
     return tensorflow

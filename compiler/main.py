@@ -16,6 +16,7 @@ from compiler.errors import CompileError
 from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
 
+# Each command with its function and its description.
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
     ("check", inspect.check, "print the mistakes in files, or that a file has none"),
     ("cost", inspect.cost, "count parameters and mult-adds: of one file by cells, of several files one row each"),
@@ -24,7 +25,20 @@ _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
     ("explain", inspect.explain_rules, "print the changes that each rule can make, and the size of the search space"),
     ("mutate", inspect.mutate, "print random children, made by the mutation rules of the file"),
     ("sample", inspect.sample, "print random genotypes of the search space of the file"),
+    ("fmt", formatting.fmt, "rewrite files in the canonical layout; comments stay"),
+    (
+        "train",
+        train.train,
+        "train a network to the end, with the settings of gin files; the same command resumes a training",
+    ),
+    (
+        "export",
+        export.export,
+        "write a trained network for other programs: *.keras, *.tflite or the folder of a SavedModel",
+    ),
 )
+# The commands whose modules define their arguments.
+_OWN_ARGUMENTS = {"fmt": formatting.add_arguments, "train": train.add_arguments, "export": export.add_arguments}
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -89,6 +103,9 @@ def _parser() -> Parser:
     for name, function, text in _COMMANDS:
         command = subparsers.add_parser(name, help=text, description=text)
         command.set_defaults(command=function)
+        if name in _OWN_ARGUMENTS:
+            _OWN_ARGUMENTS[name](command)
+            continue
         _add_files(command, name)
         inspect.add_changes(command)
         if name in ("cost", "explain", "mutate", "sample"):
@@ -105,18 +122,6 @@ def _parser() -> Parser:
         if name == "draw":
             command.add_argument("--out", default=None, metavar="PATH", help="write a picture: an .svg or .png file")
             command.add_argument("--ascii", action="store_true", help="use ASCII characters only")
-    text = "rewrite files in the canonical layout; comments stay"
-    command = subparsers.add_parser("fmt", help=text, description=text)
-    command.set_defaults(command=formatting.fmt)
-    formatting.add_arguments(command)
-    text = "train a network to the end, with the settings of gin files; the same command resumes a training"
-    command = subparsers.add_parser("train", help=text, description=text)
-    command.set_defaults(command=train.train)
-    train.add_arguments(command)
-    text = "write a trained network for other programs: *.keras, *.tflite or the folder of a SavedModel"
-    command = subparsers.add_parser("export", help=text, description=text)
-    command.set_defaults(command=export.export)
-    export.add_arguments(command)
     return parser
 
 

@@ -1,4 +1,7 @@
-"""Standard output that may fail: it is closed from the start, the disk is full, or its reader has ended."""
+"""Standard output that may fail, and standard error without the messages that no setting of TensorFlow silences.
+
+Standard output fails where it is closed from the start, the disk is full, or its reader has ended.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 
@@ -101,3 +105,23 @@ def _open_what_is_closed() -> None:
             os.open(os.devnull, os.O_RDWR)
     if sys.stderr is None:  # Closing it would let errors go to the output.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+@contextmanager
+def quiet(log: Path | None = None) -> Iterator[None]:
+    """Inside, everything that is written to standard error, also by C++ libraries, is appended to a file or dropped.
+
+    Exceptions are not changed. If TensorFlow is imported inside, it logs nothing afterwards, unless the user has set
+    its log level.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
+    sys.stderr.flush()
+    terminal, file = os.dup(2), os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(file, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(file)

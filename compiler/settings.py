@@ -5,25 +5,12 @@ The driver of a search reads them, so this module does not import TensorFlow.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NamedTuple
 
-from compiler.domains import (
-    FLAG,
-    Domain,
-    check,
-    is_number,
-    is_whole,
-    names,
-    numbers_by_name,
-    one_of,
-    real,
-    settings_of,
-    whole,
-)
+from compiler.domains import FLAG, Domain, check, is_whole, names, numbers_by_name, one_of, real, settings_of, whole
 from compiler.errors import CompileError, DataError, did_you_mean, pasted
 
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
@@ -54,7 +41,7 @@ class _Steps(Domain):
 
 
 def _real(limits: str, holds: Callable[[float], bool]) -> Domain:
-    """Returns the domain of real numbers, which are kept as floats: 1 and 1.0 give the same training."""
+    """Returns the domain of real numbers, which are kept as floats: a resumed search compares settings as texts."""
     return real(limits, holds, LARGEST, float)
 
 
@@ -263,12 +250,7 @@ _SIZE = Domain(
     example=(64, 64),
     normal=lambda value: None if value is None else tuple(value),
 )
-_CROP = Domain(
-    "a share above 0 and at most 1",
-    lambda value: is_number(value) and 0 < value <= 1,
-    example=0.875,
-    normal=float,  # A resumed search compares settings as texts, in which 1 and 1.0 would differ.
-)
+_CROP = replace(_KEPT, allowed="a share above 0 and at most 1", example=0.875)
 _UNREADABLE = Domain("'error' or 'skip'", lambda value: value in ("error", "skip"), ("error", "skip"), example="skip")
 _CHANNELS = Domain(
     "'first', 'last', or None", lambda value: value in (None, "first", "last"), ("first", "last"), example="first"
@@ -298,7 +280,7 @@ class DatasetSettings:
     ] = None
     stream: Annotated[
         bool,
-        dataclasses.replace(FLAG, example=True),
+        replace(FLAG, example=True),
         "whether images are read from their files during training, which needs less memory",
     ] = False
     crop: Annotated[

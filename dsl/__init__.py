@@ -1,8 +1,8 @@
-"""The language: `.cell` text to a genotype and back, and the mutation rules applied to it.
+"""The language: reads a `.cell` text as a genotype, writes a genotype as text, and applies mutation rules.
 
-`load` reads a file with its includes and returns its seed `Genotype`, which knows its `Space` (operations, network,
-rules). `mutate` and `sample` make other genotypes, and `fingerprint` is equal for those that are the same network.
-Nothing here knows TensorFlow.
+`load` reads a file with its includes and returns its seed `Genotype`, whose `space` has the operations, the network
+and the rules. `mutate` and `sample` make other genotypes, and `fingerprint` is equal for genotypes that are the same
+network. No module of this package imports TensorFlow.
 """
 
 from dsl.errors import CellError

@@ -1,4 +1,4 @@
-"""The error of the package, and the positions in a text to which it points."""
+"""`CellError`, the error for a wrong `.cell` text, with its problems and their positions in the text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A text and its name in messages."""
+    """A text, and the name by which messages call this text."""
 
     name: str
     text: str
@@ -33,7 +33,7 @@ class Position:
         return f"{self.source.name}:{self.line}:{self.column}"
 
     def excerpt(self) -> str:
-        """Returns the line, and a caret below the position."""
+        """Returns the line of this position, and under the line a caret at the column."""
         lines = self.source.text.splitlines()
         if not 0 < self.line <= len(lines):
             return ""
@@ -59,7 +59,7 @@ class Problem:
 
 
 class CellError(Exception):
-    """A `.cell` text is wrong; `problems` has every mistake that was found."""
+    """The error for a wrong `.cell` text; `problems` has every mistake that was found in the text."""
 
     def __init__(self, message: str, position: Position | None = None, hint: str = "") -> None:
         super().__init__(message)
@@ -80,7 +80,7 @@ class CellError(Exception):
 
 
 def problems_of(check: Callable[[T], object], items: Iterable[T]) -> Iterator[Problem]:
-    """Yields the problems of the errors that a check raises, of one item after the other."""
+    """Calls `check` with each item, and yields the problems of every `CellError` that the check raises."""
     for item in items:
         try:
             check(item)
@@ -89,7 +89,7 @@ def problems_of(check: Callable[[T], object], items: Iterable[T]) -> Iterator[Pr
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Returns a hint with the nearest allowed word and, if they are few, all allowed words."""
+    """Returns a hint for a misspelt name: the nearest allowed name, and a list of at most 24 allowed names."""
     names = sorted(set(allowed))
     close = nearest_name(name, names)
     hint = f"did you mean {close!r}? " if close else ""

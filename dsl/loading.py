@@ -27,9 +27,10 @@ def load(
 
     Args:
       path: the file.
-      params: values that replace those of params in the file.
-      overlays: files whose declarations replace those of the file.
-      shipped: returns the folder of an included file that is not in the folder of the file that includes it.
+      params: a new value for each param that is named here; the other params keep the values of the file.
+      overlays: files whose declarations replace declarations of the same names in the file.
+      shipped: returns the folder of the shipped `.cell` files. An included file is read from this folder if it is not
+        beside the file that includes it.
 
     Raises:
       CellError: the file is wrong; the error has all mistakes.
@@ -52,7 +53,8 @@ def _build(items: tuple[s.Declaration, ...], overrides: Params) -> Genotype:
     cells = {item.name: item for item in items if isinstance(item, s.Cell)}
     items = tuple(_unlike(item, cells) for item in items)
     params = _params(items, overrides)
-    # A param that is computed from others stays an expression: `--param` on a text of this space changes it too.
+    # A param that is computed from other params stays an expression, so that `--param` on a text of this space changes
+    # this param too.
     items = tuple(_with_value(item, overrides) for item in items)
     networks = [item for item in items if isinstance(item, s.Network)]
     if not networks:
@@ -82,7 +84,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Params) -> Genotype:
 
 
 def _with_value(item: s.Declaration, overrides: Params) -> s.Declaration:
-    """Returns a param with the value that replaces its own; any other declaration is returned unchanged."""
+    """Returns a param with its new value if `overrides` has one; any other declaration is returned unchanged."""
     if not isinstance(item, s.Param) or item.name not in overrides:
         return item
     return replace(item, value=s.Number(whole(overrides[item.name])))
@@ -96,7 +98,7 @@ def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell]) -> s.Declaration:
         raise CellError(f"there is no cell {item.original!r}", item.position, nearest(item.original, cells))
     original = cells[item.original]
     if len(item.inputs) != len(original.inputs):
-        raise CellError(f"cell {item.name} has {len(item.inputs)} inputs, {original.name} has {len(original.inputs)}",
+        raise CellError(f"cell {item.name} has {len(item.inputs)} inputs; {original.name} has {len(original.inputs)}",
                         item.position)  # fmt: skip
     if [i.name for i in item.inputs] != [i.name for i in original.inputs]:
         raise CellError(f"cell {item.name} names its inputs differently from {original.name}", item.position,

@@ -1,8 +1,9 @@
-"""The folders of the files that are shipped with the project and found by their bare names.
+"""The folders of the `.cell` and gin files that are shipped with the project and found by their bare names.
 
 This is the only module of `dsl` and `compiler` that names the package with these files. Code that looks for a file
-receives one of these functions, or another one. The package is named here, and not looked up as an entry point of the
-installed distribution, since a checkout on the import path and a Bazel target have no entry points.
+receives a function that returns the folder, such as `shipped_cells`. The name of the package is written here. It is not
+an entry point of the installed distribution, since a checkout on the import path and a Bazel target have no entry
+points.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Records that the syntax tree and the primitives share: a part of a text with its position, and a kernel."""
+"""Records that both the syntax tree and the primitives use: a part of a text with its position, and a kernel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dsl.errors import Position
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syntax:
-    """A part of a text, with its position there. A part that a rule made has none."""
+    """A part of a text, with its position. A part that a mutation rule has made has no position."""
 
     position: Position | None = field(default=None, compare=False, repr=False)
 

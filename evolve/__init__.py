@@ -1,7 +1,7 @@
 """The search: evolution of `.cell` texts in worker processes, kept in a store.
 
-An algorithm proposes genotypes and receives their fitness (`algorithms`). It knows nothing of models, files and
-processes. `search` gives the proposals to workers (`executors`), writes their results to the store (`store`), and
+An algorithm proposes genotypes and receives their fitness (`algorithms`). Algorithms do not depend on models, files
+or processes. `search` gives the proposals to workers (`executors`), writes their results to the store (`store`), and
 hands finished individuals to observers (`observers`). `fitness` has the sources of fitness. Only `config` uses gin.
 `run` puts the parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
 """
@@ -48,7 +48,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the parts of a search when they are asked for, so that `evolve --help` does not wait for them."""
+    """Returns a public name of this package, whose module is imported now. `evolve --help` imports no such module."""
     if name not in __all__:
         raise AttributeError(f"module 'evolve' has no attribute {name!r}")
     return getattr(importlib.import_module(_MODULES.get(name, "evolve.algorithms")), name)

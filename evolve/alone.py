@@ -11,11 +11,11 @@ from pathlib import Path
 
 from evolve.errors import SearchError, UsageError
 
-UNGUARDED = ".unguarded"  # the file by which a worker process says that a script has no main guard
-_GUARD = """the script that called this has no main guard, and each worker process runs the whole script; write
+UNGUARDED = ".unguarded"  # the file that a worker process writes if the user's script has no main guard
+_GUARD = """the script that started the search has no main guard, so each worker process runs the whole script; write
   if __name__ == "__main__":
       run(...)
-around what starts the search, or set search.executor to 'serial'"""
+around the call that starts the search, or set search.executor to 'serial'"""
 _ONE = threading.RLock()  # held by the thread that runs a search
 
 
@@ -24,7 +24,7 @@ def alone() -> Iterator[None]:
     """A context in which no other thread of this process runs a search. Threads share gin's settings and the signals.
 
     Raises:
-      UsageError: another thread runs one.
+      UsageError: another thread of this process runs a search.
     """
     if not _ONE.acquire(blocking=False):
         raise UsageError(
@@ -39,10 +39,11 @@ def alone() -> Iterator[None]:
 
 @contextmanager
 def started_once(folder: Path) -> Iterator[None]:
-    """A context in which this process starts workers for the search in a folder.
+    """A context in which this process starts workers for the search in the work directory `folder`.
 
-    A worker process imports the script that started it. If the script has no main guard, the worker enters this context
-    too. It then leaves the file `.unguarded` in the folder, by which the driver knows the cause, and ends.
+    A worker process imports the script that started the search. If the script has no main guard, the worker enters this
+    context too. The worker then writes the file `.unguarded` to the folder and ends. The driver finds the file and
+    reports the cause.
 
     Raises:
       UsageError: the script has no main guard.
@@ -52,7 +53,7 @@ def started_once(folder: Path) -> Iterator[None]:
         mark.touch()
         sys.exit(1)
     if mark.exists():
-        mark.unlink()  # left by a run that was ended from outside
+        mark.unlink()  # An earlier run that was ended from outside has left the file.
     try:
         yield
     except SearchError as error:

@@ -15,37 +15,43 @@ from evolve.store.store import Store
 
 
 def begun_in(folder: Path) -> tuple[Path, ...]:
-    """Returns the folder in which a search was started, to which its relative paths refer; empty for a new search."""
+    """Returns the folder to which relative paths in the settings of a search refer; an empty tuple for a new search.
+
+    It is the folder that was the current one when the search began.
+    """
     return tuple(map(Path, _noted(folder, "note.begun in")))
 
 
 def _noted(folder: Path, like: str) -> tuple[str, ...]:
-    """Returns the notes of a store whose keys match the SQL pattern `like`; none if the store cannot be read."""
+    """Returns the values in the table `meta` of a store whose keys match the SQL pattern `like`.
+
+    The values are an empty tuple if the store is missing or cannot be read.
+    """
     if not (folder / FILE).is_file():
         return ()
     try:
         with reading(folder) as db:
             rows = db.execute("select value from meta where key like ?", (like,)).fetchall()
     except SearchError:
-        return ()  # There is no search yet, or the store cannot be used. Opening it for writing reports that.
+        return ()  # A store that cannot be used is reported later, when the store is opened for writing.
     return tuple(value for (value,) in rows)
 
 
 def is_of_earlier_version(store: Store) -> bool:
-    """Whether version 0.5.0 or an earlier one began the search."""
+    """Whether version 0.5.0 of this program or an earlier version began the search."""
     _, _, last = store.counts()
     return last > 0 and store.noted("version") is None
 
 
 def check_earlier(store: Store, identity: Mapping[str, str]) -> None:
-    """Checks that a store of an earlier version has the search of these settings, before that search is shown.
+    """Checks that a store that an earlier version wrote has the search with the settings `identity`.
 
-    The space and the path of the images are not compared, because earlier versions wrote them in another form.
+    The search space and the path of the images are not compared, because earlier versions stored both in another form.
 
     Raises:
-      UsageError: a setting that both versions have differs.
+      UsageError: a setting has another value in the store than in `identity`.
     """
-    found = store.identity()
+    found = store.signed("identity")
     both = [key for key in identity if key in found and key not in ("the space", "dataset.source")]
     different = [f"  {key}: there {found[key]}, now {identity[key]}" for key in both if found[key] != identity[key]]
     if different:
@@ -54,10 +60,11 @@ def check_earlier(store: Store, identity: Mapping[str, str]) -> None:
 
 
 def refusal(folder: Path) -> str:
-    """Returns the message that this version cannot resume a search of an earlier one, with what else can be done."""
+    """Returns the message that a search of an earlier version cannot be resumed, with the commands that still work."""
     return (
-        f"{folder} holds a search that version 0.5.0 or an earlier one began. This version fits states of a cell, "
-        "normalizes batches and prepares images in another way, so that fitnesses would not be comparable.\n"
+        f"{folder} holds a search that version 0.5.0 or an earlier one began. This version adapts shapes of states, "
+        "normalizes batches and prepares images in another way, so new fitnesses would not be comparable with the old "
+        "ones.\n"
         f"`evolve export --workdir={folder} --csv` writes that search as a table, and `cell export {folder}/best "
         "--out best.keras` exports its best network; for a new search, choose another --workdir"
     )
@@ -65,7 +72,7 @@ def refusal(folder: Path) -> str:
 
 @contextmanager
 def leaving_nothing(folder: Path) -> Iterator[None]:
-    """A context that removes a work directory made inside it if the search is refused before it begins."""
+    """A context in which a search begins. If the search is refused, a work directory that was made here is removed."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
@@ -76,11 +83,11 @@ def leaving_nothing(folder: Path) -> Iterator[None]:
 
 
 def _remove(folder: Path, made: Sequence[Path]) -> None:
-    """Removes a work directory, and those of its parent folders in `made` that are empty."""
+    """Removes a work directory, and its empty parent folders that are listed in `made`."""
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", ".lock", "workers.log"):
         (folder / name).unlink(missing_ok=True)
-    # This file is missing if some images could not be read. Then the folder stays, so that the other images are not
-    # read again.
+    # The file with the facts of all images is missing if some images could not be read. In that case the folder stays,
+    # because it has the facts of the other images, which are then not read again.
     if (folder / FOLDER / FACTS).is_file():
         shutil.rmtree(folder / FOLDER)
     for path in made:

@@ -1,7 +1,7 @@
-"""The command `cell` with names of individuals, such as `runs/amoeba:33`, in the place of `.cell` files.
+"""The command `cell`. In the place of a `.cell` file, it accepts the name of an individual, such as `runs/amoeba:33`.
 
-The package `compiler` has the command itself and knows no stores. A store is read here without its lock, also while
-its search writes it.
+The package `compiler` implements the command and knows no stores. This module reads a store without the store's lock,
+so that `cell` can be used while the search is running.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _FITTEST = (
     f"select id, genotype from individuals where {RANKED} and fitness = "
     f"(select max(fitness) from individuals where {RANKED}) order by {RANK}"
 )
-_MANY = 10  # ids that a message lists
+_MANY = 10  # the greatest number of ids or searches that a message lists
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """The entry point of the console script `cell`."""
-    # The best individual of a running search may change during a command, so it is looked up once.
+    # The best individual of a running search may change during a command, so each name is looked up once.
     sys.exit(main(sys.argv[1:] if arguments is None else arguments, functools.cache(find), for_good=True))
 
 
 def find(name: str) -> Found | None:
     """Returns the individual of a name such as `runs/amoeba:33`, or the best one of a search such as `runs/amoeba`.
 
-    It returns None if the name is not that of a search, such as that of a file.
+    Returns None if there is no search of this name. The name may be that of a `.cell` file.
 
     Raises:
       CompileError: the search does not exist, or does not have the individual.
@@ -73,7 +73,10 @@ def find(name: str) -> Found | None:
 
 
 def _best(fittest: Sequence[tuple[int, str]], meta: Mapping[str, str], folder: Path) -> int | None:
-    """Returns the best individual. Of several that are equally fit it is the one that `best.cell` has."""
+    """Returns the id of the best individual, or None if there is none.
+
+    If several individuals are equally fit, the best individual is the one in `best.cell`.
+    """
     path = folder / "best.cell"
     if len(fittest) > 1 and path.is_file():
         space, text = dsl.loads(meta["identity.the space"]).space, path.read_text(encoding="utf-8")
@@ -105,7 +108,7 @@ class Found:
 
     @property
     def images(self) -> tuple[tuple[int, int, int], int]:
-        """(height, width, channels) of the images of its search, and the number of classes."""
+        """The shape of the images of the search, (height, width, channels), and the number of classes."""
         noted = self.meta["note.data"]
         facts = Facts.read(noted)
         if facts is not None:
@@ -115,15 +118,15 @@ class Found:
 
     @property
     def digest(self) -> str:
-        """The digest of the images of its search; "" for a search of version 0.5.0, which did not keep one."""
+        """The digest of the images of the search; "" if version 0.5.0 began the search, which stored no digest."""
         facts = Facts.read(self.meta["note.data"])
         return "" if facts is None else facts.digest
 
     def settings(self) -> tuple[DatasetSettings, Training] | None:
-        """Returns the settings of the images and of the training of its search; None if nothing was trained.
+        """Returns the settings `dataset` and `training` of the search; None if the search trained nothing.
 
         Raises:
-          CompileError: `config.gin`, which has them, cannot be read.
+          CompileError: the file `config.gin` of the search is missing or cannot be read.
         """
         from evolve import config
 
@@ -146,8 +149,8 @@ class Found:
         facts = Facts.read(self.meta["note.data"])
         if facts is None and not self.is_best:
             raise CompileError(
-                f"version 0.5.0 began the search in {self.folder} and did not note how its images were prepared, "
-                f"so that only its best can be exported: cell export {shlex.quote(str(self.folder))} --out best.keras"
+                f"version 0.5.0 began the search in {self.folder} and did not store how images were prepared, so only "
+                f"the best individual can be exported: cell export {shlex.quote(str(self.folder))} --out best.keras"
             )
         genotype, best = self._network(), self._storage / BEST
         path = self._storage / WEIGHTS / f"{self.id}.npz"
@@ -168,7 +171,7 @@ class Found:
         where = self.meta.get("setting.search.storage")
         if not where:
             return self.folder
-        # `search.storage` is relative to the folder in which the search was begun. The note has the absolute path.
+        # `search.storage` may be relative to the folder in which the search was begun. The note is an absolute path.
         return place(self.meta.get("note.kept in", where))
 
     def _network(self) -> dsl.Genotype:
@@ -179,14 +182,18 @@ class Found:
         ids = sorted(int(path.stem) for path in folder.glob("*.npz") if path.stem.isdecimal())
         listed = ", ".join(map(str, ids[:_MANY])) + ", ..." * (len(ids) > _MANY) if ids else "none"
         return (
-            f"the search in {self.folder} has not kept the weights of individual {self.id}; in {folder} are those of: "
-            f"{listed}\nsearch.keep_best says of how many they are kept: {pasted('search.keep_best', _MANY)}; without "
-            f"them, the network can be trained: cell train {shlex.quote(f'{self.folder}:{self.id}')}"
+            f"the search in {self.folder} has not kept the weights of individual {self.id}; {folder} has the weights "
+            f"of: {listed}\nsearch.keep_best is the number of individuals whose weights a search keeps: "
+            f"{pasted('search.keep_best', _MANY)}; this network can be trained: "
+            f"cell train {shlex.quote(f'{self.folder}:{self.id}')}"
         )
 
 
 def _work_directory(name: str) -> Path | None:
-    """Returns the work directory of a search from its own name or that of the search's storage; None if not found."""
+    """Returns the work directory of a search. `name` is the directory itself or the storage of the search.
+
+    Returns None if there is no such search.
+    """
     where = place(name)
     if isinstance(where, Path) and (_is_search(where) or not where.is_dir()):
         return where if _is_search(where) else None
@@ -194,7 +201,7 @@ def _work_directory(name: str) -> Path | None:
 
 
 def _searches() -> Iterator[Path]:
-    """Returns the work directories under `runs/`, where searches are by default."""
+    """Returns the work directories in `runs/`, which is the default place of searches."""
     return (path.parent for path in sorted(Path("runs").glob(f"*/{FILE}")))
 
 
@@ -212,7 +219,7 @@ def _is_search(folder: Path) -> bool:
 
 
 def _where(name: str) -> str:
-    """Returns the end of a message: the searches that exist, and for an address that a store is never at one."""
+    """Returns the end of a message: it lists the searches in `runs/`, and says of an address that it has no store."""
     known = [str(folder) for folder in _searches()]
     is_address = isinstance(place(name), Remote)
     address = " an address has only the weights; name the work directory, which has the individuals;" * is_address
@@ -221,7 +228,7 @@ def _where(name: str) -> str:
 
 @contextmanager
 def _as_compile_error() -> Iterator[None]:
-    """Raises errors of this package as a CompileError, which `cell` prints."""
+    """A context that raises an error of this package as a CompileError, which the command `cell` prints."""
     try:
         yield
     except SearchError as error:

@@ -1,4 +1,7 @@
-"""The columns of the store. Each is declared with its field of an individual, and everything else derives from it."""
+"""The columns of the store. Each column is declared at the field of `Individual` that it stores.
+
+The table, the reading and writing of its rows, and the export derive from these declarations.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,12 @@ FLAG = Form(int, bool, bool)
 
 
 def _as_json(plain: Convert, read: Convert) -> Form:
-    """Returns a form as JSON: `plain` makes lists and objects from a value, `read` makes the value from them."""
+    """Returns a form that stores a value as JSON.
+
+    Args:
+      plain: converts the value to a list or a dictionary.
+      read: converts the list or dictionary to the value.
+    """
     return Form(lambda value: json.dumps(plain(value)), lambda text: read(json.loads(text)), json.loads)
 
 
@@ -46,8 +54,8 @@ class Column:
     Attributes:
       sql: type and constraints. A column that is newer than the table needs a default, which older rows receive.
       form: the functions that write, read and show a value.
-      since: the first schema that has the column. The schema of the program is the highest one or above it.
-      is_exported: whether `evolve export` writes it.
+      since: the number of the first schema that has the column. The program's own schema has no smaller number.
+      is_exported: whether `evolve export` writes the column.
     """
 
     sql: str
@@ -57,7 +65,7 @@ class Column:
 
 
 def columns(record: type) -> dict[str, Column]:
-    """Returns the columns of a dataclass by field name, in the order of the fields. Other fields are not stored."""
+    """Returns the columns of a dataclass by field name, in the order of the fields. Other fields have no column."""
     hints = get_type_hints(record, include_extras=True)
     return {
         name: found

@@ -1,6 +1,6 @@
-"""Gin: the names that a user of a search may bind, and the settings that result.
+"""Reads the settings of a search from gin files and bindings.
 
-No other module of this package uses gin. The defaults are those of the records, which gin shows and overrides.
+No other module of this package uses gin. The records of settings declare the defaults, and gin replaces them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from evolve.executors import EXECUTORS, ExecutorSettings
 from evolve.fitness.base import Fitness
 from evolve.fitness.sources import SOURCES, source
 from evolve.settings import SearchSettings
+from evolve.store.migrations import MOVED
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
 _OWN = {name: made.settings for name, made in SOURCES.items() if made.settings is not None}
@@ -35,7 +36,7 @@ _ALGORITHMS = {
     gin_name(made): gin.external_configurable(made, gin_name(made), module="evolve", denylist=["space", "seed"])
     for made in ALGORITHMS
 }
-# Every scope that a search reads, with the record of its settings.
+# The records of settings by the first part of their gin names, such as `search` in `search.seed`.
 RECORDS: Mapping[str, type[Any]] = {
     "search": SearchSettings,
     "dataset": DatasetSettings,
@@ -46,14 +47,9 @@ RECORDS: Mapping[str, type[Any]] = {
 }
 _EXECUTORS = {name: gin.external_configurable(made, name, module="evolve") for name, made in EXECUTORS.items()}
 _NAMES_BY_CLASS = {f"{made.__module__}:{made.__qualname__}": name for name, made in EXECUTORS.items()}
-_ON_MACHINES = ("processes", "ray")  # Until 0.6.0 some settings of these executors were settings of the search.
 _MOVED = {
-    f"search.{setting}": Moved("search.executor", "processes", {name: f"{name}.{setting}" for name in of})
-    for of, settings in (
-        (_ON_MACHINES, ("workers", "worker_tasks", "gpus_per_worker")),
-        (("ray",), ("address", "worker_cpus", "worker_resources")),
-    )
-    for setting in settings
+    f"search.{setting}": Moved("search.executor", "processes", {name: f"{name}.{setting}" for name in executors})
+    for setting, executors in MOVED.items()
 }
 _NAMES = Names(
     tuple(f"{scope}.{setting.name}" for scope, record in RECORDS.items() for setting in settings_of(record)),
@@ -74,15 +70,15 @@ class Config:
     training: Training
     executor: ExecutorSettings
     executor_name: str
-    folders: tuple[Path, ...]  # the folders of the gin files, where other files are looked for too
-    own: Any = None  # the settings of the source of fitness; None if it has none
-    not_read: tuple[str, ...] = ()  # settings in a gin file for another algorithm, executor or source of fitness
+    folders: tuple[Path, ...]  # the folders of the gin files, in which files that the settings name are looked for
+    own: Any = None  # the settings of the source of fitness; None if the source has no settings of its own
+    not_read: tuple[str, ...] = ()  # the names of settings in gin files that this search does not read
 
     def algorithm_name(self) -> str:
         """Returns the gin name of the algorithm.
 
         Raises:
-          UsageError: `search.algorithm` names none.
+          UsageError: `search.algorithm` is not the name of an algorithm.
         """
         wanted = self.search.algorithm
         known = next((name for name, algorithm in _ALGORITHMS.items() if wanted in (name, algorithm)), None)
@@ -105,19 +101,22 @@ class Config:
         return made
 
     def seed_file(self) -> str:
-        """Returns the path of the `.cell` file: in the current folder, or in that of a gin file; or a shipped name."""
+        """Returns the path of the file `search.seed_file`. The name of a shipped file is returned as it is."""
         return self.beside(self.search.seed_file, Path.is_file)
 
     def overlays(self) -> tuple[str, ...]:
-        """Returns the paths of the overlays, which are looked for in the same folders as `search.seed_file`."""
+        """Returns the paths of the files `search.overlays`. Names of shipped files are returned as they are."""
         return tuple(self.beside(name, Path.is_file) for name in self.search.overlays)
 
     def images(self) -> DatasetSettings:
-        """Returns the settings of the images with an absolute path. It is looked for as `beside` does."""
+        """Returns the settings of the data set. Its path is absolute, and may have been found beside a gin file."""
         return replace(self.dataset, source=located(self.dataset.source, self.folders))
 
     def beside(self, name: str, is_there: Callable[[Path], bool] = Path.exists) -> str:
-        """Returns the path of a file or folder: in the current folder, or else in that of a gin file."""
+        """Returns the path of a file or folder, which is looked for in the current folder and beside the gin files.
+
+        A name that is not found is returned as it is.
+        """
         places = [Path(name), *(folder / name for folder in self.folders)]
         return next((str(path) for path in places if is_there(path)), name)
 
@@ -128,8 +127,9 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
     Args:
       files: gin files, each a path or the name of a shipped file.
       bindings: bindings of the command line, which replace those of the files.
-      beside: other algorithms whose settings the bindings may have. Experiments run several with the same bindings.
-      is_stored: whether a search wrote the files. Settings that have other names since then are ignored.
+      beside: the names of further algorithms whose settings `bindings` may contain. An experiment runs several
+        algorithms with the same bindings.
+      is_stored: whether a search wrote the files. In such files, settings that were renamed since then are ignored.
 
     Raises:
       UsageError: a file is missing, or a name or a value is wrong.
@@ -148,10 +148,10 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
 
 
 def _executor(search: SearchSettings) -> tuple[str, ExecutorSettings]:
-    """Returns the name of the executor and its settings, which make the executor.
+    """Returns the name and the settings of the executor. The settings have the method that starts the executor.
 
     Raises:
-      UsageError: `search.executor` names none, or the executor cannot keep to `search.timeout`.
+      UsageError: `search.executor` is not an executor, or is one that cannot end a task after `search.timeout`.
     """
     wanted = search.executor
     known = next((name for name, made in _EXECUTORS.items() if wanted in (name, made)), None)
@@ -173,7 +173,7 @@ def _executor(search: SearchSettings) -> tuple[str, ExecutorSettings]:
     if search.timeout is not None and not made.ends_tasks:
         raise UsageError(
             f"search.executor is {name!r} and search.timeout is {search.timeout}; "
-            f"only worker processes can be ended: {pasted('search.executor', 'processes')}, or "
+            f"a timeout needs worker processes, which can be ended: {pasted('search.executor', 'processes')}, or "
             f"{pasted('search.timeout', None)}"
         )
     return name, made
@@ -185,7 +185,7 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     A gin file may have such settings, because it may serve several searches.
 
     Raises:
-      UsageError: the command line has one.
+      UsageError: the command line binds such a setting.
     """
     chosen, running = config.algorithm_name(), config.executor_name
     fitness, not_read = config.search.fitness, config.source.not_read
@@ -194,7 +194,7 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     why |= {name: f"search.executor is {running!r}: {pasted('search.executor', name)}" for name in others}
     why |= {name: f"search.fitness is {fitness!r}" for name in _OWN if name != fitness}
     why |= {name.removesuffix(".*"): f"search.fitness is {fitness!r}, {reason}" for name, reason in not_read.items()}
-    read = {"training.epochs"} if "training" not in not_read else set()  # search.budget_flops is computed from them
+    read = {"training.epochs"} if "training" not in not_read else set()  # FLOPs are computed from it
     found = [name for name in parsed.bound() if name.partition(".")[0] in why and name not in read]
     for name in found:
         if name in parsed.typed() and name.partition(".")[0] not in beside:
@@ -210,7 +210,7 @@ def algorithm_names() -> tuple[str, ...]:
 
 @contextmanager
 def _as_usage() -> Iterator[None]:
-    """Raises errors of gin files as a UsageError."""
+    """A context that raises errors of gin files as a UsageError."""
     try:
         yield
     except (UsageError, CompileError) as error:

@@ -1,8 +1,8 @@
-"""The errors of this package: one root, and one branch for mistakes that the user can correct."""
+"""The errors of this package. All are kinds of `SearchError`; a `UsageError` is a mistake that the user can correct."""
 
 from __future__ import annotations
 
-KEPT = "all finished work is kept, and the same command goes on"  # the end of many messages
+KEPT = "all finished work is kept, and the same command resumes the search"  # the end of many messages
 
 
 class SearchError(Exception):

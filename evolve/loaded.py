@@ -1,4 +1,4 @@
-"""Garbage collection without the modules that a process has loaded."""
+"""The exclusion of loaded modules from garbage collection."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import gc
 
 
 def freeze() -> None:
-    """Excludes all objects that exist now from garbage collections, which would otherwise visit them each time."""
+    """Excludes all objects that exist now from garbage collection. Otherwise each collection would visit them."""
     gc.collect()
     gc.freeze()

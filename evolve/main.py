@@ -26,24 +26,24 @@ USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...]
        evolve export --workdir=runs/amoeba --csv|--json
 
 Evolves image classifiers from the cells, network and mutation rules of a .cell file.
-The same command again goes on where an interrupted search stopped.
-`export` writes all individuals of a search to the terminal, also while it runs.
+The same command again resumes an interrupted search.
+`export` writes all individuals of a search to the terminal, also while the search runs.
 
 """
 FLAGS = {
-    "gin_file": "what to run: a gin file by its path, or a shipped one by its name; repeatable",
-    "gin_param": "a binding that replaces one of the files, such as search.individuals=200; repeatable",
-    "workdir": "where the search is kept; by default runs/<name of the gin file>",
-    "resume": "'changed' goes on with other limits or workers than the search was begun with",
-    "csv": "export a table",
-    "json": "export a list of objects",
-    "help": "show this",
+    "gin_file": "gin file with the settings of the search: a path, or the name of a shipped file; repeatable",
+    "gin_param": "a setting that replaces that of the gin files, such as search.individuals=200; repeatable",
+    "workdir": "the folder of the search; by default runs/<name of the gin file>",
+    "resume": "'changed' resumes a search with other limits or workers than those with which it was begun",
+    "csv": "export as a table in CSV",
+    "json": "export as a list of objects in JSON",
+    "help": "show this text",
 }
 SEARCH, EXPORT = ("gin_file", "gin_param", "workdir", "resume"), ("workdir", "csv", "json")
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit code, which is 0 only if everything that was asked for was delivered."""
+    """Runs the command and returns its exit code, which is 0 only if the command did everything it was asked to do."""
     code = DONE
     try:
         with standard() as outlet, interruptible(for_good=argv is None):
@@ -76,10 +76,10 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     if is_export:
         return _export(workdir, known.csv, known.json)
     if not known.gin_file:
-        return _mistake("say what to run: evolve --gin_file=amoeba.gin")
+        return _mistake("name a gin file, which has the settings of the search: evolve --gin_file=amoeba.gin")
     if known.resume not in (None, "changed"):
         return _mistake(f"--resume is {known.resume!r}; it may be 'changed', or left out")
-    # A search writes files too, so it continues when its output has no reader.
+    # A search also writes files, so it continues when no program reads its output any more.
     outlet.goes_on = True
     files = [os.path.expanduser(name) for name in known.gin_file]
     folder = Path(workdir) if workdir else Path("runs") / Path(files[-1]).stem
@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
 
 
 def _flags(names: Sequence[str]) -> flags.FlagValues:
-    """Returns the flags of this command. absl's global flags would include those of every library."""
+    """Returns the flags of this command. absl's global flags would include the flags of every imported library."""
     known: flags.FlagValues = flags.FlagValues()  # type: ignore[no-untyped-call]
     for name in names:
         if name in ("gin_file", "gin_param"):
@@ -119,7 +119,7 @@ def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
     from evolve.store import export_table
 
     if not workdir or as_csv == as_json:
-        return _mistake("say which search and how: evolve export --workdir=runs/amoeba --csv, or --json")
+        return _mistake("name a search and one format: evolve export --workdir=runs/amoeba --csv, or --json")
     try:
         (export_table.write_csv if as_csv else export_table.write_json)(Path(workdir), sys.stdout)
     except UsageError as error:
@@ -136,7 +136,7 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
 
     loaded.freeze()
     try:
-        with alone():  # Gin keeps one set of settings for a whole process, so reading them is inside too.
+        with alone():  # Gin keeps one set of settings for a whole process, so the settings are read inside too.
             search(config.read(files, bindings), folder, _console(), changed)
     except (UsageError, CellError) as error:
         return _mistake(str(error))
@@ -147,7 +147,7 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
 
 
 def _console() -> Console:
-    """Returns a console for the terminal. Other output gets lines of up to 200 characters."""
+    """Returns a console for the standard output. If that is not a terminal, lines have up to 200 characters."""
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=200)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import dsl
 from compiler.domains import settings_of, values
@@ -29,24 +30,24 @@ class Run:
     seed: dsl.Genotype
     fitness: Fitness
     plan: Plan
-    workers: str  # the workers, as the header shows them
+    workers: str  # the description of the workers in the header
     folder: Path
     storage: Place  # where weights and summaries are kept: `search.storage`, or the work directory
 
     def with_facts(self, facts: Facts) -> Run:
-        """Returns this search with the facts of its images. The number of workers that fit depends on them."""
+        """Returns this search with the facts of its images. The number of workers depends on the size of the images."""
         workers = self.config.executor.describe(facts.bytes)
         return replace(self, fitness=replace(self.fitness, facts=facts), workers=workers)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
-        """Returns the settings, by name, that make this search another search if they change, and the search space."""
+        """Returns the search space, and the settings, by name, without which it would be another search."""
         settings = self._marked(IDENTITY)
         settings["search.algorithm"] = self.config.algorithm_name()
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.fitness.space}
 
     def _marked(self, mark: str) -> dict[str, object]:
-        """Returns the settings `search.*` that have a mark, by name."""
+        """Returns, by name, the values of the settings `search.*` that are marked with `mark`."""
         declared, found = settings_of(SearchSettings), self.config.search
         return {f"search.{one.name}": getattr(found, one.name) for one in declared if mark in one.marks}
 
@@ -82,20 +83,13 @@ def prepare(config: Config, folder: Path) -> Run:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"the work directory {folder} is a file; choose another --workdir")
     _check_genes(config.training, seed)
-    plan = Plan(
-        settings.individuals,
-        settings.seed,
-        config.executor.log(folder),
-        settings.timeout,
-        settings.retries,
-        settings.budget_seconds,
-        settings.budget_flops,
-        settings.target,
-        settings.keep_best,
-        settings.reuse,
-        fitness.budget_seconds,
-        settings.order,
-    )
+    # Every other field of a plan has the value of the setting of its name.
+    limits: dict[str, Any] = values(settings) | {
+        "log": config.executor.log(folder),
+        "budget": settings.budget_seconds,
+        "budget_simulated": fitness.budget_seconds,
+    }
+    plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
     return Run(config, seed, fitness, plan, workers, folder, place)
 
 

@@ -25,7 +25,7 @@ RANDOM = "random"  # The rule of an individual that was sampled and has no paren
 
 
 class Recorded(Protocol[G_co]):
-    """A proposal as an algorithm reads it, of this run or of an earlier one."""
+    """The part of a proposal that an algorithm reads. The proposal is of this run or of an earlier run."""
 
     @property
     def id(self) -> int:
@@ -33,11 +33,23 @@ class Recorded(Protocol[G_co]):
 
     @property
     def genotype(self) -> G_co:
-        """The genotype. That of an earlier run may be parsed only when it is asked for."""
+        """The genotype. A genotype of an earlier run is parsed at the first access."""
 
     @property
     def memo(self) -> str:
         """A text that the algorithm wrote when it made the proposal."""
+
+
+class Measured(Protocol):
+    """A result as an algorithm reads it, of this run or of an earlier one."""
+
+    @property
+    def id(self) -> int:
+        """The id of the individual."""
+
+    @property
+    def fitness(self) -> float:
+        """The fitness; that of a failed individual is `WORST`."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +60,16 @@ class Proposal(Generic[G]):
     genotype: Annotated[G, Column("text not null")]
     parent: Annotated[int | None, Column("integer")] = None
     rule: Annotated[str, Column("text not null")] = RANDOM
-    # (rule, reason) of every child that was rejected before this one was found
+    # (rule, reason) of every child that was rejected before this genotype was found
     rejected: Annotated[Rejected, Column("text not null default '[]'", PAIRS)] = ()
-    # whether the rule has `forget weights`, so that the individual inherits none
+    # whether the rule has `forget weights`, so that the individual inherits no weights
     forget: Annotated[bool, Column("integer not null default 0", FLAG)] = False
-    # a text of the algorithm, which it receives again with the proposal when the search is resumed
+    # a text that the algorithm receives again, with the proposal, when the search is resumed
     memo: Annotated[str, Column("text not null default ''")] = ""
 
     @property
     def weights_from(self) -> int | None:
-        """The id of the parent if the individual may inherit its weights; else None."""
+        """The id of the parent whose weights the individual may inherit; None if it inherits no weights."""
         return None if self.forget else self.parent
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
@@ -72,19 +84,19 @@ class Task:
     id: int
     genotype: str
     seed: int
-    best: float  # the best fitness so far; the graph of an individual that beats it is returned
-    weights_from: int | None = None  # the parent whose weights it inherits, if weights are inherited
+    best: float  # the best fitness so far; the worker returns the graph of a better individual
+    weights_from: int | None = None  # the id of the parent whose weights the individual may inherit
     keep_above: float | None = None  # the fitness above which weights are kept; None: `best`
-    best_size: Size = (0, 0)  # the size that decides between equals of `best`: the smaller is better
-    keep_above_size: Size = (0, 0)  # the size that decides between equals of `keep_above`
+    best_size: Size = (0, 0)  # the size of the best individual; of equally fit individuals the smaller is better
+    keep_above_size: Size = (0, 0)  # the size of the individual that has the fitness `keep_above`
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """The result of evaluating an individual.
 
-    `seconds` is the time that it took in the worker. For a fitness from a table, it is the time that training and
-    validation took when the table was made.
+    `seconds` is the time that the evaluation took in the worker. If the fitness comes from a table, `seconds` is the
+    time that training and validation took when the table was made.
     """
 
     fitness: Fitness
@@ -94,40 +106,42 @@ class Evaluation:
     mult_adds: Annotated[int, Column("integer")] = 0
     seconds: Annotated[float, Column("real")] = 0.0
     history: Annotated[tuple[Epoch, ...], Column("text not null default '[]'", EPOCHS)] = ()
-    graph: str = ""  # the Keras model as JSON, for a new best: handed to observers only, never stored
-    # the share of its weights that it inherited; None if it does not inherit
+    graph: str = ""  # the Keras model of a new best individual as JSON, for observers; it is not stored
+    # the share of its weights that the individual inherited; None if it has no parent to inherit from
     inherited: Annotated[float | None, Column("real")] = None
     # a remark for the user, such as that the weights of the parent were damaged
     note: Annotated[str, Column("text not null default ''")] = ""
-    # the part of `seconds` that was spent in steps of training and evaluation
+    # the part of `seconds` in which epochs were trained and validated, without the preparation of the training
     step_seconds: Annotated[float, Column("real not null default 0")] = 0.0
-    # FLOPs of its training: 3 x mult-adds x images x epochs, since a backward pass counts as two forward passes
+    # FLOPs of the training: 3 x mult-adds x images x epochs, since a backward pass counts as two forward passes
     flops: Annotated[float, Column("real not null default 0")] = 0.0
     is_retryable: bool = False  # whether the machine is at fault, so that a retry may succeed
     # further numbers from a table
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
+    # operations with kernels on the longest path of its network; None if it was not counted
+    depth: Annotated[int | None, Column("integer", since=7)] = None
 
     @property
     def is_failed(self) -> bool:
-        """Whether it could not be built, trained or measured."""
+        """Whether the individual could not be built, trained or measured."""
         return self.status == "failed"
 
 
-def failed(reason: str, *, params: int = 0, mult_adds: int = 0, seconds: float = 0.0) -> Evaluation:
+def failed(reason: str) -> Evaluation:
     """Returns the evaluation of an individual that could not be built, trained or measured."""
-    return Evaluation(WORST, "failed", reason, params=params, mult_adds=mult_adds, seconds=seconds)
+    return Evaluation(WORST, "failed", reason)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Individual(Evaluation, Proposal[str]):
-    """One row of the store: a proposal, its evaluation, and when it was finished (counted from 1)."""
+    """One row of the store: a proposal, its evaluation, and `finished`, its place in the order of results from 1 on."""
 
-    fitness: Fitness  # declared again, as a keyword, because fields with a default precede it here
+    fitness: Fitness  # declared again, as a keyword argument, because inherited fields with defaults come first
     fingerprint: Annotated[str, Column("text not null")]
     genes: Annotated[str, Column("text not null default ''")] = ""
     finished: Annotated[int, Column("integer unique")]
     tries: Annotated[int, Column("integer not null default 1")] = 1
-    # the number of individuals that were finished when it was proposed
+    # the number of individuals that were finished when this individual was proposed
     proposed_after: Annotated[int, Column("integer not null", is_exported=False)] = 0
 
     @property
@@ -146,18 +160,18 @@ class Classification:
     """The result of a network on the test images; `confusion` is empty if only the accuracy is known."""
 
     accuracy: float
-    confusion: tuple[tuple[int, ...], ...] = ()  # [classes, classes]: images by class and predicted class
+    confusion: tuple[tuple[int, ...], ...] = ()  # [classes, classes]: numbers of images by class and predicted class
     class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]) -> Classification:
-        """Returns the result of a confusion matrix, whose diagonal gives the accuracy."""
+        """Returns the result that has a confusion matrix. Its accuracy is computed from the matrix."""
         right = sum(row[place] for place, row in enumerate(confusion))
         return cls(right / sum(map(sum, confusion)), confusion, class_names)
 
     @classmethod
     def read(cls, text: str) -> Classification:
-        """Returns the result that `text` has written."""
+        """Returns the result from JSON that the method `text` has made."""
         found = json.loads(text)
         return cls(found["accuracy"], tuple(map(tuple, found["confusion"])), tuple(found["class_names"]))
 
@@ -167,15 +181,15 @@ class Classification:
 
 
 def rank(fitness: float, size: Size) -> tuple[float, int, int]:
-    """Returns a key that orders individuals: the fittest comes first, and of equally fit ones the smallest.
+    """Returns a key by which individuals are sorted: the fittest come first, and equally fit individuals by size.
 
-    If the sizes are equal too, the individual that was finished first comes first. The key leaves this out.
+    Individuals of equal fitness and size have equal keys. Where they are sorted, the first finished one comes first.
     """
     return (-fitness, *size)
 
 
 def ranked(individuals: Iterable[Individual], count: int) -> list[Individual]:
-    """Returns the `count` best individuals in the order of `rank`, one of each network and its genes."""
+    """Returns the `count` best individuals in the order of `rank`. No two of them have the same network and genes."""
     order = sorted(individuals, key=lambda one: (*rank(one.fitness, one.size), one.finished))
     first = {one.network: one for one in reversed(order)}
     return [one for one in order if first[one.network] is one][:count]

@@ -37,17 +37,17 @@ _TESTED = "test of {}"  # the key of the note in the store that has the test res
 
 
 def run(config: Config, folder: Path, console: Console, changed: bool = False) -> None:
-    """Begins a search, resumes it, or shows its end.
+    """Begins or resumes a search, and prints the end table. If the search is complete, only the table is printed.
 
     Args:
       config: the settings of the search.
       folder: the work directory.
       console: the output.
-      changed: whether settings that may change may differ from those of the last run.
+      changed: whether limits and workers may differ from those of the last run (`--resume=changed`).
 
     Raises:
       SearchError, dsl.CellError: the search cannot begin or continue.
-      KeyboardInterrupt: the user stopped it; all finished work is kept.
+      KeyboardInterrupt: the user stopped the search; all finished individuals are kept.
     """
     with alone(), started_once(folder):
         _run(config, folder, console, changed)
@@ -55,7 +55,7 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
 
 def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
     prepared = prepare(replace(config, folders=(*config.folders, *begun_in(folder))), folder)
-    # This algorithm proposes nothing. Its settings are needed before the shape of the images is known.
+    # Only the settings of this algorithm are used. The shape of the images is not known yet, so any shape will do.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
     with leaving_nothing(folder), Store(folder) as store, _naming_the_disk(store):
         if is_of_earlier_version(store):
@@ -77,7 +77,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         except KeyboardInterrupt:
             finished, _, _ = store.counts()
             kept_of = f"{finished} of {prepared.plan.individuals} individuals are finished and kept in {folder}"
-            text = f"\ninterrupted: {kept_of}; the same command goes on from there"
+            text = f"\ninterrupted: {kept_of}; the same command resumes the search"
             console.print(text, highlight=False, soft_wrap=True)
             raise
         finally:
@@ -91,7 +91,9 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
 
 @contextmanager
 def _naming_the_disk(store: Store) -> Iterator[None]:
-    """Raises errors of files as a message that names the file, or the work directory if it was moved or removed.
+    """A context that raises an OSError as a UsageError, which names the file.
+
+    If the work directory was moved or removed, the error names the work directory.
 
     Raises:
       UsageError: a file or folder cannot be read or written.
@@ -101,7 +103,7 @@ def _naming_the_disk(store: Store) -> Iterator[None]:
     except OSError as error:
         store.check_place()
         raise UsageError(
-            f"{error.filename or store.path.parent} cannot be used: {error.strerror or error}; put that right: {KEPT}"
+            f"{error.filename or store.path.parent} cannot be used: {error.strerror or error}; remove the cause: {KEPT}"
         ) from error
 
 
@@ -132,7 +134,7 @@ def _check_length(prepared: Run, store: Store) -> None:
 
 
 def _executor(prepared: Run, facts: Facts | None = None) -> Executor:
-    """Returns the executor of the search. Without `facts` it is an executor for the single task that finds them."""
+    """Returns the executor of the search. If `facts` is None, the executor has one task, which finds the facts."""
     held = 0 if facts is None else facts.bytes
     site = Site(folder=prepared.folder, trains=prepared.fitness.trains, held=held, has_one_task=facts is None)
     return prepared.config.executor.start(site)
@@ -142,7 +144,7 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
     """Returns the facts of the images. A search that is resumed must have the images with which it began.
 
     Raises:
-      UsageError: the images are missing, are other images, or no network can be trained with them.
+      UsageError: the images are missing or differ from those of the search, or no network can be trained with them.
     """
     noted, fitness = store.noted("data"), prepared.fitness
     known = None if noted is None else Facts.read(noted)
@@ -156,7 +158,7 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
 
 
 def _note(prepared: Run, store: Store, facts: Facts) -> None:
-    """Writes facts about the search to the store, which a later run and the command `cell` need."""
+    """Writes those facts about the search to the store that a later run and the command `cell` need."""
     if store.noted("data") is None:
         store.note("version", version())
         store.note("begun in", os.getcwd())
@@ -204,9 +206,10 @@ def _search(prepared: Run, store: Store, executor: Executor, console: Console) -
 
 
 def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Classification | None:
-    """Returns the test result of the best individual, or None if it cannot be tested.
+    """Returns the test result of the best individual, or None if the individual cannot be tested.
 
-    It is measured once and kept in the store. TensorBoard receives it when it is measured or when `is_new` is true.
+    The result is measured once and kept in the store. It is written for TensorBoard when it is measured, and when this
+    run has evaluated individuals (`is_new`).
     """
     best = next(iter(store.best(1)), None)
     if best is None:

@@ -1,4 +1,4 @@
-"""The settings of a search, as frozen records that `config` lets gin fill in."""
+"""The settings of a search, as frozen records. The module `config` fills the records from gin."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CHANGEABLE = "changeable"  # marks a setting that may change when a search is re
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def _seconds(budget: object) -> float:
-    """Returns the seconds of a number of hours or of a text such as '90m'; 0 if the value is neither."""
+def seconds_of(budget: object) -> float:
+    """Returns the seconds of a budget, which is a number of hours or a text such as '90m'; 0 for any other value."""
     text, hours = str(budget).strip(), budget
     unit = _UNITS.get(text[-1:])
     if isinstance(budget, str) and unit is not None:
@@ -50,7 +50,7 @@ _ORDER = Domain(
     verb="it may be",
 )
 _BUDGET = Domain(
-    "a number of hours, or '90m', '12h', '2d'", lambda value: value is None or _seconds(value) > 0, example="12h"
+    "a number of hours, or '90m', '12h', '2d'", lambda value: value is None or seconds_of(value) > 0, example="12h"
 )
 _TARGET = Domain(
     "a number, such as an accuracy of 0.95, or None", lambda value: value is None or is_number(value), example=0.95
@@ -78,7 +78,7 @@ class SearchSettings:
     algorithm: Annotated[str | Callable[..., Any], _ALGORITHM, "the algorithm that proposes individuals", IDENTITY] = (
         "regularized_evolution"
     )
-    individuals: Annotated[int, whole(1), "number of individuals, with the initial population", CHANGEABLE] = 20_000
+    individuals: Annotated[int, whole(1), "number of individuals, initial population included", CHANGEABLE] = 20_000
     seed: Annotated[int, whole(0), "random seed of the search", IDENTITY] = 0
     order: Annotated[Order, _ORDER, "the order in which results reach the algorithm", IDENTITY] = "finished"
     executor: Annotated[str | Callable[..., Any], _EXECUTOR, "where workers run: 'processes', 'serial' or 'ray'"] = (
@@ -112,7 +112,7 @@ class SearchSettings:
         bool, FLAG, "whether a duplicate takes the evaluation of the earlier individual and is not trained", IDENTITY
     ] = False
     fitness: Annotated[
-        str, _FITNESS, "the source of fitness; a function is called with a genotype and a seed", IDENTITY
+        str, _FITNESS, "the source of fitness; a function is called with a genotype and a random seed", IDENTITY
     ] = "training"
     inherit_weights: Annotated[
         bool, FLAG, "whether a child starts from those weights of its parent that have the same key and shape", IDENTITY
@@ -120,7 +120,7 @@ class SearchSettings:
     sample_mutations: Annotated[
         int,
         whole(0),
-        "mutations of the seed that make a random genotype, in a space whose rules leave no choices",
+        "number of mutations by which the seed becomes a random genotype, if the rules have no values to draw from",
         IDENTITY,
     ] = 10
 
@@ -143,15 +143,15 @@ class SearchSettings:
     @property
     def budget_seconds(self) -> float | None:
         """The budget in seconds."""
-        return None if self.budget is None else _seconds(self.budget)
+        return None if self.budget is None else seconds_of(self.budget)
 
 
 def _reuses_what_is_trained_alike(search: SearchSettings) -> str:
     if not (search.reuse and search.inherit_weights):
         return ""
     return (
-        "search.reuse is True and search.inherit_weights is True, under which equal networks are trained from "
-        f"different weights: {pasted('search.reuse', False)}, or {pasted('search.inherit_weights', False)}"
+        "search.reuse is True and search.inherit_weights is True, but with inherited weights equal networks are "
+        f"trained from different weights: {pasted('search.reuse', False)}, or {pasted('search.inherit_weights', False)}"
     )
 
 
@@ -174,31 +174,31 @@ _METRICS = replace(names(["c10_test_acc_200"]), example=None)
 class TableSettings:
     """Settings of the table from which fitnesses come if `search.fitness` is 'table'.
 
-    The evaluation of an individual counts as `epochs` times `train_seconds`, plus `validation_seconds`.
+    The simulated seconds of an evaluation are `epochs` times `train_seconds`, plus `validation_seconds`.
     """
 
     path: Annotated[str, _text("the table's file", verb="bind it to"), "a .npz file, or a folder of official files"] = (
         ""
     )
     keys: Annotated[
-        str, _text("the column of the keys, such as 'arch'", verb="bind it to"), "the column of the key of each cell"
+        str, _text("the column of the keys, such as 'arch'", verb="bind it to"), "the column with the key of each cell"
     ] = "arch"
     fitness: Annotated[str, _text("a column of the table", verb="bind it to"), "the column of the fitness"] = ""
-    # It may be a dict, which has no hash.
+    # The value may be a dict, and dicts cannot be hashed.
     operations: Annotated[
         Mapping[str, str], _OPERATIONS, "the operations of the .cell file, each with its name in the table"
     ] = field(default_factory=dict, hash=False)
-    scale: Annotated[float, ABOVE_0, "factor by which that column becomes the fitness: 0.01 if it is in percent"] = 1.0
+    scale: Annotated[float, ABOVE_0, "factor between the column of the fitness and the fitness: 0.01 for percent"] = 1.0
     metrics: Annotated[
         tuple[str, ...], _METRICS, "columns whose values are stored with each individual, and printed for the best"
     ] = field(default=(), hash=False)
-    epochs: Annotated[float, ABOVE_0, "epochs of a training"] = 1
+    epochs: Annotated[float, ABOVE_0, "number of epochs of each training"] = 1
     train_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one epoch"] = None
     validation_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one validation"] = None
     input_shape: Annotated[
         tuple[int, int, int], _SHAPE, "the shape of the images, by which parameters and mult-adds are counted"
     ] = field(default=(32, 32, 3), hash=False)
-    classes: Annotated[int, whole(1), "the number of classes of these images"] = 10
+    classes: Annotated[int, whole(1), "the number of classes of the images"] = 10
     budget_seconds: Annotated[
         float | None, optional(ABOVE_0), "simulated seconds of all individuals together after which the search ends"
     ] = None
@@ -207,7 +207,7 @@ class TableSettings:
         check("table", self, UsageError)
 
     def columns(self) -> Iterator[tuple[str, str]]:
-        """Yields the setting and the name of every column of numbers."""
+        """Yields every column of numbers, as the setting that names the column and the column's name."""
         yield "fitness", self.fitness
         yield from (("metrics", name) for name in self.metrics)
         for setting, name in (("train_seconds", self.train_seconds), ("validation_seconds", self.validation_seconds)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ def band(searches: Sequence[Sequence[float]]) -> Band:
 
 def _panel(axes: Axes, title: str, bands: Mapping[str, Band]) -> None:
     longest = max(len(band.mean) for band in bands.values())
-    for (_, one), colour in zip(bands.items(), _colours(bands), strict=True):
+    for one, colour in zip(bands.values(), cycle(COLOURS), strict=False):
         models = np.arange(1, len(one.mean) + 1)
         axes.fill_between(models, one.mean - one.reach, one.mean + one.reach, color=colour, alpha=0.15, linewidth=0)
         axes.plot(models, one.mean, color=colour, linewidth=1.8)
@@ -89,7 +90,7 @@ def _panel(axes: Axes, title: str, bands: Mapping[str, Band]) -> None:
     axes.grid(axis="y", color=PALE, linewidth=0.8)
     axes.set_axisbelow(True)
     ends = [min(max((one.mean[-1] - low) / (high - low), 0.0), 1.0) for one in bands.values()]
-    for name, colour, height in zip(bands, _colours(bands), spread(ends, _APART), strict=True):
+    for name, colour, height in zip(bands, cycle(COLOURS), spread(ends, _APART), strict=False):
         axes.annotate(
             name.replace("_", " "),
             (1.015, height),
@@ -99,10 +100,6 @@ def _panel(axes: Axes, title: str, bands: Mapping[str, Band]) -> None:
             fontsize=9,
             fontweight="bold",
         )
-
-
-def _colours(bands: Mapping[str, Band]) -> list[str]:
-    return [COLOURS[place % len(COLOURS)] for place in range(len(bands))]
 
 
 def _limits(bands: Mapping[str, Band]) -> tuple[float, float]:

@@ -31,7 +31,8 @@ from dsl import CellError
 from evolve import CellSpace, Individual, SearchError, config
 from evolve.config import Config
 from evolve.executors.machine import cores
-from evolve.fitness import lookup, table_files
+from evolve.fitness import table_files
+from evolve.fitness.table import check_space, looked_up
 from evolve.fitness.table_files import Row, Table
 from evolve.records import WORST
 from evolve.settings import TableSettings
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         world = prepared(options.gin_file, options.table)
-        lookup.check(world.seed, world.table, world.settings)
+        check_space(world.seed, world.table, world.settings)
         for name in options.algorithms:
             replace(world.config, search=replace(world.config.search, algorithm=name)).algorithm_name()
     except (SearchError, CellError) as error:
@@ -186,7 +187,7 @@ def one_search(world: World, variant: Variant, seed: int) -> Found:
 def _row(world: World, genotype: dsl.Genotype) -> Row:
     """Returns the row of a cell. A cell that the table lacks has the worst fitness, as in `evolve`."""
     try:
-        return lookup.looked_up(genotype, world.table, world.settings.operations)
+        return looked_up(genotype, world.table, world.settings.operations)
     except CompileError:
         return Row(WORST, tuple((name, math.nan) for name in world.settings.metrics), 0.0)
 

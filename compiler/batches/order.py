@@ -18,7 +18,7 @@ ENDLESS = int(np.iinfo(np.int64).max)  # the number of steps of an endless train
 _ROUNDS = 16
 
 # The uses of a key. Without them the order of epoch 1 and the augmentation of step 1 would have the same draws.
-ORDER, STEP, EXAMPLE = 0, 1, 2
+ORDER, STEP = 0, 1
 
 
 def key(seed: Tensor, number: Tensor, use: int) -> Tensor:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
 from compiler.filesystem import Place, place
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from dsl.wording import by_x
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ def export(options: argparse.Namespace) -> int:
     _check_target(out, options.tf_keras)
     individual = None if options.weights else individual_of(options, options.file)
     _check_source(options, individual)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     with quiet():
         from compiler.networks import formats
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import time
 from dataclasses import replace
@@ -14,7 +13,7 @@ import dsl
 from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, load, params_of
 from compiler.errors import pasted
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from compiler.settings import GENES
 from dsl.wording import plural
 
@@ -66,7 +65,6 @@ def train(options: argparse.Namespace) -> int:
     if individual_of(options, str(folder)) is not None:
         raise UsageError(f"the work directory {folder} holds a search; choose another --workdir for a training")
     _check_genes(genotype, options)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
     with quiet():
         from compiler.training.final import FinalTraining
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.cache import Expansion
 from compiler.primitives.base import Operation, Settings, Shape
-from compiler.primitives.registry import TABLE
+from compiler.primitives.records import TABLE
 from dsl.errors import CellError, Position, Problem
 from dsl.space.expand import Place
 from dsl.tree import syntax as s

@@ -156,8 +156,9 @@ class _Network:
         source = history[-1] if history else IMAGE
         block = Block([shape(source)])
         output = self.pipe(block, step.pipe, 0, Place(None, 1), key)
-        name = " | ".join(part.name for part in step.pipe if isinstance(part, s.Op))
-        return self._made(key, name, (source,), block, output, repetition, is_cell=False)
+        return self._made(
+            key, " | ".join(edit.op_names(step.pipe)), (source,), block, output, repetition, is_cell=False
+        )
 
     def _cell_step(self, cell: s.Cell, call: Call, key: str, inputs: tuple[int, ...], repetition: int) -> Step:
         shapes, raw, filters, stride = call

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 from compiler.graph.structure import Step
 from compiler.layers.chains import Chain, Pass, Values, run_chain, size
-from compiler.layers.noise import Noise, kept_paths
 from compiler.layers.packing import Packing
 from compiler.primitives.layering import Run, Tensor
 from compiler.primitives.layers import LAYERS
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The source of random numbers for one layer in one step of training. Everything is drawn from the seed.
+
+    Attributes:
+      seed: two int32 numbers `[2]`, different for every step of training, layer and replica.
+      keep: the probability of keeping a path; None switches drop path off.
+    """
+
+    seed: Tensor
+    keep: Tensor | None = None
 
 
 def run_step(
@@ -71,6 +84,16 @@ def _cut(row: Tensor | None, sizes: Sequence[int], axis: int = 0) -> Iterator[Te
     if row is None or not wanted:
         return iter(())
     return iter(tf.split(row, wanted, axis=axis) if len(wanted) > 1 else [row])
+
+
+def kept_paths(count: int, batch: Tensor | int, noise: Noise, dtype: str) -> list[Tensor]:
+    """Returns for each of `count` paths the factors `[batch, 1, 1, 1]` of the images.
+
+    A factor of 0 drops the path of that image. Otherwise it is 1 / keep.
+    """
+    drawn = tf.random.stateless_uniform((count, batch, 1, 1, 1), seed=noise.seed)
+    factors = tf.floor(drawn + noise.keep) / noise.keep
+    return list(tf.unstack(tf.cast(factors, dtype)))
 
 
 def _paths(step: Step, value: Tensor, noise: Noise | None, mode: Pass) -> Iterator[Tensor] | None:

@@ -13,11 +13,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from compiler.graph.step_text import step_from_json, step_to_json
-from compiler.graph.structure import IMAGE, Graph, Step
+from compiler.graph.structure import IMAGE, Graph, Step, step_from_json, step_to_json
 from compiler.layers.chains import Pass
-from compiler.layers.execute import run_step
-from compiler.layers.noise import Noise
+from compiler.layers.execute import Noise, run_step
 from compiler.layers.packing import Array, Packing, packing
 from compiler.primitives.base import Weight
 from compiler.primitives.layering import Tensor
@@ -77,11 +75,6 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         if not count:
             return None
         return tf.nn.l2_loss(self._trained if count == self.packing.size else self._trained[:count])
-
-    @property
-    def normalized(self) -> frozenset[str]:
-        """The keys of all weights of batch normalizations: scales, offsets, means and variances."""
-        return self.packing.normalized
 
     @property
     def updates_key(self) -> str:

@@ -51,7 +51,7 @@ def _inherit(layer: StepLayer, values: Weights) -> int:
     same = {key: values[key] for key, value in own.items() if key in values and values[key].shape == value.shape}
     updates = {layer.updates_key: same.pop(layer.updates_key)} if layer.updates_key in same else {}
     if same:
-        layer.assign({**own, **same, **(updates if layer.normalized <= same.keys() else {})})
+        layer.assign({**own, **same, **(updates if layer.packing.normalized <= same.keys() else {})})
     return sum(value.size for value in same.values())
 
 

@@ -13,9 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from dsl.report.diff import short_numbers
 from dsl.space.genotype import Genotype, Space
-from dsl.text.unparse import cell as cell_text
-from dsl.text.unparse import expression, step, term
-from dsl.text.unparse import op as op_text
+from dsl.text import unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -67,7 +65,7 @@ def _alike(cells: Sequence[s.Cell]) -> list[list[s.Cell]]:
 
 
 def _title(cell: s.Cell, width: int) -> str:
-    return textwrap.fill(cell_text(cell).splitlines()[0].removesuffix(" {"), width, subsequent_indent="  ")
+    return textwrap.fill(unparse.cell(cell).splitlines()[0].removesuffix(" {"), width, subsequent_indent="  ")
 
 
 # --- the parts of a drawing ------------------------------------------------------------------------------------
@@ -91,7 +89,7 @@ def _vertices(cell: s.Cell) -> Iterator[_Vertex]:
     live = edit.live_nodes(cell)
     fed = {item.name for item in cell.inputs} | live
     for item in cell.inputs:
-        kind = "" if item.kind is None else f"{'each ' if item.each else ''}{op_text(item.kind)}"
+        kind = "" if item.kind is None else f"{'each ' if item.each else ''}{unparse.op(item.kind)}"
         yield _Vertex(item.name, (_Edge((), f"input: {kind}" if kind else "input"),))
     for node in cell.nodes:
         yield _vertex(node.name, node.flow.terms, node.flow.tail, fed, node.name not in live)
@@ -100,7 +98,7 @@ def _vertices(cell: s.Cell) -> Iterator[_Vertex]:
 
 def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dead: bool) -> _Vertex:
     live = [term for term in terms if any(not edit.is_none(edge) for _, edge in s.edges(term))]
-    after = "".join(f" | {op_text(op)}" for op in tail)
+    after = "".join(f" | {unparse.op(op)}" for op in tail)
     if not live:
         return _Vertex(name, (_Edge((), f"no edge{after}", dead=True),), dead=True)
     first = "  " if len(live) > 1 else ""  # The first term is in line with the terms after a plus.
@@ -124,11 +122,11 @@ def _is_bundle(terms: Sequence[s.Term]) -> bool:
 def _pieces(item: s.Term, before: str) -> list[tuple[str, str]]:
     """Returns for each edge of a term the state that it reads and the piece of the term's text that ends there."""
     if isinstance(item, s.Wire) or (not s.is_join(item) and isinstance(item.arguments[0], s.Wire)):
-        return [(s.read_state(item), before + term(replace(item, label=None)))]
+        return [(s.read_state(item), before + unparse.term(replace(item, label=None)))]
     arguments = [part for part in item.arguments if any(not edit.is_none(edge) for _, edge in s.edges(part))]
     found: list[tuple[str, str]] = []
     for place, part in enumerate(arguments):
-        opened = before + op_text(item.op) + "(" if place == 0 else ""
+        opened = before + unparse.op(item.op) + "(" if place == 0 else ""
         found += _pieces(part, opened)
         source, text = found[-1]
         found[-1] = source, text + (")" if place == len(arguments) - 1 else ",")
@@ -269,17 +267,17 @@ def _glyph(row: _Row, lane: int, low: int, high: int) -> str:
 
 def network_drawing(space: Space, width: int = WIDTH) -> str:
     """Returns the steps of the network from the image down, with the values of its params."""
-    params = ", ".join(f"{name} = {expression(s.Number(value))}" for name, value in space.params.items())
+    params = ", ".join(f"{name} = {unparse.expression(s.Number(value))}" for name, value in space.params.items())
     lines = [f"network{f' ({params})' if params else ''}", "", "image"]
     sections = space.network.sections
     branches = {section.of: section for section in sections if section.of is not None}
     column = max(len(section.name) for section in sections) + 5
     for section in (section for section in sections if section.of is None):
         for place, item in enumerate(section.steps):
-            lines += _beside(f"●  {'' if place else section.name}", step(item), column, width)
+            lines += _beside(f"●  {'' if place else section.name}", unparse.step(item), column, width)
             if item.name in branches:
                 branch = branches[item.name]
-                text = ", ".join(map(step, branch.steps))
+                text = ", ".join(map(unparse.step, branch.steps))
                 lines += _beside(f"├┄ {branch.name}", f"{text} (in training only)", column, width)
     return "\n".join([*lines, "classes"])
 

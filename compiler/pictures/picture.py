@@ -14,8 +14,6 @@ from dsl.text.unparse import expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-__all__ = ["Drawing", "picture"]
-
 _MARGIN, _APART, _HEADING = 28, 64, 48
 _TITLE, _LARGEST = 22, 40
 _LONGEST = 30  # the largest number of characters in a line

@@ -1,32 +1,133 @@
-"""The layers of all primitives. Each family has one module, and only these modules import TensorFlow."""
+"""The layers of all primitives, in TensorFlow and as stock layers of Keras.
+
+Convolutions and normalizations have modules of their own, since they are long. Only these three modules of the package
+import TensorFlow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from compiler.primitives import (
-    activations_layers,
-    convolutions_layers,
-    dense_layers,
-    joins_layers,
-    normalization_layers,
-    pooling_layers,
-    wiring_layers,
-)
-from compiler.primitives.layering import Layers
+import tensorflow as tf
+
+from compiler.primitives import convolutions_layers, normalization_layers
+from compiler.primitives.layering import Layers, Run, Stock, Tensor
+from compiler.primitives.windows import kernel_size, padding, strides
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import collected
 
-_FAMILIES = (
-    convolutions_layers,
-    pooling_layers,
-    normalization_layers,
-    activations_layers,
-    dense_layers,
-    joins_layers,
-    wiring_layers,
+# --- pooling -------------------------------------------------------------------------------------------
+
+
+def _window(run: Run) -> dict[str, Any]:
+    settings = run.settings
+    window = kernel_size(settings, run.value.shape[1:])
+    return {"ksize": (1, *window, 1), "strides": (1, *strides(settings), 1), "padding": padding(settings)}
+
+
+def _stock_pool(stock: Stock, kind: str) -> Tensor:
+    settings = stock.settings
+    window, pad = kernel_size(settings, stock.operation.shape), padding(settings).lower()
+    return stock.layer(kind, window, strides=strides(settings), padding=pad)(stock.value)
+
+
+# --- dense ---------------------------------------------------------------------------------------------
+
+
+def _dense(run: Run) -> Tensor:
+    value = tf.reshape(run.value, (-1, run.value.shape[-1]))
+    return tf.nn.bias_add(tf.matmul(value, run.weights[0]), run.weights[1])
+
+
+def _stock_dense(stock: Stock) -> Tensor:
+    value = stock.layer("Flatten", what="flat")(stock.value) if stock.is_map else stock.value
+    return stock.with_weights("Dense", stock.operation.shape[-1], **stock.decayed("kernel"))(value)
+
+
+# --- joins ---------------------------------------------------------------------------------------------
+
+
+def _add(run: Run) -> Tensor:
+    return run.inputs[0] + run.inputs[1] if len(run.inputs) == 2 else tf.add_n(run.inputs)
+
+
+def _stock_join(stock: Stock, kind: str) -> Tensor:
+    # A layer of Keras refuses a single input.
+    return stock.layer(kind)(list(stock.inputs)) if len(stock.inputs) > 1 else stock.value
+
+
+# --- wiring --------------------------------------------------------------------------------------------
+
+
+def _zero(run: Run) -> Tensor:
+    # The zeros are made from the input, which has the size of the batch.
+    stride = run.settings.get("stride", 1)
+    value = run.value[:, ::stride, ::stride] if len(run.operation.shape) == 3 else run.value
+    return tf.zeros_like(value)
+
+
+def _stock_zero(stock: Stock) -> Tensor:
+    stride = stock.settings.get("stride", 1)
+    assert isinstance(stride, int)
+    value = stock.every(stock.value, (stride, stride)) if stock.is_map else stock.value
+    return stock.layer("Rescaling", 0.0)(value)
+
+
+def _resize_and_pad(run: Run) -> Tensor:
+    """Returns the map resized by nearest neighbour, with channels cut off or padded with zeros (Real et al. 2017)."""
+    height, width, channels = run.operation.shape
+    value = run.value
+    if value.shape[1:3] != (height, width):
+        value = tf.image.resize(value, (height, width), method="nearest")
+    value = value[..., :channels]
+    return tf.pad(value, [[0, 0], [0, 0], [0, 0], [0, channels - value.shape[-1]]])
+
+
+def _stock_resize_and_pad(stock: Stock) -> Tensor:
+    """Returns the map resized by nearest neighbour, with channels cut off or padded with zeros (Real et al. 2017)."""
+    value = stock.value
+    height, width, channels = stock.operation.shape
+    if tuple(value.shape[1:3]) != (height, width):
+        value = stock.layer("Resizing", height, width, interpolation="nearest", what="resize")(value)
+    more = channels - value.shape[-1]
+    # Keras pads and cuts rows and columns only. With `channels_first` it takes columns and channels for these.
+    options = {"data_format": "channels_first"}
+    if more > 0:
+        value = stock.layer("ZeroPadding2D", ((0, 0), (0, more)), what="pad", **options)(value)
+    elif more < 0:
+        value = stock.layer("Cropping2D", ((0, 0), (0, -more)), what="cut", **options)(value)
+    return value
+
+
+# --- all of them ---------------------------------------------------------------------------------------
+
+_ALL = (
+    *convolutions_layers.LAYERS,
+    *normalization_layers.LAYERS,
+    Layers(
+        "avg_pool",
+        lambda run: tf.raw_ops.AvgPool(value=run.value, **_window(run)),
+        lambda stock: _stock_pool(stock, "AveragePooling2D"),
+    ),
+    Layers(
+        "max_pool",
+        lambda run: tf.raw_ops.MaxPool(input=run.value, **_window(run)),
+        lambda stock: _stock_pool(stock, "MaxPooling2D"),
+    ),
+    Layers(
+        "global_avg_pool",
+        lambda run: tf.reduce_mean(run.value, axis=(1, 2)),
+        lambda stock: stock.layer("GlobalAveragePooling2D")(stock.value),
+    ),
+    Layers("relu", lambda run: tf.raw_ops.Relu(features=run.value), lambda stock: stock.layer("ReLU")(stock.value)),
+    Layers("dense", _dense, _stock_dense),
+    Layers("add", _add, lambda stock: _stock_join(stock, "Add")),
+    Layers("concat", lambda run: tf.concat(run.inputs, axis=-1), lambda stock: _stock_join(stock, "Concatenate")),
+    Layers("skip", lambda run: run.value, lambda stock: stock.value),
+    Layers("zero", _zero, _stock_zero),
+    Layers("none", _zero, _stock_zero),
+    Layers("resize_and_pad", _resize_and_pad, _stock_resize_and_pad),
 )
 
-LAYERS: Mapping[str, Layers] = collected(
-    "layers in compiler/primitives", [family.LAYERS for family in _FAMILIES], PRIMITIVES
-)
+LAYERS: Mapping[str, Layers] = collected("layers in compiler/primitives", _ALL, PRIMITIVES)

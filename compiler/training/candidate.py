@@ -1,4 +1,4 @@
-"""Candidate training: the short training of one individual of a search, which gives its fitness."""
+"""Candidate training: the short training of one individual of a search, and how a trained network classifies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,13 +23,14 @@ from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
 from compiler.images.data import Dataset
 from compiler.images.streams import Stream
-from compiler.layers.model import StepLayer, assemble
+from compiler.layers.model import StepLayer, assemble, forward, step_layers
 from compiler.networks.weights import Weights, count, inherit
 from compiler.settings import Training
-from compiler.training.confusion import confusion
 from compiler.training.strategies import make_strategy
-from compiler.training.trainer import Trainer
+from compiler.training.trainer import EVALUATION_BATCH, Trainer
 from dsl.space.genotype import Genotype
+
+Matrix = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,28 @@ def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str)
     """Returns the share of the images of `train`, `validation` or `test` that a model classifies correctly."""
     matrix = np.array(confusion(model, feed(images), split))
     return float(matrix.trace() / matrix.sum())
+
+
+def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
+    """Returns the confusion matrix `[classes, classes]`: numbers of images by true (row) and predicted class (column).
+
+    The sum of the diagonal divided by the number of images is the accuracy.
+
+    Raises:
+      DataError: an image cannot be read.
+    """
+    heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
+
+    def step(images: Any) -> Any:
+        return tf.argmax(tf.cast(forward(heads, images, training=False)[-1], tf.float32), -1, output_type=tf.int32)
+
+    traced = tf.function(step, autograph=False)
+    counts = np.zeros((feed.classes, feed.classes), np.int64)
+    with naming_faults(feed):
+        for images, labels, weights in feed.evaluation(split, min(EVALUATION_BATCH, feed.count(split))):
+            real = weights.numpy() > 0  # The last batch is padded.
+            np.add.at(counts, (labels.numpy()[real], traced(images).numpy()[real]), 1)
+    return tuple(tuple(map(int, row)) for row in counts)
 
 
 def _history(

@@ -19,12 +19,11 @@ from compiler.settings import DatasetSettings, NetworkSettings, Training, check_
 from compiler.training.bindings import Binding, ConfigError, Names, Parsed, check, read_file, read_text
 from dsl.shipped import Shipped, shipped_settings
 
-network = gin.external_configurable(NetworkSettings, "network", module="compiler")
-dataset = gin.external_configurable(DatasetSettings, "dataset", module="compiler")
-training = gin.external_configurable(Training, "training", module="compiler")
-
 # Every scope that `cell train` reads, and the record that declares its settings.
 RECORDS: Mapping[str, type] = {"network": NetworkSettings, "dataset": DatasetSettings, "training": Training}
+network, dataset, training = (
+    gin.external_configurable(record, scope, module="compiler") for scope, record in RECORDS.items()
+)
 NAMES = Names(
     tuple(f"{scope}.{setting.name}" for scope, record in RECORDS.items() for setting in settings_of(record)),
     {"search": "it is a setting of `evolve`; `cell train` reads network, dataset and training"},

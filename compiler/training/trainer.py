@@ -16,8 +16,8 @@ from compiler.epochs import Epoch
 from compiler.errors import CompileError, Diverged
 from compiler.graph.structure import Graph
 from compiler.images import fit
+from compiler.layers.execute import Noise
 from compiler.layers.model import StepLayer, all_steps, build_layers, forward
-from compiler.layers.noise import Noise
 from compiler.primitives.layering import Tensor
 from compiler.primitives.normalization_layers import of_all_replicas, shared_norm
 from compiler.settings import Training

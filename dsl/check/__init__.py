@@ -1,1 +1,1 @@
-"""The checks of files and genotypes."""
+"""The checks that a `.cell` file and every genotype must pass."""

@@ -1,4 +1,4 @@
-"""Comparisons with numbers: the limits that a condition sets, and limits that no number satisfies together."""
+"""The limits that conditions set on numbers, and the search for limits that no number satisfies together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A comparison of a name with a number, and its place in the text."""
+    """A comparison of a name with a number, and `at`, the same comparison in the text."""
 
     name: str
     symbol: str
@@ -31,7 +31,7 @@ class Limit:
 
 
 def verify_limits(space: Space) -> Iterator[Problem]:
-    """Yields the `require`s that no network satisfies, each alone or together with an earlier one."""
+    """Yields the errors of requirements that no network satisfies, alone or together with an earlier requirement."""
     found: list[Limit] = []
     for item in space.requires:
         odd = _require_fault(item.condition, space)
@@ -50,11 +50,11 @@ def verify_limits(space: Space) -> Iterator[Problem]:
         yield Problem(f"no network has {one}", one.at.position, "a cost is at least 0")
     else:
         yield Problem(f"no network has {one} and {other}", other.at.position,
-                      f"the one contradicts the other: {one} is at {one.at.position}")  # fmt: skip
+                      f"{one} is required at {one.at.position}")  # fmt: skip
 
 
 def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
-    """Returns the error of a `require` that compares something other than numbers, or None."""
+    """Returns the error of a requirement that compares something other than numbers, or None."""
     compared = [part for part in s.simple(condition) if isinstance(part, s.Compare)]
     for part in compared:
         for side in (part.left, part.right):
@@ -67,7 +67,7 @@ def _require_fault(condition: s.Condition, space: Space) -> Problem | None:
 
 
 def _constant_fault(condition: s.Condition, space: Space) -> s.Compare | None:
-    """Returns a comparison of two numbers that is false and must hold, or None."""
+    """Returns a comparison of two known numbers that must hold and is false; None if there is none."""
     if isinstance(condition, s.And):
         return next((wrong for part in condition.conditions if (wrong := _constant_fault(part, space))), None)
     is_false = isinstance(condition, s.Compare) and decided(condition, space) is False
@@ -90,7 +90,7 @@ def constant(value: s.Expression, space: Space) -> float | None:
 
 
 def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: bool = True) -> Iterator[Limit]:
-    """Yields the limits on single names that a condition implies if it has the wanted value."""
+    """Yields the limits on single names that follow from a condition if the condition has the wanted value."""
     match condition:
         case s.Not(inner):
             yield from limits(inner, space, bound, not wanted)
@@ -104,15 +104,16 @@ def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: 
             value = constant(right, space)
             if not isinstance(left, s.Path) or value is None or left.names[0] in space.params:
                 return
-            # If an operation lacks the setting, a comparison is false, and its opposite is false too.
+            # A comparison with a setting is false if the operation lacks the setting, and the opposite comparison is
+            # false too. So the opposite limit does not follow for settings.
             is_number = left.names[-1] == "count" or left.names[0] not in bound
             if wanted or is_number:
                 yield Limit(str(left), symbol if wanted else _NEGATED[symbol], value, condition)
 
 
 def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -> tuple[Limit, Limit | None] | None:
-    """Returns the error of a limit outside a name's domain, or of the first two limits that no number satisfies."""
-    tightest: dict[tuple[str, int], Limit] = {}  # by name and direction
+    """Returns limits that no number in the domain of a name satisfies: a single one, or the first two; else None."""
+    tightest: dict[tuple[str, int], Limit] = {}  # the tightest limits, by name and direction
     for limit in limits:
         least, most = domains.get(limit.name, (-math.inf, math.inf))
         strict = limit.symbol in ("<", ">")
@@ -134,7 +135,7 @@ def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -
 
 
 def operand_fault(value: s.Expression, space: Space) -> Problem | None:
-    """Returns the error of an expression that cannot be compared, or None."""
+    """Returns the error of an expression that a condition cannot compare with another, or None."""
     match value:
         case s.Number() | s.Kernel() | s.Path():
             return None
@@ -148,4 +149,4 @@ def operand_fault(value: s.Expression, space: Space) -> Problem | None:
             return operand_fault(left, space) or operand_fault(right, space)
         case _:
             return Problem(f"{expression(value)} cannot be compared", value.position,
-                           "compare numbers, kernels or paths; `t.op is conv` asks for an operation")  # fmt: skip
+                           "compare numbers, kernels or paths; `t.op is conv` compares an operation")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Static checks of `mutation` and `require`: names, kinds of things, weights."""
+"""Static checks of mutation rules and requirements: names, kinds of parts, and weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dsl.space.genotype import Space
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
-# For each kind its attributes, with the kinds of their values or members.
+# The attributes of each kind of part. Each attribute has the kind of its value or of its members.
 _PARTS: Mapping[str, Mapping[str, str]] = {
     "cell": {"nodes": "node", "terms": "term", "vertices": "node", "output": "node", "states": "state",
              "edges": "term", "inputs": "state"},
@@ -22,14 +22,15 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
 }  # fmt: skip
 _FUNCTIONS = ("uniform", "loguniform")
 MAX_WEIGHT = 1e15
-# The operations on one edge. In a text they are nested calls, and the nesting depth is bounded.
+# The greatest number of operations that one statement adds to an edge. A text writes them as nested calls, and the
+# nesting depth is bounded.
 MAX_CONNECTED = 32
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 Kinds = dict[str, str]
 
 
 def verify_rules(space: Space) -> Iterator[Problem]:
-    """Yields the errors of a space's rules."""
+    """Yields the errors of the mutation rules of a search space."""
     for rule in space.mutations:
         try:
             weight = 1 if rule.weight is None else number(rule.weight, space.params)
@@ -42,7 +43,7 @@ def verify_rules(space: Space) -> Iterator[Problem]:
 
 
 def verify_requires(space: Space) -> Iterator[Problem]:
-    """Returns the errors of a space's `require`s."""
+    """Returns the errors of the requirements of a search space."""
     return problems_of(lambda item: _check_require(item.condition, space), space.requires)
 
 
@@ -98,7 +99,7 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
     """Returns the kind of a set's members: cell, node, term, state, op or number.
 
     Raises:
-      CellError: no such set.
+      CellError: there is no set of this name.
     """
     if isinstance(values, s.Set):
         return _set_kind(values)
@@ -182,7 +183,7 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
 
 
 def _check_any(drawn: s.Any, allowed: Collection[str], wanted: str, kinds: Kinds, space: Space) -> None:
-    """Checks the sets of an `any`: their members, and that these are of an allowed kind."""
+    """Checks the sets of an `any`. Their members must be of an allowed kind."""
     for part in (drawn.range, drawn.excluded):
         if part is None:
             continue
@@ -243,7 +244,7 @@ def _check_pipe(pipe: s.Pipe, space: Space) -> None:
         _check_op_name(op, space)
         if isinstance(op, s.Any):
             if op.other:
-                raise CellError("`other` excludes the present value, and an inserted operation has none", op.position)
+                raise CellError("`other` excludes the present operation, and a new node has none", op.position)
             _check_any(op, ("op", "cell"), "an operation is wanted here", {}, space)
         else:
             check_member(op, space)
@@ -265,7 +266,7 @@ def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
 
 
 def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:
-    """Accepts every `forget weights`."""
+    """Accepts every statement `forget weights`, in which nothing can be wrong."""
 
 
 def _check_either(statement: s.Either, kinds: Kinds, space: Space) -> None:

@@ -1,7 +1,7 @@
 """Static checks of reachability: conditions that no network satisfies, and rules that can never apply.
 
-`verify_reach` finds errors that do not depend on the cells. `dead_rules` also looks into the cells. A rule may have no
-place in the file of one individual and several in that of its parent, so its findings are not errors.
+`verify_reach` finds errors that do not depend on the cells. `dead_rules` looks into the cells too. The findings of
+`dead_rules` are not errors, since a rule that applies to no part of one individual may apply to parts of another one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RELATED = ("node", "term", "state")
 
 
 def verify_reach(space: Space) -> Iterator[Problem]:
-    """Yields the conditions and draws of a space that can never be met, whatever its cells contain."""
+    """Yields the errors of conditions that can never hold and of draws without a member, whatever the cells contain."""
     yield from _wrong_sets(space)
     yield from verify_limits(space)
     inputs = {item.name: len(item.inputs) for item in space.items if isinstance(item, s.Cell)}
@@ -40,15 +40,16 @@ def verify_reach(space: Space) -> Iterator[Problem]:
 
 
 def dead_rules(space: Space) -> Iterator[Problem]:
-    """Yields rules, and branches of rules, that no chain of the space's rules makes applicable to its cells.
+    """Yields a problem for each rule, and each branch of a rule, that can never apply to a genotype of the space.
 
-    The operations that edges may have are over-approximated, so every rule that is reported is really dead.
+    The function assumes more operations on edges than mutations can bring there. So every rule that is reported can
+    really never apply, and some rules that can never apply are not reported.
     """
     live, cells = _Live(frozenset(_held(space))), _open_cells(space)
     reached: dict[str, _Found] = {}
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
-            if rule.name not in reached or reached[rule.name].faults:  # A rule that applies once counts as applicable.
+            if rule.name not in reached or reached[rule.name].faults:  # A rule that was found applicable stays so.
                 reached[rule.name] = _block(rule.block, _Scope(space, cells, live, {}))
         grown = live.with_all(found.brings for found in reached.values() if not found.is_dead)
         if grown == live:
@@ -92,7 +93,7 @@ class _Live:
     tunes: bool = False
 
     def with_all(self, others: Iterable[_Live]) -> _Live:
-        """Returns the union with others."""
+        """Returns the union of this record and others."""
         found = (self, *others)
         return _Live(frozenset().union(*(one.ops for one in found)), any(one.grows for one in found),
                       any(one.tunes for one in found))  # fmt: skip
@@ -100,7 +101,7 @@ class _Live:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The result for a block of a rule: the errors of its parts, whether it never applies, and what it may add."""
+    """The result for a block of a rule: the errors of its parts, whether it never applies, and what it may change."""
 
     faults: tuple[Problem, ...] = ()
     is_dead: bool = False
@@ -109,7 +110,14 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The scope of a part of a rule: the ranges of its variables, and the possible operations, if cells are checked."""
+    """What is known at a part of a rule.
+
+    Attributes:
+      space: the search space.
+      open: the cells that rules may change; empty if cells are not checked.
+      live: the operations that these cells may have; None if cells are not checked.
+      bound: the sets from which the variables of the rule are drawn, by the variables' names.
+    """
 
     space: Space
     open: tuple[s.Cell, ...]
@@ -117,7 +125,7 @@ class _Scope:
     bound: dict[str, s.Path | s.Set]
 
     def cells(self, path: s.Path) -> tuple[s.Cell, ...]:
-        """Returns the evolving cells to which a path may lead."""
+        """Returns the cells to which a path may lead, among those that rules may change."""
         if path.names[0] in self.bound:
             return self.open
         return tuple(cell for cell in self.open if cell.name == path.names[0])
@@ -128,7 +136,10 @@ def _open_cells(space: Space) -> tuple[s.Cell, ...]:
 
 
 def _held(space: Space) -> Iterator[s.Op]:
-    """Yields the operations on the edges and after the sums of the cells in the file; a wire counts as the identity."""
+    """Yields the operations on edges and after sums of the cells that rules may change.
+
+    An edge without a written operation has the identity.
+    """
     for cell in _open_cells(space):
         for flow in (*(node.flow for node in cell.nodes), cell.output):
             yield from (op for op in flow.tail if isinstance(op, s.Op))
@@ -156,7 +167,7 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
 
 
 def _brought(statement: s.Statement, space: Space) -> _Live:
-    """Returns the operations that a statement may put on an edge or after a sum."""
+    """Returns what a statement may change: the operations on edges and after sums, nodes, and settings."""
     match statement:
         case s.Assign(s.Path((_, "op" | "tail")), _, value):
             return _Live(frozenset(_drawn_ops(value, space)))
@@ -182,7 +193,7 @@ def _drawn_ops(value: s.Expression, space: Space) -> Iterator[s.Op]:
 
 
 def _members(values: s.Path | s.Set, space: Space) -> tuple[object, ...] | None:
-    """Returns the members of a set that is the same for every individual; None for any other set."""
+    """Returns the members of a set. Returns None for a set that depends on the individual, such as `net.nodes`."""
     if isinstance(values, s.Set):
         return tuple(space.member(item) for item in values.items)
     return space.members.get(values.names[0]) if len(values.names) == 1 else None
@@ -215,10 +226,10 @@ def _choose_fault(statement: s.Choose, scope: _Scope) -> Problem | None:
 
 
 def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | None:
-    """Returns the reason why a range has no members, or None."""
+    """Returns the reason why the set of a variable has no members, or None."""
     space, values = scope.space, binding.range
     if not isinstance(values, s.Path) or not space.mutable_cells:
-        return None  # A network of fixed cells may include a file with rules.
+        return None  # A network of fixed cells may include a file with rules, which then apply to no cell.
     root, *rest = values.names
     if not rest:
         cells = {str(item) for item in space.values[root].items} if root in space.values else set(space.mutable_cells)
@@ -268,7 +279,7 @@ def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None
 
 
 def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem | None:
-    """Returns the reason why an assignment has no edge to change, or no other value to give; or None."""
+    """Returns the reason why an assignment finds no edge to change or no other value, or None."""
     target, value = statement.target, statement.value
     if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
         owners = {name for op in live.ops for name in names_of(s.Op(op.name), scope.space)}
@@ -278,17 +289,17 @@ def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem |
     if isinstance(value, s.Any) and value.other and target.names[-1] == "op" and not live.tunes:
         members = set(_members(value.range, scope.space) or ())
         if len(members) == 1 and members == live.ops:
-            return Problem(f"every edge is the only member of {expression(value.range)}", value.position,
+            return Problem(f"every edge has the only operation of {expression(value.range)} already", value.position,
                            "`other` draws an operation that the edge does not have")  # fmt: skip
     return None
 
 
 def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) -> Iterator[Problem]:
-    """Yields the errors of cells with several inputs that a rule would use as operations."""
+    """Yields the errors of a rule that would use a cell with several inputs as an operation."""
     for statement in _statements(rule.block):
         for op in sorted(_brought(statement, space).ops, key=lambda op: op.name):
             if op.name not in space.definitions.ops and inputs.get(op.name, 1) > 1:
-                message = f"cell {op.name} takes {inputs[op.name]} states; as an operation it gets one"
+                message = f"cell {op.name} takes {inputs[op.name]} states, and an operation gets one state"
                 yield Problem(message, op.position or statement.position)
 
 
@@ -316,7 +327,7 @@ def _empty_draw(drawn: s.Any, space: Space) -> Problem | None:
 
 
 def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Problem | None:
-    """Returns the reason why a condition can never have the wanted value, or None."""
+    """Returns the reason why a condition can never be true, or, if `wanted` is False, never be false; or None."""
     match condition:
         case s.Not(inner):
             return _never(inner, scope, not wanted)
@@ -348,7 +359,7 @@ def _kind(path: s.Path, scope: _Scope) -> str:
 
 
 def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
-    """Returns the reason why no operation satisfies a conjunction, or None."""
+    """Returns the reason why no operation satisfies all conditions of an `and`, or None."""
     seen: dict[s.Path, s.Is] = {}
     for part in parts:
         if isinstance(part, s.Is) and not part.negated:
@@ -360,7 +371,7 @@ def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
 
 def _is_fault(condition: s.Is, scope: _Scope, wanted: bool) -> Problem | None:
     if _kind(condition.path, scope) != "op":
-        return Problem(f"`is` asks for an operation, and {condition.path} is not an operation", condition.position,
+        return Problem(f"`is` compares an operation, and {condition.path} is not an operation", condition.position,
                        "write t.op of a term, n.tail of a node")  # fmt: skip
     if condition.path.names[-1] != "op" or scope.live is None:
         return None

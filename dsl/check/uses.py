@@ -1,4 +1,4 @@
-"""Checks of the use of an operation: in a cell, a set, or a rule."""
+"""Checks of an operation where a cell, a set or a rule uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> Non
       CellError: a name is unknown, or a value is not allowed.
     """
     if isinstance(op, s.Any):
-        raise CellError("`any` stands only in rules and sets", op.position)
+        raise CellError("`any` is allowed only in rules and in sets", op.position)
     channels = scope.get("channels", CHANNELS)
     try:
         walk(op, Place(FILTERS, STRIDE_ASKED), channels, scope, space.definitions, _follow)
@@ -52,19 +52,19 @@ def check_member(member: s.Expression, space: Space) -> None:
     elif isinstance(member, s.Op):
         check_use(_first_draw(member), space, scope)
     elif isinstance(member, s.Any):
-        raise CellError("a member of a set cannot be `any`; put the members of that set into this one", member.position)
+        raise CellError("a member of a set cannot be `any`; write the members of the other set here", member.position)
     else:
         evaluate(member, space.definitions.scope)
 
 
 def _first_draw(op: s.Op) -> s.Op:
-    """Returns the operation with the first member of every `any` in its brackets."""
+    """Returns the operation with every `any` in its brackets replaced by the first member of the set."""
     arguments = []
     for argument in op.arguments:
         value = argument.value
         if isinstance(value, s.Any):
             if not isinstance(value.range, s.Set):
-                raise CellError("`any` in brackets takes its set written out", value.position)
+                raise CellError("`any` in brackets needs a written set: any({ 3x3, 5x5 })", value.position)
             value = value.range.items[0]
         arguments.append(s.Argument(argument.name, value, position=argument.position))
     return s.Op(op.name, tuple(arguments), position=op.position)

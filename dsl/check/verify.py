@@ -1,4 +1,4 @@
-"""The checks of a file and of every genotype. Later stages rely on them, and check nothing again."""
+"""The checks of a file and of every genotype. All code that takes a genotype relies on these checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dsl.check.reach import verify_reach
 from dsl.check.uses import CHANNELS, check_member, check_use, names_at_a_use
 from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
-from dsl.primitives.base import COUNT, STRIDE
+from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
 from dsl.space.genotype import Genotype, Space
 from dsl.tree import edit
@@ -32,7 +32,7 @@ def verify(genotype: Genotype) -> list[Problem]:
     space = genotype.space
     problems = [*_reserved(space), *recursion(genotype)]
     if problems:
-        return problems  # The next checks expand operations, which would not end for an operation that contains itself.
+        return problems  # The next checks expand operations. Expanding an operation that contains itself would not end.
     problems = [
         *problems_of(lambda op: _check_op(op, space), space.definitions.ops.values()),
         *problems_of(lambda item: _check_values(item, space), [i for i in space.items if isinstance(i, s.Values)]),
@@ -42,7 +42,7 @@ def verify(genotype: Genotype) -> list[Problem]:
         *verify_rules(space),
         *verify_requires(space),
     ]
-    return problems or list(verify_reach(space))  # This check relies on correct names and kinds.
+    return problems or list(verify_reach(space))  # `verify_reach` relies on correct names and kinds.
 
 
 def verify_genotype(genotype: Genotype) -> list[Problem]:
@@ -51,7 +51,7 @@ def verify_genotype(genotype: Genotype) -> list[Problem]:
 
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
-    """Returns the errors of a genotype's cells, none of which contains itself."""
+    """Returns the errors of a genotype's cells. No cell may contain itself, which `recursion` checks before."""
     return [p for cell in genotype.cells for p in _verify_cell(cell, genotype.space, edit.cell_ops(cell))]
 
 
@@ -84,7 +84,7 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
     uses = {name: defined.uses() for name, defined in genotype.space.definitions.ops.items()}
     places = {name: defined.position for name, defined in genotype.space.definitions.ops.items()}
     for cell in genotype.cells:
-        uses[cell.name] = [used.name for used in edit.cell_ops(cell) if isinstance(used, s.Op)]
+        uses[cell.name] = edit.op_names(edit.cell_ops(cell))
         places[cell.name] = cell.position
     sizes: dict[str, tuple[int, int]] = {}
     for name in uses:
@@ -103,7 +103,14 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
 def _loop(
     name: str, uses: Mapping[str, list[str]], sizes: dict[str, tuple[int, int]], trail: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Returns the names of a loop, or of a nest that is too deep; otherwise records each size and depth."""
+    """Returns the names in a loop of operations or in a nest that is too deep; an empty tuple if there is none.
+
+    Args:
+      name: the operation or cell that is checked.
+      uses: the names of the operations in each operation and cell.
+      sizes: receives the number of operations and the nesting depth of each operation that is in order.
+      trail: the operations that contain this one, the outermost first.
+    """
     if name in trail:
         return (*trail[trail.index(name) :], name)
     if name in sizes or name not in uses:
@@ -123,7 +130,7 @@ def _reserved(space: Space) -> Iterator[Problem]:
     """Yields the errors of declarations with reserved names."""
     for item in space.items:
         if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, NOTHING):
-            yield Problem(f"{item.name!r} has a meaning of its own and cannot be declared", item.position)
+            yield Problem(f"{item.name!r} is a word of the language and cannot be declared", item.position)
 
 
 def _check_values(item: s.Values, space: Space) -> None:
@@ -147,7 +154,7 @@ def _check_gene(gene: s.Gene, space: Space) -> None:
 
 
 def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Problem]:
-    """Returns the errors of a cell that a rule has changed in a child; its unchanged parts count as valid."""
+    """Returns the errors of a cell that a rule has changed in a child. The unchanged parts are not checked again."""
     changed = edit.changed_flows(before, after)
     if changed is None:
         kept = set(map(id, before.nodes))
@@ -177,7 +184,10 @@ def _size(cell: s.Cell) -> int:
 
 
 def _room(space: Space) -> int:
-    """Returns the number of operations up to which size and nesting of a cell need no check, if it contains no cell."""
+    """Returns the number of operations up to which a cell that contains no cell is within the limits of this module.
+
+    The size and the nesting depth of such a cell need no check.
+    """
     sizes: dict[str, tuple[int, int]] = {}
     uses = {name: defined.uses() for name, defined in space.definitions.ops.items()}
     for name in uses:
@@ -188,7 +198,7 @@ def _room(space: Space) -> int:
 
 
 def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> list[Problem]:
-    """Returns the errors of one cell: of its names, of its order, and of the operations `ops`."""
+    """Returns the errors of one cell: of its names, of the order of its nodes, and of the operations `ops` in it."""
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
     problems = list(problems_of(space.once(_checker), ops))
@@ -201,7 +211,7 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
     named = [(item.name, item.position) for item in cell.inputs] + [(node.name, node.position) for node in cell.nodes]
     for name, position in named:
         if name == "unused":
-            problems.append(Problem("'unused' means the nodes that nothing reads; no state has that name", position))
+            problems.append(Problem("'unused' means the nodes that no node reads; no state has this name", position))
     for node in cell.nodes:
         problems += _check_flow(node.flow, node.flow.terms, cell, known)
         if node.name in known:
@@ -213,7 +223,10 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
 
 
 def _checker(space: Space) -> Callable[[s.Op | s.Any], None]:
-    """Returns the check of an operation in a cell. It has a cache, since the genotypes of a search share operations."""
+    """Returns a function that checks an operation in a cell.
+
+    The function keeps its results in a cache, since the genotypes of a search share operations.
+    """
     scope = names_at_a_use(space)
 
     @functools.lru_cache(maxsize=8192)
@@ -233,13 +246,13 @@ def _check_stride(written: s.Expression, cell: s.Cell, space: Space) -> None:
 def _check_flow(
     flow: s.Flow, terms: Iterable[s.Term], cell: s.Cell, known: Collection[str], is_output: bool = False
 ) -> list[Problem]:
-    """Returns the errors of these terms of a flow, and of the labels of all its terms."""
+    """Returns the errors of the given terms of a flow, and of the labels of all terms of the flow."""
     problems = [problem for term in terms for problem in _check_term(term, cell, known, is_output)]
     if any([term.label is not None for term in flow.terms]):
         labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
         if len(set(labels)) < len(labels):
             hint = "labels: " + ", ".join(labels)
-            problems.append(Problem("two terms of a node have one label", flow.position, hint))
+            problems.append(Problem("two terms of a node have the same label", flow.position, hint))
     return problems
 
 
@@ -275,7 +288,7 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
             message = f"unknown section {section.name!r} of the network"
             yield Problem(message, section.position, nearest(section.name, _SECTIONS))
         if section.of is not None and section.name != "auxiliary":
-            yield Problem(f"only an auxiliary section hangs on a step, not {section.name!r}", section.position)
+            yield Problem(f"section {section.name!r} cannot name a step; only auxiliary can", section.position)
         if section.name in seen:
             yield Problem(f"the network has two sections {section.name!r}", section.position)
         seen.add(section.name)
@@ -312,12 +325,12 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
     is_cell = isinstance(alone, s.Op) and alone.name not in space.definitions.ops
     wanted = arities.get(alone.name, 0) if is_cell and isinstance(alone, s.Op) else 0
     if step.inputs and len(step.inputs) != wanted:
-        message = f"{len(step.inputs)} inputs are wired to a step that takes {wanted or 'none'}"
+        message = f"inputs in the step's brackets: {len(step.inputs)}; this step takes {wanted or 'none'}"
         raise CellError(message, step.position)
     for wired in step.inputs:
         back = number(wired, space.params)
         if not (isinstance(back, int) and back < 0):
-            raise CellError(f"input {back} of a step; write -1 for the last step, -2 before it", wired.position)
+            raise CellError(f"input {back} of a step is not below 0; write -1 for the step before", wired.position)
     if step.times is not None:
         times = number(step.times, space.params)
         if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):
@@ -326,13 +339,16 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
 
 
 def _check_call(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value], alone: bool = False) -> None:
-    """Checks the settings of a cell's call. A cell may have several inputs only if it is alone in a step."""
+    """Checks the settings with which an operation calls a cell.
+
+    A cell with several inputs must be the only operation of a step of the network.
+    """
     if not isinstance(op, s.Op) or op.name in space.definitions.ops or op.name not in space.definitions.cells:
         return
     cell = space.written[op.name]
     if len(cell.inputs) > 1 and not alone:
         names = ", ".join(item.name for item in cell.inputs)
-        raise CellError(f"cell {cell.name} takes {len(cell.inputs)} states ({names}); as an operation it gets one",
+        raise CellError(f"cell {cell.name} takes {len(cell.inputs)} states ({names}), and an operation gets one state",
                         op.position, "a cell of several inputs stands alone in a step of the network")  # fmt: skip
     for argument in op.arguments:
         name, value = argument.name or "filters", evaluate(argument.value, scope)

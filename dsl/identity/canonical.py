@@ -1,7 +1,8 @@
 """The canonical form of a graph: one text for all graphs that differ only in the numbers and order of vertices.
 
-A vertex with one reader is written inside its reader, so that only vertices with several readers need names. A name is
-made of what the vertex computes, and if that is not unique, also of its readers.
+A vertex reads sums of other vertices, which it names by their numbers. In the text, a vertex with one reader is written
+inside its reader, so that only vertices with several readers need names. The name of a vertex is made of the text of
+what the vertex computes. If several vertices have the same text, the names are made of their readers too.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import math
 from collections.abc import Iterator, Mapping
 
 _MAX_ORDERS = 5040
-_MAX_TEXT = 512  # characters; a vertex with a longer text gets a name, which keeps long chains cheap
-_MAX_NAME = 96  # characters; the name of a vertex is its text up to this length, or else the digest of its text
+_MAX_TEXT = 512  # characters; a vertex with a longer text gets a name, so that the texts of long chains stay short
+_MAX_NAME = 96  # characters; a vertex with a longer text has the digest of the text as its name
 
-Sum = tuple[int, ...]  # the numbers of the vertices that are summed; zeros are left out
+Sum = tuple[int, ...]  # the numbers of the vertices that are added up, without vertices that are zero
 
-# The label of an operation, the sums that it reads, and whether the order of these sums has a meaning.
+# An operation in a graph: its label, the sums that it reads, and whether the order of these sums has a meaning.
 Vertex = tuple[str, tuple[Sum, ...], bool]
 
 
 def digest(text: str) -> str:
-    """Returns the hash of a text, 32 hexadecimal digits."""
+    """Returns the hash of a text as 32 hexadecimal digits."""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -80,7 +81,7 @@ def _total(group: Sum, texts: list[str]) -> str:
 
 
 def _rewritten(vertices: list[Vertex], names: Mapping[int, str]) -> list[str]:
-    """Returns the texts of all vertices; the text of a vertex with a name is its name."""
+    """Returns a text for each vertex: its name if it has one, and otherwise the text of what it computes."""
     texts: list[str] = []
     for index, vertex in enumerate(vertices):
         texts.append(names.get(index) or _written(vertex, texts))
@@ -88,7 +89,10 @@ def _rewritten(vertices: list[Vertex], names: Mapping[int, str]) -> list[str]:
 
 
 def _refined(vertices: list[Vertex], output: Sum, names: dict[int, str]) -> dict[int, str]:
-    """Returns names that depend also on the readers of a vertex; this is repeated until no more names differ."""
+    """Returns names that depend on the readers of the vertices too, so that fewer vertices have equal names.
+
+    The readers are added again and again until a repetition makes no further names different.
+    """
     kinds = len(set(names.values()))
     while kinds < len(names):
         contexts = _contexts(vertices, output, _rewritten(vertices, names))
@@ -101,7 +105,7 @@ def _refined(vertices: list[Vertex], output: Sum, names: dict[int, str]) -> dict
 
 
 def _contexts(vertices: list[Vertex], output: Sum, texts: list[str]) -> list[str]:
-    """Returns for each vertex a digest of its readers, of their readers, and so on to the output."""
+    """Returns for each vertex a digest of all vertices on the paths from this vertex to the output."""
     readers: list[list[str]] = [[] for _ in vertices]
     contexts = [""] * len(vertices)
     for index in output:
@@ -125,9 +129,10 @@ def _defined(vertices: list[Vertex], output: Sum, names: Mapping[int, str]) -> s
 
 
 def _orders(names: dict[int, str]) -> Iterator[dict[int, str]]:
-    """Yields the names with each way to number the vertices of equal names.
+    """Yields the names, with numbers added to equal names, once for each order of the vertices with equal names.
 
-    Equal names stay equal in groups of more than 7 vertices, and where there are too many ways altogether.
+    More than 7 vertices with one name get no numbers. If there are more than `_MAX_ORDERS` orders in all, the names are
+    yielded once, without numbers.
     """
     alike: dict[str, list[int]] = {}
     for index, name in names.items():

@@ -1,7 +1,8 @@
 """The fingerprint of a genotype, which is equal for genotypes that are the same network up to names and order.
 
-A cell is converted to a graph. Its vertices are operations, since each use of an operation has weights of its own. Sums
-are multisets of vertices, and skips are left out. The fingerprint is the digest of the canonical form of the graph.
+A cell is converted to a graph whose vertices are operations: each use of an operation has weights of its own, and is a
+vertex of its own. Sums are multisets of vertices, and identity operations are left out. The fingerprint is the digest
+of the canonical form of the graph.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ from dsl.tree import syntax as s
 _FILTERS = Symbol("filters")
 _OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a term", "of each", "of a node"))
 _MAX_LABEL = 16  # characters; a longer label of an operation is replaced by its digest, which keeps texts short
-# The label of an operation at its place, whether two uses on one value are one value, and the cells that it contains.
+# An operation at its place: its label, whether two uses of it on one value give one value, and the cells in it.
 _Label = tuple[str, bool, tuple[str, ...]]
 
 
 class _Edge(NamedTuple):
-    """The facts of an edge that the graph needs. They hold while the state that it reads has these channels.
+    """The facts of an edge from which vertices are made. The facts change if the channels of the edge's state change.
 
     Attributes:
-      state: the state that it reads.
+      state: the state that the edge reads.
       channels: the channels of this state.
-      label: the label of its operation, or the name of the identity, of zeros, or of `none`.
-      weights: whether it has weights.
-      cells: the cells that its operation contains.
-      is_plain: whether the edge is exactly one vertex with this label if its state is live.
+      label: the label of the edge's operation; for the identity, zeros and `none` the name of the primitive.
+      weights: whether the edge has weights.
+      cells: the cells that the edge's operation contains.
+      is_plain: whether the edge is exactly one vertex with this label, provided that its state is live.
     """
 
     state: str
@@ -51,7 +52,7 @@ class _Edge(NamedTuple):
 
 
 class _Facts(NamedTuple):
-    """The edges and the channels of a node. They hold while the states that it reads have the channels in its edges."""
+    """The edges and the channels of a node. Both change if the channels of a state that the node reads change."""
 
     edges: tuple[_Edge | None, ...]  # None for a term that is not an edge
     channels: Value
@@ -59,17 +60,17 @@ class _Facts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """The facts of a cell's declaration and of its uses, which are the same for all genotypes of a space.
+    """The facts of a cell that are the same for all genotypes of a space, and caches for parts of the cell.
 
     Attributes:
       flows: the cache of the facts of nodes.
-      returns: the cache of the terms of returns, by the return and the states that `unused` stands for.
+      returns: the cache of the terms of returns. A key is the return and the states that `unused` stands for.
       inputs: the names of the inputs.
-      head: the part of the fingerprint that describes inputs, `fit`, `width` and stride.
+      head: the beginning of the text that is hashed, which describes inputs, `fit`, `width` and stride.
       place: the filters and the stride of an operation that reads an input.
-      inner: those of any other operation.
+      inner: the filters and the stride of an operation that reads no input.
       channels: the channels of the inputs.
-      each: the operation of each input that is declared with `each`.
+      each: for each input that is declared with `each`, its operation.
       first_decides: whether the first term of a sum decides its shape.
       order_counts: whether the order of a concatenation at the return has a meaning.
       is_fitted: whether all terms of a sum have the filters of the cell.
@@ -89,10 +90,10 @@ class _Frame:
 
 
 class FingerprintCache:
-    """The caches of one search space for fingerprints: its digest, those of cells, and the labels of operations.
+    """The caches of one search space for fingerprints: the digests of the space and of cells, and operations' labels.
 
-    Cells and operations are looked up by object, which children share with their parents. Comparing operations by value
-    would take longer than the rest of a fingerprint.
+    Cells and operations are looked up by object, since a child shares these objects with its parent. Comparing
+    operations by value would take longer than the rest of a fingerprint.
     """
 
     def __init__(self, space: Space) -> None:
@@ -106,7 +107,7 @@ class FingerprintCache:
 def fingerprint(genotype: Genotype) -> str:
     """Returns the fingerprint, which is equal for genotypes of a space that are the same network.
 
-    Dead nodes and genes do not change it.
+    Dead nodes and genes do not change the fingerprint.
     """
     space = genotype.space
     parts = [space.once(FingerprintCache).space]
@@ -127,7 +128,7 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
 
 
 def _cell_digest(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> tuple[str, bool]:
-    """Returns the fingerprint of a cell, and whether it depends on this cell alone and not on cells inside it."""
+    """Returns the fingerprint of a cell, and whether the fingerprint is independent of the cells inside this cell."""
     frame = cache.frame(cell.name, cell.inputs, cell.fit, cell.width)
     build = _Builder(genotype, frame, cache.labels)
     for index, item in enumerate(cell.inputs):
@@ -140,7 +141,7 @@ def _cell_digest(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> t
 
 
 def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
-    """Returns the terms of the return, with `unused` replaced by the states that it stands for."""
+    """Returns the terms of the cell's return. The word `unused` is replaced by the states that it stands for."""
     names = edit.unused(cell)
     terms = frame.returns.get(cell.output, *names)
     if terms is None:
@@ -169,7 +170,7 @@ def _frame(space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | Non
 
 
 class _Builder:
-    """Builds the graph of one cell. Equal vertices without weights are one vertex: they have the same value."""
+    """Builds the graph of one cell. Equal vertices without weights have the same value, so they are one vertex."""
 
     __slots__ = ("by_itself", "channels", "frame", "genotype", "labels", "values", "vertices", "weightless")
 
@@ -179,12 +180,12 @@ class _Builder:
         self.labels = labels
         self.vertices: list[Vertex] = []
         self.weightless: dict[Vertex, Sum] = {}
-        self.values: dict[str, Sum | None] = {}  # the value of each state; None for a dead node
+        self.values: dict[str, Sum | None] = {}  # the value of each state: a sum of vertices; None for a dead node
         self.channels: dict[str, Value] = {}  # the channels of each state
-        self.by_itself = True  # whether the fingerprint depends on this cell alone
+        self.by_itself = True  # whether the fingerprint is independent of the cells inside this cell
 
     def add(self, label: str, groups: tuple[Sum, ...], ordered: bool = False, weights: bool = False) -> Sum:
-        """Adds a vertex and returns it as a sum. An equal vertex without weights is returned instead of a new one."""
+        """Adds a vertex and returns the sum of this vertex alone. Equal vertices without weights are added once."""
         vertex = (label, groups, ordered)
         made = (len(self.vertices),)
         if not weights:
@@ -195,19 +196,19 @@ class _Builder:
         return made
 
     def node(self, node: s.Node) -> None:
-        """Adds a node: the sum of its live terms, then its tail. Without a live term the value of the node is None."""
+        """Adds a node: the sum of its live terms, and its tail. The value of a node without a live term is None."""
         flow = node.flow
         edges, self.channels[node.name] = self.facts(flow)
         self.values[node.name] = self.through(flow.tail, self.sum(flow.terms, edges))
 
     def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> Sum | None:
-        """Adds the return with these terms and returns its value; None if it is dead."""
+        """Adds the return of the cell with these terms, and returns its value; None if no term is live."""
         # If a concatenation is the only term, its order only permutes the channels of the cell's output.
         only = len(terms) == 1
         return self.through(tail, self.term(terms[0], True) if only else self.sum(terms, map(self.edge, terms)))
 
     def through(self, tail: s.Pipe, total: Sum | None) -> Sum | None:
-        """Returns the value of a tail that is applied to a sum."""
+        """Applies the operations of a tail to a sum and returns the value; None if the sum is None."""
         for part in tail:
             if total is None:
                 break
@@ -224,12 +225,12 @@ class _Builder:
         if len(live) < 2:
             return live[0] if live else None
         if self.frame.first_decides:
-            # The first term decides the shape. The others are a multiset.
+            # The first term decides the shape, so its place has a meaning. The order of the other terms has none.
             return self.add("sum", (live[0], _summed(live[1:])), ordered=True)
         return _summed(live)
 
     def facts(self, flow: s.Flow) -> _Facts:
-        """Returns the facts of a node from the cache, or finds them if the channels of its states have changed."""
+        """Returns the facts of a node. The facts in the cache are used if its states still have the same channels."""
         known = self.frame.flows.get(flow)
         if known is not None:
             for edge in known.edges:
@@ -249,7 +250,7 @@ class _Builder:
         return self.read(edge) if edge is not None else self.nested(term, is_return)
 
     def read(self, edge: _Edge) -> Sum | None:
-        """Returns the value of an edge; None if it is `none` or reads a dead node."""
+        """Returns the value of an edge; None if the operation of the edge is `none` or its state is a dead node."""
         state, _, label, weights, cells, is_plain = edge
         value = self.values[state]
         if is_plain and value:
@@ -282,7 +283,7 @@ class _Builder:
         return _Edge(state, channels, label, fits or not weightless, cells, is_plain)
 
     def nested(self, term: s.Term, is_return: bool) -> Sum | None:
-        """Returns the value of a term that is a join or an operation on another term; None if it is dead."""
+        """Returns the value of a term that is a join or an operation on another term; None if the term is dead."""
         assert isinstance(term, s.Call) and isinstance(term.op, s.Op)
         applied = term.op
         if applied.name == NOTHING:
@@ -299,13 +300,13 @@ class _Builder:
         return self.apply(applied, parts[0], _OF_A_TERM)
 
     def may_fit(self, state: str) -> bool:
-        """Returns whether an input may have another shape than the output, so that `fit` adds weights to its edges."""
+        """Returns whether a state is an input whose shape may differ from the output's, so that `fit` adds weights."""
         frame = self.frame
         has_fit = state in frame.inputs and (frame.is_fitted or frame.first_decides)
         return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
 
     def label(self, applied: s.Op, channels: Value, reads_input: bool) -> _Label:
-        """Returns the label of an operation at its place, whether it has no weights, and the cells that it contains."""
+        """Returns an operation at its place as a `_Label`, from the cache if it is there."""
         place = self.frame.place if reads_input else self.frame.inner
         known = self.labels.get(applied, place, channels)
         if known is None:
@@ -337,9 +338,10 @@ def _summed(values: list[Sum]) -> Sum:
 
 
 def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label:
-    """Returns the label of an operation at a place, whether two uses on one value are one value, and the cells in it.
+    """Returns an operation's label at a place, whether two uses on one value give one value, and the cells in it.
 
-    The label has the primitives and their settings, or it is the name of the identity or of zeros.
+    The label has the names and settings of the primitives. For the identity and for zeros, the label is the name of the
+    primitive.
     """
     steps: list[str] = []
     cells: list[str] = []
@@ -364,7 +366,10 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label
 
 
 def _walked(part: s.Op, place: Place, channels: Value, space: Space, follow: Follow) -> Value | None:
-    """Returns the output channels of an operation by `follow`; None if they depend on the place of use."""
+    """Calls `follow` with each primitive of an operation and returns the operation's output channels.
+
+    Returns None if the primitives depend on the place of use, which is not known.
+    """
     try:
         return walk(part, place, channels, space.definitions.scope, space.definitions, follow)
     except Undecided:
@@ -372,7 +377,7 @@ def _walked(part: s.Op, place: Place, channels: Value, space: Space, follow: Fol
 
 
 def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
-    """Returns the channels of a node. They are known if all terms of its sum have the filters of the cell."""
+    """Returns the channels of a node, which are known if all terms of the node's sum have the filters of the cell."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
     unknown = _OF_A_NODE
     if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
@@ -389,7 +394,7 @@ def _after(applied: Applied) -> Value:
 
 
 def _input_channels(item: s.Input, index: int, filters: Value | None, space: Space) -> Value:
-    """Returns the channels of an input. Only those of the first are known: any other input may be the raw stem."""
+    """Returns the channels of an input. Only the first input's channels are known: others may be the stem's output."""
     raw = Symbol(f"raw {index}")
     if index or item.kind is None or item.each:
         return raw
@@ -397,7 +402,7 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, space: Spa
 
 
 def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
-    """Returns the filters and the stride of a cell's uses in the network, as symbols where they differ between uses."""
+    """Returns the filters and the stride with which the network uses a cell. What differs between uses is a symbol."""
     cell = space.written[name]
     own: Value = 1 if cell.stride is None else number(cell.stride, space.params)
     calls = [part for section in space.network.sections for step in section.steps for part in step.pipe

@@ -1,19 +1,17 @@
 """The primitives: the operations that Python implements, with the names and domains of their settings.
 
-Each family has one module. The compiler has one record for each name here, in `compiler/primitives`. Every other fact
-that the code needs of a primitive is a field of its record, so that no other module names a primitive.
+The module `records` has all of them. `compiler/primitives` has a second record for each primitive, with its shapes. All
+facts about a primitive are fields of its two records, so that no other module names a primitive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dsl.primitives import activations, convolutions, dense, joins, normalization, pooling, wiring
 from dsl.primitives.base import JOINING, Primitive, Role, by_role, checked, collected
+from dsl.primitives.records import RECORDS
 
-_FAMILIES = (convolutions, pooling, normalization, activations, dense, joins, wiring)
-
-PRIMITIVES: Mapping[str, Primitive] = collected("primitives", [map(checked, family.PRIMITIVES) for family in _FAMILIES])
+PRIMITIVES: Mapping[str, Primitive] = collected("primitives", map(checked, RECORDS))
 _NAMES = by_role(PRIMITIVES.values())
 
 # The names of the primitives that the language itself uses, by their roles.

@@ -25,12 +25,12 @@ class Setting:
     """One setting of a primitive.
 
     Attributes:
-      name: its name in texts.
-      domain: the values that it takes.
-      default: its value if the text does not give one; None if there is no such value.
+      name: the name of the setting in texts.
+      domain: the values that the setting takes.
+      default: the value of the setting if the text does not give a value; None if there is no default.
       required: whether the text must give a value.
-      ambient: whether it has the filters of its place if the text does not give a value.
-      otherwise: for the reference, a description of a missing value if there is no default.
+      ambient: whether a missing value stands for the filters of the operation's place.
+      otherwise: the meaning of a missing value where there is no default. The reference prints this text.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Role(Enum):
     ZERO = "zeros, which add nothing to a sum"
     SUM = "the sum of a node's terms"
     CONCATENATION = "the concatenation of a node's terms"
-    FIT_BY_FIRST = "the `fit` by which the first term of a sum decides the shape"
+    FIT_BY_FIRST = "the `fit` with which the first term of a sum decides the shape"
 
 
 JOINING = (Role.SUM, Role.CONCATENATION)
@@ -60,14 +60,16 @@ class Primitive:
     """An operation that Python implements.
 
     Attributes:
-      name: its name in texts.
-      meaning: one sentence that describes its output, for the reference.
-      settings: its settings. The first one may be written without its name.
-      channels: the name of the setting that is the number of output channels; None: they are those of the input.
-      channel_factor: the name of the setting that is the ratio of output to input channels, if it is given.
-      role: the purpose for which the language itself uses it.
-      has_weights: whether each use has weights of its own, so that two uses on one value are two values.
-      is_random: whether it draws random numbers in training, so that two uses on one value are two values.
+      name: the name of the primitive in texts.
+      meaning: one sentence that describes the output. The reference prints this text.
+      settings: the settings. The first setting may be written without its name.
+      channels: the name of the setting that is the number of output channels. If it is None, the output has the
+        channels of the input.
+      channel_factor: the name of the setting that is the ratio of output to input channels; None if there is no such
+        setting.
+      role: the purpose for which the language itself uses the primitive; None for most primitives.
+      has_weights: whether each use has weights of its own. Then two uses on one value give two values.
+      is_random: whether training draws random numbers. Then two uses on one value give two values.
     """
 
     name: str
@@ -81,17 +83,17 @@ class Primitive:
 
     @property
     def joins(self) -> bool:
-        """Whether it joins several states: it is the sum or the concatenation."""
+        """Whether the primitive joins several states. The sum and the concatenation do."""
         return self.role in JOINING
 
     @property
     def is_pure(self) -> bool:
-        """Whether two uses on one value are always the same value."""
+        """Whether two uses of the primitive on one value always give the same value."""
         return not (self.has_weights or self.is_random)
 
 
 class Named(Protocol):
-    """A record that has the name of a primitive."""
+    """The base of the records that belong to a primitive and have its name, as `dsl` and `compiler` keep them."""
 
     @property
     def name(self) -> str:
@@ -102,23 +104,22 @@ class Named(Protocol):
 Record = TypeVar("Record", bound=Named)
 
 
-def collected(kind: str, families: Iterable[Iterable[Record]], wanted: Collection[str] = ()) -> Mapping[str, Record]:
-    """Returns the records of all families by their names.
+def collected(kind: str, found: Iterable[Record], wanted: Collection[str] = ()) -> Mapping[str, Record]:
+    """Returns records by their names.
 
     Args:
       kind: a noun for the records in messages.
-      families: for each family a tuple of its records.
+      found: the records.
       wanted: exactly the names that must have a record; empty allows all names.
 
     Raises:
       ValueError: two records have one name, a wanted name has no record, or a record has another name.
     """
     records: dict[str, Record] = {}
-    for family in families:
-        for record in family:
-            if record.name in records:
-                raise ValueError(f"two {kind} are called {record.name!r}")
-            records[record.name] = record
+    for record in found:
+        if record.name in records:
+            raise ValueError(f"two {kind} are called {record.name!r}")
+        records[record.name] = record
     missing = [name for name in wanted if name not in records]
     unknown = [name for name in records if wanted and name not in wanted]
     if missing:
@@ -159,25 +160,11 @@ def by_role(primitives: Iterable[Primitive]) -> Mapping[Role, str]:
     """Returns the name of the primitive of each role.
 
     Raises:
-      ValueError: a role has no primitive, or several.
+      ValueError: a role has no primitive, or several primitives have the same role.
     """
     primitives = tuple(primitives)
     found = {role: [primitive.name for primitive in primitives if primitive.role is role] for role in Role}
     for role, names in found.items():
         if len(names) != 1:
-            raise ValueError(f"{role.value}: one primitive has this role, found {', '.join(names) or 'none'}")
+            raise ValueError(f"{role.value}: one primitive must have this role, found {', '.join(names) or 'none'}")
     return {role: name for role, (name,) in found.items()}
-
-
-COUNT = Domain("a whole number from 1 to 1,000,000", lambda v: isinstance(v, int) and 1 <= v <= 10**6)
-STRIDE = Domain("a power of two, at least 1", lambda v: isinstance(v, int) and 1 <= v <= 1024 and v & (v - 1) == 0)
-ANY_STRIDE = Domain("a whole number from 1 to 1,024", lambda v: isinstance(v, int) and 1 <= v <= 1024)
-DEPTH = Domain("a number above 0, at most 1,000", lambda v: isinstance(v, int | float) and 0 < v <= 1000)
-POSITIVE = Domain("a number above 0", lambda v: isinstance(v, int | float) and v > 0)
-FRACTION = Domain("a number from 0, below 1", lambda v: isinstance(v, int | float) and 0 <= v < 1)
-PADDING = Domain("same or valid", lambda v: v in ("same", "valid"))
-KERNEL = Domain(
-    "a kernel such as 3x3 of at most 1023x1023",
-    lambda v: isinstance(v, Kernel) and 1 <= v.height <= 1023 and 1 <= v.width <= 1023,
-)
-KERNEL_OR_FULL = Domain("a kernel such as 3x3, or full", lambda v: v == "full" or KERNEL.holds(v))

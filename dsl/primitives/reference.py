@@ -1,4 +1,4 @@
-"""The table of the primitives in `dsl/README.md`, made from their records: `python -m dsl.primitives.reference`."""
+"""Makes the table of primitives for `dsl/README.md` from their records: `python -m dsl.primitives.reference`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _setting(setting: Setting) -> str:
 
 
 def _absent(setting: Setting) -> str:
-    """Returns the text for a setting that is not given: its default, or what holds instead."""
+    """Returns the text for a setting that a `.cell` text does not give: its default, or another description."""
     if setting.required:
         return "must be given"
     if setting.ambient:

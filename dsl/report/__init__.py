@@ -1,1 +1,1 @@
-"""Reports for people: the differences of two genotypes, and the possible effects of mutation rules."""
+"""Reports to be read by people: the differences of two genotypes, and the possible effects of mutation rules."""

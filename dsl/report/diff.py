@@ -1,4 +1,4 @@
-"""The differences of two genotypes, in the terms of the language."""
+"""The differences of two genotypes, as added, removed and changed parts of their `.cell` texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dsl.text import unparse
 from dsl.tree import syntax as s
 from dsl.tree.edit import join_of, reading, states
 
-_WIDTH = 100  # characters; a longer difference is written in two lines, before and after
+_WIDTH = 100  # characters; the two texts of a longer difference are written on lines of their own
 _LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
 Texts = Mapping[str, str]
 T = TypeVar("T")
@@ -24,10 +24,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference: its place, and the texts before and after.
+    """One difference of two genotypes.
 
-    `where` is a declaration (`cell normal`), `node` is a node of it or `return`, and `trait` a named part of it
-    (`weight`). `before` is None for a new part and `after` for a removed one. `note` describes any other difference.
+    Attributes:
+      where: the declaration, such as `cell normal`.
+      before: the text of the part before; None if the part is new.
+      after: the text of the part after; None if the part was removed.
+      node: the name of a node of the cell, or `return`; empty if the difference is not in a node.
+      trait: the name of a part of the declaration, such as `weight`, or empty.
+      note: a description, for a difference without texts.
     """
 
     where: str
@@ -54,7 +59,7 @@ class Difference:
 
 
 def _signed_lines(before: list[str], after: list[str]) -> Iterator[str]:
-    """Yields removed lines after a minus, and new ones after a plus."""
+    """Yields each removed line with a minus before it, and each new line with a plus before it."""
     for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if kind != "equal":
             for sign, lines in (("-", before[i:j]), ("+", after[k:m])):
@@ -63,19 +68,19 @@ def _signed_lines(before: list[str], after: list[str]) -> Iterator[str]:
 
 
 def _rounded(before: str | None, after: str | None) -> tuple[str, str]:
-    """Returns both texts with their numbers at four digits, unless that makes them equal."""
+    """Returns both texts with numbers rounded to four digits. Texts that would then be equal are not rounded."""
     exact = before or "", after or ""
     short = short_numbers(exact[0]), short_numbers(exact[1])
     return exact if short[0] == short[1] else short
 
 
 def short_numbers(text: str) -> str:
-    """Returns a text with at most four digits of every number; a mutated factor may have sixteen."""
+    """Returns a text with every number rounded to four digits. A number that a rule has drawn may have sixteen."""
     return _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", text)
 
 
 def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
-    """Returns the differences from `a` to `b`: of cells and genes, and of their spaces if they have two."""
+    """Returns the differences from `a` to `b` in cells and genes, and in their search spaces if these are two."""
     found = [*_genes(a, b), *_cells(a, b)]
     if a.space is not b.space:
         found += _spaces(a.space, b.space)
@@ -83,7 +88,7 @@ def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
 
 
 def same_network(a: Genotype, b: Genotype) -> bool:
-    """Returns whether both are the same network, up to names, order and genes."""
+    """Returns whether two genotypes are the same network. Names, order and genes do not count."""
     mine, yours = _what_builds(a.space), _what_builds(b.space)
     if mine != yours or a.space.reached != b.space.reached:
         return fingerprint(a) == fingerprint(b)
@@ -95,7 +100,7 @@ def _what_builds(space: Space) -> frozenset[s.Declaration]:
 
 
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T | None, T | None]]:
-    """Returns each name with its values before and after. A value is None if the name is missing there."""
+    """Returns each name with its value in both mappings. The value is None in a mapping that lacks the name."""
     return ((name, before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after]))
 
 
@@ -130,7 +135,7 @@ def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
 
 
 def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
-    """Yields the differences of one cell; nodes are matched by name, terms by label."""
+    """Yields the differences of two versions of a cell. Nodes are matched by name, and terms by label."""
     where = f"cell {after.name}"
     names = _renamed(before, after)
     for old, new in names.items():
@@ -152,7 +157,7 @@ def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
 
 
 def _signature(where: str, before: s.Cell, after: s.Cell) -> Iterator[Difference]:
-    """Yields the inputs of a cell, and `stride`, `fit`, `width` and `fixed`."""
+    """Yields the differences of two cells in their inputs, and in `stride`, `fit`, `width` and `fixed`."""
     inputs = ({item.name: unparse.cell_input(item) for item in cell.inputs} for cell in (before, after))
     yield from (Difference(where, old, new) for _, old, new in _pairs(*inputs) if old != new)
     if before.fixed != after.fixed:
@@ -178,15 +183,16 @@ def _flow(where: str, node: str, before: s.Flow, after: s.Flow) -> Iterator[Diff
     if found:
         yield from found
     else:
-        yield Difference(where, node=node, note="its terms have other labels, under which weights are kept")
+        yield Difference(where, node=node, note="the terms have other labels, by which weights are inherited")
 
 
 def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Term, ...]) -> Iterator[Difference]:
-    """Yields the differences of a sum's terms, which are matched by label, and then by equal text."""
+    """Yields the differences of a sum's terms. Terms are matched first by label, and then by equal text."""
     old, new = ({str(term.label): replace(term, label=None) for term in s.labelled(terms)} for terms in (before, after))
     if Counter(old.values()) == Counter(new.values()):
         if list(old.values()) != list(new.values()):
-            yield Difference(where, node=node, note=f"the same terms in another order: {_sum(after)}")
+            text = unparse.flow(s.Flow(after))
+            yield Difference(where, node=node, note=f"the same terms in another order: {text}")
         return
     for label in [label for label in old if old[label] == new.get(label)]:
         del old[label], new[label]
@@ -214,15 +220,11 @@ def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Diff
     yield Difference(where, unparse.term(before), unparse.term(after), node)
 
 
-def _sum(terms: tuple[s.Term, ...]) -> str:
-    return " + ".join(map(unparse.term, terms))
-
-
 # --- names -----------------------------------------------------------------------------------------------------
 
 
 def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
-    """Returns the new names of states that differ only in their names, by their old names."""
+    """Returns the renamed states of a cell: new names by old names. Their flows differ in nothing but names."""
     old, new = states(before), states(after)
     if len(before.inputs) == len(after.inputs) and len(old) == len(new):
         names = {mine: yours for mine, yours in zip(old, new, strict=True) if mine != yours}
@@ -235,7 +237,7 @@ def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
             names[mine.name] = yours.name
     gone = [node for node in before.nodes if node.name not in new]
     fresh = [node for node in after.nodes if node.name not in old]
-    for node in gone:  # In the order of the text, so that the states that a node reads have their new names already.
+    for node in gone:  # The order of the text gives states their new names before a node reads them.
         same = next((other for other in fresh if reading(node.flow, names) == other.flow), None)
         if same is not None:
             fresh.remove(same)
@@ -295,7 +297,7 @@ def _values(a: Space, b: Space) -> Iterator[Difference]:
 
 
 def _listed(where: str, before: Iterable[str], after: Iterable[str]) -> Iterator[Difference]:
-    """Yields removed members, then new ones."""
+    """Yields a difference for each removed text, and then for each new text."""
     old, new = Counter(before), Counter(after)
     yield from (Difference(where, before=text) for text in (old - new).elements())
     yield from (Difference(where, after=text) for text in (new - old).elements())

@@ -24,13 +24,13 @@ from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef
 from dsl.wording import plural
 
-MAX_PLACES = 10_000  # the number of bindings of a rule at which counting stops
-_EXAMPLES = 10  # the number of children that are made until one differs from its parent
+MAX_PLACES = 10_000  # Counting the bindings of a rule stops at this number.
+_EXAMPLES = 10  # At most this number of children is made to find one that differs from its parent.
 
 
 @dataclass(frozen=True, slots=True)
 class CellFact:
-    """The size of one cell; `note` is the reason if rules do not change it."""
+    """The size of one cell. `note` says why rules do not change the cell; it is empty if rules may change the cell."""
 
     name: str
     inputs: int
@@ -42,10 +42,16 @@ class CellFact:
 
 @dataclass(frozen=True, slots=True)
 class RuleFact:
-    """The possible effects of one rule.
+    """The possible effects of one mutation rule on a genotype.
 
-    `share` is its share of the draws and `places` the number of bindings of its `choose`. `children` is an upper bound
-    on the number of different children; None if a number is drawn from an interval, or counting stopped.
+    Attributes:
+      name: the name of the rule.
+      share: the probability with which a search draws this rule.
+      places: the number of bindings of the rule's `choose` for which the rule applies.
+      children: an upper bound on the number of different children. It is None if the rule draws a number from an
+        interval, or if counting stopped.
+      example: the differences of one child from its parent.
+      note: a remark, such as the reason why the rule does not apply.
     """
 
     name: str
@@ -57,13 +63,13 @@ class RuleFact:
 
     @property
     def applies(self) -> bool:
-        """Whether the rule applies: its `choose` has at least one binding."""
+        """Whether the rule applies for at least one binding of its `choose`."""
         return self.places > 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceFact:
-    """`count` free choices of one attribute, each among `options`."""
+    """A number of free choices (`count`) of one attribute, each among a number of values (`options`)."""
 
     count: int
     attribute: str
@@ -82,7 +88,7 @@ class Explanation:
 
     @property
     def size(self) -> int:
-        """The number of genotypes that random search draws from; 1 without a free choice."""
+        """The number of genotypes among which random search draws; 1 if there is no free choice."""
         return math.prod(choice.options**choice.count for choice in self.choices)
 
 
@@ -108,7 +114,7 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
 
 def _cell(cell: s.Cell, genotype: Genotype) -> CellFact:
     terms = sum(1 for node in cell.nodes for _, edge in s.flow_edges(node.flow) if not edit.is_none(edge))
-    note = "fixed" if cell.fixed else "" if cell.name in genotype.space.reached else "the network does not reach it"
+    note = "fixed" if cell.fixed else "" if cell.name in genotype.space.reached else "not used by the network"
     dead = len(cell.nodes) - len(edit.live_nodes(cell))
     return CellFact(cell.name, len(cell.inputs), len(cell.nodes), dead, terms, note)
 
@@ -126,7 +132,7 @@ def _rule(rule: s.Mutation, share: float, parent: Genotype, rng: random.Random, 
         example, forgets = _example(alone, rng, check)
     except CellError as error:
         return RuleFact(rule.name, share, places, counted, note=f"every child is rejected: {error.problems[0].hint}")
-    note = "the child starts from fresh weights" if forgets else "" if example else "the child is its parent"
+    note = "the child starts from fresh weights" if forgets else "" if example else "the child equals its parent"
     return RuleFact(rule.name, share, places, counted, example, note)
 
 
@@ -141,14 +147,14 @@ def _example(parent: Genotype, rng: random.Random, check: Check | None) -> tuple
 
 
 def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
-    """Returns the number of places where a block applies, and an upper bound on its different children."""
+    """Returns the number of bindings for which a block of a rule applies, and an upper bound on different children."""
     places, children = 0, 0.0
     bindings = itertools.islice(every_binding(block.chosen, scene, 1.0), MAX_PLACES + 1)
     for _, bound in bindings:
         ways = [_ways(statement, bound) for statement in block.rest]
         if all(many for many, _ in ways):
             places += 1
-            # One of the combinations may give every target its present value.
+            # One combination of values may give every target the value that it has already. This child is not counted.
             children += math.prod(many for many, _ in ways) - all(keeps for _, keeps in ways)
     return places, math.inf if places > MAX_PLACES else children
 
@@ -189,7 +195,7 @@ def _pipe_ways(part: s.Op | s.Any, scene: Scene) -> int:
 
 
 def _count_ops(found: Iterable[object], scene: Scene) -> int:
-    """Returns the number of operations in a set: `sep_conv[any({ 3x3, 5x5 })]` counts as two."""
+    """Returns the number of operations in a set. A member `sep_conv[any({ 3x3, 5x5 })]` counts as two operations."""
     return sum(
         math.prod(
             len(members(argument.value.range, scene))
@@ -204,13 +210,13 @@ def _count_ops(found: Iterable[object], scene: Scene) -> int:
 
 
 def _obstacle(block: s.Block, scene: Scene) -> str:
-    """Returns the first reason why a block has no place."""
+    """Returns the first reason why a block of a rule applies for no binding."""
     scenes = [scene]
     for choose in block.chosen:
         for binding in choose.bindings:
             scenes = _bound(binding, scenes)
             if not scenes:
-                return f"there is nothing in {expression(binding.range)}"
+                return f"{expression(binding.range)} has no members"
         if choose.where is None:
             continue
         for part in choose.where.conditions if isinstance(choose.where, s.And) else (choose.where,):
@@ -218,9 +224,9 @@ def _obstacle(block: s.Block, scene: Scene) -> str:
                 return _unmet(part)
         scenes = _held(choose, choose.where, scenes)
         if not scenes:
-            return f"nothing meets all of `{condition(choose.where)}`"
+            return f"no choice satisfies all of `{condition(choose.where)}`"
     targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
-    return f"there is no other value for {' and '.join(targets)}" if targets else "none of its branches applies"
+    return f"there is no other value for {' and '.join(targets)}" if targets else "no branch of the rule applies"
 
 
 def _bound(binding: s.Binding, scenes: list[Scene]) -> list[Scene]:
@@ -236,14 +242,14 @@ def _held(choose: s.Choose, where: s.Condition, scenes: list[Scene]) -> list[Sce
 def _unmet(part: s.Condition) -> str:
     if isinstance(part, s.Is) and part.path.names[-1] == "op":
         return f"every term has op {expression(part.op)}" if part.negated else f"no term has op {expression(part.op)}"
-    return f"nothing meets `{condition(part)}`"
+    return f"no choice satisfies `{condition(part)}`"
 
 
 # --- as text ---------------------------------------------------------------------------------------------------
 
 
 def as_text(explanation: Explanation, width: int = 100) -> str:
-    """Returns an explanation as lines for a terminal."""
+    """Returns the text of an explanation, as lines for a terminal."""
     parts = [["cells", *_cell_lines(explanation.cells)]]
     if explanation.rules:
         parts.append([*_rule_lines(explanation.rules, width)])

@@ -20,12 +20,18 @@ Member = Ref | Settable
 
 
 class Unfit(Exception):
-    """A drawn value does not fit; the rule is drawn again, and the reason is counted."""
+    """The error for a drawn value that a genotype cannot take. The rule is drawn again, and the reason is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A genotype with the variables that a rule has bound in it, and whether the rule forgets its weights."""
+    """The state of a rule that is being applied.
+
+    Attributes:
+      genotype: the genotype, with the changes that the rule has made.
+      bound: the parts of the genotype to which the variables of the rule are bound.
+      forget: whether the child starts from fresh weights.
+    """
 
     genotype: Genotype
     bound: Mapping[str, Ref] = field(default_factory=dict)
@@ -37,10 +43,10 @@ class Scene:
 
 
 def referred(name: str, member: Member) -> Ref:
-    """Returns the part of a genotype to which a variable is bound.
+    """Returns the member that a variable is bound to, after a check.
 
     Raises:
-      CellError: the variable is not bound to a part of a genotype.
+      CellError: the member is not a part of a genotype.
     """
     if not isinstance(member, Ref):
         raise CellError(f"{name} is bound to {member}, which is not a cell, node, term or state")
@@ -51,7 +57,7 @@ def referred(name: str, member: Member) -> Ref:
 
 
 def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
-    """Returns the members of a set after `in` or in `any(...)`."""
+    """Returns the members of a set that a rule names after `in` or in `any(...)`."""
     space = scene.genotype.space
     if isinstance(values, s.Set):
         return tuple(space.member(item) for item in values.items)
@@ -87,7 +93,7 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
 
 
 def _sets(space: Space) -> Mapping[str, tuple[Member, ...]]:
-    """Returns the members of `cells` and of each named set; a set of cells gives only those that may change."""
+    """Returns the members of `cells` and of each named set. A set of cells gives only cells that rules may change."""
     sets: dict[str, tuple[Member, ...]] = {"cells": tuple(map(CellRef, space.mutable_cells))}
     for name, found in space.members.items():
         cells = [item.name for item in found if isinstance(item, s.Op) and item.name in space.cell_names]
@@ -118,13 +124,13 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
 
 
 def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
-    """Returns the states that each node and the return read; `unused` is replaced by its states."""
+    """Returns the states that each node and the return read. The states of `unused` replace this word."""
     sources = {node.name: node.flow.reads for node in cell.nodes}
     return {**sources, "return": tuple(s.read_state(e) for t in edit.returned_terms(cell) for _, e in s.edges(t))}
 
 
 def reaches(cell: s.Cell, source: str, target: str) -> bool:
-    """Returns whether `target` is computed from `source`; a state reaches itself."""
+    """Returns whether the state `target` is computed from the state `source`, or is the same state."""
     sources = _sources(cell)
     waiting, seen = [target], set()
     while waiting:
@@ -141,7 +147,10 @@ def reaches(cell: s.Cell, source: str, target: str) -> bool:
 
 
 def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
-    """Returns the present value of a path: a reference, a gene, an attribute, a set, or its `.count`."""
+    """Returns the present value of a path of a rule.
+
+    The value is a part of the genotype, a gene or param, an attribute of a part, a set, or the `.count` of a set.
+    """
     root, *rest = path.names
     genotype = scene.genotype
     if not rest:
@@ -179,7 +188,7 @@ def _value(expression: s.Expression, scene: Scene) -> Member | tuple[Member, ...
 
 
 def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | None:
-    """Returns the value of an arithmetic expression over paths; None if one of them is not a number."""
+    """Returns the value of an arithmetic expression over paths; None if the value of a path is not a number."""
     if isinstance(expression, s.Negative):
         value = _value(expression.value, scene)
         return -value if isinstance(value, int | float) else None
@@ -191,7 +200,7 @@ def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | 
 
 
 def holds(condition: s.Condition, scene: Scene) -> bool:
-    """Returns whether a `where` is true in a scene; a comparison with a setting that an operation lacks is false."""
+    """Returns whether a condition holds in a scene. A comparison with a setting that an operation lacks is false."""
     match condition:
         case s.And(parts):
             return all(holds(part, scene) for part in parts)
@@ -241,7 +250,11 @@ def _state(ref: NodeRef | StateRef | TermRef, cell: s.Cell) -> str:
 
 
 def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settable | None:
-    """Returns the value that an assignment gives; None if an `any` has an empty set."""
+    """Returns the value that an assignment gives its target; None if an `any` draws from an empty set.
+
+    Raises:
+      Unfit: the target has no number to change, or has the drawn operation already.
+    """
     drawn = _drawn(statement.value, statement.target, scene, rng)
     if isinstance(drawn, s.Op):
         drawn = with_values_drawn(drawn, scene, rng)
@@ -272,7 +285,7 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
             value = _value(expression, scene)
             if isinstance(value, StateRef):
                 return value.state
-            if isinstance(value, CellRef):  # A bare name is an operation, or a state of the target's cell.
+            if isinstance(value, CellRef):  # A name alone is an operation, or a state of the target's cell.
                 return value.cell if target.names[-1] == "input" else s.Op(value.cell)
             return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
 
@@ -312,7 +325,7 @@ def settable(member: Member, target: s.Path) -> Settable:
 
 
 def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...] | None:
-    """Returns the operations that `insert` or `connect` adds; None if an `any` has an empty set."""
+    """Returns the operations that `insert` or `connect` adds; None if an `any` draws from an empty set."""
     drawn: list[s.Op] = []
     for part in pipe:
         if isinstance(part, s.Any):
@@ -325,7 +338,7 @@ def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...
 
 
 def insertable(drawn: s.Any, scene: Scene) -> list[s.Op]:
-    """The operations among which an `any` draws one that `insert` or `connect` adds."""
+    """Returns the operations among which an `any` of `insert` or `connect` draws."""
     barred = () if drawn.excluded is None else members(drawn.excluded, scene)
     return [member for member in map(_as_op, members(drawn.range, scene)) if member not in barred]
 
@@ -342,7 +355,7 @@ def _same(first: object, second: object, scene: Scene) -> bool:
     """Returns whether two members are equal. Operations are equal if all their settings have equal values."""
     if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
         if first == second or any(isinstance(a.value, s.Any) for a in (*first.arguments, *second.arguments)):
-            return first == second  # An `any` inside is compared after it was drawn.
+            return first == second  # The value of an `any` is not known before the draw, so the texts are compared.
         space = scene.genotype.space
         return settings_of(first, space) == settings_of(second, space)
     if isinstance(first, CellRef) and isinstance(second, s.Op):
@@ -351,7 +364,7 @@ def _same(first: object, second: object, scene: Scene) -> bool:
 
 
 def with_values_drawn(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
-    """Returns the operation with every `any` in its brackets drawn."""
+    """Returns the operation with a drawn value in place of every `any` in its brackets."""
     if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
         return op
     arguments = []

@@ -1,8 +1,8 @@
 """The interpreter of mutation rules, which applies a `mutation` to a genotype.
 
-Rules are data. `choose` draws level by level, uniformly. A tuple that fails `where`, or whose `any` has an empty set,
-is drawn again. This is the same as renormalising over the tuples that remain. If a rule cannot apply, the weights of
-the other rules are renormalised.
+`choose` draws one variable after the other, each uniformly from its set. If the drawn members fail `where`, or an `any`
+of the rule then has an empty set, all variables are drawn again. This is the same as renormalising the probabilities of
+the combinations that remain. If a rule cannot apply, the weights of the other rules are renormalised.
 """
 
 from __future__ import annotations
@@ -29,7 +29,14 @@ Check = Callable[[Genotype], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Mutated:
-    """A child: its genotype, its rule, and the (rule, reason) of each child that was rejected before it."""
+    """A child that a mutation rule has made.
+
+    Attributes:
+      genotype: the genotype of the child.
+      rule: the name of the rule.
+      rejected: the rule, and the reason of its rejection, for each child that was drawn before and rejected.
+      forget: whether the child starts from fresh weights.
+    """
 
     genotype: Genotype
     rule: str
@@ -38,12 +45,13 @@ class Mutated:
 
 
 def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Mutated:
-    """Returns a child by one rule, which is drawn by weight; the parent is not changed.
+    """Returns a child of a genotype by one mutation rule, which is drawn by weight. The parent is not changed.
 
-    `check` returns a reason to reject a child, such as a `require` that it breaks. A rule is then drawn again.
+    `check` returns a reason to reject a child, such as a requirement that the child breaks, or None. The same rule is
+    then drawn again, and after `MAX_REDRAWS` draws another rule.
 
     Raises:
-      CellError: the space has no rule, or none applies.
+      CellError: the space has no rule, or no rule makes a valid child.
     """
     space = genotype.space
     rules, weights = space.mutations, space.weights
@@ -86,7 +94,7 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
 
 
 def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
-    """Returns the scene after a block has run once; None if it does not apply."""
+    """Returns the scene after the statements of a block were applied once; None if the block does not apply."""
     if not block.chosen:
         return _run(block.rest, scene, rng)
     for _ in range(_QUICK_DRAWS):
@@ -119,7 +127,10 @@ def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random)
 
 
 def every_binding(chosen: Sequence[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
-    """Yields every tuple that `choose` may draw in a scene, each with its probability before `where` is applied."""
+    """Yields every binding of variables that `choose` may draw and `where` allows, each with its probability.
+
+    The probabilities are those before `where` removes bindings, so their sum may be below 1.
+    """
     if not chosen:
         yield weight, scene
         return
@@ -155,7 +166,7 @@ def _run(statements: Sequence[s.Statement], scene: Scene, rng: random.Random) ->
 
 
 def _followed(scene: Scene, after: Scene) -> Scene:
-    """Returns the scene with the genotype that a statement has made. Bound variables refer to the same parts there."""
+    """Returns the scene with the genotype that a statement has made. Variables refer to the same parts as before."""
     bound = scene.bound
     for old, new in zip(scene.genotype.cells, after.genotype.cells, strict=True):
         if new is not old:
@@ -274,7 +285,7 @@ def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | No
 
 
 def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | None:
-    """Returns the scene after one branch, drawn uniformly from the branches that apply."""
+    """Returns the scene after one branch of an `either`, drawn uniformly from the branches that apply."""
     for block in rng.sample(statement.blocks, len(statement.blocks)):
         after = _block(block, scene, rng)
         if after is not None:
@@ -282,8 +293,7 @@ def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | No
     return None
 
 
-_Run = Callable[..., Scene | None]
-_STATEMENTS: Mapping[type, _Run] = {
+_STATEMENTS: Mapping[type, Callable[..., Scene | None]] = {
     s.Assign: _assign,
     s.Forget: _forget,
     s.Either: _either,

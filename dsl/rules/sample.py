@@ -1,4 +1,4 @@
-"""Random search's view of a space: free choices, each drawn from its whole set."""
+"""Random sampling of a search space as a list of free choices, each of which is drawn from its whole set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ _VARIABLE = "place"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One free choice of a space: its place (None for a gene), the attribute that is assigned, and its values."""
+    """One free choice of a search space.
+
+    Attributes:
+      place: the part of the seed that the choice changes; None if the choice changes a gene.
+      attribute: the names after the part, such as `("op",)`, or the name of the gene.
+      values: the values among which the choice is made.
+    """
 
     place: Ref | None
     attribute: tuple[str, ...]
@@ -29,7 +35,9 @@ class Decision:
 
 
 def decisions(genotype: Genotype) -> tuple[Decision, ...]:
-    """Returns every choice that rules of the form `t.x = any(SET)` leave open, in the order cell, node, term, rule.
+    """Returns the free choices of a genotype: one for each attribute to which rules assign `any(SET)` without `where`.
+
+    The choices are sorted by cell, node, term and attribute.
 
     Raises:
       CellError: two rules draw the same attribute from different sets.
@@ -52,7 +60,7 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
 
 
 def _order(decision: Decision, names: tuple[str, ...]) -> tuple[int, int, tuple[int, ...], int]:
-    """Returns the rank of a decision: operations come before their settings, and a node's join after its terms."""
+    """Returns the rank of a choice. An operation comes before its settings, and the join of a node after its terms."""
     place, attribute = decision.place, decision.attribute[0]
     if place is None:
         return len(names), 0, (), 0
@@ -74,13 +82,13 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
 
 
 def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:
-    """Returns a random genotype: every decision drawn uniformly from its whole set.
+    """Returns a random genotype. Every free choice is drawn uniformly from its whole set.
 
-    A space without such decisions is sampled as its seed after `steps` mutations. A genotype that is not valid, and one
-    that `check` rejects, is drawn again.
+    In a space without free choices, the random genotype is the seed after `steps` random mutations. A genotype that is
+    not valid or that `check` rejects is drawn again.
 
     Raises:
-      CellError: a thousand in a row were rejected.
+      CellError: `MAX_REDRAWS` genotypes in a row were rejected.
     """
     reasons: set[str] = set()
     for _ in range(MAX_REDRAWS):
@@ -94,7 +102,7 @@ def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | Non
 
 
 def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
-    """Returns why an unverified genotype is not valid in its space, or the reason of `check`; None if it is good."""
+    """Returns the reason why a genotype is not valid in its space or why `check` rejects it; None without a reason."""
     problems = verify_genotype(genotype)
     if problems:
         return problems[0].message
@@ -113,13 +121,13 @@ def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) ->
 
 
 def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype:
-    """Returns the genotype in which decision k takes the value at place `choices[k]` of its set.
+    """Returns the seed with a value for every free choice: choice k takes the value with the index `choices[k]`.
 
-    The generator only draws an `any` in an operation's own brackets. Some combinations of choices are not valid:
-    `unfit` gives the reason.
+    The genotype may not be valid; `unfit` returns the reason. The random generator is used only for an `any` in the
+    brackets of an operation.
 
     Raises:
-      ValueError: the number of choices is not that of the decisions, or a place is outside of its set.
+      ValueError: `choices` does not have one index for each free choice, or an index is outside of its set.
     """
     open_choices = space.once(_decisions_of)
     if len(choices) != len(open_choices):
@@ -144,7 +152,7 @@ def _decisions_of(space: Space) -> tuple[Decision, ...]:
 
 
 def decided(genotype: Genotype, decision: Decision, value: Settable) -> Genotype:
-    """Returns the genotype with one choice made; unchanged if the operation there lacks the setting."""
+    """Returns the genotype with a value for one choice; unchanged if the operation lacks the setting."""
     bound = {} if decision.place is None else {_VARIABLE: decision.place}
     target = s.Path(decision.attribute if decision.place is None else (_VARIABLE, *decision.attribute))
     scene = assign(target, value, Scene(genotype, bound))

@@ -9,10 +9,11 @@ _Ids = int | tuple[int, ...]
 
 
 class Cache(Generic[T]):
-    """A cache of results for one object or for several objects together.
+    """A cache of results, each of which was computed from one object or from several objects together.
 
-    Objects are compared by identity, which is fast: a child shares all objects with its parent that no rule changed.
-    The cache holds the latest `size` results, and at most twice as many.
+    Objects are compared by identity, which is fast. Comparison by identity finds most results of a child, since a
+    child shares all unchanged objects with its parent. The cache holds the latest `size` results and at most twice
+    that number.
     """
 
     def __init__(self, size: int = 1024) -> None:
@@ -33,7 +34,7 @@ class Cache(Generic[T]):
     def put(self, value: T, thing: object, *others: object) -> None:
         """Adds the result for these objects. If the cache is full, the older half is removed."""
         if len(self._latest) >= self._size:
-            # Removing one at a time would be slow: a dict searches for its first key past all removed ones.
+            # Removing one result at a time would be slow: a dict passes all removed keys to find its first key.
             self._latest, self._older = {}, self._latest
-        # The cache holds the objects, so that Python does not give their ids to new ones.
+        # The cache holds the objects, so that Python does not give their ids to new objects.
         self._latest[(id(thing), *map(id, others)) if others else id(thing)] = ((thing, others), value)

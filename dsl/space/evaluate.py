@@ -1,7 +1,7 @@
 """Evaluates expressions and conditions.
 
-A value that depends on the use of a cell, such as its filters, is a `Symbol` as long as the use is not known. A value
-that is computed from a symbol is a symbol too, and a comparison with one is undecided (`None`).
+A value that depends on the use of a cell, such as its filters, is a `Symbol` while the use is not known. A value that
+is computed from a symbol is a symbol too, and the result of a comparison with a symbol is None.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _shown(value: Value) -> str:
 
 
 def decide(condition: s.Condition, scope: Scope) -> bool | None:
-    """Returns whether the condition of an `if` holds; None if that depends on a symbol."""
+    """Returns whether the condition of an `if` holds; None if the result depends on a symbol."""
     match condition:
         case s.Not(inner):
             value = decide(inner, scope)
@@ -116,7 +116,7 @@ def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | No
     if isinstance(left, int | float) and isinstance(right, int | float):
         return COMPARISONS[symbol](left, right)
     is_open = isinstance(left, Symbol) or isinstance(right, Symbol)
-    # Kernels have no order, so `<` with a kernel is a mistake even if the value on the other side is not known yet.
+    # Kernels have no order. So `<` with a kernel is a mistake even if the value on the other side is a symbol.
     if symbol not in ("==", "!=") and (not is_open or isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
         raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
     return None if is_open else (left == right) == (symbol == "==")

@@ -16,7 +16,7 @@ AMBIENT = ("filters", "stride")
 
 
 class Undecided(Exception):
-    """The condition of an `if` depends on a symbol, whose value is known only at the place of use."""
+    """The error for an `if` that depends on a symbol. The value of a symbol is known only at the place of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Applied:
       name: the name of the primitive or cell.
       settings: the values of its settings.
       channels: the channels of its input.
-      path: names and positions that lead from the operation to it, as in `("sep_conv", "1", "depthwise")`.
-      is_cell: whether it is a cell.
+      path: names and positions that lead to the primitive or cell, as in `("sep_conv", "1", "depthwise")`.
+      is_cell: whether this is a cell.
     """
 
     name: str
@@ -43,7 +43,7 @@ Follow = Callable[[Applied], Value]
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The declarations of a file that give names of operations their meaning."""
+    """The declarations of a file that define operations: ops, cells, and the values of names in settings."""
 
     ops: Mapping[str, s.OpDef]
     cells: frozenset[str]
@@ -56,16 +56,17 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The filters and the stride that the place of an operation gives it. Without filters those of the input count."""
+    """The filters and the stride at the place of an operation. With `filters` None, the input's channels count."""
 
     filters: Value | None
     stride: Value
 
 
 def bind(op: s.Op, formals: tuple[str, ...], positional: int) -> dict[str, s.Expression]:
-    """Returns the written settings of an operation by their names.
+    """Returns the settings in an operation's brackets by their names.
 
-    `formals` has the names of all its settings. The first `positional` of them may be written without their names.
+    `formals` has the names of all settings of the operation. The first `positional` settings may be written without
+    their names.
 
     Raises:
       CellError: a setting is unknown, or is given twice.
@@ -93,7 +94,8 @@ def walk(
 ) -> Value:  # fmt: skip
     """Calls `follow` with each primitive of an operation, in order, and returns the output channels of the operation.
 
-    `follow` returns the output channels of the primitive that it is given.
+    A cell that is used as an operation is passed to `follow` like a primitive. `follow` returns the output channels of
+    the primitive or cell.
 
     Args:
       op: the operation as it is written.
@@ -102,8 +104,8 @@ def walk(
       scope: the values of names in its settings.
       given: the declarations of the file.
       follow: the function to call.
-      within: the names of the ops in whose bodies the operation is, the outermost first.
-      path: the path of the operation in these bodies.
+      within: the names of the ops that contain the operation, the outermost first.
+      path: the names and positions that lead to the operation from the outermost op.
 
     Raises:
       CellError: a name is unknown, a setting is wrong, or an op contains itself.
@@ -125,13 +127,14 @@ def walk(
         raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, given.names()))
     settings = primitive_settings(PRIMITIVES[op.name], op, inner)
     if not within and "stride" in settings and all(argument.name != "stride" for argument in op.arguments):
-        # In the body of an op the stride is written out. A primitive that is used directly takes that of its place.
+        # A primitive in an `op` has the stride that the `op` writes. A primitive that a cell or the network uses
+        # directly has the stride of its place.
         settings["stride"] = place.stride
     return follow(Applied(op.name, settings, channels, path))
 
 
 def _ambient(scope: Scope, place: Place, channels: Value) -> dict[str, Value]:
-    """Returns the values of names in the settings of an operation. In an `op` these include its filters and stride."""
+    """Returns the values that names in the settings of an operation have, such as `filters`, `stride`, `channels`."""
     filters = channels if place.filters is None else place.filters
     return {"filters": filters, "stride": place.stride, **scope, "channels": channels}
 
@@ -158,7 +161,7 @@ def _walk_defined(
             raise CellError(f"{op.name} needs its setting {formal.name!r}", op.position)
     for index, part in enumerate(choose_case(defined, values, op).pipe):
         if isinstance(part, s.Any):
-            raise CellError("`any` stands only in rules and sets", part.position)
+            raise CellError("`any` is allowed only in rules and in sets", part.position)
         inner = {**values, "channels": channels}
         if asked.filters is None:
             inner["filters"] = channels
@@ -171,7 +174,7 @@ def choose_case(defined: s.OpDef, values: Scope, op: s.Op) -> s.Case:
     """Returns the first case of an `op` with a condition that holds.
 
     Raises:
-      CellError: no case has such a condition.
+      CellError: no case has a condition that holds.
       Undecided: a condition depends on a symbol.
     """
     for case in defined.cases:

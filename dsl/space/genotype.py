@@ -33,7 +33,7 @@ class Space:
       mutations: the mutation rules.
       requires: the requirements.
       items: all declarations of the file, with the cells of the seed.
-      check: returns the mistakes in a genotype. It is an attribute because the modules that check import this one.
+      check: returns the mistakes in a genotype. The function is an attribute, since its module imports this module.
     """
 
     params: Mapping[str, int | float]
@@ -49,7 +49,7 @@ class Space:
     _made: dict[Callable[[Space], Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
-        """Returns the fields for a pickle or a copy, without caches, whose keys are ids of objects of this process."""
+        """Returns the fields for a pickle or a copy, without caches: their keys are ids of objects of this process."""
         return {one.name: getattr(self, one.name) for one in fields(self)} | {"_made": {}}
 
     @cached_property
@@ -60,16 +60,16 @@ class Space:
 
     @cached_property
     def weights(self) -> tuple[float, ...]:
-        """The weight of each mutation rule, relative to those of the others."""
+        """The weights of the mutation rules, in the order of `mutations`. Only their ratios count."""
         return tuple(1.0 if rule.weight is None else number(rule.weight, self.params) for rule in self.mutations)
 
     @cached_property
     def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
-        """The members of each `values` set as values that a rule assigns."""
+        """The members of each `values` set, in the form in which a rule assigns them."""
         return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
 
     def member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
-        """Returns a member of a `values` set as the value that a rule assigns."""
+        """Returns a member of a set in the form in which a rule assigns it: an operation, a number or a kernel."""
         if isinstance(item, s.Op | s.Kernel):
             return item
         if isinstance(item, s.Path) and item.names[0] not in self.params:
@@ -78,11 +78,11 @@ class Space:
 
     @cached_property
     def texts(self) -> Cache[str]:
-        """The cache of the texts of cells."""
+        """The cache of the `.cell` texts of cells."""
         return Cache()
 
     def once(self, make: Callable[[Space], T]) -> T:
-        """Returns the result of a function of this space. It is computed once and kept as long as the space."""
+        """Returns the result of `make(space)`. The function is called once, and the space keeps the result."""
         try:
             found: T = self._made[make]
         except KeyError:
@@ -90,11 +90,11 @@ class Space:
         return found
 
     def text(self) -> str:
-        """Returns the space as the text of one file that includes no other."""
+        """Returns the text of one `.cell` file with all declarations of the space, which needs no other file."""
         return unparse(s.File(self.items))
 
     def genotype(self, text: str) -> Genotype:
-        """Returns the genotype of a text that has the cells and genes of an individual.
+        """Reads the text of an individual's cells and genes and returns the genotype.
 
         Raises:
           CellError: the text is wrong, or has other cells or genes than the space.
@@ -114,7 +114,7 @@ class Space:
 
     @cached_property
     def mutable_cells(self) -> tuple[str, ...]:
-        """The names of the cells that rules may change (`cells`): the network uses them, and they are not `fixed`."""
+        """The names of the cells that rules may change: those that the network uses and that are not `fixed`."""
         return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
 
     @cached_property
@@ -128,13 +128,13 @@ class Space:
 
     @cached_property
     def nests(self) -> bool:
-        """Whether a cell may contain a cell: the file has one as an operation or in a set, or a rule draws cells."""
+        """Whether a cell may contain another cell, by the declarations of the file or by a mutation rule."""
         parts = s.parts_of([item for item in self.items if not isinstance(item, s.Network)])
         return any(_may_be_a_cell(part, self.nesting) for part in parts)
 
     def holds_cells(self, cell: s.Cell) -> bool:
-        """Returns whether one of a cell's operations is a cell or an op that contains one."""
-        return not self.nesting.isdisjoint([op.name for op in edit.cell_ops(cell) if isinstance(op, s.Op)])
+        """Returns whether an operation of this cell is another cell, or an op that contains a cell."""
+        return not self.nesting.isdisjoint(edit.op_names(edit.cell_ops(cell)))
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -149,25 +149,23 @@ class Space:
     def reached(self) -> frozenset[str]:
         """The cells that the network uses, directly or through operations and other cells."""
         found: set[str] = set()
-        waiting = [op for section in self.network.sections for step in section.steps for op in step.pipe]
+        steps = [step for section in self.network.sections for step in section.steps]
+        waiting = [name for step in steps for name in edit.op_names(step.pipe)]
         # A rule may put any member of a set into a cell that the network uses.
-        waiting += [_as_op(item) for values in self.values.values() for item in values.items]
+        waiting += [_op_name(item) for values in self.values.values() for item in values.items]
         while waiting:
-            op = waiting.pop()
-            if isinstance(op, s.Any) or op.name in found:
-                continue
-            if op.name in self.written:
-                found.add(op.name)
-                waiting += edit.cell_ops(self.written[op.name])
-            elif op.name in self.definitions.ops:
-                waiting += [part for case in self.definitions.ops[op.name].cases for part in case.pipe
-                            if isinstance(part, s.Op) and part.name != op.name]  # fmt: skip
+            name = waiting.pop()
+            if name in self.written and name not in found:
+                found.add(name)
+                waiting += edit.op_names(edit.cell_ops(self.written[name]))
+            elif name in self.definitions.ops:
+                waiting += self.definitions.ops[name].uses()
         return frozenset(found)
 
 
 @dataclass(frozen=True)
 class Genotype:
-    """The cells and genes of one individual. It is immutable: a mutation makes another genotype."""
+    """The cells and genes of one individual. A genotype is immutable, and a mutation makes another genotype."""
 
     cells: tuple[s.Cell, ...]
     genes: tuple[tuple[str, int | float], ...]
@@ -209,15 +207,13 @@ class Genotype:
         return tuple(replace(declared[name], value=s.Number(value)) for name, value in self.genes)
 
 
-def _as_op(item: s.Expression) -> s.Op:
-    """Returns a member of a set, such as `sep_conv[3x3]`, as an operation; any other member gets an empty name."""
-    if isinstance(item, s.Op):
-        return item
-    return s.Op(item.names[0] if isinstance(item, s.Path) else "")
+def _op_name(item: s.Expression) -> str:
+    """Returns the name of a member of a set that is an operation. Any other member has an empty name."""
+    return item.name if isinstance(item, s.Op) else item.names[0] if isinstance(item, s.Path) else ""
 
 
 def _may_be_a_cell(part: s.Syntax, nesting: Set[str]) -> bool:
-    """Returns whether a part of the tree is the name of one of these operations, or a draw from all cells."""
+    """Returns whether a part of the tree is one of the operations `nesting`, or a draw from all cells."""
     match part:
         case s.Op(name) | s.Path((name,)):
             return name in nesting

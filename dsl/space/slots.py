@@ -1,4 +1,4 @@
-"""Reads and changes settings of the operation on an edge, such as `t.kernel`, `t.kernel.width` and `t.depth`."""
+"""Reads and changes settings of an edge's operation, which rules write `t.kernel`, `t.kernel.width` or `t.depth`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
 
 
 def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
-    """Returns the value of a setting, by default that of its declaration; None if the operation has no such setting."""
+    """Returns the value of an operation's setting; None if the operation has no such setting.
+
+    A setting that the text does not give has the default of its declaration.
+    """
     names = names_of(op, space)
     if path[0] not in names:
         return None
@@ -37,7 +40,7 @@ def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
 
 
 def settings_of(op: s.Op, space: Space) -> Mapping[str, Settable | None]:
-    """Returns the values of all settings of an operation; one that is not written has its default."""
+    """Returns the values of all settings of an operation. A setting that the text does not give has its default."""
     return {name: setting(op, (name,), space) for name in names_of(op, space)}
 
 
@@ -55,7 +58,7 @@ def _default(op: s.Op, name: str, space: Space) -> object:
 
 
 def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Space) -> s.Term:
-    """Returns the edge, whose operation must have such a setting, with this setting changed."""
+    """Returns the edge with a new value of one setting. The operation of the edge must have this setting."""
     assert isinstance(edge, s.Call) and isinstance(edge.op, s.Op)
     op, names = edge.op, names_of(edge.op, space)
     if len(path) > 1:

@@ -1,6 +1,6 @@
-"""Colours for `.cell` texts: a lexer that Pygments finds by itself once both are installed.
+"""Colours for `.cell` texts: a lexer for Pygments, which finds the lexer by itself once this package is installed.
 
-No other module of the package imports this one, so the package does not need Pygments.
+No other module imports this module, so the package works without Pygments.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The canonical layout of a `.cell` text: every token and comment stays, only blanks and line breaks change.
+"""The canonical layout of a `.cell` text. Every token and comment stays; only blanks and line breaks change.
 
-The author's line breaks are kept where they group things: between declarations, in sums and pipes, between the
-members of a set, between steps, before `where` and `else`.
+The author's line breaks are kept between declarations, in sums and pipes, between the members of a set, between the
+steps of a section, and before `where` and `else`. At these places a line break may group things.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ _Node = _Tree | lark.Token
 
 
 def fmt(text: str, name: str = "<text>") -> str:
-    """Returns the text in its canonical layout; `parse` reads the same from it, and `fmt` leaves it as it is.
+    """Returns the text in its canonical layout, which `parse` reads as the same declarations.
+
+    A text that is in its canonical layout is returned unchanged.
 
     Raises:
       CellError: the text is not in the language.
@@ -55,10 +57,13 @@ def _first(node: _Node) -> lark.Token:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """The gap before a token.
+    """The blanks, line breaks and comments before a token.
 
-    It has the comment at the end of the last token's line, comments on lines of their own, whether the line breaks,
-    and whether an empty line follows.
+    Attributes:
+      ending: the comment at the end of the line of the token before; empty without a comment.
+      comments: the comments on lines of their own.
+      broken: whether the gap has a line break.
+      blank: whether the last line before the token is empty.
     """
 
     ending: str = ""
@@ -79,7 +84,7 @@ def _gap(text: str) -> _Gap:
 
 
 def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
-    """Returns the gaps before each token, and the one at the end."""
+    """Returns the gap before each token, and as the last one the gap after the last token."""
     ends = [0, *(token.end_pos or 0 for token in tokens)]
     starts = [*(token.start_pos or 0 for token in tokens), len(text)]
     between = [text[end:start] for end, start in zip(ends, starts, strict=True)]
@@ -93,7 +98,7 @@ def _gaps(text: str, tokens: Sequence[lark.Token]) -> list[_Gap]:
 
 
 def _line_starts(tree: _Tree) -> Iterator[lark.Token]:
-    """Yields the tokens that begin a line: of declarations, nodes, sections and statements, and closing braces."""
+    """Yields the tokens that begin a line: the first of each declaration, node, section and statement, and each `}`."""
     for node in tree.iter_subtrees():
         if node.data in ("start", "network", "cell", "block"):
             yield from (_first(item) for item in _items(node))
@@ -113,12 +118,12 @@ def _is(node: _Node, *types: str) -> bool:
 
 
 def _index(node: _Tree, type: str) -> int:
-    """Returns the index of the first token of a type among the parts of a rule; their number without one."""
+    """Returns the index of the first child that is a token of a type; the number of children if there is none."""
     return next((i for i, child in enumerate(node.children) if _is(child, type)), len(node.children))
 
 
 class _Layout(Interpreter[lark.Token, Doc]):
-    """Makes the document of a tree, with one method for each rule of the grammar that breaks lines, under its name."""
+    """Makes the document of a tree. A rule of the grammar that breaks lines has a method of the same name here."""
 
     def __init__(self, tree: _Tree, gaps: Sequence[_Gap], tokens: Sequence[lark.Token]) -> None:
         places = [token.start_pos for token in tokens]
@@ -128,11 +133,11 @@ class _Layout(Interpreter[lark.Token, Doc]):
         self._line_starts = {token.start_pos for token in _line_starts(tree)}
 
     def start(self, tree: _Tree) -> Doc:
-        """Returns all declarations, and the comments after the last."""
+        """Returns the document of a whole file: all declarations, and the comments after the last one."""
         return (*self._lines(tree.children), *_from_top(self._last.comments, top=not tree.children))
 
     def _lines(self, items: Sequence[_Node]) -> tuple[Doc, ...]:
-        """Returns items on lines of their own; at most one empty line between two of them is kept."""
+        """Returns items on lines of their own. Empty lines between two items become one empty line."""
         docs: list[Doc] = []
         for index, item in enumerate(items):
             gap = self._gap(item)
@@ -158,7 +163,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return (*above, str(token), *([Comment(ending, own_line=False)] if ending else []))
 
     def _inline(self, parent: _Tree, children: Sequence[_Node]) -> tuple[Doc, ...]:
-        """Returns parts of a rule in a row. A part in brackets breaks at its commas."""
+        """Returns children of a tree in a row, with blanks. A list in brackets may break after its commas."""
         docs: list[Doc] = []
         before: _Node | None = None
         rest = list(children)
@@ -191,11 +196,11 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return (*self._inline(node, node.children[: colon + 1]), " ", Align(Fill(steps)))
 
     def _between(self, *around: _Node) -> Doc:
-        """Returns a possible line break, which is a break if the author broke the line before one of these tokens."""
+        """Returns a line break if the author broke the line before one of these parts, else a possible break."""
         return Hard() if any(self._gap(node).broken for node in around) else Line()
 
     def _listed(self, children: Sequence[_Node], keep: bool) -> tuple[Doc, ...]:
-        """Returns items with their commas, and the places between them."""
+        """Returns items with their commas, and possible line breaks between items; `keep` keeps the author's breaks."""
         parts: list[Doc] = []
         for index, child in enumerate(children):
             if _is(child, "COMMA"):
@@ -207,7 +212,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return tuple(parts)
 
     def _row(self, node: _Tree, last: str, by: int) -> tuple[Doc, ...]:
-        """Returns operands, each after its operator. On a new line the operator is left of the operands' column."""
+        """Returns operands, each after its operator. In a new line the operator is left of the operands' column."""
         first, *rest = node.children
         parts: list[Doc] = [*self._row(first, "", -2)] if last and isinstance(first, lark.Tree) else [self._doc(first)]
         for operator, operand in zip(rest[::2], rest[1::2], strict=True):
@@ -228,7 +233,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
     cond = conj = sum = product = chain
 
     def opdef(self, node: _Tree) -> Doc:
-        """Returns cases on lines of their own, whose operations begin in one column."""
+        """Returns the declaration of an `op`. The operations of cases on lines of their own begin in one column."""
         equals = _index(node, "EQUAL")
         head, (first, *rest) = node.children[: equals + 1], node.children[equals + 1 :]
         broken = any(self._gap(child).broken for child in rest[::2])
@@ -267,7 +272,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return header if opened == len(node.children) else (header, " ", self._braces(node))
 
     def _braces(self, node: _Tree) -> Doc:
-        """Returns items between braces, each on a line of its own."""
+        """Returns the braces of a declaration and the items between the braces, each item on a line of its own."""
         items = _items(node)
         opening, closing = node.children[_index(node, "LBRACE")], node.children[-1]
         below = _from_top(self._gap(closing).comments, top=not items)
@@ -277,7 +282,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return (self._doc(opening), Nest(_INDENT, (*self._lines(items), *below)), Hard(), self._doc(closing))
 
     def block(self, node: _Tree) -> Doc:
-        """Returns a rule's statements; a single one is on one line with its braces if it fits."""
+        """Returns the statements of a rule in braces. A single statement stays on the line of the braces if it fits."""
         opening, *statements, closing = node.children
         if len(statements) != 1 or any(self._gap(child).comments for child in (statements[0], closing)):
             return self._braces(node)
@@ -295,7 +300,7 @@ class _Layout(Interpreter[lark.Token, Doc]):
 
 
 def _from_top(comments: Sequence[Comment], top: bool) -> list[Comment]:
-    """Returns comments above something; no line is left empty at the top of a file or a block."""
+    """Returns the comments above an item. With `top`, the empty lines above the first comment are left out."""
     return [Comment(c.text, own_line=True, blank=c.blank and not (top and i == 0)) for i, c in enumerate(comments)]
 
 

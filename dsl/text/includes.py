@@ -1,4 +1,4 @@
-"""Reading `.cell` files: includes, overlays, and which declaration wins."""
+"""Reads `.cell` files with their includes and overlays, and chooses one declaration for each name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ FilePath = str | os.PathLike[str]
 
 
 def gather(path: FilePath, overlays: Sequence[FilePath], shipped: Shipped) -> tuple[s.Declaration, ...]:
-    """Returns the declarations of a file, after includes and overlays, one for each name.
+    """Returns the declarations of a file, its includes and its overlays: one declaration for each name.
 
-    Of declarations with one name, the first in this order wins: those of overlays, the last overlay first; those of the
-    file; those of included files, the nearest first, and the file's includes before the overlays'.
+    If several declarations have one name, the first in this order is taken: declarations of overlays, beginning with
+    the last overlay; declarations of the file; declarations of included files. A file that is included directly comes
+    before the files that it includes, and includes of the file come before includes of overlays.
     """
     reader = _Reader(shipped())
     found = [reader.find(os.fspath(name), Path.cwd()) for name in (path, *overlays)]
@@ -41,7 +42,7 @@ def gather_text(text: str, name: str, overlays: Sequence[FilePath], shipped: Shi
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads files and their includes, each once, and collects their errors."""
+    """Reads each file and its includes once, and collects the errors of all files."""
 
     shipped: Path
     seen: dict[Path, s.File] = field(default_factory=dict)
@@ -49,7 +50,7 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
 
     def find(self, name: str, folder: Path, position: Position | None = None) -> Path:
-        """Returns a file in a folder, or a shipped one."""
+        """Returns the path of a file by its name: in the folder, or else among the shipped files."""
         if not name.endswith(".cell"):
             raise CellError(f"{name!r} is not a .cell file", position, "only files whose name ends in .cell are read")
         if "\0" in name:
@@ -65,7 +66,7 @@ class _Reader:
         raise CellError(message, position, nearest(name, near))
 
     def collect(self, path: Path, depth: int, trail: tuple[Path, ...]) -> None:
-        """Reads a file with its includes."""
+        """Reads a file and all files that it includes."""
         if path in trail:
             loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
             raise CellError(f"files include each other in a loop: {loop}")
@@ -85,7 +86,7 @@ class _Reader:
         self.collect_included(file, path.parent, depth + 1, (*trail, path))
 
     def collect_included(self, file: s.File, folder: Path, depth: int, trail: tuple[Path, ...]) -> None:
-        """Reads the includes of a file of this folder."""
+        """Reads the files that a file of this folder includes."""
         for include in file.items:
             if not isinstance(include, s.Include):
                 continue
@@ -97,7 +98,7 @@ class _Reader:
                 self.collect(found, depth, trail)
 
     def merged(self, own: Sequence[s.File]) -> tuple[s.Declaration, ...]:
-        """Returns the winning declarations of a file, its overlays, and their includes.
+        """Returns one declaration for each name, from a file, its overlays and all included files.
 
         Raises:
           CellError: a file is wrong or missing; the error has the mistakes of all files.
@@ -134,7 +135,7 @@ def _display(path: Path) -> str:
 
 
 def _key(item: s.Declaration) -> tuple[str, str] | None:
-    """Returns the namespace and name of a declaration; cells and ops share a namespace, mutations have their own."""
+    """Returns the namespace and the name of a declaration. Mutation rules have a namespace of their own."""
     match item:
         case s.Mutation(name):
             return "mutation", name
@@ -147,7 +148,7 @@ def _key(item: s.Declaration) -> tuple[str, str] | None:
 
 
 def _merge(ranked: Sequence[s.File]) -> tuple[s.Declaration, ...]:
-    """Returns one declaration for each name, the first in rank, in the order in which a person would write them."""
+    """Returns for each name its declaration in the first file that has one, sorted by the kind of declaration."""
     chosen: dict[tuple[str, str], s.Declaration] = {}
     order: dict[tuple[str, str], None] = {}
     requires: list[s.Declaration] = []

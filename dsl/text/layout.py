@@ -1,6 +1,6 @@
-"""Documents with possible line breaks: the formatter builds them, and this module prints them.
+"""Documents with possible line breaks. The formatter builds a document, and this module prints it.
 
-The algebra is that of P. Wadler, "A prettier printer" (2003), with comments that last to the end of their line.
+The kinds of documents are those of P. Wadler, "A prettier printer" (2003), and comments, which end their line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A possible line break; a blank if the line does not break there."""
+    """A possible line break, which is a blank where the line does not break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +48,23 @@ class Align:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A part on one line if it fits, and otherwise broken at each possible break."""
+    """A part that stays on one line if it fits. Otherwise the lines break at each possible break of the part."""
 
     inner: Doc
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Parts and separators, by turns: a separator breaks only if the next part does not fit.
+    """Parts with separators between them. A separator breaks the line only if the next part does not fit.
 
-    With `rows`, hard breaks between the parts are kept only if none of the resulting rows is too long.
+    With `rows`, the author's line breaks between parts are kept only if every resulting line fits.
     """
 
     parts: tuple[Doc, ...]
     rows: bool = False
 
 
-_CONTINUED = 2  # the indent of a line that continues a line which a comment ended
+_CONTINUED = 2  # columns of further indent for a line that goes on after a comment has ended the line before
 
 Doc = str | Line | Hard | Comment | Nest | Align | Group | Fill | tuple["Doc", ...]
 
@@ -76,7 +76,7 @@ def must_break(doc: Doc) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """The rest of a `Fill`, from a separator on."""
+    """The parts of a `Fill` that are not printed yet, beginning with the separator at `index`."""
 
     parts: tuple[Doc, ...]
     index: int
@@ -150,7 +150,7 @@ class _Page:
 
 
 def render(doc: Doc, width: int) -> str:
-    """Returns the text of a document, in lines of at most `width` characters if its possible breaks allow that."""
+    """Returns the text of a document. Lines have at most `width` characters where the possible breaks allow it."""
     page = _Page()
     todo = [_Todo(0, False, doc)]
     while todo:
@@ -172,7 +172,7 @@ def render(doc: Doc, width: int) -> str:
 
 
 def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[_Todo]:
-    """Returns the parts of a document, each with whether it stays on one line."""
+    """Returns the parts of a document, and decides for each part whether it stays on one line."""
     match item.doc:
         case tuple() as parts:
             return [_Todo(item.indent, item.flat, part) for part in parts]
@@ -202,7 +202,7 @@ def _parts(item: _Todo, column: int, width: int, todo: Sequence[_Todo]) -> list[
 
 
 def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
-    """Returns whether the first document and its continuation on the same line need at most `width` characters."""
+    """Returns whether `first`, and what follows it on the same line, needs at most `room` characters."""
     for flat, leaf in _leaves(itertools.chain(first, reversed(todo))):
         match leaf:
             case str():
@@ -217,7 +217,7 @@ def _fits(room: int, first: Sequence[_Todo], todo: Sequence[_Todo]) -> bool:
 
 
 def _rows_fit(parts: Sequence[Doc], room: int, todo: Sequence[_Todo]) -> bool:
-    """Returns whether every row between hard breaks, and the last with its continuation, fits into `width`."""
+    """Returns whether every row between hard breaks fits in `room` characters. Text after the last row counts too."""
     rows = [
         [_Todo(0, True, part) for part in row]
         for hard, row in itertools.groupby(parts, key=lambda part: isinstance(part, Hard))
@@ -237,7 +237,10 @@ def _refilled(parts: Sequence[Doc]) -> tuple[Doc, ...]:
 
 
 def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | Comment]]:
-    """Yields texts and possible breaks in the order of the page, made one at a time."""
+    """Yields the texts, breaks and comments of documents in order, each with whether it stays on one line.
+
+    The parts are found one at a time, so that a caller that stops early does not walk the whole document.
+    """
     stack: list[Iterator[tuple[bool, Doc | _Rest]]] = [((item.flat, item.doc) for item in items)]
     while stack:
         flat, doc = next(stack[-1], (False, None))
@@ -255,7 +258,7 @@ def _leaves(items: Iterable[_Todo]) -> Iterator[tuple[bool, str | Line | Hard | 
 
 
 def _with_comments(lines: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yields the lines, with the comments of consecutive lines in one column."""
+    """Yields the lines with their comments. The comments of consecutive lines begin in one column."""
     for commented, run in itertools.groupby(lines, key=lambda line: bool(line[1])):
         written = list(run)
         column = max(len(code) for code, _ in written) + 2

@@ -1,4 +1,4 @@
-"""Text to syntax tree: lark reads the grammar, this module turns its trees into frozen dataclasses."""
+"""Reads a `.cell` text as a syntax tree: lark parses the text, and this module makes dataclasses of its trees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import lark
 from lark.visitors import Transformer, v_args
 
 from dsl.errors import CellError, Position, Problem, Source
-from dsl.text.recover import next_declaration
+from dsl.text.words import next_declaration
 from dsl.tree import syntax as s
 
 MAX_CHARACTERS = 1 << 20
@@ -37,7 +37,7 @@ _READING: ContextVar[Source] = ContextVar("_READING")
 
 
 def parse(text: str, name: str = "<text>") -> s.File:
-    """Reads one `.cell` text; `include` stays a declaration and names are not resolved.
+    """Returns the syntax tree of one `.cell` text. Included files are not read, and names are not looked up.
 
     Raises:
       CellError: the text is not in the language; the error has the first mistake of each declaration.
@@ -52,7 +52,7 @@ def parse(text: str, name: str = "<text>") -> s.File:
 
 
 def grammar() -> str:
-    """Returns the text of the grammar."""
+    """Returns the grammar of the language in lark's notation."""
     return importlib.resources.files("dsl").joinpath("cell.lark").read_text(encoding="utf-8")
 
 
@@ -77,7 +77,7 @@ def _parse(source: Source) -> s.File:
 
 def _from(text: str, start: int) -> s.File:
     if start:
-        # Declarations that were read become blanks, so that lines and columns stay the same.
+        # The declarations before `start` are replaced by blanks, so that lines and columns stay the same.
         text = re.sub(r"[^\n]", " ", text[:start]) + text[start:]
     return _lark().parse(text)  # type: ignore[return-value]
 
@@ -98,7 +98,7 @@ def _check_limits(source: Source) -> None:
             depth -= 1
         if depth > MAX_NESTING:
             raise CellError(
-                f"brackets nest deeper than {MAX_NESTING}", _position_of(source, match.start()), "flatten the text"
+                f"brackets nest deeper than {MAX_NESTING}", _position_of(source, match.start()), "nest fewer brackets"
             )
 
 
@@ -134,42 +134,42 @@ def _keyword(terminal: str) -> str:
 
 
 def _at(first: lark.Token | s.Syntax | s.Pipe) -> Position | None:
-    """Returns the position of a grammar rule: that of its first token."""
+    """Returns the position of a part of the text, by the first part in it."""
     if isinstance(first, lark.Token):
         return Position(_READING.get(), first.line or 1, first.column or 1)
     return first[0].position if isinstance(first, tuple) else first.position
 
 
 def _plain(part: Anything) -> Anything:
-    """Returns a token as its text; any other part as it is."""
+    """Returns the text of a token, and any other part unchanged."""
     return str(part) if isinstance(part, lark.Token) else part
 
 
 def _fields(kind: Callable[..., T]) -> Callable[..., T]:
-    """Returns the method for a rule whose parts are the fields of a record, in their order."""
+    """Returns the method for a rule of the grammar whose parts, in their order, are the fields of the record `kind`."""
     return lambda self, *parts: kind(*map(_plain, parts), position=_at(parts[0]))
 
 
 def _keyword_and_fields(kind: Callable[..., T]) -> Callable[..., T]:
-    """Returns the method for a rule that begins with a keyword, after which its parts are the fields of a record."""
+    """Returns the method for a rule with a keyword and then parts, which are the fields of the record `kind`."""
     return lambda self, at, *parts: kind(*map(_plain, parts), position=_at(at))
 
 
 def _trait(name: str) -> Callable[..., tuple[str, Anything]]:
-    """Returns the method for a rule with one trait of a cell, which gives the trait's name and value."""
+    """Returns the method for a rule of the grammar with one trait of a cell. The method returns its name and value."""
     return lambda self, value: (name, _plain(value))
 
 
 def _deeper(position: Position | None, *parts: Anything) -> int:
     depth = 1 + max(getattr(part, "depth", 0) for part in parts)
     if depth > MAX_NESTING:
-        raise CellError(f"expressions nest deeper than {MAX_NESTING}", position, "split it with a `param`")
+        raise CellError(f"expressions nest deeper than {MAX_NESTING}", position, "put a part of it into a `param`")
     return depth
 
 
 @v_args(inline=True)
 class _ToSyntax(Transformer):  # type: ignore[type-arg]
-    """Makes the syntax tree, with one method for each rule of the grammar, under the rule's name."""
+    """Makes the syntax tree. Each rule of the grammar has a method of the same name."""
 
     # files and declarations
 
@@ -343,5 +343,5 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
 
 
 def whole(value: float) -> int | float:
-    """Returns a whole number as an int, so that `3`, `3.0` and `3e0` are one number; any other number as it is."""
+    """Returns a whole number as an int, and any other number unchanged. So `3`, `3.0` and `3e0` are one number."""
     return int(value) if value == int(value) and abs(value) < 1e15 else value

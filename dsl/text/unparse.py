@@ -1,4 +1,4 @@
-"""Syntax tree to canonical text, which is stored, sent to workers, shown and compared."""
+"""Writes a syntax tree as its canonical text, which is stored, sent to workers, shown and compared."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def declaration(item: s.Declaration) -> str:
 
 
 def domain(gene: s.Gene) -> str | None:
-    """Returns the domain of a gene; None for a gene without one."""
+    """Returns the text of a gene's domain; None for a gene without a domain."""
     return None if gene.low is None or gene.high is None else f"{expression(gene.low)} .. {expression(gene.high)}"
 
 
@@ -69,7 +69,7 @@ def cell(item: s.Cell) -> str:
 
 
 def traits(item: s.Cell) -> dict[str, str | None]:
-    """Returns the text of each trait that a cell may have; None for one that it has not."""
+    """Returns the text of each trait that a cell may have. The text is None for a trait that this cell has not."""
     stride, fit = (None if value is None else expression(value) for value in (item.stride, item.fit))
     return {"stride": stride, "fit": fit, "width": item.width}
 
@@ -119,7 +119,7 @@ def _section(item: s.Section) -> str:
 def step(item: s.Step) -> str:
     """Returns the text of one step of a section."""
     inputs = f"({', '.join(map(expression, item.inputs))})" if item.inputs else ""
-    # `a * b + c` could be read in two ways, so every factor but a number or a name is in brackets.
+    # Here a reader could take `a * b + c` in two ways, so a factor stands in brackets unless it is a number or a name.
     times = "" if item.times is None else f" * {_factor(item.times)}"
     return f"{pipe(item.pipe)}{inputs}{times}{'' if item.name is None else f' as {item.name}'}"
 

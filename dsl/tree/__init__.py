@@ -1,1 +1,1 @@
-"""The syntax tree, and pure edits of it."""
+"""The syntax tree of `.cell` texts, and pure functions that change cells of such a tree."""

@@ -1,4 +1,4 @@
-"""Pure edits of cells: each takes a cell and returns a new one, which shares unchanged parts with the old one."""
+"""Pure edits of cells. An edit takes a cell and returns a new cell, which shares unchanged parts with the old cell."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import NamedTuple
 from dsl.primitives import CONCATENATION, NOTHING, SUM
 from dsl.tree import syntax as s
 
-OUTPUT = -1  # the index under which a cell's return is one of its vertices
+OUTPUT = -1  # the index that stands for the return of a cell where nodes are named by their indices
 
 
 class CellRef(NamedTuple):
-    """A cell, by name."""
+    """A reference to a cell by its name."""
 
     cell: str
 
 
 class NodeRef(NamedTuple):
-    """A node of a cell by its index, or its return (`OUTPUT`)."""
+    """A reference to a node of a cell by its index, or to the cell's return by the index `OUTPUT`."""
 
     cell: str
     node: int
 
 
 class TermRef(NamedTuple):
-    """An edge of a node, by the indices that lead to it."""
+    """A reference to an edge: the index of its node, and the indices of terms that lead to it within the node."""
 
     cell: str
     node: int
@@ -34,7 +34,7 @@ class TermRef(NamedTuple):
 
 
 class StateRef(NamedTuple):
-    """An input or a node's sum, by name."""
+    """A reference to a state of a cell by its name: to an input, or to the value of a node."""
 
     cell: str
     state: str
@@ -44,7 +44,7 @@ Ref = CellRef | NodeRef | TermRef | StateRef
 
 
 def states(cell: s.Cell, before: int = OUTPUT) -> tuple[str, ...]:
-    """Returns the names of a cell's inputs and of its nodes before a vertex, in order."""
+    """Returns the names of a cell's inputs, and of its nodes before the one with the index `before`, in order."""
     nodes = cell.nodes if before == OUTPUT else cell.nodes[:before]
     return (*[item.name for item in cell.inputs], *[node.name for node in nodes])
 
@@ -57,8 +57,13 @@ def cell_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
     yield from flow_ops([*(node.flow for node in cell.nodes), cell.output])
 
 
+def op_names(ops: Iterable[s.Op | s.Any]) -> list[str]:
+    """Returns the names of operations. A draw from a set has no name and is left out."""
+    return [op.name for op in ops if isinstance(op, s.Op)]
+
+
 def flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
-    """Yields the operations of some right sides, nested ones included."""
+    """Yields every operation in right sides of nodes, also inside other operations."""
     for flow in flows:
         for term in flow.terms:
             yield from term_ops(term)
@@ -74,7 +79,10 @@ def term_ops(term: s.Term) -> Iterator[s.Op | s.Any]:
 
 
 def changed_flows(before: s.Cell, after: s.Cell) -> list[int] | None:
-    """Returns the indices of changed nodes, with `OUTPUT` for the return; None if the states differ."""
+    """Returns the indices of the nodes in which two versions of a cell differ; None if their states have other names.
+
+    The index `OUTPUT` stands for the return.
+    """
     if before.inputs is not after.inputs or len(before.nodes) != len(after.nodes):
         return None
     changed: list[int] = []
@@ -142,7 +150,7 @@ def with_op(edge: s.Term, op: s.Op) -> s.Term:
 
 
 def with_input(edge: s.Term, state: str) -> s.Term:
-    """Returns the edge reading another state; label and operation stay."""
+    """Returns the edge with another state; label and operation stay."""
     if isinstance(edge, s.Wire):
         return s.Wire(state, edge.label, position=edge.position)
     wire = s.Wire(state, position=edge.arguments[0].position)
@@ -150,7 +158,7 @@ def with_input(edge: s.Term, state: str) -> s.Term:
 
 
 def reading(flow: s.Flow, names: Mapping[str, str]) -> s.Flow:
-    """Returns the flow with other names for the states that it reads, where `names` has one."""
+    """Returns the flow with new names of the states that it reads. A state that is not in `names` keeps its name."""
     if names.keys().isdisjoint(flow.reads):
         return flow
     return replace(flow, terms=tuple(_term_reading(term, names) for term in flow.terms))
@@ -202,14 +210,15 @@ def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
 
 
 def is_none(edge: s.Term) -> bool:
-    """Returns whether the edge has the operation that removes it."""
+    """Returns whether the edge has the operation `none`, which removes the edge."""
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == NOTHING
 
 
 def live_nodes(cell: s.Cell) -> frozenset[str]:
-    """Returns the nodes that reach the return through live edges and have one themselves.
+    """Returns the names of the live nodes: of those that are computed from an input and change the return.
 
-    A node is dead if all its terms are `none` or read dead nodes, and also if no live node reads it.
+    A node is dead if all its terms are `none` or read dead nodes. A node is dead also if neither a live node nor the
+    return reads it.
     """
     fed = {item.name for item in cell.inputs}
     sources: dict[str, tuple[str, ...]] = {}
@@ -229,7 +238,10 @@ def live_nodes(cell: s.Cell) -> frozenset[str]:
 
 
 def in_order(cell: s.Cell) -> s.Cell | None:
-    """Returns the cell with every node after the nodes that it reads, else in its old order; None if it has a loop."""
+    """Returns the cell with every node after the nodes that it reads; None if nodes read each other in a loop.
+
+    The old order is kept where it is possible.
+    """
     names = {node.name for node in cell.nodes}
     if _is_in_order(cell, names):
         return cell

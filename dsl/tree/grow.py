@@ -1,4 +1,4 @@
-"""Pure edits that add or remove nodes and edges of a cell, and the new places of references into it.
+"""Pure edits that add or remove nodes and edges of a cell, and `moved`, which finds a part again after an edit.
 
 Names of nodes and labels of terms stay the same, because they are the keys of a network's weights.
 """
@@ -16,13 +16,16 @@ _FRESH = re.compile(r"n(\d{1,9})")
 
 
 def fresh_name(cell: s.Cell) -> str:
-    """Returns the name `n<k>`, where k is one more than the greatest such number in the cell."""
+    """Returns a new name `n1`, `n2`, ... for a state, with the number after the greatest one in the cell."""
     found = (_FRESH.fullmatch(state) for state in edit.states(cell))
     return f"n{1 + max((int(match[1]) for match in found if match), default=0)}"
 
 
 def inserted(cell: s.Cell, ref: TermRef, pipe: tuple[s.Op, ...]) -> s.Cell:
-    """Returns the cell with a new node `= pipe(input of the edge)` on an edge, which keeps its operation and label."""
+    """Returns the cell with a new node on an edge: the node applies `pipe` to the edge's state, and the edge reads it.
+
+    The edge keeps its operation and its label.
+    """
     edge = edit.term_at(cell, ref)
     name = fresh_name(cell)
     flow = s.Flow((s.Call(pipe[0], (s.Wire(s.read_state(edge)),)),), pipe[1:])
@@ -32,7 +35,10 @@ def inserted(cell: s.Cell, ref: TermRef, pipe: tuple[s.Op, ...]) -> s.Cell:
 
 
 def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> s.Cell | None:
-    """Returns the cell with one more term of a vertex, `pipe(state)`; None if that would close a loop."""
+    """Returns the cell with a new term `pipe(state)` of the target; None if nodes would then read each other in a loop.
+
+    The target is the index of a node, or `OUTPUT` for the return.
+    """
     flow = edit.flow_at(cell, target)
     term: s.Term = s.Wire(state)
     for op in pipe:
@@ -44,14 +50,14 @@ def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> 
 
 
 def without_term(cell: s.Cell, ref: TermRef) -> s.Cell | None:
-    """Returns the cell without an edge; None if it is the only one of its vertex."""
+    """Returns the cell without an edge; None if this is the only edge of its node or of the return."""
     flow = edit.flow_at(cell, ref.node)
     terms = _without(flow.terms, ref.place)
     return edit.with_flow(cell, ref.node, replace(flow, terms=terms)) if terms else None
 
 
 def _without(terms: tuple[s.Term, ...], place: tuple[int, ...]) -> tuple[s.Term, ...]:
-    """Returns the terms without one edge and without operations that then have no input. Labels stay."""
+    """Returns the terms without one edge, and without operations that have no input after its removal. Labels stay."""
     index, *rest = place
     inner: tuple[s.Term, ...] = ()
     term = terms[index]
@@ -65,7 +71,7 @@ def _without(terms: tuple[s.Term, ...], place: tuple[int, ...]) -> tuple[s.Term,
 
 
 def without_node(cell: s.Cell, index: int) -> s.Cell:
-    """Returns the cell without a node; the edges that read it now read the input of its first term."""
+    """Returns the cell without a node. Edges that read this node now read the state of the node's first edge."""
     node = cell.nodes[index]
     instead = next(s.read_state(edge) for _, edge in s.flow_edges(node.flow))
     names = {node.name: instead}
@@ -74,7 +80,7 @@ def without_node(cell: s.Cell, index: int) -> s.Cell:
 
 
 def moved(ref: Ref, before: s.Cell, after: s.Cell) -> Ref | None:
-    """Returns a reference into a cell after an edit of that cell; None if the edit removed its part."""
+    """Returns the reference to the same part of a cell after an edit of the cell; None if the edit removed the part."""
     if isinstance(ref, CellRef) or ref.cell != after.name:
         return ref
     if isinstance(ref, StateRef):

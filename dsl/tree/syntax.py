@@ -1,7 +1,7 @@
-"""The syntax tree: one frozen dataclass for each thing the language can say.
+"""The syntax tree: one frozen dataclass for each construct of the language.
 
-Positions are kept for messages and are not compared, so that `parse(unparse(file)) == file`. The cells of this tree
-are the genotype itself: mutation takes cells and returns cells.
+Positions are kept for messages and are not compared, so that `parse(unparse(file)) == file`. A genotype contains cells
+of this tree, and a mutation rule takes such cells and returns new ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dsl.values import Syntax as Syntax
 
 @dataclass(frozen=True, slots=True)
 class Number(Syntax):
-    """`3`, `0.5`, `20K`: a whole value is an int, whatever its spelling."""
+    """A number such as `3`, `0.5` or `20K`. A whole number is an int, also if it is written `3.0`."""
 
     value: int | float
 
@@ -35,7 +35,7 @@ class Path(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Binary(Syntax):
-    """`left + right` or another operator; `depth` is the nesting depth, which is bounded."""
+    """Two expressions with an operator between them: `left + right`; `depth` is the nesting depth, which is bounded."""
 
     operator: str
     left: Expression
@@ -68,7 +68,7 @@ class Set(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Any(Syntax):
-    """`any(S)`, `any(other S)`, `any(S except T)`: a uniform draw."""
+    """A uniform draw from a set: `any(S)`, `any(other S)`, `any(S except T)`."""
 
     range: Path | Set
     other: bool = False
@@ -77,7 +77,7 @@ class Any(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Argument(Syntax):
-    """`3x3` or `stride=2` in an operation's brackets."""
+    """The value of a setting in an operation's brackets: `3x3`, or `stride=2` with the name of the setting."""
 
     name: str | None
     value: Expression
@@ -100,7 +100,7 @@ Pipe = tuple[Op | Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Include(Syntax):
-    """`include "nasnet.cell"`: the declarations of another file come first."""
+    """`include "nasnet.cell"`: the declarations of another file are added to those of this file."""
 
     path: str
 
@@ -141,7 +141,7 @@ class Formal(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Case(Syntax):
-    """A pipe, and the condition under which it is used."""
+    """A case of an `op`: a pipe, and the condition under which this pipe is used."""
 
     pipe: Pipe
     condition: Condition | None = None
@@ -149,14 +149,17 @@ class Case(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class OpDef(Syntax):
-    """`op conv_bn[kernel] = conv[kernel] | batch_norm`: an operation made of others, by cases."""
+    """`op conv_bn[kernel] = conv[kernel] | batch_norm`: an operation that is made of other operations, by cases."""
 
     name: str
     formals: tuple[Formal, ...]
     cases: tuple[Case, ...]
 
     def uses(self) -> list[str]:
-        """Returns the names of the operations in its cases. Its own name is left out: there it means the primitive."""
+        """Returns the names of the operations in the cases of this `op`, without its own name.
+
+        The name of the `op` itself, in one of its cases, is the name of a primitive.
+        """
         parts = [part for case in self.cases for part in case.pipe]
         return [part.name for part in parts if isinstance(part, Op) and part.name != self.name]
 
@@ -166,7 +169,7 @@ class OpDef(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Wire(Syntax):
-    """A state without an operation. `label` is kept only if it differs from the term's place."""
+    """A term that is a state without an operation. `label` is None if it would be the place of the term."""
 
     state: str
     label: str | None = None
@@ -174,7 +177,7 @@ class Wire(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Call(Syntax):
-    """An operation on terms: on one term, or on several for a join such as `concat`."""
+    """A term that is an operation on one term, or a join such as `concat` on several terms."""
 
     op: Op | Any
     arguments: tuple[Term, ...]
@@ -188,8 +191,12 @@ Term = Wire | Call
 class Flow(Syntax):
     """A sum of terms and the operations that follow it.
 
-    `reads` are the states of its edges in order, dead edges included. `places` are the places of the edges, without
-    `unused`, which stands for states and is not an edge. `size` is the number of its operations.
+    Attributes:
+      terms: the terms of the sum.
+      tail: the operations that follow the sum.
+      reads: the states of all edges in order, including edges that are `none`.
+      places: the places of the edges. The word `unused` stands for states and is not an edge, so it has no place here.
+      size: the number of operations.
     """
 
     terms: tuple[Term, ...]
@@ -199,7 +206,8 @@ class Flow(Syntax):
     size: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        # A search needs these for every flow of every child, and a child shares most flows with its parent.
+        # A search needs these attributes of every flow of every child. They are computed once for each flow, and a
+        # child shares most flows with its parent.
         reads: list[str] = []
         places: list[tuple[int, ...]] = []
         size = len(self.tail)
@@ -220,7 +228,7 @@ class Node(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Input(Syntax):
-    """`here: project` is applied once, `x: each conv_bn[1x1]` at every read."""
+    """An input of a cell. `here: project` applies its operation once, `x: each conv_bn[1x1]` once for each edge."""
 
     name: str
     kind: Op | None = None
@@ -229,7 +237,7 @@ class Input(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Cell(Syntax):
-    """`cell normal(x) { ... return a }`: inputs, nodes, and the flow that is returned."""
+    """`cell normal(x) { ... return a }`: the inputs and nodes of a cell, and `output`, the flow of its return."""
 
     name: str
     inputs: tuple[Input, ...]
@@ -243,7 +251,7 @@ class Cell(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Like(Syntax):
-    """`cell m2(x) like m1`: a copy under another name."""
+    """`cell m2(x) like m1`: a copy of a cell under another name."""
 
     name: str
     inputs: tuple[Input, ...]
@@ -266,7 +274,7 @@ class Step(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Section(Syntax):
-    """`body: step, step`; an `auxiliary` section names the step whose output it reads."""
+    """A section of the network, `body: step, step`. An `auxiliary` section names the step whose output it reads."""
 
     name: str
     steps: tuple[Step, ...]
@@ -312,7 +320,7 @@ class Relation(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Not(Syntax):
-    """`not` and a condition; `depth` is the nesting depth of conditions."""
+    """A condition that must not hold; `depth` is the nesting depth of conditions."""
 
     condition: Condition
     depth: int = field(default=1, compare=False, repr=False)
@@ -327,7 +335,7 @@ class And(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Or(Syntax):
-    """Conditions of which one must hold."""
+    """Conditions of which at least one must hold."""
 
     conditions: tuple[Condition, ...]
 
@@ -352,7 +360,7 @@ class Binding(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Choose(Syntax):
-    """`choose c in cells, n in c.nodes where ...`: the draws of a rule before its changes."""
+    """`choose c in cells, n in c.nodes where ...`: the draws that a rule makes before its changes."""
 
     bindings: tuple[Binding, ...]
     where: Condition | None = None
@@ -360,7 +368,7 @@ class Choose(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Assign(Syntax):
-    """`t.op = any(ops)`, `learning_rate *= 2`: a change of a rule, with the new value."""
+    """`t.op = any(ops)`, `learning_rate *= 2`: a rule gives a part of the genotype a new value."""
 
     target: Path
     operator: str
@@ -369,7 +377,7 @@ class Assign(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Insert(Syntax):
-    """`insert relu | conv[3x3] on t`: operations that a rule puts into an edge."""
+    """`insert relu | conv[3x3] on t`: a rule puts a new node with these operations on an edge."""
 
     pipe: Pipe
     on: str
@@ -377,7 +385,7 @@ class Insert(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Connect(Syntax):
-    """`connect a to b by skip`: an edge that a rule adds between two states."""
+    """`connect a to b by skip`: a rule adds an edge between two states."""
 
     source: str
     target: str
@@ -398,7 +406,7 @@ class Forget(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Block(Syntax):
-    """The statements of a rule: its `choose`, then the rest in order; `depth` is its nesting depth."""
+    """The statements of a rule or of a branch: `choose`, and the other statements; `depth` is the nesting depth."""
 
     statements: tuple[Statement, ...]
     depth: int = field(default=1, compare=False, repr=False)
@@ -414,7 +422,7 @@ class Block(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Either(Syntax):
-    """Blocks of which a rule draws one."""
+    """`either { ... } or { ... }`: blocks of which a rule draws one."""
 
     blocks: tuple[Block, ...]
 
@@ -424,7 +432,7 @@ Statement = Choose | Assign | Insert | Connect | Remove | Forget | Either
 
 @dataclass(frozen=True, slots=True)
 class Mutation(Syntax):
-    """`mutation op weight 2 { ... }`: a rule, and its weight in the draw of a rule."""
+    """`mutation op weight 2 { ... }`: a mutation rule, and the weight with which the rule is drawn."""
 
     name: str
     block: Block
@@ -436,7 +444,7 @@ Declaration = Include | Param | Gene | Values | OpDef | Cell | Like | Network | 
 
 @dataclass(frozen=True, slots=True)
 class File(Syntax):
-    """The declarations of one text, in its order."""
+    """The declarations of one text, in the order of the text."""
 
     items: tuple[Declaration, ...]
 
@@ -445,18 +453,18 @@ class File(Syntax):
 
 
 def parts_of(part: object) -> Iterator[Syntax]:
-    """Everything in a part of the tree or in a tuple of parts, each before what it contains."""
+    """Yields a part of the tree and all parts within it. Each part comes before the parts that it contains."""
     inner: Iterable[object] = part if isinstance(part, tuple | list) else ()
     if isinstance(part, Syntax):
         yield part
-        # The other fields repeat the content of these.
+        # Fields that are computed from other fields would repeat their content.
         inner = [getattr(part, each.name) for each in fields(part) if each.init]
     for each in inner:
         yield from parts_of(each)
 
 
 def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:
-    """Yields the conditions of which `and`, `or` and `not` make a condition, in the order of the text."""
+    """Yields the simple conditions in a condition: those that `and`, `or` and `not` join. The text gives the order."""
     match condition:
         case And(parts) | Or(parts):
             for part in parts:
@@ -468,7 +476,7 @@ def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:
 
 
 def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
-    """Yields the paths whose values an expression or a simple condition needs."""
+    """Yields the paths whose values are needed to evaluate an expression or a simple condition."""
     match part:
         case (Path() as path) | Is(path):
             yield path
@@ -480,7 +488,7 @@ def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
 
 
 def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:
-    """Yields the edges in a term, with their places: wires, and operations that read a wire directly."""
+    """Yields the edges in a term with their places. An edge is a state, or an operation that reads a state directly."""
     if isinstance(term, Wire) or (not is_join(term) and isinstance(term.arguments[0], Wire)):
         yield place, term
     else:
@@ -489,7 +497,7 @@ def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, 
 
 
 def _note_edges(term: Term, place: tuple[int, ...], reads: list[str], places: list[tuple[int, ...]]) -> int:
-    """Appends the edges in a term, as `edges` finds them; returns the number of operations in the term."""
+    """Appends the states and places of the edges in a term to two lists; returns the term's number of operations."""
     if isinstance(term, Wire) or (not is_join(term) and isinstance(term.arguments[0], Wire)):
         state = read_state(term)
         reads.append(state)
@@ -512,7 +520,7 @@ def is_join(call: Call) -> bool:
 
 
 def is_sum(call: Call) -> bool:
-    """Returns whether the call is `add(a, b)`, which as the whole right side of a node is written `a + b`."""
+    """Returns whether the call is `add(a, b)`. As the whole right side of a node this is written `a + b`."""
     return is_join(call) and isinstance(call.op, Op) and call.op.name == SUM and not call.op.arguments
 
 
@@ -524,10 +532,10 @@ def read_state(edge: Term) -> str:
 
 
 def labelled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Returns the terms, each with its label."""
+    """Returns the terms with explicit labels. A term without a label gets its place as its label."""
     return tuple(term if term.label else replace(term, label=str(place)) for place, term in enumerate(terms))
 
 
 def canonical_labels(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """Returns the terms without labels that only repeat their place."""
+    """Returns the terms without those labels that are equal to the place of their term."""
     return tuple(term if term.label != str(place) else replace(term, label=None) for place, term in enumerate(terms))

@@ -1,17 +1,15 @@
-"""Search algorithms. They make proposals and receive fitnesses, and know nothing of images, files and processes.
+"""Search algorithms, which make proposals and receive fitnesses. They do not depend on images, files or processes.
 
-`base` has the common interface, `regularized` evolution with and without ageing, `tournament` the pairwise tournament,
-`sampling` random search, and `reinforcement` reinforcement learning. Only its network, `controller`, uses TensorFlow,
-and is imported when it is first needed.
+`base` has the common interface, `evolution` evolution with and without ageing, the pairwise tournament and random
+search, and `reinforcement` reinforcement learning. Only `controller`, the neural network of `reinforcement`, uses
+TensorFlow. `controller` is imported when it is first needed.
 """
 
 from typing import Any
 
 from evolve.algorithms.base import Algorithm, Child, SearchSpace, generator, gin_name, settings
-from evolve.algorithms.regularized import NonAgeingEvolution, RegularizedEvolution
+from evolve.algorithms.evolution import NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
 from evolve.algorithms.reinforcement import Reinforcement
-from evolve.algorithms.sampling import RandomSearch
-from evolve.algorithms.tournament import PairwiseTournament
 
 # The algorithms that `search.algorithm` may name. The name follows from the class: `RandomSearch` is 'random_search'.
 ALGORITHMS: tuple[type[Any], ...] = (

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from compiler.domains import check, settings_of, values, whole
 from evolve.errors import SearchError, UsageError
-from evolve.records import G, Individual, Proposal, Recorded, Rejected
+from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
 SHOWN = "shown"  # marks a setting that changes the curves of a search, and not the search
@@ -41,9 +41,9 @@ class SearchSpace(Protocol[G]):
 class Algorithm(Protocol[G]):
     """Proposes individuals and learns from their results.
 
-    Each id is passed to `ask` or `adopt` once, and later to `tell` once. An algorithm is a dataclass whose settings are
-    fields, described as `compiler.domains` says. In a resumed search a new algorithm restores its state from its own
-    proposals: `adopt` gives it each proposal with its `memo`, and `tell` each result.
+    Each id is passed to `ask` or `adopt` once, and later to `tell` once. An algorithm is a dataclass. Its settings are
+    fields, with the annotations that `compiler.domains` describes. When a search is resumed, a new algorithm is made.
+    It restores its state while `adopt` is called with each recorded proposal, and `tell` with each recorded result.
     """
 
     @property
@@ -56,15 +56,15 @@ class Algorithm(Protocol[G]):
 
     @property
     def replayed(self) -> int | None:
-        """The number of latest results that restore its state, in their order; None: all results."""
+        """The number of latest results from which the algorithm restores its state; None: all results."""
 
     def ask(self, id: int) -> Proposal[G]:
-        """Returns the proposal of individual `id`. Each id is greater than the one before."""
+        """Returns the proposal of individual `id`. Each id must be greater than all ids before it."""
 
     def adopt(self, proposal: Recorded[G]) -> None:
         """Takes over a proposal of an earlier run, as if `ask` had returned it."""
 
-    def tell(self, individual: Individual) -> None:
+    def tell(self, individual: Measured) -> None:
         """Receives the result of a pending individual."""
 
 
@@ -81,7 +81,11 @@ def settings(algorithm: Algorithm[Any]) -> dict[str, object]:
 
 
 def generator(seed: int, id: int, purpose: str = "proposal") -> random.Random:
-    """Returns a random generator for one individual. It depends on seed and id alone, so a resumed run repeats it."""
+    """Returns a random generator for one individual.
+
+    The generator depends only on the random seed, the id and the purpose. So a search that is resumed draws the same
+    numbers as a search that was not interrupted.
+    """
     return random.Random(f"{seed}:{id}:{purpose}")
 
 
@@ -118,7 +122,7 @@ class Proposer(Generic[G]):
         self._last = max(self._last, proposal.id)
 
     def _finish(self, id: int) -> Recorded[G]:
-        """Removes an individual that has a result from the pending ones, and returns its proposal."""
+        """Returns the proposal of an individual that has a result. The individual is not pending any more."""
         if id not in self._pending:
             raise SearchError(f"individual {id} is not pending: it has a result, or was not proposed")
         return self._pending.pop(id)
@@ -191,11 +195,11 @@ class NonAgeing(Evolution[G]):
 
     @property
     def replayed(self) -> None:
-        """None, for all results: this algorithm removes no individual because of its age."""
+        """None, because the state depends on all results: no individual is removed because of its age."""
         return None
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
-        """Returns the winner of tournaments, and a memo of the ids of the members that they remove."""
+        """Returns the winner of tournaments, and a memo with the ids of the members that the tournaments remove."""
         parent, removed = self._tournaments(rng)
         return parent, json.dumps(removed) if removed else ""
 
@@ -204,12 +208,12 @@ class NonAgeing(Evolution[G]):
         """Returns the parent of the next child, and the ids of the members to remove."""
 
     def adopt(self, proposal: Recorded[G]) -> None:
-        """Adds the proposal to the pending ones, and removes the individuals that it names from the population."""
+        """Adds the proposal to the pending proposals, and removes the members that its memo lists."""
         super().adopt(proposal)
         for id in json.loads(proposal.memo or "[]"):
             self._members.pop(id, None)
 
-    def tell(self, individual: Individual) -> None:
+    def tell(self, individual: Measured) -> None:
         """Adds an individual to the population."""
         proposal = self._finish(individual.id)
         self._members[individual.id] = Member(individual.id, proposal, individual.fitness)
@@ -233,5 +237,5 @@ class Latest(Proposer[G]):
 
     @property
     def members(self) -> tuple[int, ...]:
-        """No ids, because no individual has children."""
+        """An empty tuple, because no individual becomes a parent."""
         return ()

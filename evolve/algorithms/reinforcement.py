@@ -1,6 +1,6 @@
-"""Reinforcement learning, the other control of Real et al. 2019, arXiv 1802.01548: an LSTM draws genotypes.
+"""Reinforcement learning, with which Real et al. 2019, arXiv 1802.01548, compare evolution: an LSTM draws genotypes.
 
-The LSTM is in `controller.py`, which imports TensorFlow. That module is imported when it is first needed.
+The LSTM is in `controller.py`, which imports TensorFlow. `controller.py` is imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from compiler.domains import ABOVE_0, real, whole
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from evolve.algorithms.base import Latest, SearchSpace, generator
-from evolve.algorithms.episode import Episode
 from evolve.errors import SearchError
-from evolve.records import G, Individual, Proposal
+from evolve.records import G, Measured, Proposal
 
 if TYPE_CHECKING:
     from evolve.algorithms.controller import Controller, Policy
 
-POLICY = "policy"  # the rule of individuals that the controller draws, and of the rejected draws before them
+POLICY = "policy"  # stands for the mutation rule in proposals that the controller draws, and in rejected draws
 MAX_REDRAWS = 1000
 
 
@@ -32,14 +31,14 @@ class ChoiceSpace(SearchSpace[G], Protocol[G]):
         """Returns the number of values of each choice.
 
         Raises:
-          UsageError: the space leaves no choices.
+          UsageError: genotypes of this space are not made by choices.
         """
 
     def decide(self, choices: Sequence[int], rng: random.Random) -> G:
         """Returns the genotype of choices, each an index into its set of values."""
 
     def unfit(self, genotype: G) -> str | None:
-        """Returns why a genotype may not be proposed, or None if it may."""
+        """Returns why a genotype may not be proposed, or None if it may be proposed."""
 
 
 @dataclass(eq=False)
@@ -47,19 +46,19 @@ class Reinforcement(Latest[G]):
     """An LSTM draws the choices of a genotype, and proximal policy optimization makes good choices more likely.
 
     Each update uses `batch_size` individuals, in the order of their results, and is made before the next draw. An
-    individual that an older policy drew is weighted by the ratio of the two policies. The defaults are recalled from
-    Zoph et al. 2018, not read there; the default of `epochs` is our choice.
+    individual that an older policy drew is weighted by the ratio of its probabilities in the two policies. The defaults
+    are recalled from Zoph et al. 2018 and not read in that paper. The default of `epochs` is our choice.
     """
 
     space: ChoiceSpace[G]
     _: KW_ONLY
-    batch_size: Annotated[int, whole(1), "individuals of one update"] = 20
+    batch_size: Annotated[int, whole(1), "number of individuals from which one update learns"] = 20
     learning_rate: Annotated[float, ABOVE_0, "learning rate of Adam"] = 0.00035
-    epochs: Annotated[int, whole(1), "steps of gradient descent on each batch"] = 5
+    epochs: Annotated[int, whole(1), "number of times that one update changes the weights of the LSTM"] = 5
     clip: Annotated[
         float,
         real("between 0 and 1", lambda value: 0 < value < 1),
-        "greatest distance from 1 of a ratio of probabilities that counts",
+        "distance from 1 beyond which the ratio of the new to the old probability has no effect",
     ] = 0.2
     entropy: Annotated[
         float,
@@ -69,7 +68,7 @@ class Reinforcement(Latest[G]):
     baseline_decay: Annotated[
         float,
         real("of 0 or more and below 1", lambda value: 0 <= value < 1),
-        "decay of the moving average of the fitness, for each individual",
+        "decay of the moving average of the fitness, applied once for each individual",
     ] = 0.95
     units: Annotated[int, whole(1), "units of the LSTM and of the embedding"] = 100
 
@@ -82,7 +81,7 @@ class Reinforcement(Latest[G]):
 
     @property
     def replayed(self) -> None:
-        """None, for all results, because the policy depends on each of them and their order."""
+        """None, because the policy depends on all results and on their order."""
         return None
 
     @functools.cached_property
@@ -98,12 +97,12 @@ class Reinforcement(Latest[G]):
             )
 
     def _current(self) -> Policy:
-        """Returns the policy after the updates by all full batches."""
+        """Returns the policy. It is updated before, if `batch_size` results have come since the last update."""
         policy = self._policy or self._controller.fresh(generator(self.seed, 0, POLICY))
         while len(self._batch) >= self.batch_size:
             memos, advantages = zip(*self._batch[: self.batch_size], strict=True)
             del self._batch[: self.batch_size]
-            policy = self._controller.learn(policy, [Episode.read(memo) for memo in memos], advantages)
+            policy = self._controller.learn(policy, memos, advantages)
         self._policy = policy
         return policy
 
@@ -128,8 +127,8 @@ class Reinforcement(Latest[G]):
         reasons = "; ".join(sorted({reason for _, reason in rejected})[:3])
         raise SearchError(f"the policy drew {MAX_REDRAWS:,} genotypes in a row that may not be proposed: {reasons}")
 
-    def tell(self, individual: Individual) -> None:
-        """Adds an individual to the current batch. A full batch updates the policy before the next draw."""
+    def tell(self, individual: Measured) -> None:
+        """Keeps the result for the next update. The update is made at the next draw after `batch_size` results."""
         memo, fitness = self._finish(individual.id).memo, individual.fitness
         self._latest.append(fitness)
         baseline = fitness if self._baseline is None else self._baseline

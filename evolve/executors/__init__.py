@@ -1,8 +1,8 @@
 """Executors, which give tasks to workers. `base` has their interface.
 
 `serial` runs tasks in this process, `processes` in worker processes of this machine, and `ray_cluster` on several
-machines. `machine` finds the number of workers that fit, and assigns GPUs to them. Only `ray_cluster` imports the
-package `ray`. Nothing here depends on the kind of task, and the driver imports no TensorFlow.
+machines. `machine` finds the number of workers that a machine has room for, and assigns GPUs to workers. Only
+`ray_cluster` imports the package `ray`. Executors run any function, and the driver imports no TensorFlow for them.
 """
 
 from collections.abc import Mapping

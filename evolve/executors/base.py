@@ -12,7 +12,7 @@ from evolve.errors import WorkerLost
 
 R = TypeVar("R")
 
-STARTS = 3  # the number of failed starts of workers, or of workers lost before they begin a task, that is an error
+STARTS = 3  # the number of failures to start workers, or to begin one task, after which an error is raised
 
 
 class Executor(Protocol):
@@ -20,22 +20,22 @@ class Executor(Protocol):
 
     @property
     def capacity(self) -> int:
-        """The number of unfinished tasks that the executor can use now.
+        """The greatest number of unfinished tasks that the executor should have now.
 
-        The number is one for each worker, and some that are ready to start. It is at least one. It may change
-        during the search, when workers join or leave.
+        This is one task for each worker, and a few tasks that are ready to start. The number is at least one. It
+        changes during the search if workers join or leave.
         """
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Queues a function for a worker, and returns its future. Function, arguments and result can be pickled.
+        """Queues a function for a worker, and returns the future of this task. A lost worker is replaced.
 
-        The future has the result or the exception of the function; or WorkerLost if the worker was lost, TimedOut if
-        the task took more than `timeout` seconds, or SearchError if no worker can be started. A lost worker is
-        replaced.
+        The function, its arguments and its result must be objects that can be pickled. The future has the result or the
+        exception of the function. If there is neither, it has a WorkerLost (the worker was lost), a TimedOut (the task
+        took more than `timeout` seconds), or a SearchError (no worker can be started).
         """
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Waits until one of `futures` has ended, or for `seconds`, and returns those that have ended."""
+        """Waits until one of `futures` has ended, or for `seconds`, and returns the futures that have ended."""
 
     def close(self) -> None:
         """Ends all workers and their tasks."""
@@ -73,9 +73,9 @@ class Site:
 class ExecutorSettings(Protocol):
     """The settings of an executor: a frozen record that creates the executor.
 
-    A gin file sets its fields by its name in `EXECUTORS`. A user's own record is a class with these members that is
-    `gin.configurable`; `search.executor = @my_executor` names it. Of its fields, the store keeps those that declare a
-    setting (`compiler.domains`), and a resumed search is compared with these.
+    A gin file sets the fields of a record by the record's name in `EXECUTORS`. A user may write a record too: a class
+    with these members and the decorator `gin.configurable`, which `search.executor = @my_executor` names. The store
+    keeps those of its fields that declare a setting (`compiler.domains`). They are compared when the search is resumed.
     """
 
     @property
@@ -83,14 +83,14 @@ class ExecutorSettings(Protocol):
         """Whether the executor can end a task, so that `search.timeout` has an effect."""
 
     def describe(self, held: int = 0) -> str:
-        """Returns a description of the workers for the header of a search. `held` is that of `Site`.
+        """Returns a description of the workers for the header of a search. `held` is the field of `Site`.
 
         Raises:
           UsageError: the machine has no room for the number of workers in the settings.
         """
 
     def log(self, folder: Path) -> Path:
-        """Returns the file or folder in which the output of workers is, for the work directory `folder`."""
+        """Returns the file or folder to which workers write their output, if `folder` is the work directory."""
 
     def start(self, site: Site) -> Executor:
         """Returns a new executor.

@@ -1,4 +1,4 @@
-"""The cores, memory and GPUs of this machine, and the number of workers that fit. TensorFlow is not needed."""
+"""The cores, memory and GPUs of this machine, and the number of workers that it has room for. No TensorFlow is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compiler.domains import Domain, is_number, optional, whole
 from compiler.errors import pasted
 from evolve.errors import UsageError
 
-WORKER_BYTES = 1_200_000_000  # the memory of a worker: TensorFlow, the data and a small model
+WORKER_BYTES = 1_200_000_000  # the memory that a worker needs for TensorFlow, the images and a small network
 
 
 def _is_share(value: object) -> bool:
@@ -37,7 +37,7 @@ class WorkerSettings:
     workers: Annotated[
         int | None,
         optional(whole(1)),
-        "number of workers; None starts one for each core, as far as memory and GPUs allow",
+        "number of workers; None starts one for each core, or fewer if memory or GPUs are short",
     ] = None
     worker_tasks: Annotated[
         int, whole(1), "individuals after which a worker process is replaced, which bounds its memory"
@@ -45,22 +45,22 @@ class WorkerSettings:
     gpus_per_worker: Annotated[
         float | None,
         _SHARE,
-        "GPUs of each worker, or its share of one; None gives one GPU to each worker, 0 gives none",
+        "number of GPUs of each worker, or its share of one GPU; None gives one GPU to each worker, 0 gives none",
     ] = None
 
 
 def threads(count: int = 1) -> dict[str, str]:
     """Returns environment variables that give TensorFlow `count` threads and turn its log off.
 
-    Several single-threaded workers use the cores better than one with many threads. TensorFlow reads the variables
-    when it is first imported.
+    TensorFlow reads the variables when it is first imported. By default a worker has one thread, because several
+    workers with one thread each use the cores better than one worker with many threads.
     """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
     return {**dict.fromkeys(names, str(count)), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: int = 0) -> int:
-    """Returns the number of workers: that of the settings, or one for each core as far as memory and GPUs allow.
+    """Returns the number of workers that the settings ask for. None means one for each core, if the machine has room.
 
     Args:
       scope: the gin name of the executor, for messages.
@@ -93,7 +93,7 @@ def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: 
 
 
 def _served(scope: str, gpus: Sequence[str], share: float | None) -> int | None:
-    """Returns the number of workers that can each have the share of a GPU; None if GPUs are not a limit."""
+    """Returns the number of workers for which the GPUs are enough, at `share` GPUs each; None if no GPU is needed."""
     if not share:
         return None
     if share > len(gpus):
@@ -110,8 +110,8 @@ def cores() -> int:
 
 
 def available_memory() -> int:
-    """Returns the bytes that new processes may use, within the limit of a container."""
-    # macOS gives only the memory of the machine.
+    """Returns the bytes of memory that new processes may use. The limit of a container counts."""
+    # On macOS, the available memory is unknown, so the whole memory of the machine is taken.
     pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
     found = [os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")]
     # sysconf does not count caches as free, although the kernel releases them on demand.
@@ -136,11 +136,11 @@ def _reclaimable() -> int:
 
 
 def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the names of the GPUs that may be used: those in CUDA_VISIBLE_DEVICES, or else all."""
+    """Returns the names of the GPUs that may be used: the GPUs in CUDA_VISIBLE_DEVICES, or all if it is not set."""
     listed = environment.get("CUDA_VISIBLE_DEVICES")
     if listed is not None:
         names = [name.strip() for name in listed.split(",")]
-        # CUDA itself ends the list at the first name that is empty or -1.
+        # CUDA ignores the first name that is empty or -1, and all names after it.
         end = next((place for place, name in enumerate(names) if name in ("", "-1")), len(names))
         return tuple(names[:end])
     tool = shutil.which("nvidia-smi", path=environment.get("PATH"))
@@ -151,14 +151,15 @@ def gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
             [tool, "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return ()  # without an answer of the driver no GPU can be used
+        return ()  # nvidia-smi fails if the driver of the GPUs does not answer, and then no GPU can be used
     return tuple(listed_gpus.stdout.split())
 
 
 def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Mapping[str, str], ...]:
-    """Returns, for each worker, environment variables that give it its GPUs; empty ones if the machine has no GPUs.
+    """Returns, for each worker, the environment variables that assign GPUs to the worker.
 
-    With a share of 0 workers see no GPUs. With None each worker sees one, and several workers may have the same.
+    With a share of 0, workers see no GPUs. With None, each worker sees one GPU, and several workers may see the same
+    GPU. If the machine has no GPUs, no variables are set.
     """
     if not gpus:
         return ({},) * workers
@@ -166,7 +167,7 @@ def devices(gpus: Sequence[str], share: float | None, workers: int) -> tuple[Map
         return ({"CUDA_VISIBLE_DEVICES": "-1"},) * workers
     if share is None or share < 1:
         several = workers > len(gpus) if share is None else True
-        # Without this variable TensorFlow takes the whole memory of a GPU for one of the workers that share it.
+        # Without this variable, the TensorFlow of one worker takes the whole memory of a GPU that several workers use.
         grow = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if several else {}
         return tuple({"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)], **grow} for slot in range(workers))
     each = int(share)

@@ -1,4 +1,4 @@
-"""Worker processes on this machine, of one thread each. They serve many tasks, and end with the driver."""
+"""Worker processes on this machine, of one thread each. A worker runs many tasks, and ends when the driver ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 class _Slot:
-    """One worker: a pool of one process. Workers share no locks, which a worker that is lost might leave locked."""
+    """One worker: a pool of one process. Workers share no locks, because a lost worker might leave a lock locked."""
 
     def __init__(self, tasks: int, log: Path, environment: Mapping[str, str]) -> None:
         self._tasks = tasks
@@ -39,7 +39,7 @@ class _Slot:
         self._running: Future[Any] | None = None
 
     def start(self, task: QueuedTask) -> Future[Any]:
-        """Runs a task in the process, which is started if there is none, and returns the future of the pool."""
+        """Runs a task in the process and returns the future of the pool. A missing process is started first."""
         with _interrupts_blocked():
             if self._pool is not None and not self._pool.active:
                 self.drop()
@@ -51,15 +51,15 @@ class _Slot:
         return self._running
 
     def drop(self) -> None:
-        """Ends the process. The next task starts another."""
+        """Ends the process. The next task starts another process."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
-            # The pool ends its own threads. This may be one of them, so another thread waits for them.
+            # This code may run in a thread of the pool, which cannot wait for itself, so a new thread waits.
             threading.Thread(target=pool.join, daemon=True).start()
 
     def end_lost_task(self) -> None:
-        """Ends a task that the pool has lost with its process."""
+        """Ends the running task with an error if the process was lost and the pool has not noticed the task."""
         lost = self._pool is not None and not self._pool.active
         if lost and self._running is not None and not self._running.done():
             self._running.set_exception(BrokenProcessPool("the worker is gone"))
@@ -93,7 +93,7 @@ class ProcessesSettings(machine.WorkerSettings):
         return folder / "workers.log"
 
     def start(self, site: Site) -> Processes:
-        """Returns an executor with the workers of the settings, or with one worker without a GPU for a single task."""
+        """Returns an executor with the workers of the settings. For a single task it has one worker, without a GPU."""
         gpus = machine.gpus(os.environ)
         workers = 1 if site.has_one_task else machine.count("processes", self, gpus, site.held)
         environments = machine.devices(gpus, 0 if site.has_one_task else self.gpus_per_worker, workers)
@@ -101,9 +101,9 @@ class ProcessesSettings(machine.WorkerSettings):
 
 
 class Processes:
-    """Worker processes with a common queue of tasks that are ready to start.
+    """Worker processes with a common queue of tasks.
 
-    A task in the queue is sent to the first free worker at once, while the driver may be busy.
+    A task in the queue is sent as soon as a worker is free, even while the driver is busy.
 
     Args:
       workers: the number of processes.
@@ -126,7 +126,7 @@ class Processes:
         return len(self._slots) + 1
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Queues the function for the next free worker. `timeout` counts from its start there."""
+        """Queues the function for the next free worker. `timeout` counts from the start of the task in the worker."""
         future: Future[R] = Future()
         with self._lock:
             self._queue.append(QueuedTask(future, function, args, timeout))
@@ -134,7 +134,7 @@ class Processes:
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Waits until one of the futures has ended, or for `seconds`, and returns those that have ended."""
+        """Waits until one of `futures` has ended, or for `seconds`, and returns the futures that have ended."""
         ended = set(wait_for(futures, seconds, FIRST_COMPLETED).done)
         if not ended:
             for slot in self._slots:
@@ -150,7 +150,7 @@ class Processes:
             end()
 
     def _send_queued(self) -> None:
-        """Sends queued tasks to free workers. The worker that was busy last comes first."""
+        """Sends queued tasks to free workers, first to the worker that became free last."""
         with self._lock:
             while self._queue and self._free:
                 slot, task = self._free.pop(), self._queue.popleft()
@@ -162,7 +162,7 @@ class Processes:
         error = inner.exception()
         lost = isinstance(error, BrokenProcessPool | ProcessExpired)
         with self._lock:
-            if self._closed:  # `close` has ended the task, so no further one is started
+            if self._closed:  # `close` has ended the task, so no further task is started
                 return
             if lost:
                 slot.drop()
@@ -180,7 +180,7 @@ class Processes:
 
 
 def _explained(error: BaseException, timeout: float | None) -> BaseException:
-    """Returns the error of a task as an error of this package, if it is the end of the worker or a timeout."""
+    """Returns a WorkerLost if `error` is the end of the worker, a TimedOut if it is a timeout, or `error` itself."""
     if isinstance(error, ProcessExpired):
         # A negative code is the number of the signal that ended the process.
         cause = f"signal {-error.exitcode}" if error.exitcode < 0 else f"exit code {error.exitcode}"
@@ -193,13 +193,13 @@ def _explained(error: BaseException, timeout: float | None) -> BaseException:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """A context in which Ctrl-C and SIGTERM wait. Processes and threads that are started inside never receive Ctrl-C.
+    """A context in which the signals SIGINT (Ctrl-C) and SIGTERM are blocked.
 
-    A pool starts its threads at its first task. They and their processes inherit the mask. SIGTERM acts like Ctrl-C in
-    this process, so it waits too: an interrupt between two steps of a pool could leave a lock held. A worker receives
-    SIGTERM again after its start.
+    A pool starts its threads and its process at its first task. Threads and processes that are started in this context
+    inherit the block, so they never receive Ctrl-C. `_prepare_process` unblocks SIGTERM in a worker. In this process,
+    the signals wait until the context ends, because an interrupt inside the pool could leave a lock held.
     """
-    # The tracker unblocks the signals when it is started, so it is started before they are blocked.
+    # The tracker unblocks the signals when it is started, so it is started before the signals are blocked.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
@@ -209,9 +209,9 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _prepare_process(driver: int, log: str, environment: Mapping[str, str]) -> None:
-    """Prepares a new process as a worker: one thread, output to the log, and its end with that of the driver."""
+    """Prepares a new process as a worker, which has one thread, writes to the log, and ends when the driver ends."""
     os.environ.update(environment)
-    # With the default action TensorFlow cannot delay the end of a search.
+    # The default action ends the worker at once. A handler would wait for TensorFlow, and delay the end of a search.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -222,7 +222,7 @@ def _prepare_process(driver: int, log: str, environment: Mapping[str, str]) -> N
 
 
 def _follow(driver: int) -> None:
-    """Ends this process soon after the driver has ended, which changes the id of the parent process."""
+    """Ends this process soon after the driver has ended. The end of the driver changes the id of the parent process."""
     while os.getppid() == driver:
         time.sleep(0.5)
     os._exit(1)

@@ -1,7 +1,7 @@
 """The executor for a Ray cluster, or for a Ray that is started on this machine. It needs the package `ray`.
 
-A worker is an actor of Ray. It serves many tasks, and is replaced when it is lost. A task is sent only to a worker that
-has started and is free, so that no task waits for a machine that has not joined yet.
+A worker is an actor of Ray. A worker runs many tasks, and a lost worker is replaced. A task is sent only to a worker
+that has started and is free, so that no task waits for a machine that has not joined the cluster yet.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-# Ray would print messages about its workers between the lines of the search. It reads these variables when imported.
+# Ray reads these variables when it is imported. The first turns off messages about workers, which Ray would print
+# between the lines of the search.
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-# Ray warns of a coming change for workers without GPUs.
+# This value turns off a warning of Ray about workers without GPUs.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# Ray sends no usage statistics.
+# With this value Ray sends no usage statistics.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
@@ -42,13 +43,13 @@ from evolve.executors.base import STARTS, QueuedTask
 
 R = TypeVar("R")
 
-# The tasks, for each worker, that wait in the queue for a free one; at least one in all. With many workers, several
-# tasks end while the driver makes one proposal.
+# The length of the queue of tasks, for each worker. The whole queue has at least one task. With many workers, several
+# tasks end while the driver makes one proposal, so the queue must be longer.
 AHEAD = 1 / 8
 ANSWER = 25.0  # seconds that a cluster may take to answer
 LOOK = 2.0  # seconds between two checks of the machines of the cluster
 _ENDED = f"the connection to Ray has ended; {KEPT}"
-# the errors of Ray if a worker, its machine, or a result on that machine is lost
+# The errors that Ray raises if a worker, the machine of a worker, or a result on that machine is lost.
 _LOST = (
     exceptions.RayActorError,
     exceptions.WorkerCrashedError,
@@ -78,7 +79,7 @@ class Need:
     def environment(self) -> dict[str, str]:
         """Returns environment variables for a worker. Ray itself sets the GPUs that the worker sees."""
         hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if self.gpus == 0 else {}
-        # Without this variable TensorFlow takes the whole memory of a GPU for one of the workers that share it.
+        # Without this variable, the TensorFlow of one worker takes the whole memory of a GPU that several workers use.
         grow = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if self.gpus is not None and 0 < self.gpus < 1 else {}
         return {**machine.threads(max(1, int(self.cpus))), **hidden, **grow}
 
@@ -89,7 +90,7 @@ def room(nodes: Iterable[Mapping[str, Any]], need: Mapping[str, float]) -> int:
 
 
 def _times(has: float, amount: float) -> int:
-    # A share of a GPU must be of a single GPU.
+    # A worker's share of a GPU must be on one GPU: at 0.4 each, two GPUs serve four workers and not five.
     return int(has) * math.floor(1 / amount) if amount < 1 and has == int(has) else math.floor(has / amount)
 
 
@@ -98,12 +99,12 @@ class Host:
 
     def __init__(self, environment: Mapping[str, str], folder: str) -> None:
         os.environ.update(environment)
-        # Relative paths refer to the folder of the driver, here or on storage that all machines share.
+        # Relative paths refer to the current folder of the driver. On another machine this folder may not exist.
         if os.path.isdir(folder):
             os.chdir(folder)
 
     def begin(self) -> None:
-        """Does nothing. Its answer shows that the worker has started, or that the task sent after it begins."""
+        """Does nothing. When this call returns, the worker has started, and a task that was sent after it begins."""
 
     def run(self, function: Callable[..., R], args: tuple[object, ...]) -> R:
         """Runs a task and returns its result."""
@@ -112,7 +113,7 @@ class Host:
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A worker, from the request for its actor on."""
+    """A worker as the driver sees it. The worker may not have started yet."""
 
     actor: Any
     is_up: bool = False
@@ -126,13 +127,13 @@ class RayCluster:
     """Workers on the machines of a Ray cluster.
 
     Args:
-      address: '' starts Ray on this machine, 'auto' joins its cluster, and 'host:port' joins another.
+      address: '' starts Ray on this machine, 'auto' joins the cluster of this machine, and 'host:port' another cluster.
       tasks: the number of tasks after which a worker is replaced, which bounds its memory.
-      workers: the number of workers; None: as many as the machines have room for, which may join and leave.
+      workers: the number of workers; None: the number that the machines have room for. Machines may join and leave.
       need: the resources of each worker.
 
     Raises:
-      UsageError: no cluster answers, or none of its machines has room for a worker.
+      UsageError: no cluster answers, or no machine of the cluster has room for a worker.
     """
 
     def __init__(self, address: str, tasks: int, workers: int | None = None, need: Need | None = None) -> None:
@@ -147,7 +148,7 @@ class RayCluster:
             found = ", ".join(map(_described, _nodes())) or "none"
             self._shut_down()
             raise UsageError(
-                f"a worker needs {_resources(self._need)}, and no machine of the Ray cluster has it ({found}): set "
+                f"a worker needs {_resources(self._need)}, and no machine of the Ray cluster has that ({found}): set "
                 "ray.worker_cpus, ray.gpus_per_worker or ray.worker_resources to less, or add a machine"
             )
         options: dict[str, Any] = {"num_cpus": need.cpus, "num_gpus": self._need.get("GPU", 0)}
@@ -165,7 +166,7 @@ class RayCluster:
 
     @property
     def capacity(self) -> int:
-        """One task for each worker that there is room for, and the tasks that are ready to start."""
+        """The greatest number of unfinished tasks: one for each worker that has room, and those in the queue."""
         workers = max(1, min(self._wanted(), self._room))
         return workers + max(1, int(AHEAD * workers))
 
@@ -175,7 +176,7 @@ class RayCluster:
         return sum(worker.is_up for worker in [*self._actors])
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Queues the function for the next free worker. `timeout` counts from when it is sent to it."""
+        """Queues the function for the next free worker. `timeout` counts from when the task is sent to the worker."""
         if not self._thread.is_alive():
             raise SearchError(_ENDED)
         future: Future[R] = Future()
@@ -183,11 +184,11 @@ class RayCluster:
         return future
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Waits until one of the futures has ended, or for `seconds`, and returns those that have ended."""
+        """Waits until one of `futures` has ended, or for `seconds`, and returns the futures that have ended."""
         return set(wait_for(futures, seconds, FIRST_COMPLETED).done)
 
     def close(self) -> None:
-        """Ends the workers at once, and Ray too if it was started here."""
+        """Ends the workers at once, and also ends Ray if this object has started Ray."""
         self._events.put(self._end)
         self._thread.join()
         self._shut_down()
@@ -199,7 +200,7 @@ class RayCluster:
         if self._is_ours:
             ray.shutdown()
 
-    # The methods of the thread.
+    # The methods below are called by the thread that `__init__` starts.
 
     def _serve(self) -> None:
         try:
@@ -214,7 +215,7 @@ class RayCluster:
                     event()
                 self._end_late()
         finally:
-            # After any error here, all futures must end. Otherwise the driver would wait for ever.
+            # After an error in this thread, all futures must end. Otherwise the driver would wait for ever.
             lost = [worker.task for worker in self._actors if worker.task] + list(self._queue)
             for worker in [*self._actors]:
                 self._drop(worker)
@@ -226,7 +227,7 @@ class RayCluster:
         return max(0.0, min(self._checked + LOOK, *(w.deadline for w in self._actors), math.inf) - time.monotonic())
 
     def _check_machines(self) -> None:
-        """Checks which machines have joined or left."""
+        """Updates the number of workers that the machines have room for. Machines may have joined or left."""
         if time.monotonic() >= self._checked + LOOK:
             self._room = room(_nodes(), self._need)
             self._checked = time.monotonic()
@@ -235,7 +236,7 @@ class RayCluster:
         return self._room if self._workers is None else self._workers
 
     def _adjust_workers(self) -> None:
-        """Starts or drops workers until their number is the wanted one. Ray starts them when it has room."""
+        """Requests or drops workers until their number is the wanted number. Ray starts a worker when it has room."""
         surplus = len(self._actors) - self._wanted()
         for worker in [worker for worker in self._actors if not worker.is_up][: max(0, surplus)]:
             self._drop(worker)
@@ -249,13 +250,13 @@ class RayCluster:
         reference.future().add_done_callback(lambda ended: self._events.put(partial(event, worker, ended)))
 
     def _started(self, worker: _Worker, ended: Future[Any]) -> None:
-        """Handles the start of a worker, or its failure."""
+        """Handles the start of a worker, or the failure to start it."""
         error = ended.exception()
         if error is None:
             worker.is_up, self._not_started = True, 0
         elif worker in self._actors:
             self._drop(worker)
-            # Further starts may fail too, and cost time of the other workers, so the next one waits.
+            # Further starts may fail too, and starts slow the other workers down, so the next start waits a second.
             self._not_started += 1
             self._may_start = time.monotonic() + 1
             if self._not_started >= STARTS and not any(worker.is_up for worker in self._actors):
@@ -270,13 +271,9 @@ class RayCluster:
 
     def _send_queued(self) -> None:
         """Sends queued tasks to free workers."""
-        if not self._queue:
-            return
-        for worker in self._actors:
-            if worker.is_up and worker.task is None:
-                self._send(worker, self._queue.popleft())
-                if not self._queue:
-                    return
+        free = (worker for worker in self._actors if worker.is_up and worker.task is None)
+        while self._queue and (worker := next(free, None)) is not None:
+            self._send(worker, self._queue.popleft())
 
     def _send(self, worker: _Worker, task: QueuedTask) -> None:
         worker.task = task
@@ -287,10 +284,10 @@ class RayCluster:
         self._when_ended(worker.actor.run.remote(task.function, task.args), self._ended, worker)
 
     def _ended(self, worker: _Worker, ended: Future[Any]) -> None:
-        """Handles the end of a task, after which its worker is free or lost."""
+        """Handles the end of a task. After it the worker is free, or was lost."""
         task, worker.task, worker.deadline = worker.task, None, math.inf
         if task is None:
-            return  # the task took too long, and its future has that error
+            return  # the task took longer than its timeout, and `_end_late` has set the error of its future
         error = ended.exception()
         is_lost = isinstance(error, _LOST)
         if is_lost or worker.tasks >= self._tasks:
@@ -299,7 +296,7 @@ class RayCluster:
         if error is None:
             task.future.set_result(ended.result())
         elif not is_lost:
-            # The message of Ray's own error is the traceback of the worker.
+            # The message of Ray's own error has the traceback of the worker, so the cause is raised in its place.
             cause = getattr(error, "cause", None)
             task.future.set_exception(cause if isinstance(cause, BaseException) else error)
         elif task.starts >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
@@ -336,7 +333,7 @@ def _described(node: Mapping[str, Any]) -> str:
 
 
 def _reason(error: BaseException | None) -> str:
-    """Returns the part of Ray's message that has the reason for the end of a worker."""
+    """Returns why a worker has ended, which is a part of the message of Ray's error."""
     if isinstance(error, exceptions.ActorUnavailableError):
         return "its machine does not answer"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -361,9 +358,9 @@ def _start(address: str, workers: int | None, need: Need) -> None:
 
 @contextmanager
 def _on_loopback() -> Iterator[None]:
-    """A context in which Ray listens on 127.0.0.1 only if it is started, since its ports let other programs run code.
+    """A context in which a Ray that is started listens only on 127.0.0.1. Its ports let other programs run code.
 
-    Ray itself replaces 127.0.0.1 by an address that other machines reach, unless `ENABLE_RAY_CLUSTER` is False.
+    Without this context, Ray would use an address that other machines reach, unless `ENABLE_RAY_CLUSTER` is False.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
@@ -383,10 +380,10 @@ def _own_signals() -> Iterator[None]:
 
 
 def _check_address(address: str) -> None:
-    """Checks in another process whether a cluster answers. In this process Ray might wait for minutes or end it.
+    """Checks in another process whether a cluster answers. In this process, Ray might wait for minutes or even exit.
 
     Raises:
-      UsageError: the cluster does not answer, or not to this machine.
+      UsageError: the cluster does not answer, or does not accept this machine.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -404,7 +401,7 @@ def _check_address(address: str) -> None:
     except (OSError, OverflowError) as error:
         reason = str(error)
     raise UsageError(
-        f"ray.address is {address!r}, and no Ray cluster can be joined there ({reason}): start one with "
-        "`ray start --head --port=6379`, this machine and others with `ray start --address=HOST:6379`, or set "
-        "ray.address to '' to start Ray here"
+        f"ray.address is {address!r}, and no Ray cluster can be joined there ({reason}): start a cluster with "
+        "`ray start --head --port=6379`, add this machine and others with `ray start --address=HOST:6379`, or set "
+        "ray.address to '', which starts Ray on this machine"
     )

@@ -17,10 +17,10 @@ from evolve.executors.base import Site
 if TYPE_CHECKING:
     from evolve.executors.ray_cluster import RayCluster
 
-# the folder for the output of Ray's workers, on each machine
+# The folder to which Ray writes the output of its workers, on each machine.
 LOGS = Path("/tmp/ray/session_latest/logs")
 _ADDRESS = Domain(
-    "'' to start Ray here, 'auto', or 'host:port'",
+    "'' to start Ray on this machine, 'auto', or 'host:port'",
     lambda value: isinstance(value, str) and re.fullmatch(r"(auto|[^/\s]+:\d+)?", value) is not None,
     verb="it may be",
 )
@@ -72,5 +72,5 @@ class RaySettings(machine.WorkerSettings):
         return RayCluster(self.address, self.worker_tasks, workers, need)
 
     def _workers(self, held: int) -> int | None:
-        """Returns the number of workers; None for as many as the cluster has room for."""
+        """Returns the number of workers; None means the number that the cluster has room for."""
         return self.workers if self.address else machine.count("ray", self, machine.gpus(os.environ), held)

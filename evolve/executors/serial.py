@@ -1,4 +1,4 @@
-"""The executor that runs tasks one after another in this process. Their order is fixed, and a debugger can follow."""
+"""The executor that runs tasks one after another in this process, in a fixed order, so that a debugger can be used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from compiler.errors import pasted
-from compiler.quiet import quiet
+from compiler.outlet import quiet
 from evolve.errors import UsageError
 from evolve.executors import machine
 from evolve.executors.base import Site
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class SerialSettings:
-    """The settings of the executor `serial`, of which there are none."""
+    """The settings of the executor `serial`, which has no fields to set."""
 
     ends_tasks = False
 
@@ -41,13 +41,13 @@ class SerialSettings:
 
 
 class Serial:
-    """Runs a task when `wait` is called, which also raises the exceptions of the task.
+    """Runs tasks in this process. A task runs while `wait` is called, and its exceptions are raised by `wait`.
 
     TensorFlow gets one thread, as in a worker process, so that the same task gives the same numbers to the last bit.
 
     Args:
-      log: the file for the error stream during a task, to which libraries write; None: it is shown.
-      trains: whether tasks are trainings. They are refused if TensorFlow has more than one thread already.
+      log: the file to which the error stream is written during a task; None: the error stream is shown.
+      trains: whether tasks are trainings. Trainings are refused if TensorFlow has more than one thread already.
 
     Raises:
       UsageError: this process has used TensorFlow with more threads, and tasks are trainings.
@@ -60,18 +60,19 @@ class Serial:
 
     @property
     def capacity(self) -> int:
-        """1, because no proposal is made while a task runs."""
+        """The number of unfinished tasks that can be used: 1, because no proposal is made while a task runs."""
         return 1
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:
-        """Queues the function for `wait`.
+        """Queues the function, which runs when `wait` is called.
 
         Raises:
-          UsageError: there is a timeout, after which this executor cannot end a task.
+          UsageError: `timeout` is not None. This executor cannot end a task.
         """
         if timeout is not None:
             raise UsageError(
-                f"search.timeout is {timeout}; only worker processes can be ended: {pasted('search.timeout', None)}"
+                f"search.timeout is {timeout}; a timeout needs worker processes, which can be ended: "
+                f"{pasted('search.timeout', None)}"
             )
         future: Future[R] = Future()
         self._queue.append((future, function, args))
@@ -93,7 +94,7 @@ class Serial:
 
 
 def _keep_to_one_thread(trains: bool) -> None:
-    """Gives TensorFlow one thread if it is imported already, since it reads the environment only when imported.
+    """Limits TensorFlow to one thread if it is imported already. Otherwise the environment variables limit it later.
 
     Raises:
       UsageError: TensorFlow has been used with more threads, and tasks are trainings.
@@ -116,7 +117,7 @@ def _keep_to_one_thread(trains: bool) -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """A context with other environment variables, which TensorFlow reads when it is first imported."""
+    """A context in which environment variables have other values. TensorFlow reads them when it is first imported."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,1 +1,1 @@
-"""Sources of fitness: training, a table, or a function of the user."""
+"""Sources of fitness: the training of networks, a table of trained networks, or a function of the user."""

@@ -39,8 +39,9 @@ def version() -> str:
 class Fitness(ABC):
     """A source of fitness, with everything that the workers of one search share.
 
-    A worker receives it with every task, so it is small and can be pickled. A subclass adds no fields. The settings of
-    a subclass are a record of their own: `settings` is its type, and `own` is the record.
+    A worker receives this object with every task, so the object is small and can be pickled. A subclass adds no fields.
+    If a subclass has settings, they are a record of their own: `settings` is the type of the record, and `own` is the
+    record.
 
     Attributes:
       name: the source as `search.fitness` names it.
@@ -51,7 +52,7 @@ class Fitness(ABC):
       weights: the folder for the weights of a new best individual, and of those that children may inherit.
       inherit: whether children start from the weights of their parents.
       own: the settings of this source, which are of the type `settings`.
-      facts: the facts of its images; None before they are found.
+      facts: the facts of the images; None before they are found.
       version: the version of the driver.
     """
 
@@ -66,23 +67,23 @@ class Fitness(ABC):
     facts: Facts | None = None
     version: str = field(default_factory=version)
 
-    settings: ClassVar[type[Any] | None] = None  # the record of its own settings; their gin name is that of the source
-    # Groups of settings that it does not read, and why. `training.*` leaves out `training.epochs`, which is read to
-    # count FLOPs.
+    settings: ClassVar[type[Any] | None] = None  # the type of `own`; its gin name is the name of the source
+    # Groups of settings that the source does not read, and why. `training.*` does not contain `training.epochs`, which
+    # is read because FLOPs are computed from it.
     not_read: ClassVar[Mapping[str, str]] = {}
     budget_advice: ClassVar[str] = pasted("search.budget_flops", None)  # flags that replace a budget in FLOPs
     trains: ClassVar[bool] = False  # whether an evaluation is a training, which needs TensorFlow in the worker
     has_images: ClassVar[bool] = False  # whether networks are for the images of `dataset`
-    is_simulated: ClassVar[bool] = False  # whether `measure` returns the seconds, which are not measured
+    is_simulated: ClassVar[bool] = False  # whether the seconds of an evaluation come from a table
 
     # Before the search begins, in the driver.
 
     @classmethod
     def check(cls, search: SearchSettings) -> None:
-        """Checks the settings of the search that only some sources allow.
+        """Checks those settings of the search that only some sources of fitness allow.
 
         Raises:
-          UsageError: this source does not allow one of them.
+          UsageError: this source of fitness does not allow the value of a setting.
         """
         if search.budget_flops is not None and "training" in cls.not_read:
             raise UsageError(
@@ -110,7 +111,7 @@ class Fitness(ABC):
 
     @abstractmethod
     def identity(self) -> Mapping[str, object]:
-        """Returns the settings, by name, that make a search with this source another search if they change."""
+        """Returns the settings of this source, by name, without which the search would be another search."""
 
     def changeable(self) -> Mapping[str, object]:
         """Returns the settings of this source, by name, that may change when a search is resumed."""
@@ -118,7 +119,7 @@ class Fitness(ABC):
 
     @property
     def needs_worker(self) -> bool:
-        """Whether a worker finds the facts. The driver cannot if TensorFlow is needed."""
+        """Whether a worker must find the facts of the images, because TensorFlow is needed to read the images."""
         return False
 
     @abstractmethod
@@ -130,22 +131,22 @@ class Fitness(ABC):
           progress: is called while files are read.
 
         Raises:
-          UsageError: the images are missing, differ from the known ones, or let no individual be evaluated.
+          UsageError: the images are missing, differ from those of `known`, or cannot be used to evaluate individuals.
         """
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
-        """Returns the facts of a search that is complete, which can be shown after its images are gone.
+        """Returns the facts of a complete search. The search can be shown even if its images have been removed.
 
         Args:
           known: the facts of the search.
-          source: `dataset.source` as the search has it.
+          source: the value of `dataset.source` with which the search was run.
 
         Raises:
           UsageError: the images are those of another search.
         """
         return known
 
-    # What the terminal shows, in the driver.
+    # The methods by which the driver shows a search.
 
     @property
     def known(self) -> Facts:
@@ -160,17 +161,17 @@ class Fitness(ABC):
 
     @property
     def budget_seconds(self) -> float | None:
-        """The simulated seconds after which the search ends; None: no such bound."""
+        """The simulated seconds after which the search ends; None: simulated seconds are not limited."""
         return None
 
     def rows(self) -> list[tuple[str, str]]:
-        """Returns rows for the header of the search, under its data."""
+        """Returns further rows about the images for the header of the search, each a title and a text."""
         return []
 
     def chance(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Returns the number of validation images of each class, and flags that may raise an accuracy above chance.
 
-        Both are empty if the fitness is not an accuracy.
+        If the fitness is not an accuracy, both are empty tuples.
         """
         return (), ()
 
@@ -178,19 +179,20 @@ class Fitness(ABC):
         """Whether an individual can be measured on the test images."""
         return False
 
-    # What a worker calls.
+    # The methods that a worker calls.
 
     @abstractmethod
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
-        """Returns the evaluation of a genotype, without its size, its FLOPs and, if they are measured, its seconds.
+        """Returns the evaluation of a genotype. `evaluate` adds the size, the FLOPs and the measured seconds.
 
         Raises:
-          CompileError, MemoryError: this individual fails. After a MemoryError it is first evaluated again.
-          DataError, UsageError: the data or the machine is at fault, so that the search ends and records no failure.
+          CompileError: the individual fails.
+          MemoryError: the individual is evaluated again, and fails if the memory is short again.
+          DataError, UsageError: the images or the machine are at fault. The search ends and records no failure.
         """
 
     def test(self, id: int, genotype: str) -> Classification | None:
-        """Returns the result of an individual on the test images; None if `can_test` is False.
+        """Returns the result of an individual on the test images, or None if the individual cannot be tested.
 
         Raises:
           UsageError: the individual cannot be evaluated.
@@ -201,24 +203,23 @@ class Fitness(ABC):
         """Returns the evaluation of one individual.
 
         Raises:
-          UsageError: this worker is of another version, or the data or the machine is at fault.
+          UsageError: this worker has another version than the driver, or the images or the machine are at fault.
         """
         check_version(self)
         start = time.perf_counter()
         found = self._measured(parsed(self.space).genotype(task.genotype), task)
         seconds = found.seconds if self.is_simulated else time.perf_counter() - start
         if not math.isfinite(found.fitness):
-            found = failed(f"its fitness is {found.fitness}", params=found.params, mult_adds=found.mult_adds)
-        # A backward pass counts as two forward passes. A mult-add counts as one.
+            found = _sized(failed(f"its fitness is {found.fitness}"), found)
+        # A backward pass counts as two forward passes, which gives the factor 3. A mult-add counts as one FLOP.
         images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
         return replace(found, seconds=seconds, flops=3.0 * found.mult_adds * images * self.training.epochs)
 
     def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:
-        # The size is known before the measurement, so that a failed individual has one too.
-        params, mult_adds = 0, 0
+        # The size is computed before the measurement, so that an individual that fails in the measurement has a size.
+        cost = None
         try:
             cost = cost_of(genotype, self.known.input_shape, self.known.classes)
-            params, mult_adds = cost.params, cost.mult_adds
             found = self.measure(genotype, task, cost)
         except DataError as error:
             raise UsageError(unrecorded(error)) from None
@@ -226,12 +227,17 @@ class Fitness(ABC):
             found = failed(str(error))
         except MemoryError as error:
             found = out_of_memory(error)
-        return replace(found, params=params, mult_adds=mult_adds)
+        return found if cost is None else _sized(found, cost)
+
+
+def _sized(evaluation: Evaluation, size: Cost | Evaluation) -> Evaluation:
+    """Returns an evaluation with the size of a network, which `size` has."""
+    return replace(evaluation, params=size.params, mult_adds=size.mult_adds, depth=size.depth)
 
 
 @functools.lru_cache(maxsize=1)
 def parsed(text: str) -> dsl.Space:
-    """Returns the search space of a `.cell` text. A worker parses it once."""
+    """Returns the search space of a `.cell` text. A worker parses the text once."""
     return dsl.loads(text).space
 
 
@@ -241,7 +247,7 @@ def check_version(fitness: Fitness) -> None:
     Raises:
       UsageError: the worker has another version.
     """
-    found = getattr(fitness, "version", "another")  # a record that another version has pickled may not have it
+    found = getattr(fitness, "version", "another")  # an object that another version has pickled may lack the attribute
     if found != version():
         raise UsageError(
             f"a worker on {socket.gethostname()} has amoeba-evolve {version()}, the driver has {found}: "
@@ -250,10 +256,10 @@ def check_version(fitness: Fitness) -> None:
 
 
 def out_of_memory(error: Exception) -> Evaluation:
-    """Returns the evaluation of an individual that may succeed when other processes use less memory."""
+    """Returns the evaluation of an individual that ran out of memory. A retry may succeed, so it is retryable."""
     return replace(failed(str(error) or "it ran out of memory"), is_retryable=True)
 
 
 def unrecorded(reason: object) -> str:
-    """Returns a message on a fault of the data or the machine, which is not a failure of an individual."""
-    return f"{reason}\nno individual was recorded as failed for this: put it right, and the same command goes on"
+    """Returns the message for a fault of the images or the machine, which is not a failure of the individual."""
+    return f"{reason}\nno individual was recorded as failed: remove the cause, and the same command resumes the search"

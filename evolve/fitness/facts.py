@@ -1,4 +1,4 @@
-"""The facts about the images of a search: found once, kept in its store, and sent with every task."""
+"""The facts about the images of a search. They are found once, kept in the store, and sent with every task."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path
 from compiler.images.kept import Kept
 from compiler.images.preparation import Preparation
 
-FOLDER = "images"  # the folder in the work directory where images are kept for all workers
+FOLDER = "images"  # the folder in the work directory with a copy of the images for all workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Facts about the images of a search, which the driver and the workers need without the images.
+    """Facts about the images of a search, so that the driver and the workers need not read the images to know them.
 
     Attributes:
-      description: one line for the user.
+      description: a description of the data set on one line, for the user.
       input_shape: (height, width, channels) of an image.
       classes: the number of classes.
       class_names: the names of the classes, in the order of their labels.
       mean, std: mean and standard deviation of each channel of the training images, by which images are normalized.
       crop: the share of a resized image that is kept, around its center.
       images: the number of training images; 0 if nothing is trained.
-      counts: the number of images of each class in each part, if labels are known before images are read.
-      digest: a digest of the contents of the source.
-      remarks: remarks on the source for the user, each a subject and a sentence.
+      counts: the number of images of each class, by the name of the part; empty tuples if the labels are not known.
+      digest: a digest of the files of `dataset.source`.
+      remarks: remarks on the data set for the user, each a title and a sentence.
       is_bytes: whether pixels are whole numbers from 0 to 255.
-      bytes: the size of the images, which all workers of a machine hold together once.
-      is_kept: whether the images are in the work directory.
+      bytes: the memory for all images. The workers of a machine share it.
+      is_kept: whether the work directory has a copy of the images.
     """
 
     description: str
@@ -50,11 +50,11 @@ class Facts:
 
     @property
     def preparation(self) -> Preparation:
-        """The preparation of images of any size for a network."""
+        """The preparation that turns an image of any size into an input of a network."""
         return Preparation(self.input_shape[:2], self.crop, self.is_bytes)
 
     def kept(self, folder: Path) -> Kept | None:
-        """Returns the place of the images in the work directory `folder`; None if they are not kept there."""
+        """Returns the place of the copy of the images in the work directory `folder`; None if there is no copy."""
         return Kept(folder / FOLDER, self.digest) if self.is_kept else None
 
     def text(self) -> str:
@@ -64,7 +64,7 @@ class Facts:
 
     @classmethod
     def read(cls, text: str) -> Facts | None:
-        """Returns the facts of a store; None if version 0.5.0 or an earlier one has written them."""
+        """Returns the facts from the JSON in a store; None if version 0.5.0 or an earlier one wrote the JSON."""
         found = json.loads(text)
         if not isinstance(found, dict):
             return None
@@ -78,5 +78,5 @@ class Facts:
 
 
 def shown(name: str) -> str:
-    """Returns the name of a class on one line."""
+    """Returns the name of a class for the terminal. Line breaks and other control characters are escaped."""
     return name if name.isprintable() else repr(name)[1:-1]

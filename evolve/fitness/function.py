@@ -32,9 +32,9 @@ class FunctionFitness(ImagesFitness):
             value = function(genotype, task.seed)
         except (CompileError, MemoryError):
             raise
-        except (Exception, SystemExit) as error:  # a user's function may raise anything
+        except (Exception, SystemExit) as error:  # a user's function may raise any exception
             raise UsageError(
-                f"search.fitness, {self.name!r}, raised an exception:\n{raised(error)}\nput that right: {KEPT}"
+                f"search.fitness, {self.name!r}, raised an exception:\n{raised(error)}\ncorrect the function: {KEPT}"
             ) from None
         try:
             return Evaluation(float(value))
@@ -51,7 +51,7 @@ def fitness_function(name: str) -> Callable[[dsl.Genotype, int], float]:
     module, _, function = name.partition(":")
     try:
         loaded = importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # a user's module may raise anything
+    except (Exception, SystemExit) as error:  # a user's module may raise any exception
         raise UsageError(
             f"search.fitness is {name!r}, which cannot be imported:\n{_unimported(module, error)}"
         ) from None
@@ -63,8 +63,8 @@ def fitness_function(name: str) -> Callable[[dsl.Genotype, int], float]:
 
 
 def _unimported(module: str, error: BaseException) -> str:
-    """Returns why a module cannot be imported, with advice if it is in a folder that Python does not search."""
+    """Returns why a module cannot be imported, with advice if its file is in a folder that Python does not search."""
     there = Path(*module.split(".")).with_suffix(".py")
     if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0] and there.is_file():
-        return f"{error}; {there} is in the current folder. To let Python search that folder: export PYTHONPATH=."
+        return f"{error}; {there} is in the current folder, in which Python does not search: export PYTHONPATH=."
     return raised(error)

@@ -23,12 +23,12 @@ CLASSES_SHOWN = 12  # the greatest number of classes for which the header lists 
 
 
 class ImagesFitness(Fitness):
-    """A source whose networks classify the images of `dataset`. With other images it is another search."""
+    """A source of fitness whose networks classify the images of `dataset`. A search keeps to the same images."""
 
     has_images = True
 
     def identity(self) -> Mapping[str, object]:
-        """Returns the settings of `dataset` and `training` that are read, without the path of the images."""
+        """Returns the settings of `dataset` and `training` that this source reads, without the path of the images."""
         settings: dict[str, object] = {}
         for name, record in (("dataset", self.dataset), ("training", self.training)):
             if name not in self.not_read:
@@ -45,7 +45,7 @@ class ImagesFitness(Fitness):
         return self.dataset.source.partition(":")[0] not in ("digits", *PATHS)
 
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
-        """Reads the images of the data set, and keeps them in the work directory."""
+        """Reads the images of the data set, copies them to the work directory, and returns the facts about them."""
         check_version(self)
         try:
             return self._found(known, self.folder / FOLDER, progress)
@@ -53,7 +53,7 @@ class ImagesFitness(Fitness):
             raise UsageError(str(error)) from None
 
     def _found(self, known: Facts | None, folder: Path, progress: Progress | None) -> Facts:
-        """Returns the facts of the images, which are read from `folder` or else written to it.
+        """Returns the facts of the images. If `folder` has no copy of the images yet, a copy is written there.
 
         Raises:
           DataError: the images are missing, or no network can be trained with them.
@@ -63,7 +63,7 @@ class ImagesFitness(Fitness):
             place = known.kept(self.folder)
             if place is None or kept.read(place) is not None:
                 return known
-        is_seen = self.folder.is_dir()  # False on a machine of a cluster that does not see the work directory
+        is_seen = self.folder.is_dir()  # False on a machine of a cluster where the work directory does not exist
         found = data.load(**asdict(self.dataset), inventory_folder=folder if is_seen else None, progress=progress)
         if known is not None:
             self._compare(known, found.digest)
@@ -73,7 +73,7 @@ class ImagesFitness(Fitness):
         return replace(_facts(found), is_kept=is_kept)
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
-        """Returns the known facts. The images may be missing. If they are there, they must be those of the search."""
+        """Returns the facts `known`. The images may be missing. Existing images must be those of the search."""
         try:
             self._compare(known, data.digest(self.dataset.source, self.folder / FOLDER))
         except DataError as error:
@@ -87,7 +87,7 @@ class ImagesFitness(Fitness):
             lines = manifest.differences(source, self.folder / FOLDER) or (f"  {source} has other contents",)
             raise UsageError(
                 f"{self.folder} holds a search on other images than {source} has now:\n" + "\n".join(lines) + "\n"
-                "put those images back, and the same command goes on, or choose another --workdir"
+                "restore the images of the search, and the same command resumes it, or choose another --workdir"
             )
 
     def rows(self) -> list[tuple[str, str]]:
@@ -123,6 +123,6 @@ def _facts(found: Dataset | Stream) -> Facts:
 
 
 def _counts(part: Any, classes: int) -> tuple[int, ...]:
-    """Returns the number of images of each class; nothing for records, whose labels are not read."""
+    """Returns the number of images of each class; an empty tuple for TFRecords, whose labels are not read."""
     labels = getattr(part, "labels", None)
     return () if labels is None else tuple(np.bincount(labels, minlength=classes).tolist())

@@ -1,4 +1,4 @@
-"""Progress reports of the workers: a small file for each training, which the driver reads if it sees the folder."""
+"""Progress reports of workers. A worker writes a small file for each training, and the driver reads these files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-FOLDER = "running"  # in the work directory
+FOLDER = "running"  # the folder of the reports in the work directory
 
 
 @contextmanager
 def reporting(folder: Path, id: int, epochs: int) -> Iterator[Callable[[int], None]]:
-    """Gives a function that reports the finished epochs of an individual; the report is removed after the training."""
+    """A context with a function that reports the number of finished epochs. The report is removed at its end."""
     report(folder, id, 0, epochs)
     try:
         yield lambda done: report(folder, id, done, epochs)
@@ -31,14 +31,14 @@ def report(folder: Path, id: int, done: int, epochs: int) -> None:
 
 
 def forget(folder: Path | None, id: int) -> None:
-    """Removes the report of an individual. A worker that was ended cannot remove its own."""
+    """Removes the report of an individual. The driver calls this for a worker that was ended before it could do so."""
     if folder is not None:
         with contextlib.suppress(OSError):
             (folder / str(id)).unlink(missing_ok=True)
 
 
 def prepare(folder: Path) -> None:
-    """Makes the folder, and removes reports of an earlier run."""
+    """Makes the folder of the reports, and removes reports that an earlier run has left."""
     with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
         for path in folder.iterdir():
@@ -53,7 +53,7 @@ def remove(folder: Path) -> None:
 
 
 def read(folder: Path) -> Mapping[int, tuple[int, int]]:
-    """Returns, by id, the finished and the total epochs of every individual in training."""
+    """Returns, by id, the number of finished epochs and of all epochs of every individual in training."""
     found = {}
     with contextlib.suppress(OSError):
         for path in folder.iterdir():

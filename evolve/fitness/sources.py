@@ -28,7 +28,7 @@ def source(name: object) -> type[Fitness]:
     if callable(name):
         text = f"{name.__module__}:{getattr(name, '__qualname__', name)}"
         raise UsageError(
-            f"search.fitness is the function {text}; worker processes import it by its name, so that it is given as a "
-            f"text: {pasted('search.fitness', text)}"
+            f"search.fitness is the function {text}; worker processes import a function by its name, so it must be "
+            f"given as text: {pasted('search.fitness', text)}"
         )
     raise UsageError(f"search.fitness is {name!r}; it may be {', '.join(map(repr, SOURCES))} or 'module:function'")

@@ -1,25 +1,38 @@
-"""Fitness from a table of trained networks. Nothing is trained, and no images are needed."""
+"""Fitness from a table of trained networks. Nothing is trained, and no images are needed.
+
+The key of a row is made from the nodes and terms of a cell, such as `|op~0|+|op~0|op~1|+...`. A key has the operations
+of each node, under their names in the table, each with the number of the state that the operation reads. The inputs of
+the cell have the first numbers. NAS-Bench-201 (Dong & Yang 2020) writes cells in this form.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Self
 
 import dsl
-from compiler.errors import pasted
+from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.graph.cost import Cost
 from compiler.images.inventory import Progress
-from evolve.fitness import lookup, table_files
+from dsl.primitives import IDENTITY
+from dsl.text.unparse import op, term
+from dsl.tree import syntax as s
+from dsl.tree.edit import TermRef, states
+from evolve.errors import UsageError
+from evolve.fitness import table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
-from evolve.fitness.table_files import Table
+from evolve.fitness.table_files import Row, Table
 from evolve.records import Evaluation, Task
 from evolve.settings import TableSettings
 
+_OPERATION = re.compile(r"[^|+~]+(?=~)")
+
 
 class TableFitness(Fitness):
-    """A source whose fitness, metrics and training seconds come from a table."""
+    """A source of fitness that looks up the fitness, the metrics and the training seconds of a network in a table."""
 
     own: TableSettings
     settings = TableSettings
@@ -32,7 +45,7 @@ class TableFitness(Fitness):
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
         """Checks that the table fits the search space. Returns this source with the path that was found."""
         found = replace(self, own=replace(self.own, path=beside(self.own.path)))
-        lookup.check(seed, found.table, found.own)
+        check_space(seed, found.table, found.own)
         return found
 
     @property
@@ -45,13 +58,13 @@ class TableFitness(Fitness):
         return table_files.load(self.own)
 
     def identity(self) -> Mapping[str, object]:
-        """Returns the settings of the table, with the digest of its contents in the place of its path."""
+        """Returns the settings of the table. The path is replaced by a digest of the contents of the table."""
         settings = {f"table.{field.name}": getattr(self.own, field.name) for field in fields(self.own)}
         del settings["table.budget_seconds"]
         return {**settings, "table.path": f"a table with the digest {self.table.digest}"}
 
     def changeable(self) -> Mapping[str, object]:
-        """Returns the budget of simulated seconds."""
+        """Returns the setting `table.budget_seconds`, by name."""
         return {"table.budget_seconds": self.own.budget_seconds}
 
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
@@ -61,10 +74,112 @@ class TableFitness(Fitness):
 
     @property
     def budget_seconds(self) -> float | None:
-        """The setting `table.budget_seconds`."""
+        """The simulated seconds after which the search ends: the setting `table.budget_seconds`."""
         return self.own.budget_seconds
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
-        """Returns the row of the genotype; a genotype without a row fails."""
-        row = lookup.looked_up(genotype, self.table, self.own.operations)
+        """Returns the evaluation in the row of the genotype. A genotype without a row fails."""
+        row = looked_up(genotype, self.table, self.own.operations)
         return Evaluation(row.fitness, seconds=row.seconds, metrics=row.metrics)
+
+
+def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str]) -> Row:
+    """Returns the row of a genotype.
+
+    Raises:
+      CompileError: the table has no such cell.
+    """
+    wanted = key(genotype.cell(_cell_name(genotype.space)), operations)
+    if wanted not in table.rows:
+        raise CompileError(f"the table {table.source} has no cell {wanted}")
+    return table.rows[wanted]
+
+
+def key(cell: s.Cell, operations: Mapping[str, str]) -> str:
+    """Returns the key of a cell. `operations` maps operations of the `.cell` file to their names in the table.
+
+    Raises:
+      CompileError: the cell has a form or an operation for which the table has no name.
+    """
+    output = cell.output
+    if not cell.nodes or output.tail or [str(term(part)) for part in output.terms] != [cell.nodes[-1].name]:
+        raise CompileError(f"every cell of a table returns its last node and nothing else; cell {cell.name} does not")
+    numbers = {state: number for number, state in enumerate(states(cell))}
+    return "+".join(_node(cell, node, numbers, operations) for node in cell.nodes)
+
+
+def _node(cell: s.Cell, node: s.Node, numbers: Mapping[str, int], operations: Mapping[str, str]) -> str:
+    edges = []
+    for part in node.flow.terms:
+        name, state = _edge(part)
+        if node.flow.tail or name is None or name not in operations:
+            raise CompileError(f"a table has no name for {term(part)} in node {node.name} of cell {cell.name}")
+        edges.append((numbers[state], operations[name]))
+    # The terms of a sum have no order. A key lists them sorted by the number of the state, then by name.
+    return "|" + "".join(f"{name}~{number}|" for number, name in sorted(edges))
+
+
+def _edge(part: s.Term) -> tuple[str | None, str]:
+    """Returns the operation of a term as text, or None if operations are nested, and the state that the term reads."""
+    if isinstance(part, s.Wire):
+        return IDENTITY, part.state
+    simple = len(part.arguments) == 1 and isinstance(part.arguments[0], s.Wire)
+    return (op(part.op) if simple else None), s.read_state(part)
+
+
+def check_space(seed: dsl.Genotype, table: Table, settings: TableSettings) -> None:
+    """Checks, before the search begins, that the table has cells of the search space.
+
+    Raises:
+      UsageError: the table has the cells of another search space, or an operation has no name in the table.
+    """
+    known = sorted({name for key in table.rows for name in _OPERATION.findall(key)})
+    for own, name in settings.operations.items():
+        if name not in known:
+            raise UsageError(
+                f"table.operations has {own!r}: {name!r}, and {table.source} has no operation {name!r}"
+                f"{did_you_mean(name, known)}; it has {', '.join(known)}"
+            )
+    for own in dict.fromkeys(_operations(seed)):
+        if own not in settings.operations:
+            raise UsageError(
+                f"table.operations lacks {own!r}, which cell {_cell_name(seed.space)} may contain"
+                f"{did_you_mean(own, settings.operations)}; its name in the table is one of {', '.join(known)}"
+            )
+    try:
+        wanted = key(seed.cell(_cell_name(seed.space)), settings.operations)
+    except CompileError as error:
+        raise UsageError(f"{table.source} is the table of another space: {error}") from None
+    shapes = {_OPERATION.sub("", key) for key in table.rows}
+    if _OPERATION.sub("", wanted) not in shapes:
+        raise UsageError(
+            f"{table.source} is the table of another space: the seed's cell would be {wanted}, "
+            f"and a cell of the table is {next(iter(table.rows))}"
+        )
+
+
+def _cell_name(space: dsl.Space) -> str:
+    """Returns the name of the only cell that the mutation rules change.
+
+    Raises:
+      UsageError: the rules change several cells, or none.
+    """
+    if len(space.mutable_cells) != 1:
+        raise UsageError(
+            "a table has one cell for each network, so the mutation rules of search.seed_file must change one cell; "
+            f"they change {', '.join(space.mutable_cells) or 'none'}: declare the other cells as `fixed cell`"
+        )
+    return space.mutable_cells[0]
+
+
+def _operations(seed: dsl.Genotype) -> Iterator[str]:
+    """Yields the operations of the cell in the seed, and the operations that mutation rules can put into the cell."""
+    name = _cell_name(seed.space)
+    for node in seed.cell(name).nodes:
+        for part in node.flow.terms:
+            own, _ = _edge(part)
+            if own is not None:
+                yield own
+    for decision in dsl.decisions(seed):
+        if isinstance(decision.place, TermRef) and decision.place.cell == name and decision.attribute == ("op",):
+            yield from (op(value) for value in decision.values if isinstance(value, s.Op))

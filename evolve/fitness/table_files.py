@@ -32,8 +32,8 @@ class Row:
     """The numbers of a table for one cell."""
 
     fitness: float
-    metrics: tuple[tuple[str, float], ...]  # unchanged, as they are in the table
-    seconds: float  # of training and validation, measured when the table was made
+    metrics: tuple[tuple[str, float], ...]  # (column, value); values are not scaled
+    seconds: float  # the seconds of training and validation, measured when the table was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """The columns of a table. Each has one value for each key."""
+    """The columns of a table. Each column has one value for each key."""
 
     source: str
     keys: tuple[str, ...]
@@ -79,7 +79,7 @@ def load(settings: TableSettings) -> Table:
     wrong = np.flatnonzero(~np.isfinite(seconds) | (seconds < 0))
     if len(wrong):
         found = f"the training of {raw.keys[wrong[0]]} takes {seconds[wrong[0]]} seconds"
-        raise UsageError(f"{raw.source}: {found}; it must be 0 or more")
+        raise UsageError(f"{raw.source}: {found}; the seconds must be 0 or more")
     fitness = settings.scale * raw.columns[settings.fitness]
     tests = [raw.columns[name] for name in settings.metrics]
     rows = {
@@ -94,7 +94,7 @@ def load(settings: TableSettings) -> Table:
 
 
 def read(settings: TableSettings) -> Raw:
-    """Returns the columns that the settings name, with unchanged values.
+    """Returns the columns of the table that the settings name, with the values as they are in the file.
 
     Raises:
       UsageError: the table is missing or damaged, or lacks a column.
@@ -105,7 +105,7 @@ def read(settings: TableSettings) -> Raw:
     raw = _from_file(path, settings) if Path(path).suffix == ".npz" else _from_official(path, settings.column_names())
     twice = len(raw.keys) - len(set(raw.keys))
     if twice or not raw.keys:
-        found = f"{twice} of its {len(raw.keys)} keys occur more than once" if twice else "it has no cells"
+        found = f"{twice} of its {len(raw.keys)} keys repeat an earlier key" if twice else "it has no cells"
         raise UsageError(f"the table {path} cannot be used: {found}")
     return raw
 
@@ -138,14 +138,14 @@ def _from_file(path: str, settings: TableSettings) -> Raw:
 def _no_column(path: str, setting: str, name: str, allowed: Sequence[str]) -> str:
     return (
         f"table.{setting} names the column {name!r}, which {path} does not have{did_you_mean(name, allowed)}; "
-        f"it has {', '.join(sorted(allowed))}"
+        f"its columns are {', '.join(sorted(allowed))}"
     )
 
 
 def _keys(path: str, name: str, values: NDArray[Any]) -> tuple[str, ...]:
     if values.ndim != 1 or values.dtype.kind not in "SU":
         raise UsageError(
-            f"{path}: the column {name!r} holds {_kind(values)}; it must have one text, the key, for each cell"
+            f"{path}: the column of keys, {name!r}, is {_kind(values)}; it must have one text for each cell"
         )
     return tuple(value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist())
 
@@ -153,7 +153,7 @@ def _keys(path: str, name: str, values: NDArray[Any]) -> tuple[str, ...]:
 def _numbers(path: str, name: str, values: NDArray[Any], cells: int) -> Column:
     if values.shape != (cells,) or values.dtype.kind not in "fiu":
         raise UsageError(
-            f"{path}: the column {name!r} holds {_kind(values)}; it must be {cells} numbers, one for each key"
+            f"{path}: the column {name!r} is {_kind(values)}; it must have {cells} numbers, one for each key"
         )
     return values.astype(np.float64)
 
@@ -166,7 +166,7 @@ def _kind(values: NDArray[Any]) -> str:
 
 
 def _from_official(path: str, names: Sequence[str]) -> Raw:
-    """Reads official files with the package `nats_bench`. It unpickles them, so their source must be trusted."""
+    """Reads official files with the package `nats_bench`. The files must be trusted, because they are pickles."""
     try:
         import nats_bench
     except ImportError:
@@ -215,7 +215,7 @@ def _official_row(api: Any, index: int, path: str, parts: Mapping[str, tuple[str
             )
         values.append(float(metrics[metric]))
     if api.fast_mode:
-        # The package would keep everything that it has read, several GB at the end.
+        # The package keeps everything that it has read, which would be several GB at the end, so it is removed here.
         del api.arch2infos_dict[index]
     return values
 

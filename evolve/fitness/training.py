@@ -1,4 +1,4 @@
-"""Fitness from a candidate training: the accuracy on the validation images. TensorFlow is imported in functions."""
+"""Fitness from candidate trainings: the accuracy on the validation images. TensorFlow is imported when it is used."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from evolve.settings import SearchSettings
 
 
 class TrainingFitness(ImagesFitness):
-    """The validation accuracy of a network after a candidate training."""
+    """A source of fitness that trains networks. The fitness of a network is its validation accuracy."""
 
     trains = True
 
     @classmethod
     def check(cls, search: SearchSettings) -> None:
-        """Refuses a target that is not an accuracy."""
+        """Checks that the target of the search is an accuracy."""
         if search.target is not None and not 0 < search.target <= 1:
             share = search.target / 100 if 1 < search.target <= 100 else 0.95
             raise UsageError(
@@ -50,7 +50,7 @@ class TrainingFitness(ImagesFitness):
         return found
 
     def rows(self) -> list[tuple[str, str]]:
-        """Returns the rows of the images, the steps of an epoch, and warnings on the settings of the training."""
+        """Returns rows for the header about the images and the steps of an epoch, and warnings on the settings."""
         facts, batch = self.known, self.training.batch_size
         warnings = fit.warnings(self.training, facts.images, facts.class_names, facts.counts.get("train", ()))
         return [
@@ -60,10 +60,10 @@ class TrainingFitness(ImagesFitness):
         ]
 
     def chance(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Returns the validation images by class, and flags for a longer training on larger images."""
+        """Returns the number of validation images of each class, and flags for a longer training on larger images."""
         height, width, _ = self.known.input_shape
         flags = [pasted("training.epochs", 4 * self.training.epochs)]
-        if self.dataset.source.startswith(("images:", "tfds:")):  # files of any size
+        if self.dataset.source.startswith(("images:", "tfds:")):  # images of any size
             flags.append(pasted("dataset.image_size", (2 * height, 2 * width)))
         return self.known.counts.get("validation", ()), tuple(flags)
 
@@ -72,13 +72,16 @@ class TrainingFitness(ImagesFitness):
         return weights_file(self.weights, id).exists()
 
     def evaluate(self, task: Task) -> Evaluation:
-        """Returns the evaluation of one individual, whose seconds do not include the import of TensorFlow."""
+        """Returns the evaluation of one individual. Its seconds do not include the import of TensorFlow."""
         running.report(self.folder / running.FOLDER, task.id, 0, self.training.epochs)
-        _warm()  # A worker does it once, so the seconds of an individual do not include it.
+        _warm()  # A worker imports TensorFlow once, so the time is not counted for one individual.
         return super().evaluate(task)
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
-        """Trains the network. Keeps its weights if a child may inherit them or if it is among the fittest."""
+        """Trains the network and returns its evaluation.
+
+        The weights are written to a file if a child may inherit them, or if the individual is among the best.
+        """
         import tensorflow as tf
 
         from compiler.networks import weights
@@ -116,10 +119,10 @@ class TrainingFitness(ImagesFitness):
         )
 
     def test(self, id: int, genotype: str) -> Classification | None:
-        """Returns the result on the test images of the network with its kept weights."""
+        """Returns the result of an individual on the test images, measured with the weights that were kept."""
         from compiler.layers.model import lower, step_layers
         from compiler.networks import weights
-        from compiler.training.confusion import confusion
+        from compiler.training.candidate import confusion
 
         if not self.can_test(id):
             return None
@@ -130,17 +133,17 @@ class TrainingFitness(ImagesFitness):
             values = weights.read(path)
             weights.restore(step_layers(model), values)
         except (CompileError, OSError) as error:
-            raise UsageError(f"{path} cannot be measured: {error}; without that file, the test is left out") from None
+            raise UsageError(f"{path} cannot be used: {error}; remove the file to leave the test out") from None
         try:
             return Classification.of(confusion(model, feed, "test"), feed.class_names)
         except DataError as error:
             raise UsageError(unrecorded(error)) from None
 
     def _check_folder(self) -> None:
-        """Checks that this worker sees the folder of the weights. Otherwise they would be lost after the training.
+        """Checks that this worker can reach the folder of the weights. Otherwise a training would be lost at its end.
 
         Raises:
-          UsageError: the worker does not see the folder.
+          UsageError: the worker cannot reach the folder.
         """
         folder, here = self.weights.parent, f"a worker on {socket.gethostname()}"
         try:
@@ -150,7 +153,7 @@ class TrainingFitness(ImagesFitness):
             raise UsageError(f"{here} cannot use {folder}, where weights are kept: {reason}") from None
         if not seen:
             raise UsageError(
-                f"{here} does not see the folder {folder}, where weights are kept: "
+                f"{here} cannot reach the folder {folder}, where weights are kept: "
                 "choose a --workdir on storage that all machines share, or keep weights at an address: "
                 f"{pasted('search.storage', 'gs://bucket/run')}"
             )
@@ -159,7 +162,7 @@ class TrainingFitness(ImagesFitness):
         """Returns the feed of the images of the search.
 
         Raises:
-          UsageError: the images are missing, or are not those of the search.
+          UsageError: the images are missing, or are other images than those of the search.
         """
         try:
             return _made_feed(self.dataset, self.known.kept(self.folder), self.known.digest)
@@ -167,10 +170,10 @@ class TrainingFitness(ImagesFitness):
             raise UsageError(unrecorded(error)) from None
 
     def _initial(self, task: Task) -> tuple[Any, str]:
-        """Returns the inherited weights and a note for the row of the individual.
+        """Returns the weights that the individual inherits, and a note for its row.
 
-        The weights are None if the individual does not inherit, and empty, with a note, if those of its parent are
-        gone or damaged.
+        If the individual does not inherit weights, the result is None and an empty note. If the weights of the parent
+        are missing or damaged, the result is an empty dictionary and a note with the reason.
         """
         from compiler.networks import weights
 
@@ -181,11 +184,11 @@ class TrainingFitness(ImagesFitness):
             with _naming(path, "read"):
                 return weights.read(path), ""
         except CompileError as error:
-            return {}, f"started anew: {error}"
+            return {}, f"trained from random weights: {error}"
 
 
 def best_folder(storage: Place) -> Place:
-    """Returns the folder of the best network of a search with its weights, which `cell export` reads."""
+    """Returns the folder with the best network of a search and its weights. `cell export` reads this folder."""
     return storage / "best"
 
 
@@ -196,7 +199,10 @@ def weights_file(folder: Place, id: int) -> Place:
 
 @functools.cache
 def _warm() -> None:
-    """Imports the trainer, and excludes it from garbage collections, each of which took 0.4 s of a training."""
+    """Imports the trainer and TensorFlow, and excludes them from garbage collection.
+
+    Otherwise each collection would take about 0.4 s of a training.
+    """
     import compiler.training.candidate  # noqa: F401
 
     loaded.freeze()
@@ -204,7 +210,7 @@ def _warm() -> None:
 
 @functools.lru_cache(maxsize=1)
 def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> Any:
-    """Returns the feed of a data set. A worker makes it once for all its trainings."""
+    """Returns the feed of a data set. A worker makes the feed once, for all its trainings."""
     from compiler.batches.pipeline import feed
     from compiler.images import data, kept
 
@@ -213,17 +219,22 @@ def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> A
         found = data.load(**asdict(settings))
         if found.digest != digest:
             raise DataError(
-                f"a worker on {socket.gethostname()} finds other images at {settings.source!r} than the search has"
+                f"a worker on {socket.gethostname()} finds other images in {settings.source!r} than those of the search"
             )
     return feed(found)
 
 
 @contextmanager
 def _naming(path: Place, verb: str) -> Iterator[None]:
-    """A context that raises an OSError as a UsageError, which names the file of the weights and what failed."""
+    """A context that raises an OSError as a UsageError, which names the file of weights `path`.
+
+    Args:
+      path: the file.
+      verb: the past participle of what is done with the file, such as "read".
+    """
     try:
         yield
     except OSError as error:
         raise UsageError(
-            f"the weights {path} cannot be {verb}: {error.strerror or error}; put that right: {KEPT}"
+            f"the weights {path} cannot be {verb}: {error.strerror or error}; remove the cause: {KEPT}"
         ) from None

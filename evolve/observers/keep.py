@@ -70,5 +70,7 @@ class Keeper:
                 facts.preparation,
             )  # fmt: skip
         except CompileError as error:
-            raise UsageError(f"{path} cannot be used: {error}; remove it, and the same command goes on") from None
+            raise UsageError(
+                f"{path} cannot be used: {error}; remove it, and the same command resumes the search"
+            ) from None
         saved.write(best_folder(self._weights.parent), network)

@@ -35,13 +35,8 @@ class ClassAccuracy(NamedTuple):
 
     name: str
     images: int
-    right: int
+    accuracy: float  # the share of its images that were classified correctly
     taken_for: str  # the most frequent wrong prediction, and its number of images
-
-    @property
-    def accuracy(self) -> float:
-        """The share of its images that were classified correctly."""
-        return self.right / self.images
 
 
 def by_class(tested: Classification) -> list[ClassAccuracy]:
@@ -51,7 +46,7 @@ def by_class(tested: Classification) -> list[ClassAccuracy]:
         wrong, where = max(((count, -other) for other, count in enumerate(row) if other != place), default=(0, 0))
         taken = f"{shown(tested.class_names[-where])} ({wrong})" if wrong else ""
         if sum(row):
-            found.append(ClassAccuracy(shown(tested.class_names[place]), sum(row), row[place], taken))
+            found.append(ClassAccuracy(shown(tested.class_names[place]), sum(row), row[place] / sum(row), taken))
     return found
 
 

@@ -13,17 +13,7 @@ from math import isfinite
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from compiler.filesystem import Place, remove_folder
-from evolve.observers.events import (
-    EventFile,
-    Picture,
-    Value,
-    charts,
-    code,
-    event_files,
-    image,
-    remove_event_files,
-    scalar,
-)
+from evolve.observers import events
 from evolve.records import WORST, Individual, Standing
 from evolve.store.history import measured
 
@@ -49,8 +39,8 @@ class Summaries:
         self._rejected: Counter[str] = Counter()
         self._failed = 0
         self._best_runs: deque[Place] = deque()
-        remove_event_files(folder / "search")
-        self._search = EventFile(folder / "search")
+        events.remove_event_files(folder / "search")
+        self._search = events.EventFile(folder / "search")
 
     def close(self) -> None:
         """Closes the files."""
@@ -58,9 +48,9 @@ class Summaries:
 
     def start(self, config_text: str, space_text: str) -> None:
         """Adds the text of all gin bindings in force, and the `.cell` text of the space."""
-        config = code("config/gin", config_text, "Every gin binding in force, the workers' too.")
-        space = code("space", space_text, "The search space: seed cells, network and mutation rules.")
-        self._search.write(0, [config, space, charts(_layout())])
+        config = events.code("config/gin", config_text, "Every gin binding in force, the workers' too.")
+        space = events.code("space", space_text, "The search space: seed cells, network and mutation rules.")
+        self._search.write(0, [config, space, events.charts(_layout())])
 
     def individual(self, individual: Individual, standing: Standing, parent_fitness: float | None) -> None:
         """Adds one finished individual, and the state of the search after it, to the curves of the search."""
@@ -68,18 +58,18 @@ class Summaries:
         values = [*self._search_curves(individual, standing), *self._rule_curves()]
         self._search.write(individual.finished, values)
 
-    def new_best(self, best: Individual, cell_text: str, picture: Picture) -> None:
+    def new_best(self, best: Individual, cell_text: str, picture: events.Picture) -> None:
         """Adds a new best: its picture and text to the run `search`, its training and graph to a run `best/<id>`.
 
         Without a graph, as in a resumed search, an earlier run `best/<id>` is kept. Only the latest of these runs stay,
         and the pictures and texts of all bests.
         """
-        cells = image("best/cells", picture, f"{_CELLS} The step is when it was found.")
-        genotype = code("best/genotype", f"# individual {best.id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
+        cells = events.image("best/cells", picture, f"{_CELLS} The step is when it was found.")
+        genotype = events.code("best/genotype", f"# individual {best.id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
         self._search.write(best.finished, [cells, genotype])
         run = self._folder / "best" / f"{best.id:06d}"
-        if best.graph or not event_files(run):
-            remove_event_files(run)
+        if best.graph or not events.event_files(run):
+            events.remove_event_files(run)
             _write_training(run, best)
         self._best_runs.append(run)
         if len(self._best_runs) > BEST_RUNS:
@@ -92,7 +82,7 @@ class Summaries:
             self._improved[individual.rule] += individual.fitness > parent_fitness
         self._rejected.update(rule for rule, _ in individual.rejected)
 
-    def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[Value]:
+    def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[events.Value]:
         yield _curve("search/best", WORST if standing.best is None else standing.best.fitness)
         yield _curve("search/failed", self._failed)
         members = measured(standing.population)
@@ -108,30 +98,30 @@ class Summaries:
                 yield _curve("individual/inherited", individual.inherited)
         yield _curve("individual/seconds", individual.seconds)
 
-    def _rule_curves(self) -> Iterator[Value]:
+    def _rule_curves(self) -> Iterator[events.Value]:
         for rule in self._rules:
             for verb, counts in (("tried", self._tried), ("improved", self._improved), ("rejected", self._rejected)):
                 title, description = _RULE_CURVES[verb]
-                yield scalar(f"rules/{rule}/{verb}", counts[rule], f"{rule}: {title}", description)
+                yield events.scalar(f"rules/{rule}/{verb}", counts[rule], f"{rule}: {title}", description)
 
 
-def show_confusion(folder: Place, done: int, picture: Picture, names: Sequence[str]) -> None:
+def show_confusion(folder: Place, done: int, picture: events.Picture, names: Sequence[str]) -> None:
     """Adds a picture of a confusion matrix to the run `search`, in a further event file."""
     # In a code block, names of classes are not read as Markdown.
     listed = "".join(f"\n    {number}: {name}" for number, name in enumerate(names))
     description = f"Test images by their class (rows) and what the best network took them for.\n{listed}\n"
-    file = EventFile(folder / "search", begins=False)
-    file.write(done, [image("best/confusion", picture, description)])
+    file = events.EventFile(folder / "search", begins=False)
+    file.write(done, [events.image("best/confusion", picture, description)])
     file.close()
 
 
-def _curve(tag: str, value: float) -> Value:
+def _curve(tag: str, value: float) -> events.Value:
     title, description = _CURVES[tag]
-    return scalar(tag, value, title, description)
+    return events.scalar(tag, value, title, description)
 
 
 def _write_training(run: Place, best: Individual) -> None:
-    file = EventFile(run)
+    file = events.EventFile(run)
     if best.graph:
         file.write_model(best.graph)
     for epoch in best.history:

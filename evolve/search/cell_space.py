@@ -1,4 +1,4 @@
-"""The search space of a `.cell` file, as the algorithms and the search see it."""
+"""The search space of a `.cell` file, in the form that algorithms and the search loop use."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ class CellSpace:
         sample_mutations: int = 10,
         unfit: Check | None = None,
     ) -> None:
-        """Creates the space of `space` for images of `input_shape`, [height, width, channels], in `classes` classes.
+        """Creates the source of genotypes of one `.cell` file, for images of one shape.
 
         Args:
-          space: the search space of a `.cell` file.
+          space: the search space of the `.cell` file.
           input_shape: height, width and channels of the images.
           classes: the number of classes.
-          sample_mutations: mutations of the seed that make a random genotype, if the rules leave no choices.
-          unfit: returns why a genotype cannot be built or breaks a `require`, or None; by default the compiler's check.
+          sample_mutations: the number of mutations by which the seed becomes a random genotype, if the rules have no
+            values to draw from.
+          unfit: a function that returns why a genotype cannot be built or breaks a `require`, or None. By default it is
+            the check of the compiler.
         """
         self._space = space
         self._sample_mutations = sample_mutations
@@ -42,7 +44,7 @@ class CellSpace:
         return dsl.sample(self._space, rng, self._sample_mutations, self._unfit)
 
     def mutate(self, genotype: dsl.Genotype, rng: random.Random) -> Child[dsl.Genotype]:
-        """Returns a child by one mutation rule. If no rule applies, the child is equal to its parent."""
+        """Returns a child, which one mutation rule has made. If no rule applies, the child is equal to its parent."""
         try:
             child = dsl.mutate(genotype, rng, self._unfit)
         except dsl.CellError as error:
@@ -53,26 +55,27 @@ class CellSpace:
         """Returns the number of values of each choice.
 
         Raises:
-          UsageError: the rules leave no choices.
+          UsageError: the mutation rules have no values to draw from.
         """
         sizes = tuple(len(decision.values) for decision in dsl.decisions(self._space.seed))
         if not sizes:
             names = ", ".join(rule.name for rule in self._space.mutations) or "none"
             raise UsageError(
-                "reinforcement needs rules that only assign from a fixed set of values, such as `t.op = any(ops)`; "
-                f"the rules of the space are {names}, and none of them does so. "
+                "reinforcement needs mutation rules that only assign from a fixed set of values, such as "
+                f"`t.op = any(ops)`; the rules of the search space are {names}, and none of them does so. "
                 "Set search.algorithm to an evolution or a tournament, or use another search space"
             )
         return sizes
 
     def decide(self, choices: Sequence[int], rng: random.Random) -> dsl.Genotype:
-        """Returns the genotype of choices, each an index into its set of values."""
+        """Returns the genotype that results from choices. Each choice is an index into its set of values."""
         return dsl.decide(self._space, choices, rng)
 
     def unfit(self, genotype: dsl.Genotype) -> str | None:
-        """Returns why a genotype may not be proposed, or None if it may.
+        """Returns why a genotype may not be proposed, or None if it may be proposed.
 
-        It may be outside of the search space, break a requirement, or be impossible to build for the images.
+        A genotype may not be proposed if it is outside of the search space, breaks a requirement, or cannot be built
+        for the images.
         """
         return unfit(genotype, self._unfit)
 
@@ -81,7 +84,7 @@ class CellSpace:
         return self._space.genotype(text)
 
     def text(self, genotype: dsl.Genotype) -> str:
-        """Returns a genotype as text, as it is stored and sent to workers."""
+        """Returns a genotype as text, which is stored and sent to workers."""
         return genotype.text()
 
     def fingerprint(self, genotype: dsl.Genotype) -> str:

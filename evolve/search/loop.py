@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -13,10 +14,9 @@ from evolve.errors import SearchError, WorkerLost
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
 from evolve.search.plan import Plan, Tally
-from evolve.search.texts import Restored, Texts
 from evolve.search.top import Top
 from evolve.search.waiting import Duplicates, HeldResults, Result, reused
-from evolve.store.store import Store
+from evolve.store.store import ENDED, Store
 
 G_contra = TypeVar("G_contra", contravariant=True)
 
@@ -24,10 +24,42 @@ WAKE = 5.0  # seconds after which a waiting driver checks for further workers an
 
 
 class Observer(Protocol[G_contra]):
-    """Receives every finished individual. The store and the algorithm have it already."""
+    """Receives every finished individual, after the store and the algorithm have received it."""
 
     def individual(self, individual: Individual, genotype: G_contra, standing: Standing) -> None:
-        """Receives a finished individual, its genotype, and the state of the search after it."""
+        """Receives a finished individual, its genotype, and the state of the search after this individual."""
+
+
+class Texts(Protocol[G]):
+    """Converts genotypes to text and back, and computes keys by which equal genotypes are found."""
+
+    def text(self, genotype: G) -> str:
+        """Returns a genotype as text."""
+
+    def read(self, text: str) -> G:
+        """Returns the genotype that a text describes."""
+
+    def fingerprint(self, genotype: G) -> str:
+        """Returns a hash that is equal for genotypes that are the same network."""
+
+    def genes(self, genotype: G) -> str:
+        """Returns the genes of a genotype as text. Equal networks with different genes are trained differently."""
+
+
+class _Restored(Generic[G]):
+    """The proposal of a finished individual, for an algorithm that is restored.
+
+    The text of the genotype is parsed only when the genotype is read, because most genotypes are never read.
+    """
+
+    def __init__(self, individual: Individual, texts: Texts[G]) -> None:
+        self.id, self.memo = individual.id, individual.memo
+        self._text, self._texts = individual.genotype, texts
+
+    @functools.cached_property
+    def genotype(self) -> G:
+        """The genotype, which is parsed at the first access."""
+        return self._texts.read(self._text)
 
 
 class _Finished(NamedTuple, Generic[G]):
@@ -56,13 +88,13 @@ class Search(Generic[G]):
 
         Args:
           plan: the limits of the search.
-          algorithm: a new algorithm, which receives the state of the store in `run`.
+          algorithm: a new algorithm, which `run` restores from the store.
           texts: converts genotypes to text and back.
           store: the store of the search.
           executor: gives tasks to workers.
           evaluate: the function that workers run.
           observers: receive every finished individual.
-          tally: the counts and costs, which the caller may show; by default those of the store.
+          tally: the counts and costs, which the search updates and the caller may show; by default those in the store.
         """
         self._plan = plan
         self._algorithm = algorithm
@@ -72,7 +104,7 @@ class Search(Generic[G]):
         self._evaluate = evaluate
         self._observers = observers
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
-        self._retries: deque[Proposal[G]] = deque()  # to be evaluated again, because the worker or the last run ended
+        self._retries: deque[Proposal[G]] = deque()  # evaluated again: their worker was lost, or the last run ended
         _, _, self._last = store.counts()
         self._top = Top(store.best(plan.keep_best), plan.keep_best)
         self._tally = tally or Tally(store.spent(), self._top.best)
@@ -81,11 +113,12 @@ class Search(Generic[G]):
         self._noted_seconds = self._tally.seconds
 
     def run(self) -> str:
-        """Continues the search from its store to its end, and returns the reason of the end, for the user.
+        """Continues the search from the state in its store to its end. Returns why the search has ended, for the user.
 
         Raises:
           SearchError: all individuals fail, or no worker can be started.
         """
+        self._store.forget(ENDED)
         self._restore()
         self._resume()
         self._stop_if_all_failed()
@@ -115,49 +148,46 @@ class Search(Generic[G]):
             elif self._running:
                 ended = self._wait()
             else:
-                return self._end_reason()
+                return self._ended(self._end_reason())
 
     # Resuming.
 
     def _restore(self) -> None:
-        """Restores the algorithm: passes it the recorded proposals and results that it needs, in their order."""
+        """Restores the algorithm, which receives the recorded proposals and results that it needs, in their order."""
         for individual in self._store.finished(self._algorithm.replayed):
-            self._algorithm.adopt(Restored(individual, self._texts))
+            self._algorithm.adopt(_Restored(individual, self._texts))
             self._algorithm.tell(individual)
 
     def _resume(self) -> None:
         """Takes over the pending individuals and the held results of the last run."""
         for proposal, waits in self._store.unfinished():
-            adopted = self._adopted(proposal)
+            adopted = proposal.with_genotype(self._texts.read(proposal.genotype))
+            self._algorithm.adopt(adopted)
             if waits:
                 self._held.hold(proposal.id, Result(adopted.genotype))
                 self._tally.compare(self._store.individual(proposal.id))
             else:
                 self._retries.append(adopted)
 
-    def _adopted(self, proposal: Proposal[str]) -> Proposal[G]:
-        read = proposal.with_genotype(self._texts.read(proposal.genotype))
-        self._algorithm.adopt(read)
-        return read
-
     # Results.
 
     def _wait(self) -> set[Future[Evaluation]]:
-        """Waits until a task has ended or a further task can be sent. Returns the tasks that have ended."""
+        """Waits until a task has ended or the executor has room for another. Returns the tasks that have ended."""
         while True:
             ended = self._executor.wait(self._running, WAKE)
             if ended or self._has_room():
                 return ended
 
     def _order(self, future: Future[Evaluation]) -> tuple[bool, int]:
-        """Returns a key that orders ended tasks by id. An error that ends the search comes last, after all results."""
+        """Returns a key that sorts ended tasks by id. Tasks with an error that ends the search come last."""
         ends = future.exception() is not None and not isinstance(future.exception(), WorkerLost)
         return ends, self._running[future].id
 
     def _receive(self, future: Future[Evaluation]) -> list[_Finished[G]]:
-        """Handles an ended task: stores the result, then passes it to the algorithm, or starts a retry.
+        """Handles an ended task: stores its result and passes the result to the algorithm, or queues a retry.
 
-        A process that ends between the two steps loses nothing, because a resumed search passes on what the store has.
+        If the process ends between storing and passing on, the result is not lost, because a resumed search passes the
+        results in the store to the algorithm.
         """
         try:
             evaluation = future.result()
@@ -178,7 +208,7 @@ class Search(Generic[G]):
     def _finish(
         self, proposal: Proposal[G], evaluation: Evaluation, is_reused: bool = False
     ) -> tuple[Individual, list[_Finished[G]]]:
-        """Stores a result. Returns its row, and the individuals that the algorithm has received because of it."""
+        """Stores a result. Returns its row, and the individuals whose results the algorithm has now received."""
         waits = self._plan.order == "born"
         individual = self._store.finish(proposal.id, evaluation, waits)
         self._tally.store(individual)
@@ -188,19 +218,19 @@ class Search(Generic[G]):
         return individual, self._report_held()
 
     def _report_held(self) -> list[_Finished[G]]:
-        """Passes held results to the algorithm in the order of their ids, up to the first result that is missing."""
+        """Passes held results to the algorithm in the order of their ids, up to the first missing result."""
         return [self._report(self._store.release(id, one.graph), one.genotype) for id, one in self._held.released()]
 
     def _report(self, individual: Individual, genotype: G) -> _Finished[G]:
         self._algorithm.tell(individual)
-        self._tally.add_simulated(individual)
+        self._tally.simulated += individual.seconds
         if not individual.is_failed:
             self._top.add(individual)
         standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids)
         return _Finished(individual, genotype, standing)
 
     def _notify(self, finished: Sequence[_Finished[G]]) -> None:
-        """Passes finished individuals to the observers. The inheritable ones are those after the last of them."""
+        """Passes finished individuals to the observers. All get the inheritable individuals after the last result."""
         inheritable = self._inheritable() if finished else frozenset()
         for individual, genotype, standing in finished:
             now = replace(standing, inheritable=inheritable)
@@ -208,7 +238,7 @@ class Search(Generic[G]):
                 observer.individual(individual, genotype, now)
 
     def _inheritable(self) -> frozenset[int]:
-        """Returns the members, and removed individuals with a pending child that inherits their weights."""
+        """Returns the ids of the members, and of removed individuals from which a pending child inherits weights."""
         waiting = (*self._running.values(), *self._retries, *self._duplicates)
         parents = {proposal.weights_from for proposal in waiting if proposal.weights_from is not None}
         return frozenset(parents).union(self._algorithm.members)
@@ -216,10 +246,10 @@ class Search(Generic[G]):
     # Proposals.
 
     def _propose(self) -> tuple[list[Proposal[G]], list[_Finished[G]]]:
-        """Makes proposals until the executor is full.
+        """Makes proposals until the executor has enough tasks or a duplicate has taken the evaluation of another.
 
-        Returns the proposals to send, and the individuals that the algorithm has received because a proposal is a
-        duplicate of a finished individual. Such a duplicate ends the round, so that observers receive it at once.
+        Returns the proposals to send to workers, and the individuals that the algorithm has received because of a
+        duplicate. No more proposals are made after a duplicate, so that observers receive it at once.
         """
         sent: list[Proposal[G]] = []
         while self._has_room(len(sent)):
@@ -239,11 +269,12 @@ class Search(Generic[G]):
 
     def _has_room(self, sent: int = 0) -> bool:
         capacity = self._executor.capacity
-        # Duplicates need no worker. Without this limit the algorithm would make any number of proposals without a
-        # result.
+        # Duplicates need no worker. Without this limit, the algorithm might propose duplicates without end before it
+        # receives a result.
         untrained = len(self._duplicates) + self._held.reused
         full = len(self._running) + sent >= capacity or (untrained >= capacity and not self._retries)
-        # A held result that waits for a retry reaches the algorithm before the search ends.
+        # Held results may wait for an individual that is retried. The retry is sent, so that the search does not end
+        # before these results reach the algorithm.
         is_over = self._end_reason() and not (self._retries and self._held)
         return not full and not is_over and not self._plan.has_only_failures(self._tally)
 
@@ -270,9 +301,13 @@ class Search(Generic[G]):
             self._noted_seconds = now
 
     def _end_reason(self) -> str:
-        """Returns why no further individual is started; empty if further ones are."""
+        """Returns why no further individual is started; empty if the search continues."""
         return self._plan.end(self._tally, not self._retries and self._last >= self._plan.individuals)
+
+    def _ended(self, reason: str) -> str:
+        self._store.note(ENDED, reason)
+        return reason
 
     def _stop_if_all_failed(self) -> None:
         if self._plan.has_only_failures(self._tally):
-            raise SearchError(self._plan.failure_message(self._tally, self._store.reasons(3)))
+            raise SearchError(self._ended(self._plan.failure_message(self._tally, self._store.reasons(3))))

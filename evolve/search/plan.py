@@ -10,7 +10,7 @@ from typing import Literal
 
 from evolve.records import Individual, Spent
 
-# If this number of individuals have failed and no other has finished, the fault is not in the genotypes.
+# If this number of individuals have failed and none has succeeded, the cause is not in the genotypes.
 FAILURES_THAT_STOP = 10
 
 
@@ -24,7 +24,8 @@ class Tally:
 
     def __init__(self, before: Spent, fittest: Individual | None) -> None:
         self.finished, self.failed = before.finished, before.failed
-        self.flops, self.simulated = before.flops, before.simulated
+        self.flops = before.flops
+        self.simulated = before.simulated  # the seconds of the individuals that the algorithm has received
         self.fittest = fittest
         self._began = time.monotonic() - before.seconds
 
@@ -46,18 +47,14 @@ class Tally:
         self.compare(individual)
 
     def compare(self, individual: Individual) -> None:
-        """Keeps an individual as the fittest if it is fitter than all before it."""
+        """Keeps an individual as the fittest if it is fitter than all individuals before it."""
         if not individual.is_failed and (self.fittest is None or individual.fitness > self.fittest.fitness):
             self.fittest = replace(individual, graph="")
-
-    def add_simulated(self, individual: Individual) -> None:
-        """Counts the simulated seconds of an individual that the algorithm has received."""
-        self.simulated += individual.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The limits and the rules of a search."""
+    """The limits of a search, and other settings that the search loop reads."""
 
     individuals: int
     seed: int
@@ -69,11 +66,11 @@ class Plan:
     target: float | None = None  # the fitness at which the search ends
     keep_best: int = 1  # the number of best individuals whose weights are kept
     reuse: bool = False  # whether a duplicate takes the evaluation of the earlier individual
-    budget_simulated: float | None = None  # seconds of all individuals together, as a table has them
-    order: Literal["finished", "born"] = "finished"  # in which results reach the algorithm
+    budget_simulated: float | None = None  # simulated seconds of all individuals together, from a table
+    order: Literal["finished", "born"] = "finished"  # the order in which results reach the algorithm
 
     def end(self, tally: Tally, is_proposed: bool) -> str:
-        """Returns why no further individual is started; empty if further ones are.
+        """Returns why no further individual is started; empty if the search continues.
 
         Args:
           tally: the counts and costs of the search.
@@ -95,9 +92,14 @@ class Plan:
         return tally.failed == tally.finished and tally.failed >= min(FAILURES_THAT_STOP, self.individuals)
 
     def failure_message(self, tally: Tally, reasons: Sequence[str]) -> str:
-        """Returns the message with which such a search stops; `reasons` are errors of individuals."""
+        """Returns the message for a search that stops because all individuals failed.
+
+        Args:
+          tally: the counts of the search.
+          reasons: errors of individuals.
+        """
         listed = "\n".join(f"  {reason}" for reason in reasons)
         return (
             f"all of the first {tally.failed} individuals failed:\n{listed}\n"
-            f"put that right and start again in another --workdir (more may stand in {self.log})"
+            f"remove the cause and start again in another --workdir; the log may have more: {self.log}"
         )

@@ -10,11 +10,11 @@ from evolve.records import Individual, Proposal, Size, Task, rank, ranked
 
 
 class Top:
-    """The best individuals that the algorithm has received: one of each network, in the order of `records.rank`.
+    """The best individuals that the algorithm has received, in the order of `records.rank`, each network once.
 
     Args:
-      found: the best individuals of earlier runs, in that order.
-      count: the greatest number of individuals.
+      found: the best individuals of earlier runs, in the order of `records.rank`.
+      count: the greatest number of individuals that are kept.
     """
 
     def __init__(self, found: Iterable[Individual], count: int) -> None:
@@ -28,22 +28,22 @@ class Top:
 
     @property
     def last(self) -> Individual | None:
-        """The individual that a further one must beat; None if there are fewer than `count`."""
+        """The last of the `count` best individuals, which a new individual must beat; None if there are fewer."""
         return self._found[-1] if len(self._found) == self._count else None
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The ids, the best first."""
+        """The ids of the individuals, the best first."""
         return tuple([one.id for one in self._found])
 
     def add(self, individual: Individual) -> None:
-        """Adds an individual that has not failed, if it is among the best."""
+        """Adds an individual if it is among the best. It must not have failed."""
         last = self.last
         if last is None or rank(individual.fitness, individual.size) < rank(last.fitness, last.size):
             self._found = ranked([*self._found, replace(individual, graph="")], self._count)
 
     def task(self, proposal: Proposal[str], seed: int) -> Task:
-        """Returns the task of a proposal, with the fitnesses above which its graph is returned and weights are kept."""
+        """Returns the task of a proposal, with the fitness above which a worker returns the graph or keeps weights."""
         best, best_size = _beaten(self.best)
         keep_above, keep_above_size = _beaten(self.last)
         return Task(

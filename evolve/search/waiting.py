@@ -10,7 +10,7 @@ from evolve.records import Evaluation, G, Individual, Proposal
 
 
 class Duplicates(Generic[G]):
-    """Duplicates that wait for the result of the original, a pending individual, and will take its evaluation."""
+    """Duplicates of pending individuals. Each waits for the result of its original, and will take its evaluation."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, list[Proposal[G]]] = {}
@@ -31,24 +31,24 @@ class Duplicates(Generic[G]):
 
 
 def reused(original: Individual) -> Evaluation:
-    """Returns the evaluation of a duplicate: that of the original, without time and FLOPs."""
+    """Returns the evaluation of a duplicate: the evaluation of the original, with no time, no FLOPs and no graph."""
     known = {one.name: getattr(original, one.name) for one in fields(Evaluation)}
     return replace(Evaluation(**known), seconds=0.0, step_seconds=0.0, flops=0.0, graph="", note=f"as {original.id}")
 
 
 class Result(NamedTuple, Generic[G]):
-    """A held result: its row is in the store, and these values are passed on with it."""
+    """The values of a held result that are not in the store. They are passed to the algorithm and observers later."""
 
     genotype: G
     graph: str = ""
-    is_reused: bool = False  # whether it is the evaluation of another individual
+    is_reused: bool = False  # whether the result is the evaluation of another individual
 
 
 class HeldResults(Generic[G]):
-    """Held results: stored results that wait for those of all older individuals.
+    """Held results: results in the store that wait for the results of all older individuals.
 
     Args:
-      first: the id whose result comes next.
+      first: the id of the individual whose result reaches the algorithm next.
     """
 
     def __init__(self, first: int) -> None:
@@ -65,7 +65,7 @@ class HeldResults(Generic[G]):
         self.reused += result.is_reused
 
     def released(self) -> Iterator[tuple[int, Result[G]]]:
-        """Removes and yields ids and results in the order of ids, up to the first result that is missing."""
+        """Removes and yields ids and results in the order of ids, up to the first missing result."""
         while self._next in self._waiting:
             result = self._waiting.pop(self._next)
             self.reused -= result.is_reused

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from evolve.store.migrations import OLDEST, SCHEMA, migrate
 from evolve.store.rows import COLUMNS
 
 FILE = "search.sqlite"
+LOCK = ".lock"  # the file in the work directory that a running search locks
+TRIES, PAUSE = 10, 0.02  # of locking it; seconds between two tries
 _COLUMNS = ",\n  ".join(f"{name} {column.sql}" for name, column in COLUMNS.items())
 _TABLES = f"""
 begin immediate;
@@ -32,10 +35,10 @@ RANK = "fitness desc, params, mult_adds, finished"  # the order of `records.rank
 RANKED = "status = 'done' and finished > 0"  # the individuals that have a place in that order
 WRITE_AHEAD = "pragma journal_mode=wal"  # lets other programs read while the search runs
 _REMEDIES = (
-    ("locked", "another program holds it: close that program, and the same command goes on"),
+    ("locked", "another program has locked the file: close that program, and the same command resumes the search"),
     ("full", f"make room on the disk: {KEPT}"),
-    ("disk I/O", f"the disk is full, read-only or gone: put that right; {KEPT}"),
-    ("readonly", f"let this user write it: {KEPT}"),
+    ("disk I/O", f"the disk is full, read-only or gone: make it writable; {KEPT}"),
+    ("readonly", f"let this user write the file: {KEPT}"),
     ("", "move the work directory away, or choose another one with --workdir"),
 )
 
@@ -97,20 +100,24 @@ def _schema(db: sqlite3.Connection, path: Path) -> int | None:
 def hold(folder: Path) -> IO[str]:
     """Locks the work directory for this process, and returns the lock. It is released when the process ends in any way.
 
+    A program that shows whether the search runs holds the lock for a moment, so it is tried several times.
+
     Raises:
       UsageError: another process has the lock, or the folder cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("a")
+        lock = (folder / LOCK).open("a")
     except OSError as error:
         raise UsageError(f"the work directory {folder} cannot be used: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise UsageError(f"another search is running in {folder}: wait for it, or choose another --workdir") from None
-    return lock
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            time.sleep(PAUSE)
+    lock.close()
+    raise UsageError(f"another search is running in {folder}: wait for it, or choose another --workdir")
 
 
 @contextmanager

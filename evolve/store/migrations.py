@@ -13,6 +13,11 @@ from collections.abc import Callable, Mapping
 from evolve.store.rows import COLUMNS
 
 OLDEST = 3  # the schema of versions 0.3.0 to 0.6.0
+# The settings that were settings of the search until 0.6.0, each with the executors that have it now.
+MOVED = {
+    **dict.fromkeys(("workers", "worker_tasks", "gpus_per_worker"), ("processes", "ray")),
+    **dict.fromkeys(("address", "worker_cpus", "worker_resources"), ("ray",)),
+}
 
 
 def migrate(db: sqlite3.Connection, found: int) -> None:
@@ -50,12 +55,10 @@ def _move_removed_into_memos(db: sqlite3.Connection) -> None:
 
 def executor_settings(stored: Mapping[str, str]) -> dict[str, str]:
     """Returns the changeable settings of a search up to 0.6.0 with present names: executors have their own scopes."""
-    of_workers, of_ray = ("workers", "worker_tasks", "gpus_per_worker"), ("address", "worker_cpus", "worker_resources")
     executor = stored.get("search.executor", "processes")
-    kept = {"processes": of_workers, "ray": (*of_workers, *of_ray)}.get(executor, ())
-    named = {f"search.{name}": f"{executor}.{name}" for name in kept}
-    old = {f"search.{name}" for name in (*of_workers, *of_ray)}
-    return {named.get(name, name): value for name, value in stored.items() if name in named or name not in old}
+    named = {f"search.{name}": f"{executor}.{name}" for name, executors in MOVED.items() if executor in executors}
+    left_out = {f"search.{name}" for name in MOVED} - named.keys()
+    return {named.get(name, name): value for name, value in stored.items() if name not in left_out}
 
 
 def _name_settings_by_executor(db: sqlite3.Connection) -> None:

@@ -8,18 +8,21 @@ therefore show which individuals have finished and which are pending.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal, Spent
 from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, explained_errors, hold, prepare
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
-from evolve.store.syncing import Syncing
 
+ENDED = "ended"  # the note with the reason for which the search has ended; a search that continues removes it
+SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
+SAVED = 1.0  # the most seconds of waiting that can be saved up while nothing is written
 # `finished` counts results from 1. It is null while an individual is pending, and negative while its result is held.
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
@@ -29,6 +32,36 @@ _PROPOSE = (
     f"values ({'?, ' * len(PROPOSAL.names)}?, ?, 'running', {_COUNT})"
 )
 _SET = ", ".join(f"{name} = ?" for name in EVALUATION.names)
+
+
+class Syncing:
+    """Decides which transactions wait until they are on the disk.
+
+    A transaction that does not wait is kept if the process ends, but is lost if the power fails before the next one
+    that waits. If individuals take seconds, all transactions wait. If thousands finish in a second, only a part of
+    them waits, so that waiting takes at most the share `SHARE` of the time.
+
+    Args:
+      clock: gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._saved, self._counted = SAVED, clock()
+
+    def waits(self) -> bool:
+        """Whether the transaction that begins now must wait."""
+        now = self._clock()
+        self._saved = min(SAVED, self._saved + SHARE * (now - self._counted))
+        self._counted = now
+        return self._saved > 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """A context whose time counts as spent on waiting."""
+        start = self._clock()
+        yield
+        self._saved -= self._clock() - start
 
 
 class Store:
@@ -97,7 +130,7 @@ class Store:
         if not unchanged:
             raise UsageError(
                 f"the work directory {self.path.parent} was moved or removed while the search ran; "
-                "put it back, and the same command goes on, or choose another --workdir"
+                "put it back, and the same command resumes the search, or choose another --workdir"
             )
 
     def _keep_migration(self) -> None:
@@ -125,7 +158,7 @@ class Store:
         Raises:
           UsageError: the stored settings differ; the message names them.
         """
-        found = self._signed("identity")
+        found = self.signed("identity")
         folder = self.path.parent
         other = differences(found, identity) if found else []
         if other:
@@ -133,7 +166,7 @@ class Store:
                 f"{folder} holds another search:\n" + "\n".join(other) + "\n"
                 "use its settings to resume it, or choose another --workdir"
             )
-        moved = differences(self._signed("setting"), settings or {}) if found else []
+        moved = differences(self.signed("setting"), settings or {}) if found else []
         if moved and not changed:
             raise UsageError(
                 f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
@@ -141,7 +174,8 @@ class Store:
             )
         self._keep_migration()
 
-    def _signed(self, kind: str) -> dict[str, str]:
+    def signed(self, kind: Literal["identity", "setting"]) -> dict[str, str]:
+        """Returns the stored identity or the stored settings of the search."""
         rows = self._execute("select key, value from meta where key like ?", (f"{kind}.%",))
         return {key.removeprefix(f"{kind}."): value for key, value in rows}
 
@@ -161,6 +195,10 @@ class Store:
     def note(self, key: str, value: str) -> None:
         """Stores a fact about the search."""
         self._execute("insert or replace into meta values (?, ?)", (f"note.{key}", value))
+
+    def forget(self, key: str) -> None:
+        """Removes a stored fact, which may be missing."""
+        self._execute("delete from meta where key = ?", (f"note.{key}",))
 
     def noted(self, key: str) -> str | None:
         """Returns a stored fact, or None."""
@@ -281,10 +319,6 @@ class Store:
         for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
             simulated += seconds
         return Spent(finished, failed, float(self.noted("seconds") or 0), flops, simulated)
-
-    def identity(self) -> Mapping[str, str]:
-        """Returns the stored identity of the search."""
-        return self._signed("identity")
 
     def counts(self) -> tuple[int, int, int]:
         """Returns the number of results (held ones included), the number of failed ones, and the highest id."""

@@ -32,14 +32,11 @@ import numpy as np
 import compiler
 import dsl
 from compiler import Training
+from evolve.executors import machine
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 EPOCHS = 3
 IMAGES = 2000
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -186,12 +183,12 @@ def _images(folder: Path, shape: tuple[int, int, int]) -> Path:
 
 
 def _in_a_process(case: Case, images: Path) -> Measured:
-    threads = ONE_THREAD if case.threads == 1 else {}
-    kept = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    one_thread = machine.threads()
+    kept = {name: value for name, value in os.environ.items() if name not in one_thread}
+    threads = one_thread if case.threads == 1 else {"TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "experiments.bench.setup_and_step", "--child", json.dumps(asdict(case))]
     child = subprocess.run(
-        [*command, "--images", str(images)], env={**kept, **threads, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True, text=True,
+        [*command, "--images", str(images)], env={**kept, **threads}, capture_output=True, text=True,
     )  # fmt: skip
     if child.returncode:
         raise SystemExit(f"{case} failed:\n{child.stderr}")

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import compiler
 import dsl
+from compiler.layers.execute import Noise, kept_paths
 from compiler.layers.model import build_layers, forward, step_layers
-from compiler.layers.noise import Noise, kept_paths
 from dsl import shipped_cells
 
 

@@ -37,7 +37,7 @@ def said(before: str, after: str, rest: str = NETWORK) -> list[str]:
         (("conv[1x1](x) + conv[3x3](x)", "conv[3x3](x) + conv[1x1](x)"),
          ["cell net: a: the same terms in another order: conv[3x3](x) + conv[1x1](x)"]),
         (("relu(x) + skip(b)", "relu(x) + 5: skip(b)"),
-         ["cell net: c: its terms have other labels, under which weights are kept"]),
+         ["cell net: c: the terms have other labels, by which weights are inherited"]),
         (("relu(x) + skip(b)", "concat(relu(x), skip(b))"),
          ["cell net: c: relu(x) + skip(b) -> concat(relu(x), skip(b))"]),
         (("cell net(x)", "cell net(x: relu)"), ["cell net: x -> x: relu"]),

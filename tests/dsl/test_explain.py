@@ -52,9 +52,9 @@ def test_the_counted_children_are_those_that_can_be_drawn(rule: str) -> None:
         ("choose t in net.terms where t.op is dense   t.units += 1", "no term has op dense"),
         ("choose t in net.terms where t.op is not relu and t.op is dense   t.units += 1", "no term has op dense"),
         ("choose n in net.nodes, t in n.terms where t.op is conv and n.terms.count == 2   remove t",
-         "nothing meets all of `t.op is conv and n.terms.count == 2`"),
+         "no choice satisfies all of `t.op is conv and n.terms.count == 2`"),
         ("choose n in net.nodes, t in n.terms where n.terms.count > 2   remove t",
-         "nothing meets `n.terms.count > 2`"),
+         "no choice satisfies `n.terms.count > 2`"),
     ],
 )  # fmt: skip
 def test_a_rule_without_a_place_is_reported_with_the_reason(rule: str, reason: str) -> None:
@@ -65,7 +65,7 @@ def test_a_rule_without_a_place_is_reported_with_the_reason(rule: str, reason: s
 def test_a_cell_without_nodes_has_nothing_to_choose() -> None:
     (fact,) = explained("mutation m { choose n in net.nodes, t in n.terms  t.op = any({ relu }) }",
                         "cell net(x) { return x }").rules  # fmt: skip
-    assert fact.note == "there is nothing in net.nodes"
+    assert fact.note == "net.nodes has no members"
 
 
 def test_a_rule_whose_children_are_all_rejected_is_reported_with_the_reason() -> None:
@@ -79,7 +79,8 @@ def test_rules_have_their_shares_and_notes() -> None:
                       "mutation c { rate *= uniform(1, 2) } gene rate = 1 in 0 .. 9")  # fmt: skip
     assert [rule.share for rule in found.rules] == [0.6, 0.2, 0.2]
     assert [rule.children for rule in found.rules] == [0, 0, None]
-    assert [rule.note for rule in found.rules] == ["the child is its parent", "the child starts from fresh weights", ""]
+    notes = ["the child equals its parent", "the child starts from fresh weights", ""]
+    assert [rule.note for rule in found.rules] == notes
     assert found.genes == ("rate = 1 in 0 .. 9",)
 
 

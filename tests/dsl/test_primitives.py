@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pkgutil
 from dataclasses import replace
 
 import pytest
 
-import dsl.primitives
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Primitive, Role, Setting, by_role, checked, collected
 
@@ -37,17 +35,12 @@ def test_a_contradictory_record_is_refused(record: Primitive, reason: str) -> No
 
 def test_two_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two primitives are called 'relu'"):
-        collected("primitives", [(CONV, RELU), (RELU,)])
-
-
-def test_every_family_is_collected() -> None:
-    modules = {module.name for module in pkgutil.iter_modules(dsl.primitives.__path__)} - {"base", "reference"}
-    assert modules == {family.__name__.rpartition(".")[2] for family in dsl.primitives._FAMILIES}
+        collected("primitives", (CONV, RELU, RELU))
 
 
 def test_every_role_has_one_primitive() -> None:
     assert {PRIMITIVES[name].role for name in by_role(PRIMITIVES.values()).values()} == set(Role)
-    with pytest.raises(ValueError, match="the sum of a node's terms: one primitive has this role, found none"):
+    with pytest.raises(ValueError, match="the sum of a node's terms: one primitive must have this role, found none"):
         by_role(primitive for primitive in PRIMITIVES.values() if primitive.role is not Role.SUM)
-    with pytest.raises(ValueError, match="one primitive has this role, found zero, relu"):
+    with pytest.raises(ValueError, match="one primitive must have this role, found zero, relu"):
         by_role([*PRIMITIVES.values(), replace(RELU, role=Role.ZERO)])

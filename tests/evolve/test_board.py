@@ -13,7 +13,7 @@ from PIL import Image
 import dsl
 from compiler.pictures import card
 from compiler.pictures import picture as pictures
-from compiler.pictures.picture import Drawing
+from compiler.pictures.canvas import Drawing
 from evolve import (
     Algorithm,
     CellSpace,

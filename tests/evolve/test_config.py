@@ -111,7 +111,7 @@ def test_settings_bear_the_gin_name(name: str) -> None:
 
 def test_a_space_without_choices_has_no_controller() -> None:
     made = config.read(["large_scale.gin"], ["search.algorithm='reinforcement'"])
-    with pytest.raises(UsageError, match=r"the rules of the space are alter_learning_rate, .*, and none of them"):
+    with pytest.raises(UsageError, match=r"rules of the search space are alter_learning_rate, .*, and none of them"):
         made.algorithm(cell_space(made))
 
 
@@ -140,7 +140,7 @@ def test_the_printed_settings_read_back_the_same(small_gin: Path, tmp_path: Path
         ("search.overlays='imagenet.cell'", "write it as ['imagenet.cell']"),
         ("search.executor='cloud'", "'processes' or 'serial'"),
         ("search.executor='process'", "did you mean 'processes'"),
-        ("ray.address='localhost'", "ray.address is 'localhost'; it may be '' to start Ray here, 'auto'"),
+        ("ray.address='localhost'", "ray.address is 'localhost'; it may be '' to start Ray on this machine, 'auto'"),
         ("ray.worker_cpus=0", "ray.worker_cpus is 0; it must be a number above 0"),
         ("ray.worker_resources={'GPU': 1}", "write it as {'TPU': 4}, without CPU and GPU"),
         ("ray.worker_resources='TPU'", "ray.worker_resources is 'TPU'"),
@@ -535,7 +535,7 @@ def test_a_budget_of_time_is_read_as_seconds(budget: str, seconds: float | None)
     ("bindings", "message"),
     [
         (["search.reuse=True", "search.inherit_weights=True"], "trained from different weights"),
-        (["search.executor='serial'", "search.timeout=60"], "only worker processes can be ended"),
+        (["search.executor='serial'", "search.timeout=60"], "a timeout needs worker processes"),
         (["search.executor='serial'", "processes.workers=2"], "reads processes.workers: search.executor is 'serial'"),
         (["ray.address='auto'"], "nothing reads ray.address: search.executor is 'processes'"),
     ],

@@ -72,7 +72,7 @@ def test_an_evaluation_has_the_flops_of_its_training(small_gin: Path) -> None:
 def test_a_worker_that_does_not_see_the_work_directory_refuses(small_gin: Path, tmp_path: Path) -> None:
     """It refuses before a training, whose weights would be lost."""
     far = trained(small_gin, weights=tmp_path / "far" / "weights")
-    with pytest.raises(UsageError, match=r"does not see the folder .*far.*--workdir on storage that all"):
+    with pytest.raises(UsageError, match=r"cannot reach the folder .*far.*--workdir on storage that all"):
         far.evaluate(Task(1, GROWING.text(), 0, 1.0))
 
 
@@ -158,7 +158,7 @@ def test_a_child_whose_parents_weights_are_gone_starts_from_fresh_weights_with_a
         weights_file(inheriting.weights, 1).write_bytes(content)
     child = inheriting.evaluate(Task(2, GROWING.text(), 5, 1.0, weights_from=1))
     assert (child.status, child.inherited) == ("done", 0.0)
-    assert child.note.startswith("started anew: ") and "1.npz" in child.note
+    assert child.note.startswith("trained from random weights: ") and "1.npz" in child.note
 
 
 def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> None:
@@ -250,7 +250,7 @@ def test_the_confusion_of_a_network_is_its_accuracy_by_class(small_gin: Path) ->
 def test_weights_that_cannot_be_written_end_the_search(small_gin: Path) -> None:
     plain = trained(small_gin)
     Path(str(plain.weights)).write_text("a file")
-    with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command goes on"):
+    with pytest.raises(UsageError, match=r"1\.npz cannot be written: .*the same command resumes the search"):
         plain.evaluate(Task(1, GROWING.text(), 5, -1.0))
 
 
@@ -272,7 +272,7 @@ def test_the_test_wants_the_weights_whole(small_gin: Path) -> None:
     assert tested is not None and 0 <= tested.accuracy <= 1
     path = weights_file(plain.weights, 1)
     weights.save(path, {key: value for key, value in weights.read(path).items() if "kernel" not in key})
-    with pytest.raises(UsageError, match=r"1\.npz cannot be measured: the weights lack head/0/0/1/dense/kernel"):
+    with pytest.raises(UsageError, match=r"1\.npz cannot be used: the weights lack head/0/0/1/dense/kernel"):
         plain.test(task.id, task.genotype)
 
 
@@ -324,13 +324,13 @@ def test_images_that_are_gone_end_the_search_and_fail_no_individual(small_gin: P
     with pytest.raises(UsageError, match=r"images\.npz: no such file.*\nno individual was recorded as failed"):
         given.evaluate(Task(2, GROWING.text(), 0, 1.0))
     images.write_bytes(images.with_name("away.npz").read_bytes() + b" ")
-    with pytest.raises(UsageError, match=r"finds other images at 'npz:.*images\.npz' than the search has"):
+    with pytest.raises(UsageError, match=r"finds other images in 'npz:.*images\.npz' than those of the search"):
         given.evaluate(Task(2, GROWING.text(), 0, 1.0))
 
 
 def test_a_worker_that_does_not_reach_the_storage_refuses(small_gin: Path) -> None:
     """It refuses before a training, whose weights would be lost."""
-    for address, said in (("nowhere://bucket", "cannot use nowhere://bucket"), ("file:///nowhere", "does not see")):
+    for address, said in (("nowhere://bucket", "cannot use nowhere://bucket"), ("file:///nowhere", "cannot reach")):
         far = trained(small_gin, weights=place(address) / "weights")
         with pytest.raises(UsageError, match=said):
             far.evaluate(Task(1, GROWING.text(), 0, 1.0))

@@ -84,9 +84,9 @@ def test_a_search_without_individuals_is_an_empty_table(tmp_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--csv"], "say which search and how"),
-        (["--workdir=nowhere"], "say which search and how"),
-        (["--workdir=nowhere", "--csv", "--json"], "say which search and how"),
+        (["--csv"], "name a search and one format"),
+        (["--workdir=nowhere"], "name a search and one format"),
+        (["--workdir=nowhere", "--csv", "--json"], "name a search and one format"),
         (["--workdir=nowhere", "--csv"], "there is no search in nowhere"),
         (["--workdir=nowhere", "--csv", "more"], "'more' is not a flag"),
         (["--workdri=nowhere", "--csv"], "workdri"),

@@ -191,7 +191,7 @@ def test_a_full_disk_loses_nothing(small_gin: Path, tmp_path: Path) -> None:
         evolve(*arguments), env=environment(), capture_output=True, text=True, timeout=120, preexec_fn=limited
     )
     assert ended.returncode == 2
-    assert ended.stderr.startswith("evolve: ") and "the same command goes on" in ended.stderr
+    assert ended.stderr.startswith("evolve: ") and "the same command resumes the search" in ended.stderr
     assert "Traceback" not in ended.stderr
     kept = [row for row in rows(tmp_path / "work") if row[12] is not None]
     assert 0 < len(kept) < 30
@@ -241,7 +241,7 @@ def test_a_locked_database_is_reported(tmp_path: Path) -> None:
         search(store, 5)
         other = sqlite3.connect(store.path, isolation_level=None)
         other.execute("begin immediate")
-        with pytest.raises(UsageError, match="database is locked; another program holds it"):
+        with pytest.raises(UsageError, match="database is locked; another program has locked the file"):
             search(store, 10)
         other.execute("rollback")
         search(store, 10)

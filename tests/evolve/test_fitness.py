@@ -70,5 +70,5 @@ def test_a_module_in_the_current_folder_where_python_does_not_look(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in_this_folder.py").write_text("def fit(genotype, seed):\n    return 1.0\n")
-    with pytest.raises(UsageError, match=r"in_this_folder\.py is in the current folder\. .*: export PYTHONPATH=\."):
+    with pytest.raises(UsageError, match=r"in_this_folder\.py is in the current folder, .*: export PYTHONPATH=\."):
         fitness_function("in_this_folder:fit")

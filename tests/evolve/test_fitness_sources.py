@@ -64,7 +64,7 @@ class TestFitness:
         assert (found.status, has_tensorflow) == ("done", fitness.trains)
         assert (found.flops > 0) == ("training" not in fitness.not_read)
         expected = cost(dsl.loads(fitness.space), fitness.known.input_shape, fitness.known.classes)
-        assert (found.params, found.mult_adds) == (expected.params, expected.mult_adds)
+        assert (found.params, found.mult_adds, found.depth) == (expected.params, expected.mult_adds, expected.depth)
         here = fitness.evaluate(task)
         assert here.fitness == pytest.approx(found.fitness, abs=0.1)
 
@@ -76,7 +76,7 @@ class TestFitness:
         found = fitness.evaluate(task)
         assert (found.status, found.fitness, found.is_retryable) == ("failed", WORST, isinstance(error, MemoryError))
         assert found.error in ("there is no such layer", "it ran out of memory")
-        assert found.params > 0 and found.flops == 0
+        assert found.params > 0 and found.depth and found.flops == 0
 
     def test_an_error_of_the_data_ends_the_search(
         self, fitness: Fitness, task: Task, monkeypatch: pytest.MonkeyPatch

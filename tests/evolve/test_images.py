@@ -91,7 +91,7 @@ def test_images_that_go_while_the_search_runs(photos: Path) -> None:
     photos.rename(photos.parent / "away")
     _, said = driver.communicate(timeout=120)
     assert driver.returncode == 2
-    assert "cannot be read: No such file or directory\nno individual was recorded as failed for this" in said
+    assert "cannot be read: No such file or directory\nno individual was recorded as failed" in said
     with sqlite3.connect(work / "search.sqlite") as db:
         assert db.execute("select count(*) from individuals where status = 'failed'").fetchone() == (0,)
     assert 1 <= len(rows(work)) < 40

@@ -130,5 +130,7 @@ def test_the_best_network_is_there_as_soon_as_there_is_a_best(tmp_path: Path) ->
 def test_weights_of_the_best_that_are_damaged_are_named(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     weights_file(tmp_path / "weights", 1).write_bytes(b"damaged")
-    with pytest.raises(UsageError, match=r"1\.npz cannot be used: .*; remove it, and the same command goes on"):
+    with pytest.raises(
+        UsageError, match=r"1\.npz cannot be used: .*; remove it, and the same command resumes the search"
+    ):
         Keeper(source(tmp_path), SEED.space, individual(1, 0.5))

@@ -289,7 +289,7 @@ def test_ctrl_c_keeps_finished_individuals_and_prints_how_to_resume(
     out, err = driver.communicate(timeout=30)
     assert driver.returncode == 130
     assert err == ""
-    assert "individuals are finished and kept in" in out and "the same command goes on" in out
+    assert "individuals are finished and kept in" in out and "the same command resumes the search" in out
     kept = [row for row in rows(work) if row[12] is not None]
     assert 5 <= len(kept) < 30
     ended = finish(*arguments)

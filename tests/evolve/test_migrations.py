@@ -59,10 +59,10 @@ def dump(folder: Path) -> list[str]:
 
 
 def individuals(folder: Path) -> list[dict[str, object]]:
-    """Returns all rows by id. The ids in the column `killed` of earlier versions become the memo."""
+    """Returns all rows by id, with the columns that are newer. The ids in the earlier column `killed` are the memo."""
     db = sqlite3.connect(folder / FILE)
     db.row_factory = sqlite3.Row
-    rows = [dict(row) for row in db.execute("select * from individuals order by id")]
+    rows = [{"depth": None, **dict(row)} for row in db.execute("select * from individuals order by id")]
     killed = [str(row.pop("killed", "[]")) for row in rows]
     return [row | {"memo": row["memo"] if ids == "[]" else ids} for row, ids in zip(rows, killed, strict=True)]
 
@@ -92,7 +92,8 @@ def test_a_store_of_each_version_opens(tmp_path: Path, version: str) -> None:
         noted = store.noted(f"test of {best}")
         assert (None if noted is None else json.loads(noted)["accuracy"]) == tested
         assert len(list(store.finished())) + len(store.unfinished()) == counts[2]
-        store.sign(store.identity())
+        assert {one.depth for one in store.finished()} == {None}
+        store.sign(store.signed("identity"))
     assert schema(work) == migrations.SCHEMA
     assert sqlite3.connect(work / FILE).execute("pragma journal_mode").fetchone() == ("wal",)
     assert individuals(work) == before
@@ -128,16 +129,16 @@ def test_reading_commands_do_not_change_the_file(
     assert found is not None and found.id == best
     assert dsl.loads(found.text).space.mutations and found.fitness == float(rows[best - 1]["fitness"])
     with Store(work) as store, pytest.raises(UsageError, match=r"search\.seed: there 0, now 1"):
-        store.compare({**store.identity(), "search.seed": "1"})
+        store.compare({**store.signed("identity"), "search.seed": "1"})
     with Store(work) as store:
-        store_space = dsl.loads(store.identity()["the space"]).space
+        store_space = dsl.loads(store.signed("identity")["the space"]).space
         board = Board(tmp_path / "board", store_space, store)
         board.start("", RandomSearch(CellSpace(store_space, (8, 8, 1), 10), 0, window=3))
         board.close()
     assert (work / FILE).read_bytes() == before and schema(work) == 3
     with Store(work) as store:
         store.note("a", "1")
-        store.compare(store.identity(), changed=True)
+        store.compare(store.signed("identity"), changed=True)
     assert main.run(["export", f"--workdir={work}", "--csv"]) == 0
     assert capsys.readouterr().out == exported
 
@@ -216,16 +217,16 @@ def test_a_setting_that_a_search_lacks_has_the_value_that_meant_the_same(tmp_pat
     """A store lacks the settings that later versions have added. They do not count as differences."""
     with Store(store_of(version, tmp_path)) as store:
         identity, settings = settings_of_now(tmp_path)
-        stored = {*store.identity(), *store._signed("setting")}
+        stored = {*store.signed("identity"), *store.signed("setting")}
         lacking = {*identity, *settings} - stored
         # settings of another algorithm
         lacking -= {name for name in lacking if name.startswith("regularized_evolution.")}
         assert lacking == {one.name for one in ADDED if one.version > version}
         added = {one.name: one.value for one in ADDED if one.name in lacking & set(identity)}
-        store.compare({**store.identity(), **added}, changed=True)
+        store.compare({**store.signed("identity"), **added}, changed=True)
         if "search.order" in lacking:
             with pytest.raises(UsageError, match=r"search\.order: there finished, now born"):
-                store.compare({**store.identity(), **added, "search.order": "born"}, changed=True)
+                store.compare({**store.signed("identity"), **added, "search.order": "born"}, changed=True)
 
 
 LATENCY = '    latency: Annotated[float, Column("real not null default 7", since={since})] = 0.0\n'
@@ -264,7 +265,7 @@ def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     table, _, objects = ran.stdout.partition("[\n")
-    assert table.splitlines()[0].endswith(",metrics,latency") and table.splitlines()[1].endswith(",{},1.5")
+    assert table.splitlines()[0].endswith(",metrics,latency,depth") and table.splitlines()[1].endswith(",{},1.5,")
     assert {row["latency"] for row in json.loads("[" + objects)} == {7.0}
     assert schema(old) == migrations.SCHEMA + 1
 

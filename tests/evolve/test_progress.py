@@ -241,9 +241,9 @@ CLASSIFICATION = Classification.of(((8, 2, 0), (0, 5, 0), (1, 3, 1)), ("cat", "d
 def test_the_accuracy_of_each_class_is_shown() -> None:
     assert CLASSIFICATION.accuracy == 14 / 20
     assert by_class(CLASSIFICATION) == [
-        ClassAccuracy("cat", 10, 8, "dog [bold] (2)"),
-        ClassAccuracy("dog [bold]", 5, 5, ""),
-        ClassAccuracy("größe\\n犬", 5, 1, "dog [bold] (3)"),
+        ClassAccuracy("cat", 10, 0.8, "dog [bold] (2)"),
+        ClassAccuracy("dog [bold]", 5, 1.0, ""),
+        ClassAccuracy("größe\\n犬", 5, 0.2, "dog [bold] (3)"),
     ]
     printed = end(Outcome((BEST,), CLASSIFICATION))
     assert "Test images by class" in printed
@@ -264,7 +264,7 @@ def test_of_many_classes_the_worst_are_shown() -> None:
 
 def test_a_class_without_test_images_is_left_out() -> None:
     classification = Classification.of(((4, 0), (0, 0)), ("a", "b"))
-    assert by_class(classification) == [ClassAccuracy("a", 4, 4, "")]
+    assert by_class(classification) == [ClassAccuracy("a", 4, 1.0, "")]
 
 
 REMEDIES = ('--gin_param="training.epochs=48"', '--gin_param="dataset.image_size=(64, 64)"')

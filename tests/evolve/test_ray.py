@@ -217,7 +217,7 @@ def test_a_search_on_a_ray_of_its_own_is_interrupted_and_resumed(small_gin: Path
     os.killpg(driver.pid, signal.SIGINT)
     printed, errors = driver.communicate(timeout=60)
     assert (driver.returncode, errors) == (130, "")
-    assert "2, on Ray" in printed and "the same command goes on from there" in printed and "raylet" not in printed
+    assert "2, on Ray" in printed and "the same command resumes the search" in printed and "raylet" not in printed
     arguments = tuple(flag for flag in arguments if "ray.workers" not in flag)
     ended = finish(*arguments, "--gin_param=search.executor='serial'", "--resume=changed")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -260,4 +260,4 @@ def test_a_ray_of_its_own_listens_to_this_machine_alone_and_heeds_sigterm(small_
     printed, errors = driver.communicate(timeout=60)
     assert addresses and addresses <= {"127.0.0.1", "[::ffff:127.0.0.1]", "[::1]"}
     assert (driver.returncode, errors) == (130, "")
-    assert "the same command goes on from there" in printed
+    assert "the same command resumes the search" in printed

@@ -29,6 +29,7 @@ from evolve import (
 from evolve.records import failed
 from evolve.search.loop import Observer
 from evolve.store.database import FILE
+from evolve.store.store import ENDED
 from tests.evolve import toy
 from tests.evolve.toy import MAKERS, evolution, non_ageing, tournament
 
@@ -102,6 +103,22 @@ def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
 
 
+def test_the_store_has_the_reason_of_the_end_until_the_search_goes_on(tmp_path: Path) -> None:
+    def interrupted(task: Task) -> Evaluation:
+        if task.id == 15:
+            raise KeyboardInterrupt
+        return toy.evaluate(task)
+
+    with Store(tmp_path) as store:
+        search(store, 10)
+        assert store.noted(ENDED) == "all 10 individuals are finished"
+        with pytest.raises(KeyboardInterrupt):
+            search(store, 20, interrupted)
+        assert store.noted(ENDED) is None and store.counts()[0] == 14
+        search(store, 20)
+        assert store.noted(ENDED) == "all 20 individuals are finished"
+
+
 def wait_for(folder: Path, count: int, seconds: float = 60) -> None:
     """Waits until `count` individuals are finished."""
     deadline = time.monotonic() + seconds
@@ -124,6 +141,7 @@ def test_a_search_ends_when_the_first_ten_fail(tmp_path: Path) -> None:
         with pytest.raises(SearchError, match=r"all of the first 10 individuals failed:\n  no luck with 10"):
             search(store, 30, toy.evaluate_in_vain)
         assert store.counts() == (10, 10, 10)
+        assert str(store.noted(ENDED)).startswith("all of the first 10 individuals failed:")
 
 
 def test_a_search_of_fewer_than_ten_ends_when_all_fail(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_sigterm_ends_a_search_as_ctrl_c_does(executor: str, small_gin: Path, tm
     driver.send_signal(signal.SIGTERM)
     out, err = driver.communicate(timeout=30)
     assert (driver.returncode, err) == (130, "")
-    assert "individuals are finished and kept in" in out and "the same command goes on" in out
+    assert "individuals are finished and kept in" in out and "the same command resumes the search" in out
     kept = [row for row in rows(work) if row[12] is not None]
     assert 3 <= len(kept) < 12
     assert finish(*arguments).returncode == 0
@@ -64,7 +64,7 @@ def test_a_group_that_is_ended_as_a_whole(small_gin: Path, tmp_path: Path) -> No
     driver.send_signal(signal.SIGINT)
     out, err = driver.communicate(timeout=30)
     assert (driver.returncode, err) == (130, "")
-    assert "the same command goes on" in out
+    assert "the same command resumes the search" in out
     assert all(row[9] == "" for row in rows(work))  # an individual whose worker the signal ended has not failed
 
 
@@ -135,7 +135,7 @@ def test_as_the_first_process_of_a_container(small_gin: Path, tmp_path: Path) ->
     os.kill(child_of(outside.pid), signal.SIGTERM)
     out, err = outside.communicate(timeout=30)
     assert (outside.returncode, err) == (130, "")
-    assert "the same command goes on" in out
+    assert "the same command resumes the search" in out
 
 
 def test_a_signal_that_was_ignored_stays_ignored(small_gin: Path, tmp_path: Path) -> None:

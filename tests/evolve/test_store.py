@@ -13,7 +13,7 @@ from evolve import Evaluation, Proposal, SearchError, Store, UsageError
 from evolve.records import WORST, failed, ranked
 from evolve.store.database import FILE
 from evolve.store.migrations import SCHEMA
-from evolve.store.syncing import Syncing
+from evolve.store.store import Syncing
 
 IDENTITY = {"search.seed": "0", "the space": "cell a\ncell b"}
 

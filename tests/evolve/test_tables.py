@@ -15,9 +15,9 @@ import dsl
 from compiler import CompileError
 from evolve import Task, UsageError, config, main
 from evolve.config import Config
-from evolve.fitness import lookup, table_files
+from evolve.fitness import table_files
 from evolve.fitness.base import Fitness
-from evolve.fitness.table import TableFitness
+from evolve.fitness.table import TableFitness, check_space, key, looked_up
 from evolve.fitness.table_files import Row, Table
 from evolve.records import WORST
 from evolve.settings import TableSettings
@@ -65,9 +65,9 @@ def genotype(text: str) -> dsl.Genotype:
 )  # fmt: skip
 def test_keys_are_those_written_by_hand(edges: list[str], expected: str, path: Path) -> None:
     made = genotype(cell(*edges))
-    assert lookup.key(made.cell("net"), OPERATIONS) == expected
+    assert key(made.cell("net"), OPERATIONS) == expected
     names = tuple(OPERATIONS[edge] for edge in edges)
-    row = lookup.looked_up(made, table_of(path), OPERATIONS)
+    row = looked_up(made, table_of(path), OPERATIONS)
     assert row.fitness == pytest.approx(made_table.accuracy(names) / 100)
     assert dict(row.metrics) == pytest.approx(
         {name: made_table.accuracy(names) + number for number, name in enumerate(COLUMNS) if number}
@@ -82,7 +82,7 @@ def test_every_individual_has_a_row(path: Path) -> None:
     for number in range(300):
         rng = random.Random(number)
         one = dsl.sample(one.space, rng) if number % 3 == 0 else dsl.mutate(one, rng).genotype
-        met.add(lookup.looked_up(one, table, OPERATIONS))
+        met.add(looked_up(one, table, OPERATIONS))
     assert len(table.rows) == 15_625 and len(met) > 280
 
 
@@ -96,7 +96,7 @@ def test_equal_cells_have_the_same_row(path: Path) -> None:
         "cell net(x) {\n a = pool(x)\n b = x + zero(a)\n c = relu_conv[1x1](x) + pool(a) + b\n return c\n}\n"
     )
     assert dsl.fingerprint(one) == dsl.fingerprint(other) == dsl.fingerprint(bare)
-    assert {lookup.key(each.cell("net"), OPERATIONS) for each in (one, other, bare)} == {
+    assert {key(each.cell("net"), OPERATIONS) for each in (one, other, bare)} == {
         "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|skip_connect~2|"
     }
 
@@ -114,7 +114,7 @@ def test_equal_cells_have_the_same_row(path: Path) -> None:
 )
 def test_cells_outside_of_the_table_have_no_key(text: str, reason: str, path: Path) -> None:
     with pytest.raises(CompileError) as caught:
-        lookup.looked_up(genotype(text), table_of(path), OPERATIONS)
+        looked_up(genotype(text), table_of(path), OPERATIONS)
     assert reason in str(caught.value)
 
 
@@ -171,11 +171,11 @@ def test_a_cell_that_the_table_lacks_fails_by_name(tmp_path: Path) -> None:
         ({"c10v_val_acc_12": None}, "table.fitness names the column 'c10v_val_acc_12', which"),
         ({"arch": None}, "table.keys names the column 'arch'"),
         ({"c100_test_acc_200": None}, "table.metrics names the column 'c100_test_acc_200'"),
-        ({"c10v_val_sec": np.zeros(3)}, "'c10v_val_sec' holds an array of float64 and shape [3]; it must be 15625"),
-        ({"c10v_val_sec": np.full(15_625, "a")}, "'c10v_val_sec' holds an array of <U1"),
-        ({"c10v_val_sec": np.full(15_625, np.nan)}, "takes nan seconds; it must be 0 or more"),
-        ({"arch": np.arange(15_625)}, "it must have one text, the key, for each cell"),
-        ({"arch": np.array(["a"] * 15_625)}, "15624 of its 15625 keys occur more than once"),
+        ({"c10v_val_sec": np.zeros(3)}, "'c10v_val_sec' is an array of float64 and shape [3]; it must have 15625"),
+        ({"c10v_val_sec": np.full(15_625, "a")}, "'c10v_val_sec' is an array of <U1"),
+        ({"c10v_val_sec": np.full(15_625, np.nan)}, "takes nan seconds; the seconds must be 0 or more"),
+        ({"arch": np.arange(15_625)}, "it must have one text for each cell"),
+        ({"arch": np.array(["a"] * 15_625)}, "15624 of its 15625 keys repeat an earlier key"),
         ({"arch": np.array([{}] * 15_625)}, "cannot be read"),
     ],
 )
@@ -191,7 +191,7 @@ def test_files_that_are_not_tables_are_refused(
 def test_a_wrong_column_is_refused_with_the_nearest_one(path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'c10v_val_acc_12'") as caught:
         table_of(path, fitness="c10_val_acc_12")
-    assert "it has arch, c100_test_acc_200, c10_test_acc_200" in str(caught.value)
+    assert "its columns are arch, c100_test_acc_200, c10_test_acc_200" in str(caught.value)
 
 
 def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
@@ -205,27 +205,27 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "changed", "message"),
     [
-        ("nasnet.cell", {}, "must change one cell, and they change normal, reduction"),
+        ("nasnet.cell", {}, "must change one cell; they change normal, reduction"),
         ("darts.cell", {}, "a table has one cell for each network"),
         ("nasbench201.cell", {"operations": {**OPERATIONS, "skip": "skip_conect"}}, "did you mean 'skip_connect'"),
         (
             "nasbench201.cell",
             {"operations": {key: name for key, name in OPERATIONS.items() if key != "pool"}},
-            "table.operations lacks 'pool', which cell net may hold",
+            "table.operations lacks 'pool', which cell net may contain",
         ),
     ],
 )
 def test_tables_of_another_space_are_refused(file: str, changed: dict[str, object], message: str, path: Path) -> None:
     made = settings(path, **changed)
     with pytest.raises(UsageError) as caught:
-        lookup.check(dsl.load(file), table_files.load(made), made)
+        check_space(dsl.load(file), table_files.load(made), made)
     assert message in str(caught.value)
 
 
 def test_a_table_of_smaller_cells_is_refused(path: Path) -> None:
     table = replace(table_of(path), rows={f"|{name}~0|": Row(0.5, (), 1.0) for name in made_table.NAMES})
     with pytest.raises(UsageError, match="is the table of another space: the seed's cell would be"):
-        lookup.check(dsl.load("nasbench201.cell"), table, settings(path))
+        check_space(dsl.load("nasbench201.cell"), table, settings(path))
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_evolution_beats_random_search(path: Path) -> None:
             algorithm = chosen.algorithm(space)
             found = []
             for id in range(1, 101):
-                row = lookup.looked_up(algorithm.ask(id).genotype, table, OPERATIONS)
+                row = looked_up(algorithm.ask(id).genotype, table, OPERATIONS)
                 algorithm.tell(toy.result(id, row.fitness))
                 found.append(row.fitness)
             best[name] = best.get(name, 0.0) + max(found)

@@ -1,0 +1,108 @@
+"""The records of all primitives, and the domains of settings."""
+
+from __future__ import annotations
+
+from dsl.primitives.base import Domain, Primitive, Role, Setting
+from dsl.values import Kernel
+
+COUNT = Domain("a whole number from 1 to 1,000,000", lambda v: isinstance(v, int) and 1 <= v <= 10**6)
+STRIDE = Domain("a power of two, at least 1", lambda v: isinstance(v, int) and 1 <= v <= 1024 and v & (v - 1) == 0)
+ANY_STRIDE = Domain("a whole number from 1 to 1,024", lambda v: isinstance(v, int) and 1 <= v <= 1024)
+DEPTH = Domain("a number above 0, at most 1,000", lambda v: isinstance(v, int | float) and 0 < v <= 1000)
+POSITIVE = Domain("a number above 0", lambda v: isinstance(v, int | float) and v > 0)
+FRACTION = Domain("a number from 0, below 1", lambda v: isinstance(v, int | float) and 0 <= v < 1)
+PADDING = Domain("same or valid", lambda v: v in ("same", "valid"))
+KERNEL = Domain(
+    "a kernel such as 3x3 of at most 1023x1023",
+    lambda v: isinstance(v, Kernel) and 1 <= v.height <= 1023 and 1 <= v.width <= 1023,
+)
+KERNEL_OR_FULL = Domain("a kernel such as 3x3, or full", lambda v: v == "full" or KERNEL.holds(v))
+
+_FILTERS = Setting("filters", COUNT, ambient=True)
+_STRIDE = Setting("stride", STRIDE, 1)
+_STRIDES = (
+    _STRIDE,
+    Setting("stride_y", STRIDE, otherwise="as `stride`"),
+    Setting("stride_x", STRIDE, otherwise="as `stride`"),
+)
+_DEPTH = Setting("depth", DEPTH, otherwise="not used")
+_PADDED = (Setting("padding", PADDING, "same"), Setting("dilation", COUNT, 1))
+_WINDOW = (
+    Setting("kernel", KERNEL, required=True),
+    Setting("stride", ANY_STRIDE, 1),
+    Setting("padding", PADDING, "same"),
+)
+
+RECORDS = (
+    # convolutions
+    Primitive(
+        name="conv",
+        meaning="A convolution without bias. The kernel `full` covers the whole map. With `depth`, the filters are "
+        "`depth` times the channels of the input.",
+        settings=(Setting("kernel", KERNEL_OR_FULL, required=True), _FILTERS, *_STRIDES, *_PADDED, _DEPTH),
+        channels="filters",
+        channel_factor="depth",
+        has_weights=True,
+    ),
+    Primitive(
+        name="depthwise",
+        meaning="A convolution of each channel by itself, without bias.",
+        settings=(Setting("kernel", KERNEL, required=True), *_STRIDES, *_PADDED),
+        has_weights=True,
+    ),
+    Primitive(
+        name="factorized_conv",
+        meaning="Two 1x1 convolutions with strides, concatenated; the second one is moved by one pixel (NASNet).",
+        settings=(_STRIDE, _FILTERS),
+        channels="filters",
+        has_weights=True,
+    ),
+    # pooling
+    Primitive(name="avg_pool", meaning="The mean of each window; what pads a border does not count.", settings=_WINDOW),
+    Primitive(name="max_pool", meaning="The maximum of each window.", settings=_WINDOW),
+    Primitive(name="global_avg_pool", meaning="The mean of each channel over the whole map: one value a channel."),
+    # normalization and regularization
+    Primitive(
+        name="batch_norm",
+        meaning="Batch normalization, then a scale and an offset for each channel.",
+        settings=(Setting("epsilon", POSITIVE, 1e-3), Setting("decay", FRACTION, 0.9997)),
+        has_weights=True,
+    ),
+    Primitive(
+        name="dropout",
+        meaning="In training, sets each value to zero with the probability `rate`, and scales the others up.",
+        settings=(Setting("rate", FRACTION, 0),),
+        is_random=True,
+    ),
+    # activations
+    Primitive(name="relu", meaning="The greater of each value and 0."),
+    # dense
+    Primitive(
+        name="dense",
+        meaning="A weighted sum of one value a channel for each unit, and a bias.",
+        settings=(Setting("units", COUNT, required=True),),
+        channels="units",
+        has_weights=True,
+    ),
+    # joins, which make one state of several states
+    Primitive(name="add", meaning="The sum of states of one shape; `a + b` is `add(a, b)`.", role=Role.SUM),
+    Primitive(name="concat", meaning="The channels of maps of one size, one after the other.", role=Role.CONCATENATION),
+    # primitives that keep a state, remove an edge, or give zeros or another shape
+    Primitive(name="skip", meaning="The state itself.", role=Role.IDENTITY),
+    Primitive(
+        name="zero",
+        meaning="Zeros in the shape of the state (NAS-Bench-201).",
+        settings=(Setting("stride", STRIDE, 1),),
+        role=Role.ZERO,
+    ),
+    Primitive(
+        name="none",
+        meaning="No edge (NAS-Bench-101, hierarchical spaces); only as the operation of a term, never in an `op`.",
+        role=Role.NOTHING,
+    ),
+    Primitive(
+        name="resize_and_pad",
+        meaning="Resizes to the wanted shape by the nearest pixels; cuts channels off or adds zeros; only after `fit`.",
+        role=Role.FIT_BY_FIRST,
+    ),
+)

@@ -1,0 +1,140 @@
+"""Evolution with and without ageing, the pairwise tournament, and random search, with which evolution is compared.
+
+Regularized evolution is algorithm 1 of Real et al. 2019, arXiv 1802.01548. The same paper has evolution without ageing
+and random search. The pairwise tournament is that of Real et al. 2017, arXiv 1703.01041.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Annotated
+
+from compiler.domains import whole
+from evolve.algorithms.base import Evolution, Latest, Member, NonAgeing, generator, gin_name
+from evolve.errors import UsageError
+from evolve.records import RANDOM, G, Measured, Proposal
+
+_fitness = attrgetter("fitness")
+SampleSize = Annotated[int, whole(1), "members of a tournament sample, which is drawn with replacement"]
+
+
+@dataclass(eq=False, kw_only=True)
+class RegularizedEvolution(Evolution[G]):
+    """Ageing evolution: the best of a tournament sample becomes a parent, and the oldest member is removed."""
+
+    sample_size: SampleSize = 25
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_sample(self, self.sample_size)
+        self._members: deque[Member[G]] = deque(maxlen=self.population_size)
+
+    def _population(self) -> Collection[Member[G]]:
+        return self._members
+
+    @property
+    def replayed(self) -> int:
+        """The number of results that restore the population: its size, because ageing removes earlier individuals."""
+        return self.population_size
+
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
+        """Returns the best of a tournament sample, and an empty memo."""
+        return max(rng.choices(self._members, k=self.sample_size), key=_fitness), ""
+
+    def tell(self, individual: Measured) -> None:
+        """Adds an individual to the population, and removes the oldest member if the population is too large."""
+        self._members.append(Member(individual.id, self._finish(individual.id), individual.fitness))
+
+
+@dataclass(eq=False, kw_only=True)
+class NonAgeingEvolution(NonAgeing[G]):
+    """Evolution without ageing: the best of a tournament sample becomes a parent, and its worst is removed.
+
+    With one worker, each proposal removes one member and makes one child, as in the paper. With many workers, the
+    population may be smaller or larger. While it has fewer than `population_size` members, no member is removed. When
+    it has more, samples are drawn and lose their worst member until it is small enough. The last sample gives the
+    parent. The parent is removed only if it is the only member in its sample.
+    """
+
+    sample_size: SampleSize = 25
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_sample(self, self.sample_size)
+
+    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """Returns the best of the last sample, and the ids of the worst of each sample that removes a member."""
+        members = list(self._members.values())
+        parent, worst = self._tournament(members, rng)
+        removed = []
+        while len(members) >= self.population_size:
+            members.remove(worst)
+            removed.append(worst.id)
+            if len(members) >= self.population_size:
+                parent, worst = self._tournament(members, rng)
+        return parent, removed
+
+    def _tournament(self, members: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
+        """Draws a sample. Returns its best member, and the worst of its other members."""
+        drawn = rng.choices(members, k=self.sample_size)
+        best = max(drawn, key=_fitness)
+        others = [member for member in drawn if member is not best]
+        return best, min(others, key=_fitness, default=best)
+
+
+@dataclass(eq=False, kw_only=True)
+class PairwiseTournament(NonAgeing[G]):
+    """Pairwise tournaments: the better of two random members becomes a parent, or the worse of them is removed.
+
+    A tournament removes a member if the population has `population_size` or more members.
+    If the population has one member, this member becomes the parent.
+    """
+
+    population_size: Annotated[int, whole(2), "number of members at which tournaments remove the worse of two"] = 1000
+
+    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """Returns the parent of the next child, and the ids of the members to remove.
+
+        Tournaments remove members until the population is small enough. The winner of one more is the parent.
+        """
+        members = list(self._members.values())
+        removed = []
+        while len(members) >= self.population_size:
+            worse = min(rng.sample(members, 2), key=_fitness)
+            members.remove(worse)
+            removed.append(worse.id)
+        return max(rng.sample(members, min(2, len(members))), key=_fitness), removed
+
+
+@dataclass(eq=False, kw_only=True)
+class RandomSearch(Latest[G]):
+    """Random search: every individual is sampled from the search space."""
+
+    @property
+    def replayed(self) -> int:
+        """The number of latest results that the curves show. Proposals depend on no result."""
+        return self.window
+
+    def ask(self, id: int) -> Proposal[G]:
+        """Returns a random genotype."""
+        self._check_id(id)
+        proposal = Proposal(id, self.space.sample(generator(self.seed, id)), None, RANDOM)
+        self.adopt(proposal)
+        return proposal
+
+    def tell(self, individual: Measured) -> None:
+        """Adds the fitness of an individual to the curves. The fitness has no effect on later proposals."""
+        self._finish(individual.id)
+        self._latest.append(individual.fitness)
+
+
+def _check_sample(algorithm: Evolution[G], sample_size: int) -> None:
+    if sample_size > algorithm.population_size:
+        raise UsageError(
+            f"{gin_name(type(algorithm))} needs 1 <= sample_size <= population_size; "
+            f"sample_size is {sample_size}, population_size is {algorithm.population_size}"
+        )

@@ -1,0 +1,142 @@
+"""The facts about a search that do not depend on its individuals, from the settings and notes in its store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evolve.records import RANDOM
+from evolve.settings import seconds_of
+from evolve.store.differences import ADDED
+from evolve.store.store import ENDED
+from evolve.tab.living import is_of_algorithm, value_of
+from evolve.tab.numbers import read
+
+ACCURACY, FITNESS = "validation accuracy", "fitness"
+_RULE = re.compile(r"^mutation (\w+)", re.MULTILINE)
+_SPACE = "the space"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The settings and notes of a search by their keys in the store."""
+
+    meta: Mapping[str, str]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The settings that make a search another search if they change. Those that are newer have their old value."""
+        stored = {
+            key.removeprefix("identity."): value for key, value in self.meta.items() if key.startswith("identity.")
+        }
+        return {one.name: one.value for one in ADDED if one.name not in stored} | stored if stored else {}
+
+    def setting(self, name: str) -> object:
+        """Returns the value of a setting that may change; None if it is not stored."""
+        return value_of(self.meta.get(f"setting.{name}", "None"))
+
+    def note(self, key: str) -> str:
+        """Returns a note, or "" if there is none."""
+        return self.meta.get(f"note.{key}", "")
+
+    @property
+    def algorithm(self) -> str:
+        """The gin name of the algorithm."""
+        return self.identity.get("search.algorithm", "")
+
+    @property
+    def seed(self) -> int:
+        """The random seed."""
+        text = self.identity.get("search.seed", "")
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def space(self) -> str:
+        """The `.cell` text of the search space."""
+        return self.identity.get(_SPACE, "")
+
+    @property
+    def reason(self) -> str:
+        """The reason for which the search has ended; "" if it has not."""
+        return self.note(ENDED)
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of all runs together."""
+        return read(self.note("seconds")) or 0.0
+
+    @property
+    def individuals(self) -> int | None:
+        """The number of individuals at which the search ends."""
+        found = self.setting("search.individuals")
+        return found if isinstance(found, int) else None
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The names of the rules that the space declares, after that of sampled individuals."""
+        return (RANDOM, *_RULE.findall(self.space))
+
+    @property
+    def metric(self) -> str:
+        """What the fitness is."""
+        return ACCURACY if self.identity.get("search.fitness") == "training" else FITNESS
+
+    @property
+    def source(self) -> str:
+        """The description of the images."""
+        try:
+            noted = json.loads(self.note("data") or '[""]')
+            return str(noted["description"] if isinstance(noted, dict) else noted[0])  # a list until 0.5.0
+        except (LookupError, TypeError, ValueError):
+            return ""
+
+    @property
+    def budget(self) -> dict[str, float | None]:
+        """The limits at which the search ends, beside the number of individuals."""
+        return {
+            "seconds": seconds_of(self.setting("search.budget")) or None,
+            "flops": read(self.setting("search.budget_flops")),
+            "target": read(self.setting("search.target")),
+            "simulated": read(self.setting("table.budget_seconds")),
+        }
+
+    @property
+    def workers(self) -> int | None:
+        """The number of workers, if it is a setting."""
+        executor = str(self.setting("search.executor"))
+        found = self.setting(f"{executor}.workers")
+        return 1 if executor == "serial" else found if isinstance(found, int) else None
+
+    def test(self, best: int | None) -> dict[str, object] | None:
+        """Returns the accuracy on the test images of the best individual, or of another one that was tested."""
+        tested: dict[int, float] = {}
+        for key, value in self.meta.items():
+            text = key.removeprefix("note.test of ")
+            accuracy = read(_json(value).get("accuracy")) if text != key and text.isdecimal() else None
+            if accuracy is not None:
+                tested[int(text)] = accuracy
+        id = best if best in tested else max(tested, default=None)
+        return None if id is None else {"id": id, "accuracy": tested[id]}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digests that are equal for searches that can be compared, and for those that differ in the seed alone."""
+        every = self.identity.items()
+        group = [(name, value) for name, value in every if name != "search.seed"]
+        space = [(name, value) for name, value in group if name != "search.algorithm" and not is_of_algorithm(name)]
+        return {"space": _digest(space), "group": _digest(group)}
+
+
+def _digest(pairs: Iterable[tuple[str, str]]) -> str:
+    return hashlib.sha256(json.dumps(sorted(pairs)).encode()).hexdigest()[:16]
+
+
+def _json(text: str) -> Mapping[str, object]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

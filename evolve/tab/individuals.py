@@ -1,0 +1,271 @@
+"""The numbers of all individuals of a search. They are read once, and later readings take only what is new."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from evolve.errors import SearchError
+from evolve.records import WORST, rank
+from evolve.tab.about import About
+from evolve.tab.living import Band, Living, algorithm_of
+from evolve.tab.numbers import Number, number, rounded, significant, whole
+
+PENDING, DONE, FAILED = 0, 1, 2  # the status of an individual
+NO_MEMBERS = -1  # for the time at which an individual left the population, if the algorithm has none
+_STATUSES = {"done": DONE, "failed": FAILED}
+_SELECT = (
+    "select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, json_array_length(history), flops, "
+    "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
+    "fingerprint, genes, memo from individuals"
+)
+_CHUNK = 500  # ids in one query
+
+
+class Row(NamedTuple):
+    """The numbers of one individual. Unknown ones are None; those that say 0 are 0 if there are none."""
+
+    id: int
+    parent: int  # 0: none
+    rule: int  # the index of its name
+    status: int
+    fitness: Number
+    params: Number
+    mult_adds: Number
+    depth: Number
+    seconds: Number
+    epochs: Number
+    flops: Number
+    finished: int  # the number of its result, from 1; 0: the algorithm has none yet
+    proposed_after: int
+    tries: Number
+    inherited: Number
+    rejected: int
+    twin: int  # the first individual with the same network and genes
+
+
+class Costs:
+    """The counts and costs of all individuals that have a result."""
+
+    def __init__(self) -> None:
+        self.finished = self.failed = 0
+        self.flops = self.simulated = self.steps = self.stepped = 0.0
+
+    def add(self, row: Row, step_seconds: Number) -> None:
+        """Counts a result."""
+        self.finished += 1
+        self.failed += row.status == FAILED
+        self.flops += row.flops or 0
+        if step_seconds:
+            self.steps += step_seconds
+            self.stepped += row.seconds or 0
+
+    @property
+    def step_share(self) -> float | None:
+        """The share of the workers' time that was spent in steps of training; None if nothing was trained."""
+        return self.steps / self.stepped if self.stepped else None
+
+
+class Individuals:
+    """The individuals of a search in the order of their ids, and the state of the search after each result."""
+
+    def __init__(self, about: About) -> None:
+        self._identity = about.digests
+        algorithm = algorithm_of(about.identity)
+        self._living = None if algorithm is None else Living(algorithm)
+        self.population = getattr(algorithm, "population_size", None)
+        self.rules = list(about.rules)
+        self._rule = {name: index for index, name in enumerate(self.rules)}
+        self.rows: list[Row] = []
+        self.place: dict[int, int] = {}  # the index of each id in `rows`
+        self.left: list[int | None] = []
+        self.versions: list[int] = []  # the version that changed each row last
+        self.metrics: list[Mapping[str, Number]] = []
+        self.metric_names: dict[str, None] = {}
+        self.rejected: Counter[str] = Counter()
+        self.children: dict[int, list[int]] = {}
+        self.twins: dict[tuple[str, str], int] = {}
+        self.costs = Costs()
+        self.bands: list[Band] = []  # after each result
+        self.best: Row | None = None
+        self.bests: list[float | None] = []  # the best fitness after each result
+        self.version = 0
+        self._memos: list[str] = []
+        self._prints: list[str] = []
+        self._latest = 0  # the id of the individual with the latest result
+        self._open: set[int] = set()  # ids of the individuals that the algorithm has no result of
+        self._adopted = 0  # the number of proposals that were passed on to the algorithm
+
+    @property
+    def results(self) -> int:
+        """The number of results that the algorithm has."""
+        return len(self.bands)
+
+    @property
+    def pending(self) -> int:
+        """The number of individuals without a result."""
+        return sum(self.rows[self.place[id]].status == PENDING for id in self._open)
+
+    def continues(self, about: About, db: sqlite3.Connection) -> bool:
+        """Returns whether the store still has the search that was read. A search may be removed and begun again."""
+        if about.digests != self._identity:
+            return False
+        if not self.rows:
+            return True
+        for id in {self.rows[-1].id, self._latest or self.rows[-1].id}:
+            row = self.rows[self.place[id]]
+            found = db.execute("select fingerprint, finished, seconds from individuals where id = ?", (id,)).fetchone()
+            if found is None or found[0] != self._prints[self.place[id]]:
+                return False
+            if row.finished and (found[1] != row.finished or rounded(found[2]) != row.seconds):
+                return False
+        return True
+
+    def read(self, db: sqlite3.Connection) -> None:
+        """Reads what is new. The caller gives a connection that shows one moment of the search."""
+        self.version += 1
+        last = self.rows[-1].id if self.rows else 0
+        opened = [*self._open]
+        for start in range(0, len(opened), _CHUNK):
+            ids = opened[start : start + _CHUNK]
+            marks = ", ".join("?" * len(ids))
+            self._update(db.execute(f"{_SELECT} where id in ({marks})", ids).fetchall())
+        self._append(db.execute(f"{_SELECT} where id > ? order by id", (last,)).fetchall())
+        self._replay()
+
+    def _append(self, found: Iterable[tuple[object, ...]]) -> None:
+        for values in found:
+            id, fingerprint, genes, memo = values[0], str(values[-3]), str(values[-2]), str(values[-1])
+            if not isinstance(id, int):
+                continue
+            twin = self.twins.setdefault((fingerprint, genes), id)
+            rejected = _pairs(values[15])
+            self.rejected.update(rule for rule, _ in rejected)
+            row = self._row(values, twin, len(rejected))
+            self.place[id] = len(self.rows)
+            self.rows.append(row)
+            self.left.append(None if self._living is None else 0 if self._living.has_members else NO_MEMBERS)
+            self.versions.append(self.version)
+            self.metrics.append({})
+            self._memos.append(memo if self._living is not None and self._living.has_members else "")
+            self._prints.append(fingerprint)
+            if row.parent:
+                self.children.setdefault(row.parent, []).append(id)
+            self._open.add(id)
+            self._finish(row, values)
+
+    def _update(self, found: Iterable[tuple[object, ...]]) -> None:
+        for values in found:
+            place = self.place[whole(values[0])]
+            old = self.rows[place]
+            row = self._row(values, old.twin, old.rejected)
+            if row != old:
+                self.rows[place], self.versions[place] = row, self.version
+                self._finish(row, values, old)
+
+    def _finish(self, row: Row, values: tuple[object, ...], old: Row | None = None) -> None:
+        """Counts a result that is new. A held result is counted, and remains open."""
+        if row.status != PENDING and (old is None or old.status == PENDING):
+            self.costs.add(row, number(values[17]))
+            self.metrics[self.place[row.id]] = named = _named(values[16])
+            self.metric_names.update(dict.fromkeys(named))
+
+    def _row(self, values: tuple[object, ...], twin: int, rejected: int) -> Row:
+        rule, state = str(values[2]), _STATUSES.get(str(values[3]), PENDING)
+        index = self._rule.setdefault(rule, len(self.rules))
+        if index == len(self.rules):
+            self.rules.append(rule)
+        id, parent, finished, after = (whole(values[place]) for place in (0, 1, 11, 12))
+        return Row(
+            id=id,
+            parent=parent if parent < id else 0,
+            rule=index,
+            status=state,
+            fitness=number(values[4]) if state == DONE else None,
+            params=number(values[5]),
+            mult_adds=number(values[6]),
+            depth=number(values[7]),
+            seconds=rounded(values[8]),
+            epochs=number(values[9]),
+            flops=number(values[10]),
+            finished=max(0, finished),
+            proposed_after=after,
+            tries=number(values[13]),
+            inherited=significant(values[14]),
+            rejected=rejected,
+            twin=twin,
+        )
+
+    # The algorithm.
+
+    def _replay(self) -> None:
+        """Passes new proposals and results on to the algorithm, in the order of the search."""
+        rows = (self.rows[self.place[id]] for id in self._open)
+        for row in sorted((row for row in rows if row.finished), key=lambda row: row.finished):
+            self._adopt()
+            self._tell(row)
+            self._open.remove(row.id)
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Passes on the proposals that were made after the results so far."""
+        while self._adopted < len(self.rows) and self.rows[self._adopted].proposed_after <= self.results:
+            row, memo = self.rows[self._adopted], self._memos[self._adopted]
+            self._adopted += 1
+            if self._living is not None:
+                try:
+                    self._leave(self._living.adopt(row.id, memo))
+                except (SearchError, ValueError, TypeError):
+                    self._forget_living()
+
+    def _tell(self, row: Row) -> None:
+        band, self._latest = Band(), row.id
+        self.costs.simulated += row.seconds or 0
+        if row.status == DONE and row.fitness is not None and (self.best is None or _rank(row) < _rank(self.best)):
+            self.best = row
+        self.bests.append(None if self.best is None else self.best.fitness)
+        left: Collection[int] = ()
+        if self._living is not None:
+            try:
+                left = self._living.tell(row.id, WORST if row.fitness is None else row.fitness)
+                band = self._living.band
+            except SearchError:
+                self._forget_living()
+        self.bands.append(Band(significant(band.mean), band.low, band.high))
+        self._leave(left)
+
+    def _leave(self, ids: Collection[int]) -> None:
+        for id in ids:
+            self.left[self.place[id]], self.versions[self.place[id]] = self.results, self.version
+
+    def _forget_living(self) -> None:
+        """Makes unknown who lives: the rows contradict the algorithm, so another program has changed them."""
+        self._living = None
+        self.left = [None] * len(self.rows)
+        self.versions = [self.version] * len(self.rows)
+
+    def descendants(self, id: int) -> int:
+        """Returns the number of descendants of an individual."""
+        count, waiting = 0, [id]
+        while waiting:
+            below = self.children.get(waiting.pop(), ())
+            count += len(below)
+            waiting += below
+        return count
+
+
+def _rank(row: Row) -> tuple[float, ...]:
+    return (*rank(row.fitness or 0, (whole(row.params), whole(row.mult_adds))), row.finished)
+
+
+def _pairs(text: object) -> list[tuple[str, str]]:
+    """Returns the (rule, reason) of each rejected child."""
+    return [(str(rule), str(reason)) for rule, reason in json.loads(str(text))] if text else []
+
+
+def _named(text: object) -> dict[str, Number]:
+    """Returns metrics by their names."""
+    return {str(name): significant(value) for name, value in dict(json.loads(str(text))).items()} if text else {}

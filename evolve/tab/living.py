@@ -1,0 +1,134 @@
+"""The members of a population over a search, from a replay of its algorithm without genotypes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from compiler.domains import settings_of
+from evolve.algorithms import ALGORITHMS, Algorithm, gin_name
+from evolve.algorithms.base import Latest
+from evolve.errors import SearchError
+from evolve.records import WORST
+
+_NAMED = {gin_name(made): made for made in ALGORITHMS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposed:
+    """A proposal as a replay passes it to an algorithm. Its genotype is not read."""
+
+    id: int
+    memo: str
+    genotype: None = None
+
+
+class _Result(NamedTuple):
+    """A result as a replay passes it to an algorithm."""
+
+    id: int
+    fitness: float
+
+
+class _Space:
+    """A search space for an algorithm that makes no proposals."""
+
+    def sizes(self) -> tuple[int, ...]:
+        """Returns no choices."""
+        return ()
+
+
+def is_of_algorithm(setting: str) -> bool:
+    """Returns whether a setting is that of an algorithm, such as `regularized_evolution.sample_size`."""
+    return setting.partition(".")[0] in _NAMED
+
+
+def algorithm_of(identity: Mapping[str, str]) -> Algorithm[Any] | None:
+    """Returns a new algorithm with the settings of a search; None if this version does not know the algorithm."""
+    name = identity.get("search.algorithm", "")
+    made = _NAMED.get(name)
+    if made is None:
+        return None
+    names = [one.name for one in settings_of(made) if f"{name}.{one.name}" in identity]
+    try:
+        found: Algorithm[Any] = made(_Space(), 0, **{key: value_of(identity[f"{name}.{key}"]) for key in names})
+    except SearchError:
+        return None
+    return found
+
+
+def value_of(text: str) -> object:
+    """Returns the value of a stored setting: a number, None, or a text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return None if text == "None" else text
+
+
+class Band(NamedTuple):
+    """The fitnesses of the members of a population that did not fail."""
+
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Living:
+    """The members of a population, and the mean and the range of their fitnesses.
+
+    Proposals and results are passed on in the order of the search. The latest individuals stand for the members of an
+    algorithm that has none, such as random search.
+    """
+
+    def __init__(self, algorithm: Algorithm[Any]) -> None:
+        self._algorithm = algorithm
+        self.has_members = not isinstance(algorithm, Latest)
+        self._members: dict[int, float] = {}
+        self._latest: deque[float] = deque()
+        self._ordered: list[float] = []
+        self._total = 0.0
+
+    @property
+    def band(self) -> Band:
+        """The mean and the range of the fitnesses."""
+        if not self._ordered:
+            return Band()
+        return Band(self._total / len(self._ordered), self._ordered[0], self._ordered[-1])
+
+    def adopt(self, id: int, memo: str) -> Collection[int]:
+        """Passes on a proposal. Returns the ids of the members that leave because of it."""
+        self._algorithm.adopt(_Proposed(id, memo))
+        return self._left() if memo and self._members else ()  # A proposal without a memo removes none.
+
+    def tell(self, id: int, fitness: float) -> Collection[int]:
+        """Passes on a result. Returns the ids of the members that leave because of it."""
+        self._algorithm.tell(_Result(id, fitness))
+        if fitness > WORST:
+            insort(self._ordered, fitness)
+            self._total += fitness
+        if self.has_members:
+            self._members[id] = fitness
+            return self._left()
+        self._latest.append(fitness)
+        while len(self._latest) > len(self._algorithm.population):
+            self._remove(self._latest.popleft())
+        return ()
+
+    def _left(self) -> Collection[int]:
+        members = self._algorithm.members
+        if len(members) == len(self._members):
+            return ()
+        left = self._members.keys() - members
+        for id in left:
+            self._remove(self._members.pop(id))
+        return left
+
+    def _remove(self, fitness: float) -> None:
+        if fitness > WORST:
+            del self._ordered[bisect_left(self._ordered, fitness)]
+            self._total -= fitness

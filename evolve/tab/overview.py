@@ -1,0 +1,96 @@
+"""The answers about a whole search: what it is, where it stands, and the numbers of its individuals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from evolve.tab.about import About
+from evolve.tab.individuals import Individuals, Row
+
+MOST = 500  # points of a curve for comparisons
+Answer = dict[str, object]
+
+
+def summary(about: About, of: Individuals, is_running: bool) -> Answer:
+    """Returns a search in short, without its stamp."""
+    limit, finished = about.individuals, of.costs.finished
+    reason = about.reason
+    if not reason and not is_running and limit is not None and limit == finished == of.results:
+        reason = f"all {limit} individuals are finished"  # Versions up to 0.6.0 did not note why a search ended.
+    return {
+        "algorithm": about.algorithm,
+        "state": "ended" if reason else "running" if is_running else "interrupted",
+        "reason": reason,
+        "finished": finished,
+        "failed": of.costs.failed,
+        "individuals": len(of.rows) if limit is None else limit,
+        "best": None if of.best is None else of.best.fitness,
+        **about.digests,
+        "seed": about.seed,
+    }
+
+
+def stamp(about: About, of: Individuals, found: Answer, busy: int) -> str:
+    """Returns a text that is another one if anything that the answers show has changed."""
+    tries = sum(row.tries or 0 for row in of.rows)
+    last = of.rows[-1] if of.rows else None
+    state = [found, busy, len(of.rows), of.results, tries, last, *sorted(about.meta.items())]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+
+
+def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
+    """Returns what an overview tells of a search beside the summary."""
+    return {
+        "folder": folder,
+        "version": about.note("version"),
+        "population": of.population,
+        "metric": about.metric,
+        "source": about.source,
+        "seconds": about.seconds,
+        "flops": of.costs.flops,
+        "simulated": of.costs.simulated,
+        "budget": about.budget,
+        "workers": {"busy": busy, "of": about.workers},
+        "step_share": of.costs.step_share,
+        "test": about.test(None if of.best is None else of.best.id),
+    }
+
+
+def columns(of: Individuals, places: Sequence[int]) -> Answer:
+    """Returns the columns of the individuals at these places, and those of their metrics."""
+    rows = [of.rows[place] for place in places]
+    found: Answer = dict(zip(Row._fields, map(list, zip(*rows, strict=True)), strict=True)) if rows else {
+        name: [] for name in Row._fields
+    }  # fmt: skip
+    found["left"] = [of.left[place] for place in places]
+    named = [of.metrics[place] for place in places]
+    return {
+        "rules": of.rules,
+        "columns": found,
+        "metrics": {name: [metrics.get(name) for metrics in named] for name in of.metric_names},
+        "rejected": dict(of.rejected),
+    }
+
+
+def population(of: Individuals, since: int) -> Answer:
+    """Returns the mean and the range of the population after each result but the first `since`."""
+    bands = of.bands[since:]
+    return {
+        "finished": list(range(since + 1, of.results + 1)),
+        "mean": [band.mean for band in bands],
+        "low": [band.low for band in bands],
+        "high": [band.high for band in bands],
+    }
+
+
+def curve(of: Individuals) -> Answer:
+    """Returns the best fitness so far and the mean of the population, after at most `MOST` of the results."""
+    count = min(MOST, of.results)
+    ends = [(of.results * (index + 1)) // count for index in range(count)]
+    return {
+        "finished": ends,
+        "best": [of.bests[end - 1] for end in ends],
+        "mean": [of.bands[end - 1].mean for end in ends],
+    }

@@ -1,0 +1,66 @@
+"""The place that a search is read from: its store, or the file that it writes beside its summaries."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from evolve.fitness import running
+from evolve.store.database import FILE, LOCK, explained_errors, reading
+
+_SETTLED = 1.0  # seconds after which a file that is written again has another time
+
+
+class StoreSource:
+    """The store in a work directory. It is opened for each reading, and never locked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def state(self) -> object:
+        """The state of the files. If it is equal to an earlier one, nothing was written in between."""
+        now = time.time()
+        found: list[object] = []
+        for name in (FILE, f"{FILE}-wal"):
+            try:
+                file = (self.folder / name).stat()
+            except FileNotFoundError:
+                found.append(None)
+                continue
+            # Two writes within one tick of the clock leave the same time.
+            recent = now if file.st_mtime > now - _SETTLED else None
+            found.append((file.st_ino, file.st_size, file.st_mtime_ns, recent))
+        return found
+
+    @contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """A context with a connection for reading.
+
+        Raises:
+          UsageError: there is no store, or it cannot be read.
+        """
+        with reading(self.folder) as db, explained_errors(self.folder / FILE):
+            yield db
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process runs the search now."""
+        try:
+            with (self.folder / LOCK).open() as lock:
+                # The lock is released at once. A search that starts in this moment tries again.
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @property
+    def in_training(self) -> Mapping[int, tuple[int, int]]:
+        """The finished and the total epochs of every individual in training, by id."""
+        return running.read(self.folder / running.FOLDER)
