@@ -211,10 +211,13 @@ export function ancestryView(state) {
     fill(keys, ...lines, ...shapes, element("span", { class: "hint" }, "Drag to move, turn the wheel to zoom."));
   }
 
-  /** Unfolds what hides the chosen individual. */
+  /** Unfolds what hides the chosen individual. The tree is laid out anew only if the individual was hidden. */
   function reveal() {
-    const line = state.data && state.selected !== null ? state.data.line(state.selected) : [];
-    for (const id of line.slice(0, -1)) {
+    const place = state.data?.place(state.selected) ?? -1;
+    if (!state.data || state.selected === null || place < 0 || tree?.shown[place]) {
+      return;
+    }
+    for (const id of state.data.line(state.selected).slice(0, -1)) {
       settings.folded.delete(id);
     }
     tree = null;

@@ -310,7 +310,7 @@ export class Chart {
     paint.textAlign = "right";
     const [lowY, highY] = this._rangeY ?? [0, 1];
     const named = (y.labels ?? []).filter(({ value }) => value >= lowY && value <= highY);
-    const numbered = y.isBare ? [] : ticks(lowY, highY, this._plotHeight / 48, Boolean(y.isLog), y.kind);
+    const numbered = y.isBare ? [] : ticks(lowY, highY, this._plotHeight / 38, Boolean(y.isLog), y.kind);
     const above = numbered.filter(({ value }) => value >= (y.from ?? -Infinity));
     for (const { value, label } of apart([...named, ...above], (value) => this.toY(value), 15)) {
       const at = Math.round(this.toY(value)) + 0.5;
@@ -405,6 +405,8 @@ export class Chart {
       paint.globalAlpha = isPale ? 0.12 : points.x.length > 2000 ? 0.75 : 0.9;
       for (const [number, colour] of points.colours.entries()) {
         paint.fillStyle = colour;
+        paint.strokeStyle = colour;
+        paint.lineWidth = 1;
         paint.beginPath();
         for (let place = 0; place < points.x.length; place += 1) {
           if (points.classes[place] !== number || (pale && Boolean(pale[place]) !== isPale)) {
@@ -413,7 +415,14 @@ export class Chart {
           const x = this.toX(points.x[place] ?? NaN);
           const y = this.toY(points.y[place] ?? NaN);
           if (Number.isFinite(x + y)) {
-            trace(paint, x, y, size, points.shapes?.[place] ?? DOT);
+            const shape = points.shapes?.[place] ?? DOT;
+            if (size < 5 && shape === DOT) {
+              paint.fillRect(x - size / 2, y - size / 2, size, size);
+            } else if (size < 5 && shape === RING) {
+              paint.strokeRect(x - size / 2, y - size / 2, size, size);
+            } else {
+              trace(paint, x, y, size, shape);
+            }
           }
         }
         paint.fill();
@@ -800,8 +809,6 @@ function trace(paint, x, y, size, shape) {
     diamond(paint, x, y, half * 0.8, -1);
   } else if (shape === BOX) {
     paint.rect(x - half - 1, y - half - 1, size + 2, size + 2);
-  } else if (size < 5) {
-    paint.rect(x - half, y - half, size, size);
   } else {
     paint.moveTo(x + half, y);
     paint.arc(x, y, half, 0, 2 * Math.PI);

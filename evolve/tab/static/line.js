@@ -6,6 +6,7 @@
 
 import { element, fill } from "./dom.js";
 import { shown, signed } from "./format.js";
+import { gainClass } from "./headline.js";
 import { picture } from "./picture.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -168,14 +169,4 @@ function card(state, ancestor, parent) {
     more > 0 ? element("span", { class: "hint" }, `and ${more} more change${more === 1 ? "" : "s"}`) : null,
   );
   return element("li", { "data-id": id }, choose, picture(state, id, parent?.id ?? null));
-}
-
-/**
- * Returns the class that colours a gain.
- *
- * @param {number} gain
- * @returns {string}
- */
-export function gainClass(gain) {
-  return gain > 0 ? "good" : gain < 0 ? "bad" : "";
 }

@@ -1,0 +1,309 @@
+/**
+ * All that is known about one individual, in parts. A part is built anew only when what it shows has changed, so that
+ * nothing flickers while the search goes on.
+ *
+ * @module
+ */
+
+import { isDark } from "./colour.js";
+import { TrainingCurve } from "./curve.js";
+import { checkbox, copyButton, element, fill } from "./dom.js";
+import { shown } from "./format.js";
+import { chooseLink } from "./headline.js";
+import { picture } from "./picture.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./types.js").IndividualAnswer} IndividualAnswer */
+/** @typedef {import("./dom.js").Child} Child */
+
+/**
+ * @typedef {object} Part
+ * @property {HTMLElement} node
+ * @property {(answer: IndividualAnswer) => unknown} read what the part shows
+ * @property {(answer: IndividualAnswer) => Child[]} build the children of its node; none hides the part
+ * @property {string} now what it shows now, as JSON
+ */
+
+const MOST_LINKS = 40;
+
+/** Shows the details of an individual. */
+export class Details {
+  /** @param {State} state */
+  constructor(state) {
+    this._state = state;
+    this._curve = new TrainingCurve();
+    this._shown = 0;
+    this._isMarked = true;
+    /** @type {Set<string>} titles of the folded parts that the user has unfolded */
+    this._open = new Set();
+    this._parts = [
+      part(({ error, status, trained_now: trained, tries }) => [error, status, trained, tries], happening),
+      part(
+        ({ id, parent }) => [state.key, id, parent, isDark()],
+        (answer) => this._figure(answer),
+      ),
+      part(({ difference, parent }) => [difference, parent], changes),
+      part(
+        (answer) => numbersOf(state, answer),
+        (answer) => numbersTable(numbersOf(state, answer)),
+      ),
+      part(
+        ({ id, epochs }) => [id, epochs, isDark()],
+        (answer) => this._epochs(answer),
+      ),
+      part(
+        ({ genes }) => genes,
+        ({ genes }) => geneTable(genes),
+      ),
+      part(
+        ({ note }) => note,
+        ({ note }) => (note ? [element("h3", {}, "Note"), element("p", { class: "words" }, note)] : []),
+      ),
+      part(
+        ({ id, twins, children, descendants }) => [id, twins, children, descendants],
+        (answer) => relatives(state, answer),
+      ),
+      part(
+        ({ rejected }) => rejected,
+        (answer) => this._rejected(answer),
+      ),
+      part(({ commands }) => commands, commandList),
+      part(
+        ({ text }) => text,
+        (answer) => this._text(answer),
+      ),
+    ];
+    this.node = element("div", { class: "details" }, ...this._parts.map(({ node }) => node));
+  }
+
+  /** @param {IndividualAnswer} answer */
+  show(answer) {
+    for (const one of this._parts) {
+      const now = JSON.stringify(one.read(answer));
+      if (now !== one.now) {
+        one.now = now;
+        const children = one.build(answer);
+        one.node.hidden = !children.length;
+        fill(one.node, ...children);
+      }
+    }
+    this._shown = answer.id;
+  }
+
+  /**
+   * @param {IndividualAnswer} answer
+   * @returns {Child[]}
+   */
+  _figure({ id, parent }) {
+    const place = element("div", { class: "large-picture" });
+    const draw = () => fill(place, picture(this._state, id, this._isMarked ? parent : null));
+    draw();
+    if (parent === null) {
+      return [place];
+    }
+    const mark = checkbox(`mark what changed against its parent ${parent}`, this._isMarked, (checked) => {
+      this._isMarked = checked;
+      draw();
+    });
+    return [place, mark];
+  }
+
+  /**
+   * @param {IndividualAnswer} answer
+   * @returns {Child[]}
+   */
+  _epochs({ id, epochs }) {
+    if (!epochs.length) {
+      return [];
+    }
+    this._curve.show(epochs, id !== this._shown);
+    return [element("h3", {}, "Training"), this._curve.node];
+  }
+
+  /**
+   * @param {IndividualAnswer} answer
+   * @returns {Child[]}
+   */
+  _rejected({ rejected }) {
+    const rows = rejected.map(([rule, reason]) =>
+      element("tr", {}, element("th", { scope: "row" }, rule), element("td", {}, reason)),
+    );
+    return rows.length
+      ? [
+          this._folded(
+            "rejected",
+            `Children rejected before it: ${rows.length}`,
+            element("table", {}, element("tbody", {}, ...rows)),
+          ),
+        ]
+      : [];
+  }
+
+  /**
+   * @param {IndividualAnswer} answer
+   * @returns {Child[]}
+   */
+  _text({ text }) {
+    return [this._folded("text", "Text of the genotype", copyButton(text), element("pre", { tabindex: 0 }, text))];
+  }
+
+  /**
+   * Returns a part that can be unfolded. It stays unfolded from one individual to the next.
+   *
+   * @param {string} name
+   * @param {string} title
+   * @param {...Child} children
+   * @returns {HTMLDetailsElement}
+   */
+  _folded(name, title, ...children) {
+    const made = element("details", { open: this._open.has(name) }, element("summary", {}, title), ...children);
+    made.addEventListener("toggle", () => {
+      if (made.open) {
+        this._open.add(name);
+      } else {
+        this._open.delete(name);
+      }
+    });
+    return made;
+  }
+}
+
+/**
+ * @param {Part["read"]} read
+ * @param {Part["build"]} build
+ * @returns {Part}
+ */
+function part(read, build) {
+  return { node: element("section", { hidden: true }), read, build, now: "" };
+}
+
+/**
+ * Returns why the individual failed, or what is happening to it now.
+ *
+ * @param {IndividualAnswer} answer
+ * @returns {Child[]}
+ */
+function happening({ error, fitness, trained_now: trained, tries, status }) {
+  const items = [];
+  if (error) {
+    items.push(element("div", { class: "failure" }, element("b", {}, "It failed: "), error));
+  }
+  if (trained) {
+    const { epoch, of } = trained;
+    items.push(
+      element("p", {}, `It is trained now: epoch ${epoch} of ${of}.`),
+      element("progress", { value: epoch, max: of, "aria-label": "Epochs" }),
+    );
+  } else if (!error && fitness === null && status !== "failed") {
+    items.push(element("p", {}, "It has no result yet: it waits for a worker, or its first epoch is not over."));
+  }
+  if (tries > 1) {
+    items.push(
+      element("p", { class: "hint" }, `It was begun ${tries} times, as a worker ended before it had a result.`),
+    );
+  }
+  return items;
+}
+
+/**
+ * @param {IndividualAnswer} answer
+ * @returns {Child[]}
+ */
+function changes({ difference, parent }) {
+  if (parent === null) {
+    return [];
+  }
+  const lines = difference.length ? difference : ["Nothing in its text: its genes differ, or it is a copy."];
+  return [
+    element("h3", {}, `Changes against its parent ${parent}`),
+    element("ul", { class: "changes" }, ...lines.map((line) => element("li", {}, line))),
+  ];
+}
+
+/**
+ * Returns the numbers of an individual as texts, with their titles.
+ *
+ * @param {State} state
+ * @param {IndividualAnswer} answer
+ * @returns {[string, string][]}
+ */
+function numbersOf({ data }, answer) {
+  const place = data?.place(answer.id) ?? -1;
+  if (!data || place < 0) {
+    return [];
+  }
+  /** @type {[string, string][]} */
+  const found = data
+    .measures()
+    .filter(({ key }) => key !== "id" && key !== "finished")
+    .map((measure) => /** @type {const} */ ([measure, data.values(measure.key)[place]]))
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([{ title, kind }, value]) => [title, shown(value, kind)]);
+  if (answer.step_seconds !== null && answer.seconds) {
+    found.push(["Time in steps", shown(answer.step_seconds / answer.seconds, "share")]);
+  }
+  if (data.columns.finished[place]) {
+    found.push(["Result number", shown(data.columns.finished[place], "id")]);
+  }
+  return found;
+}
+
+/**
+ * @param {[string, string][]} numbers
+ * @returns {Child[]}
+ */
+function numbersTable(numbers) {
+  const cells = numbers.map(([title, value]) => element("div", {}, element("dt", {}, title), element("dd", {}, value)));
+  return numbers.length ? [element("h3", {}, "Costs and metrics"), element("dl", { class: "numbers" }, ...cells)] : [];
+}
+
+/**
+ * @param {Record<string, number | null>} genes
+ * @returns {Child[]}
+ */
+function geneTable(genes) {
+  const cells = Object.entries(genes).map(([name, value]) =>
+    element("div", {}, element("dt", {}, name), element("dd", {}, shown(value, "number"))),
+  );
+  return cells.length ? [element("h3", {}, "Genes"), element("dl", { class: "numbers" }, ...cells)] : [];
+}
+
+/**
+ * @param {State} state
+ * @param {IndividualAnswer} answer
+ * @returns {Child[]}
+ */
+function relatives(state, { id, twins, children, descendants }) {
+  const others = twins.filter((twin) => twin !== id);
+  const rows = [];
+  if (children.length) {
+    rows.push(element("p", {}, `Children (${children.length}): `, ...links(state, children)));
+    rows.push(element("p", {}, `Descendants: ${descendants}`));
+  }
+  if (others.length) {
+    const hint = "Individuals whose networks and genes are the same";
+    rows.push(element("p", { title: hint }, `Twins, the same network (${others.length}): `, ...links(state, others)));
+  }
+  return rows.length ? [element("h3", {}, "Relatives"), ...rows] : [];
+}
+
+/**
+ * @param {State} state
+ * @param {readonly number[]} ids
+ * @returns {Child[]}
+ */
+function links(state, ids) {
+  const made = ids.slice(0, MOST_LINKS).flatMap((id) => [chooseLink(state, id), " "]);
+  return ids.length > MOST_LINKS ? [...made, `and ${ids.length - MOST_LINKS} more`] : made;
+}
+
+/**
+ * @param {IndividualAnswer} answer
+ * @returns {Child[]}
+ */
+function commandList({ commands }) {
+  const rows = commands.map((command) =>
+    element("div", { class: "command" }, element("code", { tabindex: 0 }, command), copyButton(command)),
+  );
+  return rows.length ? [element("h3", {}, "Commands"), ...rows] : [];
+}
