@@ -13,8 +13,7 @@ from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerLost
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
-from evolve.search.plan import Plan, Tally
-from evolve.search.top import Top
+from evolve.search.plan import Plan, Tally, Top
 from evolve.search.waiting import Duplicates, HeldResults, Result, reused
 from evolve.store.store import ENDED, Store
 
