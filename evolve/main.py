@@ -6,9 +6,9 @@ import argparse
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -39,6 +39,8 @@ FLAGS = {
     "json": "export as a list of objects in JSON",
     "help": "show this text",
 }
+_LIST, _SWITCH = {"action": "append", "default": []}, {"action": "store_true"}
+_KINDS: Mapping[str, Any] = {"gin_file": _LIST, "gin_param": _LIST, "csv": _SWITCH, "json": _SWITCH}
 SEARCH, EXPORT = ("gin_file", "gin_param", "workdir", "resume"), ("workdir", "csv", "json")
 
 
@@ -57,12 +59,11 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     is_export = [*arguments[:1]] == ["export"]
-    known = _flags(EXPORT if is_export else SEARCH)
     if not {"-h", "--help"}.isdisjoint(arguments):
         print(USAGE + "\n".join(f"  --{name:<11}{meaning}" for name, meaning in FLAGS.items()))
         return DONE
     try:
-        rest = _read(known, arguments[is_export:])
+        known, rest = _read(EXPORT if is_export else SEARCH, arguments[is_export:])
     except flags.Error as error:
         return _mistake(f"{error}\n\nevolve --help lists the flags")
     if rest:
@@ -86,32 +87,25 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     return _evolve(files, known.gin_param, folder, known.resume == "changed")
 
 
-def _flags(names: Sequence[str]) -> flags.FlagValues:
-    """Returns the flags of this command. absl's global flags would include the flags of every imported library."""
-    known: flags.FlagValues = flags.FlagValues()  # type: ignore[no-untyped-call]
+def _read(names: Sequence[str], arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the values of the flags, and the other arguments. A flag may have one dash or two.
+
+    Raises:
+      flags.Error: a flag is unknown or lacks its value.
+    """
+    parser: argparse.ArgumentParser = Parser(allow_abbrev=False, exit_on_error=False)
     for name in names:
-        if name in ("gin_file", "gin_param"):
-            flags.DEFINE_multi_string(name, [], FLAGS[name], flag_values=known)
-        elif name in ("csv", "json"):
-            flags.DEFINE_boolean(name, False, FLAGS[name], flag_values=known)
-        else:
-            flags.DEFINE_string(name, None, FLAGS[name], flag_values=known)
-    return known
-
-
-def _read(known: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
-    """Gives the flags their values, and returns the other arguments. A flag may have one dash or two."""
-    two_dashes = [f"-{text}" if text[:1] == "-" and text[1:].partition("=")[0] in known else text for text in arguments]
-    parser: argparse.ArgumentParser = Parser(known, allow_abbrev=False, exit_on_error=False)
+        parser.add_argument(f"--{name}", **_KINDS.get(name, {}))
+    two_dashes = [f"-{text}" if text[:1] == "-" and text[1:].partition("=")[0] in names else text for text in arguments]
     try:
-        _, rest = parser.parse_known_args(two_dashes)
+        known, rest = parser.parse_known_args(two_dashes)
     except argparse.ArgumentError as error:
         no_value = f"Missing value for flag {error.argument_name}"
         raise flags.Error(no_value if error.message == "expected one argument" else str(error)) from error
     for name in (text.lstrip("-").partition("=")[0] for text in rest if text[:1] == "-" and text != "--"):
-        close = nearest_name(name, known)
+        close = nearest_name(name, names)
         raise flags.UnrecognizedFlagError(name, suggestions=[close] if close else [])
-    return [text for text in rest if text != "--"]
+    return known, [text for text in rest if text != "--"]
 
 
 def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
