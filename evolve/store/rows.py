@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from evolve.columns import PLAIN, columns
-from evolve.records import Evaluation, Individual, Proposal
+from evolve.records import PLAIN, Evaluation, Individual, Proposal, columns
 
 R = TypeVar("R")
 
