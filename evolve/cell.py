@@ -132,7 +132,7 @@ class Found:
 
         path = self.folder / "config.gin"
         if not path.is_file():
-            raise CompileError(f"{path}, which has the settings of the search, is not there: name a gin file")
+            raise CompileError(f"{path}, which has the settings of the search, is missing: give --gin_file")
         with _as_compile_error():
             found = config.read([str(path)], [], is_stored=True)
         source = self.meta.get("note.source", found.dataset.source)  # an absolute path

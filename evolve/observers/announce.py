@@ -1,4 +1,4 @@
-"""The rows of a search's header, and the commands that are printed at its end."""
+"""The rows of the header of a search, and the commands that are printed at the end of a search."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from evolve.fitness.training import best_folder
 from evolve.prepared import Run
 
 # TensorBoard's page with the charts of a search. TensorBoard smooths curves unless the address turns smoothing off:
-# `_smoothingWeight=0` does so on this page, and `smoothing=0` on the page of single curves.
+# `_smoothingWeight=0` turns it off on this page, and `smoothing=0` turns it off on the page of single curves.
 PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
 
 
 def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
-    """Returns the rows of the header that a search prints before it begins: each a title and a text."""
+    """Returns the rows of the header that a search prints before it begins. Each row has a title and a text."""
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
@@ -59,7 +59,7 @@ def commands(prepared: Run) -> list[str]:
 
 
 def _larger(prepared: Run) -> str:
-    """Returns the flag that builds a network with twice as many cells in each stack, if the space has such a param."""
+    """Returns the flag that doubles the number of cells in each stack; empty if the space has no param for that."""
     cells, facts = prepared.seed.space.params.get("N"), prepared.fitness.known
     if not isinstance(cells, int):
         return ""
@@ -71,6 +71,6 @@ def _larger(prepared: Run) -> str:
 
 
 def watch(folder: Place) -> str:
-    """Returns the command that shows a search. Without its flag TensorBoard keeps only ten pictures and texts."""
+    """Returns the command that shows a search in TensorBoard. Its flag lets TensorBoard keep more than ten pictures."""
     board = shlex.quote(str(folder / "tensorboard"))
     return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}"

@@ -1,4 +1,4 @@
-"""The storage of a search: a folder or address of its own for weights and summaries."""
+"""The storage of a search: another folder than the work directory, or an address, for weights and summaries."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NOTE = "storage"
 
 
 def claim(storage: Place, store: Store) -> None:
-    """Claims a storage for this search, before anything else is written there.
+    """Writes the id of this search to a storage, before any other file is written there.
 
     Raises:
-      UsageError: the storage is that of another search, or cannot be written.
+      UsageError: the storage has files of another search, or cannot be written.
     """
     own = store.noted(_NOTE)
     if own is None:
@@ -29,7 +29,7 @@ def claim(storage: Place, store: Store) -> None:
             return
         if found is not None or any((storage / "weights").glob("*")):
             raise UsageError(
-                f"search.storage {str(storage)!r} holds files of another search: choose another one, or remove them"
+                f"search.storage {str(storage)!r} has files of another search: choose another storage, or remove them"
             )
         filesystem.write(storage / OWNER, own.encode())
     except OSError as error:

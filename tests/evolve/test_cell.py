@@ -394,7 +394,7 @@ def test_a_search_whose_settings_have_old_names_is_trained(here: Path) -> None:
 def test_a_search_without_its_settings_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (WORK / "config.gin").unlink()
     assert cell("train", str(WORK)) == 2
-    assert "runs/my search/config.gin, which has the settings of the search, is not there" in capsys.readouterr().err
+    assert "runs/my search/config.gin, which has the settings of the search, is missing" in capsys.readouterr().err
 
 
 def test_a_search_in_a_table_has_no_training_to_take(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
