@@ -19,25 +19,16 @@ def claim(storage: Place, store: Store) -> None:
     Raises:
       UsageError: the storage has files of another search, or cannot be written.
     """
-    own = store.noted(_NOTE)
-    if own is None:
-        own = uuid.uuid4().hex
-        store.note(_NOTE, own)
+    own, path = store.noted(_NOTE) or uuid.uuid4().hex, storage / OWNER
+    store.note(_NOTE, own)
     try:
-        found = _owner(storage)
+        found = path.read_bytes().decode() if path.exists() else None
         if found == own:
             return
         if found is not None or any((storage / "weights").glob("*")):
             raise UsageError(
                 f"search.storage {str(storage)!r} has files of another search: choose another storage, or remove them"
             )
-        filesystem.write(storage / OWNER, own.encode())
+        filesystem.write(path, own.encode())
     except OSError as error:
         raise UsageError(f"search.storage {str(storage)!r} cannot be used: {error.strerror or error}") from None
-
-
-def _owner(storage: Place) -> str | None:
-    try:
-        return (storage / OWNER).read_bytes().decode()
-    except FileNotFoundError:
-        return None
