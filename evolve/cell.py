@@ -25,11 +25,11 @@ from compiler.settings import DatasetSettings, Training
 from evolve.errors import SearchError
 from evolve.fitness.facts import Facts
 from evolve.store.database import FILE, RANK, RANKED, reading
+from evolve.store.location import BEST, WEIGHTS
 
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved
 
-BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
 _FITTEST = (
     f"select id, genotype from individuals where {RANKED} and fitness = "
     f"(select max(fitness) from individuals where {RANKED}) order by {RANK}"

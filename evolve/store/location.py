@@ -9,6 +9,7 @@ from compiler.filesystem import Place
 from evolve.errors import UsageError
 from evolve.store.store import Store
 
+BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
 OWNER = "search.id"  # the file with the id of the search that uses a storage
 _NOTE = "storage"
 
@@ -25,7 +26,7 @@ def claim(storage: Place, store: Store) -> None:
         found = path.read_bytes().decode() if path.exists() else None
         if found == own:
             return
-        if found is not None or any((storage / "weights").glob("*")):
+        if found is not None or any((storage / WEIGHTS).glob("*")):
             raise UsageError(
                 f"search.storage {str(storage)!r} has files of another search: choose another storage, or remove them"
             )
