@@ -6,16 +6,13 @@ import shlex
 
 import dsl
 from compiler.errors import CompileError
-from compiler.filesystem import Place
 from compiler.graph.resolve import resolve
 from compiler.settings import GENES
 from dsl.wording import by_x
 from evolve.fitness.training import best_folder
 from evolve.prepared import Run
 
-# TensorBoard's page with the charts of a search. TensorBoard smooths curves unless the address turns smoothing off:
-# `_smoothingWeight=0` turns it off on this page, and `smoothing=0` turns it off on the page of single curves.
-PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
+PAGE = "http://localhost:6006/#amoeba"  # TensorBoard with the tab Evolution open
 
 
 def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
@@ -36,8 +33,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),
-        ("watch", watch(prepared.storage)),
-        ("", PAGE),
+        *zip(("watch", "", ""), watch(prepared), strict=True),
     ]
 
 
@@ -53,8 +49,7 @@ def commands(prepared: Run) -> list[str]:
         f"cell cost {best} --input {shape} --classes {facts.classes}",
         *([f"cell train {folder} --gin_file=train_final.gin{_larger(prepared)}"] * prepared.fitness.has_images),
         *([f"cell export {shlex.quote(str(network))} --out {out}"] if network.is_dir() else []),
-        watch(prepared.storage),
-        PAGE,
+        *watch(prepared),
     ]
 
 
@@ -70,7 +65,14 @@ def _larger(prepared: Run) -> str:
     return f" --param N={2 * cells}"
 
 
-def watch(folder: Place) -> str:
-    """Returns the command that shows a search in TensorBoard. Its flag lets TensorBoard keep more than ten pictures."""
-    board = shlex.quote(str(folder / "tensorboard"))
-    return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}"
+def watch(prepared: Run) -> list[str]:
+    """Returns two commands that show a search, and the address that opens the second.
+
+    The first flag of the second lets TensorBoard keep more than ten pictures and texts.
+    """
+    board = shlex.quote(str(prepared.storage / "tensorboard"))
+    return [
+        f"evolve board --workdir={shlex.quote(str(prepared.folder))}",
+        f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}",
+        PAGE,
+    ]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from evolve.errors import KEPT, SearchError, UsageError
+from evolve.store import FILE as FILE
 from evolve.store.migrations import OLDEST, SCHEMA, migrate
 from evolve.store.rows import COLUMNS
 
-FILE = "search.sqlite"
 LOCK = ".lock"  # the file in the work directory that a running search locks
 TRIES, PAUSE = 10, 0.02  # of locking it; seconds between two tries
 _COLUMNS = ",\n  ".join(f"{name} {column.sql}" for name, column in COLUMNS.items())
