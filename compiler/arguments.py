@@ -1,19 +1,18 @@
-"""The parser of flags for the commands `cell` and `evolve`: argparse with the flags of absl that are their own."""
+"""The parser of flags for the commands `cell` and `evolve`: argparse as absl has it, without the flags of libraries."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from absl import flags
 from absl.flags import argparse_flags
 
 
 class Parser(argparse_flags.ArgumentParser):
-    """Reads the flags that are added to it or defined in `own`. Flags that libraries define are unknown to it."""
+    """Reads the flags that are added to it. Flags that libraries define are unknown to it."""
 
-    def __init__(self, own: flags.FlagValues | None = None, **settings: Any) -> None:
+    def __init__(self, **settings: Any) -> None:
         # The help of absl would add two more flags, --helpshort and --helpfull.
-        super().__init__(inherited_absl_flags=own, add_help=False, **settings)  # type: ignore[no-untyped-call]
+        super().__init__(inherited_absl_flags=None, add_help=False, **settings)  # type: ignore[no-untyped-call]
         text = "show this help message and exit"
         self.add_argument("-h", "--help", action="help", default=argparse.SUPPRESS, help=text)

@@ -9,9 +9,11 @@ hands finished individuals to observers (`observers`). `fitness` has the sources
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # importing `typing` for its constant would take most of the time of importing this package
 if TYPE_CHECKING:
+    from typing import Any
+
     from evolve.algorithms import (
         Algorithm,
         Child,

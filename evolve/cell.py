@@ -25,11 +25,11 @@ from compiler.settings import DatasetSettings, Training
 from evolve.errors import SearchError
 from evolve.fitness.facts import Facts
 from evolve.store.database import FILE, RANK, RANKED, reading
+from evolve.store.location import BEST, WEIGHTS
 
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved
 
-BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
 _FITTEST = (
     f"select id, genotype from individuals where {RANKED} and fitness = "
     f"(select max(fitness) from individuals where {RANKED}) order by {RANK}"
@@ -132,7 +132,7 @@ class Found:
 
         path = self.folder / "config.gin"
         if not path.is_file():
-            raise CompileError(f"{path}, which has the settings of the search, is not there: name a gin file")
+            raise CompileError(f"{path}, which has the settings of the search, is missing: give --gin_file")
         with _as_compile_error():
             found = config.read([str(path)], [], is_stored=True)
         source = self.meta.get("note.source", found.dataset.source)  # an absolute path

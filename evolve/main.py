@@ -6,9 +6,9 @@ import argparse
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 DONE, FAILED, MISTAKE = 0, 1, 2
 
 USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...] [--resume=changed]
+       evolve board [--workdir=runs/amoeba] [--host=...] [--port=...]
        evolve export --workdir=runs/amoeba --csv|--json
 
 Evolves image classifiers from the cells, network and mutation rules of a .cell file.
 The same command again resumes an interrupted search.
+`board` starts TensorBoard with the tab Evolution open; without --workdir it shows all searches in runs/.
 `export` writes all individuals of a search to the terminal, also while the search runs.
 
 """
@@ -35,11 +37,16 @@ FLAGS = {
     "gin_param": "a setting that replaces that of the gin files, such as search.individuals=200; repeatable",
     "workdir": "the folder of the search; by default runs/<name of the gin file>",
     "resume": "'changed' resumes a search with other limits or workers than those with which it was begun",
+    "host": "the name or address at which TensorBoard serves; by default localhost, which only this machine reaches",
+    "port": "the port of TensorBoard; by default 6006, or the next one that is free",
     "csv": "export as a table in CSV",
     "json": "export as a list of objects in JSON",
     "help": "show this text",
 }
-SEARCH, EXPORT = ("gin_file", "gin_param", "workdir", "resume"), ("workdir", "csv", "json")
+_LIST, _SWITCH = {"action": "append", "default": []}, {"action": "store_true"}
+_KINDS: Mapping[str, Any] = {"gin_file": _LIST, "gin_param": _LIST, "csv": _SWITCH, "json": _SWITCH}
+SEARCH = ("gin_file", "gin_param", "workdir", "resume")
+COMMANDS = {"board": ("workdir", "host", "port"), "export": ("workdir", "csv", "json")}
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -56,25 +63,26 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str], outlet: Outlet) -> int:
-    is_export = [*arguments[:1]] == ["export"]
-    known = _flags(EXPORT if is_export else SEARCH)
+    command = next((name for name in arguments[:1] if name in COMMANDS), "")
     if not {"-h", "--help"}.isdisjoint(arguments):
         print(USAGE + "\n".join(f"  --{name:<11}{meaning}" for name, meaning in FLAGS.items()))
         return DONE
     try:
-        rest = _read(known, arguments[is_export:])
+        known, rest = _read(COMMANDS.get(command, SEARCH), arguments[bool(command) :])
     except flags.Error as error:
         return _mistake(f"{error}\n\nevolve --help lists the flags")
     if rest:
-        hint = "" if is_export else f"; did you mean --gin_file={rest[0]}?"
-        return _mistake(f"{rest[0]!r} is not a flag{hint}")
+        return _mistake(f"{rest[0]!r} is not a flag; did you mean --{'workdir' if command else 'gin_file'}={rest[0]}?")
     if importlib.util.find_spec("fcntl") is None:
         return _mistake(
             "this program needs Linux or macOS; on Windows, install WSL (wsl --install) and run evolve inside it"
         )
     workdir = os.path.expanduser(known.workdir or "")
-    if is_export:
+    if command == "export":
         return _export(workdir, known.csv, known.json)
+    if command == "board":
+        outlet.goes_on = True
+        return _board(Path(workdir or "runs"), known.host, known.port)
     if not known.gin_file:
         return _mistake("name a gin file, which has the settings of the search: evolve --gin_file=amoeba.gin")
     if known.resume not in (None, "changed"):
@@ -86,32 +94,25 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     return _evolve(files, known.gin_param, folder, known.resume == "changed")
 
 
-def _flags(names: Sequence[str]) -> flags.FlagValues:
-    """Returns the flags of this command. absl's global flags would include the flags of every imported library."""
-    known: flags.FlagValues = flags.FlagValues()  # type: ignore[no-untyped-call]
+def _read(names: Sequence[str], arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the values of the flags, and the other arguments. A flag may have one dash or two.
+
+    Raises:
+      flags.Error: a flag is unknown or lacks its value.
+    """
+    parser: argparse.ArgumentParser = Parser(allow_abbrev=False, exit_on_error=False)
     for name in names:
-        if name in ("gin_file", "gin_param"):
-            flags.DEFINE_multi_string(name, [], FLAGS[name], flag_values=known)
-        elif name in ("csv", "json"):
-            flags.DEFINE_boolean(name, False, FLAGS[name], flag_values=known)
-        else:
-            flags.DEFINE_string(name, None, FLAGS[name], flag_values=known)
-    return known
-
-
-def _read(known: flags.FlagValues, arguments: Sequence[str]) -> list[str]:
-    """Gives the flags their values, and returns the other arguments. A flag may have one dash or two."""
-    two_dashes = [f"-{text}" if text[:1] == "-" and text[1:].partition("=")[0] in known else text for text in arguments]
-    parser: argparse.ArgumentParser = Parser(known, allow_abbrev=False, exit_on_error=False)
+        parser.add_argument(f"--{name}", **_KINDS.get(name, {}))
+    two_dashes = [f"-{text}" if text[:1] == "-" and text[1:].partition("=")[0] in names else text for text in arguments]
     try:
-        _, rest = parser.parse_known_args(two_dashes)
+        known, rest = parser.parse_known_args(two_dashes)
     except argparse.ArgumentError as error:
         no_value = f"Missing value for flag {error.argument_name}"
         raise flags.Error(no_value if error.message == "expected one argument" else str(error)) from error
     for name in (text.lstrip("-").partition("=")[0] for text in rest if text[:1] == "-" and text != "--"):
-        close = nearest_name(name, known)
+        close = nearest_name(name, names)
         raise flags.UnrecognizedFlagError(name, suggestions=[close] if close else [])
-    return [text for text in rest if text != "--"]
+    return known, [text for text in rest if text != "--"]
 
 
 def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
@@ -122,6 +123,17 @@ def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
         return _mistake("name a search and one format: evolve export --workdir=runs/amoeba --csv, or --json")
     try:
         (export_table.write_csv if as_csv else export_table.write_json)(Path(workdir), sys.stdout)
+    except UsageError as error:
+        return _mistake(str(error))
+    return DONE
+
+
+def _board(folder: Path, host: str | None, port: str | None) -> int:
+    from evolve.errors import UsageError
+    from evolve.tab import board
+
+    try:
+        board.serve(folder, host or board.HOST, board.port_of(port))
     except UsageError as error:
         return _mistake(str(error))
     return DONE

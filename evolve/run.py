@@ -116,7 +116,7 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     tested = None if best is None else store.noted(_TESTED.format(best.id))
-    commands = [f"cell draw {prepared.folder / 'best.cell'}", announce.watch(prepared.storage), announce.PAGE]
+    commands = [f"cell draw {prepared.folder / 'best.cell'}", *announce.watch(prepared)]
     reason = f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished"
     outcome = _outcome(store, None if tested is None else Classification.read(tested), reason)
     progress.show_end(console, outcome, prepared.folder, commands)

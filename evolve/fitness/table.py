@@ -39,7 +39,7 @@ class TableFitness(Fitness):
     not_read = dict.fromkeys(("dataset", "training"), "whose networks are trained already")
     is_simulated = True
     budget_advice = (
-        f"table.budget_seconds is its budget: {Fitness.budget_advice} {pasted('table.budget_seconds', 12000)}"
+        f"its budget is table.budget_seconds: {Fitness.budget_advice} {pasted('table.budget_seconds', 12000)}"
     )
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
@@ -138,7 +138,7 @@ def check_space(seed: dsl.Genotype, table: Table, settings: TableSettings) -> No
         if name not in known:
             raise UsageError(
                 f"table.operations has {own!r}: {name!r}, and {table.source} has no operation {name!r}"
-                f"{did_you_mean(name, known)}; it has {', '.join(known)}"
+                f"{did_you_mean(name, known)}; its operations are {', '.join(known)}"
             )
     for own in dict.fromkeys(_operations(seed)):
         if own not in settings.operations:
@@ -149,11 +149,11 @@ def check_space(seed: dsl.Genotype, table: Table, settings: TableSettings) -> No
     try:
         wanted = key(seed.cell(_cell_name(seed.space)), settings.operations)
     except CompileError as error:
-        raise UsageError(f"{table.source} is the table of another space: {error}") from None
+        raise UsageError(f"{table.source} is the table of another search space: {error}") from None
     shapes = {_OPERATION.sub("", key) for key in table.rows}
     if _OPERATION.sub("", wanted) not in shapes:
         raise UsageError(
-            f"{table.source} is the table of another space: the seed's cell would be {wanted}, "
+            f"{table.source} is the table of another search space: the seed's cell would be {wanted}, "
             f"and a cell of the table is {next(iter(table.rows))}"
         )
 

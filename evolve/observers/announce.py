@@ -1,4 +1,4 @@
-"""The rows of a search's header, and the commands that are printed at its end."""
+"""The rows of the header of a search, and the commands that are printed at the end of a search."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import shlex
 
 import dsl
 from compiler.errors import CompileError
-from compiler.filesystem import Place
 from compiler.graph.resolve import resolve
 from compiler.settings import GENES
 from dsl.wording import by_x
 from evolve.fitness.training import best_folder
 from evolve.prepared import Run
 
-# TensorBoard's page with the charts of a search. TensorBoard smooths curves unless the address turns smoothing off:
-# `_smoothingWeight=0` does so on this page, and `smoothing=0` on the page of single curves.
-PAGE = "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0"
+PAGE = "http://localhost:6006/#amoeba"  # TensorBoard with the tab Evolution open
 
 
 def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
-    """Returns the rows of the header that a search prints before it begins: each a title and a text."""
+    """Returns the rows of the header that a search prints before it begins. Each row has a title and a text."""
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
@@ -36,8 +33,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),
-        ("watch", watch(prepared.storage)),
-        ("", PAGE),
+        *zip(("watch", "", ""), watch(prepared), strict=True),
     ]
 
 
@@ -53,13 +49,12 @@ def commands(prepared: Run) -> list[str]:
         f"cell cost {best} --input {shape} --classes {facts.classes}",
         *([f"cell train {folder} --gin_file=train_final.gin{_larger(prepared)}"] * prepared.fitness.has_images),
         *([f"cell export {shlex.quote(str(network))} --out {out}"] if network.is_dir() else []),
-        watch(prepared.storage),
-        PAGE,
+        *watch(prepared),
     ]
 
 
 def _larger(prepared: Run) -> str:
-    """Returns the flag that builds a network with twice as many cells in each stack, if the space has such a param."""
+    """Returns the flag that doubles the number of cells in each stack; empty if the space has no param for that."""
     cells, facts = prepared.seed.space.params.get("N"), prepared.fitness.known
     if not isinstance(cells, int):
         return ""
@@ -70,7 +65,14 @@ def _larger(prepared: Run) -> str:
     return f" --param N={2 * cells}"
 
 
-def watch(folder: Place) -> str:
-    """Returns the command that shows a search. Without its flag TensorBoard keeps only ten pictures and texts."""
-    board = shlex.quote(str(folder / "tensorboard"))
-    return f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}"
+def watch(prepared: Run) -> list[str]:
+    """Returns two commands that show a search, and the address that opens the second.
+
+    The first flag of the second lets TensorBoard keep more than ten pictures and texts.
+    """
+    board = shlex.quote(str(prepared.storage / "tensorboard"))
+    return [
+        f"evolve board --workdir={shlex.quote(str(prepared.folder))}",
+        f"tensorboard --samples_per_plugin=images=200,text=200 --logdir={board}",
+        PAGE,
+    ]

@@ -15,7 +15,7 @@ from evolve.store.store import Store
 
 
 class Board:
-    """Writes a summary for each individual, and one more for each new best."""
+    """Writes a summary for each individual, and a further summary for each new best individual."""
 
     def __init__(self, folder: Place, space: dsl.Space, store: Store) -> None:
         self._summaries = Summaries(folder, [rule.name for rule in space.mutations])
@@ -23,11 +23,12 @@ class Board:
         self._store = store
 
     def start(self, config: str, unused: Algorithm[dsl.Genotype]) -> None:
-        """Writes the settings and the individuals of earlier runs.
+        """Writes the settings, and the individuals of earlier runs.
 
         Args:
           config: the text of the settings.
-          unused: an algorithm that has received no result yet. The populations of the curves come from it.
+          unused: an algorithm that has received no result yet. It receives the stored results, and the curves show its
+            populations.
         """
         self._summaries.start(config, self._space.text())
         for individual, standing in standings(self._store, unused):
@@ -36,7 +37,7 @@ class Board:
             self.individual(individual, genotype, standing)
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
-        """Adds one finished individual."""
+        """Adds one finished individual to the summaries."""
         best = standing.best
         self._summaries.individual(individual, standing, self._store.fitness(individual.parent))
         if best is not None and best.id == individual.id:
@@ -50,7 +51,7 @@ class Board:
 
 
 def show_test(folder: Place, best: Individual, tested: Classification, finished: int) -> None:
-    """Adds the confusion matrix of the best, if it is known, to the summaries of the search, at the last step."""
+    """Adds the confusion matrix of the best individual to the summaries. Nothing is added if it is not known."""
     if not tested.confusion:
         return
     heading = f"{best.id}: test accuracy {tested.accuracy:.4f}, {by(best)}"
@@ -59,17 +60,17 @@ def show_test(folder: Place, best: Individual, tested: Classification, finished:
 
 
 def title(individual: Individual) -> str:
-    """Returns the title of an individual."""
+    """Returns the title of the picture of an individual."""
     return f"{individual.id}: accuracy {individual.fitness:.4f}, {by(individual)}"
 
 
 def by(individual: Individual) -> str:
-    """Returns the rule that made an individual, and its parent."""
+    """Returns text with the mutation rule that made an individual, and the id of its parent."""
     return f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"
 
 
 def _origin(individual: Individual) -> str:
-    """Returns the origin of an individual, as comments at the head of its text."""
+    """Returns comment lines for the head of an individual's `.cell` text, with its rule, parent and metrics."""
     lines = [by(individual)]
     if individual.inherited is not None:
         lines[0] += f", {individual.inherited:.0%} of its weights inherited"

@@ -1,8 +1,8 @@
-"""TensorBoard's event files, written without TensorFlow: records of protos, one file for each run.
+"""TensorBoard's event files, written without TensorFlow. An event file is a sequence of protocol buffers.
 
 On this machine a record is given to the operating system as soon as it is written. A process that ends at once loses
-at most the record that it was writing, and readers skip an incomplete last record. At an address, sending a record may
-send the whole file, so the file is sent at most once a minute.
+at most the record that it was writing, and readers skip an incomplete last record. At an address, every write may send
+the whole file, so the file is sent at most once a minute.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from compiler.filesystem import Place, Remote, Writable, create
 Value: TypeAlias = summary_pb2.Summary.Value
 Picture: TypeAlias = tuple[bytes, int, int]  # a PNG file, its width and its height
 
-PATIENCE = 60.0  # seconds between two sends of a file at an address
+PATIENCE = 60.0  # the least number of seconds between two writes of a file to an address
 _PREFIX = "events.out.tfevents."
 
 
 class EventFile:
-    """A new event file in the folder of a run of TensorBoard."""
+    """A new event file in a folder. TensorBoard shows the event files of one folder as one run."""
 
     def __init__(self, folder: Place, begins: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,17 +48,17 @@ class EventFile:
         self._described: set[str] = set()
         self._append(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
         if begins:
-            # A TensorBoard that shows an earlier file of this run drops those points.
+            # After this record, a TensorBoard that has read an earlier file of this run drops the points of that file.
             start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             self._append(event_pb2.Event(wall_time=time.time(), session_log=start))
 
     def write(self, step: int, values: Iterable[Value]) -> None:
-        """Appends all values of one step as one record, so that a reader finds all of them or none."""
+        """Appends all values of one TensorBoard step as one record, so that a reader finds all of them or none."""
         summary = summary_pb2.Summary(value=[self._described_once(value) for value in values])
         self._append(event_pb2.Event(wall_time=time.time(), step=step, summary=summary))
 
     def write_model(self, model_json: str) -> None:
-        """Appends a functional tf-keras model, as its `to_json()` gives it, for the graphs tab."""
+        """Appends a functional tf-keras model for TensorBoard's tab "Graphs". `model_json` comes from `to_json()`."""
         model = _layers(json.loads(model_json))
         model["config"]["name"] = ""  # With a name, all layers would be hidden in one box.
         metadata = summary_pb2.SummaryMetadata()
@@ -66,17 +66,17 @@ class EventFile:
         metadata.plugin_data.content = b"1"
         tensor = make_tensor_proto(json.dumps(model).encode(), dtype=types_pb2.DT_STRING)
         self.write(0, [Value(tag="keras", tensor=tensor, metadata=metadata)])
-        # The tab asks for the operations of a run first, and shows an error if it finds none. The layers are therefore
-        # written as operations too.
+        # The tab "Graphs" first asks for the operations of a run, and shows an error if there are none. Therefore the
+        # layers are written as operations too.
         graph = keras_util.keras_model_to_graph_def(model)
         self._append(event_pb2.Event(wall_time=time.time(), graph_def=graph.SerializeToString()))
 
     def close(self) -> None:
-        """Closes the file; every record is then on the disk or at the address."""
+        """Closes the file. After that, every record is on the disk or at the address."""
         self._file.close()
 
     def _described_once(self, value: Value) -> Value:
-        # TensorBoard keeps the first metadata of a tag. Repeating them would triple the size of the file.
+        # TensorBoard keeps the first metadata of a tag. Repeated metadata would triple the size of the file.
         if value.tag in self._described:
             value.ClearField("metadata")
         self._described.add(value.tag)
@@ -90,12 +90,12 @@ class EventFile:
 
 
 def event_files(folder: Place) -> list[Place]:
-    """Returns the event files of a run's folder, the oldest first; none if the folder is missing."""
+    """Returns the event files in a folder, the oldest first; an empty list if the folder is missing."""
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_file())
 
 
 def remove_event_files(folder: Place) -> None:
-    """Removes the event files of a run; other files in its folder stay."""
+    """Removes the event files in a folder. Other files in the folder stay."""
     for path in event_files(folder):
         path.unlink()
 
@@ -108,7 +108,7 @@ def scalar(tag: str, value: float, title: str, description: str) -> Value:
 
 
 def code(tag: str, text: str, description: str) -> Value:
-    """Returns a text in a fixed-width font."""
+    """Returns a text that TensorBoard shows in a fixed-width font."""
     # The fence is longer than every row of backticks in the text, so the text cannot end it.
     longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -126,14 +126,14 @@ def image(tag: str, picture: Picture, description: str) -> Value:
 
 
 def charts(layout: layout_pb2.Layout) -> Value:
-    """Returns the charts of the tab "Custom scalars"; TensorBoard uses the layout of any run."""
+    """Returns the layout of TensorBoard's tab "Custom scalars". One run with a layout is enough for all runs."""
     metadata = layout_metadata.create_summary_metadata()
     tensor = make_tensor_proto(layout.SerializeToString(), dtype=types_pb2.DT_STRING)
     return Value(tag=layout_metadata.CONFIG_SUMMARY_TAG, tensor=tensor, metadata=metadata)
 
 
 def _layers(layer: dict[str, Any]) -> dict[str, Any]:
-    """Returns a layer or model in the form of Keras 3. TensorBoard shows no arrows for that of Keras 2."""
+    """Returns a layer or model in the JSON form of Keras 3. TensorBoard shows no arrows for the form of Keras 2."""
     config = layer["config"]
     drawn = {key: config[key] for key in ("name", "dtype", "input_layers", "output_layers") if key in config}
     if "layers" in config:

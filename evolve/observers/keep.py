@@ -1,4 +1,4 @@
-"""The observer that keeps files of the work directory up to date: the best network, and inheritable weights."""
+"""The observer that writes the best network to the work directory, and removes weights that are not needed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Keeper:
         """Removes files that the last run left unfinished, and writes the best network again.
 
         Args:
-          fitness: the source of fitness, which has the folder of the weights, and whether children inherit them.
+          fitness: the source of fitness. It has the folder of the weights, and says whether children inherit weights.
           space: the search space.
           best: the best individual so far.
-          waiting: individuals with a held result, whose weights are kept until the algorithm receives it.
-          retried: individuals that are evaluated again. Their old weights are removed first.
+          waiting: individuals with a held result. Their weights are kept until the algorithm receives the result.
+          retried: individuals that are evaluated again. Weights of their last evaluation are removed.
         """
         self._fitness = fitness
         self._weights = weights = fitness.weights
@@ -51,14 +51,15 @@ class Keeper:
             self._write(individual, genotype)
         needed = standing.inheritable if self._fitness.inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
-        # The worker kept the weights if the individual was among the best when it was sent. That may have changed.
+        # The worker kept the weights if the individual was better than the best ones when its task was sent. Others may
+        # have become better since.
         self._kept.add(individual.id)
         for id in self._kept - needed - top:
             weights_file(self._weights, id).unlink(missing_ok=True)
             self._kept.remove(id)
 
     def _write(self, best: Individual, genotype: dsl.Genotype) -> None:
-        """Writes the best genotype and, if its weights were kept, the trained network for `cell export`."""
+        """Writes the best genotype to `best.cell`. If its weights were kept, writes `best/` for `cell export`."""
         filesystem.write(self._fitness.folder / "best.cell", genotype.standalone().encode())
         path = weights_file(self._weights, best.id)
         if not path.exists():

@@ -1,4 +1,4 @@
-"""The result of a search: accuracy by class, and warnings if the best may have learnt nothing."""
+"""The result of a search: accuracy by class, and warnings if the best network may have learnt nothing."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import NamedTuple
 from evolve.fitness.facts import shown
 from evolve.records import Classification, Individual
 
-SHOWN = 12  # the number of classes above which only the worst ones are listed
+SHOWN = 12  # the number of classes above which only the classes with the lowest accuracy are listed
 WORST_CLASSES = 10
-ERRORS = 2.0  # the number of standard errors above which a difference is not taken for chance
+ERRORS = 2.0  # a difference is taken for chance if it is at most this number of standard errors
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of a search: its best individuals, its counts, and the reason of the end."""
 
-    best: tuple[Individual, ...] = ()  # the best individuals, the best one first
-    tested: Classification | None = None  # the result of the best one on the test images
+    best: tuple[Individual, ...] = ()  # the best individuals, sorted from the best down
+    tested: Classification | None = None  # the result of the best individual on the test images
     reason: str = ""  # why the search has ended
     finished: int = 0
     failed: int = 0
     failure: str = ""  # the error of the latest failed individual
-    step_share: float | None = None  # the share of the workers' time that was spent in steps
-    validation: tuple[int, ...] = ()  # validation images of each class, if the fitness is their accuracy
-    remedies: tuple[str, ...] = ()  # flags for a search that may learn more from such images
+    step_share: float | None = None  # the share of the workers' time in which epochs were trained and validated
+    validation: tuple[int, ...] = ()  # numbers of validation images by class, if the fitness is a validation accuracy
+    remedies: tuple[str, ...] = ()  # flags for another search that may reach a higher accuracy
 
 
 class ClassAccuracy(NamedTuple):
-    """The classification of the test images of one class."""
+    """The results of a network on the test images of one class."""
 
     name: str
     images: int
-    accuracy: float  # the share of its images that were classified correctly
+    accuracy: float  # the share of the images of the class that were classified correctly
     taken_for: str  # the most frequent wrong prediction, and its number of images
 
 
 def by_class(tested: Classification) -> list[ClassAccuracy]:
-    """Returns the results of every class with test images, in order."""
+    """Returns the results of every class that has test images, in the order of the classes."""
     found = []
     for place, row in enumerate(tested.confusion):
         wrong, where = max(((count, -other) for other, count in enumerate(row) if other != place), default=(0, 0))
@@ -68,7 +68,7 @@ def warnings(outcome: Outcome) -> Iterator[str]:
 
 
 def _doubt(part: str, id: int, accuracy: float, counts: Sequence[int]) -> str:
-    """Returns a warning if an accuracy may be that of always naming the largest class; empty if it is higher."""
+    """Returns a warning if an accuracy is not clearly above that of always naming the largest class; else ""."""
     images = sum(counts)
     if not images:
         return ""
@@ -77,6 +77,6 @@ def _doubt(part: str, id: int, accuracy: float, counts: Sequence[int]) -> str:
     if accuracy > share + ERRORS * error:
         return ""
     return (
-        f"the {part} accuracy of {id} is {accuracy:.4f}, and that of always naming the largest class is {share:.4f} on "
-        f"these {images:,} images: the difference is not above two standard errors ({ERRORS * error:.4f})."
+        f"the {part} accuracy of {id} is {accuracy:.4f}. To name the largest class for each of the {images:,} images "
+        f"would give {share:.4f}. The difference is not above two standard errors ({ERRORS * error:.4f})."
     )

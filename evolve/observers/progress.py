@@ -19,14 +19,14 @@ from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, wa
 from evolve.records import Classification, Individual, Spent, Standing
 from evolve.search.plan import Plan, Tally
 
-PLAIN_SECONDS = 10.0  # Seconds between two lines if the output is not a terminal, such as a log.
-BAR = 30  # letters
+PLAIN_SECONDS = 10.0  # Seconds between two progress lines if the output is not a terminal.
+BAR = 30  # the width of the progress bar in characters
 
 
 class _Lines(ABC):
-    """Lines that are rewritten on a terminal; in any other output one line is printed every PLAIN_SECONDS seconds.
+    """Progress lines. On a terminal they are overwritten; in other output a line is printed every PLAIN_SECONDS.
 
-    The lines are asked for inside `__init__`, so a subclass sets its own attributes before.
+    `__init__` calls `_lines`, so a subclass sets its own attributes before it calls `__init__`.
     """
 
     def __init__(self, console: Console, times_a_second: float) -> None:
@@ -46,26 +46,26 @@ class _Lines(ABC):
             self._live.stop()
 
     def _lines(self) -> RenderableType:
-        """Returns the lines on a terminal, which by default are those of a log."""
+        """Returns the lines for a terminal. By default this is the line for other output."""
         return self._line()
 
     @abstractmethod
     def _line(self) -> Text:
-        """Returns the line in a log."""
+        """Returns the line for output that is not a terminal, such as a log file."""
 
     def _report(self) -> None:
-        """Prints the line to a log if PLAIN_SECONDS seconds have passed."""
+        """Prints the line if the output is not a terminal and PLAIN_SECONDS have passed since the last line."""
         if not self._console.is_terminal and time.monotonic() - self._shown >= PLAIN_SECONDS:
             self._shown = time.monotonic()
             self._console.print(self._line())
 
 
 class Progress(_Lines):
-    """The progress of a search: finished individuals, costs, the best, and the individuals in training.
+    """The progress line of a search, with its counts, its costs, the best individual and the current trainings.
 
     Args:
       plan: the limits of the search.
-      tally: the counts and costs of the search, which go on to change.
+      tally: the counts and costs, which the search updates.
       best: the best individual so far.
       reports: the folder of the workers' reports.
     """
@@ -91,7 +91,7 @@ class Progress(_Lines):
             running.remove(self._reports)
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
-        """Shows an individual that has reached the algorithm."""
+        """Updates the line after an individual has finished."""
         if individual.is_failed:
             running.forget(self._reports, individual.id)
         self._best = standing.best
@@ -100,7 +100,7 @@ class Progress(_Lines):
     def _line(self) -> Text:
         now = self._tally.spent
         words = [*counted(self._plan, now, self._best), *timed(self._plan, self._before, now)]
-        # A report in a log is one line, at every width of the console.
+        # In a log file the text must stay one line, whatever the width of the console is.
         return Text("  ".join(words), no_wrap=True)
 
     def _lines(self) -> Group:
@@ -118,7 +118,7 @@ class Progress(_Lines):
 
 
 class Reading(_Lines):
-    """A line with the number of images that have been read, shown if reading takes more than a moment."""
+    """A progress line with the number of images that have been read. It appears only if reading takes long."""
 
     def __init__(self, console: Console) -> None:
         self._text = ""
@@ -134,7 +134,7 @@ class Reading(_Lines):
 
 
 def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
-    """Yields the counts of finished and failed individuals, and the best."""
+    """Yields texts with the number of finished individuals, the best individual, and the number of failed ones."""
     yield f"{now.finished}/{plan.individuals}"
     if best is not None:
         yield f"best {best.fitness:.4f} ({size(best.params)} params, id {best.id})"
@@ -143,7 +143,7 @@ def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
 
 
 def timed(plan: Plan, before: Spent, now: Spent) -> Iterator[str]:
-    """Yields the time of all runs, the pace of this run, and the time left at this pace."""
+    """Yields texts with the time of all runs, the individuals an hour of this run, and the time left at this pace."""
     yield f"{duration(now.seconds)} elapsed"
     here, seconds = now.finished - before.finished, now.seconds - before.seconds
     if here and seconds > 0:
@@ -169,7 +169,7 @@ def time_left(plan: Plan, before: Spent, now: Spent) -> float | None:
 
 
 def share(plan: Plan, now: Spent) -> float:
-    """Returns the progress towards the nearest limit, from 0 to 1."""
+    """Returns the progress towards the limit that is nearest, from 0 to 1."""
     limits = (
         (plan.individuals, now.finished),
         (plan.budget, now.seconds),
@@ -200,7 +200,7 @@ def duration(seconds: float) -> str:
 
 
 def show_start(console: Console, rows: Sequence[tuple[str, str]]) -> None:
-    """Prints the header."""
+    """Prints the header of a search. Each row has a title and a text."""
     block = Table.grid(padding=(0, 2))
     for name, value in rows:
         block.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
@@ -216,7 +216,7 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
         reason = outcome.failure.partition("\n")[0]
         _say(console, f"{outcome.failed} of {outcome.finished} individuals failed, the latest because: {reason}")
     if outcome.step_share is not None:
-        _say(console, f"steps of training and evaluation took {outcome.step_share:.0%} of the workers' time")
+        _say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
     console.print(_best(best))
     for name, value in best[0].metrics if best else ():
         _say(console, f"{name} of {best[0].id}: {value:.6g}")
@@ -234,7 +234,7 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    """Prints one line without markup, since a user's names may contain brackets."""
+    """Prints one line. Rich's markup is off, because names of the user may contain brackets."""
     console.print(Text(text, style), soft_wrap=True)
 
 

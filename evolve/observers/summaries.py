@@ -1,7 +1,7 @@
-"""TensorBoard's summaries of a search; no other module writes summaries.
+"""The summaries of a search for TensorBoard. No other module of a search writes summaries.
 
-The whole search is one run of TensorBoard, `search`, whose steps count the finished individuals. Each of the latest new
-bests has a run of its own, `best/<id>`, with its training and its graph.
+The whole search is one run of TensorBoard, `search`. Its horizontal axis is the number of finished individuals. Each of
+the latest new best individuals has a run of its own, `best/<id>`, with the curves of its training and its graph.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from evolve.observers import events
 from evolve.records import WORST, Individual, Standing
 from evolve.store.history import measured
 
-BEST_RUNS = 30  # With more than 40 runs, TensorBoard shows none until the user selects some.
+BEST_RUNS = 30  # TensorBoard shows no run at first if there are more than 40, so that fewer are kept.
 
 
 class Summaries:
-    """Writes one search into one TensorBoard folder.
+    """Writes the summaries of one search to one folder.
 
-    The run `search` is a function of the store. A resumed search therefore writes it again from the beginning.
+    The run `search` is computed from the store. Therefore a search that is resumed writes it again from the beginning.
 
     Args:
-      folder: TensorBoard's folder; earlier event files of its run `search` are deleted.
-      space_rules: names of the mutation rules that the space declares. An individual of another rule, such as one
-        that was sampled, counts for none of them.
+      folder: the folder of the summaries. Earlier event files of its run `search` are deleted.
+      space_rules: the names of the mutation rules that the space declares. The curves of rules count only individuals
+        that these rules have made, and so no sampled ones.
     """
 
     def __init__(self, folder: Place, space_rules: Sequence[str]) -> None:
@@ -47,24 +47,25 @@ class Summaries:
         self._search.close()
 
     def start(self, config_text: str, space_text: str) -> None:
-        """Adds the text of all gin bindings in force, and the `.cell` text of the space."""
-        config = events.code("config/gin", config_text, "Every gin binding in force, the workers' too.")
+        """Adds the text of all settings, the `.cell` text of the search space, and the layout of the charts."""
+        config = events.code("config/gin", config_text, "All settings of the search, those of its workers included.")
         space = events.code("space", space_text, "The search space: seed cells, network and mutation rules.")
         self._search.write(0, [config, space, events.charts(_layout())])
 
     def individual(self, individual: Individual, standing: Standing, parent_fitness: float | None) -> None:
-        """Adds one finished individual, and the state of the search after it, to the curves of the search."""
+        """Adds one finished individual, and the state of the search after this individual, to the curves."""
         self._count(individual, parent_fitness)
         values = [*self._search_curves(individual, standing), *self._rule_curves()]
         self._search.write(individual.finished, values)
 
     def new_best(self, best: Individual, cell_text: str, picture: events.Picture) -> None:
-        """Adds a new best: its picture and text to the run `search`, its training and graph to a run `best/<id>`.
+        """Adds a new best individual.
 
-        Without a graph, as in a resumed search, an earlier run `best/<id>` is kept. Only the latest of these runs stay,
-        and the pictures and texts of all bests.
+        Its picture and text are added to the run `search`, and its training and graph to a run `best/<id>`. When a
+        search is resumed there is no graph, so an existing run `best/<id>` is kept. Only the latest `BEST_RUNS` of
+        these runs are kept. The pictures and texts of all best individuals stay.
         """
-        cells = events.image("best/cells", picture, f"{_CELLS} The step is when it was found.")
+        cells = events.image("best/cells", picture, f"{_CELLS} The step is its place in the order of results.")
         genotype = events.code("best/genotype", f"# individual {best.id}\n{cell_text}", f"{_CELLS} As `.cell` text.")
         self._search.write(best.finished, [cells, genotype])
         run = self._folder / "best" / f"{best.id:06d}"
@@ -106,10 +107,10 @@ class Summaries:
 
 
 def show_confusion(folder: Place, done: int, picture: events.Picture, names: Sequence[str]) -> None:
-    """Adds a picture of a confusion matrix to the run `search`, in a further event file."""
+    """Adds a picture of a confusion matrix to the run `search`. The picture is in an event file of its own."""
     # In a code block, names of classes are not read as Markdown.
     listed = "".join(f"\n    {number}: {name}" for number, name in enumerate(names))
-    description = f"Test images by their class (rows) and what the best network took them for.\n{listed}\n"
+    description = f"Test images by their class (rows) and by the class that the best network predicts.\n{listed}\n"
     file = events.EventFile(folder / "search", begins=False)
     file.write(done, [events.image("best/confusion", picture, description)])
     file.close()
@@ -138,7 +139,7 @@ def _write_training(run: Place, best: Individual) -> None:
 
 
 def _layout() -> layout_pb2.Layout:
-    """Returns the charts of the tab "Custom scalars", each with several curves."""
+    """Returns the charts of TensorBoard's tab "Custom scalars". Each chart has several curves."""
     population = layout_pb2.MarginChartContent.Series(
         value="population/mean", lower="population/min", upper="population/max"
     )
@@ -146,7 +147,7 @@ def _layout() -> layout_pb2.Layout:
         layout_pb2.Chart(
             title="Population: mean, between worst and best", margin=layout_pb2.MarginChartContent(series=[population])
         ),
-        _overlay("Best so far, and each individual", "^(search/best|individual/accuracy)$"),
+        _overlay("Best accuracy so far, and accuracy of each individual", "^(search/best|individual/accuracy)$"),
     ]
     rules = [_overlay(f"Children {verb}", f"^rules/.*/{verb}$") for verb in _RULE_CURVES]
     training = [
@@ -157,7 +158,7 @@ def _layout() -> layout_pb2.Layout:
         category=[
             layout_pb2.Category(title="Search", chart=search),
             layout_pb2.Category(title="Mutation rules", chart=rules),
-            layout_pb2.Category(title="Training of the new bests", chart=training),
+            layout_pb2.Category(title="Training of new best individuals", chart=training),
         ]
     )
 
@@ -166,9 +167,10 @@ def _overlay(title: str, tags: str) -> layout_pb2.Chart:
     return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=[tags]))
 
 
-_CELLS = "The cells of an individual that was better than all before it."
+_CELLS = "The cells of an individual that was better than all individuals before it."
 
-# Tag: title and description. Steps are finished individuals, or epochs in the runs of the new bests.
+# The title and the description of each curve, by its tag. The horizontal axis is the number of finished individuals in
+# the run `search`, and the number of the epoch in the runs `best/<id>`.
 _CURVES = {
     "search/best": ("Best so far", "The highest validation accuracy of all individuals so far."),
     "search/failed": ("Failed", "The number of individuals so far that could not be built or trained."),
@@ -179,7 +181,7 @@ _CURVES = {
     "individual/params": ("Parameters", "The number of trainable parameters of each individual."),
     "individual/mult_adds": (
         "Mult-adds",
-        "The number of multiplications with an addition of each individual for one image.",
+        "The number of multiplications, each followed by an addition, that a network needs for one image.",
     ),
     "individual/inherited": (
         "Inherited",

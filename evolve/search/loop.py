@@ -13,8 +13,7 @@ from evolve.algorithms import Algorithm, generator
 from evolve.errors import SearchError, WorkerLost
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
-from evolve.search.plan import Plan, Tally
-from evolve.search.top import Top
+from evolve.search.plan import Plan, Tally, Top
 from evolve.search.waiting import Duplicates, HeldResults, Result, reused
 from evolve.store.store import ENDED, Store
 
@@ -150,7 +149,7 @@ class Search(Generic[G]):
             else:
                 return self._ended(self._end_reason())
 
-    # Resuming.
+    # The methods that resume a search.
 
     def _restore(self) -> None:
         """Restores the algorithm, which receives the recorded proposals and results that it needs, in their order."""
@@ -169,7 +168,7 @@ class Search(Generic[G]):
             else:
                 self._retries.append(adopted)
 
-    # Results.
+    # The methods that handle results.
 
     def _wait(self) -> set[Future[Evaluation]]:
         """Waits until a task has ended or the executor has room for another. Returns the tasks that have ended."""
@@ -230,7 +229,7 @@ class Search(Generic[G]):
         return _Finished(individual, genotype, standing)
 
     def _notify(self, finished: Sequence[_Finished[G]]) -> None:
-        """Passes finished individuals to the observers. All get the inheritable individuals after the last result."""
+        """Passes finished individuals to the observers, with the ids from which children may now inherit weights."""
         inheritable = self._inheritable() if finished else frozenset()
         for individual, genotype, standing in finished:
             now = replace(standing, inheritable=inheritable)
@@ -243,7 +242,7 @@ class Search(Generic[G]):
         parents = {proposal.weights_from for proposal in waiting if proposal.weights_from is not None}
         return frozenset(parents).union(self._algorithm.members)
 
-    # Proposals.
+    # The methods that make proposals and send tasks.
 
     def _propose(self) -> tuple[list[Proposal[G]], list[_Finished[G]]]:
         """Makes proposals until the executor has enough tasks or a duplicate has taken the evaluation of another.
@@ -291,7 +290,7 @@ class Search(Generic[G]):
         task = self._top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed)
         self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
 
-    # The end.
+    # The methods that end a search.
 
     def _note_time(self, is_last: bool) -> None:
         """Stores the seconds of the search, at most once a second, because every write costs time."""

@@ -1,14 +1,15 @@
-"""The limits of a search, and its counts and costs while it runs."""
+"""The limits of a search, and its counts, its costs and its best individuals while it runs."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from evolve.records import Individual, Spent
+from evolve.records import Individual, Proposal, Size, Spent, Task, rank, ranked
 
 # If this number of individuals have failed and none has succeeded, the cause is not in the genotypes.
 FAILURES_THAT_STOP = 10
@@ -50,6 +51,53 @@ class Tally:
         """Keeps an individual as the fittest if it is fitter than all individuals before it."""
         if not individual.is_failed and (self.fittest is None or individual.fitness > self.fittest.fitness):
             self.fittest = replace(individual, graph="")
+
+
+class Top:
+    """The best individuals that the algorithm has received, in the order of `records.rank`, each network once.
+
+    Args:
+      found: the best individuals of earlier runs, in the order of `records.rank`.
+      count: the greatest number of individuals that are kept.
+    """
+
+    def __init__(self, found: Iterable[Individual], count: int) -> None:
+        self._found = list(found)
+        self._count = count
+
+    @property
+    def best(self) -> Individual | None:
+        """The best individual, or None."""
+        return self._found[0] if self._found else None
+
+    @property
+    def last(self) -> Individual | None:
+        """The last of the `count` best individuals, which a new individual must beat; None if there are fewer."""
+        return self._found[-1] if len(self._found) == self._count else None
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of the individuals, the best first."""
+        return tuple([one.id for one in self._found])
+
+    def add(self, individual: Individual) -> None:
+        """Adds an individual if it is among the best. It must not have failed."""
+        last = self.last
+        if last is None or rank(individual.fitness, individual.size) < rank(last.fitness, last.size):
+            self._found = ranked([*self._found, replace(individual, graph="")], self._count)
+
+    def task(self, proposal: Proposal[str], seed: int) -> Task:
+        """Returns the task of a proposal, with the fitness above which a worker returns the graph or keeps weights."""
+        best, best_size = _beaten(self.best)
+        keep_above, keep_above_size = _beaten(self.last)
+        return Task(
+            proposal.id, proposal.genotype, seed, best, proposal.weights_from, keep_above, best_size, keep_above_size
+        )
+
+
+def _beaten(one: Individual | None) -> tuple[float, Size]:
+    """Returns the fitness and the size that a better individual must beat."""
+    return (-math.inf, (0, 0)) if one is None else (one.fitness, one.size)
 
 
 @dataclass(frozen=True, slots=True)

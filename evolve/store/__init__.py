@@ -1,1 +1,5 @@
-"""The store of a search: its database, the migration of older ones, and exports for other programs."""
+"""The store of a search: its database, the migration of databases of earlier versions, and exports."""
+
+from __future__ import annotations
+
+FILE = "search.sqlite"  # the database, in the work directory

@@ -1,4 +1,4 @@
-"""The database file: its tables, its lock, how it is opened, and the messages if it cannot be used."""
+"""The database file of a search: its tables, its lock, and the messages if the file cannot be used."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from evolve.errors import KEPT, SearchError, UsageError
+from evolve.store import FILE as FILE
 from evolve.store.migrations import OLDEST, SCHEMA, migrate
 from evolve.store.rows import COLUMNS
 
-FILE = "search.sqlite"
 LOCK = ".lock"  # the file in the work directory that a running search locks
 TRIES, PAUSE = 10, 0.02  # of locking it; seconds between two tries
 _COLUMNS = ",\n  ".join(f"{name} {column.sql}" for name, column in COLUMNS.items())
@@ -32,7 +32,7 @@ pragma user_version={SCHEMA};
 commit;
 """
 RANK = "fitness desc, params, mult_adds, finished"  # the order of `records.rank`
-RANKED = "status = 'done' and finished > 0"  # the individuals that have a place in that order
+RANKED = "status = 'done' and finished > 0"  # the condition for an individual to have a place in this order
 WRITE_AHEAD = "pragma journal_mode=wal"  # lets other programs read while the search runs
 _REMEDIES = (
     ("locked", "another program has locked the file: close that program, and the same command resumes the search"),
@@ -45,11 +45,11 @@ _REMEDIES = (
 
 @contextmanager
 def explained_errors(path: Path) -> Iterator[None]:
-    """A context that raises SQLite's errors about a file as errors of this package, with a remedy.
+    """A context that raises SQLite's errors about the file `path` as errors of this package, with a remedy.
 
     Raises:
       UsageError: the file cannot be used.
-      SearchError: rows contradict each other.
+      SearchError: a statement violates a constraint of the table.
     """
     try:
         yield
@@ -61,7 +61,9 @@ def explained_errors(path: Path) -> Iterator[None]:
 
 
 def prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Makes the tables of a new file, or migrates those of an older one, in a transaction that stays open.
+    """Makes the tables of a new database, or migrates the tables of an older one.
+
+    The migration is in a transaction that stays open, so that the caller decides whether it is kept.
 
     Raises:
       UsageError: this version cannot use the file.
@@ -78,10 +80,10 @@ def prepare(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _schema(db: sqlite3.Connection, path: Path) -> int | None:
-    """Returns the schema of a store that this version can use; None if it has no tables yet.
+    """Returns the schema number of a store that this version can use; None if the store has no tables yet.
 
     Raises:
-      UsageError: a later version of this program has written the file, or an earlier one that is too old.
+      UsageError: a later version of this program has written the file, or an earlier version that is too old.
     """
     found = int(db.execute("pragma user_version").fetchone()[0])
     if not db.execute("select 1 from sqlite_master where type = 'table' and name = 'individuals'").fetchone():
@@ -93,14 +95,14 @@ def _schema(db: sqlite3.Connection, path: Path) -> int | None:
     )  # fmt: skip
     raise UsageError(
         f"{path} was written by {age}, this version's is {SCHEMA}); "
-        "go on with that version, or choose another --workdir"
+        "resume the search with the version that wrote the file, or choose another --workdir"
     )
 
 
 def hold(folder: Path) -> IO[str]:
-    """Locks the work directory for this process, and returns the lock. It is released when the process ends in any way.
+    """Locks the work directory for this process, and returns the lock. The end of the process releases the lock.
 
-    A program that shows whether the search runs holds the lock for a moment, so it is tried several times.
+    A program that shows whether the search runs holds the lock for a moment, so the lock is tried several times.
 
     Raises:
       UsageError: another process has the lock, or the folder cannot be used.
@@ -117,7 +119,7 @@ def hold(folder: Path) -> IO[str]:
         except BlockingIOError:
             time.sleep(PAUSE)
     lock.close()
-    raise UsageError(f"another search is running in {folder}: wait for it, or choose another --workdir")
+    raise UsageError(f"another search is running in {folder}: wait until it ends, or choose another --workdir")
 
 
 @contextmanager
@@ -125,22 +127,22 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """A context with a connection that reads the database of a work directory.
 
     A search may write to the database meanwhile. The context does not change the file. If an earlier version has
-    written it, a copy is migrated and read.
+    written the file, a copy of the file is migrated and read.
 
     Raises:
-      UsageError: there is no database, or it cannot be read.
+      UsageError: there is no database in the folder, or the database cannot be read.
     """
     path = folder / FILE
     try:
         is_there = path.is_file()
     except OSError as error:
-        raise UsageError(f"{path} cannot be used: {error.strerror}; let this user read it") from None
+        raise UsageError(f"{path} cannot be used: {error.strerror}; let this user read the file") from None
     if not is_there:
-        raise UsageError(f"there is no search in {folder}: {path} is not there")
+        raise UsageError(f"there is no search in {folder}: {path} is missing")
     with explained_errors(path), tempfile.TemporaryDirectory() as copies, closing(_opened(path, Path(copies))) as db:
         found = _schema(db, path)
         if found is None:
-            raise UsageError(f"there is no search in {path} that has begun")
+            raise UsageError(f"the search in {path} has not begun yet")
         if found == SCHEMA:
             yield db
             return
@@ -151,14 +153,14 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _opened(path: Path, copies: Path) -> sqlite3.Connection:
-    """Returns a connection for reading. It also works in a read-only folder, where SQLite cannot write its log."""
+    """Returns a connection for reading. The folder may be read-only, so that SQLite cannot write its log there."""
     try:
         return _connected(path, "mode=ro")
     except sqlite3.OperationalError:
         log = path.with_name(f"{path.name}-wal")
         if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
             raise
-        # The log may have transactions of the last writer, which are part of the search.
+        # The log may have transactions that are not in the database file yet, so that both files are read.
         if not log.is_file() or not log.stat().st_size:
             return _connected(path, "immutable=1")
         for file in (path, log):

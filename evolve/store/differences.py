@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class Added(NamedTuple):
-    """A setting that some stored searches do not have, because it is newer."""
+    """A setting that is missing in the stores of earlier versions, because a later version added the setting."""
 
     name: str
-    version: str  # the first version that has it
-    value: str  # the value with which a search does the same as before there was the setting
+    version: str  # the first version that has the setting
+    value: str  # the value with which a search does the same as in versions without the setting
 
 
 ADDED = (
@@ -27,14 +27,14 @@ ADDED = (
 
 
 def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """Returns a line for each setting that differs. A setting that is newer than the store has its value in `ADDED`."""
+    """Returns a line for each setting that differs. A setting that the store lacks counts with its value in `ADDED`."""
     stored = {one.name: one.value for one in ADDED if one.name in wanted} | dict(found)
     keys = [key for key in {**wanted, **stored} if wanted.get(key, "") != stored.get(key, "")]
     return [_difference(key, stored.get(key, ""), wanted.get(key, "")) for key in keys]
 
 
 def _difference(key: str, found: str, wanted: str) -> str:
-    """Returns one line about a setting that differs. For a text of several lines, it shows the first that differs."""
+    """Returns one line about a setting that differs. Of texts with several lines, it shows the first different line."""
     if "\n" not in found + wanted:
         return f"  {key}: there {found or 'nothing'}, now {wanted or 'nothing'}"
     there, now = found.splitlines(), wanted.splitlines()

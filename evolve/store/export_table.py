@@ -1,4 +1,4 @@
-"""The export of a search as a table. It needs no lock, so the search may be running, and reads one row at a time."""
+"""The export of a search as a table. The export reads one row at a time, and the search may be running meanwhile."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ def write_json(folder: Path, out: IO[str]) -> None:
 
 
 def _rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
-    """Yields the rows of one moment of the search. Later changes do not show, however long the export takes."""
+    """Yields the rows of all individuals as they are when the export begins. Later changes do not appear."""
     with explained_errors(folder / FILE):
-        # A held result is known, but its place in the order of results is not.
+        # The column `finished` of a held result is negative. Its place in the order is not known, so it is exported
+        # as empty.
         columns = ", ".join(EXPORTED).replace("finished", "nullif(max(finished, 0), 0)")
         yield from db.execute(f"select {columns} from individuals order by id")

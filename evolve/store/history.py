@@ -1,4 +1,4 @@
-"""The states of a search after each of its individuals, from its store."""
+"""The state of a search after each of its individuals, computed from the store."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from evolve.store.store import Store
 
 
 def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individual, Standing]]:
-    """Yields every finished individual with the state of the search after it.
+    """Yields every finished individual with the state of the search after this individual.
 
-    The populations come from `algorithm`, a new one, to which the proposals and results of the store are given.
+    Args:
+      store: the store of the search.
+      algorithm: a new algorithm. It receives the proposals and results of the store, and its populations are yielded.
     """
     proposals = store.proposed()
     proposal, after = next(proposals, (None, 0))
@@ -29,5 +31,5 @@ def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individ
 
 
 def measured(population: tuple[float, ...]) -> tuple[float, ...]:
-    """Returns the fitnesses of members that did not fail. A failed one, of fitness 0, would lower the mean."""
+    """Returns the fitnesses of members that did not fail. The fitness 0 of failed members would lower the mean."""
     return tuple(fitness for fitness in population if fitness > WORST)

@@ -1,4 +1,4 @@
-"""The storage of a search: a folder or address of its own for weights and summaries."""
+"""The storage of a search: another folder than the work directory, or an address, for weights and summaries."""
 
 from __future__ import annotations
 
@@ -9,35 +9,27 @@ from compiler.filesystem import Place
 from evolve.errors import UsageError
 from evolve.store.store import Store
 
+BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
 OWNER = "search.id"  # the file with the id of the search that uses a storage
 _NOTE = "storage"
 
 
 def claim(storage: Place, store: Store) -> None:
-    """Claims a storage for this search, before anything else is written there.
+    """Writes the id of this search to a storage, before any other file is written there.
 
     Raises:
-      UsageError: the storage is that of another search, or cannot be written.
+      UsageError: the storage has files of another search, or cannot be written.
     """
-    own = store.noted(_NOTE)
-    if own is None:
-        own = uuid.uuid4().hex
-        store.note(_NOTE, own)
+    own, path = store.noted(_NOTE) or uuid.uuid4().hex, storage / OWNER
+    store.note(_NOTE, own)
     try:
-        found = _owner(storage)
+        found = path.read_bytes().decode() if path.exists() else None
         if found == own:
             return
-        if found is not None or any((storage / "weights").glob("*")):
+        if found is not None or any((storage / WEIGHTS).glob("*")):
             raise UsageError(
-                f"search.storage {str(storage)!r} holds files of another search: choose another one, or remove them"
+                f"search.storage {str(storage)!r} has files of another search: choose another storage, or remove them"
             )
-        filesystem.write(storage / OWNER, own.encode())
+        filesystem.write(path, own.encode())
     except OSError as error:
         raise UsageError(f"search.storage {str(storage)!r} cannot be used: {error.strerror or error}") from None
-
-
-def _owner(storage: Place) -> str | None:
-    try:
-        return (storage / OWNER).read_bytes().decode()
-    except FileNotFoundError:
-        return None

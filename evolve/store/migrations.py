@@ -1,7 +1,7 @@
 """The migration of the store of an earlier version to this version.
 
-A new field of an individual needs no step here. Its column has the schema that introduced it, and is added. Every
-other change in the meaning of stored values is a step.
+A new field of an individual needs no function here, because its column names the schema that introduced the field and
+is added automatically. Every other change in the meaning of stored values has a function in `STEPS`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOVED = {
 
 
 def migrate(db: sqlite3.Connection, found: int) -> None:
-    """Migrates a store from the schema `found` to `SCHEMA`, inside a transaction of the caller."""
+    """Migrates a store from the schema `found` to `SCHEMA`. The caller begins and ends the transaction."""
     for schema in range(found + 1, SCHEMA + 1):
         _add_columns(db, schema)
         if schema in STEPS:
@@ -30,7 +30,7 @@ def migrate(db: sqlite3.Connection, found: int) -> None:
 
 
 def _add_columns(db: sqlite3.Connection, schema: int) -> None:
-    """Adds the columns that a schema introduced. Existing rows have their defaults."""
+    """Adds the columns that a schema introduced. Existing rows get the defaults of the columns."""
     there = {name for _, name, *_ in db.execute("pragma table_info(individuals)")}
     for name, column in COLUMNS.items():
         if column.since == schema and name not in there:
@@ -38,7 +38,7 @@ def _add_columns(db: sqlite3.Connection, schema: int) -> None:
 
 
 def _keep_tests_alike(db: sqlite3.Connection) -> None:
-    """Converts the test result of the best network to its present form. Until 0.5.0 it was an accuracy alone."""
+    """Converts stored test results to the present form. Until version 0.5.0, a test result was only an accuracy."""
     before, now = "note.test accuracy of ", "note.test of "
     for key, accuracy in db.execute("select key, value from meta where key like ?", (f"{before}%",)).fetchall():
         tested = json.dumps({"accuracy": float(accuracy), "confusion": [], "class_names": []})
@@ -47,7 +47,7 @@ def _keep_tests_alike(db: sqlite3.Connection) -> None:
 
 
 def _move_removed_into_memos(db: sqlite3.Connection) -> None:
-    """Moves the ids of removed individuals to the memos of the proposals. Until 0.6.0 they were the column `killed`."""
+    """Moves the ids of removed individuals from the column `killed`, which existed until 0.6.0, to the memos."""
     if any(name == "killed" for _, name, *_ in db.execute("pragma table_info(individuals)")):
         db.execute("update individuals set memo = killed where killed <> '[]'")
         db.execute("alter table individuals drop column killed")
@@ -69,7 +69,7 @@ def _name_settings_by_executor(db: sqlite3.Connection) -> None:
     db.executemany("insert into meta values (?, ?)", [(f"setting.{name}", value) for name, value in now.items()])
 
 
-# The steps by the schema to which each leads. A step changes nothing in a store to which it was applied before.
+# The functions that migrate a store, by the schema to which each leads. To call one twice does no harm.
 STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     4: _keep_tests_alike,
     5: _move_removed_into_memos,

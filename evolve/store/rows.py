@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from evolve.columns import PLAIN, columns
-from evolve.records import Evaluation, Individual, Proposal
+from evolve.records import PLAIN, Evaluation, Individual, Proposal, columns
 
 R = TypeVar("R")
 
-# The order of the columns in the database and in exports. A column that is not named here comes after these.
+# The first columns in the database and in exports, in order. All other columns come after these.
 _FIRST = (
     "id", "parent", "rule", "genotype", "fingerprint", "fitness", "params", "mult_adds", "seconds", "status", "error",
     "rejected", "forget", "history", "finished", "proposed_after", "inherited", "note", "genes", "tries",
@@ -23,12 +22,12 @@ EXPORTED = tuple(name for name, column in COLUMNS.items() if column.is_exported)
 
 
 def shown(row: Sequence[object]) -> dict[str, object]:
-    """Returns a row of the columns `EXPORTED` as an object for exported JSON."""
+    """Returns a row of the columns `EXPORTED` as a dictionary for the JSON export."""
     return {name: COLUMNS[name].form.show(value) for name, value in zip(EXPORTED, row, strict=True)}
 
 
 class Part(Generic[R]):
-    """A group of columns that has the fields of a record."""
+    """The group of columns that store the fields of one kind of record."""
 
     def __init__(self, names: Iterable[str], make: Callable[..., R]) -> None:
         self.names = tuple(names)
@@ -38,21 +37,21 @@ class Part(Generic[R]):
         self._formed = [(place, form) for place, form in forms if form is not PLAIN]
 
     def written(self, record: object) -> list[object]:
-        """Returns the fields of a record in the form of their columns."""
+        """Returns the values of the columns for a record."""
         values = list(self._values(record))
         for place, form in self._formed:
             values[place] = form.write(values[place])
         return values
 
     def read(self, row: Sequence[object], **more: object) -> R:
-        """Returns the record of a row of these columns. `more` has its fields without a column."""
+        """Returns the record in a row of these columns. `more` has the values of fields that have no column."""
         values = list(row)
         for place, form in self._formed:
             values[place] = form.read(values[place])
         return self._make(**dict(zip(self.names, values, strict=True)), **more)
 
 
-# The columns of a proposal, those of its evaluation, and all columns.
+# The columns of a proposal, the columns of an evaluation, and all columns.
 PROPOSAL: Part[Proposal[str]] = Part(columns(Proposal), Proposal)
 EVALUATION: Part[Evaluation] = Part(columns(Evaluation), Evaluation)
 INDIVIDUAL: Part[Individual] = Part(COLUMNS, Individual)

@@ -1,8 +1,8 @@
 """The store of a search: one SQLite file, which stays correct if the process ends at any moment.
 
-Every event is one transaction: a result, and the proposals that follow it. A proposal is stored before it is sent to
-a worker, and a result before or together with the first proposal that it can influence. At every moment, the rows
-therefore show which individuals have finished and which are pending.
+A result, and the proposals that are made after it, are written in one transaction. A proposal is stored before it is
+sent to a worker. A result is stored no later than the first proposal that depends on the result. Therefore the rows
+always show which individuals have finished and which are pending.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 
 ENDED = "ended"  # the note with the reason for which the search has ended; a search that continues removes it
 SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
-SAVED = 1.0  # the most seconds of waiting that can be saved up while nothing is written
+SAVED = 1.0  # the greatest number of seconds of waiting that can be saved up while nothing is written
 # `finished` counts results from 1. It is null while an individual is pending, and negative while its result is held.
 _WAITS = "finished < 0"
 _COUNT = "(select max(coalesce(max(finished), 0), 0) from individuals)"
@@ -37,9 +37,9 @@ _SET = ", ".join(f"{name} = ?" for name in EVALUATION.names)
 class Syncing:
     """Decides which transactions wait until they are on the disk.
 
-    A transaction that does not wait is kept if the process ends, but is lost if the power fails before the next one
-    that waits. If individuals take seconds, all transactions wait. If thousands finish in a second, only a part of
-    them waits, so that waiting takes at most the share `SHARE` of the time.
+    A transaction that does not wait is kept if the process ends. If the power fails before a later transaction has
+    waited, it is lost. If individuals take seconds, all transactions wait. If thousands of individuals finish in a
+    second, only some transactions wait, so that waiting takes at most the share `SHARE` of the time.
 
     Args:
       clock: gives seconds.
@@ -65,15 +65,15 @@ class Syncing:
 
 
 class Store:
-    """The database of a work directory, which one process uses at a time.
+    """The database of a work directory. One process at a time can open it.
 
     Args:
       folder: the work directory, which is made if it is missing.
       patience: seconds to wait for another program that has locked the database.
       syncing: decides which transactions wait for the disk; by default `Syncing()`.
 
-    A store of an earlier version is migrated when it is opened. The migration is written when the search continues here
-    (`compare`, or the first event). Otherwise the file is unchanged, and the earlier version can use it.
+    A store of an earlier version is migrated when it is opened. The migration is written to the file when the search is
+    resumed (by `compare`, or the first event). Before that, the file is unchanged, and the earlier version can use it.
     """
 
     def __init__(self, folder: Path, patience: float = 10.0, syncing: Syncing | None = None) -> None:
@@ -101,7 +101,7 @@ class Store:
     def event(self) -> Iterator[None]:
         """A context whose writes are one transaction.
 
-        They are kept even if an error is raised inside, because a search can be resumed after every single write.
+        The writes are kept even if an error is raised in the context, because a search can be resumed after any write.
         """
         self.check_place()
         self._keep_migration()
@@ -130,7 +130,7 @@ class Store:
         if not unchanged:
             raise UsageError(
                 f"the work directory {self.path.parent} was moved or removed while the search ran; "
-                "put it back, and the same command resumes the search, or choose another --workdir"
+                "move it back, and the same command resumes the search, or choose another --workdir"
             )
 
     def _keep_migration(self) -> None:
@@ -139,24 +139,24 @@ class Store:
             self._execute(WRITE_AHEAD)
 
     def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """Executes a statement and returns its rows. Outside of a transaction the statement is one of its own."""
+        """Executes a statement and returns its rows. Outside of a transaction, the statement is its own transaction."""
         with explained_errors(self.path):
             return self._db.execute(statement, values).fetchall()
 
-    # The identity and the settings of the search, which are compared when it is resumed.
+    # The identity and the settings of the search. Both are compared when the search is resumed.
 
     def compare(
         self, identity: Mapping[str, str], settings: Mapping[str, str] | None = None, changed: bool = False
     ) -> None:
-        """Checks that the work directory is that of the search with these settings.
+        """Checks that the stored search has these settings.
 
         Args:
-          identity: settings that make a search another search if they change.
-          settings: settings that may change when a search is resumed.
-          changed: whether the user has allowed that `settings` differ.
+          identity: the settings that identify a search. With other values, it would be another search.
+          settings: the settings that may change when a search is resumed.
+          changed: whether the user has allowed that `settings` differ from the stored values.
 
         Raises:
-          UsageError: the stored settings differ; the message names them.
+          UsageError: stored settings differ. The message names the settings.
         """
         found = self.signed("identity")
         folder = self.path.parent
@@ -164,18 +164,18 @@ class Store:
         if other:
             raise UsageError(
                 f"{folder} holds another search:\n" + "\n".join(other) + "\n"
-                "use its settings to resume it, or choose another --workdir"
+                "restore these settings to resume that search, or choose another --workdir"
             )
         moved = differences(self.signed("setting"), settings or {}) if found else []
         if moved and not changed:
             raise UsageError(
                 f"{folder} holds this search with other settings:\n" + "\n".join(moved) + "\n"
-                "resume it with its own settings, or with the new ones: --resume=changed"
+                "restore the settings, or resume the search with the new settings: --resume=changed"
             )
         self._keep_migration()
 
     def signed(self, kind: Literal["identity", "setting"]) -> dict[str, str]:
-        """Returns the stored identity or the stored settings of the search."""
+        """Returns the stored settings that identify the search, or those that may change, by name."""
         rows = self._execute("select key, value from meta where key like ?", (f"{kind}.%",))
         return {key.removeprefix(f"{kind}."): value for key, value in rows}
 
@@ -183,7 +183,7 @@ class Store:
         """Stores the identity and the settings of the search. Only the settings may change later.
 
         Raises:
-          UsageError: the work directory is that of another search.
+          UsageError: the work directory has another search.
         """
         self.compare(identity, settings, changed=True)
         named = {f"identity.{key}": value for key, value in identity.items()}
@@ -201,18 +201,18 @@ class Store:
         self._execute("delete from meta where key = ?", (f"note.{key}",))
 
     def noted(self, key: str) -> str | None:
-        """Returns a stored fact, or None."""
+        """Returns the fact that `note` has stored under a key, or None."""
         rows = self._execute("select value from meta where key = ?", (f"note.{key}",))
         return str(rows[0][0]) if rows else None
 
     # Individuals.
 
     def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
-        """Stores a proposal, and the number of results before it."""
+        """Stores a proposal, and the number of individuals that are finished now."""
         self._execute(_PROPOSE, (*PROPOSAL.written(proposal), fingerprint, genes))
 
     def try_again(self, id: int, retries: int) -> bool:
-        """Counts one more retry of a pending individual. Returns False if it has had `retries` retries already."""
+        """Counts one more retry of a pending individual. Returns False if there have been `retries` retries already."""
         rows = self._execute(
             "update individuals set tries = tries + 1 where id = ? and status = 'running' and tries <= ? returning id",
             (id, retries),
@@ -220,9 +220,9 @@ class Store:
         return bool(rows)
 
     def finish(self, id: int, evaluation: Evaluation, waits: bool = False) -> Individual:
-        """Stores the result of a pending individual, and returns its row with the graph.
+        """Stores the result of a pending individual, and returns the row of the individual, with the graph.
 
-        If the result `waits`, it is held, and the individual counts as finished only after `release`.
+        If `waits` is true, the result is held. The individual then counts as finished only after `release`.
         """
         place = "-id" if waits else f"{_COUNT} + 1"
         rows = self._execute(
@@ -234,7 +234,7 @@ class Store:
         return INDIVIDUAL.read(rows[0], graph=evaluation.graph)
 
     def release(self, id: int, graph: str = "") -> Individual:
-        """Counts an individual with a held result as the latest finished one, and returns its row with the graph."""
+        """Makes an individual with a held result the latest finished individual. Returns its row, with the graph."""
         rows = self._execute(
             f"update individuals set finished = {_COUNT} + 1 where id = ? and {_WAITS} returning {_ALL}", (id,)
         )
@@ -243,9 +243,9 @@ class Store:
         return INDIVIDUAL.read(rows[0], graph=graph)
 
     def original(self, id: int) -> tuple[int, bool] | None:
-        """Returns the original of a duplicate, and whether it is done. Otherwise it is pending.
+        """Returns the id of the original of a duplicate, and whether the original has a result; None if `id` has none.
 
-        The original is the first individual with the same network and genes. The result is None without one.
+        The original is the first individual with the same network and genes that has not failed.
         """
         rows = self._execute(
             "select original.id, original.status = 'done' from individuals as own join individuals as original "
@@ -257,19 +257,19 @@ class Store:
         return (rows[0][0], bool(rows[0][1])) if rows else None
 
     def individual(self, id: int) -> Individual:
-        """Returns an individual that has a result, which may be held."""
+        """Returns an individual that has a result. The result may be held."""
         return INDIVIDUAL.read(
             self._execute(f"select {_ALL} from individuals where id = ? and finished is not null", (id,))[0]
         )
 
     def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
-        """Yields all proposals by id, each with the number of results before it."""
+        """Yields all proposals by id, each with the number of individuals that were finished when it was made."""
         with explained_errors(self.path):
             for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
                 yield PROPOSAL.read(columns), after
 
     def finished(self, latest: int | None = None) -> Iterator[Individual]:
-        """Yields the `latest` finished individuals, or all of them, in the order of finishing."""
+        """Yields the last `latest` finished individuals, or all finished individuals, in the order of finishing."""
         with explained_errors(self.path):
             rows = self._db.execute(
                 f"select * from (select {_ALL} from individuals where finished > 0 "
@@ -280,19 +280,19 @@ class Store:
                 yield INDIVIDUAL.read(row)
 
     def fitness(self, id: int | None) -> float | None:
-        """Returns the fitness of an individual, or None."""
+        """Returns the fitness of an individual, or None if there is no result."""
         rows = self._execute("select fitness from individuals where id = ?", (id,))
         return rows[0][0] if rows else None
 
     def unfinished(self) -> tuple[tuple[Proposal[str], bool], ...]:
-        """Returns the proposals that have not finished, by id, each with whether its result is held."""
+        """Returns the proposals of unfinished individuals, by id, each with a flag whether its result is held."""
         rows = self._execute(
             f"select {_PROPOSED}, finished is not null from individuals where finished is null or {_WAITS} order by id"
         )
         return tuple((PROPOSAL.read(columns), bool(waits)) for *columns, waits in rows)
 
     def best(self, count: int) -> tuple[Individual, ...]:
-        """Returns the `count` best individuals in the order of `records.rank`, one of each network."""
+        """Returns the `count` best individuals in the order of `records.rank`, each network once."""
         rows = self._execute(
             f"select {_ALL} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
             f"finished, row_number() over (partition by fingerprint, genes order by {RANK}) as place from individuals "
@@ -302,16 +302,17 @@ class Store:
         return tuple(INDIVIDUAL.read(row) for row in rows)
 
     def step_share(self) -> float | None:
-        """Returns the share of the workers' time that was spent in steps; None if nothing was trained."""
+        """Returns the share of the workers' time in which epochs were trained and validated; None without trainings."""
         whole, steps = self._execute(
             "select total(seconds), total(step_seconds) from individuals where step_seconds > 0"
         )[0]
         return steps / whole if whole else None
 
     def spent(self) -> Spent:
-        """Returns the counts and costs of all runs together, with those of held results.
+        """Returns the counts and costs of all runs together. Held results are included.
 
-        Simulated seconds are added in the order of finishing, as a search adds them, so that rounding is the same.
+        Simulated seconds are added in the order of finishing. A search adds them in the same order, so that rounding is
+        the same.
         """
         finished, failed, _ = self.counts()
         (flops,) = self._execute("select total(flops) from individuals")[0]
@@ -321,12 +322,12 @@ class Store:
         return Spent(finished, failed, float(self.noted("seconds") or 0), flops, simulated)
 
     def counts(self) -> tuple[int, int, int]:
-        """Returns the number of results (held ones included), the number of failed ones, and the highest id."""
+        """Returns the number of results (with held ones), the number of failed individuals, and the highest id."""
         row = self._execute("select count(finished), sum(status = 'failed'), max(id) from individuals")[0]
         return row[0], row[1] or 0, row[2] or 0
 
     def reasons(self, count: int) -> tuple[str, ...]:
-        """Returns the errors of the latest failed individuals, each once, at most `count`."""
+        """Returns at most `count` different errors of failed individuals, the latest first."""
         rows = self._execute(
             "select error from individuals where status = 'failed' group by error order by max(finished) desc limit ?",
             (count,),

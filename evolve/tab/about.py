@@ -7,10 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from compiler.filesystem import Remote, place
 from evolve.records import RANDOM
 from evolve.settings import seconds_of
 from evolve.store.differences import ADDED
+from evolve.store.location import BEST, WEIGHTS
 from evolve.store.store import ENDED
 from evolve.tab.living import is_of_algorithm, value_of
 from evolve.tab.numbers import read
@@ -109,6 +112,13 @@ class About:
         executor = str(self.setting("search.executor"))
         found = self.setting(f"{executor}.workers")
         return 1 if executor == "serial" else found if isinstance(found, int) else None
+
+    def has_weights(self, id: int, folder: Path, is_best: bool) -> bool:
+        """Returns whether the weights of an individual were kept on this machine."""
+        where = place(self.note("kept in")) if self.setting("search.storage") else folder
+        if isinstance(where, Remote):
+            return False
+        return (where / WEIGHTS / f"{id}.npz").is_file() or (is_best and (where / BEST).is_dir())
 
     def test(self, best: int | None) -> dict[str, object] | None:
         """Returns the accuracy on the test images of the best individual, or of another one that was tested."""

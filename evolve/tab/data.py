@@ -8,11 +8,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import dsl
+from compiler.pictures.picture import picture
+from evolve.errors import UsageError
+from evolve.tab import individual as one
 from evolve.tab import overview
 from evolve.tab.about import About
+from evolve.tab.genotypes import Genotypes
+from evolve.tab.individual import Lines
 from evolve.tab.individuals import Individuals
 from evolve.tab.overview import Answer
 from evolve.tab.source import StoreSource
+from evolve.tab.traits import Traits
 
 KEPT = 1000  # stamps after which a page can ask for the changes alone
 
@@ -29,9 +36,16 @@ class Data:
         self._lock = threading.RLock()
         self._seen: tuple[object, bool, Mapping[int, tuple[int, int]]] = (None, False, {})
         self._about = About({})
-        self._individuals = Individuals(self._about)
         self._search: Answer = {}
         self._busy = 0
+        self._begin(self._about)
+
+    def _begin(self, about: About) -> None:
+        """Forgets what was read of another search in the same place."""
+        self._individuals = Individuals(about)
+        self._traits = Traits()
+        self._genotypes = Genotypes(about.space)
+        self._lines = Lines()
         self._stamps: dict[str, tuple[int, int]] = {}  # the version and the number of results at each stamp
 
     def summary(self) -> Answer:
@@ -61,6 +75,80 @@ class Data:
         """Returns the curves of the search, for a comparison with others."""
         with self._current() as of:
             return overview.curve(of)
+
+    def traits(self) -> Answer:
+        """Returns the genes and the counts of operations of all individuals."""
+        with self._current(), self._source.opened() as db:
+            self._traits.read(db)
+            return self._traits.answer()
+
+    def individual(self, id: int) -> Answer:
+        """Returns everything about one individual.
+
+        Raises:
+          Missing: there is no such individual.
+        """
+        with self._current() as of:
+            row = one.row_of(id, of)
+            with self._source.opened() as db:
+                found = one.described(row, of, db)
+                difference = self._lines.of([row], self._genotypes, db)[id]
+            epochs = self._source.in_training.get(id)
+            is_best = of.best is not None and of.best.id == id
+            return {
+                **found,
+                "difference": difference,
+                "commands": one.commands(row, self._source.folder, self._about, is_best),
+                "trained_now": None if epochs is None else {"epoch": epochs[0], "of": epochs[1]},
+            }
+
+    def ancestors(self, id: int) -> Answer:
+        """Returns an individual and its ancestors, each with what its mutation has changed."""
+        with self._current() as of:
+            line = one.line(one.row_of(id, of), of)
+            with self._source.opened() as db:
+                lines = self._lines.of(line, self._genotypes, db)
+            steps = [
+                {
+                    "id": row.id,
+                    "rule": of.rules[row.rule],
+                    "fitness": row.fitness,
+                    "gain": one.gain(row, of),
+                    "difference": lines[row.id],
+                }
+                for row in line
+            ]
+            return {"line": steps}
+
+    def difference(self, a: int, b: int) -> Answer:
+        """Returns what differs from individual `a` to individual `b`."""
+        with self._current() as of:
+            before, after = self._texts(of, a, b)
+            return {"lines": self._genotypes.differences(before, after)}
+
+    def picture(self, id: int, against: int | None = None, dark: bool = False) -> str:
+        """Returns the picture of an individual as SVG. What differs from the individual `against` is marked.
+
+        Raises:
+          UsageError: this version cannot read the genotype.
+        """
+        with self._current() as of:
+            found = self._texts(of, id, *([] if against is None else [against]))
+            try:
+                return picture(self._genotypes.read(found[0]).cells).svg()
+            except dsl.CellError as error:
+                raise UsageError(f"the picture cannot be drawn: {error}") from None
+
+    def genotypes(self, text: str) -> Answer:
+        """Returns the ids of the individuals whose genotype, note or error has a text."""
+        with self._current(), self._source.opened() as db:
+            return {"ids": one.matching(text, db)}
+
+    def _texts(self, of: Individuals, *ids: int) -> list[str]:
+        rows = [one.row_of(id, of) for id in ids]
+        with self._source.opened() as db:
+            found = one.texts([row.id for row in rows], db)
+        return [found[row.id] for row in rows]
 
     @contextmanager
     def _current(self) -> Iterator[Individuals]:
@@ -93,7 +181,7 @@ class Data:
         db.execute("begin")  # All queries see the search at one moment.
         about = About(dict(db.execute("select key, value from meta").fetchall()))
         if not self._individuals.continues(about, db):
-            self._individuals, self._stamps = Individuals(about), {}
+            self._begin(about)
         self._about = about
         self._individuals.read(db)
         db.execute("commit")

@@ -394,7 +394,7 @@ def test_a_search_whose_settings_have_old_names_is_trained(here: Path) -> None:
 def test_a_search_without_its_settings_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (WORK / "config.gin").unlink()
     assert cell("train", str(WORK)) == 2
-    assert "runs/my search/config.gin, which has the settings of the search, is not there" in capsys.readouterr().err
+    assert "runs/my search/config.gin, which has the settings of the search, is missing" in capsys.readouterr().err
 
 
 def test_a_search_in_a_table_has_no_training_to_take(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -415,7 +415,7 @@ def commands(output: str) -> Iterator[list[str]]:
     lines = iter(output.splitlines())
     next(line for line in lines if line.endswith("; next:"))
     for line in lines:
-        if not line.strip().startswith("http"):  # the last command starts TensorBoard on the search
+        if not line.strip().startswith("http"):  # the last two commands start TensorBoard on the search
             yield shlex.split(line)
 
 
@@ -423,17 +423,17 @@ def test_the_commands_that_a_search_prints_work_as_typed(here: Path, capsys: pyt
     printed = list(commands((here / "output.txt").read_text()))
     assert [words[:2] for words in printed] == [
         ["cell", "draw"], ["cell", "cost"], ["cell", "train"], ["cell", "export"],
-        ["tensorboard", "--samples_per_plugin=images=200,text=200"],
+        ["evolve", "board"], ["tensorboard", "--samples_per_plugin=images=200,text=200"],
     ]  # fmt: skip
     assert printed[2] == ["cell", "train", str(WORK), "--gin_file=train_final.gin", "--param", "N=2"]
-    assert printed[-1][-1] == f"--logdir={WORK}/tensorboard"
-    for _, *arguments in printed[:-1]:
+    assert printed[-1][-1] == f"--logdir={WORK}/tensorboard" and printed[-2][-1] == f"--workdir={WORK}"
+    for _, *arguments in printed[:-2]:
         shorter = ["--gin_param=training.epochs=1"] * (arguments[0] == "train")
         assert cell(*arguments, *shorter) == 0
     assert record(f"my search-{best_id()}-train_final")["training.ema_decay"] == "0.99"
     assert Path("my search.keras").is_file()
     watch = next(line for line in (here / "output.txt").read_text().splitlines() if line.startswith("watch"))
-    assert shlex.split(watch)[-1] == f"--logdir={WORK}/tensorboard"
+    assert shlex.split(watch) == ["watch", "evolve", "board", f"--workdir={WORK}"]
 
 
 def test_a_space_that_is_not_larger_with_n_2_is_trained_unchanged(

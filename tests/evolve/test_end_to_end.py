@@ -75,7 +75,7 @@ def check_test(work: Path, best: int, first: str, again: str) -> None:
     assert sum(map(sum, found.confusion)) == 360
     for printed in (first, again):
         assert f"test accuracy of {best}: {found.accuracy:.4f}" in printed and "Test images by class" in printed
-        assert "http://localhost:6006/?smoothing=0#custom_scalars" in printed
+        assert "http://localhost:6006/#amoeba" in printed
     (event,) = _read(work / "tensorboard" / "search").Tensors("best/confusion")
     assert event.step == 3
 

@@ -208,4 +208,4 @@ def test_a_work_directory_that_may_not_be_read(archive: Path) -> None:
     archive.chmod(0o000)
     found = unprivileged("export", f"--workdir={archive}", "--csv")
     assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr == f"evolve: {archive / FILE} cannot be used: Permission denied; let this user read it\n"
+    assert found.stderr == f"evolve: {archive / FILE} cannot be used: Permission denied; let this user read the file\n"

@@ -42,8 +42,8 @@ def test_help_lists_our_flags_and_loads_nothing_heavy() -> None:
         f"print([name for name in {heavy} if name in sys.modules], code)"
     )
     ended = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    for flag in ("--gin_file", "--gin_param", "--workdir", "--resume", "--help"):
-        assert flag in ended.stdout
+    for words in ("--gin_file", "--gin_param", "--workdir", "--resume", "--help", "evolve board ", "--host", "--port"):
+        assert words in ended.stdout
     assert ended.stdout.splitlines()[-1] == "[] 0"
 
 
@@ -52,6 +52,12 @@ def test_help_lists_our_flags_and_loads_nothing_heavy() -> None:
     [
         (["--gin_fil=amoeba.gin"], "gin_file"),
         (["amoeba.gin"], "did you mean --gin_file=amoeba.gin"),
+        (["board", "runs/amoeba"], "did you mean --workdir=runs/amoeba"),
+        (["board", "--gin_file=amoeba.gin"], "gin_file"),
+        (["board"], "there is no folder runs: name a work directory"),
+        (["board", "--workdir=runs/amoeba"], "there is no folder runs/amoeba: name a work directory"),
+        (["board", "--port=http"], "--port is 'http'; it must be a number from 0 to 65535"),
+        (["board", "--port=65536"], "--port is '65536'; "),
         ([], "evolve --gin_file=amoeba.gin"),
         (["--gin_file=amoeba.gin", "--resume=all"], "--resume is 'all'; it may be 'changed'"),
         (["--gin_file=amoeba.gin", "--gin_param=processes.gpus_per_worker=64"], "processes.gpus_per_worker is 64; "),
@@ -109,8 +115,9 @@ def test_a_search_without_training_does_not_import_tensorflow(small_gin: Path, t
         "images of 8x8x1, 3 classes",
         "nasnet.cell with N=1, F=8",
         "30/30  best ",
+        f"evolve board --workdir={tmp_path / 'work'}",
         "tensorboard --samples_per_plugin",
-        "http://localhost:6006/?smoothing=0#custom_scalars&_smoothingWeight=0",
+        "http://localhost:6006/#amoeba",
     ):
         assert words in ended.stdout
     work = tmp_path / "work"

@@ -19,9 +19,9 @@ import pytest
 import dsl
 from evolve import CellSpace, Individual, RandomSearch, Store, UsageError, cell, main
 from evolve import config as gin
-from evolve.columns import columns
 from evolve.observers.board import Board
 from evolve.prepared import prepare
+from evolve.records import columns
 from evolve.store import migrations
 from evolve.store.database import FILE, WRITE_AHEAD
 from evolve.store.differences import ADDED

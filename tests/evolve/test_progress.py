@@ -213,7 +213,7 @@ def test_an_end_without_a_best_names_no_command() -> None:
 
 
 def test_the_end_shows_the_share_of_steps_of_the_workers() -> None:
-    assert "steps of training and evaluation took 82% of the workers' time" in end(Outcome((BEST,), step_share=0.816))
+    assert "workers trained and validated for 82% of their time" in end(Outcome((BEST,), step_share=0.816))
 
 
 def test_the_end_shows_how_many_failed_and_why() -> None:
@@ -300,6 +300,6 @@ def test_a_best_that_may_know_only_the_largest_class(
 def test_the_warning_has_both_numbers() -> None:
     (first, _) = warnings(Outcome((replace(BEST, fitness=0.59),), validation=(50, 50)))
     assert first == (
-        "the validation accuracy of 7 is 0.5900, and that of always naming the largest class is 0.5000 on these 100 "
-        "images: the difference is not above two standard errors (0.1000)."
+        "the validation accuracy of 7 is 0.5900. To name the largest class for each of the 100 images would give "
+        "0.5000. The difference is not above two standard errors (0.1000)."
     )

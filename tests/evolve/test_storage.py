@@ -58,7 +58,7 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     for mark in (True, False):
         if not mark:
             (away / "search.id").unlink()
-        with Store(tmp_path / "other") as other, pytest.raises(UsageError, match="holds files of another search"):
+        with Store(tmp_path / "other") as other, pytest.raises(UsageError, match="has files of another search"):
             claim(place(storage), other)
     assert {int(path.stem) for path in (away / "weights").iterdir()} == members | {best}
 

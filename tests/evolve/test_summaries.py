@@ -200,7 +200,7 @@ def test_config_and_space_are_shown_as_they_are(tmp_path: Path) -> None:
     assert run.SummaryMetadata("space").plugin_data.plugin_name == "text"
     layout = Layout.FromString(run.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
     assert [category.title for category in layout.category] == [
-        "Search", "Mutation rules", "Training of the new bests",
+        "Search", "Mutation rules", "Training of new best individuals",
     ]  # fmt: skip
 
 

@@ -224,7 +224,7 @@ def test_tables_of_another_space_are_refused(file: str, changed: dict[str, objec
 
 def test_a_table_of_smaller_cells_is_refused(path: Path) -> None:
     table = replace(table_of(path), rows={f"|{name}~0|": Row(0.5, (), 1.0) for name in made_table.NAMES})
-    with pytest.raises(UsageError, match="is the table of another space: the seed's cell would be"):
+    with pytest.raises(UsageError, match="is the table of another search space: the seed's cell would be"):
         check_space(dsl.load("nasbench201.cell"), table, settings(path))
 
 
@@ -242,7 +242,7 @@ def test_a_table_of_smaller_cells_is_refused(path: Path) -> None:
         ("table.classes=0", "table.classes is 0"),
         ("table.patch='a.npz'", "did you mean 'table.path'"),
         ("table.budget_seconds=0", "table.budget_seconds is 0; it must be a number above 0, or None"),
-        ("search.budget_flops=1e9", "table.budget_seconds is its budget"),
+        ("search.budget_flops=1e9", "its budget is table.budget_seconds"),
         ("search.fitness='tabel'", "or 'module:function'"),
     ],
 )

@@ -1,0 +1,123 @@
+"""The answers about single individuals: text, result, training, relatives, and what differs between two of them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from compiler.epochs import Epoch
+from evolve.tab.about import ACCURACY, About
+from evolve.tab.errors import Missing
+from evolve.tab.genotypes import Genotypes
+from evolve.tab.individuals import DONE, Individuals, Row
+from evolve.tab.numbers import Number, number
+from evolve.tab.traits import genes
+
+Answer = dict[str, object]
+_STATES = ("pending", "done", "failed")
+_NUMBERS = ("fitness", "params", "mult_adds", "depth", "seconds", "step_seconds", "flops", "tries", "inherited")
+_TEXTS = ("genotype", "note", "error", "history", "rejected", "genes", "metrics")
+_SELECT = f"select {', '.join((*_NUMBERS, *_TEXTS))} from individuals where id = ?"
+_EPOCH = tuple(field.name for field in fields(Epoch))
+_CHUNK = 500  # ids in one query
+
+
+def row_of(id: int, of: Individuals) -> Row:
+    """Returns the numbers of an individual.
+
+    Raises:
+      Missing: there is no such individual.
+    """
+    if id not in of.place:
+        raise Missing(f"the search has no individual {id}; it has {len(of.rows)}")
+    return of.rows[of.place[id]]
+
+
+def texts(ids: Sequence[int], db: sqlite3.Connection) -> dict[int, str]:
+    """Returns the genotypes of individuals as they are stored."""
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        marks = ", ".join("?" * len(some))
+        found |= db.execute(f"select id, genotype from individuals where id in ({marks})", some).fetchall()
+    return {id: str(text) for id, text in found.items()}
+
+
+def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
+    """Returns what the store has of an individual, and its relatives."""
+    values = db.execute(_SELECT, (row.id,)).fetchone()
+    numbers = {name: number(value) for name, value in zip(_NUMBERS, values, strict=False)}
+    stored = dict(zip(_TEXTS, map(str, values[len(_NUMBERS) :]), strict=True))
+    return {
+        "id": row.id,
+        "name": f"individual {row.id}",
+        "text": stored["genotype"],
+        "rule": of.rules[row.rule],
+        "parent": row.parent,
+        "status": _STATES[row.status],
+        "error": stored["error"],
+        "note": stored["note"],
+        **numbers,
+        "fitness": numbers["fitness"] if row.status == DONE else None,
+        "finished": row.finished,
+        "metrics": {str(name): number(value) for name, value in dict(json.loads(stored["metrics"])).items()},
+        "genes": genes(stored["genes"]),
+        "epochs": [dict(zip(_EPOCH, map(number, epoch), strict=False)) for epoch in json.loads(stored["history"])],
+        "rejected": [[str(rule), str(reason)] for rule, reason in json.loads(stored["rejected"])],
+        "gain": gain(row, of),
+        "twins": [other.id for other in of.rows if other.twin == row.twin and other.id != row.id],
+        "children": list(of.children.get(row.id, ())),
+        "descendants": of.descendants(row.id),
+    }
+
+
+def gain(row: Row, of: Individuals) -> Number:
+    """Returns by how much an individual is fitter than its parent; None if one of the two has no fitness."""
+    parent = of.rows[of.place[row.parent]].fitness if row.parent in of.place else None
+    return None if parent is None or row.fitness is None else row.fitness - parent
+
+
+def line(row: Row, of: Individuals) -> list[Row]:
+    """Returns an individual and its ancestors, the oldest first."""
+    found = [row]
+    while found[-1].parent in of.place:
+        found.append(of.rows[of.place[found[-1].parent]])
+    return found[::-1]
+
+
+def matching(text: str, db: sqlite3.Connection) -> list[int]:
+    """Returns the ids of the individuals whose genotype, note or error has a text, in upper or lower case."""
+    asked = " or ".join(f"instr(lower({name}), :text)" for name in ("genotype", "note", "error"))
+    rows = db.execute(f"select id from individuals where {asked} order by id", {"text": text.lower()}).fetchall()
+    return [id for (id,) in rows]
+
+
+def commands(row: Row, folder: Path, about: About, is_best: bool) -> list[str]:
+    """Returns commands about an individual, for a terminal in the folder in which TensorBoard was started."""
+    name = shlex.quote(f"{folder}:{row.id}")
+    own = (
+        "" if about.metric == ACCURACY else " --gin_file=train_final.gin"
+    )  # A search without trainings has no settings.
+    found = [f"cell draw {name}", f"cell train {name}{own}"]
+    if about.has_weights(row.id, folder, is_best):
+        found.append(f"cell export {name} --out {shlex.quote(f'{folder.absolute().name}-{row.id}.keras')}")
+    return found
+
+
+class Lines:
+    """What differs between individuals and their parents. Differences never change, and are found once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, list[str]] = {}
+
+    def of(self, rows: Sequence[Row], genotypes: Genotypes, db: sqlite3.Connection) -> Mapping[int, list[str]]:
+        """Returns the differences between each individual and its parent, by id; none for one without a parent."""
+        new = [row for row in rows if row.parent and row.id not in self._known]
+        found = texts([*{id: None for row in new for id in (row.parent, row.id)}], db)
+        for row in new:
+            self._known[row.id] = genotypes.differences(found.get(row.parent, ""), found[row.id])
+        return {row.id: self._known.get(row.id, []) for row in rows}

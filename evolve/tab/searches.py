@@ -1,0 +1,179 @@
+"""The searches under the log directories of TensorBoard, each with a key and a name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolve.store import FILE
+from evolve.tab.errors import Missing
+
+DEPTH = 3  # levels of folders below a log directory in which searches are found
+MOST = 10_000  # folders that are looked into
+FRESH = 3.0  # seconds for which a list of searches is used again
+PATIENCE = 20  # the list is used for this many times the time that it took
+_INNER = {"tensorboard", "weights", "images", "best"}  # folders of a work directory, which contain no searches
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A log directory, with the name that the user has given to it in `--logdir_spec`, or ""."""
+
+    folder: Path
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search: a key that is the same in every TensorBoard, a name to show, and its work directory."""
+
+    key: str
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A reason for which searches in a place are not shown."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The searches under the log directories, and the problems in finding them."""
+
+    found: tuple[Found, ...]
+    problems: tuple[Problem, ...]
+
+
+def roots(logdir: str | None, logdir_spec: str | None) -> tuple[Root, ...]:
+    """Returns the log directories of TensorBoard's two flags, read as TensorBoard reads them, without addresses."""
+    named = [("", logdir)] if logdir else [_named(text) for text in (logdir_spec or "").split(",") if text]
+    local = [(name, os.path.expanduser(path)) for name, path in named if path and not _ADDRESS.match(path)]
+    return tuple(Root(Path(path), name) for name, path in local)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Returns the name and the path of a part of `--logdir_spec`, such as `one:runs/a`, or of a path alone."""
+    if ":" in text and text[0] != "/" and not _ADDRESS.match(text):
+        name, _, path = text.partition(":")
+        return name, path
+    return "", text
+
+
+class Searches:
+    """The searches under log directories. The list is made anew when it is old, so that later searches are found."""
+
+    def __init__(self, roots: Sequence[Root], clock: Callable[[], float] = time.monotonic) -> None:
+        self._roots = tuple(roots)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._listing = Listing((), ())
+        self._until = float("-inf")
+
+    def listing(self) -> Listing:
+        """Returns the searches that are there now, or were there a short time ago."""
+        with self._lock:
+            begun = self._clock()
+            if begun >= self._until:
+                self._listing = _listing(self._roots)
+                ended = self._clock()
+                self._until = ended + max(FRESH, PATIENCE * (ended - begun))
+            return self._listing
+
+    def find(self, key: str) -> Found:
+        """Returns the search with a key.
+
+        Raises:
+          Missing: there is no such search.
+        """
+        for found in self.listing().found:
+            if found.key == key:
+                return found
+        raise Missing(f"there is no search with the key {key[:40]!r} in the log directory; it may have been removed")
+
+
+def _listing(roots: Sequence[Root]) -> Listing:
+    problems: list[Problem] = []
+    pairs: dict[str, tuple[Root, Path]] = {}
+    for root in roots:
+        for folder in _searches_of(root, problems):
+            pairs.setdefault(os.path.realpath(folder), (root, folder))
+    names = Counter(_name(root, folder) for root, folder in pairs.values())
+    found = [
+        Found(_key(path), name if names[name := _name(root, folder)] == 1 else str(folder), folder)
+        for path, (root, folder) in pairs.items()
+    ]
+    return Listing(tuple(sorted(found, key=lambda one: one.name)), tuple(problems))
+
+
+def _key(path: str) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+
+
+def _name(root: Root, folder: Path) -> str:
+    """Returns the path of a search below its log directory, after the name of that directory if it has one."""
+    below = folder.relative_to(root.folder).parts if folder.is_relative_to(root.folder) else ()
+    parts = [name for name in (root.name, *below) if name not in ("", "..")]
+    return "/".join(parts) or os.path.basename(os.path.abspath(folder))
+
+
+def _searches_of(root: Root, problems: list[Problem]) -> Iterator[Path]:
+    """Yields the work directories of a log directory: its parent, and those in it."""
+    above = root.folder.parent if root.folder.name not in ("", "..") else root.folder / ".."
+    if os.path.isfile(above / FILE) and not os.path.islink(above / FILE):
+        yield above
+    level, seen = [root.folder], 0
+    for _ in range(DEPTH + 1):
+        below: list[Path] = []
+        for folder in level:
+            seen += 1
+            if seen > MOST:
+                text = f"only the first {MOST:,} folders in {root.folder} were searched; choose a smaller log directory"
+                problems.append(Problem(str(root.folder), text))
+                return
+            files, folders = _content(root.folder, folder, problems)
+            if FILE in files:
+                yield folder
+            below += (folder / name for name in folders if not (FILE in files and name in _INNER))
+        level = below
+
+
+def _content(root: Path, folder: Path, problems: list[Problem]) -> tuple[set[str], list[str]]:
+    """Returns the names of the files and of the folders in a folder. Symbolic links are left out."""
+    files: set[str] = set()
+    folders: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    problems += _left_out(root, folder / entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                else:
+                    files.add(entry.name)
+    except OSError as error:
+        problems.append(Problem(str(folder), f"the folder {folder} cannot be read: {error.strerror}"))
+    return files, sorted(folders)
+
+
+def _left_out(root: Path, link: Path) -> list[Problem]:
+    """Returns the problem of a symbolic link that leads out of a log directory to a search. It is not followed."""
+    is_search = link.name == FILE or os.path.isfile(link / FILE)
+    if not is_search or Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root)):
+        return []
+    text = (
+        f"the symbolic link {link} leads out of the log directory, so it is not followed; "
+        "name the work directory itself: evolve board --workdir=..."
+    )
+    return [Problem(str(link), text)]

@@ -1,0 +1,69 @@
+"""The genes of all individuals, and the counts of their operations, from stored texts that are not parsed."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from evolve.tab.numbers import Number, number, read
+
+MOST = 24  # kinds of operations that are counted apart by their settings
+_SETTINGS = r"(?:\[(?:[^][]|\[[^][]*\])*\])?"
+# A canonical text has each node in a line of its own. A line that begins with a letter declares a gene or a cell.
+_USE = re.compile(rf"^[a-z].*|\b([A-Za-z_]\w*+{_SETTINGS})(?=\()|(?<= \| )([A-Za-z_]\w*+{_SETTINGS})", re.MULTILINE)
+
+
+def operations(text: str) -> Counter[str]:
+    """Returns the operations on the right sides of a genotype's nodes and returns, with their settings."""
+    return Counter(first or after for first, after in _USE.findall(text) if first or after)
+
+
+def genes(text: str) -> dict[str, Number]:
+    """Returns the genes of a line `name = value` each."""
+    pairs = (line.partition(" = ") for line in text.splitlines())
+    return {name: number(read(value)) for name, _, value in pairs}
+
+
+class Traits:
+    """The genes and operations of all individuals. Those of an individual never change, and are read once."""
+
+    def __init__(self) -> None:
+        self._ids: list[int] = []
+        self._genes: list[Mapping[str, Number]] = []
+        self._operations: list[Counter[str]] = []
+
+    def read(self, db: sqlite3.Connection) -> None:
+        """Reads those of new individuals."""
+        last = self._ids[-1] if self._ids else 0
+        rows = db.execute("select id, genotype, genes from individuals where id > ? order by id", (last,)).fetchall()
+        for id, text, own in rows:
+            self._ids.append(id)
+            self._genes.append(genes(str(own)))
+            self._operations.append(operations(str(text)))
+
+    def answer(self) -> dict[str, object]:
+        """Returns the columns of genes and operations.
+
+        Operations with other settings are counted apart, unless there are too many kinds for one chart.
+        """
+        counted: Sequence[Counter[str]] = self._operations
+        if len(_names(counted)) > MOST:
+            counted = [_without_settings(one) for one in counted]
+        return {
+            "id": list(self._ids),
+            "genes": {name: [one.get(name) for one in self._genes] for name in _names(self._genes)},
+            "operations": {name: [one[name] for one in counted] for name in sorted(_names(counted))},
+        }
+
+
+def _names(rows: Sequence[Mapping[str, object]]) -> dict[str, None]:
+    return {name: None for row in rows for name in row}
+
+
+def _without_settings(counted: Counter[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for name, count in counted.items():
+        found[name.partition("[")[0]] += count
+    return found
