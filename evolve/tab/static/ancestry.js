@@ -60,11 +60,11 @@ const COLOURS = /** @type {const} */ ([
   ["age", "age"],
 ]);
 const SHAPE_WORDS = /** @type {const} */ ([
-  ["●", "member of the population"],
-  ["○", "removed"],
-  ["✕", "failed"],
-  ["◇", "pending"],
-  ["■", "folded"],
+  [DOT, "●", "member of the population"],
+  [RING, "○", "removed"],
+  [CROSS, "✕", "failed"],
+  [DIAMOND, "◇", "pending"],
+  [BOX, "■", "folded"],
 ]);
 const FAR = 1e12; // beyond every result number, so that the bands of families go from edge to edge
 const MOST_BANDS = 300;
@@ -155,7 +155,7 @@ export function ancestryView(state) {
       y: tree.axisY,
       points,
       bands: tree.bands,
-      edges: edgesOf(tree, related, settings.up === "lineage"),
+      edges: edgesOf(data, tree, related, settings.up === "lineage"),
       marked: marked(data, state),
       notes: notesOf(data, settings.folded),
       empty: "No individual has been proposed yet.",
@@ -179,7 +179,11 @@ export function ancestryView(state) {
         }
         again();
       };
-      items.push(element("button", { type: "button", disabled: !count, onclick: toggle }, words));
+      items.push(
+        count
+          ? element("button", { type: "button", onclick: toggle }, words)
+          : element("span", { class: "hint" }, `${selected} has no descendants`),
+      );
     }
     if (folded.size) {
       const unfold = () => {
@@ -201,14 +205,23 @@ export function ancestryView(state) {
       again();
     });
     fill(extinct, drawn.extinct ? box : null);
-    const shapes = SHAPE_WORDS.filter(([shape]) => isUsed(data, shape, settings.folded)).map(([shape, words]) =>
-      element("span", {}, element("b", { "aria-hidden": "true" }, shape), words),
+    const used = new Set(shapesOf(data, settings.folded));
+    const words = SHAPE_WORDS.filter(([shape]) => used.has(shape)).map(([shape, sign, meaning]) =>
+      element(
+        "span",
+        {},
+        element("b", { "aria-hidden": "true" }, sign),
+        shape === DOT && data.columns.left.includes(-1) ? "finished" : meaning,
+      ),
     );
-    const lines = [lineKey("--best", "line of the best individual")];
+    const lines = data.best < 0 ? [] : [lineKey("--best", "line of the best individual")];
     if (state.selected !== null) {
       lines.push(lineKey("--chosen", `line and descendants of ${state.selected}`));
     }
-    fill(keys, ...lines, ...shapes, element("span", { class: "hint" }, "Drag to move, turn the wheel to zoom."));
+    const hint = drawn.parentOf.some((parent) => parent >= 0)
+      ? "Drag to move, turn the wheel to zoom."
+      : "No individual has a parent: each one is a family of its own.";
+    fill(keys, ...lines, ...words, element("span", { class: "hint" }, hint));
   }
 
   /** Unfolds what hides the chosen individual. The tree is laid out anew only if the individual was hidden. */
@@ -315,7 +328,7 @@ function byFitness(data, shown) {
     high = value === null ? high : Math.max(high, value);
   }
   [low, high] = low > high ? [0, 1] : low === high ? [low - 0.01, high + 0.01] : [low, high];
-  const step = (high - low) * 0.06;
+  const step = (high - low) * 0.09;
   const without = /** @type {{ value: number, label: string }[]} */ ([]);
   const statuses = new Set(data.columns.status.filter((_, place) => fitness[place] === null && shown[place]));
   const levels = /** @type {Record<number, number>} */ ({});
@@ -356,7 +369,7 @@ function byFamily(data, parentOf, across, shown) {
     .slice(0, MOST_BANDS)
     .map(({ place, top, bottom }) => ({ value: -(top + bottom) / 2, label: String(data.columns.id[place]) }));
   const axisY = /** @type {Axis} */ ({
-    title: "Families, by the id of their first ancestor",
+    title: "Family, by its first ancestor",
     kind: "id",
     isBare: true,
     labels,
@@ -420,14 +433,16 @@ function paleOf(data, { line, below, best }, isOut) {
 }
 
 /**
- * Returns the lines from parents to children, the important ones last.
+ * Returns the lines from parents to children, the important ones last. Lines down to the row of failed individuals would
+ * cover the others, so that only those of the chosen individual are drawn.
  *
+ * @param {SearchData} data
  * @param {Tree} tree
  * @param {Related} related
  * @param {boolean} isElbow
  * @returns {Edges[]}
  */
-function edgesOf(tree, { line, below, best }, isElbow) {
+function edgesOf(data, tree, { line, below, best }, isElbow) {
   const groups = [
     { colour: line.size ? "--edge-pale" : "--edge", width: 1 },
     { colour: "--best", width: line.size ? 6 : 3.5 },
@@ -437,7 +452,8 @@ function edgesOf(tree, { line, below, best }, isElbow) {
   for (const [place, parent] of tree.parentOf.entries()) {
     if (parent >= 0 && tree.shown[place]) {
       const isBest = best.has(place);
-      const own = line.has(place) ? 3 : below.has(place) ? 2 : isBest ? -1 : 0;
+      const isLoose = isBest || (!isElbow && data.columns.status[place] !== DONE);
+      const own = line.has(place) ? 3 : below.has(place) ? 2 : isLoose ? -1 : 0;
       for (const group of [isBest ? 1 : -1, own]) {
         /** @type {number[] | undefined} */ (groups[group]?.from)?.push(parent);
         /** @type {number[] | undefined} */ (groups[group]?.to)?.push(place);
@@ -466,35 +482,19 @@ function shapesOf(data, folded) {
 }
 
 /**
- * Whether a shape of the key is drawn.
- *
- * @param {SearchData} data
- * @param {string} shape
- * @param {ReadonlySet<number>} folded
- * @returns {boolean}
- */
-function isUsed(data, shape, folded) {
-  const { status } = data.columns;
-  switch (shape) {
-    case "✕":
-      return status.includes(FAILED);
-    case "◇":
-      return status.includes(0);
-    case "■":
-      return folded.size > 0;
-    default:
-      return !data.columns.left.includes(-1);
-  }
-}
-
-/**
  * @param {SearchData} data
  * @param {ReadonlySet<number>} folded
  * @returns {{ place: number, text: string }[]}
  */
 function notesOf(data, folded) {
-  const notes = [...folded].map((id) => ({ place: data.place(id), text: `+${descendants(data, id).length}` }));
-  return data.best < 0 ? notes : [...notes, { place: data.best, text: `best: ${data.columns.id[data.best]}` }];
+  const best = data.columns.id[data.best] ?? 0;
+  const notes = [{ place: data.best, text: `best: ${best}` }];
+  for (const id of folded) {
+    const below = descendants(data, id);
+    const words = below.includes(data.best) ? `, with the best, ${best}` : "";
+    notes.push({ place: data.place(id), text: `+${below.length}${words}` });
+  }
+  return notes;
 }
 
 /**

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { DONE } from "./data.js";
 import { element, fill } from "./dom.js";
 import { shown, signed } from "./format.js";
-import { gainClass } from "./headline.js";
+import { condition, gainClass } from "./headline.js";
 import { picture } from "./picture.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -154,6 +155,9 @@ function card(state, ancestor, parent) {
   const { id, rule, fitness, gain, difference } = ancestor;
   const changes = difference.slice(0, MOST_CHANGES).map((line) => element("span", { class: "change" }, line));
   const more = difference.length - MOST_CHANGES;
+  const place = state.data?.place(id) ?? -1;
+  const isDone = state.data?.columns.status[place] === DONE;
+  const [words, kind] = state.data ? condition(state.data, place) : ["", ""];
   const choose = element(
     "button",
     { class: "card", type: "button", title: difference.join("\n"), onclick: () => state.choose(id) },
@@ -161,7 +165,7 @@ function card(state, ancestor, parent) {
       "span",
       { class: "card-head" },
       element("strong", {}, id),
-      element("span", {}, shown(fitness, "fitness")),
+      element("span", { class: isDone ? null : kind }, isDone ? shown(fitness, "fitness") : words),
       gain === null ? null : element("span", { class: gainClass(gain) }, signed(gain)),
     ),
     element("span", { class: "card-rule" }, parent ? rule : "first ancestor"),
