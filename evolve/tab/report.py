@@ -43,16 +43,17 @@ def write(folder: Path, out: Path, progress: Callable[[str], None] = lambda word
         raise UsageError(f"--out is {str(out)!r}; it must end in .html: --out={out.with_suffix('.html')}")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"the folder of {out} does not exist: mkdir -p {out.absolute().parent}")
-    text = page(contents(Data(folder), progress))
+    text = page(contents(Data(folder), folder.absolute().name, progress))
     try:
         filesystem.write(out, text.encode())
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror or error}") from error
 
 
-def contents(data: Data, progress: Callable[[str], None]) -> Json:
-    """Returns everything that the scripts of a report ask for."""
+def contents(data: Data, name: str, progress: Callable[[str], None]) -> Json:
+    """Returns everything that the scripts of a report ask for. `name` is the title of the search."""
     overview = data.overview("")
+    overview = {**overview, "search": {**overview["search"], "key": _ENTRY, "name": name}}
     order = by_importance(overview)
     detailed, drawn = set(order[:DETAILED]), order[:DRAWN]
     left_out = len(order) - len(detailed), len(order) - len(drawn)
@@ -118,7 +119,7 @@ def page(shown: Json) -> str:
         f"amoeba/{name}": f"data:text/javascript;base64,{base64.b64encode(text.encode()).decode()}"
         for name, text in modules.items()
     }
-    packed = base64.b64encode(gzip.compress(json.dumps(shown).encode(), mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(json.dumps(shown, allow_nan=False).encode(), mtime=0)).decode()
     title = html.escape(f"Evolution: {shown['overview']['search']['name']}")
     style = (static / "style.css").read_text(encoding="utf-8")
     return "\n".join(

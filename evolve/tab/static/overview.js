@@ -347,8 +347,8 @@ function showFacts(node, state) {
   if (search.flops) {
     items.push(["Arithmetic", `${compact(search.flops)} FLOPs`, "of all trainings"]);
   }
-  if (search.simulated > search.seconds * 2) {
-    items.push(["Simulated", duration(search.simulated), "that the trainings behind the table took"]);
+  if (search.simulated) {
+    items.push(["Evaluation time", duration(search.simulated), "of all individuals together"]);
   }
   fill(
     node,

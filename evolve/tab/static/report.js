@@ -91,7 +91,7 @@ function reportSource(contents) {
       for (let one = found(id); ; one = found(one.parent)) {
         const { id: own, rule, fitness, gain, difference } = one;
         line.unshift({ id: own, rule, fitness, gain, difference });
-        if (one.parent === null) {
+        if (!one.parent) {
           return { line };
         }
       }
