@@ -49,7 +49,7 @@ export async function show(packed) {
     "Light or dark",
   );
   document.body.append(page);
-  start(page, reportSource(contents), addressMemory());
+  start(page, reportSource(contents), addressMemory(contents.overview.search.key));
   page.querySelector("header")?.append(toggle);
 }
 
@@ -119,11 +119,12 @@ function reportSource(contents) {
 /**
  * Keeps the state in the address of the page.
  *
+ * @param {string} search the key of the only search
  * @returns {import("./app.js").Memory}
  */
-function addressMemory() {
+function addressMemory(search) {
   return {
-    read: () => Object.fromEntries(new URLSearchParams(location.hash.slice(1))),
+    read: () => ({ ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))), search }),
     write(values) {
       const kept = Object.entries(values).filter(([name, value]) => value && name !== "search");
       history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
