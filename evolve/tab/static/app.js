@@ -230,6 +230,7 @@ function showStatus(state, status) {
     interrupted: "interrupted; the same command goes on",
   }[search.state];
   status.dataset.state = search.state;
+  status.title = words;
   const best = search.best === null ? "" : `, best ${shown(search.best, "fitness")}`;
   fill(
     status,
