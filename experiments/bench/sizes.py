@@ -1,6 +1,6 @@
 """Compares the sizes of the shipped networks with the published ones: `python -m experiments.bench.sizes`.
 
-Prints the table of experiments/README.md; a test compares the two.
+The program prints the table in experiments/README.md. A test checks that the file has this table.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "": 1}
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of a paper, and its published size as printed there; an empty figure was not published.
+    """A network of a paper, and its published size as it is printed there. An unpublished figure is empty.
 
-    `exact` holds parameters and mult-adds that are known to the last one. `is_read` says that the figures were read in
-    the paper or its code, not recalled. `counts_statistics`: the published parameters include the moving statistics of
-    batch normalizations.
+    `exact` has the parameters and mult-adds if they are known exactly. `is_read` says that the figures were read in the
+    paper or its code, and not recalled. `counts_statistics` says that the published parameters include the moving
+    statistics of batch normalizations.
     """
 
     paper: str
@@ -43,7 +43,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The cost of a network; `counted` are the parameters as its paper counts them."""
+    """The cost of a network. `counted` is the number of parameters, counted as the paper counts them."""
 
     network: Network
     cost: Cost
@@ -51,7 +51,7 @@ class Measured:
 
     @property
     def agrees(self) -> bool:
-        """Returns whether each published figure is the computed one, rounded as it was printed."""
+        """Whether every published figure is equal to the computed figure after rounding."""
         network = self.network
         return rounds_to(self.counted, network.published_params) and rounds_to(
             self.cost.mult_adds, network.published_mult_adds
@@ -59,7 +59,7 @@ class Measured:
 
     @property
     def verdict(self) -> str:
-        """Returns `exactly`, `yes` or `no`, or `-` without a published figure."""
+        """The agreement as text: `exactly`, `yes` or `no`, or `-` if no figure was published."""
         if not self.agrees:
             return "no"
         if any(self.network.exact):
@@ -127,7 +127,7 @@ NETWORKS = (
 
 
 def rounds_to(value: int, figure: str) -> bool:
-    """Returns whether a figure such as `86.7M` is the value, rounded to its digits. An empty figure agrees always."""
+    """Returns whether `value`, rounded, is a figure such as `86.7M`. True for an empty figure."""
     found = re.fullmatch(r"([\d,]+)(?:\.(\d+))?([KMB]?)", figure)
     if found is None:
         return not figure
@@ -136,14 +136,14 @@ def rounds_to(value: int, figure: str) -> bool:
 
 
 def measure(network: Network) -> Measured:
-    """Counts a network."""
+    """Returns the cost of a network, computed by the compiler."""
     graph = resolve(dsl.load(network.file, dict(network.params), network.overlays), network.input, network.classes)
     cost = graph_cost(graph)
     return Measured(network, cost, weight_values(graph) if network.counts_statistics else cost.params)
 
 
 def table() -> str:
-    """Returns the networks as a table in markdown, with the notes under it."""
+    """Returns the networks as a table in Markdown, with notes under the table."""
     return "\n".join(_lines())
 
 
