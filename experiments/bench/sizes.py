@@ -76,7 +76,8 @@ _A, _B, _C = (
 _N, _P = ("NASNet-A", "nasnet_a.cell"), ("PNASNet-5", "pnasnet_5.cell")
 _OVER = ("imagenet.cell",)
 _UNSETTLED = (
-    "unexplained: the released code has no such size, and no other list of what is concatenated gives both figures"
+    "unexplained: the released code has no network of this size, and no other choice of concatenated states gives both "
+    "figures"
 )
 
 
@@ -101,24 +102,26 @@ NETWORKS = (
     Network(*_B, _of(3, 62), MOBILE, 1000, "5.3M", "555M", _OVER),
     Network(*_C, _of(4, 44), MOBILE, 1000, "5.1M", "535M", _OVER),
     Network(*_C, _of(4, 50), MOBILE, 1000, "6.4M", "570M", _OVER,
-            note="the same cells make 535M in the row above, so 677M here: the figure is another network's"),
+            note="the published mult-adds are those of another network: the same cells have 535M in the row above, and "
+                 "677M with these filters"),
     Network(*_N, _of(4, 44), MOBILE, 1000, "5.3M", "564M", _OVER, exact=(5_289_978, 563_638_816), is_read=True),
     Network(*_P, _of(3, 54), MOBILE, 1001, "5.1M", "588M", _OVER,
             note="0.1 % fewer mult-adds than published; the parameters agree"),
     Network("DARTS", "darts_imagenet.cell", _of(4, 48), MOBILE, 1000, "4.7M", "574M", exact=(4_718_752, None),
-            note="the released code prints the parameters, which agree to the last; it does not count mult-adds"),
+            note="the released code prints the parameters, and they agree exactly; it does not count mult-adds"),
     Network(*_N, _of(5, 64), MIDDLE, 1001, "10.9M", "2.35B", _OVER, note=_UNSETTLED),
     Network(*_N, _of(7, 80), MIDDLE, 1001, "22.6M", "4.93B", _OVER, note=_UNSETTLED),
     Network(*_A, _of(6, 190), LARGE, 1001, "86.7M", "23.1B", _OVER, exact=(86_721_838, 23_133_666_547), is_read=True),
     Network(*_A, _of(6, 448), MIDDLE, 1001, "469M", "104B", _OVER, counts_statistics=True,
-            note="the figures are those of images of 299x299, and count batch norm's statistics"),
+            note="the published figures are for images of 299x299, and include the statistics of batch normalization"),
     Network(*_B, _of(6, 190), LARGE, 1001, "84.0M", "22.3B", _OVER,
-            note="both figures are those of F=196, the next row"),
+            note="both published figures are those of the network with F=196 in the next row"),
     Network(*_B, _of(6, 196), LARGE, 1001, "84.0M", "22.3B", _OVER),
     Network(*_C, _of(6, 168), LARGE, 1001, "85.5M", "22.5B", _OVER),
     Network(*_C, _of(6, 228), LARGE, 1001, "155.3M", "41.1B", _OVER),
     Network("NASNet-A", "nasnet_a_large.cell", _of(6, 168), LARGE, 1000, "88.9M", "23.8B",
-            exact=(88_753_150, None), counts_statistics=True, note="the parameters count batch norm's statistics"),
+            exact=(88_753_150, None), counts_statistics=True,
+            note="the published parameters include the statistics of batch normalization"),
     Network(*_P, _of(4, 216, stem=96), LARGE, 1001, "86.1M", "25.0B", _OVER,
             note="0.3 % fewer mult-adds than published; the parameters agree"),
     Network("NAS-Bench-201, all 3x3", "nasbench201.cell", _of(5, 16), CIFAR, 10, "1,531,546",
