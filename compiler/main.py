@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace, outlet: Outlet) -> int:
 
 def _at_home(options: argparse.Namespace) -> None:
     """Replaces ~ in paths by the home folder, since a shell does not replace ~ in `--workdir=~/x`."""
-    for name in ("file", "other", "out", "workdir", "gin_file", "weights", "overlays", "like"):
+    for name in ("file", "other", "against", "out", "workdir", "gin_file", "weights", "overlays", "like"):
         found = getattr(options, name, None)
         if isinstance(found, str):
             setattr(options, name, os.path.expanduser(found))
@@ -121,6 +121,13 @@ def _parser() -> Parser:
             command.add_argument("--count", type=int, default=1, help="the number to print, at least 1 (1)")
         if name == "draw":
             command.add_argument("--out", default=None, metavar="PATH", help="write a picture: an .svg or .png file")
+            command.add_argument(
+                "--against",
+                default=None,
+                metavar="OTHER",
+                help="mark the differences from another .cell file or individual, such as the parent",
+            )
+            command.add_argument("--dark", action="store_true", help="draw the picture for a dark page")
             command.add_argument("--ascii", action="store_true", help="use ASCII characters only")
     return parser
 

@@ -17,7 +17,7 @@ from compiler.graph import cost_table
 from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.pictures.ascii import drawing
-from compiler.pictures.picture import picture
+from compiler.pictures.picture import marked
 from dsl.report.diff import differences, same_network
 from dsl.report.explain import Explanation, as_text, explain
 from dsl.rules.interpreter import Check
@@ -183,13 +183,19 @@ def draw(options: argparse.Namespace) -> int:
     """Draws the cells of a file as text on the terminal, or with `--out` as a picture in a file."""
     if options.out is not None and Path(options.out).suffix not in (".svg", ".png"):
         raise UsageError(f"--out {options.out!r} ends neither in .svg nor in .png")
+    if options.dark and options.out is None:
+        raise UsageError("--dark is only for a picture, which --out writes, such as --out dark.svg")
     genotype = load(options, options.file)
+    other = None if options.against is None else load(options, options.against)
     if options.out is None:
         print(drawing(genotype, plain=options.ascii or not _shows_lines(sys.stdout.encoding)))
+        if other is not None:
+            found = differences(other, genotype)
+            print(f"\n{'differences' if found else 'no differences'} from {options.against}", *found, sep="\n")
         return 0
     path = Path(options.out)
-    reached = [cell for cell in genotype.cells if cell.name in genotype.space.reached]
-    image = picture(reached, title=Path(options.file).stem)
+    title = Path(options.file).stem + (f" against {Path(options.against).stem}" if other is not None else "")
+    image = marked(other, genotype, title, options.dark)
     if path.suffix == ".svg":
         path.write_text(image.svg(), encoding="utf-8")
     else:

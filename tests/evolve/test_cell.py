@@ -24,6 +24,7 @@ import dsl
 from compiler import CompileError
 from compiler.main import main
 from compiler.networks import formats, saved
+from compiler.pictures.picture import marked
 from evolve import Store
 from evolve import main as evolve
 from evolve.cell import find
@@ -163,6 +164,14 @@ def test_diff_compares_individuals(here: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.startswith("cell net: ")
     assert cell("diff", f"{WORK}:1", f"{WORK}:1") == 0
     assert cell("diff", str(WORK), f"{WORK}/best.cell") == 0
+
+
+def test_draw_marks_the_differences_from_another_individual(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cell("draw", f"{WORK}:2", "--against", f"{WORK}:1", "--out", "a.svg") == 0
+    shown = marked(dsl.loads(text_of(1)), dsl.loads(text_of(2)), "my search:2 against my search:1")
+    assert Path("a.svg").read_text(encoding="utf-8") == shown.svg()
+    assert cell("draw", f"{WORK}:2", "--against", f"{WORK}:6") == 2
+    assert "has no individual 6" in capsys.readouterr().err
 
 
 def test_params_and_overlays_change_an_individual(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
