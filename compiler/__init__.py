@@ -1,7 +1,7 @@
 """Resolves genotypes to graphs, and computes their costs, draws them, and trains them as Keras models.
 
-`resolve`, `cost` and `requirement` work without TensorFlow. The functions that need it are loaded when they are first
-used: `feed` makes batches of a `Dataset`, `lower` builds a model, `train` trains one, and `accuracy` evaluates it.
+`resolve`, `cost` and `requirement` work without TensorFlow. Functions that need TensorFlow are loaded at their first
+use: `feed` makes batches of a `Dataset`, `lower` builds a model, `train` trains a model, and `accuracy` evaluates it.
 """
 
 from __future__ import annotations

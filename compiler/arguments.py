@@ -1,4 +1,4 @@
-"""The parser of flags for the commands `cell` and `evolve`: argparse as absl has it, without the flags of libraries."""
+"""The parser of flags for the commands `cell` and `evolve`, made of argparse and absl."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from absl.flags import argparse_flags
 
 
 class Parser(argparse_flags.ArgumentParser):
-    """Reads the flags that are added to it. Flags that libraries define are unknown to it."""
+    """A parser for the flags that are added to it. Flags that libraries define are unknown to this parser."""
 
     def __init__(self, **settings: Any) -> None:
         # The help of absl would add two more flags, --helpshort and --helpfull.

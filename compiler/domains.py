@@ -1,4 +1,4 @@
-"""Settings that describe themselves: each is declared once, with its type, its domain, its meaning and its default.
+"""Records of settings. A field of a record declares a setting with its type, domain, meaning and default.
 
 A record of settings is a dataclass whose fields are annotated so:
 
@@ -18,7 +18,7 @@ from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 from compiler.errors import did_you_mean, pasted
 
-REQUIRED = dataclasses.MISSING  # the default of a setting that has none
+REQUIRED = dataclasses.MISSING  # stands for the default of a setting that has no default
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Domain:
     """The values that a setting may have.
 
     Attributes:
-      allowed: a description of these values; if it is empty, `choices` has all of them.
-      holds: returns whether a value is one of them.
-      choices: the names that are allowed. A message offers the nearest one.
+      allowed: a description of the allowed values; empty if `choices` has all allowed values.
+      holds: returns whether a value is allowed.
+      choices: the allowed names. A message offers the nearest name.
       verb: the words before `allowed` in a message.
       example: a value that a message shows as a flag to paste; None shows no flag.
       normal: converts equal values to one form; None keeps every value as it is.
@@ -42,7 +42,7 @@ class Domain:
     normal: Callable[[Any], object] | None = None
 
     def complaint(self, name: str, value: object) -> str:
-        """Returns the message for a value that the setting of this name cannot have."""
+        """Returns the message for a value that is not in the domain of the setting `name`."""
         nearest = did_you_mean(value, self.choices) if isinstance(value, str) else ""
         advice = "" if self.example is None else f", for example {pasted(name, self.example)}"
         allowed = f"{self.verb} {self.allowed}" if self.allowed else f"allowed: {', '.join(self.choices)}"
@@ -50,21 +50,21 @@ class Domain:
 
     @property
     def words(self) -> str:
-        """The description of the allowed values."""
+        """A description of the allowed values, for messages and for the reference."""
         return self.allowed or " or ".join(map(repr, self.choices))
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as its record declares it.
+    """One setting of a record.
 
     Attributes:
       name: the name of the field.
       type: the type as text.
-      domain: the values that it may have.
-      default: its default, or REQUIRED if it has none.
-      meaning: a phrase for the reference.
-      marks: further annotations, which only its record uses.
+      domain: the values that the setting may have.
+      default: the default value, or REQUIRED if there is no default.
+      meaning: a phrase that describes the setting in the reference.
+      marks: further annotations, whose meaning is known to the module of the record.
     """
 
     name: str
@@ -100,10 +100,10 @@ def values(record: Any) -> dict[str, object]:
 def check(
     scope: str, record: Any, error: Callable[[str], Exception], rules: Collection[Callable[[Any], str]] = ()
 ) -> None:
-    """Checks the values of a record against the domains that it declares, and converts equal values to one form.
+    """Checks that the values of a record are in the domains of its settings, and converts equal values to one form.
 
     Args:
-      scope: the part of the names of its settings before the dot, such as `training`.
+      scope: the part of the settings' names before the dot, such as `training`.
       record: the dataclass with the settings.
       error: makes an exception from a message.
       rules: checks of several settings together. Each returns a message, or "" if the settings are right.
@@ -123,17 +123,17 @@ def check(
 
 
 def is_number(value: object, largest: float = sys.float_info.max) -> bool:
-    """Returns whether a value is a finite number, and not True or False."""
+    """Returns whether a value is a finite number. True and False do not count as numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= largest
 
 
 def is_whole(value: object, least: int = 1) -> bool:
-    """Returns whether a value is a whole number of at least `least`, and not True or False."""
+    """Returns whether a value is a whole number of at least `least`. True and False do not count as numbers."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def whole(least: int, most: int | None = None) -> Domain:
-    """Returns the domain of whole numbers from `least` up to `most`, or without an upper limit."""
+    """Returns the domain of whole numbers from `least` to `most`. If `most` is None, there is no upper limit."""
     if most is None:
         return Domain(f"a whole number from {least}", lambda value: is_whole(value, least))
     return Domain(f"a whole number from {least} to {most:,}", lambda value: is_whole(value, least) and value <= most)
@@ -150,18 +150,18 @@ def real(
 
 
 def one_of(*names: str) -> Domain:
-    """Returns the domain of these names."""
+    """Returns the domain of the given names."""
     return Domain("", lambda value: isinstance(value, str) and value in names, names)
 
 
 def optional(domain: Domain, meaning: str = "") -> Domain:
-    """Returns a domain with None added; `meaning` describes None in messages."""
+    """Returns a domain that has also None. Messages describe None by `meaning`."""
     allowed = f"{domain.words}, or None{meaning}"
     return dataclasses.replace(domain, allowed=allowed, holds=lambda value: value is None or domain.holds(value))
 
 
 def numbers_by_name(example: Mapping[str, float]) -> Domain:
-    """Returns the domain of mappings from names to finite numbers, such as the example."""
+    """Returns the domain of mappings from names to finite numbers. Messages show `example`."""
     return Domain(
         repr(example),
         lambda value: isinstance(value, Mapping) and all(map(is_number, value.values())),
@@ -171,7 +171,7 @@ def numbers_by_name(example: Mapping[str, float]) -> Domain:
 
 
 def names(example: list[str]) -> Domain:
-    """Returns the domain of lists and tuples of texts, such as the example."""
+    """Returns the domain of lists and tuples of texts. Messages show `example`."""
     return Domain(
         repr(example),
         lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value),

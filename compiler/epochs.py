@@ -1,4 +1,4 @@
-"""The record of an epoch, in a module without TensorFlow, so that a search can store it."""
+"""The record of an epoch. This module does not import TensorFlow, since a search stores the record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Epoch:
     """The result of one pass over the training images: mean losses, and accuracies from 0 to 1.
 
-    The numbers of the validation images are None where these were not evaluated.
+    The loss and the accuracy of the validation images are None if these images were not evaluated after this epoch.
     """
 
     epoch: int

@@ -1,4 +1,4 @@
-"""The errors of the package, all of which are CompileErrors, and phrases of their messages."""
+"""The errors of the package, which are subclasses of `CompileError`, and phrases for messages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from dsl.wording import nearest_name
 
 _OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "compiler", "evolve"))
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
-# Files between this project and a user's code in a traceback.
+# Files of Python and of packages, whose lines in a traceback do not help a user to find a mistake.
 _BETWEEN = ("<", sysconfig.get_path("stdlib"), *(f"{folder}/gin/" for folder in _LIBRARIES))
 
 
 class CompileError(Exception):
     """The base class of the package's errors. A message names the value that was found and the allowed values.
 
-    `reason` is the message in one line and without a place in a file. It is for children, which are not in a file.
+    `reason` is the message in one line and without a place in a file. A search counts rejected children by their
+    reasons, and a child is not in a file.
     """
 
     def __init__(self, message: str, reason: str | None = None) -> None:
@@ -29,15 +30,15 @@ class CompileError(Exception):
 
 
 class DataError(CompileError):
-    """The images or labels of a data set cannot be used."""
+    """The error for a data set whose images or labels cannot be used."""
 
 
 class ShapeError(CompileError):
-    """The shapes of tensors or windows do not fit each other."""
+    """The error for tensors or windows whose shapes do not fit each other."""
 
 
 class Diverged(CompileError):
-    """The loss of a training is not a finite number; `history` has the epochs before."""
+    """The error for a training with a loss that is not a finite number; `history` has the epochs before."""
 
     def __init__(self, message: str, history: tuple[Epoch, ...] = ()) -> None:
         super().__init__(message)
@@ -45,19 +46,19 @@ class Diverged(CompileError):
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """Returns a clause with the nearest name, to append to a message; empty if no name is near."""
+    """Returns the end of a message: a question with the nearest allowed name. It is empty if no name is near."""
     close = nearest_name(name, allowed)
     return f"; did you mean {close!r}?" if close else ""
 
 
 def pasted(name: str, value: object) -> str:
-    """Returns the flag that sets a setting, quoted for a shell: `--gin_param="dataset.image_size=(64, 64)"`."""
+    """Returns a flag that sets a setting, such as `--gin_param="dataset.image_size=(64, 64)"`, quoted for a shell."""
     text = f"{name}={value!r}"
     return f"--gin_param={shlex.quote(text)}" if set(text) & set('"$`\\!') else f'--gin_param="{text}"'
 
 
 def raised(error: BaseException) -> str:
-    """Returns the text of an exception from a user's code, after the lines of this code that led to it."""
+    """Returns the text of an exception in a user's function, with the lines of the user's code in the traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     own = next((place for place in range(len(frames), 0, -1) if frames[place - 1].filename.startswith(_OWN)), 0)
     below = [frame for frame in frames[own:] if not frame.filename.startswith(_BETWEEN)]
@@ -67,6 +68,6 @@ def raised(error: BaseException) -> str:
 
 
 def _near(file: str) -> str:
-    """Returns the path of a file, relative to the current folder if it is inside."""
+    """Returns the path of a file. The path of a file in the current folder is relative to this folder."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

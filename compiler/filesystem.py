@@ -1,4 +1,4 @@
-"""Files on this machine, or at an address such as `gs://bucket/run` that TensorFlow reads and writes."""
+"""Files on this machine, and files at addresses such as `gs://bucket/run`, which TensorFlow reads and writes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Remote:
 
     @property
     def scheme(self) -> str:
-        """The kind of storage: gs, s3, hdfs."""
+        """The kind of storage at the beginning of the address, such as gs, s3 or hdfs."""
         return self.address.partition(BETWEEN)[0]
 
     @property
@@ -49,17 +49,17 @@ class Remote:
 
     @property
     def stem(self) -> str:
-        """The last part of the address, without its ending."""
+        """The last part of the address, without its ending, such as `57` for `gs://bucket/57.npz`."""
         return PurePosixPath(self.address).stem
 
     @property
     def suffix(self) -> str:
-        """The ending of the last part."""
+        """The ending of the address, such as `.npz`."""
         return PurePosixPath(self.address).suffix
 
     @property
     def parent(self) -> Remote:
-        """The folder that contains it."""
+        """The folder that contains this file or folder."""
         return Remote(self.address.rpartition("/")[0])
 
     def with_name(self, name: str) -> Remote:
@@ -67,12 +67,12 @@ class Remote:
         return self.parent / name
 
     def exists(self) -> bool:
-        """Returns whether there is a file or folder."""
+        """Returns whether there is a file or a folder at this address."""
         with _as_os_errors(self) as gfile:
             return bool(gfile.exists(self.address))
 
     def is_dir(self) -> bool:
-        """Returns whether it is a folder. In an object store a folder exists if it contains an object."""
+        """Returns whether there is a folder at this address. Object stores have folders that contain an object."""
         try:
             with _as_os_errors(self) as gfile:
                 return bool(gfile.stat(self.address).is_directory)
@@ -80,11 +80,11 @@ class Remote:
             return False
 
     def is_file(self) -> bool:
-        """Returns whether there is a file."""
+        """Returns whether there is a file at this address."""
         return self.exists() and not self.is_dir()
 
     def glob(self, pattern: str) -> Iterator[Remote]:
-        """Yields the entries of a folder whose names match a pattern, in any order. A missing folder has none."""
+        """Yields the entries of the folder whose names match a pattern, in any order; none for a missing folder."""
         try:
             with _as_os_errors(self) as gfile:
                 names = [name.rstrip("/") for name in gfile.listdir(self.address)]
@@ -103,7 +103,7 @@ class Remote:
             file.write(content)
 
     def replace(self, target: Remote) -> None:
-        """Moves this file to the path of another one, which it replaces."""
+        """Moves this file to another path. A file at the other path is replaced."""
         with _as_os_errors(self) as gfile:
             gfile.rename(self.address, target.address, overwrite=True)
 
@@ -117,7 +117,7 @@ class Remote:
                 raise
 
     def mkdir(self, parents: bool = True, exist_ok: bool = True) -> None:
-        """Creates the folder and the folders above it, where they are missing."""
+        """Creates the folder and all missing folders above it."""
         with _as_os_errors(self) as gfile:
             gfile.makedirs(self.address)
 
@@ -129,7 +129,7 @@ def place(text: str) -> Place:
     """Returns the file or folder that a user names by its path or address.
 
     Raises:
-      CompileError: the text begins as an address, and is not a complete one.
+      CompileError: the text begins like an address and is not a complete address.
     """
     if not re.match(r"[A-Za-z][A-Za-z0-9]+:/", text):
         return Path(text)
@@ -147,7 +147,7 @@ class Writable(Protocol):
         ...
 
     def flush(self) -> None:
-        """Hands written bytes to the operating system, so that they are kept if the process ends at once."""
+        """Passes the written bytes to the operating system, which keeps them if the process is ended."""
         ...
 
     def close(self) -> None:
@@ -156,12 +156,12 @@ class Writable(Protocol):
 
 
 def create(path: Place) -> Writable:
-    """Returns a new file, open for writing; flushed contents are kept if the process ends at once."""
+    """Creates a file and opens it for writing. Flushed contents are kept if the process is ended."""
     return path.open("xb") if isinstance(path, Path) else _Sent(path)
 
 
 class _Sent:
-    """A file at an address that is open for writing; its errors are OSErrors."""
+    """A file at an address, open for writing. The methods raise an OSError on failure."""
 
     def __init__(self, path: Remote) -> None:
         self._path = path
@@ -183,9 +183,12 @@ class _Sent:
 
 @contextmanager
 def writing(path: Place) -> Iterator[IO[bytes]]:
-    """A file to write, which replaces the old one only when it is complete. Missing folders are created."""
+    """A context with a new file to write. The complete file replaces the old file at the end of the context.
+
+    Missing folders are created.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")  # A user's own file is never replaced.
+    new = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")  # No file of a user has this name.
     try:
         if isinstance(new, Remote):
             content = io.BytesIO()
@@ -198,13 +201,13 @@ def writing(path: Place) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
         new.replace(path)  # type: ignore[arg-type]
     except BaseException:
-        with contextlib.suppress(OSError):  # The first error is the one to report.
+        with contextlib.suppress(OSError):  # The first error is reported.
             new.unlink(missing_ok=True)  # An incomplete file may fill the disk.
         raise
 
 
 def write(path: Place, content: bytes) -> None:
-    """Writes a file in one step: an interrupted write leaves the old one."""
+    """Writes a file atomically. An interrupted write leaves the old file as it was."""
     with writing(path) as file:
         file.write(content)
 
@@ -220,7 +223,7 @@ def remove_folder(folder: Place) -> None:
 
 @contextmanager
 def _as_os_errors(path: Remote) -> Iterator[Any]:
-    """TensorFlow's file systems; their errors become OSErrors that name the address."""
+    """A context with TensorFlow's functions for files. Errors in the context become OSErrors that name the address."""
     tf = _tensorflow()
     try:
         yield tf.io.gfile

@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM, by which other programs end one: both raise KeyboardInterrupt, once."""
+"""Interrupts by Ctrl-C, or by SIGTERM from other programs. The first interrupt raises KeyboardInterrupt."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130  # the exit code after an interrupt
-AT_ONCE = 3  # the number of the signal that ends the process at once, without cleaning up
-PATIENCE = 15.0  # seconds after the first signal, after which the process ends without cleaning up
+AT_ONCE = 3  # The process ends at once, without cleaning up, when it receives this number of signals.
+PATIENCE = 15.0  # The process ends without cleaning up this number of seconds after the first signal.
 
 
 @contextmanager
 def interruptible(for_good: bool = False) -> Iterator[None]:
-    """Inside, SIGTERM acts like Ctrl-C: the first signal raises KeyboardInterrupt, and the second does nothing.
+    """A context in which the signal SIGTERM acts like Ctrl-C.
 
-    The third signal ends the process at once. So does the end of PATIENCE, since an interrupt may leave a lock held,
-    for which cleaning up would wait without end. Both signals get handlers, because the first process of a container
-    ignores signals without one. A signal that was ignored before, as Ctrl-C is in the background, stays ignored.
+    The first signal raises KeyboardInterrupt, the second signal does nothing, and the third signal ends the process at
+    once. The process also ends at once PATIENCE seconds after the first signal. Otherwise it could wait without end for
+    a lock that the interrupt has left locked. Both signals get handlers, because the first process of a container
+    ignores signals without a handler. A signal that was ignored before stays ignored, such as Ctrl-C in the background.
 
     Args:
-      for_good: whether the process ends afterwards; later signals are then ignored until its end.
+      for_good: whether the process ends after the context. If it does, later signals are ignored until the end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Only the main thread can handle signals.
@@ -55,9 +56,9 @@ def interruptible(for_good: bool = False) -> Iterator[None]:
 
 
 def _end_later(seconds: float) -> None:
-    """Ends the process after some seconds; 0 cancels that. Windows lacks such a timer, and nothing happens there.
+    """Sets a timer that ends the process after some seconds; 0 stops the timer. Windows has no such timer.
 
-    A timer that sends a signal needs no lock, unlike a thread.
+    The timer sends a signal. Unlike a thread, a signal needs no lock.
     """
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -67,6 +68,6 @@ def _end_later(seconds: float) -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     """Ends this process at once, after its output is flushed."""
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # A stream may be closed, or inside a write.
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # The stream may be closed, or inside a write.
         sys.stdout.flush()
     os._exit(INTERRUPTED)

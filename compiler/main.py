@@ -42,20 +42,20 @@ _OWN_ARGUMENTS = {"fmt": formatting.add_arguments, "train": train.add_arguments,
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the console script."""
+    """Runs the command `cell` as a program. This is the entry point of the console script."""
     sys.exit(main(sys.argv[1:] if arguments is None else arguments, for_good=True))
 
 
 def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = False) -> int:
     """Runs one command and returns its exit code.
 
-    The code is 0 for success, 1 for a difference, 2 for a mistake of the user, and 130 after an interrupt. It is also 1
-    if the output could not be written, except to a reader such as `head` that has ended.
+    The code is 0 for success, 1 for a difference, 2 for a mistake of the user, and 130 after an interrupt. The code is
+    also 1 if the output could not be written. The end of a reader such as `head` is not an error.
 
     Args:
-      arguments: the command line without the name of the program; None takes that of the process.
+      arguments: the command line without the name of the program; None takes the command line of the process.
       find: finds the individuals of searches by their names.
-      for_good: whether the process ends with the command.
+      for_good: whether the process ends after the command.
     """
     code = 0
     try:
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str], find: Finder = nothing, for_good: bool = Fals
 
 
 def _run(options: argparse.Namespace, outlet: Outlet) -> int:
-    # These commands write files, so they go on when their output has no reader.
+    # These commands write files, so they continue when nothing reads their output.
     outlet.goes_on = options.command in (train.train, export.export)
     _at_home(options)
     try:
@@ -86,8 +86,8 @@ def _run(options: argparse.Namespace, outlet: Outlet) -> int:
 
 
 def _at_home(options: argparse.Namespace) -> None:
-    """Replaces ~ in paths by the home folder. A shell does not replace it in `--workdir=~/x`."""
-    for name in ("file", "other", "out", "workdir", "gin_file", "weights", "overlays", "like"):
+    """Replaces ~ in paths by the home folder, since a shell does not replace ~ in `--workdir=~/x`."""
+    for name in ("file", "other", "against", "out", "workdir", "gin_file", "weights", "overlays", "like"):
         found = getattr(options, name, None)
         if isinstance(found, str):
             setattr(options, name, os.path.expanduser(found))
@@ -121,6 +121,13 @@ def _parser() -> Parser:
             command.add_argument("--count", type=int, default=1, help="the number to print, at least 1 (1)")
         if name == "draw":
             command.add_argument("--out", default=None, metavar="PATH", help="write a picture: an .svg or .png file")
+            command.add_argument(
+                "--against",
+                default=None,
+                metavar="OTHER",
+                help="mark the differences from another .cell file or individual, such as the parent",
+            )
+            command.add_argument("--dark", action="store_true", help="draw the picture for a dark page")
             command.add_argument("--ascii", action="store_true", help="use ASCII characters only")
     return parser
 

@@ -1,6 +1,6 @@
-"""Standard output that may fail, and standard error without the messages that no setting of TensorFlow silences.
+"""Standard output that may fail, and the suppression of messages of TensorFlow that ignore its log level.
 
-Standard output fails where it is closed from the start, the disk is full, or its reader has ended.
+Standard output fails if it is closed from the start, if the disk is full, or if its reader has ended.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ class Outlet:
     """A text stream that keeps the first error in writing.
 
     Attributes:
-      lost: that error, or None.
-      goes_on: whether later writing is silently dropped, because the program does more than print.
+      lost: the first error in writing, or None.
+      goes_on: whether text is dropped after the first error without a further error. Programs that also write files set
+        this, so that they continue without output.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Creates an outlet to a stream; None stands for a closed one."""
+        """Creates an outlet to a stream; None stands for a closed stream."""
         self._is_closed = stream is None
         self._stream = open(os.devnull, "w", encoding="utf-8") if stream is None else stream  # noqa: SIM115
         self.lost: OSError | None = None
@@ -51,7 +52,11 @@ class Outlet:
         return len(text)
 
     def flush(self) -> None:
-        """Passes buffered text on; raises as `write` does."""
+        """Writes buffered text.
+
+        Raises:
+          OSError: the text cannot be written, and `goes_on` is False.
+        """
         with self._watched():
             if self.lost is None:
                 self._stream.flush()
@@ -70,7 +75,7 @@ class Outlet:
 
     @property
     def complaint(self) -> str:
-        """A message on lost output; empty if the reader, such as `head`, ended by itself."""
+        """A message on lost output. It is empty if nothing is lost, or if a reader such as `head` has ended."""
         if self.lost is None or isinstance(self.lost, BrokenPipeError):
             return ""
         return f"standard output cannot be written: {self.lost.strerror or self.lost}; the rest of the output is lost"
@@ -78,7 +83,7 @@ class Outlet:
 
 @contextmanager
 def standard() -> Iterator[Outlet]:
-    """Inside, everything that is printed goes through an outlet, whose own errors are suppressed at the end."""
+    """A context in which all printed text goes through an outlet. An error of the outlet ends the context silently."""
     _open_what_is_closed()
     outlet = Outlet(sys.stdout)
     try:
@@ -101,20 +106,20 @@ def _open_what_is_closed() -> None:
         try:
             os.fstat(number)
         except OSError:
-            # It opens the lowest free file descriptor, which is that of the closed stream.
+            # `os.open` returns the lowest free file descriptor, which is the descriptor of the closed stream.
             os.open(os.devnull, os.O_RDWR)
-    if sys.stderr is None:  # Closing it would let errors go to the output.
+    if sys.stderr is None:  # If this file were closed, errors could go to the output.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 @contextmanager
 def quiet(log: Path | None = None) -> Iterator[None]:
-    """Inside, everything that is written to standard error, also by C++ libraries, is appended to a file or dropped.
+    """A context in which text for standard error is appended to a file, or dropped if no file is given.
 
-    Exceptions are not changed. If TensorFlow is imported inside, it logs nothing afterwards, unless the user has set
-    its log level.
+    Text of C++ libraries is included. Exceptions are not changed. If TensorFlow is imported in the context, it logs
+    nothing afterwards, unless the user has set its log level.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is first imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads the variable at its first import.
     sys.stderr.flush()
     terminal, file = os.dup(2), os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(file, 2)

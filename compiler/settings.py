@@ -1,6 +1,6 @@
-"""The settings of a training, of a data set and of a network: frozen records, each with its domains.
+"""The settings of a training, of a data set and of a network, as frozen records that check their values.
 
-The driver of a search reads them, so this module does not import TensorFlow.
+The driver of a search reads settings, so this module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from compiler.errors import CompileError, DataError, did_you_mean, pasted
 
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
 LARGEST = 3.4e38  # the largest number of a setting: float32 has no larger one
-MOST = 1_000_000  # the largest count of a setting: epochs, images of a step, pixels
+MOST = 1_000_000  # the largest value of a setting that is a count, such as epochs, images of a step, or pixels
 GENE = "gene"  # marks a setting that a gene of the same name may replace
 
 
 class Beside(NamedTuple):
-    """Marks a setting that is read only if another setting has certain values."""
+    """Marks a setting that has an effect only if another setting has certain values."""
 
     other: str
     is_read: Callable[[Any], bool]
@@ -28,10 +28,10 @@ class Beside(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Steps(Domain):
-    """The domain of augmentation steps. A message names the unknown step, or shows a tuple to paste."""
+    """The domain of tuples of augmentations. A message names an unknown augmentation, or shows a tuple to paste."""
 
     def complaint(self, name: str, value: object) -> str:
-        """Returns the message for a value that is not a tuple of known steps."""
+        """Returns the message for a value that is not a tuple of known augmentations."""
         allowed = f"allowed: {', '.join(AUGMENT)}"
         if isinstance(value, list | tuple):
             step = next(step for step in value if step not in AUGMENT)
@@ -41,7 +41,7 @@ class _Steps(Domain):
 
 
 def _real(limits: str, holds: Callable[[float], bool]) -> Domain:
-    """Returns the domain of real numbers, which are kept as floats: a resumed search compares settings as texts."""
+    """Returns a domain of real numbers, which are kept as floats, since a resumed search compares settings as texts."""
     return real(limits, holds, LARGEST, float)
 
 
@@ -54,7 +54,7 @@ _COUNT = whole(1, MOST)
 _SOME_FLAG = Domain("True, False or None", lambda value: value is None or isinstance(value, bool))
 _TPU = Domain("a text: a name, an address, 'local', or '' for none", lambda value: isinstance(value, str))
 _AUGMENT = _Steps(
-    "a tuple of steps, () for none",
+    "a tuple of augmentations, () for none",
     lambda value: isinstance(value, list | tuple) and all(step in AUGMENT for step in value),
     AUGMENT,
     normal=tuple,
@@ -74,19 +74,19 @@ def _augments(step: str) -> Beside:
 class Training:
     """The settings of candidate trainings and of final trainings.
 
-    Defaults follow the paper's enlarged networks (Real et al. 2019): SGD with momentum 0.9, L2 5e-4, learning rate
-    0.024 with cosine decay, ScheduledDropPath to 0.7. The paper does not state the optimizer of its search.
+    The defaults are those of the large networks of Real et al. 2019: SGD with momentum 0.9, L2 5e-4, learning rate
+    0.024 with cosine decay, ScheduledDropPath to 0.7. The paper does not name the optimizer of its search.
     """
 
     epochs: Annotated[int, _COUNT, "passes over the training images"] = 25
     batch_size: Annotated[int, _COUNT, "images of one step, over all replicas"] = 128
     learning_rate: Annotated[float, _AT_LEAST_0, "learning rate at the start", GENE] = 0.024
-    optimizer: Annotated[str, one_of("sgd", "rmsprop"), "the optimizer; both use `momentum`"] = "sgd"
+    optimizer: Annotated[str, one_of("sgd", "rmsprop"), "the optimizer; 'sgd' and 'rmsprop' use `momentum`"] = "sgd"
     schedule: Annotated[
         str,
         one_of("cosine", "constant", "exponential"),
-        "'cosine' lowers the learning rate to 0 over all steps, 'constant' keeps it, 'exponential' multiplies it by "
-        "`decay_rate` after every `decay_epochs`",
+        "'cosine' lowers the learning rate to 0 over all steps, 'constant' keeps the learning rate, 'exponential' "
+        "multiplies the learning rate by `decay_rate` after every `decay_epochs` epochs",
     ] = "cosine"
     warmup_epochs: Annotated[float, _AT_LEAST_0, "epochs over which the learning rate first rises from 0", GENE] = 0.0
     momentum: Annotated[float, _UP_TO_1, "momentum of the optimizer", GENE] = 0.9
@@ -105,35 +105,35 @@ class Training:
         "epochs after which the exponential schedule multiplies the learning rate by `decay_rate`",
         _EXPONENTIAL,
     ] = 2.0
-    clip_norm: Annotated[float, _AT_LEAST_0, "greatest norm of all gradients together; 0 clips none"] = 0.0
+    clip_norm: Annotated[float, _AT_LEAST_0, "greatest norm of all gradients together; 0 does not clip"] = 0.0
     ema_decay: Annotated[
         float,
         _SHARE,
-        "decay of the moving average of the weights; the network is evaluated and kept with that average; 0 keeps none",
+        "decay of the moving average of the weights, with which the network is evaluated and kept; 0 does not average",
     ] = 0.0
     l2: Annotated[
-        float, _AT_LEAST_0, "weight decay of kernels, as the factor of half their squared sum in the loss", GENE
+        float, _AT_LEAST_0, "weight decay of kernels: the loss has this factor of half the sum of squares", GENE
     ] = 5e-4
     drop_path_keep: Annotated[
-        float, _KEPT, "probability of keeping a path at the end of training; 1 drops none", GENE
+        float, _KEPT, "probability of keeping a path at the end of training; 1 drops no path", GENE
     ] = 0.7
     drop_path_schedule: Annotated[
         str,
         one_of("step", "step_and_cell"),
-        "'step' drops more the longer training goes on (AmoebaNet), 'step_and_cell' also the deeper the cell is "
-        "(NASNet)",
+        "'step' drops more paths with every step of the training (AmoebaNet), 'step_and_cell' also drops more paths "
+        "in deeper cells (NASNet)",
         _DROPS,
     ] = "step"
     auxiliary_weight: Annotated[
-        float, _AT_LEAST_0, "the auxiliary head's share of the loss; 0 leaves that head out", GENE
+        float, _AT_LEAST_0, "the auxiliary head's share of the loss; 0 leaves out this head", GENE
     ] = 0.0
-    label_smoothing: Annotated[float, _SHARE, "share of the label that is spread over all classes", GENE] = 0.0
+    label_smoothing: Annotated[float, _SHARE, "share of each label that is spread over all classes", GENE] = 0.0
     augment: Annotated[
         tuple[str, ...],
         _AUGMENT,
-        "steps in order: 'flip' (left and right), 'crop' (of the image padded with zeros), 'cutout' (a square of "
-        "zeros, DeVries & Taylor 2017), 'colour' (brightness, contrast and saturation), and for a stream, as its "
-        "first, 'random_crop' (of 0.08 to 1 of the area, Szegedy et al. 2014)",
+        "augmentations in order: 'flip' (left and right), 'crop' (of the image padded with zeros), 'cutout' (a square "
+        "of zeros, DeVries & Taylor 2017), 'colour' (brightness, contrast and saturation); a stream may begin with "
+        "'random_crop' (of 0.08 to 1 of the area, Szegedy et al. 2014)",
     ] = ("flip", "crop")
     crop_padding: Annotated[int, whole(0, MOST), "pixels of zeros on each side before 'crop'", _augments("crop")] = 4
     cutout_size: Annotated[int, _COUNT, "side of the square of 'cutout' in pixels", _augments("cutout")] = 16
@@ -155,14 +155,14 @@ class Training:
     optimize_graph: Annotated[
         bool,
         FLAG,
-        "whether TensorFlow optimizes its graph before it runs. This takes a second or two for each network, and saves "
-        "more than that in a long training only",
+        "whether TensorFlow optimizes the graph of a step. This takes a second or two for each network, and saves more "
+        "time only in a long training",
     ] = True
     precision: Annotated[
         str,
         one_of("float32", "bfloat16", "float16"),
-        "the type in which layers compute; 'bfloat16' suits TPUs, 'float16' GPUs, where the loss is then scaled. "
-        "Weights and statistics stay float32",
+        "the type in which layers compute; 'bfloat16' suits TPUs; 'float16' suits GPUs and scales the loss. Weights "
+        "and statistics stay float32",
     ] = "float32"
     sync_batch_norm: Annotated[
         bool | None,
@@ -182,9 +182,9 @@ class Training:
         check("training", self, CompileError, (_warms_up_in_time,))
 
     def with_genes(self, genes: Mapping[str, int | float]) -> Training:
-        """Returns the settings of one individual, in which its genes replace the settings of the same names.
+        """Returns the settings of one individual. A gene of the individual replaces the setting of the same name.
 
-        Genes of other names are ignored.
+        Genes with other names are ignored.
 
         Raises:
           CompileError: a gene has a value that the setting cannot have.
@@ -193,28 +193,28 @@ class Training:
         try:
             return replace(self, **read)  # type: ignore[arg-type]
         except CompileError as error:
-            raise CompileError(f"{error}; the gene of that name gives it this value") from None
+            raise CompileError(f"{error}; the gene of this name sets the value") from None
 
 
 def _warms_up_in_time(training: Training) -> str:
     if training.warmup_epochs <= training.epochs:
         return ""
     return (
-        f"training.warmup_epochs is {training.warmup_epochs:g}, more than the {training.epochs} of training.epochs, so "
-        f"that the learning rate would never be reached: {pasted('training.warmup_epochs', 0.0)}, or "
+        f"training.warmup_epochs is {training.warmup_epochs:g} and training.epochs is {training.epochs}: the training "
+        f"would end before the warm-up; write {pasted('training.warmup_epochs', 0.0)} or "
         f"{pasted('training.epochs', math.ceil(training.warmup_epochs))}"
     )
 
 
-# The settings that a gene of the same name may replace: those that are real numbers.
+# The names of the settings that a gene of the same name may replace. These settings are real numbers.
 GENES = tuple(setting.name for setting in settings_of(Training) if GENE in setting.marks)
 
 
 def check_read(training: Training, bound: Collection[str]) -> None:
-    """Checks that all settings of a training which the user has set are read.
+    """Checks that all settings of a training which the user has set have an effect.
 
     Raises:
-      CompileError: one of the settings `bound`, such as `training.cutout_size`, has no effect because of another one.
+      CompileError: a setting in `bound`, such as `training.cutout_size`, has no effect with the values of the others.
     """
     for setting in settings_of(Training):
         written = f"training.{setting.name}"
@@ -245,7 +245,7 @@ _SOURCE = Domain(
 )
 _SEED = Domain("a whole number of at least 0", lambda value: is_whole(value, 0), example=0)
 _SIZE = Domain(
-    "(height, width), two whole numbers above 0, or None for that of the source",
+    "(height, width), two whole numbers above 0, or None for the size in the source",
     _is_size,
     example=(64, 64),
     normal=lambda value: None if value is None else tuple(value),
@@ -270,13 +270,13 @@ class DatasetSettings:
     test: Annotated[
         float | int,
         _part(0.2),
-        "test images: a share or a number of the images, if the source has no test images of its own",
+        "test images: a share or a number of the images; not used if the source has test images",
     ] = 0.2
     seed: Annotated[int, _SEED, "random seed of the split into training, validation and test images"] = 0
     image_size: Annotated[
         tuple[int, int] | None,
         _SIZE,
-        "(height, width) to which every image is resized; None keeps the size that they have",
+        "(height, width) to which every image is resized; None keeps the size of the images",
     ] = None
     stream: Annotated[
         bool,

@@ -1,1 +1,1 @@
-"""Shipped gin files, `.cell` files and benchmarks. The files are found by their bare name."""
+"""Shipped gin files, `.cell` files and benchmarks. Every command finds a shipped file by its name without a folder."""

@@ -1,6 +1,6 @@
-"""Compares several algorithms over several seeds: python -m experiments.compare --seeds=5.
+"""Compares several algorithms, each with several random seeds: `python -m experiments.compare --seeds=5`.
 
-Every search is a search of `evolve` in its own work directory, so that the same command resumes a stopped comparison.
+Every search has its own work directory, as with the command `evolve`. So the same command resumes a stopped comparison.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Job:
     files: tuple[str, ...]
     bindings: tuple[str, ...]
     folder: Path
-    beside: tuple[str, ...]  # all compared algorithms; a binding may be for any of them
+    beside: tuple[str, ...]  # the names of all compared algorithms, for any of which `bindings` may have settings
 
     def config(self) -> gin_config.Config:
-        """Reads the settings of the search. Gin fills them in from now on."""
+        """Returns the settings of the search. From now on, gin fills in these settings in this process."""
         own = (f"search.algorithm = {self.algorithm!r}", f"search.seed = {self.seed}")
         return gin_config.read(self.files, (*self.bindings, *own), self.beside)
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"compare: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        _say(console, "\ninterrupted: all finished work is kept; the same command goes on from there")
+        _say(console, "\ninterrupted: all finished work is kept, and the same command resumes the comparison")
         return INTERRUPTED
     console.print(_table(curves))
     _draw(curves, options.workdir, console)
@@ -74,15 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.compare",
-        description="Runs several algorithms over several seeds and draws how they compare. "
-        "The same command again goes on where an interrupted comparison stopped.",
+        description="Runs several algorithms, each with several random seeds, and draws their accuracies. "
+        "The same command again resumes an interrupted comparison.",
     )
-    parser.add_argument("--gin_file", action="append", help="what to run (compare.gin); repeatable")
-    parser.add_argument("--gin_param", action="append", default=[], help="a binding that replaces one; repeatable")
-    parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="by their gin names, with commas between")
-    parser.add_argument("--seeds", type=_from_one, default=5, help="how many, from 0 (5)")
-    parser.add_argument("--individuals", type=_from_one, help="in each search; by default as the gin file says")
-    parser.add_argument("--workdir", type=Path, default=Path("runs/compare"), help="where all is kept (runs/compare)")
+    parser.add_argument("--gin_file", action="append", help="gin file with the settings (compare.gin); repeatable")
+    parser.add_argument("--gin_param", action="append", default=[], help="a setting of all searches; repeatable")
+    parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="their gin names, separated by commas")
+    parser.add_argument("--seeds", type=_from_one, default=5, help="number of random seeds, from 0 on (5)")
+    parser.add_argument("--individuals", type=_from_one, help="number in each search, in place of the gin file's")
+    parser.add_argument(
+        "--workdir", type=Path, default=Path("runs/compare"), help="folder of all searches (runs/compare)"
+    )
     return parser
 
 
@@ -93,7 +95,7 @@ def _from_one(text: str) -> int:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    """Returns the searches, seed by seed, so that the finished ones are a comparison at any time."""
+    """Returns the searches, sorted by random seed, so that all algorithms have about equally many finished searches."""
     names = tuple(dict.fromkeys(name.strip() for name in options.algorithms.split(",")))
     bindings = [*options.gin_param]
     if options.individuals is not None:
@@ -106,7 +108,7 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def _algorithm(job: Job) -> Algorithm[dsl.Genotype]:
-    """Makes the algorithm of a search, which checks its settings before a search runs."""
+    """Returns the algorithm of a search. Wrong settings raise an error here, before any search runs."""
     config = job.config()
     seed = dsl.load(config.seed_file(), config.search.params, config.overlays())
     return config.algorithm(CellSpace(seed.space, (1, 1, 1), 1))
@@ -118,9 +120,9 @@ def _run(jobs: Sequence[Job], console: Console) -> None:
     _say(console, f"watch: tensorboard --logdir={jobs[0].folder.parents[1]}")
     for number, job in enumerate(jobs, 1):
         config = job.config()
-        _say(console, f"{number} of {len(jobs)}: {job.algorithm}, seed {job.seed}")
+        _say(console, f"{number} of {len(jobs)}: {job.algorithm}, random seed {job.seed}")
         before = _finished(job)
-        # A longer comparison has more individuals or other workers than before. Another search is still refused.
+        # Limits and workers may differ from those of the last run. A folder of another search is refused all the same.
         search(config, job.folder, silent, changed=True)
         here += _finished(job) - before
         if here and number < len(jobs):
@@ -160,7 +162,7 @@ def _table(curves: Mapping[str, Sequence[Curves]]) -> Table:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Returns the mean and the standard deviation over the seeds as text."""
+    """Returns the mean and the standard deviation over all searches as text."""
     return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
@@ -170,7 +172,7 @@ def _draw(curves: Mapping[str, Sequence[Curves]], folder: Path, console: Console
     except ModuleNotFoundError as error:
         if error.name != "matplotlib":
             raise
-        _say(console, "no picture, as matplotlib is not there: pip install 'amoeba-evolve[plot]', and the same command")
+        _say(console, "no picture: matplotlib is missing; pip install 'amoeba-evolve[plot]', then run the same command")
         return
     _say(console, f"drawn: {', '.join(map(str, written))}")
 

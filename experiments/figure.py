@@ -1,7 +1,7 @@
-"""Draws searches over the number of trained models: mean and band over the seeds, and a colour for each algorithm.
+"""Draws the accuracies of searches over the number of trained networks. Each algorithm has a mean, a band and a colour.
 
-After the comparison of Real et al. 2019, arXiv 1802.01548. Matplotlib, from the extra `[plot]`, is imported when a
-picture is drawn.
+The picture follows the comparison of Real et al. 2019, arXiv 1802.01548. Matplotlib, from the extra `[plot]`, is
+imported when a picture is drawn.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 # People with colour blindness can distinguish these colours (Okabe and Ito).
 COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#767676", "#e69f00", "#56b4e9")
 INK, SOFT, PALE = "#1f2933", "#66727f", "#e3e7eb"
-_APART = 0.055  # between two labels, as a share of the height
-_EARLY = 0.1  # the share of a search that may lie below the picture
+_APART = 0.055  # the least distance between two labels, as a share of the height of the picture
+_EARLY = 0.1  # the share of a search, at its beginning, whose values may lie below the picture
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """The best fitness and the population mean of one search, by the number of trained models."""
+    """The best fitness and the population mean of one search, by the number of trained networks."""
 
     best: tuple[float, ...]
     population: tuple[float, ...]  # the mean of the population
@@ -35,7 +35,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The mean of several searches and two standard errors of it, by the number of trained models."""
+    """The mean of several searches, and two standard errors of this mean, by the number of trained networks."""
 
     mean: NDArray[np.float64]
     reach: NDArray[np.float64]
@@ -45,7 +45,7 @@ def draw(curves: Mapping[str, Sequence[Curves]], path: Path) -> tuple[Path, Path
     """Draws the best fitness and the population mean as SVG and as PNG, and returns the files.
 
     Raises:
-      ModuleNotFoundError: matplotlib is not there.
+      ModuleNotFoundError: matplotlib is not installed.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -66,7 +66,7 @@ def draw(curves: Mapping[str, Sequence[Curves]], path: Path) -> tuple[Path, Path
 
 
 def band(searches: Sequence[Sequence[float]]) -> Band:
-    """Returns mean and band of the searches, up to the length of the shortest."""
+    """Returns the mean and the band of several searches, up to the length of the shortest search."""
     models = min(len(search) for search in searches)
     values = np.array([search[:models] for search in searches])
     if len(values) == 1:
@@ -103,7 +103,10 @@ def _panel(axes: Axes, title: str, bands: Mapping[str, Band]) -> None:
 
 
 def _limits(bands: Mapping[str, Band]) -> tuple[float, float]:
-    """Returns the range of the axis. The first tenth of a search may lie below it, since it would flatten the rest."""
+    """Returns the range of the vertical axis.
+
+    Values of the first tenth of a search may lie below the range. Otherwise they would flatten the rest of the curves.
+    """
     lowest = min(one.mean[int(_EARLY * len(one.mean)) :].min() for one in bands.values())
     highest = max((one.mean + one.reach)[int(_EARLY * len(one.mean)) :].max() for one in bands.values())
     margin = 0.05 * max(highest - lowest, 1e-6)
@@ -111,7 +114,7 @@ def _limits(bands: Mapping[str, Band]) -> tuple[float, float]:
 
 
 def spread(heights: Sequence[float], apart: float) -> list[float]:
-    """Moves heights away from each other until no two are closer than `apart`. Their order stays."""
+    """Returns heights that were moved away from each other until no two are closer than `apart`. The order stays."""
     order = np.argsort(heights, kind="stable")
     placed = np.array(heights, dtype=float)[order]
     for _ in range(200):

@@ -1,11 +1,11 @@
-"""Compares evolution with its controls on NAS-Bench-201: `python -m experiments.nasbench201 --table nb201.npz`.
+"""Compares evolution with other algorithms on NAS-Bench-201: `python -m experiments.nasbench201 --table nb201.npz`.
 
-Hundreds of searches run in child processes, without store and workers. The algorithms, the space and its
-rules, and the settings are those of `evolve --gin_file=nasbench201.gin`. A search ends with its simulated budget.
-Its result is the test accuracy of the cell with the best validation accuracy. The results are printed as a table.
+Hundreds of searches run in child processes, without stores and workers. The algorithms, the search space and the
+settings are those of `evolve --gin_file=nasbench201.gin`. A search ends when its simulated budget is spent. The result
+of a search is the test accuracy of the cell with the best validation accuracy. The results are printed as a table.
 
-Every search is run twice: as published, where a cell costs its training each time it comes up, and with `reuse`, where
-a duplicate takes the evaluation of the earlier individual and costs nothing.
+Every search is run twice. In the first, as in the publication, a cell that is proposed again costs the time of its
+training again. In the second, with `reuse`, a duplicate takes the evaluation of the earlier cell and costs nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from evolve.settings import TableSettings
 
 GIN = "nasbench201.gin"
 CHUNK = 10  # searches in one task. The number is small, so that all processes end at about the same time.
-# Mean and deviation over 500 searches of the test accuracies that the gin file names, in its order, as recalled.
+# The published mean and standard deviation of each test accuracy, over 500 searches, in the order of `table.metrics`.
+# The numbers are recalled.
 PUBLISHED = {
     "regularized_evolution": ((93.92, 0.30), (71.84, 0.99), (45.54, 1.03)),
     "random_search": ((93.70, 0.36), (71.04, 1.07), (44.57, 1.25)),
@@ -61,7 +62,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The settings, table and space that all searches of one process share."""
+    """The settings, the table and the search space, which all searches of one process share."""
 
     config: Config
     seed: dsl.Genotype
@@ -108,24 +109,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.nasbench201", description=__doc__.split("\n\n")[1])
     known = [name for name in PUBLISHED if name in config.algorithm_names()]
-    parser.add_argument("--table", required=True, help="the .npz, or the folder of official files")
+    parser.add_argument("--table", required=True, help="the table: a .npz file, or a folder of official files")
     parser.add_argument("--gin_file", default=GIN)
-    parser.add_argument("--seeds", type=_count, default=500, help="searches for each algorithm")
+    parser.add_argument("--seeds", type=_count, default=500, help="number of searches for each algorithm")
     parser.add_argument("--algorithms", nargs="+", default=known, help=", ".join(config.algorithm_names()))
     parser.add_argument("--processes", type=_count, default=cores())
-    parser.add_argument("--save", type=Path, help="write the columns that are used to this .npz, and search nothing")
+    parser.add_argument("--save", type=Path, help="write the needed columns to this .npz file and run no search")
     return parser.parse_args(arguments)
 
 
 def _count(text: str) -> int:
-    """Reads a whole number from 1. The exception is shown by argparse as its message."""
+    """Returns the whole number, at least 1, in a text of the command line. argparse prints the exception's message."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
 
 
 def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> list[Found]:
-    """Runs all searches of one kind in the processes of the pool."""
+    """Runs all searches of one variant in the processes of the pool, and returns their results."""
     start = time.perf_counter()
     chunks = [range(first, min(first + CHUNK, options.seeds)) for first in range(0, options.seeds, CHUNK)]
     search = functools.partial(_chunk, options.gin_file, options.table, variant)
@@ -135,7 +136,7 @@ def _searches(pool: Executor, options: argparse.Namespace, variant: Variant) -> 
 
 
 def _prepare_process() -> None:
-    """Gives TensorFlow, if an algorithm uses it, one thread in this process, and turns its log off."""
+    """Limits TensorFlow to one thread in this process and turns its log off, in case an algorithm uses TensorFlow."""
     os.environ.update(TF_NUM_INTEROP_THREADS="1", TF_NUM_INTRAOP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
 
 
@@ -146,7 +147,7 @@ def _chunk(gin_file: str, table: str, variant: Variant, seeds: Sequence[int]) ->
 
 @functools.lru_cache(maxsize=1)
 def prepared(gin_file: str, table: str) -> World:
-    """Returns the settings, the table and the space. Each process reads them once.
+    """Returns the settings, the table and the search space. Each process reads them once.
 
     Raises:
       SearchError, CellError: the settings, the table or the space cannot be used.
@@ -154,7 +155,7 @@ def prepared(gin_file: str, table: str) -> World:
     read = config.read([gin_file], ["search.fitness='table'", f"table.path={table!r}"])
     settings: TableSettings = read.own
     seed = dsl.load(read.seed_file(), read.search.params, read.overlays())
-    # Searches meet the same cells again, and to check whether one can be built takes the longest time.
+    # Many searches propose the same cells. The check whether a cell can be built is slow, so its results are kept.
     unfit = functools.cache(requirement(seed.space, settings.input_shape, settings.classes))
     space = CellSpace(seed.space, settings.input_shape, settings.classes, read.search.sample_mutations, unfit)
     return World(read, seed, settings, table_files.load(settings), space, functools.cache(dsl.fingerprint))
@@ -180,7 +181,7 @@ def one_search(world: World, variant: Variant, seed: int) -> Found:
         rows.append(known[fingerprint])
         row = rows[-1]
         algorithm.tell(Individual(id, "", fitness=row.fitness, fingerprint="", finished=id, metrics=row.metrics))
-    best = max(rows, key=lambda row: row.fitness)  # the first of equals
+    best = max(rows, key=lambda row: row.fitness)  # the first of several that are equal
     return Found(best, len(rows), trained, time.process_time() - start)
 
 
@@ -193,7 +194,7 @@ def _row(world: World, genotype: dsl.Genotype) -> Row:
 
 
 def report(found: Mapping[Variant, Sequence[Found]], metrics: Sequence[str]) -> list[str]:
-    """Returns the lines of the table, and tests whether evolution is above its control."""
+    """Returns the lines of the table, and the lines of tests whether evolution is better than random search."""
     width = max(20, *map(len, metrics)) + 2
     lines = ["", f"{'':<32}" + "".join(f"{name:>{width}}" for name in metrics) + f"{'cells':>8}{'trained':>9}{'s':>7}"]
     for variant, searches in found.items():
@@ -222,7 +223,7 @@ def _tests(metrics: Sequence[str], evolved: Sequence[Found], control: Sequence[F
 
 
 def _columns(searches: Sequence[Found]) -> list[list[float]]:
-    """Returns the values of all searches for each metric."""
+    """Returns, for each metric, a list of the values of all searches."""
     return [
         list(values) for values in zip(*([value for _, value in one.best.metrics] for one in searches), strict=True)
     ]

@@ -20,18 +20,18 @@ A setting is bound by its full name, as in `--gin_param="search.individuals=200"
 text stands in quotes. A name that nothing reads, or a value that is not allowed, is refused before a training begins.
 """
 GENES_NOTE = """
-A gene of the `.cell` file that has the name of one of these settings takes its place for each individual:
+A gene of the `.cell` file replaces the setting of the same name for each individual. These settings can be replaced:
 {genes}.
 """
 
 
 def records() -> Mapping[str, type]:
-    """Returns every record of settings by the part of their names before the dot."""
+    """Returns every record of settings, by the first part of the settings' names, such as `search`."""
     return {**config.RECORDS, **gin_files.RECORDS}
 
 
 def names() -> tuple[str, ...]:
-    """Returns every setting by its full name."""
+    """Returns the full names of all settings, such as `search.seed`."""
     return tuple(f"{scope}.{setting.name}" for scope, record in records().items() for setting in settings_of(record))
 
 

@@ -15,10 +15,10 @@ OTHERWISE = {
     ("compiler/batches/*", "skip"): "a field of a shard: how many images are passed over",
     ("compiler/images/*", "skip"): "a value of dataset.unreadable",
     ("compiler/settings.py", "skip"): "a value of dataset.unreadable",
-    ("compiler/pictures/canvas.py", "conv"): "a part of the names that texts give operations; it decides their colour",
-    ("compiler/pictures/canvas.py", "depthwise"): "as conv",
-    ("compiler/pictures/canvas.py", "skip"): "as conv",
-    ("compiler/pictures/canvas.py", "zero"): "as conv",
+    ("compiler/pictures/paints.py", "conv"): "a part of the names that texts give operations; it decides their colour",
+    ("compiler/pictures/paints.py", "depthwise"): "as conv",
+    ("compiler/pictures/paints.py", "skip"): "as conv",
+    ("compiler/pictures/paints.py", "zero"): "as conv",
     ("evolve/search/*", "none"): "the rule of a child that no rule could make",
 }
 

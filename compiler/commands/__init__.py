@@ -1,1 +1,1 @@
-"""The commands of `cell`. Each module has one group of them."""
+"""The commands of `cell`. Each module has one group of commands."""

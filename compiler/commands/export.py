@@ -1,4 +1,4 @@
-"""The command `cell export`: a trained network in a format that other programs read."""
+"""The command `cell export`, which writes a trained network in a format that other programs read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OF_WEIGHTS = ("input", "classes", "mean", "std")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `cell export`: the network, the target, and the facts that a weights file lacks."""
+    """Adds the arguments of `cell export`: the network, the file to write, and facts that a weights file lacks."""
     command.add_argument("file", metavar="PATH",
                          help="the folder of a trained network, a search or its individual such as runs/amoeba:33, "
                          "or a .cell file with --weights")  # fmt: skip
@@ -28,17 +28,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                          help="NAME.keras, NAME.tflite, or the folder of a SavedModel")  # fmt: skip
     command.add_argument("--tf_keras", action="store_true",
                          help="write the .keras of Keras 2, which tf_keras.models.load_model reads")  # fmt: skip
-    alone = command.add_argument_group("for a .cell file and its weights")
-    alone.add_argument("--weights", metavar="FILE", help="its weights, such as runs/amoeba/weights/57.npz")
-    alone.add_argument("--input", metavar="HxWxC", help="the shape of its images, such as 32x32x3")
+    alone = command.add_argument_group("for a .cell file with --weights")
+    alone.add_argument("--weights", metavar="FILE", help="weights of the network, such as runs/amoeba/weights/57.npz")
+    alone.add_argument("--input", metavar="HxWxC", help="shape of the training images, such as 32x32x3")
     alone.add_argument("--classes", type=int, metavar="N", help="the number of classes")
-    alone.add_argument("--mean", metavar="M,M,...", help="mean of its training images, one number for each channel (0)")
-    alone.add_argument("--std", metavar="S,S,...", help="their standard deviation, one number for each channel (1)")
+    alone.add_argument("--mean", metavar="M,M,...", help="mean of each channel of the training images (0)")
+    alone.add_argument("--std", metavar="S,S,...", help="standard deviation of each channel of these images (1)")
     add_changes(alone)
 
 
 def export(options: argparse.Namespace) -> int:
-    """Exports a trained network, compares the exported one with it on random images, and prints the difference.
+    """Exports a trained network, compares both networks on random images, and prints the greatest difference.
 
     Raises:
       UsageError: the network does not exist, or the target cannot be written.
@@ -70,7 +70,7 @@ def _unprepared(saved: Saved, out: Path) -> str:
     """Returns a message on how to resize images for an exported file that does not resize them itself."""
     if saved.preparation is None:
         return (
-            f"it takes only images of {by_x(saved.input_shape)}: weights without a folder, and networks saved by "
+            f"{out} takes only images of {by_x(saved.input_shape)}: weights without a folder, and networks saved by "
             "version 0.5.0, do not say how their images were resized"
         )
     resized, size = (f"{height}x{width}" for height, width in (saved.preparation.resized, saved.preparation.size))
@@ -97,7 +97,7 @@ def _check_source(options: argparse.Namespace, individual: Individual | None) ->
         given = [f"--{name}" for name in _OF_WEIGHTS if getattr(options, name) is not None]
         given += ["--param"] * bool(options.param) + ["--with"] * bool(options.overlays)
         if given:
-            raise UsageError(f"{given[0]} goes with --weights only; a trained network's folder has its own")
+            raise UsageError(f"{given[0]} goes with --weights only; the folder of a trained network has these facts")
         if individual is None:
             _check_folder(path)
     elif not isinstance(path, Path):
@@ -113,7 +113,7 @@ def _check_source(options: argparse.Namespace, individual: Individual | None) ->
 
 
 def _check_folder(path: Place) -> None:
-    """Raises UsageError unless a path is the folder of a trained network, or `network.cell` in one."""
+    """Raises UsageError unless a path is the folder of a trained network, or `network.cell` in such a folder."""
     folder = _folder(path)
     if (folder / "network.json").is_file() and path in (folder, folder / "network.cell"):
         return
@@ -151,7 +151,7 @@ def _saved(options: argparse.Namespace, individual: Individual | None) -> Saved:
 
 
 def _numbers(options: argparse.Namespace, name: str, default: float, channels: int) -> tuple[float, ...]:
-    """Returns the numbers of `--mean` or `--std`, one for each channel. A single number is that of all channels."""
+    """Returns the numbers of `--mean` or `--std`, one for each channel. A single number counts for all channels."""
     text = getattr(options, name)
     try:
         values = (default,) if text is None else tuple(float(part) for part in text.split(","))

@@ -1,6 +1,6 @@
 """The interface of a finder, which finds the individuals of searches by their names, such as `runs/amoeba:33`.
 
-Searches belong to another package. The entry point passes its finder to the commands.
+This package does not know how searches are stored. The program that starts the commands passes a finder to them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class Individual(Protocol):
-    """An individual of a search, with the facts of the search that the commands need."""
+    """An individual of a search, with facts of the search that the commands of `cell` need."""
 
     @property
     def label(self) -> str:
-        """A name for the files that are made of this individual."""
+        """A name for files that a command writes for this individual."""
 
     @property
     def text(self) -> str:
-        """The `.cell` text of the individual, which includes no other file."""
+        """The `.cell` text of the individual. The text includes no other file."""
 
     @property
     def images(self) -> tuple[tuple[int, int, int], int]:
@@ -44,7 +44,7 @@ class Individual(Protocol):
         """
 
     def trained(self) -> Saved:
-        """Returns the network with the weights that the search has kept.
+        """Returns the network of the individual with the weights that the search has kept.
 
         Raises:
           CompileError: the search has not kept the weights of this individual.
@@ -55,7 +55,7 @@ class Finder(Protocol):
     """A function that finds individuals of searches."""
 
     def __call__(self, name: str) -> Individual | None:
-        """Returns the individual of this name; None if the name does not name a search.
+        """Returns the individual of this name; None if the name is not the name of an individual or a search.
 
         Raises:
           CompileError: the search has no such individual.
@@ -67,10 +67,10 @@ def nothing(name: str) -> None:
 
 
 def individual_of(options: argparse.Namespace, name: str) -> Individual | None:
-    """Returns the individual of this name; None if the name is that of a file, or does not name a search.
+    """Returns the individual of this name; None if the name is the name of a file, or of nothing.
 
     Raises:
-      CompileError: the name is that of a search, and the search has no such individual.
+      CompileError: the search that the name begins with has no such individual.
     """
     finder: Finder = options.find
     return None if _is_file(name) else finder(name)
@@ -80,5 +80,5 @@ def _is_file(name: str) -> bool:
     try:
         where = place(name)
         return isinstance(where, Path) and (where.is_file() or (where / "network.json").is_file())
-    except (CompileError, OSError, ValueError):  # The name cannot be that of a file.
+    except (CompileError, OSError, ValueError):  # No file can have this name.
         return False

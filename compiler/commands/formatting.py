@@ -27,7 +27,7 @@ def fmt(options: argparse.Namespace) -> int:
     """Rewrites files and returns the exit code: 1 if `--check` or `--diff` finds a change, otherwise 0.
 
     Raises:
-      CellError: files are not in the language; all other files are written.
+      CellError: files are not in the language. The other files are written nevertheless.
     """
     problems: list[dsl.CellError] = []
     changed = False
@@ -42,7 +42,7 @@ def fmt(options: argparse.Namespace) -> int:
 
 
 def _fmt(name: str, options: argparse.Namespace) -> bool:
-    """Returns whether the layout of one file is not canonical, and writes it unless `--check` or `--diff` is given."""
+    """Formats one file, and returns whether the layout changes. `--check` and `--diff` write no file."""
     before, shown = _read(name), "<stdin>" if name == _STDIN else name
     after = formatted(before, shown)
     changed = after != before
@@ -60,7 +60,7 @@ def _fmt(name: str, options: argparse.Namespace) -> bool:
 
 
 def _read(name: str) -> str:
-    """Returns the text of a file, with its own line ends.
+    """Returns the text of a file with unchanged line ends.
 
     Raises:
       CellError: the file is not a `.cell` file or is not UTF-8 text.
@@ -75,7 +75,7 @@ def _read(name: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replaces a file in one step by a new one with the mode of the old one."""
+    """Replaces a file atomically by a new file with the same permissions."""
     with writing(path) as file:
         file.write(text.encode("utf-8"))
         os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))

@@ -1,4 +1,4 @@
-"""The commands of `cell` that only read `.cell` files. Each prints its answer and returns its exit code."""
+"""The commands of `cell` that only read `.cell` files. Each command prints its result and returns the exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from compiler.graph import cost_table
 from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.pictures.ascii import drawing
-from compiler.pictures.picture import picture
+from compiler.pictures.picture import marked
 from dsl.report.diff import differences, same_network
 from dsl.report.explain import Explanation, as_text, explain
 from dsl.rules.interpreter import Check
@@ -26,7 +26,7 @@ _BEYOND_ASCII = "│─┌┐└┘├┤┬┴┼┊┄●○"
 
 
 class UsageError(Exception):
-    """The arguments of the command line are wrong; the message says which ones."""
+    """The error for wrong arguments of the command line. The message names the wrong argument."""
 
 
 # --- arguments -------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def image_shape(text: str) -> tuple[int, int, int]:
 
 
 def _images(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, int], int]:
-    """Returns the image shape and the number of classes: of the command line, of the search, or else of CIFAR-10."""
+    """Returns the image shape and the number of classes, from the command line, the search, or else from CIFAR-10."""
     individual = individual_of(options, file)
     shape, classes = ((32, 32, 3), 10) if individual is None else individual.images
     return (
@@ -123,7 +123,7 @@ def _numbered(options: argparse.Namespace) -> range:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Prints the mistakes in files, or that a file has none."""
+    """Prints the mistakes in each file, or a line that the file is good."""
     problems = []
     for file in options.file:
         try:
@@ -140,10 +140,10 @@ def check(options: argparse.Namespace) -> int:
 
 
 def cost(options: argparse.Namespace) -> int:
-    """Prints parameters and mult-adds: for one file by steps and cells, for several files one row each."""
+    """Prints parameters and mult-adds. The table of one file has steps and cells; several files have one row each."""
     graphs, problems = {}, []
     if options.input is not None:
-        image_shape(options.input)  # A mistake in it is reported once and not for every file.
+        image_shape(options.input)  # A mistake in these arguments is reported once and not for every file.
     for file in options.file:
         try:
             graphs[file] = resolve(load(options, file), *_images(options, file))
@@ -180,16 +180,22 @@ def diff(options: argparse.Namespace) -> int:
 
 
 def draw(options: argparse.Namespace) -> int:
-    """Draws the cells of a file on the terminal, or as a picture in another file."""
+    """Draws the cells of a file as text on the terminal, or with `--out` as a picture in a file."""
     if options.out is not None and Path(options.out).suffix not in (".svg", ".png"):
         raise UsageError(f"--out {options.out!r} ends neither in .svg nor in .png")
+    if options.dark and options.out is None:
+        raise UsageError("--dark is only for a picture, which --out writes, such as --out dark.svg")
     genotype = load(options, options.file)
+    other = None if options.against is None else load(options, options.against)
     if options.out is None:
         print(drawing(genotype, plain=options.ascii or not _shows_lines(sys.stdout.encoding)))
+        if other is not None:
+            found = differences(other, genotype)
+            print(f"\n{'differences' if found else 'no differences'} from {options.against}", *found, sep="\n")
         return 0
     path = Path(options.out)
-    reached = [cell for cell in genotype.cells if cell.name in genotype.space.reached]
-    image = picture(reached, title=Path(options.file).stem)
+    title = Path(options.file).stem + (f" against {Path(options.against).stem}" if other is not None else "")
+    image = marked(other, genotype, title, options.dark)
     if path.suffix == ".svg":
         path.write_text(image.svg(), encoding="utf-8")
     else:

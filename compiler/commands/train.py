@@ -1,4 +1,4 @@
-"""The command `cell train`, which trains a network to the end by the settings of gin files and flags."""
+"""The command `cell train`, which runs the final training of a network with the settings of gin files and flags."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                          "other settings are those of the search if one is named")  # fmt: skip
     command.add_argument("--gin_param", action="append", default=[], metavar="BINDING",
                          help="replaces a binding of the files, such as training.epochs=20")  # fmt: skip
-    command.add_argument("--workdir", metavar="DIR", help="where the training is kept (runs/FILE-GIN)")
+    command.add_argument("--workdir", metavar="DIR", help="work directory of the training (runs/FILE-GIN)")
     command.add_argument("--profile", action="store_true", help="profile some steps, for TensorBoard's profiler")
     add_changes(command)
 
@@ -45,7 +45,7 @@ def train(options: argparse.Namespace) -> int:
     """Runs a final training, or resumes one that was interrupted.
 
     Raises:
-      UsageError: no settings are named, or the work directory cannot be used.
+      UsageError: the command line names no settings, or the work directory cannot be used.
       CompileError, CellError: the network cannot be trained with these settings.
     """
     from compiler.training import gin_files as gin_config
@@ -80,7 +80,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def _like(options: argparse.Namespace) -> Individual | None:
-    """Returns the individual from whose search images and settings are taken, or None.
+    """Returns the individual that `--like` names; None without this flag. Images and settings come from its search.
 
     Raises:
       UsageError: `--like` does not name a search.
@@ -105,8 +105,8 @@ def _check_genes(genotype: dsl.Genotype, options: argparse.Namespace) -> None:
     for name, value in genotype.genes:
         if name in typed and name in GENES:
             raise UsageError(
-                f"nothing reads training.{name}: the individual has a gene of that name, {name} = {value:g}, which "
-                "takes its place; change it in the .cell text"
+                f"nothing reads training.{name}: the gene {name} = {value:g} of the individual replaces it; change the "
+                "gene in the .cell text"
             )
 
 
@@ -119,13 +119,13 @@ def _check_images(run: FinalTraining, like: Individual, options: argparse.Namesp
     named = any(binding.replace(" ", "").startswith("dataset.source=") for binding in options.gin_param)
     if not named and like.digest not in ("", run.images.digest):
         raise UsageError(
-            f"the images at {run.source} differ from those of the search of {like.label}; to train on them anyway, "
-            f"name them: {pasted('dataset.source', run.source)}"
+            f"the images at {run.source} differ from those of the search of {like.label}; to train on these images, "
+            f"name their source: {pasted('dataset.source', run.source)}"
         )
 
 
 class _Reading:
-    """Prints the progress of reading images if that takes long."""
+    """Prints the progress of reading images, at most once in `SECONDS` seconds."""
 
     def __init__(self) -> None:
         self._shown = time.monotonic()
@@ -151,7 +151,7 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
         *run.images.remarks,
         *(("warning", text) for text in run.warnings),
         ("network", f"{run.cost.params:,} parameters, {run.cost.mult_adds:,} mult-adds ({params})"),
-        *([("genes", ", ".join(f"{name} = {value:g}" for name, value in genes) + " (in the place of settings)")]
+        *([("genes", ", ".join(f"{name} = {value:g}" for name, value in genes) + " (these replace settings)")]
           if (genes := [gene for gene in genotype.genes if gene[0] in GENES]) else []),
         ("training", f"{run.training.epochs} epochs on {plural(replicas, 'replica')}"
          + (f", {len(run.history)} of them finished" if run.history else "")),
@@ -163,7 +163,7 @@ def _show_start(run: FinalTraining, genotype: dsl.Genotype, folder: Path) -> Non
 
 
 def _follow(run: FinalTraining, profile: bool) -> None:
-    """Runs the epochs, prints a line for each, and at the end the accuracies and the next command."""
+    """Runs the epochs and prints a line for each. At the end, prints the accuracies and a command to try next."""
     start, before = time.monotonic(), len(run.history)
     try:
         for epoch in run.epochs(profile):
@@ -178,7 +178,7 @@ def _follow(run: FinalTraining, profile: bool) -> None:
             )
     except KeyboardInterrupt:
         print(f"\ninterrupted: {len(run.history)} of {run.training.epochs} epochs are kept in {run.folder}; the same "
-              "command goes on from there", flush=True)  # fmt: skip
+              "command resumes the training", flush=True)  # fmt: skip
         raise
     result = run.finish()
     print(f"validation accuracy {result.validation_accuracy:.4f}")

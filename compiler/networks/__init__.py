@@ -1,1 +1,1 @@
-"""Networks with their weights: inherited, saved, and in stock layers for export."""
+"""Networks with their weights: the inheritance of weights, saved networks, and the export to other formats."""

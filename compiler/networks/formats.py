@@ -1,4 +1,4 @@
-"""A trained network in the formats of other programs. Each file is read back and compared with the trained network."""
+"""Writes a trained network in formats of other programs. Every file is read again and compared with the network."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from compiler.networks.weights import restore
 IMAGES = 8  # the number of random images on which both networks are compared
 # The largest allowed difference of log probabilities, relative to the largest log probability.
 TOLERANCE = 1e-3
-LEAST = 1e-30  # smaller probabilities are replaced by this one before the logarithm
-# In every format: the names of the classes in the order of the outputs, one in each line.
+LEAST = 1e-30  # Smaller probabilities are replaced by this number before the logarithm is taken.
+# The file in every exported network that has the names of the classes in the order of the outputs, one in each line.
 LABELS = "labels.txt"
-# In a format that does not resize: the preparation of its images, as in network.json.
+# The file in an exported network without resizing that has the preparation of images, as in network.json.
 PREPARATION = "preparation.json"
 # The characters at which Python and other programs end a line.
 _BREAKS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -44,10 +44,11 @@ class Exported:
     """A file that was written and checked.
 
     Attributes:
-      path: the file, or a SavedModel's folder.
-      size: in bytes.
-      difference: the greatest difference of its log probabilities from those of the trained network.
-      any_size: whether it takes images of any size and resizes them by itself.
+      path: the file, or the folder of a SavedModel.
+      size: the size in bytes.
+      difference: the greatest difference between the log probabilities of the exported and the trained network, as a
+        share of the greatest log probability.
+      any_size: whether the exported network takes images of any size and resizes them.
     """
 
     path: Path
@@ -61,8 +62,8 @@ class Format:
     """The functions that write a network in one format, and that run images through the written file.
 
     Attributes:
-      write: writes a model and small texts by their names.
-      run: reads a file and runs images [batch, height, width, channels] through it.
+      write: writes a model, and small texts by the names of their files.
+      run: reads a file and returns the probabilities for images [batch, height, width, channels].
       keras: returns the Keras module from which the layers of the model are taken.
       any_size: whether the format can contain the preparation of images.
     """
@@ -74,16 +75,16 @@ class Format:
 
 
 def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
-    """Writes a network to `*.keras`, `*.tflite` or a SavedModel's folder, after a trial of the written file.
+    """Exports a network to `*.keras`, `*.tflite` or the folder of a SavedModel, and tries the written file.
 
-    Its inputs are images `[batch, height, width, channels]` as float32, with the values of the data set. Its outputs
-    are probabilities `[batch, classes]`. Where the preparation of the images is known, `*.keras` and a SavedModel
-    contain it and take images of any size.
+    The inputs of the exported network are images `[batch, height, width, channels]` as float32, with the values of the
+    data set. The outputs are probabilities `[batch, classes]`. If the preparation of the images is known, `*.keras` and
+    a SavedModel contain the preparation and take images of any size.
 
     Args:
       saved: the network.
       path: the file or folder to write. Its ending decides the format.
-      form: the format, if it is not the usual one of this ending.
+      form: the format; None takes the usual format of the ending.
 
     Raises:
       CompileError: the format lacks an operation, or the written network computes other values.
@@ -102,13 +103,13 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
         new = Path(name) / path.name
         try:
             form.write(model, new, texts)
-        except tf.errors.OpError as error:  # An example is a full disk: TensorFlow itself writes the file.
+        except tf.errors.OpError as error:  # TensorFlow writes the file, and raises this error if the disk is full.
             raise CompileError(f"{path} cannot be written: {error.message}") from None
         difference = max(_difference(form.run(new, images), wanted) for images, wanted in trials)
-        if not difference <= TOLERANCE:  # NaN is refused too, since each comparison with it is false.
+        if not difference <= TOLERANCE:  # This form of the condition refuses NaN too.
             raise CompileError(
-                f"{path} is not written: read back, it differs by {difference:.2g} from the trained network, more "
-                f"than {TOLERANCE:g} of the greatest logarithm of a probability"
+                f"{path} is not written: its log probabilities differ from those of the trained network by "
+                f"{difference:.2g} of the greatest; at most {TOLERANCE:g} is allowed"
             )
         if path.is_dir():
             os.rename(path, Path(name) / "old")
@@ -117,12 +118,12 @@ def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
 
 
 def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation | None = None) -> Any:
-    """Returns a trained network in stock layers, from images with the data set's values to probabilities.
+    """Returns a trained network as a Keras model of stock layers, from images to probabilities.
 
     Args:
       saved: the network.
       keras: the module whose layers are taken, `tf_keras` or `keras`.
-      preparation: resizes images of any size to the network's; without it images must have that size.
+      preparation: resizes images of any size to the size of the network; None requires images of this size.
     """
     shape = saved.input_shape if preparation is None else (None, None, saved.input_shape[-1])
     image = keras.layers.Input(shape, name="image")
@@ -134,7 +135,7 @@ def exported_model(saved: Saved, keras: Any = tf_keras, preparation: Preparation
 
 
 def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
-    """Returns the layers that prepare an image; Keras 2 has no layer that resizes with antialiasing."""
+    """Applies the preparation to a tensor of images. Keras 2 has no layer that resizes with antialiasing."""
     if keras is tf_keras:
         value = tf.image.resize(image, preparation.resized, antialias=True, name="resized")
         value = tf.round(value) if preparation.is_whole else value
@@ -147,7 +148,7 @@ def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
 
 
 def labels(saved: Saved) -> str:
-    r"""Returns the names of the classes, one a line; a line break inside a name is written as in Python, such as \n."""
+    r"""Returns the names of the classes, one in each line. A line break inside a name is written as \n."""
     names = (_BREAKS.sub(lambda found: ascii(found[0])[1:-1], name) for name in saved.class_names)
     return "".join(f"{name}\n" for name in names)
 
@@ -161,20 +162,23 @@ def probabilities(saved: Saved, images: Array) -> Array:
 
 
 def random_images(saved: Saved, size: tuple[int, int] | None = None) -> Array:
-    """Returns random images with the data set's mean and deviation; the same ones in every call."""
+    """Returns random images with the mean and deviation of the data set. Every call returns the same images."""
     height, width, channels = (*(size or saved.input_shape[:2]), saved.input_shape[-1])
     noise = np.random.default_rng(0).standard_normal((IMAGES, height, width, channels))
     return (np.asarray(saved.mean) + np.asarray(saved.std) * noise).astype(np.float32)
 
 
 def _sizes(preparation: Preparation) -> tuple[tuple[int, int], ...]:
-    """Returns sizes of images to try: one that is not resized, and one that is."""
+    """Returns two sizes (height, width) of images to try. Only images of the second size are resized."""
     height, width = preparation.resized
     return (height, width), (2 * height + 3, width + width // 2 + 1)
 
 
 def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> tuple[Array, Array]:
-    """Returns random images of a size, and the network's probabilities for them after Pillow has prepared them."""
+    """Returns random images of a size, and the trained network's probabilities for these images.
+
+    The images are prepared by Pillow before the network, as in a training.
+    """
     images = random_images(saved, size)
     if preparation.is_whole:
         images = np.rint(images)
@@ -183,7 +187,11 @@ def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> 
 
 
 def _difference(found: Array, wanted: Array) -> float:
-    """Returns the greatest difference of log probabilities: the probabilities of a sure network are all near 0 or 1."""
+    """Returns the greatest difference of log probabilities, as a share of the greatest log probability.
+
+    Differences of probabilities would be too small for a test, since most probabilities of a good network are near 0
+    or 1.
+    """
     logs = [np.log(np.maximum(values.astype(np.float64), LEAST)) for values in (found, wanted)]
     return float(np.abs(logs[0] - logs[1]).max() / max(1.0, float(np.abs(logs[1]).max())))
 
@@ -201,16 +209,16 @@ def _keras_2() -> Any:
 
 
 def _keras_3() -> Any:
-    """Keras 3, with the backend that the user has chosen.
+    """Returns the module of Keras 3, with the backend that the user has chosen.
 
     Raises:
-      CompileError: that backend is not installed.
+      CompileError: this backend is not installed.
     """
     try:
         import keras
     except ImportError as error:
         raise CompileError(
-            f"Keras 3 cannot be imported: {error}; with its TensorFlow backend it can: export KERAS_BACKEND=tensorflow"
+            f"Keras 3 cannot be imported: {error}; use its TensorFlow backend: export KERAS_BACKEND=tensorflow"
         ) from None
     return keras
 
@@ -229,14 +237,17 @@ def _run_keras_3(path: Path, images: Array) -> Array:
 
 
 def _append(path: Path, texts: Mapping[str, str]) -> None:
-    """Adds texts to a zip archive. To another file it appends an archive, as TensorFlow Lite's metadata tools do."""
+    """Adds texts to a zip archive. If the file is not an archive, an archive is appended to the file.
+
+    The metadata tools of TensorFlow Lite append archives too, so that other programs find the texts.
+    """
     with zipfile.ZipFile(path, "a") as archive:
         for name, text in texts.items():
             archive.writestr(zipfile.ZipInfo(name), text.encode("utf-8", "backslashreplace"))
 
 
 def _write_saved_model(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> None:
-    """Writes a SavedModel with the inference function alone, which any TensorFlow reads and serves."""
+    """Writes a SavedModel that has only the inference function. Every version of TensorFlow reads and serves it."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in texts]
         for file in files:
@@ -274,11 +285,11 @@ def _write_tflite(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -
 
 
 def _reason(text: str) -> str:
-    """Returns the first informative line of a converter's long message."""
+    """Returns one line of the long message of TensorFlow Lite's converter: the cause of the error."""
     lacking = re.search(r"^(?:Custom|Flex|TF Select) ops: (.+)$", text, re.MULTILINE)
     if lacking:
         return f"TensorFlow Lite lacks the operation {lacking[1]}"
-    return f"TensorFlow Lite's converter says: {text.strip().splitlines()[0] if text.strip() else 'nothing'}"
+    return f"TensorFlow Lite's converter reports: {text.strip().splitlines()[0] if text.strip() else 'nothing'}"
 
 
 def _run_tflite(path: Path, images: Array) -> Array:
@@ -293,7 +304,8 @@ def _run_tflite(path: Path, images: Array) -> Array:
     return np.asarray(interpreter.get_tensor(output["index"]))
 
 
-# By the ending of the path; a path without one is a folder. TensorFlow Lite has no antialiased resize.
+# The formats by the ending of the path. A path without an ending is the folder of a SavedModel. TensorFlow Lite cannot
+# resize with antialiasing.
 FORMATS: Mapping[str, Format] = {
     ".keras": Format(_write_keras, _run_keras_3, _keras_3),
     ".tflite": Format(_write_tflite, _run_tflite, _keras_2, any_size=False),

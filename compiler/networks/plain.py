@@ -1,8 +1,8 @@
-"""A resolved graph as a Keras model of stock layers only, one or a few for each primitive.
+"""A resolved graph as a Keras model of stock layers: one layer or a few layers for each primitive.
 
-The layers are those of `tf_keras` (Keras 2) or of `keras` (Keras 3), which are called alike. A saved model needs only
-that Keras, and not this package. The benchmarks compare with this model, since a careful user of Keras would write it
-so by hand. Training uses `compiler.layers.model`, which is faster.
+The layers are those of `tf_keras` (Keras 2) or of `keras` (Keras 3), whose interfaces are the same here. A program that
+loads the saved model needs Keras and does not need this package. The benchmarks measure this model too, since a careful
+user of Keras would write the network in this way. Training uses `compiler.layers.model`, which is faster.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0, k
 
     Args:
       graph: the network.
-      weights: every weight by its key, as `compiler.networks.weights.weights_of` gives them; None: initial weights.
-      l2: weight decay of kernels, as the factor of half their squared sum in the loss.
+      weights: every weight by its key, as `compiler.networks.weights.weights_of` returns them. None gives the layers
+        new initial weights.
+      l2: weight decay of kernels. The loss has this factor times half the sum of their squares.
       keras: the module whose layers are taken, `tf_keras` or `keras`.
 
     Raises:
-      CompileError: a weight is not there, or has another shape.
+      CompileError: a weight is missing, or has another shape.
     """
     image = keras.layers.Input(graph.input_shape, name="image")
     outputs = plain_outputs(graph, image, weights, l2, keras)
@@ -42,7 +43,7 @@ def plain_model(graph: Graph, weights: Weights | None = None, l2: float = 0.0, k
 def plain_outputs(
     graph: Graph, image: Tensor, weights: Weights | None = None, l2: float = 0.0, keras: Any = tf_keras
 ) -> list[Tensor]:
-    """Returns the logits of stock layers for a Keras tensor of images, and those of an auxiliary head.
+    """Applies stock layers to a Keras tensor of images. Returns the logits, and the logits of an auxiliary head.
 
     Raises:
       CompileError: a weight is missing, or has another shape.

@@ -1,7 +1,7 @@
-"""A trained network on disk: a folder with its text, its weights, and the facts that its use needs.
+"""A trained network on disk. Its folder has three files: the text, the weights, and the facts that its users need.
 
-`network.cell` includes no other file, `weights.py` writes `weights.npz`, and `network.json` has the facts. That file
-is written last, so an interrupted write leaves a folder that is not read as a network.
+`network.cell` is the text, which includes no other file. `weights.npz` has the weights, and `network.json` the facts.
+`network.json` is written last, so a folder after an interrupted write is not read as a network.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Saved:
     """A trained network.
 
     Attributes:
-      genotype: the network without its weights.
+      genotype: the genotype of the network.
       weights: every weight by its key.
-      input_shape: the shape (height, width, channels) of the images that it takes.
+      input_shape: the shape (height, width, channels) of the images that the network takes.
       class_names: the names of the classes, in the order of the outputs.
-      mean: the mean of each channel of the training images, in the values of the data set.
-      std: the standard deviation of each channel, in the same values.
+      mean: the mean of each channel of the training images, such as 125.3 for pixels from 0 to 255.
+      std: the standard deviation of each channel of the training images.
       accuracy: the accuracy on the validation images; None if it is not known.
-      preparation: the preparation that makes an image of any size one of `input_shape`; None if it is not known.
+      preparation: makes an image of `input_shape` of an image of any size; None if it is not known.
 
     Raises:
       CompileError: the numbers do not fit each other, or the weights belong to another network.
@@ -83,12 +83,15 @@ class Saved:
 
     @functools.cached_property
     def graph(self) -> Graph:
-        """The network resolved for its images, without an auxiliary head."""
+        """The graph of the network for images of `input_shape`, without an auxiliary head."""
         return resolve(self.genotype, self.input_shape, self.classes)
 
 
 def write(folder: Place, saved: Saved) -> None:
-    """Writes a folder. While it replaces a network, a reader finds the old one, none, or the complete new one."""
+    """Writes a network to a folder, which may have an older network.
+
+    During the write, a reader finds the old network, no network, or the complete new network.
+    """
     new = {part: folder / f"{part}{NEXT}" for part in (WEIGHTS, NETWORK, FACTS)}
     try:
         weights.save(new[WEIGHTS], saved.weights)
@@ -132,7 +135,7 @@ def prepared(preparation: Preparation) -> dict[str, object]:
 
 
 def read(folder: Place) -> Saved:
-    """Returns the network in a folder that `write` wrote.
+    """Reads the network in a folder that `write` has written.
 
     Raises:
       CompileError: the folder has no network, or its files are damaged or of different networks.
@@ -210,7 +213,7 @@ def _optional_number(value: Any) -> float | None:
 
 
 def _preparation(value: Any) -> Preparation | None:
-    """Returns the preparation from the data that `prepared` returned."""
+    """Returns the preparation that data from `network.json` describe. The function `prepared` returns such data."""
     if value is None:
         return None
     height, width = map(int, value["size"])

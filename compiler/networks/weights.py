@@ -1,8 +1,9 @@
-"""The weights of a network as arrays under their keys in the genotype: inherited, saved and read.
+"""The weights of a network as arrays by their keys in the genotype. They are inherited, saved and read here.
 
-A key names section, step, repetition, cell, node, term and the operation inside it. A child's weights are therefore
-found in its parent wherever the mutation did not change the text. The moving statistics of batch normalizations are
-weights too. A step that has any also has `updates`, the number of times its statistics were updated.
+A key names the section, step, repetition, cell, node and term of an operation, and the operation. A weight has
+the same key in parent and child wherever the mutation did not change the text. The moving statistics of batch
+normalizations are weights too. A step of the network with such statistics also has `updates`, the number of their
+updates.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from compiler.filesystem import Place, writing
 from compiler.primitives.base import Shape
 from dsl.wording import nearest_name
 
-if TYPE_CHECKING:  # These modules import TensorFlow, which is not needed for reading and writing weights.
+if TYPE_CHECKING:  # These modules import TensorFlow, and reading and writing weights does not need TensorFlow.
     from compiler.layers.model import StepLayer
     from compiler.layers.packing import Array
 
@@ -38,10 +39,11 @@ def count(layers: Iterable[StepLayer]) -> int:
 
 
 def inherit(layers: Iterable[StepLayer], values: Weights) -> int:
-    """Copies the weights whose key and shape a network has; returns the number of values that were copied.
+    """Copies the parent's weights whose key and shape a network has; returns the number of copied values.
 
-    This is the weight inheritance of Real et al. 2017. The number of updates is copied only where all statistics that
-    it counts for were copied. The statistics of a new operation therefore follow its first batches quickly.
+    This is the weight inheritance of Real et al. 2017. The number of updates of a step's statistics is copied only if
+    all these statistics are copied. Otherwise it starts at 0, so that the statistics of a new operation follow its
+    first batches quickly.
     """
     return sum(_inherit(layer, values) for layer in layers)
 
@@ -56,7 +58,7 @@ def _inherit(layer: StepLayer, values: Weights) -> int:
 
 
 def restore(layers: Iterable[StepLayer], values: Weights) -> None:
-    """Sets every weight of a network.
+    """Sets every weight of a network to the value with the same key.
 
     Raises:
       CompileError: a weight is missing, or has another shape.
@@ -75,18 +77,18 @@ def weight_of(values: Weights, key: str, shape: Shape) -> Array:
         close = nearest_name(key, values)
         raise CompileError(f"the weights lack {key}" + (f"; the nearest is {close}" if close else ""))
     if values[key].shape != shape:
-        raise CompileError(f"the weights have {key} in the shape {values[key].shape}; the network's is {shape}")
+        raise CompileError(f"the weights have {key} in the shape {values[key].shape}; the network needs {shape}")
     return values[key]
 
 
 def save(path: Place, values: Weights) -> None:
-    """Writes a file in one step: an interrupted write leaves the old file. Missing folders are made."""
+    """Writes weights to a file atomically. An interrupted write leaves the old file. Missing folders are created."""
     with writing(path) as file:
         np.savez(file, **values)  # type: ignore[arg-type]
 
 
 def read(path: Place) -> dict[str, Array]:
-    """Returns the weights in a file that `save` wrote, by their keys.
+    """Returns the weights by their keys from a file that `save` has written.
 
     Raises:
       CompileError: the file does not exist, or is damaged.

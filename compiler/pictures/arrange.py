@@ -256,22 +256,25 @@ def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]
 
 def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float], kept: bool) -> None:
     """Moves every row to the least sum of its pulls, several times; bends may stay fixed."""
+    still = [kept and graph.is_bend(v) for v in range(len(xs))]
+    totals = [0.0 if still[v] else sum(pull.weight for pull in pulls[v]) for v in range(len(xs))]
+    weights = [[1e6 if still[v] else totals[v] or 0.01 for v in row] for row in order]
+    offsets = [
+        [*accumulate((graph.distance(left, right) for left, right in pairwise(row)), initial=0.0)] for row in order
+    ]
+    rows = [*zip(order, offsets, weights, strict=True)]
     for sweep in range(_SWEEPS):
-        for row in order if sweep % 2 == 0 else order[::-1]:
-            wanted, weights = [], []
-            for v in row:
-                still = kept and graph.is_bend(v)
-                total = sum(pull.weight for pull in pulls[v])
-                mean = sum((xs[p.other] + p.shift) * p.weight for p in pulls[v]) / total if total else xs[v]
-                wanted.append(xs[v] if still else mean)
-                weights.append(1e6 if still else total or 0.01)
-            for v, x in zip(row, _spread(graph, row, wanted, weights), strict=True):
+        for row, places, weight in rows if sweep % 2 == 0 else rows[::-1]:
+            wanted = [
+                sum([(xs[p.other] + p.shift) * p.weight for p in pulls[v]]) / totals[v] if totals[v] else xs[v]
+                for v in row
+            ]
+            for v, x in zip(row, _spread(places, wanted, weight), strict=True):
                 xs[v] = x
 
 
-def _spread(graph: _Graph, row: list[int], wanted: list[float], weights: list[float]) -> list[float]:
+def _spread(offsets: list[float], wanted: list[float], weights: list[float]) -> list[float]:
     """Returns the x coordinates that keep a row's order and distances and are nearest to the wanted ones (squares)."""
-    offsets = [*accumulate((graph.distance(left, right) for left, right in pairwise(row)), initial=0.0)]
     pools: list[tuple[float, float, int]] = []
     for x, weight, offset in zip(wanted, weights, offsets, strict=True):
         mean, count = x - offset, 1

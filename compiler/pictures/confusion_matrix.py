@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from compiler.pictures.canvas import INK, SOFT, WHITE
+from compiler.pictures.paints import INK, SOFT, WHITE
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

@@ -3,35 +3,94 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from compiler.pictures import arrange, canvas
+import dsl
+from compiler.pictures import arrange, paints
 from compiler.pictures.arrange import Arrangement, Item, Role
-from compiler.pictures.canvas import Arrow, Box, Drawing, Label, Line, Paint
-from dsl.primitives import CONCATENATION
+from compiler.pictures.canvas import Drawing
+from compiler.pictures.changes import CellChanges, Changes, changes
+from compiler.pictures.parts import line_of, read
+from compiler.pictures.shapes import Arrow, Box, Label, Line, Mark, text_width
 from dsl.text.unparse import expression
-from dsl.tree import edit
 from dsl.tree import syntax as s
 
 _MARGIN, _APART, _HEADING = 28, 64, 48
 _TITLE, _LARGEST = 22, 40
-_LONGEST = 30  # the largest number of characters in a line
-_WORDS = 12  # the distance of the words of a heading
+_WORDS = 12  # the distance of the words of a heading, and of the samples of the legend
+_SPACE, _NOTE, _LEAST, _MOST = 26, 13, 300, 12  # of the notes: the space above, the font size, the width, the lines
 _ARRIVAL = 9.0  # the length of the straight piece of an arrow under its head
 
+_SAMPLES = {
+    mark: Box("legend", 0, 0, 72, 20, (line,), paints.STATE, mark=mark)
+    for mark, line in {
+        Mark.NEW: Line("new", 11, paints.MARKED),
+        Mark.CHANGED: Line("changed", 11, paints.MARKED),
+        Mark.REMOVED: Line("removed", 11, paints.SOFT, struck=True),
+    }.items()
+}
+_PALER = {paints.INK: paints.SOFT, paints.MARKED: paints.MARKED}
 _ROLES = {"input": Role.SOURCE, "node": Role.NODE, "output": Role.SINK, "pill": Role.MARK, "join": Role.MARK}
 
 
-def picture(cells: Sequence[s.Cell], title: str = "", stacked: bool = False) -> Drawing:
-    """Draws cells side by side, or one below the other if `stacked`, each under its name."""
-    sheets = [_Sheet(cell) for cell in cells]
+def marked(
+    before: dsl.Genotype | None,
+    after: dsl.Genotype,
+    title: str = "",
+    dark: bool = False,
+    only_changed: bool = False,
+) -> Drawing:
+    """Draws the cells of a network; what differs from another genotype is marked.
+
+    Args:
+      before: the other genotype, such as the parent; None marks nothing.
+      after: the genotype that is drawn.
+      title: the heading of the picture.
+      dark: draws for a dark page.
+      only_changed: leaves out the cells without a change.
+    """
+    cells = [cell for cell in after.cells if cell.name in after.space.reached]
+    if before is None:
+        return picture(cells, title, dark=dark)
+    marks = changes(before, after)
+    if only_changed and not marks.cells and not marks.notes:
+        return picture([], f"{title}: no difference" if title else "no difference", dark=dark)
+    return picture(cells, title, marks=marks, dark=dark, only_changed=only_changed)
+
+
+def picture(
+    cells: Sequence[s.Cell],
+    title: str = "",
+    stacked: bool = False,
+    marks: Changes | None = None,
+    dark: bool = False,
+    only_changed: bool = False,
+) -> Drawing:
+    """Draws cells side by side, each under its name.
+
+    Args:
+      cells: the cells.
+      title: the heading of the picture.
+      stacked: draws the cells one below the other.
+      marks: what differs from another genotype, which is marked, and listed if no cell shows it.
+      dark: draws for a dark page.
+      only_changed: leaves out the cells in which `marks` has no change.
+    """
+    marks = marks or Changes({}, ())
+    shown = [cell for cell in cells if not only_changed or cell.name in marks.cells]
+    sheets = [_Sheet(cell, marks.cells.get(cell.name)) for cell in shown]
     wide, high = [sheet.width for sheet in sheets], [sheet.height for sheet in sheets]
     cells_width = max(wide, default=0) if stacked else sum(wide) + _APART * max(0, len(wide) - 1)
     # Stacked cells are shown small, so their titles are as large as the width allows.
     fitted = _TITLE * cells_width / max(1.0, Line(title, _TITLE).width) if stacked else _TITLE
     heading = Line(title, min(_LARGEST, max(_TITLE, fitted)))
-    content = max(heading.width, cells_width)
+    notes = [note for sheet in sheets for note in sheet.notes]
+    names = {cell.name for cell in cells}
+    notes += [words for name, found in marks.cells.items() if name not in names for words in found.words]
+    below = _below([*notes, *marks.notes], sheets, max(heading.width, cells_width))
+    content = max(heading.width, cells_width, below.width)
     top = _MARGIN + (18 + heading.size if title else 0)
     left = _MARGIN + (content - sum(sheet.width + _APART for sheet in sheets) + _APART) / 2
     boxes: list[Box] = []
@@ -48,123 +107,68 @@ def picture(cells: Sequence[s.Cell], title: str = "", stacked: bool = False) -> 
     if title:
         labels.append(Label(width / 2, _MARGIN + heading.size / 2 - 1, heading))
     bottom = top - _APART * bool(sheets) if stacked else top + max(high, default=0)
-    height = math.ceil(bottom + _MARGIN)
-    return Drawing(width, height, title, tuple(boxes), tuple(arrows), tuple(labels))
+    boxes += below.boxes(width / 2, bottom)
+    height = math.ceil(bottom + below.height + _MARGIN)
+    return Drawing(width, height, title, tuple(boxes), tuple(arrows), tuple(labels), dark)
 
 
-# --- the parts of a drawing -------------------------------------------------------------------------------
+# --- what stands below the cells --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A state, an operation or a join, before it has a place."""
+class _Below:
+    """A frame with the differences that no cell shows, and the legend."""
 
-    kind: str
     lines: tuple[Line, ...]
-    paint: Paint
-    note: str
-    entries: int
+    samples: tuple[Box, ...]  # at a height of 0
 
     @property
-    def is_state(self) -> bool:
-        return self.kind in ("input", "node", "output")
+    def width(self) -> float:
+        """The width of the wider one."""
+        samples = sum(box.width + _WORDS for box in self.samples) - _WORDS * bool(self.samples)
+        return max(samples, max((line.width + 2 * _WORDS for line in self.lines), default=0))
 
     @property
-    def width(self) -> int:
-        text = max(line.width for line in self.lines) + (28 if self.is_state else 24)
-        return math.ceil(max(text, 52 if self.is_state else 0, self.entries * arrange.PORT + 8))
+    def height(self) -> float:
+        """The height of both, with the space above them."""
+        frame = _SPACE + self._frame if self.lines else 0
+        return frame + (_SPACE + self.samples[0].height if self.samples else 0)
 
     @property
-    def height(self) -> int:
-        return math.ceil(sum(line.height for line in self.lines) + (14 if self.is_state else 9))
+    def _frame(self) -> float:
+        return sum(line.height for line in self.lines) + 14
+
+    def boxes(self, middle: float, top: float) -> Iterator[Box]:
+        """Yields the boxes, centred below a point."""
+        if self.lines:
+            width = max(line.width for line in self.lines) + 2 * _WORDS
+            place = middle - width / 2, top + _SPACE, width, self._frame
+            yield Box("note", *place, self.lines, paints.NOTE, mark=Mark.CHANGED)
+            top += _SPACE + self._frame
+        x = middle - (sum(box.width + _WORDS for box in self.samples) - _WORDS) / 2
+        for box in self.samples:
+            yield replace(box, x=x, y=top + _SPACE)
+            x += box.width + _WORDS
 
 
-class _Reader:
-    """Collects the states, operations and joins of one cell, and the links from earlier to later ones."""
-
-    def __init__(self, cell: s.Cell) -> None:
-        self.parts: list[_Part] = []
-        self.links: list[tuple[int, int]] = []
-        self._states: dict[str, int] = {}
-        self._unused = tuple(map(s.Wire, edit.unused(cell)))
-        for item in cell.inputs:
-            kind = "" if item.kind is None else f"{'each ' if item.each else ''}{' '.join(_words(item.kind))}"
-            small = (_line(kind, 11.5, canvas.SOFT),) if kind else ()
-            lines = [_line(item.name, 16), *small]
-            self._states[item.name] = self._add("input", lines, canvas.SOURCE, item.name)
-        for node in cell.nodes:
-            self._states[node.name] = self._flow("node", node.name, node.flow, canvas.STATE)
-        self._flow("output", "output", cell.output, canvas.RESULT)
-
-    def _add(self, kind: str, lines: list[Line], paint: Paint, note: str, sources: Sequence[int] = ()) -> int:
-        place = len(self.parts)
-        self.parts.append(_Part(kind, tuple(lines), paint, note, len(sources)))
-        self.links += [(source, place) for source in sources]
-        return place
-
-    def _flow(self, kind: str, name: str, flow: s.Flow, paint: Paint) -> int:
-        terms, symbol, first = flow.terms, "+", flow.terms[0]
-        if len(terms) == 1 and isinstance(first, s.Call) and s.is_join(first):
-            terms, symbol = first.arguments, _symbol(first)
-        sources = [self._term(term) for term in self._live(terms)]
-        lines = [_line(name, 16)]
-        if len(sources) > 1 or (symbol == CONCATENATION and kind == "output"):
-            lines.append(_join_line(symbol))
-        lines += [_line(" ".join(_words(op)), 12.5, _paint(op).edge) for op in flow.tail]
-        return self._add(kind, lines, paint, name, sources)
-
-    def _term(self, term: s.Term) -> int:
-        if isinstance(term, s.Wire):
-            return self._states[term.state]
-        sources = [self._term(argument) for argument in self._live(term.arguments)]
-        if s.is_join(term):
-            symbol = _symbol(term)
-            return self._add("join", [_join_line(symbol)], canvas.JOIN, symbol, sources)
-        first, rest = _words(term.op)
-        lines = [_line(first, 13.5), *([_line(rest, 11, canvas.SOFT)] if rest else [])]
-        return self._add("pill", lines, _paint(term.op), f"{first} {rest}".strip(), sources)
-
-    def _live(self, terms: Iterable[s.Term]) -> Iterator[s.Term]:
-        for term in terms:
-            if isinstance(term, s.Wire) and term.state == "unused" and "unused" not in self._states:
-                yield from self._unused
-            elif isinstance(term, s.Wire) or (not edit.is_none(term) and any(self._live(term.arguments))):
-                yield term
+def _below(notes: Sequence[str], sheets: Sequence[_Sheet], width: float) -> _Below:
+    """Returns what stands below cells of a width: notes on what they do not show, and a legend of their marks."""
+    lines = [line for note in notes for text in note.splitlines() for line in _wrapped(text, max(width, _LEAST))]
+    if len(lines) > _MOST:
+        more = f"and {len(lines) - _MOST} more lines, which `cell diff` prints"
+        lines = [*lines[:_MOST], Line(more, _NOTE, paints.SOFT)]
+    found = {mark for sheet in sheets for mark in sheet.marks}
+    samples = [_SAMPLES[mark] for mark in Mark if mark in found]
+    return _Below(tuple(lines), tuple(samples))
 
 
-def _words(op: s.Op | s.Any) -> tuple[str, str]:
-    """Returns an operation's name with its unnamed settings, and its named settings."""
-    if isinstance(op, s.Any):
-        return expression(op), ""
-    plain = [op.name, *(_value(a.value) for a in op.arguments if a.name is None)]
-    named = [f"{a.name} {_value(a.value)}" for a in op.arguments if a.name is not None]
-    return " ".join(plain), ", ".join(named)
-
-
-def _value(value: s.Expression) -> str:
-    # A mutated factor may have sixteen digits; four are enough to read.
-    return f"{value.value:.4g}" if isinstance(value, s.Number) and value.value < 1e4 else expression(value)
-
-
-def _symbol(join: s.Call) -> str:
-    """Returns the sign of a sum, or the name of the concatenation."""
-    return "+" if s.is_sum(join) else CONCATENATION
-
-
-def _join_line(symbol: str) -> Line:
-    return _line(symbol, 17 if symbol == "+" else 12.5, canvas.SOFT)
-
-
-def _paint(op: s.Op | s.Any) -> Paint:
-    if isinstance(op, s.Any):
-        return canvas.operation_paint("any")
-    kernels = [a.value for a in op.arguments if isinstance(a.value, s.Kernel)]
-    return canvas.operation_paint(op.name, max((max(k.height, k.width) for k in kernels), default=1))
-
-
-def _line(text: str, size: float, ink: str = canvas.INK) -> Line:
-    text = text.strip()
-    return Line(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…", size, ink)
+def _wrapped(text: str, width: float) -> list[Line]:
+    """Returns a text as lines that are not wider than this, where its blanks allow it."""
+    texts = [""]
+    for word in text.split():
+        longer = f"{texts[-1]} {word}".strip()
+        texts = [*texts[:-1], longer] if text_width(longer, _NOTE) <= width else [*texts, word]
+    return [Line(text, _NOTE) for text in texts if text]
 
 
 # --- the places of parts ----------------------------------------------------------------------------------
@@ -173,18 +177,22 @@ def _line(text: str, size: float, ink: str = canvas.INK) -> Line:
 class _Sheet:
     """One cell, laid out from a corner at 0, 0: its heading, its parts and the arrows between them."""
 
-    def __init__(self, cell: s.Cell) -> None:
-        reader = _Reader(cell)
-        self._parts = reader.parts
-        items = [Item(_ROLES[part.kind], part.width) for part in reader.parts]
-        self._placed = arrange.arrange(items, reader.links)
-        self._heading = [_line(cell.name, 19)]
-        if cell.stride is not None:
-            self._heading.append(_line(f"stride {expression(cell.stride)}", 14, canvas.SOFT))
-        self._connected = _reaching(self._placed, len(self._parts) - 1)
+    def __init__(self, cell: s.Cell, marks: CellChanges | None) -> None:
+        found = read(cell, marks)
+        self._parts, self.notes = found.parts, found.notes
+        items = [Item(_ROLES[part.kind], part.width) for part in found.parts]
+        self._placed = arrange.arrange(items, [(link.source, link.target) for link in found.links])
+        self._heading = list(_heading(cell, marks))
+        self._marks = _marked(self._placed, [link.mark for link in found.links], len(self._parts))
+        self._connected = _reaching(self._placed, self._marks, len(self._parts) - 1)
         self._set_across()
         self._tops, self._heights = self._stacked()
         self.height = self._tops[-1] + self._heights[-1]
+
+    @property
+    def marks(self) -> set[Mark]:
+        """The marks that the parts and the arrows have."""
+        return {mark for mark in (*self._marks, *(part.mark for part in self._parts)) if mark is not None}
 
     def _set_across(self) -> None:
         """Sets the x coordinate of every part. The output becomes as wide as the parts that it joins."""
@@ -233,12 +241,12 @@ class _Sheet:
         for place, part in enumerate(self._parts):
             width = self._widths[place]
             x, y = across + self._centres[place] - width / 2, down + self._span(place)[0]
-            box = Box(part.kind, x, y, width, part.height, part.lines, part.paint, note=part.note)
-            yield box if place in self._connected else _pale(box)
+            box = Box(part.kind, x, y, width, part.height, part.lines, part.paint, note=part.note, mark=part.mark)
+            yield box if place in self._connected or part.mark is Mark.REMOVED else _pale(box)
 
     def arrows(self, across: float, down: float, first: int) -> Iterator[Arrow]:
         """Yields the arrows, for a sheet with its corner at this point; `first` is the index of its first box."""
-        for (source, target), end in zip(self._placed.links, self._ends, strict=True):
+        for (source, target), end, mark in zip(self._placed.links, self._ends, self._marks, strict=True):
             start, row = across + self._centres[source], self._placed.rows[source]
             part = self._parts[target] if target < len(self._parts) else None
             head = part is not None and part.kind != "pill"
@@ -249,7 +257,7 @@ class _Sheet:
                 first + target if part is not None else None,
                 (start, down + self._span(source)[1]), (start, down + leave),
                 (across + end, down + arrive), (across + end, down + self._span(target)[0 if part else 1]),
-                head, target not in self._connected or source not in self._connected,
+                head, target not in self._connected or source not in self._connected, mark,
             )  # fmt: skip
 
     def _span(self, place: int) -> tuple[float, float]:
@@ -269,11 +277,41 @@ def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
     return ports
 
 
-def _reaching(placed: Arrangement, sink: int) -> set[int]:
-    """Returns the indices of parts that lie on a path from an input to the output."""
+def _heading(cell: s.Cell, marks: CellChanges | None) -> Iterator[Line]:
+    """Yields the words above a cell: its name, its stride, and what the changes say of them."""
+    yield line_of(cell.name, 19)
+    if cell.stride is not None:
+        yield line_of(f"stride {expression(cell.stride)}", 14, paints.SOFT)
+    if marks is not None and marks.is_new:
+        yield line_of("new", 14, paints.MARKED)
+    if marks is not None and marks.stride is not None:
+        before = marks.stride.before
+        yield line_of(f"was {'without stride' if before is None else f'stride {before}'}", 14, paints.MARKED)
+
+
+def _marked(placed: Arrangement, marks: Sequence[Mark | None], count: int) -> list[Mark | None]:
+    """Returns the mark of each piece of a link, from the marks of the links; the parts have places below `count`.
+
+    A piece that several links share is new if one of them is, and removed only if all are.
+    """
+    given = iter(marks)
+    found: list[Mark | None] = [next(given) if target < count else None for _, target in placed.links]
+    leaving: dict[int, set[Mark | None]] = defaultdict(set)
+    for link in sorted(range(len(found)), key=lambda link: -placed.rows[placed.links[link][0]]):
+        source, target = placed.links[link]
+        if target >= count:
+            joined = leaving[target]
+            found[link] = Mark.NEW if Mark.NEW in joined else None if None in joined else Mark.REMOVED
+        leaving[source].add(found[link])
+    return found
+
+
+def _reaching(placed: Arrangement, marks: Sequence[Mark | None], sink: int) -> set[int]:
+    """Returns the indices of parts that lie on a path from an input to the output, over links that are not removed."""
     fed = {place for place, item in enumerate(placed.items) if item.role is Role.SOURCE}
     wanted = {sink}
-    downwards = sorted(placed.links, key=lambda link: placed.rows[link[0]])
+    links = (link for link, mark in zip(placed.links, marks, strict=True) if mark is not Mark.REMOVED)
+    downwards = sorted(links, key=lambda link: placed.rows[link[0]])
     for source, target in downwards:
         if source in fed:
             fed.add(target)
@@ -284,6 +322,6 @@ def _reaching(placed: Arrangement, sink: int) -> set[int]:
 
 
 def _pale(box: Box) -> Box:
-    inks = (canvas.SOFT if line.ink == canvas.INK else canvas.PALE for line in box.lines)
+    inks = (_PALER.get(line.ink, paints.PALE) for line in box.lines)
     lines = tuple(replace(line, ink=ink) for line, ink in zip(box.lines, inks, strict=True))
-    return replace(box, lines=lines, paint=canvas.DEAD, dead=True)
+    return replace(box, lines=lines, paint=paints.DEAD, dead=True)

@@ -11,10 +11,11 @@ from difflib import SequenceMatcher
 from typing import TypeVar
 
 from dsl.identity.fingerprint import cell_fingerprint, fingerprint
+from dsl.report.matching import matched, partner, renamed, with_names
 from dsl.space.genotype import Genotype, Space
 from dsl.text import unparse
 from dsl.tree import syntax as s
-from dsl.tree.edit import join_of, reading, states
+from dsl.tree.edit import join_of
 
 _WIDTH = 100  # characters; the two texts of a longer difference are written on lines of their own
 _LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
@@ -121,7 +122,7 @@ def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
     before = {cell.name: cell for cell in a.cells}
     after = {cell.name: cell for cell in b.cells}
     for name in [name for name in before if name not in after]:
-        new = next((n for n, c in after.items() if n not in before and c == replace(before[name], name=n)), None)
+        new = partner(before[name], before, after)
         if new is None:
             yield Difference(f"cell {name}", before=unparse.cell(before[name]))
         else:
@@ -137,10 +138,10 @@ def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:
 def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
     """Yields the differences of two versions of a cell. Nodes are matched by name, and terms by label."""
     where = f"cell {after.name}"
-    names = _renamed(before, after)
+    names = renamed(before, after)
     for old, new in names.items():
         yield Difference(where, note=f"{old} is now called {new}")
-    before = _with_names(before, names)
+    before = with_names(before, names)
     yield from _signature(where, before, after)
     old_flows = {node.name: node.flow for node in before.nodes}
     new_flows = {node.name: node.flow for node in after.nodes}
@@ -188,27 +189,18 @@ def _flow(where: str, node: str, before: s.Flow, after: s.Flow) -> Iterator[Diff
 
 def _terms(where: str, node: str, before: tuple[s.Term, ...], after: tuple[s.Term, ...]) -> Iterator[Difference]:
     """Yields the differences of a sum's terms. Terms are matched first by label, and then by equal text."""
-    old, new = ({str(term.label): replace(term, label=None) for term in s.labelled(terms)} for terms in (before, after))
-    if Counter(old.values()) == Counter(new.values()):
-        if list(old.values()) != list(new.values()):
+    old, new = ([replace(term, label=None) for term in terms] for terms in (before, after))
+    if Counter(old) == Counter(new):
+        if old != new:
             text = unparse.flow(s.Flow(after))
             yield Difference(where, node=node, note=f"the same terms in another order: {text}")
         return
-    for label in [label for label in old if old[label] == new.get(label)]:
-        del old[label], new[label]
-    for label, term in [*old.items()]:
-        same = next((other for other in new if new[other] == term), None)
-        if same is not None:
-            del old[label], new[same]
-    paired = [label for label in old if label in new]
-    pairs = [(old.pop(label), new.pop(label)) for label in paired]
-    if len(old) == len(new):
-        pairs += zip(old.values(), new.values(), strict=True)
-    else:
-        yield from (Difference(where, before=unparse.term(term), node=node) for term in old.values())
-        yield from (Difference(where, after=unparse.term(term), node=node) for term in new.values())
-    for mine, yours in pairs:
-        yield from _term(where, node, mine, yours)
+    for i, j in matched(before, after):
+        if i is None or j is None:
+            gone, fresh = (None if k is None else unparse.term(terms[k]) for k, terms in ((i, old), (j, new)))
+            yield Difference(where, gone, fresh, node)
+        elif old[i] != new[j]:
+            yield from _term(where, node, old[i], new[j])
 
 
 def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Difference]:
@@ -218,42 +210,6 @@ def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Diff
             yield from _terms(where, node, before.arguments, after.arguments)
             return
     yield Difference(where, unparse.term(before), unparse.term(after), node)
-
-
-# --- names -----------------------------------------------------------------------------------------------------
-
-
-def _renamed(before: s.Cell, after: s.Cell) -> dict[str, str]:
-    """Returns the renamed states of a cell: new names by old names. Their flows differ in nothing but names."""
-    old, new = states(before), states(after)
-    if len(before.inputs) == len(after.inputs) and len(old) == len(new):
-        names = {mine: yours for mine, yours in zip(old, new, strict=True) if mine != yours}
-        renamed = _with_names(before, names)
-        if (renamed.inputs, renamed.nodes, renamed.output) == (after.inputs, after.nodes, after.output):
-            return names
-    names = {}
-    for mine, yours in zip(before.inputs, after.inputs, strict=False):
-        if mine.name not in new and yours.name not in old and replace(mine, name=yours.name) == yours:
-            names[mine.name] = yours.name
-    gone = [node for node in before.nodes if node.name not in new]
-    fresh = [node for node in after.nodes if node.name not in old]
-    for node in gone:  # The order of the text gives states their new names before a node reads them.
-        same = next((other for other in fresh if reading(node.flow, names) == other.flow), None)
-        if same is not None:
-            fresh.remove(same)
-            names[node.name] = same.name
-    return names
-
-
-def _with_names(cell: s.Cell, names: Mapping[str, str]) -> s.Cell:
-    if not names:
-        return cell
-    return replace(
-        cell,
-        inputs=tuple(replace(item, name=names.get(item.name, item.name)) for item in cell.inputs),
-        nodes=tuple(s.Node(names.get(n.name, n.name), reading(n.flow, names)) for n in cell.nodes),
-        output=reading(cell.output, names),
-    )
 
 
 # --- declarations that a search shares -------------------------------------------------------------------------

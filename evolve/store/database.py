@@ -123,11 +123,15 @@ def hold(folder: Path) -> IO[str]:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+def reading(folder: Path, patience: float = 5.0) -> Iterator[sqlite3.Connection]:
     """A context with a connection that reads the database of a work directory.
 
     A search may write to the database meanwhile. The context does not change the file. If an earlier version has
     written the file, a copy of the file is migrated and read.
+
+    Args:
+      folder: the work directory.
+      patience: seconds to wait for another program that has locked the database.
 
     Raises:
       UsageError: there is no database in the folder, or the database cannot be read.
@@ -139,7 +143,11 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         raise UsageError(f"{path} cannot be used: {error.strerror}; let this user read the file") from None
     if not is_there:
         raise UsageError(f"there is no search in {folder}: {path} is missing")
-    with explained_errors(path), tempfile.TemporaryDirectory() as copies, closing(_opened(path, Path(copies))) as db:
+    with (
+        explained_errors(path),
+        tempfile.TemporaryDirectory() as copies,
+        closing(_opened(path, Path(copies), patience)) as db,
+    ):
         found = _schema(db, path)
         if found is None:
             raise UsageError(f"the search in {path} has not begun yet")
@@ -152,24 +160,24 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
             yield copy
 
 
-def _opened(path: Path, copies: Path) -> sqlite3.Connection:
+def _opened(path: Path, copies: Path, patience: float) -> sqlite3.Connection:
     """Returns a connection for reading. The folder may be read-only, so that SQLite cannot write its log there."""
     try:
-        return _connected(path, "mode=ro")
+        return _connected(path, "mode=ro", patience)
     except sqlite3.OperationalError:
         log = path.with_name(f"{path.name}-wal")
         if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK):
             raise
         # The log may have transactions that are not in the database file yet, so that both files are read.
         if not log.is_file() or not log.stat().st_size:
-            return _connected(path, "immutable=1")
+            return _connected(path, "immutable=1", patience)
         for file in (path, log):
             shutil.copyfile(file, copies / file.name)
-        return _connected(copies / path.name, "mode=rw")
+        return _connected(copies / path.name, "mode=rw", patience)
 
 
-def _connected(path: Path, how: str) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+def _connected(path: Path, how: str, patience: float) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=patience)
     try:
         db.execute("select count(*) from sqlite_master")
     except sqlite3.DatabaseError:

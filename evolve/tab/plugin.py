@@ -110,23 +110,21 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         return _as_json(request, answer)
 
     def _ask(self, found: Found, asked: str, values: Mapping[str, object]) -> Any:
-        """Returns an answer of the data of a search.
+        """Returns an answer of the data of a search. After an error, the search is read anew at the next question.
 
         Raises:
           SearchError: the search cannot be read.
         """
         try:
             return getattr(self._data_of(found), asked)(**values)
-        except OSError as error:
-            raise SearchError(f"{found.name} cannot be read: {error.strerror or type(error).__name__}") from error
-        except ImportError as error:
-            raise SearchError(f"a part of the program is missing: {error}; install amoeba-evolve again") from error
-        except (sqlite3.Error, *_WRONG_VALUES) as error:
-            _log.warning("%s of %s failed", asked, found.folder, exc_info=True)
-            text = ": ".join(filter(None, (type(error).__name__, str(error))))
-            raise SearchError(
-                f"{found.folder} has values that this version cannot read ({text}); has another program written them?"
-            ) from error
+        except Missing:
+            raise
+        except SearchError:
+            self._data.pop(found.key, None)
+            raise
+        except (OSError, ImportError, sqlite3.Error, *_WRONG_VALUES) as error:
+            self._data.pop(found.key, None)
+            raise SearchError(_explained(error, found.folder)) from error
 
     def _data_of(self, found: Found) -> Data:
         """Returns the data of a search, which keeps what it has read."""
@@ -136,6 +134,17 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             if found.key not in self._data:
                 self._data[found.key] = Data(found.folder)
             return self._data[found.key]
+
+
+def _explained(error: Exception, folder: Path) -> str:
+    """Returns a message for an error in reading a search."""
+    if isinstance(error, OSError):
+        return f"{folder} cannot be read: {error.strerror or type(error).__name__}"
+    if isinstance(error, ImportError):
+        return f"a part of the program is missing: {error}; install amoeba-evolve again"
+    _log.info("%s has wrong values", folder, exc_info=error)  # not a warning, since the page asks again and again
+    text = ": ".join(filter(None, (type(error).__name__, str(error))))
+    return f"{folder} has values that this version cannot read ({text}); has another program written them?"
 
 
 def _named(found: Found, search: Mapping[str, object]) -> dict[str, object]:

@@ -160,7 +160,7 @@ def _content(root: Path, folder: Path, problems: list[Problem]) -> tuple[set[str
                     problems += _left_out(root, folder / entry.name)
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(entry.name)
-                else:
+                elif entry.is_file(follow_symlinks=False):
                     files.add(entry.name)
     except OSError as error:
         problems.append(Problem(str(folder), f"the folder {folder} cannot be read: {error.strerror}"))

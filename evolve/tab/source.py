@@ -12,6 +12,8 @@ from pathlib import Path
 from evolve.fitness import running
 from evolve.store.database import FILE, LOCK, explained_errors, reading
 
+_LONGEST = 16 * 2**20  # bytes of a value that is read; a search writes far shorter ones
+_PATIENCE = 0.5  # seconds to wait for another program that has locked the database; the page asks again by itself
 _SETTLED = 1.0  # seconds after which a file that is written again has another time
 
 
@@ -44,7 +46,8 @@ class StoreSource:
         Raises:
           UsageError: there is no store, or it cannot be read.
         """
-        with reading(self.folder) as db, explained_errors(self.folder / FILE):
+        with reading(self.folder, _PATIENCE) as db, explained_errors(self.folder / FILE):
+            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
             yield db
 
     @property

@@ -1,10 +1,12 @@
 """Measures and simulates how busy the driver keeps many workers: `python -m experiments.bench.busy [WORKERS]`.
 
-Measures on this machine what the driver does for each individual of the paper's search (N=3, F=24, population 100,
-samples of 25): result and next proposal with their checks, in the database, then TensorBoard. Then replays these times
-in a simulation of discrete events, in which workers train for random times and one driver serves them in turn, with one
-task ready as `evolve.executors.Processes` has it. TensorBoard, which the driver leaves until no result waits, follows
-each result here.
+First, the program measures the time of the driver for each individual of the paper's search (N=3, F=24, population 100,
+tournament samples of 25). It measures the time from a result to the next task, which includes the proposal, its checks
+and the database, and the time after the task, which is spent on TensorBoard.
+
+Then a simulation of discrete events replays these times. In the simulation, workers train for random times, and one
+driver serves the workers in turn. One task is ready to start, as in `evolve.executors.Processes`. The simulated driver
+writes for TensorBoard after each result. The real driver does so only when no result waits.
 """
 
 from __future__ import annotations
@@ -28,17 +30,17 @@ from experiments.bench.made_up import POPULATION, evaluate, evolution
 from experiments.bench.pace import numbers
 
 WORKERS = 450
-MEASURED = 300  # individuals after the first population
+MEASURED = 300  # the number of measured individuals, after the initial population
 AHEAD = 1
-PAPER = 7 * 24 * 3600 * 450 / 20_000  # seconds of a worker for each network, by the paper's own numbers
-MEANS = (PAPER, 600.0, 60.0, 20.0, 10.0)  # seconds of training
-SPREAD = 0.5  # sigma of the logarithm: the middle two thirds are from 0.6 to 1.6 of the median
+PAPER = 7 * 24 * 3600 * 450 / 20_000  # worker seconds of each network, computed from the numbers of the paper
+MEANS = (PAPER, 600.0, 60.0, 20.0, 10.0)  # mean seconds of a training, one for each simulation
+SPREAD = 0.5  # standard deviation of the logarithm of the time: two thirds are from 0.6 to 1.6 of the median
 R = TypeVar("R")
 Times = Sequence[tuple[float, float]]
 
 
 class Timed(Serial):
-    """Measures the driver's time from a result to the next task, and from that task until it waits again."""
+    """An executor that measures the time of the driver from a result to the next task, and from the task to `wait`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +53,7 @@ class Timed(Serial):
         return super().submit(function, *args, timeout=timeout)
 
     def wait(self, futures: Collection[Future[R]], seconds: float | None = None) -> set[Future[R]]:
-        """Waits, and notes the time before and after."""
+        """Runs tasks as `Serial.wait` does, and notes the time before and after."""
         self.times.append((self._sent - self._came, time.perf_counter() - self._sent))
         ended = super().wait(futures, seconds)
         self._came = time.perf_counter()
@@ -59,7 +61,7 @@ class Timed(Serial):
 
 
 def measured() -> Times:
-    """Returns the seconds to the next task and after it, for each individual after the initial population."""
+    """Returns, for each individual after the initial population, the seconds before and after the next task."""
     space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
     cells, executor = CellSpace(space, (32, 32, 3), 10), Timed()
     with tempfile.TemporaryDirectory() as name, Store(Path(name)) as store:
@@ -74,11 +76,11 @@ def measured() -> Times:
 
 def busy(workers: int, mean: float, times: Times, rng: random.Random, individuals: int = 20_000) -> float:
     """Simulates a search and returns the share of the workers' time in which they train."""
-    middle = math.log(mean) - SPREAD**2 / 2  # so that the mean is `mean`
-    # Events in the order of time: a training ends where True, a task is sent where False.
+    middle = math.log(mean) - SPREAD**2 / 2  # the logarithm of the median of the times whose mean is `mean`
+    # The events are a heap of (time, flag). The flag is True if a training ends, and False if a task is sent.
     ends = [(rng.lognormvariate(middle, SPREAD), True) for _ in range(workers)]
     heapq.heapify(ends)
-    idle: deque[float] = deque()  # for each idle worker the time at which it began to wait
+    idle: deque[float] = deque()  # the time at which each idle worker began to wait
     ready, free, waited, now = AHEAD, 0.0, 0.0, 0.0
     for _ in range(2 * individuals):
         now, is_result = heapq.heappop(ends)

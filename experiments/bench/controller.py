@@ -1,9 +1,10 @@
 """Measures the time of the driver for each individual: `python -m experiments.bench.controller [COUNT]`.
 
-Calls `ask` and `tell`, mutates, verifies and fingerprints in the NASNet space (population 100, samples of 25) with a
-made-up fitness: first the algorithm alone in memory, then the search with its database in the folder for temporary
-files. Each line is a stretch of individuals, so that a rate that falls with their number shows. Rates are by the wall
-and by the processor time of this process. On a shared machine the second one is to be compared.
+The driver calls `ask` and `tell`, and mutates, verifies and fingerprints genotypes of the NASNet space (population 100,
+tournament samples of 25). Fitnesses are made up. The first table is for the algorithm alone. The second table is for
+the search with its database, in the folder for temporary files. Each line is for a range of individuals, so that the
+lines show whether the search becomes slower. Rates are given for wall time and for the processor time of this process.
+On a shared machine, only rates for processor time can be compared.
 """
 
 from __future__ import annotations
@@ -37,27 +38,27 @@ class Mark:
 
 
 def mark() -> Mark:
-    """Measures now."""
+    """Returns a measurement of this moment."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Mark(time.perf_counter(), time.process_time(), pages * resource.getpagesize())
 
 
 @dataclass
 class Marks:
-    """An observer that measures after each stretch of individuals."""
+    """An observer that measures after every `STRETCH` individuals."""
 
     marks: list[Mark] = field(default_factory=lambda: [mark()])
     received: int = 0
 
     def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
-        """Counts a finished individual, and measures at the end of a stretch."""
+        """Counts a finished individual, and measures after every `STRETCH` individuals."""
         self.received += 1
         if self.received % STRETCH == 0:
             self.marks.append(mark())
 
 
 def in_memory(count: int) -> list[Mark]:
-    """Measures the algorithm alone. The results are made before, since the second table includes that time."""
+    """Returns measurements of the algorithm alone. The results are made in advance, so their time is not counted."""
     space = Language()
     algorithm = evolution(space)
     results = [
@@ -74,7 +75,7 @@ def in_memory(count: int) -> list[Mark]:
 
 
 def durable(count: int) -> list[Mark]:
-    """Measures the loop with its database."""
+    """Returns measurements of the search loop with its database."""
     space = Language()
     marks = Marks()
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
@@ -84,7 +85,7 @@ def durable(count: int) -> list[Mark]:
 
 
 class Language(CellSpace):
-    """The space without the compiler: children are not resolved to check that they can be built."""
+    """The search space without the compiler, which does not check whether children can be built."""
 
     def __init__(self) -> None:
         space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space
@@ -107,7 +108,7 @@ def _row(name: str, before: Mark, after: Mark, individuals: int) -> str:
 
 def main(count: int) -> None:
     """Measures and prints the tables."""
-    loaded.freeze()  # as the command does
+    loaded.freeze()  # the command `evolve` does this too
     for name, run in (("in memory", in_memory), ("durable", durable)):
         print("\n".join(_lines(name, run(count))), flush=True)
         print(f"  {pace()}", flush=True)

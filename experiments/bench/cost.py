@@ -1,7 +1,8 @@
 """Measures the time of counting a network: `python -m experiments.bench.cost`.
 
-Resolves and counts AmoebaNet-A at growing N, and children as a search meets them. Every number is the median of rounds
-in one process; the target is a millisecond a cell, and a cell of a deep network costs no more than one of a shallow.
+The program resolves and counts AmoebaNet-A with growing N, and children of it as in a search. Every number is the
+median of several rounds in one process. There are two targets: a cell takes at most a millisecond, and a cell of a deep
+network takes no longer than a cell of a shallow network.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
         seconds = median(seconds_a_call(requirement(seed.space, SHAPE, CLASSES), children))
         _row(f"children in a search, N={n}", cells, seconds)
     deep, shallow = found[f"AmoebaNet-A, N={DEPTHS[-1]}"], found["AmoebaNet-A, N=3"]
-    print(f"a cell at N={DEPTHS[-1]} costs {deep / shallow:.2f} of one at N=3")
+    print(f"a cell at N={DEPTHS[-1]} takes {deep / shallow:.2f} times the time of a cell at N=3")
 
 
 def _row(name: str, cells: int, seconds: float) -> None:

@@ -1,8 +1,8 @@
 """Measures the time of the language for each individual: `python -m experiments.bench.language`.
 
-Reads AmoebaNet-A, then follows chains of its children. Every number is a median over rounds in one process, beside the
-best round; the last column is the median's share of the target, so below 1 is good. On a machine that is shared, look
-at the last line first: how long the same loop takes says how fast Python is just now.
+The program reads AmoebaNet-A, and makes chains of descendants from it. For each operation it prints the median over
+several rounds and the best round. The last column is the median divided by the target, so a value below 1 is good. The
+last line is the time of a fixed loop. On a shared machine, it shows how fast the machine is at the moment.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ def main() -> None:
     print(f"{'per individual':<40} {'median':>12} {'best':>12} {'target':>10} {'share':>7}")
     for name, rounds, target in (
         ("parse an individual", parse, 5e-3),
-        ("parse its whole file, rules and all", parse_file, 5e-3),
+        ("parse a file with all declarations", parse_file, 5e-3),
         ("mutate and verify", mutated, 150e-6),
         ("mutate, verify and fingerprint", walked, 150e-6),
-        ("fingerprint from nothing", cold, 200e-6),
+        ("fingerprint without a cache", cold, 200e-6),
     ):
         median, best = (f"{1e6 * seconds:>9.1f} µs" for seconds in (statistics.median(rounds), min(rounds)))
         print(f"{name:<40} {median} {best} {target * 1e6:>7.0f} µs {statistics.median(rounds) / target:>7.2f}")
     reused = (min(walked) - min(mutated)) / min(cold)
-    print(f"a fingerprint that reuses what was not touched costs {reused:.2f} of one from nothing")
+    print(f"the fingerprint of a child takes {reused:.2f} times the time of a fingerprint without a cache")
     print(pace())
 
 
 def _chain(genotype: dsl.Genotype, rng: random.Random) -> Iterator[dsl.Genotype]:
-    """Returns descendants of a genotype, each a child of the one before."""
+    """Yields descendants of a genotype. Each is a child of the descendant before it."""
     for _ in range(CHAIN):
         genotype = dsl.mutate(genotype, rng).genotype
         yield genotype
 
 
 def _walk(seed: dsl.Genotype, rng: random.Random) -> None:
-    """Makes children of children with their fingerprints, as a search asks for them: each is new."""
+    """Makes a chain of descendants and computes the fingerprint of each, as a search does for new genotypes."""
     for genotype in _chain(seed, rng):
         dsl.fingerprint(genotype)
 

@@ -1,4 +1,4 @@
-"""The search of the paper with a made-up fitness, which several measurements of the driver run."""
+"""The search of the paper with a made-up fitness. Several benchmarks of the driver run this search."""
 
 from __future__ import annotations
 

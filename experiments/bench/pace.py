@@ -1,6 +1,6 @@
-"""The clock of the measurements, and the pace of this machine.
+"""Functions that time calls, and measure how fast this machine is at the moment.
 
-The pace of a machine that is shared varies by a factor of two within minutes.
+The speed of a shared machine changes by a factor of two within minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def seconds_a_call(call: Callable[[T], object], rounds: Iterable[Sequence[T]]) -> list[float]:
-    """Returns for each round the processor seconds of a call: the mean over the arguments of the round."""
+    """Returns, for each round, the mean processor seconds of a call over the arguments of the round."""
     found = []
     for arguments in rounds:
         start = time.process_time()
@@ -27,7 +27,7 @@ def seconds_a_call(call: Callable[[T], object], rounds: Iterable[Sequence[T]]) -
 
 
 def pace() -> str:
-    """Returns a line to print with a measurement: the processor time of a fixed loop, the median of rounds."""
+    """Returns a line with the processor time of a fixed loop, the median of several rounds, to print with results."""
     rounds = seconds_a_call(_squares, [[NUMBERS] * CALLS] * ROUNDS)
     return f"the squares of {NUMBERS:,} numbers take {1e6 * statistics.median(rounds):.0f} µs"
 
@@ -37,6 +37,6 @@ def _squares(count: int) -> list[int]:
 
 
 def numbers(*defaults: float) -> Any:
-    """Returns the numbers of the command line, each of the type of its default. A missing one is its default."""
+    """Returns the numbers of the command line, with the types of `defaults`. A missing number is its default."""
     given = sys.argv[1:]
     return [*(type(default)(text) for default, text in zip(defaults, given, strict=False)), *defaults[len(given) :]]

@@ -1,9 +1,9 @@
 """Measures whether feeds are faster than training: `python -m experiments.bench.pipeline`.
 
-For each kind of data, images a second that its feed prepares, beside those that AmoebaNet-A of a fitting size trains on
-this machine (one of the smaller sizes: larger ones train slower still). The last column is how many times faster the
-feed is: above 1 it is never what training waits for. Feed and training are timed in turns, in one process, each on its
-own; the best round of each counts. At the end, what a feed costs each individual of a search before its first step.
+For each kind of data set, the program prints the images a second that the feed prepares, and the images a second that a
+small AmoebaNet-A trains on this machine. Larger networks train more slowly. The last column is the ratio of the two. If
+it is above 1, training never waits for the feed. Feed and training are timed in turns, in one process, each alone, and
+the best round of each counts. The last line is the time that a feed takes for each individual before its first step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILES = 200
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: the data, how they are augmented, and the network that trains on them."""
+    """One comparison: the feed of a data set, its augmentation, and the network that is trained."""
 
     name: str
     feed: Feed
@@ -59,11 +59,11 @@ def main() -> None:
             prepared, trained = _rates(row)
             network = " ".join(f"{name}={value}" for name, value in row.params.items())
             print(f"{row.name:<36} {network:<12} {prepared:>10,.0f} {trained:>10,.1f} {prepared / trained:>8.1f}")
-        print(f"\nto the first batch of another seed: {1e3 * _set_up(rows[0]):.0f} ms of CPU (digits)")
+        print(f"\nto the first batch of the next training: {1e3 * _set_up(rows[0]):.0f} ms of CPU (digits)")
 
 
 def _rates(row: Row) -> tuple[float, float]:
-    """Returns images a second of the feed, and of training steps on one batch that is in memory."""
+    """Returns the images a second of the feed, and of training steps that all use one batch in memory."""
     batches = iter(row.feed.training(Training(augment=row.augment), row.batch, seed=0))
     images, labels = next(batches)
     step = _train_step(row, images, labels)
@@ -78,7 +78,7 @@ def _rates(row: Row) -> tuple[float, float]:
 
 
 def _calls_a_second(call: Callable[[], object]) -> float:
-    call()  # batches that were prefetched while training ran
+    call()  # the first call is not timed: it takes batches that were prepared during the training before it
     start, calls = time.perf_counter(), 0
     while time.perf_counter() - start < SECONDS:
         call()
@@ -87,7 +87,7 @@ def _calls_a_second(call: Callable[[], object]) -> float:
 
 
 def _train_step(row: Row, images: tf.Tensor, labels: tf.Tensor) -> Callable[[], object]:
-    """Makes a step of the least cost: forward, backward and momentum, without decay and drop path."""
+    """Returns a function that makes one cheap training step: it has no weight decay and no drop path."""
     genotype = dsl.load("amoebanet_a.cell", row.params, row.overlays)
     layers = build_layers(resolve(genotype, row.feed.input_shape, row.feed.classes), 0)
     variables = [variable for layer in layers for variable in layer.trainable_variables]
@@ -106,7 +106,7 @@ def _train_step(row: Row, images: tf.Tensor, labels: tf.Tensor) -> Callable[[], 
 
 
 def _set_up(row: Row) -> float:
-    """Returns the CPU seconds to the first batch of another seed on a used feed: the least of several."""
+    """Returns the CPU seconds until a used feed gives the first batch of another training, the least of several."""
     found = []
     for seed in range(1, 8):
         start = time.process_time()
@@ -116,7 +116,7 @@ def _set_up(row: Row) -> float:
 
 
 def _small_images() -> Dataset:
-    """Makes images in the number, size and type of CIFAR-10's training images."""
+    """Returns random images in the number, size and type of CIFAR-10's training images."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (45_000, 32, 32, 3), dtype=np.uint8)
     part = Images(images, (np.arange(len(images)) % 10).astype(np.int32))
@@ -125,7 +125,7 @@ def _small_images() -> Dataset:
 
 
 def _write_photographs(folder: Path) -> None:
-    """Writes files of about 100 KB, the size of those of ImageNet: smooth shapes with noise."""
+    """Writes JPEG files of about 100 KB, as in ImageNet. They show smooth shapes with noise."""
     rng = np.random.default_rng(0)
     for number in range(FILES):
         shapes = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(

@@ -1,8 +1,9 @@
 """Measures how busy workers on Ray are: `python -m experiments.bench.ray_busy [WORKERS [INDIVIDUALS [SECONDS]]]`.
 
-Runs the loop with its database, in the space of `amoeba.gin` with the paper's population, on a Ray that is started here
-with one core for each worker. Workers sleep for a second instead of training, so that they need no real cores. Busy is
-the share that they slept of the time from the first task's begin to the last one's end. Workers are started before.
+The program runs the search loop with its database, in the search space of `amoeba.gin` with the paper's population. Ray
+is started on this machine, with one core for each worker. Workers sleep for a second instead of training, so that the
+machine may have fewer cores. All workers are started first. The printed share is the time that workers slept, divided
+by their time from the beginning of the first task to the end of the last task.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TARGET = 0.95
 
 
 def sleep(seconds: float, task: Task) -> Evaluation:
-    """Sleeps in place of a training. Its metrics are the times of begin and end."""
+    """Sleeps in the place of a training. The metrics of the evaluation are the times of its beginning and end."""
     began = time.time()
     time.sleep(seconds)
     return replace(evaluate(task), metrics=(("began", began), ("ended", time.time())))

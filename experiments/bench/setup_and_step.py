@@ -1,13 +1,14 @@
 """Measures the time of a candidate training beside its arithmetic: `python -m experiments.bench.setup_and_step`.
 
-Compares training here with a plain functional tf_keras model of the same network, written with `compile` and `fit` as
-tf_keras's documentation teaches. Both get the same batches, momentum, cosine schedule and L2. Each measurement is a
-process of its own; the sides alternate, and medians over the repetitions are compared.
+The program compares the training of this project with the training of a plain functional tf_keras model of the same
+network by `compile` and `fit`, as the documentation of tf_keras teaches. Both use the same batches, momentum, cosine
+schedule and L2. Each measurement runs in a process of its own. The two sides alternate, and the medians over the
+repetitions are compared.
 
-Set-up is from the text (for the plain model, from the description of its layers) to the end of the first training
-step. Importing TensorFlow, starting its runtime and reading the data are left out on both sides: a worker of a search
-does them once. A step is the mean over an epoch of steps, the median of three epochs. Seconds are those of the wall;
-where others use the machine, `--cpu` is steadier, but says nothing of `fit` with several threads.
+Set-up is the time from the `.cell` text to the end of the first training step. For the plain model, it begins with the
+graph. The import of TensorFlow, the start of its runtime and the reading of the images are not counted on either side,
+because a worker does them once. The time of a step is the mean over an epoch, and of three epochs the median. Times are
+wall times. On a shared machine, the CPU times of `--cpu` vary less, but do not show the gain of several threads.
 """
 
 from __future__ import annotations
@@ -41,30 +42,30 @@ IMAGES = 2000
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement of a side, `ours` or `plain`, on an AmoebaNet-A, with `steps` in an epoch."""
+    """One measurement: the side (`ours` or `plain`), the size of the AmoebaNet-A, and the settings of its training."""
 
     side: str
-    threads: int | None = 1  # None leaves them to TensorFlow
+    threads: int | None = 1  # None: TensorFlow decides
     n: int = 1
     f: int = 8
     shape: tuple[int, int, int] = (8, 8, 1)
     batch: int = 64
     steps: int = 30
-    optimize_graph: bool = False  # as in amoeba.gin; a long training sets it
+    optimize_graph: bool = False  # False in amoeba.gin, True in long trainings
     clock: str = "wall"
 
     def now(self) -> float:
-        """Returns the seconds of the case's clock."""
+        """Returns the seconds of the clock `clock`."""
         return CLOCKS[self.clock]()
 
     @property
     def genotype(self) -> dsl.Genotype:
-        """Returns the genotype of the network."""
+        """The genotype of the network."""
         return dsl.load("amoebanet_a.cell", {"N": self.n, "F": self.f})
 
     @property
     def training(self) -> Training:
-        """Returns the settings of both sides."""
+        """The settings of the training, which both sides use."""
         return Training(
             epochs=10, batch_size=self.batch, augment=(), drop_path_keep=1.0, optimize_graph=self.optimize_graph
         )
@@ -95,7 +96,7 @@ def ours(case: Case, dataset: Any) -> Measured:
     start = case.now()
     graph = compiler.resolve(case.genotype, dataset.input_shape, dataset.classes)
     prepare(training, seed=0)
-    gc.disable()  # as `train` does while it traces
+    gc.disable()  # `candidate.train` does this too
     trainer = Trainer(graph, images, training, make_strategy(training.strategy), seed=0)
     trainer.run(1)
     setup = case.now() - start
@@ -107,7 +108,7 @@ def ours(case: Case, dataset: Any) -> Measured:
 
 
 def plain(case: Case, dataset: Any) -> Measured:
-    """Trains the same network of stock layers with `compile` and `fit`, and measures set-up and steps."""
+    """Trains a model of tf_keras's own layers with `compile` and `fit`, and measures set-up and steps."""
     import tf_keras
 
     from compiler import feed
@@ -135,7 +136,7 @@ def plain(case: Case, dataset: Any) -> Measured:
 
 
 def _median_step(ends: Sequence[float], steps: int) -> float:
-    """Returns the seconds of a step from the ends of epochs. The first epoch is not counted."""
+    """Returns the median seconds of a step, from the times at which epochs ended. The first epoch is not counted."""
     return float(statistics.median(np.diff(ends))) / steps
 
 
@@ -156,7 +157,7 @@ def _child(case: Case, images: str) -> None:
 
 
 def measure(cases: Sequence[Case], repetitions: int) -> list[Measured]:
-    """Returns the medians of each case. The cases take turns, so that other load affects all of them."""
+    """Returns the medians of each case. The cases take turns, so that other programs slow all cases down alike."""
     found: list[list[Measured]] = [[] for _ in cases]
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(repetitions):
@@ -204,7 +205,7 @@ def _row(name: str, ours: float, plain: float, target: float) -> None:
 
 
 def small_network(repetitions: int, clock: str) -> None:
-    """Prints set-up and step of a candidate of a search."""
+    """Prints the times of set-up and step for a small network, as in a search."""
     cases = [Case("ours"), Case("plain"), Case("plain", threads=None)]
     one, fit, default = measure([replace(case, clock=clock) for case in cases], repetitions)
     where = "N=1 F=8, 8x8x1, batch 64"
@@ -215,14 +216,14 @@ def small_network(repetitions: int, clock: str) -> None:
 
 
 def large_network(repetitions: int, clock: str) -> None:
-    """Prints the step of a network in which arithmetic takes most of the time."""
+    """Prints the time of a step for a large network, in which arithmetic takes most of the time."""
     here, fit = measure([replace(LARGE, side=side, clock=clock) for side in ("ours", "plain")], repetitions)
     _head()
     _row("step, N=2 F=24, 32x32x3, batch 32, 1 thread", here.step, fit.step, 1.0)
 
 
 def growth(repetitions: int, clock: str) -> None:
-    """Prints how set-up, step and arithmetic grow with the number of cells."""
+    """Prints how the times of set-up and step, and the arithmetic, grow with the number of cells."""
     cases = [Case("ours", n=n, steps=20, clock=clock) for n in (1, 2, 4, 6)]
     graphs = [compiler.resolve(case.genotype, case.shape, 10) for case in cases]
     mult_adds = [compiler.graph_cost(graph).mult_adds for graph in graphs]

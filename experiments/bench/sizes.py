@@ -1,6 +1,6 @@
 """Compares the sizes of the shipped networks with the published ones: `python -m experiments.bench.sizes`.
 
-Prints the table of experiments/README.md; a test compares the two.
+The program prints the table in experiments/README.md. A test checks that the file has this table.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "": 1}
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of a paper, and its published size as printed there; an empty figure was not published.
+    """A network of a paper, and its published size as it is printed there. An unpublished figure is empty.
 
-    `exact` holds parameters and mult-adds that are known to the last one. `is_read` says that the figures were read in
-    the paper or its code, not recalled. `counts_statistics`: the published parameters include the moving statistics of
-    batch normalizations.
+    `exact` has the parameters and mult-adds if they are known exactly. `is_read` says that the figures were read in the
+    paper or its code, and not recalled. `counts_statistics` says that the published parameters include the moving
+    statistics of batch normalizations.
     """
 
     paper: str
@@ -43,7 +43,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The cost of a network; `counted` are the parameters as its paper counts them."""
+    """The cost of a network. `counted` is the number of parameters, counted as the paper counts them."""
 
     network: Network
     cost: Cost
@@ -51,7 +51,7 @@ class Measured:
 
     @property
     def agrees(self) -> bool:
-        """Returns whether each published figure is the computed one, rounded as it was printed."""
+        """Whether every published figure is equal to the computed figure after rounding."""
         network = self.network
         return rounds_to(self.counted, network.published_params) and rounds_to(
             self.cost.mult_adds, network.published_mult_adds
@@ -59,7 +59,7 @@ class Measured:
 
     @property
     def verdict(self) -> str:
-        """Returns `exactly`, `yes` or `no`, or `-` without a published figure."""
+        """The agreement as text: `exactly`, `yes` or `no`, or `-` if no figure was published."""
         if not self.agrees:
             return "no"
         if any(self.network.exact):
@@ -76,7 +76,8 @@ _A, _B, _C = (
 _N, _P = ("NASNet-A", "nasnet_a.cell"), ("PNASNet-5", "pnasnet_5.cell")
 _OVER = ("imagenet.cell",)
 _UNSETTLED = (
-    "unexplained: the released code has no such size, and no other list of what is concatenated gives both figures"
+    "unexplained: the released code has no network of this size, and no other choice of concatenated states gives both "
+    "figures"
 )
 
 
@@ -101,24 +102,26 @@ NETWORKS = (
     Network(*_B, _of(3, 62), MOBILE, 1000, "5.3M", "555M", _OVER),
     Network(*_C, _of(4, 44), MOBILE, 1000, "5.1M", "535M", _OVER),
     Network(*_C, _of(4, 50), MOBILE, 1000, "6.4M", "570M", _OVER,
-            note="the same cells make 535M in the row above, so 677M here: the figure is another network's"),
+            note="the published mult-adds are those of another network: the same cells have 535M in the row above, and "
+                 "677M with these filters"),
     Network(*_N, _of(4, 44), MOBILE, 1000, "5.3M", "564M", _OVER, exact=(5_289_978, 563_638_816), is_read=True),
     Network(*_P, _of(3, 54), MOBILE, 1001, "5.1M", "588M", _OVER,
             note="0.1 % fewer mult-adds than published; the parameters agree"),
     Network("DARTS", "darts_imagenet.cell", _of(4, 48), MOBILE, 1000, "4.7M", "574M", exact=(4_718_752, None),
-            note="the released code prints the parameters, which agree to the last; it does not count mult-adds"),
+            note="the released code prints the parameters, and they agree exactly; it does not count mult-adds"),
     Network(*_N, _of(5, 64), MIDDLE, 1001, "10.9M", "2.35B", _OVER, note=_UNSETTLED),
     Network(*_N, _of(7, 80), MIDDLE, 1001, "22.6M", "4.93B", _OVER, note=_UNSETTLED),
     Network(*_A, _of(6, 190), LARGE, 1001, "86.7M", "23.1B", _OVER, exact=(86_721_838, 23_133_666_547), is_read=True),
     Network(*_A, _of(6, 448), MIDDLE, 1001, "469M", "104B", _OVER, counts_statistics=True,
-            note="the figures are those of images of 299x299, and count batch norm's statistics"),
+            note="the published figures are for images of 299x299, and include the statistics of batch normalization"),
     Network(*_B, _of(6, 190), LARGE, 1001, "84.0M", "22.3B", _OVER,
-            note="both figures are those of F=196, the next row"),
+            note="both published figures are those of the network with F=196 in the next row"),
     Network(*_B, _of(6, 196), LARGE, 1001, "84.0M", "22.3B", _OVER),
     Network(*_C, _of(6, 168), LARGE, 1001, "85.5M", "22.5B", _OVER),
     Network(*_C, _of(6, 228), LARGE, 1001, "155.3M", "41.1B", _OVER),
     Network("NASNet-A", "nasnet_a_large.cell", _of(6, 168), LARGE, 1000, "88.9M", "23.8B",
-            exact=(88_753_150, None), counts_statistics=True, note="the parameters count batch norm's statistics"),
+            exact=(88_753_150, None), counts_statistics=True,
+            note="the published parameters include the statistics of batch normalization"),
     Network(*_P, _of(4, 216, stem=96), LARGE, 1001, "86.1M", "25.0B", _OVER,
             note="0.3 % fewer mult-adds than published; the parameters agree"),
     Network("NAS-Bench-201, all 3x3", "nasbench201.cell", _of(5, 16), CIFAR, 10, "1,531,546",
@@ -127,7 +130,7 @@ NETWORKS = (
 
 
 def rounds_to(value: int, figure: str) -> bool:
-    """Returns whether a figure such as `86.7M` is the value, rounded to its digits. An empty figure agrees always."""
+    """Returns whether `value`, rounded, is a figure such as `86.7M`. True for an empty figure."""
     found = re.fullmatch(r"([\d,]+)(?:\.(\d+))?([KMB]?)", figure)
     if found is None:
         return not figure
@@ -136,14 +139,14 @@ def rounds_to(value: int, figure: str) -> bool:
 
 
 def measure(network: Network) -> Measured:
-    """Counts a network."""
+    """Returns the cost of a network, computed by the compiler."""
     graph = resolve(dsl.load(network.file, dict(network.params), network.overlays), network.input, network.classes)
     cost = graph_cost(graph)
     return Measured(network, cost, weight_values(graph) if network.counts_statistics else cost.params)
 
 
 def table() -> str:
-    """Returns the networks as a table in markdown, with the notes under it."""
+    """Returns the networks as a table in Markdown, with notes under the table."""
     return "\n".join(_lines())
 
 

@@ -1,8 +1,8 @@
 """Measures the gain of a second worker: `python -m experiments.bench.workers [INDIVIDUALS [WORKERS]]`.
 
-Runs the first individuals of `amoeba.gin`, which are the same random ones each time, with one worker and then with
-several (two), each run in a work directory of its own, and compares individuals an hour. A worker is busy while it
-builds, trains and measures.
+The program evaluates the first individuals of `amoeba.gin` with one worker, and then the same individuals with WORKERS
+workers (by default two). Each run has a work directory of its own. The program compares the individuals an hour. A
+worker is busy while it builds, trains and measures a network.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def test_ctrl_c_or_sigterm_keeps_whole_epochs(files: Path, number: Signals) -> N
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted: " in out and "the same command goes on from there" in out
+    assert "interrupted: " in out and "the same command resumes the training" in out
     assert 1 <= len(history(files / "run")) < 5000
 
 

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 import dsl
 from compiler.graph.cost_table import short
 from compiler.main import main
+from compiler.pictures.picture import marked
 from dsl import shipped_cells
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
@@ -127,6 +129,14 @@ def test_draw_writes_a_picture(tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 1000
 
 
+@pytest.mark.parametrize("flags", [[], ["--dark"]])
+def test_draw_marks_the_differences_from_another_file(tmp_path: Path, flags: list[str]) -> None:
+    path = tmp_path / "change.svg"
+    assert main(["draw", "amoebanet_a.cell", "--against", "amoebanet_b.cell", f"--out={path}", *flags]) == 0
+    shown = marked(dsl.load("amoebanet_b.cell"), dsl.load("amoebanet_a.cell"), "amoebanet_a against amoebanet_b")
+    assert path.read_text(encoding="utf-8") == replace(shown, dark=bool(flags)).svg()
+
+
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_a_command_prints_the_golden_text(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -204,6 +214,9 @@ def test_check_of_a_folder_asks_for_files(tmp_path: Path, capsys: pytest.Capture
         (["cost", "nasnet.cell", "--input", "32x32"], "HEIGHTxWIDTHxCHANNELS"),
         (["cost", "nasnet.cell", "--param", "F=2.5"], "filters is 7.5"),
         (["draw", "nasnet.cell", "--out", "a.gif"], "neither in .svg nor in .png"),
+        (["draw", "nasnet.cell", "--dark"], "--dark is only for a picture, which --out writes, such as --out dark.svg"),
+        (["draw", "nasnet.cell", "--against", "nosuch.cell"], "nosuch.cell"),
+        (["draw", "nasnet.cell", "--against", "."], ". is a folder"),
         (["mutate", "nasnet.cell", "--count", "-3"], "--count -3: at least 1"),
         (["sample", "nasnet.cell", "--count", "0"], "--count 0: at least 1"),
     ],

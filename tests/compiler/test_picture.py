@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 import dsl
-from compiler.pictures import canvas
-from compiler.pictures.canvas import Arrow, Box, Drawing
+from compiler.pictures.canvas import Drawing
+from compiler.pictures.paints import operation_paint
 from compiler.pictures.picture import picture
+from compiler.pictures.shapes import Arrow, Box, text_width
 from dsl import parse
 from dsl.tree import syntax as s
 
@@ -236,11 +237,11 @@ def test_nested_calls_are_a_row_of_operations() -> None:
 
 def test_a_family_keeps_its_colour() -> None:
     names = "sep_conv", "conv", "avg_pool", "dil_conv", "skip", "m1"
-    paints = {name: canvas.operation_paint(name) for name in names}
+    paints = {name: operation_paint(name) for name in names}
     assert len(set(paints.values())) == len(paints)
-    assert canvas.operation_paint("max_pool") == paints["avg_pool"]
-    assert canvas.operation_paint("sep_conv", 7) != paints["sep_conv"]
-    assert canvas.operation_paint("identity") == paints["skip"]
+    assert operation_paint("max_pool") == paints["avg_pool"]
+    assert operation_paint("sep_conv", 7) != paints["sep_conv"]
+    assert operation_paint("identity") == paints["skip"]
 
 
 def test_the_same_cells_give_the_same_picture(text: str) -> None:
@@ -303,7 +304,7 @@ def test_stacked_cells_stand_one_below_the_other(file: str, title: str) -> None:
     cells = dsl.load(file).cells
     stacked, aside = picture(cells, title, stacked=True), picture(cells, title)
     alone = [picture([cell]) for cell in cells]
-    assert stacked.width == max(max(one.width for one in alone), math.ceil(canvas.text_width(title, 22)) + 56)
+    assert stacked.width == max(max(one.width for one in alone), math.ceil(text_width(title, 22)) + 56)
     if len(cells) > 1:
         assert stacked.width < aside.width and stacked.height > aside.height
     tops = [min(box.y for box in stacked.boxes[start:end]) for start, end in parts(alone)]

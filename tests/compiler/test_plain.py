@@ -83,5 +83,5 @@ def test_weights_that_do_not_fit_are_refused() -> None:
     kernel = next(key for key in values if key.endswith("kernel"))
     with pytest.raises(compiler.CompileError, match=f"the weights lack {kernel}"):
         plain_model(graph, {key: value for key, value in values.items() if key != kernel})
-    with pytest.raises(compiler.CompileError, match=r"in the shape \(2, 2\); the network's is \(1, 3\)"):
+    with pytest.raises(compiler.CompileError, match=r"in the shape \(2, 2\); the network needs \(1, 3\)"):
         plain_model(graph, {**values, kernel: np.ones((2, 2), np.float32)})

@@ -90,7 +90,7 @@ def edit(folder: Path, **facts: object) -> None:
         ({"std": [0]}, r"net is damaged: std is \[0\.0\]: wanted numbers above 0"),
         ({"input_shape": [8, 8]}, r"network\.json is damaged: input_shape is \[8, 8\]"),
         ({"input_shape": [8, 8, 2], "mean": [1, 1], "std": [1, 1]}, r"the weights have stem/0/0/0/conv/kernel in the"),
-        ({"class_names": ["a", "b"]}, r"the weights have head/0/0/3/dense/kernel in the shape .* the network's is"),
+        ({"class_names": ["a", "b"]}, r"the weights have head/0/0/3/dense/kernel in the shape .* the network needs"),
         ({"weights_sha256": "0"}, r"weights\.npz are not the weights that were saved with network\.json"),
         ({"fingerprint": "0"}, r"network\.cell is not the network that was trained"),
         ({"preparation": "gone"}, r"network\.json is damaged: it lacks 'preparation'"),

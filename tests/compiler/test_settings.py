@@ -39,11 +39,11 @@ def test_every_setting_has_a_rule() -> None:
         ({"augment": ["flop"]}, "training.augment has 'flop'; allowed: flip, crop, cutout, colour, random_crop; did"),
         (
             {"augment": "flip"},
-            "training.augment is 'flip'; it must be a tuple of steps, () for none: "
+            "training.augment is 'flip'; it must be a tuple of augmentations, () for none: "
             "--gin_param=\"training.augment=('flip',)\"",
         ),
         ({"augment": "flip, crop"}, "--gin_param=\"training.augment=('flip', 'crop')\"; allowed: flip, crop"),
-        ({"augment": None}, "training.augment is None; it must be a tuple of steps"),
+        ({"augment": None}, "training.augment is None; it must be a tuple of augmentations"),
         ({"augment": (["flip"],)}, "training.augment has ['flip']; allowed: flip"),
         ({"learning_rate": float("1e400")}, "training.learning_rate is inf; it must be a number of at least 0"),
         ({"learning_rate": 1e39}, "training.learning_rate is 1e+39; it must be a number of at least 0"),
@@ -110,7 +110,7 @@ def test_settings_that_another_one_leaves_without_effect_are_settings() -> None:
 
 @pytest.mark.parametrize(("epochs", "warmup"), [(3, 3.5), (1, 2)])
 def test_a_warm_up_ends_before_the_training(epochs: int, warmup: float) -> None:
-    message = rf"training\.warmup_epochs is {warmup}, more than the {epochs} of training\.epochs"
+    message = rf"training\.warmup_epochs is {warmup} and training\.epochs is {epochs}: "
     with pytest.raises(compiler.CompileError, match=message):
         Training(epochs=epochs, warmup_epochs=warmup)
     assert Training(epochs=3, warmup_epochs=3).warmup_epochs == 3.0

@@ -110,7 +110,7 @@ def test_a_gene_takes_the_place_of_the_setting(digits: Dataset) -> None:
 
 
 def test_a_gene_without_a_setting_of_its_name_is_refused(digits: Dataset) -> None:
-    with pytest.raises(compiler.CompileError, match=r"training\.drop_path_keep is 1\.5; .* the gene of that name"):
+    with pytest.raises(compiler.CompileError, match=r"training\.drop_path_keep is 1\.5; .* the gene of this name"):
         train(still(SMALL, drop_path_keep=1.5), digits, QUICK)
 
 

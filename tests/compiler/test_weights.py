@@ -136,5 +136,5 @@ def test_restoring_wants_every_weight() -> None:
     kernel = "body/0/0/net/b/0/conv/kernel"
     with pytest.raises(compiler.CompileError, match=f"the weights lack {kernel}; the nearest is "):
         weights.restore(made, {key: value for key, value in values.items() if key != kernel})
-    with pytest.raises(compiler.CompileError, match=r"in the shape \(5, 3, 3, 3\); the network's is \(3, 3, 3, 3\)"):
+    with pytest.raises(compiler.CompileError, match=r"in the shape \(5, 3, 3, 3\); the network needs \(3, 3, 3, 3\)"):
         weights.restore(made, {**values, kernel: np.ones((5, 3, 3, 3), np.float32)})

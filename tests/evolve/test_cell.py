@@ -24,6 +24,7 @@ import dsl
 from compiler import CompileError
 from compiler.main import main
 from compiler.networks import formats, saved
+from compiler.pictures.picture import marked
 from evolve import Store
 from evolve import main as evolve
 from evolve.cell import find
@@ -163,6 +164,14 @@ def test_diff_compares_individuals(here: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.startswith("cell net: ")
     assert cell("diff", f"{WORK}:1", f"{WORK}:1") == 0
     assert cell("diff", str(WORK), f"{WORK}/best.cell") == 0
+
+
+def test_draw_marks_the_differences_from_another_individual(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cell("draw", f"{WORK}:2", "--against", f"{WORK}:1", "--out", "a.svg") == 0
+    shown = marked(dsl.loads(text_of(1)), dsl.loads(text_of(2)), "my search:2 against my search:1")
+    assert Path("a.svg").read_text(encoding="utf-8") == shown.svg()
+    assert cell("draw", f"{WORK}:2", "--against", f"{WORK}:6") == 2
+    assert "has no individual 6" in capsys.readouterr().err
 
 
 def test_params_and_overlays_change_an_individual(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -312,7 +321,7 @@ def test_of_a_search_of_0_5_0_the_best_alone_is_exported(here: Path, capsys: pyt
     del known["preparation"]
     (WORK / "best" / saved.FACTS).write_text(json.dumps({**known, "version": 1}))
     assert cell("export", str(WORK), "--out", "a.keras") == 0
-    assert "it takes only images of 9x7x3" in capsys.readouterr().out
+    assert "takes only images of 9x7x3" in capsys.readouterr().out
     other = next(id for id in range(1, 6) if id != best_id())
     assert cell("export", f"{WORK}:{other}", "--out", "b.keras") == 2
     assert "version 0.5.0 began the search in runs/my search and did not store how" in capsys.readouterr().err
@@ -471,7 +480,7 @@ def test_a_network_is_not_trained_on_other_images_than_its_search(
     assert cell(*arguments) == 2
     said = capsys.readouterr().err
     assert "differ from those of the search of my search-" in said
-    (advice,) = shlex.split(said.strip().rpartition("name them: ")[2])
+    (advice,) = shlex.split(said.strip().rpartition("name their source: ")[2])
     assert cell(*arguments, *advice.split("=", 1)) == 0
     shown = capsys.readouterr().out
     assert "warning" in shown and "steps of 8 images, which is few" in shown
@@ -488,6 +497,6 @@ def test_a_setting_that_a_gene_replaces_is_refused(here: Path, capsys: pytest.Ca
     (here / "gene.cell").write_text(f"gene l2 = 0.01 in 1e-6 .. 1\n{SPACE}")
     arguments = ["train", "gene.cell", "--like", str(WORK), "--workdir", "again", "--gin_param", "training.epochs=1"]
     assert cell(*arguments, "--gin_param", "training.l2=0.5") == 2
-    assert "nothing reads training.l2: the individual has a gene of that name" in capsys.readouterr().err
+    assert "nothing reads training.l2: the gene l2 = " in capsys.readouterr().err
     assert cell(*arguments) == 0
     assert "genes           l2 = " in capsys.readouterr().out

@@ -31,7 +31,7 @@ def command(small_gin: Path, tmp_path: Path) -> list[str]:
 def test_every_search_is_kept_and_drawn(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare.main(command) == 0
     said = capsys.readouterr().out
-    assert "4 of 4: random_search, seed 1" in said and "left" in said
+    assert "4 of 4: random_search, random seed 1" in said and "left" in said
     assert "pairwise_tournament" in said and "±" in said
     for name in ("pairwise_tournament", "random_search"):
         for seed in ("0", "1"):

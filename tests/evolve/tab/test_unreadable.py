@@ -12,8 +12,9 @@ import pytest
 
 from evolve.store.database import FILE
 from evolve.store.migrations import OLDEST, SCHEMA
+from evolve.tab.parameters import QUESTIONS
 from tests.evolve.tab.made_up import MadeUp
-from tests.evolve.tab.served import Served
+from tests.evolve.tab.served import ADDRESS, Served
 
 
 def changed(statements: str) -> Callable[[Path], None]:
@@ -106,8 +107,8 @@ def test_the_tab_says_what_is_wrong_and_shows_the_other_searches(made: bytes, tm
     assert [search["name"] for search in answer["searches"]] == ["good"]
     ((problem),) = answer["problems"]
     assert problem["name"] == "bad" and words in problem["message"]
-    for question in ("overview", "curve"):
-        status, message = served.refused(f"{question}?search={key}")
+    for question, parameters in QUESTIONS.items():
+        status, message = served.refused(f"{question}?search={key}" + "".join(f"&{each}=1" for each in parameters))
         assert status == 503 and words in message
     (good,) = (search["key"] for search in answer["searches"])
     assert served.ask(f"overview?search={good}")["columns"]["id"] == [*range(1, 31)]
@@ -125,3 +126,51 @@ def test_a_search_that_is_removed_while_the_tab_is_open_is_a_message(made: bytes
     (tmp_path / "runs" / "bad" / FILE).unlink()
     status, message = served.refused(f"overview?search={key}")
     assert status == 503 and "there is no search in" in message
+
+
+# Columns of the store, and values that no search writes into them.
+WRONG = {
+    "fitness": ["'high'", "x'00'"], "parent": ["'me'", "1e300", "-1", "7"], "rule": ["1", "x'ff'"], "status": ["7"],
+    "genotype": ["''", "'cell'", "x'ff'", "zeroblob(3000000)"], "metrics": ["'{'", "'[1]'", "'{\"a\": []}'"],
+    "history": ["'x'", "'[[1]]'"], "rejected": ["'x'", "'[1]'"], "seconds": ["'long'", "9e999"], "params": ["'few'"],
+    "finished": ["'first'", "9223372036854775807"], "genes": ["'x'", "'a=b'"], "error": ["x'fe'"], "note": ["1"],
+    "memo": ["'x'", "'[99]'"], "tries": ["''"], "inherited": ["'half'"], "fingerprint": ["x'00'"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", WRONG)
+def test_wrong_values_are_shown_or_are_a_message(made: bytes, tmp_path: Path, column: str) -> None:
+    for place, value in enumerate(WRONG[column]):
+        text = f"pragma ignore_check_constraints=on; update individuals set {column} = {value} where id = 7"
+        served, key = served_with(made, tmp_path / str(place), changed(text))
+        first, second = served.ask("searches"), served.ask("searches")
+        assert len(first["searches"]) + len(first["problems"]) == 2 and second == first
+        for question, parameters in QUESTIONS.items():
+            asked = f"{ADDRESS}{question}?search={key}" + "".join(f"&{each}=7" for each in parameters if each != "dark")
+            response = served.get(asked)
+            assert response.status_code in (200, 404, 503) and "Traceback" not in response.text
+            assert response.mimetype == "application/json" or question == "picture"
+
+
+@pytest.mark.parametrize("column", ["genotype", "note", "error", "rule", "history", "genes"])
+def test_huge_values_are_not_read(made: bytes, tmp_path: Path, column: str) -> None:
+    huge = f"update individuals set {column} = hex(zeroblob(10000000)) where id = 7"
+    served, key = served_with(made, tmp_path, changed(huge))
+    assert served.ask("searches")
+    for question, parameters in QUESTIONS.items():
+        response = served.get(f"{ADDRESS}{question}?search={key}" + "".join(f"&{each}=7" for each in parameters))
+        assert len(response.data) < 100_000
+    status, message = served.refused(f"individual?search={key}&id=7")
+    assert status == 503 and "string or blob too big" in message
+
+
+def test_a_locked_search_is_read_when_it_is_free_again(made: bytes, tmp_path: Path) -> None:
+    served, key = served_with(made, tmp_path, changed("pragma journal_mode=delete"))
+    with closing(sqlite3.connect(tmp_path / "runs" / "bad" / FILE, isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        answer = served.ask("searches")
+        assert [search["name"] for search in answer["searches"]] == ["good"]
+        assert "database is locked; another program has locked the file" in answer["problems"][0]["message"]
+        assert served.refused(f"overview?search={key}")[0] == 503
+    assert served.ask(f"overview?search={key}")["columns"]["id"] == [*range(1, 31)]
+    assert served.ask("searches")["problems"] == []

@@ -1,0 +1,333 @@
+"""The parts of a cell's picture: states, operations and joins, and the links between them.
+
+With the changes from another version of the cell, the parts say what is new and changed, and removed parts are among
+them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from compiler.pictures import arrange, paints
+from compiler.pictures.changes import RETURN, CellChanges, FlowChanges, Place, inner, is_drawn, sign
+from compiler.pictures.paints import Paint
+from compiler.pictures.shapes import Line, Mark
+from dsl.primitives import CONCATENATION
+from dsl.text.unparse import expression
+from dsl.tree import edit
+from dsl.tree import syntax as s
+
+_LONGEST = 30  # the largest number of characters in a line
+_NAME, _SMALL = 16, 11.5  # the sizes of texts
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A state, an operation or a join, before it has a place; `kind` is input, node, output, pill or join."""
+
+    kind: str
+    lines: tuple[Line, ...]
+    paint: Paint
+    note: str
+    entries: int = 0
+    mark: Mark | None = None
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is an input, a node or the output."""
+        return self.kind in ("input", "node", "output")
+
+    @property
+    def width(self) -> int:
+        """The width of its box."""
+        text = max(line.width for line in self.lines) + (28 if self.is_state else 24)
+        return math.ceil(max(text, 52 if self.is_state else 0, self.entries * arrange.PORT + 8))
+
+    @property
+    def height(self) -> int:
+        """The height of its box."""
+        return math.ceil(sum(line.height for line in self.lines) + (14 if self.is_state else 9))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link from one part to a later one, by their places in the list of parts."""
+
+    source: int
+    target: int
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All parts of a cell, the output last, and their links. `notes` describe what has no place among them."""
+
+    parts: tuple[Part, ...]
+    links: tuple[Link, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read(cell: s.Cell, changes: CellChanges | None = None) -> Parts:
+    """Returns the parts of a cell, marked with the changes if there are some."""
+    reader = _Reader(cell, changes or CellChanges())
+    entries = Counter(link.target for link in reader.links)
+    parts = [replace(part, entries=entries[place]) for place, part in enumerate(reader.parts)]
+    order = _in_order(len(parts), reader.links, last=reader.sink)
+    places = {place: index for index, place in enumerate(order)}
+    links = (replace(link, source=places[link.source], target=places[link.target]) for link in reader.links)
+    return Parts(tuple(parts[place] for place in order), tuple(links), tuple(dict.fromkeys(reader.notes)))
+
+
+def _in_order(count: int, links: Sequence[Link], last: int) -> list[int]:
+    """Returns the places of all parts, each after those that lead to it, and otherwise as they are."""
+    below, waiting = defaultdict[int, list[int]](list), Counter(link.target for link in links)
+    for link in links:
+        below[link.source].append(link.target)
+    ready = [place for place in range(count) if not waiting[place] and place != last]
+    order: list[int] = []
+    while ready:
+        order.append(heapq.heappop(ready))
+        for target in below[order[-1]]:
+            waiting[target] -= 1
+            if not waiting[target] and target != last:
+                heapq.heappush(ready, target)
+    return [*order, last]
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """A walk through the terms of a state, with the changes of this state; `is_new` says that all of it is new."""
+
+    key: str
+    changes: FlowChanges
+    is_new: bool
+
+
+class _Reader:
+    """Collects the parts of one cell, and the links between them; those of removed parts come last."""
+
+    def __init__(self, cell: s.Cell, changes: CellChanges) -> None:
+        self.parts: list[Part] = []
+        self.links: list[Link] = []
+        self.notes = [*changes.notes]
+        self._changes = changes
+        self._states: dict[str, int] = {}
+        self._hidden: set[str] = set()  # removed states whose names others have now
+        self._removed: list[tuple[str, s.Term, int]] = []  # the state, the term, and the part that it led to
+        self._unused = edit.unused(cell) if "unused" not in edit.states(cell) else ("unused",)
+        for item in cell.inputs:
+            lines = [line_of(item.name, _NAME), *_kind_lines(item, changes.inputs.get(item.name))]
+            self._states[item.name] = self._state("input", lines, paints.SOURCE, item.name, item.name)
+        for node in cell.nodes:
+            self._states[node.name] = self._flow("node", node.name, node.flow, paints.STATE, node.name)
+        self.sink = self._flow("output", RETURN, cell.output, paints.RESULT, "output")
+        self._add_removed()
+
+    # --- present parts
+
+    def _state(self, kind: str, lines: list[Line], paint: Paint, key: str, name: str, is_changed: bool = False) -> int:
+        changes = self._changes
+        former = changes.names.get(key)
+        if former is not None:
+            lines.insert(1, _former(former))
+        is_changed = is_changed or former is not None or key in changes.inputs
+        mark = Mark.NEW if key in changes.new else Mark.CHANGED if is_changed else None
+        note = name if former is None else _noted(name, former)
+        return self._add(Part(kind, tuple(lines), paint, note, mark=mark))
+
+    def _add(self, part: Part) -> int:
+        self.parts.append(part)
+        return len(self.parts) - 1
+
+    def _flow(self, kind: str, key: str, flow: s.Flow, paint: Paint, name: str) -> int:
+        walk = _Walk(key, self._changes.flows.get(key, FlowChanges()), key in self._changes.new)
+        terms, place, symbol = inner(flow)
+        entering = self._entering(terms, place, walk)
+        lines = [line_of(name, _NAME)]
+        former = walk.changes.join
+        if len(entering) > 1 or (symbol == CONCATENATION and kind == "output"):
+            lines.append(_join_line(symbol, paints.SOFT if former is None else paints.MARKED))
+        if former is not None:
+            lines.append(_former(former))
+        lines += _tail_lines(flow.tail, walk.changes.tail)
+        is_changed = former is not None or walk.changes.tail is not None
+        part = self._state(kind, lines, paint, key, name, is_changed)
+        self._link(entering, part, place, walk)
+        return part
+
+    def _link(self, entering: list[tuple[int, Mark | None]], target: int, place: Place, walk: _Walk) -> None:
+        self.links += [Link(source, target, mark) for source, mark in entering]
+        self._removed += [(walk.key, term, target) for at, term in walk.changes.removed if at == place]
+        for at, state in walk.changes.reads.items():
+            if at[:-1] == place:
+                self._removed.append((walk.key, s.Wire(state), target))
+
+    def _entering(self, terms: tuple[s.Term, ...], place: Place, walk: _Walk) -> list[tuple[int, Mark | None]]:
+        """Returns the last part of each term that is drawn, and the mark of the link that leaves it."""
+        expanded = edit.with_states(terms, self._unused) if self._unused != ("unused",) else terms
+        return [self._term(term, (*place, i), walk) for i, term in enumerate(expanded) if is_drawn(term)]
+
+    def _term(self, term: s.Term, place: Place, walk: _Walk) -> tuple[int, Mark | None]:
+        changes, is_new = walk.changes, walk.is_new or place in walk.changes.new
+        mark = Mark.NEW if is_new else None
+        if isinstance(term, s.Wire):
+            return self._states[term.state], Mark.NEW if place in changes.reads else mark
+        inside = replace(walk, is_new=is_new)
+        entering = self._entering(term.arguments, place, inside)
+        part = _operation(term)
+        former = changes.operations.get(place)
+        if former is not None:
+            mark = Mark.CHANGED
+            line = _former(_difference(former, term.op))
+            part = replace(part, lines=(*part.lines, line), note=_noted(part.note, " ".join(_words(former)).strip()))
+        added = self._add(replace(part, mark=mark))
+        self._link(entering, added, place, inside)
+        return added, Mark.NEW if is_new else None
+
+    # --- removed parts
+
+    def _add_removed(self) -> None:
+        changes = self._changes
+        for item in changes.removed_inputs:
+            self._add_removed_state("input", item.name, _kind_lines(item, None))
+        for node in changes.removed_nodes:
+            target = self._add_removed_state("node", node.name, _tail_lines(node.flow.tail, None))
+            if target is not None:
+                terms, _, _ = inner(node.flow)
+                self._removed += [(node.name, term, target) for term in terms if is_drawn(term)]
+        for name, term, target in self._removed:
+            if self._has_place(term, target):
+                self.links.append(Link(self._ghost(term), target, Mark.REMOVED))
+            else:
+                self.notes += self._changes.lines.get(name, ())
+
+    def _add_removed_state(self, kind: str, name: str, more: Iterable[Line]) -> int | None:
+        """Adds the ghost of a state; returns None if another state has its name now."""
+        if name in self._states:
+            self.notes += self._changes.lines[name]
+            self._hidden.add(name)
+            return None
+        self._states[name] = self._add(_ghost_of(Part(kind, (line_of(name, _NAME), *more), paints.STATE, name)))
+        return self._states[name]
+
+    def _has_place(self, term: s.Term, target: int) -> bool:
+        """Returns whether the states that a removed term reads are drawn, and above the part that it led to."""
+        below = defaultdict[int, list[int]](list)
+        for link in self.links:
+            below[link.source].append(link.target)
+        after, waiting = {target}, [target]
+        while waiting:
+            fresh = [place for place in below[waiting.pop()] if place not in after]
+            after.update(fresh)
+            waiting += fresh
+        read = {s.read_state(edge) for _, edge in s.edges(term)}
+        return read.isdisjoint(self._hidden) and after.isdisjoint(self._states[state] for state in read)
+
+    def _ghost(self, term: s.Term) -> int:
+        """Adds the parts of a removed term; returns the last one."""
+        if isinstance(term, s.Wire):
+            return self._states[term.state]
+        sources = [self._ghost(part) for part in term.arguments if is_drawn(part)]
+        added = self._add(_ghost_of(_operation(term)))
+        self.links += [Link(source, added, Mark.REMOVED) for source in sources]
+        return added
+
+
+# --- texts ------------------------------------------------------------------------------------------------
+
+
+def _operation(term: s.Call) -> Part:
+    """Returns the part of a term's outer operation."""
+    if s.is_join(term):
+        return Part("join", (_join_line(sign(term)),), paints.JOIN, sign(term))
+    first, rest = _words(term.op)
+    lines = line_of(first, 13.5), *([line_of(rest, 11, paints.SOFT)] if rest else [])
+    return Part("pill", lines, _paint(term.op), f"{first} {rest}".strip())
+
+
+def _ghost_of(part: Part) -> Part:
+    """Returns the part as one that was removed."""
+    lines = tuple(replace(line, ink=paints.SOFT, struck=True) for line in part.lines)
+    return replace(part, lines=lines, paint=paints.REMOVED, mark=Mark.REMOVED)
+
+
+def _kind_lines(item: s.Input, former: s.Input | None) -> Iterator[Line]:
+    """Yields the operation of an input, and what it was before."""
+    now, before = (_kind(one) if one is not None else "" for one in (item, former))
+    if now:
+        yield line_of(now, _SMALL, paints.SOFT if former is None else paints.MARKED)
+    if before:
+        yield _struck(before)
+
+
+def _kind(item: s.Input) -> str:
+    return "" if item.kind is None else f"{'each ' if item.each else ''}{' '.join(_words(item.kind))}"
+
+
+def _tail_lines(tail: s.Pipe, former: s.Pipe | None) -> Iterator[Line]:
+    """Yields the operations that follow a node's sum, with those that were there before."""
+    before = tail if former is None else former
+    for kind, i, j, k, m in SequenceMatcher(None, before, tail, autojunk=False).get_opcodes():
+        for op in tail[k:m]:
+            yield line_of(" ".join(_words(op)), 12.5, _paint(op).edge if kind == "equal" else paints.MARKED)
+        if kind != "equal":
+            yield from (_struck(" ".join(_words(op))) for op in before[i:j])
+
+
+def _former(text: str) -> Line:
+    return line_of(f"was {text}", _SMALL, paints.MARKED)
+
+
+def _difference(former: s.Op | s.Any, op: s.Op | s.Any) -> str:
+    """Returns the words of a former operation: the changed settings alone if only these differ."""
+    (before, settings), (now, others) = _words(former), _words(op)
+    if (before, settings) == (now, others):
+        return expression(former)  # They differ in digits that are otherwise left out.
+    differing = [setting for setting in settings.split(", ") if setting and setting not in others.split(", ")]
+    if before == now and differing:
+        return ", ".join(differing)
+    return before if settings == others else f"{before} {settings}"
+
+
+def _noted(text: str, former: str) -> str:
+    return f"{text} (was {former})"
+
+
+def _struck(text: str) -> Line:
+    return replace(line_of(text, _SMALL, paints.MARKED), struck=True)
+
+
+def _words(op: s.Op | s.Any) -> tuple[str, str]:
+    """Returns an operation's name with its unnamed settings, and its named settings."""
+    if isinstance(op, s.Any):
+        return expression(op), ""
+    plain = [op.name, *(_value(a.value) for a in op.arguments if a.name is None)]
+    named = [f"{a.name} {_value(a.value)}" for a in op.arguments if a.name is not None]
+    return " ".join(plain), ", ".join(named)
+
+
+def _value(value: s.Expression) -> str:
+    # A mutated factor may have sixteen digits; four are enough to read.
+    return f"{value.value:.4g}" if isinstance(value, s.Number) and value.value < 1e4 else expression(value)
+
+
+def _paint(op: s.Op | s.Any) -> Paint:
+    if isinstance(op, s.Any):
+        return paints.operation_paint("any")
+    kernels = [a.value for a in op.arguments if isinstance(a.value, s.Kernel)]
+    return paints.operation_paint(op.name, max((max(k.height, k.width) for k in kernels), default=1))
+
+
+def line_of(text: str, size: float, ink: str = paints.INK) -> Line:
+    """Returns a text as a line, cut off if it is too long."""
+    text = text.strip()
+    return Line(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…", size, ink)
+
+
+def _join_line(symbol: str, ink: str = paints.SOFT) -> Line:
+    return line_of(symbol, 17 if symbol == "+" else 12.5, ink)
