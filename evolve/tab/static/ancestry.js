@@ -82,7 +82,9 @@ export function ancestryView(state) {
   let tree = null;
   const legend = new Legend(draw);
   const chart = new Chart({
-    label: "Family tree of the search: parents are joined to their children",
+    label:
+      "Family tree of the search: parents are joined to their children. The arrow keys up and down go to the parent and " +
+      "to the child with the most descendants",
     drag: "pan",
     describe: (place) => (state.data ? [...describe(state.data, place), ...kin(state.data, place)] : []),
     onChoose: (place, isSecond) => {
@@ -368,12 +370,13 @@ function byFamily(data, parentOf, across, shown) {
     .sort((a, b) => b.count - a.count || a.place - b.place)
     .slice(0, MOST_BANDS)
     .map(({ place, top, bottom }) => ({ value: -(top + bottom) / 2, label: String(data.columns.id[place]) }));
+  const room = Math.max(0.7, height * 0.015);
   const axisY = /** @type {Axis} */ ({
     title: "Family, by its first ancestor",
     kind: "id",
     isBare: true,
     labels,
-    range: [-Math.max(1, height - 0.3), 0.7],
+    range: [-Math.max(1, height - 1 + room), room],
   });
   const tint = pageColour("--family");
   const striped = bands.length > MOST_BANDS ? [] : bands.filter((_, order) => order % 2);

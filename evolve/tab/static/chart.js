@@ -419,7 +419,7 @@ export class Chart {
             if (size < 5 && shape === DOT) {
               paint.fillRect(x - size / 2, y - size / 2, size, size);
             } else if (size < 5 && shape === RING) {
-              paint.strokeRect(x - size / 2, y - size / 2, size, size);
+              paint.strokeRect(x - size / 2 + 0.5, y - size / 2 + 0.5, size - 1, size - 1);
             } else {
               trace(paint, x, y, size, shape);
             }

@@ -96,9 +96,9 @@ export class Details {
    */
   _figure({ id, parent }) {
     const place = element("div", { class: "large-picture" });
-    const draw = () => fill(place, picture(this._state, id, this._isMarked ? parent : null));
+    const draw = () => fill(place, picture(this._state, id, this._isMarked ? parent || null : null));
     draw();
-    if (parent === null) {
+    if (!parent) {
       return [place];
     }
     const mark = checkbox(`mark what changed against its parent ${parent}`, this._isMarked, (checked) => {
@@ -210,10 +210,10 @@ function happening({ error, fitness, trained_now: trained, tries, status }) {
  * @returns {Child[]}
  */
 function changes({ difference, parent }) {
-  if (parent === null) {
+  if (!parent) {
     return [];
   }
-  const lines = difference.length ? difference : ["Nothing in its text: its genes differ, or it is a copy."];
+  const lines = difference.length ? difference : ["Nothing: it is a copy."];
   return [
     element("h3", {}, `Changes against its parent ${parent}`),
     element("ul", { class: "changes" }, ...lines.map((line) => element("li", {}, line))),

@@ -5,7 +5,7 @@
  */
 
 import { DONE } from "./data.js";
-import { element, fill } from "./dom.js";
+import { checkbox, element, fill } from "./dom.js";
 import { shown, signed } from "./format.js";
 import { condition, gainClass } from "./headline.js";
 import { picture } from "./picture.js";
@@ -27,7 +27,11 @@ export function ancestorStrip(state) {
   const title = element("h2", {});
   const hint = element("span", { class: "hint" });
   const list = element("ol", { class: "line", "aria-label": "Line of ancestors, the oldest first", onkeydown: onKey });
-  const node = element("section", { class: "strip" }, element("div", { class: "controls" }, title, hint), list);
+  const size = checkbox("large pictures", false, (isLarge) => {
+    node.classList.toggle("large", isLarge);
+    reach();
+  });
+  const node = element("section", { class: "strip" }, element("div", { class: "controls" }, title, hint, size), list);
   /** @type {number[]} ids of the line that is shown */
   let ids = [];
   let now = "";
@@ -169,7 +173,7 @@ function card(state, ancestor, parent) {
       gain === null ? null : element("span", { class: gainClass(gain) }, signed(gain)),
     ),
     element("span", { class: "card-rule" }, parent ? rule : "first ancestor"),
-    ...changes,
+    ...(changes.length || !parent ? changes : [element("span", { class: "change" }, "a copy of its parent")]),
     more > 0 ? element("span", { class: "hint" }, `and ${more} more change${more === 1 ? "" : "s"}`) : null,
   );
   return element("li", { "data-id": id }, choose, picture(state, id, parent?.id ?? null));
