@@ -34,6 +34,7 @@ export class Details {
     this._curve = new TrainingCurve();
     this._shown = 0;
     this._isMarked = true;
+    this._height = 0;
     /** @type {Set<string>} titles of the folded parts that the user has unfolded */
     this._open = new Set();
     this._parts = [
@@ -96,6 +97,13 @@ export class Details {
    */
   _figure({ id, parent }) {
     const place = element("div", { class: "large-picture" });
+    // Until the picture is there, its place is as high as that of the one before, so that nothing below it jumps.
+    place.style.minHeight = `${this._height}px`;
+    const settle = () => {
+      place.style.minHeight = "";
+      this._height = place.offsetHeight;
+    };
+    place.addEventListener("load", settle, true);
     const draw = () => fill(place, picture(this._state, id, this._isMarked ? parent || null : null));
     draw();
     if (!parent) {
