@@ -24,11 +24,13 @@ DONE, FAILED, MISTAKE = 0, 1, 2
 
 USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...] [--resume=changed]
        evolve board [--workdir=runs/amoeba] [--host=...] [--port=...]
+       evolve report --workdir=runs/amoeba --out=report.html
        evolve export --workdir=runs/amoeba --csv|--json
 
 Evolves image classifiers from the cells, network and mutation rules of a .cell file.
 The same command again resumes an interrupted search.
 `board` starts TensorBoard with the tab Evolution open; without --workdir it shows all searches in runs/.
+`report` writes what that tab shows of a search as one HTML page.
 `export` writes all individuals of a search to the terminal, also while the search runs.
 
 """
@@ -39,6 +41,7 @@ FLAGS = {
     "resume": "'changed' resumes a search with other limits or workers than those with which it was begun",
     "host": "the name or address at which TensorBoard serves; by default localhost, which only this machine reaches",
     "port": "the port of TensorBoard; by default 6006, or the next one that is free",
+    "out": "the HTML file of a report",
     "csv": "export as a table in CSV",
     "json": "export as a list of objects in JSON",
     "help": "show this text",
@@ -46,7 +49,7 @@ FLAGS = {
 _LIST, _SWITCH = {"action": "append", "default": []}, {"action": "store_true"}
 _KINDS: Mapping[str, Any] = {"gin_file": _LIST, "gin_param": _LIST, "csv": _SWITCH, "json": _SWITCH}
 SEARCH = ("gin_file", "gin_param", "workdir", "resume")
-COMMANDS = {"board": ("workdir", "host", "port"), "export": ("workdir", "csv", "json")}
+COMMANDS = {"board": ("workdir", "host", "port"), "report": ("workdir", "out"), "export": ("workdir", "csv", "json")}
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -80,6 +83,8 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     workdir = os.path.expanduser(known.workdir or "")
     if command == "export":
         return _export(workdir, known.csv, known.json)
+    if command == "report":
+        return _report(workdir, os.path.expanduser(known.out or ""))
     if command == "board":
         outlet.goes_on = True
         return _board(Path(workdir or "runs"), known.host, known.port)
@@ -136,6 +141,20 @@ def _board(folder: Path, host: str | None, port: str | None) -> int:
         board.serve(folder, host or board.HOST, board.port_of(port))
     except UsageError as error:
         return _mistake(str(error))
+    return DONE
+
+
+def _report(workdir: str, out: str) -> int:
+    from evolve.errors import SearchError
+    from evolve.tab import report
+
+    if not workdir or not out:
+        return _mistake("name a search and a file: evolve report --workdir=runs/amoeba --out=report.html")
+    try:
+        report.write(Path(workdir), Path(out), lambda words: print(words, file=sys.stderr))
+    except SearchError as error:
+        return _mistake(str(error))
+    print(f"written: {out}")
     return DONE
 
 

@@ -52,8 +52,8 @@ def write(folder: Path, out: Path, progress: Callable[[str], None] = lambda word
 
 def contents(data: Data, name: str, progress: Callable[[str], None]) -> Json:
     """Returns everything that the scripts of a report ask for. `name` is the title of the search."""
-    overview = data.overview("")
-    overview = {**overview, "search": {**overview["search"], "key": _ENTRY, "name": name}}
+    answer: Json = data.overview("")
+    overview = {**answer, "search": {**answer["search"], "key": _ENTRY, "name": name}}
     order = by_importance(overview)
     detailed, drawn = set(order[:DETAILED]), order[:DRAWN]
     left_out = len(order) - len(detailed), len(order) - len(drawn)
@@ -71,7 +71,7 @@ def contents(data: Data, name: str, progress: Callable[[str], None]) -> Json:
 
 
 def by_importance(overview: Json) -> list[int]:
-    """Returns all ids: the best and its ancestors, every new best and its ancestors, the Pareto front, then the fittest."""
+    """Returns all ids: first every new best with its ancestors, then the Pareto front, then the others by fitness."""
     columns = overview["columns"]
     ids = columns["id"]
     place = {id: number for number, id in enumerate(ids)}

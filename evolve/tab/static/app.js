@@ -225,7 +225,7 @@ function showStatus(state, status) {
     return;
   }
   const words = {
-    running: "running",
+    running: state.source.isLive ? "running" : "running when this report was written",
     ended: search.reason ? `ended: ${search.reason}` : "ended",
     interrupted: "interrupted; the same command goes on",
   }[search.state];
