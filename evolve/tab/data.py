@@ -1,4 +1,4 @@
-"""The data of one search, as the page asks for them. What was read is kept, and later requests read what is new."""
+"""The answers to requests of the page about one search. Rows of the store are kept, so only new rows are read."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from evolve.tab.overview import Answer
 from evolve.tab.source import StoreSource
 from evolve.tab.traits import Traits
 
-KEPT = 1000  # stamps after which a page can ask for the changes alone
+KEPT = 1000  # the number of stamps that are kept, since which a page can ask for changes
 
 
 class Data:
-    """The answers about one search. Several threads may ask at the same time.
+    """The answers about one search. Several threads may call the methods at the same time.
 
     Args:
       folder: the work directory.
@@ -41,7 +41,7 @@ class Data:
         self._begin(self._about)
 
     def _begin(self, about: About) -> None:
-        """Forgets what was read of another search in the same place."""
+        """Removes all data of another search that was in the work directory before."""
         self._individuals = Individuals(about)
         self._traits = Traits()
         self._genotypes = Genotypes(about.space)
@@ -49,7 +49,7 @@ class Data:
         self._stamps: dict[str, tuple[int, int]] = {}  # the version and the number of results at each stamp
 
     def summary(self) -> Answer:
-        """Returns the search in short.
+        """Returns a short description of the search: algorithm, state, counts and best fitness.
 
         Raises:
           UsageError: the search cannot be read.
@@ -58,7 +58,10 @@ class Data:
             return self._search
 
     def overview(self, since: str = "") -> Answer:
-        """Returns the search, and the individuals that have changed since a stamp; all of them if it is not known."""
+        """Returns a description of the search, and the individuals that have changed since a stamp.
+
+        If the stamp is not known, all individuals are returned.
+        """
         with self._current() as of:
             version, results = self._stamps.get(since, (-1, 0))
             places = [place for place, changed in enumerate(of.versions) if changed > version]
@@ -72,7 +75,7 @@ class Data:
             }
 
     def curve(self) -> Answer:
-        """Returns the curves of the search, for a comparison with others."""
+        """Returns the curves of the search, for a comparison with other searches."""
         with self._current() as of:
             return overview.curve(of)
 
@@ -103,7 +106,7 @@ class Data:
             }
 
     def ancestors(self, id: int) -> Answer:
-        """Returns an individual and its ancestors, each with what its mutation has changed."""
+        """Returns an individual and its ancestors, each with the differences from its parent."""
         with self._current() as of:
             line = one.line(one.row_of(id, of), of)
             with self._source.opened() as db:
@@ -121,7 +124,7 @@ class Data:
             return {"line": steps}
 
     def difference(self, a: int, b: int) -> Answer:
-        """Returns what differs from individual `a` to individual `b`."""
+        """Returns the differences between individual `a` and individual `b`, as lines of text."""
         with self._current() as of:
             before, after = self._texts(of, a, b)
             return {"lines": self._genotypes.differences(before, after)}
@@ -140,7 +143,7 @@ class Data:
                 raise UsageError(f"the picture cannot be drawn: {error}") from None
 
     def genotypes(self, text: str) -> Answer:
-        """Returns the ids of the individuals whose genotype, note or error has a text."""
+        """Returns the ids of the individuals whose genotype, note or error contains `text`."""
         with self._current(), self._source.opened() as db:
             return {"ids": one.matching(text, db)}
 
@@ -152,13 +155,13 @@ class Data:
 
     @contextmanager
     def _current(self) -> Iterator[Individuals]:
-        """A context with the individuals of the search as they are now, which no other thread changes."""
+        """A context with the current individuals of the search. Other threads cannot change them meanwhile."""
         with self._lock:
             self._refresh()
             yield self._individuals
 
     def _refresh(self) -> None:
-        """Reads what was written since the last request."""
+        """Reads the rows and reports that were written since the last request."""
         seen = self._source.state, self._source.is_running, self._source.in_training
         if seen == self._seen:
             return
@@ -178,7 +181,7 @@ class Data:
             del self._stamps[next(iter(self._stamps))]
 
     def _read(self, db: sqlite3.Connection) -> None:
-        db.execute("begin")  # All queries see the search at one moment.
+        db.execute("begin")  # In a transaction, all queries read the same state of the search.
         about = About(dict(db.execute("select key, value from meta").fetchall()))
         if not self._individuals.continues(about, db):
             self._begin(about)

@@ -1,4 +1,4 @@
-"""The place that a search is read from: its store, or the file that it writes beside its summaries."""
+"""The place from which a search is read: the store in its work directory."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from evolve.store.database import FILE, LOCK, explained_errors, reading
 
 _LONGEST = 16 * 2**20  # bytes of a value that is read; a search writes far shorter ones
 _PATIENCE = 0.5  # seconds to wait for another program that has locked the database; the page asks again by itself
-_SETTLED = 1.0  # seconds after which a file that is written again has another time
+_SETTLED = 1.0  # if two writes of a file are this number of seconds apart, the file's times of change differ
 
 
 class StoreSource:
-    """The store in a work directory. It is opened for each reading, and never locked."""
+    """The store in a work directory. The store is opened for each reading, and never locked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def state(self) -> object:
-        """The state of the files. If it is equal to an earlier one, nothing was written in between."""
+        """The sizes and times of the files. If they are equal to earlier ones, nothing was written in between."""
         now = time.time()
         found: list[object] = []
         for name in (FILE, f"{FILE}-wal"):
@@ -34,7 +34,7 @@ class StoreSource:
             except FileNotFoundError:
                 found.append(None)
                 continue
-            # Two writes within one tick of the clock leave the same time.
+            # Two writes within one tick of the clock give a file the same time.
             recent = now if file.st_mtime > now - _SETTLED else None
             found.append((file.st_ino, file.st_size, file.st_mtime_ns, recent))
         return found
@@ -44,7 +44,7 @@ class StoreSource:
         """A context with a connection for reading.
 
         Raises:
-          UsageError: there is no store, or it cannot be read.
+          UsageError: the work directory has no store, or the store cannot be read.
         """
         with reading(self.folder, _PATIENCE) as db, explained_errors(self.folder / FILE):
             db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
@@ -55,7 +55,7 @@ class StoreSource:
         """Whether a process runs the search now."""
         try:
             with (self.folder / LOCK).open() as lock:
-                # The lock is released at once. A search that starts in this moment tries again.
+                # The lock is released at once. A search that starts at this moment tries to get the lock several times.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -65,5 +65,5 @@ class StoreSource:
 
     @property
     def in_training(self) -> Mapping[int, tuple[int, int]]:
-        """The finished and the total epochs of every individual in training, by id."""
+        """The number of finished epochs and of all epochs, of every individual in training, by id."""
         return running.read(self.folder / running.FOLDER)
