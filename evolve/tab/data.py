@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dsl
-from compiler.pictures.picture import picture
+from compiler.pictures.picture import marked
 from evolve.errors import UsageError
 from evolve.tab import individual as one
 from evolve.tab import overview
@@ -129,8 +129,14 @@ class Data:
             before, after = self._texts(of, a, b)
             return {"lines": self._genotypes.differences(before, after)}
 
-    def picture(self, id: int, against: int | None = None, dark: bool = False) -> str:
-        """Returns the picture of an individual as SVG. What differs from the individual `against` is marked.
+    def picture(self, id: int, against: int | None = None, dark: bool = False, only_changed: bool = False) -> str:
+        """Returns the picture of an individual as SVG.
+
+        Args:
+          id: the individual.
+          against: the individual from which the differences are marked, such as the parent; None marks nothing.
+          dark: draws for a dark page.
+          only_changed: leaves out the cells without a difference.
 
         Raises:
           UsageError: this version cannot read the genotype.
@@ -138,7 +144,8 @@ class Data:
         with self._current() as of:
             found = self._texts(of, id, *([] if against is None else [against]))
             try:
-                return picture(self._genotypes.read(found[0]).cells).svg()
+                after, *before = map(self._genotypes.read, found)
+                return marked(before[0] if before else None, after, dark=dark, only_changed=only_changed).svg()
             except dsl.CellError as error:
                 raise UsageError(f"the picture cannot be drawn: {error}") from None
 

@@ -51,7 +51,7 @@ QUESTIONS: Mapping[str, Mapping[str, Reader]] = {
     "individual": {"id": number},
     "ancestors": {"id": number},
     "difference": {"a": number, "b": number},
-    "picture": {"id": number, "against": perhaps_number, "dark": yes},
+    "picture": {"id": number, "against": perhaps_number, "dark": yes, "only_changed": yes},
     "genotypes": {"text": words},
     "curve": {},
 }
