@@ -20,7 +20,7 @@ from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, explained_err
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 
-ENDED = "ended"  # the note with the reason for which the search has ended; a search that continues removes it
+ENDED = "ended"  # the key of the note why the search has ended; a search that continues removes the note
 SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
 SAVED = 1.0  # the greatest number of seconds of waiting that can be saved up while nothing is written
 # `finished` counts results from 1. It is null while an individual is pending, and negative while its result is held.

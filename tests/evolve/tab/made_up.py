@@ -47,7 +47,12 @@ EPOCHS = 6
 SCRIPT = "<script>document.title = 'attacked'</script>"
 _USE = re.compile(r"[a-z]\w*(?:\[[^]]*\])?\(\w+\)")
 _RATE = re.compile(r"^gene learning_rate = (\S+)", re.MULTILINE)
-_FAILURES = ("the loss is nan in epoch 2", "it ran out of memory", "the worker was lost", "its fitness is nan")
+_FAILURES = (
+    "the loss is nan in epoch 2",
+    "the evaluation ran out of memory",
+    "the worker was lost",
+    "the fitness is nan",
+)
 
 
 @dataclass(frozen=True)
