@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dsl
+from compiler.filesystem import Place
 from compiler.pictures.picture import marked
 from evolve.errors import UsageError
 from evolve.tab import individual as one
@@ -18,7 +18,7 @@ from evolve.tab.genotypes import Genotypes
 from evolve.tab.individual import Lines
 from evolve.tab.individuals import Individuals
 from evolve.tab.overview import Answer
-from evolve.tab.source import StoreSource
+from evolve.tab.source import source
 from evolve.tab.traits import Traits
 
 KEPT = 1000  # the number of stamps that are kept, since which a page can ask for changes
@@ -28,13 +28,14 @@ class Data:
     """The answers about one search. Several threads may call the methods at the same time.
 
     Args:
-      folder: the work directory.
+      folder: the work directory, or the storage of a search.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._source = StoreSource(folder)
+    def __init__(self, folder: Place) -> None:
+        self._source = source(folder)
         self._lock = threading.RLock()
-        self._seen: tuple[object, bool, Mapping[int, tuple[int, int]]] = (None, False, {})
+        self._state: object = None  # that of the files when they were read last
+        self._seen: object = None  # the same, and who runs and trains
         self._about = About({})
         self._search: Answer = {}
         self._busy = 0
@@ -65,7 +66,7 @@ class Data:
         with self._current() as of:
             version, results = self._stamps.get(since, (-1, 0))
             places = [place for place, changed in enumerate(of.versions) if changed > version]
-            folder = str(self._source.folder)
+            folder = "" if self._source.folder is None else str(self._source.folder)
             return {
                 "search": {**self._search, **overview.details(self._about, of, folder, self._busy)},
                 **overview.columns(of, places),
@@ -97,11 +98,11 @@ class Data:
                 found = one.described(row, of, db)
                 difference = self._lines.of([row], self._genotypes, db)[id]
             epochs = self._source.in_training.get(id)
-            is_best = of.best is not None and of.best.id == id
+            is_best, folder = of.best is not None and of.best.id == id, self._source.folder
             return {
                 **found,
                 "difference": difference,
-                "commands": one.commands(row, self._source.folder, self._about, is_best),
+                "commands": [] if folder is None else one.commands(row, folder, self._about, is_best),
                 "trained_now": None if epochs is None else {"epoch": epochs[0], "of": epochs[1]},
             }
 
@@ -169,14 +170,16 @@ class Data:
 
     def _refresh(self) -> None:
         """Reads the rows and reports that were written since the last request."""
-        seen = self._source.state, self._source.is_running, self._source.in_training
-        if seen == self._seen:
-            return
-        if seen[0] != self._seen[0]:
+        state = self._source.state
+        if state != self._state:
             with self._source.opened() as db:
                 self._read(db)
+            self._state = state
+        is_running, in_training = self._source.is_running, self._source.in_training
+        seen = (state, is_running, in_training)
+        if seen == self._seen:
+            return
         self._seen = seen
-        _, is_running, in_training = seen
         of, pending = self._individuals, self._individuals.pending
         self._busy = (len(in_training) or min(pending, self._about.workers or pending)) if is_running else 0
         found = overview.summary(self._about, of, is_running)
@@ -188,10 +191,16 @@ class Data:
             del self._stamps[next(iter(self._stamps))]
 
     def _read(self, db: sqlite3.Connection) -> None:
+        is_read = False
         db.execute("begin")  # In a transaction, all queries read the same state of the search.
-        about = About(dict(db.execute("select key, value from meta").fetchall()))
-        if not self._individuals.continues(about, db):
-            self._begin(about)
-        self._about = about
-        self._individuals.read(db)
-        db.execute("commit")
+        try:
+            about = About(dict(db.execute("select key, value from meta").fetchall()))
+            if not self._individuals.continues(about, db):
+                self._begin(about)
+            self._about = about
+            self._individuals.read(db)
+            is_read = True
+        finally:
+            db.execute("commit")
+            if not is_read:  # What was read in part would be counted twice.
+                self._begin(self._about)
