@@ -40,7 +40,7 @@ class Run:
         return replace(self, fitness=replace(self.fitness, facts=facts), workers=workers)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
-        """Returns the search space, and the settings, by name, without which it would be another search."""
+        """Returns, by name, the search space and the settings that identify this search."""
         settings = self._marked(IDENTITY)
         settings["search.algorithm"] = self.config.algorithm_name()
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}

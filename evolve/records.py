@@ -103,7 +103,7 @@ class Recorded(Protocol[G_co]):
 
 
 class Measured(Protocol):
-    """A result as an algorithm reads it, of this run or of an earlier one."""
+    """The part of a result that an algorithm reads. The result is of this run or of an earlier run."""
 
     @property
     def id(self) -> int:
@@ -111,7 +111,7 @@ class Measured(Protocol):
 
     @property
     def fitness(self) -> float:
-        """The fitness; that of a failed individual is `WORST`."""
+        """The fitness of the individual. If the individual failed, the fitness is `WORST`."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Proposal(Generic[G]):
         return None if self.forget else self.parent
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
-        """Returns this proposal with its genotype in another form, such as text."""
+        """Returns this proposal with the genotype in another form, such as text."""
         return Proposal(**(vars(self) | {"genotype": genotype}))
 
 
@@ -180,7 +180,7 @@ class Evaluation:
     is_retryable: bool = False  # whether the machine is at fault, so that a retry may succeed
     # further numbers from a table
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
-    # operations with kernels on the longest path of its network; None if it was not counted
+    # the number of operations with kernels on the longest path of the network; None if it was not counted
     depth: Annotated[int | None, Column("integer", since=7)] = None
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+import dsl
 from compiler import filesystem
 from compiler.errors import pasted
 from compiler.images import kept
@@ -23,12 +24,13 @@ from evolve.fitness import running
 from evolve.fitness.base import version
 from evolve.fitness.facts import FOLDER, Facts
 from evolve.observers import announce, board, progress
+from evolve.observers.journal import Journal
 from evolve.observers.keep import Keeper
 from evolve.observers.outcome import Outcome
 from evolve.prepared import Run, prepare
 from evolve.records import Classification
 from evolve.search.cell_space import CellSpace
-from evolve.search.loop import Search
+from evolve.search.loop import Observer, Search
 from evolve.search.plan import Tally
 from evolve.store import location
 from evolve.store.store import Store
@@ -72,8 +74,9 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         prepared = prepared.with_facts(facts)
         executor = _executor(prepared, facts)
         try:
-            reason, is_new = _search(prepared, store, executor, console)
-            tested = _tested(prepared, store, executor, is_new)
+            with _journal(prepared, store) as copies:
+                reason, is_new = _search(prepared, store, executor, console, copies)
+                tested = _tested(prepared, store, executor, is_new)
         except KeyboardInterrupt:
             finished, _, _ = store.counts()
             kept_of = f"{finished} of {prepared.plan.individuals} individuals are finished and kept in {folder}"
@@ -177,7 +180,19 @@ def _is_complete(prepared: Run, store: Store) -> bool:
     return is_tested or not prepared.fitness.can_test(best.id)
 
 
-def _search(prepared: Run, store: Store, executor: Executor, console: Console) -> tuple[str, bool]:
+@contextmanager
+def _journal(prepared: Run, store: Store) -> Iterator[Sequence[Journal]]:
+    """A context with the observer that copies the search to its storage; none if that is the work directory."""
+    if prepared.storage == prepared.folder:
+        yield ()
+        return
+    with Journal(prepared.storage, store) as journal:
+        yield (journal,)
+
+
+def _search(
+    prepared: Run, store: Store, executor: Executor, console: Console, copies: Sequence[Journal]
+) -> tuple[str, bool]:
     """Runs the search to its end. Returns the reason of the end, and whether this run evaluated anything."""
     fitness, facts = prepared.fitness, prepared.fitness.known
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
@@ -198,7 +213,7 @@ def _search(prepared: Run, store: Store, executor: Executor, console: Console) -
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
     with progress.Progress(console, prepared.plan, tally, best, reports) as shown:
-        observers = (keeper, shown_board, shown)
+        observers: Sequence[Observer[dsl.Genotype]] = (keeper, shown_board, *copies, shown)
         search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, tally)
         reason = search.run()
     shown_board.close()

@@ -14,7 +14,7 @@ from compiler.filesystem import Place
 from evolve.errors import UsageError
 
 Order = Literal["finished", "born"]
-IDENTITY = "identity"  # marks a setting that makes a search another search if it changes
+IDENTITY = "identity"  # marks a setting that identifies a search: with another value it is another search
 CHANGEABLE = "changeable"  # marks a setting that may change when a search is resumed
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 

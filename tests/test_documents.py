@@ -273,7 +273,7 @@ def test_settings_exist() -> None:
     unknown = [
         (document, name)
         for document, name in every(pattern, PRESENT)
-        if name not in known and name.rpartition(".")[2] not in {*SUFFIXES.split("|"), "sqlite", "id"}
+        if name not in known and name.rpartition(".")[2] not in {*SUFFIXES.split("|"), "sqlite", "jsonl", "id"}
     ]
     assert not unknown
 

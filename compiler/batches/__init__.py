@@ -1,1 +1,1 @@
-"""Makes batches of images. The batch of a step is a function of the random seed and the number of the step alone."""
+"""Makes batches of images. The batch of a step depends only on the random seed and on the number of the step."""

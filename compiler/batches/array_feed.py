@@ -17,15 +17,15 @@ from compiler.settings import Training
 
 Tensor = Any
 
-# Bytes. TensorFlow gets a copy of the images of a part up to this size. From a larger part it gets only batches.
+# Bytes. The images of a part up to this size are copied to TensorFlow. Of a larger part, only batches are copied.
 RESIDENT = 64 * 2**20
 
 
 class ArrayFeed(Feed):
     """The feed of images in memory.
 
-    One feed serves many trainings: the images are handed to TensorFlow once, and a pipeline that differs only in its
-    seed is not traced again.
+    One feed gives batches to many trainings. The images are copied to TensorFlow once, and a pipeline that differs from
+    an earlier one only in its random seed is not traced again.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -67,7 +67,7 @@ class ArrayFeed(Feed):
         return _on_one_thread(batches.map(gather))
 
     def _maker(self, training: Training, batch: int) -> Callable[..., Any]:
-        """Returns a traced function from seed and step to a batch, kept for trainings that augment alike."""
+        """Returns a traced function from random seed and step to a batch, kept for equal augmentation."""
         alike = (training.augment, training.crop_padding, training.cutout_size, training.colour_strength, batch)
         if alike not in self._makers:
             self._check(training, batch)
@@ -85,7 +85,7 @@ class ArrayFeed(Feed):
         return tf.function(make, autograph=False)  # type: ignore[no-any-return]
 
     def _taker(self, split: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-        """Returns a function from indices to a part's images and labels there."""
+        """Returns a function from indices to the images and labels of a part with these indices."""
         if split not in self._takers:
             part = self.dataset.part(split)
             self._takers[split] = (_resident if part.images.nbytes <= RESIDENT else _mapped)(part)
@@ -93,7 +93,7 @@ class ArrayFeed(Feed):
 
 
 def _on_one_thread(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns the pipeline with one thread, since a worker has one core. Tuning costs more than it saves."""
+    """Returns the pipeline with one thread, since a worker has one core, and without automatic tuning."""
     options = tf.data.Options()
     options.threading.private_threadpool_size = options.threading.max_intra_op_parallelism = 1
     options.autotune.enabled = False
@@ -109,7 +109,7 @@ def _resident(part: Images) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 
 
 def _mapped(part: Images) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """Returns a function that gathers images from a numpy array, which may be a file that all workers map."""
+    """Returns a function that gathers images from a numpy array. The array may be a file that all workers map."""
     kind, labels = tf.as_dtype(part.images.dtype), tf.constant(part.labels)
 
     def take(indices: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
-"""Augmentation of whole batches. Each image has a random draw of its own, which is a function of the key alone.
+"""Augmentation of whole batches. Each image has its own random draw, which depends on the key alone.
 
-Images are normalized float32 `[batch, height, width, channels]`; 0 is the mean of its channel. Keys are int64 `[2]`, as
-TensorFlow's stateless random numbers take them.
+Images are normalized float32 `[batch, height, width, channels]`, in which 0 is the mean of a channel. Keys are int64
+`[2]`, as TensorFlow's stateless random numbers take them.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Scale:
 
 
 def augmented(images: Tensor, training: Training, scale: Scale, key: Tensor) -> Tensor:
-    """Returns images after the augmentation steps of the settings, in their order.
+    """Returns images after the augmentations of the settings, in the order of the settings.
 
-    `random_crop` is left out: it was done when the images were decoded.
+    `random_crop` is left out, since the images were cropped when they were decoded.
     """
     for position, step in enumerate(training.augment):
         draw = order.folded(key, position)
@@ -54,7 +54,7 @@ def augmented(images: Tensor, training: Training, scale: Scale, key: Tensor) -> 
 
 
 def flipped(images: Tensor, key: Tensor) -> Tensor:
-    """Returns the images with each of them mirrored, left and right, with probability 1/2."""
+    """Returns the images. Each image is mirrored, left and right, with probability 1/2."""
     width = images.shape[2]
     coin = order.uniform((_count(images), 1), key) < 0.5
     columns = tf.where(coin, tf.range(width)[::-1], tf.range(width))
@@ -74,7 +74,7 @@ def cropped(images: Tensor, pad: int, key: Tensor) -> Tensor:
 def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
     """Returns images with a square of zeros, `size` pixels wide, around a random pixel (DeVries & Taylor 2017).
 
-    Near a border part of the square lies outside, as in the paper.
+    Near a border, a part of the square lies outside of the image, as in the paper.
     """
     height, width = images.shape[1:3]
     centre = order.uniform((2, _count(images), 1), key)
@@ -87,10 +87,10 @@ def cut_out(images: Tensor, size: int, key: Tensor) -> Tensor:
 def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tensor:
     """Returns images with changed brightness, contrast and saturation.
 
-    Each of the three is multiplied by a random number from 1 - `strength` to 1 + `strength`.
-    Contrast scales the distance of pixels from the mean grey of their image, and saturation that from their own grey.
-    All three are linear, so one matrix and one offset for each image does them together with normalization. Pixels
-    are clipped to 0..255.
+    Brightness, contrast and saturation are multiplied by random numbers from 1 - `strength` to 1 + `strength`.
+    Contrast scales the distance of pixels from the mean grey of the image. Saturation scales the distance of a pixel
+    from the grey of this pixel. All three changes and normalization are linear, so one matrix and one offset for each
+    image are enough. Pixels are clipped to 0..255.
     """
     mean, std, grey = (np.array(values, np.float32) for values in (scale.mean, scale.std, GREY))
     draws = order.uniform((3, _count(images), 1, 1), key, 1 - strength, 1 + strength)
@@ -108,15 +108,15 @@ def coloured(images: Tensor, strength: float, scale: Scale, key: Tensor) -> Tens
 
 
 def _rows(images: Tensor) -> Tensor:
-    """Returns images as `[batch, height, width * channels]`, so that one addition serves a whole row.
+    """Returns images as `[batch, height, width * channels]`, so that one addition changes a whole row.
 
-    TensorFlow takes three times as long to add three channels to each pixel.
+    To add three numbers to each pixel would take TensorFlow three times as long.
     """
     return tf.reshape(images, (_count(images), images.shape[1], images.shape[2] * images.shape[3]))
 
 
 def _images(rows: Tensor, like: Tensor) -> Tensor:
-    """Returns images of `_rows` in their shape `[batch, height, width, channels]`."""
+    """Returns images `[batch, height, width * channels]` in the shape `[batch, height, width, channels]`."""
     return tf.reshape(rows, (_count(like), *like.shape[1:]))
 
 

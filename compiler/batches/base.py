@@ -1,4 +1,4 @@
-"""The interface by which training gets its batches, and what every feed has in common."""
+"""The interface by which a training gets batches, and the code that all feeds have in common."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Feed(ABC):
     """Labelled images in three parts, `train`, `validation` and `test`, as batches of static shapes.
 
     Attributes:
-      name: the source of the images, as it is shown to the user.
+      name: the source of the images, as messages name it.
       class_names: the name of each class, in the order of its labels.
       classes: the number of classes.
       input_shape: the shape (height, width, channels) of the images in batches.
       mean: the mean of each channel of the pixels, which normalization subtracts.
-      std: the deviation of each channel of the pixels, by which normalization divides.
-      preparation: the preparation that makes an image of any size one of `input_shape`.
+      std: the standard deviation of each channel of the pixels, by which normalization divides.
+      preparation: makes an image of `input_shape` of an image of any size.
       fault: the error of an image that could not be read, or None.
     """
 
     def __init__(self, images: Dataset | Stream) -> None:
-        """Creates the feed of a data set; files are opened when batches are asked for."""
+        """Creates the feed of a data set. Files are opened when `training` or `evaluation` is called."""
         self._images = images
         self.name, self.class_names, self.classes = images.name, images.class_names, images.classes
         self.input_shape, self.mean, self.std = images.input_shape, images.mean, images.std
@@ -47,7 +47,7 @@ class Feed(ABC):
         return self._images.describe()
 
     def _check(self, training: Training, batch: int) -> None:
-        """Refuses a training with batches of this size that is not possible on the images."""
+        """Raises DataError if a training with batches of this size is not possible on the images."""
         is_stream, channels = isinstance(self._images, Stream), self.input_shape[-1]
         checked = replace(training, batch_size=batch)
         fit.check(checked, self.name, self.count("train"), channels, self.preparation.is_whole, is_stream)
@@ -56,11 +56,11 @@ class Feed(ABC):
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns endless batches of (images float32 `[batch, height, width, channels]`, labels int32 `[batch]`).
 
-        Step s is a function of the seed and s, and does not depend on `first_step`. An epoch has
-        count('train') // batch steps. The images that do not fill a batch are other images in every epoch.
+        The batch of a step depends on the random seed and the number of the step, and not on `first_step`. An epoch has
+        count('train') // batch steps. In every epoch, other images are left out because they do not fill a batch.
 
         Raises:
-          DataError: the training images do not fill a batch, or this feed lacks an augmentation step.
+          DataError: the training images do not fill a batch, or this feed lacks an augmentation.
         """
 
     @abstractmethod

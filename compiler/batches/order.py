@@ -1,6 +1,6 @@
-"""The order of the training images. The images of a step are a function of the seed and the step alone.
+"""The order of the training images. The images of a step depend only on the random seed and the number of the step.
 
-No state is kept between steps. A training that was stopped therefore resumes with exactly the same batches.
+No state is kept between steps. A training that was stopped therefore resumes with the same batches.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ Tensor = Any
 
 ENDLESS = int(np.iinfo(np.int64).max)  # the number of steps of an endless training, which the trainer ends
 
-# Rounds of the cipher. With the four rounds that TensorFlow uses, the permutations of two epochs are alike.
+# The rounds of the cipher that permutes indices. With TensorFlow's four rounds, permutations of two epochs are alike.
 _ROUNDS = 16
 
-# The uses of a key. Without them the order of epoch 1 and the augmentation of step 1 would have the same draws.
+# The uses of a key. Without a use in the key, the order of epoch 1 and the augmentation of step 1 would have the same
+# random numbers.
 ORDER, STEP = 0, 1
 
 
@@ -27,17 +28,17 @@ def key(seed: Tensor, number: Tensor, use: int) -> Tensor:
 
 
 def folded(key: Tensor, use: int) -> Tensor:
-    """Returns a key for one use, made of another key. Keys of different uses give different random numbers."""
+    """Returns a key for one use, made of another key. Keys for different uses give different random numbers."""
     return tf.random.experimental.stateless_fold_in(key, use)
 
 
 def uniform(shape: Any, key: Tensor, low: Any = 0, high: Any = None, dtype: Any = tf.float32) -> Tensor:
-    """Returns random numbers in [`low`, `high`). TensorFlow draws other numbers under XLA than without it."""
+    """Returns random numbers in [`low`, `high`). With the compiler XLA, TensorFlow draws other numbers than without."""
     return tf.random.stateless_uniform(shape, key, low, high, dtype)
 
 
 def words(seed: Tensor, epoch: Tensor) -> Tensor:
-    """Returns the random words int32 `[3]` that make an epoch's permutation."""
+    """Returns random int32 numbers `[3]`, which decide the permutation of one epoch."""
     return uniform([3], key(seed, epoch, ORDER), None, None, tf.int32)
 
 
@@ -47,9 +48,9 @@ def permuted(places: Tensor, words: Tensor, count: Tensor) -> Tensor:
 
 
 def chosen(seed: Tensor, step: Tensor, batch: int, count: int) -> Tensor:
-    """Returns the indices int32 `[batch]` of a step's images, from a permutation that each epoch draws anew.
+    """Returns the indices int32 `[batch]` of the images of a step. Each epoch has a new permutation of the images.
 
-    Images that do not fill a batch at the end of an epoch are left out. They are other images in every epoch.
+    Images that do not fill a batch at the end of an epoch are left out. Every epoch leaves out other images.
     """
     steps = count // batch
     places = tf.cast(step % steps, tf.int32) * batch + tf.range(batch)

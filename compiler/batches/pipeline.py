@@ -1,4 +1,4 @@
-"""The choice of the feed that gives the batches of a data set, and its errors."""
+"""Chooses the feed for a data set, and reports the errors of feeds."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def feed(found: Dataset | Stream | Feed) -> Feed:
 
 @contextmanager
 def naming_faults(found: Feed) -> Iterator[None]:
-    """Raises the feed's own error in place of TensorFlow's, where an image that cannot be read caused it.
+    """A context in which an error of TensorFlow is replaced by the feed's error if an unreadable image is the cause.
 
     Raises:
-      DataError: an image file is missing, or can no longer be read as an image; the message names it.
+      DataError: an image file is missing, or can no longer be read as an image. The message names the file.
     """
     try:
         yield

@@ -1,6 +1,6 @@
 """Makes batches of a `Stream`. Images are read, decoded and resized in parallel while training runs.
 
-Images are decoded and resized by the same code as images in memory, so that both see the same pixels.
+The same code decodes and resizes images of streams and images in memory, so that both have the same pixels.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from compiler.images.streams import Part, Records, Stream
 from compiler.settings import Training
 
 Tensor = Any
-# Makes an image of the network's size from a whole image and its number.
+# A function that makes an image of the network's size from an image and the number of the example.
 Take = Callable[[Image.Image, int], Image.Image]
 
 AUTOTUNE = tf.data.AUTOTUNE
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # the ranges of the random crop (Szegedy et al. 2014, section 6)
-ATTEMPTS = 10  # the number of windows that are drawn before the whole image is taken
+ATTEMPTS = 10  # the number of draws of a window, after which the whole image is taken
 BLOCK = 4096  # the number of records that are shuffled together
 FILES = 16  # the number of files that are read at the same time
 
@@ -44,7 +44,7 @@ class StreamFeed(Feed):
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
         """Returns endless batches of the training images, as `Feed.training` describes.
 
-        If training resumes inside an epoch of records, the earlier records are read and not decoded.
+        If a training resumes inside an epoch of records, the records of earlier steps are read and not decoded.
         """
         self._check(training, batch)
         part = self.stream.train
@@ -71,7 +71,7 @@ class StreamFeed(Feed):
         return _tuned(batches.map(finish, AUTOTUNE))
 
     def _decoded(self, examples: tf.data.Dataset, part: Part, take: Take) -> tf.data.Dataset:
-        """Returns an image uint8 `[height, width, channels]`, the label, and whether it was read, of each example."""
+        """Returns for each example an image uint8 `[height, width, channels]`, the label, and whether it was read."""
         shape = self.input_shape
 
         def decode(number: np.ndarray, example: np.ndarray | bytes) -> tuple[np.ndarray, bool]:
@@ -91,7 +91,7 @@ class StreamFeed(Feed):
         return examples.map(load, num_parallel_calls=AUTOTUNE, deterministic=True)
 
     def _readable(self, images: Tensor, labels: Tensor, is_read: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns a batch with normalized images. An image that could not be read raises an error."""
+        """Returns a batch with normalized images. If an image could not be read, TensorFlow raises an error."""
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(is_read), ["an image cannot be read"])]):
             return self._scale.normalized(images), tf.identity(labels)
 
@@ -99,7 +99,10 @@ class StreamFeed(Feed):
         return self.preparation.applied(image)
 
     def _random_window(self, seed: int) -> Take:
-        """Returns the random crop of the example of a number (Szegedy et al. 2014, section 6)."""
+        """Returns a function that crops an image at random (Szegedy et al. 2014, section 6).
+
+        The window depends on the random seed and on the number of the example.
+        """
         height, width = self.preparation.size
 
         def take(image: Image.Image, number: int) -> Image.Image:
@@ -113,7 +116,7 @@ class StreamFeed(Feed):
 
 
 def _shuffled(part: Part, batch: int, seed: int, first_step: int) -> tf.data.Dataset:
-    """Returns endless examples that start at a step. Each epoch has its own order and has only whole batches."""
+    """Returns endless examples from the first step on. Each epoch has its own order and only whole batches."""
     steps = len(part) // batch
     if isinstance(part, Files):
         labels = tf.constant(part.labels)
@@ -163,7 +166,7 @@ def _shard(path: Tensor, skip: Tensor, take: Tensor) -> tf.data.Dataset:
 
 
 def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the index of a file, or the encoded image of a record; and the label int32."""
+    """Returns the label int32 of an example, after the index of its file or the encoded image of its record."""
     if isinstance(part, Files):
         place, label = example
         return place, label
@@ -175,10 +178,10 @@ def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
-    """Returns the image of a file's index, or of a record.
+    """Returns the decoded image of an example, which is the index of a file or an encoded image.
 
     Raises:
-      DataError: an image file is missing, or can no longer be read as an image; the message names it.
+      DataError: an image file is missing, or can no longer be read as an image. The message names the file.
     """
     path = None if isinstance(part, Records) else part.paths[int(example)]
     data = bytes(example) if path is None else contents(path)
@@ -190,7 +193,7 @@ def _image(part: Part, example: np.ndarray | bytes) -> Image.Image:
 
 
 def window(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:
-    """Returns (left, top, right, bottom) of a window of random area and ratio, or of the whole image if none fits."""
+    """Returns (left, top, right, bottom) of a random window, or of the whole image if no drawn window fits."""
     for _ in range(ATTEMPTS):
         area = rng.uniform(*AREA) * width * height
         ratio = math.exp(rng.uniform(math.log(RATIO[0]), math.log(RATIO[1])))
@@ -211,7 +214,7 @@ def _filled(values: Tensor, batch: int) -> Tensor:
 
 
 def _tuned(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns the pipeline with prefetching. Each of several workers gets its share of every batch."""
+    """Returns the pipeline with prefetching. If a training has several workers, each gets a part of every batch."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.prefetch(AUTOTUNE).with_options(options)

@@ -1,4 +1,4 @@
-"""The builder of one step of a graph, and its errors, which name a place in the `.cell` file."""
+"""The builder of one step of a graph. Its errors name a place in the `.cell` file."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MAX_OPERATIONS = 100_000
 class Block:
     """Collects the operations of one step of the network while the step is resolved.
 
-    `shapes` has the shapes of the step's inputs, then the output shape of each operation. The index of a value is its
-    place in this list.
+    `shapes` has the shapes of the step's inputs, and after them the output shape of each operation. In this package,
+    the index of a value is the place of its shape in this list.
     """
 
     shapes: list[Shape]
@@ -33,7 +33,7 @@ class Block:
         """Adds a primitive and returns the index of its output.
 
         Raises:
-          ShapeError: the shapes of the inputs do not fit; the message names `key` and shows the line at `position`.
+          ShapeError: the shapes of the inputs do not fit. The message names `key` and shows the line at `position`.
         """
         record = TABLE[primitive]
         shapes = tuple(self.shapes[index] for index in inputs)
@@ -62,10 +62,10 @@ class Block:
             raise located(position, operation.key, message)
 
     def drop_path(self, value: int) -> None:
-        """Marks the operation that makes the value of this index: drop path may drop its output in training."""
+        """Marks the operation whose output has this index, so that drop path may drop the output in training."""
         index = value - (len(self.shapes) - len(self.operations))
         o = self.operations[index]
-        # `dataclasses.replace` takes three times as long, and this runs for each edge of each cell.
+        # `dataclasses.replace` would take three times as long, and this method is called for each edge of each cell.
         self.operations[index] = Operation(
             o.primitive, o.settings, o.inputs, o.shape, o.weights, o.mult_adds, o.key, drop_path=True
         )
@@ -74,13 +74,16 @@ class Block:
 def located(
     position: Position | None, key: str, message: str, kind: type[CompileError] = CompileError, hint: str = ""
 ) -> CompileError:
-    """Returns an error that names the part of the network and the place in the file, and shows that line."""
+    """Returns an error that names the part of the network and the place in the file, and shows the line there."""
     reason = f"{key}: {message}"
     return kind(str(Problem(reason, position, hint)), reason)
 
 
 def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -> CompileError:
-    """Returns the error for a setting that is wrong at one use of an operation, with the filters and shape there."""
+    """Returns the error for a setting that is wrong at one use of an operation.
+
+    The message has the filters, the stride and the input shape of this use.
+    """
     problem = error.problems[0]
     filters = shape[-1] if place.filters is None else place.filters
     asked = f"{op.name} is asked for filters={filters}, stride={place.stride} and reads {by_x(shape)}"

@@ -1,4 +1,4 @@
-"""A cache of resolved operations and cells: children share most of them with their parents."""
+"""A cache of resolved operations and cells, most of which a child shares with its parent."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _CELLS = 128
 
 
 class Expansion(NamedTuple):
-    """The primitives of one operation at one place. The first `prefix` characters of their keys name that place."""
+    """The primitives of one operation at one place. The first `prefix` characters of a key are the key of the place."""
 
     prefix: int
     operations: tuple[Operation, ...]
 
 
 Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
-# The arguments of a cell: the shapes of its inputs, which of these are the raw stem, the filters, and the stride.
+# The arguments of a cell: the shapes of its inputs, whether each input is the raw stem, the filters, and the stride.
 Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int]
 
 
 class ResolveCache:
     """Resolved operations and cells of one search space, for one set of genes and one number of classes.
 
-    Cells are looked up by object and not by value: children share the unchanged objects with their parents.
+    Cells are looked up by object and not by value, since a child shares unchanged objects with its parent.
     """
 
     def __init__(self) -> None:
@@ -39,12 +39,12 @@ class ResolveCache:
         self._operations = 0  # an upper bound of the operations in all cached steps
 
     def step(self, cell: s.Cell, call: Call) -> Step | None:
-        """Returns the step of an earlier call of this cell with these arguments, or None."""
+        """Returns the step that an earlier use of this cell with the same arguments has given, or None."""
         known = self._steps.get(cell)
         return None if known is None else known.get(call)
 
     def keep(self, cell: s.Cell, call: Call, step: Step) -> None:
-        """Adds the step of a call of a cell to the cache."""
+        """Adds the step of one use of a cell to the cache."""
         self._operations += len(step.operations)
         known = self._steps.get(cell)
         if known is None:

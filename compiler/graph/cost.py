@@ -1,4 +1,4 @@
-"""The cost of a network: parameters, mult-adds, activations and depth, counted from its graph without TensorFlow."""
+"""Counts parameters, mult-adds, activations and depth of a network from its graph, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Share:
 def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, cache: ResolveCache | None = None) -> Cost:
     """Returns the cost of a genotype for images of `[height, width, channels]`.
 
-    With a cache, the parts that this genotype has in common with earlier ones are not counted again.
+    With a cache, the parts that this genotype has in common with earlier genotypes are not counted again.
 
     Raises:
       CompileError: the network cannot be resolved.
@@ -82,5 +82,5 @@ def shares(graph: Graph) -> tuple[Share, ...]:
 
 
 def weight_values(graph: Graph) -> int:
-    """Returns the number of values in a file of the weights: parameters, and statistics of batch normalizations."""
+    """Returns the number of values in a weights file: of parameters, and of statistics of batch normalizations."""
     return sum(prod(weight.shape) for step in graph.steps for _, weight in step.weights())

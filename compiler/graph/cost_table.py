@@ -24,7 +24,7 @@ def short(value: int) -> str:
 
 
 def megabytes(values: int) -> str:
-    """Returns the size of this number of float32 values in megabytes (millions of bytes), such as `1.2 MB`."""
+    """Returns the size of a number of float32 values as text in megabytes (millions of bytes), such as `1.2 MB`."""
     return f"{FLOAT32 * values / 1e6:,.1f} MB"
 
 
@@ -54,7 +54,7 @@ def one(graph: Graph) -> str:
 
 
 def several(graphs: Mapping[str, Graph]) -> str:
-    """Returns a table with a row for each network. The activations are those of one image, in float32."""
+    """Returns a table with a row for each network. Activations are counted for one image, in float32."""
     width = max(map(len, graphs), default=0)
     lines = [f"{'file':<{width}} {'params':>14} {'':>6} {'mult-adds':>18} {'':>6} {'depth':>6} {'activations':>13}"]
     for name, graph in graphs.items():

@@ -17,10 +17,10 @@ from dsl.tree import syntax as s
 
 
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
-    """Returns a check of genotypes: it returns why a genotype cannot be built or which `require` it breaks, or None.
+    """Returns a function that returns why a genotype cannot be built or breaks a requirement, or None.
 
-    The check keeps resolved cells and operations in a cache, since a child shares most of them with its parent. In a
-    space with genes the cache is emptied before each genotype, because settings of operations may be computed from
+    The function keeps resolved cells and operations in a cache, since a child shares most of them with its parent. In a
+    space with genes, the cache is emptied before each genotype, because settings of operations may be computed from
     genes.
     """
     cache = ResolveCache()
@@ -37,7 +37,7 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
 
 
 def broken(genotype: Genotype, found: Cost) -> str | None:
-    """Returns the first `require` that a genotype of this cost breaks, with the costs in it, or None."""
+    """Returns the text of the first requirement that a genotype of this cost breaks, with its costs, or None."""
     known: dict[str, Value] = {**genotype.space.params, **asdict(found)}
     known["nodes"] = sum(len(cell.nodes) for cell in genotype.cells)
     for item in genotype.space.requires:

@@ -1,4 +1,4 @@
-"""Resolves a genotype to its graph for one image shape: operations are expanded, and dead nodes are left out."""
+"""Resolves a genotype to its graph for one image shape. Operations are expanded, and dead nodes are left out."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def resolve(
       classes: the number of classes.
       auxiliary: whether the graph has the auxiliary head.
       cache: resolved cells and operations of earlier genotypes with the same space, genes and number of classes. A
-        step from the cache keeps the repetition and the keys of its first use. Such a graph has the right cost, but
-        its weights cannot be named by their keys.
+        step from the cache keeps the repetition and the keys of its first use. A graph with such steps has the right
+        cost, and wrong keys of weights.
 
     Raises:
       CompileError: shapes do not fit, an output is dead, or the network is too large. The message names the part of the
@@ -60,7 +60,7 @@ class _Network:
     classes: int
     auxiliary: bool
     cache: ResolveCache | None
-    total: list[int] = field(default_factory=lambda: [0])  # one number: steps and operations so far
+    total: list[int] = field(default_factory=lambda: [0])  # a list with one number: the steps and operations so far
 
     @cached_property
     def expansions(self) -> Expansions:
@@ -76,7 +76,7 @@ class _Network:
 
     @cached_property
     def identities(self) -> frozenset[str]:
-        """The names of the ops that have the identity as one of their cases, such as NASNet's skip."""
+        """The names of the ops with a case that is the identity, such as NASNet's skip."""
         ops = self.genotype.space.definitions.ops
 
         def is_identity(name: str) -> bool:
@@ -84,7 +84,7 @@ class _Network:
 
         def hands_on(part: s.Op | s.Any, within: str) -> bool:
             assert isinstance(part, s.Op)
-            # Inside the op that is declared with the name of a primitive, this name means the primitive.
+            # If an op has the name of a primitive, this name means the primitive inside the op.
             return is_identity(part.name) if part.name in ops and part.name != within else part.name == IDENTITY
 
         return frozenset(name for name in ops if is_identity(name))
@@ -101,7 +101,7 @@ class _Network:
         for section in sections:
             if section.of is not None and self.auxiliary:
                 if section.of not in marks:
-                    message = f"it hangs on {section.of!r}, which is repeated 0 times"
+                    message = f"this section reads {section.of!r}, which is repeated 0 times"
                     raise located(section.position, section.name, message)
                 self._section(section, [marks[section.of]], made, marks)
                 self._check_end(made[-1].shape, section)
@@ -194,14 +194,14 @@ class _Network:
         return value
 
     def pipe(self, block: Block, pipe: s.Pipe, value: int, place: Place, key: str) -> int:
-        """Applies a pipe of operations to a value, the first with the stride; returns the index of the result."""
+        """Applies a pipe of operations to a value; returns the index of the result. Only the first has the stride."""
         for index, part in enumerate(pipe):
             assert isinstance(part, s.Op)
             value = self.apply(block, part, value, place if not index else Place(place.filters, 1), f"{key}/{index}")
         return value
 
     def apply(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int:
-        """Applies one operation to the value of an index and returns the index of the result."""
+        """Applies one operation to the value with an index, and returns the index of the result."""
         use = (op, place, block.shapes[value])
         if use in self.expansions:
             return block.add_again(self.expansions[use], value, key, op.position)
@@ -272,7 +272,7 @@ class _CellBuilder:
             if item.kind is not None and item.each:
                 self.each[item.name] = item.kind
             elif item.kind is not None and not (raw and self.cell.fit is not None):
-                # A cell with `fit` reads the raw stem as it is. The published sizes of networks need this.
+                # A cell with `fit` reads the raw stem unchanged. Networks get their published sizes in this way.
                 place = Place(self.filters, _ratio(self.block.shapes[value], first))
                 value = self.network.apply(self.block, item.kind, value, place, f"{self.key}/{item.name}")
             self.states[item.name] = value
@@ -287,16 +287,16 @@ class _CellBuilder:
         return (-(-first[0] // self.stride), -(-first[1] // self.stride), self.filters)
 
     def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str, width: int | None) -> int:
-        """Returns the index of the value of a node or of the return; its operations have `width` filters."""
+        """Adds a node or the return, and returns the index of its value. The operations have `width` filters."""
         key = f"{self.key}/{name}"
         only = terms[0] if len(terms) == 1 else None
         if isinstance(only, s.Call) and s.is_join(only):
-            # With the node's own key, weights keep their keys when a mutation makes a concat of a sum.
+            # A concat has the key of its node, so that weights keep their keys when a mutation makes a concat of a sum.
             total = self._joined(only, key, width)
         else:
             total = self._sum(terms, key, width)
         if total is None:
-            message = f"it has no live edge: every edge is `{NOTHING}` or reads a dead node"
+            message = f"there is no live edge: every edge is `{NOTHING}` or reads a dead node"
             raise located(_written(terms, self.cell), key, message)
         return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
 
@@ -316,7 +316,7 @@ class _CellBuilder:
         return self.block.add(CONCATENATION, {}, tuple(parts), f"{key}/{CONCATENATION}", join.op.position)
 
     def _fitted_terms(self, terms: tuple[s.Term, ...], key: str, width: int | None, joined: bool = False) -> list[int]:
-        """Returns the values of the terms of a sum, or of what is joined, in shapes that fit together."""
+        """Returns the indices of the values of a sum's or concat's terms, in shapes that fit together."""
         values: list[int] = []
         for place, term in enumerate(terms):
             inner = f"{key}/{term.label or place}"
@@ -327,7 +327,7 @@ class _CellBuilder:
         return values
 
     def _part_width(self, term: s.Term, width: int | None) -> int | None:
-        """Returns the filters of an argument of a concat. With `width split` they are those of the state it reads."""
+        """Returns the filters of an argument of a concat: with `width split`, those of the state that it reads."""
         return self.widths.get(s.read_state(next(edge for _, edge in s.edges(term))), width)
 
     def _term(self, term: s.Term, key: str, width: int | None) -> int | None:
@@ -358,7 +358,7 @@ class _CellBuilder:
         return value
 
     def _cut(self, value: int, width: int | None, key: str) -> int:
-        """Returns a value, cut to the channels of its node where the cell has `width split` (NAS-Bench-101)."""
+        """Returns a value, cut to the channels of its node if the cell has `width split` (NAS-Bench-101)."""
         shape = self.block.shapes[value]
         if not self.widths or width is None or shape[-1] <= width:
             return value
@@ -366,7 +366,7 @@ class _CellBuilder:
         return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/cut", self.cell.position)
 
     def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
-        """Returns the value in the shape of the sum or concat that it joins; the cell's `fit` changes a shape."""
+        """Returns a value in the shape of its sum or concat. The `fit` of the cell changes another shape."""
         shape = self.block.shapes[value]
         fit = self.cell.fit
         if fit is None:
@@ -383,9 +383,10 @@ class _CellBuilder:
 
 
 def _ratio(shape: Shape, other: Shape) -> int:
-    """Returns the stride that leads from one map to another: the ratio of their sizes, rounded half up, at least 1.
+    """Returns the stride by which one map gets the size of another one, at least 1.
 
-    A strided size is rounded up, so the ratio of 3 to 2 is a stride of 2.
+    The ratio of the sizes is rounded half up. So a map of 3 pixels gets 2 pixels by a stride of 2, as a stride rounds
+    sizes up.
     """
     if len(shape) != 3 or len(other) != 3:
         return 1
@@ -395,11 +396,11 @@ def _ratio(shape: Shape, other: Shape) -> int:
 def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: str) -> dict[str, int]:
     """Returns the channels of each live node of a cell with `width split` (NAS-Bench-101).
 
-    The nodes that the return concatenates share its filters equally; the first of them get the remainder, one channel
-    each. Any other node has as many channels as the widest node that reads it.
+    The filters are divided equally among the nodes that the return concatenates. The first nodes get one channel more
+    until no remainder is left. Any other node has the channels of the widest node that reads it.
     """
     if filters is None:
-        message = "a cell with `width split` needs filters, such as normal[F]; it is called without"
+        message = "a cell with `width split` needs filters, such as normal[F]; this use has none"
         raise located(cell.position, key, message)
     joined = [s.read_state(edge) for term in edit.returned_terms(cell) if isinstance(term, s.Call) and s.is_join(term)
               for _, edge in s.edges(term) if not edit.is_none(edge)]  # fmt: skip
@@ -420,5 +421,5 @@ def _reads(node: s.Node, state: str) -> bool:
 
 
 def _written(terms: tuple[s.Term, ...], cell: s.Cell) -> Position | None:
-    """Returns the place of a sum in the file. Terms that a rule inserted have none; then it is that of the cell."""
+    """Returns the place of a sum in the file, or of its cell if a mutation rule has inserted all terms of the sum."""
     return next((term.position for term in terms if term.position is not None), cell.position)

@@ -13,7 +13,7 @@ from typing import Any
 from compiler.primitives.base import Operation, Settings, Shape, Weight
 from dsl.values import Kernel
 
-IMAGE = -1  # as the input of a step: the image
+IMAGE = -1  # stands for the image among the inputs of a step
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Step:
     """One step of the network: one use of a cell, or a pipe of operations.
 
     Attributes:
-      key: the place in the network, such as `body/2/0`: section, step, repetition.
+      key: the place in the network, made of section, step and repetition, such as `body/2/0`.
       name: the name of the cell, or the operations of the pipe.
       inputs: indices of earlier steps in the graph, or IMAGE.
       input_shapes: the shapes of the inputs.
-      operations: primitives in an order in which they can run. Their inputs are indices that count the inputs of the
-        step first, then these operations.
-      output: the index of the output, in the same count.
+      operations: primitives in an order in which they can run. The inputs of an operation are indices of values: the
+        inputs of the step are counted first, and after them the operations.
+      output: the index of the value that is the output of the step.
       shape: the output shape.
       repetition: the number of the repetition, from 0.
       is_cell: whether the step is a use of a cell.
@@ -50,7 +50,7 @@ class Step:
                 yield f"{operation.key}/{weight.name}", weight
 
     def reading(self, inputs: tuple[int, ...]) -> Step:
-        """Returns this step with other inputs. The copy shares the costs that are counted already."""
+        """Returns a copy of this step with other inputs. Costs that were counted are not counted again for the copy."""
         other = copy(self)
         object.__setattr__(other, "inputs", inputs)
         return other
@@ -67,12 +67,12 @@ class Step:
 
     @cached_property
     def activations(self) -> int:
-        """The number of values in the outputs of its operations, for one image."""
+        """The number of values in the outputs of all operations of the step, for one image."""
         return sum([prod(operation.shape) for operation in self.operations])
 
     @cached_property
     def chains(self) -> tuple[int | None, ...]:
-        """For each input the number of operations with kernels on the longest path to the output; None without one."""
+        """For each input, the operations with kernels on the longest path to the output; None without a path."""
         own = [int(any([weight.is_kernel for weight in operation.weights])) for operation in self.operations]
         return tuple([self._chain(index, own) for index in range(len(self.inputs))])
 
@@ -89,7 +89,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Graph:
-    """A resolved network for images `[height, width, channels]`. Its `auxiliary` steps are used in training only."""
+    """A resolved network for images `[height, width, channels]`. Only training uses the steps in `auxiliary`."""
 
     input_shape: Shape
     classes: int

@@ -1,8 +1,8 @@
-"""Traced chains of operations. In a chain each operation reads the output of the one before it.
+"""Traced chains of operations. In a chain, each operation reads the output of the operation before it.
 
 The networks of a search consist of few different chains, such as `relu | depthwise | conv | batch_norm` on maps of one
-shape. TensorFlow traces each chain once, with its gradient, and later networks call the traced function. Building a
-network then takes a fifth of the time in Python.
+shape. TensorFlow traces each chain once, with its gradient, and later networks call the traced function. The Python
+code that builds a network then takes a fifth of the time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CACHED = 1024  # the number of traced chains that a process keeps, of about 50 k
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """How operations run: in training or not, the type to compute in, and the batch normalization of training."""
+    """The way in which operations run: whether in training, the type to compute in, and the batch normalization."""
 
     training: bool
     dtype: str = "float32"
@@ -34,7 +34,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Chain:
-    """Operations in which each but the first reads the one before it. Chains that compute the same are equal."""
+    """Operations, each of which reads the output of the operation before it. Chains that compute the same are equal."""
 
     operations: tuple[Operation, ...] = field(compare=False)
     signature: tuple[object, ...]
@@ -52,13 +52,13 @@ class Chain:
 
     @functools.cached_property
     def channels(self) -> int:
-        """The number of channels of all its batch normalizations."""
+        """The number of channels of all batch normalizations in this chain."""
         return sum(operation.shape[-1] for operation in self.operations if operation.keeps_statistics)
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The values of a chain's weights: slices of the packed variables of its step, or None without such weights."""
+    """The values of a chain's weights. Each field is a slice of a packed variable, or None without such weights."""
 
     kernels: Tensor | None
     others: Tensor | None
@@ -73,7 +73,7 @@ def size(weights: Sequence[Weight]) -> int:
 def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
     """Returns the operations of a step in their order, divided into the longest chains.
 
-    With `drops` a chain ends also at each operation whose output drop path may drop.
+    With `drops`, a chain also ends at each operation whose output drop path may drop.
     """
     first = len(step.inputs)
     reads = [index for operation in step.operations for index in operation.inputs]
@@ -93,7 +93,7 @@ def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
 
 
 def _stands_alone(operation: Operation) -> bool:
-    """Returns whether an operation cannot be in a chain with others: it reads several values, or it is random."""
+    """Returns whether an operation cannot be in a chain with others, because it reads several values or is random."""
     return operation.declared.joins or operation.declared.is_random
 
 
@@ -104,7 +104,7 @@ def _signature(operation: Operation) -> tuple[object, ...]:
 def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tensor, Tensor | None]:
     """Returns the output of a chain and, in training, the means and variances `[2, channels]` of the batch.
 
-    The second is None outside of training and for a chain without batch normalization.
+    The means and variances are None outside of training and for a chain without batch normalization.
     """
     is_traced = len(chain.operations) > 1 and value.shape.is_fully_defined() and mode.norm is local_norm
     if not is_traced:
@@ -117,7 +117,7 @@ def run_chain(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[
 
 @functools.lru_cache(maxsize=CACHED)
 def _traced(chain: Chain, shape: tuple[int, ...], training: bool, dtype: str) -> Callable[..., object]:
-    """Returns a chain as a traced function of its input and of those of kernels, others and statistics that it has."""
+    """Returns a chain as a traced function of its input and of the packed weights and statistics that it has."""
     mode = Pass(training, dtype)
     sizes = (size(chain.kernels), size(chain.others), 0 if training else chain.channels)
     specs = [

@@ -33,7 +33,7 @@ def run_step(
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """Returns the output of a step and, in training, the means and variances `[2, channels]` of the batch.
 
-    The second is None outside of training and for a step without batch normalization.
+    The means and variances are None outside of training and for a step without batch normalization.
     """
     values = [tf.cast(value, mode.dtype) for value in inputs]
     paths = _paths(step, values[0], noise, mode)
@@ -48,7 +48,7 @@ def run_step(
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []
-        # One value stands for every operation of the chain: only the last one is read by other operations.
+        # All operations of a chain get the value of the last one, since other operations read only the last one.
         values += [value] * len(chain.operations)
         if last.drop_path and paths is not None:
             values[-1] = value * next(paths)

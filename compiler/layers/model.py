@@ -26,9 +26,9 @@ from compiler.primitives.normalization_layers import local_norm
 class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
     """The Keras layer of one step of the network: one use of a cell, or a pipe of operations.
 
-    One variable holds all trained weights, and another one holds all moving statistics of batch normalizations. With
-    hundreds of small variables the bookkeeping would take longer than the arithmetic. `values` gives every weight by
-    its key in the genotype.
+    One variable has all trained weights, and another variable has all moving statistics of batch normalizations. With
+    hundreds of small variables, TensorFlow's administration of variables would take longer than the arithmetic.
+    `values` returns every weight by its key in the genotype.
     """
 
     def __init__(self, step: Step, seed: int = 0, **options: Any) -> None:
@@ -54,7 +54,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         super().build(input_shape)
 
     def _variable(self, name: str, value: Any, trainable: bool = False) -> Any:
-        """Adds a variable. Each replica has its own copy of batch statistics; reading them gives the mean."""
+        """Adds a variable. Each replica has a copy of batch statistics, and a read returns the mean of the copies."""
         start = np.asarray(value, np.float32)
         aggregation, reading = tf.VariableAggregation, tf.VariableSynchronization
         return self.add_weight(
@@ -112,10 +112,10 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
 
         Args:
           inputs: one tensor or a list, `[batch, height, width, channels]` each.
-          training: whether batch normalization uses the statistics of the batch, which then move the kept ones.
+          training: whether batch normalization uses the statistics of the batch and then updates the kept statistics.
           noise: the random numbers of drop path and dropout; None switches both off.
           norm: the batch normalization of training; None normalizes the batch of each replica by itself.
-          keep: is called with the layer and the statistics of a batch `[2, channels]`, instead of moving the kept ones.
+          keep: is called with the layer and the statistics of a batch `[2, channels]`; the kept statistics then stay.
         """
         values = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
         mode = Pass(bool(training), self.compute_dtype, norm or local_norm)
@@ -135,10 +135,10 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self._statistics.assign_add((statistics - self._statistics) * share)
 
     def pool(self, statistics: Tensor, number: Tensor, images: int) -> None:
-        """Adds one batch to the kept statistics, which are then those of all values in the batches so far.
+        """Adds one batch to the kept statistics, which then describe all values in the batches so far.
 
-        The variance is the unbiased one of all values together. It has two parts: the variance inside the batches, and
-        the variance of their means.
+        The variance is the unbiased variance of all values together. It is the sum of the variance inside the batches
+        and of the variance of their means.
 
         Args:
           statistics: means and unbiased variances of one batch `[2, channels]`.
@@ -153,7 +153,7 @@ class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
         self._statistics.assign(tf.stack([mean + shift / number, squares / tf.maximum(number * values - 1, 1.0)]))
 
     def synchronize(self) -> None:
-        """Sets the statistics of all replicas to their mean. Until then each replica has its own."""
+        """Sets the statistics of every replica to the mean over all replicas."""
         if self._statistics is not None:
             self._statistics.assign(self._statistics.numpy())
             self._updates.assign(self._updates.numpy())
@@ -184,7 +184,7 @@ def lower(graph: Graph, seed: int = 0) -> tf_keras.Model:
 
 
 def build_layers(graph: Graph, seed: int = 0, precision: str = "float32") -> list[StepLayer]:
-    """Returns the layers of a graph in order, with their variables; `forward` runs them without a Keras model.
+    """Returns the layers of a graph in order, with their variables. `forward` runs these layers without a Keras model.
 
     Layers compute in the type `precision`. Variables, statistics and logits are always float32.
     """
@@ -195,7 +195,7 @@ def build_layers(graph: Graph, seed: int = 0, precision: str = "float32") -> lis
 
 
 def all_steps(graph: Graph) -> tuple[Step, ...]:
-    """Returns the steps of a graph, with those of the auxiliary head at the end."""
+    """Returns the steps of a graph, with the steps of the auxiliary head at the end."""
     return (*graph.steps, *graph.auxiliary)
 
 
@@ -224,7 +224,7 @@ def forward(
     norm: Any = None,
     keep: Keep | None = None,
 ) -> list[Tensor]:
-    """Runs layers on images and returns the output of each, in order. It calls them without Keras's bookkeeping."""
+    """Runs layers on images and returns the output of each, in order, without the overhead of a Keras model."""
     values: list[Tensor] = []
     for layer, own in zip(layers, noise or [None] * len(layers), strict=True):
         inputs = [images if index == IMAGE else values[index] for index in layer.step.inputs]

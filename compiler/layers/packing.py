@@ -1,4 +1,4 @@
-"""The places of a step's weights in its packed variables."""
+"""The places of the weights of a step in the packed variables of its layer."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Packing:
 
     @functools.cached_property
     def places(self) -> Array:
-        """For each normalized channel `[channels]` the number of values in one image: the pixels of its map."""
+        """The number of pixels of the map of each normalized channel `[channels]`, for one image."""
         pixels = [prod(norm.shape[:-1]) for norm in self.norms]
         return np.repeat(np.asarray(pixels, np.float32), [norm.shape[-1] for norm in self.norms])
 
@@ -72,7 +72,7 @@ class Packing:
         return frozenset(f"{norm.key}/{weight.name}" for norm in self.norms for weight in norm.weights)
 
     def pack(self, values: Mapping[str, Array]) -> Array:
-        """Returns the trained weights in one row `[size]`."""
+        """Returns the trained weights, given by their keys, in one row `[size]`."""
         return np.concatenate([np.reshape(values[key], -1) for key, _ in self.trained]).astype(np.float32)
 
     def unpack(self, row: Array) -> dict[str, Array]:

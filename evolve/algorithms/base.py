@@ -74,7 +74,7 @@ def gin_name(algorithm: type) -> str:
 
 
 def settings(algorithm: Algorithm[Any]) -> dict[str, object]:
-    """Returns the settings of an algorithm, by gin name, that make a search another search if they change."""
+    """Returns, by gin name, the settings of an algorithm that identify a search. Another value makes another search."""
     marks = {setting.name: setting.marks for setting in settings_of(type(algorithm))}
     name = gin_name(type(algorithm))
     return {f"{name}.{key}": value for key, value in values(algorithm).items() if SHOWN not in marks[key]}

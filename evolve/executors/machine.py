@@ -80,7 +80,7 @@ def count(scope: str, settings: WorkerSettings, gpus: Sequence[str] = (), held: 
         return min(cores(), fit, each_has_one, fit if served is None else served)
     if wanted > fit:
         raise UsageError(
-            f"{scope}.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each they need "
+            f"{scope}.workers is {wanted}; at {WORKER_BYTES / 1e9:.1f} GB each, the workers need "
             f"{wanted * WORKER_BYTES / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: "
             f"ask for {fit} or fewer: {pasted(f'{scope}.workers', fit)}"
         )

@@ -185,9 +185,9 @@ def _explained(error: BaseException, timeout: float | None) -> BaseException:
         # A negative code is the number of the signal that ended the process.
         cause = f"signal {-error.exitcode}" if error.exitcode < 0 else f"exit code {error.exitcode}"
         hint = ", perhaps out of memory" if -error.exitcode == signal.SIGKILL else ""
-        return WorkerLost(f"its worker process ended with {cause}{hint}")
+        return WorkerLost(f"the worker process ended with {cause}{hint}")
     if timeout is not None and isinstance(error, TimeoutError) and error.args == ("Task timeout", timeout):
-        return TimedOut(f"it was not done after search.timeout, {timeout:g} seconds")
+        return TimedOut(f"the evaluation took longer than search.timeout, {timeout:g} seconds")
     return error
 
 

@@ -300,7 +300,7 @@ class RayCluster:
             cause = getattr(error, "cause", None)
             task.future.set_exception(cause if isinstance(cause, BaseException) else error)
         elif task.starts >= STARTS or (worker.begun and worker.begun.done() and worker.begun.exception() is None):
-            task.future.set_exception(WorkerLost(f"its worker was lost: {_reason(error)}"))
+            task.future.set_exception(WorkerLost(f"the worker was lost: {_reason(error)}"))
         else:
             # The worker was lost before it took the task, so the task is not at fault.
             self._queue.appendleft(task)
@@ -311,7 +311,9 @@ class RayCluster:
             task, worker.task, worker.deadline = worker.task, None, math.inf
             self._drop(worker)
             if task is not None:
-                task.future.set_exception(TimedOut(f"it was not done after search.timeout, {task.timeout:g} seconds"))
+                task.future.set_exception(
+                    TimedOut(f"the evaluation took longer than search.timeout, {task.timeout:g} seconds")
+                )
 
     def _drop(self, worker: _Worker) -> None:
         self._actors.remove(worker)
@@ -335,7 +337,7 @@ def _described(node: Mapping[str, Any]) -> str:
 def _reason(error: BaseException | None) -> str:
     """Returns why a worker has ended, which is a part of the message of Ray's error."""
     if isinstance(error, exceptions.ActorUnavailableError):
-        return "its machine does not answer"
+        return "the machine of the worker does not answer"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if _DETAIL in line or _NODE.search(line) or re.match(r"\w+Error:", line)]
     line = (telling or lines or ["it is gone"])[0].rpartition(_DETAIL)[2].strip()

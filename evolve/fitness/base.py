@@ -111,7 +111,7 @@ class Fitness(ABC):
 
     @abstractmethod
     def identity(self) -> Mapping[str, object]:
-        """Returns the settings of this source, by name, without which the search would be another search."""
+        """Returns, by name, the settings of this source that identify a search. Another value makes another search."""
 
     def changeable(self) -> Mapping[str, object]:
         """Returns the settings of this source, by name, that may change when a search is resumed."""
@@ -210,7 +210,7 @@ class Fitness(ABC):
         found = self._measured(parsed(self.space).genotype(task.genotype), task)
         seconds = found.seconds if self.is_simulated else time.perf_counter() - start
         if not math.isfinite(found.fitness):
-            found = _sized(failed(f"its fitness is {found.fitness}"), found)
+            found = _sized(failed(f"the fitness is {found.fitness}"), found)
         # A backward pass counts as two forward passes, which gives the factor 3. A mult-add counts as one FLOP.
         images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
         return replace(found, seconds=seconds, flops=3.0 * found.mult_adds * images * self.training.epochs)
@@ -257,7 +257,7 @@ def check_version(fitness: Fitness) -> None:
 
 def out_of_memory(error: Exception) -> Evaluation:
     """Returns the evaluation of an individual that ran out of memory. A retry may succeed, so it is retryable."""
-    return replace(failed(str(error) or "it ran out of memory"), is_retryable=True)
+    return replace(failed(str(error) or "the evaluation ran out of memory"), is_retryable=True)
 
 
 def unrecorded(reason: object) -> str:

@@ -27,7 +27,7 @@ from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from compiler.filesystem import Place, Remote, Writable, create
+from compiler.filesystem import Place, Remote, create
 
 Value: TypeAlias = summary_pb2.Summary.Value
 Picture: TypeAlias = tuple[bytes, int, int]  # a PNG file, its width and its height
@@ -36,14 +36,35 @@ PATIENCE = 60.0  # the least number of seconds between two writes of a file to a
 _PREFIX = "events.out.tfevents."
 
 
+class PacedFile:
+    """A new file that is written from its beginning to its end, and sent to an address at most once a minute."""
+
+    def __init__(self, path: Place) -> None:
+        self._file = create(path)
+        self._patience = PATIENCE if isinstance(path, Remote) else 0.0
+        self._sent = -PATIENCE
+
+    def write(self, content: bytes) -> None:
+        """Appends bytes."""
+        self._file.write(content)
+
+    def flush(self) -> None:
+        """Hands written bytes to the operating system, or sends them to the address if that is due."""
+        if time.monotonic() >= self._sent + self._patience:
+            self._file.flush()
+            self._sent = time.monotonic()
+
+    def close(self) -> None:
+        """Closes the file. After that, everything is on the disk or at the address."""
+        self._file.close()
+
+
 class EventFile:
     """A new event file in a folder. TensorBoard shows the event files of one folder as one run."""
 
     def __init__(self, folder: Place, begins: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = _new_file(folder)
-        self._patience = PATIENCE if isinstance(folder, Remote) else 0.0
-        self._sent = -PATIENCE
         self._records = RecordWriter(self._file)
         self._described: set[str] = set()
         self._append(event_pb2.Event(wall_time=time.time(), file_version="brain.Event:2"))
@@ -84,9 +105,7 @@ class EventFile:
 
     def _append(self, event: event_pb2.Event) -> None:
         self._records.write(event.SerializeToString())
-        if time.monotonic() >= self._sent + self._patience:
-            self._records.flush()
-            self._sent = time.monotonic()
+        self._records.flush()
 
 
 def event_files(folder: Place) -> list[Place]:
@@ -146,7 +165,7 @@ def _layers(layer: dict[str, Any]) -> dict[str, Any]:
     return {"class_name": layer["class_name"], "config": drawn, **inbound}
 
 
-def _new_file(folder: Place) -> Writable:
+def _new_file(folder: Place) -> PacedFile:
     stem = f"{_PREFIX}{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
     taken = (n for n in itertools.count() if not (folder / f"{stem}.{n}").exists())
-    return create(folder / f"{stem}.{next(taken)}")
+    return PacedFile(folder / f"{stem}.{next(taken)}")

@@ -1,4 +1,4 @@
-"""Duplicates that wait for the result of another individual, and held results that wait for those of older ones."""
+"""Duplicates that wait for the result of another individual, and held results that wait for results of older ones."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from evolve.errors import UsageError
 from evolve.store.store import Store
 
 BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
+JOURNAL = "search.jsonl"  # the file in a storage with all individuals, which the tab Evolution reads
 OWNER = "search.id"  # the file with the id of the search that uses a storage
 _NOTE = "storage"
 

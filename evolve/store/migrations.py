@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from evolve.store.rows import COLUMNS
 
 OLDEST = 3  # the schema of versions 0.3.0 to 0.6.0
-# The settings that were settings of the search until 0.6.0, each with the executors that have it now.
+# The settings that belonged to the search until 0.6.0, each with the executors to which the setting belongs now.
 MOVED = {
     **dict.fromkeys(("workers", "worker_tasks", "gpus_per_worker"), ("processes", "ray")),
     **dict.fromkeys(("address", "worker_cpus", "worker_resources"), ("ray",)),
@@ -54,7 +54,10 @@ def _move_removed_into_memos(db: sqlite3.Connection) -> None:
 
 
 def executor_settings(stored: Mapping[str, str]) -> dict[str, str]:
-    """Returns the changeable settings of a search up to 0.6.0 with present names: executors have their own scopes."""
+    """Returns the changeable settings of a search with present names.
+
+    Until 0.6.0, settings of executors belonged to the search. Now their names begin with the name of the executor.
+    """
     executor = stored.get("search.executor", "processes")
     named = {f"search.{name}": f"{executor}.{name}" for name, executors in MOVED.items() if executor in executors}
     left_out = {f"search.{name}" for name in MOVED} - named.keys()
@@ -62,7 +65,7 @@ def executor_settings(stored: Mapping[str, str]) -> dict[str, str]:
 
 
 def _name_settings_by_executor(db: sqlite3.Connection) -> None:
-    """Gives the stored settings of the executor their present names."""
+    """Renames the stored settings of the executor to their present names."""
     rows = db.execute("select key, value from meta where key like 'setting.%'").fetchall()
     now = executor_settings({key.removeprefix("setting."): value for key, value in rows})
     db.execute("delete from meta where key like 'setting.%'")

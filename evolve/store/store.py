@@ -20,7 +20,7 @@ from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, explained_err
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 
-ENDED = "ended"  # the note with the reason for which the search has ended; a search that continues removes it
+ENDED = "ended"  # the key of the note why the search has ended; a search that continues removes the note
 SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
 SAVED = 1.0  # the greatest number of seconds of waiting that can be saved up while nothing is written
 # `finished` counts results from 1. It is null while an individual is pending, and negative while its result is held.
@@ -192,6 +192,10 @@ class Store:
         self._execute("delete from meta where key like 'setting.%'")  # an earlier run may have had another executor
         self._execute(f"insert or replace into meta values {', '.join(['(?, ?)'] * len(named))}", tuple(values))
 
+    def meta(self) -> dict[str, str]:
+        """Returns all settings and notes, by the keys of the database."""
+        return dict(self._execute("select key, value from meta"))
+
     def note(self, key: str, value: str) -> None:
         """Stores a fact about the search."""
         self._execute("insert or replace into meta values (?, ?)", (f"note.{key}", value))
@@ -261,6 +265,14 @@ class Store:
         return INDIVIDUAL.read(
             self._execute(f"select {_ALL} from individuals where id = ? and finished is not null", (id,))[0]
         )
+
+    def stored(self, id: int, above: int, count: int) -> list[tuple[Any, ...]]:
+        """Returns the row of the individual `id` and the first `count` rows with ids greater than `above`, as stored.
+
+        The values are those of the database, in the order of `INDIVIDUAL.names`.
+        """
+        own = self._execute(f"select {_ALL} from individuals where id = ?", (id,))
+        return own + self._execute(f"select {_ALL} from individuals where id > ? order by id limit ?", (above, count))
 
     def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
         """Yields all proposals by id, each with the number of individuals that were finished when it was made."""

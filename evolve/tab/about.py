@@ -1,4 +1,4 @@
-"""The facts about a search that do not depend on its individuals, from the settings and notes in its store."""
+"""The facts about a search that do not depend on individuals. They are read from settings and notes in the store."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _SPACE = "the space"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The settings and notes of a search by their keys in the store."""
+    """The settings and notes of a search, by their keys in the table `meta` of the store."""
 
     meta: Mapping[str, str]
 
     @property
     def identity(self) -> dict[str, str]:
-        """The settings that make a search another search if they change. Those that are newer have their old value."""
+        """The settings that identify the search, by name. A setting that the store lacks has its value in `ADDED`."""
         stored = {
             key.removeprefix("identity."): value for key, value in self.meta.items() if key.startswith("identity.")
         }
         return {one.name: one.value for one in ADDED if one.name not in stored} | stored if stored else {}
 
     def setting(self, name: str) -> object:
-        """Returns the value of a setting that may change; None if it is not stored."""
+        """Returns the value of a setting that may change when a search is resumed; None if the store has no value."""
         return value_of(self.meta.get(f"setting.{name}", "None"))
 
     def note(self, key: str) -> str:
-        """Returns a note, or "" if there is none."""
+        """Returns the note with a key, or "" if the store has no such note."""
         return self.meta.get(f"note.{key}", "")
 
     @property
@@ -52,7 +52,7 @@ class About:
 
     @property
     def seed(self) -> int:
-        """The random seed."""
+        """The random seed of the search."""
         text = self.identity.get("search.seed", "")
         return int(text) if text.isdecimal() else 0
 
@@ -63,7 +63,7 @@ class About:
 
     @property
     def reason(self) -> str:
-        """The reason for which the search has ended; "" if it has not."""
+        """Why the search has ended; "" if the search has not ended."""
         return self.note(ENDED)
 
     @property
@@ -79,12 +79,12 @@ class About:
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """The names of the rules that the space declares, after that of sampled individuals."""
+        """The rule name of sampled individuals, and then the names of the mutation rules in the search space."""
         return (RANDOM, *_RULE.findall(self.space))
 
     @property
     def metric(self) -> str:
-        """What the fitness is."""
+        """The name of the fitness: "validation accuracy" if networks are trained, else "fitness"."""
         return ACCURACY if self.identity.get("search.fitness") == "training" else FITNESS
 
     @property
@@ -92,13 +92,13 @@ class About:
         """The description of the images."""
         try:
             noted = json.loads(self.note("data") or '[""]')
-            return str(noted["description"] if isinstance(noted, dict) else noted[0])  # a list until 0.5.0
+            return str(noted["description"] if isinstance(noted, dict) else noted[0])  # a list until version 0.5.0
         except (LookupError, TypeError, ValueError):
             return ""
 
     @property
     def budget(self) -> dict[str, float | None]:
-        """The limits at which the search ends, beside the number of individuals."""
+        """The limits at which the search ends, without the number of individuals."""
         return {
             "seconds": seconds_of(self.setting("search.budget")) or None,
             "flops": read(self.setting("search.budget_flops")),
@@ -108,20 +108,20 @@ class About:
 
     @property
     def workers(self) -> int | None:
-        """The number of workers, if it is a setting."""
+        """The number of workers; None if the settings leave the number open."""
         executor = str(self.setting("search.executor"))
         found = self.setting(f"{executor}.workers")
         return 1 if executor == "serial" else found if isinstance(found, int) else None
 
     def has_weights(self, id: int, folder: Path, is_best: bool) -> bool:
-        """Returns whether the weights of an individual were kept on this machine."""
+        """Returns whether a file with the weights of an individual is on this machine."""
         where = place(self.note("kept in")) if self.setting("search.storage") else folder
         if isinstance(where, Remote):
             return False
         return (where / WEIGHTS / f"{id}.npz").is_file() or (is_best and (where / BEST).is_dir())
 
     def test(self, best: int | None) -> dict[str, object] | None:
-        """Returns the accuracy on the test images of the best individual, or of another one that was tested."""
+        """Returns the id and the test accuracy of the best individual, or of the newest tested individual; or None."""
         tested: dict[int, float] = {}
         for key, value in self.meta.items():
             text = key.removeprefix("note.test of ")
@@ -133,7 +133,11 @@ class About:
 
     @property
     def digests(self) -> dict[str, str]:
-        """Digests that are equal for searches that can be compared, and for those that differ in the seed alone."""
+        """Two digests of the settings that identify the search.
+
+        `space` is equal for searches that can be compared: they differ only in the algorithm and the random seed.
+        `group` is equal for searches that differ only in the random seed.
+        """
         every = self.identity.items()
         group = [(name, value) for name, value in every if name != "search.seed"]
         space = [(name, value) for name, value in group if name != "search.algorithm" and not is_of_algorithm(name)]

@@ -1,15 +1,15 @@
-"""The data of one search, as the page asks for them. What was read is kept, and later requests read what is new."""
+"""The answers to requests of the page about one search. Rows of the store are kept, so only new rows are read."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dsl
-from compiler.pictures.picture import picture
+from compiler.filesystem import Place
+from compiler.pictures.picture import marked
 from evolve.errors import UsageError
 from evolve.tab import individual as one
 from evolve.tab import overview
@@ -18,30 +18,31 @@ from evolve.tab.genotypes import Genotypes
 from evolve.tab.individual import Lines
 from evolve.tab.individuals import Individuals
 from evolve.tab.overview import Answer
-from evolve.tab.source import StoreSource
+from evolve.tab.source import source
 from evolve.tab.traits import Traits
 
-KEPT = 1000  # stamps after which a page can ask for the changes alone
+KEPT = 1000  # the number of stamps that are kept, since which a page can ask for changes
 
 
 class Data:
-    """The answers about one search. Several threads may ask at the same time.
+    """The answers about one search. Several threads may call the methods at the same time.
 
     Args:
-      folder: the work directory.
+      folder: the work directory, or the storage of a search.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._source = StoreSource(folder)
+    def __init__(self, folder: Place) -> None:
+        self._source = source(folder)
         self._lock = threading.RLock()
-        self._seen: tuple[object, bool, Mapping[int, tuple[int, int]]] = (None, False, {})
+        self._state: object = None  # that of the files when they were read last
+        self._seen: object = None  # the same, and who runs and trains
         self._about = About({})
         self._search: Answer = {}
         self._busy = 0
         self._begin(self._about)
 
     def _begin(self, about: About) -> None:
-        """Forgets what was read of another search in the same place."""
+        """Removes all data of another search that was in the work directory before."""
         self._individuals = Individuals(about)
         self._traits = Traits()
         self._genotypes = Genotypes(about.space)
@@ -49,7 +50,7 @@ class Data:
         self._stamps: dict[str, tuple[int, int]] = {}  # the version and the number of results at each stamp
 
     def summary(self) -> Answer:
-        """Returns the search in short.
+        """Returns a short description of the search: algorithm, state, counts and best fitness.
 
         Raises:
           UsageError: the search cannot be read.
@@ -58,11 +59,14 @@ class Data:
             return self._search
 
     def overview(self, since: str = "") -> Answer:
-        """Returns the search, and the individuals that have changed since a stamp; all of them if it is not known."""
+        """Returns a description of the search, and the individuals that have changed since a stamp.
+
+        If the stamp is not known, all individuals are returned.
+        """
         with self._current() as of:
             version, results = self._stamps.get(since, (-1, 0))
             places = [place for place, changed in enumerate(of.versions) if changed > version]
-            folder = str(self._source.folder)
+            folder = "" if self._source.folder is None else str(self._source.folder)
             return {
                 "search": {**self._search, **overview.details(self._about, of, folder, self._busy)},
                 **overview.columns(of, places),
@@ -72,7 +76,7 @@ class Data:
             }
 
     def curve(self) -> Answer:
-        """Returns the curves of the search, for a comparison with others."""
+        """Returns the curves of the search, for a comparison with other searches."""
         with self._current() as of:
             return overview.curve(of)
 
@@ -94,16 +98,16 @@ class Data:
                 found = one.described(row, of, db)
                 difference = self._lines.of([row], self._genotypes, db)[id]
             epochs = self._source.in_training.get(id)
-            is_best = of.best is not None and of.best.id == id
+            is_best, folder = of.best is not None and of.best.id == id, self._source.folder
             return {
                 **found,
                 "difference": difference,
-                "commands": one.commands(row, self._source.folder, self._about, is_best),
+                "commands": [] if folder is None else one.commands(row, folder, self._about, is_best),
                 "trained_now": None if epochs is None else {"epoch": epochs[0], "of": epochs[1]},
             }
 
     def ancestors(self, id: int) -> Answer:
-        """Returns an individual and its ancestors, each with what its mutation has changed."""
+        """Returns an individual and its ancestors, each with the differences from its parent."""
         with self._current() as of:
             line = one.line(one.row_of(id, of), of)
             with self._source.opened() as db:
@@ -121,13 +125,19 @@ class Data:
             return {"line": steps}
 
     def difference(self, a: int, b: int) -> Answer:
-        """Returns what differs from individual `a` to individual `b`."""
+        """Returns the differences between individual `a` and individual `b`, as lines of text."""
         with self._current() as of:
             before, after = self._texts(of, a, b)
             return {"lines": self._genotypes.differences(before, after)}
 
-    def picture(self, id: int, against: int | None = None, dark: bool = False) -> str:
-        """Returns the picture of an individual as SVG. What differs from the individual `against` is marked.
+    def picture(self, id: int, against: int | None = None, dark: bool = False, only_changed: bool = False) -> str:
+        """Returns the picture of an individual as SVG.
+
+        Args:
+          id: the individual.
+          against: the individual from which the differences are marked, such as the parent; None marks nothing.
+          dark: draws for a dark page.
+          only_changed: leaves out the cells without a difference.
 
         Raises:
           UsageError: this version cannot read the genotype.
@@ -135,12 +145,13 @@ class Data:
         with self._current() as of:
             found = self._texts(of, id, *([] if against is None else [against]))
             try:
-                return picture(self._genotypes.read(found[0]).cells).svg()
+                after, *before = map(self._genotypes.read, found)
+                return marked(before[0] if before else None, after, dark=dark, only_changed=only_changed).svg()
             except dsl.CellError as error:
                 raise UsageError(f"the picture cannot be drawn: {error}") from None
 
     def genotypes(self, text: str) -> Answer:
-        """Returns the ids of the individuals whose genotype, note or error has a text."""
+        """Returns the ids of the individuals whose genotype, note or error contains `text`."""
         with self._current(), self._source.opened() as db:
             return {"ids": one.matching(text, db)}
 
@@ -152,21 +163,23 @@ class Data:
 
     @contextmanager
     def _current(self) -> Iterator[Individuals]:
-        """A context with the individuals of the search as they are now, which no other thread changes."""
+        """A context with the current individuals of the search. Other threads cannot change them meanwhile."""
         with self._lock:
             self._refresh()
             yield self._individuals
 
     def _refresh(self) -> None:
-        """Reads what was written since the last request."""
-        seen = self._source.state, self._source.is_running, self._source.in_training
-        if seen == self._seen:
-            return
-        if seen[0] != self._seen[0]:
+        """Reads the rows and reports that were written since the last request."""
+        state = self._source.state
+        if state != self._state:
             with self._source.opened() as db:
                 self._read(db)
+            self._state = state
+        is_running, in_training = self._source.is_running, self._source.in_training
+        seen = (state, is_running, in_training)
+        if seen == self._seen:
+            return
         self._seen = seen
-        _, is_running, in_training = seen
         of, pending = self._individuals, self._individuals.pending
         self._busy = (len(in_training) or min(pending, self._about.workers or pending)) if is_running else 0
         found = overview.summary(self._about, of, is_running)
@@ -178,10 +191,16 @@ class Data:
             del self._stamps[next(iter(self._stamps))]
 
     def _read(self, db: sqlite3.Connection) -> None:
-        db.execute("begin")  # All queries see the search at one moment.
-        about = About(dict(db.execute("select key, value from meta").fetchall()))
-        if not self._individuals.continues(about, db):
-            self._begin(about)
-        self._about = about
-        self._individuals.read(db)
-        db.execute("commit")
+        is_read = False
+        db.execute("begin")  # In a transaction, all queries read the same state of the search.
+        try:
+            about = About(dict(db.execute("select key, value from meta").fetchall()))
+            if not self._individuals.continues(about, db):
+                self._begin(about)
+            self._about = about
+            self._individuals.read(db)
+            is_read = True
+        finally:
+            db.execute("commit")
+            if not is_read:  # What was read in part would be counted twice.
+                self._begin(self._about)

@@ -1,4 +1,4 @@
-"""The errors of a request by the page, beside those of the package."""
+"""The errors of requests by the page of the tab. Other errors are those of `evolve.errors`."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class Unclear(UsageError):
 
 
 class Missing(UsageError):
-    """The search, the individual or the file that the request names is not there."""
+    """The search, the individual or the file that the request names does not exist."""

@@ -1,4 +1,4 @@
-"""Genotypes of a search, read from their texts, and their differences in the words of the language."""
+"""The genotypes of a search, parsed from stored texts, and the differences between genotypes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import cached_property
 import dsl
 from dsl.report.diff import differences
 
-KEPT = 500  # genotypes that are kept, since a page shows the same ones again and again
+KEPT = 500  # the number of parsed genotypes that are kept, because a page asks for the same genotypes repeatedly
 
 
 class Genotypes:
-    """Reads genotypes of one search space.
+    """Parses the genotypes of one search space.
 
     Args:
-      space: the `.cell` text of the space.
+      space: the `.cell` text of the search space.
     """
 
     def __init__(self, space: str) -> None:
@@ -30,7 +30,7 @@ class Genotypes:
         """Returns the genotype of a stored text.
 
         Raises:
-          CellError: this version cannot read the text, or its space.
+          CellError: this version cannot read the text or the search space.
         """
         found = self._kept.get(text)
         if found is None:
@@ -41,7 +41,7 @@ class Genotypes:
         return found
 
     def differences(self, before: str, after: str) -> list[str]:
-        """Returns what differs from one text to another; if one of them cannot be read, the reason."""
+        """Returns the differences between two genotypes as lines of text, or a reason if a text cannot be read."""
         if before == after:
             return []
         try:

@@ -1,4 +1,4 @@
-"""The answers about single individuals: text, result, training, relatives, and what differs between two of them."""
+"""The answers about single individuals: their text, result, training, ancestors and children, and their differences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUMBERS = ("fitness", "params", "mult_adds", "depth", "seconds", "step_seconds"
 _TEXTS = ("genotype", "note", "error", "history", "rejected", "genes", "metrics")
 _SELECT = f"select {', '.join((*_NUMBERS, *_TEXTS))} from individuals where id = ?"
 _EPOCH = tuple(field.name for field in fields(Epoch))
-_CHUNK = 500  # ids in one query
+_CHUNK = 500  # the number of ids in one query
 
 
 def row_of(id: int, of: Individuals) -> Row:
@@ -33,7 +33,7 @@ def row_of(id: int, of: Individuals) -> Row:
       Missing: there is no such individual.
     """
     if id not in of.place:
-        raise Missing(f"the search has no individual {id}; it has {len(of.rows)}")
+        raise Missing(f"the search has no individual {id}; it has {len(of.rows)} individuals")
     return of.rows[of.place[id]]
 
 
@@ -48,7 +48,7 @@ def texts(ids: Sequence[int], db: sqlite3.Connection) -> dict[int, str]:
 
 
 def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
-    """Returns what the store has of an individual, and its relatives."""
+    """Returns all stored values of an individual, its children, its duplicates and the number of its descendants."""
     values = db.execute(_SELECT, (row.id,)).fetchone()
     numbers = {name: number(value) for name, value in zip(_NUMBERS, values, strict=False)}
     stored = dict(zip(_TEXTS, map(str, values[len(_NUMBERS) :]), strict=True))
@@ -76,7 +76,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
 
 
 def gain(row: Row, of: Individuals) -> Number:
-    """Returns by how much an individual is fitter than its parent; None if one of the two has no fitness."""
+    """Returns the fitness of an individual minus that of its parent; None if one of the two has no fitness."""
     parent = of.rows[of.place[row.parent]].fitness if row.parent in of.place else None
     return None if parent is None or row.fitness is None else row.fitness - parent
 
@@ -90,7 +90,7 @@ def line(row: Row, of: Individuals) -> list[Row]:
 
 
 def matching(text: str, db: sqlite3.Connection) -> list[int]:
-    """Returns the ids of the individuals whose genotype, note or error has a text, in upper or lower case."""
+    """Returns the ids of the individuals whose genotype, note or error contains `text`. Case does not matter."""
     asked = " or ".join(f"instr(lower({name}), :text)" for name in ("genotype", "note", "error"))
     rows = db.execute(f"select id from individuals where {asked} order by id", {"text": text.lower()}).fetchall()
     return [id for (id,) in rows]
@@ -109,13 +109,13 @@ def commands(row: Row, folder: Path, about: About, is_best: bool) -> list[str]:
 
 
 class Lines:
-    """What differs between individuals and their parents. Differences never change, and are found once."""
+    """A cache of the differences between individuals and their parents. Differences never change."""
 
     def __init__(self) -> None:
         self._known: dict[int, list[str]] = {}
 
     def of(self, rows: Sequence[Row], genotypes: Genotypes, db: sqlite3.Connection) -> Mapping[int, list[str]]:
-        """Returns the differences between each individual and its parent, by id; none for one without a parent."""
+        """Returns the differences between each individual and its parent, by id. Without a parent the list is empty."""
         new = [row for row in rows if row.parent and row.id not in self._known]
         found = texts([*{id: None for row in new for id in (row.parent, row.id)}], db)
         for row in new:

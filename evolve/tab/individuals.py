@@ -1,4 +1,4 @@
-"""The numbers of all individuals of a search. They are read once, and later readings take only what is new."""
+"""The numbers of all individuals of a search. A row of the store is read again only while its individual is pending."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from evolve.tab.living import Band, Living, algorithm_of
 from evolve.tab.numbers import Number, number, rounded, significant, whole
 
 PENDING, DONE, FAILED = 0, 1, 2  # the status of an individual
-NO_MEMBERS = -1  # for the time at which an individual left the population, if the algorithm has none
+NO_MEMBERS = -1  # stands for the time at which an individual is removed, if the algorithm has no population
 _STATUSES = {"done": DONE, "failed": FAILED}
 _SELECT = (
     "select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, json_array_length(history), flops, "
     "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
     "fingerprint, genes, memo from individuals"
 )
-_CHUNK = 500  # ids in one query
+_CHUNK = 500  # the number of ids in one query
 
 
 class Row(NamedTuple):
-    """The numbers of one individual. Unknown ones are None; those that say 0 are 0 if there are none."""
+    """The numbers of one individual. An unknown number is None."""
 
     id: int
-    parent: int  # 0: none
-    rule: int  # the index of its name
+    parent: int  # the id of the parent; 0: no parent
+    rule: int  # the index of the rule's name in `Individuals.rules`
     status: int
     fitness: Number
     params: Number
@@ -39,12 +39,12 @@ class Row(NamedTuple):
     seconds: Number
     epochs: Number
     flops: Number
-    finished: int  # the number of its result, from 1; 0: the algorithm has none yet
+    finished: int  # the place of the result in the order of results, from 1; 0: the algorithm has no result yet
     proposed_after: int
     tries: Number
     inherited: Number
     rejected: int
-    twin: int  # the first individual with the same network and genes
+    twin: int  # the id of the first individual with the same network and genes
 
 
 class Costs:
@@ -55,7 +55,7 @@ class Costs:
         self.flops = self.simulated = self.steps = self.stepped = 0.0
 
     def add(self, row: Row, step_seconds: Number) -> None:
-        """Counts a result."""
+        """Adds the costs of an individual that has a result."""
         self.finished += 1
         self.failed += row.status == FAILED
         self.flops += row.flops or 0
@@ -65,7 +65,7 @@ class Costs:
 
     @property
     def step_share(self) -> float | None:
-        """The share of the workers' time that was spent in steps of training; None if nothing was trained."""
+        """The share of the workers' time in which epochs were trained and validated; None without trainings."""
         return self.steps / self.stepped if self.stepped else None
 
 
@@ -82,26 +82,26 @@ class Individuals:
         self.rows: list[Row] = []
         self.place: dict[int, int] = {}  # the index of each id in `rows`
         self.left: list[int | None] = []
-        self.versions: list[int] = []  # the version that changed each row last
+        self.versions: list[int] = []  # for each row, the value of `version` when the row changed last
         self.metrics: list[Mapping[str, Number]] = []
         self.metric_names: dict[str, None] = {}
         self.rejected: Counter[str] = Counter()
         self.children: dict[int, list[int]] = {}
         self.twins: dict[tuple[str, str], int] = {}
         self.costs = Costs()
-        self.bands: list[Band] = []  # after each result
+        self.bands: list[Band] = []  # the band of the population after each result
         self.best: Row | None = None
         self.bests: list[float | None] = []  # the best fitness after each result
         self.version = 0
         self._memos: list[str] = []
         self._prints: list[str] = []
         self._latest = 0  # the id of the individual with the latest result
-        self._open: set[int] = set()  # ids of the individuals that the algorithm has no result of
+        self._open: set[int] = set()  # the ids of individuals whose results the algorithm does not have
         self._adopted = 0  # the number of proposals that were passed on to the algorithm
 
     @property
     def results(self) -> int:
-        """The number of results that the algorithm has."""
+        """The number of results that the algorithm has received."""
         return len(self.bands)
 
     @property
@@ -110,7 +110,7 @@ class Individuals:
         return sum(self.rows[self.place[id]].status == PENDING for id in self._open)
 
     def continues(self, about: About, db: sqlite3.Connection) -> bool:
-        """Returns whether the store still has the search that was read. A search may be removed and begun again."""
+        """Returns whether the store still has the same search. A user may have removed it and begun another search."""
         if about.digests != self._identity:
             return False
         if not self.rows:
@@ -125,7 +125,11 @@ class Individuals:
         return True
 
     def read(self, db: sqlite3.Connection) -> None:
-        """Reads what is new. The caller gives a connection that shows one moment of the search."""
+        """Reads new rows, and the rows of individuals that were pending.
+
+        Args:
+          db: a connection in a transaction, so that all queries read the same state of the search.
+        """
         self.version += 1
         last = self.rows[-1].id if self.rows else 0
         opened = [*self._open]
@@ -167,7 +171,7 @@ class Individuals:
                 self._finish(row, values, old)
 
     def _finish(self, row: Row, values: tuple[object, ...], old: Row | None = None) -> None:
-        """Counts a result that is new. A held result is counted, and remains open."""
+        """Counts the result of an individual that was pending before. Held results are counted too."""
         if row.status != PENDING and (old is None or old.status == PENDING):
             self.costs.add(row, number(values[17]))
             self.metrics[self.place[row.id]] = named = _named(values[16])
@@ -202,7 +206,7 @@ class Individuals:
     # The algorithm.
 
     def _replay(self) -> None:
-        """Passes new proposals and results on to the algorithm, in the order of the search."""
+        """Passes new proposals and results to the algorithm, in the order in which the search did so."""
         rows = (self.rows[self.place[id]] for id in self._open)
         for row in sorted((row for row in rows if row.finished), key=lambda row: row.finished):
             self._adopt()
@@ -211,7 +215,7 @@ class Individuals:
         self._adopt()
 
     def _adopt(self) -> None:
-        """Passes on the proposals that were made after the results so far."""
+        """Passes to the algorithm the proposals that the search made after the results that were passed on so far."""
         while self._adopted < len(self.rows) and self.rows[self._adopted].proposed_after <= self.results:
             row, memo = self.rows[self._adopted], self._memos[self._adopted]
             self._adopted += 1
@@ -242,13 +246,13 @@ class Individuals:
             self.left[self.place[id]], self.versions[self.place[id]] = self.results, self.version
 
     def _forget_living(self) -> None:
-        """Makes unknown who lives: the rows contradict the algorithm, so another program has changed them."""
+        """Marks the population as unknown. Another program has changed the rows, so the algorithm refuses them."""
         self._living = None
         self.left = [None] * len(self.rows)
         self.versions = [self.version] * len(self.rows)
 
     def descendants(self, id: int) -> int:
-        """Returns the number of descendants of an individual."""
+        """Returns the number of children of an individual, their children, and so on."""
         count, waiting = 0, [id]
         while waiting:
             below = self.children.get(waiting.pop(), ())
@@ -262,10 +266,10 @@ def _rank(row: Row) -> tuple[float, ...]:
 
 
 def _pairs(text: object) -> list[tuple[str, str]]:
-    """Returns the (rule, reason) of each rejected child."""
+    """Returns the (rule, reason) of each rejected child from the JSON in a row."""
     return [(str(rule), str(reason)) for rule, reason in json.loads(str(text))] if text else []
 
 
 def _named(text: object) -> dict[str, Number]:
-    """Returns metrics by their names."""
+    """Returns the metrics in a row, by name, from their JSON."""
     return {str(name): significant(value) for name, value in dict(json.loads(str(text))).items()} if text else {}

@@ -1,4 +1,4 @@
-"""The members of a population over a search, from a replay of its algorithm without genotypes."""
+"""The members of the population after each result, found by a replay of the algorithm without genotypes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMED = {gin_name(made): made for made in ALGORITHMS}
 
 @dataclass(frozen=True, slots=True)
 class _Proposed:
-    """A proposal as a replay passes it to an algorithm. Its genotype is not read."""
+    """A proposal that a replay passes to an algorithm. It has no genotype, because a replay needs none."""
 
     id: int
     memo: str
@@ -27,7 +27,7 @@ class _Proposed:
 
 
 class _Result(NamedTuple):
-    """A result as a replay passes it to an algorithm."""
+    """A result that a replay passes to an algorithm."""
 
     id: int
     fitness: float
@@ -37,12 +37,12 @@ class _Space:
     """A search space for an algorithm that makes no proposals."""
 
     def sizes(self) -> tuple[int, ...]:
-        """Returns no choices."""
+        """Returns an empty tuple, because a replay draws no choices."""
         return ()
 
 
 def is_of_algorithm(setting: str) -> bool:
-    """Returns whether a setting is that of an algorithm, such as `regularized_evolution.sample_size`."""
+    """Returns whether a setting belongs to an algorithm, as `regularized_evolution.sample_size` does."""
     return setting.partition(".")[0] in _NAMED
 
 
@@ -71,7 +71,7 @@ def value_of(text: str) -> object:
 
 
 class Band(NamedTuple):
-    """The fitnesses of the members of a population that did not fail."""
+    """The mean, the lowest and the highest fitness of the members that did not fail."""
 
     mean: float | None = None
     low: float | None = None
@@ -81,8 +81,8 @@ class Band(NamedTuple):
 class Living:
     """The members of a population, and the mean and the range of their fitnesses.
 
-    Proposals and results are passed on in the order of the search. The latest individuals stand for the members of an
-    algorithm that has none, such as random search.
+    Proposals and results must be passed on in the order of the search. If an algorithm has no population, as random
+    search, the latest individuals take the place of the members.
     """
 
     def __init__(self, algorithm: Algorithm[Any]) -> None:
@@ -95,18 +95,18 @@ class Living:
 
     @property
     def band(self) -> Band:
-        """The mean and the range of the fitnesses."""
+        """The mean, the lowest and the highest fitness of the current members."""
         if not self._ordered:
             return Band()
         return Band(self._total / len(self._ordered), self._ordered[0], self._ordered[-1])
 
     def adopt(self, id: int, memo: str) -> Collection[int]:
-        """Passes on a proposal. Returns the ids of the members that leave because of it."""
+        """Passes a proposal to the algorithm. Returns the ids of the members that the proposal removes."""
         self._algorithm.adopt(_Proposed(id, memo))
-        return self._left() if memo and self._members else ()  # A proposal without a memo removes none.
+        return self._left() if memo and self._members else ()  # A proposal without a memo removes no member.
 
     def tell(self, id: int, fitness: float) -> Collection[int]:
-        """Passes on a result. Returns the ids of the members that leave because of it."""
+        """Passes a result to the algorithm. Returns the ids of the members that are removed because of the result."""
         self._algorithm.tell(_Result(id, fitness))
         if fitness > WORST:
             insort(self._ordered, fitness)

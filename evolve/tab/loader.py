@@ -1,4 +1,7 @@
-"""The entry point of the plugin. Every start of TensorBoard imports it, so it imports nothing else of this project."""
+"""The entry point of the plugin. Every TensorBoard imports this module when it starts.
+
+Therefore the module imports nothing else of this project until the plugin is loaded.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AmoebaLoader(base_plugin.TBLoader):  # type: ignore[misc]
-    """Loads the plugin for a TensorBoard.
+    """Makes the plugin when TensorBoard asks for it.
 
     Args:
       folder: the folder with the searches that the tab shows; by default the log directory of TensorBoard.

@@ -1,4 +1,4 @@
-"""Numbers of a store as JSON can have them."""
+"""Conversions of stored values to numbers that JSON can represent."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ Number: TypeAlias = int | float | None
 
 
 def number(value: object) -> Number:
-    """Returns a number that JSON can have; None for any other value."""
+    """Returns a value if it is a finite number, and else None."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     return value if isinstance(value, int) else None
 
 
 def significant(value: object) -> Number:
-    """Returns a number with at most seven digits, which a chart cannot tell from the exact one."""
+    """Returns a number rounded to seven digits. In a chart the rounding cannot be seen."""
     found = number(value)
     return float(f"{found:.7g}") if isinstance(found, float) else found
 
 
 def rounded(value: object) -> Number:
-    """Returns seconds in whole milliseconds."""
+    """Returns seconds, rounded to whole milliseconds."""
     found = number(value)
     return None if found is None else round(found, 3)
 
 
 def whole(value: object) -> int:
-    """Returns a whole number; 0 for any other value."""
+    """Returns a value if it is a whole number, and else 0."""
     return value if isinstance(value, int) else 0
 
 
 def read(text: object) -> float | None:
-    """Returns the number that a stored setting or note is; None for any other text."""
+    """Returns the number in the text of a stored setting or note; None if the text is not a number."""
     try:
         found = float(str(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The answers about a whole search: what it is, where it stands, and the numbers of its individuals."""
+"""The answers about a whole search: its settings, its state, and the numbers of its individuals."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from evolve.tab.about import About
 from evolve.tab.individuals import Individuals, Row
 
-MOST = 500  # points of a curve for comparisons
+MOST = 500  # the greatest number of points of a curve in a comparison
 Answer = dict[str, object]
 
 
 def summary(about: About, of: Individuals, is_running: bool) -> Answer:
-    """Returns a search in short, without its stamp."""
+    """Returns a short description of a search: algorithm, state, counts and best fitness."""
     limit, finished = about.individuals, of.costs.finished
     reason = about.reason
     if not reason and not is_running and limit is not None and limit == finished == of.results:
-        reason = f"all {limit} individuals are finished"  # Versions up to 0.6.0 did not note why a search ended.
+        reason = f"all {limit} individuals are finished"  # Versions up to 0.6.0 did not store why a search ended.
     return {
         "algorithm": about.algorithm,
         "state": "ended" if reason else "running" if is_running else "interrupted",
@@ -33,7 +33,7 @@ def summary(about: About, of: Individuals, is_running: bool) -> Answer:
 
 
 def stamp(about: About, of: Individuals, found: Answer, busy: int) -> str:
-    """Returns a text that is another one if anything that the answers show has changed."""
+    """Returns a hash of the state of a search. If any answer about the search would be different, the hash differs."""
     tries = sum(row.tries or 0 for row in of.rows)
     last = of.rows[-1] if of.rows else None
     state = [found, busy, len(of.rows), of.results, tries, last, *sorted(about.meta.items())]
@@ -41,7 +41,7 @@ def stamp(about: About, of: Individuals, found: Answer, busy: int) -> str:
 
 
 def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
-    """Returns what an overview tells of a search beside the summary."""
+    """Returns those facts about a search that the overview shows and the summary does not have."""
     return {
         "folder": folder,
         "version": about.note("version"),
@@ -59,7 +59,12 @@ def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
 
 
 def columns(of: Individuals, places: Sequence[int]) -> Answer:
-    """Returns the columns of the individuals at these places, and those of their metrics."""
+    """Returns the numbers and the metrics of individuals, as one list for each column.
+
+    Args:
+      of: the individuals of the search.
+      places: indices into `of.rows`, which select individuals.
+    """
     rows = [of.rows[place] for place in places]
     found: Answer = dict(zip(Row._fields, map(list, zip(*rows, strict=True)), strict=True)) if rows else {
         name: [] for name in Row._fields
@@ -75,7 +80,7 @@ def columns(of: Individuals, places: Sequence[int]) -> Answer:
 
 
 def population(of: Individuals, since: int) -> Answer:
-    """Returns the mean and the range of the population after each result but the first `since`."""
+    """Returns the mean and the range of the population after each result, without the first `since` results."""
     bands = of.bands[since:]
     return {
         "finished": list(range(since + 1, of.results + 1)),
@@ -86,7 +91,7 @@ def population(of: Individuals, since: int) -> Answer:
 
 
 def curve(of: Individuals) -> Answer:
-    """Returns the best fitness so far and the mean of the population, after at most `MOST` of the results."""
+    """Returns the best fitness so far and the mean of the population, at no more than `MOST` of the results."""
     count = min(MOST, of.results)
     ends = [(of.results * (index + 1)) // count for index in range(count)]
     return {

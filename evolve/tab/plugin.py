@@ -1,7 +1,7 @@
 """The plugin of TensorBoard: the files of the page, and the answers about searches as JSON and pictures.
 
-Everything is read only. A request is answered only if it is a GET with known parameters. The answer to any other one,
-and to one for a search that cannot be read, is a message; the rest of TensorBoard does not notice it.
+The plugin only reads. A request is answered only if it is a GET with known parameters. The answer to any other request
+is a message. If a search cannot be read, the answer is a message too, and other tabs of TensorBoard are not affected.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 Headers = Sequence[tuple[str, str]]
 
 NAME, TAB = "amoeba", "Evolution"
-ADDRESS = f"/data/plugin/{NAME}/"  # below it are all files and answers
+ADDRESS = f"/data/plugin/{NAME}/"  # the path below which all files and answers are
 _TYPES = {".js": "text/javascript", ".css": "text/css"}  # the files of the page by their endings
 _JSON, _SVG = "application/json", "image/svg+xml"
 # A picture that is opened as a page of its own runs no script, whatever it contains.
 _NO_SCRIPTS = (("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),)
 _NOT_FOUND, _NOT_ALLOWED, _UNCLEAR, _CANNOT = 404, 405, 400, 503
-# What reading raises if a file has the right tables, and values that no search writes.
+# The errors of reading a file that has the right tables, but values that a search never writes.
 _WRONG_VALUES = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 _log = logging.getLogger(__name__)
 
 
 class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
-    """The tab of the searches in a folder, or else in the log directories of TensorBoard."""
+    """The tab Evolution. It shows the searches in a folder, by default in TensorBoard's log directories."""
 
     plugin_name = NAME
 
@@ -55,11 +55,11 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         self._lock = threading.Lock()
 
     def get_plugin_apps(self) -> Mapping[str, Callable[..., object]]:
-        """Returns the application of each route. One answers all requests, so that each fault has a message."""
+        """Returns one application for all routes. It catches all errors, so that each error is shown as a message."""
         return {"/index.js": self._respond, "/*": self._respond}
 
     def is_active(self) -> bool:
-        """Returns whether there is a search, also one that cannot be read."""
+        """Returns whether there is a search. A search that cannot be read counts too."""
         return bool(self._searches.listing().found)
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
@@ -88,7 +88,7 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             return _refusal(request, _CANNOT, str(error))
 
     def _listing(self) -> dict[str, object]:
-        """Returns all searches in short, and the problems of those that cannot be read."""
+        """Returns short descriptions of all searches, and messages on searches that cannot be read."""
         listing = self._searches.listing()
         problems = [{"name": one.name, "message": one.message} for one in listing.problems]
         searches = []
@@ -110,7 +110,7 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         return _as_json(request, answer)
 
     def _ask(self, found: Found, asked: str, values: Mapping[str, object]) -> Any:
-        """Returns an answer of the data of a search. After an error, the search is read anew at the next question.
+        """Returns the answer to a request about a search. After an error, the search is read anew at the next question.
 
         Raises:
           SearchError: the search cannot be read.
@@ -127,7 +127,7 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             raise SearchError(_explained(error, found.folder)) from error
 
     def _data_of(self, found: Found) -> Data:
-        """Returns the data of a search, which keeps what it has read."""
+        """Returns the object that answers requests about a search. The object is kept, with the rows it has read."""
         from evolve.tab.data import Data
 
         with self._lock:
@@ -168,7 +168,7 @@ def _refusal(request: wrappers.Request, status: int, message: str, headers: Head
 
 
 def _as_json(request: wrappers.Request, answer: object) -> wrappers.Response:
-    """Returns an answer as JSON, which has no numbers such as infinity: they become null."""
+    """Returns an answer as JSON. JSON has no infinity and no NaN, so these numbers become null."""
     try:
         text = json.dumps(answer, allow_nan=False, separators=(",", ":"))
     except ValueError:
@@ -177,7 +177,7 @@ def _as_json(request: wrappers.Request, answer: object) -> wrappers.Response:
 
 
 def _finite(value: Any) -> Any:
-    """Returns a value of JSON in which None stands for each number that is not finite."""
+    """Returns a value with None in the place of each number that is not finite."""
     if isinstance(value, Mapping):
         return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -188,6 +188,9 @@ def _finite(value: Any) -> Any:
 def _sent(
     request: wrappers.Request, content: str | bytes, kind: str, status: int = 200, headers: Headers = ()
 ) -> wrappers.Response:
-    """Returns a response, compressed for a browser that takes that. A browser keeps none, so it sees a new version."""
+    """Returns a response. It is compressed if the browser accepts that.
+
+    The browser must not keep the response, so that it shows a new version of the program at once.
+    """
     response: wrappers.Response = http_util.Respond(request, content, kind, code=status, headers=headers)
     return response

@@ -16,16 +16,16 @@ from evolve.store import FILE
 from evolve.tab.errors import Missing
 
 DEPTH = 3  # levels of folders below a log directory in which searches are found
-MOST = 10_000  # folders that are looked into
-FRESH = 3.0  # seconds for which a list of searches is used again
-PATIENCE = 20  # the list is used for this many times the time that it took
+MOST = 10_000  # the greatest number of folders that are looked into
+FRESH = 3.0  # the least number of seconds for which a list of searches is used again
+PATIENCE = 20  # a list that took t seconds to make is used again for at least PATIENCE * t seconds
 _INNER = {"tensorboard", "weights", "images", "best"}  # folders of a work directory, which contain no searches
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A log directory, with the name that the user has given to it in `--logdir_spec`, or ""."""
+    """A log directory, with the name that the user gives the directory in `--logdir_spec`, or ""."""
 
     folder: Path
     name: str = ""
@@ -42,7 +42,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A reason for which searches in a place are not shown."""
+    """The reason why searches in a folder are not shown."""
 
     name: str
     message: str
@@ -50,21 +50,21 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The searches under the log directories, and the problems in finding them."""
+    """The searches under the log directories, and the problems that occurred while they were looked for."""
 
     found: tuple[Found, ...]
     problems: tuple[Problem, ...]
 
 
 def roots(logdir: str | None, logdir_spec: str | None) -> tuple[Root, ...]:
-    """Returns the log directories of TensorBoard's two flags, read as TensorBoard reads them, without addresses."""
+    """Returns the log directories in TensorBoard's flags `--logdir` and `--logdir_spec`. Addresses are left out."""
     named = [("", logdir)] if logdir else [_named(text) for text in (logdir_spec or "").split(",") if text]
     local = [(name, os.path.expanduser(path)) for name, path in named if path and not _ADDRESS.match(path)]
     return tuple(Root(Path(path), name) for name, path in local)
 
 
 def _named(text: str) -> tuple[str, str]:
-    """Returns the name and the path of a part of `--logdir_spec`, such as `one:runs/a`, or of a path alone."""
+    """Returns the name and the path in a part of `--logdir_spec`, such as `one:runs/a`. The name may be missing."""
     if ":" in text and text[0] != "/" and not _ADDRESS.match(text):
         name, _, path = text.partition(":")
         return name, path
@@ -72,7 +72,7 @@ def _named(text: str) -> tuple[str, str]:
 
 
 class Searches:
-    """The searches under log directories. The list is made anew when it is old, so that later searches are found."""
+    """The searches under log directories. The list of searches is updated when it is old, so new ones are found."""
 
     def __init__(self, roots: Sequence[Root], clock: Callable[[], float] = time.monotonic) -> None:
         self._roots = tuple(roots)
@@ -82,7 +82,7 @@ class Searches:
         self._until = float("-inf")
 
     def listing(self) -> Listing:
-        """Returns the searches that are there now, or were there a short time ago."""
+        """Returns the searches that exist now. The list may be a few seconds old."""
         with self._lock:
             begun = self._clock()
             if begun >= self._until:
@@ -122,14 +122,14 @@ def _key(path: str) -> str:
 
 
 def _name(root: Root, folder: Path) -> str:
-    """Returns the path of a search below its log directory, after the name of that directory if it has one."""
+    """Returns the path of a search below its log directory. If the directory has a name, the name comes first."""
     below = folder.relative_to(root.folder).parts if folder.is_relative_to(root.folder) else ()
     parts = [name for name in (root.name, *below) if name not in ("", "..")]
     return "/".join(parts) or os.path.basename(os.path.abspath(folder))
 
 
 def _searches_of(root: Root, problems: list[Problem]) -> Iterator[Path]:
-    """Yields the work directories of a log directory: its parent, and those in it."""
+    """Yields the work directories that belong to a log directory: its parent folder, and folders inside it."""
     above = root.folder.parent if root.folder.name not in ("", "..") else root.folder / ".."
     if os.path.isfile(above / FILE) and not os.path.islink(above / FILE):
         yield above
@@ -168,7 +168,7 @@ def _content(root: Path, folder: Path, problems: list[Problem]) -> tuple[set[str
 
 
 def _left_out(root: Path, link: Path) -> list[Problem]:
-    """Returns the problem of a symbolic link that leads out of a log directory to a search. It is not followed."""
+    """Returns the problem that a symbolic link leads to a search outside of the log directory, so it is ignored."""
     is_search = link.name == FILE or os.path.isfile(link / FILE)
     if not is_search or Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root)):
         return []

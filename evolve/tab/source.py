@@ -1,31 +1,74 @@
-"""The place that a search is read from: its store, or the file that it writes beside its summaries."""
+"""The place from which a search is read: the store in its work directory, or its copy in a storage."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
+from compiler.filesystem import Place
+from evolve.errors import UsageError
 from evolve.fitness import running
-from evolve.store.database import FILE, LOCK, explained_errors, reading
+from evolve.store.database import FILE, LOCK, explained_errors, prepare, reading
+from evolve.store.location import JOURNAL
+from evolve.store.migrations import SCHEMA
+from evolve.store.rows import COLUMNS
 
+_EVERY = 30.0  # seconds between two readings of a file at an address
 _LONGEST = 16 * 2**20  # bytes of a value that is read; a search writes far shorter ones
 _PATIENCE = 0.5  # seconds to wait for another program that has locked the database; the page asks again by itself
-_SETTLED = 1.0  # seconds after which a file that is written again has another time
+_SETTLED = 1.0  # if two writes of a file are this number of seconds apart, the file's times of change differ
+_SILENT = 600.0  # seconds without a new line after which a search that has not closed its copy counts as interrupted
+
+
+class Source(Protocol):
+    """A place that a search is read from."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The work directory; None if it is not known on this machine."""
+
+    @property
+    def state(self) -> object:
+        """The state of the files. If it is equal to an earlier one, nothing was written in between."""
+
+    def opened(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Returns a context with a connection to a database that has the tables of this version.
+
+        Raises:
+          UsageError: there is no search, or it cannot be read.
+        """
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process runs the search now."""
+
+    @property
+    def in_training(self) -> Mapping[int, tuple[int, int]]:
+        """The finished and the total epochs of every individual in training, by id, as far as they are known."""
+
+
+def source(folder: Place) -> Source:
+    """Returns the store of a work directory, or the copy in a storage if there is no store."""
+    if isinstance(folder, Path) and ((folder / FILE).is_file() or not (folder / JOURNAL).is_file()):
+        return StoreSource(folder)
+    return CopySource(folder)
 
 
 class StoreSource:
-    """The store in a work directory. It is opened for each reading, and never locked."""
+    """The store in a work directory. The store is opened for each reading, and never locked."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def state(self) -> object:
-        """The state of the files. If it is equal to an earlier one, nothing was written in between."""
+        """The sizes and times of the files. If they are equal to earlier ones, nothing was written in between."""
         now = time.time()
         found: list[object] = []
         for name in (FILE, f"{FILE}-wal"):
@@ -34,7 +77,7 @@ class StoreSource:
             except FileNotFoundError:
                 found.append(None)
                 continue
-            # Two writes within one tick of the clock leave the same time.
+            # Two writes within one tick of the clock give a file the same time.
             recent = now if file.st_mtime > now - _SETTLED else None
             found.append((file.st_ino, file.st_size, file.st_mtime_ns, recent))
         return found
@@ -44,7 +87,7 @@ class StoreSource:
         """A context with a connection for reading.
 
         Raises:
-          UsageError: there is no store, or it cannot be read.
+          UsageError: the work directory has no store, or the store cannot be read.
         """
         with reading(self.folder, _PATIENCE) as db, explained_errors(self.folder / FILE):
             db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
@@ -55,7 +98,7 @@ class StoreSource:
         """Whether a process runs the search now."""
         try:
             with (self.folder / LOCK).open() as lock:
-                # The lock is released at once. A search that starts in this moment tries again.
+                # The lock is released at once. A search that starts at this moment tries to get the lock several times.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -65,5 +108,116 @@ class StoreSource:
 
     @property
     def in_training(self) -> Mapping[int, tuple[int, int]]:
-        """The finished and the total epochs of every individual in training, by id."""
+        """The number of finished epochs and of all epochs, of every individual in training, by id."""
         return running.read(self.folder / running.FOLDER)
+
+
+class CopySource:
+    """The copy of a search in its storage: a file to which the search appends, which is read into a database."""
+
+    def __init__(self, folder: Place) -> None:
+        self.folder = None
+        self._path = folder / JOURNAL
+        self._begin(b"")
+
+    def _begin(self, first: bytes) -> None:
+        self._first, self._size, self._names = first, 0, ""
+        self._time, self._is_closed = 0.0, False
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        prepare(self._db, Path(str(self._path)))
+
+    @property
+    def state(self) -> object:
+        """The state of the file. A file at an address counts as changed after `_EVERY` seconds."""
+        if not isinstance(self._path, Path):
+            return int(time.monotonic() / _EVERY)
+        try:
+            file = self._path.stat()
+        except OSError:
+            return None
+        return file.st_ino, file.st_size, file.st_mtime_ns
+
+    @contextmanager
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """A context with a connection to the database in memory, which has the new lines too.
+
+        Raises:
+          UsageError: the file is missing, or has lines that no search writes.
+        """
+        try:
+            self._read()
+            with explained_errors(Path(str(self._path))):
+                yield self._db
+        except FileNotFoundError:
+            raise UsageError(f"there is no search in {self._path.parent}: {self._path} is not there") from None
+        except OSError as error:
+            raise UsageError(f"{self._path} cannot be read: {error.strerror or error}") from None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process has written the file lately and has not closed it."""
+        slowest = self._db.execute("select max(seconds) from individuals").fetchone()[0] or 0.0
+        return not self._is_closed and time.time() < self._time + _SILENT + 2 * slowest
+
+    @property
+    def in_training(self) -> Mapping[int, tuple[int, int]]:
+        """Nothing: the workers report to the work directory."""
+        return {}
+
+    def _read(self) -> None:
+        """Reads the new lines. A last line without a line break is incomplete, and is read later."""
+        first, new = self._new()
+        if first != self._first:
+            self._begin(first)
+            _, new = self._new()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._db.execute("begin")
+        try:
+            for line in whole.splitlines():
+                self._take(json.loads(line))
+        except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            self._db.execute("rollback")
+            raise UsageError(
+                f"{self._path} has lines that this version cannot read ({type(error).__name__}: {error}); "
+                "resume the search, which writes the file again"
+            ) from error
+        self._db.execute("commit")
+        self._size += len(whole)
+
+    def _new(self) -> tuple[bytes, bytes]:
+        """Returns the first line, and the bytes that have not been read."""
+        if not isinstance(self._path, Path):
+            content = self._path.read_bytes()
+            return content.partition(b"\n")[0], content[self._size :]
+        with self._path.open("rb") as file:
+            first = file.readline().removesuffix(b"\n")
+            file.seek(self._size)
+            return first, file.read()
+
+    def _take(self, line: Mapping[str, Any]) -> None:
+        self._time, self._is_closed = float(line["time"]), "closed" in line
+        if "columns" in line:
+            self._names = _names(line, self._path)
+        for row in line.get("rows", ()):
+            marks = ", ".join("?" * len(row))
+            self._db.execute(f"insert or replace into individuals ({self._names}) values ({marks})", row)
+        for key, value in line.get("meta", {}).items():
+            if value is None:
+                self._db.execute("delete from meta where key = ?", (key,))
+            else:
+                self._db.execute("insert or replace into meta values (?, ?)", (key, value))
+
+
+def _names(line: Mapping[str, Any], path: Place) -> str:
+    """Returns the names of the columns of a file, which may lack those that are newer.
+
+    Raises:
+      UsageError: a later version has written the file.
+    """
+    if line["schema"] > SCHEMA or not set(line["columns"]) <= COLUMNS.keys():
+        raise UsageError(
+            f"{path} was written by a later version of this program (its schema is {line['schema']}, "
+            f"this version's is {SCHEMA}); install that version here"
+        )
+    return ", ".join(line["columns"])

@@ -1,4 +1,4 @@
-"""The genes of all individuals, and the counts of their operations, from stored texts that are not parsed."""
+"""The genes of all individuals, and the counts of their operations. They are found in the texts without parsing."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Mapping, Sequence
 
 from evolve.tab.numbers import Number, number, read
 
-MOST = 24  # kinds of operations that are counted apart by their settings
+MOST = 24  # the greatest number of kinds if operations with different settings are counted separately
 _SETTINGS = r"(?:\[(?:[^][]|\[[^][]*\])*\])?"
 # A canonical text has each node in a line of its own. A line that begins with a letter declares a gene or a cell.
 _USE = re.compile(rf"^[a-z].*|\b([A-Za-z_]\w*+{_SETTINGS})(?=\()|(?<= \| )([A-Za-z_]\w*+{_SETTINGS})", re.MULTILINE)
 
 
 def operations(text: str) -> Counter[str]:
-    """Returns the operations on the right sides of a genotype's nodes and returns, with their settings."""
+    """Returns all operations in the nodes and return lines of a genotype's text, with their settings."""
     return Counter(first or after for first, after in _USE.findall(text) if first or after)
 
 
 def genes(text: str) -> dict[str, Number]:
-    """Returns the genes of a line `name = value` each."""
+    """Returns the genes in a text with a line `name = value` for each gene."""
     pairs = (line.partition(" = ") for line in text.splitlines())
     return {name: number(read(value)) for name, _, value in pairs}
 
 
 class Traits:
-    """The genes and operations of all individuals. Those of an individual never change, and are read once."""
+    """The genes and operations of all individuals. A row is read once, because genotypes never change."""
 
     def __init__(self) -> None:
         self._ids: list[int] = []
@@ -35,7 +35,7 @@ class Traits:
         self._operations: list[Counter[str]] = []
 
     def read(self, db: sqlite3.Connection) -> None:
-        """Reads those of new individuals."""
+        """Reads the genes and operations of new individuals."""
         last = self._ids[-1] if self._ids else 0
         rows = db.execute("select id, genotype, genes from individuals where id > ? order by id", (last,)).fetchall()
         for id, text, own in rows:
@@ -44,9 +44,9 @@ class Traits:
             self._operations.append(operations(str(text)))
 
     def answer(self) -> dict[str, object]:
-        """Returns the columns of genes and operations.
+        """Returns one list for each gene and each kind of operation, with a value for each individual.
 
-        Operations with other settings are counted apart, unless there are too many kinds for one chart.
+        Operations with different settings are different kinds, unless there would be too many kinds for one chart.
         """
         counted: Sequence[Counter[str]] = self._operations
         if len(_names(counted)) > MOST:

@@ -47,7 +47,7 @@ def has_no_memory(folder: Path, task: Task) -> Evaluation:
     """Runs out of memory at the first try of individual 1, and at every try of individual 2."""
     count = tries(folder, task.id)
     if task.id == 2 or (task.id == 1 and count == 1):
-        return replace(failed("it ran out of memory"), is_retryable=True)
+        return replace(failed("the evaluation ran out of memory"), is_retryable=True)
     return toy.evaluate(task)
 
 

@@ -103,8 +103,8 @@ def test_a_fitness_comes_with_the_cost(small_gin: Path) -> None:
     ("fitness", "reason"),
     [
         ("refused", "there is no such layer"),
-        ("out_of_memory", "it ran out of memory"),
-        ("not_a_number", "its fitness is nan"),
+        ("out_of_memory", "the evaluation ran out of memory"),
+        ("not_a_number", "the fitness is nan"),
     ],
 )
 def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fitness: str, reason: str) -> None:

@@ -74,7 +74,7 @@ def test_an_individual_that_hangs_is_ended(tmp_path: Path) -> None:
     finally:
         executor.close()
     assert [id for id, row in found.items() if row.status == "failed"] == [2]
-    assert (found[2].error, found[2].tries) == ("it was not done after search.timeout, 1 seconds", 2)
+    assert (found[2].error, found[2].tries) == ("the evaluation took longer than search.timeout, 1 seconds", 2)
 
 
 def test_an_individual_without_memory_is_retried_and_one_that_cannot_be_built_is_not(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class TestFitness:
         monkeypatch.setattr(type(fitness), "measure", _raising(error))
         found = fitness.evaluate(task)
         assert (found.status, found.fitness, found.is_retryable) == ("failed", WORST, isinstance(error, MemoryError))
-        assert found.error in ("there is no such layer", "it ran out of memory")
+        assert found.error in ("there is no such layer", "the evaluation ran out of memory")
         assert found.params > 0 and found.depth and found.flops == 0
 
     def test_an_error_of_the_data_ends_the_search(

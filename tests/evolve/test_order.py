@@ -289,7 +289,7 @@ def test_a_lost_individual_is_waited_for_beyond_the_end(tmp_path: Path) -> None:
     def first_is_lost(task: Task) -> Evaluation:
         tries.append(task.id)
         if task.id == 1 and tries.count(1) == 1:
-            return Evaluation(0.0, "failed", "it ran out of memory", is_retryable=True)
+            return Evaluation(0.0, "failed", "the evaluation ran out of memory", is_retryable=True)
         return Evaluation(1.0 if task.id == 2 else 0.5)
 
     executor = Virtual(2, lambda task: 5.0 if task.id == 1 else 1.0)

@@ -51,7 +51,7 @@ def one(cluster: Cluster) -> Iterator[RayCluster]:
 
 
 def test_a_lost_worker_is_reported_with_its_cause(one: RayCluster) -> None:
-    with pytest.raises(WorkerLost, match=r"its worker was lost: .*perhaps out of memory"):
+    with pytest.raises(WorkerLost, match=r"the worker was lost: .*perhaps out of memory"):
         call(one, die, signal.SIGKILL)
     assert call(one, add, 1, 1) == 2
 

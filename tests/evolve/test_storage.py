@@ -12,6 +12,7 @@ from compiler.main import main as cell
 from compiler.networks.saved import read
 from evolve import Store, UsageError
 from evolve.store.location import claim
+from evolve.tab.data import Data
 from tests.evolve.test_main import finish
 
 
@@ -36,8 +37,16 @@ def test_weights_and_summaries_at_an_address(tmp_path: Path) -> None:
     assert f"--logdir={storage}/tensorboard" in printed
     assert f"cell export {storage}/best --out work.keras" in printed
     assert {path.name for path in work.iterdir() if path.suffix in ("", ".log")} <= {".lock", "images", "workers.log"}
-    assert sorted(path.name for path in away.iterdir()) == ["best", "search.id", "tensorboard", "weights"]
+    assert sorted(path.name for path in away.iterdir()) == [
+        "best",
+        "search.id",
+        "search.jsonl",
+        "tensorboard",
+        "weights",
+    ]
     assert read(place(f"{storage}/best")).accuracy is not None
+    here, copy = (Data(where).overview() for where in (work, place(storage)))
+    assert copy["columns"] == here["columns"] and copy["population"] == here["population"]
     # the resumed search gives children their weights from the address, and removes weights that no child can inherit
     assert finish(*arguments(work, storage, 8), "--resume=changed").returncode == 0
     reader = sqlite3.connect(work / "search.sqlite")

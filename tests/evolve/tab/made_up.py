@@ -14,17 +14,20 @@ import math
 import random
 import re
 import time
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import dsl
 from compiler import Epoch
-from evolve import Algorithm, CellSpace, Evaluation, Proposal, Store, config
+from evolve import Algorithm, CellSpace, Evaluation, Proposal, Standing, Store, config
 from evolve.fitness.facts import Facts
+from evolve.observers.journal import Journal
 from evolve.prepared import prepare
 from evolve.records import Classification, failed
+from evolve.search.loop import Observer
 from evolve.store.store import ENDED
 
 SPACE = """
@@ -47,7 +50,12 @@ EPOCHS = 6
 SCRIPT = "<script>document.title = 'attacked'</script>"
 _USE = re.compile(r"[a-z]\w*(?:\[[^]]*\])?\(\w+\)")
 _RATE = re.compile(r"^gene learning_rate = (\S+)", re.MULTILINE)
-_FAILURES = ("the loss is nan in epoch 2", "it ran out of memory", "the worker was lost", "its fitness is nan")
+_FAILURES = (
+    "the loss is nan in epoch 2",
+    "the evaluation ran out of memory",
+    "the worker was lost",
+    "the fitness is nan",
+)
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,10 @@ class MadeUp:
     hostile: bool = False
     pace: float = 0.0
 
-    def write(self, folder: Path) -> None:
-        """Writes the store of the search into a new work directory."""
+    def write(
+        self, folder: Path, storage: Path | None = None, observers: Sequence[Observer[dsl.Genotype]] = ()
+    ) -> None:
+        """Writes the store of the search into a new work directory, and its copy into a storage."""
         space = dsl.loads(SPACE, {"N": 1, "F": 8}).space
         cells = CellSpace(space, FACTS.input_shape, FACTS.classes, unfit=lambda genotype: None)
         settings = config.read(["amoeba.gin"], self._bindings(), beside=["regularized_evolution"])
@@ -89,8 +99,12 @@ class MadeUp:
             (folder / "tensorboard").mkdir(exist_ok=True)
             (folder / "config.gin").write_text(config.in_force())
             (folder / "space.cell").write_text(space.text())
-            with nullcontext() if self.pace else store.event():
-                self._run(store, algorithm, cells)
+            with ExitStack() as stack:
+                if storage is not None:
+                    (storage / "tensorboard").mkdir(parents=True, exist_ok=True)
+                    observers = (stack.enter_context(Journal(storage, store)), *observers)
+                stack.enter_context(nullcontext() if self.pace else store.event())
+                self._run(store, algorithm, cells, observers)
 
     def _bindings(self) -> list[str]:
         sample = () if self.algorithm == "pairwise_tournament" else ((f"{self.algorithm}.sample_size", 10),)
@@ -107,9 +121,16 @@ class MadeUp:
         }
         return [f"{name}={value}" for name, value in named.items()]
 
-    def _run(self, store: Store, algorithm: Algorithm[dsl.Genotype], cells: CellSpace) -> None:
+    def _run(
+        self,
+        store: Store,
+        algorithm: Algorithm[dsl.Genotype],
+        cells: CellSpace,
+        observers: Sequence[Observer[dsl.Genotype]],
+    ) -> None:
         """Runs the search with workers whose clock is a number."""
         running: list[tuple[float, int, Evaluation]] = []
+        seed = dsl.loads(SPACE)
         now, id, best, best_id = 0.0, 0, -1.0, 0
         for done in range(self.individuals + 1):
             with store.event() if self.pace else nullcontext():
@@ -130,6 +151,9 @@ class MadeUp:
                         store.try_again(id, 1)
                     heapq.heappush(running, (now + evaluation.seconds, id, evaluation))
                 store.note("seconds", repr(now))
+            if done:
+                for observer in observers:
+                    observer.individual(individual, seed, Standing((), None))
             if done == self.finished:
                 return
             time.sleep(self.pace)
@@ -193,13 +217,15 @@ def main() -> None:
     """Writes the search that the command line describes."""
     parser = argparse.ArgumentParser(description="Writes the store of a made-up search.")
     parser.add_argument("folder", type=Path, help="a new work directory")
+    parser.add_argument("--storage", type=Path, help="a folder for a copy of the search")
     for name, default in vars(MadeUp()).items():
         if isinstance(default, bool):
             parser.add_argument(f"--{name}", action="store_true")
         else:
             parser.add_argument(f"--{name}", type=int if default is None else type(default), default=default)
     arguments = vars(parser.parse_args())
-    MadeUp(**{name: value for name, value in arguments.items() if name != "folder"}).write(arguments["folder"])
+    folder, storage = arguments.pop("folder"), arguments.pop("storage")
+    MadeUp(**arguments).write(folder, storage)
 
 
 if __name__ == "__main__":

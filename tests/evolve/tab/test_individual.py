@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import dsl
+from compiler.pictures.picture import marked
 from dsl.report.diff import differences
 from evolve import Individual, Store, UsageError
 from evolve.fitness import running
@@ -121,7 +122,19 @@ def test_an_individual_in_training_has_its_epoch(tmp_path: Path) -> None:
 def test_a_picture_is_one_of_the_cells(data: Data) -> None:
     found = data.picture(33)
     assert found.startswith("<svg") and "normal" in found and "reduction" in found
-    assert data.picture(33, against=1) and data.picture(33, dark=True)
+
+
+def test_a_picture_marks_what_differs_from_another_individual(data: Data, stored: dict[int, Individual]) -> None:
+    pairs = ((one, stored[one.parent]) for one in stored.values() if one.parent is not None and one.rule == "op")
+    child, parent = next((one, other) for one, other in pairs if one.genotype != other.genotype)
+    space = dsl.loads(SPACE).space
+    before, after = space.genotype(parent.genotype), space.genotype(child.genotype)
+    for dark in (False, True):
+        for only_changed in (False, True):
+            expected = marked(before, after, dark=dark, only_changed=only_changed).svg()
+            assert data.picture(child.id, parent.id, dark, only_changed) == expected
+            assert "(was " in expected
+    assert data.picture(child.id, child.id) == data.picture(child.id)
 
 
 def test_texts_are_found_in_genotypes_notes_and_errors(data: Data, stored: dict[int, Individual]) -> None:

@@ -81,7 +81,7 @@ def test_other_files_are_not_served(served: Served, path: str) -> None:
     [
         ("overview", "search is missing; it must be a text"),
         ("overview?search=", "search is ''; it must be a text"),
-        ("individual?search=1", "id is missing; it must be the number of an individual, such as id=33"),
+        ("individual?search=1", "id is missing; it must be the id of an individual, such as id=33"),
         ("individual?search=1&id=x", "id is 'x'; "),
         ("individual?search=1&id=0", "id is '0'; "),
         ("individual?search=1&id=-1", "id is '-1'; "),
@@ -89,13 +89,13 @@ def test_other_files_are_not_served(served: Served, path: str) -> None:
         ("individual?search=1&id=1.5", "id is '1.5'; "),
         ("individual?search=1&id=99999999999999999999", "id is '99999999999999999999'; "),
         ("individual?search=1&id=1&id=2", "id is given 2 times; give it once"),
-        ("individual?search=1&ids=1", "individual has no parameter 'ids'; it has search, id"),
+        ("individual?search=1&ids=1", "individual has no parameter 'ids'; its parameters are search, id"),
         ("difference?search=1&a=1", "b is missing; "),
         ("picture?search=1&id=1&dark=yes", "dark is 'yes'; it must be 0 or 1"),
         ("picture?search=1&id=1&against=me", "against is 'me'; "),
         ("genotypes?search=1&text=", "text is ''; it must be a text"),
         (f"genotypes?search=1&text={'x' * 2000}", f"text has 2,000 characters; at most {LONGEST:,} are allowed"),
-        ("individual?search=1&id=" + "9" * 900, "...'; it must be the number"),
+        ("individual?search=1&id=" + "9" * 900, "...'; it must be the id"),
     ],
 )
 def test_wrong_parameters_are_named(served: Served, path: str, message: str) -> None:
