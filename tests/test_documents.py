@@ -22,10 +22,11 @@ from experiments import reference
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("dsl", "compiler", "evolve", "experiments", "tests")
+TOOLS = "node_modules"  # what npm installs to check the scripts of the tab
 PAGES = (
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
-    *sorted(path for package in PACKAGES for path in (ROOT / package).rglob("README.md")),
+    *sorted(path for package in PACKAGES for path in (ROOT / package).rglob("README.md") if TOOLS not in path.parts),
 )
 GIN_FILES = tuple(sorted((ROOT / "experiments").glob("*.gin")))
 DOCUMENTS = (*PAGES, *GIN_FILES)
@@ -107,7 +108,8 @@ def test_every_page_of_docs_is_linked_from_the_readme() -> None:
 def files() -> frozenset[str]:
     """Returns the name of every file of the packages and of the root."""
     below = (path for package in PACKAGES for path in (ROOT / package).rglob("*"))
-    return frozenset(path.name for path in (*below, *ROOT.iterdir(), *(ROOT / "docs").iterdir()))
+    own = (path for path in below if TOOLS not in path.parts)
+    return frozenset(path.name for path in (*own, *ROOT.iterdir(), *(ROOT / "docs").iterdir()))
 
 
 def is_file(named: str, document: Path) -> bool:
