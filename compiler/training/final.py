@@ -230,8 +230,8 @@ class _Record:
         if different:
             lines = "\n".join(_difference(name, identity.get(name), self._identity.get(name)) for name in different)
             raise CompileError(
-                f"{self._path.parent} holds another training:\n{lines}\ngo on with its own settings, or choose another "
-                "--workdir"
+                f"{self._path.parent} holds another training:\n{lines}\nuse the settings of that training, or choose "
+                "another --workdir"
             )
         return history
 
@@ -293,4 +293,4 @@ def _writing(what: str) -> Iterator[None]:
 
 
 def _stopped(reason: str) -> str:
-    return f"the training stops: {reason}; every whole epoch is kept, and the same command goes on from there"
+    return f"the training stops: {reason}; every whole epoch is kept, and the same command resumes the training"
