@@ -1,4 +1,4 @@
-"""Draws cells: states as boxes, operations as pills on the arrows between them."""
+"""Draws cells as pictures. States are boxes, and operations are rounded boxes on the arrows between states."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ class _Sheet:
         return sum(line.width for line in self._heading) + _WORDS * (len(self._heading) - 1)
 
     def _stacked(self) -> tuple[list[float], list[float]]:
-        """Returns the tops and heights of the rows; rows are farther apart where arrows go farther sideways."""
+        """Returns the tops and heights of the rows. Where arrows go far sideways, rows have more space between them."""
         rows = self._placed.rows
         heights, gaps = [0.0] * (max(rows) + 1), [26.0] * (max(rows) + 1)
         for row, part in zip(rows, self._parts, strict=False):
@@ -245,7 +245,7 @@ class _Sheet:
             yield box if place in self._connected or part.mark is Mark.REMOVED else _pale(box)
 
     def arrows(self, across: float, down: float, first: int) -> Iterator[Arrow]:
-        """Yields the arrows, for a sheet with its corner at this point; `first` is the index of its first box."""
+        """Yields the arrows, for a sheet with its corner at this point. `first` is the index of its first box."""
         for (source, target), end, mark in zip(self._placed.links, self._ends, self._marks, strict=True):
             start, row = across + self._centres[source], self._placed.rows[source]
             part = self._parts[target] if target < len(self._parts) else None
