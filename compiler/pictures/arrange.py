@@ -60,7 +60,7 @@ class Arrangement:
 
 
 def arrange(items: Sequence[Item], links: Sequence[Link]) -> Arrangement:
-    """Lays out a graph. Links lead from earlier to later items, and no link leaves the last item."""
+    """Lays out a graph. Links lead from earlier to later items. A sink is the last item, and no link leaves it."""
     graph = _with_bends(items, links, _ranks(items, links))
     order = _ordered(graph)
     shifts = _shifts(graph, order)
@@ -113,7 +113,8 @@ def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
                 rank += 2
             filled[rank] += needed
         ranks[place] = rank
-    ranks[-1] = max(ranks) + 1
+    if items[-1].role is Role.SINK:
+        ranks[-1] = max(ranks) + 1
     for place in reversed(range(len(items))):
         if items[place].role is Role.MARK:
             ranks[place] = min(ranks[target] for target in below[place]) - 1
