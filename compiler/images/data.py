@@ -1,7 +1,7 @@
 """Loads data sets from their sources: `load("digits")`, `load("npz:mine.npz")`, `load("images:dir")`.
 
-In a `Dataset` all images have one size and one type, and labels are 0 to classes-1. Each part that is drawn here has at
-least one image of every class. Images that do not fit into memory are a `Stream` instead.
+In a `Dataset` all images have one size and one type, and labels are 0 to classes-1. If this module draws a part from
+the training images, the part has at least one image of every class. Images that do not fit into memory are a `Stream`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Dataset(Parts[Images]):
 
     @property
     def preparation(self) -> Preparation:
-        """The preparation that makes an image of any size one of this data set."""
+        """The preparation that gives an image of any size the size of the images of this data set."""
         return Preparation(self.input_shape[:2], self.crop, self.train.images.dtype == np.uint8)
 
     @property
@@ -84,15 +84,14 @@ def load(
 ) -> Dataset | Stream:
     """Reads the images of a source and divides them into training, validation and test images.
 
-    The parts depend only on the source and these settings. A part that the source has itself is used whole. A source
-    that has one part besides the training images is tested on it, whatever the name of this part.
+    The parts depend only on the source and the settings. A part that the source itself has is used unchanged. If the
+    source has only one part besides the training images, this part is the test images, whatever its name.
 
     Args:
         source: digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME.
-        stream: whether to leave the images where they are, to be read as they are needed: what does not fit into
-            memory. For images:DIR and tfds:NAME.
-        inventory_folder: the folder that remembers which files of a folder are images.
-        progress: is called with how many files have been read, and how many there are.
+        stream: whether images are read during training, for images:DIR and tfds:NAME that do not fit into memory.
+        inventory_folder: the folder with the inventory, which lists the files that are images.
+        progress: is called with the number of files that were read, and the number of all files.
         settings: the other settings of `DatasetSettings`.
 
     Raises:
@@ -104,7 +103,7 @@ def load(
 
 
 def digest(source: str, inventory_folder: Path | None = None, progress: Progress | None = None) -> str:
-    """Returns the digest of the present contents of an npz or images source; "" for other sources.
+    """Returns the digest of the present contents of a source npz:PATH or images:DIR; "" for other sources.
 
     Files of an images source are not read if they have not changed since they were listed in the inventory.
 
@@ -143,7 +142,7 @@ def _digest(found: Found) -> str:
 
 
 def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[str, ...]) -> Images:
-    """Returns the images of a part that the source has itself, after checks against the training images."""
+    """Returns the images of a part that the source itself has. Type, shape and labels must fit the training images."""
     part = _checked(raw, wanted)
     kinds = [f"{one.images.dtype} images {list(one.images.shape[1:])}" for one in (train, part)]
     if kinds[0] != kinds[1]:
@@ -161,7 +160,7 @@ def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[s
 
 
 def _check_read(settings: DatasetSettings) -> None:
-    """Checks that this kind of source reads the settings that are given.
+    """Checks that the kind of the source has a use for the settings that the user has set.
 
     Raises:
         DataError: a setting is for another kind of source.
@@ -266,7 +265,7 @@ def _class_names(labels: Array, names: tuple[str, ...] | None, where: str) -> tu
 
 def _statistics(images: Array, batch: int = 1024) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns the mean and the standard deviation of each channel. The deviation of a constant channel is set to 1."""
-    # Computed in batches: numpy's own std would hold a float64 copy of all images, 1.2 GB for CIFAR-10.
+    # The statistics are computed in batches. `numpy.std` would make a float64 copy of all images, 1.2 GB for CIFAR-10.
     mean = images.mean(axis=(0, 1, 2), dtype=np.float64)
     squares = np.zeros_like(mean)
     for start in range(0, len(images), batch):

@@ -1,4 +1,4 @@
-"""The decoder of image files, for images in memory and for streams: upright pixels of 8 bits, grey or colour."""
+"""Decodes image files, for images in memory and for streams, as upright grey or colour images of 8 bits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from compiler.errors import CompileError, DataError
 
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of grey images with 16 bits
-# Pillow lists these, and reads them only with another program (Ghostscript), on another system, or not at all.
+# Formats that Pillow lists, and reads only with another program (Ghostscript), on another system, or not at all.
 _NOT_READ = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 
 
 class Unreadable(CompileError):
-    """A file is not an image that can be read; the message gives the reason, without the file's name."""
+    """The error for a file that cannot be read as an image. The message has the reason, and not the file's name."""
 
 
 _KINDS = Image.registered_extensions()
@@ -28,10 +28,10 @@ SUFFIXES = tuple(  # the endings of the names of image files, in lower case
 
 
 def decoded(data: bytes) -> Image.Image:
-    """Returns an encoded image as an upright one, in mode L if it is grey, and otherwise in RGB.
+    """Decodes an image and returns it upright, in mode L if the image is grey, and otherwise in mode RGB.
 
-    The orientation in its EXIF data is applied. 16 bits of grey become 8, transparency is dropped, and an animation
-    gives its first picture.
+    The image is turned as its EXIF data say. Grey values of 16 bits become values of 8 bits, transparency is dropped,
+    and the first picture of an animation is taken.
 
     Raises:
       Unreadable: the image is damaged, has an unknown format, or has more values than 8 bits can hold.
@@ -44,8 +44,8 @@ def decoded(data: bytes) -> Image.Image:
     except (Unreadable, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise Unreadable("it is of no image format that is known here" if data else "it is empty") from None
-    except Exception as error:  # Each of Pillow's formats raises other errors for a damaged file.
+        raise Unreadable("its image format is not known" if data else "it is empty") from None
+    except Exception as error:  # Pillow's decoders of formats raise many different errors for damaged files.
         raise Unreadable(str(error) or type(error).__name__) from None
 
 
@@ -53,7 +53,7 @@ def contents(path: str) -> bytes:
     """Returns the bytes of a file.
 
     Raises:
-      DataError: the file or its storage is gone, or may not be read.
+      DataError: the file or its storage does not exist, or may not be read.
     """
     try:
         return Path(path).read_bytes()
@@ -69,7 +69,7 @@ def pixels(image: Image.Image, channels: int) -> np.ndarray:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Returns an image in the orientation of its EXIF data; an image with damaged EXIF data is not turned."""
-    # Pillow turns the pixels before it writes the metadata anew, which may fail although the orientation was read.
+    # Pillow turns the pixels and then writes new metadata. Writing may fail although the orientation was read.
     try:
         ImageOps.exif_transpose(image, in_place=True)
     except MemoryError:
@@ -84,6 +84,6 @@ def _of_eight_bits(image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((values + 128) // 257).astype(np.uint8))
     if image.mode.startswith(("I", "F")):
-        # Pillow would clip these to 255 in silence.
+        # Pillow would clip values above 255 without an error.
         raise Unreadable(f"it has more than 16 bits a pixel (mode {image.mode}); convert it to 8 bits")
     return image.convert("L" if image.mode in GREY_MODES else "RGB")

@@ -1,4 +1,4 @@
-"""Checks that settings of a training fit the images, and warnings about few or uneven images, without TensorFlow."""
+"""Checks that the settings of a training fit the images, and warns about few or uneven images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compiler.images.found import printable
 from compiler.settings import Training
 from dsl.wording import plural
 
-FEW_STEPS = 10  # With fewer steps in an epoch, a training has too few updates.
+FEW_STEPS = 10  # A training with fewer steps in an epoch gets a warning.
 FEW_IMAGES = 20  # A class with fewer images gets a warning.
 
 
@@ -51,16 +51,17 @@ def check_batch(training: Training, name: str, images: int) -> None:
 
 
 def smaller_batch(images: int) -> int:
-    """Returns the largest of 64, 32, 16 and 8 with FEW_STEPS steps an epoch, else 8; at most the number of images.
+    """Returns the largest batch of 64, 32, 16 and 8 images that gives FEW_STEPS steps an epoch, or else 8.
 
-    It is not smaller, since batch normalization needs several images a batch.
+    The batch is not larger than the number of images. It is not below 8, since batch normalization needs several
+    images in a batch.
     """
     fitting = (batch for batch in (64, 32, 16, 8) if images // batch >= FEW_STEPS)
     return min(next(fitting, 8), max(1, images))
 
 
 def warnings(training: Training, images: int, class_names: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
-    """Returns warnings about a training on few or uneven images, each with the change that helps.
+    """Returns warnings about a training on few or uneven images. Each warning has a change that helps.
 
     `counts` are the numbers of images of each class, or empty if they are not known.
     """

@@ -1,4 +1,4 @@
-"""Folders of image files: one folder for each class, in one part or in folders of parts such as `train` and `test`."""
+"""Lists folders of image files. Each class has a folder, which may be in the folder of a part such as `train`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """Paths of image files, and their int32 labels [n]."""
+    """The paths of image files, and the int32 labels [n] of these files."""
 
     paths: tuple[str, ...]
     labels: Array
@@ -36,18 +36,18 @@ class Files:
         return len(self.paths)
 
     def of(self, indices: Array) -> Files:
-        """Returns the files at these places."""
+        """Returns the files with the given indices."""
         return Files(tuple(self.paths[index] for index in indices), self.labels[indices])
 
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """The image files of a folder, by part; a missing part is None.
+    """The image files of a folder in parts. A part that the folder lacks is None.
 
     Attributes:
       root: the folder, as an absolute path.
-      ignored: the number of files that are not images of a class, by reason: `.txt`, `in folders inside classes`.
-      remarks: facts for the user, each a subject and a sentence.
+      ignored: the numbers of ignored files by reason, such as `.txt` or `in folders inside classes`.
+      remarks: facts for the user. Each remark is a subject and a sentence.
     """
 
     root: str
@@ -65,7 +65,7 @@ class Tree:
 
     @property
     def parts(self) -> tuple[Files, ...]:
-        """The parts that exist: training, validation, test."""
+        """The parts that exist, in the order training, validation, test."""
         return tuple(part for part in (self.train, self.validation, self.test) if part is not None)
 
     @property
@@ -75,9 +75,9 @@ class Tree:
 
 
 def scan(folder: str, suffixes: Sequence[str]) -> Tree:
-    """Returns the image files of a folder, by class, and the ignored files; no file is opened.
+    """Returns the image files of a folder by class, and counts of ignored files. No file is opened.
 
-    If a folder has only one part besides training, that part is the test set, whatever its name.
+    If a folder has only one part besides training, this part is the test images, whatever its name.
 
     Raises:
       DataError: the folder is missing, a folder in it has no images or is not a class, or two folders are one part.
@@ -109,7 +109,7 @@ def scan(folder: str, suffixes: Sequence[str]) -> Tree:
 
 
 def held_back_parts(parts: Sequence[T]) -> tuple[T | None, T | None]:
-    """Returns the validation and the test part of the parts that a source itself has besides training."""
+    """Returns the validation and the test part of a source, given the parts that it has besides the training images."""
     return (parts[0] if len(parts) == 2 else None), (parts[-1] if parts else None)
 
 
@@ -119,7 +119,7 @@ def sole_part(name: str) -> Remark:
 
 
 def neighbour(path: str) -> str:
-    """Returns a clause for the message that a path does not exist: the nearest name in its folder."""
+    """Returns the end of the message on a missing path: a question with the nearest name in the folder of the path."""
     folder, name = os.path.split(os.path.abspath(path))
     if not os.path.isdir(folder):
         return f"; there is no folder {folder}"
@@ -140,7 +140,7 @@ def counted(ignored: Mapping[str, int]) -> str:
 def _parts(root: Path, folder: str) -> dict[str, str]:
     """Returns the names of the folders of training, validation and test; empty if the folders are classes.
 
-    A class may be called `train`. A part is therefore a folder that contains folders.
+    A class may be called `train`. Therefore only a folder that contains folders is a part.
     """
     nested = [path.name for path in _folders(root) if _folders(path)]
     found = {part: [name for name in nested if name.lower() in allowed] for part, allowed in PARTS.items()}
@@ -179,7 +179,7 @@ def _parts(root: Path, folder: str) -> dict[str, str]:
 
 
 def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[Remark, ...]:
-    """Returns remarks on the part that is the test set, and on classes that a part lacks."""
+    """Returns a remark on a sole part that is the test images, and remarks on classes that a part lacks."""
     remarks = []
     if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:
         remarks.append(sole_part(f"the folder {folders[0]}"))
@@ -209,7 +209,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[str]) -> None:
-    """Counts the files beside the folders of classes, which belong to no class."""
+    """Counts files beside the folders of classes. These files belong to no class."""
     for folder in folders:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -220,7 +220,7 @@ def _count_loose(folders: set[Path], suffixes: Sequence[str], ignored: Counter[s
 
 
 def _reason(name: str, suffixes: Sequence[str], otherwise: str) -> str:
-    """Returns the reason why a file is ignored: it is hidden, is not an image by its ending, or is at a wrong place."""
+    """Returns the reason why a file is ignored: because of a hidden name, an unknown ending, or a wrong place."""
     if name.startswith("."):
         return "hidden"
     suffix = os.path.splitext(name)[1].lower()
@@ -248,7 +248,7 @@ def _members(folder: Path, suffixes: Sequence[str], ignored: Counter[str]) -> li
     """Returns the images of one class, sorted."""
     members: list[str] = []
     known = tuple(suffixes)
-    # scandir gives the type of each entry without a system call, unlike pathlib. There may be millions of files.
+    # There may be millions of files. `scandir` needs no system call for the type of an entry, unlike pathlib.
     with os.scandir(folder) as entries:
         for entry in entries:
             if _leads_nowhere(entry):

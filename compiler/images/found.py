@@ -1,4 +1,4 @@
-"""The records between readers of labelled images and their callers."""
+"""The records that readers of labelled images take and return."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from compiler.settings import DatasetSettings
 
 Array = npt.NDArray[Any]
 Size = tuple[int, int]
-Remark = tuple[str, str]  # a subject and a sentence for the user
+Remark = tuple[str, str]  # a remark for the user: a subject and a sentence
 
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Images and labels of a source, before any check, and their names in messages."""
+    """Unchecked images and labels of a source, and the names of these arrays in messages."""
 
     images: Array
     labels: Array
@@ -36,7 +36,7 @@ class Found:
     """The images that a reader found; `test` and `validation` are None if the source lacks that part.
 
     Attributes:
-      digest: the digest of the contents; "" if it is to be computed from the arrays.
+      digest: the digest of the contents; "" if the caller computes it from the arrays.
       remarks: facts of the source that are shown to the user.
     """
 
@@ -69,23 +69,23 @@ class Wanted:
 
 
 def printable(name: str) -> str:
-    """Returns a name in one line that every terminal can print, for any bytes in the file system."""
+    """Returns the name of a file as one line that every terminal can print, for any bytes in the name."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return text if text.isprintable() else repr(text)[1:-1]
 
 
 def prepared(image: Array, preparation: Preparation) -> Array:
-    """Returns an image [height, width, channels] brought to size; uint8 stays, the rest is float32."""
+    """Returns an image [height, width, channels] after its preparation, as uint8 if it was uint8, else as float32."""
     if image.shape[:2] == preparation.size and preparation.crop == 1:
         return image
     image = image if image.dtype == np.uint8 else image.astype(np.float32)
-    # Plane by plane, because Pillow has no float images of several channels.
+    # The channels are resized one by one, because Pillow has no float images of several channels.
     planes = (Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(image, -1, 0))
     return np.stack([np.asarray(preparation.applied(plane)) for plane in planes], axis=-1)
 
 
 def stacked(images: Sequence[Array]) -> Array:
-    """Returns images [height, width, channels] of one size as one array [n, ...]; grey joins colour as RGB."""
+    """Returns images [height, width, channels] of one size as one array [n, ...]. Beside colour, grey becomes RGB."""
     channels = max(image.shape[2] for image in images)
     stacked = np.empty((len(images), *images[0].shape[:2], channels), images[0].dtype)
     for index, image in enumerate(images):

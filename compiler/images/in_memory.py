@@ -1,4 +1,4 @@
-"""Labelled images in a folder of files, read into memory; and which of the files are left out."""
+"""Reads the labelled images in a folder into memory, and leaves out unreadable files if the settings allow it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dsl.wording import plural
 
 
 def read_images(folder: str, wanted: Wanted) -> Found:
-    """Returns the images of a folder, all of one size, and the parts that it has.
+    """Returns the images of a folder, which have one size, in the parts of the folder.
 
     Raises:
       DataError: the folder is missing, or contains folders that are not classes or files that cannot be used.
@@ -33,7 +33,7 @@ def read_images(folder: str, wanted: Wanted) -> Found:
     def take(place: int, image: Image.Image) -> None:
         sizes.add(image.size)
         if wanted.settings.image_size is None and len(sizes) > 1:
-            return  # Their sizes are refused below, which needs no pixels.
+            return  # Images of different sizes are refused below, so their pixels are not needed.
         sized = wanted.preparation((image.height, image.width)).applied(image)
         images[place] = pixels(sized, 1 if sized.mode == "L" else 3)
 

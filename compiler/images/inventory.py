@@ -1,7 +1,7 @@
-"""The inventory of image files: the digest and the size of each, and whether it is an image that can be read.
+"""The inventory of image files, which has for each file its digest, its size, and whether it is a readable image.
 
 All files are decoded once, in parallel. Results are stored by the digest of the contents, so a copy of the files in
-another folder is the same data. Size and time of change only save reading a file again.
+another folder has the same results. A file whose size and time of change are unchanged is not read again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from compiler.images.decoding import Unreadable, contents, decoded
 from dsl.wording import plural
 
 FILE = "images.sqlite"
-BATCH = 256  # the number of files after which results are written
+BATCH = 256  # Results are written after this number of files.
 SHOWN = 8  # the number of files that a message names
 
 _TABLES = """
@@ -33,7 +33,7 @@ create table if not exists contents (digest text primary key, height integer, wi
   fault text not null);
 """
 
-Progress = Callable[[int, int], None]  # is called with the numbers of finished files and of all files
+Progress = Callable[[int, int], None]  # a function that is called with the numbers of finished files and of all files
 Use = Callable[[int, Image.Image], None]
 
 
@@ -51,17 +51,17 @@ class Content:
 def look(
     paths: Sequence[str], folder: Path | None = None, progress: Progress | None = None, use: Use | None = None
 ) -> Mapping[str, Content]:
-    """Returns the contents of each file; files that have not changed since the inventory was made are not read again.
+    """Returns the contents of each file. A file that has not changed since the inventory was made is not read again.
 
     Args:
       paths: the paths of the files.
-      folder: the folder of the inventory `images.sqlite`; without one all files are read.
+      folder: the folder of the inventory `images.sqlite`; None reads all files.
       progress: is called with the number of finished files, and the number of all files.
       use: is called with each readable image and its index among the paths, from several threads. Every file is then
         read and decoded.
 
     Raises:
-      DataError: a file is gone or may not be read.
+      DataError: a file does not exist any more or may not be read.
     """
     try:
         if folder is not None:
@@ -147,7 +147,7 @@ def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Co
 
 
 def _is_good(held: Mapping[str, Content], digest: str) -> bool:
-    """Returns whether contents are in the inventory as an image. Others are read again, since Pillow may be newer."""
+    """Returns whether the inventory has the contents as an image. Others are read again, since Pillow may be newer."""
     return digest in held and not held[digest].fault
 
 

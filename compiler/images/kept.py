@@ -1,7 +1,7 @@
-"""Images that were read and split once, kept in a folder for all workers of a machine.
+"""Keeps images in a folder for all workers of a machine. The driver reads the images and divides them into parts once.
 
-Arrays are files that each worker maps into its memory, so the machine holds them once. Of a stream only paths and
-labels are kept. `images.json` is written last: a folder without it counts as empty.
+Arrays are files that each worker maps into its memory, so the machine has only one copy in memory. Of a stream, only
+paths and labels are kept. `images.json` is written last, and a folder without this file counts as empty.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Kept:
 
 
 def keep(found: Dataset | Stream, folder: Path) -> Kept | None:
-    """Writes images, or the paths of a stream's images, to a folder; None for records, which have their own files.
+    """Writes images, or the paths of a stream's images, to a folder. Returns None for records, and writes nothing.
 
     Raises:
       OSError: the folder cannot be written.
@@ -110,6 +110,6 @@ def _common(facts: Mapping[str, Any], parts: Mapping[str, object]) -> dict[str, 
 
 
 def _write(path: Path, array: Array) -> None:
-    """Writes one array; it is on the disk when this returns."""
+    """Writes one array, and waits until the array is on the disk."""
     with filesystem.writing(path) as file:
         np.save(file, array)

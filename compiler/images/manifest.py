@@ -1,4 +1,4 @@
-"""The images with which a search or a training began, so that a later difference can be shown file by file."""
+"""Records the images with which a search or a training began. A later difference can then be shown file by file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compiler.images.in_memory import digests
 from compiler.images.readers import parsed
 
 FILE = "images-begun-with.json"
-SHOWN = 3  # the number of files of a class that a line names
+SHOWN = 3  # A line names at most this number of files of a class.
 
 
 def write(source: str, inventory_folder: Path) -> None:
@@ -28,7 +28,7 @@ def write(source: str, inventory_folder: Path) -> None:
 
 
 def differences(source: str, inventory_folder: Path) -> tuple[str, ...]:
-    """Returns a line for each class whose images differ from the written ones; empty if none were written.
+    """Returns a line for each class whose images differ from the recorded images; empty without a record.
 
     Raises:
       DataError: the folder is missing, or a file cannot be read.

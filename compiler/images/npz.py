@@ -20,7 +20,7 @@ CHANNELS = (1, 3, 4)  # the numbers of channels that images may have
 
 
 def read_npz(path: str, wanted: Wanted) -> Found:
-    """Returns the arrays of an .npz file, in one part or in parts of its own.
+    """Returns the arrays of an .npz file, as one part or in the parts of the file.
 
     Raises:
       DataError: the file is missing or damaged, or has other arrays than images with labels.

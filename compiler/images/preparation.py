@@ -1,4 +1,4 @@
-"""The one definition of the preparation of images: from any size to the size that a network takes."""
+"""The preparation of images, which gives an image of any size the size that a network takes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Preparation:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Returns an image of another size (width, height); bytes are rounded once, and other values are not rounded."""
+    """Returns an image resized to (width, height). Bytes are rounded once, and other values are not rounded."""
     if image.mode not in ("L", "RGB"):
         return image.resize(size, FILTER)
     bands = [np.rint(np.asarray(band.convert("F").resize(size, FILTER))) for band in image.split()]

@@ -1,7 +1,7 @@
-"""The sources of labelled images: one reader for each kind of source.
+"""The readers of labelled images, one for each kind of source.
 
-A reader returns unchecked images, and `compiler.images.data` checks them. Only the readers that need TensorFlow import
-it, and only `digits` imports scikit-learn, so reading an .npz file or a folder needs neither.
+A reader returns unchecked images, and `compiler.images.data` checks the images. TensorFlow and scikit-learn are
+imported only by the readers that need them. So reading an .npz file or a folder needs neither of the two.
 """
 
 from __future__ import annotations
@@ -131,12 +131,12 @@ def _read_digits(_: str, wanted: Wanted) -> Found:
 
 
 def _read_keras(name: str, files: str, class_names: tuple[str, ...], _: str, wanted: Wanted) -> Found:
-    """Returns a data set of Keras; `files` names the files of its download, for the message that it failed."""
+    """Returns a data set of Keras. If the download fails, the message names the needed `files`."""
     from tf_keras import datasets
 
     try:
         (x_train, y_train), (x_test, y_test) = getattr(datasets, name).load_data()
-    except Exception as error:  # The loader raises Exception itself if a download fails.
+    except Exception as error:  # If a download fails, the loader raises an error of the base class Exception.
         if not _is_download_failure(error):
             raise
         raise DataError(
@@ -168,7 +168,7 @@ def tfds_call(name: str, call: Callable[[Any], T]) -> T:
         ) from error
     try:
         return call(tfds)
-    except Exception as error:  # Its download errors have no public class in common.
+    except Exception as error:  # The download errors of tensorflow-datasets have no public base class.
         if isinstance(error, DataError) or not _is_download_failure(error):
             raise
         reason = (str(error).strip() or type(error).__name__).partition("\n")[0].rstrip(".")

@@ -1,6 +1,6 @@
-"""The three parts of a data set, and the choice by class of training images for the parts that a source lacks.
+"""The three parts of a data set. Parts that a source lacks are drawn from its training images, class by class.
 
-The choice is a function of the labels, the shares and the random seed.
+The drawn images depend only on the labels, the shares and the random seed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class Parts(Generic[S]):
 def completed(
     train: L, validation: L | None, test: L | None, names: tuple[str, ...], settings: DatasetSettings
 ) -> tuple[L, L, L]:
-    """Returns training, validation and test images. A part that is None is drawn from the training images, test first.
+    """Returns training, validation and test images. Parts that are None are drawn from the training images.
+
+    The test images are drawn first.
 
     Raises:
       DataError: a class has too few images, or a share leaves a part without a class.
@@ -98,7 +100,7 @@ def completed(
 def _drawn(
     part: L, share: float | int, what: str, names: tuple[str, ...], rng: np.random.Generator, keep: int
 ) -> tuple[L, L]:
-    """Returns the remaining and the held-out images, both shuffled. Every class keeps at least `keep`."""
+    """Returns the remaining and the drawn images, both shuffled. At least `keep` images of every class remain."""
     counts = np.bincount(part.labels, minlength=len(names))
     scarce = int(np.argmin(counts))
     if counts[scarce] <= keep:
@@ -116,14 +118,14 @@ def _drawn(
 
 
 def total(images: int, classes: int, share: float | int, what: str, keep: int) -> int:
-    """Returns the number of images to hold out: a number is exact; a fraction gives at least one image of each class.
+    """Returns the number of images to draw. A share gives at least one image of each class; a number is exact.
 
     Raises:
       DataError: a number leaves a part without a class.
     """
     least, most = classes, images - keep * classes
     if isinstance(share, float):
-        # Rounding first: 0.07 * 100 is a little above 7.
+        # The product is rounded first, since 0.07 * 100 is a little above 7.
         return min(max(math.ceil(round(share * images, 6)), least), most)
     if not least <= share <= most:
         raise DataError(
@@ -134,7 +136,7 @@ def total(images: int, classes: int, share: float | int, what: str, keep: int) -
 
 
 def _apportioned(counts: Array, total: int, keep: int) -> Array:
-    """Returns the numbers of images of each class that add up to `total`: in proportion, from 1 to all but `keep`."""
+    """Divides `total` images among the classes in proportion. Each class gives at least 1 image and keeps `keep`."""
     ideal = counts * total / counts.sum()
     chosen: Array = np.clip(np.floor(ideal).astype(int), 1, counts - keep)
     while chosen.sum() < total:

@@ -1,4 +1,4 @@
-"""Streams: labelled images that are read when a step needs them.
+"""Streams, which are labelled images that are read from their files during training.
 
 All files of a folder are decoded once at the start, so a file that is not an image is found before training. Batches
 are made in `compiler.batches.stream_feed`.
@@ -36,7 +36,7 @@ class Shard:
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """A part of a data set of TensorFlow Datasets: its files, and how a record is read."""
+    """A part of a data set of TensorFlow Datasets: the files of the part, and the features that decode a record."""
 
     where: str
     shards: tuple[Shard, ...]
@@ -53,10 +53,10 @@ Part = Files | Records
 
 @dataclass(frozen=True, eq=False)
 class Stream(Parts[Part]):
-    """Images that are resized as they are read.
+    """A data set whose images are read and resized during training.
 
     Attributes:
-      channels: 1 where all images are grey, else 3: red, green and blue.
+      channels: 1 if all images are grey, and 3 (red, green and blue) otherwise.
     """
 
     image_size: Size
@@ -74,7 +74,7 @@ class Stream(Parts[Part]):
 
     @property
     def preparation(self) -> Preparation:
-        """The preparation that makes an image of any size one of this data set."""
+        """The preparation that gives an image of any size the size of the images of this data set."""
         return Preparation(self.image_size, self.crop, is_whole=True)
 
     @property
@@ -117,7 +117,7 @@ def _from_folder(folder: str, wanted: Wanted, size: Size) -> Stream:
 
 
 def _from_tfds(name: str, wanted: Wanted, size: Size) -> Stream:
-    """Returns the stream of a data set of TensorFlow Datasets; parts that it lacks are drawn from its training part."""
+    """Returns the stream of a data set of TensorFlow Datasets. Missing parts are drawn from the training images."""
 
     def prepared(tfds: Any) -> tuple[Any, list[str]]:
         builder = tfds.builder(name)
@@ -150,7 +150,7 @@ def _from_tfds(name: str, wanted: Wanted, size: Size) -> Stream:
 
 
 def _is_labelled(tfds: Any, builder: Any, part: str) -> bool:
-    """Returns whether the part exists and its labels are known; the test images of a contest have the label -1."""
+    """Returns whether a part exists and has known labels. The test images of a contest have the label -1."""
     if part not in builder.info.splits:
         return False
     image, label = builder.info.supervised_keys or (None, None)

@@ -1,1 +1,1 @@
-"""Cells as SVG, PNG and text."""
+"""Draws cells as SVG, PNG and text."""

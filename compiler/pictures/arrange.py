@@ -1,8 +1,8 @@
-"""Arranges a drawing: the row and the x coordinate of every part of a graph.
+"""Arranges a drawing: finds the row and the x coordinate of every part of a graph.
 
-The layout is a layered one. First, long links get a bend in every row that they pass. Then each row is ordered so that
-few links cross. At last the parts of each row get their x coordinates. A bend keeps a lane free through its row, and
-links curve only between the rows, so a link never runs through a part. The links that leave one item share a trunk.
+The layout has rows. First, a link that passes rows gets a bend in each of these rows. Then each row is ordered so that
+few links cross. At last the parts of each row get x coordinates. A bend keeps a vertical lane through its row free, and
+links curve only between rows, so a link never runs through a part. Links that leave one item share their bends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Rows = list[list[int]]
 BETWEEN = 26.0  # the least distance of two boxes
 PORT = 20.0  # the distance of two arrows that enter one box
 _LANE = 20.0  # the least distance of a bend from other items
-_ROW = 720.0  # the width of operations side by side, above which the next node goes a row lower
+_ROW = 720.0  # If the operations in a row would be wider than this, the next node goes a row lower.
 _KINK = 9.0  # sideways steps below this size are removed
 _ORDERINGS, _RELAXATIONS, _SWEEPS = 12, 8, 8
 
@@ -46,9 +46,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """The positions of items and bends, and the links between neighbouring rows; bends come after the items.
+    """The positions of items and bends, and the links between neighbouring rows. Bends come after the items.
 
-    `rows` and `centres` belong to the items. `shifts` has for each link its distance from its target's centre.
+    `rows` and `centres` have a value for each item: its row, and the x coordinate of its centre. `shifts` has for each
+    link the distance of its end from the centre of its target.
     """
 
     items: tuple[Item, ...]
@@ -59,7 +60,7 @@ class Arrangement:
 
 
 def arrange(items: Sequence[Item], links: Sequence[Link]) -> Arrangement:
-    """Lays out a graph. Links lead from earlier to later items, and the last item is the only sink."""
+    """Lays out a graph. Links lead from earlier to later items. A sink is the last item, and no link leaves it."""
     graph = _with_bends(items, links, _ranks(items, links))
     order = _ordered(graph)
     shifts = _shifts(graph, order)
@@ -69,7 +70,7 @@ def arrange(items: Sequence[Item], links: Sequence[Link]) -> Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """Items and bends; every link leads to the next row."""
+    """A graph of items and bends, in which every link leads to the next row."""
 
     items: tuple[Item, ...]
     links: tuple[Link, ...]
@@ -99,7 +100,7 @@ def _neighbours(count: int, links: Iterable[Link]) -> tuple[list[list[int]], lis
 
 
 def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
-    """Returns the row of every item. Nodes are in even rows, and operations in odd ones."""
+    """Returns the row of every item. Nodes are in even rows, and operations in odd rows."""
     above, below = _neighbours(len(items), links)
     ranks, filled = [0] * len(items), defaultdict[int, float](float)
     for place, item in enumerate(items):
@@ -112,7 +113,8 @@ def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
                 rank += 2
             filled[rank] += needed
         ranks[place] = rank
-    ranks[-1] = max(ranks) + 1
+    if items[-1].role is Role.SINK:
+        ranks[-1] = max(ranks) + 1
     for place in reversed(range(len(items))):
         if items[place].role is Role.MARK:
             ranks[place] = min(ranks[target] for target in below[place]) - 1
@@ -121,7 +123,7 @@ def _ranks(items: Sequence[Item], links: Sequence[Link]) -> list[int]:
 
 
 def _with_bends(items: Sequence[Item], links: Sequence[Link], ranks: Sequence[int]) -> _Graph:
-    """Breaks the links that pass rows; those from one item share their bends."""
+    """Returns the graph with a bend in every row that a link passes. Links from one item share their bends."""
     rows, short = list(ranks), []
     bends: dict[tuple[int, int], int] = {}
     for source, target in links:
@@ -142,7 +144,7 @@ def _with_bends(items: Sequence[Item], links: Sequence[Link], ranks: Sequence[in
 
 
 def _ordered(graph: _Graph) -> Rows:
-    """Returns the rows in an order with few crossings, by barycentres down and up, from the better of two orders."""
+    """Returns the rows, each sorted so that few links cross, by repeated sorting from above and from below."""
     order: Rows = [[] for _ in range(max(graph.rows) + 1)]
     for place, row in enumerate(graph.rows):
         order[row].append(place)
@@ -163,7 +165,7 @@ def _indices(order: Rows) -> dict[int, int]:
 
 
 def _sort(order: Rows, near: list[list[int]]) -> None:
-    """Sorts one row after the other by the mean index of what each item is linked to."""
+    """Sorts one row after the other. An item's place is the mean of the indices of the items that it is linked to."""
     index = _indices(order)
     for row in order:
         mean = {v: sum(index[u] for u in near[v]) / len(near[v]) if near[v] else index[v] for v in row}
@@ -204,7 +206,10 @@ def _crossings(graph: _Graph, order: Rows) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Pull:
-    """A wish that an item be `shift` right of another one; `only` if neither has a second link on that side."""
+    """One end of a link as a pull on the x coordinate of an item: it should be `shift` right of the item `other`.
+
+    `only` is True if neither item has a second link on this side.
+    """
 
     other: int
     shift: float
@@ -230,7 +235,7 @@ def _pulls(graph: _Graph, shifts: Sequence[float]) -> list[list[_Pull]]:
     for (source, target), shift in zip(graph.links, shifts, strict=True):
         only = len(graph.below[source]) == len(graph.above[target]) == 1
         if graph.items[target].role is Role.SINK:
-            weight = 1e-4  # The output is as wide as the parts that it joins, so links to it are straight.
+            weight = 1e-4  # The output is as wide as the parts that lead to it, so links to the output are straight.
         elif graph.items[source].role is Role.MARK or only:
             weight = 6.0 if only else 3.0
         else:
@@ -241,7 +246,7 @@ def _pulls(graph: _Graph, shifts: Sequence[float]) -> list[list[_Pull]]:
 
 
 def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]:
-    """Returns the x coordinate of every item: near its neighbours, with straight long links."""
+    """Returns the x coordinate of every item. Linked items are near each other, and long links are straight."""
     xs = [0.0] * len(graph.items)
     pulls = _pulls(graph, shifts)
     _relax(graph, order, pulls, xs, kept=False)
@@ -255,7 +260,7 @@ def _centres(graph: _Graph, order: Rows, shifts: Sequence[float]) -> list[float]
 
 
 def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float], kept: bool) -> None:
-    """Moves every row to the least sum of its pulls, several times; bends may stay fixed."""
+    """Moves the items of every row to where their pulls are in balance, several times. With `kept`, bends stay."""
     still = [kept and graph.is_bend(v) for v in range(len(xs))]
     totals = [0.0 if still[v] else sum(pull.weight for pull in pulls[v]) for v in range(len(xs))]
     weights = [[1e6 if still[v] else totals[v] or 0.01 for v in row] for row in order]
@@ -274,7 +279,7 @@ def _relax(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]
 
 
 def _spread(offsets: list[float], wanted: list[float], weights: list[float]) -> list[float]:
-    """Returns the x coordinates that keep a row's order and distances and are nearest to the wanted ones (squares)."""
+    """Returns the x coordinates nearest to the wanted ones, by least squares, with the row's order and distances."""
     pools: list[tuple[float, float, int]] = []
     for x, weight, offset in zip(wanted, weights, offsets, strict=True):
         mean, count = x - offset, 1
@@ -303,7 +308,7 @@ def _room(graph: _Graph, order: Rows, xs: list[float]) -> Callable[[int], tuple[
 
 
 def _straighten(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float]) -> None:
-    """Moves each trunk's bends to one x, or to few where the neighbours leave no common room."""
+    """Moves the bends of each link to one x coordinate, or to a few if their neighbours leave no common room."""
     room = _room(graph, order, xs)
     for trunk in _trunks(graph):
         run: list[int] = []
@@ -339,7 +344,7 @@ def _snap(graph: _Graph, order: Rows, pulls: list[list[_Pull]], xs: list[float])
 
 
 def _trunks(graph: _Graph) -> list[list[int]]:
-    """Returns the bends of every link that has some, from above."""
+    """Returns, for every link with bends, its bends from above."""
     after = {u: v for u, v in graph.links if graph.is_bend(u) and graph.is_bend(v)}
     trunks = []
     for first in (v for u, v in graph.links if graph.is_bend(v) and not graph.is_bend(u)):

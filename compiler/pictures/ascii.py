@@ -1,8 +1,8 @@
-"""Draws cells and networks as text: a lane for each state on the left, an edge a line, its operation on the right.
+"""Draws cells and networks as text. Each state has a vertical lane on the left, and each edge has a line.
 
-A lane begins at its state's name and runs down to the last line that reads it. An edge leaves the lane of the state
-that it reads and enters the lane of its node. The node's name stands on the last of its edges. A lane that has ended
-is used for another state.
+A lane begins at the name of its state and ends at the last line that reads the state. An edge goes from the lane of the
+state that it reads to the lane of its node, and its operation is on the right. The name of a node is on the line of its
+last edge. A lane that has ended is used for another state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST_NAME = 7  # a longer name would set the lanes too far apart
 _FEW = 14  # in a cell with at most this many nodes, each name has a line of lanes above it
 _RETURN = "return"
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
-_GLYPHS = " │││─┘┐┤─└┌├─┴┬┼"  # the index is the sum of the sides to which lines lead
+_GLYPHS = " │││─┘┐┤─└┌├─┴┬┼"  # The index of a character is the sum of the sides to which its lines lead.
 _PLAIN = str.maketrans("│─┌┐└┘├┤┬┴┼┊┄●○", "|-+++++++++:.*o")
 
 
@@ -38,7 +38,7 @@ class _Edge:
 
 @dataclass(frozen=True, slots=True)
 class _Vertex:
-    """A state or the return, with the lines that lead to it."""
+    """A state or the return, with the lines of the edges that lead to it."""
 
     name: str
     edges: tuple[_Edge, ...]
@@ -57,7 +57,7 @@ def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
 
 
 def _alike(cells: Sequence[s.Cell]) -> list[list[s.Cell]]:
-    """Returns the cells in order; cells that differ in their names only are in one group."""
+    """Returns the cells in groups, in order. Cells that differ only in their names are in one group."""
     found: dict[s.Cell, list[s.Cell]] = {}
     for cell in cells:
         found.setdefault(replace(cell, name=""), []).append(cell)
@@ -101,7 +101,7 @@ def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dea
     after = "".join(f" | {unparse.op(op)}" for op in tail)
     if not live:
         return _Vertex(name, (_Edge((), f"no edge{after}", dead=True),), dead=True)
-    first = "  " if len(live) > 1 else ""  # The first term is in line with the terms after a plus.
+    first = "  " if len(live) > 1 else ""  # The first term begins in the column of the terms that follow a plus.
     pieces = [piece for place, term in enumerate(live) for piece in _pieces(term, "+ " if place else first)]
     if all(isinstance(term, s.Wire) for term in live) or _is_bundle(live):
         # One line gathers all edges that only pass a state on.
@@ -120,7 +120,7 @@ def _is_bundle(terms: Sequence[s.Term]) -> bool:
 
 
 def _pieces(item: s.Term, before: str) -> list[tuple[str, str]]:
-    """Returns for each edge of a term the state that it reads and the piece of the term's text that ends there."""
+    """Returns for each edge of a term the state that it reads, and the part of the term's text up to this edge."""
     if isinstance(item, s.Wire) or (not s.is_join(item) and isinstance(item.arguments[0], s.Wire)):
         return [(s.read_state(item), before + unparse.term(replace(item, label=None)))]
     arguments = [part for part in item.arguments if any(not edit.is_none(edge) for _, edge in s.edges(part))]
@@ -138,9 +138,9 @@ def _pieces(item: s.Term, before: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One line: the lanes that come from above and go on below, and the edge between some of them.
+    """One line: the lanes that come from above, the lanes that continue below, and an edge between lanes.
 
-    `target` is the lane that the edge enters, under `name` if this is its node's last edge.
+    `target` is the lane that the edge enters. `name` is the name of the node if this is the last edge of the node.
     """
 
     above: Mapping[int, bool]  # for each lane whether its state is dead
@@ -150,11 +150,11 @@ class _Row:
     name: str = ""
     text: str = ""
     dead: bool = False
-    owner: str = ""  # the name of the vertex on its first line; empty on others
+    owner: str = ""  # the name of the vertex on its first line; empty on other lines
 
 
 def _last_readers(vertices: Sequence[_Vertex]) -> dict[str, tuple[str, int]]:
-    """Returns the vertex and the line of it that read a state last."""
+    """Returns for each state the vertex that reads the state last, and the number of the line in this vertex."""
     return {
         source: (vertex.name, place)
         for vertex in vertices
@@ -173,7 +173,7 @@ class _Lanes:
     count: int = 0
 
     def rows(self, vertex: _Vertex) -> Iterator[_Row]:
-        """Yields the lines of one vertex. Its lane is taken, and the lanes that end with it are released."""
+        """Yields the lines of one vertex. The vertex takes a lane, and lanes that end in its lines become free."""
         target = self._lane_for(vertex)
         self.count = max(self.count, target + 1)
         for place, edge in enumerate(vertex.edges):
@@ -200,7 +200,7 @@ class _Lanes:
 
 
 def _aired(rows: Sequence[_Row]) -> list[_Row]:
-    """Returns the lines, with a line of bare lanes before each node."""
+    """Returns the lines, with a line that has only lanes before each node."""
     found: list[_Row] = []
     for row in rows:
         if row.owner and row.above and not row.text.startswith("input"):
@@ -210,7 +210,7 @@ def _aired(rows: Sequence[_Row]) -> list[_Row]:
 
 
 def _spoken(row: _Row) -> _Row:
-    """Returns the line with a dot in its lane and the name of the state before the operation."""
+    """Returns the line in the form for long names: a dot in the lane, and the name before the operation."""
     text = row.text.strip()
     if row.text.startswith("input"):
         text = row.owner + row.text.removeprefix("input")
@@ -223,7 +223,7 @@ def _spoken(row: _Row) -> _Row:
 
 
 def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator[str]:
-    """Yields the rows as text: lanes that are `step` columns apart, and the operations beside them."""
+    """Yields the rows as text. Lanes are `apart` columns apart, and operations are beside the lanes."""
     gutter = max(lanes * apart, *(row.target * apart + len(row.name) for row in rows)) + 2 if apart else 0
     for row in rows:
         text = short_numbers(f"{row.text}  (dead)" if row.dead and row.name else row.text)
@@ -234,7 +234,7 @@ def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator
 
 
 def _gutter(row: _Row, apart: int, lanes: int) -> str:
-    """Returns the lanes of one line."""
+    """Returns the text of the lanes in one line."""
     if not apart:
         return ""
     ends = (*row.sources, row.target) if row.sources else ()

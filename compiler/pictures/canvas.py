@@ -125,7 +125,7 @@ def _svg_sign(box: Box, tone: Tone) -> str:
 
 def _svg_label(label: Label, tone: Tone) -> str:
     line = label.line
-    # The text keeps this length in a wider font too, so it stays inside its box.
+    # With this length, a text in a wider font stays inside its box.
     fitted = ""
     if len(line.text) > 3:
         fitted = f' textLength="{_number(line.width)}" lengthAdjust="spacingAndGlyphs"'

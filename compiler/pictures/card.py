@@ -1,11 +1,11 @@
-"""Pictures for cards of one width, as TensorBoard's page of images has them."""
+"""Resizes pictures for the cards of TensorBoard's page of images, which all have one width."""
 
 from __future__ import annotations
 
 import io
 
 WIDTH = 350  # the width of a card in pixels
-_RATHER_SMALLER = 0.2  # the share of a card by which rounding favours fewer cards
+_RATHER_SMALLER = 0.2  # Rounding to a whole number of cards subtracts this share of a card first.
 
 
 def fit(png: bytes) -> tuple[bytes, int, int]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Pillow's own font has the letters of English. The other fonts are searched for in this machine's font folders.
 _FONTS = ("", "DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf")
-LABELLED = 30  # With more classes a cell has no room for its count.
+LABELLED = 30  # With more classes than this, a cell of the matrix has no room for its count.
 _EMPTY, _GRID = (244, 245, 247), 2
 _RIGHT, _WRONG = (32, 89, 171), (205, 116, 19)  # the colours of a count that is a whole row
 _SIZE, _SMALL = 16, 14  # the sizes of letters
@@ -47,7 +47,7 @@ def png(counts: Sequence[Sequence[int]], names: Sequence[str], title: str) -> by
     pen = ImageDraw.Draw(image)
     pen.text((_MARGIN, _MARGIN), title, INK, _font(_SIZE))
     _cells(pen, counts, left, top, cell)
-    # A label covers several small cells.
+    # A label may be larger than a cell, and then only some classes have labels.
     every = -(-(_SMALL + 4) // cell)
     for place in range(0, classes, every):
         middle = cell * place + cell // 2
@@ -85,7 +85,10 @@ def _shade(full: tuple[int, int, int], share: float) -> tuple[int, int, int]:
 
 
 def _labels(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Returns the label of each class, with a font that has all its letters. Without such a font it is a number."""
+    """Returns for each class its label, and a font that has all letters of the label.
+
+    The label of a class is its number if no font has the letters of its name.
+    """
     found = []
     for number, name in enumerate(names):
         font = next((font for font in _FONTS if _is_drawn(name, font)), None)

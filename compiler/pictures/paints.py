@@ -12,7 +12,8 @@ Tone = Callable[[str], str]  # the colour on a page of a colour on a light page
 INK, SOFT, PALE, LINE, WHITE = "#1f2933", "#66727f", "#b4bcc4", "#56616d", "#ffffff"
 # What differs from another genotype: its lines, its texts, and what surrounds it.
 MARK, MARKED, HALO = "#c2005f", "#86003f", "#ffd0e6"
-_HALO_BY_NIGHT = "#6b1244"  # lighter than other fills, to be seen around them
+# A dark page, and a halo that is lighter than other fills, to be seen around them.
+_BY_NIGHT = {WHITE: "#22252b", HALO: "#741a4d"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,12 @@ def by_day(colour: str) -> str:
 
 def by_night(colour: str) -> str:
     """Returns the colour of the same hue for a dark page: light colours become dark, and dark ones light."""
-    if colour == HALO:
-        return _HALO_BY_NIGHT
+    if colour in _BY_NIGHT:
+        return _BY_NIGHT[colour]
     red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     # Fills are light on a light page, and remain within a narrow range here. Texts and lines are all others.
     is_fill = lightness > 0.75
-    turned = 0.11 + (1 - lightness) * 0.5 if is_fill else 0.95 - lightness * 0.42
+    turned = 0.13 + (1 - lightness) * 0.5 if is_fill else 0.95 - lightness * 0.42
     parts = colorsys.hls_to_rgb(hue, turned, saturation * (0.6 if is_fill else 0.8))
     return "#" + "".join(f"{round(part * 255):02x}" for part in parts)

@@ -28,7 +28,10 @@ _NAME, _SMALL = 16, 11.5  # the sizes of texts
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A state, an operation or a join, before it has a place; `kind` is input, node, output, pill or join."""
+    """A state, an operation or a join, before it has a place.
+
+    `kind` is input, node, output, pill or join. A dead part lies on no path from an input to the output.
+    """
 
     kind: str
     lines: tuple[Line, ...]
@@ -36,6 +39,7 @@ class Part:
     note: str
     entries: int = 0
     mark: Mark | None = None
+    is_dead: bool = False
 
     @property
     def is_state(self) -> bool:
@@ -61,6 +65,7 @@ class Link:
     source: int
     target: int
     mark: Mark | None = None
+    is_dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,49 @@ def read(cell: s.Cell, changes: CellChanges | None = None) -> Parts:
     parts = [replace(part, entries=entries[place]) for place, part in enumerate(reader.parts)]
     order = _in_order(len(parts), reader.links, last=reader.sink)
     places = {place: index for index, place in enumerate(order)}
-    links = (replace(link, source=places[link.source], target=places[link.target]) for link in reader.links)
-    return Parts(tuple(parts[place] for place in order), tuple(links), tuple(dict.fromkeys(reader.notes)))
+    links = [replace(link, source=places[link.source], target=places[link.target]) for link in reader.links]
+    return _with_dead([parts[place] for place in order], links, tuple(dict.fromkeys(reader.notes)))
+
+
+def _with_dead(parts: list[Part], links: list[Link], notes: tuple[str, ...]) -> Parts:
+    """Returns the parts and links, with those that lie on no path from an input to the output as dead."""
+    sink = len(parts) - 1
+    fed, wanted = {place for place, part in enumerate(parts) if part.kind == "input"}, {sink}
+    present = [link for link in links if link.mark is not Mark.REMOVED]
+    for link in sorted(present, key=lambda link: link.source):
+        if link.source in fed:
+            fed.add(link.target)
+    for link in sorted(present, key=lambda link: -link.target):
+        if link.target in wanted:
+            wanted.add(link.source)
+    live = fed & wanted | {sink} | {place for place, part in enumerate(parts) if part.mark is Mark.REMOVED}
+    return Parts(
+        tuple(part if place in live else replace(part, is_dead=True) for place, part in enumerate(parts)),
+        tuple(link if {link.source, link.target} <= live else replace(link, is_dead=True) for link in links),
+        notes,
+    )
+
+
+def focused(found: Parts) -> Parts:
+    """Returns the changed states of a cell with all that leads to them; a state that they read is like an input."""
+    states: dict[int, int] = {}  # of each part, the state that it leads to
+    for place, part in enumerate(found.parts):
+        if part.is_state:
+            states[place] = place
+    for link in reversed(sorted(found.links, key=lambda link: link.source)):
+        states.setdefault(link.source, states[link.target])
+    changed = {states[place] for place, part in enumerate(found.parts) if part.mark is not None}
+    changed |= {states[link.target] for link in found.links if link.mark is not None}
+    links = [link for link in found.links if states[link.target] in changed]
+    kept = sorted({place for place in states if states[place] in changed} | {link.source for link in links})
+    places = {place: index for index, place in enumerate(kept)}
+    parts = (found.parts[place] if states[place] in changed else _as_input(found.parts[place]) for place in kept)
+    moved = (replace(link, source=places[link.source], target=places[link.target]) for link in links)
+    return Parts(tuple(parts), tuple(moved), found.notes)
+
+
+def _as_input(part: Part) -> Part:
+    return replace(part, kind="input", lines=part.lines[:1], paint=paints.SOURCE, entries=0)
 
 
 def _in_order(count: int, links: Sequence[Link], last: int) -> list[int]:

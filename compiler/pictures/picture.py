@@ -1,4 +1,4 @@
-"""Draws cells: states as boxes, operations as pills on the arrows between them."""
+"""Draws cells as pictures. States are boxes, and operations are rounded boxes on the arrows between states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compiler.pictures import arrange, paints
 from compiler.pictures.arrange import Arrangement, Item, Role
 from compiler.pictures.canvas import Drawing
 from compiler.pictures.changes import CellChanges, Changes, changes
-from compiler.pictures.parts import line_of, read
+from compiler.pictures.parts import Link, Parts, focused, line_of, read
 from compiler.pictures.shapes import Arrow, Box, Label, Line, Mark, text_width
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
@@ -49,7 +49,7 @@ def marked(
       after: the genotype that is drawn.
       title: the heading of the picture.
       dark: draws for a dark page.
-      only_changed: leaves out the cells without a change.
+      only_changed: draws only the changed states, with what they read, and no legend, for a small picture.
     """
     cells = [cell for cell in after.cells if cell.name in after.space.reached]
     if before is None:
@@ -76,20 +76,16 @@ def picture(
       stacked: draws the cells one below the other.
       marks: what differs from another genotype, which is marked, and listed if no cell shows it.
       dark: draws for a dark page.
-      only_changed: leaves out the cells in which `marks` has no change.
+      only_changed: draws only the states that `marks` says are changed, with what they read, and no legend.
     """
     marks = marks or Changes({}, ())
-    shown = [cell for cell in cells if not only_changed or cell.name in marks.cells]
-    sheets = [_Sheet(cell, marks.cells.get(cell.name)) for cell in shown]
+    sheets, notes = _sheets(cells, marks, only_changed)
     wide, high = [sheet.width for sheet in sheets], [sheet.height for sheet in sheets]
     cells_width = max(wide, default=0) if stacked else sum(wide) + _APART * max(0, len(wide) - 1)
     # Stacked cells are shown small, so their titles are as large as the width allows.
     fitted = _TITLE * cells_width / max(1.0, Line(title, _TITLE).width) if stacked else _TITLE
     heading = Line(title, min(_LARGEST, max(_TITLE, fitted)))
-    notes = [note for sheet in sheets for note in sheet.notes]
-    names = {cell.name for cell in cells}
-    notes += [words for name, found in marks.cells.items() if name not in names for words in found.words]
-    below = _below([*notes, *marks.notes], sheets, max(heading.width, cells_width))
+    below = _below(notes, sheets, max(heading.width, cells_width), not only_changed)
     content = max(heading.width, cells_width, below.width)
     top = _MARGIN + (18 + heading.size if title else 0)
     left = _MARGIN + (content - sum(sheet.width + _APART for sheet in sheets) + _APART) / 2
@@ -110,6 +106,26 @@ def picture(
     boxes += below.boxes(width / 2, bottom)
     height = math.ceil(bottom + below.height + _MARGIN)
     return Drawing(width, height, title, tuple(boxes), tuple(arrows), tuple(labels), dark)
+
+
+def _sheets(cells: Sequence[s.Cell], marks: Changes, only_changed: bool) -> tuple[list[_Sheet], list[str]]:
+    """Returns the cells that are drawn, and what else has changed."""
+    sheets: list[_Sheet] = []
+    notes: list[str] = []
+    left = dict(marks.cells)
+    for cell in cells:
+        changes = left.pop(cell.name, None)
+        if changes is None and only_changed:
+            continue
+        found = read(cell, changes)
+        if changes is not None and only_changed and not changes.is_new:
+            found = focused(found)
+        if found.parts:
+            sheets.append(_Sheet(cell, found, changes))
+            notes += found.notes
+        elif changes is not None:
+            notes += changes.words
+    return sheets, [*notes, *(words for changes in left.values() for words in changes.words), *marks.notes]
 
 
 # --- what stands below the cells --------------------------------------------------------------------------
@@ -151,13 +167,13 @@ class _Below:
             x += box.width + _WORDS
 
 
-def _below(notes: Sequence[str], sheets: Sequence[_Sheet], width: float) -> _Below:
+def _below(notes: Sequence[str], sheets: Sequence[_Sheet], width: float, has_legend: bool) -> _Below:
     """Returns what stands below cells of a width: notes on what they do not show, and a legend of their marks."""
     lines = [line for note in notes for text in note.splitlines() for line in _wrapped(text, max(width, _LEAST))]
     if len(lines) > _MOST:
         more = f"and {len(lines) - _MOST} more lines, which `cell diff` prints"
         lines = [*lines[:_MOST], Line(more, _NOTE, paints.SOFT)]
-    found = {mark for sheet in sheets for mark in sheet.marks}
+    found = {mark for sheet in sheets for mark in sheet.marks if has_legend}
     samples = [_SAMPLES[mark] for mark in Mark if mark in found]
     return _Below(tuple(lines), tuple(samples))
 
@@ -177,14 +193,12 @@ def _wrapped(text: str, width: float) -> list[Line]:
 class _Sheet:
     """One cell, laid out from a corner at 0, 0: its heading, its parts and the arrows between them."""
 
-    def __init__(self, cell: s.Cell, marks: CellChanges | None) -> None:
-        found = read(cell, marks)
-        self._parts, self.notes = found.parts, found.notes
+    def __init__(self, cell: s.Cell, found: Parts, marks: CellChanges | None) -> None:
+        self._parts = found.parts
         items = [Item(_ROLES[part.kind], part.width) for part in found.parts]
         self._placed = arrange.arrange(items, [(link.source, link.target) for link in found.links])
         self._heading = list(_heading(cell, marks))
-        self._marks = _marked(self._placed, [link.mark for link in found.links], len(self._parts))
-        self._connected = _reaching(self._placed, self._marks, len(self._parts) - 1)
+        self._pieces = _pieces(self._placed, found.links, len(self._parts))
         self._set_across()
         self._tops, self._heights = self._stacked()
         self.height = self._tops[-1] + self._heights[-1]
@@ -192,13 +206,14 @@ class _Sheet:
     @property
     def marks(self) -> set[Mark]:
         """The marks that the parts and the arrows have."""
-        return {mark for mark in (*self._marks, *(part.mark for part in self._parts)) if mark is not None}
+        found = {*(piece.mark for piece in self._pieces), *(part.mark for part in self._parts)}
+        return {mark for mark in found if mark is not None}
 
     def _set_across(self) -> None:
         """Sets the x coordinate of every part. The output becomes as wide as the parts that it joins."""
         placed, sink = self._placed, len(self._parts) - 1
         centres, self._widths = list(placed.centres), [item.width for item in placed.items]
-        ports = _sink_ports(placed, sink)
+        ports = _sink_ports(placed, sink) if self._parts[sink].kind == "output" else {}
         if ports:
             low, high = min(ports.values()), max(ports.values())
             centres[sink] = (low + high) / 2
@@ -217,7 +232,7 @@ class _Sheet:
         return sum(line.width for line in self._heading) + _WORDS * (len(self._heading) - 1)
 
     def _stacked(self) -> tuple[list[float], list[float]]:
-        """Returns the tops and heights of the rows; rows are farther apart where arrows go farther sideways."""
+        """Returns the tops and heights of the rows. Where arrows go far sideways, rows have more space between them."""
         rows = self._placed.rows
         heights, gaps = [0.0] * (max(rows) + 1), [26.0] * (max(rows) + 1)
         for row, part in zip(rows, self._parts, strict=False):
@@ -242,11 +257,11 @@ class _Sheet:
             width = self._widths[place]
             x, y = across + self._centres[place] - width / 2, down + self._span(place)[0]
             box = Box(part.kind, x, y, width, part.height, part.lines, part.paint, note=part.note, mark=part.mark)
-            yield box if place in self._connected or part.mark is Mark.REMOVED else _pale(box)
+            yield _pale(box) if part.is_dead else box
 
     def arrows(self, across: float, down: float, first: int) -> Iterator[Arrow]:
-        """Yields the arrows, for a sheet with its corner at this point; `first` is the index of its first box."""
-        for (source, target), end, mark in zip(self._placed.links, self._ends, self._marks, strict=True):
+        """Yields the arrows, for a sheet with its corner at this point. `first` is the index of its first box."""
+        for (source, target), end, piece in zip(self._placed.links, self._ends, self._pieces, strict=True):
             start, row = across + self._centres[source], self._placed.rows[source]
             part = self._parts[target] if target < len(self._parts) else None
             head = part is not None and part.kind != "pill"
@@ -257,7 +272,7 @@ class _Sheet:
                 first + target if part is not None else None,
                 (start, down + self._span(source)[1]), (start, down + leave),
                 (across + end, down + arrive), (across + end, down + self._span(target)[0 if part else 1]),
-                head, target not in self._connected or source not in self._connected, mark,
+                head, piece.is_dead, piece.mark,
             )  # fmt: skip
 
     def _span(self, place: int) -> tuple[float, float]:
@@ -289,36 +304,24 @@ def _heading(cell: s.Cell, marks: CellChanges | None) -> Iterator[Line]:
         yield line_of(f"was {'without stride' if before is None else f'stride {before}'}", 14, paints.MARKED)
 
 
-def _marked(placed: Arrangement, marks: Sequence[Mark | None], count: int) -> list[Mark | None]:
-    """Returns the mark of each piece of a link, from the marks of the links; the parts have places below `count`.
+def _pieces(placed: Arrangement, links: Sequence[Link], count: int) -> list[Link]:
+    """Returns the link that each piece of a link in the drawing belongs to; the parts have places below `count`.
 
-    A piece that several links share is new if one of them is, and removed only if all are.
+    A piece that several links share is new if one of them is, and removed or dead only if all are.
     """
-    given = iter(marks)
-    found: list[Mark | None] = [next(given) if target < count else None for _, target in placed.links]
-    leaving: dict[int, set[Mark | None]] = defaultdict(set)
-    for link in sorted(range(len(found)), key=lambda link: -placed.rows[placed.links[link][0]]):
-        source, target = placed.links[link]
-        if target >= count:
-            joined = leaving[target]
-            found[link] = Mark.NEW if Mark.NEW in joined else None if None in joined else Mark.REMOVED
-        leaving[source].add(found[link])
-    return found
+    given = iter(links)
+    found = [next(given) if target < count else None for _, target in placed.links]
+    leaving: dict[int, list[Link]] = defaultdict(list)
+    for piece in sorted(range(len(found)), key=lambda piece: -placed.rows[placed.links[piece][0]]):
+        source, target = placed.links[piece]
+        link = found[piece] or min(leaving[target], key=_from_front)
+        found[piece] = link
+        leaving[source].append(link)
+    return [link for link in found if link is not None]
 
 
-def _reaching(placed: Arrangement, marks: Sequence[Mark | None], sink: int) -> set[int]:
-    """Returns the indices of parts that lie on a path from an input to the output, over links that are not removed."""
-    fed = {place for place, item in enumerate(placed.items) if item.role is Role.SOURCE}
-    wanted = {sink}
-    links = (link for link, mark in zip(placed.links, marks, strict=True) if mark is not Mark.REMOVED)
-    downwards = sorted(links, key=lambda link: placed.rows[link[0]])
-    for source, target in downwards:
-        if source in fed:
-            fed.add(target)
-    for source, target in reversed(downwards):
-        if target in wanted:
-            wanted.add(source)
-    return fed & wanted | {sink}
+def _from_front(link: Link) -> tuple[bool, bool, bool]:
+    return link.mark is not Mark.NEW, link.mark is Mark.REMOVED, link.is_dead
 
 
 def _pale(box: Box) -> Box:

@@ -1,6 +1,6 @@
-"""The compiler's record of a primitive, and a primitive at its place in a network, without TensorFlow.
+"""The compiler's record of a primitive, and the record of one use of a primitive in a network, without TensorFlow.
 
-Shapes leave the batch out: `(height, width, channels)`, or `(channels,)` after global pooling.
+Shapes do not contain the batch: `(height, width, channels)`, or `(channels,)` after global pooling.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ class Weight:
 
     @property
     def trainable(self) -> bool:
-        """Whether gradients change it."""
+        """Whether training changes this weight by gradients."""
         return self.kind not in ("mean", "variance")
 
     @property
     def is_kernel(self) -> bool:
-        """Whether values are multiplied by it. Kernels cost mult-adds and have weight decay."""
+        """Whether this is a kernel, by which values are multiplied. Kernels cost mult-adds and have weight decay."""
         return self.kind in ("kernel", "depthwise")
 
     @property
     def inputs(self) -> int:
-        """For a kernel, the number of inputs from which each output value is computed."""
+        """The number of input values from which a kernel computes one output value."""
         return prod(self.shape[:2]) if self.kind == "depthwise" else prod(self.shape[:-1])
 
 
 def same(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    """Returns the shape of the only input: the output has the same shape."""
+    """Returns the shape of the only input, for a primitive whose output has the same shape."""
     return shapes[0]
 
 
 def kernels_everywhere(shape: Shape, weights: Sequence[Weight]) -> int:
-    """Returns the mult-adds of kernels that are applied at every place of the output."""
+    """Returns the mult-adds of kernels that are applied at every pixel of the output."""
     return prod(shape[:-1]) * sum(prod(weight.shape) for weight in weights if weight.is_kernel)
 
 
@@ -59,8 +59,8 @@ class Record:
 
     Attributes:
       name: the name of the primitive.
-      shape: returns the output shape from the settings and the shapes of the inputs. It raises `ShapeError` if these do
-        not fit.
+      shape: returns the output shape from the settings and the shapes of the inputs. The function raises `ShapeError`
+        if the shapes do not fit.
       weights: returns the weights from the same arguments; None for a primitive without weights.
       mult_adds: returns the mult-adds for one image from the output shape and the weights.
     """
@@ -77,12 +77,12 @@ class Operation:
 
     Attributes:
       primitive: the name of the primitive.
-      settings: the values of its settings.
-      inputs: indices of values, which count the inputs of the step first and then its operations.
+      settings: the values of the settings.
+      inputs: indices of values. The inputs of the step are counted first, and after them the operations of the step.
       shape: the output shape.
-      weights: its weights.
+      weights: the weights of this use.
       mult_adds: the mult-adds for one image.
-      key: the place in the network, such as `body/2/0/normal/a/0`. It is the first part of the keys of its weights.
+      key: the place in the network, such as `body/2/0/normal/a/0`. The keys of the weights begin with this text.
       drop_path: whether drop path may drop the output in training.
     """
 
@@ -97,12 +97,12 @@ class Operation:
 
     @property
     def declared(self) -> Primitive:
-        """The language's record of the primitive."""
+        """The record that the package `dsl` has of the primitive."""
         return PRIMITIVES[self.primitive]
 
     @property
     def keeps_statistics(self) -> bool:
-        """Whether it is a batch normalization, which keeps moving means and variances."""
+        """Whether the operation is a batch normalization, which keeps moving means and variances."""
         return any(not weight.trainable for weight in self.weights)
 
 

@@ -1,4 +1,4 @@
-"""Convolutions: layers in TensorFlow, and stock layers of Keras."""
+"""The layers of convolutions, in TensorFlow and as stock layers of Keras."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _dilated_depthwise(run: Run, value: Tensor) -> Tensor:
 
 
 def _at_every_pixel(run: Run, convolve: Callable[[Run, Tensor], Tensor]) -> Tensor:
-    """Returns a convolution with strides, computed at every pixel: the outputs between the strides are left out."""
+    """Returns a convolution with strides. It is computed at every pixel, and outputs between strides are dropped."""
     settings, value = run.settings, run.value
     vertical, horizontal = strides(settings)
     if padding(settings) == "SAME":
@@ -68,7 +68,7 @@ def _borders(part: Run | Stock, value: Tensor) -> tuple[tuple[int, int], ...]:
 def _factorized_conv(run: Run) -> Tensor:
     """Returns the concatenation of two strided 1x1 convolutions (NASNet).
 
-    The second one reads the map moved by one pixel, and so the pixels between those of the first.
+    The second convolution reads the map moved by one pixel. So it reads the pixels that the first one does not read.
     """
     vertical, horizontal = strides(run.settings)
     first = run.value[:, ::vertical, ::horizontal]
@@ -101,7 +101,7 @@ def _stock_depthwise(stock: Stock) -> Tensor:
 
 
 def _stock_window(stock: Stock, kind: str, arguments: tuple[Any, ...], options: dict[str, Any], whole: bool) -> Tensor:
-    """Returns a convolution as one Keras layer. Every n-th pixel of its output is kept if it lacks these strides."""
+    """Returns a convolution as one Keras layer. For strides that Keras lacks, pixels of the output are left out."""
     settings, value = stock.settings, stock.value
     step, apart = strides(settings), dilation(settings)
     if whole:
@@ -114,7 +114,7 @@ def _stock_window(stock: Stock, kind: str, arguments: tuple[Any, ...], options: 
 
 
 def _stock_factorized_conv(stock: Stock) -> Tensor:
-    """Returns two strided 1x1 convolutions, the second one on the map moved by one pixel, concatenated (NASNet)."""
+    """Returns two strided 1x1 convolutions, concatenated; the second one reads the map moved by one pixel (NASNet)."""
     vertical, horizontal = strides(stock.settings)
     down, right = int(vertical > 1), int(horizontal > 1)
     moved = stock.value

@@ -1,4 +1,4 @@
-"""The record of the layers of a primitive, and the arguments of its functions: an operation with its tensors."""
+"""The record of the functions that compute a primitive, and the records of the arguments of these functions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from compiler.primitives.base import Operation, Settings
 
 Tensor = Any
-# A batch normalization. It takes a value `[batch, ..., channels]`, a scale, an offset and an epsilon. It returns the
-# normalized value, and the mean and the variance `[channels]` of the batch.
+# A batch normalization takes a value `[batch, ..., channels]`, a scale, an offset and an epsilon. The function returns
+# the normalized value, and the mean and the variance `[channels]` of the batch.
 Norm = Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
 
 
@@ -77,14 +77,14 @@ class Stock(_Use):
 
     def layer(self, kind: str, *arguments: Any, what: str = "", **options: Any) -> Any:
         """Returns a layer of the class `kind`, with a name made of the operation's key and of `what`."""
-        # No name of the language has a dot, so these names are unique.
+        # No name in a `.cell` text has a dot, so the names of layers are unique.
         words = [*self.operation.key.split("/"), what] if what else self.operation.key.split("/")
-        # TensorFlow's names are ASCII.
+        # TensorFlow allows only ASCII in names.
         name = ".".join(words).encode("ascii", "backslashreplace").decode()
         return getattr(self.keras.layers, kind)(*arguments, name=name, **options)
 
     def with_weights(self, kind: str, *arguments: Any, only: str = "", **options: Any) -> Any:
-        """Returns a layer that has the operation's weights, or the weight `only`, and notes it in `weighted`."""
+        """Returns a layer with the weights of the operation, or with the weight `only`, and adds it to `weighted`."""
         layer = self.layer(kind, *arguments, what=only, **options)
         names = [only] if only else [weight.name for weight in self.operation.weights]
         self.weighted.update({f"{self.operation.key}/{name}": layer for name in names})

@@ -10,7 +10,7 @@ from compiler.primitives.layering import Layers, Run, Stock, Tensor
 
 
 def local_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the batch normalization by the statistics of this replica's batch, with its means and variances."""
+    """Normalizes values by the statistics of this replica's batch. Returns the values, the means and the variances."""
     empty = tf.zeros((0,))
     out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=value, scale=gamma, offset=beta, mean=empty, variance=empty, epsilon=epsilon, is_training=True
@@ -30,7 +30,7 @@ def shared_norm(value: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> t
     mean, square = tf.unstack(context.all_reduce(tf.distribute.ReduceOp.MEAN, own))
     variance = tf.maximum(square - tf.square(mean), 0.0)
     out = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, epsilon)
-    # As in the fused kernel, values are normalized by the biased variance of the batch, and the unbiased one is kept.
+    # As in TensorFlow's fused kernel, values are normalized by the biased variance, and the unbiased variance is kept.
     count = math.prod(value.shape[:-1]) * context.num_replicas_in_sync
     return tf.cast(out, value.dtype), mean, variance * (count / max(1, count - 1))
 

@@ -1,1 +1,1 @@
-"""Training: of an individual of a search, which gives its fitness, and the final training of a network."""
+"""The candidate training of an individual, which gives its fitness, and the final training of a network."""

@@ -1,6 +1,6 @@
-"""Gin files and bindings as single statements, with the place of each and a check that something reads it.
+"""Reads gin files and bindings statement by statement, and checks that something reads every bound name.
 
-Gin itself accepts any name as a macro or a scope, and is silent if nothing reads it. Here such a name is an error.
+Gin itself accepts any name as a macro or a scope, also if nothing reads the name. Here such a name is an error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _IN_QUOTES = "a value is written as in Python, a text in quotes: dataset.source=
 
 
 class ConfigError(CompileError):
-    """A gin file or a binding is wrong; the message names it and the remedy."""
+    """The error for a wrong gin file or binding. The message names the file or binding and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Binding:
 
     Attributes:
       scope: the text before the slash; empty without a slash.
-      selector: the name before the dot, such as `training`. For a macro it is the name of the macro.
+      selector: the name before the dot, such as `training`, or the name of a macro.
       name: the name after the dot; empty for a macro.
       value: the value.
       place: the file and line, or `--gin_param` with its text.
-      is_typed: whether it was given on the command line and not by a file.
+      is_typed: whether the binding was given on the command line and not by a file.
     """
 
     scope: str
@@ -47,14 +47,14 @@ class Binding:
 
     @property
     def written(self) -> str:
-        """The name as a user writes it, without a module."""
+        """The bound name as a user writes it, without a module."""
         short = self.selector.rpartition(".")[2] if self.name else self.selector
         return f"{self.scope}/" * bool(self.scope) + short + f".{self.name}" * bool(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The files in the order of reading, and every binding in them and on the command line."""
+    """The result of reading gin: the files in the order of reading, and all bindings of files and the command line."""
 
     paths: tuple[Path, ...]
     bindings: tuple[Binding, ...]
@@ -74,8 +74,8 @@ class Moved:
 
     Attributes:
       by: the setting on which the new name depends.
-      default: the value of that setting if it is not bound.
-      names: the new name for each value of that setting. For any other value the setting is not read any more.
+      default: the value of the setting `by` if it is not bound.
+      names: the new name for each value of the setting `by`. With any other value, the moved setting is not read.
     """
 
     by: str
@@ -122,13 +122,13 @@ class Names:
 def read_file(
     path: Path, names: Names, find: Callable[[str, Path], Path], above: tuple[Path, ...] = ()
 ) -> Iterator[Binding | Path]:
-    """Gives the bindings of a file to gin; yields the file, the files that it includes, and each binding, in order.
+    """Gives the bindings of a file to gin. Yields the file, each included file and each binding, in order.
 
     Args:
       path: the file.
       names: the settings that may be bound.
       find: returns the path of an included file, from its name and the folder of the file that includes it.
-      above: the files that include this one.
+      above: the files that include this file.
 
     Raises:
       ConfigError: the file is not UTF-8 text, or includes itself, or a statement of it cannot be read.
@@ -167,7 +167,7 @@ def read_text(text: str, names: Names, find: Callable[[str, Path], Path]) -> Ite
 def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
     """Yields the statements of a text, each with its place: a line of a file, or a flag.
 
-    They are read one at a time, since a statement may name something that the statement before it imports.
+    The statements are read one at a time, since a statement may use a name that an earlier statement imports.
     """
 
     def place(line: int) -> str:
@@ -183,16 +183,16 @@ def _statements(text: str, before: str) -> Iterator[tuple[Any, str]]:
         reason = "this is not a valid Python value" if is_value else error.msg
         source = f": {error.text.strip()}" if before and error.text else ""
         raise ConfigError(f"{place(error.lineno or line)}: {reason}{source}\n{_IN_QUOTES}") from None
-    except tokenize.TokenError:  # The error has the end of the text as its place, wherever the bracket stands.
+    except tokenize.TokenError:  # The place of the error is the end of the text, and not the place of the bracket.
         where = "in or below " if before else ""
         raise ConfigError(f"{where}{place(line)}: a bracket or a quote is not closed\n{_IN_QUOTES}") from None
-    except ValueError as error:  # of a name after @ that is unknown
+    except ValueError as error:  # the place in gin's message on an unknown name after @
         number = re.search(r"\n  In .* line (\d+)\n", str(error))
         raise ConfigError(f"{place(int(number[1]) if number else line)}: {_first_line(str(error))}") from None
 
 
 def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator[Binding]:
-    """Gives one statement to gin; returns the binding, or None."""
+    """Gives one statement to gin. Returns its binding, or None for a statement without a binding."""
     if isinstance(statement, config_parser.ImportStatement):
         try:
             gin.parse_config(statement.format())
@@ -227,7 +227,7 @@ def _unknown(message: str, selector: str, name: str, names: Names) -> str:
 
 
 def _not_read(written: str, scope: str, names: Names) -> str:
-    """Returns the message on a setting whose name before the dot this command does not have."""
+    """Returns the message on a setting with a name before the dot that this command does not know."""
     if scope in names.elsewhere:
         return f"this command does not read {written}: {names.elsewhere[scope]}"
     return f"nothing reads {written}{did_you_mean(scope, names.scopes)}\nthis command reads: {', '.join(names.scopes)}"
@@ -252,7 +252,7 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
                 nearest = did_you_mean(name, macros)
                 raise ConfigError(f"{binding.place}: {binding.written} reads %{name}, which is not bound{nearest}")
     mentioned = {name for binding in bound for name in _macros(binding)}
-    # Among the macros that nothing reads, the message names first one to which no other macro refers.
+    # If nothing reads several macros, the message is about a macro to which no other macro refers.
     for binding in sorted(bound, key=lambda binding: not binding.name and binding.selector in mentioned):
         scope = binding.selector.rpartition(".")[2]
         if not binding.name and binding.selector not in read:
@@ -265,7 +265,7 @@ def check(bindings: Iterable[Binding], names: Names) -> None:
 
 
 def _reached(bound: Sequence[Binding], names: Names) -> tuple[set[str], set[str]]:
-    """Returns the macros and functions to which settings refer, directly or through others.
+    """Returns the macros and functions to which settings refer, directly or through other macros and functions.
 
     The last binding of a name counts.
 
@@ -302,21 +302,21 @@ def _reached(bound: Sequence[Binding], names: Names) -> tuple[set[str], set[str]
 
 
 def _macros(binding: Binding) -> Iterator[str]:
-    """Yields the macros that a binding refers to, as %name."""
+    """Yields the names of the macros to which a binding refers by %name."""
     for reference in gin.config.iterate_references([binding.value]):
         if reference.config_key[1] == _MACRO:
             yield "/".join(reference.scopes)
 
 
 def _called(binding: Binding) -> Iterator[str]:
-    """Yields the functions that a binding refers to, as @name, without their modules."""
+    """Yields the names, without modules, of the functions to which a binding refers by @name."""
     for reference in gin.config.iterate_references([binding.value]):
         if reference.config_key[1] not in (_MACRO, _CONSTANT):
             yield reference.config_key[1].rpartition(".")[2]
 
 
 def _unread_macro(macro: str, names: Names) -> str:
-    """Returns the message on a name without a dot to which nothing refers; the user probably meant a setting."""
+    """Returns the message on a macro to which nothing refers. The user probably meant a setting."""
     same = [name for name in names.names if name.partition(".")[2] == macro.rpartition("/")[2]]
     nearest = f"; did you mean {' or '.join(map(repr, same))}?" if same else did_you_mean(macro, names.names)
     return f"nothing reads {macro}{nearest}\na name without a dot is a macro, which another binding reads as %{macro}"

@@ -35,10 +35,10 @@ Matrix = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: its validation accuracy, its curve, its cost, and its seconds, in all and inside steps.
+    """The result of a candidate training: accuracy, epochs, cost, and the seconds of the training and of its steps.
 
-    `weights` is the number of values in its weights, statistics included; `inherited` of them came from its parent.
-    The Keras model around the layers is made when it is asked for, since most trainings do not need it.
+    `weights` is the number of values in the weights and statistics of the network. `inherited` is the number of those
+    values that came from the parent. The Keras model is made at the first use, since most trainings do not need it.
     """
 
     accuracy: float
@@ -54,7 +54,7 @@ class Trained:
 
     @functools.cached_property
     def model(self) -> tf_keras.Model:
-        """The network as a functional Keras model, which saves, shows and exports itself."""
+        """The network as a functional Keras model, which can be saved, shown and exported."""
         return assemble(self.graph, self.layers)
 
 
@@ -66,14 +66,14 @@ def train(
     initial: Weights | None = None,
     on_epoch: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Trains a genotype, from initial weights or from those of `initial` that fit; its genes replace settings.
+    """Trains a genotype and returns the result. Weights in `initial` that fit are inherited. Genes replace settings.
 
     Args:
       on_epoch: is called at the end of every epoch with its number, from 1.
 
     Raises:
       Diverged: the loss is not a finite number; the error has the epochs before.
-      CompileError: the network cannot be built for this data, or a gene has the name of a setting and a wrong value.
+      CompileError: the network cannot be built for these images, or a gene has a value that its setting cannot have.
       DataError: an image cannot be read, or the settings do not fit the images.
     """
     start = time.perf_counter()
@@ -93,11 +93,11 @@ def train(
 
 
 def prepare(training: Training, seed: int) -> None:
-    """Frees the memory of the training before this one, and sets options of the whole process."""
-    # TensorFlow warns of functions that are traced often, and each network traces its own.
+    """Frees the memory of the last training in this process, and sets options of the process."""
+    # TensorFlow warns of functions that are traced often. Here every network traces functions of its own.
     tf.get_logger().setLevel(logging.ERROR)
     tf_keras.backend.clear_session()
-    gc.collect()  # Graphs have reference cycles.
+    gc.collect()  # Graphs have reference cycles, so only a collection frees them.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not training.optimize_graph})
     tf.random.set_seed(seed)
 
@@ -133,7 +133,7 @@ def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
 def _history(
     trainer: Trainer, training: Training, on_epoch: Callable[[int], None] | None
 ) -> tuple[tuple[Epoch, ...], float]:
-    """Trains; returns the records of all epochs, and the seconds inside steps of training and evaluation."""
+    """Trains for all epochs. Returns the record of each epoch, and the seconds inside training steps and evaluation."""
     trainer.make_ready()
     history: list[Epoch] = []
     seconds = 0.0
@@ -154,7 +154,7 @@ def _history(
 
 @contextlib.contextmanager
 def _without_collection() -> Iterator[None]:
-    """Turns garbage collection off: tracing makes many lasting objects, and collections take a third of its time."""
+    """A context without garbage collection, which takes a third of the time of tracing and frees few objects."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

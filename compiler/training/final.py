@@ -1,4 +1,4 @@
-"""The final training of a network: epochs with checkpoints, an exact resume, curves, and the test at the end."""
+"""The final training of a network, with checkpoints, curves, an exact resume, and a test at the end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TRACED, PROFILED = 10, 10  # the steps before a profile, which trace functions, 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a final training: accuracies from 0 to 1, by the averaged weights where these are kept."""
+    """The accuracies, from 0 to 1, of a final training, with averaged weights if the training averages weights."""
 
     history: tuple[Epoch, ...]
     validation_accuracy: float
@@ -45,7 +45,7 @@ class Result:
 
 
 class FinalTraining:
-    """One final training in its folder; created again, it resumes after the last complete epoch.
+    """One final training in its folder. In the folder of an earlier run, it resumes after the last complete epoch.
 
     Raises:
       CompileError: the network cannot be built or trained on these images, or the folder holds another training.
@@ -54,13 +54,13 @@ class FinalTraining:
     def __init__(
         self, genotype: dsl.Genotype, config: TrainConfig, folder: Path, progress: Progress | None = None
     ) -> None:
-        """Reads the images, reporting to `progress`, and the folder's record of this training."""
+        """Reads the images and the record of this training in the folder. `progress` shows the progress of reading."""
         self.folder, self._config = folder, config
         self._genotype = genotype
         self.training = config.training.with_genes(dict(genotype.genes))
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
         self._chief = is_chief(self.strategy)
-        inventory = folder if self._chief else None  # Only one of several processes writes it.
+        inventory = folder if self._chief else None  # Of several processes, only the first one writes the record.
         self.images = load(**asdict(config.dataset), inventory_folder=inventory, progress=progress)
         self.feed: Feed = feed(self.images)
         shape, classes = self.feed.input_shape, self.feed.classes
@@ -91,7 +91,7 @@ class FinalTraining:
         return fit.warnings(self.training, self.feed.count("train"), self.feed.class_names, counts)
 
     def epochs(self, profile: bool = False) -> Iterator[Epoch]:
-        """Trains the remaining epochs; yields the record of each when it is on disk.
+        """Trains the remaining epochs. Yields the record of each epoch after its checkpoint is on the disk.
 
         Raises:
           CompileError: the loss is not a finite number, an image cannot be read, or the disk is full.
@@ -106,7 +106,7 @@ class FinalTraining:
                 history = (*self.history, epoch)
                 if self._chief:
                     self._record.write(history)
-                # Written last: the newest checkpoint decides which epochs are done.
+                # The checkpoint is written last, since the newest checkpoint decides which epochs are done.
                 with _writing(f"the checkpoint of epoch {number}"):
                     self._manager.save(number)
             self.history, profile = history, False
@@ -158,7 +158,7 @@ class FinalTraining:
         return loss, correct
 
     def _profiled(self, steps: int) -> tuple[float, float]:
-        """Trains steps one by one inside a profile, with a mark at each, for TensorBoard."""
+        """Trains single steps inside a profile for TensorBoard, which shows a mark at each step."""
         loss, correct = 0.0, 0.0
         with tf.profiler.experimental.Profile(str(self.folder / BOARD)):
             for _ in range(steps):
@@ -172,7 +172,7 @@ class FinalTraining:
         return float(rate(self._trainer.optimizer.iterations) if callable(rate) else rate)
 
     def _own_folder(self, name: str) -> str:
-        """Returns the folder of checkpoints. Several workers save together, and only that of the first is read."""
+        """Returns the folder of checkpoints of this process. Only the one of the first worker is read."""
         return str(self.folder / name if self._chief else self.folder / name / f"worker-{os.getpid()}")
 
     def _restore(self) -> None:
@@ -192,7 +192,7 @@ class FinalTraining:
         self._trainer.step = number * self._trainer.steps_per_epoch
 
     def _identity(self) -> dict[str, str]:
-        """Returns the settings that identify this training. One is the number of epochs, which changes the schedule."""
+        """Returns the settings that identify this training. The number of epochs is one, as it changes the schedule."""
         # The images are identified by their contents, and not by their folder.
         images = replace(self._config.dataset, source=f"images with the digest {self.images.digest[:16]}")
         settings = {
@@ -206,7 +206,7 @@ class FinalTraining:
 
 
 class _Record:
-    """The file with the identity of a folder's training and its epochs so far."""
+    """The file with the settings that identify the training of a folder, and the epochs so far."""
 
     def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
         self._path, self._identity = path, dict(identity)
@@ -230,13 +230,13 @@ class _Record:
         if different:
             lines = "\n".join(_difference(name, identity.get(name), self._identity.get(name)) for name in different)
             raise CompileError(
-                f"{self._path.parent} holds another training:\n{lines}\ngo on with its own settings, or choose another "
-                "--workdir"
+                f"{self._path.parent} holds another training:\n{lines}\nuse the settings of that training, or choose "
+                "another --workdir"
             )
         return history
 
     def write(self, history: tuple[Epoch, ...], test_accuracy: float | None = None) -> None:
-        """Writes the file in one step: an interrupted write leaves the old one."""
+        """Writes the file atomically. An interrupted write leaves the old file."""
         self.test_accuracy = test_accuracy
         found = {"identity": self._identity, "history": [asdict(epoch) for epoch in history],
                  "test_accuracy": test_accuracy}  # fmt: skip
@@ -266,7 +266,7 @@ class _Board:
 
 
 def _difference(name: str, there: str | None, now: str | None) -> str:
-    """Returns one line on a difference; both values, unless they are long texts."""
+    """Returns one line on a setting with two different values. The line has both values unless these are long texts."""
     if "\n" in f"{there}{now}":
         return f"  {name} is another one (`cell diff` says how)"
     return f"  {name}: there {there or 'nothing'}, now {now or 'nothing'}"
@@ -274,7 +274,7 @@ def _difference(name: str, there: str | None, now: str | None) -> str:
 
 @contextmanager
 def _as_compile_errors() -> Iterator[None]:
-    """Raises errors of TensorFlow and of the disk as messages, where the user can mend the cause."""
+    """A context in which errors of TensorFlow and of the disk become CompileErrors if a user can remove the cause."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, OSError) as error:
@@ -284,7 +284,7 @@ def _as_compile_errors() -> Iterator[None]:
 
 @contextmanager
 def _writing(what: str) -> Iterator[None]:
-    """Raises every error of TensorFlow inside as one of the storage, to which it writes."""
+    """A context in which TensorFlow writes to storage. An error of TensorFlow becomes an error of the storage."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -293,4 +293,4 @@ def _writing(what: str) -> Iterator[None]:
 
 
 def _stopped(reason: str) -> str:
-    return f"the training stops: {reason}; every whole epoch is kept, and the same command goes on from there"
+    return f"the training stops: {reason}; every whole epoch is kept, and the same command resumes the training"

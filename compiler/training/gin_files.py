@@ -1,4 +1,4 @@
-"""Gin files: where they are found, the settings of a training that they give, and messages on errors in them.
+"""Finds and reads gin files, and returns the settings of a training. Errors in gin files become messages.
 
 Only the entry points of training use gin; `evolve.config` adds the settings of a search.
 """
@@ -45,13 +45,13 @@ def read(
     base: Sequence[DatasetSettings | Training] = (),
     shipped: Shipped = shipped_settings,
 ) -> TrainConfig:
-    """Reads gin files, then bindings, of which the last wins.
+    """Reads gin files and then bindings, and returns the settings. The last binding of a name counts.
 
     Args:
       files: gin files, each named by its path or, if it is shipped, by its name.
       bindings: the bindings of the command line.
       base: settings that are used where neither files nor bindings give another value.
-      shipped: gives the folder in which a file is found by its bare name.
+      shipped: returns the folder of shipped gin files, in which a file is found by its bare name.
 
     Raises:
       ConfigError: a file is missing, or a name or a value is wrong.
@@ -72,10 +72,10 @@ def parse(
     base: Sequence[DatasetSettings | Training] = (),
     shipped: Shipped = shipped_settings,
 ) -> Parsed:
-    """Gives files and bindings to gin; `base` has the values of settings that they do not give.
+    """Gives files and bindings to gin. `base` has the values of settings that are not bound there.
 
     Raises:
-      ConfigError: a file is missing, a name is none of `names`, or nothing reads it.
+      ConfigError: a file is missing, or a bound name is not in `names` or has no effect.
     """
     gin.clear_config()
     for record in base:
@@ -101,9 +101,9 @@ def parse(
 
 
 def in_force() -> str:
-    """Returns every binding that was used, with defaults, as a gin file.
+    """Returns the text of a gin file with every setting that was used, defaults included.
 
-    In a search it is called after the algorithm is made, since the algorithm has settings too.
+    A search calls this function after the algorithm is made, since the algorithm has settings too.
     """
     return str(gin.operative_config_str())
 
@@ -112,7 +112,7 @@ def _find(file: str, *folders: Path) -> Path:
     """Returns the path of a gin file in the first of the folders that has it. The last folder has the shipped files.
 
     Raises:
-      ConfigError: there is none.
+      ConfigError: no folder has the file.
     """
     for folder in folders:
         if (folder / file).is_file():
@@ -126,7 +126,7 @@ def _find(file: str, *folders: Path) -> Path:
 
 @contextmanager
 def as_config_errors() -> Iterator[None]:
-    """Raises errors of gin, and of a constructor that gin calls, as one message."""
+    """A context in which errors of gin, and of constructors that gin calls, become ConfigErrors."""
     try:
         yield
     except (ValueError, TypeError, NameError) as error:
@@ -136,5 +136,5 @@ def as_config_errors() -> Iterator[None]:
 
 
 def without_gin_note(error: Exception) -> str:
-    """Returns the message without gin's note on which constructor it called."""
+    """Returns the message of an error without gin's note that names the called constructor."""
     return str(error).split("\n  In call to configurable")[0].strip()

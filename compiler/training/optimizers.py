@@ -13,11 +13,11 @@ from compiler.settings import Training
 LearningRate = Any  # a number, or a schedule of Keras
 Optimizer = Any
 schedules = tf_keras.optimizers.schedules
-legacy = tf_keras.optimizers.legacy  # Each variable has one fused operation; newer optimizers trace several.
+legacy = tf_keras.optimizers.legacy  # Newer optimizers trace several operations for each variable.
 
 
 def make_optimizer(training: Training, steps: int) -> Optimizer:
-    """Returns the optimizer for a training with `steps_per_epoch` steps an epoch; in float16 it scales the loss."""
+    """Returns the optimizer of a training with `steps_per_epoch` steps an epoch. In float16 the loss is scaled."""
     optimizer = _OPTIMIZERS[training.optimizer](training, learning_rate(training, steps))
     return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if training.precision == "float16" else optimizer
 
@@ -62,7 +62,7 @@ def _constant(training: Training, steps: int, warmup: int) -> LearningRate:
 
 
 def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
-    """Returns a staircase after the warm-up: the set value is multiplied by a factor after every `decay_epochs`."""
+    """Returns the exponential schedule, which multiplies the rate by a factor after every `decay_epochs` epochs."""
     rate = training.learning_rate
     stairs = schedules.ExponentialDecay(
         rate, max(1, round(training.decay_epochs * steps)), training.decay_rate, staircase=True
@@ -71,7 +71,7 @@ def _exponential(training: Training, steps: int, warmup: int) -> LearningRate:
 
 
 class _Warmup(schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
-    """A line from 0 to the first value of another schedule, and then that schedule from its beginning."""
+    """A schedule that rises in a line from 0 to the first value of another schedule, and then follows the other one."""
 
     def __init__(self, start: float, steps: int, after: Any) -> None:
         self._start, self._steps, self._after = start, steps, after

@@ -24,7 +24,7 @@ def make_strategy(name: str, tpu: str = "") -> Strategy:
 
 
 def is_chief(strategy: Strategy) -> bool:
-    """Returns whether this process writes the files: the first of several workers, or the only one."""
+    """Returns whether this process writes the files, as the only process or the first of several workers."""
     resolver = strategy.cluster_resolver
     if resolver is None or not getattr(resolver, "task_type", None):
         return True
@@ -64,7 +64,7 @@ def _tpu(name: str) -> Strategy:
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
-    # The resolver raises different errors for an address, Google's metadata and this machine.
+    # The resolver raises different errors for a TPU at an address, a TPU of Google's cloud, and a TPU of this machine.
     except (tf.errors.OpError, ValueError, RuntimeError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CompileError(
@@ -74,7 +74,7 @@ def _tpu(name: str) -> Strategy:
 
 
 def _multi_worker(_: str) -> Strategy:
-    """Returns the strategy for the workers in the environment variable TF_CONFIG. All run the same command."""
+    """Returns the strategy for the workers in the environment variable TF_CONFIG. All workers run the same command."""
     text = os.environ.get("TF_CONFIG", "")
     try:
         described = json.loads(text) if text else {}

@@ -1,4 +1,4 @@
-"""One training under a distribution strategy, with its own train step, loops inside the graph and static shapes."""
+"""One training under a distribution strategy. TensorFlow's graph contains the loop over steps, with static shapes."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from compiler.settings import Training
 from compiler.training.optimizers import make_optimizer
 from compiler.training.strategies import Strategy
 
-# With fewer images on a replica, its own statistics are too inaccurate for batch normalization.
+# Batch normalization needs this number of images on a replica, or the statistics of the replica are too inaccurate.
 SMALL_BATCH = 32
 EVALUATION_BATCH = 256
-# The batches and images for fresh statistics; if one pass over the images has fewer, it is one pass.
+# The greatest numbers of batches and images for fresh statistics.
 POOLED_BATCHES, POOLED_IMAGES = 50, 10_000
 _TYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 class Trainer:
-    """The variables of a training, and functions over them that are traced once: train steps and evaluation.
+    """The variables of a training, and the functions that train and evaluate, which are traced once.
 
-    Step s is a function of the random seed and s alone, so a training can resume at any step.
+    The random numbers of a step depend only on the random seed and the number of the step. So a training can resume at
+    any step.
     """
 
     def __init__(self, graph: Graph, feed: Feed, training: Training, strategy: Strategy, seed: int) -> None:
@@ -48,7 +49,7 @@ class Trainer:
             self.layers = build_layers(graph, seed, _TYPES[training.precision])
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
             self.optimizer = make_optimizer(training, self.steps_per_epoch)
-            # Slots that are created during tracing would make TensorFlow trace the function a second time.
+            # If the optimizer's variables were created during tracing, TensorFlow would trace twice.
             inner: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
             inner._create_all_weights(self._variables)
             self.averages = [_shadow(variable) for variable in self._variables] if training.ema_decay else []
@@ -83,7 +84,7 @@ class Trainer:
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def _sums(self, run: Callable[[Tensor], Any], first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the sums, over replicas and steps from `first` on, of the two numbers that `run` gives for a step."""
+        """Runs steps from `first` on. Returns the sums, over replicas and steps, of the two numbers of each step."""
 
         def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in run(step)]
@@ -110,7 +111,7 @@ class Trainer:
         """Sums the replicas' gradients, updates the weights, and updates their averages."""
         if self._scales:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
-        # An all-reduce registers a gradient whose closure keeps this graph in memory until the process ends.
+        # An all-reduce registers a gradient, which keeps this graph in memory until the process ends.
         several = self._replicas > 1
         if self._training.clip_norm:
             if several:
@@ -172,10 +173,10 @@ class Trainer:
     # --- statistics of batch normalizations ---
 
     def refresh(self) -> None:
-        """Computes fresh statistics from training images, by the averaged weights where these are kept.
+        """Computes fresh statistics from training images, with the averaged weights if the training averages weights.
 
-        After a short training, or at a high learning rate, moving statistics may describe earlier weights. The images
-        are not augmented. One pass is used, or 50 batches and 10,000 images if that is less.
+        After a short training, or with a high learning rate, moving statistics may describe earlier weights. The images
+        are not augmented. At most one pass over the images is used, and at most 50 batches and 10,000 images.
         """
         enough = max(POOLED_BATCHES, -(-POOLED_IMAGES // self._training.batch_size))
         with self.averaged():
@@ -217,7 +218,7 @@ class Trainer:
     # --- evaluation ---
 
     def measured(self, number: int, loss: float, accuracy: float) -> Epoch:
-        """Returns the record of a trained epoch. The settings say whether the validation images are evaluated after it.
+        """Returns the record of a trained epoch. The validation images are evaluated if the settings require it.
 
         Raises:
           Diverged: a loss is infinite or not a number.
@@ -227,7 +228,7 @@ class Trainer:
         if not is_last and self._training.validate != "epochs":
             return Epoch(number, loss, accuracy)
         validation_loss, validation_accuracy = self.validate()
-        if is_last:  # NaN weights predict the first class for every image.
+        if is_last:  # The accuracy does not show NaN weights, since they predict the first class for every image.
             check_finite(validation_loss, number, "validation loss")
         return Epoch(number, loss, accuracy, validation_loss, validation_accuracy)
 
@@ -270,13 +271,13 @@ class Trainer:
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def keep_averages(self) -> None:
-        """Replaces the layers' weights by the averaged ones, where these are kept."""
+        """Replaces the layers' weights by the averaged weights, if the training averages weights."""
         for variable, average in zip(self._variables, self.averages, strict=False):
             variable.assign(average.numpy())
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Inside, the layers have the averaged weights, where these are kept; afterwards their own again."""
+        """A context in which the layers have the averaged weights, if the training averages weights."""
         own = [variable.numpy() for variable in self._variables] if self.averages else []
         self.keep_averages()
         try:

@@ -18,7 +18,7 @@ import dsl
 from compiler.pictures import paints
 from compiler.pictures.canvas import Drawing
 from compiler.pictures.changes import changes
-from compiler.pictures.parts import Part, Parts, read
+from compiler.pictures.parts import Part, Parts, focused, read
 from compiler.pictures.picture import marked, picture
 from compiler.pictures.shapes import AROUND, Arrow, Box, Mark
 from dsl.report.diff import differences
@@ -56,10 +56,15 @@ def drawn(before: dsl.Genotype, after: dsl.Genotype, title: str = "") -> Drawing
 # --- what is marked is exactly what differs -----------------------------------------------------------------------
 
 
+def name_of(part: Part, is_before: bool) -> str:
+    """Returns the name of a part as it is, or as it was before."""
+    name, _, former = part.note.removesuffix(")").partition(" (was ")
+    return former if is_before and former else name
+
+
 def words(part: Part, is_before: bool) -> str:
     """Returns the words of a part as they are, or as they were before."""
-    name, _, former = part.note.removesuffix(")").partition(" (was ")
-    wanted = former if is_before and former else name
+    wanted = name_of(part, is_before)
     if not part.is_state:
         return wanted
     if part.mark is Mark.REMOVED:
@@ -76,7 +81,7 @@ def states(found: Parts, is_before: bool) -> Counter[str]:
     texts: list[str] = []
     for place, part in enumerate(found.parts):
         entering = sorted(
-            words(found.parts[link.source], is_before) if found.parts[link.source].is_state else texts[link.source]
+            name_of(found.parts[link.source], is_before) if found.parts[link.source].is_state else texts[link.source]
             for link in found.links
             if link.target == place and link.mark is not hidden
         )
@@ -100,12 +105,22 @@ def assert_marked(before: dsl.Genotype, after: dsl.Genotype) -> None:
             former, wanted = states(found, is_before=True), states(read(old[new.name]), is_before=False)
             wrong = [text for text in (former - wanted) + (wanted - former) if not noted(found, text)]
             assert not wrong, (wrong, found.notes)
+            assert_nothing_is_lost(found, focused(found))
         for difference in differences(before, after):
             if difference.where == f"cell {new.name}":
                 assert has_mark(found, difference.node) or str(difference) in found.notes
     for difference in differences(before, after):
         if not difference.where.startswith("cell "):
             assert str(difference) in marks.notes
+
+
+def assert_nothing_is_lost(found: Parts, small: Parts) -> None:
+    """The changed states alone have every mark, and each of them has all that leads to it."""
+    for all_marks, marks in ((found.parts, small.parts), (found.links, small.links)):
+        assert Counter(one.mark for one in all_marks if one.mark) == Counter(one.mark for one in marks if one.mark)
+    whole = states(found, is_before=False)
+    drawn = {text: count for text, count in states(small, is_before=False).items() if not text.endswith("<- ()")}
+    assert all(whole[text] >= count for text, count in drawn.items())
 
 
 def has_mark(found: Parts, node: str) -> bool:
@@ -243,10 +258,13 @@ def test_what_no_cell_shows_is_listed() -> None:
         assert bool([box for box in found.boxes if box.kind == "output"]) is not only_changed
 
 
-def test_cells_without_a_change_can_be_left_out() -> None:
+def test_what_did_not_change_can_be_left_out() -> None:
     genotype = seed("amoebanet_a.cell")
     other = dsl.loads(genotype.standalone().replace("b = sep_conv[3x3](before)", "b = sep_conv[5x5](before)"))
     assert [label.line.text for label in marked(genotype, other, only_changed=True).labels] == ["normal"]
+    assert {box.note for box in marked(genotype, other, only_changed=True).boxes} == {
+        "before", "b", "sep_conv 5x5 (was sep_conv 3x3)", "identity"
+    }  # fmt: skip
     assert len(marked(genotype, other).labels) > 1
     nothing = marked(genotype, genotype, "1", only_changed=True)
     assert texts(nothing) == ["1: no difference"] and nothing.boxes == ()
@@ -284,6 +302,7 @@ def some() -> tuple[Drawing, ...]:
     for number, name in enumerate(SHIPPED):
         line = chain(name, number, 7)
         found += [drawn(line[first], line[last], "a title") for first, last in ((0, 1), (7, 3))]
+        found.append(marked(line[2], line[6], only_changed=True))
     return tuple(found)
 
 

@@ -94,7 +94,7 @@ def whole() -> bytes:
     ("damaged", "reason"),
     [
         (lambda: b"", "it is empty"),
-        (lambda: b"no image", "of no image format"),
+        (lambda: b"no image", "its image format is not known"),
         (lambda: whole()[: len(whole()) // 2], "truncated"),
         (lambda: encoded(COLOUR, "PNG")[:60], "truncated"),
         (

@@ -258,7 +258,7 @@ def test_a_full_disk_is_reported_and_loses_nothing(files: Path, limit: int, what
                            timeout=240)  # fmt: skip
     assert ended.returncode == 2
     assert ended.stderr == (f"the training stops: {what} cannot be written: File too large; "
-                            "every whole epoch is kept, and the same command goes on from there\n")  # fmt: skip
+                            "every whole epoch is kept, and the same command resumes the training\n")  # fmt: skip
     kept = history(files / "run")
     assert train(files, "--gin_param=training.epochs=60") == 0
     assert train(files, "--gin_param=training.epochs=60", folder="whole") == 0
