@@ -229,6 +229,8 @@ export function ancestryView(state) {
   /** Unfolds what hides the chosen individual. The tree is laid out anew only if the individual was hidden. */
   function reveal() {
     const place = state.data?.place(state.selected) ?? -1;
+    // The family of the chosen individual is shown even if it died out.
+    tree = settings.hidesExtinct ? null : tree;
     if (!state.data || state.selected === null || place < 0 || tree?.shown[place]) {
       return;
     }

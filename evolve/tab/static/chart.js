@@ -82,7 +82,7 @@ export class Chart {
     this._top = element("canvas", {
       tabindex: 0,
       role: "img",
-      "aria-label": `${options.label}. Arrow keys go from point to point, Enter chooses, Escape resets the zoom.`,
+      "aria-label": `${options.label}. Arrow keys go from point to point, Enter chooses, plus and minus zoom, Escape resets the zoom.`,
     });
     this._tip = element("div", { class: "tip", role: "status", hidden: true });
     this.node = element("div", { class: "chart" }, this._base, this._top, this._tip);
@@ -623,8 +623,17 @@ export class Chart {
       return; // the page scrolls
     }
     event.preventDefault();
-    const factor = Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.005);
-    const [x, y] = [event.offsetX, event.offsetY];
+    this._zoomAt(event.offsetX, event.offsetY, Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.005));
+  }
+
+  /**
+   * Shows a larger or a smaller part around a pixel.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @param {number} factor of the ranges
+   */
+  _zoomAt(x, y, factor) {
     const { left, top } = MARGIN;
     const corner = [x + (left - x) * factor, y + (top - y) * factor];
     const other = [x + (left + this._plotWidth - x) * factor, y + (top + this._plotHeight - y) * factor];
@@ -720,6 +729,16 @@ export class Chart {
     if ((event.key === "Enter" || event.key === " ") && this._hovered >= 0) {
       event.preventDefault();
       this.options.onChoose?.(this._hovered, event.shiftKey);
+      return;
+    }
+    const factor = { "+": 1 / 1.25, "=": 1 / 1.25, "-": 1.25 }[event.key];
+    if (factor !== undefined && this.options.drag !== "brush" && this._rangeX && this._rangeY) {
+      event.preventDefault();
+      const place = this._hovered >= 0 ? this._hovered : (this._content?.marked?.[0] ?? -1);
+      const points = this._content?.points;
+      const [x, y] = [this.toX(points?.x[place] ?? NaN), this.toY(points?.y[place] ?? NaN)];
+      const isSeen = Number.isFinite(x + y) && this._isInside(x, y);
+      this._zoomAt(isSeen ? x : this._width / 2, isSeen ? y : this._height / 2, factor);
       return;
     }
     if ((event.key === "ArrowUp" || event.key === "ArrowDown") && this.options.step) {

@@ -67,7 +67,7 @@ export function ancestorStrip(state) {
     hint.textContent =
       line.length === 1
         ? "It has no parent."
-        : `${line.length - 1} ancestors, the oldest first. Each picture shows what changed against the one before it.`;
+        : `${line.length - 1} ancestor${line.length === 2 ? "" : "s"}, the oldest first. Each picture shows what changed against the one before it.`;
     // A pending individual at the end of the line gets a new card when its result comes.
     const wanted = JSON.stringify([
       key,
