@@ -4,10 +4,10 @@
  * @module
  */
 
-import { Chart, CROSS } from "./chart.js";
+import { Chart, CROSS, RING } from "./chart.js";
 import { classColour, colouring, pageColour } from "./colour.js";
 import { DONE, FAILED, PENDING } from "./data.js";
-import { chooser, element, fill } from "./dom.js";
+import { checkbox, chooser, element, fill } from "./dom.js";
 import { compact, duration, shown, signed } from "./format.js";
 import { Legend } from "./legend.js";
 
@@ -53,6 +53,7 @@ export function overviewView(state) {
   /** @type {{ name: string, curve: CurveAnswer } | null} */
   let random = null;
   let randomOf = "";
+  let isWhole = false;
   const legend = new Legend(draw);
   const chart = new Chart({
     label: "Fitness of every individual over the search",
@@ -78,6 +79,10 @@ export function overviewView(state) {
       colourBy = /** @type {ColourBy} */ (value);
       draw();
     }),
+    checkbox("whole range", isWhole, (isOn) => {
+      isWhole = isOn;
+      draw();
+    }),
   );
   const figure = element("section", { class: "figure" }, controls, chart.node, legend.node);
   const node = element("div", { class: "overview" }, facts, element("div", { class: "overview-body" }, figure, rules));
@@ -90,7 +95,8 @@ export function overviewView(state) {
     }
     const colours = colouring(data, colourBy);
     legend.show(colours);
-    const points = pointsOf(data, colours, legend.hidden, state.brushed);
+    const range = rangeOf(data, isWhole);
+    const points = pointsOf(data, colours, legend.hidden, state.brushed, range[0]);
     const { population } = data.answer;
     const lines = [...bestLines(data, points), ...meanLines(data)];
     if (random) {
@@ -99,18 +105,21 @@ export function overviewView(state) {
     const band = { x: population.finished, low: numbers(population.low), high: numbers(population.high) };
     chart.show({
       x: AXIS,
-      y: { title: data.search.metric, kind: "fitness" },
+      y: { title: data.search.metric, kind: "fitness", ...(range[0] < range[1] ? { range: withRoom(range) } : {}) },
       points,
       lines,
       bands: [{ ...band, colour: pageColour("--band") }],
       marked: marked(data, state),
       empty: "No individual has finished yet.",
     });
-    showKeys(data);
+    showKeys(data, range[0]);
   }
 
-  /** @param {SearchData} data */
-  function showKeys(data) {
+  /**
+   * @param {SearchData} data
+   * @param {number} floor
+   */
+  function showKeys(data, floor) {
     const items = [key("--best", "best so far")];
     if (data.answer.population.finished.length) {
       items.push(
@@ -122,6 +131,14 @@ export function overviewView(state) {
     }
     if (random) {
       items.push(key("--ink-soft", `best of ${random.name} (random search)`, true));
+    }
+    const { fitness, status } = data.columns;
+    const below = fitness.filter((value, place) => status[place] === DONE && (value ?? floor) < floor).length;
+    if (below) {
+      items.push(element("span", { class: "line-key" }, `○ ${below} below the axis`));
+    }
+    if (data.search.failed) {
+      items.push(element("span", { class: "line-key" }, "✕ failed"));
     }
     fill(keys, ...items);
   }
@@ -203,43 +220,61 @@ export function marked(data, state) {
 }
 
 /**
- * Returns the points of the chart. Failed individuals stand at the lower edge of the others.
+ * Returns the range of fitness that the chart shows. A few individuals far below all others would flatten the picture,
+ * so the axis ends above them unless the user asks for the whole range.
+ *
+ * @param {SearchData} data
+ * @param {boolean} isWhole
+ * @returns {[number, number]}
+ */
+function rangeOf(data, isWhole) {
+  const { fitness, status } = data.columns;
+  const values = Float64Array.from(
+    fitness.filter((value, place) => status[place] === DONE && value !== null).map(Number),
+  ).sort();
+  const at = (/** @type {number} */ share) => values[Math.floor(share * (values.length - 1))] ?? NaN;
+  const [low, high] = [at(0), at(1)];
+  const floor = at(0.05) - 1.5 * (at(0.95) - at(0.05));
+  return [isWhole || !(floor > low) ? low : floor, high];
+}
+
+/**
+ * @param {[number, number]} range
+ * @returns {[number, number]}
+ */
+function withRoom([low, high]) {
+  return [low - (high - low) * 0.04, high + (high - low) * 0.04];
+}
+
+/**
+ * Returns the points of the chart. Failed individuals, and those below the axis, stand at its lower end.
  *
  * @param {SearchData} data
  * @param {import("./colour.js").Colouring} colours
  * @param {ReadonlySet<string>} hidden classes that are not shown
  * @param {ReadonlySet<number> | null} brushed
+ * @param {number} floor the lowest fitness of the axis
  * @returns {Points}
  */
-function pointsOf(data, colours, hidden, brushed) {
+function pointsOf(data, colours, hidden, brushed, floor) {
   const x = new Float64Array(data.count).fill(NaN);
   const y = new Float64Array(data.count).fill(NaN);
   const pale = new Uint8Array(data.count);
   const shapes = new Uint8Array(data.count);
   const { finished, fitness, status, id } = data.columns;
-  let low = Infinity;
-  for (let place = 0; place < data.count; place += 1) {
-    if (status[place] === DONE) {
-      low = Math.min(low, fitness[place] ?? Infinity);
-    }
-  }
+  const lowest = Number.isFinite(floor) ? floor : 0;
   for (let place = 0; place < data.count; place += 1) {
     const isShown = !hidden.has(colours.classes[colours.of[place] ?? 0]?.label ?? "");
+    const value = status[place] === DONE ? (fitness[place] ?? NaN) : lowest;
     if (finished[place] && isShown) {
       x[place] = finished[place] ?? NaN;
-      y[place] = status[place] === DONE ? (fitness[place] ?? NaN) : Number.isFinite(low) ? low : 0;
+      y[place] = Math.max(value, lowest);
     }
-    shapes[place] = status[place] === FAILED ? CROSS : 0;
+    shapes[place] = status[place] === FAILED ? CROSS : value < lowest ? RING : 0;
     pale[place] = brushed && !brushed.has(id[place] ?? 0) ? 1 : 0;
   }
-  return {
-    x,
-    y,
-    classes: colours.of,
-    shapes,
-    colours: colours.classes.map(({ colour }) => colour),
-    ...(brushed ? { pale } : {}),
-  };
+  const colourList = colours.classes.map(({ colour }) => colour);
+  return { x, y, classes: colours.of, colours: colourList, shapes, ...(brushed ? { pale } : {}) };
 }
 
 /**
@@ -345,7 +380,7 @@ function showFacts(node, state) {
   const share = search.step_share === null ? "of the driver" : `${shown(search.step_share, "share")} of it in steps`;
   items.push(["Time so far", duration(search.seconds), share]);
   if (search.flops) {
-    items.push(["Arithmetic", `${compact(search.flops)} FLOPs`, "of all trainings"]);
+    items.push(["Training FLOPs", compact(search.flops), "of all individuals together"]);
   }
   if (search.simulated) {
     items.push(["Evaluation time", duration(search.simulated), "of all individuals together"]);
