@@ -399,10 +399,11 @@ export class Chart {
    * @param {Points} points
    */
   _drawPoints(paint, points) {
-    const size = points.size ?? (points.x.length > 5000 ? 3.5 : points.x.length > 800 ? 5 : 7);
+    const seen = this.isZoomed ? this._seen(points) : points.x.length;
+    const size = points.size ?? (seen > 5000 ? 3.5 : seen > 800 ? 5 : 7);
     const pale = points.pale;
     for (const isPale of pale ? [true, false] : [false]) {
-      paint.globalAlpha = isPale ? 0.12 : points.x.length > 2000 ? 0.75 : 0.9;
+      paint.globalAlpha = isPale ? 0.12 : seen > 2000 ? 0.75 : 0.9;
       for (const [number, colour] of points.colours.entries()) {
         paint.fillStyle = colour;
         paint.strokeStyle = colour;
@@ -414,7 +415,7 @@ export class Chart {
           }
           const x = this.toX(points.x[place] ?? NaN);
           const y = this.toY(points.y[place] ?? NaN);
-          if (Number.isFinite(x + y)) {
+          if (this._isInside(x, y)) {
             const shape = points.shapes?.[place] ?? DOT;
             if (size < 5 && shape === DOT) {
               paint.fillRect(x - size / 2, y - size / 2, size, size);
@@ -440,6 +441,20 @@ export class Chart {
       paint.fill();
       paint.stroke();
     }
+  }
+
+  /**
+   * Returns how many points are in the part that is shown.
+   *
+   * @param {Points} points
+   * @returns {number}
+   */
+  _seen(points) {
+    let count = 0;
+    for (let place = 0; place < points.x.length; place += 1) {
+      count += this._isInside(this.toX(points.x[place] ?? NaN), this.toY(points.y[place] ?? NaN)) ? 1 : 0;
+    }
+    return count;
   }
 
   /**
