@@ -6,6 +6,7 @@ Every search has its own work directory, as with the command `evolve`. So the sa
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -117,7 +118,7 @@ def _algorithm(job: Job) -> Algorithm[dsl.Genotype]:
 def _run(jobs: Sequence[Job], console: Console) -> None:
     started, here = time.monotonic(), 0
     silent = Console(quiet=True)
-    _say(console, f"watch: tensorboard --logdir={jobs[0].folder.parents[1]}")
+    _say(console, f"watch: evolve board --workdir={shlex.quote(str(jobs[0].folder.parents[1]))}")
     for number, job in enumerate(jobs, 1):
         config = job.config()
         _say(console, f"{number} of {len(jobs)}: {job.algorithm}, random seed {job.seed}")

@@ -80,7 +80,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rounded box around centred lines; `kind` is input, node, output, pill or join."""
+    """A rounded box around centred lines; `kind` is input, node, output, pill, join, note or legend."""
 
     kind: str
     x: float

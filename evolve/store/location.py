@@ -7,12 +7,12 @@ import uuid
 from compiler import filesystem
 from compiler.filesystem import Place
 from evolve.errors import UsageError
+from evolve.store import JOURNAL as JOURNAL
 from evolve.store.store import Store
 
 BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
-JOURNAL = "search.jsonl"  # the file in a storage with all individuals, which the tab Evolution reads
 OWNER = "search.id"  # the file with the id of the search that uses a storage
-_NOTE = "storage"
+NOTE = "storage"  # the note in a store that has this id
 
 
 def claim(storage: Place, store: Store) -> None:
@@ -21,8 +21,8 @@ def claim(storage: Place, store: Store) -> None:
     Raises:
       UsageError: the storage has files of another search, or cannot be written.
     """
-    own, path = store.noted(_NOTE) or uuid.uuid4().hex, storage / OWNER
-    store.note(_NOTE, own)
+    own, path = store.noted(NOTE) or uuid.uuid4().hex, storage / OWNER
+    store.note(NOTE, own)
     try:
         found = path.read_bytes().decode() if path.exists() else None
         if found == own:

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from compiler.filesystem import BETWEEN
 from evolve.errors import UsageError
-from evolve.store import FILE
+from evolve.store import FILE, JOURNAL
 from evolve.store.database import reading
 from evolve.tab.loader import AmoebaLoader
 from evolve.tab.plugin import NAME, TAB
@@ -95,7 +95,7 @@ def _start(folder: Path, host: str, port: int | None) -> str:
 def _summaries(folder: Path) -> str:
     """Returns the folder or address with TensorBoard's files of the search in `folder`, or of all searches in it."""
     if not (folder / FILE).is_file():
-        return str(folder)
+        return str(folder / "tensorboard" if (folder / JOURNAL).is_file() else folder)
     place = str(folder)
     with contextlib.suppress(UsageError), reading(folder) as db:  # the tab shows why the search cannot be read
         meta = dict(db.execute("select key, value from meta where key in ('setting.search.storage', 'note.kept in')"))

@@ -26,6 +26,7 @@ from evolve.tab.parameters import QUESTIONS, arguments
 from evolve.tab.searches import Found, Root, Searches, roots
 
 if TYPE_CHECKING:
+    from compiler.filesystem import Place
     from evolve.tab.data import Data
 
 Headers = Sequence[tuple[str, str]]
@@ -90,6 +91,9 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
     def _listing(self) -> dict[str, object]:
         """Returns short descriptions of all searches, and messages on searches that cannot be read."""
         listing = self._searches.listing()
+        with self._lock:
+            for key in self._data.keys() - {found.key for found in listing.found}:
+                self._data.pop(key, None)
         problems = [{"name": one.name, "message": one.message} for one in listing.problems]
         searches = []
         for found in listing.found:
@@ -136,7 +140,7 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             return self._data[found.key]
 
 
-def _explained(error: Exception, folder: Path) -> str:
+def _explained(error: Exception, folder: Place) -> str:
     """Returns a message for an error in reading a search."""
     if isinstance(error, OSError):
         return f"{folder} cannot be read: {error.strerror or type(error).__name__}"

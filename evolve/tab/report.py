@@ -106,9 +106,11 @@ def _line(parents: list[int], place: Mapping[int, int], number: int) -> Iterator
 def _pictures(data: Data, overview: Json, ids: Iterable[int]) -> Iterator[tuple[str, str]]:
     parents = dict(zip(overview["columns"]["id"], overview["columns"]["parent"], strict=True))
     for id in ids:
-        yield str(id), data.picture(id, None, False)
+        yield str(id), data.picture(id)
         if parents[id]:
-            yield f"{id} against {parents[id]}", data.picture(id, parents[id], False)
+            against = f"{id} against {parents[id]}"
+            yield against, data.picture(id, parents[id])
+            yield f"{against}, changes", data.picture(id, parents[id], only_changed=True)
 
 
 def page(shown: Json) -> str:

@@ -8,18 +8,23 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evolve.store import FILE
+from evolve.store import FILE, JOURNAL
 from evolve.tab.errors import Missing
+
+if TYPE_CHECKING:
+    from compiler.filesystem import Place, Remote
 
 DEPTH = 3  # levels of folders below a log directory in which searches are found
 MOST = 10_000  # the greatest number of folders that are looked into
 FRESH = 3.0  # the least number of seconds for which a list of searches is used again
 PATIENCE = 20  # a list that took t seconds to make is used again for at least PATIENCE * t seconds
 _INNER = {"tensorboard", "weights", "images", "best"}  # folders of a work directory, which contain no searches
+_FILES = (FILE, JOURNAL)  # each shows that there is a search: in a work directory, or in a storage
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -27,17 +32,17 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 class Root:
     """A log directory, with the name that the user gives the directory in `--logdir_spec`, or ""."""
 
-    folder: Path
+    folder: Place
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A search: a key that is the same in every TensorBoard, a name to show, and its work directory."""
+    """A search: a key that is the same in every TensorBoard, a name to show, and its work directory or storage."""
 
     key: str
     name: str
-    folder: Path
+    folder: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +62,17 @@ class Listing:
 
 
 def roots(logdir: str | None, logdir_spec: str | None) -> tuple[Root, ...]:
-    """Returns the log directories in TensorBoard's flags `--logdir` and `--logdir_spec`. Addresses are left out."""
+    """Returns the log directories in TensorBoard's flags `--logdir` and `--logdir_spec`."""
     named = [("", logdir)] if logdir else [_named(text) for text in (logdir_spec or "").split(",") if text]
-    local = [(name, os.path.expanduser(path)) for name, path in named if path and not _ADDRESS.match(path)]
-    return tuple(Root(Path(path), name) for name, path in local)
+    return tuple(Root(_place(path), name) for name, path in named if path)
+
+
+def _place(path: str) -> Place:
+    if not _ADDRESS.match(path):
+        return Path(os.path.expanduser(path))
+    from compiler.filesystem import Remote
+
+    return Remote(path.rstrip("/"))
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -105,48 +117,79 @@ class Searches:
 
 def _listing(roots: Sequence[Root]) -> Listing:
     problems: list[Problem] = []
-    pairs: dict[str, tuple[Root, Path]] = {}
+    pairs: dict[str, tuple[str, Place]] = {}
     for root in roots:
-        for folder in _searches_of(root, problems):
-            pairs.setdefault(os.path.realpath(folder), (root, folder))
-    names = Counter(_name(root, folder) for root, folder in pairs.values())
+        for folder in _searches_of(root.folder, problems):
+            path = os.path.realpath(folder) if isinstance(folder, Path) else str(folder)
+            pairs.setdefault(path, (_name(root, folder), folder))
+    for path in _copied(pairs):
+        del pairs[path]
+    names = Counter(name for name, _ in pairs.values())
     found = [
-        Found(_key(path), name if names[name := _name(root, folder)] == 1 else str(folder), folder)
-        for path, (root, folder) in pairs.items()
+        Found(_key(path), name if names[name] == 1 else str(folder), folder) for path, (name, folder) in pairs.items()
     ]
     return Listing(tuple(sorted(found, key=lambda one: one.name)), tuple(problems))
+
+
+def _copied(pairs: Mapping[str, tuple[str, Place]]) -> list[str]:
+    """Returns the storages of which the work directory is among the places of searches."""
+    local = [folder for _, folder in pairs.values() if isinstance(folder, Path)]
+    folders = [folder for folder in local if (folder / FILE).is_file()]
+    storages = [folder for folder in local if folder not in folders]
+    if not folders or not storages:
+        return []
+    from evolve.tab.copies import copies
+
+    found = copies(storages, folders)
+    return [path for path, (_, folder) in pairs.items() if folder in found]
 
 
 def _key(path: str) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
-def _name(root: Root, folder: Path) -> str:
+def _name(root: Root, folder: Place) -> str:
     """Returns the path of a search below its log directory. If the directory has a name, the name comes first."""
-    below = folder.relative_to(root.folder).parts if folder.is_relative_to(root.folder) else ()
-    parts = [name for name in (root.name, *below) if name not in ("", "..")]
-    return "/".join(parts) or os.path.basename(os.path.abspath(folder))
+    top, below = root.folder, ""
+    if isinstance(folder, Path) and isinstance(top, Path):
+        below = folder.relative_to(top).as_posix() if folder.is_relative_to(top) else ""
+    elif str(folder).startswith(f"{top}/"):
+        below = folder.name
+    parts = [name for name in (root.name, below) if name not in ("", ".", "..")]
+    return "/".join(parts) or os.path.basename(os.path.abspath(str(folder)))
 
 
-def _searches_of(root: Root, problems: list[Problem]) -> Iterator[Path]:
-    """Yields the work directories that belong to a log directory: its parent folder, and folders inside it."""
-    above = root.folder.parent if root.folder.name not in ("", "..") else root.folder / ".."
-    if os.path.isfile(above / FILE) and not os.path.islink(above / FILE):
+def _searches_of(top: Place, problems: list[Problem]) -> Iterator[Place]:
+    """Yields the work directories and storages that belong to a log directory: its parent, and folders inside it."""
+    if not isinstance(top, Path):
+        yield from _searches_at(top, problems)
+        return
+    above = top.parent if top.name not in ("", "..") else top / ".."
+    if any(os.path.isfile(above / name) and not os.path.islink(above / name) for name in _FILES):
         yield above
-    level, seen = [root.folder], 0
+    level, seen = [top], 0
     for _ in range(DEPTH + 1):
         below: list[Path] = []
         for folder in level:
             seen += 1
             if seen > MOST:
-                text = f"only the first {MOST:,} folders in {root.folder} were searched; choose a smaller log directory"
-                problems.append(Problem(str(root.folder), text))
+                text = f"only the first {MOST:,} folders in {top} were searched; choose a smaller log directory"
+                problems.append(Problem(str(top), text))
                 return
-            files, folders = _content(root.folder, folder, problems)
-            if FILE in files:
+            files, folders = _content(top, folder, problems)
+            is_search = not files.isdisjoint(_FILES)
+            if is_search:
                 yield folder
-            below += (folder / name for name in folders if not (FILE in files and name in _INNER))
+            below += (folder / name for name in folders if not (is_search and name in _INNER))
         level = below
+
+
+def _searches_at(top: Remote, problems: list[Problem]) -> Iterator[Remote]:
+    """Yields the storages of a log directory at an address: its parent, itself and the folders in it."""
+    try:
+        yield from (folder for folder in (top.parent, top, *sorted(top.glob("*"))) if (folder / JOURNAL).is_file())
+    except OSError as error:
+        problems.append(Problem(str(top), f"{top} cannot be read: {error.strerror or error}"))
 
 
 def _content(root: Path, folder: Path, problems: list[Problem]) -> tuple[set[str], list[str]]:
@@ -169,7 +212,7 @@ def _content(root: Path, folder: Path, problems: list[Problem]) -> tuple[set[str
 
 def _left_out(root: Path, link: Path) -> list[Problem]:
     """Returns the problem that a symbolic link leads to a search outside of the log directory, so it is ignored."""
-    is_search = link.name == FILE or os.path.isfile(link / FILE)
+    is_search = link.name in _FILES or any(os.path.isfile(link / name) for name in _FILES)
     if not is_search or Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root)):
         return []
     text = (

@@ -21,7 +21,7 @@ from evolve.store.rows import COLUMNS
 
 _EVERY = 30.0  # seconds between two readings of a file at an address
 _LONGEST = 16 * 2**20  # bytes of a value that is read; a search writes far shorter ones
-_PATIENCE = 0.5  # seconds to wait for another program that has locked the database; the page asks again by itself
+_PATIENCE = 2.0  # seconds to wait for another program that has locked the database; the page asks again by itself
 _SETTLED = 1.0  # if two writes of a file are this number of seconds apart, the file's times of change differ
 _SILENT = 600.0  # seconds without a new line after which a search that has not closed its copy counts as interrupted
 

@@ -176,5 +176,5 @@ function card(state, ancestor, parent) {
     ...(changes.length || !parent ? changes : [element("span", { class: "change" }, "a copy of its parent")]),
     more > 0 ? element("span", { class: "hint" }, `and ${more} more change${more === 1 ? "" : "s"}`) : null,
   );
-  return element("li", { "data-id": id }, choose, picture(state, id, parent?.id ?? null));
+  return element("li", { "data-id": id }, choose, picture(state, id, parent?.id ?? null, true));
 }

@@ -17,10 +17,12 @@ const NO_PICTURE = "There is no picture of it here.";
  * @param {State} state
  * @param {number} id
  * @param {number | null} against the individual against which the changes are marked
+ * @param {boolean} [onlyChanged] whether states that did not change are left out; the enlarged picture has all
  * @returns {HTMLElement}
  */
-export function picture(state, id, against) {
-  const address = state.key === null ? "" : state.source.picture(state.key, id, against, isDark());
+export function picture(state, id, against, onlyChanged = false) {
+  const look = { isDark: isDark(), onlyChanged };
+  const address = state.key === null ? "" : state.source.picture(state.key, id, against, look);
   if (!address) {
     return element("div", { class: "picture" }, element("p", { class: "hint" }, NO_PICTURE));
   }
@@ -107,7 +109,7 @@ export function enlarge(state, id, against) {
   function open() {
     const marked = isMarked ? against : null;
     title.textContent = `Individual ${id}`;
-    shown = image(state.source.picture(state.key ?? "", id, marked, isDark()), words(id, marked), () =>
+    shown = image(state.source.picture(state.key ?? "", id, marked, { isDark: isDark() }), words(id, marked), () =>
       fill(paper, element("p", { class: "hint" }, "The picture could not be drawn.")),
     );
     shown.addEventListener("load", () => show(zoom));

@@ -21,7 +21,8 @@ import { element } from "./dom.js";
  * @property {TraitsAnswer} traits
  * @property {CurveAnswer} curve
  * @property {Record<string, IndividualAnswer>} individuals by id
- * @property {Record<string, string>} pictures SVG texts by id, and by id and parent such as `33 against 12`
+ * @property {Record<string, string>} pictures SVG texts by id, by id and parent such as `33 against 12`, and with the
+ *   changed states alone, such as `33 against 12, changes`
  */
 
 const ELSEWHERE = "The report does not have it. The command `evolve board` shows everything.";
@@ -109,8 +110,13 @@ function reportSource(contents) {
         [one.text, one.note, one.error].some((own) => own.toLowerCase().includes(words));
       return { ids: all.filter(has).map(({ id }) => id) };
     },
-    picture: (_, id, against) => {
-      const svg = (against === null ? undefined : pictures[`${id} against ${against}`]) ?? pictures[id];
+    picture: (_, id, against, { onlyChanged }) => {
+      const names = [
+        `${id} against ${against}${onlyChanged ? ", changes" : ""}`,
+        `${id} against ${against}`,
+        String(id),
+      ];
+      const svg = names.map((name) => pictures[name]).find((found) => found !== undefined);
       return svg ? `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}` : "";
     },
   };

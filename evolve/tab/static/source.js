@@ -22,8 +22,14 @@ export function httpSource() {
     difference: (key, a, b) => ask("difference", { search: key, a, b }),
     genotypes: (key, text) => ask("genotypes", { search: key, text }),
     curve: (key) => ask("curve", { search: key }),
-    picture: (key, id, against, dark) =>
-      address("picture", { search: key, id, ...(against === null ? {} : { against }), ...(dark ? { dark: 1 } : {}) }),
+    picture: (key, id, against, { isDark, onlyChanged }) =>
+      address("picture", {
+        search: key,
+        id,
+        ...(against === null ? {} : { against }),
+        ...(isDark ? { dark: 1 } : {}),
+        ...(onlyChanged && against !== null ? { only_changed: 1 } : {}),
+      }),
   };
 }
 

@@ -151,6 +151,8 @@
 
 /** @typedef {{ finished: number[], best: Values, mean: Values }} CurveAnswer */
 
+/** @typedef {{ isDark: boolean, onlyChanged?: boolean }} Look how a picture is drawn */
+
 /**
  * Where the tab gets its data: a server, or the data of a report.
  *
@@ -164,7 +166,7 @@
  * @property {(key: string, a: number, b: number) => Promise<{ lines: string[] }>} difference
  * @property {(key: string, text: string) => Promise<{ ids: number[] }>} genotypes
  * @property {(key: string) => Promise<CurveAnswer>} curve
- * @property {(key: string, id: number, against: number | null, dark: boolean) => string} picture address of a picture; ""
+ * @property {(key: string, id: number, against: number | null, look: Look) => string} picture address of a picture; ""
  *   if there is none
  */
 

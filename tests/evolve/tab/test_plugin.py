@@ -6,10 +6,13 @@ import gzip
 import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from evolve import Store
+from evolve.store import FILE
 from evolve.tab import plugin
 from evolve.tab.parameters import LONGEST, QUESTIONS
 from tests.evolve.tab.made_up import MadeUp
@@ -162,6 +165,29 @@ def test_what_goes_wrong_in_reading_is_a_message(
     monkeypatch.setattr("evolve.tab.data.Data.curve", fail)
     status, text = served.refused(f"curve?search={key}")
     assert status == 503 and message in text and "/secret" not in text
+
+
+def test_a_search_is_neither_locked_nor_kept_from_the_disk(tmp_path: Path) -> None:
+    MadeUp(individuals=30, population=10).write(tmp_path)
+    served = Served(logdir=tmp_path)
+    (search,) = served.ask("searches")["searches"]
+
+    def ask(place: int) -> None:
+        for path in (f"overview?search={search['key']}", f"individual?search={search['key']}&id={place % 30 + 1}"):
+            served.ask(path)
+
+    # A store that waits for no other program, and so fails if the tab locks it.
+    with Store(tmp_path, patience=0) as store, ThreadPoolExecutor(4) as pool:
+        asked = pool.map(ask, range(60))
+        for place in range(60):
+            with store.event():
+                store.note("place", str(place))
+        assert len([*asked]) == 60
+        with closing(sqlite3.connect(tmp_path / FILE)) as db:
+            # All of SQLite's log could be written back, since no connection of the tab is left.
+            assert db.execute("pragma wal_checkpoint(truncate)").fetchone() == (0, 0, 0)
+    with Store(tmp_path):  # the work directory is free at once
+        assert served.ask(f"overview?search={search['key']}")["search"]["state"] == "ended"
 
 
 def test_many_requests_at_a_time_get_the_same_answers(served: Served) -> None:

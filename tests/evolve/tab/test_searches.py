@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from evolve.store.database import FILE
+from compiler.filesystem import Remote
+from evolve import Store
+from evolve.store import FILE, JOURNAL
+from evolve.store.location import claim
 from evolve.tab import searches
 from evolve.tab.errors import Missing
 from evolve.tab.searches import Root, Searches, roots
@@ -43,8 +47,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("runs", None, [("", "runs")]),
         ("", "runs/a,two:runs/b,/c:d", [("", "runs/a"), ("two", "runs/b"), ("", "/c:d")]),
         ("a,b:c", "", [("", "a,b:c")]),
-        ("", "gs://bucket/a,one:gs://bucket/b,two:c", [("two", "c")]),
-        ("s3://bucket/a", "", []),
+        ("", "gs://bucket/a,one:gs://bucket/b,two:c", [("", "gs://bucket/a"), ("one", "gs://bucket/b"), ("two", "c")]),
+        ("s3://bucket/a/", "", [("", "s3://bucket/a")]),
         ("", ",one:,", []),
         (None, None, []),
     ],
@@ -79,6 +83,54 @@ def test_a_log_directory_may_be_a_work_directory_or_a_folder_in_it(here: Path) -
     assert found(Root(Path("tensorboard"))) == {"one": "."}
     os.chdir("tensorboard")
     assert found(Root(Path())) == {"one": ".."}
+
+
+def test_a_storage_with_a_copy_of_a_search_is_found(here: Path) -> None:
+    (here / "away" / "tensorboard" / "search").mkdir(parents=True)
+    (here / "away" / JOURNAL).touch()
+    for way in ("away", "away/tensorboard"):
+        assert found(Root(Path(way))) == {"away": "away"}
+    (here / "linked").mkdir()
+    (here / "linked" / JOURNAL).symlink_to(here / "away" / JOURNAL)
+    assert found(Root(Path("linked"))) == {} == found(Root(Path("linked/tensorboard")))
+    assert "the symbolic link linked/search.jsonl leads out" in problems(Root(Path("linked")))[0]
+
+
+def test_a_copy_beside_its_own_search_is_left_out(here: Path) -> None:
+    for name in ("one", "two"):
+        with Store(here / "runs" / name) as store:
+            claim(here / "runs" / f"of {name}", store)
+        (here / "runs" / f"of {name}" / JOURNAL).touch()
+    assert found(Root(Path("runs"))) == {"one": "runs/one", "two": "runs/two"}
+    assert found(Root(Path("runs/of one"))) == {"of one": "runs/of one"}
+    (here / "runs" / "two" / FILE).write_text("damaged")
+    assert found(Root(Path("runs"))).keys() == {"one", "two", "of two"}
+
+
+class Bucket(Remote):
+    """An address with two storages that have copies of searches, and another folder."""
+
+    def is_file(self) -> bool:
+        return self.address in [f"gs://bucket/{name}/{JOURNAL}" for name in ("a", "b")]
+
+    def glob(self, pattern: str) -> Iterator[Remote]:
+        if self.address == "gs://bucket/none":
+            raise OSError(5, "no credentials", self.address)
+        yield from (self / name for name in ("a", "b", "c") if self.address == "gs://bucket")
+
+    def __truediv__(self, name: str) -> Remote:
+        return Bucket(f"{self.address}/{name}")
+
+    @property
+    def parent(self) -> Remote:
+        return Bucket(self.address.rpartition("/")[0])
+
+
+def test_copies_at_an_address_are_found() -> None:
+    assert found(Root(Bucket("gs://bucket"))) == {"a": "gs://bucket/a", "b": "gs://bucket/b"}
+    assert found(Root(Bucket("gs://bucket/a/tensorboard"))) == {"a": "gs://bucket/a"}
+    assert found(Root(Bucket("gs://bucket/b"), "mine")) == {"mine": "gs://bucket/b"}
+    assert problems(Root(Bucket("gs://bucket/none"))) == ["gs://bucket/none cannot be read: no credentials"]
 
 
 def test_names_are_those_of_the_user_and_differ(here: Path) -> None:

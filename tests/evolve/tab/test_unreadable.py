@@ -166,7 +166,10 @@ def test_huge_values_are_not_read(made: bytes, tmp_path: Path, column: str) -> N
     assert status == 503 and "string or blob too big" in message
 
 
-def test_a_locked_search_is_read_when_it_is_free_again(made: bytes, tmp_path: Path) -> None:
+def test_a_locked_search_is_read_when_it_is_free_again(
+    made: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evolve.tab.source._PATIENCE", 0.1)
     served, key = served_with(made, tmp_path, changed("pragma journal_mode=delete"))
     with closing(sqlite3.connect(tmp_path / "runs" / "bad" / FILE, isolation_level=None)) as other:
         other.execute("begin exclusive")
