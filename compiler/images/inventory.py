@@ -72,7 +72,7 @@ def look(
     except sqlite3.Error as error:
         raise DataError(
             f"{folder}/{FILE}, which lists the images that were read, cannot be used: {error}; make room on the "
-            "disk or remove that file, and the same command goes on"
+            "disk or remove that file, and run the same command again"
         ) from None
 
 
