@@ -27,9 +27,12 @@ export function ancestorStrip(state) {
   const title = element("h2", {});
   const hint = element("span", { class: "hint" });
   const list = element("ol", { class: "line", "aria-label": "Line of ancestors, the oldest first", onkeydown: onKey });
-  const size = checkbox("large pictures", false, (isLarge) => {
-    node.classList.toggle("large", isLarge);
-    reach();
+  let isWhole = false;
+  const size = checkbox("whole networks", isWhole, (checked) => {
+    isWhole = checked;
+    node.classList.toggle("whole", isWhole);
+    now = "";
+    void show(false);
   });
   const node = element("section", { class: "strip" }, element("div", { class: "controls" }, title, hint, size), list);
   /** @type {number[]} ids of the line that is shown */
@@ -86,7 +89,10 @@ export function ancestorStrip(state) {
     try {
       const answer = await state.source.ancestors(key, last);
       if (own === asked) {
-        fill(list, ...answer.line.map((ancestor, order) => card(state, ancestor, answer.line[order - 1] ?? null)));
+        fill(
+          list,
+          ...answer.line.map((ancestor, order) => card(state, ancestor, answer.line[order - 1] ?? null, isWhole)),
+        );
         markChosen();
         reach();
       }
@@ -153,9 +159,10 @@ export function ancestorStrip(state) {
  * @param {State} state
  * @param {Ancestor} ancestor
  * @param {Ancestor | null} parent
+ * @param {boolean} isWhole whether the picture has the whole network, and not only what changed
  * @returns {HTMLLIElement}
  */
-function card(state, ancestor, parent) {
+function card(state, ancestor, parent, isWhole) {
   const { id, rule, fitness, gain, difference } = ancestor;
   const changes = difference.slice(0, MOST_CHANGES).map((line) => element("span", { class: "change" }, line));
   const more = difference.length - MOST_CHANGES;
@@ -176,5 +183,10 @@ function card(state, ancestor, parent) {
     ...(changes.length || !parent ? changes : [element("span", { class: "change" }, "a copy of its parent")]),
     more > 0 ? element("span", { class: "hint" }, `and ${more} more change${more === 1 ? "" : "s"}`) : null,
   );
-  return element("li", { "data-id": id }, choose, picture(state, id, parent?.id ?? null, true));
+  return element(
+    "li",
+    { "data-id": id },
+    choose,
+    picture(state, id, parent?.id ?? null, !isWhole && difference.length > 0),
+  );
 }
