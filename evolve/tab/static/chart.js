@@ -145,6 +145,23 @@ export class Chart {
     this._schedule();
   }
 
+  /**
+   * Shows the part of the data in which these points lie.
+   *
+   * @param {readonly number[]} places
+   */
+  zoomTo(places) {
+    const points = this._content?.points;
+    const [x, y] = [this._content?.x, this._content?.y];
+    if (points && x && y) {
+      const across = places.map((place) => points.x[place] ?? NaN).filter(Number.isFinite);
+      const up = places.map((place) => points.y[place] ?? NaN).filter(Number.isFinite);
+      this._zoomX = spread(across, Boolean(x.isLog)) ?? this._zoomX;
+      this._zoomY = spread(up, Boolean(y.isLog)) ?? this._zoomY;
+      this._schedule();
+    }
+  }
+
   get isZoomed() {
     return this._zoomX !== null || this._zoomY !== null;
   }
@@ -882,6 +899,22 @@ function apart(labels, toPixel, distance) {
     }
     return isFree;
   });
+}
+
+/**
+ * Returns the range of values with some room; null if it is empty or a single value.
+ *
+ * @param {readonly number[]} values
+ * @param {boolean} isLog
+ * @returns {[number, number] | null}
+ */
+function spread(values, isLog) {
+  const low = values.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (!(low < high) || (isLog && low <= 0)) {
+    return null;
+  }
+  return [unshare(-0.05, low, high, isLog), unshare(1.05, low, high, isLog)];
 }
 
 /**

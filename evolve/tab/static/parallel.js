@@ -38,7 +38,7 @@ const RAMP = {
  * Returns the chart of all traits. A drag along an axis selects the individuals with values in that range.
  *
  * @param {State} state
- * @returns {{ node: HTMLElement, draw: (data: SearchData | null) => void, mark: () => void }}
+ * @returns {{ node: HTMLElement, draw: (data: SearchData | null) => void, mark: () => void, clear: () => void }}
  */
 export function parallelChart(state) {
   const canvas = element("canvas", { "aria-hidden": "true" });
@@ -340,7 +340,7 @@ export function parallelChart(state) {
     }
   });
   new ResizeObserver(paint).observe(box);
-  return { node, draw: (data) => void draw(data), mark };
+  return { node, draw: (data) => void draw(data), mark, clear: () => ranges.clear() };
 }
 
 /**

@@ -32,7 +32,7 @@ const FILTERS = /** @type {const} */ ([
   ["failed", "failed"],
   ["pending", "pending"],
   ["population", "members of the population"],
-  ["front", "Pareto front of fitness and parameters"],
+  ["front", "Pareto front"],
   ["best", "each new best"],
   ["brushed", "selected in a chart"],
 ]);
@@ -224,6 +224,15 @@ export function tableView(state) {
     );
   }
 
+  /** Scrolls to the chosen individual if its row is out of sight. */
+  function scrollToChosen() {
+    const order = rows.indexOf(state.data?.place(state.selected) ?? -1);
+    const room = scroller.clientHeight - 2 * ROW; // below the head
+    if (order >= 0 && (order * ROW < scroller.scrollTop || order * ROW > scroller.scrollTop + room - ROW)) {
+      scroller.scrollTop = Math.max(0, order * ROW - room / 2);
+    }
+  }
+
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     const { data } = state;
@@ -282,6 +291,9 @@ export function tableView(state) {
         refresh();
       } else if (changed.has("selected") || changed.has("second")) {
         showRows();
+      }
+      if (changed.has("selected")) {
+        scrollToChosen();
       }
     },
   };

@@ -186,13 +186,29 @@ export function tradeoffsView(state) {
   }
 
   function showBrush() {
+    const { brushed, data } = state;
+    if (!brushed || !data) {
+      fill(brushNote, page === "scatter" ? "Drag a rectangle to select individuals in every view." : "");
+      return;
+    }
+    const zoom = () => chart.zoomTo([...brushed].map((id) => data.place(id)));
     fill(
       brushNote,
-      state.brushed
-        ? `${state.brushed.size.toLocaleString("en")} individuals in the rectangle. Double click ends the selection.`
-        : page === "scatter"
-          ? "Drag a rectangle to select individuals in every view."
-          : "",
+      `${brushed.size.toLocaleString("en")} individuals are selected. `,
+      page === "scatter" && element("button", { class: "quiet", type: "button", onclick: zoom }, "Zoom to them"),
+      element(
+        "button",
+        {
+          class: "quiet",
+          type: "button",
+          onclick: () => {
+            chart.reset();
+            parallel.clear();
+            state.brush(null);
+          },
+        },
+        "End the selection",
+      ),
     );
   }
 
