@@ -130,8 +130,10 @@ export function ancestryView(state) {
 
   function draw() {
     const { data } = state;
-    if (!data) {
-      chart.show({ x: axisX("finished"), y: { title: "", kind: "number" }, empty: "The search is being read." });
+    if (!data?.count) {
+      const empty = data ? "No individual has been proposed yet." : "The search is being read.";
+      chart.show({ x: axisX("finished"), y: { title: "", kind: "number" }, empty });
+      fill(keys);
       return;
     }
     tree ??= treeOf(data, settings, state.selected);
@@ -160,7 +162,6 @@ export function ancestryView(state) {
       edges: edgesOf(data, tree, related, settings.up === "lineage"),
       marked: marked(data, state),
       notes: notesOf(data, settings.folded),
-      empty: "No individual has been proposed yet.",
     });
     showFolding(data);
     showKeys(data, tree);

@@ -104,7 +104,7 @@ export class Details {
       this._height = place.offsetHeight;
     };
     place.addEventListener("load", settle, true);
-    const draw = () => fill(place, picture(this._state, id, this._isMarked ? parent || null : null));
+    const draw = () => fill(place, picture(this._state, id, this._isMarked && parent ? parent : null));
     draw();
     if (!parent) {
       return [place];

@@ -114,7 +114,7 @@
  * @property {number} id
  * @property {string} text its genotype as `.cell` text
  * @property {string} rule
- * @property {number} parent 0: no parent
+ * @property {number | null} parent
  * @property {string} status
  * @property {string} error
  * @property {string} note
