@@ -169,7 +169,11 @@ def _executor(search: SearchSettings) -> tuple[str, ExecutorSettings]:
     path = f"{type(made).__module__}:{type(made).__qualname__}"
     name = _NAMES_BY_CLASS.get(path, path)  # A scoped reference, such as @a/processes, makes a shipped executor too.
     if not isinstance(made, ExecutorSettings):
-        raise UsageError(f"search.executor gives {made!r}, which lacks members of ExecutorSettings")
+        raise UsageError(
+            f"search.executor gives {made!r}, which is not the settings of an executor; a class of your own needs "
+            "ends_tasks, describe, log and start (see ExecutorSettings in evolve/executors/base.py), or take a shipped "
+            f"executor: {pasted('search.executor', 'processes')}"
+        )
     if search.timeout is not None and not made.ends_tasks:
         raise UsageError(
             f"search.executor is {name!r} and search.timeout is {search.timeout}; "

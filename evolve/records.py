@@ -198,7 +198,9 @@ def failed(reason: str) -> Evaluation:
 class Individual(Evaluation, Proposal[str]):
     """One row of the store: a proposal, its evaluation, and `finished`, its place in the order of results from 1 on."""
 
-    fitness: Fitness  # declared again, as a keyword argument, because inherited fields with defaults come first
+    # Declared again, as a keyword argument. Otherwise the inherited `fitness`, which has no default, would come after
+    # inherited fields that have defaults, and `dataclass` would raise a TypeError.
+    fitness: Fitness
     fingerprint: Annotated[str, Column("text not null")]
     genes: Annotated[str, Column("text not null default ''")] = ""
     finished: Annotated[int, Column("integer unique")]

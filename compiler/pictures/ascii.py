@@ -154,7 +154,7 @@ class _Row:
 
 
 def _last_readers(vertices: Sequence[_Vertex]) -> dict[str, tuple[str, int]]:
-    """Returns for each state the vertex that reads the state last, and the number of the line in this vertex."""
+    """Returns for each state the name of the vertex that reads it last, and the index of the edge that reads it."""
     return {
         source: (vertex.name, place)
         for vertex in vertices

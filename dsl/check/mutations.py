@@ -20,6 +20,7 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
     "term": {"op": "op", "input": "state"},
     "state": {},
 }  # fmt: skip
+_RELATED = ("node", "term", "state")
 _FUNCTIONS = ("uniform", "loguniform")
 MAX_WEIGHT = 1e15
 # The greatest number of operations that one statement adds to an edge. A text writes them as nested calls, and the
@@ -132,6 +133,17 @@ def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
             _check_path(path, kinds, space)
         if isinstance(part, s.Is):
             _check_op_name(part.op, space)
+        elif isinstance(part, s.Relation):
+            _check_relation(part, kinds)
+
+
+def _check_relation(relation: s.Relation, kinds: Kinds) -> None:
+    for path in (relation.left, relation.right):
+        root, *rest = path.names
+        kind = kinds.get(root) if not rest else "state" if rest == ["input"] else None
+        if kind not in _RELATED:
+            message = f"`{relation.kind}` relates nodes, terms and states, and {path} is not one of these"
+            raise CellError(message, path.position, "allowed: variables that stand for a node, term or state; t.input")
 
 
 def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:

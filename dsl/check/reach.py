@@ -26,7 +26,6 @@ _MAX_LISTED = 24
 _NOT_SETTINGS = ("op", "input", "tail", "join")
 _KINDS = {"nodes": "node", "vertices": "node", "output": "node", "terms": "term", "edges": "term", "states": "state",
           "inputs": "state", "earlier": "state", "acyclic": "state"}  # fmt: skip
-_RELATED = ("node", "term", "state")
 
 
 def verify_reach(space: Space) -> Iterator[Problem]:
@@ -339,10 +338,8 @@ def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Proble
             return first or _contradiction(condition, scope, wanted) or (_two_ops(parts) if wanted else None)
         case s.Is():
             return _is_fault(condition, scope, wanted)
-        case s.Relation(kind, left, right):
-            wrong = next((path for path in (left, right) if _kind(path, scope) not in _RELATED), None)
-            message = f"`{kind}` relates nodes, terms and states, and {wrong} is not one of these"
-            return None if wrong is None else Problem(message, wrong.position)
+        case s.Relation():
+            return None
         case s.Compare():
             return _compare_fault(condition, scope, wanted)
 

@@ -52,7 +52,7 @@ class _Edge(NamedTuple):
 
 
 class _Facts(NamedTuple):
-    """The edges and the channels of a node. Both change if the channels of a state that the node reads change."""
+    """The edges and the channels of a node. Both depend on the channels of the states that the node reads."""
 
     edges: tuple[_Edge | None, ...]  # None for a term that is not an edge
     channels: Value

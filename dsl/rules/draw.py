@@ -214,7 +214,7 @@ def holds(condition: s.Condition, scene: Scene) -> bool:
             same = same and (not op.arguments or value == op)
             return same != negated
         case s.Relation(kind, left, right):
-            return _related(kind, current(left, scene), current(right, scene), scene)
+            return _related(kind, _related_part(kind, left, scene), _related_part(kind, right, scene), scene)
         case s.Compare(symbol, left, right):
             first, second = _value(left, scene), _value(right, scene)
             if symbol in ("==", "!="):
@@ -224,9 +224,19 @@ def holds(condition: s.Condition, scene: Scene) -> bool:
             return COMPARISONS[symbol](first, second)
 
 
-def _related(kind: str, left: object, right: object, scene: Scene) -> bool:
-    if not isinstance(left, NodeRef | StateRef | TermRef) or not isinstance(right, NodeRef | StateRef | TermRef):
-        raise CellError(f"`{kind}` relates nodes and states of a cell")
+def _related_part(kind: str, path: s.Path, scene: Scene) -> NodeRef | StateRef | TermRef:
+    """Returns the node, term or state that one side of a relation names.
+
+    Raises:
+      CellError: the side names something else, such as a cell, an operation or a number.
+    """
+    part = current(path, scene)
+    if isinstance(part, NodeRef | StateRef | TermRef):
+        return part
+    raise CellError(f"`{kind}` relates nodes, terms and states, and {path} is not one of these", path.position)
+
+
+def _related(kind: str, left: NodeRef | StateRef | TermRef, right: NodeRef | StateRef | TermRef, scene: Scene) -> bool:
     if left.cell != right.cell:
         return False
     cell = scene.genotype.cell(left.cell)

@@ -36,7 +36,7 @@ class SerialSettings:
         return folder / "workers.log"
 
     def start(self, site: Site) -> Serial:
-        """Returns an executor that writes the output of tasks to the file of `log`."""
+        """Returns an executor. The output of its tasks is written to the file that the method `log` returns."""
         return Serial(self.log(site.folder), site.trains)
 
 

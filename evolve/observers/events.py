@@ -49,7 +49,7 @@ class PacedFile:
         self._file.write(content)
 
     def flush(self) -> None:
-        """Hands written bytes to the operating system, or sends them to the address if that is due."""
+        """Passes the written bytes to the operating system. A file at an address is sent at most once a minute."""
         if time.monotonic() >= self._sent + self._patience:
             self._file.flush()
             self._sent = time.monotonic()

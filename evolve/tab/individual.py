@@ -7,6 +7,7 @@ import shlex
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from itertools import zip_longest
 from pathlib import Path
 
 from compiler.epochs import Epoch
@@ -66,13 +67,18 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "finished": row.finished,
         "metrics": {str(name): number(value) for name, value in dict(json.loads(stored["metrics"])).items()},
         "genes": genes(stored["genes"]),
-        "epochs": [dict(zip(_EPOCH, map(number, epoch), strict=False)) for epoch in json.loads(stored["history"])],
+        "epochs": [_epoch(values) for values in json.loads(stored["history"])],
         "rejected": [[str(rule), str(reason)] for rule, reason in json.loads(stored["rejected"])],
         "gain": gain(row, of),
         "twins": [other.id for other in of.rows if other.twin == row.twin and other.id != row.id],
         "children": list(of.children.get(row.id, ())),
         "descendants": of.descendants(row.id),
     }
+
+
+def _epoch(values: Sequence[object]) -> dict[str, Number]:
+    """Returns the numbers of an epoch by name. Numbers that an earlier version did not store are None."""
+    return {name: number(value) for name, value in zip_longest(_EPOCH, values[: len(_EPOCH)])}
 
 
 def gain(row: Row, of: Individuals) -> Number:

@@ -17,8 +17,10 @@ from evolve.tab.numbers import Number, number, rounded, significant, whole
 PENDING, DONE, FAILED = 0, 1, 2  # the status of an individual
 NO_MEMBERS = -1  # stands for the time at which an individual is removed, if the algorithm has no population
 _STATUSES = {"done": DONE, "failed": FAILED}
+# An epoch is a list of numbers in a list. The losses of a training that diverged may be NaN, which SQLite cannot read.
+_EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
 _SELECT = (
-    "select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, json_array_length(history), flops, "
+    f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "
     "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
     "fingerprint, genes, memo from individuals"
 )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from compiler.domains import settings_of
 from evolve.algorithms import ALGORITHMS, Algorithm, gin_name
-from evolve.algorithms.base import Latest
+from evolve.algorithms.base import Latest, NonAgeing
 from evolve.errors import SearchError
 from evolve.records import WORST
 
@@ -88,6 +88,7 @@ class Living:
     def __init__(self, algorithm: Algorithm[Any]) -> None:
         self._algorithm = algorithm
         self.has_members = not isinstance(algorithm, Latest)
+        self._is_kept = isinstance(algorithm, NonAgeing)  # whether only proposals remove members
         self._members: dict[int, float] = {}
         self._latest: deque[float] = deque()
         self._ordered: list[float] = []
@@ -113,7 +114,7 @@ class Living:
             self._total += fitness
         if self.has_members:
             self._members[id] = fitness
-            return self._left()
+            return () if self._is_kept else self._left()
         self._latest.append(fitness)
         while len(self._latest) > len(self._algorithm.population):
             self._remove(self._latest.popleft())

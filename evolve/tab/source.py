@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -61,10 +62,14 @@ def source(folder: Place) -> Source:
 
 
 class StoreSource:
-    """The store in a work directory. The store is opened for each reading, and never locked."""
+    """The store in a work directory. The store is opened for each reading, and never locked.
+
+    The migrated copy of an older store is kept until the store changes.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._copy: tuple[object, sqlite3.Connection] | None = None  # of an older store, with its state
 
     @property
     def state(self) -> object:
@@ -89,9 +94,18 @@ class StoreSource:
         Raises:
           UsageError: the work directory has no store, or the store cannot be read.
         """
-        with reading(self.folder, _PATIENCE) as db, explained_errors(self.folder / FILE):
-            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-            yield db
+        state = self.state
+        with explained_errors(self.folder / FILE):
+            if self._copy is None or self._copy[0] != state:
+                with reading(self.folder, _PATIENCE) as db:
+                    path = db.execute("pragma database_list").fetchone()[2]
+                    if os.path.samefile(path, self.folder / FILE):
+                        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+                        yield db
+                        return
+                    self._copy = state, _database()
+                    db.backup(self._copy[1])
+            yield self._copy[1]
 
     @property
     def is_running(self) -> bool:
@@ -123,8 +137,7 @@ class CopySource:
     def _begin(self, first: bytes) -> None:
         self._first, self._size, self._names = first, 0, ""
         self._time, self._is_closed = 0.0, False
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        self._db = _database()
         prepare(self._db, Path(str(self._path)))
 
     @property
@@ -207,6 +220,13 @@ class CopySource:
                 self._db.execute("delete from meta where key = ?", (key,))
             else:
                 self._db.execute("insert or replace into meta values (?, ?)", (key, value))
+
+
+def _database() -> sqlite3.Connection:
+    """Returns an empty database that is removed when it is closed. The caller keeps threads apart."""
+    db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+    return db
 
 
 def _names(line: Mapping[str, Any], path: Place) -> str:

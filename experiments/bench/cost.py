@@ -1,8 +1,8 @@
-"""Measures the time of counting a network: `python -m experiments.bench.cost`.
+"""Measures the time in which the cost of a network is computed: `python -m experiments.bench.cost`.
 
-The program resolves and counts AmoebaNet-A with growing N, and children of it as in a search. Every number is the
-median of several rounds in one process. There are two targets: a cell takes at most a millisecond, and a cell of a deep
-network takes no longer than a cell of a shallow network.
+The program computes the cost of AmoebaNet-A with growing N, and of children that mutation rules make from it. Every
+number is the median of several rounds in one process. There are two targets: a cell takes at most a millisecond, and a
+cell of a deep network takes no longer than a cell of a shallow network.
 """
 
 from __future__ import annotations

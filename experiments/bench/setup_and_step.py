@@ -82,7 +82,7 @@ class Measured:
 LARGE = Case("ours", n=2, f=24, shape=(32, 32, 3), batch=32, steps=5, optimize_graph=True)
 
 
-# --- the two sides, each in a process of its own ---------------------------------------------------------------
+# --- the two trainings that are compared -----------------------------------------------------------------------
 
 
 def ours(case: Case, dataset: Any) -> Measured:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl.rules.draw import Scene, holds
 from dsl.rules.sample import unfit
 from dsl.text.unparse import op as printed
 from dsl.tree import edit
@@ -440,3 +441,11 @@ def test_the_caches_of_a_space_are_freed_with_it() -> None:
     del genotype
     gc.collect()
     assert space() is None
+
+
+def test_a_relation_of_a_cell_is_an_error_also_without_the_check_at_load() -> None:
+    space = dsl.load("nasbench201.cell").space
+    (cell,) = space.mutable_cells
+    condition = s.Relation("reaches", s.Path((cell,)), s.Path((cell,)))
+    with pytest.raises(dsl.CellError, match=f"relates nodes, terms and states, and {cell} is not one of these"):
+        holds(condition, Scene(space.seed))

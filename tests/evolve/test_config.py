@@ -304,7 +304,7 @@ def test_an_executor_of_the_user_has_its_own_settings(
     assert "own_executor:my_executor.size: there 7, now 8" in capsys.readouterr().err
     assert main.run([*command, "--gin_param=my_executor.size=8", "--resume=changed"]) == 0
     mine.write_text(f"import own_executor\ninclude '{small_gin}'\nsearch.executor = @no_executor\n")
-    with pytest.raises(UsageError, match=r"search\.executor gives 3, which lacks members of ExecutorSettings"):
+    with pytest.raises(UsageError, match=r"search\.executor gives 3, which is not the settings of an executor; .*log"):
         config.read([str(mine)], [])
     mine.write_text(f"import own_executor\ninclude '{small_gin}'\nsearch.executor = @broken_executor\n")
     with pytest.raises(UsageError, match=r"search\.executor raised an exception:\n(.|\n)*KeyError: .*broken"):

@@ -23,7 +23,9 @@ from tensorboard.plugins.graph.keras_util import keras_model_to_graph_def
 from tensorboard.util.tensor_util import make_ndarray
 
 from compiler import Epoch
+from compiler.filesystem import place
 from evolve import Individual, Standing
+from evolve.observers.events import PacedFile
 from evolve.observers.summaries import BEST_RUNS, Summaries
 
 RULES = ("op", "rewire")
@@ -326,3 +328,37 @@ def test_writing_does_not_import_tensorflow(tmp_path: Path) -> None:
         "assert 'tensorflow' not in sys.modules and 'tf_keras' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, cwd=Path(__file__).parents[2])
+
+
+class _Sends:
+    """A file at an address that records when it is sent."""
+
+    def __init__(self) -> None:
+        self.content = b""
+        self.sent: list[bytes] = []
+
+    def write(self, content: bytes) -> None:
+        self.content += content
+
+    def flush(self) -> None:
+        self.sent.append(self.content)
+
+    def close(self) -> None:
+        self.flush()
+
+
+def test_a_file_is_sent_to_an_address_once_a_minute_and_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, here, seconds = _Sends(), _Sends(), [1000.0]
+    monkeypatch.setattr("evolve.observers.events.create", lambda path: here if isinstance(path, Path) else there)
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+    files = [PacedFile(place("gs://bucket/file")), PacedFile(Path("file"))]
+    for second in range(121):
+        seconds[0] = 1000.0 + second
+        for file in files:
+            file.write(b".")
+            file.flush()
+    assert [len(content) for content in there.sent] == [1, 61, 121] and len(here.sent) == 121
+    for file in files:
+        file.write(b"!")
+        file.close()
+    assert there.sent[-1] == here.sent[-1] == b"." * 121 + b"!"

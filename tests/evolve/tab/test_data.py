@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import random
 import shutil
 import sqlite3
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ import pytest
 from evolve import Store, UsageError
 from evolve.algorithms.base import Latest, NonAgeing
 from evolve.records import WORST
-from evolve.store.database import FILE, LOCK, hold
+from evolve.store.database import FILE, LOCK, hold, reading
 from evolve.store.history import measured, standings
 from evolve.tab.data import Data
 from evolve.tab.living import algorithm_of
@@ -182,6 +185,29 @@ def test_stores_of_earlier_versions_are_read_and_stay_as_they_are(tmp_path: Path
     assert set(column(answer, "depth")) == {None} and found["source"].startswith("digits: ")
     assert (work / FILE).read_bytes() == before
     json.dumps(answer, allow_nan=False)
+
+
+def test_an_older_store_is_migrated_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = store_of("0.4.0", tmp_path)
+    os.utime(work / FILE, (1, 1))
+    migrations: list[Path] = []
+
+    @contextmanager
+    def counted(folder: Path, patience: float) -> Iterator[sqlite3.Connection]:
+        migrations.append(folder)
+        with reading(folder, patience) as db:
+            yield db
+
+    monkeypatch.setattr("evolve.tab.source.reading", counted)
+    data = Data(work)
+    before: dict[str, Any] = data.overview()
+    assert len(data.genotypes("sep_conv")["ids"]) + len(data.traits()["id"]) > 9  # type: ignore[arg-type]
+    assert len(migrations) == 1
+    pending = column(before, "id")[column(before, "status").index(0)]
+    changed(work, "update individuals set status = 'done', fitness = 0.75, finished = 10 where id = ?", pending)
+    answer: dict[str, Any] = data.overview(before["stamp"])
+    assert (pending, 0.75) in zip(column(answer, "id"), column(answer, "fitness"), strict=True)
+    assert len(migrations) == 2
 
 
 def test_members_of_an_algorithm_of_the_users_own_are_unknown(tmp_path: Path) -> None:

@@ -61,6 +61,18 @@ def test_an_individual_has_everything_that_the_store_has(data: Data, stored: dic
         json.dumps(found, allow_nan=False)
 
 
+def test_an_epoch_has_every_number_also_those_that_were_not_measured(tmp_path: Path) -> None:
+    MadeUp(individuals=20, population=10).write(tmp_path)
+    changed(tmp_path, "update individuals set history = '[[1, 0.5, 0.25], [2, NaN, 0.5, null, 0.75]]' where id = 3")
+    rest = {"validation_loss": None, "validation_accuracy": None}
+    columns: dict[str, list[int]] = Data(tmp_path).overview()["columns"]  # type: ignore[assignment]
+    assert columns["epochs"][2] == 2
+    assert asked(Data(tmp_path), 3)["epochs"] == [
+        {"epoch": 1, "loss": 0.5, "accuracy": 0.25, **rest},
+        {"epoch": 2, "loss": None, "accuracy": 0.5, **rest, "validation_accuracy": 0.75},
+    ]
+
+
 def test_relatives_are_those_of_the_store(data: Data, stored: dict[int, Individual]) -> None:
     parents = {id: one.parent for id, one in stored.items()}
 
