@@ -58,7 +58,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "name": f"individual {row.id}",
         "text": stored["genotype"],
         "rule": of.rules[row.rule],
-        "parent": row.parent,
+        "parent": row.parent or None,
         "status": _STATES[row.status],
         "error": stored["error"],
         "note": stored["note"],

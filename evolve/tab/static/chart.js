@@ -242,7 +242,7 @@ export class Chart {
 
   /** @param {CanvasRenderingContext2D} paint */
   _drawEmpty(paint) {
-    paint.fillStyle = pageColour("--soft");
+    paint.fillStyle = pageColour("--ink-soft");
     paint.font = "14px system-ui, sans-serif";
     paint.textAlign = "center";
     paint.fillText(this._content?.empty ?? "There is nothing to show yet.", this._width / 2, this._height / 2);

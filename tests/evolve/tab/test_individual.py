@@ -47,7 +47,7 @@ def asked(data: Data, id: int) -> dict[str, Any]:
 def test_an_individual_has_everything_that_the_store_has(data: Data, stored: dict[int, Individual]) -> None:
     for id in (1, 50, 117, 200):
         found, one = asked(data, id), stored[id]
-        assert (found["text"], found["rule"], found["parent"] or None) == (one.genotype, one.rule, one.parent)
+        assert (found["text"], found["rule"], found["parent"]) == (one.genotype, one.rule, one.parent)
         assert (found["status"], found["error"], found["note"]) == (one.status, one.error, one.note)
         for name in ("params", "mult_adds", "depth", "seconds", "step_seconds", "flops", "tries", "inherited"):
             assert found[name] == getattr(one, name)
