@@ -14,7 +14,7 @@ from compiler.epochs import Epoch
 from evolve.tab.about import ACCURACY, About
 from evolve.tab.errors import Missing
 from evolve.tab.genotypes import Genotypes
-from evolve.tab.individuals import DONE, Individuals, Row
+from evolve.tab.individuals import Individuals, Row
 from evolve.tab.numbers import Number, number
 from evolve.tab.traits import genes
 
@@ -63,7 +63,8 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "error": stored["error"],
         "note": stored["note"],
         **numbers,
-        "fitness": numbers["fitness"] if row.status == DONE else None,
+        "fitness": row.fitness,
+        "flops": row.flops,
         "finished": row.finished,
         "metrics": {str(name): number(value) for name, value in dict(json.loads(stored["metrics"])).items()},
         "genes": genes(stored["genes"]),

@@ -17,8 +17,9 @@ def summary(about: About, of: Individuals, is_running: bool) -> Answer:
     """Returns a short description of a search: algorithm, state, counts and best fitness."""
     limit, finished = about.individuals, of.costs.finished
     reason = about.reason
-    if not reason and not is_running and limit is not None and limit == finished == of.results:
-        reason = f"all {limit} individuals are finished"  # Versions up to 0.6.0 did not store why a search ended.
+    if not reason and not is_running and finished == of.results == len(of.rows) > 0:
+        # Versions up to 0.6.0 did not store why a search ended. A search that was interrupted has pending individuals.
+        reason = f"all {limit} individuals are finished" if finished == limit else "a budget or the target was reached"
     return {
         "algorithm": about.algorithm,
         "state": "ended" if reason else "running" if is_running else "interrupted",

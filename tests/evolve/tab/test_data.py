@@ -158,6 +158,27 @@ def test_the_state_says_whether_the_search_runs_and_why_it_ended(tmp_path: Path)
     assert len({summary["stamp"], running["stamp"], ended["stamp"]}) == 3
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason"), [("30", "all 30 individuals are finished"), ("99", "a budget or the target was reached")]
+)
+def test_a_search_of_an_earlier_version_without_pending_individuals_has_ended(
+    tmp_path: Path, limit: str, reason: str
+) -> None:
+    MadeUp(individuals=30, population=10).write(tmp_path)
+    changed(tmp_path, "delete from meta where key = 'note.ended'")
+    changed(tmp_path, "update meta set value = ? where key = 'setting.search.individuals'", limit)
+    found = Data(tmp_path).summary()
+    assert (found["state"], found["reason"]) == ("ended", reason)
+
+
+def test_what_a_pending_individual_costs_is_unknown(tmp_path: Path) -> None:
+    MadeUp(individuals=30, population=10, finished=20).write(tmp_path)
+    answer: dict[str, Any] = Data(tmp_path).overview()
+    pending = [place for place, status in enumerate(column(answer, "status")) if not status]
+    for name in ("fitness", "params", "mult_adds", "depth", "seconds", "epochs", "flops", "inherited"):
+        assert {column(answer, name)[place] for place in pending} == {None}
+
+
 def test_a_search_starts_while_another_program_asks_whether_it_runs(tmp_path: Path) -> None:
     (tmp_path / LOCK).touch()
     with (tmp_path / LOCK).open() as asking:
