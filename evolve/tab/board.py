@@ -48,7 +48,7 @@ def serve(folder: Path, host: str, port: int | None) -> None:
         raise UsageError(f"--host is {host!r}; it must be a name or address of this machine, such as {HOST}")
     _check(folder)
     address = _start(folder, host, port)
-    print(f"the tab {TAB} of {folder}: {address}#{NAME}\nCtrl-C ends it", flush=True)
+    print(f"the tab {TAB} of {folder}: {address}#{NAME}\nCtrl-C ends TensorBoard", flush=True)
     threading.Event().wait()
 
 

@@ -53,7 +53,7 @@ def board(cwd: Path, *arguments: str) -> Iterator[tuple[str, str]]:
         first = started.stdout.readline()
         found = re.search(r"(http://\S+/)#amoeba$", first)
         assert found, (first, started.communicate())
-        assert started.stdout.readline() == "Ctrl-C ends it\n"
+        assert started.stdout.readline() == "Ctrl-C ends TensorBoard\n"
         yield first, found[1]
         started.send_signal(signal.SIGINT)
         out, err = started.communicate(timeout=30)
@@ -75,6 +75,8 @@ def test_the_tab_is_the_first_of_tensorboard_and_shows_all_searches(runs: Path) 
         assert {"timeseries", "custom_scalars", "images"} <= plugins.keys()
         about = fetched(f"{address}data/environment")
         assert about["data_location"] == "runs"
+        with urllib.request.urlopen(f"{address}data/plugin/amoeba/index.js") as response:
+            assert response.headers["Content-Type"].startswith("text/javascript")
 
 
 @pytest.mark.parametrize(("name", "summaries"), [("one", "runs/one/tensorboard"), ("two", "{}/away/tensorboard")])

@@ -6,6 +6,8 @@ import json
 import logging
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from evolve.tab.loader import AmoebaLoader
 from evolve.tab.plugin import AmoebaPlugin
 from tests.evolve.test_main import environment
+from tests.evolve.test_search import ROOT
 
 CONTEXT = SimpleNamespace(flags=SimpleNamespace(logdir="", logdir_spec=""))
 OURS = "sorted(name for name in sys.modules if name.split('.')[0] in ('dsl', 'compiler', 'evolve'))"
@@ -25,6 +28,12 @@ def modules(code: str) -> list[list[str]]:
         env=environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_the_package_declares_the_plugin() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ((name, value),) = project["entry-points"]["tensorboard_plugins"].items()
+    assert EntryPoint(name, value, "tensorboard_plugins").load() is AmoebaLoader and name == AmoebaPlugin.plugin_name
 
 
 def test_the_entry_point_imports_next_to_nothing() -> None:

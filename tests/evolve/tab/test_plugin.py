@@ -136,6 +136,7 @@ def test_the_tab_works_under_a_prefix_and_for_named_log_directories(runs: Path, 
     searches = served.ask("searches")["searches"]
     assert [search["name"] for search in searches] == ["all/two", "first"]
     assert served.ask(f"overview?search={searches[1]['key']}")["search"]["name"] == "first"
+    assert served.get(f"{ADDRESS}index.js").status_code == 200
 
 
 def test_numbers_that_json_has_not_are_null(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
