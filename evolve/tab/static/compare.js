@@ -8,6 +8,7 @@ import { Chart } from "./chart.js";
 import { classColour } from "./colour.js";
 import { element, fill } from "./dom.js";
 import { shown } from "./format.js";
+import { numbers } from "./overview.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./types.js").View} View */
@@ -57,18 +58,18 @@ export function compareView(state) {
     const groups = groupsOf(state);
     const bands = groups.map((group) => {
       const found = group.searches.flatMap(({ key }) => curves.get(key)?.curve ?? []);
-      return { best: bandOf(found, "best"), mean: bandOf(found, "mean"), colour: group.colour };
+      return { best: bandOf(found, "best"), mean: bandOf(found, "mean"), colour: group.colour, curves: found };
     });
     showChart(
       best,
       "Best so far",
-      bands.map((one) => ({ ...one.best, colour: one.colour })),
+      bands.map((one) => ({ ...one.best, colour: one.colour, each: eachOf(one.curves, "best") })),
       state,
     );
     showChart(
       mean,
       "Mean of the population",
-      bands.map((one) => ({ ...one.mean, colour: one.colour })),
+      bands.map((one) => ({ ...one.mean, colour: one.colour, each: eachOf(one.curves, "mean") })),
       state,
     );
     fill(
@@ -89,7 +90,9 @@ export function compareView(state) {
       fault ||
         (count > 1
           ? `The ${count} searches that have the space, the data and the training of the open one. ` +
-            (several ? "Lines are means over random seeds, and bands are two standard errors." : "")
+            (several
+              ? "Thick lines are means over random seeds up to the end of the shortest search, and bands are two standard errors."
+              : "")
           : "No other search in the log directory has the space, the data and the training of the open one."),
     );
     showList();
@@ -247,9 +250,20 @@ function bandOf(curves, name) {
 }
 
 /**
+ * Returns the curves of single searches, if there are several.
+ *
+ * @param {readonly CurveAnswer[]} curves
+ * @param {"best" | "mean"} name
+ * @returns {{ x: number[], y: Float64Array }[]}
+ */
+function eachOf(curves, name) {
+  return curves.length > 1 ? curves.map((curve) => ({ x: curve.finished, y: numbers(curve[name]) })) : [];
+}
+
+/**
  * @param {Chart} chart
  * @param {string} title
- * @param {readonly (Band & { colour: string })[]} bands
+ * @param {readonly (Band & { colour: string, each: { x: number[], y: Float64Array }[] })[]} bands
  * @param {State} state
  */
 function showChart(chart, title, bands, state) {
@@ -266,7 +280,10 @@ function showChart(chart, title, bands, state) {
     x: { title: "Results", kind: "id" },
     y: { title: `${title}, ${metric}`, kind: "fitness", ...(late.length ? { range: [low - room, high + room] } : {}) },
     bands: known.map((band) => ({ x: band.x, low: band.low, high: band.high, colour: `${band.colour}2e` })),
-    lines: known.map((band) => ({ x: band.x, y: band.mean, colour: band.colour, width: 2.2 })),
+    lines: [
+      ...known.flatMap(({ each, colour }) => each.map((line) => ({ ...line, colour: `${colour}80`, width: 1 }))),
+      ...known.map((band) => ({ x: band.x, y: band.mean, colour: band.colour, width: 2.4 })),
+    ],
     empty: bands.length ? "The curves are being read." : "There is no search yet.",
   });
 }
