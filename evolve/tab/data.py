@@ -146,9 +146,10 @@ class Data:
             found = self._texts(of, id, *([] if against is None else [against]))
             try:
                 after, *before = map(self._genotypes.read, found)
-                return marked(before[0] if before else None, after, dark=dark, only_changed=only_changed).svg()
             except dsl.CellError as error:
                 raise UsageError(f"the picture cannot be drawn: {error}") from None
+        # Other requests about the search are answered while the picture is drawn.
+        return marked(before[0] if before else None, after, dark=dark, only_changed=only_changed).svg()
 
     def genotypes(self, text: str) -> Answer:
         """Returns the ids of the individuals whose genotype, note or error contains `text`."""

@@ -98,8 +98,9 @@ def line(row: Row, of: Individuals) -> list[Row]:
 
 def matching(text: str, db: sqlite3.Connection) -> list[int]:
     """Returns the ids of the individuals whose genotype, note or error contains `text`. Case does not matter."""
-    asked = " or ".join(f"instr(lower({name}), :text)" for name in ("genotype", "note", "error"))
-    rows = db.execute(f"select id from individuals where {asked} order by id", {"text": text.lower()}).fetchall()
+    # SQLite changes the case of both sides, because it changes only ASCII letters.
+    asked = " or ".join(f"instr(lower({name}), lower(:text))" for name in ("genotype", "note", "error"))
+    rows = db.execute(f"select id from individuals where {asked} order by id", {"text": text}).fetchall()
     return [id for (id,) in rows]
 
 

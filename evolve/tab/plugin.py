@@ -7,9 +7,7 @@ is a message. If a search cannot be read, the answer is a message too, and other
 from __future__ import annotations
 
 import json
-import logging
 import math
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,12 +19,11 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from evolve.errors import SearchError
-from evolve.tab.errors import Missing, Unclear
+from evolve.tab.errors import Missing, Unclear, explained
 from evolve.tab.parameters import QUESTIONS, arguments
 from evolve.tab.searches import Found, Root, Searches, roots
 
 if TYPE_CHECKING:
-    from compiler.filesystem import Place
     from evolve.tab.data import Data
 
 Headers = Sequence[tuple[str, str]]
@@ -38,10 +35,6 @@ _JSON, _SVG = "application/json", "image/svg+xml"
 # A picture that is opened as a page of its own runs no script, whatever it contains.
 _NO_SCRIPTS = (("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),)
 _NOT_FOUND, _NOT_ALLOWED, _UNCLEAR, _CANNOT = 404, 405, 400, 503
-# The errors of reading a file that has the right tables, but values that a search never writes.
-_WRONG_VALUES = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
-
-_log = logging.getLogger(__name__)
 
 
 class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
@@ -120,15 +113,13 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
           SearchError: the search cannot be read.
         """
         try:
-            return getattr(self._data_of(found), asked)(**values)
+            with explained(found.folder):
+                return getattr(self._data_of(found), asked)(**values)
         except Missing:
             raise
         except SearchError:
             self._data.pop(found.key, None)
             raise
-        except (OSError, ImportError, sqlite3.Error, *_WRONG_VALUES) as error:
-            self._data.pop(found.key, None)
-            raise SearchError(_explained(error, found.folder)) from error
 
     def _data_of(self, found: Found) -> Data:
         """Returns the object that answers requests about a search. The object is kept, with the rows it has read."""
@@ -138,17 +129,6 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
             if found.key not in self._data:
                 self._data[found.key] = Data(found.folder)
             return self._data[found.key]
-
-
-def _explained(error: Exception, folder: Place) -> str:
-    """Returns a message for an error in reading a search."""
-    if isinstance(error, OSError):
-        return f"{folder} cannot be read: {error.strerror or type(error).__name__}"
-    if isinstance(error, ImportError):
-        return f"a part of the program is missing: {error}; install amoeba-evolve again"
-    _log.info("%s has wrong values", folder, exc_info=error)  # not a warning, since the page asks again and again
-    text = ": ".join(filter(None, (type(error).__name__, str(error))))
-    return f"{folder} has values that this version cannot read ({text}); has another program written them?"
 
 
 def _named(found: Found, search: Mapping[str, object]) -> dict[str, object]:

@@ -7,10 +7,12 @@ names, so the page works from a disk, without a server or a network.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import html
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any
 from compiler import filesystem
 from evolve.errors import UsageError
 from evolve.tab.data import Data
+from evolve.tab.errors import explained
 
 DETAILED = 2000  # individuals whose texts and curves a report has
 DRAWN = 250  # individuals whose pictures a report has
@@ -37,13 +40,15 @@ def write(folder: Path, out: Path, progress: Callable[[str], None] = lambda word
       progress: receives words about what is done.
 
     Raises:
-      UsageError: there is no search in the folder, or the file cannot be written.
+      SearchError: there is no search in the folder, the search cannot be read, or the file cannot be written.
     """
     if out.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--out is {str(out)!r}; it must end in .html: --out={out.with_suffix('.html')}")
+        example = out.with_suffix(".html") if out.name else out / "report.html"
+        raise UsageError(f"--out is {str(out)!r}; it must end in .html: --out={shlex.quote(str(example))}")
     if not out.absolute().parent.is_dir():
-        raise UsageError(f"the folder of {out} does not exist: mkdir -p {out.absolute().parent}")
-    text = page(contents(Data(folder), folder.absolute().name, progress))
+        raise UsageError(f"the folder of {out} does not exist: mkdir -p {shlex.quote(str(out.absolute().parent))}")
+    with explained(folder):
+        text = page(contents(Data(folder), folder.absolute().name, progress))
     try:
         filesystem.write(out, text.encode())
     except OSError as error:
@@ -98,19 +103,21 @@ def _records(order: Iterable[int], value: Callable[[int], float]) -> list[int]:
 
 def _line(parents: list[int], place: Mapping[int, int], number: int) -> Iterator[int]:
     yield number
-    while parents[number]:
-        number = place[parents[number]]
+    while (parent := place.get(parents[number])) is not None:
+        number = parent
         yield number
 
 
 def _pictures(data: Data, overview: Json, ids: Iterable[int]) -> Iterator[tuple[str, str]]:
     parents = dict(zip(overview["columns"]["id"], overview["columns"]["parent"], strict=True))
     for id in ids:
-        yield str(id), data.picture(id)
-        if parents[id]:
-            against = f"{id} against {parents[id]}"
-            yield against, data.picture(id, parents[id])
-            yield f"{against}, changes", data.picture(id, parents[id], only_changed=True)
+        # The page has words in the place of a picture that this version cannot draw.
+        with contextlib.suppress(UsageError):
+            yield str(id), data.picture(id)
+            if parents[id] in parents:
+                against = f"{id} against {parents[id]}"
+                yield against, data.picture(id, parents[id])
+                yield f"{against}, changes", data.picture(id, parents[id], only_changed=True)
 
 
 def page(shown: Json) -> str:

@@ -134,7 +134,7 @@ def _listing(roots: Sequence[Root]) -> Listing:
 def _copied(pairs: Mapping[str, tuple[str, Place]]) -> list[str]:
     """Returns the storages of which the work directory is among the places of searches."""
     local = [folder for _, folder in pairs.values() if isinstance(folder, Path)]
-    folders = [folder for folder in local if (folder / FILE).is_file()]
+    folders = [folder for folder in local if has_store(folder)]
     storages = [folder for folder in local if folder not in folders]
     if not folders or not storages:
         return []
@@ -142,6 +142,12 @@ def _copied(pairs: Mapping[str, tuple[str, Place]]) -> list[str]:
 
     found = copies(storages, folders)
     return [path for path, (_, folder) in pairs.items() if folder in found]
+
+
+def has_store(folder: Path) -> bool:
+    """Returns whether a folder has a store of its own. A symbolic link to another store does not count."""
+    path = folder / FILE
+    return path.is_file() and not path.is_symlink()
 
 
 def _key(path: str) -> str:
@@ -190,6 +196,9 @@ def _searches_at(top: Remote, problems: list[Problem]) -> Iterator[Remote]:
         yield from (folder for folder in (top.parent, top, *sorted(top.glob("*"))) if (folder / JOURNAL).is_file())
     except OSError as error:
         problems.append(Problem(str(top), f"{top} cannot be read: {error.strerror or error}"))
+    except ImportError as error:
+        text = f"{top} cannot be read without TensorFlow ({error}): pip install tensorflow"
+        problems.append(Problem(str(top), text))
 
 
 def _content(root: Path, folder: Path, problems: list[Problem]) -> tuple[set[str], list[str]]:

@@ -19,6 +19,7 @@ from evolve.store.database import FILE, LOCK, explained_errors, prepare, reading
 from evolve.store.location import JOURNAL
 from evolve.store.migrations import SCHEMA
 from evolve.store.rows import COLUMNS
+from evolve.tab.searches import has_store
 
 _EVERY = 30.0  # seconds between two readings of a file at an address
 _LONGEST = 16 * 2**20  # bytes of a value that is read; a search writes far shorter ones
@@ -56,7 +57,7 @@ class Source(Protocol):
 
 def source(folder: Place) -> Source:
     """Returns the store of a work directory, or the copy in a storage if there is no store."""
-    if isinstance(folder, Path) and ((folder / FILE).is_file() or not (folder / JOURNAL).is_file()):
+    if isinstance(folder, Path) and (has_store(folder) or not (folder / JOURNAL).is_file()):
         return StoreSource(folder)
     return CopySource(folder)
 
@@ -136,7 +137,7 @@ class CopySource:
 
     def _begin(self, first: bytes) -> None:
         self._first, self._size, self._names = first, 0, ""
-        self._time, self._is_closed = 0.0, False
+        self._time, self._is_closed, self._until = 0.0, False, float("-inf")
         self._db = _database()
         prepare(self._db, Path(str(self._path)))
 
@@ -179,7 +180,12 @@ class CopySource:
         return {}
 
     def _read(self) -> None:
-        """Reads the new lines. A last line without a line break is incomplete, and is read later."""
+        """Reads the new lines. A last line without a line break is incomplete, and is read later.
+
+        A file at an address is read as a whole even for one new line, so it is not read again at every request.
+        """
+        if time.monotonic() < self._until:
+            return
         first, new = self._new()
         if first != self._first:
             self._begin(first)
@@ -197,6 +203,7 @@ class CopySource:
             ) from error
         self._db.execute("commit")
         self._size += len(whole)
+        self._until = float("-inf") if isinstance(self._path, Path) else time.monotonic() + _EVERY
 
     def _new(self) -> tuple[bytes, bytes]:
         """Returns the first line, and the bytes that have not been read."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import dsl
+from compiler.filesystem import Remote
 from evolve import Individual, Standing, Store, UsageError
 from evolve.observers.journal import Journal
 from evolve.store.location import JOURNAL
@@ -153,6 +154,25 @@ def test_lines_that_no_search_writes_are_an_error(places: tuple[Path, Path], lin
     for _ in range(2):
         with pytest.raises(UsageError, match=message):
             Data(away).overview()
+
+
+def test_a_file_at_an_address_is_not_read_at_every_request(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, away = places
+    read, now = [], 0.0
+
+    def content(file: Remote) -> bytes:
+        read.append(file.address)
+        return (away / JOURNAL).read_bytes()
+
+    monkeypatch.setattr(Remote, "read_bytes", content)
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    data = Data(Remote("gs://bucket/search"))
+    whole = answers(data)
+    assert read == [f"gs://bucket/search/{JOURNAL}"] * 2  # the first line, and then the others
+    now = 30.0
+    assert answers(data) == whole and len(read) == 3
 
 
 def test_a_file_that_is_gone_is_named(places: tuple[Path, Path]) -> None:

@@ -157,6 +157,13 @@ def test_texts_are_found_in_genotypes_notes_and_errors(data: Data, stored: dict[
     assert data.genotypes("%_%' or 1=1") == {"ids": []}
 
 
+def test_letters_beyond_ascii_are_found(tmp_path: Path) -> None:
+    MadeUp(individuals=12, population=10).write(tmp_path)
+    changed(tmp_path, "update individuals set note = 'ÄRGER in Österreich' where id = 3")
+    for text in ("ÄRGER", "Ärger", "ÖSTERREICH"):
+        assert Data(tmp_path).genotypes(text) == {"ids": [3]}
+
+
 @pytest.mark.parametrize("ask", ["individual", "ancestors", "picture"])
 def test_an_individual_that_is_not_there_is_missing(data: Data, ask: str) -> None:
     with pytest.raises(Missing, match="the search has no individual 999; it has 200"):

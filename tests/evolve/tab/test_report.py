@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evolve import UsageError
+from evolve import SearchError, UsageError
 from evolve.tab import report
+from evolve.tab.data import Data
 from tests.evolve.tab.browsing import VIEWS, Tab, opened
 from tests.evolve.tab.known import Known
 from tests.evolve.tab.looks import hard_to_read, too_wide
 from tests.evolve.tab.made_up import MadeUp
+from tests.evolve.tab.test_data import changed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -80,8 +82,34 @@ def test_a_report_of_a_hostile_search_runs_no_script(browser: Browser, tmp_path:
 
 def test_a_file_that_is_no_page_or_has_no_folder_is_a_mistake(tmp_path: Path) -> None:
     MadeUp(individuals=12, population=10).write(tmp_path / "amoeba")
-    for out, message in (("report.pdf", r"--out=.*report\.html"), ("away/report.html", "mkdir -p .*away")):
+    for out, message in (
+        ("report.pdf", r"--out=.*report\.html"),
+        ("away/report.html", "mkdir -p .*away"),
+        ("far away/report.html", "mkdir -p '.*far away'"),
+    ):
         with pytest.raises(UsageError, match=message):
             report.write(tmp_path / "amoeba", tmp_path / out)
+    for out, advice in ((".", "report.html"), ("/", "/report.html"), ("my report", "'my report.html'")):
+        with pytest.raises(UsageError, match=f"it must end in .html: --out={advice}"):
+            report.write(tmp_path / "amoeba", Path(out))
     with pytest.raises(UsageError):
         report.write(tmp_path / "away", tmp_path / "report.html")
+
+
+def test_values_that_no_search_writes_are_named(tmp_path: Path) -> None:
+    MadeUp(individuals=12, population=10).write(tmp_path / "amoeba")
+    changed(tmp_path / "amoeba", "update individuals set metrics = '[1, 2]' where id = 3")
+    with pytest.raises(SearchError, match="amoeba has values that this version cannot read"):
+        report.write(tmp_path / "amoeba", tmp_path / "report.html")
+
+
+def test_individuals_that_cannot_be_drawn_and_lost_parents_leave_the_rest(tmp_path: Path) -> None:
+    folder = tmp_path / "amoeba"
+    MadeUp(individuals=40, population=10).write(folder)
+    child = next(id for id, row in Known(folder).rows.items() if row["parent"])
+    lost = Known(folder).rows[child]["parent"]
+    changed(folder, "delete from individuals where id = ?", lost)
+    changed(folder, "update individuals set genotype = 'cell' where id = ?", lost + 1)
+    found = report.contents(Data(folder), "amoeba", lambda words: None)
+    assert str(child) in found["pictures"] and str(lost + 1) not in found["pictures"]
+    assert len(found["individuals"]) == 39

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,6 +16,7 @@ from evolve.store.location import claim
 from evolve.tab import searches
 from evolve.tab.errors import Missing
 from evolve.tab.searches import Root, Searches, roots
+from evolve.tab.source import CopySource, source
 
 
 def search(folder: Path) -> Path:
@@ -96,6 +98,16 @@ def test_a_storage_with_a_copy_of_a_search_is_found(here: Path) -> None:
     assert "the symbolic link linked/search.jsonl leads out" in problems(Root(Path("linked")))[0]
 
 
+def test_a_link_to_a_store_beside_a_copy_is_not_followed(here: Path) -> None:
+    search(here / "elsewhere")
+    (here / "runs" / "one").mkdir(parents=True)
+    (here / "runs" / "one" / JOURNAL).touch()
+    (here / "runs" / "one" / FILE).symlink_to(here / "elsewhere" / FILE)
+    assert found(Root(Path("runs"))) == {"one": "runs/one"}
+    assert isinstance(source(Path("runs/one")), CopySource)
+    assert "leads out of the log directory" in problems(Root(Path("runs")))[0]
+
+
 def test_a_copy_beside_its_own_search_is_left_out(here: Path) -> None:
     for name in ("one", "two"):
         with Store(here / "runs" / name) as store:
@@ -131,6 +143,21 @@ def test_copies_at_an_address_are_found() -> None:
     assert found(Root(Bucket("gs://bucket/a/tensorboard"))) == {"a": "gs://bucket/a"}
     assert found(Root(Bucket("gs://bucket/b"), "mine")) == {"mine": "gs://bucket/b"}
     assert problems(Root(Bucket("gs://bucket/none"))) == ["gs://bucket/none cannot be read: no credentials"]
+
+
+def test_without_tensorflow_an_address_leaves_the_other_log_directories(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> NoReturn:
+        raise ModuleNotFoundError("No module named 'tensorflow'")
+
+    monkeypatch.setattr("compiler.filesystem._tensorflow", missing)
+    search(here / "runs" / "one")
+    logs = roots("", "away:s3://bucket/runs,here:runs")
+    assert found(*logs) == {"here/one": "runs/one"}
+    assert problems(*logs) == [
+        "s3://bucket/runs cannot be read without TensorFlow (No module named 'tensorflow'): pip install tensorflow"
+    ]
 
 
 def test_names_are_those_of_the_user_and_differ(here: Path) -> None:
