@@ -1,4 +1,4 @@
-"""Shapes with their positions: boxes, arrows and texts, and how each is marked.
+"""Shapes with their positions and marks: boxes, arrows and texts.
 
 This module does not depend on cells: its callers give shapes and positions.
 """
@@ -15,9 +15,9 @@ from compiler.pictures.paints import Paint
 
 Point = tuple[float, float]
 
-AROUND = 5.0  # the width of the halo around what is marked
+AROUND = 5.0  # the width of the halo around a marked box
 HALO = 2 * AROUND + 2.5  # the width of the halo of an arrow
-SIGN = 7.0  # the radius of the plus sign at what is new
+SIGN = 7.0  # the radius of the plus sign at a new part
 DASH = (5.0, 4.0)  # the lengths of the drawn and of the empty pieces of a dashed line
 STROKE = 1.5  # the width of a line
 _HEAD_LENGTH, _HEAD_WIDTH, _STRONG = 8.0, 7.0, 2.5
@@ -42,7 +42,7 @@ def text_width(text: str, size: float) -> float:
 
 
 class Mark(Enum):
-    """How a part differs from what it was before."""
+    """The change of a part from another version of its cell. The value describes how the part is drawn."""
 
     NEW = "with a halo and a plus sign"
     CHANGED = "with a halo"
