@@ -147,7 +147,10 @@ def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Co
 
 
 def _is_good(held: Mapping[str, Content], digest: str) -> bool:
-    """Returns whether the inventory has the contents as an image. Others are read again, since Pillow may be newer."""
+    """Returns whether the inventory lists the contents as a readable image.
+
+    Other files are read again, because a newer Pillow may be able to read them.
+    """
     return digest in held and not held[digest].fault
 
 

@@ -9,6 +9,7 @@ from dsl.errors import CellError, Problem, nearest, problems_of
 from dsl.primitives import JOINS, PRIMITIVES
 from dsl.space.evaluate import WORDS, number
 from dsl.space.genotype import Space
+from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
@@ -51,7 +52,9 @@ def verify_requires(space: Space) -> Iterator[Problem]:
 def _check_require(condition: s.Condition, space: Space) -> None:
     for part in s.simple(condition):
         if not isinstance(part, s.Compare):
-            raise CellError("a require compares costs", part.position, nearest("", COSTS))
+            raise CellError(
+                f"`require` compares costs, and `{shown(part)}` does not", part.position, nearest("", COSTS)
+            )
         for path in s.paths(part):
             _check_cost(path, space)
 
@@ -82,7 +85,7 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
                 ("an operation", {**PRIMITIVES, **space.definitions.ops}))  # fmt: skip
     for binding in statement.bindings:
         if binding.name in kinds:
-            raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position)
+            raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position, "choose another name")
         for what, names in declared:
             if binding.name in names:
                 message = f"{binding.name!r} is {what}, and cannot be bound too"
@@ -256,7 +259,9 @@ def _check_pipe(pipe: s.Pipe, space: Space) -> None:
         _check_op_name(op, space)
         if isinstance(op, s.Any):
             if op.other:
-                raise CellError("`other` excludes the present operation, and a new node has none", op.position)
+                raise CellError(
+                    "`other` excludes the present operation, and a new node has none", op.position, "leave `other` out"
+                )
             _check_any(op, ("op", "cell"), "an operation is wanted here", {}, space)
         else:
             check_member(op, space)
@@ -278,7 +283,7 @@ def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
 
 
 def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:
-    """Accepts every statement `forget weights`, in which nothing can be wrong."""
+    """Accepts every statement `forget weights`, since it has no parts that could be wrong."""
 
 
 def _check_either(statement: s.Either, kinds: Kinds, space: Space) -> None:

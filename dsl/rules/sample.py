@@ -135,7 +135,9 @@ def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype
     genotype = space.seed
     for decision, choice in zip(open_choices, choices, strict=True):
         if not 0 <= choice < len(decision.values):
-            raise ValueError(f"choice {choice} for {'.'.join(decision.attribute)}, of {len(decision.values)} values")
+            raise ValueError(
+                f"choice {choice} for {'.'.join(decision.attribute)} is not from 0 to {len(decision.values) - 1}"
+            )
         genotype = _chosen(genotype, decision, choice, rng)
     return genotype
 

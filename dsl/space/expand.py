@@ -56,7 +56,10 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The filters and the stride at the place of an operation. With `filters` None, the input's channels count."""
+    """The filters and the stride at the place of an operation.
+
+    If `filters` is None, the operation has the channels of its input.
+    """
 
     filters: Value | None
     stride: Value
