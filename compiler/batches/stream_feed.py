@@ -71,7 +71,7 @@ class StreamFeed(Feed):
         return _tuned(batches.map(finish, AUTOTUNE))
 
     def _decoded(self, examples: tf.data.Dataset, part: Part, take: Take) -> tf.data.Dataset:
-        """Returns for each example an image uint8 `[height, width, channels]`, the label, and whether reading succeeded."""
+        """Returns for each example an image uint8 `[height, width, channels]`, the label, and whether it was read."""
         shape = self.input_shape
 
         def decode(number: np.ndarray, example: np.ndarray | bytes) -> tuple[np.ndarray, bool]:

@@ -225,7 +225,7 @@ class _Reader:
                 self._removed.append((walk.key, s.Wire(state), target))
 
     def _entering(self, terms: tuple[s.Term, ...], place: Place, walk: _Walk) -> list[tuple[int, Mark | None]]:
-        """Returns for each drawn term the index of its outermost part, and the mark of the link that leaves this part."""
+        """Returns for each drawn term the index of its outermost part, and the mark of the link from this part."""
         expanded = edit.with_states(terms, self._unused) if self._unused != ("unused",) else terms
         return [self._term(term, (*place, i), walk) for i, term in enumerate(expanded) if is_drawn(term)]
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
 from dsl.text.parse import whole
+from dsl.text.unparse import condition as shown
+from dsl.text.unparse import expression as written
 from dsl.tree import syntax as s
 
 WORDS = frozenset({"same", "valid", "full"})
@@ -68,7 +70,8 @@ def evaluate(expression: s.Expression, scope: Scope) -> Value:
         case s.Binary(symbol, left, right):
             return _arithmetic(symbol, evaluate(left, scope), evaluate(right, scope), expression)
         case _:
-            raise CellError("a number, a kernel or a name is wanted here", expression.position)
+            message = f"a number, a kernel or a name is wanted here, found {written(expression)}"
+            raise CellError(message, expression.position)
 
 
 def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Value:
@@ -106,8 +109,8 @@ def decide(condition: s.Condition, scope: Scope) -> bool | None:
         case s.Compare(symbol, left, right):
             return _compare(symbol, evaluate(left, scope), evaluate(right, scope), condition)
         case _:
-            raise CellError("an `if` compares values; `is`, `before`, `reaches`, `feeds` belong in rules",
-                            condition.position)  # fmt: skip
+            raise CellError(f"`{shown(condition)}` is the condition of a rule; an `if` compares values",
+                            condition.position, "such as: if stride > 1")  # fmt: skip
 
 
 def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | None:

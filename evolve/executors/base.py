@@ -12,7 +12,7 @@ from evolve.errors import WorkerLost
 
 R = TypeVar("R")
 
-STARTS = 3  # the number of failures to start workers, or to begin one task, after which an error is raised
+STARTS = 3  # the number of failed starts of workers, or of one task, after which an error is raised
 
 
 class Executor(Protocol):
@@ -49,7 +49,7 @@ class QueuedTask:
     function: Callable[..., Any]
     args: tuple[object, ...]
     timeout: float | None
-    starts: int = 0  # the number of times that a worker received it
+    starts: int = 0  # the number of times that a worker received the task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

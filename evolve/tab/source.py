@@ -51,7 +51,10 @@ class Source(Protocol):
 
     @property
     def in_training(self) -> Mapping[int, tuple[int, int]]:
-        """The finished and the total epochs of every individual in training, by id, as far as they are known."""
+        """The finished and the total epochs, by id, of the individuals in training.
+
+        It is empty for a copy of a search.
+        """
 
 
 def source(folder: Place) -> Source:
@@ -175,7 +178,7 @@ class CopySource:
 
     @property
     def in_training(self) -> Mapping[int, tuple[int, int]]:
-        """Nothing: the workers report to the work directory."""
+        """An empty dictionary, because a copy does not have the progress reports of workers."""
         return {}
 
     def _read(self) -> None:
