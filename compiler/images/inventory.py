@@ -57,8 +57,8 @@ def look(
       paths: the paths of the files.
       folder: the folder of the inventory `images.sqlite`; None reads all files.
       progress: is called with the number of finished files, and the number of all files.
-      use: is called with each readable image and its index among the paths, from several threads. Every file is then
-        read and decoded.
+      use: is called with each readable image and its index among the paths, from several threads. If it is given, every
+        file is read and decoded.
 
     Raises:
       DataError: a file does not exist any more or may not be read.

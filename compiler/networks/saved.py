@@ -1,4 +1,6 @@
-"""A trained network on disk. Its folder has three files: the text, the weights, and the facts that its users need.
+"""A trained network on disk.
+
+Its folder has three files: the text, the weights, and the facts about its images and classes.
 
 `network.cell` is the text, which includes no other file. `weights.npz` has the weights, and `network.json` the facts.
 `network.json` is written last, so a folder after an interrupted write is not read as a network.

@@ -84,7 +84,7 @@ class Trainer:
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def _sums(self, run: Callable[[Tensor], Any], first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs steps from `first` on. Returns the sums, over replicas and steps, of the two numbers of each step."""
+        """Runs steps from `first` on. Returns the sums of loss and correct images over replicas and steps."""
 
         def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in run(step)]

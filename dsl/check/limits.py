@@ -19,7 +19,7 @@ _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A comparison of a name with a number, and `at`, the same comparison in the text."""
+    """A comparison of a name with a number. `at` is the comparison in the text from which it follows."""
 
     name: str
     symbol: str

@@ -228,10 +228,13 @@ def _check_function(value: s.Function, space: Space) -> None:
     if value.name not in _FUNCTIONS:
         raise CellError(f"unknown distribution {value.name!r}", value.position, nearest(value.name, _FUNCTIONS))
     if len(value.arguments) != 2:
-        raise CellError(f"{value.name} takes a least and a greatest value", value.position)
+        raise CellError(
+            f"{value.name} takes a least and a greatest value", value.position, f"such as {value.name}(0.5, 2)"
+        )
     low, high = (number(argument, space.params) for argument in value.arguments)
     if low > high or (value.name == "loguniform" and low <= 0):
-        raise CellError(f"{value.name}({low}, {high}) is an empty range", value.position)
+        hint = "the least value comes first" + ", and is above 0" * (value.name == "loguniform")
+        raise CellError(f"{value.name}({low}, {high}) is an empty range", value.position, hint)
 
 
 def _known(name: str, kinds: Kinds, allowed: tuple[str, ...], at: s.Statement) -> None:
@@ -274,7 +277,7 @@ def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
         members = (space.values[drawn.range.names[0]] if isinstance(drawn.range, s.Path) else drawn.range).items
     for member in members:
         if str(member) not in JOINS:
-            raise CellError(f"{target} is {' or '.join(JOINS)}, not {expression(member)}", member.position)
+            raise CellError(f"{target} may be {' or '.join(JOINS)}, not {expression(member)}", member.position)
 
 
 def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:

@@ -62,7 +62,7 @@ def verify_cells(genotype: Genotype) -> list[Problem]:
 def _check_op(defined: s.OpDef, space: Space) -> None:
     scope = {**names_at_a_use(space), "channels": CHANNELS}
     if len({formal.name for formal in defined.formals}) < len(defined.formals):
-        raise CellError(f"op {defined.name} has two settings of one name", defined.position)
+        raise CellError(f"op {defined.name} has two settings of one name", defined.position, "rename one of them")
     for formal in defined.formals:
         scope[formal.name] = Symbol(formal.name)
     for case in defined.cases:
@@ -74,7 +74,9 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
             if not isinstance(part, s.Op) or part.name != defined.name:
                 check_use(part, space, scope)
             elif part.name not in PRIMITIVES:
-                raise CellError(f"op {defined.name} is defined by itself", part.position)
+                raise CellError(
+                    f"op {defined.name} is defined by itself", part.position, "define it by other operations"
+                )
             _check_call(part, space, scope)
     if any(case.condition is None for case in defined.cases[:-1]):
         raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)

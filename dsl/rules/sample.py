@@ -54,7 +54,10 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
                     first = found.setdefault((decision.place, decision.attribute), decision)
                     if first.values != decision.values:
                         name = ".".join(decision.attribute)
-                        raise CellError(f"two rules draw one {name} from different sets", rule.position)
+                        message = f"two rules draw one {name} from different sets"
+                        raise CellError(
+                            message, rule.position, "random sampling draws it from one set; let both rules name it"
+                        )
     names = genotype.space.cell_names
     return tuple(sorted(found.values(), key=lambda decision: _order(decision, names)))
 

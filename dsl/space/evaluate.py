@@ -78,7 +78,8 @@ def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Val
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return Symbol(f"({_shown(left)}{symbol}{_shown(right)})")
     if not isinstance(left, int | float) or not isinstance(right, int | float):
-        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} is not arithmetic on numbers", at.position)
+        message = f"{_shown(left)} {symbol} {_shown(right)} is not arithmetic on numbers"
+        raise CellError(message, at.position, "a kernel, or a word such as same, is not a number")
     try:
         value = _ARITHMETIC[symbol](left, right)
     except ZeroDivisionError:
@@ -86,7 +87,7 @@ def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Val
     except OverflowError:
         raise CellError("too large a number", at.position) from None
     if abs(value) > 1e15:
-        raise CellError(f"{left} {symbol} {right} is too large a number", at.position)
+        raise CellError(f"{left} {symbol} {right} is too large a number", at.position, "allowed: from -1e15 to 1e15")
     return whole(value)
 
 

@@ -103,7 +103,8 @@ def key(cell: s.Cell, operations: Mapping[str, str]) -> str:
     """
     output = cell.output
     if not cell.nodes or output.tail or [str(term(part)) for part in output.terms] != [cell.nodes[-1].name]:
-        raise CompileError(f"every cell of a table returns its last node and nothing else; cell {cell.name} does not")
+        returned = f"cell {cell.name} returns {flow(output)}"
+        raise CompileError(f"{returned}; a cell of a table returns its last node and nothing else")
     numbers = {state: number for number, state in enumerate(states(cell))}
     return "+".join(_node(cell, node, numbers, operations) for node in cell.nodes)
 
