@@ -49,7 +49,8 @@ class Saved:
       preparation: makes an image of `input_shape` of an image of any size; None if it is not known.
 
     Raises:
-      CompileError: the numbers do not fit each other, or the weights belong to another network.
+      CompileError: two fields contradict each other, such as `mean` and the channels of `input_shape`, or the weights
+      are those of another network.
     """
 
     genotype: dsl.Genotype

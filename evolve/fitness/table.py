@@ -17,7 +17,7 @@ from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.graph.cost import Cost
 from compiler.images.inventory import Progress
 from dsl.primitives import IDENTITY
-from dsl.text.unparse import op, term
+from dsl.text.unparse import flow, op, term
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef, states
 from evolve.errors import UsageError

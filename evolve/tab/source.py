@@ -226,7 +226,10 @@ class CopySource:
 
 
 def _database() -> sqlite3.Connection:
-    """Returns an empty database that is removed when it is closed. The caller keeps threads apart."""
+    """Returns an empty database that is removed when it is closed.
+
+    Several threads may use it, but not at the same time.
+    """
     db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     return db
