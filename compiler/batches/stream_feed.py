@@ -171,7 +171,7 @@ def _shard(path: Tensor, skip: Tensor, take: Tensor) -> tf.data.Dataset:
 
 
 def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the image of an example, as the index of its file or as the encoded image in its record, and its label int32."""
+    """Returns the index of the file of an example, or the encoded image of its record; and its label int32."""
     if isinstance(part, Files):
         place, label = example
         return place, label
