@@ -188,7 +188,8 @@ def writing(path: Place) -> Iterator[IO[bytes]]:
     Missing folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")  # No file of a user has this name.
+    # A random name does not replace a file of the user.
+    new = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")
     try:
         if isinstance(new, Remote):
             content = io.BytesIO()

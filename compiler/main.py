@@ -19,7 +19,7 @@ from compiler.outlet import Outlet, standard
 # Each command with its function and its description.
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
     ("check", inspect.check, "print the mistakes in files, or that a file has none"),
-    ("cost", inspect.cost, "count parameters and mult-adds: of one file by cells, of several files one row each"),
+    ("cost", inspect.cost, "print parameters and mult-adds: of one file by cells, of several files one row each"),
     ("diff", inspect.diff, "print the differences between A and B; exits with 1 if there are any, otherwise with 0"),
     ("draw", inspect.draw, "draw the cells, as text or as a picture"),
     ("explain", inspect.explain_rules, "print the changes that each rule can make, and the size of the search space"),

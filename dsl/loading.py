@@ -127,7 +127,8 @@ def _params(items: tuple[s.Declaration, ...], overrides: Params) -> dict[str, in
     except graphlib.CycleError as error:
         loop = [name for name in declared if name in error.args[1]]
         names = ", ".join(loop)
-        raise CellError(f"params depend on each other in a loop: {names}", declared[loop[0]].position) from None
+        message = f"params depend on each other in a loop: {names}"
+        raise CellError(message, declared[loop[0]].position, "give one of them a number") from None
     return {name: found[name] for name in declared}
 
 

@@ -21,7 +21,10 @@ _ONE = threading.RLock()  # held by the thread that runs a search
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """A context in which no other thread of this process runs a search. Threads share gin's settings and the signals.
+    """A context in which no other thread of this process runs a search.
+
+    All threads share the settings in gin and the handlers of signals, so a second search would change those of the
+    first.
 
     Raises:
       UsageError: another thread of this process runs a search.

@@ -66,7 +66,7 @@ def find(name: str) -> Found | None:
         row = db.execute("select genotype, fitness from individuals where id = ?", (wanted,)).fetchone()
         count = db.execute("select count(*) from individuals").fetchone()[0]
     if wanted is None:
-        raise CompileError(f"the search in {folder} has no best individual yet")
+        raise CompileError(f"the search in {folder} has no best individual yet; it needs a finished individual")
     if row is None:
         raise CompileError(f"the search in {folder} has no individual {wanted}; it has {count}, from 1 to {count}")
     return Found(folder, wanted, wanted == best, row[0], row[1], facts)
@@ -171,7 +171,8 @@ class Found:
         where = self.meta.get("setting.search.storage")
         if not where:
             return self.folder
-        # `search.storage` may be relative to the folder in which the search was begun. The note is an absolute path.
+        # `search.storage` may be relative to the folder in which the search was begun. The note `kept in` has the
+        # absolute path.
         return place(self.meta.get("note.kept in", where))
 
     def _network(self) -> dsl.Genotype:

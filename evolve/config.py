@@ -101,7 +101,7 @@ class Config:
         return made
 
     def seed_file(self) -> str:
-        """Returns the path of the file `search.seed_file`. The name of a shipped file is returned as it is."""
+        """Returns the path of the file `search.seed_file`. The name of a shipped file is returned unchanged."""
         return self.beside(self.search.seed_file, Path.is_file)
 
     def overlays(self) -> tuple[str, ...]:
@@ -109,13 +109,16 @@ class Config:
         return tuple(self.beside(name, Path.is_file) for name in self.search.overlays)
 
     def images(self) -> DatasetSettings:
-        """Returns the settings of the data set. Its path is absolute, and may have been found beside a gin file."""
+        """Returns the settings of the data set.
+
+        A relative path is looked for in the current folder and beside the gin files.
+        """
         return replace(self.dataset, source=located(self.dataset.source, self.folders))
 
     def beside(self, name: str, is_there: Callable[[Path], bool] = Path.exists) -> str:
         """Returns the path of a file or folder, which is looked for in the current folder and beside the gin files.
 
-        A name that is not found is returned as it is.
+        A name that is not found is returned unchanged.
         """
         places = [Path(name), *(folder / name for folder in self.folders)]
         return next((str(path) for path in places if is_there(path)), name)

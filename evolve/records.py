@@ -180,7 +180,7 @@ class Evaluation:
     is_retryable: bool = False  # whether the machine is at fault, so that a retry may succeed
     # further numbers from a table
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
-    # the number of operations with kernels on the longest path of the network; None if it was not counted
+    # the number of operations with kernels on the longest path of the network; None if it was not computed
     depth: Annotated[int | None, Column("integer", since=7)] = None
 
     @property

@@ -196,7 +196,7 @@ class TableSettings:
     train_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one epoch"] = None
     validation_seconds: Annotated[str | None, _COLUMN, "the column of the seconds of one validation"] = None
     input_shape: Annotated[
-        tuple[int, int, int], _SHAPE, "the shape of the images, by which parameters and mult-adds are counted"
+        tuple[int, int, int], _SHAPE, "the shape of the images for which parameters and mult-adds are computed"
     ] = field(default=(32, 32, 3), hash=False)
     classes: Annotated[int, whole(1), "the number of classes of the images"] = 10
     budget_seconds: Annotated[

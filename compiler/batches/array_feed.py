@@ -36,7 +36,10 @@ class ArrayFeed(Feed):
         self._passes: dict[tuple[str, int], tf.data.Dataset] = {}
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
-        """Returns endless batches of the training images, as `Feed.training` describes."""
+        """Returns endless batches (images, labels) of the training images.
+
+        A batch depends only on the random seed and the step.
+        """
         make = self._maker(training, batch)
         seed = tf.constant(seed, tf.int64)
 
@@ -47,7 +50,10 @@ class ArrayFeed(Feed):
         return _on_one_thread(tf.data.Dataset.range(first_step, order.ENDLESS).map(at).prefetch(2))
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
-        """Returns the batches of one pass over a part, as `Feed.evaluation` describes."""
+        """Returns the batches (images, labels, weights) of one pass over a part.
+
+        Images that fill the last batch weigh 0.
+        """
         if (split, batch) not in self._passes:
             self._passes[split, batch] = self._pass(split, batch)
         return self._passes[split, batch]

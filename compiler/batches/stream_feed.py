@@ -42,7 +42,9 @@ class StreamFeed(Feed):
         self.stream = stream
 
     def training(self, training: Training, batch: int, seed: int, first_step: int = 0) -> tf.data.Dataset:
-        """Returns endless batches of the training images, as `Feed.training` describes.
+        """Returns endless batches (images, labels) of the training images.
+
+        A batch depends only on the random seed and the step.
 
         If a training resumes inside an epoch of records, the records of earlier steps are read and not decoded.
         """
@@ -59,7 +61,10 @@ class StreamFeed(Feed):
         return _tuned(batches.enumerate(first_step).map(finish, AUTOTUNE))
 
     def evaluation(self, split: str, batch: int) -> tf.data.Dataset:
-        """Returns the batches of one pass over a part, as `Feed.evaluation` describes."""
+        """Returns the batches (images, labels, weights) of one pass over a part.
+
+        Images that fill the last batch weigh 0.
+        """
         part = self.stream.part(split)
         batches = self._decoded(_in_order(part).enumerate(), part, self._whole).batch(batch)
 
@@ -166,7 +171,7 @@ def _shard(path: Tensor, skip: Tensor, take: Tensor) -> tf.data.Dataset:
 
 
 def _read(part: Part, example: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the label int32 of an example, after the index of its file or the encoded image of its record."""
+    """Returns the index of the file of an example, or the encoded image of its record; and its label int32."""
     if isinstance(part, Files):
         place, label = example
         return place, label

@@ -1,4 +1,4 @@
-"""The builder of one step of a graph. Its errors name a place in the `.cell` file."""
+"""The builder of one step of the network. Errors name the key of an operation and its place in the `.cell` file."""
 
 from __future__ import annotations
 

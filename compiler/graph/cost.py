@@ -1,4 +1,4 @@
-"""Counts parameters, mult-adds, activations and depth of a network from its graph, without TensorFlow."""
+"""Computes the parameters, mult-adds, activations and depth of a network from its graph, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Share:
 def cost(genotype: Genotype, input_shape: Sequence[int], classes: int, cache: ResolveCache | None = None) -> Cost:
     """Returns the cost of a genotype for images of `[height, width, channels]`.
 
-    With a cache, the parts that this genotype has in common with earlier genotypes are not counted again.
+    If a cache is given, the costs of parts that earlier genotypes had too are taken from the cache.
 
     Raises:
       CompileError: the network cannot be resolved.

@@ -54,7 +54,7 @@ def one(graph: Graph) -> str:
 
 
 def several(graphs: Mapping[str, Graph]) -> str:
-    """Returns a table with a row for each network. Activations are counted for one image, in float32."""
+    """Returns a table with a row for each network. Activations are those of one image, in float32."""
     width = max(map(len, graphs), default=0)
     lines = [f"{'file':<{width}} {'params':>14} {'':>6} {'mult-adds':>18} {'':>6} {'depth':>6} {'activations':>13}"]
     for name, graph in graphs.items():

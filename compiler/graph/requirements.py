@@ -65,7 +65,7 @@ def _holds(condition: s.Condition, genotype: Genotype, known: Mapping[str, Value
         case s.Compare(symbol, left, right):
             return COMPARISONS[symbol](_value(left, genotype, known), _value(right, genotype, known))
         case _:
-            raise CellError(f"a require compares costs: {shown(condition)}", condition.position)
+            raise CellError(f"`require` compares costs, and `{shown(condition)}` does not", condition.position)
 
 
 def _value(expression: s.Expression, genotype: Genotype, known: Mapping[str, Value]) -> int | float:

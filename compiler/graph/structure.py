@@ -50,7 +50,7 @@ class Step:
                 yield f"{operation.key}/{weight.name}", weight
 
     def reading(self, inputs: tuple[int, ...]) -> Step:
-        """Returns a copy of this step with other inputs. Costs that were counted are not counted again for the copy."""
+        """Returns a copy of this step with other inputs. The copy keeps the costs that were computed for this step."""
         other = copy(self)
         object.__setattr__(other, "inputs", inputs)
         return other

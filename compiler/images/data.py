@@ -160,7 +160,7 @@ def _own(raw_train: Raw, train: Images, raw: Raw, wanted: Wanted, names: tuple[s
 
 
 def _check_read(settings: DatasetSettings) -> None:
-    """Checks that the kind of the source has a use for the settings that the user has set.
+    """Checks that each setting that the user has set has an effect for a source of this kind.
 
     Raises:
         DataError: a setting is for another kind of source.

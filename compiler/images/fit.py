@@ -27,13 +27,14 @@ def check(training: Training, name: str, images: int, channels: int, is_bytes: b
         )
     if "random_crop" in training.augment[1:]:
         raise DataError(
-            f"training.augment is {training.augment}; random_crop is done as images are decoded: it comes first"
+            f"training.augment is {training.augment}; random_crop is done when images are decoded, before all other "
+            "augmentations: write 'random_crop' first"
         )
     if "colour" in training.augment and (channels != 3 or not is_bytes):
         kind = "uint8" if is_bytes else "float32"
         raise DataError(
             f"training.augment has 'colour', and the images of {name} are {kind} of {channels} channels: it needs "
-            "uint8 of 3"
+            "images of type uint8 with 3 channels"
         )
 
 

@@ -179,7 +179,11 @@ def _parts(root: Path, folder: str) -> dict[str, str]:
 
 
 def _remarks(folders: Sequence[str], parts: Sequence[Files], names: Sequence[str]) -> tuple[Remark, ...]:
-    """Returns a remark on a sole part that is the test images, and remarks on classes that a part lacks."""
+    """Returns remarks on the parts besides the training images.
+
+    One remark says that the only such part is taken as the test images. The others name the classes of which a part has
+    no images.
+    """
     remarks = []
     if len(folders) == 1 and folders[0].lower() not in PARTS["test"]:
         remarks.append(sole_part(f"the folder {folders[0]}"))

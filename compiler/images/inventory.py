@@ -57,8 +57,8 @@ def look(
       paths: the paths of the files.
       folder: the folder of the inventory `images.sqlite`; None reads all files.
       progress: is called with the number of finished files, and the number of all files.
-      use: is called with each readable image and its index among the paths, from several threads. Every file is then
-        read and decoded.
+      use: is called with each readable image and its index among the paths, from several threads. If it is given, every
+        file is read and decoded.
 
     Raises:
       DataError: a file does not exist any more or may not be read.
@@ -147,7 +147,10 @@ def _remember(db: sqlite3.Connection, files: Sequence[_File], found: Sequence[Co
 
 
 def _is_good(held: Mapping[str, Content], digest: str) -> bool:
-    """Returns whether the inventory has the contents as an image. Others are read again, since Pillow may be newer."""
+    """Returns whether the inventory lists the contents as a readable image.
+
+    Other files are read again, because a newer Pillow may be able to read them.
+    """
     return digest in held and not held[digest].fault
 
 

@@ -98,7 +98,7 @@ def remove(folder: Path) -> None:
 
 
 def _common(facts: Mapping[str, Any], parts: Mapping[str, object]) -> dict[str, Any]:
-    """Returns the parts, and the facts that images in memory and streams both have."""
+    """Returns the arguments that a `Dataset` and a `Stream` both take: the parts, and facts from `images.json`."""
     return {
         **parts,
         "name": facts["name"],

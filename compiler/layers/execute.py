@@ -48,7 +48,8 @@ def run_step(
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []
-        # All operations of a chain get the value of the last one, since other operations read only the last one.
+        # Operations outside of a chain read only its last value, so it also fills the places of the chain's other
+        # values.
         values += [value] * len(chain.operations)
         if last.drop_path and paths is not None:
             values[-1] = value * next(paths)

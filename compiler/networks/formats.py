@@ -77,9 +77,9 @@ class Format:
 def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
     """Exports a network to `*.keras`, `*.tflite` or the folder of a SavedModel, and tries the written file.
 
-    The inputs of the exported network are images `[batch, height, width, channels]` as float32, with the values of the
-    data set. The outputs are probabilities `[batch, classes]`. If the preparation of the images is known, `*.keras` and
-    a SavedModel contain the preparation and take images of any size.
+    The inputs of the exported network are images `[batch, height, width, channels]` as float32, with pixel values as in
+    the data set. The outputs are probabilities `[batch, classes]`. If the preparation of the images is known, `*.keras`
+    and a SavedModel contain the preparation and take images of any size.
 
     Args:
       saved: the network.
@@ -169,7 +169,7 @@ def random_images(saved: Saved, size: tuple[int, int] | None = None) -> Array:
 
 
 def _sizes(preparation: Preparation) -> tuple[tuple[int, int], ...]:
-    """Returns two sizes (height, width) of images to try. Only images of the second size are resized."""
+    """Returns two sizes (height, width) of images to compare: that of the network, and one that must be resized."""
     height, width = preparation.resized
     return (height, width), (2 * height + 3, width + width // 2 + 1)
 

@@ -1,4 +1,6 @@
-"""A trained network on disk. Its folder has three files: the text, the weights, and the facts that its users need.
+"""A trained network on disk.
+
+Its folder has three files: the text, the weights, and the facts about its images and classes.
 
 `network.cell` is the text, which includes no other file. `weights.npz` has the weights, and `network.json` the facts.
 `network.json` is written last, so a folder after an interrupted write is not read as a network.
@@ -47,7 +49,8 @@ class Saved:
       preparation: makes an image of `input_shape` of an image of any size; None if it is not known.
 
     Raises:
-      CompileError: the numbers do not fit each other, or the weights belong to another network.
+      CompileError: two fields contradict each other, such as `mean` and the channels of `input_shape`, or the weights
+      are those of another network.
     """
 
     genotype: dsl.Genotype

@@ -22,7 +22,7 @@ BETWEEN = 26.0  # the least distance of two boxes
 PORT = 20.0  # the distance of two arrows that enter one box
 _LANE = 20.0  # the least distance of a bend from other items
 _ROW = 720.0  # If the operations in a row would be wider than this, the next node goes a row lower.
-_KINK = 9.0  # sideways steps below this size are removed
+_KINK = 9.0  # A link with a smaller horizontal shift is made straight.
 _ORDERINGS, _RELAXATIONS, _SWEEPS = 12, 8, 8
 
 
@@ -30,10 +30,10 @@ class Role(Enum):
     """The role of an item in the layout."""
 
     SOURCE = "in the first row"
-    NODE = "as high as there is room"
-    MARK = "right above what it leads to"
-    SINK = "alone in the last row, as wide as what leads to it"
-    BEND = "a place that a link passes"
+    NODE = "in the highest row that has room"
+    MARK = "in the row directly above the item that reads it"
+    SINK = "alone in the last row, as wide as the items that it reads"
+    BEND = "the point at which a link passes a row"
 
 
 @dataclass(frozen=True, slots=True)

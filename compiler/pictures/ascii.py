@@ -19,7 +19,8 @@ from dsl.tree import syntax as s
 
 WIDTH = 100
 _LEAST_TEXT = 40  # the columns that are kept for operations beside the lanes
-_LONGEST_NAME = 7  # a longer name would set the lanes too far apart
+# With a longer name of a node, names are written beside the lanes, since lanes are as far apart as names are long.
+_LONGEST_NAME = 7
 _FEW = 14  # in a cell with at most this many nodes, each name has a line of lanes above it
 _RETURN = "return"
 _UP, _DOWN, _LEFT, _RIGHT = 1, 2, 4, 8
@@ -57,7 +58,10 @@ def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
 
 
 def _alike(cells: Sequence[s.Cell]) -> list[list[s.Cell]]:
-    """Returns the cells in groups, in order. Cells that differ only in their names are in one group."""
+    """Returns the cells in groups, in the order of the first cell of each group.
+
+    Cells of a group differ only in their names.
+    """
     found: dict[s.Cell, list[s.Cell]] = {}
     for cell in cells:
         found.setdefault(replace(cell, name=""), []).append(cell)
@@ -104,7 +108,7 @@ def _vertex(name: str, terms: Sequence[s.Term], tail: s.Pipe, fed: set[str], dea
     first = "  " if len(live) > 1 else ""  # The first term begins in the column of the terms that follow a plus.
     pieces = [piece for place, term in enumerate(live) for piece in _pieces(term, "+ " if place else first)]
     if all(isinstance(term, s.Wire) for term in live) or _is_bundle(live):
-        # One line gathers all edges that only pass a state on.
+        # All edges without an operation are on one line.
         sources = tuple(dict.fromkeys(source for source, _ in pieces))
         text = " ".join(text for _, text in pieces).strip()
         return _Vertex(name, (_Edge(sources, text + after, dead),), dead)
@@ -193,7 +197,7 @@ class _Lanes:
     def _lane_for(self, vertex: _Vertex) -> int:
         only = vertex.edges[0].sources if len(vertex.edges) == 1 else ()
         if len(only) == 1 and self.last[only[0]] == (vertex.name, 0):
-            return self.lane[only[0]]  # The lane of a chain goes straight down.
+            return self.lane[only[0]]  # The state is read here for the last time, so the vertex continues its lane.
         if vertex.name == _RETURN:
             return max(self.dead, default=-1) + 1
         return next(lane for lane in range(len(self.dead) + 1) if lane not in self.dead)
@@ -223,7 +227,10 @@ def _spoken(row: _Row) -> _Row:
 
 
 def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator[str]:
-    """Yields the rows as text. Lanes are `apart` columns apart, and operations are beside the lanes."""
+    """Yields the rows as text, with lanes `apart` columns apart and operations on the right.
+
+    With 0, no lanes are shown.
+    """
     gutter = max(lanes * apart, *(row.target * apart + len(row.name) for row in rows)) + 2 if apart else 0
     for row in rows:
         text = short_numbers(f"{row.text}  (dead)" if row.dead and row.name else row.text)
@@ -234,7 +241,7 @@ def _lines(rows: Sequence[_Row], apart: int, lanes: int, width: int) -> Iterator
 
 
 def _gutter(row: _Row, apart: int, lanes: int) -> str:
-    """Returns the text of the lanes in one line."""
+    """Returns the part of a line that shows the lanes, and the name of the node if the line has it."""
     if not apart:
         return ""
     ends = (*row.sources, row.target) if row.sources else ()

@@ -1,6 +1,7 @@
-"""What differs between two genotypes, part by part, as a picture marks it.
+"""The changes from one genotype to another, for each part of a cell, which a picture marks.
 
-Parts are matched as `dsl.report.diff` matches them. States of the former cell have their present names.
+States are matched by name, and terms by label and then by text, as `cell diff` matches them. States of the former cell
+have the names that they have in the present cell.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from dsl.text import unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-Place = tuple[int, ...]  # the indices that lead to a term; `unused` counts as the states for which it stands
-RETURN = "return"  # the name under which the return of a cell has its changes
+Place = tuple[int, ...]  # the indices that lead to a term, where each state that `unused` stands for has its own index
+RETURN = "return"  # the key of the changes of a cell's return
 
 
 @dataclass(frozen=True, slots=True)
 class FlowChanges:
-    """The changes of a node's right side, or of the return.
+    """The changes of the right side of a node, or of the return of a cell.
 
-    `new` are the places of new terms. `operations` and `reads` have the former operation and the former state at a
-    place. `removed` are former terms, each with the place of the join that they led to. `join` is the sign of the
-    former join, and `tail` are the former operations after it; None if it is as before. `is_listed` says whether
-    something differs that has no place in a picture, such as the order of terms.
+    `new` has the places of new terms. `operations` and `reads` have the former operation and the former state at each
+    place where they have changed. `removed` has each removed term, after the place of the join that read it. `join` is
+    the sign of the former join, and `tail` has the former operations after the join; each is None if it has not
+    changed. `is_listed` says whether there is a change that a picture cannot show, such as another order of terms.
     """
 
     new: frozenset[Place] = frozenset()
@@ -42,11 +43,12 @@ class FlowChanges:
 
 @dataclass(frozen=True, slots=True)
 class CellChanges:
-    """The changes of one cell.
+    """The changes from one version of a cell to another.
 
-    `new` are the names of new inputs and nodes. `names` are the former names of states, and `inputs` the former
-    declarations of inputs, by their present names. `words` are all changes in the words of `cell diff`. Of these,
-    `lines` are those of each state, for what a picture has no room for, and `notes` those that no picture shows.
+    `new` has the names of new inputs and nodes. `names` has the former names of renamed states, and `inputs` the former
+    declarations of changed inputs, both by the present names. `words` has all changes as `cell diff` prints them.
+    `lines` has the words of the changes of each state, which are listed under the picture if the picture has no room
+    for these changes. `notes` has the words of the changes that no picture shows.
     """
 
     words: tuple[str, ...] = ()
@@ -64,14 +66,14 @@ class CellChanges:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes from one genotype to another: of the cells that differ, by name, and of all else in words."""
+    """The changes from one genotype to another: of cells by name, and in `notes` all others as text."""
 
     cells: Mapping[str, CellChanges]
     notes: tuple[str, ...]
 
 
 def changes(before: dsl.Genotype, after: dsl.Genotype) -> Changes:
-    """Returns what changed from one genotype to another."""
+    """Returns the changes from one genotype to another."""
     old, new = ({cell.name: cell for cell in genotype.cells} for genotype in (before, after))
     partners = {partner(cell, old, new): cell for cell in old.values()}
     listed = differences(before, after)
@@ -87,7 +89,7 @@ def changes(before: dsl.Genotype, after: dsl.Genotype) -> Changes:
 
 
 def cell_changes(before: s.Cell, after: s.Cell) -> CellChanges:
-    """Returns what changed from one version of a cell to another."""
+    """Returns the changes from one version of a cell to another."""
     names, listed = renamed(before, after), [*cell_differences(before, after)]
     before = with_names(before, names)
     old_inputs, new_inputs = ({item.name: item for item in cell.inputs} for cell in (before, after))
@@ -99,7 +101,7 @@ def cell_changes(before: s.Cell, after: s.Cell) -> CellChanges:
     flows = {name: flow for name, flow in found.items() if flow != FlowChanges()}
     gone_inputs = tuple(item for name, item in old_inputs.items() if name not in new_inputs)
     gone_nodes = tuple(node for node in before.nodes if node.name not in new_flows)
-    # Operations after a sum are always drawn.
+    # A picture shows all changes of operations after a sum, so their lines are left out.
     lines = {name: tuple(str(one) for one in listed if one.node == name and not _is_of_tail(one)) for name in flows}
     lines |= {item.name: (f"cell {after.name}: - {unparse.cell_input(item)}",) for item in gone_inputs}
     lines |= {node.name: (f"cell {after.name}: - {node.name} = {unparse.flow(node.flow)}",) for node in gone_nodes}
@@ -129,17 +131,23 @@ def _is_of_tail(difference: Difference) -> bool:
 
 
 def _unused(cell: s.Cell) -> tuple[str, ...]:
-    """Returns the states that `unused` stands for, which may also be the name of a state itself."""
+    """Returns the states that the word `unused` stands for.
+
+    If a state of the cell has this name, it is this state alone.
+    """
     return ("unused",) if "unused" in edit.states(cell) else edit.unused(cell)
 
 
 def is_drawn(term: s.Term) -> bool:
-    """Returns whether a term leads anything to its node: an edge with `none` does not."""
+    """Returns whether a picture shows a term. It does not show an edge with the operation `none`."""
     return isinstance(term, s.Wire) or (not edit.is_none(term) and any(map(is_drawn, term.arguments)))
 
 
 def inner(flow: s.Flow) -> tuple[tuple[s.Term, ...], Place, str]:
-    """Returns the terms that a node joins, the place of the join if it is written as a call, and its sign."""
+    """Returns the terms that a node joins, the place of the join, and the sign of the join.
+
+    A sum `a + b` has the place ().
+    """
     first = flow.terms[0]
     if len(flow.terms) == 1 and isinstance(first, s.Call) and s.is_join(first):
         return first.arguments, (0,), sign(first)
@@ -147,13 +155,13 @@ def inner(flow: s.Flow) -> tuple[tuple[s.Term, ...], Place, str]:
 
 
 def sign(join: s.Call) -> str:
-    """Returns the sign of a sum, or the name of the concatenation."""
+    """Returns the text that a picture shows for a join: + for a sum, and otherwise the name of the concatenation."""
     return "+" if s.is_sum(join) else CONCATENATION
 
 
 @dataclass(slots=True)
 class _Walk:
-    """A walk over two versions of a flow, which notes what differs."""
+    """A walk over two versions of a flow, which collects the changes from the first version to the second one."""
 
     unused_before: tuple[str, ...]
     unused_after: tuple[str, ...]
@@ -164,7 +172,7 @@ class _Walk:
     is_listed: bool = False
 
     def flow(self, before: s.Flow, after: s.Flow) -> FlowChanges:
-        """Returns the differences of two flows."""
+        """Returns the changes from the flow `before` to the flow `after`."""
         (old, _, old_sign), (new, place, new_sign) = inner(before), inner(after)
         join = None if old_sign == new_sign else old_sign
         self._terms(old, new, place, before.terms == after.terms or join is not None)
@@ -177,7 +185,10 @@ class _Walk:
         return len(self.new) + len(self.operations) + len(self.reads) + len(self.removed) + self.is_listed
 
     def _terms(self, old: tuple[s.Term, ...], new: tuple[s.Term, ...], place: Place, is_same: bool) -> None:
-        """Notes the differences of the terms of a join; something must differ unless `is_same`."""
+        """Collects the changes of the terms of a join.
+
+        If no change is found and `is_same` is False, `is_listed` becomes True.
+        """
         count = self._count
         begins = [0, *accumulate(len(_states(term, self.unused_after)) for term in new)]
         for i, j in matched(old, new):
@@ -194,14 +205,17 @@ class _Walk:
         self.is_listed = self.is_listed or not (is_same or self._count > count)
 
     def _wires(self, old: tuple[s.Term, ...], new: tuple[s.Term, ...], place: Place) -> None:
-        """Notes which states one of two lists has alone; the new list begins at this place."""
+        """Collects the states that only one of two lists of terms has.
+
+        The first term of the list `new` is at `place`.
+        """
         for index, term in enumerate(new, place[-1]):
             if term not in old:
                 self.new.add((*place[:-1], index))
         self.removed += [(place[:-1], term) for term in old if term not in new]
 
     def _term(self, mine: s.Term, yours: s.Term, place: Place) -> None:
-        """Notes the differences of two terms that are matched and drawn."""
+        """Collects the changes from the term `mine` to the term `yours`, which a picture both shows."""
         if isinstance(mine, s.Wire) and isinstance(yours, s.Wire):
             if mine.state != yours.state:
                 self.reads[place] = mine.state
@@ -217,7 +231,7 @@ class _Walk:
             self._term(mine.arguments[0], yours.arguments[0], (*place, 0))
 
     def _replaced(self, mine: s.Term | None, yours: s.Term | None, place: Place) -> None:
-        """Notes a removed and a new term, of which one may be missing."""
+        """Collects a removed term `mine` and a new term `yours`. One of them may be None."""
         is_gone, is_new = mine is not None and is_drawn(mine), yours is not None and is_drawn(yours)
         if is_new:
             self.new.add(place)

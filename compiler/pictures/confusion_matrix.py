@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 _FONTS = ("", "DejaVuSans.ttf", "LiberationSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "Arial Unicode.ttf")
 LABELLED = 30  # With more classes than this, a cell of the matrix has no room for its count.
 _EMPTY, _GRID = (244, 245, 247), 2
-_RIGHT, _WRONG = (32, 89, 171), (205, 116, 19)  # the colours of a count that is a whole row
+# the colours of a cell with all images of its row: of correct and of wrong predictions
+_RIGHT, _WRONG = (32, 89, 171), (205, 116, 19)
 _SIZE, _SMALL = 16, 14  # the sizes of letters
-_MARGIN, _LONGEST = 16, 170  # the pixels around the picture, and of the longest label
+_MARGIN, _LONGEST = 16, 170  # the margin around the matrix, and the greatest length of a label, in pixels
 # Pixels of the smallest and the largest cell with a count, and half the width of all cells without counts.
 _CELL, _ALL = (38, 48), 380
 

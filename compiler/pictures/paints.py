@@ -7,12 +7,12 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Tone = Callable[[str], str]  # the colour on a page of a colour on a light page
+Tone = Callable[[str], str]  # a function from a colour on a light page to the colour that replaces it on a page
 
 INK, SOFT, PALE, LINE, WHITE = "#1f2933", "#66727f", "#b4bcc4", "#56616d", "#ffffff"
-# What differs from another genotype: its lines, its texts, and what surrounds it.
+# The colours of marked parts: of their lines, of their texts, and of the halo around them.
 MARK, MARKED, HALO = "#c2005f", "#86003f", "#ffd0e6"
-# A dark page, and a halo that is lighter than other fills, to be seen around them.
+# The colours of a dark page and of a halo. The halo is lighter than other fills, so that it is visible around boxes.
 _BY_NIGHT = {WHITE: "#22252b", HALO: "#741a4d"}
 
 

@@ -1,7 +1,7 @@
 """The parts of a cell's picture: states, operations and joins, and the links between them.
 
-With the changes from another version of the cell, the parts say what is new and changed, and removed parts are among
-them.
+If the changes from another version of the cell are given, new and changed parts are marked, and parts that this version
+of the cell lacks are added and marked as removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAME, _SMALL = 16, 11.5  # the sizes of texts
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A state, an operation or a join, before it has a place.
+    """A state, an operation or a join of a cell, without its position in the picture.
 
     `kind` is input, node, output, pill or join. A dead part lies on no path from an input to the output.
     """
@@ -43,24 +43,24 @@ class Part:
 
     @property
     def is_state(self) -> bool:
-        """Whether it is an input, a node or the output."""
+        """Whether the part is an input, a node or the output."""
         return self.kind in ("input", "node", "output")
 
     @property
     def width(self) -> int:
-        """The width of its box."""
+        """The width of the part's box."""
         text = max(line.width for line in self.lines) + (28 if self.is_state else 24)
         return math.ceil(max(text, 52 if self.is_state else 0, self.entries * arrange.PORT + 8))
 
     @property
     def height(self) -> int:
-        """The height of its box."""
+        """The height of the part's box."""
         return math.ceil(sum(line.height for line in self.lines) + (14 if self.is_state else 9))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link from one part to a later one, by their places in the list of parts."""
+    """A link from one part to a later part. `source` and `target` are the indices of the two in the list of parts."""
 
     source: int
     target: int
@@ -70,7 +70,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All parts of a cell, the output last, and their links. `notes` describe what has no place among them."""
+    """All parts of a cell, with the output at the end, and their links.
+
+    `notes` has the changes that no part shows, as text.
+    """
 
     parts: tuple[Part, ...]
     links: tuple[Link, ...]
@@ -78,7 +81,7 @@ class Parts:
 
 
 def read(cell: s.Cell, changes: CellChanges | None = None) -> Parts:
-    """Returns the parts of a cell, marked with the changes if there are some."""
+    """Returns the parts of a cell. If changes are given, the new, changed and removed parts are marked."""
     reader = _Reader(cell, changes or CellChanges())
     entries = Counter(link.target for link in reader.links)
     parts = [replace(part, entries=entries[place]) for place, part in enumerate(reader.parts)]
@@ -89,7 +92,7 @@ def read(cell: s.Cell, changes: CellChanges | None = None) -> Parts:
 
 
 def _with_dead(parts: list[Part], links: list[Link], notes: tuple[str, ...]) -> Parts:
-    """Returns the parts and links, with those that lie on no path from an input to the output as dead."""
+    """Returns the parts and links. Those that lie on no path from an input to the output are marked as dead."""
     sink = len(parts) - 1
     fed, wanted = {place for place, part in enumerate(parts) if part.kind == "input"}, {sink}
     present = [link for link in links if link.mark is not Mark.REMOVED]
@@ -108,8 +111,12 @@ def _with_dead(parts: list[Part], links: list[Link], notes: tuple[str, ...]) -> 
 
 
 def focused(found: Parts) -> Parts:
-    """Returns the changed states of a cell with all that leads to them; a state that they read is like an input."""
-    states: dict[int, int] = {}  # of each part, the state that it leads to
+    """Returns the changed states of a cell with their operations.
+
+    A state that a changed state reads becomes an input.
+    """
+    # for each part, the state that is computed from the part, or the part itself if it is a state
+    states: dict[int, int] = {}
     for place, part in enumerate(found.parts):
         if part.is_state:
             states[place] = place
@@ -130,7 +137,10 @@ def _as_input(part: Part) -> Part:
 
 
 def _in_order(count: int, links: Sequence[Link], last: int) -> list[int]:
-    """Returns the places of all parts, each after those that lead to it, and otherwise as they are."""
+    """Returns the indices of all parts in an order in which no link leads back.
+
+    The old order is kept where it is possible.
+    """
     below, waiting = defaultdict[int, list[int]](list), Counter(link.target for link in links)
     for link in links:
         below[link.source].append(link.target)
@@ -147,7 +157,7 @@ def _in_order(count: int, links: Sequence[Link], last: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """A walk through the terms of a state, with the changes of this state; `is_new` says that all of it is new."""
+    """A walk through the terms of a state, with the changes of this state. If `is_new` is True, all terms are new."""
 
     key: str
     changes: FlowChanges
@@ -155,7 +165,7 @@ class _Walk:
 
 
 class _Reader:
-    """Collects the parts of one cell, and the links between them; those of removed parts come last."""
+    """Collects the parts of one cell, and the links between them. Removed parts and their links come last."""
 
     def __init__(self, cell: s.Cell, changes: CellChanges) -> None:
         self.parts: list[Part] = []
@@ -163,8 +173,9 @@ class _Reader:
         self.notes = [*changes.notes]
         self._changes = changes
         self._states: dict[str, int] = {}
-        self._hidden: set[str] = set()  # removed states whose names others have now
-        self._removed: list[tuple[str, s.Term, int]] = []  # the state, the term, and the part that it led to
+        self._hidden: set[str] = set()  # removed states whose names other states have now
+        # the state, the removed term, and the index of the part that read the term
+        self._removed: list[tuple[str, s.Term, int]] = []
         self._unused = edit.unused(cell) if "unused" not in edit.states(cell) else ("unused",)
         for item in cell.inputs:
             lines = [line_of(item.name, _NAME), *_kind_lines(item, changes.inputs.get(item.name))]
@@ -214,7 +225,7 @@ class _Reader:
                 self._removed.append((walk.key, s.Wire(state), target))
 
     def _entering(self, terms: tuple[s.Term, ...], place: Place, walk: _Walk) -> list[tuple[int, Mark | None]]:
-        """Returns the last part of each term that is drawn, and the mark of the link that leaves it."""
+        """Returns for each drawn term the index of its outermost part, and the mark of the link from this part."""
         expanded = edit.with_states(terms, self._unused) if self._unused != ("unused",) else terms
         return [self._term(term, (*place, i), walk) for i, term in enumerate(expanded) if is_drawn(term)]
 
@@ -253,7 +264,7 @@ class _Reader:
                 self.notes += self._changes.lines.get(name, ())
 
     def _add_removed_state(self, kind: str, name: str, more: Iterable[Line]) -> int | None:
-        """Adds the ghost of a state; returns None if another state has its name now."""
+        """Adds a removed state and returns its index; returns None if another state has its name now."""
         if name in self._states:
             self.notes += self._changes.lines[name]
             self._hidden.add(name)
@@ -262,7 +273,11 @@ class _Reader:
         return self._states[name]
 
     def _has_place(self, term: s.Term, target: int) -> bool:
-        """Returns whether the states that a removed term reads are drawn, and above the part that it led to."""
+        """Returns whether a removed term can be drawn.
+
+        The states that it read must be in the picture, and none of them may be computed from the part `target`, which
+        read the term.
+        """
         below = defaultdict[int, list[int]](list)
         for link in self.links:
             below[link.source].append(link.target)
@@ -275,7 +290,7 @@ class _Reader:
         return read.isdisjoint(self._hidden) and after.isdisjoint(self._states[state] for state in read)
 
     def _ghost(self, term: s.Term) -> int:
-        """Adds the parts of a removed term; returns the last one."""
+        """Adds the parts of a removed term, and returns the index of the outermost part."""
         if isinstance(term, s.Wire):
             return self._states[term.state]
         sources = [self._ghost(part) for part in term.arguments if is_drawn(part)]
@@ -288,7 +303,7 @@ class _Reader:
 
 
 def _operation(term: s.Call) -> Part:
-    """Returns the part of a term's outer operation."""
+    """Returns the part for the outermost operation of a term."""
     if s.is_join(term):
         return Part("join", (_join_line(sign(term)),), paints.JOIN, sign(term))
     first, rest = _words(term.op)
@@ -297,13 +312,13 @@ def _operation(term: s.Call) -> Part:
 
 
 def _ghost_of(part: Part) -> Part:
-    """Returns the part as one that was removed."""
+    """Returns a copy of the part that is marked as removed."""
     lines = tuple(replace(line, ink=paints.SOFT, struck=True) for line in part.lines)
     return replace(part, lines=lines, paint=paints.REMOVED, mark=Mark.REMOVED)
 
 
 def _kind_lines(item: s.Input, former: s.Input | None) -> Iterator[Line]:
-    """Yields the operation of an input, and what it was before."""
+    """Yields the lines for the operation of an input, and for the operation that the input had before."""
     now, before = (_kind(one) if one is not None else "" for one in (item, former))
     if now:
         yield line_of(now, _SMALL, paints.SOFT if former is None else paints.MARKED)
@@ -316,7 +331,7 @@ def _kind(item: s.Input) -> str:
 
 
 def _tail_lines(tail: s.Pipe, former: s.Pipe | None) -> Iterator[Line]:
-    """Yields the operations that follow a node's sum, with those that were there before."""
+    """Yields the lines for the operations after a node's sum, and for those that the node had there before."""
     before = tail if former is None else former
     for kind, i, j, k, m in SequenceMatcher(None, before, tail, autojunk=False).get_opcodes():
         for op in tail[k:m]:
@@ -330,10 +345,10 @@ def _former(text: str) -> Line:
 
 
 def _difference(former: s.Op | s.Any, op: s.Op | s.Any) -> str:
-    """Returns the words of a former operation: the changed settings alone if only these differ."""
+    """Returns a former operation as text. If only settings have changed, the text has only the former settings."""
     (before, settings), (now, others) = _words(former), _words(op)
     if (before, settings) == (now, others):
-        return expression(former)  # They differ in digits that are otherwise left out.
+        return expression(former)  # The two differ only in digits that `_value` leaves out.
     differing = [setting for setting in settings.split(", ") if setting and setting not in others.split(", ")]
     if before == now and differing:
         return ", ".join(differing)
@@ -349,7 +364,7 @@ def _struck(text: str) -> Line:
 
 
 def _words(op: s.Op | s.Any) -> tuple[str, str]:
-    """Returns an operation's name with its unnamed settings, and its named settings."""
+    """Returns an operation as two texts: its name with its unnamed settings, and its other settings."""
     if isinstance(op, s.Any):
         return expression(op), ""
     plain = [op.name, *(_value(a.value) for a in op.arguments if a.name is None)]
@@ -370,7 +385,7 @@ def _paint(op: s.Op | s.Any) -> Paint:
 
 
 def line_of(text: str, size: float, ink: str = paints.INK) -> Line:
-    """Returns a text as a line, cut off if it is too long."""
+    """Returns a line of a text. A text of more than `_LONGEST` characters is cut off."""
     text = text.strip()
     return Line(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…", size, ink)
 

@@ -20,7 +20,8 @@ from dsl.tree import syntax as s
 _MARGIN, _APART, _HEADING = 28, 64, 48
 _TITLE, _LARGEST = 22, 40
 _WORDS = 12  # the distance of the words of a heading, and of the samples of the legend
-_SPACE, _NOTE, _LEAST, _MOST = 26, 13, 300, 12  # of the notes: the space above, the font size, the width, the lines
+# the space above notes, their font size, their least width, and the largest number of lines
+_SPACE, _NOTE, _LEAST, _MOST = 26, 13, 300, 12
 _ARRIVAL = 9.0  # the length of the straight piece of an arrow under its head
 
 _SAMPLES = {
@@ -42,14 +43,14 @@ def marked(
     dark: bool = False,
     only_changed: bool = False,
 ) -> Drawing:
-    """Draws the cells of a network; what differs from another genotype is marked.
+    """Draws the cells of a network, and marks the changes from another genotype.
 
     Args:
       before: the other genotype, such as the parent; None marks nothing.
       after: the genotype that is drawn.
       title: the heading of the picture.
       dark: draws for a dark page.
-      only_changed: draws only the changed states, with what they read, and no legend, for a small picture.
+      only_changed: draws only the changed states and the states that these read, without a legend, for a small picture.
     """
     cells = [cell for cell in after.cells if cell.name in after.space.reached]
     if before is None:
@@ -74,9 +75,10 @@ def picture(
       cells: the cells.
       title: the heading of the picture.
       stacked: draws the cells one below the other.
-      marks: what differs from another genotype, which is marked, and listed if no cell shows it.
+      marks: the changes from another genotype. They are marked in the cells, or listed below the cells if no cell can
+        show them.
       dark: draws for a dark page.
-      only_changed: draws only the states that `marks` says are changed, with what they read, and no legend.
+      only_changed: draws only the states with changes in `marks` and the states that these read, without a legend.
     """
     marks = marks or Changes({}, ())
     sheets, notes = _sheets(cells, marks, only_changed)
@@ -109,7 +111,7 @@ def picture(
 
 
 def _sheets(cells: Sequence[s.Cell], marks: Changes, only_changed: bool) -> tuple[list[_Sheet], list[str]]:
-    """Returns the cells that are drawn, and what else has changed."""
+    """Returns the drawings of the cells, and the changes that no drawing shows, as text."""
     sheets: list[_Sheet] = []
     notes: list[str] = []
     left = dict(marks.cells)
@@ -128,7 +130,7 @@ def _sheets(cells: Sequence[s.Cell], marks: Changes, only_changed: bool) -> tupl
     return sheets, [*notes, *(words for changes in left.values() for words in changes.words), *marks.notes]
 
 
-# --- what stands below the cells --------------------------------------------------------------------------
+# --- notes and legend below the cells ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +142,13 @@ class _Below:
 
     @property
     def width(self) -> float:
-        """The width of the wider one."""
+        """The width of the frame or of the legend, whichever is wider."""
         samples = sum(box.width + _WORDS for box in self.samples) - _WORDS * bool(self.samples)
         return max(samples, max((line.width + 2 * _WORDS for line in self.lines), default=0))
 
     @property
     def height(self) -> float:
-        """The height of both, with the space above them."""
+        """The height of the frame and the legend together, with the space above each."""
         frame = _SPACE + self._frame if self.lines else 0
         return frame + (_SPACE + self.samples[0].height if self.samples else 0)
 
@@ -155,7 +157,7 @@ class _Below:
         return sum(line.height for line in self.lines) + 14
 
     def boxes(self, middle: float, top: float) -> Iterator[Box]:
-        """Yields the boxes, centred below a point."""
+        """Yields the frame and the samples of the legend, centred below the point (`middle`, `top`)."""
         if self.lines:
             width = max(line.width for line in self.lines) + 2 * _WORDS
             place = middle - width / 2, top + _SPACE, width, self._frame
@@ -168,7 +170,7 @@ class _Below:
 
 
 def _below(notes: Sequence[str], sheets: Sequence[_Sheet], width: float, has_legend: bool) -> _Below:
-    """Returns what stands below cells of a width: notes on what they do not show, and a legend of their marks."""
+    """Returns the frame with the notes, and the legend with the marks that the cells have, for cells of this width."""
     lines = [line for note in notes for text in note.splitlines() for line in _wrapped(text, max(width, _LEAST))]
     if len(lines) > _MOST:
         more = f"and {len(lines) - _MOST} more lines, which `cell diff` prints"
@@ -179,7 +181,7 @@ def _below(notes: Sequence[str], sheets: Sequence[_Sheet], width: float, has_leg
 
 
 def _wrapped(text: str, width: float) -> list[Line]:
-    """Returns a text as lines that are not wider than this, where its blanks allow it."""
+    """Returns a text as lines, broken at its blanks. Only a line of a single word may be wider than `width`."""
     texts = [""]
     for word in text.split():
         longer = f"{texts[-1]} {word}".strip()
@@ -244,7 +246,7 @@ class _Sheet:
         return tops, heights
 
     def labels(self, across: float, down: float) -> Iterator[Label]:
-        """Yields the labels of the heading, for a sheet with its corner at this point."""
+        """Yields the labels of the heading, for a sheet whose upper left corner is at (`across`, `down`)."""
         x = across + (self.width - self._heading_width()) / 2
         for line in self._heading:
             # Texts of all sizes have one base line.
@@ -252,7 +254,7 @@ class _Sheet:
             x += line.width + _WORDS
 
     def boxes(self, across: float, down: float) -> Iterator[Box]:
-        """Yields the boxes of the parts, for a sheet with its corner at this point."""
+        """Yields the boxes of the parts, for a sheet whose upper left corner is at (`across`, `down`)."""
         for place, part in enumerate(self._parts):
             width = self._widths[place]
             x, y = across + self._centres[place] - width / 2, down + self._span(place)[0]
@@ -260,7 +262,10 @@ class _Sheet:
             yield _pale(box) if part.is_dead else box
 
     def arrows(self, across: float, down: float, first: int) -> Iterator[Arrow]:
-        """Yields the arrows, for a sheet with its corner at this point. `first` is the index of its first box."""
+        """Yields the arrows, for a sheet whose upper left corner is at (`across`, `down`).
+
+        `first` is the index of its first box.
+        """
         for (source, target), end, piece in zip(self._placed.links, self._ends, self._pieces, strict=True):
             start, row = across + self._centres[source], self._placed.rows[source]
             part = self._parts[target] if target < len(self._parts) else None
@@ -283,7 +288,10 @@ class _Sheet:
 
 
 def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
-    """Returns the points at which links arrive at the output: straight below their origins."""
+    """Returns the x coordinate at which each link enters the output.
+
+    It is that of the source of the link, or further right if another link enters too near to it.
+    """
     ports: dict[int, float] = {}
     entering = [link for link, (_, target) in enumerate(placed.links) if target == sink]
     for link in sorted(entering, key=lambda link: placed.centres[placed.links[link][0]]):
@@ -293,7 +301,7 @@ def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
 
 
 def _heading(cell: s.Cell, marks: CellChanges | None) -> Iterator[Line]:
-    """Yields the words above a cell: its name, its stride, and what the changes say of them."""
+    """Yields the words above a cell: its name, its stride, whether it is new, and the stride that it had before."""
     yield line_of(cell.name, 19)
     if cell.stride is not None:
         yield line_of(f"stride {expression(cell.stride)}", 14, paints.SOFT)
@@ -305,9 +313,12 @@ def _heading(cell: s.Cell, marks: CellChanges | None) -> Iterator[Line]:
 
 
 def _pieces(placed: Arrangement, links: Sequence[Link], count: int) -> list[Link]:
-    """Returns the link that each piece of a link in the drawing belongs to; the parts have places below `count`.
+    """Returns for each piece of a link the link to which it belongs.
 
-    A piece that several links share is new if one of them is, and removed or dead only if all are.
+    An item with an index of `count` or more is a bend.
+
+    A piece that several links share is marked as new if one of these links is new. It is marked as removed or dead only
+    if all of them are.
     """
     given = iter(links)
     found = [next(given) if target < count else None for _, target in placed.links]

@@ -30,7 +30,7 @@ def png(
 
     boxes, arrows, labels = shapes
     wide, high = (max(1, round(length * scale)) for length in size)
-    # Pillow's lines have hard steps, so the picture is drawn larger and then reduced.
+    # Pillow draws jagged lines, so the picture is drawn larger and then reduced.
     finer = 3 if wide * high * 9 <= _MANY_PIXELS else 2
     image = Image.new("RGB", (wide * finer, high * finer), tone(paints.WHITE))
     pen = _Pen(ImageDraw.Draw(image), scale * finer, tone)

@@ -1,4 +1,4 @@
-"""Shapes with their positions: boxes, arrows and texts, and how each is marked.
+"""Shapes with their positions and marks: boxes, arrows and texts.
 
 This module does not depend on cells: its callers give shapes and positions.
 """
@@ -15,9 +15,9 @@ from compiler.pictures.paints import Paint
 
 Point = tuple[float, float]
 
-AROUND = 5.0  # the width of the halo around what is marked
+AROUND = 5.0  # the width of the halo around a marked box
 HALO = 2 * AROUND + 2.5  # the width of the halo of an arrow
-SIGN = 7.0  # the radius of the plus sign at what is new
+SIGN = 7.0  # the radius of the plus sign at a new part
 DASH = (5.0, 4.0)  # the lengths of the drawn and of the empty pieces of a dashed line
 STROKE = 1.5  # the width of a line
 _HEAD_LENGTH, _HEAD_WIDTH, _STRONG = 8.0, 7.0, 2.5
@@ -42,7 +42,7 @@ def text_width(text: str, size: float) -> float:
 
 
 class Mark(Enum):
-    """How a part differs from what it was before."""
+    """The change of a part from another version of its cell. The value describes how the part is drawn."""
 
     NEW = "with a halo and a plus sign"
     CHANGED = "with a halo"
@@ -135,7 +135,7 @@ class Box:
 class Arrow:
     """A line from `start` straight down to `leave`, in a curve to `arrive`, and straight down to `end`.
 
-    `source` and `target` are places in the drawing's boxes; None is a bend of a longer way.
+    `source` and `target` are indices of boxes of the drawing. None stands for a bend, at which a piece of a link ends.
     """
 
     source: int | None
@@ -170,7 +170,7 @@ class Arrow:
 
     @property
     def middle(self) -> float:
-        """The height at which the curve is half way."""
+        """The y coordinate half way along the curve."""
         return (self.leave[1] + self.arrive[1]) / 2
 
     @property
@@ -186,7 +186,7 @@ class Arrow:
         return (x - wide, y - _HEAD_LENGTH), (x + wide, y - _HEAD_LENGTH), (x, y)
 
     def polyline(self, pieces: int = 24) -> tuple[Point, ...]:
-        """Returns the way in short straight pieces."""
+        """Returns the points of the line, with the curve divided into short straight pieces."""
         (x0, y0), (x1, y1) = self.leave, self.arrive
         if x0 == x1:
             return (self.start, self.stop)
@@ -200,7 +200,7 @@ class Arrow:
 
 
 def in_order(arrows: Sequence[Arrow]) -> list[Arrow]:
-    """Returns the arrows, those that should lie above others last."""
+    """Returns the arrows in the order in which they are drawn: new ones last, so that no other arrow covers them."""
     return sorted(arrows, key=lambda arrow: (arrow.is_new, not arrow.is_dashed))
 
 

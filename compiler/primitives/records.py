@@ -45,7 +45,9 @@ def _factorized_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
 def _factorized_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     total = whole_number(settings, "filters")
     if total < 2:
-        raise ShapeError(f"factorized_conv divides its filters between two paths; {total} is too few")
+        raise ShapeError(
+            f"factorized_conv has {total} filters and divides them between two paths; at least 2 are needed"
+        )
     first, channels = total // 2, shapes[0][-1]
     return (
         Weight("kernel_a", (1, 1, channels, first), "kernel"),
@@ -110,7 +112,7 @@ def _zero_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
 
 def _resize_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     if settings.get("height") is None:
-        raise ShapeError("resize_and_pad has no shape to go to here; it stands only after `fit`")
+        raise ShapeError("resize_and_pad has no shape to resize to here; it is allowed only after `fit` of a cell")
     return tuple(whole_number(settings, name) for name in ("height", "width", "channels"))
 
 

@@ -115,7 +115,7 @@ class Names:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The names that may stand before the dot."""
+        """The names that a setting may have before its dot, such as `training`."""
         return tuple(dict.fromkeys(name.partition(".")[0] for name in self.names))
 
 

@@ -1,4 +1,4 @@
-"""Candidate training: the short training of one individual of a search, and how a trained network classifies."""
+"""Candidate training: the short training of one individual of a search, and the accuracy of a trained network."""
 
 from __future__ import annotations
 
@@ -66,9 +66,10 @@ def train(
     initial: Weights | None = None,
     on_epoch: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Trains a genotype and returns the result. Weights in `initial` that fit are inherited. Genes replace settings.
+    """Trains a genotype and returns the result. Genes replace the settings of the same names.
 
     Args:
+      initial: the weights of the parent. The network inherits those whose key and shape it has.
       on_epoch: is called at the end of every epoch with its number, from 1.
 
     Raises:

@@ -172,7 +172,10 @@ class FinalTraining:
         return float(rate(self._trainer.optimizer.iterations) if callable(rate) else rate)
 
     def _own_folder(self, name: str) -> str:
-        """Returns the folder of checkpoints of this process. Only the one of the first worker is read."""
+        """Returns the folder in which this process writes checkpoints.
+
+        A training resumes from those of the first worker.
+        """
         return str(self.folder / name if self._chief else self.folder / name / f"worker-{os.getpid()}")
 
     def _restore(self) -> None:
@@ -192,7 +195,10 @@ class FinalTraining:
         self._trainer.step = number * self._trainer.steps_per_epoch
 
     def _identity(self) -> dict[str, str]:
-        """Returns the settings that identify this training. The number of epochs is one, as it changes the schedule."""
+        """Returns the settings that identify this training.
+
+        One is the number of epochs, since the schedule of the learning rate depends on it.
+        """
         # The images are identified by their contents, and not by their folder.
         images = replace(self._config.dataset, source=f"images with the digest {self.images.digest[:16]}")
         settings = {
@@ -251,7 +257,7 @@ class _Board:
         self._writers = {name: tf.summary.create_file_writer(str(folder / name)) for name in names}
 
     def epoch(self, epoch: Epoch, rate: float, images_per_second: float) -> None:
-        """Adds a point of each curve."""
+        """Adds the numbers of an epoch to the curves."""
         training = {
             "loss": epoch.loss, "accuracy": epoch.accuracy,
             "learning_rate": rate, "images_per_second": images_per_second,

@@ -85,7 +85,11 @@ def parse(
     paths = tuple(_find(file, Path(), shipped()) for file in files)
 
     def inside(name: str, beside: Path) -> Path:
-        """Returns an included file: beside the including file, beside a named file, or as a named file is found."""
+        """Returns the path of an included file.
+
+        The file is looked for in the folder of the file that includes it, in the folders of the files `paths`, in
+        the current folder, and among the shipped files.
+        """
         return _find(name, beside, *(path.parent for path in paths), Path(), shipped())
 
     read = [part for path in paths for part in read_file(path, names, inside)]

@@ -34,8 +34,8 @@ class _RMSprop(legacy.RMSprop):  # type: ignore[misc, name-defined]
     def __init__(self, training: Training, rate: LearningRate) -> None:
         super().__init__(rate, training.rmsprop_decay, training.momentum, training.rmsprop_epsilon)
         self._start = training.rmsprop_start
-        # With momentum 0 Keras adds epsilon outside the root. This flag makes it always take the path with epsilon
-        # inside.
+        # With momentum 0 Keras adds epsilon outside the root. With this flag, Keras adds it inside the root in all
+        # cases.
         self._momentum = True
 
     def _create_slots(self, variables: Sequence[Any]) -> None:

@@ -84,7 +84,7 @@ class Trainer:
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
     def _sums(self, run: Callable[[Tensor], Any], first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs steps from `first` on. Returns the sums, over replicas and steps, of the two numbers of each step."""
+        """Runs steps from `first` on. Returns the sums of loss and correct images over replicas and steps."""
 
         def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in run(step)]
@@ -218,7 +218,10 @@ class Trainer:
     # --- evaluation ---
 
     def measured(self, number: int, loss: float, accuracy: float) -> Epoch:
-        """Returns the record of a trained epoch. The validation images are evaluated if the settings require it.
+        """Returns the record of a trained epoch.
+
+        The validation images are evaluated after the last epoch, and with `training.validate='epochs'` after every
+        epoch.
 
         Raises:
           Diverged: a loss is infinite or not a number.
@@ -233,13 +236,19 @@ class Trainer:
         return Epoch(number, loss, accuracy, validation_loss, validation_accuracy)
 
     def validate(self) -> tuple[float, float]:
-        """Returns the mean loss and the accuracy on the validation images, with fresh statistics if these are set."""
+        """Returns the mean loss and the accuracy on the validation images.
+
+        If `training.fresh_statistics` is True, fresh statistics are computed before.
+        """
         if self._training.fresh_statistics:
             self.refresh()
         return self.evaluate("validation")
 
     def evaluate(self, split: str) -> tuple[float, float]:
-        """Returns the mean loss and the accuracy on a part of the data set, by averaged weights if these are kept."""
+        """Returns the mean loss and the accuracy on a part of the data set.
+
+        The network has the averaged weights if the training averages weights.
+        """
         count = self._feed.count(split)
         batches, steps = self._evaluation_batches(split)
         for layer in self.layers if self._replicas > 1 else ():

@@ -19,7 +19,7 @@ _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A comparison of a name with a number, and `at`, the same comparison in the text."""
+    """A comparison of a name with a number. `at` is the comparison in the text from which it follows."""
 
     name: str
     symbol: str
@@ -40,7 +40,9 @@ def verify_limits(space: Space) -> Iterator[Problem]:
             continue
         wrong = _constant_fault(item.condition, space)
         if wrong is not None:
-            yield Problem(f"no network satisfies {shown(wrong)}", wrong.position, "a require compares costs")
+            yield Problem(
+                f"no network satisfies {shown(wrong)}", wrong.position, "`require` compares costs, such as params < 1M"
+            )
         found.extend(limits(item.condition, space, frozenset()))
     both = clash(found, {limit.name: (0.0, math.inf) for limit in found})
     if both is None:
@@ -112,7 +114,7 @@ def limits(condition: s.Condition, space: Space, bound: frozenset[str], wanted: 
 
 
 def clash(limits: Iterable[Limit], domains: Mapping[str, tuple[float, float]]) -> tuple[Limit, Limit | None] | None:
-    """Returns limits that no number in the domain of a name satisfies: a single one, or the first two; else None."""
+    """Returns the first limit, or pair of limits, that no number in the domain of its name satisfies; or None."""
     tightest: dict[tuple[str, int], Limit] = {}  # the tightest limits, by name and direction
     for limit in limits:
         least, most = domains.get(limit.name, (-math.inf, math.inf))

@@ -9,6 +9,7 @@ from dsl.errors import CellError, Problem, nearest, problems_of
 from dsl.primitives import JOINS, PRIMITIVES
 from dsl.space.evaluate import WORDS, number
 from dsl.space.genotype import Space
+from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
@@ -51,7 +52,9 @@ def verify_requires(space: Space) -> Iterator[Problem]:
 def _check_require(condition: s.Condition, space: Space) -> None:
     for part in s.simple(condition):
         if not isinstance(part, s.Compare):
-            raise CellError("a require compares costs", part.position, nearest("", COSTS))
+            raise CellError(
+                f"`require` compares costs, and `{shown(part)}` does not", part.position, nearest("", COSTS)
+            )
         for path in s.paths(part):
             _check_cost(path, space)
 
@@ -82,7 +85,7 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
                 ("an operation", {**PRIMITIVES, **space.definitions.ops}))  # fmt: skip
     for binding in statement.bindings:
         if binding.name in kinds:
-            raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position)
+            raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position, "choose another name")
         for what, names in declared:
             if binding.name in names:
                 message = f"{binding.name!r} is {what}, and cannot be bound too"
@@ -225,10 +228,13 @@ def _check_function(value: s.Function, space: Space) -> None:
     if value.name not in _FUNCTIONS:
         raise CellError(f"unknown distribution {value.name!r}", value.position, nearest(value.name, _FUNCTIONS))
     if len(value.arguments) != 2:
-        raise CellError(f"{value.name} takes a least and a greatest value", value.position)
+        raise CellError(
+            f"{value.name} takes a least and a greatest value", value.position, f"such as {value.name}(0.5, 2)"
+        )
     low, high = (number(argument, space.params) for argument in value.arguments)
     if low > high or (value.name == "loguniform" and low <= 0):
-        raise CellError(f"{value.name}({low}, {high}) is an empty range", value.position)
+        hint = "the least value comes first" + ", and is above 0" * (value.name == "loguniform")
+        raise CellError(f"{value.name}({low}, {high}) is an empty range", value.position, hint)
 
 
 def _known(name: str, kinds: Kinds, allowed: tuple[str, ...], at: s.Statement) -> None:
@@ -256,7 +262,9 @@ def _check_pipe(pipe: s.Pipe, space: Space) -> None:
         _check_op_name(op, space)
         if isinstance(op, s.Any):
             if op.other:
-                raise CellError("`other` excludes the present operation, and a new node has none", op.position)
+                raise CellError(
+                    "`other` excludes the present operation, and a new node has none", op.position, "leave `other` out"
+                )
             _check_any(op, ("op", "cell"), "an operation is wanted here", {}, space)
         else:
             check_member(op, space)
@@ -269,7 +277,7 @@ def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
         members = (space.values[drawn.range.names[0]] if isinstance(drawn.range, s.Path) else drawn.range).items
     for member in members:
         if str(member) not in JOINS:
-            raise CellError(f"{target} is {' or '.join(JOINS)}, not {expression(member)}", member.position)
+            raise CellError(f"{target} may be {' or '.join(JOINS)}, not {expression(member)}", member.position)
 
 
 def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
@@ -278,7 +286,7 @@ def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
 
 
 def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:
-    """Accepts every statement `forget weights`, in which nothing can be wrong."""
+    """Accepts every statement `forget weights`, since it has no parts that could be wrong."""
 
 
 def _check_either(statement: s.Either, kinds: Kinds, space: Space) -> None:

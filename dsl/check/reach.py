@@ -100,7 +100,7 @@ class _Live:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The result for a block of a rule: the errors of its parts, whether it never applies, and what it may change."""
+    """The result for a block of a rule: the errors of its parts, whether it never applies, and its possible changes."""
 
     faults: tuple[Problem, ...] = ()
     is_dead: bool = False
@@ -109,7 +109,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What is known at a part of a rule.
+    """The facts about a rule that are known at one of its statements.
 
     Attributes:
       space: the search space.
@@ -166,7 +166,7 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
 
 
 def _brought(statement: s.Statement, space: Space) -> _Live:
-    """Returns what a statement may change: the operations on edges and after sums, nodes, and settings."""
+    """Returns the operations that a statement may bring, and whether it may add nodes or change settings."""
     match statement:
         case s.Assign(s.Path((_, "op" | "tail")), _, value):
             return _Live(frozenset(_drawn_ops(value, space)))
@@ -239,7 +239,9 @@ def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | No
         return Problem(f"the network does not use cell {root}", values.position, _listed(space.mutable_cells))
     is_empty = not live.grows and not any(cell.nodes for cell in scope.cells(values))
     if rest[0] in ("nodes", "terms") and is_empty and _is_cell(root, scope):
-        return Problem("there is no node, and no rule inserts one", values.position, "the return is in `vertices`")
+        return Problem(
+            "there is no node, and no rule inserts one", values.position, "`vertices` and `edges` have the return too"
+        )
     return None
 
 
@@ -278,7 +280,7 @@ def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None
 
 
 def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem | None:
-    """Returns the reason why an assignment finds no edge to change or no other value, or None."""
+    """Returns the reason why no edge has the assigned setting, or why there is no other value to draw; or None."""
     target, value = statement.target, statement.value
     if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
         owners = {name for op in live.ops for name in names_of(s.Op(op.name), scope.space)}

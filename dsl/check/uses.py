@@ -25,7 +25,7 @@ def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> Non
       CellError: a name is unknown, or a value is not allowed.
     """
     if isinstance(op, s.Any):
-        raise CellError("`any` is allowed only in rules and in sets", op.position)
+        raise CellError("`any` is allowed only in rules and in sets", op.position, "write one operation here")
     channels = scope.get("channels", CHANNELS)
     try:
         walk(op, Place(FILTERS, STRIDE_ASKED), channels, scope, space.definitions, _follow)
@@ -52,7 +52,9 @@ def check_member(member: s.Expression, space: Space) -> None:
     elif isinstance(member, s.Op):
         check_use(_first_draw(member), space, scope)
     elif isinstance(member, s.Any):
-        raise CellError("a member of a set cannot be `any`; write the members of the other set here", member.position)
+        raise CellError(
+            "a member of a set cannot be `any`; write the members of the other set instead", member.position
+        )
     else:
         evaluate(member, space.definitions.scope)
 

@@ -22,6 +22,7 @@ MAX_REPEATS = 10_000
 MAX_NODES = 1_000
 MAX_NESTING = 64
 MAX_EXPANDED = 10_000
+_ONLY_IN_A_CELL = f"`{NOTHING}` is used in {{}}; it is allowed only in a cell, as the operation of a term"
 _AMBIENT = ("filters", "stride", "channels", "classes")
 _ORDER = ("stem", "body", "head")
 _SECTIONS = (*_ORDER, "auxiliary")
@@ -51,14 +52,17 @@ def verify_genotype(genotype: Genotype) -> list[Problem]:
 
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
-    """Returns the errors of a genotype's cells. No cell may contain itself, which `recursion` checks before."""
+    """Returns the errors of a genotype's cells.
+
+    The caller has checked with `recursion` that no cell contains itself.
+    """
     return [p for cell in genotype.cells for p in _verify_cell(cell, genotype.space, edit.cell_ops(cell))]
 
 
 def _check_op(defined: s.OpDef, space: Space) -> None:
     scope = {**names_at_a_use(space), "channels": CHANNELS}
     if len({formal.name for formal in defined.formals}) < len(defined.formals):
-        raise CellError(f"op {defined.name} has two settings of one name", defined.position)
+        raise CellError(f"op {defined.name} has two settings of one name", defined.position, "rename one of them")
     for formal in defined.formals:
         scope[formal.name] = Symbol(formal.name)
     for case in defined.cases:
@@ -66,11 +70,13 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
             decide(case.condition, scope)
         for part in case.pipe:
             if isinstance(part, s.Op) and part.name == NOTHING:
-                raise CellError(f"`{NOTHING}` stands only in a cell, as the operation of a term", part.position)
+                raise CellError(_ONLY_IN_A_CELL.format(f"op {defined.name}"), part.position)
             if not isinstance(part, s.Op) or part.name != defined.name:
                 check_use(part, space, scope)
             elif part.name not in PRIMITIVES:
-                raise CellError(f"op {defined.name} is defined by itself", part.position)
+                raise CellError(
+                    f"op {defined.name} is defined by itself", part.position, "define it by other operations"
+                )
             _check_call(part, space, scope)
     if any(case.condition is None for case in defined.cases[:-1]):
         raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)
@@ -184,9 +190,9 @@ def _size(cell: s.Cell) -> int:
 
 
 def _room(space: Space) -> int:
-    """Returns the number of operations up to which a cell that contains no cell is within the limits of this module.
+    """Returns a number of operations. A cell with at most this number needs no check of its size and its nesting depth.
 
-    The size and the nesting depth of such a cell need no check.
+    This holds only for cells that contain no other cell.
     """
     sizes: dict[str, tuple[int, int]] = {}
     uses = {name: defined.uses() for name, defined in space.definitions.ops.items()}
@@ -318,7 +324,7 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
     arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
     for op in step.pipe:
         if isinstance(op, s.Op) and op.name == NOTHING:
-            raise CellError(f"`{NOTHING}` stands only in a cell, as the operation of a term", op.position)
+            raise CellError(_ONLY_IN_A_CELL.format("a step of the network"), op.position)
         check_use(op, space, scope)
         _check_call(op, space, scope, alone=len(step.pipe) == 1)
     alone = step.pipe[0] if len(step.pipe) == 1 else None

@@ -402,7 +402,10 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, space: Spa
 
 
 def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
-    """Returns the filters and the stride with which the network uses a cell. What differs between uses is a symbol."""
+    """Returns the filters and the stride with which the network uses a cell.
+
+    A value that differs between uses is a symbol.
+    """
     cell = space.written[name]
     own: Value = 1 if cell.stride is None else number(cell.stride, space.params)
     calls = [part for section in space.network.sections for step in section.steps for part in step.pipe

@@ -81,7 +81,7 @@ def short_numbers(text: str) -> str:
 
 
 def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
-    """Returns the differences from `a` to `b` in cells and genes, and in their search spaces if these are two."""
+    """Returns the differences from `a` to `b` in cells and genes, and in the declarations of two search spaces."""
     found = [*_genes(a, b), *_cells(a, b)]
     if a.space is not b.space:
         found += _spaces(a.space, b.space)

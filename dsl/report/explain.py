@@ -24,7 +24,7 @@ from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef
 from dsl.wording import plural
 
-MAX_PLACES = 10_000  # Counting the bindings of a rule stops at this number.
+MAX_PLACES = 10_000  # the greatest number of bindings of a rule that are counted
 _EXAMPLES = 10  # At most this number of children is made to find one that differs from its parent.
 
 

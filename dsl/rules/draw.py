@@ -25,7 +25,7 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The state of a rule that is being applied.
+    """The genotype and the variables of a rule while it is applied.
 
     Attributes:
       genotype: the genotype, with the changes that the rule has made.
@@ -43,7 +43,7 @@ class Scene:
 
 
 def referred(name: str, member: Member) -> Ref:
-    """Returns the member that a variable is bound to, after a check.
+    """Checks that a member of a set is a part of a genotype, to which a variable can be bound, and returns the member.
 
     Raises:
       CellError: the member is not a part of a genotype.

@@ -54,7 +54,10 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
                     first = found.setdefault((decision.place, decision.attribute), decision)
                     if first.values != decision.values:
                         name = ".".join(decision.attribute)
-                        raise CellError(f"two rules draw one {name} from different sets", rule.position)
+                        message = f"two rules draw one {name} from different sets"
+                        raise CellError(
+                            message, rule.position, "random sampling draws it from one set; let both rules name it"
+                        )
     names = genotype.space.cell_names
     return tuple(sorted(found.values(), key=lambda decision: _order(decision, names)))
 
@@ -135,7 +138,9 @@ def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype
     genotype = space.seed
     for decision, choice in zip(open_choices, choices, strict=True):
         if not 0 <= choice < len(decision.values):
-            raise ValueError(f"choice {choice} for {'.'.join(decision.attribute)}, of {len(decision.values)} values")
+            raise ValueError(
+                f"choice {choice} for {'.'.join(decision.attribute)} is not from 0 to {len(decision.values) - 1}"
+            )
         genotype = _chosen(genotype, decision, choice, rng)
     return genotype
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
 from dsl.text.parse import whole
+from dsl.text.unparse import condition as shown
+from dsl.text.unparse import expression as written
 from dsl.tree import syntax as s
 
 WORDS = frozenset({"same", "valid", "full"})
@@ -68,14 +70,16 @@ def evaluate(expression: s.Expression, scope: Scope) -> Value:
         case s.Binary(symbol, left, right):
             return _arithmetic(symbol, evaluate(left, scope), evaluate(right, scope), expression)
         case _:
-            raise CellError("a number, a kernel or a name is wanted here", expression.position)
+            message = f"a number, a kernel or a name is wanted here, found {written(expression)}"
+            raise CellError(message, expression.position)
 
 
 def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Value:
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return Symbol(f"({_shown(left)}{symbol}{_shown(right)})")
     if not isinstance(left, int | float) or not isinstance(right, int | float):
-        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} is not arithmetic on numbers", at.position)
+        message = f"{_shown(left)} {symbol} {_shown(right)} is not arithmetic on numbers"
+        raise CellError(message, at.position, "a kernel, or a word such as same, is not a number")
     try:
         value = _ARITHMETIC[symbol](left, right)
     except ZeroDivisionError:
@@ -83,7 +87,7 @@ def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Val
     except OverflowError:
         raise CellError("too large a number", at.position) from None
     if abs(value) > 1e15:
-        raise CellError(f"{left} {symbol} {right} is too large a number", at.position)
+        raise CellError(f"{left} {symbol} {right} is too large a number", at.position, "allowed: from -1e15 to 1e15")
     return whole(value)
 
 
@@ -106,8 +110,8 @@ def decide(condition: s.Condition, scope: Scope) -> bool | None:
         case s.Compare(symbol, left, right):
             return _compare(symbol, evaluate(left, scope), evaluate(right, scope), condition)
         case _:
-            raise CellError("an `if` compares values; `is`, `before`, `reaches`, `feeds` belong in rules",
-                            condition.position)  # fmt: skip
+            raise CellError(f"`{shown(condition)}` is the condition of a rule; an `if` compares values",
+                            condition.position, "such as: if stride > 1")  # fmt: skip
 
 
 def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | None:

@@ -56,7 +56,10 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The filters and the stride at the place of an operation. With `filters` None, the input's channels count."""
+    """The filters and the stride at the place of an operation.
+
+    If `filters` is None, the operation has the channels of its input.
+    """
 
     filters: Value | None
     stride: Value
@@ -161,7 +164,7 @@ def _walk_defined(
             raise CellError(f"{op.name} needs its setting {formal.name!r}", op.position)
     for index, part in enumerate(choose_case(defined, values, op).pipe):
         if isinstance(part, s.Any):
-            raise CellError("`any` is allowed only in rules and in sets", part.position)
+            raise CellError("`any` is allowed only in rules and in sets", part.position, "write one operation here")
         inner = {**values, "channels": channels}
         if asked.filters is None:
             inner["filters"] = channels

@@ -69,7 +69,7 @@ class _Reader:
         """Reads a file and all files that it includes."""
         if path in trail:
             loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
-            raise CellError(f"files include each other in a loop: {loop}")
+            raise CellError(f"files include each other in a loop: {loop}", hint="remove one of these includes")
         if path in self.seen:
             return
         if len(self.seen) >= MAX_FILES:

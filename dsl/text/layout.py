@@ -110,7 +110,7 @@ class _Page:
 
     @property
     def full(self) -> bool:
-        """Whether this line has ended, because of a break or a comment."""
+        """Whether a comment has ended the current line, so that further text needs a new line."""
         return bool(self._comment) and not self._breaks
 
     def write(self, text: str, indent: int) -> None:

@@ -134,7 +134,7 @@ def _keyword(terminal: str) -> str:
 
 
 def _at(first: lark.Token | s.Syntax | s.Pipe) -> Position | None:
-    """Returns the position of a part of the text, by the first part in it."""
+    """Returns the position of the first token in a part of the text."""
     if isinstance(first, lark.Token):
         return Position(_READING.get(), first.line or 1, first.column or 1)
     return first[0].position if isinstance(first, tuple) else first.position

@@ -169,7 +169,7 @@ class OpDef(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Wire(Syntax):
-    """A term that is a state without an operation. `label` is None if it would be the place of the term."""
+    """A term that is a state without an operation. `label` is None if the term has no label other than its place."""
 
     state: str
     label: str | None = None

@@ -2,7 +2,7 @@
 
 `base` has the common interface, `evolution` evolution with and without ageing, the pairwise tournament and random
 search, and `reinforcement` reinforcement learning. Only `controller`, the neural network of `reinforcement`, uses
-TensorFlow. `controller` is imported when it is first needed.
+TensorFlow. `controller` is imported before the first draw of `reinforcement`.
 """
 
 from typing import Any

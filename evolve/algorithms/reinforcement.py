@@ -1,6 +1,6 @@
 """Reinforcement learning, with which Real et al. 2019, arXiv 1802.01548, compare evolution: an LSTM draws genotypes.
 
-The LSTM is in `controller.py`, which imports TensorFlow. `controller.py` is imported when it is first needed.
+The LSTM is in `controller.py`, which imports TensorFlow. `controller.py` is imported before the first draw.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ChoiceSpace(SearchSpace[G], Protocol[G]):
         """
 
     def decide(self, choices: Sequence[int], rng: random.Random) -> G:
-        """Returns the genotype of choices, each an index into its set of values."""
+        """Returns the genotype that choices give. Each choice is an index into the values of its decision."""
 
     def unfit(self, genotype: G) -> str | None:
         """Returns why a genotype may not be proposed, or None if it may be proposed."""
@@ -75,7 +75,7 @@ class Reinforcement(Latest[G]):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._sizes = self.space.sizes()
-        self._policy: Policy | None = None  # the initial policy is made when it is first needed
+        self._policy: Policy | None = None  # None before the first draw, which creates the initial policy
         self._baseline: float | None = None
         self._batch: list[tuple[str, float]] = []  # memos and advantages of the individuals since the last update
 

@@ -12,7 +12,7 @@ from evolve.errors import WorkerLost
 
 R = TypeVar("R")
 
-STARTS = 3  # the number of failures to start workers, or to begin one task, after which an error is raised
+STARTS = 3  # the number of failed starts of workers, or of one task, after which an error is raised
 
 
 class Executor(Protocol):
@@ -49,7 +49,7 @@ class QueuedTask:
     function: Callable[..., Any]
     args: tuple[object, ...]
     timeout: float | None
-    starts: int = 0  # the number of times that a worker received it
+    starts: int = 0  # the number of times that a worker received the task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +74,19 @@ class ExecutorSettings(Protocol):
     """The settings of an executor: a frozen record that creates the executor.
 
     A gin file sets the fields of a record by the record's name in `EXECUTORS`. A user may write a record too: a class
-    with these members and the decorator `gin.configurable`, which `search.executor = @my_executor` names. The store
-    keeps those of its fields that declare a setting (`compiler.domains`). They are compared when the search is resumed.
+    with these methods and properties and the decorator `gin.configurable`, which `search.executor = @my_executor`
+    names. The store keeps those fields of the record that declare a setting (`compiler.domains`), and compares them
+    when the search is resumed.
     """
 
     @property
     def ends_tasks(self) -> bool:
-        """Whether the executor can end a task, so that `search.timeout` has an effect."""
+        """Whether the executor can end a task. If it cannot, a search with `search.timeout` is refused."""
 
     def describe(self, held: int = 0) -> str:
-        """Returns a description of the workers for the header of a search. `held` is the field of `Site`.
+        """Returns a description of the workers for the header of a search.
+
+        `held` is the number of bytes that all workers of a machine share.
 
         Raises:
           UsageError: the machine has no room for the number of workers in the settings.

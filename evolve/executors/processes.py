@@ -162,7 +162,7 @@ class Processes:
         error = inner.exception()
         lost = isinstance(error, BrokenProcessPool | ProcessExpired)
         with self._lock:
-            if self._closed:  # `close` has ended the task, so no further task is started
+            if self._closed:  # `close` has ended the task, so the worker gets no further task
                 return
             if lost:
                 slot.drop()

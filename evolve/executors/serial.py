@@ -60,7 +60,7 @@ class Serial:
 
     @property
     def capacity(self) -> int:
-        """The number of unfinished tasks that can be used: 1, because no proposal is made while a task runs."""
+        """The greatest number of unfinished tasks: 1, because a second task could begin only after the first one."""
         return 1
 
     def submit(self, function: Callable[..., R], *args: object, timeout: float | None = None) -> Future[R]:

@@ -68,8 +68,8 @@ class Fitness(ABC):
     version: str = field(default_factory=version)
 
     settings: ClassVar[type[Any] | None] = None  # the type of `own`; its gin name is the name of the source
-    # Groups of settings that the source does not read, and why. `training.*` does not contain `training.epochs`, which
-    # is read because FLOPs are computed from it.
+    # Groups of settings that the source does not read, each with the reason. The group `training.*` is without
+    # `training.epochs`, from which FLOPs are computed.
     not_read: ClassVar[Mapping[str, str]] = {}
     budget_advice: ClassVar[str] = pasted("search.budget_flops", None)  # flags that replace a budget in FLOPs
     trains: ClassVar[bool] = False  # whether an evaluation is a training, which needs TensorFlow in the worker

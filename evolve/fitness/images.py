@@ -1,4 +1,4 @@
-"""The common part of the sources of fitness whose networks classify the images of a data set."""
+"""The base class of the sources of fitness whose networks classify the images of a data set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ CLASSES_SHOWN = 12  # the greatest number of classes for which the header lists 
 
 
 class ImagesFitness(Fitness):
-    """A source of fitness whose networks classify the images of `dataset`. A search keeps to the same images."""
+    """A source of fitness whose networks classify the images of `dataset`.
+
+    A resumed search must have the same images.
+    """
 
     has_images = True
 

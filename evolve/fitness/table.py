@@ -17,7 +17,7 @@ from compiler.errors import CompileError, did_you_mean, pasted
 from compiler.graph.cost import Cost
 from compiler.images.inventory import Progress
 from dsl.primitives import IDENTITY
-from dsl.text.unparse import op, term
+from dsl.text.unparse import flow, op, term
 from dsl.tree import syntax as s
 from dsl.tree.edit import TermRef, states
 from evolve.errors import UsageError
@@ -103,7 +103,8 @@ def key(cell: s.Cell, operations: Mapping[str, str]) -> str:
     """
     output = cell.output
     if not cell.nodes or output.tail or [str(term(part)) for part in output.terms] != [cell.nodes[-1].name]:
-        raise CompileError(f"every cell of a table returns its last node and nothing else; cell {cell.name} does not")
+        returned = f"cell {cell.name} returns {flow(output)}"
+        raise CompileError(f"{returned}; a cell of a table returns its last node and nothing else")
     numbers = {state: number for number, state in enumerate(states(cell))}
     return "+".join(_node(cell, node, numbers, operations) for node in cell.nodes)
 

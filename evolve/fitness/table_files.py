@@ -101,7 +101,9 @@ def read(settings: TableSettings) -> Raw:
     """
     path = settings.path
     if not Path(path).exists():
-        raise UsageError(f"table.path is {path!r}: there is no such table")
+        raise UsageError(
+            f"table.path is {path!r}: there is no such table; name a .npz file or a folder of official files"
+        )
     raw = _from_file(path, settings) if Path(path).suffix == ".npz" else _from_official(path, settings.column_names())
     twice = len(raw.keys) - len(set(raw.keys))
     if twice or not raw.keys:
@@ -177,7 +179,7 @@ def _from_official(path: str, names: Sequence[str]) -> Raw:
     parts = {name: tuple(name.split("/")) for name in names}
     for name, split in parts.items():
         if len(split) != 3:
-            raise UsageError(f"a column of official files is written DATASET/EPOCHS/METRIC, and {name!r} is not")
+            raise UsageError(f"{name!r} is not a column of official files, which is written DATASET/EPOCHS/METRIC")
     try:
         api = nats_bench.create(path, "tss", fast_mode=os.path.isdir(path), verbose=False)
     except (OSError, ValueError, EOFError, KeyError) as error:

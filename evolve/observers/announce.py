@@ -66,9 +66,10 @@ def _larger(prepared: Run) -> str:
 
 
 def watch(prepared: Run) -> list[str]:
-    """Returns two commands that show a search, and the address that opens the second.
+    """Returns two commands that show a search: `evolve board`, and `tensorboard` with the address of the tab Evolution.
 
-    The first flag of the second lets TensorBoard keep more than ten pictures and texts.
+    The flag `--samples_per_plugin` lets TensorBoard keep more than ten pictures and texts.
+
     """
     board = shlex.quote(str(prepared.storage / "tensorboard"))
     return [

@@ -10,7 +10,10 @@ from evolve.records import Evaluation, G, Individual, Proposal
 
 
 class Duplicates(Generic[G]):
-    """Duplicates of pending individuals. Each waits for the result of its original, and will take its evaluation."""
+    """Duplicates of pending individuals.
+
+    When the pending individual has a result, its duplicates take the evaluation.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[int, list[Proposal[G]]] = {}

@@ -19,7 +19,7 @@ from evolve.store.migrations import OLDEST, SCHEMA, migrate
 from evolve.store.rows import COLUMNS
 
 LOCK = ".lock"  # the file in the work directory that a running search locks
-TRIES, PAUSE = 10, 0.02  # of locking it; seconds between two tries
+TRIES, PAUSE = 10, 0.02  # the number of tries to lock the file `LOCK`, and the seconds between two tries
 _COLUMNS = ",\n  ".join(f"{name} {column.sql}" for name, column in COLUMNS.items())
 _TABLES = f"""
 begin immediate;

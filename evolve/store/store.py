@@ -189,7 +189,7 @@ class Store:
         named = {f"identity.{key}": value for key, value in identity.items()}
         named |= {f"setting.{key}": value for key, value in (settings or {}).items()}
         values = [part for pair in named.items() for part in pair]
-        self._execute("delete from meta where key like 'setting.%'")  # an earlier run may have had another executor
+        self._execute("delete from meta where key like 'setting.%'")  # settings of another executor must not stay
         self._execute(f"insert or replace into meta values {', '.join(['(?, ?)'] * len(named))}", tuple(values))
 
     def meta(self) -> dict[str, str]:

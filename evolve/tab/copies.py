@@ -1,4 +1,4 @@
-"""Copies of searches in storages, of which the work directory is there too."""
+"""Finds the storages whose search also has a work directory in the log directories, so that it is shown once."""
 
 from __future__ import annotations
 

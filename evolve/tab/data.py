@@ -21,7 +21,7 @@ from evolve.tab.overview import Answer
 from evolve.tab.source import source
 from evolve.tab.traits import Traits
 
-KEPT = 1000  # the number of stamps that are kept, since which a page can ask for changes
+KEPT = 1000  # the number of stamps that are kept; a page asks for the changes since a stamp that it received before
 
 
 class Data:
@@ -34,20 +34,21 @@ class Data:
     def __init__(self, folder: Place) -> None:
         self._source = source(folder)
         self._lock = threading.RLock()
-        self._state: object = None  # that of the files when they were read last
-        self._seen: object = None  # the same, and who runs and trains
+        self._state: object = None  # `Source.state` at the last reading of the files
+        self._seen: object = None  # the same, whether a process runs the search, and the individuals in training
         self._about = About({})
         self._search: Answer = {}
         self._busy = 0
         self._begin(self._about)
 
     def _begin(self, about: About) -> None:
-        """Removes all data of another search that was in the work directory before."""
+        """Begins without data of individuals, for the search with these settings and notes."""
         self._individuals = Individuals(about)
         self._traits = Traits()
         self._genotypes = Genotypes(about.space)
         self._lines = Lines()
-        self._stamps: dict[str, tuple[int, int]] = {}  # the version and the number of results at each stamp
+        # for each stamp, the version of `Individuals` and the number of results at that time
+        self._stamps: dict[str, tuple[int, int]] = {}
 
     def summary(self) -> Answer:
         """Returns a short description of the search: algorithm, state, counts and best fitness.

@@ -17,7 +17,8 @@ from evolve.tab.numbers import Number, number, rounded, significant, whole
 PENDING, DONE, FAILED = 0, 1, 2  # the status of an individual
 NO_MEMBERS = -1  # stands for the time at which an individual is removed, if the algorithm has no population
 _STATUSES = {"done": DONE, "failed": FAILED}
-# An epoch is a list of numbers in a list. The losses of a training that diverged may be NaN, which SQLite cannot read.
+# The number of epochs. A history is a list with a list for each epoch, so opening brackets are counted. SQLite cannot
+# read a history as JSON if it has the loss NaN of a training that diverged.
 _EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
 _SELECT = (
     f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "

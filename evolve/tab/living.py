@@ -82,7 +82,7 @@ class Living:
     """The members of a population, and the mean and the range of their fitnesses.
 
     Proposals and results must be passed on in the order of the search. If an algorithm has no population, as random
-    search, the latest individuals take the place of the members.
+    search, the latest individuals replace the members.
     """
 
     def __init__(self, algorithm: Algorithm[Any]) -> None:

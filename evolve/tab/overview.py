@@ -42,7 +42,7 @@ def stamp(about: About, of: Individuals, found: Answer, busy: int) -> str:
 
 
 def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
-    """Returns those facts about a search that the overview shows and the summary does not have."""
+    """Returns the facts that the overview shows of one search: its folder, version, costs, budget, workers and test."""
     return {
         "folder": folder,
         "version": about.note("version"),

@@ -107,7 +107,7 @@ class AmoebaPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         return _as_json(request, answer)
 
     def _ask(self, found: Found, asked: str, values: Mapping[str, object]) -> Any:
-        """Returns the answer to a request about a search. After an error, the search is read anew at the next question.
+        """Returns the answer to a request about a search. After an error, the search is read anew at the next request.
 
         Raises:
           SearchError: the search cannot be read.

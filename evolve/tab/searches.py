@@ -24,7 +24,8 @@ MOST = 10_000  # the greatest number of folders that are looked into
 FRESH = 3.0  # the least number of seconds for which a list of searches is used again
 PATIENCE = 20  # a list that took t seconds to make is used again for at least PATIENCE * t seconds
 _INNER = {"tensorboard", "weights", "images", "best"}  # folders of a work directory, which contain no searches
-_FILES = (FILE, JOURNAL)  # each shows that there is a search: in a work directory, or in a storage
+# A folder with the first of these files is a work directory, and one with the second is a storage.
+_FILES = (FILE, JOURNAL)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 

@@ -52,7 +52,10 @@ class Source(Protocol):
 
     @property
     def in_training(self) -> Mapping[int, tuple[int, int]]:
-        """The finished and the total epochs of every individual in training, by id, as far as they are known."""
+        """The finished and the total epochs, by id, of the individuals in training.
+
+        It is empty for a copy of a search.
+        """
 
 
 def source(folder: Place) -> Source:
@@ -176,7 +179,7 @@ class CopySource:
 
     @property
     def in_training(self) -> Mapping[int, tuple[int, int]]:
-        """Nothing: the workers report to the work directory."""
+        """An empty dictionary, because a copy does not have the progress reports of workers."""
         return {}
 
     def _read(self) -> None:
@@ -230,7 +233,10 @@ class CopySource:
 
 
 def _database() -> sqlite3.Connection:
-    """Returns an empty database that is removed when it is closed. The caller keeps threads apart."""
+    """Returns an empty database that is removed when it is closed.
+
+    Several threads may use it, but not at the same time.
+    """
     db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     return db

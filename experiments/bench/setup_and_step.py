@@ -2,13 +2,13 @@
 
 The program compares the training of this project with the training of a plain functional tf_keras model of the same
 network by `compile` and `fit`, as the documentation of tf_keras teaches. Both use the same batches, momentum, cosine
-schedule and L2. Each measurement runs in a process of its own. The two sides alternate, and the medians over the
-repetitions are compared.
+schedule and L2. Each measurement runs in a process of its own. The two trainings alternate, and the medians over the
+repetitions are compared. In tables, `ours` is the training of this project, and `plain` the other one.
 
 Set-up is the time from the `.cell` text to the end of the first training step. For the plain model, it begins with the
-graph. The import of TensorFlow, the start of its runtime and the reading of the images are not counted on either side,
-because a worker does them once. The time of a step is the mean over an epoch, and of three epochs the median. Times are
-wall times. On a shared machine, the CPU times of `--cpu` vary less, but do not show the gain of several threads.
+graph. The import of TensorFlow, the start of its runtime and the reading of the images are not measured, because a
+worker does them once. The time of a step is the mean over an epoch, and of three epochs the median. Times are wall
+times. On a shared machine, the CPU times of `--cpu` vary less, but do not show the gain of several threads.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ IMAGES = 2000
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement: the side (`ours` or `plain`), the size of the AmoebaNet-A, and the settings of its training."""
+    """One measurement: the training (`ours` or `plain`), its settings, and the size of the AmoebaNet-A."""
 
     side: str
     threads: int | None = 1  # None: TensorFlow decides
@@ -65,7 +65,7 @@ class Case:
 
     @property
     def training(self) -> Training:
-        """The settings of the training, which both sides use."""
+        """The settings of the training, which are the same for `ours` and `plain`."""
         return Training(
             epochs=10, batch_size=self.batch, augment=(), drop_path_keep=1.0, optimize_graph=self.optimize_graph
         )
@@ -141,7 +141,7 @@ def _median_step(ends: Sequence[float], steps: int) -> float:
 
 
 def _child(case: Case, images: str) -> None:
-    """Measures and prints one case. TensorFlow and the data are loaded before the measurement."""
+    """Measures one case in this process and prints the result. TensorFlow and the images are loaded before."""
     import tensorflow as tf
 
     from compiler.images import data
@@ -153,7 +153,7 @@ def _child(case: Case, images: str) -> None:
     print(json.dumps(asdict({"ours": ours, "plain": plain}[case.side](case, dataset))))
 
 
-# --- the parent ------------------------------------------------------------------------------------------------
+# --- the process that starts the measurements and prints their tables ---------------------------------------------
 
 
 def measure(cases: Sequence[Case], repetitions: int) -> list[Measured]:

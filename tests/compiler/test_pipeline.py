@@ -334,5 +334,5 @@ def test_a_stream_sees_the_pixels_of_the_images_in_memory(tmp_path: Path) -> Non
 
 
 def test_the_random_crop_comes_first(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="it comes first"):
+    with pytest.raises(DataError, match="write 'random_crop' first"):
         stream(photographs(tmp_path)).training(Training(augment=("flip", "random_crop")), 2, 1)

@@ -237,7 +237,7 @@ def test_choices_must_fit_the_decisions() -> None:
     space = dsl.load("nasbench201.cell").space
     with pytest.raises(ValueError, match="5 choices for 6 decisions"):
         dsl.decide(space, [0] * 5, random.Random(0))
-    with pytest.raises(ValueError, match="choice 5 for op, of 5 values"):
+    with pytest.raises(ValueError, match="choice 5 for op is not from 0 to 4"):
         dsl.decide(space, [0, 0, 0, 5, 0, 0], random.Random(0))
 
 
