@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BOX, Chart, CROSS, DIAMOND, DOT, RING } from "./chart.js";
+import { Chart } from "./chart.js";
+import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
 import { colouring } from "./colour.js";
 import { DONE } from "./data.js";
 import { checkbox, chooser, element, fill, switcher } from "./dom.js";

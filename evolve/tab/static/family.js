@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BOX, CROSS, DIAMOND, DOT, RING } from "./chart.js";
+import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
 import { pageColour } from "./colour.js";
 import { DONE, FAILED } from "./data.js";
 import { descendants, kinship, parents, rows, visible } from "./tree.js";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Chart, CROSS, RING } from "./chart.js";
+import { Chart } from "./chart.js";
+import { CROSS, RING } from "./shapes.js";
 import { classColour, colouring, pageColour } from "./colour.js";
 import { DONE, FAILED, PENDING } from "./data.js";
 import { checkbox, chooser, element, fill } from "./dom.js";

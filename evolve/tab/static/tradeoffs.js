@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Chart, CROSS } from "./chart.js";
+import { Chart } from "./chart.js";
+import { CROSS } from "./shapes.js";
 import { colouring, pageColour } from "./colour.js";
 import { FAILED, paretoFront } from "./data.js";
 import { checkbox, chooser, element, fill, switcher } from "./dom.js";
