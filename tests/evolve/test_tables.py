@@ -205,7 +205,7 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "changed", "message"),
     [
-        ("nasnet.cell", {}, "the mutation rules of search.seed_file change normal, reduction; for a table"),
+        ("nasnet.cell", {}, "the mutation rules of search.seed_file change normal, reduction; for a table, "),
         ("darts.cell", {}, "a table has one cell for each network"),
         ("nasbench201.cell", {"operations": {**OPERATIONS, "skip": "skip_conect"}}, "did you mean 'skip_connect'"),
         (
