@@ -206,7 +206,7 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
     ("file", "changed", "message"),
     [
         ("nasnet.cell", {}, "the mutation rules of search.seed_file change normal, reduction; for a table, "),
-        ("darts.cell", {}, "a table has one cell for each network"),
+        ("darts.cell", {}, "for a table, which has one cell for each network"),
         ("nasbench201.cell", {"operations": {**OPERATIONS, "skip": "skip_conect"}}, "did you mean 'skip_connect'"),
         (
             "nasbench201.cell",
