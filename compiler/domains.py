@@ -185,6 +185,6 @@ ABOVE_0 = real("above 0", lambda value: value > 0)
 
 
 def _text(kind: object) -> str:
-    """Returns a type as it is written in Python."""
+    """Returns a type as text in the notation of Python."""
     text = kind.__name__ if isinstance(kind, type) else str(kind)
     return text.replace("collections.abc.", "").replace("typing.", "")

@@ -108,7 +108,8 @@ def _open_what_is_closed() -> None:
         except OSError:
             # `os.open` returns the lowest free file descriptor, which is the descriptor of the closed stream.
             os.open(os.devnull, os.O_RDWR)
-    if sys.stderr is None:  # If this file were closed, errors could go to the output.
+    if sys.stderr is None:
+        # The file stays open. If it were closed, the next opened file would get its descriptor and receive errors.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 

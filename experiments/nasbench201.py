@@ -54,7 +54,7 @@ class Variant:
     """An algorithm, with or without reuse."""
 
     algorithm: str
-    reuse: bool = False  # whether each network is trained once
+    reuse: bool = False  # whether a cell that is proposed again takes its earlier evaluation
 
     def __str__(self) -> str:
         return f"{self.algorithm}{', reuse' if self.reuse else ''}"

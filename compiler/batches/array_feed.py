@@ -73,7 +73,10 @@ class ArrayFeed(Feed):
         return _on_one_thread(batches.map(gather))
 
     def _maker(self, training: Training, batch: int) -> Callable[..., Any]:
-        """Returns a traced function from random seed and step to a batch, kept for equal augmentation."""
+        """Returns a traced function that makes a batch from a random seed and the number of a step.
+
+        Trainings with the same augmentations and the same size of batches get the same function.
+        """
         alike = (training.augment, training.crop_padding, training.cutout_size, training.colour_strength, batch)
         if alike not in self._makers:
             self._check(training, batch)

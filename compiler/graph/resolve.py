@@ -366,7 +366,10 @@ class _CellBuilder:
         return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/cut", self.cell.position)
 
     def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
-        """Returns a value in the shape of its sum or concat. The `fit` of the cell changes another shape."""
+        """Returns a value in the shape of its sum or concat.
+
+        A value of another shape is changed by the operation after `fit` in the declaration of the cell.
+        """
         shape = self.block.shapes[value]
         fit = self.cell.fit
         if fit is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 
 WIDTH = 350  # the width of a card in pixels
-_RATHER_SMALLER = 0.2  # Rounding to a whole number of cards subtracts this share of a card first.
+_RATHER_SMALLER = (
+    0.2  # subtracted from the number of cards before it is rounded, so that more pictures become smaller than larger
+)
 
 
 def fit(png: bytes) -> tuple[bytes, int, int]:

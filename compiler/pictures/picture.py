@@ -138,7 +138,7 @@ class _Below:
     """A frame with the differences that no cell shows, and the legend."""
 
     lines: tuple[Line, ...]
-    samples: tuple[Box, ...]  # at a height of 0
+    samples: tuple[Box, ...]  # the samples of the legend, with the y coordinate 0
 
     @property
     def width(self) -> float:

@@ -124,7 +124,7 @@ class Box:
         return _STRONG if self.has_halo else STROKE
 
     def labels(self) -> Iterator[Label]:
-        """Yields the lines, each at its place."""
+        """Yields a label for each line of the box, with its position."""
         y = self.y + self.height / 2 - sum(line.height for line in self.lines) / 2
         for line in self.lines:
             yield Label(self.x + self.width / 2, y + line.height / 2, line)

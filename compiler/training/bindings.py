@@ -197,7 +197,8 @@ def _taken(statement: Any, place: str, names: Names, is_typed: bool) -> Iterator
         try:
             gin.parse_config(statement.format())
         except Exception as error:  # A user's module may raise any exception.
-            lines = raised(error).split("\n  In bindings string")[0]  # The message has the place already.
+            # After these words gin names the place, which the message has.
+            lines = raised(error).split("\n  In bindings string")[0]
             raise ConfigError(f"{place}: {statement.format()!r} raised an exception:\n{lines}") from None
     elif isinstance(statement, config_parser.BindingStatement):
         scope, selector, name, value, _ = statement

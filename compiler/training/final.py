@@ -158,7 +158,7 @@ class FinalTraining:
         return loss, correct
 
     def _profiled(self, steps: int) -> tuple[float, float]:
-        """Trains single steps inside a profile for TensorBoard, which shows a mark at each step."""
+        """Trains `steps` steps one by one inside a profile, in which TensorBoard marks each step."""
         loss, correct = 0.0, 0.0
         with tf.profiler.experimental.Profile(str(self.folder / BOARD)):
             for _ in range(steps):

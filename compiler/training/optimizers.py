@@ -17,13 +17,13 @@ legacy = tf_keras.optimizers.legacy  # Newer optimizers trace several operations
 
 
 def make_optimizer(training: Training, steps: int) -> Optimizer:
-    """Returns the optimizer of a training with `steps_per_epoch` steps an epoch. In float16 the loss is scaled."""
+    """Returns the optimizer of a training with `steps` steps an epoch. In float16 the loss is scaled."""
     optimizer = _OPTIMIZERS[training.optimizer](training, learning_rate(training, steps))
     return tf_keras.mixed_precision.LossScaleOptimizer(optimizer) if training.precision == "float16" else optimizer
 
 
 def learning_rate(training: Training, steps: int) -> LearningRate:
-    """Returns the learning rate of a training with `steps_per_epoch` steps an epoch: a number, or a schedule."""
+    """Returns the learning rate of a training with `steps` steps an epoch: a number, or a schedule."""
     warmup = int(training.warmup_epochs * steps)
     return _SCHEDULES[training.schedule](training, steps, warmup)
 

@@ -192,7 +192,7 @@ class Trainer:
     def _pool(self) -> Callable[..., Tensor]:
         images = self._training.batch_size // self._replicas
         norm = self._norm()
-        # In training, all replicas share their statistics.
+        # the images of all replicas, whose statistics are pooled together
         together = images * self._replicas
         is_shared = self._replicas == 1 or norm is not None
 

@@ -79,7 +79,9 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
                 )
             _check_call(part, space, scope)
     if any(case.condition is None for case in defined.cases[:-1]):
-        raise CellError(f"op {defined.name}: a case without `if` must be the last", defined.position)
+        raise CellError(
+            f"op {defined.name}: a case without `if` must be the last", defined.position, "move it to the end"
+        )
     if defined.cases[-1].condition is not None:
         raise CellError(f"op {defined.name}: the last case must have no `if`", defined.cases[-1].position,
                         "add a last case: `else ...`")  # fmt: skip

@@ -68,7 +68,7 @@ def with_names(cell: s.Cell, names: Mapping[str, str]) -> s.Cell:
 
 
 def partner(cell: s.Cell, before: Mapping[str, s.Cell], after: Mapping[str, s.Cell]) -> str | None:
-    """Returns the name of a cell of `before` in `after`: its own, or that of a new and otherwise equal cell."""
+    """Returns the name of a cell in `after`: its own, or that of a new cell that differs from it only in its name."""
     if cell.name in after:
         return cell.name
     return next((name for name, c in after.items() if name not in before and c == replace(cell, name=name)), None)

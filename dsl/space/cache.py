@@ -22,7 +22,7 @@ class Cache(Generic[T]):
         self._older: dict[_Ids, tuple[tuple[object, ...], T]] = {}
 
     def get(self, thing: object, *others: object) -> T | None:
-        """Returns the result for these objects, or None."""
+        """Returns the result that `put` has added for these objects; None if the cache does not have it."""
         key = (id(thing), *map(id, others)) if others else id(thing)
         found = self._latest.get(key) or self._older.get(key)
         return None if found is None else found[1]

@@ -122,7 +122,8 @@ def _compare(symbol: str, left: Value, right: Value, at: s.Compare) -> bool | No
     is_open = isinstance(left, Symbol) or isinstance(right, Symbol)
     # Kernels have no order. So `<` with a kernel is a mistake even if the value on the other side is a symbol.
     if symbol not in ("==", "!=") and (not is_open or isinstance(left, s.Kernel) or isinstance(right, s.Kernel)):
-        raise CellError(f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers", at.position)
+        message = f"{_shown(left)} {symbol} {_shown(right)} does not compare numbers"
+        raise CellError(message, at.position, "allowed for kernels and words: == and !=")
     return None if is_open else (left == right) == (symbol == "==")
 
 

@@ -59,7 +59,8 @@ class _Reader:
             if _is_file(candidate):
                 found = candidate.resolve()
                 if found.suffix != ".cell":
-                    raise CellError(f"{name!r} is a link to a file that is not a .cell file", position)
+                    message = f"{name!r} is a link to a file that is not a .cell file"
+                    raise CellError(message, position, "only files whose name ends in .cell are read")
                 return found
         near = {path.name for place in (folder, self.shipped) if place.is_dir() for path in place.glob("*.cell")}
         message = f"there is no file {name!r} in {folder} nor among the shipped cells"

@@ -228,7 +228,10 @@ class Node(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Input(Syntax):
-    """An input of a cell. `here: project` applies its operation once, `x: each conv_bn[1x1]` once for each edge."""
+    """An input of a cell.
+
+    `here: project` applies the operation once, `x: each conv_bn[1x1]` for each edge that reads it.
+    """
 
     name: str
     kind: Op | None = None

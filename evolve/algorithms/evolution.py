@@ -99,7 +99,8 @@ class PairwiseTournament(NonAgeing[G]):
     def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the parent of the next child, and the ids of the members to remove.
 
-        Tournaments remove members until the population is small enough. The winner of one more is the parent.
+        Tournaments remove members until the population has fewer than `population_size`. The winner of one more
+        tournament is the parent.
         """
         members = list(self._members.values())
         removed = []

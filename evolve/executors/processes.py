@@ -180,7 +180,7 @@ class Processes:
 
 
 def _explained(error: BaseException, timeout: float | None) -> BaseException:
-    """Returns a WorkerLost if `error` is the end of the worker, a TimedOut if it is a timeout, or `error` itself."""
+    """Returns a WorkerLost if the worker has ended, a TimedOut if the task took too long, and otherwise `error`."""
     if isinstance(error, ProcessExpired):
         # A negative code is the number of the signal that ended the process.
         cause = f"signal {-error.exitcode}" if error.exitcode < 0 else f"exit code {error.exitcode}"

@@ -68,7 +68,8 @@ class Need:
 
     cpus: float = 1.0
     gpus: float | None = None  # a whole number or a share; None: one, if the cluster has GPUs
-    custom: Mapping[str, float] = field(default_factory=dict)  # such as {'TPU': 4}
+    # further resources by their names in Ray, such as {'TPU': 4}
+    custom: Mapping[str, float] = field(default_factory=dict)
 
     def resources(self, nodes: Iterable[Mapping[str, Any]]) -> dict[str, float]:
         """Returns the needed amounts by the names of Ray's resources; an amount of 0 is left out."""

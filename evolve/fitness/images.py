@@ -66,7 +66,8 @@ class ImagesFitness(Fitness):
             place = known.kept(self.folder)
             if place is None or kept.read(place) is not None:
                 return known
-        is_seen = self.folder.is_dir()  # False on a machine of a cluster where the work directory does not exist
+        # The work directory is missing if this machine of a cluster does not share it with the driver.
+        is_seen = self.folder.is_dir()
         found = data.load(**asdict(self.dataset), inventory_folder=folder if is_seen else None, progress=progress)
         if known is not None:
             self._compare(known, found.digest)

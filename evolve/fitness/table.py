@@ -167,8 +167,8 @@ def _cell_name(space: dsl.Space) -> str:
     """
     if len(space.mutable_cells) != 1:
         raise UsageError(
-            "a table has one cell for each network, so the mutation rules of search.seed_file must change one cell; "
-            f"they change {', '.join(space.mutable_cells) or 'none'}: declare the other cells as `fixed cell`"
+            f"the mutation rules of search.seed_file change {', '.join(space.mutable_cells) or 'no cell'}; for "
+            "a table, which has one cell for each network, they must change one: declare others as `fixed cell`"
         )
     return space.mutable_cells[0]
 

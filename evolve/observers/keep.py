@@ -51,8 +51,8 @@ class Keeper:
             self._write(individual, genotype)
         needed = standing.inheritable if self._fitness.inherit else frozenset()
         top = {*standing.top, best.id} if best else set(standing.top)
-        # The worker kept the weights if the individual was better than the best ones when its task was sent. Others may
-        # have become better since.
+        # The worker kept the weights if the individual was better than the best ones when its task was sent. If other
+        # individuals have become better since, the weights are removed here.
         self._kept.add(individual.id)
         for id in self._kept - needed - top:
             weights_file(self._weights, id).unlink(missing_ok=True)

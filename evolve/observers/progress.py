@@ -118,7 +118,7 @@ class Progress(_Lines):
 
 
 class Reading(_Lines):
-    """A progress line with the number of images that have been read. It appears only if reading takes long."""
+    """A progress line with the number of images that have been read. A log file gets a line every PLAIN_SECONDS."""
 
     def __init__(self, console: Console) -> None:
         self._text = ""

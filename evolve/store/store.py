@@ -113,7 +113,8 @@ class Store:
         try:
             yield
         finally:
-            if self._db.in_transaction:  # otherwise the database has failed and has undone the transaction
+            # After an error of the database there is no transaction, since SQLite has undone it.
+            if self._db.in_transaction:
                 with self._syncing.counted() if waits else nullcontext():
                     self._execute("commit")
 

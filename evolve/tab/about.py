@@ -121,7 +121,10 @@ class About:
         return (where / WEIGHTS / f"{id}.npz").is_file() or (is_best and (where / BEST).is_dir())
 
     def test(self, best: int | None) -> dict[str, object] | None:
-        """Returns the id and the test accuracy of the best individual, or of the newest tested individual; or None."""
+        """Returns the id and the test accuracy of the individual `best`; None if no individual was tested.
+
+        If only others were tested, the one with the highest id is taken.
+        """
         tested: dict[int, float] = {}
         for key, value in self.meta.items():
             text = key.removeprefix("note.test of ")

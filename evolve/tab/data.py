@@ -35,7 +35,7 @@ class Data:
         self._source = source(folder)
         self._lock = threading.RLock()
         self._state: object = None  # `Source.state` at the last reading of the files
-        self._seen: object = None  # the same, whether a process runs the search, and the individuals in training
+        self._seen: object = None  # `Source.state`, `is_running` and `in_training` at the last request
         self._about = About({})
         self._search: Answer = {}
         self._busy = 0

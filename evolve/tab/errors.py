@@ -41,6 +41,7 @@ def _explanation(error: Exception, folder: object) -> str:
         return f"{folder} cannot be read: {error.strerror or type(error).__name__}"
     if isinstance(error, ImportError):
         return f"a part of the program is missing: {error}; install amoeba-evolve again"
-    _log.info("%s has wrong values", folder, exc_info=error)  # not a warning, since the page asks again and again
+    # The page repeats its requests, so a warning would be printed again and again.
+    _log.info("%s has wrong values", folder, exc_info=error)
     text = ": ".join(filter(None, (type(error).__name__, str(error))))
     return f"{folder} has values that this version cannot read ({text}); has another program written them?"

@@ -39,7 +39,7 @@ def row_of(id: int, of: Individuals) -> Row:
 
 
 def texts(ids: Sequence[int], db: sqlite3.Connection) -> dict[int, str]:
-    """Returns the genotypes of individuals as they are stored."""
+    """Returns the texts of the genotypes of individuals, by id."""
     found: dict[int, str] = {}
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]

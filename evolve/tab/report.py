@@ -37,7 +37,7 @@ def write(folder: Path, out: Path, progress: Callable[[str], None] = lambda word
     Args:
       folder: the work directory.
       out: the HTML file, which is replaced if it exists.
-      progress: receives words about what is done.
+      progress: is called with a text on each part of the work.
 
     Raises:
       SearchError: there is no search in the folder, the search cannot be read, or the file cannot be written.

@@ -133,7 +133,7 @@ def _listing(roots: Sequence[Root]) -> Listing:
 
 
 def _copied(pairs: Mapping[str, tuple[str, Place]]) -> list[str]:
-    """Returns the storages of which the work directory is among the places of searches."""
+    """Returns the paths of those storages whose search is also listed by its work directory."""
     local = [folder for _, folder in pairs.values() if isinstance(folder, Path)]
     folders = [folder for folder in local if has_store(folder)]
     storages = [folder for folder in local if folder not in folders]

@@ -73,7 +73,8 @@ class StoreSource:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._copy: tuple[object, sqlite3.Connection] | None = None  # of an older store, with its state
+        # the migrated copy of an older store, after the state of the store when it was copied
+        self._copy: tuple[object, sqlite3.Connection] | None = None
 
     @property
     def state(self) -> object:

@@ -85,7 +85,7 @@ def durable(count: int) -> list[Mark]:
 
 
 class Language(CellSpace):
-    """The search space without the compiler, which does not check whether children can be built."""
+    """The search space without the compiler's check whether a child can be built."""
 
     def __init__(self) -> None:
         space = dsl.load("nasnet.cell", {"N": 3, "F": 24}).space

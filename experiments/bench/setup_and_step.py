@@ -45,13 +45,13 @@ class Case:
     """One measurement: the training (`ours` or `plain`), its settings, and the size of the AmoebaNet-A."""
 
     side: str
-    threads: int | None = 1  # None: TensorFlow decides
+    threads: int | None = 1  # the number of threads; None leaves it to TensorFlow
     n: int = 1
     f: int = 8
     shape: tuple[int, int, int] = (8, 8, 1)
     batch: int = 64
     steps: int = 30
-    optimize_graph: bool = False  # False in amoeba.gin, True in long trainings
+    optimize_graph: bool = False  # `training.optimize_graph`: False in amoeba.gin, True in long trainings
     clock: str = "wall"
 
     def now(self) -> float:

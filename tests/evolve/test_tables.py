@@ -205,8 +205,8 @@ def test_a_file_that_is_damaged(tmp_path: Path, path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "changed", "message"),
     [
-        ("nasnet.cell", {}, "must change one cell; they change normal, reduction"),
-        ("darts.cell", {}, "a table has one cell for each network"),
+        ("nasnet.cell", {}, "the mutation rules of search.seed_file change normal, reduction; for a table, "),
+        ("darts.cell", {}, "for a table, which has one cell for each network"),
         ("nasbench201.cell", {"operations": {**OPERATIONS, "skip": "skip_conect"}}, "did you mean 'skip_connect'"),
         (
             "nasbench201.cell",
