@@ -84,8 +84,8 @@ class Summaries:
         self._rejected.update(rule for rule, _ in individual.rejected)
 
     def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[events.Value]:
-        yield _curve("search/best", WORST if standing.best is None else standing.best.fitness)
-        yield _curve("search/failed", self._failed)
+        yield _curve("best/accuracy", WORST if standing.best is None else standing.best.fitness)
+        yield _curve("individual/failed", self._failed)
         members = measured(standing.population)
         if members:
             yield _curve("population/mean", sum(members) / len(members))
@@ -147,7 +147,7 @@ def _layout() -> layout_pb2.Layout:
         layout_pb2.Chart(
             title="Population: mean, between worst and best", margin=layout_pb2.MarginChartContent(series=[population])
         ),
-        _overlay("Best accuracy so far, and accuracy of each individual", "^(search/best|individual/accuracy)$"),
+        _overlay("Best accuracy so far, and accuracy of each individual", "^(best/accuracy|individual/accuracy)$"),
     ]
     rules = [_overlay(f"Children {verb}", f"^rules/.*/{verb}$") for verb in _RULE_CURVES]
     training = [
@@ -172,8 +172,8 @@ _CELLS = "The cells of an individual that was better than all individuals before
 # The title and the description of each curve, by its tag. The horizontal axis is the number of finished individuals in
 # the run `search`, and the number of the epoch in the runs `best/<id>`.
 _CURVES = {
-    "search/best": ("Best so far", "The highest validation accuracy of all individuals so far."),
-    "search/failed": ("Failed", "The number of individuals so far that could not be built or trained."),
+    "best/accuracy": ("Best so far", "The highest validation accuracy of all individuals so far."),
+    "individual/failed": ("Failed", "The number of individuals so far that could not be built or trained."),
     "population/mean": ("Population mean", "The mean validation accuracy of the members that did not fail."),
     "population/min": ("Population worst", "The lowest validation accuracy of the members that did not fail."),
     "population/max": ("Population best", "The highest validation accuracy in the population."),

@@ -133,11 +133,11 @@ CLASSIFICATION = Classification.of(((8, 2), (1, 9)), ("cat", "*dog* `犬`"))
 
 def test_the_confusion_matrix_is_added_to_the_search(tmp_path: Path) -> None:
     search(tmp_path, evolution, 12)
-    before = _points(_read(tmp_path / "tensorboard" / "search"), "search/best")
+    before = _points(_read(tmp_path / "tensorboard" / "search"), "best/accuracy")
     with Store(tmp_path) as store:
         show_test(tmp_path / "tensorboard", store.best(1)[0], CLASSIFICATION, 12)
     run = _read(tmp_path / "tensorboard" / "search")
-    assert _points(run, "search/best") == before and len(before) == 12
+    assert _points(run, "best/accuracy") == before and len(before) == 12
     (event,) = run.Tensors("best/confusion")
     width, height, png = event.tensor_proto.string_val
     assert event.step == 12 and Image.open(io.BytesIO(png)).size == (int(width), int(height))

@@ -171,7 +171,7 @@ def test_the_matrix_of_a_best_that_stays_is_shown_again(small_gin: Path, tmp_pat
     assert "best/confusion" not in _read(run).Tags()["tensors"]
     assert main.run([*arguments, "--gin_param=search.individuals=31", "--resume=changed"]) == 0
     (event,) = _read(run).Tensors("best/confusion")
-    assert event.step == 31 and len(_read(run).Tensors("search/best")) == 31
+    assert event.step == 31 and len(_read(run).Tensors("best/accuracy")) == 31
 
 
 @pytest.mark.parametrize(("source", "is_file"), [("digits", False), ("images:photos", True), ("npz:a.npz", False)])

@@ -135,7 +135,7 @@ def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
         summaries.individual(*_record(7))
     run = _read(tmp_path / "search")
     expected = {
-        "search/best": 0.75, "search/failed": 0,
+        "best/accuracy": 0.75, "individual/failed": 0,
         "population/mean": 0.5, "population/min": 0.25, "population/max": 0.75,
         "individual/accuracy": 0.75, "individual/params": 1000, "individual/mult_adds": 2000,
         "individual/seconds": 1.5,
@@ -178,7 +178,7 @@ def test_a_failed_individual_is_counted_and_leaves_the_other_curves_readable(tmp
         summaries.individual(*_record(1, status="failed", fitness=0.0, population=(0.0,), best=0.0))
         summaries.individual(*_record(2, population=(0.0, 0.75)))
     run = _read(tmp_path / "search")
-    assert _points(run, "search/failed") == [(1, 1), (2, 1)]
+    assert _points(run, "individual/failed") == [(1, 1), (2, 1)]
     assert _points(run, "individual/accuracy") == [(2, 0.75)]
     assert _points(run, "population/min") == [(2, 0.75)]
     assert _points(run, "individual/seconds") == [(1, 1.5), (2, 1.5)]
@@ -272,7 +272,7 @@ def test_a_long_search_is_one_run(tmp_path: Path) -> None:
             summaries.individual(*record)
             sizes.append(file.stat().st_size)
     assert [path.name for path in tmp_path.rglob("*") if path.is_dir()] == ["search"]
-    assert len(_points(_read(tmp_path / "search"), "search/best")) == 500
+    assert len(_points(_read(tmp_path / "search"), "best/accuracy")) == 500
     # The last individual takes as many bytes as an early one, without the descriptions.
     assert sizes[499] - sizes[498] < 1.2 * (sizes[30] - sizes[29])
 
@@ -317,7 +317,7 @@ def test_a_last_record_that_was_cut_short_costs_only_itself(tmp_path: Path, cut:
         (file,) = (tmp_path / "search").iterdir()
         data = file.read_bytes()
     file.write_bytes(data[:-cut])
-    assert [step for step, _ in _points(_read(tmp_path / "search"), "search/best")] == [1, 2]
+    assert [step for step, _ in _points(_read(tmp_path / "search"), "best/accuracy")] == [1, 2]
 
 
 def test_writing_does_not_import_tensorflow(tmp_path: Path) -> None:
