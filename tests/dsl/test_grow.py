@@ -148,7 +148,7 @@ class TestJoin:
         assert written.cells == meant.cells
 
     def test_another_operation_is_not_a_join(self) -> None:
-        with pytest.raises(dsl.CellError, match="is add or concat, not relu"):
+        with pytest.raises(dsl.CellError, match="may be add or concat, not relu"):
             children("choose n in net.nodes n.join = any({ add, relu })", "a = relu(image)", "a")
 
 
