@@ -171,10 +171,11 @@ export class Chart {
     const points = this._content?.points;
     const plot = this._plot;
     if (plot && points && plot.hasRange) {
-      for (const [order, place] of (this._content?.marked ?? []).entries()) {
+      const marked = this._content?.marked ?? [];
+      for (const [order, place] of marked.entries()) {
         paintRing(paint, plot, points, place, order ? "--second" : "--chosen", 8);
       }
-      if (this._hovered >= 0) {
+      if (this._hovered >= 0 && !marked.includes(this._hovered)) {
         paintRing(paint, plot, points, this._hovered, "--ink", 6);
       }
     }
