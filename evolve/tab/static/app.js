@@ -40,6 +40,9 @@ const QUIET = 10000; // and while none runs
 /** @type {ReadonlySet<Change>} */
 const EVERYTHING = new Set(["search", "data", "selected", "second", "brushed", "view", "theme", "searches"]);
 
+/** @type {ReadonlySet<Change>} */
+const SAME_SEARCH = new Set([...EVERYTHING].filter((change) => change !== "search"));
+
 /**
  * Shows the tab in an element, and follows its source.
  *
@@ -52,6 +55,7 @@ export function start(root, source, memory) {
   const state = new State(source);
   const remembered = memory.read();
   state.view = VIEWS.some(([name]) => name === remembered.view) ? (remembered.view ?? "overview") : "overview";
+  const seen = /** @type {Map<string, number>} */ (new Map()); // for each view, how many searches were opened before
   const views = /** @type {Record<string, View>} */ ({
     overview: overviewView(state),
     tradeoffs: tradeoffsView(state),
@@ -70,12 +74,13 @@ export function start(root, source, memory) {
   function update(changed) {
     head.update(changed);
     const view = views[state.view];
+    const isOther = seen.get(state.view) !== state.opened; // The view has shown another search until now.
+    seen.set(state.view, state.opened);
+    showMessage(state, message, body);
     if (view && main.firstChild !== view.node) {
       fill(main, view.node);
-      showMessage(state, message, body);
-      view.update(EVERYTHING);
+      view.update(isOther ? EVERYTHING : SAME_SEARCH);
     } else {
-      showMessage(state, message, body);
       view?.update(changed);
     }
     panel.update(changed);
@@ -104,23 +109,25 @@ export function start(root, source, memory) {
  * @param {Record<string, string>} remembered
  */
 async function follow(state, remembered) {
-  await state.refresh();
   const whole = (/** @type {string | undefined} */ text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
-  const first = state.searches.find(({ key }) => key === remembered.search) ?? latest(state.searches);
-  if (first) {
-    const isSame = first.key === remembered.search;
-    const chosen = isSame ? { selected: whole(remembered.id), second: whole(remembered.with) } : {};
-    await state.openSearch(first.key, chosen);
-  }
+  const open = async () => {
+    const first = state.searches.find(({ key }) => key === remembered.search) ?? latest(state.searches);
+    if (first) {
+      const isSame = first.key === remembered.search;
+      const chosen = isSame ? { selected: whole(remembered.id), second: whole(remembered.with) } : {};
+      await state.openSearch(first.key, chosen);
+    }
+  };
+  await state.refresh();
+  await open();
   while (state.source.isLive) {
     const isLive = state.searches.some((search) => search.state === "running") || state.fault;
     await new Promise((resolve) => setTimeout(resolve, isLive ? LIVE : QUIET));
     // In a hidden tab of TensorBoard the frame has no height.
     if (!document.hidden && innerHeight > 0) {
       await state.refresh();
-      const next = latest(state.searches);
-      if (state.key === null && next) {
-        await state.openSearch(next.key);
+      if (state.key === null) {
+        await open();
       }
     }
   }
@@ -155,7 +162,9 @@ function showMessage(state, message, body) {
   }
   lines.push(...state.problems.map(({ name, message: words }) => `${name}: ${words}`));
   message.hidden = !lines.length;
-  fill(message, ...lines.map((line) => element("p", {}, line)));
+  if (lines.join("\n") !== [...message.children].map((line) => line.textContent).join("\n")) {
+    fill(message, ...lines.map((line) => element("p", {}, line)));
+  }
   body.hidden = state.key === null;
 }
 
@@ -188,15 +197,19 @@ function header(state) {
   const tabs = element("nav", { "aria-label": "Views" });
   const node = element("header", {}, select, tabs, status);
   let listed = "";
+  let pressed = "";
 
   return {
     node,
     update(changed) {
       if (changed.has("searches") || changed.has("search")) {
-        const now = JSON.stringify([state.key, state.searches.map(({ key, name }) => [key, name])]);
+        const gone = lost(state);
+        const all = state.searches.map(({ key, name }) => [key, name]);
+        const names = gone ? [[gone.key, `${gone.name} (cannot be read now)`], ...all] : all;
+        const now = JSON.stringify([state.key, names]);
         if (now !== listed) {
           listed = now;
-          const options = state.searches.map(({ key, name }) =>
+          const options = names.map(([key, name]) =>
             element("option", { value: key, selected: key === state.key }, name),
           );
           fill(select, ...options);
@@ -204,7 +217,8 @@ function header(state) {
         }
         showStatus(state, status);
       }
-      if (changed.has("view") || changed.has("searches")) {
+      if (pressed !== state.view) {
+        pressed = state.view;
         fill(
           tabs,
           switcher("Views", VIEWS, state.view, (view) => state.open(view)),
@@ -215,13 +229,25 @@ function header(state) {
 }
 
 /**
+ * Returns the open search if it is not in the list any more: it was removed, or it cannot be read now.
+ *
+ * @param {State} state
+ * @returns {SearchSummary | null}
+ */
+function lost(state) {
+  const isThere = !state.data || state.searches.some(({ key }) => key === state.key);
+  return isThere ? null : (state.data?.search ?? null);
+}
+
+/**
  * @param {State} state
  * @param {HTMLElement} status
  */
 function showStatus(state, status) {
   const search = state.searches.find(({ key }) => key === state.key);
   if (!search) {
-    fill(status);
+    status.dataset.state = "interrupted";
+    fill(status, lost(state) ? "The search cannot be read now. What was read before is shown." : "");
     return;
   }
   const words = {
@@ -232,11 +258,9 @@ function showStatus(state, status) {
   status.dataset.state = search.state;
   status.title = words;
   const best = search.best === null ? "" : `, best ${shown(search.best, "fitness")}`;
-  fill(
-    status,
-    element("i", { class: "dot", "aria-hidden": "true" }),
-    `${compact(search.finished)} of ${compact(search.individuals)} finished`,
-    search.failed ? `, ${search.failed} failed` : "",
-    `${best} · ${words}`,
-  );
+  const failed = search.failed ? `, ${search.failed} failed` : "";
+  const text = `${compact(search.finished)} of ${compact(search.individuals)} finished${failed}${best} · ${words}`;
+  if (status.textContent !== text) {
+    fill(status, element("i", { class: "dot", "aria-hidden": "true" }), text);
+  }
 }

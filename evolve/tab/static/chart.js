@@ -9,7 +9,7 @@ import { pageColour } from "./colour.js";
 import { element } from "./dom.js";
 import { paintPlot, paintRing } from "./paint.js";
 import { MARGIN, Plot } from "./plot.js";
-import { ordered, spread } from "./scales.js";
+import { isUsable, ordered, spread } from "./scales.js";
 
 /** @typedef {import("./plot.js").Axis} Axis */
 /** @typedef {import("./plot.js").Points} Points */
@@ -93,6 +93,7 @@ export class Chart {
   reset() {
     this._zoomX = null;
     this._zoomY = null;
+    this._hover(-1);
     this._schedule();
   }
 
@@ -242,8 +243,10 @@ export class Chart {
     } else if (this.options.drag === "brush") {
       this.options.onBrush?.(plot.inside(drag));
     } else if (this.options.drag !== "pan" && Math.abs(drag.x1 - drag.x0) > 4 && Math.abs(drag.y1 - drag.y0) > 4) {
-      this._zoomX = ordered(plot.fromX(drag.x0), plot.fromX(drag.x1));
-      this._zoomY = ordered(plot.fromY(drag.y0), plot.fromY(drag.y1));
+      this._setZoom(
+        ordered(plot.fromX(drag.x0), plot.fromX(drag.x1)),
+        ordered(plot.fromY(drag.y0), plot.fromY(drag.y1)),
+      );
       this._schedule();
     }
   }
@@ -282,9 +285,24 @@ export class Chart {
     const { left, top } = MARGIN;
     const corner = [x + (left - x) * factor, y + (top - y) * factor];
     const other = [x + (left + plot.plotWidth - x) * factor, y + (top + plot.plotHeight - y) * factor];
-    this._zoomX = [plot.fromX(corner[0] ?? 0), plot.fromX(other[0] ?? 0)];
-    this._zoomY = [plot.fromY(other[1] ?? 0), plot.fromY(corner[1] ?? 0)];
+    this._setZoom(
+      [plot.fromX(corner[0] ?? 0), plot.fromX(other[0] ?? 0)],
+      [plot.fromY(other[1] ?? 0), plot.fromY(corner[1] ?? 0)],
+    );
     this._schedule();
+  }
+
+  /**
+   * Shows other ranges. Ranges for which numbers are too coarse or too small are not shown.
+   *
+   * @param {[number, number]} x
+   * @param {[number, number]} y
+   */
+  _setZoom(x, y) {
+    if (isUsable(x, Boolean(this._content?.x.isLog)) && isUsable(y, Boolean(this._content?.y.isLog))) {
+      this._zoomX = x;
+      this._zoomY = y;
+    }
   }
 
   /**
@@ -297,8 +315,10 @@ export class Chart {
       return;
     }
     const { left, top } = MARGIN;
-    this._zoomX = [plot.fromX(left - across), plot.fromX(left + plot.plotWidth - across)];
-    this._zoomY = [plot.fromY(top + plot.plotHeight - down), plot.fromY(top - down)];
+    this._setZoom(
+      [plot.fromX(left - across), plot.fromX(left + plot.plotWidth - across)],
+      [plot.fromY(top + plot.plotHeight - down), plot.fromY(top - down)],
+    );
     this._draw();
   }
 

@@ -145,7 +145,9 @@ export function compareView(state) {
 
   /** @param {string} key */
   function open(key) {
-    void state.openSearch(key);
+    if (key !== state.key) {
+      void state.openSearch(key);
+    }
     state.open("overview");
   }
 
@@ -178,6 +180,10 @@ export function compareView(state) {
   return {
     node,
     update(changed) {
+      if (changed.has("search")) {
+        best.reset();
+        mean.reset();
+      }
       if (changed.has("searches") || changed.has("search")) {
         void read();
       } else if (changed.has("theme")) {

@@ -226,14 +226,33 @@ export class SearchData {
   }
 
   /**
-   * Whether an individual is a member of the population now; null if its algorithm has no members.
+   * Whether an answer is about this search. A user may have removed the search and begun another one in its folder.
+   *
+   * @param {OverviewAnswer} answer with all individuals
+   * @returns {boolean}
+   */
+  isIn(answer) {
+    const { id, status, fitness, seconds } = this.columns;
+    const { columns } = answer;
+    return id.every(
+      (own, place) =>
+        columns.id[place] === own &&
+        (status[place] === PENDING ||
+          (columns.fitness[place] === fitness[place] && columns.seconds[place] === seconds[place])),
+    );
+  }
+
+  /**
+   * Whether an individual is a member of the population now; null if its algorithm has no members, if the members are not
+   * known, or if the algorithm does not have the result yet.
    *
    * @param {number} place
    * @returns {boolean | null}
    */
   isMember(place) {
-    const left = this.columns.left[place];
-    return left === -1 ? null : left === 0 && Boolean(this.columns.finished[place]);
+    const left = this.columns.left[place] ?? -1;
+    const isHeld = this.columns.status[place] !== PENDING && !this.columns.finished[place];
+    return left === -1 || isHeld ? null : left === 0 && Boolean(this.columns.finished[place]);
   }
 }
 

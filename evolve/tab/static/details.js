@@ -40,7 +40,7 @@ export class Details {
     this._parts = [
       part(({ error, status, trained_now: trained, tries }) => [error, status, trained, tries], happening),
       part(
-        ({ id, parent }) => [state.key, id, parent, isDark()],
+        ({ id, parent, text }) => [state.key, id, parent, text, isDark()],
         (answer) => this._figure(answer),
       ),
       part(({ difference, parent }) => [difference, parent], changes),

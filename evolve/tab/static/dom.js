@@ -30,14 +30,35 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * Replaces the children of an element.
+ * Replaces the children of an element. If one of them has the focus, the new element in its place gets the focus.
  *
  * @param {Element} parent
  * @param {...Child} children
  */
 export function fill(parent, ...children) {
+  const focused = document.activeElement;
+  const path = focused && focused !== parent && parent.contains(focused) ? pathTo(focused, parent) : [];
   parent.replaceChildren();
   append(parent, children);
+  const now = path.reduce((/** @type {Element | undefined} */ one, place) => one?.children[place], parent);
+  if (path.length && now?.tagName === focused?.tagName) {
+    /** @type {HTMLElement} */ (now).focus({ preventScroll: true });
+  }
+}
+
+/**
+ * Returns the place of an element among its siblings, after those of the elements around it.
+ *
+ * @param {Element} from
+ * @param {Element} top the element at which the path begins
+ * @returns {number[]}
+ */
+function pathTo(from, top) {
+  const path = [];
+  for (let one = from; one !== top && one.parentElement; one = one.parentElement) {
+    path.unshift([...one.parentElement.children].indexOf(one));
+  }
+  return path;
 }
 
 /**

@@ -86,7 +86,8 @@ export function duration(seconds) {
   if (minutes < 48 * 60) {
     return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
   }
-  return `${Math.floor(minutes / 1440)} d ${Math.round((minutes % 1440) / 60)} h`;
+  const hours = Math.round(minutes / 60);
+  return `${Math.floor(hours / 24)} d${hours % 24 ? ` ${hours % 24} h` : ""}`;
 }
 
 /**
@@ -130,11 +131,12 @@ function steps(low, high, count, least) {
   const rough = Math.max(least, (high - low) / Math.max(1, count));
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough) ?? rough;
-  const found = [];
-  for (let place = Math.ceil(low / step - 1e-9); place * step <= high + step * 1e-9; place += 1) {
-    found.push(place * step);
-  }
-  return found;
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  // If two values differ only by rounding errors, whole numbers are too coarse to count the steps between them.
+  return Number.isSafeInteger(first) && Number.isSafeInteger(last)
+    ? Array.from({ length: Math.max(0, last - first + 1) }, (_, place) => (first + place) * step)
+    : [low];
 }
 
 /**

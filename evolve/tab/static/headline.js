@@ -62,6 +62,9 @@ export function condition(data, place) {
     return status === FAILED ? ["failed", "bad"] : ["pending", "pending"];
   }
   const isMember = data.isMember(place);
+  if (!data.columns.finished[place]) {
+    return ["finished, waits for earlier results", "pending"];
+  }
   if (isMember === null) {
     return ["finished", ""];
   }

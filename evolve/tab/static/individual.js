@@ -154,11 +154,13 @@ export function individualPanel(state) {
         return;
       }
       const isOther = shown.key !== key || shown.id !== selected || shown.second !== second;
-      if (!isOther && !changed.has("data") && !changed.has("theme")) {
+      const isPending = state.data?.columns.status[state.data.place(selected)] === PENDING;
+      // The epoch of a pending individual changes while its row stays as it is.
+      const mayDiffer = changed.has("data") || changed.has("theme") || (isPending && changed.has("searches"));
+      if (!isOther && !mayDiffer) {
         return;
       }
       const sign = signature();
-      const isPending = state.data?.columns.status[state.data.place(selected)] === PENDING;
       if (isOther || sign !== shown.sign) {
         showHead();
       }

@@ -56,6 +56,7 @@ export function ancestorStrip(state) {
   async function show(isNewLine) {
     const { data, key } = state;
     ids = isNewLine ? [] : ids;
+    now = isNewLine ? "" : now;
     const last = tip();
     if (!data || key === null || last === null) {
       now = "";

@@ -84,7 +84,7 @@ export function overviewView(state) {
     }
     const colours = colouring(data, colourBy);
     legend.show(colours);
-    const range = rangeOf(data, isWhole);
+    const range = rangeOf(data, isWhole, random?.curve.best ?? []);
     const points = pointsOf(data, colours, legend.hidden, state.brushed, range[0]);
     const { population } = data.answer;
     const lines = [...bestLines(data, points), ...meanLines(data)];
@@ -142,14 +142,16 @@ export function overviewView(state) {
       return;
     }
     randomOf = wanted;
-    random = null;
-    if (wanted && other) {
-      try {
-        const curve = await state.source.curve(other.key);
-        random = randomOf === wanted ? { name: other.name, curve } : random;
-      } catch {
-        randomOf = ""; // asked for again with the next change; the chart is right without this line
-      }
+    if (!wanted || !other) {
+      random = null;
+      draw();
+      return;
+    }
+    try {
+      const curve = await state.source.curve(other.key);
+      random = randomOf === wanted ? { name: other.name, curve } : random;
+    } catch {
+      randomOf = randomOf === wanted ? "" : randomOf; // asked for again with the next change
     }
     draw();
   }
@@ -157,6 +159,11 @@ export function overviewView(state) {
   return {
     node,
     update(changed) {
+      if (changed.has("search")) {
+        chart.reset();
+        random = null;
+        randomOf = "";
+      }
       if (changed.has("searches")) {
         void findRandom();
       }
@@ -214,15 +221,16 @@ export function marked(data, state) {
  *
  * @param {SearchData} data
  * @param {boolean} isWhole
+ * @param {import("./types.js").Values} curve the best fitness of a random search, which is drawn too
  * @returns {[number, number]}
  */
-function rangeOf(data, isWhole) {
+function rangeOf(data, isWhole, curve) {
   const { fitness, status } = data.columns;
   const values = Float64Array.from(
     fitness.filter((value, place) => status[place] === DONE && value !== null).map(Number),
   ).sort();
   const at = (/** @type {number} */ share) => values[Math.floor(share * (values.length - 1))] ?? NaN;
-  const [low, high] = [at(0), at(1)];
+  const [low, high] = [at(0), Math.max(at(1), curve[curve.length - 1] ?? -Infinity)];
   const floor = at(0.05) - 1.5 * (at(0.95) - at(0.05));
   return [isWhole || !(floor > low) ? low : floor, high];
 }
@@ -398,6 +406,9 @@ function timeLeft(search) {
   }
   if (search.budget.flops !== null && search.flops) {
     left.push((search.seconds * (search.budget.flops - search.flops)) / search.flops);
+  }
+  if (search.budget.simulated && search.simulated) {
+    left.push((search.seconds * (search.budget.simulated - search.simulated)) / search.simulated);
   }
   return left.length ? duration(Math.max(0, Math.min(...left))) : "–";
 }

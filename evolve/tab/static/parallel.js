@@ -62,6 +62,8 @@ export function parallelChart(state) {
   let chosen = null;
   /** @type {Map<string, [number, number]>} the selected part of each axis, from 0 to 1 */
   const ranges = new Map();
+  /** @type {ReadonlySet<number> | null} the individuals in these parts */
+  let own = null;
   /** @type {{ key: string, from: number, to: number } | null} */
   let drag = null;
   /** @type {SearchData | null} */
@@ -110,9 +112,10 @@ export function parallelChart(state) {
           chosen?.add(key);
         } else {
           chosen?.delete(key);
-          ranges.delete(key);
+          if (ranges.delete(key)) {
+            select();
+          }
         }
-        select();
         paint();
       }),
     );
@@ -291,7 +294,8 @@ export function parallelChart(state) {
         return part >= range[0] && part <= range[1];
       }),
     );
-    state.brush(limits.length ? new Set(ids) : null);
+    own = limits.length ? new Set(ids) : null;
+    state.brush(own);
   }
 
   top.addEventListener("pointerdown", (event) => {
@@ -335,8 +339,10 @@ export function parallelChart(state) {
   });
   state.listen((changed) => {
     if (changed.has("search")) {
-      ranges.clear();
       chosen = null;
+    }
+    if (changed.has("search") || (changed.has("brushed") && state.brushed !== own)) {
+      ranges.clear(); // the selection was made in another chart
     }
   });
   new ResizeObserver(paint).observe(box);

@@ -108,7 +108,7 @@ function reportSource(contents) {
       const all = Object.values(individuals);
       const has = (/** @type {IndividualAnswer} */ one) =>
         [one.text, one.note, one.error].some((own) => own.toLowerCase().includes(words));
-      return { ids: all.filter(has).map(({ id }) => id) };
+      return { ids: all.filter(has).map(({ id }) => id), unsearched: overview.columns.id.length - all.length };
     },
     picture: (_, id, against, { onlyChanged }) => {
       const names = [

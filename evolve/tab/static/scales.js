@@ -57,3 +57,16 @@ export function unshare(part, low, high, isLog) {
 export function ordered(a, b) {
   return a < b ? [a, b] : [b, a];
 }
+
+/**
+ * Whether an axis can have a range: its ends differ by more than rounding errors, and are neither huge nor, on a logarithmic
+ * axis, tiny.
+ *
+ * @param {[number, number]} range
+ * @param {boolean} isLog
+ * @returns {boolean}
+ */
+export function isUsable([low, high], isLog) {
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  return high - low > 1e-9 * size && size < 1e30 && (!isLog || low > 1e-30);
+}

@@ -36,6 +36,7 @@ export class State {
     this.fault = "";
     /** @type {((changed: ReadonlySet<Change>) => void)[]} */
     this._listeners = [];
+    this.opened = 0; // the number of searches that were opened so far
     /** @type {Promise<TraitsAnswer> | null} */
     this._traits = null;
   }
@@ -102,13 +103,22 @@ export class State {
    */
   async openSearch(key, chosen = {}) {
     this.key = key;
-    this.data = null;
+    this._begin(null, chosen);
+    await this.refresh();
+  }
+
+  /**
+   * @param {SearchData | null} data
+   * @param {{ selected?: number | null, second?: number | null }} [chosen]
+   */
+  _begin(data, chosen = {}) {
+    this.data = data;
     this.selected = chosen.selected ?? null;
     this.second = chosen.second ?? null;
     this.brushed = null;
     this._traits = null;
+    this.opened += 1;
     this.tell("search", "data", "selected", "second", "brushed");
-    await this.refresh();
   }
 
   /** Reads the list of searches, and what has changed in the open one. A failure is shown in words. */
@@ -130,14 +140,18 @@ export class State {
 
   /** @param {string} key */
   async _read(key) {
-    const answer = await this.source.overview(key, this.data?.answer.stamp ?? "");
-    if (key !== this.key) {
-      return; // the user has opened another search meanwhile
+    const before = this.data?.answer;
+    const answer = await this.source.overview(key, before?.stamp ?? "");
+    if (key !== this.key || before !== this.data?.answer) {
+      return; // The user has opened another search meanwhile, or this one again, or an earlier question was answered.
     }
-    if (this.data === null || answer.whole !== false) {
+    if (this.data !== null && answer.whole === false) {
+      this.data.merge(answer);
+    } else if (this.data === null || this.data.isIn(answer)) {
       this.data = new SearchData(answer);
     } else {
-      this.data.merge(answer);
+      this._begin(new SearchData(answer));
+      return;
     }
     this._traits = null;
     this.tell("data");
@@ -157,7 +171,14 @@ export class State {
     if (this.key === null) {
       return { id: [], genes: {}, operations: {} };
     }
-    this._traits ??= this.source.traits(this.key);
-    return this._traits;
+    const asked = (this._traits ??= this.source.traits(this.key));
+    try {
+      return await asked;
+    } catch (error) {
+      if (asked === this._traits) {
+        this._traits = null; // the next call asks again
+      }
+      throw error;
+    }
   }
 }

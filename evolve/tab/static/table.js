@@ -50,6 +50,7 @@ export function tableView(state) {
   let words = "";
   /** @type {ReadonlySet<number> | null} the ids that have the searched text */
   let found = null;
+  let unsearched = 0; // individuals whose texts a report does not have
   let sortKey = "id";
   let isRising = true;
   /** @type {number[]} the places of the rows, in their order */
@@ -97,8 +98,11 @@ export function tableView(state) {
       return;
     }
     try {
-      const { ids } = await state.source.genotypes(state.key, text);
-      found = text === words ? new Set(ids) : found;
+      const { ids, unsearched: others = 0 } = await state.source.genotypes(state.key, text);
+      if (text === words) {
+        found = new Set(ids);
+        unsearched = others;
+      }
       refresh();
     } catch (error) {
       fill(count, error instanceof Error ? error.message : String(error));
@@ -134,7 +138,8 @@ export function tableView(state) {
     columns = data ? columnsOf(data) : [];
     rows = data ? sorted(data, filtered(data)) : [];
     const all = data?.count ?? 0;
-    fill(count, `${rows.length.toLocaleString("en")} of ${all.toLocaleString("en")} individuals`);
+    const others = found && unsearched ? `; the report lacks the texts of ${unsearched.toLocaleString("en")}` : "";
+    fill(count, `${rows.length.toLocaleString("en")} of ${all.toLocaleString("en")} individuals${others}`);
     showHead();
     showRows();
   }

@@ -160,8 +160,8 @@ export function tradeoffsView(state) {
       pale[place] = state.brushed && !state.brushed.has(data.columns.id[place] ?? 0) ? 1 : 0;
     }
     chart.show({
-      x: axis(x, isLogX),
-      y: axis(y, isLogY),
+      x: axis(x, isLogX && x.key === xKey),
+      y: axis(y, isLogY && y.key === yKey),
       points: {
         x: across,
         y: up,
@@ -219,6 +219,7 @@ export function tradeoffsView(state) {
     update(changed) {
       if (changed.has("search")) {
         listed = "";
+        chart.reset();
       }
       if (changed.has("data") || changed.has("theme") || changed.has("brushed")) {
         draw();
@@ -248,7 +249,18 @@ function axis(measure, isLog) {
  * @returns {boolean}
  */
 function isStepped(x, y) {
-  return (x.better || -1) * (y.better || 1) < 0;
+  return x.better <= 0 && y.better >= 0;
+}
+
+/**
+ * Returns in words which values of a measure the front prefers.
+ *
+ * @param {Measure} measure
+ * @param {-1 | 1} usual the direction on this axis if the measure has none
+ * @returns {string}
+ */
+function preference(measure, usual) {
+  return `${(measure.better || usual) > 0 ? "high" : "low"} values of “${measure.title}”`;
 }
 
 /**
@@ -262,6 +274,7 @@ function isStepped(x, y) {
  * @param {Measure} y
  */
 function showFront(node, state, data, places, x, y) {
+  const [across, up] = [data.values(x.key), data.values(y.key)];
   const rows = places.slice(0, FRONT_ROWS).map((place) => {
     const id = data.columns.id[place] ?? 0;
     return element(
@@ -272,8 +285,8 @@ function showFront(node, state, data, places, x, y) {
         {},
         element("button", { class: "link", type: "button", onclick: () => state.choose(id) }, String(id)),
       ),
-      element("td", { class: "number" }, shown(data.values(x.key)[place], x.kind)),
-      element("td", { class: "number" }, shown(data.values(y.key)[place], y.kind)),
+      element("td", { class: "number" }, shown(across[place], x.kind)),
+      element("td", { class: "number" }, shown(up[place], y.kind)),
       element("td", {}, data.rules[data.columns.rule[place] ?? 0] ?? ""),
     );
   });
@@ -281,7 +294,11 @@ function showFront(node, state, data, places, x, y) {
   fill(
     node,
     element("h2", {}, `Pareto front: ${places.length} individuals`),
-    element("p", { class: "hint" }, `None of the others beats one of these in both measures. ${more}`),
+    element(
+      "p",
+      { class: "hint" },
+      `None of the others beats one of these in both measures. Better are ${preference(x, -1)} and ${preference(y, 1)}. ${more}`,
+    ),
     element(
       "table",
       {},

@@ -35,7 +35,7 @@
  * @property {number} seconds time of all runs of the driver
  * @property {number} flops arithmetic of all trainings
  * @property {number} simulated seconds that the trainings behind a table took
- * @property {{ seconds: number | null, flops: number | null, target: number | null }} budget
+ * @property {{ seconds: number | null, flops: number | null, target: number | null, simulated?: number | null }} budget
  * @property {{ busy: number, of: number | null }} workers
  * @property {number | null} step_share share of the workers' time that was spent in steps
  * @property {{ id: number, accuracy: number } | null} test
@@ -60,7 +60,8 @@
  * @property {Values} flops
  * @property {number[]} finished order of results from 1; 0: pending
  * @property {number[]} proposed_after number of results when it was proposed
- * @property {number[]} left number of results after which it left the population; 0: it has not left; -1: no population
+ * @property {Values} left number of results after which it left the population; 0: it has not left; -1: no population;
+ *   null: the population is not known
  * @property {number[]} tries
  * @property {number[]} twin the first individual that is the same network
  * @property {Values} inherited
@@ -164,7 +165,8 @@
  * @property {(key: string, id: number) => Promise<IndividualAnswer>} individual
  * @property {(key: string, id: number) => Promise<{ line: Ancestor[] }>} ancestors
  * @property {(key: string, a: number, b: number) => Promise<{ lines: string[] }>} difference
- * @property {(key: string, text: string) => Promise<{ ids: number[] }>} genotypes
+ * @property {(key: string, text: string) => Promise<{ ids: number[], unsearched?: number }>} genotypes; `unsearched`: the
+ *   number of individuals whose texts a report does not have
  * @property {(key: string) => Promise<CurveAnswer>} curve
  * @property {(key: string, id: number, against: number | null, look: Look) => string} picture address of a picture; ""
  *   if there is none
