@@ -17,8 +17,8 @@ ENDLESS = int(np.iinfo(np.int64).max)  # the number of steps of an endless train
 # The rounds of the cipher that permutes indices. With TensorFlow's four rounds, permutations of two epochs are alike.
 _ROUNDS = 16
 
-# The uses of a key. Without a use in the key, the order of epoch 1 and the augmentation of step 1 would have the same
-# random numbers.
+# What a key is used for. The use is mixed into the key. Otherwise the order of epoch 1 and the augmentation of step 1
+# would be drawn from the same random numbers, since both have the number 1.
 ORDER, STEP = 0, 1
 
 

@@ -71,9 +71,11 @@ def size(weights: Sequence[Weight]) -> int:
 
 
 def chains(step: Step, drops: bool) -> tuple[Chain, ...]:
-    """Returns the operations of a step in their order, divided into the longest chains.
+    """Returns the operations of a step of the network in their order, divided into the longest possible chains.
 
-    With `drops`, a chain also ends at each operation whose output drop path may drop.
+    An operation continues a chain if it reads only the output of the operation before it, and is the only reader of
+    this output. An operation that reads several values, or is random, is a chain of its own. With `drops`, a chain
+    also ends after each operation whose output may be dropped by drop path.
     """
     first = len(step.inputs)
     reads = [index for operation in step.operations for index in operation.inputs]

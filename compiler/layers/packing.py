@@ -96,7 +96,10 @@ class Packing:
 
 
 def packing(step: Step) -> Packing:
-    """Returns the packing of a step's weights."""
+    """Returns the weights of one step of the network, in the order in which they are packed into variables.
+
+    A step of the network is one use of a cell, or a pipe of operations.
+    """
     trained = [(key, weight) for key, weight in step.weights() if weight.trainable]
     ordered = sorted(trained, key=lambda item: not item[1].is_kernel)
     norms = tuple(operation for operation in step.operations if operation.keeps_statistics)

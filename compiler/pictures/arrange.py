@@ -294,7 +294,10 @@ def _spread(offsets: list[float], wanted: list[float], weights: list[float]) -> 
 
 
 def _room(graph: _Graph, order: Rows, xs: list[float]) -> Callable[[int], tuple[float, float]]:
-    """Returns the range in which an item may move without being too near to its neighbours."""
+    """Returns a function that gives the least and the greatest x coordinate to which an item may move.
+
+    Between these two, the item is not too near to its left and its right neighbour in the row.
+    """
     beside: dict[int, tuple[int | None, int | None]] = {}
     for row in order:
         beside.update(zip(row, zip([None, *row], [*row[1:], None], strict=False), strict=True))

@@ -242,7 +242,10 @@ class _Record:
         return history
 
     def write(self, history: tuple[Epoch, ...], test_accuracy: float | None = None) -> None:
-        """Writes the file atomically. An interrupted write leaves the old file."""
+        """Writes the settings, the epochs and the test accuracy to the file that records the training.
+
+        The write is atomic: if it is interrupted, the old file remains.
+        """
         self.test_accuracy = test_accuracy
         found = {"identity": self._identity, "history": [asdict(epoch) for epoch in history],
                  "test_accuracy": test_accuracy}  # fmt: skip

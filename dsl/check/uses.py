@@ -52,9 +52,8 @@ def check_member(member: s.Expression, space: Space) -> None:
     elif isinstance(member, s.Op):
         check_use(_first_draw(member), space, scope)
     elif isinstance(member, s.Any):
-        raise CellError(
-            "a member of a set cannot be `any`; write the members of the other set instead", member.position
-        )
+        hint = "write the members of the set that `any` draws from, in place of `any(...)`"
+        raise CellError("a member of a set cannot be `any`", member.position, hint)
     else:
         evaluate(member, space.definitions.scope)
 

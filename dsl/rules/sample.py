@@ -54,10 +54,9 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
                     first = found.setdefault((decision.place, decision.attribute), decision)
                     if first.values != decision.values:
                         name = ".".join(decision.attribute)
-                        message = f"two rules draw one {name} from different sets"
-                        raise CellError(
-                            message, rule.position, "random sampling draws it from one set; let both rules name it"
-                        )
+                        message = f"two rules draw the same attribute, `{name}`, from different sets"
+                        hint = "random sampling needs one set for each attribute; write the same set in both rules"
+                        raise CellError(message, rule.position, hint)
     names = genotype.space.cell_names
     return tuple(sorted(found.values(), key=lambda decision: _order(decision, names)))
 

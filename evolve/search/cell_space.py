@@ -62,8 +62,8 @@ class CellSpace:
             names = ", ".join(rule.name for rule in self._space.mutations) or "none"
             raise UsageError(
                 "search.algorithm is 'reinforcement', which needs mutation rules that only assign from a fixed set of "
-                f"values, such as `t.op = any(ops)`; the rules of the search space are {names}. "
-                "Set search.algorithm to an evolution or a tournament, or use another search space"
+                f"values, such as `t.op = any(ops)`; the rules of the search space are {names}, and none of them "
+                "does so. Set search.algorithm to an evolution or a tournament, or use another search space"
             )
         return sizes
 
