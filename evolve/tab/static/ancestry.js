@@ -8,7 +8,7 @@ import { Chart } from "./chart.js";
 import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
 import { colouring } from "./colour.js";
 import { DONE } from "./data.js";
-import { checkbox, chooser, element, fill, switcher } from "./dom.js";
+import { afterPicture, checkbox, chooser, element, fill, switcher } from "./dom.js";
 import { axisX, edgesOf, notesOf, paleOf, relative, relatives, shapesOf, treeOf } from "./family.js";
 import { Legend } from "./legend.js";
 import { ancestorStrip } from "./line.js";
@@ -101,6 +101,7 @@ export function ancestryView(state) {
   );
   const figure = element("section", { class: "figure" }, controls, keys, chart.node, legend.node);
   const node = element("div", { class: "ancestry" }, figure, strip.node);
+  const drawRelatives = afterPicture(draw);
 
   function draw() {
     const { data } = state;
@@ -229,10 +230,13 @@ export function ancestryView(state) {
       if (changed.has("selected")) {
         reveal();
       }
-      if (["data", "selected", "theme", "brushed", "view"].some((name) => changed.has(/** @type {any} */ (name)))) {
+      if (["data", "theme", "brushed", "view"].some((name) => changed.has(/** @type {any} */ (name)))) {
         draw();
-      } else if (changed.has("second") && state.data) {
+      } else if ((changed.has("selected") || changed.has("second")) && state.data) {
         chart.mark(marked(state.data, state));
+      }
+      if (changed.has("selected")) {
+        drawRelatives(); // the ring answers the click at once, also among twenty thousand individuals
       }
       strip.update(changed);
     },

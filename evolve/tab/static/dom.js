@@ -145,3 +145,24 @@ export function switcher(label, options, chosen, choose) {
   }
   return element("div", { class: "switcher", role: "group", "aria-label": label }, ...buttons);
 }
+
+/**
+ * Returns a function that runs a task after the next picture of the page, once for all calls before it. What the user
+ * waits for is painted first.
+ *
+ * @param {() => void} task
+ * @returns {() => void}
+ */
+export function afterPicture(task) {
+  let isWaiting = false;
+  function run() {
+    isWaiting = false;
+    task();
+  }
+  return () => {
+    if (!isWaiting) {
+      isWaiting = true;
+      requestAnimationFrame(() => setTimeout(run));
+    }
+  };
+}

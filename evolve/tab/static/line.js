@@ -5,7 +5,7 @@
  */
 
 import { DONE } from "./data.js";
-import { checkbox, element, fill } from "./dom.js";
+import { afterPicture, checkbox, element, fill } from "./dom.js";
 import { shown, signed } from "./format.js";
 import { condition, gainClass } from "./headline.js";
 import { picture } from "./picture.js";
@@ -39,6 +39,7 @@ export function ancestorStrip(state) {
   let ids = [];
   let now = "";
   let asked = 0;
+  const reachLater = afterPicture(reach);
 
   /** @returns {number | null} the individual whose line is shown */
   function tip() {
@@ -148,7 +149,7 @@ export function ancestorStrip(state) {
       }
       if (changed.has("selected")) {
         markChosen();
-        reach();
+        reachLater();
       }
     },
   };

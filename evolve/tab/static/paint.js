@@ -177,7 +177,8 @@ function paintPoints(paint, plot, points) {
         const y = plot.toY(points.y[place] ?? NaN);
         if (plot.isInside(x, y)) {
           const shape = points.shapes?.[place] ?? DOT;
-          if (size < 5 && shape === DOT) {
+          // A pale ring that small looks like a square, which is painted in less time.
+          if (size < 5 && (shape === DOT || (isPale && shape === RING))) {
             paint.fillRect(x - size / 2, y - size / 2, size, size);
           } else if (size < 5 && shape === RING) {
             paint.strokeRect(x - size / 2 + 0.5, y - size / 2 + 0.5, size - 1, size - 1);
