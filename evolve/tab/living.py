@@ -109,7 +109,7 @@ class Living:
     def tell(self, id: int, fitness: float) -> Collection[int]:
         """Passes a result to the algorithm. Returns the ids of the members that are removed because of the result."""
         self._algorithm.tell(_Result(id, fitness))
-        if fitness > WORST:
+        if fitness != WORST:
             insort(self._ordered, fitness)
             self._total += fitness
         if self.has_members:
@@ -130,6 +130,6 @@ class Living:
         return left
 
     def _remove(self, fitness: float) -> None:
-        if fitness > WORST:
+        if fitness != WORST:
             del self._ordered[bisect_left(self._ordered, fitness)]
             self._total -= fitness

@@ -321,3 +321,12 @@ def test_searches_that_differ_in_the_seed_or_the_algorithm_can_be_compared(tmp_p
     found = {name: Data(tmp_path / name).summary() for name in searches}
     assert found["one"]["group"] == found["seed"]["group"] != found["random"]["group"]
     assert found["one"]["space"] == found["seed"]["space"] == found["random"]["space"] != found["inherits"]["space"]
+
+
+def test_a_fitness_below_zero_counts_in_the_mean_and_the_range(tmp_path: Path) -> None:
+    MadeUp(individuals=40, population=10).write(tmp_path)
+    before: dict[str, Any] = dict(Data(tmp_path).overview()["population"])  # type: ignore[call-overload]
+    changed(tmp_path, "update individuals set fitness = fitness - 1000 where status = 'done'")
+    after: dict[str, Any] = dict(Data(tmp_path).overview()["population"])  # type: ignore[call-overload]
+    for name in ("mean", "low", "high"):
+        assert after[name] == pytest.approx([value - 1000 for value in before[name]])
