@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -143,24 +143,26 @@ def reading(folder: Path, patience: float = 5.0) -> Iterator[sqlite3.Connection]
         raise UsageError(f"{path} cannot be used: {error.strerror}; let this user read the file") from None
     if not is_there:
         raise UsageError(f"there is no search in {folder}: {path} is missing")
-    with (
-        explained_errors(path),
-        tempfile.TemporaryDirectory() as copies,
-        closing(_opened(path, Path(copies), patience)) as db,
-    ):
+    with explained_errors(path), ExitStack() as stack:
+        db = stack.enter_context(closing(_opened(path, stack, patience)))
         found = _schema(db, path)
         if found is None:
             raise UsageError(f"the search in {path} has not begun yet")
         if found == SCHEMA:
             yield db
             return
-        with closing(sqlite3.connect(Path(copies) / "migrated", isolation_level=None)) as copy:
+        with closing(sqlite3.connect(_new_folder(stack) / "migrated", isolation_level=None)) as copy:
             db.backup(copy)
             migrate(copy, found)
             yield copy
 
 
-def _opened(path: Path, copies: Path, patience: float) -> sqlite3.Connection:
+def _new_folder(stack: ExitStack) -> Path:
+    """Returns a new folder for copies, which is removed when `stack` is closed."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory()))
+
+
+def _opened(path: Path, stack: ExitStack, patience: float) -> sqlite3.Connection:
     """Returns a connection for reading. The folder may be read-only, so that SQLite cannot write its log there."""
     try:
         return _connected(path, "mode=ro", patience)
@@ -171,6 +173,7 @@ def _opened(path: Path, copies: Path, patience: float) -> sqlite3.Connection:
         # The log may have transactions that are not in the database file yet, so that both files are read.
         if not log.is_file() or not log.stat().st_size:
             return _connected(path, "immutable=1", patience)
+        copies = _new_folder(stack)
         for file in (path, log):
             shutil.copyfile(file, copies / file.name)
         return _connected(copies / path.name, "mode=rw", patience)

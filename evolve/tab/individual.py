@@ -71,7 +71,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "epochs": [_epoch(values) for values in json.loads(stored["history"])],
         "rejected": [[str(rule), str(reason)] for rule, reason in json.loads(stored["rejected"])],
         "gain": gain(row, of),
-        "twins": [other.id for other in of.rows if other.twin == row.twin and other.id != row.id],
+        "twins": [id for id in of.twins[row.twin] if id != row.id],
         "children": list(of.children.get(row.id, ())),
         "descendants": of.descendants(row.id),
     }

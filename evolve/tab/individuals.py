@@ -90,7 +90,8 @@ class Individuals:
         self.metric_names: dict[str, None] = {}
         self.rejected: Counter[str] = Counter()
         self.children: dict[int, list[int]] = {}
-        self.twins: dict[tuple[str, str], int] = {}
+        self.twins: dict[int, list[int]] = {}  # the ids of all individuals with the same network, by the first id
+        self._first: dict[tuple[str, str], int] = {}
         self.costs = Costs()
         self.bands: list[Band] = []  # the band of the population after each result
         self.best: Row | None = None
@@ -148,7 +149,8 @@ class Individuals:
             id, fingerprint, genes, memo = values[0], str(values[-3]), str(values[-2]), str(values[-1])
             if not isinstance(id, int):
                 continue
-            twin = self.twins.setdefault((fingerprint, genes), id)
+            twin = self._first.setdefault((fingerprint, genes), id)
+            self.twins.setdefault(twin, []).append(id)
             rejected = _pairs(values[15])
             self.rejected.update(rule for rule, _ in rejected)
             row = self._row(values, twin, len(rejected))

@@ -330,3 +330,11 @@ def test_a_fitness_below_zero_counts_in_the_mean_and_the_range(tmp_path: Path) -
     after: dict[str, Any] = dict(Data(tmp_path).overview()["population"])  # type: ignore[call-overload]
     for name in ("mean", "low", "high"):
         assert after[name] == pytest.approx([value - 1000 for value in before[name]])
+
+
+def test_a_request_needs_no_room_for_copies(search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    assert Data(search).individual(7)["id"] == 7
