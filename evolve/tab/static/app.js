@@ -113,7 +113,7 @@ async function follow(state, remembered) {
   const open = async () => {
     const first = state.searches.find(({ key }) => key === remembered.search) ?? latest(state.searches);
     if (first) {
-      const isSame = first.key === remembered.search;
+      const isSame = !remembered.search || first.key === remembered.search;
       const chosen = isSame ? { selected: whole(remembered.id), second: whole(remembered.with) } : {};
       await state.openSearch(first.key, chosen);
     }
@@ -180,7 +180,7 @@ function onKey(state, event) {
   const view = VIEWS[Number(event.key) - 1];
   if (view) {
     state.open(view[0]);
-  } else if (event.key === "Escape" && state.selected !== null && !target.closest(".chart")) {
+  } else if (event.key === "Escape" && state.selected !== null) {
     state.choose(null);
   }
 }

@@ -325,8 +325,12 @@ export class Chart {
   /** @param {KeyboardEvent} event */
   _onKey(event) {
     if (event.key === "Escape") {
-      this._clear();
-      this._hover(-1);
+      const isSelected = this.options.drag === "brush" && Boolean(this._content?.points?.pale);
+      if (this.isZoomed || isSelected || this._hovered >= 0) {
+        event.stopPropagation(); // The next Escape is for the page.
+        this._clear();
+        this._hover(-1);
+      }
       return;
     }
     if ((event.key === "Enter" || event.key === " ") && this._hovered >= 0) {

@@ -292,6 +292,17 @@ def test_the_focus_stays_where_the_keyboard_has_put_it(browser: Browser, address
         assert tab.frame.evaluate(focused).startswith("Gain")
 
 
+def test_escape_ends_the_zoom_and_then_the_choice(browser: Browser, address: str) -> None:
+    with opened(browser, address, at="id=3") as tab:
+        tab.described(3)
+        chart = tab.chart()
+        chart.drag(chart.pixel(0.2, 0.2), chart.pixel(0.9, 0.9))
+        tab.page.mouse.move(5, 5)
+        for is_hidden in (False, True):
+            chart.top.press("Escape")
+            assert tab.frame.locator("aside").is_hidden() == is_hidden
+
+
 def test_a_choice_of_axes_keeps_what_is_selected(browser: Browser, address: str) -> None:
     with opened(browser, address, at="view=tradeoffs") as tab:
         tab.wait(".front tbody tr")
