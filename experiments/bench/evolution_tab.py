@@ -13,6 +13,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -34,6 +35,7 @@ from evolve.store import FILE
 from experiments.bench.pace import numbers, pace
 
 ROUNDS = 5
+STARTS = 3  # pairs of starts in a round
 ROOT = Path(__file__).parents[2]
 SIZE = (1600, 900)
 PAUSE = 700  # milliseconds between two choices, in which the details of the individual come
@@ -146,7 +148,8 @@ def main() -> None:
             for result in _search(Path(folder) / str(individuals), individuals, limit, browser, rounds):
                 _print(result)
         browser.close()
-        for result in _starts(Path(folder), 2 * rounds):
+        print("processor time of the start of TensorBoard")
+        for result in _starts(Path(folder), STARTS * rounds):
             _print(result)
     print(pace())
 
@@ -281,19 +284,15 @@ def _choices(browser: Browser, address: str, view: str) -> list[float]:
 
 
 def _starts(folder: Path, rounds: int) -> Iterator[Result]:
-    """Yields how long TensorBoard's command takes to serve, with the plugin and without."""
+    """Yields how long TensorBoard's command works until it serves, with the plugin and without."""
     (folder / "logs").mkdir()
-    paths = {points: str(_site(folder / name, points)) for name, points in (("without", ""), ("with", POINT))}
-    times: dict[str, list[float]] = {points: [] for points in paths}
-    for _ in range(rounds):
-        for points, path in paths.items():
-            times[points].append(_start(folder / "logs", path))
-    without, own = times.values()
-    yield Result("start of TensorBoard without the plugin", 1e3 * median(without), None, "ms")
-    yield Result("start of TensorBoard with the plugin", 1e3 * median(own), None, "ms")
-    pairs = [b - a for a, b in zip(without, own, strict=True)]
-    yield Result("the difference, in pairs", 1e3 * median(pairs), STARTED, "ms")
-    yield Result("the ratio, in pairs", 100 * median(b / a for a, b in zip(without, own, strict=True)), None, "%")
+    sites = [str(_site(folder / name, points)) for name, points in (("without", ""), ("with", POINT))]
+    pairs = [tuple(_start(folder / "logs", site) for site in sites) for _ in range(rounds)]
+    without, own = zip(*pairs, strict=True)
+    yield Result("without the plugin", 1e3 * median(without), None, "ms")
+    yield Result("with the plugin", 1e3 * median(own), None, "ms")
+    yield Result("the difference, in pairs", 1e3 * median(b - a for a, b in pairs), STARTED, "ms")
+    yield Result("the ratio, in pairs", 100 * median(b / a for a, b in pairs), None, "%")
 
 
 def _site(folder: Path, points: str) -> Path:
@@ -305,13 +304,19 @@ def _site(folder: Path, points: str) -> Path:
     return folder
 
 
-def _start(logs: Path, path: str) -> float:
-    """Returns the seconds until the command `tensorboard` serves, in a process without TensorFlow."""
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([path, str(ROOT)])}
-    command = [sys.executable, "-c", _PLAIN, f"--logdir={logs}", "--port=0"]
-    begun = time.perf_counter()
-    with _serving(command, variables):
-        return time.perf_counter() - begun
+def _start(logs: Path, site: str) -> float:
+    """Returns the processor seconds of the command `tensorboard` until it serves, in a process without TensorFlow."""
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([site, str(ROOT)])}
+    before = _used()
+    with _serving([sys.executable, "-c", _PLAIN, f"--logdir={logs}", "--port=0"], variables):
+        pass
+    return _used() - before
+
+
+def _used() -> float:
+    """Returns the processor seconds of all processes that this one has started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":
