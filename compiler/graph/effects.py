@@ -46,7 +46,7 @@ def idle_settings(seed: Genotype, line: Line, images: Images) -> Iterator[Proble
 
 
 def _doubled(step: s.Step, seed: Genotype) -> Iterator[tuple[str, str, s.Argument, s.Step]]:
-    """Yields each stride and width in a step: its operation, its name, the setting, and the step with twice its value."""
+    """Yields each stride and width in a step: its operation, name and setting, and the step with twice its value."""
     definitions = seed.space.definitions
     scope = {**seed.space.params, **dict(seed.genes)}
     for at, op in enumerate(step.pipe):
