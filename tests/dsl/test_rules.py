@@ -157,6 +157,17 @@ def test_without_any_rule_that_applies_the_error_has_the_reason() -> None:
     assert "op: too large" in str(caught.value)
 
 
+def test_three_reasons_why_there_is_no_child_are_three_messages() -> None:
+    parts = ["cell net(x) { a = relu(x)  return a }", "network { body: net  head: global_avg_pool | dense[classes] }"]
+    rule = "mutation cut { choose t in net.terms  remove t }"
+    with pytest.raises(dsl.CellError, match="the space has no mutation rule"):
+        dsl.mutate(dsl.loads("\n".join(parts)), random.Random(1))
+    with pytest.raises(dsl.CellError, match="no mutation rule applies to this genotype"):
+        dsl.mutate(dsl.loads("\n".join([*parts, rule])), random.Random(1))
+    with pytest.raises(dsl.CellError, match="every child that a mutation rule makes of this genotype is rejected"):
+        dsl.mutate(dsl.load("nasbench201.cell"), random.Random(1), lambda child: "too large")
+
+
 def test_rejections_are_counted_with_their_reasons() -> None:
     genotype, reasons = dsl.load("nasbench201.cell"), iter(["too large", "too deep"])
     child = dsl.mutate(genotype, random.Random(1), lambda child: next(reasons, None))
