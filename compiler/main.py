@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import dsl
 from compiler.arguments import Parser
-from compiler.commands import export, formatting, inspect, train
+from compiler.commands import checking, export, formatting, inspect, train
 from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
 from compiler.errors import CompileError
@@ -18,7 +18,7 @@ from compiler.outlet import Outlet, standard
 
 # Each command with its function and its description.
 _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
-    ("check", inspect.check, "print the mistakes in files, or that a file has none"),
+    ("check", checking.check, "print the mistakes in files, and warn of parts that have no effect"),
     ("cost", inspect.cost, "print parameters and mult-adds: of one file by cells, of several files one row each"),
     ("diff", inspect.diff, "print the differences between A and B; exits with 1 if there are any, otherwise with 0"),
     ("draw", inspect.draw, "draw the cells, as text or as a picture"),
@@ -97,7 +97,10 @@ def _at_home(options: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     text = "Check, compare, format, measure, draw, vary, train and export .cell files."
-    more = "A FILE may also be an individual of a search: runs/amoeba:33 is number 33, and runs/amoeba is the best."
+    more = (
+        "A FILE may also be an individual of a search: runs/amoeba:33 is number 33, and runs/amoeba is the best. "
+        "The FILE - is standard input."
+    )
     parser = Parser(prog="cell", description=text, epilog=more)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, text in _COMMANDS:
@@ -108,11 +111,13 @@ def _parser() -> Parser:
             continue
         _add_files(command, name)
         inspect.add_changes(command)
-        if name in ("cost", "explain", "mutate", "sample"):
+        if name in ("check", "cost", "explain", "mutate", "sample"):
             command.add_argument("--input", metavar="HxWxC", help="image shape (32x32x3, or that of the search)")
             command.add_argument(
                 "--classes", type=int, metavar="N", help="number of classes (10, or that of the search)"
             )
+        if name == "check":
+            command.add_argument("--strict", action="store_true", help="exit with 2 if there is a warning")
         if name in ("cost", "diff", "explain"):
             command.add_argument("--json", action="store_true", help="print one line of JSON")
         if name in ("explain", "mutate", "sample"):

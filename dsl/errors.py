@@ -34,11 +34,11 @@ class Position:
 
     def excerpt(self) -> str:
         """Returns the line of this position, and under the line a caret at the column."""
-        lines = self.source.text.splitlines()
+        lines = self.source.text.split("\n")  # Other characters that end lines elsewhere do not count here.
         if not 0 < self.line <= len(lines):
             return ""
         start = max(0, self.column - 80)
-        shown = lines[self.line - 1][start : start + 120]
+        shown = lines[self.line - 1].rstrip("\r")[start : start + 120]
         indent = "".join("\t" if c == "\t" else " " for c in shown[: self.column - 1 - start])
         return f"  {shown}\n  {indent}^"
 

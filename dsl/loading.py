@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import graphlib
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -35,7 +36,7 @@ def load(
     Raises:
       CellError: the file is wrong; the error has all mistakes.
     """
-    return _build(gather(path, overlays, shipped), params or {})
+    return _build(gather(path, overlays, shipped), params or {}, os.fspath(path))
 
 
 def loads(
@@ -46,19 +47,21 @@ def loads(
     shipped: Shipped = shipped_cells,
 ) -> Genotype:
     """Verifies a text and returns its seed, as `load` does for a file."""
-    return _build(gather_text(text, name, overlays, shipped), params or {})
+    return _build(gather_text(text, name, overlays, shipped), params or {}, name)
 
 
-def _build(items: tuple[s.Declaration, ...], overrides: Params) -> Genotype:
+def _build(items: tuple[s.Declaration, ...], overrides: Params, name: str) -> Genotype:
     cells = {item.name: item for item in items if isinstance(item, s.Cell)}
-    items = tuple(_unlike(item, cells) for item in items)
+    copies = {item.name: item for item in items if isinstance(item, s.Like)}
+    items = tuple(_unlike(item, cells, copies) for item in items)
     params = _params(items, overrides)
     # A param that is computed from other params stays an expression, so that `--param` on a text of this space changes
     # this param too.
     items = tuple(_with_value(item, overrides) for item in items)
     networks = [item for item in items if isinstance(item, s.Network)]
     if not networks:
-        raise CellError("there is no network", hint="write `network { stem: ... body: ... head: ... }` or include one")
+        raise CellError(f"there is no network in {name} or in a file that it includes",
+                        hint="write `network { stem: ... body: ... head: ... }` or include one")  # fmt: skip
     genes = {item.name: item for item in items if isinstance(item, s.Gene)}
     scope: dict[str, Value] = {**params, **{name: Symbol(name) for name in genes}, "classes": Symbol("classes")}
     space = Space(
@@ -90,13 +93,19 @@ def _with_value(item: s.Declaration, overrides: Params) -> s.Declaration:
     return replace(item, value=s.Number(whole(overrides[item.name])))
 
 
-def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell]) -> s.Declaration:
-    """Returns `cell m2(x) like m1` as a cell with the contents of `m1`."""
+def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell], copies: Mapping[str, s.Like]) -> s.Declaration:
+    """Returns `cell m2(x) like m1` as a cell with the contents of `m1`, which may be a copy too."""
     if not isinstance(item, s.Like):
         return item
-    if item.original not in cells:
-        raise CellError(f"there is no cell {item.original!r}", item.position, nearest(item.original, cells))
-    original = cells[item.original]
+    trail = [item.name, item.original]
+    while trail[-1] in copies:
+        if trail[-1] in trail[:-1]:
+            raise CellError(f"cells are copies of each other in a loop: {' -> '.join(trail)}", item.position,
+                            "write out the nodes of one of them")  # fmt: skip
+        trail.append(copies[trail[-1]].original)
+    if trail[-1] not in cells:
+        raise CellError(f"there is no cell {trail[-1]!r}", item.position, nearest(trail[-1], [*cells, *copies]))
+    original = cells[trail[-1]]
     if len(item.inputs) != len(original.inputs):
         raise CellError(f"cell {item.name} has {len(item.inputs)} inputs; {original.name} has {len(original.inputs)}",
                         item.position)  # fmt: skip

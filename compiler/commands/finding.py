@@ -6,15 +6,20 @@ This package does not know how searches are stored. The program that starts the 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from compiler.errors import CompileError
 from compiler.filesystem import place
 from compiler.settings import DatasetSettings, Training
+from dsl.errors import CellError
 
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved
+
+
+STDIN = "-"  # the name that stands for standard input
 
 
 class Individual(Protocol):
@@ -73,7 +78,31 @@ def individual_of(options: argparse.Namespace, name: str) -> Individual | None:
       CompileError: the search that the name begins with has no such individual.
     """
     finder: Finder = options.find
-    return None if _is_file(name) else finder(name)
+    return None if name == STDIN or _is_file(name) else finder(name)
+
+
+def standard_input(options: argparse.Namespace) -> str:
+    """Returns the text of standard input, which is read once and kept in `options`.
+
+    Raises:
+      CellError: the input is not UTF-8 text.
+    """
+    if not hasattr(options, "input_text"):
+        options.input_text = decoded(sys.stdin.buffer.read(), "<stdin>")
+    text: str = options.input_text
+    return text
+
+
+def decoded(data: bytes, name: str) -> str:
+    """Returns the text of a file or of standard input with unchanged line ends.
+
+    Raises:
+      CellError: the bytes are not UTF-8 text.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CellError(f"{name} is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}") from None
 
 
 def _is_file(name: str) -> bool:

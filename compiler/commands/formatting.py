@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import dsl
+from compiler.commands.finding import STDIN, decoded, standard_input
 from compiler.filesystem import writing
 from dsl.text.format import fmt as formatted
-
-_STDIN = "-"
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -43,7 +42,7 @@ def fmt(options: argparse.Namespace) -> int:
 
 def _fmt(name: str, options: argparse.Namespace) -> bool:
     """Formats one file, and returns whether the layout changes. `--check` and `--diff` write no file."""
-    before, shown = _read(name), "<stdin>" if name == _STDIN else name
+    before, shown = _read(name, options), "<stdin>" if name == STDIN else name
     after = formatted(before, shown)
     changed = after != before
     if options.diff:
@@ -51,7 +50,7 @@ def _fmt(name: str, options: argparse.Namespace) -> bool:
         sys.stdout.writelines(line if line.endswith("\n") else f"{line}\n" for line in lines)
     elif changed and options.check:
         print(shown)
-    elif name == _STDIN and not options.check:
+    elif name == STDIN and not options.check:
         sys.stdout.write(after)
     elif changed:
         _write(Path(name).resolve(), after)
@@ -59,19 +58,15 @@ def _fmt(name: str, options: argparse.Namespace) -> bool:
     return changed
 
 
-def _read(name: str) -> str:
+def _read(name: str, options: argparse.Namespace) -> str:
     """Returns the text of a file with unchanged line ends.
 
     Raises:
       CellError: the file is not a `.cell` file or is not UTF-8 text.
     """
-    if name != _STDIN and not name.endswith(".cell"):
+    if name != STDIN and not name.endswith(".cell"):
         raise dsl.CellError(f"{name!r} is not a .cell file", hint="only files whose name ends in .cell are formatted")
-    data = sys.stdin.buffer.read() if name == _STDIN else Path(name).read_bytes()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise dsl.CellError(f"{name} is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}") from None
+    return standard_input(options) if name == STDIN else decoded(Path(name).read_bytes(), name)
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import dsl
-from compiler.commands.finding import individual_of
+from compiler.commands.finding import STDIN, individual_of, standard_input
 from compiler.errors import CompileError
 from compiler.graph import cost_table
 from compiler.graph.requirements import requirement
@@ -38,7 +38,7 @@ def load(
     params: Mapping[str, int | float] | None = None,
     overlays: Sequence[str] | None = None,
 ) -> dsl.Genotype:
-    """Returns the seed of a file or an individual of a search, with params and overlays.
+    """Returns the seed of a file, of standard input (`-`) or an individual of a search, with params and overlays.
 
     Args:
       options: the arguments of the command line.
@@ -58,6 +58,8 @@ def load(
     overlays = options.overlays if overlays is None else overlays
     if individual is not None:
         return dsl.loads(individual.text, params, file, overlays)
+    if file == STDIN:
+        return dsl.loads(standard_input(options).removeprefix("\ufeff"), params, "<stdin>", overlays)
     return dsl.load(file, params, overlays)
 
 
@@ -99,7 +101,7 @@ def image_shape(text: str) -> tuple[int, int, int]:
     return int(parts[0]), int(parts[1]), int(parts[2])
 
 
-def _images(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, int], int]:
+def images_of(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, int], int]:
     """Returns the image shape and the number of classes, from the command line, the search, or else from CIFAR-10."""
     individual = individual_of(options, file)
     shape, classes = ((32, 32, 3), 10) if individual is None else individual.images
@@ -109,8 +111,15 @@ def _images(options: argparse.Namespace, file: str) -> tuple[tuple[int, int, int
     )
 
 
-def _check_of(options: argparse.Namespace, space: dsl.Space) -> Check:
-    return requirement(space, *_images(options, options.file))
+def _built(options: argparse.Namespace) -> tuple[dsl.Genotype, Check]:
+    """Returns the seed of a file that `cell check` accepts too, and the check of its children.
+
+    Raises:
+      CompileError: the seed cannot be built.
+    """
+    seed, images = load(options, options.file), images_of(options, options.file)
+    resolve(seed, *images)
+    return seed, requirement(seed.space, *images)
 
 
 def _numbered(options: argparse.Namespace) -> range:
@@ -122,23 +131,6 @@ def _numbered(options: argparse.Namespace) -> range:
 # --- commands --------------------------------------------------------------------------------------------------
 
 
-def check(options: argparse.Namespace) -> int:
-    """Prints the mistakes in each file, or a line that the file is good."""
-    problems = []
-    for file in options.file:
-        try:
-            genotype = load(options, file)
-        except (dsl.CellError, CompileError, UsageError) as error:
-            problems.append(str(error))
-            continue
-        space = genotype.space
-        rules = f"{len(space.mutations)} rules" if space.mutations else "no rules"
-        print(f"{file}: good ({len(genotype.cells)} cells, {len(space.definitions.ops)} operations, {rules})")
-    if problems:
-        raise UsageError("\n".join(problems))
-    return 0
-
-
 def cost(options: argparse.Namespace) -> int:
     """Prints parameters and mult-adds. The table of one file has steps and cells; several files have one row each."""
     graphs, problems = {}, []
@@ -146,7 +138,7 @@ def cost(options: argparse.Namespace) -> int:
         image_shape(options.input)  # A mistake in these arguments is reported once and not for every file.
     for file in options.file:
         try:
-            graphs[file] = resolve(load(options, file), *_images(options, file))
+            graphs[file] = resolve(load(options, file), *images_of(options, file))
         except (dsl.CellError, CompileError, UsageError) as error:
             problems.append(str(error) if len(options.file) == 1 else f"{file}: {error}")
     is_one = len(options.file) == 1
@@ -214,8 +206,8 @@ def _shows_lines(encoding: str) -> bool:
 
 def explain_rules(options: argparse.Namespace) -> int:
     """Prints the changes that each rule can make, and the size of the search space."""
-    genotype = load(options, options.file)
-    found = explain(genotype, random.Random(options.seed), _check_of(options, genotype.space))
+    genotype, accepts = _built(options)
+    found = explain(genotype, random.Random(options.seed), accepts)
     print(json.dumps(_as_json(found)) if options.json else f"{options.file}\n\n{as_text(found)}")
     return 0
 
@@ -228,7 +220,7 @@ def _as_json(found: Explanation) -> dict[str, object]:
 def mutate(options: argparse.Namespace) -> int:
     """Prints random children, made by the mutation rules of the file."""
     numbers, parent, rng = _numbered(options), load(options, options.file), random.Random(options.seed)
-    reject = _check_of(options, parent.space)
+    reject = requirement(parent.space, *images_of(options, options.file))
     for number in numbers:
         child = dsl.mutate(parent, rng, reject)
         print(f"# child {number}, by {child.rule}\n{child.genotype.standalone()}")
@@ -237,8 +229,7 @@ def mutate(options: argparse.Namespace) -> int:
 
 def sample(options: argparse.Namespace) -> int:
     """Prints random genotypes of the search space of the file."""
-    numbers, space, rng = _numbered(options), load(options, options.file).space, random.Random(options.seed)
-    reject = _check_of(options, space)
+    numbers, (seed, reject), rng = _numbered(options), _built(options), random.Random(options.seed)
     for number in numbers:
-        print(f"# sample {number}\n{dsl.sample(space, rng, check=reject).standalone()}")
+        print(f"# sample {number}\n{dsl.sample(seed.space, rng, check=reject).standalone()}")
     return 0

@@ -14,6 +14,7 @@ from dsl.tree import syntax as s
 from dsl.wording import by_x
 
 MAX_OPERATIONS = 100_000
+MAX_CHANNELS = 1_000_000
 
 
 @dataclass
@@ -42,6 +43,9 @@ class Block:
             weights = () if record.weights is None else record.weights(settings, shapes)
         except ShapeError as error:
             raise located(position, key, str(error), ShapeError) from None
+        if shape[-1] > MAX_CHANNELS:
+            message = f"{primitive} would return {shape[-1]:,} channels; at most {MAX_CHANNELS:,}"
+            raise located(position, key, message, ShapeError)
         mult_adds = record.mult_adds(shape, weights)
         self._append(Operation(primitive, settings, inputs, shape, weights, mult_adds, key), position)
         return len(self.shapes) - 1

@@ -38,8 +38,7 @@ def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Calla
 
 def broken(genotype: Genotype, found: Cost) -> str | None:
     """Returns the text of the first requirement that a genotype of this cost breaks, with its costs, or None."""
-    known: dict[str, Value] = {**genotype.space.params, **asdict(found)}
-    known["nodes"] = sum(len(cell.nodes) for cell in genotype.cells)
+    known = _known(genotype, found)
     for item in genotype.space.requires:
         try:
             if not _holds(item.condition, genotype, known):
@@ -52,6 +51,16 @@ def broken(genotype: Genotype, found: Cost) -> str | None:
         except CellError as error:
             return str(error)
     return None
+
+
+def holds(item: s.Require, genotype: Genotype, found: Cost) -> bool:
+    """Returns whether a genotype of this cost satisfies a requirement."""
+    return _holds(item.condition, genotype, _known(genotype, found))
+
+
+def _known(genotype: Genotype, found: Cost) -> dict[str, Value]:
+    nodes = sum(len(cell.nodes) for cell in genotype.cells)
+    return {**genotype.space.params, **asdict(found), "nodes": nodes}
 
 
 def _holds(condition: s.Condition, genotype: Genotype, known: Mapping[str, Value]) -> bool:

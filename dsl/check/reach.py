@@ -39,7 +39,13 @@ def verify_reach(space: Space) -> Iterator[Problem]:
 
 
 def dead_rules(space: Space) -> Iterator[Problem]:
-    """Yields a problem for each rule, and each branch of a rule, that can never apply to a genotype of the space.
+    """Yields a problem for each rule, and each branch of a rule, that can never apply to a genotype of the space."""
+    for faults in dead_parts(space).values():
+        yield from faults
+
+
+def dead_parts(space: Space) -> Mapping[str, tuple[Problem, ...]]:
+    """Returns for each rule the problems of the whole rule, or of its branches, that can never apply.
 
     The function assumes more operations on edges than mutations can bring there. So every rule that is reported can
     really never apply, and some rules that can never apply are not reported.
@@ -52,9 +58,9 @@ def dead_rules(space: Space) -> Iterator[Problem]:
                 reached[rule.name] = _block(rule.block, _Scope(space, cells, live, {}))
         grown = live.with_all(found.brings for found in reached.values() if not found.is_dead)
         if grown == live:
-            yield from (fault for rule in space.mutations for fault in _named(rule, reached[rule.name]))
-            return
+            return {rule.name: tuple(_named(rule, reached[rule.name])) for rule in space.mutations}
         live = grown
+    return {}
 
 
 def _named(rule: s.Mutation, found: _Found) -> Iterator[Problem]:

@@ -125,7 +125,7 @@ def _cell(cell: s.Cell, genotype: Genotype) -> CellFact:
 def _rule(rule: s.Mutation, share: float, parent: Genotype, rng: random.Random, check: Check | None) -> RuleFact:
     places, children = _count(rule.block, Scene(parent))
     if not places:
-        return RuleFact(rule.name, share, 0, 0, note=_obstacle(rule.block, Scene(parent)))
+        return RuleFact(rule.name, share, 0, 0, note=obstacle(rule.block, Scene(parent)))
     counted = None if children == math.inf else int(children)
     alone = replace(parent, space=replace(parent.space, mutations=(rule,)))
     try:
@@ -209,7 +209,7 @@ def _count_ops(found: Iterable[object], scene: Scene) -> int:
 # --- why a rule does not apply ---------------------------------------------------------------------------------
 
 
-def _obstacle(block: s.Block, scene: Scene) -> str:
+def obstacle(block: s.Block, scene: Scene) -> str:
     """Returns the first reason why a block of a rule applies for no binding."""
     scenes = [scene]
     for choose in block.chosen:

@@ -23,6 +23,9 @@ from dsl.tree import syntax as s
 from dsl.tree.edit import NodeRef, Ref, StateRef, TermRef
 
 MAX_REDRAWS = 100
+NO_RULES = "the space has no mutation rule"
+NONE_APPLIES = "no mutation rule applies to this genotype"
+ALL_REJECTED = "every child that a mutation rule makes of this genotype is rejected"
 _QUICK_DRAWS = 16
 Check = Callable[[Genotype], str | None]
 
@@ -77,7 +80,7 @@ def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -
         rules = (*rules[:index], *rules[index + 1 :])
         weights = (*weights[:index], *weights[index + 1 :])
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
-    raise CellError("no mutation rule applies to this genotype", hint=reasons)
+    raise CellError(ALL_REJECTED if rejected else NONE_APPLIES if space.mutations else NO_RULES, hint=reasons)
 
 
 def _fault(parent: Genotype, child: Genotype) -> str | None:

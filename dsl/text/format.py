@@ -14,7 +14,7 @@ import lark
 from lark.visitors import Interpreter
 
 from dsl.text.layout import Align, Comment, Doc, Fill, Group, Hard, Line, Nest, must_break, render
-from dsl.text.parse import grammar, parse
+from dsl.text.parse import grammar, line_feeds, parse
 
 WIDTH = 100
 _INDENT = 2
@@ -34,7 +34,7 @@ def fmt(text: str, name: str = "<text>") -> str:
     Raises:
       CellError: the text is not in the language.
     """
-    text = text.removeprefix("\ufeff")
+    text = line_feeds(text.removeprefix("\ufeff"))
     parse(text, name)
     tree = _lark().parse(text)
     tokens = list(tree.scan_values(lambda part: isinstance(part, lark.Token)))

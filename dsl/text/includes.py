@@ -62,21 +62,25 @@ class _Reader:
                     message = f"{name!r} is a link to a file that is not a .cell file"
                     raise CellError(message, position, "only files whose name ends in .cell are read")
                 return found
+        for candidate in (folder / name, self.shipped / name):
+            other = _other_kind(candidate)
+            if other:
+                raise CellError(f"there is no file {name!r}: this is {other}", position, "only regular files are read")
         near = {path.name for place in (folder, self.shipped) if place.is_dir() for path in place.glob("*.cell")}
         message = f"there is no file {name!r} in {folder} nor among the shipped cells"
         raise CellError(message, position, nearest(name, near))
 
-    def collect(self, path: Path, depth: int, trail: tuple[Path, ...]) -> None:
-        """Reads a file and all files that it includes."""
+    def collect(self, path: Path, depth: int, trail: tuple[Path, ...], position: Position | None = None) -> None:
+        """Reads a file and all files that it includes. `position` is the place of the include."""
         if path in trail:
             loop = " -> ".join(p.name for p in (*trail[trail.index(path) :], path))
-            raise CellError(f"files include each other in a loop: {loop}", hint="remove one of these includes")
+            raise CellError(f"files include each other in a loop: {loop}", position, "remove one of these includes")
         if path in self.seen:
             return
         if len(self.seen) >= MAX_FILES:
-            raise CellError(f"more than {MAX_FILES} files are included")
+            raise CellError(f"more than {MAX_FILES} files are included", position, "put their texts into fewer files")
         try:
-            file = self.seen[path] = _parse(path)
+            file = self.seen[path] = _parse(path, position)
         except CellError as error:
             self.seen[path] = s.File(())
             self.problems += error.problems
@@ -96,7 +100,7 @@ class _Reader:
             except CellError as error:
                 self.problems += error.problems
             else:
-                self.collect(found, depth, trail)
+                self.collect(found, depth, trail, include.position)
 
     def merged(self, own: Sequence[s.File]) -> tuple[s.Declaration, ...]:
         """Returns one declaration for each name, from a file, its overlays and all included files.
@@ -117,18 +121,35 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _parse(path: Path) -> s.File:
+def _other_kind(path: Path) -> str:
+    """Returns what a path is that is not a regular file, such as a folder; an empty text if there is nothing."""
+    kinds = (
+        (Path.is_dir, "a folder"),
+        (Path.is_fifo, "a pipe"),
+        (Path.is_socket, "a socket"),
+        (Path.is_char_device, "a device"),
+        (Path.is_block_device, "a device"),
+        (Path.is_symlink, "a link to a file that does not exist"),
+    )
+    try:
+        return next((kind for holds, kind in kinds if holds(path)), "")
+    except OSError:  # The name is too long for the file system.
+        return ""
+
+
+def _parse(path: Path, position: Position | None) -> s.File:
     try:
         with path.open("rb") as file:
             data = file.read(4 * MAX_CHARACTERS + 1)
     except OSError as error:
-        raise CellError(f"{path} cannot be read: {error.strerror}") from None
+        raise CellError(f"{path} cannot be read: {error.strerror}", position) from None
     if len(data) > 4 * MAX_CHARACTERS:
-        raise CellError(f"{path} is too large: at most {4 * MAX_CHARACTERS:,} bytes are read")
+        raise CellError(f"{path} is too large: at most {4 * MAX_CHARACTERS:,} bytes are read", position)
     try:
         return parse(data.decode("utf-8-sig"), _display(path))
     except UnicodeDecodeError as error:
-        raise CellError(f"{path} is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}") from None
+        message = f"{path} is not UTF-8 text: byte {error.start} is {data[error.start]:#04x}"
+        raise CellError(message, position) from None
 
 
 def _display(path: Path) -> str:

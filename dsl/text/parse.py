@@ -6,6 +6,7 @@ import functools
 import importlib.resources
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
@@ -32,6 +33,10 @@ _READABLE = {
     "RELATION": "'before', 'reaches' or 'feeds'", "$END": "the end of the file",
 }  # fmt: skip
 
+# A name, a number or a kernel, also if it is written in other characters than those of the language.
+_WORD = re.compile(r"[\w\u00d7]+(?:\.\d+\w*)?")
+_MAX_WRITTEN = 12
+
 # The text that is being read. The grammar's actions run inside lark, which gives them only the parsed tokens.
 _READING: ContextVar[Source] = ContextVar("_READING")
 
@@ -42,13 +47,18 @@ def parse(text: str, name: str = "<text>") -> s.File:
     Raises:
       CellError: the text is not in the language; the error has the first mistake of each declaration.
     """
-    source = Source(name, text)
+    source = Source(name, line_feeds(text))
     _check_limits(source)
     outer = _READING.set(source)
     try:
         return _parse(source)
     finally:
         _READING.reset(outer)
+
+
+def line_feeds(text: str) -> str:
+    """Returns the text with a line feed in place of each carriage return that ends a line alone."""
+    return re.sub(r"\r(?!\n)", "\n", text)
 
 
 def grammar() -> str:
@@ -115,6 +125,9 @@ def _offset_of(position: Position | None) -> int:
 
 
 def _syntax_error(error: lark.UnexpectedInput, source: Source) -> CellError:
+    written = _miswritten(error, source)
+    if written is not None:
+        return written
     if isinstance(error, lark.UnexpectedCharacters):
         found = repr(source.text[error.pos_in_stream]) if error.pos_in_stream is not None else "a character"
         position, expected = Position(source, error.line, error.column), error.allowed or set()
@@ -126,6 +139,35 @@ def _syntax_error(error: lark.UnexpectedInput, source: Source) -> CellError:
         expected = error.accepts or error.expected if isinstance(error, lark.UnexpectedToken) else set()
     words = sorted(_READABLE.get(name, _keyword(name)) for name in expected)
     return CellError(f"syntax error: {found} is not expected here", position, f"expected {' or '.join(words)}")
+
+
+def _miswritten(error: lark.UnexpectedInput, source: Source) -> CellError | None:
+    """Returns the error that shows the right form of a number, kernel or name; None if there is no such mistake."""
+    offset = error.pos_in_stream
+    if offset is None or offset >= len(source.text):
+        return None
+    found = next((word for word in _WORD.finditer(source.text) if word.start() <= offset < word.end()), None)
+    if found is None:
+        return None
+    word, position = found[0], _position_of(source, found.start())
+    right = _right_number(word)
+    if right is not None and right != word:
+        return CellError(f"syntax error: {word!r} is not a number or a kernel of the language", position,
+                         f"write {right}")  # fmt: skip
+    if not word.isascii():
+        return CellError(f"syntax error: {word!r} has other characters than ASCII letters, digits and '_'", position,
+                         "names and numbers are written in these characters")  # fmt: skip
+    return None
+
+
+def _right_number(word: str) -> str | None:
+    """Returns a number or kernel in the form of the language, such as 8K for 8k; None if the word is neither."""
+    plain = "".join(str(unicodedata.decimal(letter, letter)) for letter in word)
+    kernel = re.fullmatch(r"([0-9]+)[xX\u00d7]([0-9]+)", plain)
+    if kernel is not None:
+        return f"{int(kernel[1])}x{int(kernel[2])}" if len(plain) <= _MAX_WRITTEN else None
+    number = re.fullmatch(r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)([kKmMbB]?)", plain)
+    return None if number is None else number[1].replace("_", "") + number[2].upper()
 
 
 def _keyword(terminal: str) -> str:

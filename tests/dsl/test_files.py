@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl.text.includes import MAX_FILES
 from dsl.tree import syntax as s
 
 
@@ -115,3 +117,78 @@ def test_a_text_of_a_genotype_can_be_built_larger() -> None:
     assert (found.space.params["N"], found.space.params["after"], found.space.params["F"]) == (4, 4, 8)
     fixed = dsl.loads(dsl.load("amoebanet_a.cell", {"N": 1, "after": 2}).standalone(), {"N": 4})
     assert (fixed.space.params["N"], fixed.space.params["after"]) == (4, 2)
+
+
+SPACE = "network { body: net  head: global_avg_pool | dense[classes] }\ncell net(x) { return x }\n"
+
+
+def other_kind(kind: str, path: Path) -> None:
+    """Makes something at the path that is not a regular file."""
+    match kind:
+        case "a folder":
+            path.mkdir()
+        case "a pipe":
+            os.mkfifo(path)
+        case "a device":
+            path.symlink_to("/dev/null")
+        case _:
+            path.symlink_to("nothing.cell")
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device", "a link to a file that does not exist"])
+def test_an_include_of_something_else_than_a_file_has_its_place(kind: str, tmp_path: Path) -> None:
+    other_kind(kind, tmp_path / "other.cell")
+    (tmp_path / "a.cell").write_text(f'{SPACE}include "other.cell"\n')
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.load(tmp_path / "a.cell")
+    message, line, caret, hint = str(caught.value).splitlines()
+    assert message == f"a.cell:3:1: there is no file 'other.cell': this is {kind}"
+    assert (line, caret, hint) == ('  include "other.cell"', "  ^", "only regular files are read")
+
+
+def test_an_include_that_closes_a_loop_has_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.cell").write_text(f'{SPACE}include "b.cell"\n')
+    (tmp_path / "b.cell").write_text('\n  include "a.cell"\n')
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.load(tmp_path / "a.cell")
+    assert str(caught.value).splitlines()[0] == (
+        "b.cell:2:3: files include each other in a loop: a.cell -> b.cell -> a.cell"
+    )
+
+
+def test_the_include_of_one_file_too_many_has_its_place(tmp_path: Path) -> None:
+    for index in range(MAX_FILES + 1):
+        (tmp_path / f"f{index}.cell").write_text("")
+    (tmp_path / "a.cell").write_text(SPACE + "".join(f'include "f{index}.cell"\n' for index in range(MAX_FILES + 1)))
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.load(tmp_path / "a.cell")
+    assert str(caught.value).startswith(f"a.cell:{MAX_FILES + 2}:1: more than {MAX_FILES} files are included\n")
+
+
+def test_the_file_without_a_network_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "lone.cell"
+    path.write_text("cell net(x) { return x }")
+    with pytest.raises(dsl.CellError, match=r"there is no network in \S*lone\.cell or in a file that it includes"):
+        dsl.load(path)
+
+
+def test_a_copy_may_be_copied() -> None:
+    text = "cell third(x) like second\ncell second(x) like net\n" + SPACE
+    cells = {cell.name: cell for cell in dsl.loads(text).cells}
+    assert cells["third"].output == cells["second"].output == cells["net"].output
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"], ids=["carriage return", "both", "line feed"])
+def test_every_kind_of_line_end_ends_a_comment_and_is_counted(end: str) -> None:
+    lines = ["# a space", *SPACE.splitlines(), "require params < 1 # nothing", "require parms < 2"]
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.loads(end.join(lines), name="a.cell")
+    message, line, caret, _ = str(caught.value).splitlines()
+    assert message == "a.cell:5:9: unknown cost 'parms'"
+    assert (line, caret) == ("  require parms < 2", "          ^")
+
+
+def test_other_characters_that_end_lines_elsewhere_do_not_count() -> None:
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.loads(f"# one\u2028still one\n{SPACE}require parms < 2", name="a.cell")
+    assert str(caught.value).splitlines()[:2] == ["a.cell:4:9: unknown cost 'parms'", "  require parms < 2"]

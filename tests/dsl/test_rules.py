@@ -152,9 +152,20 @@ def test_a_rule_that_does_not_apply_leaves_its_weight_to_the_others() -> None:
 
 def test_without_any_rule_that_applies_the_error_has_the_reason() -> None:
     genotype = dsl.load("nasbench201.cell")
-    with pytest.raises(dsl.CellError, match="no mutation rule applies") as caught:
+    with pytest.raises(dsl.CellError, match=r"every child that a mutation rule makes .* is rejected") as caught:
         dsl.mutate(genotype, random.Random(1), lambda child: "too large")
     assert "op: too large" in str(caught.value)
+
+
+def test_three_reasons_why_there_is_no_child_are_three_messages() -> None:
+    parts = ["cell net(x) { a = relu(x)  return a }", "network { body: net  head: global_avg_pool | dense[classes] }"]
+    rule = "mutation cut { choose t in net.terms  remove t }"
+    with pytest.raises(dsl.CellError, match="the space has no mutation rule"):
+        dsl.mutate(dsl.loads("\n".join(parts)), random.Random(1))
+    with pytest.raises(dsl.CellError, match="no mutation rule applies to this genotype"):
+        dsl.mutate(dsl.loads("\n".join([*parts, rule])), random.Random(1))
+    with pytest.raises(dsl.CellError, match="every child that a mutation rule makes of this genotype is rejected"):
+        dsl.mutate(dsl.load("nasbench201.cell"), random.Random(1), lambda child: "too large")
 
 
 def test_rejections_are_counted_with_their_reasons() -> None:
@@ -370,7 +381,7 @@ def test_children_never_stand_for_more_operations_than_a_file_may(nodes: str) ->
     for _ in range(2):
         parent = dsl.mutate(parent, rng).genotype
         assert dsl.loads(parent.standalone()) is not None
-    with pytest.raises(dsl.CellError, match="no mutation rule applies") as caught:
+    with pytest.raises(dsl.CellError, match=r"every child that a mutation rule makes .* is rejected") as caught:
         dsl.mutate(parent, rng)
     assert "top stands for more than 10,000 operations" in str(caught.value)
 

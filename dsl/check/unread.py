@@ -1,0 +1,103 @@
+"""Static checks of what nothing reads: settings of operations, genes, and assignments without an effect.
+
+The findings are warnings and not errors, since a text with such a part still means a network.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator
+
+from dsl.check.limits import clash, decided, limits
+from dsl.errors import Problem
+from dsl.primitives import PRIMITIVES
+from dsl.space.expand import AMBIENT
+from dsl.space.genotype import Space
+from dsl.text.unparse import condition as shown
+from dsl.tree import syntax as s
+
+
+def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
+    """Yields a problem for each setting, gene, assignment and requirement without an effect.
+
+    Args:
+      space: the search space.
+      read_elsewhere: the names of genes that code outside of this package reads, such as the code of the training.
+    """
+    for defined in space.definitions.ops.values():
+        yield from _unread_formals(defined)
+    for item in space.items:
+        yield from _unread_settings(item, space)
+    parts = list(s.parts_of(space.items))
+    targets = {id(part.target) for part in parts if isinstance(part, s.Assign)}
+    read = _names(part for part in parts if id(part) not in targets)
+    for gene in space.genes.values():
+        if gene.name not in read and gene.name not in read_elsewhere:
+            yield Problem(f"nothing reads gene {gene.name}: no expression names it, and no setting of the training "
+                          "has this name", gene.position)  # fmt: skip
+    for block in parts:
+        if isinstance(block, s.Block):
+            yield from _replaced(block)
+    for item in space.requires:
+        yield from _certain(item.condition, space)
+
+
+def _names(parts: Iterable[s.Syntax]) -> set[str]:
+    return {part.names[0] for part in parts if isinstance(part, s.Path)}
+
+
+def _unread_formals(defined: s.OpDef) -> Iterator[Problem]:
+    read = _names(s.parts_of([defined.cases, defined.formals]))
+    for formal in defined.formals:
+        # Operations in the cases inherit `filters` and `stride` without naming them.
+        if formal.name not in read and formal.name not in AMBIENT:
+            yield Problem(f"op {defined.name} does not read its setting {formal.name!r}", formal.position)
+
+
+def _unread_settings(item: s.Declaration, space: Space) -> Iterator[Problem]:
+    """Yields the settings in a declaration that the operations to which they are given do not use."""
+    ops = space.definitions.ops
+    for op in s.parts_of(item):
+        if not isinstance(op, s.Op):
+            continue
+        # In an `op` with the name of a primitive, this name means the primitive.
+        is_own = isinstance(item, s.OpDef) and item.name == op.name
+        given = {argument.name: argument for argument in op.arguments if argument.name is not None}
+        if op.name in ops and not is_own:
+            defined = ops[op.name]
+            formals = {formal.name for formal in defined.formals}
+            if "stride" in given and "stride" not in formals | _names(s.parts_of([defined.cases, defined.formals])):
+                yield Problem(f"op {op.name} does not use the stride that it is given here", given["stride"].position)
+        elif op.name in PRIMITIVES:
+            factor, channels = PRIMITIVES[op.name].channel_factor, PRIMITIVES[op.name].channels
+            if factor in given and channels in given:
+                yield Problem(f"{op.name} with {factor!r} does not use {channels!r}: its channels are {factor} times "
+                              "the channels of the input", given[channels].position)  # fmt: skip
+
+
+def _replaced(block: s.Block) -> Iterator[Problem]:
+    """Yields the assignments whose value the next statement replaces without reading it."""
+    for first, second in itertools.pairwise(block.rest):
+        if (
+            isinstance(first, s.Assign) and isinstance(second, s.Assign)
+            and second.operator == "=" and first.target == second.target
+            and not (isinstance(second.value, s.Any) and second.value.other)
+            and second.target not in s.parts_of(second.value)
+        ):  # fmt: skip
+            yield Problem(f"the next statement assigns {first.target} again, so this assignment has no effect",
+                          first.position or first.target.position)  # fmt: skip
+
+
+def _certain(condition: s.Condition, space: Space) -> Iterator[Problem]:
+    """Yields the parts of a requirement that every network satisfies."""
+    if isinstance(condition, s.And):
+        for part in condition.conditions:
+            yield from _certain(part, space)
+        return
+    always = isinstance(condition, s.Compare) and decided(condition, space) is True
+    if not always:
+        against = list(limits(condition, space, frozenset(), wanted=False))
+        complete = len(against) == sum(1 for _ in s.simple(condition))
+        always = complete and clash(against, {limit.name: (0.0, float("inf")) for limit in against}) is not None
+    if always:
+        yield Problem(f"every network satisfies `require {shown(condition)}`", condition.position)

@@ -1,0 +1,138 @@
+"""`cell check`: warnings of what has no effect, the seed that it builds, and standard input.
+
+A file that is put into the folder of warnings is a new test. Its first comment line (`# says: ...`) is a part of its
+only warning.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from compiler.main import main
+from dsl import shipped_cells
+
+IDLE = sorted((Path(__file__).parent.parent / "bad" / "idle").glob("*.cell"))
+UNFIT = sorted((Path(__file__).parent.parent / "bad" / "shapes").glob("*.cell"))
+NETWORK = "network { stem: conv[3x3, filters=8]  body: net[8]  head: global_avg_pool | dense[classes] }"
+SPACE = f"cell net(x) {{ a = conv[3x3](x) + skip(x)  return a }}\n{NETWORK}\n"
+GOOD = SPACE + "mutation op { choose t in net.terms  t.op = any({ conv[3x3], skip }) }\n"
+TWO_SETS = SPACE + (
+    "mutation to_pool { choose t in net.terms  t.op = any({ max_pool[3x3], avg_pool[3x3] }) }\n"
+    "mutation to_conv { choose t in net.terms  t.op = any({ conv[1x1], conv[3x3] }) }\n"
+)
+DEAD = f"cell net(x) {{ a = none(x)  return a }}\n{NETWORK}\n"
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, text: str | bytes) -> None:
+    data = text.encode() if isinstance(text, str) else text
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", IDLE, ids=lambda path: path.stem)
+def test_what_has_no_effect_gives_one_warning_with_its_place(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert main(["check", str(path)]) == 0
+    output = capsys.readouterr()
+    (line,) = output.err.splitlines()
+    assert re.match(rf"\S*{path.name}:\d+:\d+: warning: ", line)
+    assert first.removeprefix("# says: ") in line
+    assert f"{path}: builds, with 1 warning (" in output.out
+
+
+@pytest.mark.parametrize("path", IDLE[:3], ids=lambda path: path.stem)
+def test_strict_exits_with_2_for_a_warning(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--strict", str(path)]) == 2
+    assert main(["check", "--strict", "nasbench201.cell"]) == 0
+
+
+@pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.stem)
+def test_a_shipped_file_has_no_warning(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--strict", path.name]) == 0
+    output = capsys.readouterr()
+    assert output.err == "" and output.out.startswith(f"{path.name}: good (")
+
+
+@pytest.mark.parametrize("path", UNFIT[:8], ids=lambda path: path.stem)
+def test_a_seed_that_cannot_be_built_is_an_error(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = re.findall(r"^# cost: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert main(["check", str(path), *" ".join(flags).split()]) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and re.match(r"\S*\.cell:\d+:\d+: ", output.err)
+
+
+@pytest.mark.parametrize("command", ["check", "explain", "sample"])
+@pytest.mark.parametrize("text", [TWO_SETS, DEAD], ids=["two sets", "a dead output"])
+def test_commands_agree_on_what_is_wrong(
+    command: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "space.cell"
+    path.write_text(text)
+    assert main([command, str(path)]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert re.match(r"\S*space\.cell:\d+:\d+: ", output.err)
+
+
+def test_the_images_are_those_of_the_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "large.cell"
+    path.write_text(GOOD.replace("body: net[8]", "body: avg_pool[9x9, padding=valid], net[8]"))
+    assert main(["check", str(path)]) == 0
+    assert main(["check", str(path), "--input", "8x8x3"]) == 2
+    assert "a window of 9x9 does not fit into a map of 8x8x8" in capsys.readouterr().err
+    assert main(["check", str(path), str(path), "--input", "8x8"]) == 2
+    assert capsys.readouterr().err == "--input '8x8' is not HEIGHTxWIDTHxCHANNELS, such as 32x32x3\n"
+
+
+def test_a_rule_that_applies_to_descendants_only_is_no_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "grows.cell"
+    path.write_text(
+        "cell net(x) fit resize_and_pad { return x }\n"
+        "network { body: net  head: global_avg_pool | dense[classes] }\n"
+        "mutation grow { choose t in net.edges  insert relu on t }\n"
+        "mutation shrink { choose n in net.nodes where net.nodes.count > 2  remove n }\n"
+        "mutation fresh { forget weights }\nmutation nothing { }\n"
+    )
+    assert main(["check", "--strict", str(path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["check", "cost", "draw", "explain", "mutate", "sample", "fmt"])
+def test_a_command_reads_standard_input(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, GOOD)
+    assert main([command, "-"]) == 0
+    output = capsys.readouterr()
+    assert output.out and output.err == ""
+
+
+def test_standard_input_is_compared_with_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "other.cell"
+    path.write_text(GOOD.replace("a = conv[3x3]", "a = conv[1x1]"))
+    typed(monkeypatch, GOOD)
+    assert main(["diff", "-", str(path)]) == 1
+    typed(monkeypatch, GOOD)
+    assert main(["diff", "-", "-"]) == 0
+    typed(monkeypatch, GOOD)
+    assert main(["draw", str(path), "--against", "-"]) == 0
+    assert "differences from -" in capsys.readouterr().out
+
+
+def test_a_mistake_of_standard_input_has_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, GOOD.replace("conv", "cov"))
+    assert main(["check", "-"]) == 2
+    assert capsys.readouterr().err.startswith("<stdin>:1:19: unknown operation 'cov'")
+    typed(monkeypatch, b"cell \xff")
+    assert main(["check", "-"]) == 2
+    assert capsys.readouterr().err == "<stdin> is not UTF-8 text: byte 5 is 0xff\n"
