@@ -71,7 +71,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "epochs": [_epoch(values) for values in json.loads(stored["history"])],
         "rejected": [[str(rule), str(reason)] for rule, reason in json.loads(stored["rejected"])],
         "gain": gain(row, of),
-        "twins": [id for id in of.twins[row.twin] if id != row.id],
+        "duplicates": [id for id in of.duplicates[row.original] if id != row.id],
         "children": list(of.children.get(row.id, ())),
         "descendants": of.descendants(row.id),
     }

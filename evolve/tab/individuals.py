@@ -47,7 +47,7 @@ class Row(NamedTuple):
     tries: Number
     inherited: Number
     rejected: int
-    twin: int  # the id of the first individual with the same network and genes
+    original: int  # the id of the first individual with the same network and genes
 
 
 class Costs:
@@ -90,7 +90,7 @@ class Individuals:
         self.metric_names: dict[str, None] = {}
         self.rejected: Counter[str] = Counter()
         self.children: dict[int, list[int]] = {}
-        self.twins: dict[int, list[int]] = {}  # the ids of all individuals with the same network, by the first id
+        self.duplicates: dict[int, list[int]] = {}  # the ids of all individuals with the same network, by the first id
         self._first: dict[tuple[str, str], int] = {}
         self.costs = Costs()
         self.bands: list[Band] = []  # the band of the population after each result
@@ -149,11 +149,11 @@ class Individuals:
             id, fingerprint, genes, memo = values[0], str(values[-3]), str(values[-2]), str(values[-1])
             if not isinstance(id, int):
                 continue
-            twin = self._first.setdefault((fingerprint, genes), id)
-            self.twins.setdefault(twin, []).append(id)
+            original = self._first.setdefault((fingerprint, genes), id)
+            self.duplicates.setdefault(original, []).append(id)
             rejected = _pairs(values[15])
             self.rejected.update(rule for rule, _ in rejected)
-            row = self._row(values, twin, len(rejected))
+            row = self._row(values, original, len(rejected))
             self.place[id] = len(self.rows)
             self.rows.append(row)
             self.left.append(None if self._living is None else 0 if self._living.has_members else NO_MEMBERS)
@@ -170,7 +170,7 @@ class Individuals:
         for values in found:
             place = self.place[whole(values[0])]
             old = self.rows[place]
-            row = self._row(values, old.twin, old.rejected)
+            row = self._row(values, old.original, old.rejected)
             if row != old:
                 self.rows[place], self.versions[place] = row, self.version
                 self._finish(row, values, old)
@@ -182,7 +182,7 @@ class Individuals:
             self.metrics[self.place[row.id]] = named = _named(values[16])
             self.metric_names.update(dict.fromkeys(named))
 
-    def _row(self, values: tuple[object, ...], twin: int, rejected: int) -> Row:
+    def _row(self, values: tuple[object, ...], original: int, rejected: int) -> Row:
         rule, state = str(values[2]), _STATUSES.get(str(values[3]), PENDING)
         index = self._rule.setdefault(rule, len(self.rules))
         if index == len(self.rules):
@@ -205,7 +205,7 @@ class Individuals:
             tries=number(values[13]),
             inherited=significant(values[14]),
             rejected=rejected,
-            twin=twin,
+            original=original,
         )
 
     # The algorithm.

@@ -61,7 +61,7 @@ export class Details {
         ({ note }) => (note ? [element("h3", {}, "Note"), element("p", { class: "words" }, note)] : []),
       ),
       part(
-        ({ id, twins, children, descendants }) => [id, twins, children, descendants],
+        ({ id, duplicates, children, descendants }) => [id, duplicates, children, descendants],
         (answer) => relatives(state, answer),
       ),
       part(
@@ -281,8 +281,8 @@ function geneTable(genes) {
  * @param {IndividualAnswer} answer
  * @returns {Child[]}
  */
-function relatives(state, { id, twins, children, descendants }) {
-  const others = twins.filter((twin) => twin !== id);
+function relatives(state, { id, duplicates, children, descendants }) {
+  const others = duplicates.filter((other) => other !== id);
   const rows = [];
   if (children.length) {
     rows.push(element("p", {}, `Children (${children.length}): `, ...links(state, children)));
@@ -290,7 +290,9 @@ function relatives(state, { id, twins, children, descendants }) {
   }
   if (others.length) {
     const hint = "Individuals whose networks and genes are the same";
-    rows.push(element("p", { title: hint }, `Twins, the same network (${others.length}): `, ...links(state, others)));
+    rows.push(
+      element("p", { title: hint }, `Duplicates, the same network (${others.length}): `, ...links(state, others)),
+    );
   }
   return rows.length ? [element("h3", {}, "Relatives"), ...rows] : [];
 }

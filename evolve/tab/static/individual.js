@@ -136,8 +136,8 @@ export function individualPanel(state) {
       return "";
     }
     const row = Object.values(data.columns).map((column) => column[place]);
-    const twins = data.columns.twin.filter((twin) => twin === data.columns.twin[place]).length;
-    return JSON.stringify([row, data.children(selected).length, twins]);
+    const duplicates = data.columns.original.filter((first) => first === data.columns.original[place]).length;
+    return JSON.stringify([row, data.children(selected).length, duplicates]);
   }
 
   return {

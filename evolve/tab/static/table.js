@@ -395,9 +395,9 @@ function columnsOf(data) {
       );
     }),
     column(
-      "twin",
-      "Twin of",
-      (place) => (columns.twin[place] === columns.id[place] ? null : (columns.twin[place] ?? null)),
+      "original",
+      "Duplicate of",
+      (place) => (columns.original[place] === columns.id[place] ? null : (columns.original[place] ?? null)),
       (value) => shown(value, "id"),
     ),
   ];

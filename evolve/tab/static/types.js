@@ -63,7 +63,7 @@
  * @property {Values} left number of results after which it left the population; 0: it has not left; -1: no population;
  *   null: the population is not known
  * @property {number[]} tries
- * @property {number[]} twin the first individual that is the same network
+ * @property {number[]} original the first individual that is the same network
  * @property {Values} inherited
  * @property {number[]} rejected number of children that were rejected before it
  */
@@ -134,7 +134,7 @@
  * @property {[string, string][]} rejected
  * @property {string[]} difference to its parent
  * @property {number | null} gain
- * @property {number[]} twins
+ * @property {number[]} duplicates
  * @property {number[]} children
  * @property {number} descendants
  * @property {string[]} commands

@@ -227,8 +227,10 @@ def test_the_panel_describes_the_individual(tab: Tab, known: Known) -> None:
     assert f"Children ({len(known.children(id))})" in text or not known.children(id)
     for command in ("cell draw", "cell train"):
         assert re.search(rf"{command} \S+/amoeba:{id}", text)
-    twins = known.where(lambda one: all(one[name] == row[name] for name in ("fingerprint", "genes")))
-    assert [int(one) for one in tab.texts("aside p[title^=Individuals] button")] == [one for one in twins if one != id]
+    duplicates = known.where(lambda one: all(one[name] == row[name] for name in ("fingerprint", "genes")))
+    assert [int(one) for one in tab.texts("aside p[title^=Individuals] button")] == [
+        one for one in duplicates if one != id
+    ]
     tab.frame.locator("aside summary", has_text="Text of the genotype").click()
     assert tab.frame.locator("aside pre").inner_text() == row["genotype"]
     picture = tab.frame.locator("aside .picture img")

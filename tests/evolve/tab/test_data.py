@@ -80,7 +80,7 @@ def test_every_individual_has_the_numbers_of_the_store(search: Path) -> None:
         assert (found["flops"], found["step_share"]) == pytest.approx((spent.flops, store.step_share()))
         assert (found["seconds"], found["simulated"]) == pytest.approx((spent.seconds, spent.simulated))
     first = {one.network: one.id for one in reversed(rows)}
-    assert column(answer, "twin") == [first[one.network] for one in rows]
+    assert column(answer, "original") == [first[one.network] for one in rows]
     assert sum(answer["rejected"].values()) == sum(column(answer, "rejected"))
     assert answer["rules"][0] == "random" and answer["whole"] and found["stamp"] == answer["stamp"]
 

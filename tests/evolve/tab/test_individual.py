@@ -87,7 +87,9 @@ def test_relatives_are_those_of_the_store(data: Data, stored: dict[int, Individu
         assert isinstance(line, list)
         assert found["children"] == [child for child, parent in parents.items() if parent == id]
         assert found["descendants"] == sum(id in ancestors(other) for other in stored if other != id)
-        assert found["twins"] == [other for other in stored if stored[other].network == one.network and other != id]
+        assert found["duplicates"] == [
+            other for other in stored if stored[other].network == one.network and other != id
+        ]
         assert [step["id"] for step in line] == ancestors(id)
         assert (line[-1]["difference"], line[-1]["gain"]) == (found["difference"], found["gain"])
         if one.parent is None or one.is_failed:
