@@ -103,6 +103,20 @@ def test_a_rule_that_applies_to_descendants_only_is_no_warning(
     assert capsys.readouterr().err == ""
 
 
+def test_a_rule_that_others_bring_alive_one_after_the_other_is_no_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "chain.cell"
+    path.write_text(
+        SPACE + "mutation first { choose t in net.terms where t.op is conv  t.op = any({ relu, skip }) }\n"
+        "mutation second { choose t in net.terms where t.op is relu  t.op = any({ dropout[0.5], skip }) }\n"
+        "mutation third { choose t in net.terms where t.op is dropout  t.op = conv[3x3] }\n"
+        "mutation back { choose t in net.terms where t.op is skip  t.op = any({ conv[3x3], relu }) }\n"
+    )
+    assert main(["check", "--strict", str(path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("command", ["check", "cost", "draw", "explain", "mutate", "sample", "fmt"])
 def test_a_command_reads_standard_input(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
