@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -150,3 +151,21 @@ def test_a_mistake_of_standard_input_has_its_place(
     typed(monkeypatch, b"cell \xff")
     assert main(["check", "-"]) == 2
     assert capsys.readouterr().err == "<stdin> is not UTF-8 text: byte 5 is 0xff\n"
+
+
+def test_the_check_needs_no_tensorflow() -> None:
+    code = (
+        "import sys; from compiler.main import main; assert main(['check', 'nasbench201.cell']) == 0;"
+        "assert not {'tensorflow', 'tf_keras', 'gin', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("name", ["nasnet_13", "hierarchical", "large_scale"])
+def test_a_child_that_is_printed_can_be_checked(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mutate", f"{name}.cell", "--seed", "3"]) == 0
+    typed(monkeypatch, capsys.readouterr().out)
+    assert main(["check", "--strict", "-"]) == 0
+    assert capsys.readouterr().out.startswith("-: good (")
