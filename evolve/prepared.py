@@ -68,6 +68,9 @@ def prepare(config: Config, folder: Path) -> Run:
     """
     settings = config.search
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
+    dsl.decisions(
+        seed
+    )  # Every algorithm begins with random samples, for which the rules must not contradict each other.
     place = settings.place or folder
     fitness = config.source(
         name=settings.fitness,

@@ -74,11 +74,10 @@ def _warnings(seed: dsl.Genotype, images: Images) -> Sequence[Problem]:
     accepts = requirement(space, *images)
     free = replace(space, requires=())  # In this space, individuals need not satisfy the requirements.
     line = functools.cache(functools.partial(descendants, replace(seed, space=free), rng, requirement(free, *images)))
-    valid = functools.cache(functools.partial(descendants, seed, rng, accepts)) if space.requires else line
     found = [*unread(space, GENES), *idle_settings(seed, line, images)]
     impossible = [*odd_requirements(seed, line, images)]
     # If no individual satisfies a requirement, every rule fails for this reason.
-    found += impossible or [*idle_rules(seed, valid, rng, accepts)]
+    found += impossible or [*idle_rules(seed, rng, accepts)]
     if space.mutations and not found:
         try:
             dsl.sample(space, rng, check=accepts)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dsl.check.reach import dead_parts
 from dsl.errors import CellError, Problem
@@ -15,9 +15,29 @@ from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 
 DESCENDANTS = 60
-Line = Callable[[], Sequence[Genotype]]
 _TRIES = 10  # the greatest number of children of one parent that a rule makes
+_EVERY = 3  # A rule is tried on one of this number of descendants.
 _MAX_REJECTING = 5  # A rule is tried on at most this number of individuals with which all its children are rejected.
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """The reason why a rule makes no new child. Of several individuals, the reason with the highest rank is reported.
+
+    `rejecting` is the number of individuals with which all children of the rule are rejected.
+    """
+
+    rank: int
+    text: str
+    rejecting: int = 0
+
+    def __str__(self) -> str:
+        return self.text
+
+    def with_another(self, other: _Reason) -> _Reason:
+        """Returns the reason of one more individual and of those before."""
+        first = self if self.rank >= other.rank else other
+        return replace(first, rejecting=self.rejecting + other.rejecting)
 
 
 def descendants(seed: Genotype, rng: random.Random, check: Check | None) -> Sequence[Genotype]:
@@ -31,27 +51,55 @@ def descendants(seed: Genotype, rng: random.Random, check: Check | None) -> Sequ
     return found[1:]
 
 
-def idle_rules(seed: Genotype, line: Line, rng: random.Random, check: Check | None = None) -> Iterator[Problem]:
+def idle_rules(seed: Genotype, rng: random.Random, check: Check | None = None) -> Iterator[Problem]:
     """Yields a problem for each rule that can never apply, or whose children are all rejected or equal to the parent.
 
-    A rule without statements other than `forget weights` is a mark on the child, and is no problem.
+    A rule that makes no new child of the seed is tried on descendants of the seed too. A rule without statements other
+    than `forget weights` is a mark on the child, and is no problem.
 
     Args:
       seed: the seed of the space.
-      line: returns individuals on which a rule is tried that makes no new child of the seed.
       rng: the source of randomness.
       check: returns the reason why a child is rejected, or None.
     """
+    dead = dead_parts(seed.space)
+    idle = _idle_rules(seed, frozenset(name for name, faults in dead.items() if faults), rng, check)
+    for rule in seed.space.mutations:
+        yield from dead.get(rule.name, ())
+        if rule.name in idle:
+            yield Problem(f"mutation {rule.name}: {idle[rule.name]}", rule.position)
+
+
+def _idle_rules(seed: Genotype, dead: frozenset[str], rng: random.Random, check: Check | None) -> Mapping[str, _Reason]:
+    """Returns the reasons why rules make no new individual, by their names; rules in `dead` are not tried."""
     space = seed.space
-    dead = dead_parts(space)
-    for rule in space.mutations:
-        faults = dead.get(rule.name, ())
-        yield from faults
-        if faults or _is_mark(rule.block) or (not space.mutable_cells and _is_included(rule, space.network)):
-            continue
-        reason = _idle(rule, [seed], rng, check) and _idle(rule, [seed, *line()], rng, check)
-        if reason:
-            yield Problem(f"mutation {rule.name}: {reason}", rule.position)
+    rules = [
+        rule
+        for rule in space.mutations
+        if not _is_mark(rule.block) and (space.mutable_cells or not _is_included(rule, space.network))
+    ]
+    idle = {rule.name: reason for rule in rules if rule.name not in dead and (reason := _idle(rule, seed, rng, check))}
+    parent = seed
+    for number in range(DESCENDANTS):
+        active = tuple(rule for rule in rules if rule.name not in idle)
+        if not idle or not active:
+            break
+        try:
+            parent = mutate(replace(parent, space=replace(space, mutations=active)), rng, check).genotype
+        except CellError:
+            if parent is seed:
+                break
+            parent = seed  # None of these rules makes a child of this individual. Another line begins at the seed.
+        for rule in rules if number % _EVERY == 0 else ():
+            reason = idle.get(rule.name)
+            if reason is None or reason.rejecting == _MAX_REJECTING:
+                continue
+            found = _idle(rule, parent, rng, check)
+            if found is None:
+                del idle[rule.name]
+            else:
+                idle[rule.name] = reason.with_another(found)
+    return idle
 
 
 def _is_mark(block: s.Block) -> bool:
@@ -69,32 +117,20 @@ def _is_included(rule: s.Mutation, network: s.Network) -> bool:
     )  # fmt: skip
 
 
-def _idle(rule: s.Mutation, line: Sequence[Genotype], rng: random.Random, check: Check | None) -> str | None:
-    """Returns the reason why a rule makes no new child of any individual of a line; None if it makes one."""
-    alone = replace(line[0].space, mutations=(rule,))
-    equal, rejecting, rejected = False, 0, ""
-    for parent in line:
-        own = replace(parent, space=alone)
-        try:
-            for _ in range(_TRIES):
-                child = mutate(own, rng, check)
-                if child.genotype != own or child.forget:
-                    return None
-            equal = True
-        except CellError as error:
-            problem = error.problems[0]
-            if problem.message == ALL_REJECTED:
-                rejecting, rejected = rejecting + 1, rejected or _first(problem.hint, rule.name)
-        if rejecting == _MAX_REJECTING:
-            break
-    if rejected:
-        return f"every child is rejected: {rejected}"
-    if equal:
-        return "every child equals its parent"
-    tried = "applies neither to the seed nor to any descendant that was tried"
-    return (
-        f"the rule {tried if len(line) > 1 else 'does not apply to the seed'}: {obstacle(rule.block, Scene(line[0]))}"
-    )
+def _idle(rule: s.Mutation, parent: Genotype, rng: random.Random, check: Check | None) -> _Reason | None:
+    """Returns the reason why a rule makes no new child of an individual; None if it makes one."""
+    own = replace(parent, space=replace(parent.space, mutations=(rule,)))
+    try:
+        for _ in range(_TRIES):
+            child = mutate(own, rng, check)
+            if child.genotype != own or child.forget:
+                return None
+    except CellError as error:
+        problem = error.problems[0]
+        if problem.message == ALL_REJECTED:
+            return _Reason(2, f"every child is rejected: {_first(problem.hint, rule.name)}", rejecting=1)
+        return _Reason(0, f"the rule does not apply: {obstacle(rule.block, Scene(parent))}")
+    return _Reason(1, "every child equals its parent")
 
 
 def _first(reasons: str, rule: str) -> str:

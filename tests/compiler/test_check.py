@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -103,6 +104,20 @@ def test_a_rule_that_applies_to_descendants_only_is_no_warning(
     assert capsys.readouterr().err == ""
 
 
+def test_a_rule_that_others_bring_alive_one_after_the_other_is_no_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "chain.cell"
+    path.write_text(
+        SPACE + "mutation first { choose t in net.terms where t.op is conv  t.op = any({ relu, skip }) }\n"
+        "mutation second { choose t in net.terms where t.op is relu  t.op = any({ dropout[0.5], skip }) }\n"
+        "mutation third { choose t in net.terms where t.op is dropout  t.op = conv[3x3] }\n"
+        "mutation back { choose t in net.terms where t.op is skip  t.op = any({ conv[3x3], relu }) }\n"
+    )
+    assert main(["check", "--strict", str(path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("command", ["check", "cost", "draw", "explain", "mutate", "sample", "fmt"])
 def test_a_command_reads_standard_input(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -136,3 +151,21 @@ def test_a_mistake_of_standard_input_has_its_place(
     typed(monkeypatch, b"cell \xff")
     assert main(["check", "-"]) == 2
     assert capsys.readouterr().err == "<stdin> is not UTF-8 text: byte 5 is 0xff\n"
+
+
+def test_the_check_needs_no_tensorflow() -> None:
+    code = (
+        "import sys; from compiler.main import main; assert main(['check', 'nasbench201.cell']) == 0;"
+        "assert not {'tensorflow', 'tf_keras', 'gin', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("name", ["nasnet_13", "hierarchical", "large_scale"])
+def test_a_child_that_is_printed_can_be_checked(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mutate", f"{name}.cell", "--seed", "3"]) == 0
+    typed(monkeypatch, capsys.readouterr().out)
+    assert main(["check", "--strict", "-"]) == 0
+    assert capsys.readouterr().out.startswith("-: good (")
