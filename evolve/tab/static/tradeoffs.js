@@ -225,6 +225,9 @@ export function tradeoffsView(state) {
         draw();
       } else if ((changed.has("selected") || changed.has("second")) && state.data) {
         chart.mark(marked(state.data, state));
+        for (const row of front.querySelectorAll("tr[data-id]")) {
+          row.setAttribute("aria-selected", String(row.getAttribute("data-id") === String(state.selected)));
+        }
         parallel.mark();
       }
     },
@@ -279,7 +282,7 @@ function showFront(node, state, data, places, x, y) {
     const id = data.columns.id[place] ?? 0;
     return element(
       "tr",
-      { "aria-selected": String(id === state.selected) },
+      { "data-id": id, "aria-selected": String(id === state.selected) },
       element(
         "td",
         {},
