@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dsl.errors import CellError
@@ -309,14 +309,15 @@ def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member,
     """Returns the members among which an `any` draws a value for a target."""
     found = members(expression.range, scene)
     if expression.other:
-        found = _without(found, (current(target, scene),), scene)
+        now = current(target, scene)
+        found = tuple([member for member in found if not _same(member, now, scene)])
     if expression.excluded is not None:
         found = _without(found, members(expression.excluded, scene), scene)
     return found
 
 
-def _without(found: tuple[Member, ...], barred: Sequence[object], scene: Scene) -> tuple[Member, ...]:
-    """Returns the members of a set that are equal to none of the barred values."""
+def _without(found: tuple[Member, ...], barred: tuple[Member, ...], scene: Scene) -> tuple[Member, ...]:
+    """Returns the members of a set that are equal to none of the barred ones."""
     if any(isinstance(value, CellRef) for value in (*found, *barred)):
         return tuple([m for m in found if not any(_same(m, b, scene) or _same(b, m, scene) for b in barred)])
     space = scene.genotype.space

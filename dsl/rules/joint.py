@@ -209,4 +209,5 @@ def _names(condition: s.Condition) -> frozenset[str]:
 
 def _is_safe(condition: s.Condition) -> bool:
     """Returns whether a condition has no arithmetic. Arithmetic may fail where an earlier condition does not hold."""
-    return not any(isinstance(part, s.Binary) for part in s.parts_of(condition))
+    compared = [part for part in s.simple(condition) if isinstance(part, s.Compare)]
+    return not any(isinstance(side, s.Binary | s.Negative) for part in compared for side in (part.left, part.right))
