@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from dsl.check.mutations import verify_requires, verify_rules
 from dsl.check.reach import verify_reach
+from dsl.check.sizes import verify_sizes
 from dsl.check.uses import CHANNELS, check_member, check_use, names_at_a_use
 from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
@@ -31,7 +32,7 @@ _SECTIONS = (*_ORDER, "auxiliary")
 def verify(genotype: Genotype) -> list[Problem]:
     """Returns all errors of a space and its seed, in the order of the text."""
     space = genotype.space
-    problems = [*_reserved(space), *recursion(genotype)]
+    problems = [*_reserved(space), *recursion(genotype), *verify_sizes(space)]
     if problems:
         return problems  # The next checks expand operations. Expanding an operation that contains itself would not end.
     problems = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import textwrap
@@ -14,8 +13,10 @@ from decimal import Decimal
 from dsl.errors import CellError
 from dsl.report.diff import Difference, differences
 from dsl.rules.draw import Scene, candidates, current, insertable, members
-from dsl.rules.interpreter import Check, every_binding, mutate
+from dsl.rules.interpreter import Check, applying, mutate
+from dsl.rules.joint import Joint
 from dsl.rules.sample import decisions
+from dsl.rules.work import MAX_STEPS, Work
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
 from dsl.text.unparse import condition, declaration, expression
@@ -25,6 +26,7 @@ from dsl.tree.edit import TermRef
 from dsl.wording import plural
 
 MAX_PLACES = 10_000  # the greatest number of bindings of a rule that are counted
+_MOST = 10**300  # the greatest number of children of one place that is counted
 _EXAMPLES = 10  # At most this number of children is made to find one that differs from its parent.
 
 
@@ -98,9 +100,10 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
     Raises:
       CellError: two rules draw the same attribute from different sets.
     """
-    space = genotype.space
+    space, work = genotype.space, Work(2 * MAX_STEPS)
+    total = sum(space.weights)
     rules = tuple(
-        _rule(rule, weight / sum(space.weights), genotype, rng, check)
+        _rule(rule, weight / total, Scene(genotype, work=work), rng, check)
         for rule, weight in zip(space.mutations, space.weights, strict=True)
     )
     options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))
@@ -122,24 +125,26 @@ def _cell(cell: s.Cell, genotype: Genotype) -> CellFact:
 # --- rules -----------------------------------------------------------------------------------------------------
 
 
-def _rule(rule: s.Mutation, share: float, parent: Genotype, rng: random.Random, check: Check | None) -> RuleFact:
-    places, children = _count(rule.block, Scene(parent))
+def _rule(rule: s.Mutation, share: float, scene: Scene, rng: random.Random, check: Check | None) -> RuleFact:
+    parent = scene.genotype
+    places, children = _count(rule.block, scene)
     if not places:
-        return RuleFact(rule.name, share, 0, 0, note=obstacle(rule.block, Scene(parent)))
+        return RuleFact(rule.name, share, 0, 0, note=obstacle(rule.block, scene))
     counted = None if children == math.inf else int(children)
-    alone = replace(parent, space=replace(parent.space, mutations=(rule,)))
     try:
-        example, forgets = _example(alone, rng, check)
+        example, forgets = _example(parent, rule, rng, check)
     except CellError as error:
         return RuleFact(rule.name, share, places, counted, note=f"every child is rejected: {error.problems[0].hint}")
     note = "the child starts from fresh weights" if forgets else "" if example else "the child equals its parent"
     return RuleFact(rule.name, share, places, counted, example, note)
 
 
-def _example(parent: Genotype, rng: random.Random, check: Check | None) -> tuple[tuple[Difference, ...], bool]:
+def _example(
+    parent: Genotype, rule: s.Mutation, rng: random.Random, check: Check | None
+) -> tuple[tuple[Difference, ...], bool]:
     forgets = False
     for _ in range(_EXAMPLES):
-        child = mutate(parent, rng, check)
+        child = mutate(parent, rng, check, (rule,))
         found, forgets = differences(parent, child.genotype), child.forget
         if found:
             return found, forgets
@@ -149,14 +154,24 @@ def _example(parent: Genotype, rng: random.Random, check: Check | None) -> tuple
 def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
     """Returns the number of bindings for which a block of a rule applies, and an upper bound on different children."""
     places, children = 0, 0.0
-    bindings = itertools.islice(every_binding(block.chosen, scene, 1.0), MAX_PLACES + 1)
-    for _, bound in bindings:
+    joint = Joint(block.chosen, scene)
+    if joint.count > MAX_PLACES:
+        joint = Joint(block.chosen, scene, applying(block))
+    if joint.count > MAX_PLACES:
+        return MAX_PLACES + 1, math.inf
+    for _, bound in joint.combinations():
         ways = [_ways(statement, bound) for statement in block.rest]
         if all(many for many, _ in ways):
             places += 1
             # One combination of values may give every target the value that it has already. This child is not counted.
-            children += math.prod(many for many, _ in ways) - all(keeps for _, keeps in ways)
-    return places, math.inf if places > MAX_PLACES else children
+            children += _product(many for many, _ in ways) - all(keeps for _, keeps in ways)
+    return places, children
+
+
+def _product(factors: Iterable[float]) -> float:
+    """Returns a product, at most `_MOST` unless it is infinite. Larger whole numbers are no numbers of a float."""
+    found = [*factors]
+    return math.inf if math.inf in found else min(math.prod(found), _MOST)
 
 
 def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
@@ -211,32 +226,22 @@ def _count_ops(found: Iterable[object], scene: Scene) -> int:
 
 def obstacle(block: s.Block, scene: Scene) -> str:
     """Returns the first reason why a block of a rule applies for no binding."""
-    scenes = [scene]
-    for choose in block.chosen:
-        for binding in choose.bindings:
-            scenes = _bound(binding, scenes)
-            if not scenes:
+    for index, choose in enumerate(block.chosen):
+        before = block.chosen[:index]
+        for count, binding in enumerate(choose.bindings, 1):
+            if not _exists((*before, s.Choose(choose.bindings[:count], position=choose.position)), scene):
                 return f"{expression(binding.range)} has no members"
-        if choose.where is None:
-            continue
-        for part in choose.where.conditions if isinstance(choose.where, s.And) else (choose.where,):
-            if not _held(choose, part, scenes):
+        for part in s.conjuncts(choose.where):
+            if not _exists((*before, replace(choose, where=part)), scene):
                 return _unmet(part)
-        scenes = _held(choose, choose.where, scenes)
-        if not scenes:
+        if choose.where is not None and not _exists((*before, choose), scene):
             return f"no choice satisfies all of `{condition(choose.where)}`"
     targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
     return f"there is no other value for {' and '.join(targets)}" if targets else "no branch of the rule applies"
 
 
-def _bound(binding: s.Binding, scenes: list[Scene]) -> list[Scene]:
-    made = (scene.bind(binding.name, member) for scene in scenes for member in members(binding.range, scene))
-    return [*itertools.islice(made, MAX_PLACES)]
-
-
-def _held(choose: s.Choose, where: s.Condition, scenes: list[Scene]) -> list[Scene]:
-    alone = replace(choose, bindings=(), where=where)
-    return [scene for scene in scenes if any(True for _ in every_binding([alone], scene, 1.0))]
+def _exists(chosen: tuple[s.Choose, ...], scene: Scene) -> bool:
+    return Joint(chosen, scene).count > 0
 
 
 def _unmet(part: s.Condition) -> str:

@@ -11,6 +11,7 @@ from dsl.errors import CellError, Problem
 from dsl.report.explain import obstacle
 from dsl.rules.draw import Scene
 from dsl.rules.interpreter import ALL_REJECTED, Check, mutate
+from dsl.rules.work import TooMuchWork
 from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 
@@ -85,7 +86,7 @@ def _idle_rules(seed: Genotype, dead: frozenset[str], rng: random.Random, check:
         if not idle or not active:
             break
         try:
-            parent = mutate(replace(parent, space=replace(space, mutations=active)), rng, check).genotype
+            parent = mutate(parent, rng, check, active).genotype
         except CellError:
             if parent is seed:
                 break
@@ -119,12 +120,13 @@ def _is_included(rule: s.Mutation, network: s.Network) -> bool:
 
 def _idle(rule: s.Mutation, parent: Genotype, rng: random.Random, check: Check | None) -> _Reason | None:
     """Returns the reason why a rule makes no new child of an individual; None if it makes one."""
-    own = replace(parent, space=replace(parent.space, mutations=(rule,)))
     try:
         for _ in range(_TRIES):
-            child = mutate(own, rng, check)
-            if child.genotype != own or child.forget:
+            child = mutate(parent, rng, check, (rule,))
+            if child.genotype != parent or child.forget:
                 return None
+    except TooMuchWork:
+        raise
     except CellError as error:
         problem = error.problems[0]
         if problem.message == ALL_REJECTED:

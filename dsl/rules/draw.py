@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from dsl.errors import CellError
 from dsl.primitives import IDENTITY
+from dsl.rules.work import Work
 from dsl.space.evaluate import COMPARISONS, WORDS, evaluate
 from dsl.space.genotype import Genotype, Space
-from dsl.space.slots import Settable, setting, settings_of
+from dsl.space.slots import Settable, key, setting
 from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.tree.edit import CellRef, NodeRef, Ref, StateRef, TermRef
@@ -31,15 +32,17 @@ class Scene:
       genotype: the genotype, with the changes that the rule has made.
       bound: the parts of the genotype to which the variables of the rule are bound.
       forget: whether the child starts from fresh weights.
+      work: the count of the steps that joint draws take.
     """
 
     genotype: Genotype
     bound: Mapping[str, Ref] = field(default_factory=dict)
     forget: bool = False
+    work: Work = field(default_factory=Work, compare=False)
 
     def bind(self, name: str, member: Member) -> Scene:
         """Returns the scene with one more variable."""
-        return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.forget)
+        return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.forget, self.work)
 
 
 def referred(name: str, member: Member) -> Ref:
@@ -119,7 +122,8 @@ def _of_node(ref: NodeRef, name: str, cell: s.Cell) -> tuple[Member, ...]:
     if name == "earlier":
         return _state_refs(ref.cell, edit.states(cell, ref.node))
     own = "" if ref.node == edit.OUTPUT else cell.nodes[ref.node].name
-    free = [node.name for node in cell.nodes if node.name != own and not reaches(cell, own, node.name)]
+    later = _computed_from(cell, own)
+    free = [node.name for node in cell.nodes if node.name not in later]
     return _state_refs(ref.cell, (*[item.name for item in cell.inputs], *free))
 
 
@@ -131,16 +135,17 @@ def _sources(cell: s.Cell) -> dict[str, tuple[str, ...]]:
 
 def reaches(cell: s.Cell, source: str, target: str) -> bool:
     """Returns whether the state `target` is computed from the state `source`, or is the same state."""
-    sources = _sources(cell)
-    waiting, seen = [target], set()
-    while waiting:
-        state = waiting.pop()
-        if state == source:
-            return True
-        if state not in seen:
-            seen.add(state)
-            waiting.extend(sources.get(state, ()))
-    return False
+    found = _computed_from(cell, source)
+    return target in found or (target == "return" and not found.isdisjoint(_sources(cell)["return"]))
+
+
+def _computed_from(cell: s.Cell, source: str) -> set[str]:
+    """Returns a state, and the nodes that are computed from it. Every node stands after the nodes that it reads."""
+    found = {source}
+    for node in cell.nodes:
+        if not found.isdisjoint(node.flow.reads):
+            found.add(node.name)
+    return found
 
 
 # --- values and conditions -------------------------------------------------------------------------------------
@@ -307,9 +312,17 @@ def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member,
         now = current(target, scene)
         found = tuple([member for member in found if not _same(member, now, scene)])
     if expression.excluded is not None:
-        barred = members(expression.excluded, scene)
-        found = tuple(m for m in found if not any(_same(m, b, scene) or _same(b, m, scene) for b in barred))
+        found = _without(found, members(expression.excluded, scene), scene)
     return found
+
+
+def _without(found: tuple[Member, ...], barred: tuple[Member, ...], scene: Scene) -> tuple[Member, ...]:
+    """Returns the members of a set that are equal to none of the barred ones."""
+    if any(isinstance(value, CellRef) for value in (*found, *barred)):
+        return tuple([m for m in found if not any(_same(m, b, scene) or _same(b, m, scene) for b in barred)])
+    space = scene.genotype.space
+    keys = {key(value, space) for value in barred}
+    return tuple([member for member in found if key(member, space) not in keys])
 
 
 def _any(expression: s.Any, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:
@@ -364,10 +377,7 @@ def _as_op(member: Member) -> s.Op:
 def _same(first: object, second: object, scene: Scene) -> bool:
     """Returns whether two members are equal. Operations are equal if all their settings have equal values."""
     if isinstance(first, s.Op) and isinstance(second, s.Op) and first.name == second.name:
-        if first == second or any(isinstance(a.value, s.Any) for a in (*first.arguments, *second.arguments)):
-            return first == second  # The value of an `any` is not known before the draw, so the texts are compared.
-        space = scene.genotype.space
-        return settings_of(first, space) == settings_of(second, space)
+        return key(first, scene.genotype.space) == key(second, scene.genotype.space)
     if isinstance(first, CellRef) and isinstance(second, s.Op):
         return second == s.Op(first.cell)
     return first == second

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 from dsl.check.verify import verify_change
 from dsl.errors import CellError
 from dsl.rules.draw import Scene, Unfit, draw_pipe, draw_value, holds, members, referred
+from dsl.rules.joint import Joint, Needed
+from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
 from dsl.space.evaluate import number
 from dsl.space.genotype import Genotype
 from dsl.space.slots import Settable, has_setting, with_setting
@@ -26,7 +29,9 @@ MAX_REDRAWS = 100
 NO_RULES = "the space has no mutation rule"
 NONE_APPLIES = "no mutation rule applies to this genotype"
 ALL_REJECTED = "every child that a mutation rule makes of this genotype is rejected"
+MAX_LISTED = 4000
 _QUICK_DRAWS = 16
+_STEPS_A_CHILD = 20  # the number of steps for which a rejected child counts
 Check = Callable[[Genotype], str | None]
 
 
@@ -47,40 +52,70 @@ class Mutated:
     forget: bool = False
 
 
-def mutate(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Mutated:
+def mutate(
+    genotype: Genotype, rng: random.Random, check: Check | None = None, only: Sequence[s.Mutation] | None = None
+) -> Mutated:
     """Returns a child of a genotype by one mutation rule, which is drawn by weight. The parent is not changed.
 
     `check` returns a reason to reject a child, such as a requirement that the child breaks, or None. The same rule is
-    then drawn again, and after `MAX_REDRAWS` draws another rule.
+    then drawn again, and after `MAX_REDRAWS` draws another rule. With `only`, no other rules are drawn than these.
 
     Raises:
       CellError: the space has no rule, or no rule makes a valid child.
     """
     space = genotype.space
     rules, weights = space.mutations, space.weights
+    if only is not None:
+        names = {rule.name for rule in only}
+        rules, weights = zip(*(pair for pair in zip(rules, weights, strict=True) if pair[0].name in names), strict=True)
     rejected: list[tuple[str, str]] = []
+    steps, error = MAX_STEPS, None
     while rules:
         index = rng.choices(range(len(rules)), weights)[0]
-        rule = rules[index]
-        for _ in range(MAX_REDRAWS):
-            try:
-                after = _block(rule.block, Scene(genotype, {}), rng)
-            except Unfit as error:
-                rejected.append((rule.name, str(error)))
-                continue
-            if after is None:
-                break
-            child = after.genotype
-            reason = _fault(genotype, child)
-            if reason is None and check is not None:
-                reason = check(child)
-            if reason is None:
-                return Mutated(child, rule.name, tuple(rejected), after.forget)
-            rejected.append((rule.name, reason))
+        scene = Scene(genotype, {}, work=Work(steps // 2))  # The other half is for rules that are drawn afterwards.
+        try:
+            after = _child(rules[index], scene, rng, check, rejected)
+        except TooMuchWork as found:
+            after, error = None, error or found
+            rejected.append((rules[index].name, found.problems[0].message))
+        if after is not None:
+            return Mutated(after.genotype, rules[index].name, tuple(rejected), after.forget)
+        steps -= min(scene.work.taken, scene.work.allowed)
         rules = (*rules[:index], *rules[index + 1 :])
         weights = (*weights[:index], *weights[index + 1 :])
+    if error is not None:
+        raise error
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
     raise CellError(ALL_REJECTED if rejected else NONE_APPLIES if space.mutations else NO_RULES, hint=reasons)
+
+
+def _child(
+    rule: s.Mutation, scene: Scene, rng: random.Random, check: Check | None, rejected: list[tuple[str, str]]
+) -> Scene | None:
+    """Returns the scene of a valid child of one rule, and appends the reasons of rejected ones; None if none was made.
+
+    Raises:
+      TooMuchWork: the rule has too many joint draws.
+    """
+    draws, work = _Draws(rule.block, scene), scene.work
+    for count in range(MAX_REDRAWS):
+        if count * _STEPS_A_CHILD > work.allowed:
+            break
+        try:
+            after = _block(rule.block, scene, rng, draws)
+        except Unfit as error:
+            rejected.append((rule.name, str(error)))
+            continue
+        if after is None:
+            break
+        reason = _fault(scene.genotype, after.genotype)
+        if reason is None and check is not None:
+            reason = check(after.genotype)
+        if reason is None:
+            return after
+        rejected.append((rule.name, reason))
+    work.taken += count * _STEPS_A_CHILD
+    return None
 
 
 def _fault(parent: Genotype, child: Genotype) -> str | None:
@@ -96,7 +131,44 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
 # --- blocks ----------------------------------------------------------------------------------------------------
 
 
-def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
+class _Draws:
+    """The joint draws of a block in one scene, which are computed only if independent draws did not succeed."""
+
+    def __init__(self, block: s.Block, scene: Scene) -> None:
+        self._block = block
+        self._scene = scene
+
+    @cached_property
+    def listed(self) -> tuple[tuple[float, Scene], ...] | None:
+        """All combinations that `where` allows, with their probabilities; None if they are more than `MAX_LISTED`."""
+        joint = Joint(self._block.chosen, self._scene)
+        return tuple(joint.combinations()) if joint.count <= MAX_LISTED else None
+
+    @cached_property
+    def joint(self) -> Joint:
+        """The joint draw of those combinations for which the first statement of the block applies."""
+        return Joint(self._block.chosen, self._scene, applying(self._block))
+
+
+def applying(block: s.Block) -> Needed | None:
+    """Returns a test whether the first statement of a block applies; None if that depends on more than the draw."""
+    first = block.rest[0] if block.rest else None
+    if first is None or isinstance(first, s.Either):
+        return None
+    names = {part.names[0] for part in s.parts_of(first) if isinstance(part, s.Path)}
+    names |= {value for each in fields(first) if isinstance(value := getattr(first, each.name), str)}
+    rng = random.Random(0)
+
+    def applies(scene: Scene) -> bool:
+        try:
+            return _STATEMENTS[type(first)](first, scene, rng) is not None
+        except Unfit:
+            return True
+
+    return Needed(frozenset(names), applies)
+
+
+def _block(block: s.Block, scene: Scene, rng: random.Random, draws: _Draws | None = None) -> Scene | None:
     """Returns the scene after the statements of a block were applied once; None if the block does not apply."""
     if not block.chosen:
         return _run(block.rest, scene, rng)
@@ -106,7 +178,13 @@ def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
             after = _run(block.rest, bound, rng)
             if after is not None:
                 return after
-    weighted = list(every_binding(block.chosen, scene, 1.0))
+    draws = draws or _Draws(block, scene)
+    return _joint(block, draws.joint, rng) if draws.listed is None else _listed(block, draws.listed, rng)
+
+
+def _listed(block: s.Block, listed: Sequence[tuple[float, Scene]], rng: random.Random) -> Scene | None:
+    """Applies a block to combinations of a list, which are drawn without replacement, until it applies to one."""
+    weighted = [*listed]
     while weighted:
         index = rng.choices(range(len(weighted)), [weight for weight, _ in weighted])[0]
         after = _run(block.rest, weighted.pop(index)[1], rng)
@@ -115,9 +193,18 @@ def _block(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
     return None
 
 
+def _joint(block: s.Block, joint: Joint, rng: random.Random) -> Scene | None:
+    """Applies a block to joint draws until it applies to one. `scene.work` bounds their number."""
+    while joint.count:
+        after = _run(block.rest, joint.draw(rng), rng)
+        if after is not None:
+            return after
+    return None
+
+
 def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random) -> Scene | None:
     bound = dict(scene.bound)
-    scene = Scene(scene.genotype, bound, scene.forget)
+    scene = Scene(scene.genotype, bound, scene.forget, scene.work)
     for choose in chosen:
         for binding in choose.bindings:
             found = members(binding.range, scene)
@@ -127,30 +214,6 @@ def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random)
         if choose.where is not None and not holds(choose.where, scene):
             return None
     return scene
-
-
-def every_binding(chosen: Sequence[s.Choose], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
-    """Yields every binding of variables that `choose` may draw and `where` allows, each with its probability.
-
-    The probabilities are those before `where` removes bindings, so their sum may be below 1.
-    """
-    if not chosen:
-        yield weight, scene
-        return
-    choose, *rest = chosen
-    for inner_weight, inner in _bind_all(list(choose.bindings), scene, weight):
-        if choose.where is None or holds(choose.where, inner):
-            yield from every_binding(rest, inner, inner_weight)
-
-
-def _bind_all(bindings: list[s.Binding], scene: Scene, weight: float) -> Iterator[tuple[float, Scene]]:
-    if not bindings:
-        yield weight, scene
-        return
-    binding, *rest = bindings
-    found = members(binding.range, scene)
-    for member in found:
-        yield from _bind_all(rest, scene.bind(binding.name, member), weight / len(found))
 
 
 # --- statements ------------------------------------------------------------------------------------------------
@@ -175,11 +238,11 @@ def _followed(scene: Scene, after: Scene) -> Scene:
         if new is not old:
             found = {name: grow.moved(ref, old, new) for name, ref in bound.items()}
             bound = {name: ref for name, ref in found.items() if ref is not None}
-    return Scene(after.genotype, bound, after.forget)
+    return Scene(after.genotype, bound, after.forget, after.work)
 
 
 def _changed(scene: Scene, cell: s.Cell) -> Scene:
-    return Scene(scene.genotype.with_cell(cell), scene.bound, scene.forget)
+    return Scene(scene.genotype.with_cell(cell), scene.bound, scene.forget, scene.work)
 
 
 def _bound(name: str, scene: Scene) -> Ref:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from dsl.check.verify import verify_genotype
 from dsl.errors import CellError
 from dsl.rules.draw import Scene, members, settable, with_values_drawn
-from dsl.rules.interpreter import Check, assign, every_binding, mutate
+from dsl.rules.interpreter import Check, assign, mutate
+from dsl.rules.joint import Joint
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable
 from dsl.tree import syntax as s
@@ -43,12 +44,14 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
       CellError: two rules draw the same attribute from different sets.
     """
     found: dict[tuple[Ref | None, tuple[str, ...]], Decision] = {}
+    start = Scene(genotype)
     for rule in genotype.space.mutations:
         chosen, assigned = rule.block.chosen, [st for st in rule.block.rest if isinstance(st, s.Assign)]
         if not assigned or len(assigned) < len(rule.block.rest) or any(choose.where for choose in chosen):
             continue
-        for _, scene in every_binding(chosen, Scene(genotype, {}), 1.0):
-            for statement in assigned:
+        for statement in assigned:
+            read = [path.names[0] for path in s.parts_of(statement) if isinstance(path, s.Path)]
+            for scene in Joint(chosen, start, read=read).projected():
                 decision = _decision(statement, scene)
                 if decision is not None:
                     first = found.setdefault((decision.place, decision.attribute), decision)

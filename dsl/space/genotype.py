@@ -81,6 +81,11 @@ class Space:
         """The cache of the `.cell` texts of cells."""
         return Cache()
 
+    @cached_property
+    def operations(self) -> Cache[tuple[object, ...]]:
+        """The cache of what rules compare of operations: the name, and the values of settings."""
+        return Cache(4096)
+
     def once(self, make: Callable[[Space], T]) -> T:
         """Returns the result of `make(space)`. The function is called once, and the space keeps the result."""
         try:

@@ -44,6 +44,19 @@ def settings_of(op: s.Op, space: Space) -> Mapping[str, Settable | None]:
     return {name: setting(op, (name,), space) for name in names_of(op, space)}
 
 
+def key(value: object, space: Space) -> object:
+    """Returns a value that is equal for equal members of sets."""
+    if not isinstance(value, s.Op):
+        return value
+    found = space.operations.get(value)
+    if found is None:
+        # The value of an `any` is not known before the draw, so such operations are equal if their texts are.
+        is_drawn = any(isinstance(argument.value, s.Any) for argument in value.arguments)
+        found = (value.name, value if is_drawn else tuple(settings_of(value, space).values()))
+        space.operations.put(found, value)
+    return found
+
+
 def has_setting(edge: s.Term, name: str, space: Space) -> bool:
     """Returns whether the operation on an edge has a setting of this name."""
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and name in names_of(edge.op, space)

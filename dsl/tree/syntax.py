@@ -478,6 +478,13 @@ def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:
             yield condition
 
 
+def conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
+    """Returns the conditions that must all hold for a condition to hold."""
+    if condition is None:
+        return ()
+    return condition.conditions if isinstance(condition, And) else (condition,)
+
+
 def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
     """Yields the paths whose values are needed to evaluate an expression or a simple condition."""
     match part:

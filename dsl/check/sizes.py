@@ -1,0 +1,39 @@
+"""The limits on the sizes of sets and rules. They keep each draw of a rule fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsl.errors import Problem
+from dsl.space.genotype import Space
+from dsl.tree import syntax as s
+
+MAX_MEMBERS = 2_000
+MAX_VARIABLES = 32
+MAX_PARTS = 128
+_COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.Either)
+
+
+def verify_sizes(space: Space) -> Iterator[Problem]:
+    """Yields the errors of sets and rules that are too large."""
+    for item in space.items:
+        if not isinstance(item, s.Values | s.Mutation):
+            continue
+        parts = list(s.parts_of(item))
+        for part in parts:
+            if isinstance(part, s.Set) and len(part.items) > MAX_MEMBERS:
+                yield Problem(f"this set has {len(part.items):,} members; at most {MAX_MEMBERS:,}", part.position)
+        if isinstance(item, s.Mutation):
+            yield from _large_rule(item, parts)
+
+
+def _large_rule(rule: s.Mutation, parts: list[s.Syntax]) -> Iterator[Problem]:
+    variables = sum(isinstance(part, s.Binding) for part in parts)
+    if variables > MAX_VARIABLES:
+        yield Problem(f"mutation {rule.name} chooses {variables:,} variables; at most {MAX_VARIABLES}", rule.position,
+                      "write several rules")  # fmt: skip
+        return
+    size = sum(isinstance(part, _COUNTED) for part in parts)
+    if size > MAX_PARTS:
+        message = f"mutation {rule.name} has {size:,} variables, conditions and statements; at most {MAX_PARTS}"
+        yield Problem(message, rule.position, "write several rules")
