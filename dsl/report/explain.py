@@ -16,7 +16,7 @@ from dsl.rules.draw import Scene, candidates, current, insertable, members
 from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint
 from dsl.rules.sample import decisions
-from dsl.rules.work import MAX_STEPS, Work
+from dsl.rules.work import Work
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
 from dsl.text.unparse import condition, declaration, expression
@@ -100,7 +100,7 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
     Raises:
       CellError: two rules draw the same attribute from different sets.
     """
-    space, work = genotype.space, Work(2 * MAX_STEPS)
+    space, work = genotype.space, Work()
     total = sum(space.weights)
     rules = tuple(
         _rule(rule, weight / total, Scene(genotype, work=work), rng, check)

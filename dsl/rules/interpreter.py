@@ -19,7 +19,7 @@ from dsl.rules.draw import Scene, Unfit, draw_pipe, draw_value, holds, members, 
 from dsl.rules.joint import Joint, Needed
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
 from dsl.space.evaluate import number
-from dsl.space.genotype import Genotype
+from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, has_setting, with_setting
 from dsl.tree import edit, grow
 from dsl.tree import syntax as s
@@ -66,8 +66,8 @@ def mutate(
     space = genotype.space
     rules, weights = space.mutations, space.weights
     if only is not None:
-        names = {rule.name for rule in only}
-        rules, weights = zip(*(pair for pair in zip(rules, weights, strict=True) if pair[0].name in names), strict=True)
+        known = space.once(_weights)
+        rules, weights = tuple(only), tuple(known[rule.name] for rule in only)
     rejected: list[tuple[str, str]] = []
     steps, error = MAX_STEPS, None
     while rules:
@@ -87,6 +87,10 @@ def mutate(
         raise error
     reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
     raise CellError(ALL_REJECTED if rejected else NONE_APPLIES if space.mutations else NO_RULES, hint=reasons)
+
+
+def _weights(space: Space) -> Mapping[str, float]:
+    return {rule.name: weight for rule, weight in zip(space.mutations, space.weights, strict=True)}
 
 
 def _child(
