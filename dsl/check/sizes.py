@@ -11,11 +11,16 @@ from dsl.tree import syntax as s
 MAX_MEMBERS = 2_000
 MAX_VARIABLES = 32
 MAX_PARTS = 128
+MAX_RULES = 2_000
 _COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.Either)
 
 
 def verify_sizes(space: Space) -> Iterator[Problem]:
     """Yields the errors of sets and rules that are too large."""
+    if len(space.mutations) > MAX_RULES:
+        yield Problem(f"there are {len(space.mutations):,} mutation rules; at most {MAX_RULES:,}",
+                      space.mutations[MAX_RULES].position, "let one rule draw with `any` or `either`")  # fmt: skip
+        return
     for item in space.items:
         if not isinstance(item, s.Values | s.Mutation):
             continue

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dsl
-from dsl.check.sizes import MAX_MEMBERS, MAX_PARTS, MAX_VARIABLES
+from dsl.check.sizes import MAX_MEMBERS, MAX_PARTS, MAX_RULES, MAX_VARIABLES
 from dsl.report.explain import MAX_PLACES, explain
 from dsl.rules.draw import Scene, holds, members
 from dsl.rules.joint import Joint
@@ -248,6 +248,10 @@ def test_rules_and_sets_have_limits() -> None:
         (
             f"choose t in net.terms {statements}",
             r"mutation k has 129 variables, conditions and statements; at most 128",
+        ),
+        (
+            "".join(f"}} mutation k{i} {{ " for i in range(MAX_RULES)),
+            r":\d+:\d+: there are 2,001 mutation rules; at most 2,000",
         ),
         (f"choose t in net.terms  t.op = any({{ {items} }})", r"this set has 2,001 members; at most 2,000"),
     ):
