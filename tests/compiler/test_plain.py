@@ -69,14 +69,6 @@ def test_fit_trains_it_with_decay(module: ModuleType) -> None:
     assert all(not np.array_equal(old, new) for old, new in zip(before, model.variables, strict=True))
 
 
-@pytest.mark.parametrize("module", KERAS, ids=["Keras 2", "Keras 3"])
-def test_names_may_have_letters_of_any_alphabet(module: ModuleType) -> None:
-    cell = "cell café(x) { a_b = conv[1x1, filters=4](x)  b = relu(a_b)  return b }"
-    network = f"{cell} network {{ body: café head: global_avg_pool | dense[classes] }}"
-    model = plain_model(compiler.resolve(dsl.loads(network), (8, 8, 1), 3), keras=module)
-    assert model(tf.zeros((2, 8, 8, 1))).shape == (2, 3)
-
-
 def test_weights_that_do_not_fit_are_refused() -> None:
     graph = compiler.resolve(dsl.loads("network { body: relu head: global_avg_pool | dense[classes] }"), (4, 4, 1), 3)
     _, values = of_random_weights(graph)
