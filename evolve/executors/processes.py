@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,24 @@ from evolve.executors.base import STARTS, QueuedTask, Site
 R = TypeVar("R")
 
 
+class _WorkerProcess(SpawnProcess):
+    """A process that ends at once, also while it starts.
+
+    A process that starts has SIGTERM blocked. With SIGTERM alone it would go on until it misses the locks of its pool,
+    which are gone, and would print a traceback. A worker has nothing to save.
+    """
+
+    def terminate(self) -> None:
+        """Ends the process by SIGKILL."""
+        self.kill()
+
+
+class _WorkerContext(SpawnContext):
+    """Starts the processes of pools."""
+
+    Process = _WorkerProcess
+
+
 class _Slot:
     """One worker: a pool of one process. Workers share no locks, because a lost worker might leave a lock locked."""
 
@@ -37,6 +55,7 @@ class _Slot:
         self._settings = (os.getpid(), str(log), {**machine.threads(), **environment})
         self._pool: ProcessPool | None = None
         self._running: Future[Any] | None = None
+        self._ends: list[threading.Thread] = []  # each waits for the end of a process that was dropped
 
     def start(self, task: QueuedTask) -> Future[Any]:
         """Runs a task in the process and returns the future of the pool. A missing process is started first."""
@@ -44,9 +63,7 @@ class _Slot:
             if self._pool is not None and not self._pool.active:
                 self.drop()
             if self._pool is None:
-                self._pool = ProcessPool(
-                    1, self._tasks, _prepare_process, self._settings, multiprocessing.get_context("spawn")
-                )
+                self._pool = ProcessPool(1, self._tasks, _prepare_process, self._settings, _WorkerContext())
             self._running = self._pool.schedule(task.function, args=task.args, timeout=task.timeout)
         return self._running
 
@@ -56,7 +73,9 @@ class _Slot:
         if pool is not None:
             pool.stop()
             # This code may run in a thread of the pool, which cannot wait for itself, so a new thread waits.
-            threading.Thread(target=pool.join, daemon=True).start()
+            end = threading.Thread(target=pool.join, daemon=True)
+            end.start()
+            self._ends = [*(other for other in self._ends if other.is_alive()), end]
 
     def end_lost_task(self) -> None:
         """Ends the running task with an error if the process was lost and the pool has not noticed the task."""
@@ -65,12 +84,17 @@ class _Slot:
             self._running.set_exception(BrokenProcessPool("the worker is gone"))
 
     def close(self) -> Callable[[], None]:
-        """Ends the process at once, and returns a function that waits for its end."""
-        if self._pool is None:
-            return lambda: None
-        self._pool.stop()
-        join: Callable[[], None] = self._pool.join
-        return join
+        """Ends the process at once, and returns a function that waits for its end and the ends of dropped processes."""
+        waits: list[Callable[[], None]] = [end.join for end in self._ends]
+        if self._pool is not None:
+            self._pool.stop()
+            waits.append(self._pool.join)
+
+        def wait_for_all() -> None:
+            for wait in waits:
+                wait()
+
+        return wait_for_all
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ class Tab:
     def choose(self, id: int, *, second: bool = False) -> None:
         """Chooses an individual in the table by a click on its row, and waits for its description."""
         self.open("Table")
+        self.wait(".table-view tbody tr")  # without rows there is nothing to scroll
         row = self.frame.locator(".table-view tbody tr").filter(has=self.frame.get_by_role("cell", name=str(id)).first)
         scroller = self.frame.locator(".scroller")
         scroller.evaluate("(node, top) => { node.scrollTop = top }", (id - 8) * 27)
