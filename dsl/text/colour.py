@@ -17,7 +17,6 @@ class CellLexer(RegexLexer):  # type: ignore[misc]
     """The lexer of `.cell` texts: cells, networks and mutation rules."""
 
     name = "Cell"
-    url = "https://pypi.org/project/amoeba-evolve"
     aliases: ClassVar = ["cell"]
     filenames: ClassVar = ["*.cell"]
     tokens: ClassVar = {
