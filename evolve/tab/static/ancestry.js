@@ -6,7 +6,7 @@
 
 import { Chart } from "./chart.js";
 import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
-import { colouring } from "./colour.js";
+import { colouring, COLOURINGS } from "./colour.js";
 import { DONE } from "./data.js";
 import { afterPicture, checkbox, chooser, element, fill, switcher } from "./dom.js";
 import { axisX, edgesOf, notesOf, paleOf, relative, relatives, shapesOf, treeOf } from "./family.js";
@@ -29,11 +29,6 @@ const UP = /** @type {const} */ ([
 const ACROSS = /** @type {const} */ ([
   ["finished", "results"],
   ["id", "id"],
-]);
-const COLOURS = /** @type {const} */ ([
-  ["rule", "rule"],
-  ["state", "state"],
-  ["age", "age"],
 ]);
 const SHAPE_WORDS = /** @type {const} */ ([
   [DOT, "●", "member of the population"],
@@ -61,14 +56,7 @@ export function ancestryView(state) {
       "to the child with the most descendants",
     drag: "pan",
     describe: (place) => (state.data ? [...describe(state.data, place), ...kin(state.data, place)] : []),
-    onChoose: (place, isSecond) => {
-      const id = state.data?.columns.id[place] ?? null;
-      if (isSecond) {
-        state.compareWith(id);
-      } else {
-        state.choose(id);
-      }
-    },
+    onChoose: (place, isSecond) => state.chooseAt(place, isSecond),
     step: (place, key) => (state.data && tree ? relative(state.data, tree, place, key) : -1),
   });
   const strip = ancestorStrip(state);
@@ -91,7 +79,7 @@ export function ancestryView(state) {
       settings.across = value === "id" ? "id" : "finished";
       again();
     }),
-    chooser("Colour by", COLOURS, settings.colourBy, (value) => {
+    chooser("Colour by", COLOURINGS, settings.colourBy, (value) => {
       settings.colourBy = /** @type {ColourBy} */ (value);
       draw();
     }),

@@ -9,6 +9,13 @@ import { DONE, FAILED } from "./data.js";
 /** @typedef {import("./data.js").SearchData} SearchData */
 /** @typedef {"rule" | "age" | "state"} ColourBy */
 
+/** @type {readonly (readonly [ColourBy, string])[]} what a chooser offers */
+export const COLOURINGS = [
+  ["rule", "rule"],
+  ["state", "state"],
+  ["age", "age"],
+];
+
 /**
  * The colour of every point, and what the colours mean.
  *

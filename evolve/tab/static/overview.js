@@ -6,7 +6,7 @@
 
 import { Chart } from "./chart.js";
 import { CROSS, RING } from "./shapes.js";
-import { colouring, pageColour } from "./colour.js";
+import { colouring, COLOURINGS, pageColour } from "./colour.js";
 import { DONE, FAILED, PENDING } from "./data.js";
 import { checkbox, chooser, element, fill } from "./dom.js";
 import { compact, duration, shown, signed } from "./format.js";
@@ -22,12 +22,6 @@ import { showRules } from "./rules.js";
 /** @typedef {import("./chart.js").Line} Line */
 /** @typedef {import("./chart.js").Points} Points */
 
-/** @type {readonly (readonly [ColourBy, string])[]} */
-const COLOURS = [
-  ["rule", "rule"],
-  ["state", "state"],
-  ["age", "age"],
-];
 const RANDOM_SEARCH = "random_search";
 
 /**
@@ -47,14 +41,7 @@ export function overviewView(state) {
   const chart = new Chart({
     label: "Fitness of every individual over the search",
     describe: (place) => (state.data ? describe(state.data, place) : []),
-    onChoose: (place, isSecond) => {
-      const id = state.data?.columns.id[place] ?? null;
-      if (isSecond) {
-        state.compareWith(id);
-      } else {
-        state.choose(id);
-      }
-    },
+    onChoose: (place, isSecond) => state.chooseAt(place, isSecond),
   });
   const facts = element("dl", { class: "facts" });
   const keys = element("span", { class: "line-keys" });
@@ -64,7 +51,7 @@ export function overviewView(state) {
     { class: "controls" },
     element("h2", {}, "Fitness of every individual"),
     keys,
-    chooser("Colour by", COLOURS, colourBy, (value) => {
+    chooser("Colour by", COLOURINGS, colourBy, (value) => {
       colourBy = /** @type {ColourBy} */ (value);
       draw();
     }),

@@ -81,6 +81,21 @@ export class State {
     }
   }
 
+  /**
+   * Chooses the individual at a place of the columns, or compares it with the chosen one.
+   *
+   * @param {number} place
+   * @param {boolean} isSecond
+   */
+  chooseAt(place, isSecond) {
+    const id = this.data?.columns.id[place] ?? null;
+    if (isSecond) {
+      this.compareWith(id);
+    } else {
+      this.choose(id);
+    }
+  }
+
   /** @param {ReadonlySet<number> | null} ids */
   brush(ids) {
     this.brushed = ids;

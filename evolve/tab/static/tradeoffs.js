@@ -6,7 +6,7 @@
 
 import { Chart } from "./chart.js";
 import { CROSS } from "./shapes.js";
-import { colouring, pageColour } from "./colour.js";
+import { colouring, COLOURINGS, pageColour } from "./colour.js";
 import { FAILED, paretoFront } from "./data.js";
 import { checkbox, chooser, element, fill, switcher } from "./dom.js";
 import { shown } from "./format.js";
@@ -20,12 +20,6 @@ import { parallelChart } from "./parallel.js";
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./colour.js").ColourBy} ColourBy */
 
-/** @type {readonly (readonly [ColourBy, string])[]} */
-const COLOURS = [
-  ["rule", "rule"],
-  ["state", "state"],
-  ["age", "age"],
-];
 const FRONT_ROWS = 200;
 
 /**
@@ -48,14 +42,7 @@ export function tradeoffsView(state) {
     label: "One measure of the individuals against another",
     drag: "brush",
     describe: (place) => (state.data ? describe(state.data, place) : []),
-    onChoose: (place, isSecond) => {
-      const id = state.data?.columns.id[place] ?? null;
-      if (isSecond) {
-        state.compareWith(id);
-      } else {
-        state.choose(id);
-      }
-    },
+    onChoose: (place, isSecond) => state.chooseAt(place, isSecond),
     onBrush: (places) => {
       const ids = state.data?.columns.id ?? [];
       state.brush(places === null ? null : new Set(places.map((place) => ids[place] ?? 0)));
@@ -126,7 +113,7 @@ export function tradeoffsView(state) {
         isLogX = isOn;
         draw();
       }),
-      chooser("Colour by", COLOURS, colourBy, (value) => {
+      chooser("Colour by", COLOURINGS, colourBy, (value) => {
         colourBy = /** @type {ColourBy} */ (value);
         draw();
       }),
