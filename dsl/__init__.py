@@ -10,12 +10,13 @@ from dsl.identity.fingerprint import fingerprint
 from dsl.loading import load, loads
 from dsl.rules.interpreter import Mutated, mutate
 from dsl.rules.sample import decide, decisions, sample
+from dsl.rules.scene import Noise
 from dsl.shipped import shipped_cells
 from dsl.space.genotype import Genotype, Space
 from dsl.text.parse import parse
 from dsl.text.unparse import unparse
 
 __all__ = [
-    "CellError", "Genotype", "Mutated", "Space", "decide", "decisions", "fingerprint", "load", "loads", "mutate",
-    "parse", "sample", "shipped_cells", "unparse",
+    "CellError", "Genotype", "Mutated", "Noise", "Space", "decide", "decisions", "fingerprint", "load", "loads",
+    "mutate", "parse", "sample", "shipped_cells", "unparse",
 ]  # fmt: skip

@@ -9,7 +9,8 @@ from compiler.errors import CompileError
 from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import Cost, cost
 from dsl.errors import CellError
-from dsl.rules.draw import Scene, members
+from dsl.rules.draw import members
+from dsl.rules.scene import Scene
 from dsl.space.evaluate import COMPARISONS, Value, number
 from dsl.space.genotype import Genotype, Space
 from dsl.text.unparse import condition as shown

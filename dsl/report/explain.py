@@ -12,10 +12,11 @@ from decimal import Decimal
 
 from dsl.errors import CellError
 from dsl.report.diff import Difference, differences
-from dsl.rules.draw import Scene, candidates, current, insertable, members
+from dsl.rules.draw import candidates, current, insertable, members
 from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint
 from dsl.rules.sample import decisions
+from dsl.rules.scene import Attempt, Scene
 from dsl.rules.work import Work
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
@@ -103,7 +104,7 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
     space, work = genotype.space, Work()
     total = sum(space.weights)
     rules = tuple(
-        _rule(rule, weight / total, Scene(genotype, work=work), rng, check)
+        _rule(rule, weight / total, Scene(genotype, attempt=Attempt(work)), rng, check)
         for rule, weight in zip(space.mutations, space.weights, strict=True)
     )
     options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from dsl.check.reach import dead_parts
 from dsl.errors import CellError, Problem
 from dsl.report.explain import obstacle
-from dsl.rules.draw import Scene
 from dsl.rules.interpreter import ALL_REJECTED, Check, mutate
+from dsl.rules.scene import Scene
 from dsl.rules.work import TooMuchWork
 from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s

@@ -5,56 +5,16 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from dsl.errors import CellError
 from dsl.primitives import IDENTITY
-from dsl.rules.work import Work
+from dsl.rules.scene import Member, Scene, Unfit
 from dsl.space.evaluate import COMPARISONS, WORDS, evaluate
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, key, setting
 from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.tree.edit import CellRef, NodeRef, Ref, StateRef, TermRef
-
-Member = Ref | Settable
-
-
-class Unfit(Exception):
-    """The error for a drawn value that a genotype cannot take. The rule is drawn again, and the reason is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The genotype and the variables of a rule while it is applied.
-
-    Attributes:
-      genotype: the genotype, with the changes that the rule has made.
-      bound: the parts of the genotype to which the variables of the rule are bound.
-      forget: whether the child starts from fresh weights.
-      work: the count of the steps that joint draws take.
-    """
-
-    genotype: Genotype
-    bound: Mapping[str, Ref] = field(default_factory=dict)
-    forget: bool = False
-    work: Work = field(default_factory=Work, compare=False)
-
-    def bind(self, name: str, member: Member) -> Scene:
-        """Returns the scene with one more variable."""
-        return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.forget, self.work)
-
-
-def referred(name: str, member: Member) -> Ref:
-    """Checks that a member of a set is a part of a genotype, to which a variable can be bound, and returns the member.
-
-    Raises:
-      CellError: the member is not a part of a genotype.
-    """
-    if not isinstance(member, Ref):
-        raise CellError(f"{name} is bound to {member}, which is not a cell, node, term or state")
-    return member
-
 
 # --- sets ------------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,9 @@ from functools import cached_property
 
 from dsl.check.verify import verify_change
 from dsl.errors import CellError
-from dsl.rules.draw import Scene, Unfit, draw_pipe, draw_value, holds, members, referred
+from dsl.rules.draw import draw_pipe, draw_value, holds, members
 from dsl.rules.joint import Joint, Needed
+from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
 from dsl.space.evaluate import number
 from dsl.space.genotype import Genotype, Space
@@ -44,21 +45,37 @@ class Mutated:
       rule: the name of the rule.
       rejected: the rule, and the reason of its rejection, for each child that was drawn before and rejected.
       forget: whether the child starts from fresh weights.
+      crossed: whether a crossover has made the child, so that it has two parents.
+      from_mate: the parts whose weights come from the mate: `("cell", CELL, NODE)` for a node, with the label of a term
+        for a term, and `("step", SECTION, LABEL)` for a step of the network. The other weights are those of the parent.
+      noise: the noise that is added to the weights with which the child starts; None without noise.
     """
 
     genotype: Genotype
     rule: str
     rejected: tuple[tuple[str, str], ...] = ()
     forget: bool = False
+    crossed: bool = False
+    from_mate: tuple[Part, ...] = ()
+    noise: Noise | None = None
 
 
 def mutate(
-    genotype: Genotype, rng: random.Random, check: Check | None = None, only: Sequence[s.Mutation] | None = None
+    genotype: Genotype,
+    rng: random.Random,
+    check: Check | None = None,
+    only: Sequence[s.Mutation] | None = None,
+    *,
+    mate: Genotype | None = None,
+    born: int | None = None,
 ) -> Mutated:
-    """Returns a child of a genotype by one mutation rule, which is drawn by weight. The parent is not changed.
+    """Returns a child of a genotype by one mutation rule, which is drawn by weight. The parents are not changed.
 
     `check` returns a reason to reject a child, such as a requirement that the child breaks, or None. The same rule is
     then drawn again, and after `MAX_REDRAWS` draws another rule. With `only`, no other rules are drawn than these.
+
+    `mate` is the second parent, of which a crossover takes parts; without a mate no crossover applies. `born` is the
+    number of the child, after which new nodes are named `n<born>`; without it, names count from 1 in each cell.
 
     Raises:
       CellError: the space has no rule, or no rule makes a valid child.
@@ -72,14 +89,18 @@ def mutate(
     steps, error = MAX_STEPS, None
     while rules:
         index = rng.choices(range(len(rules)), weights)[0]
-        scene = Scene(genotype, {}, work=Work(steps // 2))  # The other half is for rules that are drawn afterwards.
+        scene = Scene(
+            genotype, attempt=Attempt(Work(steps // 2), mate, born)
+        )  # The other half is for rules that are drawn afterwards.
         try:
             after = _child(rules[index], scene, rng, check, rejected)
         except TooMuchWork as found:
             after, error = None, error or found
             rejected.append((rules[index].name, found.problems[0].message))
         if after is not None:
-            return Mutated(after.genotype, rules[index].name, tuple(rejected), after.forget)
+            effects = after.effects
+            return Mutated(after.genotype, rules[index].name, tuple(rejected), effects.forget,
+                           from_mate=effects.from_mate, noise=effects.noise)  # fmt: skip
         steps -= min(scene.work.taken, scene.work.allowed)
         rules = (*rules[:index], *rules[index + 1 :])
         weights = (*weights[:index], *weights[index + 1 :])
@@ -208,7 +229,7 @@ def _joint(block: s.Block, joint: Joint, rng: random.Random) -> Scene | None:
 
 def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random) -> Scene | None:
     bound = dict(scene.bound)
-    scene = Scene(scene.genotype, bound, scene.forget, scene.work)
+    scene = scene.having(scene.genotype, bound)
     for choose in chosen:
         for binding in choose.bindings:
             found = members(binding.range, scene)
@@ -242,11 +263,11 @@ def _followed(scene: Scene, after: Scene) -> Scene:
         if new is not old:
             found = {name: grow.moved(ref, old, new) for name, ref in bound.items()}
             bound = {name: ref for name, ref in found.items() if ref is not None}
-    return Scene(after.genotype, bound, after.forget, after.work)
+    return after.having(after.genotype, bound)
 
 
 def _changed(scene: Scene, cell: s.Cell) -> Scene:
-    return Scene(scene.genotype.with_cell(cell), scene.bound, scene.forget, scene.work)
+    return scene.having(scene.genotype.with_cell(cell))
 
 
 def _bound(name: str, scene: Scene) -> Ref:
@@ -275,7 +296,7 @@ def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
       Unfit: the value is not allowed for this target.
     """
     if len(target.names) == 1:
-        return replace(scene, genotype=_with_gene(scene.genotype, target.names[0], value))
+        return scene.having(_with_gene(scene.genotype, target.names[0], value))
     ref = scene.bound[target.names[0]]
     cell = scene.genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
@@ -351,7 +372,7 @@ def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> Scene | No
 
 
 def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | None:
-    return replace(scene, forget=True)
+    return scene.forgetting()
 
 
 def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | None:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from dsl.rules.draw import Member, Scene, holds, members
+from dsl.rules.draw import holds, members
+from dsl.rules.scene import Member, Scene
 from dsl.rules.work import TooMuchWork
 from dsl.tree import syntax as s
 from dsl.tree.edit import Ref

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from dsl.check.verify import verify_genotype
 from dsl.errors import CellError
-from dsl.rules.draw import Scene, members, settable, with_values_drawn
+from dsl.rules.draw import members, settable, with_values_drawn
 from dsl.rules.interpreter import Check, assign, mutate
 from dsl.rules.joint import Joint
+from dsl.rules.scene import Scene
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable
 from dsl.tree import syntax as s

@@ -63,6 +63,11 @@ class Space:
         """The weights of the mutation rules, in the order of `mutations`. Only their ratios count."""
         return tuple(1.0 if rule.weight is None else number(rule.weight, self.params) for rule in self.mutations)
 
+    @property
+    def has_crossover(self) -> bool:
+        """Whether a rule makes children of two parents."""
+        return False
+
     @cached_property
     def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
         """The members of each `values` set, in the form in which a rule assigns them."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import dsl
-from dsl.rules.draw import Scene, holds
+from dsl.rules.draw import holds
 from dsl.rules.sample import unfit
+from dsl.rules.scene import Scene
 from dsl.text.unparse import op as printed
 from dsl.tree import edit
 from dsl.tree import syntax as s

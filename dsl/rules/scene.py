@@ -1,0 +1,109 @@
+"""The scene of a rule while it is applied: the genotype, the variables of the rule, and the parents of the child."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from dsl.errors import CellError
+from dsl.rules.work import Work
+from dsl.space.genotype import Genotype
+from dsl.space.slots import Settable
+from dsl.tree.edit import Ref
+
+Member = Ref | Settable
+Part = tuple[str, ...]
+
+
+class Unfit(Exception):
+    """The error for a drawn value that a genotype cannot take. The rule is drawn again, and the reason is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The noise that a child adds to each trainable weight with which it starts.
+
+    Attributes:
+      kind: the distribution: `normal` or `uniform`.
+      first: the mean of `normal`, the least value of `uniform`.
+      second: the standard deviation of `normal`, the greatest value of `uniform`.
+    """
+
+    kind: str
+    first: float
+    second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The effects of a rule on the weights of the child.
+
+    Attributes:
+      forget: whether the child starts from fresh weights.
+      noise: the noise on the weights of the child; None without noise.
+      from_mate: the parts of the child whose weights come from the mate, such as `("cell", "net", "n57")`.
+    """
+
+    forget: bool = False
+    noise: Noise | None = None
+    from_mate: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The facts that do not change while a rule is applied.
+
+    Attributes:
+      work: the count of the steps that joint draws take.
+      mate: the second parent of the child; None for a child with one parent.
+      born: the number of the child, after which new parts are named; None for names that count from 1 in each cell.
+    """
+
+    work: Work = field(default_factory=Work)
+    mate: Genotype | None = None
+    born: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The genotype and the variables of a rule while it is applied.
+
+    Attributes:
+      genotype: the genotype, with the changes that the rule has made.
+      bound: the parts of the genotype to which the variables of the rule are bound.
+      effects: the effects of the rule besides the change of the genotype.
+      attempt: the facts that do not change while the rule is applied.
+    """
+
+    genotype: Genotype
+    bound: Mapping[str, Ref] = field(default_factory=dict)
+    effects: Effects = Effects()
+    attempt: Attempt = field(default_factory=Attempt, compare=False)
+
+    @property
+    def work(self) -> Work:
+        """The count of the steps that joint draws take."""
+        return self.attempt.work
+
+    def bind(self, name: str, member: Member) -> Scene:
+        """Returns the scene with one more variable."""
+        return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.effects, self.attempt)
+
+    def having(self, genotype: Genotype, bound: Mapping[str, Ref] | None = None) -> Scene:
+        """Returns the scene with another genotype, and with other variables if they are given."""
+        return Scene(genotype, self.bound if bound is None else bound, self.effects, self.attempt)
+
+    def forgetting(self) -> Scene:
+        """Returns the scene of a child that starts from fresh weights."""
+        return replace(self, effects=replace(self.effects, forget=True))
+
+
+def referred(name: str, member: Member) -> Ref:
+    """Checks that a member of a set is a part of a genotype, to which a variable can be bound, and returns the member.
+
+    Raises:
+      CellError: the member is not a part of a genotype.
+    """
+    if not isinstance(member, Ref):
+        raise CellError(f"{name} is bound to {member}, which is not a cell, node, term or state")
+    return member
