@@ -29,18 +29,18 @@ def idle_settings(seed: Genotype, line: Line, images: Images) -> Iterator[Proble
 
     Each setting gets another value. If the network with this value is the same, the setting has no effect.
     """
-    network = seed.space.network
+    network = seed.network
     for place, section in enumerate(network.sections):
         for index, step in enumerate(section.steps):
             for position, name, argument, doubled in _doubled(step, seed):
                 steps = (*section.steps[:index], doubled, *section.steps[index + 1 :])
                 sections = list(network.sections)
                 sections[place] = replace(section, steps=steps)
-                space = replace(seed.space, network=replace(network, sections=tuple(sections)))
+                changed = replace(network, sections=tuple(sections))
                 auxiliary = section.of is not None
-                if _differs(seed, space, images, auxiliary):
+                if _differs(seed, changed, images, auxiliary):
                     continue
-                if not any(_differs(one, space, images, auxiliary) for one in line()):
+                if not any(_differs(one, changed, images, auxiliary) for one in line()):
                     written = f"{name}={expression(argument.value)}"
                     yield Problem(f"{written} has no effect: nothing in {position} takes it", argument.position)
 
@@ -66,12 +66,13 @@ def _doubled(step: s.Step, seed: Genotype) -> Iterator[tuple[str, str, s.Argumen
             yield op.name, name, argument, replace(step, pipe=(*step.pipe[:at], changed, *step.pipe[at + 1 :]))
 
 
-def _differs(genotype: Genotype, other: Space, images: Images, auxiliary: bool) -> bool:
-    """Returns whether a genotype is another network in another space, or none that can be built."""
-    cache = ResolveCache()  # Both spaces have the same operations and cells.
+def _differs(genotype: Genotype, network: s.Network, images: Images, auxiliary: bool) -> bool:
+    """Returns whether a genotype differs with another network, or cannot be built."""
+    cache = ResolveCache()  # Both genotypes have the same operations and cells.
     try:
         here, there = (
-            _operations(replace(genotype, space=space), images, auxiliary, cache) for space in (genotype.space, other)
+            _operations(replace(genotype, network=stacked), images, auxiliary, cache)
+            for stacked in (genotype.network, network)
         )
     except CompileError:
         return True

@@ -90,7 +90,7 @@ class _Network:
         return frozenset(name for name in ops if is_identity(name))
 
     def graph(self) -> Graph:
-        sections = self.genotype.space.network.sections
+        sections = self.genotype.network.sections
         made: list[Step] = []
         marks: dict[str, int] = {}
         main = [section for section in sections if section.of is None]

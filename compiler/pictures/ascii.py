@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dsl.report.diff import short_numbers
-from dsl.space.genotype import Genotype, Space
+from dsl.space.genotype import Genotype
 from dsl.text import unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -52,7 +52,7 @@ def drawing(genotype: Genotype, width: int = WIDTH, plain: bool = False) -> str:
     for same in _alike([cell for cell in genotype.cells if cell.name in genotype.space.reached]):
         names = "" if len(same) == 1 else f"\n({', '.join(cell.name for cell in same[1:])}: the same)"
         blocks.append(f"{_title(same[0], width)}{names}\n\n{cell_drawing(same[0], width)}")
-    blocks.append(network_drawing(genotype.space, width))
+    blocks.append(network_drawing(genotype, width))
     text = "\n\n".join(blocks)
     return text.translate(_PLAIN) if plain else text
 
@@ -272,11 +272,12 @@ def _glyph(row: _Row, lane: int, low: int, high: int) -> str:
 # --- the network -----------------------------------------------------------------------------------------------
 
 
-def network_drawing(space: Space, width: int = WIDTH) -> str:
+def network_drawing(genotype: Genotype, width: int = WIDTH) -> str:
     """Returns the steps of the network from the image down, with the values of its params."""
-    params = ", ".join(f"{name} = {unparse.expression(s.Number(value))}" for name, value in space.params.items())
+    numbers = genotype.space.params
+    params = ", ".join(f"{name} = {unparse.expression(s.Number(value))}" for name, value in numbers.items())
     lines = [f"network{f' ({params})' if params else ''}", "", "image"]
-    sections = space.network.sections
+    sections = genotype.network.sections
     branches = {section.of: section for section in sections if section.of is not None}
     column = max(len(section.name) for section in sections) + 5
     for section in (section for section in sections if section.of is None):

@@ -288,7 +288,7 @@ def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: b
 
 
 def _check_network(genotype: Genotype) -> Iterator[Problem]:
-    network = genotype.space.network
+    network = genotype.network
     steps = [step for section in network.sections for step in section.steps]
     marks = [step.name for step in steps if step.name is not None]
     seen: set[str] = set()

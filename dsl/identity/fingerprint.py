@@ -97,7 +97,8 @@ class FingerprintCache:
     """
 
     def __init__(self, space: Space) -> None:
-        kept = tuple(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
+        shared = s.OpDef | s.Param if space.evolves_network else s.Network | s.OpDef | s.Param
+        kept = tuple(item for item in space.items if isinstance(item, shared))
         self.space = digest(unparse(s.File(kept)))
         self.cells: Cache[str] = Cache()
         self.labels: Cache[_Label] = Cache(2048)
@@ -111,6 +112,8 @@ def fingerprint(genotype: Genotype) -> str:
     """
     space = genotype.space
     parts = [space.once(FingerprintCache).space]
+    if space.evolves_network:
+        parts.append(unparse(s.File((genotype.network,))))
     parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
     return digest("\n".join(parts))
 

@@ -84,14 +84,17 @@ def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
     """Returns the differences from `a` to `b` in cells and genes, and in the declarations of two search spaces."""
     found = [*_genes(a, b), *_cells(a, b)]
     if a.space is not b.space:
-        found += _spaces(a.space, b.space)
+        found += _declarations(a.space, b.space)
+    found += _network(a.network, b.network)
+    if a.space is not b.space:
+        found += _rules(a.space, b.space)
     return tuple(found)
 
 
 def same_network(a: Genotype, b: Genotype) -> bool:
     """Returns whether two genotypes are the same network. Names, order and genes do not count."""
     mine, yours = _what_builds(a.space), _what_builds(b.space)
-    if mine != yours or a.space.reached != b.space.reached:
+    if mine != yours or a.network != b.network or a.space.reached != b.space.reached:
         return fingerprint(a) == fingerprint(b)
     return all(cell_fingerprint(a.cell(name), a) == cell_fingerprint(b.cell(name), b) for name in a.space.reached)
 
@@ -215,7 +218,7 @@ def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Diff
 # --- declarations that a search shares -------------------------------------------------------------------------
 
 
-def _spaces(a: Space, b: Space) -> Iterator[Difference]:
+def _declarations(a: Space, b: Space) -> Iterator[Difference]:
     for name in (name for name in a.genes if name in b.genes):
         old, new = unparse.domain(a.genes[name]), unparse.domain(b.genes[name])
         if old != new:
@@ -223,7 +226,9 @@ def _spaces(a: Space, b: Space) -> Iterator[Difference]:
     yield from _declared("param", _all_params(a), _all_params(b))
     yield from _declared("op", _all_ops(a), _all_ops(b))
     yield from _values(a, b)
-    yield from _network(a.network, b.network)
+
+
+def _rules(a: Space, b: Space) -> Iterator[Difference]:
     yield from _mutations(a, b)
     before, after = ([unparse.condition(item.condition) for item in space.requires] for space in (a, b))
     yield from _listed("require", before, after)
@@ -260,6 +265,8 @@ def _listed(where: str, before: Iterable[str], after: Iterable[str]) -> Iterator
 
 
 def _network(a: s.Network, b: s.Network) -> Iterator[Difference]:
+    if a is b:
+        return
     sections = ({section.name: section for section in network.sections} for network in (a, b))
     for name, old, new in _pairs(*sections):
         if old is not None and new is not None and old.of != new.of:

@@ -16,6 +16,7 @@ from dsl.text.unparse import unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
+STEPS = "steps"  # the path of the steps that rules may change
 T = TypeVar("T")
 
 
@@ -29,7 +30,7 @@ class Space:
       values: the `values` sets by their names.
       definitions: the operations.
       cell_names: the names of the cells in the order of the file.
-      network: the network.
+      network: the network of the seed.
       mutations: the mutation rules.
       requires: the requirements.
       items: all declarations of the file, with the cells of the seed.
@@ -56,7 +57,7 @@ class Space:
     def seed(self) -> Genotype:
         """The genotype that the file itself contains."""
         genes = tuple((name, number(gene.value, self.params)) for name, gene in self.genes.items())
-        return Genotype(tuple(self.written.values()), genes, self)
+        return Genotype(tuple(self.written.values()), genes, self.network, self)
 
     @cached_property
     def weights(self) -> tuple[float, ...]:
@@ -83,7 +84,7 @@ class Space:
 
     @cached_property
     def texts(self) -> Cache[str]:
-        """The cache of the `.cell` texts of cells."""
+        """The cache of the `.cell` texts of cells and networks."""
         return Cache()
 
     @cached_property
@@ -104,10 +105,10 @@ class Space:
         return unparse(s.File(self.items))
 
     def genotype(self, text: str) -> Genotype:
-        """Reads the text of an individual's cells and genes and returns the genotype.
+        """Reads the text of an individual, as `Genotype.text` returns it, and returns the genotype.
 
         Raises:
-          CellError: the text is wrong, or has other cells or genes than the space.
+          CellError: the text is wrong, has other cells or genes than the space, or lacks the network.
         """
         file = parse(text, "<genotype>")
         cells = {item.name: item for item in file.items if isinstance(item, s.Cell)}
@@ -116,11 +117,26 @@ class Space:
             raise CellError("the individual has other cells or genes than its space",
                             hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip
         ordered = tuple(cells[name] for name in self.cell_names)
-        genotype = Genotype(ordered, tuple((name, genes[name]) for name in self.genes), self)
+        network = self.network
+        if self.evolves_network:
+            written = [item for item in file.items if isinstance(item, s.Network)]
+            if len(written) != 1:
+                raise CellError(f"the individual has {len(written)} networks, not one",
+                                hint="rules of its space change steps, so each individual has a network")  # fmt: skip
+            network = written[0]
+        genotype = Genotype(ordered, tuple((name, genes[name]) for name in self.genes), network, self)
         problems = self.check(genotype)
         if problems:
             raise CellError.of(problems)
         return genotype
+
+    @cached_property
+    def evolves_network(self) -> bool:
+        """Whether rules change steps of the network. Then the network is a part of each individual."""
+        if STEPS in self.values:
+            return False
+        parts = s.parts_of(self.mutations)
+        return any(isinstance(part, s.Binding) and part.range == s.Path((STEPS,)) for part in parts)
 
     @cached_property
     def mutable_cells(self) -> tuple[str, ...]:
@@ -175,10 +191,14 @@ class Space:
 
 @dataclass(frozen=True)
 class Genotype:
-    """The cells and genes of one individual. A genotype is immutable, and a mutation makes another genotype."""
+    """The cells, genes and network of one individual. A genotype is immutable: a mutation makes another genotype.
+
+    The network is the object `space.network`, unless rules of the space change steps.
+    """
 
     cells: tuple[s.Cell, ...]
     genes: tuple[tuple[str, int | float], ...]
+    network: s.Network
     space: Space = field(compare=False, repr=False)
 
     def cell(self, name: str) -> s.Cell:
@@ -188,29 +208,36 @@ class Genotype:
     def with_cell(self, cell: s.Cell) -> Genotype:
         """Returns the genotype with the cell of the same name replaced."""
         cells = tuple([cell if old.name == cell.name else old for old in self.cells])
-        return Genotype(cells, self.genes, self.space)
+        return Genotype(cells, self.genes, self.network, self.space)
 
     def text(self) -> str:
-        """Returns the cells and genes as text. The store keeps this text of each individual."""
-        genes = unparse(s.File(self._genes())) if self.genes else ""
-        return "\n".join([*([genes] if genes else ()), *map(self._cell_text, self.cells)])
+        """Returns what belongs to the individual as text: its genes, its cells, and its network if rules change steps.
 
-    def _cell_text(self, cell: s.Cell) -> str:
+        The store keeps this text of each individual.
+        """
+        genes = [unparse(s.File(self._genes()))] if self.genes else []
+        network = [self._text(self.network)] if self.space.evolves_network else []
+        return "\n".join([*genes, *map(self._text, self.cells), *network])
+
+    def _text(self, item: s.Cell | s.Network) -> str:
         texts = self.space.texts
-        text = texts.get(cell)
+        text = texts.get(item)
         if text is None:
-            text = unparse(s.File((cell,)))
-            texts.put(text, cell)
+            text = unparse(s.File((item,)))
+            texts.put(text, item)
         return text
 
     def standalone(self) -> str:
         """Returns the text of a whole file that has this genotype as its seed."""
         changed: tuple[s.Gene | s.Cell, ...] = (*self._genes(), *self.cells)
         own = {item.name: item for item in changed}
-        items: tuple[s.Declaration, ...] = tuple(
-            own[i.name] if isinstance(i, s.Cell | s.Gene) else i for i in self.space.items
-        )
-        return unparse(s.File(items))
+
+        def mine(item: s.Declaration) -> s.Declaration:
+            if isinstance(item, s.Network):
+                return self.network
+            return own[item.name] if isinstance(item, s.Cell | s.Gene) else item
+
+        return unparse(s.File(tuple(map(mine, self.space.items))))
 
     def _genes(self) -> tuple[s.Gene, ...]:
         declared = self.space.genes

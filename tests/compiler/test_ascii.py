@@ -140,7 +140,7 @@ def test_long_texts_are_broken_and_long_numbers_cut() -> None:
 
 
 def test_the_network_names_its_steps_and_the_auxiliary_head_where_it_hangs() -> None:
-    lines = network_drawing(dsl.load("nasnet.cell").space).splitlines()
+    lines = network_drawing(dsl.load("nasnet.cell")).splitlines()
     middle = next(number for number, line in enumerate(lines) if "as middle" in line)
     assert lines[0] == "network (N = 3, F = 24, after = 3)"
     assert lines[middle + 1].startswith("├┄ auxiliary  relu | avg_pool[5x5, stride=3, padding=valid]")
