@@ -12,7 +12,7 @@ from compiler.graph.cache import Call, Expansion, Expansions, ResolveCache
 from compiler.graph.structure import IMAGE, Graph, Step
 from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
-from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, SUM
+from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, PRODUCT, SUM
 from dsl.space.evaluate import Symbol, Value, evaluate, number
 from dsl.space.expand import Applied, Definitions, Place, walk
 from dsl.space.genotype import Genotype
@@ -310,27 +310,29 @@ class _CellBuilder:
         assert isinstance(join.op, s.Op)
         if join.op.name == SUM:
             return self._sum(join.arguments, key, width)
-        parts = self._fitted_terms(join.arguments, key, width, joined=True)
+        parts = self._fitted_terms(join.arguments, key, width, join.op.name)
         if len(parts) < 2:
             return parts[0] if parts else None
-        return self.block.add(CONCATENATION, {}, tuple(parts), f"{key}/{CONCATENATION}", join.op.position)
+        return self.block.add(join.op.name, {}, tuple(parts), f"{key}/{join.op.name}", join.op.position)
 
-    def _fitted_terms(self, terms: tuple[s.Term, ...], key: str, width: int | None, joined: bool = False) -> list[int]:
-        """Returns the indices of the values of a sum's or concat's terms, in shapes that fit together."""
+    def _fitted_terms(self, terms: tuple[s.Term, ...], key: str, width: int | None, join: str = SUM) -> list[int]:
+        """Returns the indices of the values of a join's terms, in shapes that fit together."""
         values: list[int] = []
+        joined = join == CONCATENATION
         for place, term in enumerate(terms):
             inner = f"{key}/{term.label or place}"
-            value = self._term(term, inner, self._part_width(term, width) if joined else width)
+            value = self._term(term, inner, self._part_width(term, width) if joined else width, join)
             if value is not None:
                 value = value if joined else self._cut(value, width, inner)
-                values.append(self._fitted(value, values, inner, joined))
+                values.append(self._fitted(value, values, inner, join))
         return values
 
     def _part_width(self, term: s.Term, width: int | None) -> int | None:
         """Returns the filters of an argument of a concat: with `width split`, those of the state that it reads."""
         return self.widths.get(s.read_state(next(edge for _, edge in s.edges(term))), width)
 
-    def _term(self, term: s.Term, key: str, width: int | None) -> int | None:
+    def _term(self, term: s.Term, key: str, width: int | None, join: str = SUM) -> int | None:
+        """Returns the index of the value of a term, which is a part of a join; None if the term is dead."""
         if isinstance(term, s.Wire):
             return self._read(term.state, key, width)
         assert isinstance(term.op, s.Op)
@@ -347,7 +349,9 @@ class _CellBuilder:
         before = len(self.block.operations)
         place = Place(width, self.stride if reads_input else 1)
         value = self.network.apply(self.block, term.op, value, place, key)
-        if len(self.block.operations) > before and term.op.name not in self.network.identities:
+        # Without one of its factors, a product would be zero.
+        may_drop = join != PRODUCT and term.op.name not in self.network.identities
+        if may_drop and len(self.block.operations) > before:
             self.block.drop_path(value)
         return value
 
@@ -365,8 +369,8 @@ class _CellBuilder:
         settings = dict(zip(("height", "width", "channels"), (*shape[:2], width), strict=True))
         return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/cut", self.cell.position)
 
-    def _fitted(self, value: int, earlier: list[int], key: str, joined: bool = False) -> int:
-        """Returns a value in the shape of its sum or concat.
+    def _fitted(self, value: int, earlier: list[int], key: str, join: str) -> int:
+        """Returns a value in the shape of its join.
 
         A value of another shape is changed by the operation after `fit` in the declaration of the cell.
         """
@@ -374,15 +378,23 @@ class _CellBuilder:
         fit = self.cell.fit
         if fit is None:
             return value
-        target = self.target or (self.block.shapes[earlier[0]] if earlier else shape)
-        if joined and self.target is None:
+        before = [self.block.shapes[index] for index in earlier]
+        # A factor of one value a channel does not decide the shape of a product.
+        target = self.target or next((each for each in before if join != PRODUCT or _is_wide(each)), shape)
+        if join == CONCATENATION and self.target is None:
             target = (*target[:-1], shape[-1])
-        if shape == target:
+        is_gate = join == PRODUCT and not _is_wide(shape) and shape[-1] == target[-1]
+        if shape == target or is_gate:
             return value
         if fit.name == FIT_BY_FIRST and fit.name not in self.network.genotype.space.definitions.ops:
             settings = dict(zip(("height", "width", "channels"), target, strict=True))
             return self.block.add(FIT_BY_FIRST, settings, (value,), f"{key}/fit/{fit.name}", fit.position)
         return self.network.apply(self.block, fit, value, Place(target[-1], _ratio(shape, target)), f"{key}/fit")
+
+
+def _is_wide(shape: Shape) -> bool:
+    """Returns whether a value is a map of more than one pixel."""
+    return len(shape) == 3 and shape[:2] != (1, 1)
 
 
 def _ratio(shape: Shape, other: Shape) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 import dsl
-from dsl.primitives import CONCATENATION
+from dsl.primitives import CONCATENATION, PRODUCT, SUM
 from dsl.report.diff import Difference, cell_differences, differences
 from dsl.report.matching import matched, partner, renamed, with_names
 from dsl.text import unparse
@@ -155,8 +155,9 @@ def inner(flow: s.Flow) -> tuple[tuple[s.Term, ...], Place, str]:
 
 
 def sign(join: s.Call) -> str:
-    """Returns the text that a picture shows for a join: + for a sum, and otherwise the name of the concatenation."""
-    return "+" if s.is_sum(join) else CONCATENATION
+    """Returns the text that a picture shows for a join: + for a sum, × for a product, or `concat`."""
+    assert isinstance(join.op, s.Op)
+    return {SUM: "+", PRODUCT: "×"}.get(join.op.name, CONCATENATION)
 
 
 @dataclass(slots=True)

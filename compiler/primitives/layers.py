@@ -6,12 +6,15 @@ import TensorFlow.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from compiler.primitives import convolutions_layers, normalization_layers
+from compiler.primitives.base import Shape
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
 from compiler.primitives.windows import kernel_size, padding, strides
 from dsl.primitives import PRIMITIVES
@@ -50,6 +53,28 @@ def _stock_dense(stock: Stock) -> Tensor:
 
 def _add(run: Run) -> Tensor:
     return run.inputs[0] + run.inputs[1] if len(run.inputs) == 2 else tf.add_n(run.inputs)
+
+
+def _multiply(run: Run) -> Tensor:
+    return functools.reduce(operator.mul, [_spread(value, run.operation.shape) for value in run.inputs])
+
+
+def _spread(value: Tensor, shape: Shape) -> Tensor:
+    """Returns one value a channel as a map of one pixel if the product is a map."""
+    return value[:, tf.newaxis, tf.newaxis, :] if len(value.shape) == 2 and len(shape) == 3 else value
+
+
+def _stock_multiply(stock: Stock) -> Tensor:
+    if len(stock.inputs) == 1:
+        return stock.value
+    is_map = len(stock.operation.shape) == 3
+    factors = [
+        stock.layer("Reshape", (1, 1, value.shape[-1]), what=f"pixel_{index}")(value)
+        if is_map and len(value.shape) == 2
+        else value
+        for index, value in enumerate(stock.inputs)
+    ]
+    return stock.layer("Multiply")(factors)
 
 
 def _stock_join(stock: Stock, kind: str) -> Tensor:
@@ -123,6 +148,7 @@ _ALL = (
     Layers("relu", lambda run: tf.raw_ops.Relu(features=run.value), lambda stock: stock.layer("ReLU")(stock.value)),
     Layers("dense", _dense, _stock_dense),
     Layers("add", _add, lambda stock: _stock_join(stock, "Add")),
+    Layers("multiply", _multiply, _stock_multiply),
     Layers("concat", lambda run: tf.concat(run.inputs, axis=-1), lambda stock: _stock_join(stock, "Concatenate")),
     Layers("skip", lambda run: run.value, lambda stock: stock.value),
     Layers("zero", _zero, _stock_zero),

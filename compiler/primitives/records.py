@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from math import prod
 
 from compiler.errors import ShapeError
 from compiler.primitives.base import Record, Settings, Shape, Weight, map_shape, same, whole_number
@@ -93,6 +94,18 @@ def _add_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     return shapes[0]
 
 
+def _multiply_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    largest = max(shapes, key=lambda shape: (len(shape), prod(shape)))
+    for shape in shapes:
+        is_gate = shape[-1] == largest[-1] and prod(shape) == shape[-1]
+        if shape != largest and not is_gate:
+            raise ShapeError(
+                f"a product needs one shape, or one value a channel, found {', '.join(map(by_x, shapes))}; "
+                "give its terms equal filters, or put global_avg_pool before one of them"
+            )
+    return largest
+
+
 def _concat_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     if len({shape[:-1] for shape in shapes}) > 1:
         raise ShapeError(f"concat joins maps of one size, found {', '.join(map(by_x, shapes))}")
@@ -130,6 +143,7 @@ _ALL = (
     Record("relu"),
     Record("dense", _dense_shape, _dense_weights),
     Record("add", _add_shape),
+    Record("multiply", _multiply_shape),
     Record("concat", _concat_shape),
     Record("skip"),
     Record("zero", _zero_shape),

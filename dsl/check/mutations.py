@@ -277,7 +277,9 @@ def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
         members = (space.values[drawn.range.names[0]] if isinstance(drawn.range, s.Path) else drawn.range).items
     for member in members:
         if str(member) not in JOINS:
-            raise CellError(f"{target} may be {' or '.join(JOINS)}, not {expression(member)}", member.position)
+            raise CellError(
+                f"{target} may be {', '.join(JOINS[:-1])} or {JOINS[-1]}, not {expression(member)}", member.position
+            )
 
 
 def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:

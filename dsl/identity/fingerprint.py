@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dsl.identity.canonical import Sum, Vertex, canonical, digest
-from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, ZERO
+from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, PRODUCT, ZERO
 from dsl.primitives.base import Primitive, Role
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Symbol, Value, number
@@ -294,6 +294,8 @@ class _Builder:
         is_join = applied.name in JOINS
         if is_join and s.is_sum(term):
             return self.sum(term.arguments, map(self.edge, term.arguments))
+        if applied.name == PRODUCT:
+            return self.product(term)
         parts = [part for argument in term.arguments if (part := self.term(argument, False)) is not None]
         if not parts:
             return None
@@ -301,6 +303,16 @@ class _Builder:
             ordered = self.frame.order_counts or not is_return
             return self.add(CONCATENATION, tuple(parts), ordered)
         return self.apply(applied, parts[0], _OF_A_TERM)
+
+    def product(self, term: s.Call) -> Sum | None:
+        """Returns the value of a product, whose order has no meaning; None if no factor is live."""
+        live = [value for factor in _factors(term) if (value := self.term(factor, False)) is not None]
+        if len(live) < 2:
+            return live[0] if live else None
+        if () in live:
+            return ()
+        # The first factor decides the shape under `fit resize_and_pad`, so its place has a meaning there.
+        return self.add(PRODUCT, tuple(live), self.frame.first_decides)
 
     def may_fit(self, state: str) -> bool:
         """Returns whether a state is an input whose shape may differ from the output's, so that `fit` adds weights."""
@@ -330,6 +342,15 @@ class _Builder:
             self.by_itself = False
             label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
         return self.add(label, (value,), False, weights)
+
+
+def _factors(term: s.Call) -> Iterator[s.Term]:
+    """Yields the factors of a product and of the products within it."""
+    for factor in term.arguments:
+        if isinstance(factor, s.Call) and isinstance(factor.op, s.Op) and factor.op.name == PRODUCT:
+            yield from _factors(factor)
+        else:
+            yield factor
 
 
 def _summed(values: list[Sum]) -> Sum:

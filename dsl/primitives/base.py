@@ -48,11 +48,12 @@ class Role(Enum):
     NOTHING = "the operation of a term that is left out"
     ZERO = "zeros, which add nothing to a sum"
     SUM = "the sum of a node's terms"
+    PRODUCT = "the product of a node's terms"
     CONCATENATION = "the concatenation of a node's terms"
     FIT_BY_FIRST = "the `fit` with which the first term of a sum decides the shape"
 
 
-JOINING = (Role.SUM, Role.CONCATENATION)
+JOINING = (Role.SUM, Role.PRODUCT, Role.CONCATENATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ class Primitive:
 
     @property
     def joins(self) -> bool:
-        """Whether the primitive joins several states. The sum and the concatenation do."""
+        """Whether the primitive joins several states. The sum, the product and the concatenation do."""
         return self.role in JOINING
 
     @property

@@ -86,6 +86,12 @@ RECORDS = (
     ),
     # joins, which make one state of several states
     Primitive(name="add", meaning="The sum of states of one shape; `a + b` is `add(a, b)`.", role=Role.SUM),
+    Primitive(
+        name="multiply",
+        meaning="The product of states with equal channels: of maps of one size, and of one value a channel; `a * b` "
+        "is `multiply(a, b)`.",
+        role=Role.PRODUCT,
+    ),
     Primitive(name="concat", meaning="The channels of maps of one size, one after the other.", role=Role.CONCATENATION),
     # primitives that keep a state, remove an edge, or give zeros or another shape
     Primitive(name="skip", meaning="The state itself.", role=Role.IDENTITY),

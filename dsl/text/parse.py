@@ -17,6 +17,7 @@ import lark
 from lark.visitors import Transformer, v_args
 
 from dsl.errors import CellError, Position, Problem, Source
+from dsl.primitives import PRODUCT
 from dsl.text.words import next_declaration
 from dsl.tree import syntax as s
 
@@ -138,7 +139,10 @@ def _syntax_error(error: lark.UnexpectedInput, source: Source) -> CellError:
         found, position = "the end of the file", _position_of(source, len(source.text.rstrip()))
         expected = error.accepts or error.expected if isinstance(error, lark.UnexpectedToken) else set()
     words = sorted(_READABLE.get(name, _keyword(name)) for name in expected)
-    return CellError(f"syntax error: {found} is not expected here", position, f"expected {' or '.join(words)}")
+    hint = f"expected {' or '.join(words)}"
+    if {found, *words} >= {"'+'", "'*'", "'|'"}:
+        hint = "a node is a sum or a product; write multiply(a, b) + c, or give the product a node of its own"
+    return CellError(f"syntax error: {found} is not expected here", position, hint)
 
 
 def _miswritten(error: lark.UnexpectedInput, source: Source) -> CellError | None:
@@ -260,10 +264,14 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
 
     node = _fields(s.Node)
 
-    def flow(self, *parts: s.Term | s.Op | s.Any) -> s.Flow:
+    def flow(self, *parts: s.Term | s.Op | s.Any | lark.Token) -> s.Flow:
         tail = tuple(part for part in parts if isinstance(part, s.Op | s.Any))
         written = [part for part in parts if isinstance(part, s.Wire | s.Call)]
-        if len(written) == 1 and isinstance(written[0], s.Call) and s.is_sum(written[0]):
+        if any(isinstance(part, lark.Token) for part in parts):
+            position = _at(written[0])
+            factors = s.canonical_labels(written)
+            written = [s.Call(s.Op(PRODUCT, position=position), factors, position=position)]
+        elif len(written) == 1 and isinstance(written[0], s.Call) and s.is_sum(written[0]):
             written = [*written[0].arguments]
         return s.Flow(s.canonical_labels(written), tail, position=_at(parts[0]))
 

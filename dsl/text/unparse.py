@@ -83,7 +83,12 @@ def cell_input(item: s.Input) -> str:
 
 def flow(item: s.Flow) -> str:
     """Returns the text of the right side of a node."""
-    return " | ".join([" + ".join(map(term, item.terms)), *map(op, item.tail)])
+    only = item.terms[0]
+    if len(item.terms) == 1 and isinstance(only, s.Call) and s.is_product(only):
+        joined = " * ".join(map(term, only.arguments))
+    else:
+        joined = " + ".join(map(term, item.terms))
+    return " | ".join([joined, *map(op, item.tail)])
 
 
 def term(item: s.Term) -> str:

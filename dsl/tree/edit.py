@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from dsl.primitives import CONCATENATION, NOTHING, SUM
+from dsl.primitives import NOTHING, SUM
 from dsl.tree import syntax as s
 
 OUTPUT = -1  # the index that stands for the return of a cell where nodes are named by their indices
@@ -171,13 +171,16 @@ def _term_reading(term: s.Term, names: Mapping[str, str]) -> s.Term:
 
 
 def join_of(flow: s.Flow) -> s.Op:
-    """Returns the operation by which a node combines its terms: `add` or `concat`."""
-    only = flow.terms[0] if len(flow.terms) == 1 else None
-    return s.Op(CONCATENATION) if isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only) else s.Op(SUM)
+    """Returns the operation by which a node combines its terms: `add`, `multiply` or `concat`."""
+    only = flow.terms[0]
+    if len(flow.terms) == 1 and isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only):
+        assert isinstance(only.op, s.Op)
+        return s.Op(only.op.name)
+    return s.Op(SUM)
 
 
 def joined(flow: s.Flow, join: s.Op) -> s.Flow:
-    """Returns the flow with its terms combined by `add`, which is written as a sum, or by `concat`."""
+    """Returns the flow with its terms combined by `add`, which is written as a sum, or by another join."""
     terms = flow.terms
     if len(terms) == 1 and isinstance(terms[0], s.Call) and s.is_join(terms[0]):
         terms = terms[0].arguments

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 
-from dsl.primitives import JOINS, SUM
+from dsl.primitives import JOINS, PRODUCT, SUM
 from dsl.values import Kernel as Kernel
 from dsl.values import Syntax as Syntax
 
@@ -532,6 +532,12 @@ def is_join(call: Call) -> bool:
 def is_sum(call: Call) -> bool:
     """Returns whether the call is `add(a, b)`. As the whole right side of a node this is written `a + b`."""
     return is_join(call) and isinstance(call.op, Op) and call.op.name == SUM and not call.op.arguments
+
+
+def is_product(call: Call) -> bool:
+    """Returns whether the call is `multiply` of several terms, which a node writes `a * b`."""
+    is_plain = is_join(call) and call.op == Op(PRODUCT) and call.label is None
+    return is_plain and len(call.arguments) > 1
 
 
 def read_state(edge: Term) -> str:

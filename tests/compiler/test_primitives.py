@@ -54,6 +54,10 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     "relu": ("relu",),
     "dense": ("global_avg_pool | dense[7]", "conv[full] | dense[7]"),
     "add": ("a = relu(x) + conv[3x3, filters=6](x) + max_pool[3x3](x)  return a",),
+    "multiply": (
+        "a = relu(x) * conv[3x3, filters=6](x)  return a",
+        "s = global_avg_pool(x) | relu  a = x * s * conv[full, filters=6](x)  return a",
+    ),
     "concat": ("a = conv[3x3, filters=5](x)  return concat(a, relu(x))",),
     "skip": ("skip", "a = skip(x) + relu(x)  return a"),
     "zero": ("zero", "zero[stride=2]", "global_avg_pool | zero"),
@@ -64,6 +68,14 @@ TRIED: Mapping[str, tuple[str, ...]] = {
         "a = conv[1x1, filters=9](x) + relu(x)  return a",
     ),
 }  # fmt: skip
+JOINED = {
+    Role.SUM: sum,
+    Role.PRODUCT: lambda inputs: prod(
+        value[:, None, None, :] if value.ndim == 2 and any(other.ndim == 4 for other in inputs) else value
+        for value in inputs
+    ),
+    Role.CONCATENATION: lambda inputs: np.concatenate(inputs, axis=-1),
+}
 ROWS = [(name, text) for name, texts in TRIED.items() for text in texts]
 INVISIBLE = (Role.IDENTITY, Role.NOTHING)  # an edge that passes its value on, and an edge that is removed
 SIZES = ((8, 8, 3), (7, 8, 3))  # padding differs between even and odd sizes
@@ -74,7 +86,7 @@ def graph_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> Graph:
     fit = f"fit {name}" if PRIMITIVES[name].role is Role.FIT_BY_FIRST else ""
     cell = f"cell net(x) {fit} {{ {text} }}" if "return" in text else ""
     body = f"conv[1x1, filters=6]{', net' if cell else f' | {text}'}"
-    head = "dense[classes]" if "global" in text or "dense" in text else "global_avg_pool | dense[classes]"
+    head = "dense[classes]" if text.startswith("global") or "dense" in text else "global_avg_pool | dense[classes]"
     return compiler.resolve(dsl.loads(f"{cell} network {{ body: {body} head: {head} }}"), shape, 10)
 
 
@@ -161,8 +173,7 @@ class TestEveryPrimitive:
         for operation, inputs in parts_of(name, text):
             value, primitive = run(operation, inputs), PRIMITIVES[name]
             if primitive.joins:
-                joined = sum(inputs) if primitive.role is Role.SUM else np.concatenate(inputs, axis=-1)
-                np.testing.assert_allclose(value, joined, atol=1e-5)
+                np.testing.assert_allclose(value, JOINED[primitive.role or Role.SUM](inputs), atol=1e-5)
             assert np.array_equal(value, inputs[0]) == (primitive.role is Role.IDENTITY)
             # a removed edge has no value; its layer gives zeros, which would change no sum
             assert np.any(value) == (primitive.role not in (Role.ZERO, Role.NOTHING))

@@ -192,6 +192,36 @@ def test_a_join_in_a_sum_is_fitted() -> None:
     assert compiler.cost(dsl.loads(text), (8, 8, 3), 10).params > 0
 
 
+PRODUCT = "network { stem: conv[3x3, filters=8] body: net[8] head: global_avg_pool | dense[classes] }"
+
+
+def test_a_gate_keeps_its_shape_in_a_cell_with_a_fit() -> None:
+    for fit in ("conv[1x1]", "resize_and_pad"):
+        text = f"cell net(x) fit {fit} {{ a = dense[8](global_avg_pool(x)) * conv[3x3](x)  return a }}"
+        (step,) = [step for step in compiler.resolve(dsl.loads(text + PRODUCT), (9, 8, 3), 10).steps if step.is_cell]
+        assert step.shape == (9, 8, 8)
+        assert [operation.primitive for operation in step.operations] == [
+            "global_avg_pool",
+            "dense",
+            "conv",
+            "multiply",
+        ]
+
+
+def test_drop_path_does_not_drop_a_factor() -> None:
+    text = "cell net(x) { a = conv[3x3](x) * conv[1x1](x)  b = conv[1x1](a) + x  return b }"
+    (step,) = [step for step in compiler.resolve(dsl.loads(text + PRODUCT), (8, 8, 3), 10).steps if step.is_cell]
+    assert [operation.drop_path for operation in step.operations] == [False, False, False, True, False]
+
+
+def test_factors_of_several_shapes_are_refused() -> None:
+    text = "cell net(x) { a = max_pool[2x2, stride=2](x) * x  return a }"
+    with pytest.raises(
+        compiler.ShapeError, match="a product needs one shape, or one value a channel, found 4x4x8, 8x8x8"
+    ):
+        compiler.resolve(dsl.loads(text + PRODUCT), (8, 8, 3), 10)
+
+
 def test_a_cell_without_nodes_is_refused() -> None:
     with pytest.raises(compiler.CompileError, match="no live edge"):
         compiler.resolve(net("return concat(unused)"), (8, 8, 3), 10)

@@ -75,7 +75,21 @@ def test_zero_edges_and_what_reads_only_zeros_do_not_count() -> None:
     assert net("a = zero(x)\n b = relu_conv[3x3](a) + skip(x)\n return b") == net("b = skip(x)\n return b")
 
 
+def test_the_order_and_the_nesting_of_factors_do_not_count() -> None:
+    first = "a = relu_conv[3x3](x)\n b = relu_conv[1x1](x)\n c = "
+    flat = net(first + "a * b * x\n return c")
+    assert net(first + "x * b * a\n return c") == flat
+    assert net(first + "multiply(x, multiply(a, b))\n return c") == flat
+    assert net(first + "multiply(a, b) + none(x)\n return c") == net(first + "a * b\n return c")
+    assert net(first + "a * none(b)\n return c") == net("c = relu_conv[3x3](x)\n return c")
+    assert net(first + "multiply(zero(a), b) + x\n return c") == net("c = skip(x)\n return c")
+
+
 KNOWN_DIFFERENT = [
+    "a = relu_conv[3x3](x)\n b = a * x\n return b",
+    "a = relu_conv[3x3](x)\n b = a * a\n return b",
+    "a = relu_conv[3x3](x)\n b = a + x\n return b",
+    "a = relu_conv[3x3](x)\n b = multiply(a, x) + x\n return b",
     "a = relu_conv[3x3](x)\n return a",
     "a = relu_conv[1x1](x)\n return a",
     "a = relu_conv[3x3](x) + relu_conv[3x3](x)\n return a",

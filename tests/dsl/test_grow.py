@@ -140,6 +140,12 @@ class TestJoin:
             "a = relu(image) + 3: skip(image); return a"
         }
 
+    def test_a_product_becomes_a_sum_and_a_sum_a_product(self) -> None:
+        rule = "choose n in net.nodes n.join = any(other { add, multiply })"
+        for flow, changed in (("relu(image) + skip(image)", "relu(image) * skip(image)"),
+                              ("relu(image) * 3: skip(image)", "relu(image) + 3: skip(image)")):  # fmt: skip
+            assert children(rule, f"a = {flow}", "a") == {f"a = {changed}; return a"}
+
     def test_add_as_a_node_of_its_own_is_a_sum(self) -> None:
         flows = ("add(relu(image), image)", "relu(image) + image")
         written, meant = (
@@ -148,7 +154,7 @@ class TestJoin:
         assert written.cells == meant.cells
 
     def test_another_operation_is_not_a_join(self) -> None:
-        with pytest.raises(dsl.CellError, match="may be add or concat, not relu"):
+        with pytest.raises(dsl.CellError, match="may be add, multiply or concat, not relu"):
             children("choose n in net.nodes n.join = any({ add, relu })", "a = relu(image)", "a")
 
 
