@@ -113,8 +113,7 @@ def step_from_json(text: str) -> Step:
     operations = tuple(
         Operation(
             item["primitive"], _settings(item["settings"]), tuple(item["inputs"]), tuple(item["shape"]),
-            tuple(Weight(w["name"], tuple(w["shape"]), w["kind"]) for w in item["weights"]), item["mult_adds"],
-            item["key"], item["drop_path"],
+            tuple(map(_weight, item["weights"])), item["mult_adds"], item["key"], item["drop_path"],
         )
         for item in data["operations"]
     )  # fmt: skip
@@ -123,6 +122,10 @@ def step_from_json(text: str) -> Step:
         data["key"], data["name"], tuple(data["inputs"]), shapes, operations, data["output"], tuple(data["shape"]),
         data["repetition"], data["is_cell"],
     )  # fmt: skip
+
+
+def _weight(data: dict[str, Any]) -> Weight:
+    return Weight(data["name"], tuple(data["shape"]), data["kind"], data.get("start", 1.0))
 
 
 def _settings(data: dict[str, Any]) -> Settings:

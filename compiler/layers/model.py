@@ -240,14 +240,14 @@ def layer_name(step: Step) -> str:
 
 
 def initial_value(weight: Weight, generator: np.random.Generator) -> Array:
-    """Returns the initial value of a weight: zeros for biases and offsets, ones for scales.
+    """Returns the initial value of a weight: zeros for biases and offsets, `start` for scales.
 
     Kernels are drawn from a normal distribution with the variance 2 / n, where n is the number of inputs of one output.
     """
     if weight.kind in ("bias", "beta"):
         return np.zeros(weight.shape, np.float32)
     if weight.kind == "gamma":
-        return np.ones(weight.shape, np.float32)
+        return np.full(weight.shape, weight.start, np.float32)
     drawn = generator.standard_normal(weight.shape, np.float32)
     return (drawn * math.sqrt(2.0 / weight.inputs)).astype(np.float32)
 

@@ -68,4 +68,5 @@ def _set_weights(graph: Graph, weighted: Mapping[str, Any], weights: Weights) ->
         for key, weight in step.weights():
             values[weighted[key]].append(weight_of(weights, key, weight.shape))
     for layer, arrays in values.items():
-        layer.set_weights(arrays)
+        # A layer of Keras may have a weight in another shape, such as factors of channels as a kernel of 1x1.
+        layer.set_weights([array.reshape(w.shape) for array, w in zip(arrays, layer.weights, strict=True)])

@@ -26,6 +26,7 @@ class Weight:
     name: str
     shape: Shape
     kind: str  # one of: kernel, depthwise, bias, gamma, beta, mean, variance
+    start: float = 1.0  # the initial value of a gamma
 
     @property
     def trainable(self) -> bool:
@@ -118,6 +119,11 @@ def whole_number(settings: Settings, name: str) -> int:
     return value
 
 
+def largest_divisor(number: int, limit: int) -> int:
+    """Returns the largest whole number of at most `limit` that divides a number."""
+    return next(divisor for divisor in range(min(number, limit), 0, -1) if number % divisor == 0)
+
+
 def map_shape(shapes: tuple[Shape, ...], name: str) -> Shape:
     """Returns the shape of the only input, which must be a map `(height, width, channels)`.
 
@@ -125,5 +131,27 @@ def map_shape(shapes: tuple[Shape, ...], name: str) -> Shape:
       ShapeError: the input has the shape `(channels,)`.
     """
     if len(shapes[0]) != 3:
-        raise ShapeError(f"{name} needs a map of height x width x channels, found {by_x(shapes[0])}")
+        found = f"{name} needs a map of height x width x channels, found {by_x(shapes[0])}"
+        raise ShapeError(f"{found}; put it before global_avg_pool or flatten")
     return shapes[0]
+
+
+def group_size(name: str, setting: str, groups: int, channels: int) -> int:
+    """Returns the channels of each of `groups` equal groups of channels.
+
+    Args:
+      name: the name of the primitive, for the message.
+      setting: the text before the number of groups in the brackets of the primitive, such as `of=`.
+      groups: the number of groups.
+      channels: the number of all channels.
+
+    Raises:
+      ShapeError: the channels do not divide into the groups.
+    """
+    if channels % groups:
+        fewer = f"{name}[{setting}{largest_divisor(channels, groups)}]"
+        raise ShapeError(
+            f"{name}: {channels} channels do not divide into {groups} equal groups; write {fewer}, or give it a "
+            f"multiple of {groups} channels"
+        )
+    return channels // groups

@@ -1,7 +1,7 @@
 """The layers of all primitives, in TensorFlow and as stock layers of Keras.
 
-Convolutions and normalizations have modules of their own, since they are long. Only these three modules of the package
-import TensorFlow.
+Convolutions, normalizations, and operations on maps and channels have modules of their own. Only the modules of the
+package whose names end in `layers` import TensorFlow.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.primitives import convolutions_layers, normalization_layers
+from compiler.primitives import convolutions_layers, maps_layers, normalization_layers
 from compiler.primitives.base import Shape
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
 from compiler.primitives.windows import kernel_size, padding, strides
@@ -129,6 +129,7 @@ def _stock_resize_and_pad(stock: Stock) -> Tensor:
 
 _ALL = (
     *convolutions_layers.LAYERS,
+    *maps_layers.LAYERS,
     *normalization_layers.LAYERS,
     Layers(
         "avg_pool",

@@ -7,6 +7,7 @@ from functools import partial
 from math import prod
 
 from compiler.errors import ShapeError
+from compiler.primitives import maps
 from compiler.primitives.base import Record, Settings, Shape, Weight, map_shape, same, whole_number
 from compiler.primitives.windows import kernel_size, strides, window_of_each_channel, window_shape
 from dsl.primitives import PRIMITIVES
@@ -138,6 +139,7 @@ _ALL = (
     Record("avg_pool", partial(window_of_each_channel, "avg_pool")),
     Record("max_pool", partial(window_of_each_channel, "max_pool")),
     Record("global_avg_pool", _global_shape),
+    *maps.RECORDS,
     Record("batch_norm", same, _norm_weights),
     Record("dropout"),
     Record("relu"),

@@ -29,6 +29,7 @@ MAX_WEIGHT = 1e15
 MAX_CONNECTED = 32
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
 Kinds = dict[str, str]
+_FIRST = frozenset(name for name, primitive in PRIMITIVES.items() if not primitive.added)
 
 
 def verify_rules(space: Space) -> Iterator[Problem]:
@@ -82,7 +83,7 @@ def _check_block(block: s.Block, kinds: Kinds, space: Space) -> None:
 
 def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
     declared = (("a gene", space.genes), ("a param", space.params),
-                ("an operation", {**PRIMITIVES, **space.definitions.ops}))  # fmt: skip
+                ("an operation", {*_FIRST, *space.definitions.ops}))  # fmt: skip
     for binding in statement.bindings:
         if binding.name in kinds:
             raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position, "choose another name")

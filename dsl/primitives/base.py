@@ -68,9 +68,13 @@ class Primitive:
         channels of the input.
       channel_factor: the name of the setting that is the ratio of output to input channels; None if there is no such
         setting.
+      channel_divisor: the name of the setting by which the channels of the input are divided; None if there is no such
+        setting.
+      flattens: whether the output channels depend on the size of the map, which the language does not know.
       role: the purpose for which the language itself uses the primitive; None for most primitives.
       has_weights: whether each use has weights of its own. Then two uses on one value give two values.
       is_random: whether training draws random numbers. Then two uses on one value give two values.
+      added: whether the primitive came later than others. A variable of a rule may have its name, as in older texts.
     """
 
     name: str
@@ -78,9 +82,12 @@ class Primitive:
     settings: tuple[Setting, ...] = ()
     channels: str | None = None
     channel_factor: str | None = None
+    channel_divisor: str | None = None
+    flattens: bool = False
     role: Role | None = None
     has_weights: bool = False
     is_random: bool = False
+    added: bool = False
 
     @property
     def joins(self) -> bool:
@@ -141,6 +148,8 @@ def checked(primitive: Primitive) -> Primitive:
         "two settings have one name": len(set(names)) < len(names),
         f"`channels` names no setting: {primitive.channels}": primitive.channels not in (None, *names),
         f"`channel_factor` names no setting: {primitive.channel_factor}": primitive.channel_factor
+        not in (None, *names),
+        f"`channel_divisor` names no setting: {primitive.channel_divisor}": primitive.channel_divisor
         not in (None, *names),
         "`meaning` does not end with a full stop": not primitive.meaning.endswith("."),
         "it has weights and is random; one operation cannot be both": primitive.has_weights and primitive.is_random,

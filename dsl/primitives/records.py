@@ -11,7 +11,10 @@ ANY_STRIDE = Domain("a whole number from 1 to 1,024", lambda v: isinstance(v, in
 DEPTH = Domain("a number above 0, at most 1,000", lambda v: isinstance(v, int | float) and 0 < v <= 1000)
 POSITIVE = Domain("a number above 0", lambda v: isinstance(v, int | float) and v > 0)
 FRACTION = Domain("a number from 0, below 1", lambda v: isinstance(v, int | float) and 0 <= v < 1)
+NUMBER = Domain("a number", lambda v: isinstance(v, int | float))
+BORDER = Domain("a whole number from 1 to 1,024", lambda v: isinstance(v, int) and 1 <= v <= 1024)
 PADDING = Domain("same or valid", lambda v: v in ("same", "valid"))
+INTERPOLATION = Domain("nearest or bilinear", lambda v: v in ("nearest", "bilinear"))
 KERNEL = Domain(
     "a kernel such as 3x3 of at most 1023x1023",
     lambda v: isinstance(v, Kernel) and 1 <= v.height <= 1023 and 1 <= v.width <= 1023,
@@ -61,6 +64,54 @@ RECORDS = (
     Primitive(name="avg_pool", meaning="The mean of each window; what pads a border does not count.", settings=_WINDOW),
     Primitive(name="max_pool", meaning="The maximum of each window.", settings=_WINDOW),
     Primitive(name="global_avg_pool", meaning="The mean of each channel over the whole map: one value a channel."),
+    # the size of a map
+    Primitive(
+        name="pad",
+        meaning="The map with a border of zeros, `border` pixels wide on each side.",
+        settings=(Setting("border", BORDER, required=True),),
+        added=True,
+    ),
+    Primitive(
+        name="upsample",
+        meaning="The map with each side made larger by the factors in `size`, by repeated pixels or bilinearly.",
+        settings=(Setting("size", KERNEL, required=True), Setting("mode", INTERPOLATION, "nearest")),
+        added=True,
+    ),
+    Primitive(
+        name="flatten",
+        meaning="All values of a map in one row of channels; the channels of a pixel stand together, as in Keras.",
+        flattens=True,
+        added=True,
+    ),
+    # groups of channels
+    Primitive(
+        name="part",
+        meaning="One of `of` equal groups of channels; the first has the index 1 (ShuffleNetV2).",
+        settings=(Setting("index", COUNT, required=True), Setting("of", COUNT, required=True)),
+        channel_divisor="of",
+        added=True,
+    ),
+    Primitive(
+        name="shuffle",
+        meaning="The channels in another order: the first ones of all `groups` equal groups, then the second ones, and "
+        "so on (ShuffleNet).",
+        settings=(Setting("groups", COUNT, required=True),),
+        added=True,
+    ),
+    # factors
+    Primitive(
+        name="rescale",
+        meaning="Each value times `factor`, plus `offset`.",
+        settings=(Setting("factor", NUMBER, required=True), Setting("offset", NUMBER, 0)),
+        added=True,
+    ),
+    Primitive(
+        name="scale",
+        meaning="Each channel times a trained factor, which starts at `initial` (CaiT, ConvNeXt).",
+        settings=(Setting("initial", NUMBER, 1),),
+        has_weights=True,
+        added=True,
+    ),
     # normalization and regularization
     Primitive(
         name="batch_norm",

@@ -16,7 +16,7 @@ from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression as written
 from dsl.tree import syntax as s
 
-WORDS = frozenset({"same", "valid", "full"})
+WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear"})
 
 
 @dataclass(frozen=True, slots=True)

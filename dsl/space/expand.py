@@ -220,5 +220,20 @@ def channels_after(applied: Applied) -> Value:
         if isinstance(factor, int | float) and isinstance(applied.channels, int):
             return max(1, int(whole(factor * applied.channels) + 0.5))
         return Symbol(f"({factor}*channels)")
+    if primitive.flattens:
+        return Symbol(f"flat({_text(applied.channels)})")
+    if primitive.channel_divisor is not None:
+        return _divided(applied.channels, settings[primitive.channel_divisor])
     asked = None if primitive.channels is None else settings[primitive.channels]
     return applied.channels if asked is None else asked
+
+
+def _divided(channels: Value, parts: Value | None) -> Value:
+    """Returns the channels of one of equal parts. The compiler refuses channels that do not divide."""
+    if isinstance(channels, int) and isinstance(parts, int) and channels % parts == 0:
+        return channels // parts
+    return Symbol(f"({_text(channels)}/{_text(parts)})")
+
+
+def _text(value: Value | None) -> str:
+    return value.text if isinstance(value, Symbol) else str(value)

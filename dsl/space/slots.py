@@ -17,7 +17,7 @@ def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
     """Returns the names of the settings of an operation."""
     if op.name in space.definitions.ops:
         return tuple(formal.name for formal in space.definitions.ops[op.name].formals)
-    if op.name in PRIMITIVES:
+    if op.name in PRIMITIVES and op.name not in space.definitions.cells:
         return tuple(setting.name for setting in PRIMITIVES[op.name].settings)
     return ()
 

@@ -19,6 +19,7 @@ KERNEL, STRIDE = CONV.settings[0], PRIMITIVES["zero"].settings[0]
         (replace(RELU, settings=(STRIDE, STRIDE)), "two settings have one name"),
         (replace(RELU, channels="filters"), "`channels` names no setting: filters"),
         (replace(RELU, channel_factor="depth"), "`channel_factor` names no setting: depth"),
+        (replace(RELU, channel_divisor="of"), "`channel_divisor` names no setting: of"),
         (replace(RELU, meaning="Positive values"), "full stop"),
         (replace(CONV, is_random=True), "cannot be both"),
         (replace(CONV, role=Role.SUM), "must not have weights and must not be random"),
