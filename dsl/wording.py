@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest_name(name: str, allowed: Iterable[str]) -> str | None:
@@ -19,3 +19,8 @@ def plural(count: int, noun: str) -> str:
 def by_x(shape: Iterable[int]) -> str:
     """Returns the lengths of a shape with an x between them: `8x8x24`."""
     return "x".join(map(str, shape))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns names with commas and a last `and` between them: `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -81,7 +81,7 @@ def _check_block(block: s.Block, kinds: Kinds, space: Space) -> None:
         _CHECKS[type(statement)](statement, kinds, space)
 
 
-def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
+def _check_choose(statement: s.Choose | s.For, kinds: Kinds, space: Space) -> None:
     declared = (("a gene", space.genes), ("a param", space.params),
                 ("an operation", {*_FIRST, *space.definitions.ops}))  # fmt: skip
     for binding in statement.bindings:
@@ -96,8 +96,14 @@ def _check_choose(statement: s.Choose, kinds: Kinds, space: Space) -> None:
             raise CellError(f"{binding.name!r} cannot be a {kind}; choose binds cells, nodes, terms and states",
                             binding.position, "draw values with `any(...)`")  # fmt: skip
         kinds[binding.name] = kind
-    if statement.where is not None:
-        _check_where(statement.where, kinds, space)
+        if binding.where is not None:
+            _check_where(binding.where, kinds, space)
+
+
+def _check_for(statement: s.For, kinds: Kinds, space: Space) -> None:
+    inner = dict(kinds)
+    _check_choose(statement, inner, space)
+    _check_block(statement.block, inner, space)
 
 
 def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
@@ -304,5 +310,6 @@ _CHECKS: Mapping[type, Callable[..., None]] = {
     s.Connect: _check_connect,
     s.Remove: _check_remove,
     s.Forget: _check_forget,
+    s.For: _check_for,
     s.Either: _check_either,
 }

@@ -158,8 +158,12 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
     brings: list[_Live] = []
     is_dead = False
     for statement in block.statements:
-        if isinstance(statement, s.Either):
-            branches = [_block(branch, scope) for branch in statement.blocks]
+        if isinstance(statement, s.Either | s.For):
+            inner = replace(scope, bound=dict(scope.bound))
+            fault = _choose_fault(statement, inner) if isinstance(statement, s.For) else None
+            if fault is not None:
+                return _Found((fault,), is_dead=True)
+            branches = [_block(branch, inner) for branch in s.blocks(statement)]
             faults += [fault for branch in branches for fault in branch.faults]
             brings += [branch.brings for branch in branches if not branch.is_dead]
             is_dead = is_dead or all(branch.is_dead for branch in branches)
@@ -221,13 +225,16 @@ def _statement_fault(statement: s.Statement, scope: _Scope) -> Problem | None:
             return None
 
 
-def _choose_fault(statement: s.Choose, scope: _Scope) -> Problem | None:
+def _choose_fault(statement: s.Choose | s.For, scope: _Scope) -> Problem | None:
     for binding in statement.bindings:
         fault = None if scope.live is None else _range_fault(binding, scope, scope.live)
         if fault is not None:
             return fault
         scope.bound[binding.name] = binding.range
-    return None if statement.where is None else _never(statement.where, scope)
+        fault = None if binding.where is None else _never(binding.where, scope)
+        if fault is not None:
+            return fault
+    return None
 
 
 def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | None:
@@ -313,7 +320,7 @@ def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) ->
 def _statements(block: s.Block) -> Iterator[s.Statement]:
     for statement in block.statements:
         yield statement
-        for branch in statement.blocks if isinstance(statement, s.Either) else ():
+        for branch in s.blocks(statement):
             yield from _statements(branch)
 
 

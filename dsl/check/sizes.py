@@ -12,7 +12,8 @@ MAX_MEMBERS = 2_000
 MAX_VARIABLES = 32
 MAX_PARTS = 128
 MAX_RULES = 2_000
-_COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.Either)
+_COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.For,
+            s.Either)  # fmt: skip
 
 
 def verify_sizes(space: Space) -> Iterator[Problem]:

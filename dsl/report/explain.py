@@ -183,6 +183,10 @@ def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
         case s.Either(blocks):
             counted = [_count(block, scene) for block in blocks]
             return sum(children for places, children in counted if places), False
+        case s.For():
+            found = [_count(statement.block, inner) for _, inner in Joint((statement,), scene).combinations()]
+            ways = [children + 1 for places, children in found if places]
+            return _product(ways) if ways else 0, True
         case s.Insert(pipe) | s.Connect(_, _, pipe):
             return math.prod(_pipe_ways(part, scene) for part in pipe), False
         case s.Forget():
@@ -229,14 +233,19 @@ def obstacle(block: s.Block, scene: Scene) -> str:
     """Returns the first reason why a block of a rule applies for no binding."""
     for index, choose in enumerate(block.chosen):
         before = block.chosen[:index]
-        for count, binding in enumerate(choose.bindings, 1):
-            if not _exists((*before, s.Choose(choose.bindings[:count], position=choose.position)), scene):
+        for count, binding in enumerate(choose.bindings):
+            bound = choose.bindings[:count]
+            if not _exists((*before, replace(choose, bindings=(*bound, replace(binding, where=None)))), scene):
                 return f"{expression(binding.range)} has no members"
-        for part in s.conjuncts(choose.where):
-            if not _exists((*before, replace(choose, where=part)), scene):
-                return _unmet(part)
-        if choose.where is not None and not _exists((*before, choose), scene):
-            return f"no choice satisfies all of `{condition(choose.where)}`"
+            for part in s.conjuncts(binding.where):
+                if not _exists((*before, replace(choose, bindings=(*bound, replace(binding, where=part)))), scene):
+                    return _unmet(part)
+            if binding.where is not None and not _exists((*before, replace(choose, bindings=(*bound, binding))), scene):
+                return f"no choice satisfies all of `{condition(binding.where)}`"
+    for statement in block.rest:
+        if isinstance(statement, s.For):  # A `for` does not apply where a `choose` of one member would not.
+            inner = (*block.chosen, s.Choose(statement.bindings), *statement.block.statements)
+            return obstacle(s.Block(inner), scene)
     targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
     return f"there is no other value for {' and '.join(targets)}" if targets else "no branch of the rule applies"
 

@@ -105,8 +105,7 @@ def _idle_rules(seed: Genotype, dead: frozenset[str], rng: random.Random, check:
 
 def _is_mark(block: s.Block) -> bool:
     return all(
-        isinstance(statement, s.Forget)
-        or (isinstance(statement, s.Either) and any(_is_mark(inner) for inner in statement.blocks))
+        isinstance(statement, s.Forget) or any(_is_mark(inner) for inner in s.blocks(statement))
         for statement in block.rest
     )
 

@@ -241,7 +241,7 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
     now = current(statement.target, scene)
     if not isinstance(now, int | float) or not isinstance(drawn, int | float):
         raise Unfit(f"{statement.target} has no number to change")
-    return now * drawn if statement.operator == "*=" else now + drawn
+    return {"*=": now * drawn, "+=": now + drawn, "-=": now - drawn}[statement.operator]
 
 
 def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.Random) -> Settable | None:

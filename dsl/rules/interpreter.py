@@ -11,12 +11,12 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from dsl.check.verify import verify_change
 from dsl.errors import CellError
 from dsl.rules.draw import draw_pipe, draw_value, holds, members
-from dsl.rules.joint import Joint, Needed
+from dsl.rules.joint import Joint, Needed, steps_a_look
 from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
 from dsl.space.evaluate import number
@@ -25,6 +25,7 @@ from dsl.space.slots import Settable, has_setting, with_setting
 from dsl.tree import edit, grow
 from dsl.tree import syntax as s
 from dsl.tree.edit import NodeRef, Ref, StateRef, TermRef
+from dsl.wording import listed
 
 MAX_REDRAWS = 100
 NO_RULES = "the space has no mutation rule"
@@ -33,6 +34,8 @@ ALL_REJECTED = "every child that a mutation rule makes of this genotype is rejec
 MAX_LISTED = 4000
 _QUICK_DRAWS = 16
 _STEPS_A_CHILD = 20  # the number of steps for which a rejected child counts
+_STEPS_A_TURN = 2  # the number of steps for which the block of a `for` counts, each time that it is applied
+_STEPS_A_DRAW = 8  # how many times more steps count for each variable that such a block draws
 Check = Callable[[Genotype], str | None]
 
 
@@ -178,7 +181,7 @@ class _Draws:
 def applying(block: s.Block) -> Needed | None:
     """Returns a test whether the first statement of a block applies; None if that depends on more than the draw."""
     first = block.rest[0] if block.rest else None
-    if first is None or isinstance(first, s.Either):
+    if first is None or isinstance(first, s.Either | s.For):
         return None
     names = {part.names[0] for part in s.parts_of(first) if isinstance(part, s.Path)}
     names |= {value for each in fields(first) if isinstance(value := getattr(first, each.name), str)}
@@ -236,8 +239,8 @@ def _draw_bindings(chosen: Sequence[s.Choose], scene: Scene, rng: random.Random)
             if not found:
                 return None
             bound[binding.name] = referred(binding.name, found[int(rng.random() * len(found))])
-        if choose.where is not None and not holds(choose.where, scene):
-            return None
+            if binding.where is not None and not holds(binding.where, scene):
+                return None
     return scene
 
 
@@ -375,6 +378,36 @@ def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | No
     return scene.forgetting()
 
 
+def _for(statement: s.For, scene: Scene, rng: random.Random) -> Scene | None:
+    """Returns the scene after a block was applied to each member in turn; None if it applies to none of them.
+
+    The members are those at the start. A member that was removed meanwhile, or to which the block does not apply, is
+    passed over.
+    """
+    after = None
+    cost = _STEPS_A_TURN * steps_a_look(scene.genotype) * (1 + _STEPS_A_DRAW * statement.block.drawn)
+    for _, member in Joint((statement,), scene).combinations():
+        turn = member if after is None else _followed(member, after)
+        if all(binding.name in turn.bound for binding in statement.bindings):
+            scene.work.spend(cost, partial(_too_many_turns, statement))
+            after = _turn(statement.block, turn, rng) or after
+    return after
+
+
+def _turn(block: s.Block, scene: Scene, rng: random.Random) -> Scene | None:
+    """Returns the scene after a block was applied to one member; None if it does not apply or draws an unfit value."""
+    try:
+        return _block(block, scene, rng)
+    except Unfit:
+        return None
+
+
+def _too_many_turns(statement: s.For, allowed: int) -> TooMuchWork:
+    names = listed([binding.name for binding in statement.bindings])
+    return TooMuchWork(f"`for` over all {names} takes more than {allowed:,} steps", statement.position,
+                       "choose the members with `where`, or change one of them with `choose`")  # fmt: skip
+
+
 def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | None:
     """Returns the scene after one branch of an `either`, drawn uniformly from the branches that apply."""
     for block in rng.sample(statement.blocks, len(statement.blocks)):
@@ -387,6 +420,7 @@ def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | No
 _STATEMENTS: Mapping[type, Callable[..., Scene | None]] = {
     s.Assign: _assign,
     s.Forget: _forget,
+    s.For: _for,
     s.Either: _either,
     s.Insert: _insert,
     s.Connect: _connect,

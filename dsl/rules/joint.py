@@ -15,8 +15,10 @@ from functools import cached_property, partial
 from dsl.rules.draw import holds, members
 from dsl.rules.scene import Member, Scene
 from dsl.rules.work import TooMuchWork
+from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 from dsl.tree.edit import Ref
+from dsl.wording import listed
 
 _NODES_A_STEP = 64  # the number of nodes of a cell for which a test counts as one more step
 Test = Callable[[Scene], bool]
@@ -71,7 +73,7 @@ class Joint:
     """
 
     def __init__(
-        self, chosen: Sequence[s.Choose], scene: Scene, needed: Needed | None = None, read: Iterable[str] = ()
+        self, chosen: Sequence[s.Choose | s.For], scene: Scene, needed: Needed | None = None, read: Iterable[str] = ()
     ) -> None:
         """Describes a joint draw.
 
@@ -168,15 +170,13 @@ class Joint:
         bindings = [binding for choose in self._chosen for binding in choose.bindings]
         places = {binding.name: index for index, binding in enumerate(bindings)}
         tests: list[list[Needed]] = [[] for _ in bindings]
-        last = -1
-        for choose in self._chosen:
-            last += len(choose.bindings)
-            for part in s.conjuncts(choose.where):
+        for own, binding in enumerate(bindings):
+            for part in s.conjuncts(binding.where):
                 needed = Needed(_names(part), partial(holds, part))
-                tests[_place(needed, places, 0) if _is_safe(part) else last].append(needed)
+                tests[_place(needed, places, 0) if _is_safe(part) else own].append(needed)
         if self._needed is not None:
             tests[_place(self._needed, places, 0)].append(self._needed)
-        nodes = 1 + max((len(cell.nodes) for cell in self._scene.genotype.cells), default=0) // _NODES_A_STEP
+        nodes = steps_a_look(self._scene.genotype)
         levels: list[_Level] = []
         read = set(self._read)
         for binding, found in zip(reversed(bindings), reversed(tests), strict=True):
@@ -189,15 +189,19 @@ class Joint:
 
     def _too_many(self, allowed: int) -> TooMuchWork:
         names = [binding.name for choose in self._chosen for binding in choose.bindings]
-        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         return TooMuchWork(
-            f"the joint draw of {listed} takes more than {allowed:,} steps",
+            f"the joint draw of {listed(names)} takes more than {allowed:,} steps",
             self._chosen[0].position,
             "choose fewer variables together, or compare each only with the variable before it",
         )
 
 
 _END = _Rest(1, 1.0)
+
+
+def steps_a_look(genotype: Genotype) -> int:
+    """Returns the number of steps for which one look at the cells of a genotype counts."""
+    return 1 + max((len(cell.nodes) for cell in genotype.cells), default=0) // _NODES_A_STEP
 
 
 def _place(needed: Needed, places: dict[str, int], least: int) -> int:

@@ -48,7 +48,8 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
     start = Scene(genotype)
     for rule in genotype.space.mutations:
         chosen, assigned = rule.block.chosen, [st for st in rule.block.rest if isinstance(st, s.Assign)]
-        if not assigned or len(assigned) < len(rule.block.rest) or any(choose.where for choose in chosen):
+        has_where = any(binding.where for choose in chosen for binding in choose.bindings)
+        if not assigned or len(assigned) < len(rule.block.rest) or has_where:
             continue
         for statement in assigned:
             read = [path.names[0] for path in s.parts_of(statement) if isinstance(path, s.Path)]

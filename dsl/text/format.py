@@ -250,14 +250,29 @@ class _Layout(Interpreter[lark.Token, Doc]):
         return (self._doc(opening), " ", Align(inner), " ", self._doc(closing))
 
     def choose(self, node: _Tree) -> Doc:
+        return self._bindings(node.children)
+
+    def for_(self, node: _Tree) -> Doc:
+        *bindings, block = node.children
+        return (self._bindings(bindings), " ", self._doc(block))
+
+    def _bindings(self, children: Sequence[_Node]) -> Doc:
+        """Returns a keyword and the variables after it. The condition of the last one may stand on its own line."""
+        word, *bindings, last = children
+        assert isinstance(last, lark.Tree)
+        where = _index(last, "WHERE")
+        bare = lark.Tree(last.data, last.children[:where])
+        chosen: Doc = (self._doc(word), " ", Align(Fill(self._listed([*bindings, bare], keep=False))))
+        return chosen if where == len(last.children) else Group((chosen, self._where(last.children[where:])))
+
+    def binding(self, node: _Tree) -> Doc:
         where = _index(node, "WHERE")
-        word, *bindings = node.children[:where]
-        chosen: Doc = (self._doc(word), " ", Align(Fill(self._listed(bindings, keep=False))))
-        if where == len(node.children):
-            return chosen
-        place, condition = node.children[where:]
-        condition_part = (self._between(place), self._doc(place), " ", self._doc(condition))
-        return Group((chosen, Nest(_INDENT, condition_part)))
+        bound = self._inline(node, node.children[:where])
+        return bound if where == len(node.children) else (bound, self._where(node.children[where:]))
+
+    def _where(self, children: Sequence[_Node]) -> Doc:
+        place, condition = children
+        return Nest(_INDENT, (self._between(place), self._doc(place), " ", self._doc(condition)))
 
     # braces
 

@@ -30,7 +30,7 @@ _READABLE = {
     "LBRACE": "'{'", "RBRACE": "'}'", "LPAR": "'('", "RPAR": "')'", "LSQB": "'['", "RSQB": "']'", "EQUAL": "'='",
     "COMMA": "','", "COLON": "':'", "VBAR": "'|'", "PLUS": "'+'", "MINUS": "'-'", "STAR": "'*'", "SLASH": "'/'",
     "DOT": "'.'", "NAME": "a name", "NUMBER": "a number", "KERNEL": "a kernel such as 3x3", "STRING": "a string",
-    "ASSIGN": "'=', '*=' or '+='", "COMPARE": "a comparison", "WIDTH": "'each' or 'split'",
+    "ASSIGN": "'=', '*=', '+=' or '-='", "COMPARE": "a comparison", "WIDTH": "'each' or 'split'",
     "RELATION": "'before', 'reaches' or 'feeds'", "$END": "the end of the file",
 }  # fmt: skip
 
@@ -315,12 +315,15 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         return s.Mutation(str(name), block, weight, position=_at(at))
 
     def block(self, at: lark.Token, *statements: s.Statement) -> s.Block:
-        inner = [block for st in statements if isinstance(st, s.Either) for block in st.blocks]
+        inner = [block for statement in statements for block in s.blocks(statement)]
         return s.Block(statements, _deeper(_at(at), None, *inner), position=_at(at))
 
-    def choose(self, at: lark.Token, *parts: Anything) -> s.Choose:
-        *bindings, where = parts
-        return s.Choose(tuple(bindings), where, position=_at(at))
+    def choose(self, at: lark.Token, *bindings: s.Binding) -> s.Choose:
+        return s.Choose(bindings, position=_at(at))
+
+    def for_(self, at: lark.Token, *parts: Anything) -> s.For:
+        *bindings, block = parts
+        return s.For(tuple(bindings), block, position=_at(at))
 
     binding = _fields(s.Binding)
     assign = _fields(s.Assign)
@@ -335,10 +338,19 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     # conditions
 
     def cond(self, *parts: s.Condition) -> s.Condition:
-        return parts[0] if len(parts) == 1 else s.Or(parts, position=_at(parts[0]))
+        if len(parts) == 1:
+            return parts[0]
+        # Brackets around one of the parts change nothing where `or` stands in them too.
+        flat = tuple(one for part in parts for one in (part.conditions if isinstance(part, s.Or) else (part,)))
+        position = _at(parts[0])
+        return s.Or(flat, _deeper(position, *flat), position=position)
 
     def conj(self, *parts: s.Condition) -> s.Condition:
-        return parts[0] if len(parts) == 1 else s.And(parts, position=_at(parts[0]))
+        if len(parts) == 1:
+            return parts[0]
+        flat = tuple(one for part in parts for one in s.conjuncts(part))
+        position = _at(parts[0])
+        return s.And(flat, _deeper(position, *flat), position=position)
 
     def compare(self, left: s.Expression, operator: str, right: s.Expression) -> s.Compare:
         return s.Compare(str(operator), left, right, position=_at(left))
@@ -352,6 +364,9 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     def negated(self, at: lark.Token, condition: s.Condition) -> s.Not:
         position = _at(at)
         return s.Not(condition, _deeper(position, condition), position=position)
+
+    def group(self, condition: s.Condition) -> s.Condition:
+        return condition
 
     # expressions
 

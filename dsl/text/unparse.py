@@ -144,9 +144,10 @@ def block(item: s.Block, indent: str) -> str:
 
 def _statement(item: s.Statement, indent: str) -> str:
     match item:
-        case s.Choose(bindings, where):
-            chosen = ", ".join(f"{b.name} in {expression(b.range)}" for b in bindings)
-            return f"choose {chosen}{'' if where is None else f' where {condition(where)}'}"
+        case s.Choose(bindings):
+            return f"choose {', '.join(map(_binding, bindings))}"
+        case s.For(bindings, inner):
+            return f"for {', '.join(map(_binding, bindings))} {block(inner, indent)}"
         case s.Assign(target, operator, value):
             return f"{target} {operator} {expression(value)}"
         case s.Insert(ops, on):
@@ -163,8 +164,13 @@ def _statement(item: s.Statement, indent: str) -> str:
             )
 
 
+def _binding(item: s.Binding) -> str:
+    where = "" if item.where is None else f" where {condition(item.where)}"
+    return f"{item.name} in {expression(item.range)}{where}"
+
+
 def condition(item: s.Condition) -> str:
-    """Returns the text of a condition. `and` binds tighter than `or`."""
+    """Returns the text of a condition. `and` binds tighter than `or`, and `not` binds tighter than `and`."""
     match item:
         case s.Compare(operator, left, right):
             return f"{expression(left)} {operator} {expression(right)}"
@@ -173,11 +179,16 @@ def condition(item: s.Condition) -> str:
         case s.Relation(kind, first, second):
             return f"{first} {kind} {second}"
         case s.Not(inner):
-            return f"not {condition(inner)}"
+            return f"not {_part(inner)}"
         case s.And(parts):
-            return " and ".join(map(condition, parts))
+            return " and ".join(map(_part, parts))
         case s.Or(parts):
             return " or ".join(map(condition, parts))
+
+
+def _part(item: s.Condition) -> str:
+    """Returns the text of a condition within `and` or `not`."""
+    return f"({condition(item)})" if isinstance(item, s.And | s.Or) else condition(item)
 
 
 def expression(item: s.Expression) -> str:

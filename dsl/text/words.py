@@ -15,7 +15,7 @@ STRING = r'"[^"\n]*"'
 NAME = r"[A-Za-z_]\w*"
 KERNEL = r"(?<!\w)\d+x\d+"
 NUMBER = r"(?<!\w)\d+(\.\d+)?([eE][+-]?\d+)?[KMB]?(?![A-Za-z_])"
-OPERATOR = r"\*=|\+=|<=|>=|==|!=|//|\.\.|[=<>|+\-*/]"
+OPERATOR = r"\*=|\+=|-=|<=|>=|==|!=|//|\.\.|[=<>|+\-*/]"
 PUNCTUATION = r"[(){}\[\],:.]"
 
 # Keywords that begin a declaration.
@@ -40,7 +40,7 @@ WORDS = (
     rf"{_START}any(?=\s*\()",
     rf"{_START}(?:either|or)(?=\s*\{{)",
     rf"{_START}return(?=\s+[\w])",
-    rf"{_START}choose(?=\s+{NAME}\s+in\b)",
+    rf"{_START}(?:choose|for)(?=\s+{NAME}\s+in\b)",
     rf"{_START}connect(?=\s+{NAME}\s+to\b)",
     rf"{_START}(?:if|else|where|in|on|to|by|as|is|not|and|or|other|except|like|insert|remove|forget)(?=\s+[\w{{(-])",
 )

@@ -331,16 +331,18 @@ class Not(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class And(Syntax):
-    """Conditions that must all hold."""
+    """Conditions that must all hold; none of them is an `And`. `depth` is the nesting depth of conditions."""
 
     conditions: tuple[Condition, ...]
+    depth: int = field(default=1, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Or(Syntax):
-    """Conditions of which at least one must hold."""
+    """Conditions of which at least one must hold; none of them is an `Or`. `depth` is as that of `And`."""
 
     conditions: tuple[Condition, ...]
+    depth: int = field(default=1, compare=False, repr=False)
 
 
 Condition = Compare | Is | Relation | Not | And | Or
@@ -355,10 +357,11 @@ class Require(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Binding(Syntax):
-    """`n in c.nodes`: a name, and the set from which it is drawn."""
+    """`n in c.nodes where n.terms.count > 1`: a name, the set of its members, and the condition for a member."""
 
     name: str
     range: Path | Set
+    where: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +369,6 @@ class Choose(Syntax):
     """`choose c in cells, n in c.nodes where ...`: the draws that a rule makes before its changes."""
 
     bindings: tuple[Binding, ...]
-    where: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,18 +411,38 @@ class Forget(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Block(Syntax):
-    """The statements of a rule or of a branch: `choose`, and the other statements; `depth` is the nesting depth."""
+    """The statements of a rule or of a part of it.
+
+    Attributes:
+      statements: all statements, in the order of the text.
+      depth: the nesting depth of blocks.
+      chosen: the statements that draw variables.
+      rest: the other statements.
+      drawn: the number of variables that the block and the blocks within it draw.
+    """
 
     statements: tuple[Statement, ...]
     depth: int = field(default=1, compare=False, repr=False)
     chosen: tuple[Choose, ...] = field(init=False, compare=False, repr=False)
     rest: tuple[Statement, ...] = field(init=False, compare=False, repr=False)
+    drawn: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         chosen = tuple([statement for statement in self.statements if isinstance(statement, Choose)])
         rest = tuple([statement for statement in self.statements if not isinstance(statement, Choose)])
         object.__setattr__(self, "chosen", chosen)
         object.__setattr__(self, "rest", rest)
+        inner = sum(block.drawn for statement in rest for block in blocks(statement))
+        drawn = [len(each.bindings) for each in self.statements if isinstance(each, Choose | For)]
+        object.__setattr__(self, "drawn", sum(drawn) + inner)
+
+
+@dataclass(frozen=True, slots=True)
+class For(Syntax):
+    """`for t in c.terms where ... { ... }`: a block that a rule applies to all combinations of members, in order."""
+
+    bindings: tuple[Binding, ...]
+    block: Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,7 +452,7 @@ class Either(Syntax):
     blocks: tuple[Block, ...]
 
 
-Statement = Choose | Assign | Insert | Connect | Remove | Forget | Either
+Statement = Choose | For | Assign | Insert | Connect | Remove | Forget | Either
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +486,17 @@ def parts_of(part: object) -> Iterator[Syntax]:
         inner = [getattr(part, each.name) for each in fields(part) if each.init]
     for each in inner:
         yield from parts_of(each)
+
+
+def blocks(statement: Statement) -> tuple[Block, ...]:
+    """Returns the blocks within a statement."""
+    match statement:
+        case Either(inner):
+            return inner
+        case For(_, block):
+            return (block,)
+        case _:
+            return ()
 
 
 def simple(condition: Condition) -> Iterator[Compare | Is | Relation]:

@@ -51,6 +51,7 @@ mutation op weight 0.5 {
   choose c in cells, t in c.terms where t.op is not conv and a before b or c reaches t and b feeds c
   t.op = any(other n.earlier except n.inputs)
   t.stride *= uniform(0.5, 2)
+  for t in c.terms where (t.op is conv or t.op is for), for in c.nodes { rate -= 1 }
   either { insert skip | conv[3x3] on t } or { connect a to b by skip }
   remove t
   forget weights

@@ -46,20 +46,21 @@ ALONE = ("{}.terms.count > 1", "{}.terms.count + 1 == 3", "net.nodes.count > 2")
 
 @st.composite
 def rules(draw: st.DrawFn) -> str:
-    """Returns `choose` of two to four variables, with conditions on any of them."""
+    """Returns `choose` of two to four variables, each with a condition or without one."""
     text, names = "", list[str]()
     for _ in range(draw(st.integers(1, 2))):
-        bindings, conditions = [], []
+        bindings = []
         for _ in range(draw(st.integers(1, 2))):
             name = f"v{len(names)}"
-            bindings.append(f"{name} in {draw(st.sampled_from(RANGES))}")
             names.append(name)
-        for _ in range(draw(st.integers(0, 3))):
-            pair = draw(st.lists(st.sampled_from(names), min_size=2, max_size=2))
-            one = draw(st.sampled_from((*CONDITIONS, *ALONE)))
-            conditions.append(one.format(*pair))
-        joined = draw(st.sampled_from((" and ", " or "))).join(conditions)
-        text += f"choose {', '.join(bindings)} {'where ' + joined if conditions else ''} "
+            conditions = []
+            for _ in range(draw(st.integers(0, 3))):
+                pair = draw(st.lists(st.sampled_from(names), min_size=2, max_size=2))
+                one = draw(st.sampled_from((*CONDITIONS, *ALONE)))
+                conditions.append(one.format(*pair))
+            joined = draw(st.sampled_from((" and ", " or ", ") or not ("))).join(conditions)
+            bindings.append(f"{name} in {draw(st.sampled_from(RANGES))}{f' where ({joined})' if conditions else ''}")
+        text += f"choose {', '.join(bindings)} "
     last = draw(st.sampled_from(INNER)).format(names[0])
     return f"{text} choose t in {last}  t.op = any({{ relu, skip }})"
 
@@ -78,8 +79,9 @@ def every(chosen: Sequence[s.Choose], scene: Scene, weight: float = 1.0) -> Iter
             for found in [members(binding.range, one)]
             for member in found
         ]
+    conditions = [binding.where for binding in choose.bindings if binding.where is not None]
     for share, one in scenes:
-        if choose.where is None or holds(choose.where, one):
+        if all(holds(condition, one) for condition in conditions):
             yield from every(rest, one, share)
 
 
