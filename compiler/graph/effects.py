@@ -10,15 +10,17 @@ from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import cost
 from compiler.graph.requirements import holds
 from compiler.graph.resolve import resolve
-from dsl.errors import Problem
+from dsl.errors import Position, Problem
 from dsl.space.evaluate import evaluate
 from dsl.space.expand import AMBIENT
 from dsl.space.genotype import Genotype, Space
+from dsl.space.stack import names
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
 Images = tuple[Sequence[int], int]  # the shape [height, width, channels] of an image, and the number of classes
+_Key = tuple[int | None, str]
 Line = Callable[[], Sequence[Genotype]]
 _GROWING = (s.Insert, s.Connect, s.Remove)
 _VARYING = ("edges", "acyclic", "earlier")  # sets whose sizes depend on operations and inputs
@@ -29,26 +31,28 @@ def idle_settings(seed: Genotype, line: Line, images: Images) -> Iterator[Proble
 
     Each setting gets another value. If the network with this value is the same, the setting has no effect.
     """
-    network = seed.network
-    for place, section in enumerate(network.sections):
-        for index, step in enumerate(section.steps):
-            for position, name, argument, doubled in _doubled(step, seed):
-                steps = (*section.steps[:index], doubled, *section.steps[index + 1 :])
-                sections = list(network.sections)
-                sections[place] = replace(section, steps=steps)
-                changed = replace(network, sections=tuple(sections))
-                auxiliary = section.of is not None
-                if _differs(seed, changed, images, auxiliary):
-                    continue
-                if not any(_differs(one, changed, images, auxiliary) for one in line()):
-                    written = f"{name}={expression(argument.value)}"
-                    yield Problem(f"{written} has no effect: nothing in {position} takes it", argument.position)
+    for section in seed.network.sections:
+        for step in s.labelled(section.steps):
+            for key, (text, position, _) in _doubled(step, seed).items():
+                place = section.name, str(step.label), key
+                if not _differs(seed, place, images) and not any(_differs(one, place, images) for one in line()):
+                    taker = "this step" if key[0] is None else _op(step, key[0]).name
+                    yield Problem(f"{text} has no effect: nothing in {taker} takes it", position)
 
 
-def _doubled(step: s.Step, seed: Genotype) -> Iterator[tuple[str, str, s.Argument, s.Step]]:
-    """Yields each stride and width in a step: its operation, name and setting, and the step with twice its value."""
-    definitions = seed.space.definitions
-    scope = {**seed.space.params, **dict(seed.genes)}
+def _op(step: s.Step, at: int) -> s.Op:
+    op = step.pipe[at]
+    assert isinstance(op, s.Op)
+    return op
+
+
+def _doubled(step: s.Step, genotype: Genotype) -> dict[_Key, tuple[str, Position | None, s.Step]]:
+    """Returns the strides and widths of a step: the text and position of each, and the step with twice its value.
+
+    A key is the place of the operation in the step, which is None for the stride after the step, and the setting.
+    """
+    definitions, scope = genotype.space.definitions, names(genotype)
+    found: dict[_Key, tuple[str, Position | None, s.Step]] = {}
     for at, op in enumerate(step.pipe):
         if not isinstance(op, s.Op):
             continue
@@ -63,17 +67,32 @@ def _doubled(step: s.Step, seed: Genotype) -> Iterator[tuple[str, str, s.Argumen
                 continue
             other = replace(argument, value=s.Number(2 * value))
             changed = replace(op, arguments=(*op.arguments[:index], other, *op.arguments[index + 1 :]))
-            yield op.name, name, argument, replace(step, pipe=(*step.pipe[:at], changed, *step.pipe[at + 1 :]))
+            doubled = replace(step, pipe=(*step.pipe[:at], changed, *step.pipe[at + 1 :]))
+            found[at, name] = f"{name}={expression(argument.value)}", argument.position, doubled
+    stride = None if step.stride is None else evaluate(step.stride, scope)
+    if step.stride is not None and isinstance(stride, int) and stride > 1:
+        doubled = replace(step, stride=s.Number(2 * stride))
+        found[None, "stride"] = f"stride {expression(step.stride)}", step.stride.position, doubled
+    return found
 
 
-def _differs(genotype: Genotype, network: s.Network, images: Images, auxiliary: bool) -> bool:
-    """Returns whether a genotype differs with another network, or cannot be built."""
+def _differs(genotype: Genotype, place: tuple[str, str, _Key], images: Images) -> bool:
+    """Returns whether a setting has an effect: whether the network with twice its value differs or cannot be built.
+
+    `place` has the section and the label of a step, and the key of the setting in `_doubled`.
+    """
+    name, label, key = place
+    section = next(section for section in genotype.network.sections if section.name == name)
+    index, step = next(((i, one) for i, one in enumerate(s.labelled(section.steps)) if one.label == label), (0, None))
+    found = None if step is None else _doubled(step, genotype).get(key)
+    if found is None:
+        return False
+    steps = (*section.steps[:index], found[2], *section.steps[index + 1 :])
+    sections = [replace(one, steps=steps) if one is section else one for one in genotype.network.sections]
+    other = replace(genotype, network=replace(genotype.network, sections=tuple(sections)))
     cache = ResolveCache()  # Both genotypes have the same operations and cells.
     try:
-        here, there = (
-            _operations(replace(genotype, network=stacked), images, auxiliary, cache)
-            for stacked in (genotype.network, network)
-        )
+        here, there = (_operations(one, images, section.of is not None, cache) for one in (genotype, other))
     except CompileError:
         return True
     return here != there

@@ -9,13 +9,14 @@ from functools import cached_property
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
 from compiler.graph.cache import Call, Expansion, Expansions, ResolveCache
-from compiler.graph.structure import IMAGE, Graph, Step
+from compiler.graph.structure import Graph, Step
 from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, PRODUCT, SUM
 from dsl.space.evaluate import Symbol, Value, evaluate, number
 from dsl.space.expand import Applied, Definitions, Place, walk
 from dsl.space.genotype import Genotype
+from dsl.space.stack import IMAGE, Repetition, branch, cell_of, names, repeats, stacked
 from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.wording import by_x
@@ -92,18 +93,15 @@ class _Network:
     def graph(self) -> Graph:
         sections = self.genotype.network.sections
         made: list[Step] = []
-        marks: dict[str, int] = {}
-        main = [section for section in sections if section.of is None]
-        for section in main:
-            self._section(section, list(range(len(made))), made, marks)
+        for one in stacked(self.genotype):
+            self._add(one, made)
         count = len(made)
-        self._check_end(made[-1].shape if made else self.input_shape, main[-1])
+        last = [section for section in sections if section.of is None][-1]
+        self._check_end(made[-1].shape if made else self.input_shape, last)
         for section in sections:
             if section.of is not None and self.auxiliary:
-                if section.of not in marks:
-                    message = f"this section reads {section.of!r}, which is repeated 0 times"
-                    raise located(section.position, section.name, message)
-                self._section(section, [marks[section.of]], made, marks)
+                for one in branch(section, self.genotype):
+                    self._add(one, made)
                 self._check_end(made[-1].shape, section)
         return Graph(self.input_shape, self.classes, tuple(made[:count]), tuple(made[count:]))
 
@@ -112,53 +110,38 @@ class _Network:
             message = f"the {last.name} ends in {by_x(shape)}, not in one value for each of {self.classes} classes"
             raise located(last.steps[-1].position, last.name, message, ShapeError)
 
-    def _section(self, section: s.Section, history: list[int], made: list[Step], marks: dict[str, int]) -> None:
-        """Appends the steps of a section to `made`, and their indices to `history`.
+    def _add(self, one: Repetition, made: list[Step]) -> None:
+        """Appends one repetition of a step to the steps that are made."""
+        step = self._step(one, made)
+        made.append(step)
+        self.total[0] += 1 + len(step.operations)
+        if self.total[0] > MAX_OPERATIONS:
+            times = repeats(one.step, names(self.genotype))
+            message = f"the network has more than {MAX_OPERATIONS:,} operations; {times:,} times this step"
+            raise located(one.step.position, one.key, message)
 
-        `history` has the indices of the earlier steps that the section may read, the latest at the end. `marks` gets
-        the index of the last repetition of each named step.
-        """
-        for position, step in enumerate(section.steps):
-            times = 1 if step.times is None else int(number(step.times, self.genotype.space.params))
-            for repetition in range(times):
-                key = f"{section.name}/{position}/{repetition}"
-                made.append(self._step(step, key, repetition, history, made))
-                history.append(len(made) - 1)
-                self.total[0] += 1 + len(made[-1].operations)
-                if self.total[0] > MAX_OPERATIONS:
-                    message = f"the network has more than {MAX_OPERATIONS:,} operations; {times:,} times this step"
-                    raise located(step.position, key, message)
-            if step.name is not None and times:
-                marks[step.name] = history[-1]
-
-    def _step(self, step: s.Step, key: str, repetition: int, history: list[int], made: list[Step]) -> Step:
+    def _step(self, one: Repetition, made: list[Step]) -> Step:
         def shape(index: int) -> Shape:
             return self.input_shape if index == IMAGE else made[index].shape
 
-        alone = step.pipe[0]
-        space = self.genotype.space
-        assert isinstance(alone, s.Op)
-        if len(step.pipe) == 1 and alone.name in space.cell_names and alone.name not in space.definitions.ops:
-            cell = self.genotype.cell(alone.name)
-            back = [int(number(w, space.params)) for w in step.inputs] or [-1 - i for i in range(len(cell.inputs))]
-            before = history or [IMAGE]
-            inputs = tuple(before[b] if -b <= len(before) else before[0] for b in back)
-            raw = tuple(-b > len(before) for b in back)
-            shapes = tuple([shape(index) for index in inputs])
-            call = (shapes, raw, *self._called(alone))
+        pipe, inputs = one.step.pipe, one.inputs
+        first = pipe[0]
+        assert isinstance(first, s.Op)
+        shapes = tuple([shape(index) for index in inputs])
+        stride = None if one.stride is None else self.whole(one.stride, first)
+        cell = cell_of(one.step, self.genotype)
+        if cell is not None:
+            call = (shapes, one.raw, *self._called(first, stride))
             known = None if self.cache is None else self.cache.step(cell, call)
             if known is not None:
                 return known.reading(inputs)
-            new = self._cell_step(cell, call, key, inputs, repetition)
-            if self.cache is not None and not space.holds_cells(cell):
+            new = self._cell_step(cell, call, one.key, inputs, one.number)
+            if self.cache is not None and not self.genotype.space.holds_cells(cell):
                 self.cache.keep(cell, call, new)
             return new
-        source = history[-1] if history else IMAGE
-        block = Block([shape(source)])
-        output = self.pipe(block, step.pipe, 0, Place(None, 1), key)
-        return self._made(
-            key, " | ".join(edit.op_names(step.pipe)), (source,), block, output, repetition, is_cell=False
-        )
+        block = Block([*shapes])
+        output = self.pipe(block, pipe, 0, Place(None, stride or 1), one.key)
+        return self._made(one.key, " | ".join(edit.op_names(pipe)), inputs, block, output, one.number, is_cell=False)
 
     def _cell_step(self, cell: s.Cell, call: Call, key: str, inputs: tuple[int, ...], repetition: int) -> Step:
         shapes, raw, filters, stride = call
@@ -175,13 +158,16 @@ class _Network:
         operations = tuple(block.operations)
         return Step(key, name, inputs, shapes, operations, output, block.shapes[output], repetition, is_cell)
 
-    def _called(self, op: s.Op) -> tuple[int | None, int]:
-        """Returns the filters and the stride with which a step calls a cell."""
+    def _called(self, op: s.Op, first: int | None) -> tuple[int | None, int]:
+        """Returns the filters and the stride with which a step calls a cell.
+
+        `first` is the stride that is written after the step, for its first repetition.
+        """
         given = {argument.name or "filters": argument for argument in op.arguments}
         values: dict[str, Value] = {name: evaluate(argument.value, self.scope) for name, argument in given.items()}
         cell = self.genotype.cell(op.name)
         own = 1 if cell.stride is None else number(cell.stride, self.genotype.space.params)
-        return self.whole(values.get("filters"), op), self.whole(values.get("stride", own), op) or 1
+        return self.whole(values.get("filters"), op), first or self.whole(values.get("stride", own), op) or 1
 
     @staticmethod
     def whole(value: Value | None, op: s.Op) -> int | None:

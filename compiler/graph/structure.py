@@ -11,9 +11,8 @@ from math import prod
 from typing import Any
 
 from compiler.primitives.base import Operation, Settings, Shape, Weight
+from dsl.space.stack import IMAGE as IMAGE
 from dsl.values import Kernel
-
-IMAGE = -1  # stands for the image among the inputs of a step
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
 from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
 from dsl.space.genotype import Genotype, Space
+from dsl.space.stack import mark_of
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -26,7 +27,6 @@ MAX_EXPANDED = 10_000
 _ONLY_IN_A_CELL = f"`{NOTHING}` is used in {{}}; it is allowed only in a cell, as the operation of a term"
 _AMBIENT = ("filters", "stride", "channels", "classes")
 _ORDER = ("stem", "body", "head")
-_SECTIONS = (*_ORDER, "auxiliary")
 
 
 def verify(genotype: Genotype) -> list[Problem]:
@@ -293,9 +293,9 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
     marks = [step.name for step in steps if step.name is not None]
     seen: set[str] = set()
     for section in network.sections:
-        if section.name not in _SECTIONS:
+        if section.name not in s.SECTIONS:
             message = f"unknown section {section.name!r} of the network"
-            yield Problem(message, section.position, nearest(section.name, _SECTIONS))
+            yield Problem(message, section.position, nearest(section.name, s.SECTIONS))
         if section.of is not None and section.name != "auxiliary":
             yield Problem(f"section {section.name!r} cannot name a step; only auxiliary can", section.position)
         if section.name in seen:
@@ -306,6 +306,8 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
             hint = nearest(section.of or "", marks) or "write `as NAME` after a step, and auxiliary(NAME)"
             yield Problem(f"auxiliary hangs on {hangs}", section.position, hint)
         yield from problems_of(lambda step: _check_step(step, genotype), section.steps)
+        yield from _check_labels(section)
+    yield from _check_wires(network, {**genotype.space.params, **genotype.space.genes})
     twice = {name for name, count in Counter(marks).items() if count > 1}
     for step in steps:
         if step.name in twice:
@@ -337,6 +339,8 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
         message = f"inputs in the step's brackets: {len(step.inputs)}; this step takes {wanted or 'none'}"
         raise CellError(message, step.position)
     for wired in step.inputs:
+        if mark_of(wired, {**space.params, **space.genes}) is not None:
+            continue
         back = number(wired, space.params)
         if not (isinstance(back, int) and back < 0):
             raise CellError(f"input {back} of a step is not below 0; write -1 for the step before", wired.position)
@@ -345,6 +349,53 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
         if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):
             allowed = f"a whole number from 0 to {MAX_REPEATS:,}"
             raise CellError(f"a step is repeated {times} times; allowed: {allowed}", step.times.position)
+    if step.stride is not None:
+        _check_first_stride(step, step.stride, space)
+
+
+def _check_first_stride(step: s.Step, written: s.Expression, space: Space) -> None:
+    """Checks the stride that is written after a step."""
+    first = step.pipe[0]
+    given = next((each for each in first.arguments if each.name == "stride"), None) if isinstance(first, s.Op) else None
+    if given is not None:
+        raise CellError("this step has two strides", given.position, "`stride` after the step is that of the first "
+                        "repetition, and `stride=` in brackets that of each one; keep one of them")  # fmt: skip
+    stride = evaluate(written, space.definitions.scope)
+    if not isinstance(stride, Symbol) and not STRIDE.holds(stride):
+        raise CellError(f"the stride of a step is {stride}; allowed: {STRIDE.allowed}", written.position)
+
+
+def _check_labels(section: s.Section) -> Iterator[Problem]:
+    if all(step.label is None for step in section.steps):
+        return
+    labels = [str(step.label) for step in s.labelled(section.steps)]
+    for place, (step, label) in enumerate(zip(section.steps, labels, strict=True)):
+        if not label.isidentifier() and not label.isdigit():
+            yield Problem(f"{label} is not a label; a label is a name or a whole number", step.position)
+        if label in labels[:place]:
+            hint = f"labels: {', '.join(labels)}; a step without a label has its place, counted from 0"
+            yield Problem(f"two steps of section {section.name!r} have the label {label}", step.position, hint)
+
+
+def _check_wires(network: s.Network, known: Mapping[str, object]) -> Iterator[Problem]:
+    """Yields the errors of inputs that name steps. A step may read the named steps above it."""
+    all_ = [step.name for section in network.sections for step in section.steps if step.name is not None]
+    above: list[str] = []
+    # The steps of an auxiliary section are built last.
+    for section in sorted(network.sections, key=lambda section: section.of is not None):
+        for step in section.steps:
+            for wire in step.inputs:
+                mark = mark_of(wire, known)
+                if mark is None or mark in above:
+                    continue
+                if mark in all_:
+                    hint = f"named above it: {', '.join(above) or 'none'}"
+                    yield Problem(f"a step reads steps above it, and {mark!r} is not above it", wire.position, hint)
+                else:
+                    hint = nearest(mark, above) or f"write `as {mark}` after the step that is to be read"
+                    yield Problem(f"no step is called {mark!r}", wire.position, hint)
+            if step.name is not None:
+                above.append(step.name)
 
 
 def _check_call(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value], alone: bool = False) -> None:

@@ -302,12 +302,20 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         return s.Network(sections, position=_at(at))
 
     def section(self, name: lark.Token, of: str | None, *steps: s.Step) -> s.Section:
-        return s.Section(str(name), steps, None if of is None else str(of), position=_at(name))
+        return s.Section(str(name), s.canonical_labels(steps), None if of is None else str(of), position=_at(name))
 
-    def step(self, pipe: s.Pipe, *rest: Anything) -> s.Step:
-        *inputs, times, name = rest
+    def step(self, label: lark.Token | None, pipe: s.Pipe, *rest: Anything) -> s.Step:
+        *inputs, times, stride, name = rest
+        if label in s.SECTIONS:
+            message = f"syntax error: ':' is not expected here: {str(label)!r} begins a section, and a step is wanted"
+            raise CellError(
+                message, _at(label), "a section has at least one step, and no comma stands before a section"
+            )
         wired = tuple(value for value in inputs if value is not None)
-        return s.Step(pipe, wired, times, None if name is None else str(name), position=_at(pipe))
+        return s.Step(
+            pipe, wired, times, None if name is None else str(name), stride, None if label is None else str(label),
+            position=_at(pipe if label is None else label),
+        )  # fmt: skip
 
     # rules
 

@@ -126,7 +126,9 @@ def step(item: s.Step) -> str:
     inputs = f"({', '.join(map(expression, item.inputs))})" if item.inputs else ""
     # Here a reader could take `a * b + c` in two ways, so a factor stands in brackets unless it is a number or a name.
     times = "" if item.times is None else f" * {_factor(item.times)}"
-    return f"{pipe(item.pipe)}{inputs}{times}{'' if item.name is None else f' as {item.name}'}"
+    label = "" if item.label is None else f"{item.label}: "
+    stride = "" if item.stride is None else f" stride {expression(item.stride)}"
+    return f"{label}{pipe(item.pipe)}{inputs}{times}{stride}{'' if item.name is None else f' as {item.name}'}"
 
 
 def _factor(value: s.Expression) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
 
 from dsl.primitives import JOINS, PRODUCT, SUM
 from dsl.values import Kernel as Kernel
@@ -267,12 +268,27 @@ class Like(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Step(Syntax):
-    """A step of a section, with its inputs, repetitions and name: `normal[2*F](-1, -3) * N as middle`."""
+    """A step of a section: `3: normal[2*F](-1, -3) * N stride 2 as middle`.
+
+    Attributes:
+      pipe: the operations, or one cell.
+      inputs: what the step reads, each as a number of steps back or as the name of a step.
+      times: the number of repetitions.
+      name: the name of the last repetition.
+      stride: the stride of the first repetition.
+      label: the label in keys of weights; None if this is the step's place in its section.
+    """
 
     pipe: Pipe
     inputs: tuple[Expression, ...] = ()
     times: Expression | None = None
     name: str | None = None
+    stride: Expression | None = None
+    label: str | None = None
+
+
+Labelled = TypeVar("Labelled", bound=Wire | Call | Step)
+SECTIONS = ("stem", "body", "head", "auxiliary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -580,11 +596,11 @@ def read_state(edge: Term) -> str:
     return edge.state
 
 
-def labelled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Returns the terms with explicit labels. A term without a label gets its place as its label."""
-    return tuple(term if term.label else replace(term, label=str(place)) for place, term in enumerate(terms))
+def labelled(parts: tuple[Labelled, ...]) -> tuple[Labelled, ...]:
+    """Returns terms or steps with explicit labels. A part without a label gets its place as its label."""
+    return tuple(part if part.label else replace(part, label=str(place)) for place, part in enumerate(parts))
 
 
-def canonical_labels(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """Returns the terms without those labels that are equal to the place of their term."""
-    return tuple(term if term.label != str(place) else replace(term, label=None) for place, term in enumerate(terms))
+def canonical_labels(parts: Iterable[Labelled]) -> tuple[Labelled, ...]:
+    """Returns terms or steps without those labels that are equal to the place of their part."""
+    return tuple(part if part.label != str(place) else replace(part, label=None) for place, part in enumerate(parts))

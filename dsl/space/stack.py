@@ -1,0 +1,141 @@
+"""Writes out a network: every repetition of every step, in the order in which the network is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dsl.errors import CellError
+from dsl.space.evaluate import Value, evaluate, number
+from dsl.space.genotype import Genotype
+from dsl.tree import syntax as s
+
+IMAGE = -1  # stands for the image among the inputs of a repetition
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """One repetition of a step.
+
+    Attributes:
+      step: the step as it is written.
+      section: its section.
+      label: its label, which is its place in the section unless it has another one.
+      number: the number of the repetition, from 0.
+      stride: the stride that is written after the step and holds for its first repetition; None in later ones.
+      inputs: what it reads: the places of earlier repetitions in the network, or IMAGE.
+      raw: for each input, whether there is no such step, so that the first one is read in its place.
+    """
+
+    step: s.Step
+    section: s.Section
+    label: str
+    number: int
+    stride: Value | None
+    inputs: tuple[int, ...]
+    raw: tuple[bool, ...]
+
+    @property
+    def key(self) -> str:
+        """The beginning of the keys of its weights: `body/2/0`."""
+        return f"{self.section.name}/{self.label}/{self.number}"
+
+
+def names(genotype: Genotype) -> dict[str, int | float]:
+    """Returns the values of the params and genes, which expressions of steps may name."""
+    return {**genotype.space.params, **dict(genotype.genes)}
+
+
+def repeats(step: s.Step, known: Mapping[str, int | float]) -> int:
+    """Returns how often a step is repeated."""
+    return 1 if step.times is None else int(number(step.times, known))
+
+
+def cell_of(step: s.Step, genotype: Genotype) -> s.Cell | None:
+    """Returns the cell that a step uses; None for a step of operations."""
+    space, only = genotype.space, step.pipe[0]
+    is_cell = isinstance(only, s.Op) and only.name in space.definitions.cells and only.name not in space.definitions.ops
+    return genotype.cell(only.name) if is_cell and isinstance(only, s.Op) and len(step.pipe) == 1 else None
+
+
+def mark_of(wire: s.Expression, known: Mapping[str, object]) -> str | None:
+    """Returns the name of the step that an input in a step's brackets names; None for a number of steps back."""
+    is_name = isinstance(wire, s.Path) and len(wire.names) == 1 and wire.names[0] not in known
+    return str(wire) if is_name else None
+
+
+def stacked(genotype: Genotype) -> Iterator[Repetition]:
+    """Yields the repetitions of all steps that are not in an `auxiliary` section.
+
+    Raises:
+      CellError: a step reads a step that is repeated 0 times.
+    """
+    history: list[int] = []
+    marks: dict[str, int] = {}
+    for section in genotype.network.sections:
+        if section.of is None:
+            yield from _section(section, genotype, history, marks, len(history))
+
+
+def branch(section: s.Section, genotype: Genotype) -> Iterator[Repetition]:
+    """Yields the repetitions of the steps of an `auxiliary` section, which follow those of `stacked`.
+
+    Raises:
+      CellError: the section, or a step of it, reads a step that is repeated 0 times.
+    """
+    count, marks = 0, dict[str, int]()
+    for place, one in enumerate(stacked(genotype)):
+        count = place + 1
+        if one.step.name is not None:
+            marks[one.step.name] = place
+    if section.of not in marks:
+        message = f"{section.name}: this section reads {section.of!r}, which is repeated 0 times"
+        raise CellError(message, section.position)
+    yield from _section(section, genotype, [marks[section.of]], marks, count)
+
+
+def _section(
+    section: s.Section, genotype: Genotype, history: list[int], marks: dict[str, int], place: int
+) -> Iterator[Repetition]:
+    """Yields the repetitions of the steps of a section; `place` is the place of the first one in the network.
+
+    `history` has the places of the earlier repetitions that the section may read, the latest at the end, and `marks`
+    the place of the last repetition of each named step. Both are extended.
+    """
+    known = names(genotype)
+    for index, step in enumerate(section.steps):
+        cell = cell_of(step, genotype)
+        wires = step.inputs or tuple(s.Number(-1 - i) for i in range(1 if cell is None else len(cell.inputs)))
+        times = repeats(step, known)
+        for repetition in range(times):
+            read = [_read(wire, repetition and not i, known, history, marks) for i, wire in enumerate(wires)]
+            stride = None if step.stride is None or repetition else evaluate(step.stride, known)
+            inputs, raw = tuple([at for at, _ in read]), tuple([is_raw for _, is_raw in read])
+            yield Repetition(step, section, step.label or str(index), repetition, stride, inputs, raw)
+            history.append(place)
+            place += 1
+        if step.name is not None and times:
+            marks[step.name] = history[-1]
+
+
+def _read(
+    wire: s.Expression,
+    is_chained: bool | int,
+    known: Mapping[str, int | float],
+    history: list[int],
+    marks: Mapping[str, int],
+) -> tuple[int, bool]:
+    """Returns the place of the repetition that an input reads, and whether there is no such step.
+
+    With `is_chained`, an input that names a step reads the repetition before instead: that of the same step.
+    """
+    mark = mark_of(wire, known)
+    if mark is None:
+        back = int(number(wire, known))
+        before = history or [IMAGE]
+        return (before[back], False) if -back <= len(before) else (before[0], True)
+    if is_chained:
+        return history[-1], False
+    if mark not in marks:
+        raise CellError(f"this step reads {mark!r}, which is repeated 0 times", wire.position)
+    return marks[mark], False
