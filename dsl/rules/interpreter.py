@@ -78,7 +78,7 @@ def mutate(
     then drawn again, and after `MAX_REDRAWS` draws another rule. With `only`, no other rules are drawn than these.
 
     `mate` is the second parent, of which a crossover takes parts; without a mate no crossover applies. `born` is the
-    number of the child, after which new nodes are named `n<born>`; without it, names count from 1 in each cell.
+    number of the child, which marks the nodes and terms that are made for it (`grow.mark`).
 
     Raises:
       CellError: the space has no rule, or no rule makes a valid child.
@@ -92,9 +92,8 @@ def mutate(
     steps, error = MAX_STEPS, None
     while rules:
         index = rng.choices(range(len(rules)), weights)[0]
-        scene = Scene(
-            genotype, attempt=Attempt(Work(steps // 2), mate, born)
-        )  # The other half is for rules that are drawn afterwards.
+        work = Work(steps // 2)  # The other half is for rules that are drawn afterwards.
+        scene = Scene(genotype, attempt=Attempt(work, mate, born))
         try:
             after = _child(rules[index], scene, rng, check, rejected)
         except TooMuchWork as found:
@@ -104,7 +103,7 @@ def mutate(
             effects = after.effects
             return Mutated(after.genotype, rules[index].name, tuple(rejected), effects.forget,
                            from_mate=effects.from_mate, noise=effects.noise)  # fmt: skip
-        steps -= min(scene.work.taken, scene.work.allowed)
+        steps -= min(work.taken, work.allowed)
         rules = (*rules[:index], *rules[index + 1 :])
         weights = (*weights[:index], *weights[index + 1 :])
     if error is not None:
@@ -347,7 +346,9 @@ def _with_gene(genotype: Genotype, name: str, value: object) -> Genotype:
 def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> Scene | None:
     ref, pipe = _bound(statement.on, scene), draw_pipe(statement.pipe, scene, rng)
     assert isinstance(ref, TermRef)
-    return None if pipe is None else _changed(scene, grow.inserted(scene.genotype.cell(ref.cell), ref, pipe))
+    if pipe is None:
+        return None
+    return _changed(scene, grow.inserted(scene.genotype.cell(ref.cell), ref, pipe, scene.attempt.born))
 
 
 def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> Scene | None:
@@ -360,7 +361,7 @@ def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> Scene | 
     state = source.state if isinstance(source, StateRef) else cell.nodes[source.node].name
     if source.cell != target.cell:
         raise Unfit(f"{state} is a state of another cell")
-    changed = grow.connected(cell, state, target.node, pipe)
+    changed = grow.connected(cell, state, target.node, pipe, scene.attempt.born)
     if changed is None:
         raise Unfit(f"{state} is computed from the node that would read it")
     return _changed(scene, changed)

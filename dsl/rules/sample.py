@@ -88,18 +88,20 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
     return Decision(place, attribute, values) if values else None
 
 
-def sample(space: Space, rng: random.Random, steps: int = 10, check: Check | None = None) -> Genotype:
+def sample(
+    space: Space, rng: random.Random, steps: int = 10, check: Check | None = None, *, born: int | None = None
+) -> Genotype:
     """Returns a random genotype. Every free choice is drawn uniformly from its whole set.
 
     In a space without free choices, the random genotype is the seed after `steps` random mutations. A genotype that is
-    not valid or that `check` rejects is drawn again.
+    not valid or that `check` rejects is drawn again. `born` is the number of the individual, which marks new parts.
 
     Raises:
       CellError: `MAX_REDRAWS` genotypes in a row were rejected.
     """
     reasons: set[str] = set()
     for _ in range(MAX_REDRAWS):
-        genotype = _drawn(space, rng, steps, check)
+        genotype = _drawn(space, rng, steps, check, born)
         reason = unfit(genotype, check)
         if reason is None:
             return genotype
@@ -116,14 +118,14 @@ def unfit(genotype: Genotype, check: Check | None = None) -> str | None:
     return None if check is None else check(genotype)
 
 
-def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None) -> Genotype:
+def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None, born: int | None) -> Genotype:
     genotype = space.seed
     open_choices = space.once(_decisions_of)
     for decision in open_choices:
         genotype = _chosen(genotype, decision, int(rng.random() * len(decision.values)), rng)
     if not open_choices:
         for _ in range(steps):
-            genotype = mutate(genotype, rng, check).genotype
+            genotype = mutate(genotype, rng, check, born=born).genotype
     return genotype
 
 

@@ -56,7 +56,7 @@ class Attempt:
     Attributes:
       work: the count of the steps that joint draws take.
       mate: the second parent of the child; None for a child with one parent.
-      born: the number of the child, after which new parts are named; None for names that count from 1 in each cell.
+      born: the number of the child, which marks new parts; None for names that count from 1 in each cell.
     """
 
     work: Work = field(default_factory=Work)

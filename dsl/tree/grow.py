@@ -5,7 +5,9 @@ Names of nodes and labels of terms stay the same, because they are the keys of a
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 from dsl.tree import edit
@@ -15,36 +17,62 @@ from dsl.tree.edit import CellRef, NodeRef, Ref, StateRef, TermRef
 _FRESH = re.compile(r"n(\d{1,9})")
 
 
-def fresh_name(cell: s.Cell) -> str:
-    """Returns a new name `n1`, `n2`, ... for a state, with the number after the greatest one in the cell."""
+def mark(born: int, used: Collection[str]) -> str:
+    """Returns the name of a part that is made for individual `born`: `n57`, or `n57_2`, `n57_3`, ... if it is used.
+
+    Parts of two individuals that have one name come from one individual, and so do the weights under this name.
+    """
+    numbers = itertools.count(2)
+    name = f"n{born}"
+    while name in used:
+        name = f"n{born}_{next(numbers)}"
+    return name
+
+
+def _names(cell: s.Cell) -> set[str]:
+    """Returns the names of a cell's states and the labels of its terms."""
+    flows = [*[node.flow for node in cell.nodes], cell.output]
+    return {*edit.states(cell), *[term.label for flow in flows for term in flow.terms if term.label is not None]}
+
+
+def fresh_name(cell: s.Cell, born: int | None = None) -> str:
+    """Returns a new name for a state: the mark of the individual `born`.
+
+    Without an individual the name is `n1`, `n2`, ..., with the number after the greatest one in the cell.
+    """
+    if born is not None:
+        return mark(born, _names(cell))
     found = (_FRESH.fullmatch(state) for state in edit.states(cell))
     return f"n{1 + max((int(match[1]) for match in found if match), default=0)}"
 
 
-def inserted(cell: s.Cell, ref: TermRef, pipe: tuple[s.Op, ...]) -> s.Cell:
+def inserted(cell: s.Cell, ref: TermRef, pipe: tuple[s.Op, ...], born: int | None = None) -> s.Cell:
     """Returns the cell with a new node on an edge: the node applies `pipe` to the edge's state, and the edge reads it.
 
-    The edge keeps its operation and its label.
+    The edge keeps its operation and its label. The name of the node is `fresh_name(cell, born)`.
     """
     edge = edit.term_at(cell, ref)
-    name = fresh_name(cell)
+    name = fresh_name(cell, born)
     flow = s.Flow((s.Call(pipe[0], (s.Wire(s.read_state(edge)),)),), pipe[1:])
     cell = edit.with_term(cell, ref, edit.with_input(edge, name))
     place = len(cell.nodes) if ref.node == edit.OUTPUT else ref.node
     return replace(cell, nodes=(*cell.nodes[:place], s.Node(name, flow), *cell.nodes[place:]))
 
 
-def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...]) -> s.Cell | None:
+def connected(cell: s.Cell, state: str, target: int, pipe: tuple[s.Op, ...], born: int | None = None) -> s.Cell | None:
     """Returns the cell with a new term `pipe(state)` of the target; None if nodes would then read each other in a loop.
 
-    The target is the index of a node, or `OUTPUT` for the return.
+    The target is the index of a node, or `OUTPUT` for the return. The label of the term is its place, or the mark of
+    the individual `born`.
     """
     flow = edit.flow_at(cell, target)
     term: s.Term = s.Wire(state)
     for op in pipe:
         term = s.Call(op, (term,))
     place, taken = len(flow.terms), {term.label or str(place) for place, term in enumerate(flow.terms)}
-    if str(place) in taken:
+    if born is not None:
+        term = replace(term, label=mark(born, _names(cell)))
+    elif str(place) in taken:
         term = replace(term, label=str(1 + max(int(label) for label in taken if label.isdigit())))
     return edit.in_order(edit.with_flow(cell, target, replace(flow, terms=(*flow.terms, term))))
 

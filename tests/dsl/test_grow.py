@@ -193,3 +193,48 @@ mutation grow { choose t in net.edges  insert skip | any(tails) on t }
         child = dsl.mutate(seed, random.Random(number)).genotype
         assert "same" not in child.text()
         assert dsl.loads(child.standalone()) == child
+
+
+class TestMarks:
+    """In a search, new parts have the number of their individual as their name or label."""
+
+    def child(self, rule: str, nodes: str = "", output: str = "image", born: int | None = 57) -> str:
+        seed = dsl.loads(SPACE.format(nodes=nodes, output=output, rule=rule))
+        return body(dsl.mutate(seed, random.Random(0), born=born).genotype)
+
+    def test_a_new_node_is_named_after_its_individual(self) -> None:
+        rule = "choose t in net.edges insert relu on t"
+        assert self.child(rule) == "n57 = relu(image); return n57"
+        assert self.child(rule, born=None) == "n1 = relu(image); return n1"
+
+    def test_further_nodes_and_terms_are_numbered(self) -> None:
+        rule = "choose t in net.edges, x in net.inputs, n in net.output  insert relu on t  insert skip on t  " \
+               "connect x to n by skip"  # fmt: skip
+        made = "n57 = relu(image); n57_2 = skip(n57); return n57_2 + n57_3: skip(image)"
+        assert self.child(rule) == made
+
+    def test_names_in_use_are_passed_over(self) -> None:
+        rule = "choose t in net.output, e in t.terms insert relu on e"
+        found = self.child(rule, "n57 = relu(image)  a = skip(n57) + n57_2: skip(image)", "a")
+        assert found.endswith("n57_3 = relu(a); return n57_3")
+
+    def test_a_label_is_never_that_of_another_place(self) -> None:
+        rule = "choose x in net.inputs, n in net.output  connect x to n by relu"
+        assert self.child(rule, output="image + relu(image)", born=1) == "return image + relu(image) + n1: relu(image)"
+
+    def test_marks_do_not_change_what_a_seed_draws(self) -> None:
+        plain, marked = (dsl.load("large_scale.cell") for _ in range(2))
+        first, second = random.Random(5), random.Random(5)
+        for number in range(60):
+            plain = dsl.mutate(plain, first).genotype
+            marked = dsl.mutate(marked, second, born=number + 100).genotype
+            assert dsl.fingerprint(plain) == dsl.fingerprint(marked)
+        assert marked.space.genotype(marked.text()) == marked
+
+    def test_parts_of_a_sample_are_marked(self) -> None:
+        space = dsl.load("large_scale.cell").space
+        plain, marked = dsl.sample(space, random.Random(8)), dsl.sample(space, random.Random(8), born=900)
+        assert dsl.fingerprint(plain) == dsl.fingerprint(marked)
+        added = {node.name for node in marked.cell("net").nodes} - {node.name for node in space.seed.cell("net").nodes}
+        assert added
+        assert all(name.startswith("n900") for name in added)
