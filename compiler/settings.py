@@ -12,6 +12,8 @@ from typing import Annotated, Any, NamedTuple
 
 from compiler.domains import FLAG, Domain, check, is_whole, names, numbers_by_name, one_of, real, settings_of, whole
 from compiler.errors import CompileError, DataError, did_you_mean, pasted
+from dsl.space.genes import GeneValue
+from dsl.text.unparse import expression
 
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
 LARGEST = 3.4e38  # the largest number of a setting: float32 has no larger one
@@ -181,7 +183,7 @@ class Training:
     def __post_init__(self) -> None:
         check("training", self, CompileError, (_warms_up_in_time,))
 
-    def with_genes(self, genes: Mapping[str, int | float]) -> Training:
+    def with_genes(self, genes: Mapping[str, GeneValue]) -> Training:
         """Returns the settings of one individual. A gene of the individual replaces the setting of the same name.
 
         Genes with other names are ignored.
@@ -190,6 +192,12 @@ class Training:
           CompileError: a gene has a value that the setting cannot have.
         """
         read = {name: value for name, value in genes.items() if name in GENES}
+        for name, value in read.items():
+            if not isinstance(value, int | float):
+                raise CompileError(
+                    f"gene {name} is {expression(value)}, and training.{name}, which it replaces, is a number; give "
+                    f"the gene numbers, such as gene {name} = {getattr(self, name):g}, or another name"
+                )
         try:
             return replace(self, **read)  # type: ignore[arg-type]
         except CompileError as error:

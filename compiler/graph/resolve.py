@@ -69,7 +69,7 @@ class _Network:
 
     @cached_property
     def scope(self) -> dict[str, Value]:
-        return {**self.genotype.space.params, **dict(self.genotype.genes), "classes": self.classes}
+        return {**names(self.genotype), "classes": self.classes}
 
     @cached_property
     def definitions(self) -> Definitions:

@@ -8,6 +8,7 @@ from dsl.check.uses import check_member
 from dsl.errors import CellError, Problem, nearest, problems_of
 from dsl.primitives import JOINS, PRIMITIVES
 from dsl.space.evaluate import WORDS, number
+from dsl.space.genes import OP
 from dsl.space.genotype import Space
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
@@ -20,6 +21,7 @@ _PARTS: Mapping[str, Mapping[str, str]] = {
     "node": {"terms": "term", "inputs": "state", "earlier": "state", "acyclic": "state", "tail": "op", "join": "op"},
     "term": {"op": "op", "input": "state"},
     "state": {},
+    "gene": {"domain": "value"},
 }  # fmt: skip
 _RELATED = ("node", "term", "state")
 _FUNCTIONS = ("uniform", "loguniform")
@@ -92,8 +94,8 @@ def _check_choose(statement: s.Choose | s.For, kinds: Kinds, space: Space) -> No
                 message = f"{binding.name!r} is {what}, and cannot be bound too"
                 raise CellError(message, binding.position, "choose another name")
         kind = range_kind(binding.range, kinds, space)
-        if kind in ("op", "number"):
-            raise CellError(f"{binding.name!r} cannot be a {kind}; choose binds cells, nodes, terms and states",
+        if kind in ("op", "number", "value"):
+            raise CellError(f"{binding.name!r} cannot be a {kind}; choose binds cells, nodes, terms, states and genes",
                             binding.position, "draw values with `any(...)`")  # fmt: skip
         kinds[binding.name] = kind
         if binding.where is not None:
@@ -107,7 +109,7 @@ def _check_for(statement: s.For, kinds: Kinds, space: Space) -> None:
 
 
 def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
-    """Returns the kind of a set's members: cell, node, term, state, op or number.
+    """Returns the kind of a set's members: cell, node, term, state, gene, op, number, or value (of any gene).
 
     Raises:
       CellError: there is no set of this name.
@@ -121,16 +123,29 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
         if root in space.values:
             names = {str(item) for item in space.values[root].items}
             return "cell" if names <= set(space.cell_names) else _set_kind(space.values[root])
-        allowed = ["cells", *space.values, *kinds]
+        if root == "genes":
+            return "gene"
+        allowed = ["cells", "genes", *space.values, *kinds]
         raise CellError(f"unknown set {root!r}", values.position, nearest(root, allowed))
     if root not in kinds and root in space.cell_names and space.is_fixed(root):
         raise CellError(f"cell {root} is fixed; no rule changes it", values.position)
-    kind = kinds.get(root) or ("cell" if root in space.cell_names else "")
+    kind = _kind(root, kinds, space)
     if not kind:
-        raise CellError(f"unknown name {root!r}", values.position, nearest(root, [*kinds, *space.cell_names]))
+        allowed = [*kinds, *space.cell_names, *space.genes]
+        raise CellError(f"unknown name {root!r}", values.position, nearest(root, allowed))
     if len(rest) > 1 or rest[0] not in _PARTS.get(kind, {}):
         raise CellError(f"a {kind} has no {'.'.join(rest)!r}", values.position, nearest(rest[0], _PARTS.get(kind, {})))
-    return _PARTS[kind][rest[0]]
+    return _gene_kind(root, space) if root in space.genes else _PARTS[kind][rest[0]]
+
+
+def _kind(root: str, kinds: Kinds, space: Space) -> str:
+    """Returns the kind of what a name stands for; an empty text if it stands for nothing that has parts."""
+    return kinds.get(root) or ("cell" if root in space.cell_names else "gene" if root in space.genes else "")
+
+
+def _gene_kind(name: str, space: Space) -> str:
+    """Returns the kind of the values of a gene: op or number. Kernels count as numbers."""
+    return "op" if space.domains[name].kind == OP else "number"
 
 
 def _set_kind(values: s.Set) -> str:
@@ -166,9 +181,10 @@ def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
     if rest[-1] == "count":
         range_kind(s.Path((root, *rest[:-1]), position=path.position), kinds, space)
         return
-    if root not in kinds and root not in space.cell_names:
-        raise CellError(f"unknown name {root!r}", path.position, nearest(root, [*kinds, *space.cell_names]))
-    kind = kinds.get(root, "cell")
+    kind = _kind(root, kinds, space)
+    if not kind:
+        allowed = [*kinds, *space.cell_names, *space.genes]
+        raise CellError(f"unknown name {root!r}", path.position, nearest(root, allowed))
     allowed = [*_PARTS.get(kind, {}), *(_settings(space) if kind == "term" else ())]
     parts = ("height", "width") if rest[0] == "kernel" else ()
     if rest[0] not in allowed or (len(rest) > 1 and (len(rest) > 2 or rest[1] not in parts)):
@@ -187,18 +203,22 @@ def _check_op_name(op: s.Op | s.Any, space: Space) -> None:
 
 def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
     target = statement.target
-    if len(target.names) == 1 and target.names[0] not in space.genes:
-        raise CellError(f"{target} is not a gene", target.position, nearest(target.names[0], space.genes))
+    name = target.names[0]
+    if len(target.names) == 1 and name not in space.genes and kinds.get(name) != "gene":
+        genes = [*space.genes, *(variable for variable, kind in kinds.items() if kind == "gene")]
+        raise CellError(f"{target} is not a gene", target.position, nearest(name, genes))
     _check_path(target, kinds, space)
     wanted = {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(target.names[-1], "number")
-    if target.names[-1] in ("nodes", "terms", "inputs", "states", "count", "earlier", "acyclic"):
+    if len(target.names) == 1:
+        wanted = _gene_kind(name, space) if name in space.genes else "value"
+    elif target.names[-1] in ("nodes", "terms", "inputs", "states", "count", "earlier", "acyclic", "domain"):
         raise CellError(
             f"{target} cannot be assigned", target.position, "allowed: op, input, tail, join, a setting, a gene"
         )
     if isinstance(statement.value, s.Any):
-        allowed = ("op", "cell") if wanted == "op" else (wanted,)
+        allowed = {"op": ("op", "cell"), "value": ("value", "op", "cell", "number")}.get(wanted, (wanted,))
         _check_any(statement.value, allowed, f"{target} takes one {wanted}", kinds, space)
-    if target.names[-1] == "join":
+    if len(target.names) > 1 and target.names[-1] == "join":
         _check_join(target, statement.value, space)
     elif not isinstance(statement.value, s.Any):
         _check_value(target, wanted, statement.value, kinds, space)
@@ -219,16 +239,26 @@ def _check_any(drawn: s.Any, allowed: Collection[str], wanted: str, kinds: Kinds
 def _check_value(target: s.Path, wanted: str, value: s.Expression, kinds: Kinds, space: Space) -> None:
     if isinstance(value, s.Function):
         _check_function(value, space)
-    elif isinstance(value, s.Op) or (wanted == "op" and isinstance(value, s.Path) and len(value.names) == 1):
+    elif isinstance(value, s.Op) or _is_op_name(value, wanted, kinds, space):
         check_member(value, space)
     elif isinstance(value, s.Path):
         if wanted != "state" or len(value.names) > 1:
             _check_path(value, kinds, space)
-    elif wanted != "number":
+    elif wanted not in ("number", "value"):
         raise CellError(f"{target} takes one {wanted}, not a number", value.position)
     else:
         for path in s.paths(value):
             _check_path(path, kinds, space)
+
+
+def _is_op_name(value: s.Expression, wanted: str, kinds: Kinds, space: Space) -> bool:
+    """Returns whether an assigned value is the name of an operation."""
+    if not isinstance(value, s.Path) or len(value.names) > 1:
+        return False
+    name = value.names[0]
+    if wanted == "op":
+        return name not in space.genes or _gene_kind(name, space) != "op"
+    return wanted == "value" and name not in (*kinds, *space.genes) and name in space.definitions.names()
 
 
 def _check_function(value: s.Function, space: Space) -> None:

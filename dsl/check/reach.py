@@ -7,16 +7,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dsl.check.limits import clash, decided, limits, operand_fault, verify_limits
 from dsl.errors import Problem
 from dsl.primitives import IDENTITY
-from dsl.space.evaluate import number
+from dsl.space.genes import INT, KERNEL, OP, REAL
 from dsl.space.genotype import Space
-from dsl.space.slots import names_of
+from dsl.space.slots import key, names_of
 from dsl.text.unparse import condition as shown
+from dsl.text.unparse import domain as text_of_domain
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 from dsl.tree.edit import states
@@ -73,7 +74,7 @@ def _named(rule: s.Mutation, found: _Found) -> Iterator[Problem]:
 
 
 def _wrong_sets(space: Space) -> Iterator[Problem]:
-    parts = s.parts_of([item for item in space.items if isinstance(item, s.Values | s.Mutation)])
+    parts = s.parts_of([item for item in space.items if isinstance(item, s.Values | s.Gene | s.Mutation)])
     for values in (part for part in parts if isinstance(part, s.Set)):
         first, seen = space.member(values.items[0]), set[s.Expression]()
         for item in values.items:
@@ -243,6 +244,8 @@ def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | No
     if not isinstance(values, s.Path) or not space.mutable_cells:
         return None  # A network of fixed cells may include a file with rules, which then apply to no cell.
     root, *rest = values.names
+    if root == "genes" and root not in space.values:
+        return None if space.genes else Problem("the space has no gene", values.position)
     if not rest:
         cells = {str(item) for item in space.values[root].items} if root in space.values else set(space.mutable_cells)
         if cells.isdisjoint(space.mutable_cells):
@@ -269,6 +272,8 @@ def _is_cell(root: str, scope: _Scope) -> bool:
 
 def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
     target, value, last = statement.target, statement.value, statement.target.names[-1]
+    if len(target.names) == 1:
+        return _gene_fault(statement, scope)
     if statement.operator != "=" and last in (*_NOT_SETTINGS, "kernel", "padding"):
         hint = f"{target}.height and {target}.width are numbers" if last == "kernel" else f"write {target} = ..."
         return Problem(f"`{statement.operator}` changes numbers, and {target} is not a number", target.position, hint)
@@ -278,6 +283,28 @@ def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
         return _input_fault(target, value, scope)
     empty = _empty_draw(value, scope.space) if isinstance(value, s.Any) else None
     return empty or (None if scope.live is None else _content_fault(statement, scope, scope.live))
+
+
+def _gene_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
+    """Returns the reason why a gene can never take the value of an assignment, or None."""
+    space, target, value = scope.space, statement.target, statement.value
+    name, drawn = target.names[0], _members(value.range, space) if isinstance(value, s.Any) else None
+    domain = space.domains.get(name)
+    if domain is None:
+        return _empty_draw(value, space) if isinstance(value, s.Any) else None
+    if statement.operator != "=" and domain.kind in (KERNEL, OP):
+        return Problem(f"`{statement.operator}` changes numbers, and the values of gene {name} are of kind "
+                       f"{domain.kind}", target.position, f"write {target} = ...")  # fmt: skip
+    if isinstance(value, s.Number | s.Kernel | s.Op):
+        drawn = (space.member(value),)
+    if statement.operator == "=" and drawn and all(domain.taken(each, _key(space)) is None for each in drawn):
+        return Problem(f"gene {name} can never be {expression(value)}", value.position,
+                       f"its domain is {text_of_domain(space.genes[name])}")  # fmt: skip
+    return _empty_draw(value, space) if isinstance(value, s.Any) else None
+
+
+def _key(space: Space) -> Callable[[object], object]:
+    return lambda value: key(value, space)
 
 
 def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None:
@@ -366,7 +393,11 @@ def _kind(path: s.Path, scope: _Scope) -> str:
         return {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(rest[-1], "number")
     values = scope.bound.get(root)
     if values is None:
-        return "cell" if root in scope.space.cell_names else "number"
+        domain = scope.space.domains.get(root)
+        kind = "number" if domain is None or domain.kind in (REAL, INT) else domain.kind
+        return "cell" if root in scope.space.cell_names else kind
+    if values == s.Path(("genes",)) and "genes" not in scope.space.values:
+        return "gene"
     return _KINDS.get(values.names[-1], "cell") if isinstance(values, s.Path) and len(values.names) > 1 else "cell"
 
 
@@ -382,7 +413,7 @@ def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
 
 
 def _is_fault(condition: s.Is, scope: _Scope, wanted: bool) -> Problem | None:
-    if _kind(condition.path, scope) != "op":
+    if _kind(condition.path, scope) not in ("op", "gene"):
         return Problem(f"`is` compares an operation, and {condition.path} is not an operation", condition.position,
                        "write t.op of a term, n.tail of a node")  # fmt: skip
     if condition.path.names[-1] != "op" or scope.live is None:
@@ -401,7 +432,9 @@ def _compare_fault(condition: s.Compare, scope: _Scope, wanted: bool) -> Problem
     if wrong is not None:
         return wrong
     for side in (condition.left, condition.right):
-        if condition.operator not in ("==", "!=") and isinstance(side, s.Path) and _kind(side, scope) != "number":
+        if condition.operator not in ("==", "!=") and isinstance(side, s.Path) and (
+            _kind(side, scope) not in ("number", "gene")
+        ):  # fmt: skip
             return Problem(f"{shown(condition)} compares numbers, and {side} is not a number", side.position)
     holds = decided(condition, scope.space)
     if holds is not None and holds != wanted:
@@ -426,7 +459,4 @@ def _contradiction(condition: s.Condition, scope: _Scope, wanted: bool) -> Probl
 def _domain(name: str, space: Space) -> tuple[float, float]:
     if name.endswith(".count"):
         return 0, math.inf
-    gene = space.genes.get(name)
-    if gene is None or gene.low is None or gene.high is None:
-        return -math.inf, math.inf
-    return number(gene.low, space.params), number(gene.high, space.params)
+    return space.domains[name].bounds if name in space.domains else (-math.inf, math.inf)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsl.errors import Problem
+from dsl.space.genes import MAX_MEMBERS as MAX_MEMBERS
 from dsl.space.genotype import Space
 from dsl.tree import syntax as s
 
-MAX_MEMBERS = 2_000
 MAX_VARIABLES = 32
 MAX_PARTS = 128
 MAX_RULES = 2_000
@@ -23,7 +23,7 @@ def verify_sizes(space: Space) -> Iterator[Problem]:
                       space.mutations[MAX_RULES].position, "let one rule draw with `any` or `either`")  # fmt: skip
         return
     for item in space.items:
-        if not isinstance(item, s.Values | s.Mutation):
+        if not isinstance(item, s.Values | s.Gene | s.Mutation):
             continue
         parts = list(s.parts_of(item))
         for part in parts:

@@ -31,6 +31,7 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
     parts = list(s.parts_of(space.items))
     targets = {id(part.target) for part in parts if isinstance(part, s.Assign)}
     read = _names(part for part in parts if id(part) not in targets)
+    read |= {part.name for part in parts if isinstance(part, s.Op)}
     for gene in space.genes.values():
         if gene.name not in read and gene.name not in read_elsewhere:
             yield Problem(f"nothing reads gene {gene.name}: no expression names it, and no setting of the training "
@@ -43,7 +44,8 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
 
 
 def _names(parts: Iterable[s.Syntax]) -> set[str]:
-    return {part.names[0] for part in parts if isinstance(part, s.Path)}
+    """Returns the first names of all paths. A gene is not read by a path to the members of its domain."""
+    return {part.names[0] for part in parts if isinstance(part, s.Path) and part.names[1:] != ("domain",)}
 
 
 def _unread_formals(defined: s.OpDef) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dsl.errors import CellError
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
+from dsl.space.genes import OP
 from dsl.space.genotype import Space
 from dsl.tree import syntax as s
 
@@ -48,6 +49,9 @@ def check_member(member: s.Expression, space: Space) -> None:
         name = member.names[0]
         if name in space.params:
             return
+        if name in space.genes and space.domains[name].kind != OP:
+            raise CellError(f"gene {name} is a number, and a set is of operations, or of numbers and kernels",
+                            member.position, "write the numbers in the set")  # fmt: skip
         check_use(s.Op(name, position=member.position), space, scope)
     elif isinstance(member, s.Op):
         check_use(_first_draw(member), space, scope)

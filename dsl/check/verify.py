@@ -15,8 +15,11 @@ from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
 from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
+from dsl.space.genes import INT, domain_of, value_of, written
 from dsl.space.genotype import Genotype, Space
+from dsl.space.slots import key
 from dsl.space.stack import mark_of
+from dsl.text.unparse import expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -148,15 +151,21 @@ def _check_values(item: s.Values, space: Space) -> None:
 
 
 def _check_gene(gene: s.Gene, space: Space) -> None:
-    value = number(gene.value, space.params)
-    if gene.low is None or gene.high is None:
+    domain = domain_of(gene, space.params, space.values)
+    for member in domain.members:
+        if isinstance(member, s.Op):
+            check_member(member, space)
+    value = value_of(gene, space.params)
+    if domain.taken(value, lambda other: key(other, space)) == value:
         return
-    low, high = number(gene.low, space.params), number(gene.high, space.params)
-    if low >= high:
-        holds = "is one number; write a `param`" if low == high else f"is empty; write {high} .. {low}"
-        raise CellError(f"the domain of gene {gene.name}, {low} .. {high}, {holds}", gene.low.position)
-    if not low <= value <= high:
-        raise CellError(f"gene {gene.name} is {value}; its domain is {low} .. {high}", gene.position)
+    known = expression(written(value))
+    if not domain.is_range:
+        allowed = [expression(written(member)) for member in domain.members]
+        raise CellError(f"gene {gene.name} is {known}, which is not in its set", gene.value.position,
+                        nearest(known, allowed))  # fmt: skip
+    limits = "" if domain.low is None else f"{domain.low} .. {domain.high}"
+    numbers = f"whole numbers {limits}".strip() if domain.kind == INT else limits
+    raise CellError(f"gene {gene.name} is {known}; its domain is {numbers}", gene.position)
 
 
 # --- cells -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from dsl.identity.fingerprint import cell_fingerprint, fingerprint
 from dsl.report.matching import matched, partner, renamed, with_names
+from dsl.space.genes import GeneValue, written
 from dsl.space.genotype import Genotype, Space
 from dsl.text import unparse
 from dsl.tree import syntax as s
@@ -114,11 +115,11 @@ def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[st
 def _genes(a: Genotype, b: Genotype) -> Iterator[Difference]:
     for name, old, new in _pairs(dict(a.genes), dict(b.genes)):
         if old != new:
-            yield Difference(f"gene {name}" if old is None or new is None else name, _number(old), _number(new))
+            yield Difference(f"gene {name}" if old is None or new is None else name, _written(old), _written(new))
 
 
-def _number(value: int | float | None) -> str | None:
-    return None if value is None else unparse.expression(s.Number(value))
+def _written(value: GeneValue | None) -> str | None:
+    return None if value is None else unparse.expression(written(value))
 
 
 def _cells(a: Genotype, b: Genotype) -> Iterator[Difference]:

@@ -18,6 +18,7 @@ from dsl.rules.joint import Joint
 from dsl.rules.sample import decisions
 from dsl.rules.scene import Attempt, Scene
 from dsl.rules.work import Work
+from dsl.space.genes import written
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
 from dsl.text.unparse import condition, declaration, expression
@@ -110,7 +111,7 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
     options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))
     choices = tuple(ChoiceFact(count, attribute, many) for (attribute, many), count in options.items())
     values = dict(genotype.genes)
-    mine = (replace(gene, value=s.Number(values[name])) for name, gene in space.genes.items())
+    mine = (replace(gene, value=written(values[name])) for name, gene in space.genes.items())
     genes = tuple(declaration(gene).removeprefix("gene ") for gene in mine)
     requires = tuple(condition(item.condition) for item in space.requires)
     return Explanation(tuple(_cell(cell, genotype) for cell in genotype.cells), rules, choices, genes, requires)

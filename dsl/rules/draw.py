@@ -14,7 +14,7 @@ from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, key, setting
 from dsl.tree import edit
 from dsl.tree import syntax as s
-from dsl.tree.edit import CellRef, NodeRef, Ref, StateRef, TermRef
+from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StateRef, TermRef
 
 # --- sets ------------------------------------------------------------------------------------------------------
 
@@ -27,11 +27,20 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
     root, *rest = values.names
     if not rest:
         return space.once(_sets)[root]
-    ref = scene.bound.get(root) or CellRef(root)
-    return _collection(ref, rest[0], scene.genotype)
+    return _collection(_named(root, scene), rest[0], scene.genotype)
+
+
+def _named(root: str, scene: Scene) -> Ref:
+    """Returns the part of a genotype that a name stands for: that of a variable, a gene, or a cell."""
+    found = scene.bound.get(root)
+    if found is not None:
+        return found
+    return GeneRef(root) if root in scene.genotype.space.genes else CellRef(root)
 
 
 def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
+    if isinstance(ref, GeneRef):
+        return genotype.space.domains[ref.gene].members
     cell = genotype.cell(ref.cell)
     if isinstance(ref, NodeRef):
         return _of_node(ref, name, cell)
@@ -56,8 +65,12 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
 
 
 def _sets(space: Space) -> Mapping[str, tuple[Member, ...]]:
-    """Returns the members of `cells` and of each named set. A set of cells gives only cells that rules may change."""
+    """Returns the members of `cells`, `genes` and each named set.
+
+    A set of cells gives only cells that rules may change.
+    """
     sets: dict[str, tuple[Member, ...]] = {"cells": tuple(map(CellRef, space.mutable_cells))}
+    sets["genes"] = tuple(map(GeneRef, space.genes))
     for name, found in space.members.items():
         cells = [item.name for item in found if isinstance(item, s.Op) and item.name in space.cell_names]
         may_change = tuple(CellRef(cell) for cell in cells if not space.is_fixed(cell))
@@ -119,14 +132,21 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
     root, *rest = path.names
     genotype = scene.genotype
     if not rest:
-        known: tuple[Mapping[str, Member], ...] = (dict(genotype.genes), scene.bound, genotype.space.params)
-        for values in known:
-            if root in values:
-                return values[root]
+        ref = scene.bound.get(root)
+        if ref is not None and not isinstance(ref, GeneRef):
+            return ref
+        gene = root if ref is None else ref.gene
+        for name, value in genotype.genes:
+            if name == gene:
+                return value
+        if root in genotype.space.params:
+            return genotype.space.params[root]
         return root if root in WORDS else CellRef(root)
     if rest[-1] == "count":
         return len(members(s.Path((root, *rest[:-1])), scene))
-    ref = scene.bound.get(root) or CellRef(root)
+    ref = _named(root, scene)
+    if isinstance(ref, GeneRef):
+        return _collection(ref, rest[0], genotype)
     cell = genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
         edge = edit.term_at(cell, ref)
@@ -296,14 +316,14 @@ def settable(member: Member, target: s.Path) -> Settable:
     """Returns the value that the target receives when an assignment draws this member of a set.
 
     Raises:
-      CellError: the member is a node or a term.
+      CellError: the member is a node, a term or a gene.
     """
     if isinstance(member, StateRef):
         return member.state
     if isinstance(member, CellRef):
         return s.Op(member.cell)
-    if isinstance(member, NodeRef | TermRef):
-        raise CellError(f"{target} cannot be a node or a term", target.position)
+    if isinstance(member, NodeRef | TermRef | GeneRef):
+        raise CellError(f"{target} cannot be a node, a term or a gene", target.position)
     return member
 
 

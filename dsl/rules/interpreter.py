@@ -7,7 +7,6 @@ the combinations that remain. If a rule cannot apply, the weights of the other r
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -19,12 +18,13 @@ from dsl.rules.draw import draw_pipe, draw_value, holds, members
 from dsl.rules.joint import Joint, Needed, steps_a_look
 from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
-from dsl.space.evaluate import number
+from dsl.space.genes import written
 from dsl.space.genotype import Genotype, Space
-from dsl.space.slots import Settable, has_setting, with_setting
+from dsl.space.slots import Settable, has_setting, key, with_setting
+from dsl.text.unparse import expression
 from dsl.tree import edit, grow
 from dsl.tree import syntax as s
-from dsl.tree.edit import NodeRef, Ref, StateRef, TermRef
+from dsl.tree.edit import GeneRef, NodeRef, Ref, StateRef, TermRef
 from dsl.wording import listed
 
 MAX_REDRAWS = 100
@@ -297,9 +297,9 @@ def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
     Raises:
       Unfit: the value is not allowed for this target.
     """
-    if len(target.names) == 1:
-        return scene.having(_with_gene(scene.genotype, target.names[0], value))
-    ref = scene.bound[target.names[0]]
+    ref = scene.bound.get(target.names[0])
+    if ref is None or isinstance(ref, GeneRef):
+        return scene.having(_with_gene(scene.genotype, target.names[0] if ref is None else ref.gene, value))
     cell = scene.genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
         changed = _assigned_to_term(cell, ref, target, value, scene)
@@ -332,15 +332,12 @@ def _op(value: object) -> s.Op:
     return value
 
 
-def _with_gene(genotype: Genotype, name: str, value: object) -> Genotype:
-    if not isinstance(value, int | float):
-        raise Unfit(f"gene {name} cannot be {value}")
-    if not math.isfinite(value) or abs(value) > 1e15:
-        raise Unfit(f"gene {name} would be {value}")
-    gene, params = genotype.space.genes[name], genotype.space.params
-    if gene.low is not None and gene.high is not None:
-        value = min(max(value, number(gene.low, params)), number(gene.high, params))
-    return replace(genotype, genes=tuple((key, value if key == name else old) for key, old in genotype.genes))
+def _with_gene(genotype: Genotype, name: str, value: Settable) -> Genotype:
+    space = genotype.space
+    taken = space.domains[name].taken(value, lambda other: key(other, space))
+    if taken is None:
+        raise Unfit(f"gene {name} cannot be {value if isinstance(value, str) else expression(written(value))}")
+    return replace(genotype, genes=tuple((other, taken if other == name else old) for other, old in genotype.genes))
 
 
 def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> Scene | None:
@@ -369,8 +366,8 @@ def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> Scene | 
 
 def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> Scene | None:
     ref = _bound(statement.name, scene)
-    cell = scene.genotype.cell(ref.cell)
     assert isinstance(ref, TermRef | NodeRef)
+    cell = scene.genotype.cell(ref.cell)
     changed = grow.without_term(cell, ref) if isinstance(ref, TermRef) else grow.without_node(cell, ref.node)
     return None if changed is None else _changed(scene, changed)
 

@@ -15,7 +15,7 @@ from dsl.rules.scene import Scene
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable
 from dsl.tree import syntax as s
-from dsl.tree.edit import NodeRef, Ref, TermRef
+from dsl.tree.edit import GeneRef, NodeRef, Ref, TermRef
 
 MAX_REDRAWS = 1000
 _VARIABLE = "place"
@@ -39,7 +39,7 @@ class Decision:
 def decisions(genotype: Genotype) -> tuple[Decision, ...]:
     """Returns the free choices of a genotype: one for each attribute to which rules assign `any(SET)` without `where`.
 
-    The choices are sorted by cell, node, term and attribute.
+    They are sorted by cell, node, term and attribute. A gene whose domain has members is a free choice too, at the end.
 
     Raises:
       CellError: two rules draw the same attribute from different sets.
@@ -63,13 +63,17 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
                         hint = "random sampling needs one set for each attribute; write the same set in both rules"
                         raise CellError(message, rule.position, hint)
     names = genotype.space.cell_names
-    return tuple(sorted(found.values(), key=lambda decision: _order(decision, names)))
+    return (*sorted(found.values(), key=lambda decision: _order(decision, names)), *_genes(genotype.space))
+
+
+def _genes(space: Space) -> list[Decision]:
+    return [Decision(None, (name,), domain.members) for name, domain in space.domains.items() if domain.members]
 
 
 def _order(decision: Decision, names: tuple[str, ...]) -> tuple[int, int, tuple[int, ...], int]:
     """Returns the rank of a choice. An operation comes before its settings, and the join of a node after its terms."""
     place, attribute = decision.place, decision.attribute[0]
-    if place is None:
+    if place is None or isinstance(place, GeneRef):
         return len(names), 0, (), 0
     node = place.node if isinstance(place, NodeRef | TermRef) else 0
     edge = place.place if isinstance(place, TermRef) else (10**6,) if attribute == "join" else ()
@@ -83,7 +87,12 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
         return None
     if isinstance(value.range, s.Path) and value.range.names[-1] in ("acyclic", "inputs"):
         return None
-    place, attribute = (None, names) if len(names) == 1 else (scene.bound[names[0]], names[1:])
+    place = scene.bound.get(names[0])
+    attribute = names[1:]
+    if place is None or isinstance(place, GeneRef):
+        place, attribute = None, (names[0] if place is None else place.gene,)
+        if scene.genotype.space.domains[attribute[0]].members:
+            return None  # Its whole domain is a free choice, whatever the rule draws.
     values = tuple(settable(member, statement.target) for member in members(value.range, scene))
     return Decision(place, attribute, values) if values else None
 
@@ -93,8 +102,9 @@ def sample(
 ) -> Genotype:
     """Returns a random genotype. Every free choice is drawn uniformly from its whole set.
 
-    In a space without free choices, the random genotype is the seed after `steps` random mutations. A genotype that is
-    not valid or that `check` rejects is drawn again. `born` is the number of the individual, which marks new parts.
+    In a space without other free choices than genes, the random genotype is the seed with drawn genes, after `steps`
+    random mutations. A genotype that is not valid or that `check` rejects is drawn again. `born` is the number of the
+    individual, which marks new parts.
 
     Raises:
       CellError: `MAX_REDRAWS` genotypes in a row were rejected.
@@ -123,7 +133,7 @@ def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None, bo
     open_choices = space.once(_decisions_of)
     for decision in open_choices:
         genotype = _chosen(genotype, decision, int(rng.random() * len(decision.values)), rng)
-    if not open_choices:
+    if len(open_choices) == len(_genes(space)) and (space.mutations or not open_choices):
         for _ in range(steps):
             genotype = mutate(genotype, rng, check, born=born).genotype
     return genotype

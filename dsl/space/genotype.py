@@ -11,6 +11,7 @@ from dsl.errors import CellError, Problem
 from dsl.space.cache import Cache
 from dsl.space.evaluate import number
 from dsl.space.expand import Definitions
+from dsl.space.genes import Domain, GeneValue, domain_of, member_of, value_of, written
 from dsl.text.parse import parse
 from dsl.text.unparse import unparse
 from dsl.tree import edit
@@ -56,7 +57,7 @@ class Space:
     @cached_property
     def seed(self) -> Genotype:
         """The genotype that the file itself contains."""
-        genes = tuple((name, number(gene.value, self.params)) for name, gene in self.genes.items())
+        genes = tuple((name, value_of(gene, self.params)) for name, gene in self.genes.items())
         return Genotype(tuple(self.written.values()), genes, self.network, self)
 
     @cached_property
@@ -70,17 +71,18 @@ class Space:
         return False
 
     @cached_property
-    def members(self) -> Mapping[str, tuple[s.Op | int | float | s.Kernel, ...]]:
+    def domains(self) -> Mapping[str, Domain]:
+        """The domains of the genes by the genes' names."""
+        return {name: domain_of(gene, self.params, self.values) for name, gene in self.genes.items()}
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[GeneValue, ...]]:
         """The members of each `values` set, in the form in which a rule assigns them."""
         return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
 
-    def member(self, item: s.Expression) -> s.Op | int | float | s.Kernel:
+    def member(self, item: s.Expression) -> GeneValue:
         """Returns a member of a set in the form in which a rule assigns it: an operation, a number or a kernel."""
-        if isinstance(item, s.Op | s.Kernel):
-            return item
-        if isinstance(item, s.Path) and item.names[0] not in self.params:
-            return s.Op(item.names[0], position=item.position)
-        return number(item, self.params)
+        return member_of(item, self.params)
 
     @cached_property
     def texts(self) -> Cache[str]:
@@ -112,7 +114,7 @@ class Space:
         """
         file = parse(text, "<genotype>")
         cells = {item.name: item for item in file.items if isinstance(item, s.Cell)}
-        genes = {item.name: number(item.value, self.params) for item in file.items if isinstance(item, s.Gene)}
+        genes = {item.name: value_of(item, self.params) for item in file.items if isinstance(item, s.Gene)}
         if set(cells) != set(self.cell_names) or set(genes) != set(self.genes):
             raise CellError("the individual has other cells or genes than its space",
                             hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip
@@ -197,7 +199,7 @@ class Genotype:
     """
 
     cells: tuple[s.Cell, ...]
-    genes: tuple[tuple[str, int | float], ...]
+    genes: tuple[tuple[str, GeneValue], ...]
     network: s.Network
     space: Space = field(compare=False, repr=False)
 
@@ -241,7 +243,7 @@ class Genotype:
 
     def _genes(self) -> tuple[s.Gene, ...]:
         declared = self.space.genes
-        return tuple(replace(declared[name], value=s.Number(value)) for name, value in self.genes)
+        return tuple(replace(declared[name], value=written(value)) for name, value in self.genes)
 
 
 def _op_name(item: s.Expression) -> str:

@@ -41,12 +41,13 @@ class Repetition:
         return f"{self.section.name}/{self.label}/{self.number}"
 
 
-def names(genotype: Genotype) -> dict[str, int | float]:
-    """Returns the values of the params and genes, which expressions of steps may name."""
-    return {**genotype.space.params, **dict(genotype.genes)}
+def names(genotype: Genotype) -> dict[str, Value]:
+    """Returns the values of the params, and of the genes that are not operations, which expressions may name."""
+    genes = {name: value for name, value in genotype.genes if not isinstance(value, s.Op)}
+    return {**genotype.space.params, **genes}
 
 
-def repeats(step: s.Step, known: Mapping[str, int | float]) -> int:
+def repeats(step: s.Step, known: Mapping[str, Value]) -> int:
     """Returns how often a step is repeated."""
     return 1 if step.times is None else int(number(step.times, known))
 
@@ -121,7 +122,7 @@ def _section(
 def _read(
     wire: s.Expression,
     is_chained: bool | int,
-    known: Mapping[str, int | float],
+    known: Mapping[str, Value],
     history: list[int],
     marks: Mapping[str, int],
 ) -> tuple[int, bool]:

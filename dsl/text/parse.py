@@ -226,7 +226,16 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         return s.Include(str(path)[1:-1], position=_at(at))
 
     param = _keyword_and_fields(s.Param)
-    gene = _keyword_and_fields(s.Gene)
+
+    def gene(self, at: lark.Token, name: str, kind: str | None, value: s.Expression, *within: Anything) -> s.Gene:
+        domain = [part for part in within if part is not None]
+        low, high = domain if len(domain) == 2 else (None, None)
+        members = domain[0] if len(domain) == 1 else None
+        return s.Gene(str(name), value, low, high, members, kind, position=_at(at))
+
+    def kind(self, name: lark.Token) -> str:
+        return str(name)
+
     values = _keyword_and_fields(s.Values)
     require = _keyword_and_fields(s.Require)
 

@@ -27,8 +27,9 @@ def declaration(item: s.Declaration) -> str:
         case s.Param(name, value):
             return f"param {name} = {expression(value)}"
         case s.Gene(name, value):
-            within = "" if item.low is None else f" in {domain(item)}"
-            return f"gene {name} = {expression(value)}{within}"
+            kind = "" if item.kind is None else f": {item.kind}"
+            within = domain(item)
+            return f"gene {name}{kind} = {expression(value)}{'' if within is None else f' in {within}'}"
         case s.Values(name, items):
             return f"values {name} = {expression(items)}"
         case s.Require(required):
@@ -48,6 +49,8 @@ def declaration(item: s.Declaration) -> str:
 
 def domain(gene: s.Gene) -> str | None:
     """Returns the text of a gene's domain; None for a gene without a domain."""
+    if gene.members is not None:
+        return expression(gene.members)
     return None if gene.low is None or gene.high is None else f"{expression(gene.low)} .. {expression(gene.high)}"
 
 

@@ -21,7 +21,8 @@ PUNCTUATION = r"[(){}\[\],:.]"
 # Keywords that begin a declaration.
 DECLARATIONS = (
     rf'{_START}include(?=\s*")',
-    rf"{_START}(?:param|gene|values)(?=\s+{NAME}\s*=)",
+    rf"{_START}(?:param|values)(?=\s+{NAME}\s*=)",
+    rf"{_START}gene(?=\s+{NAME}\s*(?::\s*{NAME}\s*)?=)",
     rf"{_START}op(?=\s+{NAME}\s*[\[=])",
     rf"{_START}fixed(?=\s+cell\s)",
     rf"{_START}cell(?=\s+{NAME}\s*\()",

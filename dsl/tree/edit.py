@@ -40,7 +40,13 @@ class StateRef(NamedTuple):
     state: str
 
 
-Ref = CellRef | NodeRef | TermRef | StateRef
+class GeneRef(NamedTuple):
+    """A reference to a gene by its name."""
+
+    gene: str
+
+
+Ref = CellRef | NodeRef | TermRef | StateRef | GeneRef
 
 
 def states(cell: s.Cell, before: int = OUTPUT) -> tuple[str, ...]:

@@ -116,12 +116,23 @@ class Param(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Gene(Syntax):
-    """`gene learning_rate = 0.1 in 0.01..1`: a setting of the training that rules may change, with its range."""
+    """`gene learning_rate = 0.1 in 0.01 .. 1`, `gene k = 3x3 in { 3x3, 5x5 }`: a value that rules may change.
+
+    Attributes:
+      name: the name of the gene.
+      value: the value of the seed.
+      low: the least number of its range; None without a range.
+      high: the greatest number of its range; None without a range.
+      members: the set of its values, or the name of this set; None without a set.
+      kind: the kind that is written after a colon, such as `int`; None without one.
+    """
 
     name: str
     value: Expression
     low: Expression | None = None
     high: Expression | None = None
+    members: Path | Set | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
