@@ -97,18 +97,23 @@ class _Network:
             self._add(one, made)
         count = len(made)
         last = [section for section in sections if section.of is None][-1]
-        self._check_end(made[-1].shape if made else self.input_shape, last)
+        self._end(made, last)
         for section in sections:
             if section.of is not None and self.auxiliary:
                 for one in branch(section, self.genotype):
                     self._add(one, made)
-                self._check_end(made[-1].shape, section)
+                self._end(made, section)
         return Graph(self.input_shape, self.classes, tuple(made[:count]), tuple(made[count:]))
 
-    def _check_end(self, shape: Shape, last: s.Section) -> None:
-        if shape != (self.classes,):
+    def _end(self, made: list[Step], last: s.Section) -> None:
+        """Checks that a section ends in one value for each class. A map of one pixel becomes its channels."""
+        shape, wanted = made[-1].shape if made else self.input_shape, (self.classes,)
+        if made and shape == (1, 1, *wanted):
+            made[-1] = replace(made[-1], shape=wanted)
+        elif shape != wanted:
             message = f"the {last.name} ends in {by_x(shape)}, not in one value for each of {self.classes} classes"
-            raise located(last.steps[-1].position, last.name, message, ShapeError)
+            hint = "put global_avg_pool before it: global_avg_pool | dense[classes]" if len(shape) == 3 else ""
+            raise located(last.steps[-1].position, last.name, message, ShapeError, hint)
 
     def _add(self, one: Repetition, made: list[Step]) -> None:
         """Appends one repetition of a step to the steps that are made."""

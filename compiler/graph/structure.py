@@ -27,7 +27,8 @@ class Step:
       operations: primitives in an order in which they can run. The inputs of an operation are indices of values: the
         inputs of the step are counted first, and after them the operations.
       output: the index of the value that is the output of the step.
-      shape: the output shape.
+      shape: the output shape. For the last step of a network this is `(classes,)`, even if its last operation gives a
+        map of one pixel.
       repetition: the number of the repetition, from 0.
       is_cell: whether the step is a use of a cell.
     """

@@ -147,13 +147,13 @@ def _run(chain: Chain, value: Tensor, values: Values, mode: Pass) -> tuple[Tenso
     statistics = _split_statistics(chain, values.statistics, mode)
     found: list[tuple[Tensor, Tensor]] = []
     for operation in chain.operations:
-        normalizes = operation.keeps_statistics
-        dtype = tf.float32 if normalizes else mode.dtype
+        keeps = operation.keeps_statistics
+        dtype = tf.float32 if operation.normalizes else mode.dtype
         trained = (w for w in operation.weights if w.trainable)
         weights = tuple(next(kernels) if w.is_kernel else tf.cast(next(others), dtype) for w in trained)
-        kept = next(statistics, None) if normalizes else None
+        kept = next(statistics, None) if keeps else None
         value = LAYERS[operation.primitive].run(Run(operation, (value,), weights, norm=mode.norm, statistics=kept))
-        if normalizes:
+        if keeps:
             value, *batch = value
             found.append((batch[0], batch[1]))
     if not mode.training or not found:

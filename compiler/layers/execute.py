@@ -53,7 +53,9 @@ def run_step(
         values += [value] * len(chain.operations)
         if last.drop_path and paths is not None:
             values[-1] = value * next(paths)
-    return values[step.output], tf.concat(found, axis=1) if len(found) > 1 else next(iter(found), None)
+    value = values[step.output]
+    value = value if len(value.shape) == 1 + len(step.shape) else tf.reshape(value, (-1, *step.shape))
+    return value, tf.concat(found, axis=1) if len(found) > 1 else next(iter(found), None)
 
 
 def _parts(

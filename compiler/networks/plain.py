@@ -55,7 +55,10 @@ def plain_outputs(
         for operation in step.operations:
             stock = Stock(operation, tuple(values[index] for index in operation.inputs), l2, keras, weighted)
             values.append(LAYERS[operation.primitive].stock(stock))
-        made.append(values[step.output])
+        value = values[step.output]
+        if len(value.shape) > 1 + len(step.shape):
+            value = keras.layers.Flatten(name=f"{'.'.join(step.key.split('/'))}.flat")(value)
+        made.append(value)
     if weights is not None:
         _set_weights(graph, weighted, weights)
     logits = made[len(graph.steps) - 1]

@@ -102,6 +102,11 @@ class Operation:
         return PRIMITIVES[self.primitive]
 
     @property
+    def normalizes(self) -> bool:
+        """Whether the operation is a normalization. It computes in float32, whatever the type of other operations."""
+        return any(weight.kind == "beta" for weight in self.weights)
+
+    @property
     def keeps_statistics(self) -> bool:
         """Whether the operation is a batch normalization, which keeps moving means and variances."""
         return any(not weight.trainable for weight in self.weights)

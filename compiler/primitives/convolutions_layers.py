@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,24 +12,56 @@ from compiler.primitives.layering import Layers, Run, Stock, Tensor
 from compiler.primitives.windows import border, dilation, kernel_size, padding, strides
 
 
+def biased(value: Tensor, bias: Sequence[Tensor]) -> Tensor:
+    """Returns a value plus a bias `[channels]`, which is the only member of `bias`; without one, the value."""
+    return tf.nn.bias_add(value, bias[0]) if bias else value
+
+
+@functools.cache
+def _has_grouped_gradient(dtype: str) -> bool:
+    """Returns whether TensorFlow computes gradients of convolutions with groups here.
+
+    On a GPU and a TPU it does. On a CPU it does with oneDNN, and there not for float16.
+    """
+    with tf.init_scope():
+        kernel = tf.zeros((1, 1, 1, 2), dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            found = tf.raw_ops.Conv2D(
+                input=tf.zeros((1, 1, 1, 2), dtype), filter=kernel, strides=[1] * 4, padding="SAME"
+            )
+        try:
+            tape.gradient(found, kernel)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+    return True
+
+
+def _conv2d(value: Tensor, kernel: Tensor, strides: tuple[int, int] = (1, 1), padding: str = "VALID") -> Tensor:
+    """Returns a convolution. If the kernel reads fewer channels than the value has, these are divided into groups."""
+    groups, steps = value.shape[-1] // kernel.shape[2], (1, *strides, 1)
+    if groups == 1 or _has_grouped_gradient(value.dtype.name):
+        return tf.raw_ops.Conv2D(input=value, filter=kernel, strides=steps, padding=padding)
+    parts = zip(tf.split(value, groups, axis=-1), tf.split(kernel, groups, axis=-1), strict=True)
+    return tf.concat([tf.raw_ops.Conv2D(input=v, filter=k, strides=steps, padding=padding) for v, k in parts], axis=-1)
+
+
 def _conv(run: Run) -> Tensor:
     value, kernel, (vertical, horizontal) = run.value, run.weights[0], strides(run.settings)
     if dilation(run.settings) > 1:
         # On a CPU without oneDNN, TensorFlow has no gradient of a dilated convolution.
-        return _at_every_pixel(run, _dilated_conv)
+        return biased(_at_every_pixel(run, _dilated_conv), run.weights[1:])
     if tuple(kernel.shape[:2]) == (1, 1) and (vertical, horizontal) != (1, 1):
         # On CPUs (oneDNN), the gradient of a strided 1x1 convolution in TensorFlow 2.21 writes outside of its memory.
         value, vertical, horizontal = value[:, ::vertical, ::horizontal], 1, 1
-    return tf.raw_ops.Conv2D(
-        input=value, filter=kernel, strides=(1, vertical, horizontal, 1), padding=padding(run.settings)
-    )
+    return biased(_conv2d(value, kernel, (vertical, horizontal), padding(run.settings)), run.weights[1:])
 
 
 def _dilated_conv(run: Run, value: Tensor) -> Tensor:
     kernel = run.weights[0]
 
-    def convolve(part: Tensor, dimensions: Tensor, padding: str) -> Tensor:
-        return tf.raw_ops.Conv2D(input=part, filter=kernel, strides=(1, 1, 1, 1), padding=padding)
+    def convolve(part: Tensor, dilations: Tensor, padding: str) -> Tensor:
+        return _conv2d(part, kernel, padding=padding)
 
     dilations = [dilation(run.settings)] * 2
     return tf.compat.v1.nn.with_space_to_batch(value, dilations, "VALID", convolve, filter_shape=kernel.shape[:2])
@@ -37,11 +70,13 @@ def _dilated_conv(run: Run, value: Tensor) -> Tensor:
 def _depthwise(run: Run) -> Tensor:
     vertical, horizontal = strides(run.settings)
     if vertical == horizontal and dilation(run.settings) == 1:
-        return tf.raw_ops.DepthwiseConv2dNative(
+        value = tf.raw_ops.DepthwiseConv2dNative(
             input=run.value, filter=run.weights[0], strides=(1, vertical, horizontal, 1), padding=padding(run.settings)
         )
-    # The TensorFlow operation supports neither dilation with strides nor unequal strides.
-    return _at_every_pixel(run, _dilated_depthwise)
+    else:
+        # The TensorFlow operation supports neither dilation with strides nor unequal strides.
+        value = _at_every_pixel(run, _dilated_depthwise)
+    return biased(value, run.weights[1:])
 
 
 def _dilated_depthwise(run: Run, value: Tensor) -> Tensor:
@@ -78,23 +113,20 @@ def _factorized_conv(run: Run) -> Tensor:
     second = second[:, :height, :width]
     pads = [[0, 0], [0, height - second.shape[1]], [0, width - second.shape[2]], [0, 0]]
     second = tf.pad(second, pads)
-    return tf.concat((_pointwise(first, run.weights[0]), _pointwise(second, run.weights[1])), axis=-1)
-
-
-def _pointwise(value: Tensor, kernel: Tensor) -> Tensor:
-    return tf.raw_ops.Conv2D(input=value, filter=kernel, strides=(1, 1, 1, 1), padding="SAME")
+    return tf.concat((_conv2d(first, run.weights[0]), _conv2d(second, run.weights[1])), axis=-1)
 
 
 def _stock_conv(stock: Stock) -> Tensor:
     kernel, settings = stock.operation.weights[0].shape, stock.settings
-    options = {"use_bias": False, **stock.decayed("kernel")}
+    groups = stock.value.shape[-1] // kernel[2]
+    options = {"use_bias": len(stock.operation.weights) > 1, "groups": groups, **stock.decayed("kernel")}
     dilated_with_strides = dilation(settings) > 1 and strides(settings) != (1, 1)
     return _stock_window(stock, "Conv2D", (kernel[-1], kernel[:2]), options, whole=not dilated_with_strides)
 
 
 def _stock_depthwise(stock: Stock) -> Tensor:
     kernel, settings = stock.operation.weights[0].shape, stock.settings
-    options = {"use_bias": False, **stock.decayed("depthwise")}
+    options = {"use_bias": len(stock.operation.weights) > 1, **stock.decayed("depthwise")}
     vertical, horizontal = strides(settings)
     whole = vertical == horizontal and (vertical == 1 or dilation(settings) == 1)
     return _stock_window(stock, "DepthwiseConv2D", (kernel[:2],), options, whole)

@@ -1,7 +1,7 @@
 """The layers of all primitives, in TensorFlow and as stock layers of Keras.
 
-Convolutions, normalizations, and operations on maps and channels have modules of their own. Only the modules of the
-package whose names end in `layers` import TensorFlow.
+Activations, convolutions, normalizations, and operations on maps and channels have modules of their own. Only the
+modules of the package whose names end in `layers` import TensorFlow.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.primitives import convolutions_layers, maps_layers, normalization_layers
+from compiler.primitives import activations_layers, convolutions_layers, maps_layers, normalization_layers
 from compiler.primitives.base import Shape
+from compiler.primitives.convolutions_layers import biased
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
 from compiler.primitives.windows import kernel_size, padding, strides
 from dsl.primitives import PRIMITIVES
@@ -39,13 +40,15 @@ def _stock_pool(stock: Stock, kind: str) -> Tensor:
 
 
 def _dense(run: Run) -> Tensor:
-    value = tf.reshape(run.value, (-1, run.value.shape[-1]))
-    return tf.nn.bias_add(tf.matmul(value, run.weights[0]), run.weights[1])
+    value = tf.matmul(tf.reshape(run.value, (-1, run.value.shape[-1])), run.weights[0])
+    shape = run.operation.shape  # that of saved networks too, in which a map of one pixel gave `[units]`
+    value = biased(value, run.weights[1:])
+    return value if len(shape) == 1 else tf.reshape(value, (-1, *shape))
 
 
 def _stock_dense(stock: Stock) -> Tensor:
-    value = stock.layer("Flatten", what="flat")(stock.value) if stock.is_map else stock.value
-    return stock.with_weights("Dense", stock.operation.shape[-1], **stock.decayed("kernel"))(value)
+    options = {"use_bias": len(stock.operation.weights) > 1, **stock.decayed("kernel")}
+    return stock.with_weights("Dense", stock.operation.shape[-1], **options)(stock.value)
 
 
 # --- joins ---------------------------------------------------------------------------------------------
@@ -128,6 +131,7 @@ def _stock_resize_and_pad(stock: Stock) -> Tensor:
 # --- all of them ---------------------------------------------------------------------------------------
 
 _ALL = (
+    *activations_layers.LAYERS,
     *convolutions_layers.LAYERS,
     *maps_layers.LAYERS,
     *normalization_layers.LAYERS,
@@ -146,7 +150,6 @@ _ALL = (
         lambda run: tf.reduce_mean(run.value, axis=(1, 2)),
         lambda stock: stock.layer("GlobalAveragePooling2D")(stock.value),
     ),
-    Layers("relu", lambda run: tf.raw_ops.Relu(features=run.value), lambda stock: stock.layer("ReLU")(stock.value)),
     Layers("dense", _dense, _stock_dense),
     Layers("add", _add, lambda stock: _stock_join(stock, "Add")),
     Layers("multiply", _multiply, _stock_multiply),

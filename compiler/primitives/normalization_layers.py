@@ -49,7 +49,8 @@ def of_all_replicas(statistics: Tensor, values: Tensor) -> Tensor:
 
 def _batch_norm(run: Run) -> tuple[Tensor, Tensor, Tensor]:
     """Returns the normalized value, and the means and variances: those of the batch in training, else the kept ones."""
-    (gamma, beta), epsilon = run.weights, run.number("epsilon")
+    (*scale, beta), epsilon = run.weights, run.number("epsilon")
+    gamma = scale[0] if scale else tf.ones_like(beta)
     flat = len(run.value.shape) == 2
     value = run.value[:, None, None] if flat else run.value
     if run.statistics is None:
@@ -64,7 +65,19 @@ def _batch_norm(run: Run) -> tuple[Tensor, Tensor, Tensor]:
 
 def _stock_batch_norm(stock: Stock) -> Tensor:
     momentum, epsilon = stock.settings["decay"], stock.settings["epsilon"]
-    return stock.with_weights("BatchNormalization", momentum=momentum, epsilon=epsilon)(stock.value)
+    scale = stock.settings.get("scale") != "no"
+    return stock.with_weights("BatchNormalization", momentum=momentum, epsilon=epsilon, scale=scale)(stock.value)
+
+
+def _layer_norm(run: Run) -> Tensor:
+    (gamma, beta), wide = run.weights, tf.cast(run.value, tf.float32)
+    mean, variance = tf.nn.moments(wide, (-1,), keepdims=True)
+    out = tf.nn.batch_normalization(wide, mean, variance, beta, gamma, run.number("epsilon"))
+    return tf.cast(out, run.value.dtype)
+
+
+def _stock_layer_norm(stock: Stock) -> Tensor:
+    return stock.with_weights("LayerNormalization", epsilon=stock.settings["epsilon"])(stock.value)
 
 
 def _dropout(run: Run) -> Tensor:
@@ -76,5 +89,6 @@ def _dropout(run: Run) -> Tensor:
 
 LAYERS = (
     Layers("batch_norm", _batch_norm, _stock_batch_norm),
+    Layers("layer_norm", _layer_norm, _stock_layer_norm),
     Layers("dropout", _dropout, lambda stock: stock.layer("Dropout", stock.settings["rate"])(stock.value)),
 )

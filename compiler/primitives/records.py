@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from math import prod
+from math import gcd, prod
 
 from compiler.errors import ShapeError
 from compiler.primitives import maps
-from compiler.primitives.base import Record, Settings, Shape, Weight, map_shape, same, whole_number
+from compiler.primitives.base import Record, Settings, Shape, Weight, largest_divisor, map_shape, same, whole_number
 from compiler.primitives.windows import kernel_size, strides, window_of_each_channel, window_shape
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import collected
@@ -26,16 +26,31 @@ def _filters(settings: Settings, shape: Shape) -> int:
 
 
 def _conv_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return window_shape("conv", settings, shapes, _filters(settings, shapes[0]))
+    filters, channels, groups = _filters(settings, shapes[0]), shapes[0][-1], whole_number(settings, "groups")
+    for what, count in (("channels of the input", channels), ("filters", filters)):
+        if count % groups:
+            raise ShapeError(
+                f"conv has groups={groups} and {count} {what}; groups must divide both, such as groups="
+                f"{largest_divisor(gcd(channels, filters), groups)}"
+            )
+    return window_shape("conv", settings, shapes, filters)
 
 
 def _conv_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
-    shape = (*kernel_size(settings, shapes[0]), shapes[0][-1], _filters(settings, shapes[0]))
-    return (Weight("kernel", shape, "kernel"),)
+    filters, channels = _filters(settings, shapes[0]), shapes[0][-1] // whole_number(settings, "groups")
+    kernel = Weight("kernel", (*kernel_size(settings, shapes[0]), channels, filters), "kernel")
+    return (kernel, *_bias(settings, filters))
 
 
 def _depthwise_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
-    return (Weight("kernel", (*kernel_size(settings, shapes[0]), shapes[0][-1], 1), "depthwise"),)
+    channels = shapes[0][-1]
+    kernel = Weight("kernel", (*kernel_size(settings, shapes[0]), channels, 1), "depthwise")
+    return (kernel, *_bias(settings, channels))
+
+
+def _bias(settings: Settings, channels: int) -> tuple[Weight, ...]:
+    """Returns the bias, which is not there with `bias=no`."""
+    return (Weight("bias", (channels,), "bias"),) if settings["bias"] == "yes" else ()
 
 
 def _factorized_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
@@ -67,23 +82,25 @@ def _global_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
 # --- normalization -------------------------------------------------------------------------------------
 
 
+def _batch_norm_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
+    kinds = ("gamma", "beta", "mean", "variance")
+    return tuple(Weight(kind, (shapes[0][-1],), kind) for kind in kinds[settings["scale"] == "no" :])
+
+
 def _norm_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
-    return tuple(Weight(kind, (shapes[0][-1],), kind) for kind in ("gamma", "beta", "mean", "variance"))
+    return tuple(Weight(kind, (shapes[0][-1],), kind) for kind in ("gamma", "beta"))
 
 
 # --- dense ---------------------------------------------------------------------------------------------
 
 
 def _dense_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    shape = shapes[0]
-    if len(shape) == 3 and shape[:2] != (1, 1):
-        raise ShapeError(f"dense needs one value a channel, found {by_x(shape)}; put global_avg_pool before it")
-    return (whole_number(settings, "units"),)
+    return (*shapes[0][:-1], whole_number(settings, "units"))
 
 
 def _dense_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     units = whole_number(settings, "units")
-    return (Weight("kernel", (shapes[0][-1], units), "kernel"), Weight("bias", (units,), "bias"))
+    return (Weight("kernel", (shapes[0][-1], units), "kernel"), *_bias(settings, units))
 
 
 # --- joins ---------------------------------------------------------------------------------------------
@@ -140,9 +157,20 @@ _ALL = (
     Record("max_pool", partial(window_of_each_channel, "max_pool")),
     Record("global_avg_pool", _global_shape),
     *maps.RECORDS,
-    Record("batch_norm", same, _norm_weights),
+    Record("batch_norm", same, _batch_norm_weights),
+    Record("layer_norm", same, _norm_weights),
     Record("dropout"),
     Record("relu"),
+    Record("relu6"),
+    Record("leaky_relu"),
+    Record("elu"),
+    Record("swish"),
+    Record("gelu"),
+    Record("sigmoid"),
+    Record("tanh"),
+    Record("hard_sigmoid"),
+    Record("hard_swish"),
+    Record("softplus"),
     Record("dense", _dense_shape, _dense_weights),
     Record("add", _add_shape),
     Record("multiply", _multiply_shape),

@@ -372,7 +372,7 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label
     primitives: list[Primitive] = []
 
     def follow(part: Applied) -> Value:
-        settings = " ".join(f"{key}={value}" for key, value in sorted(part.settings.items()) if value is not None)
+        settings = " ".join(f"{key}={value}" for key, value in sorted(_counted(part).items()))
         steps.append(f"<{part.name}> {settings}" if part.is_cell else f"{part.name} {settings}".strip())
         if part.is_cell:
             cells.append(part.name)
@@ -387,6 +387,12 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label
     weightless = not cells and all(primitive.is_pure for primitive in primitives)
     label = "|".join(step for step in steps if step != IDENTITY) or IDENTITY
     return label if cells or len(label) <= _MAX_LABEL else digest(label)[:_MAX_LABEL], weightless, tuple(cells)
+
+
+def _counted(part: Applied) -> dict[str, Value]:
+    """Returns the settings that count: those with a value, but not the default of a setting that was added later."""
+    later = {} if part.is_cell else PRIMITIVES[part.name].later
+    return {name: value for name, value in part.settings.items() if value is not None and value != later.get(name)}
 
 
 def _walked(part: s.Op, place: Place, channels: Value, space: Space, follow: Follow) -> Value | None:

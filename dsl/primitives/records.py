@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dsl.primitives.base import Domain, Primitive, Role, Setting
 from dsl.values import Kernel
 
@@ -15,6 +17,7 @@ NUMBER = Domain("a number", lambda v: isinstance(v, int | float))
 BORDER = Domain("a whole number from 1 to 1,024", lambda v: isinstance(v, int) and 1 <= v <= 1024)
 PADDING = Domain("same or valid", lambda v: v in ("same", "valid"))
 INTERPOLATION = Domain("nearest or bilinear", lambda v: v in ("nearest", "bilinear"))
+ANSWER = Domain("yes or no", lambda v: v in ("yes", "no"))
 KERNEL = Domain(
     "a kernel such as 3x3 of at most 1023x1023",
     lambda v: isinstance(v, Kernel) and 1 <= v.height <= 1023 and 1 <= v.width <= 1023,
@@ -30,6 +33,8 @@ _STRIDES = (
 )
 _DEPTH = Setting("depth", DEPTH, otherwise="not used")
 _PADDED = (Setting("padding", PADDING, "same"), Setting("dilation", COUNT, 1))
+_BIAS = Setting("bias", ANSWER, "no", added=True)
+_GROUPS = Setting("groups", COUNT, 1, added=True)
 _WINDOW = (
     Setting("kernel", KERNEL, required=True),
     Setting("stride", ANY_STRIDE, 1),
@@ -40,17 +45,26 @@ RECORDS = (
     # convolutions
     Primitive(
         name="conv",
-        meaning="A convolution without bias. The kernel `full` covers the whole map. With `depth`, the filters are "
-        "`depth` times the channels of the input.",
-        settings=(Setting("kernel", KERNEL_OR_FULL, required=True), _FILTERS, *_STRIDES, *_PADDED, _DEPTH),
+        meaning="A convolution. The kernel `full` covers the whole map. With `depth`, the filters are `depth` times "
+        "the channels of the input. `groups` divides the channels and the filters into equal groups; the filters of a "
+        "group read only its channels.",
+        settings=(
+            Setting("kernel", KERNEL_OR_FULL, required=True),
+            _FILTERS,
+            *_STRIDES,
+            *_PADDED,
+            _DEPTH,
+            _BIAS,
+            _GROUPS,
+        ),
         channels="filters",
         channel_factor="depth",
         has_weights=True,
     ),
     Primitive(
         name="depthwise",
-        meaning="A convolution of each channel by itself, without bias.",
-        settings=(Setting("kernel", KERNEL, required=True), *_STRIDES, *_PADDED),
+        meaning="A convolution of each channel by itself.",
+        settings=(Setting("kernel", KERNEL, required=True), *_STRIDES, *_PADDED, _BIAS),
         has_weights=True,
     ),
     Primitive(
@@ -115,9 +129,20 @@ RECORDS = (
     # normalization and regularization
     Primitive(
         name="batch_norm",
-        meaning="Batch normalization, then a scale and an offset for each channel.",
-        settings=(Setting("epsilon", POSITIVE, 1e-3), Setting("decay", FRACTION, 0.9997)),
+        meaning="Batch normalization, then a scale (without it, `scale=no`) and an offset for each channel.",
+        settings=(
+            Setting("epsilon", POSITIVE, 1e-3),
+            Setting("decay", FRACTION, 0.9997),
+            Setting("scale", ANSWER, "yes", added=True),
+        ),
         has_weights=True,
+    ),
+    Primitive(
+        name="layer_norm",
+        meaning="Normalization over the channels of each position, then a scale and an offset for each channel.",
+        settings=(Setting("epsilon", POSITIVE, 1e-3),),
+        has_weights=True,
+        added=True,
     ),
     Primitive(
         name="dropout",
@@ -127,11 +152,36 @@ RECORDS = (
     ),
     # activations
     Primitive(name="relu", meaning="The greater of each value and 0."),
+    Primitive(name="relu6", meaning="Each value, at least 0 and at most 6.", added=True),
+    Primitive(
+        name="leaky_relu",
+        meaning="Each value; one below 0 is multiplied by `slope`.",
+        settings=(Setting("slope", FRACTION, 0.3),),
+        added=True,
+    ),
+    Primitive(
+        name="elu",
+        meaning="Each value x; for one below 0, `alpha` * (exp(x) - 1).",
+        settings=(Setting("alpha", POSITIVE, 1),),
+        added=True,
+    ),
+    Primitive(name="swish", meaning="x * sigmoid(x) for each value x; also called SiLU.", added=True),
+    Primitive(
+        name="gelu",
+        meaning="Each value x times the probability that a standard normal number is below x; exact.",
+        added=True,
+    ),
+    Primitive(name="sigmoid", meaning="1 / (1 + exp(-x)) for each value x.", added=True),
+    Primitive(name="tanh", meaning="The hyperbolic tangent of each value.", added=True),
+    Primitive(name="hard_sigmoid", meaning="relu6(x + 3) / 6 for each value x (MobileNetV3).", added=True),
+    Primitive(name="hard_swish", meaning="x * hard_sigmoid(x) for each value x (MobileNetV3).", added=True),
+    Primitive(name="softplus", meaning="log(exp(x) + 1) for each value x.", added=True),
     # dense
     Primitive(
         name="dense",
-        meaning="A weighted sum of one value a channel for each unit, and a bias.",
-        settings=(Setting("units", COUNT, required=True),),
+        meaning="At each position of a map, or for one value a channel: a weighted sum of the channels for each unit, "
+        "and a bias. It replaces the channels by the units.",
+        settings=(Setting("units", COUNT, required=True), replace(_BIAS, default="yes")),
         channels="units",
         has_weights=True,
     ),

@@ -16,7 +16,7 @@ from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression as written
 from dsl.tree import syntax as s
 
-WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear"})
+WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear", "yes", "no"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,16 @@ TRIED: Mapping[str, tuple[str, ...]] = {
         "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]",
         "conv[3x3, dilation=2]", "conv[3x3, dilation=2, stride=2]", "conv[3x3, dilation=2, padding=valid]",
         "conv[2x3, dilation=2, stride_y=2]", "conv[3x1, dilation=3, stride=2, padding=valid]", "conv[full]",
-        "conv[full, stride=2]", "conv[3x3, depth=1.5]", "conv[1x1, stride=2]",
+        "conv[full, stride=2]", "conv[3x3, depth=1.5]", "conv[1x1, stride=2]", "conv[3x3, bias=yes]",
+        "conv[3x3, dilation=2, stride=2, bias=yes]", "conv[3x3, groups=2]", "conv[3x3, stride=2, groups=3, filters=9]",
+        "conv[1x1, stride=2, groups=6, bias=yes]", "conv[5x5, dilation=2, groups=2]", "conv[full, groups=3]",
     ),
     "depthwise": (
         "depthwise[3x3]", "depthwise[5x5, stride=2]", "depthwise[4x2, stride=4, padding=valid]",
         "depthwise[3x3, dilation=2]", "depthwise[3x3, dilation=2, padding=valid]",
         "depthwise[3x3, dilation=2, stride=2]", "depthwise[1x3, stride_x=2]",
-        "depthwise[3x3, stride_y=2, padding=valid]",
+        "depthwise[3x3, stride_y=2, padding=valid]", "depthwise[3x3, bias=yes]",
+        "depthwise[3x3, stride_y=2, dilation=2, bias=yes]",
     ),
     "factorized_conv": ("factorized_conv", "factorized_conv[stride=2]", "factorized_conv[stride=4, filters=5]"),
     "avg_pool": ("avg_pool[3x3]", "avg_pool[2x2, stride=2]", "avg_pool[3x2, stride=3, padding=valid]"),
@@ -56,10 +59,27 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     "shuffle": ("shuffle[2]", "shuffle[3]", "global_avg_pool | shuffle[2]"),
     "rescale": ("rescale[0.2]", "rescale[factor=-2, offset=0.5]", "global_avg_pool | rescale[2]"),
     "scale": ("scale", "scale[1e-2]", "global_avg_pool | scale[2]"),
-    "batch_norm": ("batch_norm", "batch_norm[epsilon=0.1]", "global_avg_pool | batch_norm"),
+    "batch_norm": (
+        "batch_norm", "batch_norm[epsilon=0.1]", "global_avg_pool | batch_norm",
+        "batch_norm[scale=no]", "global_avg_pool | batch_norm[scale=no]",
+    ),
+    "layer_norm": ("layer_norm", "layer_norm[1e-6]", "global_avg_pool | layer_norm[0.1]"),
     "dropout": ("dropout[rate=0.5]", "global_avg_pool | relu | dropout[rate=0.2]"),
     "relu": ("relu",),
-    "dense": ("global_avg_pool | dense[7]", "conv[full] | dense[7]"),
+    "relu6": ("relu6",),
+    "leaky_relu": ("leaky_relu", "global_avg_pool | leaky_relu[0.01]"),
+    "elu": ("elu", "elu[0.5]"),
+    "swish": ("swish",),
+    "gelu": ("gelu",),
+    "sigmoid": ("sigmoid",),
+    "tanh": ("tanh",),
+    "hard_sigmoid": ("hard_sigmoid", "global_avg_pool | hard_sigmoid"),
+    "hard_swish": ("hard_swish",),
+    "softplus": ("softplus",),
+    "dense": (
+        "global_avg_pool | dense[7]", "conv[full] | dense[7]", "conv[full] | dense[7] | relu", "dense[7]",
+        "dense[7, bias=no] | relu",
+    ),
     "add": ("a = relu(x) + conv[3x3, filters=6](x) + max_pool[3x3](x)  return a",),
     "multiply": (
         "a = relu(x) * conv[3x3, filters=6](x)  return a",
@@ -97,7 +117,8 @@ def graph_of(name: str, text: str, shape: tuple[int, ...] = SIZES[1]) -> Graph:
     fit = f"fit {name}" if PRIMITIVES[name].role is Role.FIT_BY_FIRST else ""
     cell = f"cell net(x) {fit} {{ {text} }}" if "return" in text else ""
     body = f"conv[1x1, filters=6]{', net' if cell else f' | {text}'}"
-    head = "dense[classes]" if text.startswith("global") or "dense" in text else "global_avg_pool | dense[classes]"
+    ends_flat = text.startswith(("global", "conv[full", "flatten"))
+    head = "dense[classes]" if ends_flat else "global_avg_pool | dense[classes]"
     return compiler.resolve(dsl.loads(f"{cell} network {{ body: {body} head: {head} }}"), shape, 10)
 
 
@@ -221,8 +242,8 @@ class TestWhatIsMissingIsNamedOnLoading:
     def test_a_primitive_without_its_part_is_named(
         self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, kind: str
     ) -> None:
-        monkeypatch.setitem(cast(dict[str, Any], PRIMITIVES), "tanh", PRIMITIVES["relu"])
-        with pytest.raises(ValueError, match=f"there are no {kind} in compiler/primitives for the primitives tanh"):
+        monkeypatch.setitem(cast(dict[str, Any], PRIMITIVES), "cube", PRIMITIVES["relu"])
+        with pytest.raises(ValueError, match=f"there are no {kind} in compiler/primitives for the primitives cube"):
             importlib.reload(module)
 
     @pytest.mark.parametrize(("module", "kind"), [(records, "records"), (layers, "layers")])

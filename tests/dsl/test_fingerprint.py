@@ -71,6 +71,14 @@ def test_skips_are_spliced_and_sums_flattened() -> None:
     assert nested == net("b = relu_conv[3x3](x) + skip(x) + pool(x)\n return b")
 
 
+def test_the_default_of_a_setting_that_was_added_later_does_not_count() -> None:
+    plain = net("a = conv[3x3](x)\n return a")
+    assert net("a = conv[3x3, bias=no, groups=1](x)\n return a") == plain
+    assert net("a = conv[3x3, bias=yes](x)\n return a") != plain
+    # the fingerprint before `conv` had a bias and groups
+    assert plain == "7a73fbea5bd46b2423fe36164b6e2e8f"
+
+
 def test_zero_edges_and_what_reads_only_zeros_do_not_count() -> None:
     assert net("a = zero(x)\n b = relu_conv[3x3](a) + skip(x)\n return b") == net("b = skip(x)\n return b")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
+import dsl
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Primitive, Role, Setting, by_role, checked, collected
 
 CONV, RELU = PRIMITIVES["conv"], PRIMITIVES["relu"]
+NETWORK = "network { body: net, conv[3x3, filters=4]  head: global_avg_pool | dense[classes] }"
+CELL = "cell net(x) { a = relu(x) return a }"
 KERNEL, STRIDE = CONV.settings[0], PRIMITIVES["zero"].settings[0]
 
 
@@ -32,6 +36,32 @@ def test_a_contradictory_record_is_refused(record: Primitive, reason: str) -> No
     with pytest.raises(ValueError, match=f"primitive {record.name}: ") as caught:
         checked(record)
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "param NAME = 3  cell net(x) { a = conv[3x3, filters=NAME](x) return a }",
+        "gene NAME = 1 in 0.5 .. 2  cell net(x) { return x }  mutation m { NAME *= 2 }",
+        f"{CELL}  values NAME = {{ relu, skip }}  mutation m {{ choose t in net.terms  t.op = any(NAME) }}",
+        "op NAME[k=3x3] = conv[k] | relu  cell net(x) { a = NAME[k=1x1](x) return a }",
+        "op f[NAME] = conv[3x3, filters=NAME]  cell net(x) { a = f[4](x) return a }",
+        "cell NAME(y) { return relu(y) }  cell net(x) { a = NAME(x) return a }",
+        "cell net(NAME) { return relu(NAME) }",
+        "cell net(x) { NAME = relu(x) return NAME }",
+        "cell net(x) { return NAME: relu(x) }",
+        f"{CELL}  mutation NAME {{ choose t in net.terms  t.op = any({{ skip, relu }}) }}",
+        f"{CELL}  mutation m {{ choose NAME in net.terms  NAME.op = any({{ skip, relu }}) }}",
+    ],
+)
+def test_an_older_text_may_use_the_names_that_were_added_later(text: str) -> None:
+    old = dsl.loads(f"{text.replace('NAME', 'old_name')} {NETWORK}")
+    for name in (*(name for name, primitive in PRIMITIVES.items() if primitive.added), "yes", "no"):
+        new = dsl.loads(f"{text.replace('NAME', name)} {NETWORK}")
+        assert new.text() == old.text().replace("old_name", name)
+        if new.space.mutations:
+            child, other = (dsl.mutate(space, random.Random(1)).genotype for space in (new, old))
+            assert child.text() == other.text().replace("old_name", name)
 
 
 def test_two_of_one_name_are_refused() -> None:
