@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from compiler.epochs import Epoch
+from dsl.errors import Problem
 from dsl.wording import nearest_name
 
 _OWN = tuple(str(Path(__file__).parents[1] / package) for package in ("dsl", "compiler", "evolve"))
@@ -21,12 +22,13 @@ class CompileError(Exception):
     """The base class of the package's errors. A message names the value that was found and the allowed values.
 
     `reason` is the message in one line and without a place in a file. A search counts rejected children by their
-    reasons, and a child is not in a file.
+    reasons, and a child is not in a file. `problem` has the place in a `.cell` text; None if there is no such place.
     """
 
-    def __init__(self, message: str, reason: str | None = None) -> None:
+    def __init__(self, message: str, reason: str | None = None, problem: Problem | None = None) -> None:
         super().__init__(message)
         self.reason = message if reason is None else reason
+        self.problem = problem
 
 
 class DataError(CompileError):

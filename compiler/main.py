@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import dsl
 from compiler.arguments import Parser
-from compiler.commands import checking, export, formatting, inspect, train
+from compiler.commands import checking, export, formatting, inspect, lsp, train
 from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
 from compiler.errors import CompileError
@@ -36,6 +36,7 @@ _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
         export.export,
         "write a trained network for other programs: *.keras, *.tflite or the folder of a SavedModel",
     ),
+    ("lsp", lsp.lsp, "answer an editor, which starts this language server"),
 )
 # The commands whose modules define their arguments.
 _OWN_ARGUMENTS = {"fmt": formatting.add_arguments, "train": train.add_arguments, "export": export.add_arguments}
@@ -108,6 +109,7 @@ def _parser() -> Parser:
         command.set_defaults(command=function)
         if name in _OWN_ARGUMENTS:
             _OWN_ARGUMENTS[name](command)
+        if name in (*_OWN_ARGUMENTS, "lsp"):
             continue
         _add_files(command, name)
         inspect.add_changes(command)

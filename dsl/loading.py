@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from dsl.check.verify import verify, verify_genotype
 from dsl.errors import CellError, nearest
@@ -45,9 +46,13 @@ def loads(
     name: str = "<text>",
     overlays: Sequence[FilePath] = (),
     shipped: Shipped = shipped_cells,
+    folder: Path | None = None,
 ) -> Genotype:
-    """Verifies a text and returns its seed, as `load` does for a file."""
-    return _build(gather_text(text, name, overlays, shipped), params or {}, name)
+    """Verifies a text and returns its seed, as `load` does for a file.
+
+    The text includes files of `folder`, or of the working folder.
+    """
+    return _build(gather_text(text, name, overlays, shipped, folder), params or {}, name)
 
 
 def _build(items: tuple[s.Declaration, ...], overrides: Params, name: str) -> Genotype:

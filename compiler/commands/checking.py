@@ -40,7 +40,7 @@ def check(options: argparse.Namespace) -> int:
     for file in options.file:
         try:
             genotype = load(options, file)
-            warnings = _warnings(genotype, images_of(options, file))
+            warnings = warnings_of(genotype, images_of(options, file))
         except (dsl.CellError, CompileError, UsageError) as error:
             problems.append(str(error))
             continue
@@ -61,7 +61,7 @@ def _line(warning: Problem, file: str) -> str:
     return f"{warning.position or file}: warning: {warning.message}{hint}"
 
 
-def _warnings(seed: dsl.Genotype, images: Images) -> Sequence[Problem]:
+def warnings_of(seed: dsl.Genotype, images: Images) -> Sequence[Problem]:
     """Builds the seed, and returns a problem for each part of the space that has no effect.
 
     Raises:

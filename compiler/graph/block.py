@@ -80,7 +80,8 @@ def located(
 ) -> CompileError:
     """Returns an error that names the part of the network and the place in the file, and shows the line there."""
     reason = f"{key}: {message}"
-    return kind(str(Problem(reason, position, hint)), reason)
+    problem = Problem(reason, position, hint)
+    return kind(str(problem), reason, problem)
 
 
 def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -> CompileError:

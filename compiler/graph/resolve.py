@@ -51,7 +51,7 @@ def resolve(
             cache.tidy()
         return _Network(genotype, tuple(input_shape), classes, auxiliary, cache).graph()
     except CellError as error:
-        raise CompileError(str(error), error.problems[0].message) from error
+        raise CompileError(str(error), error.problems[0].message, error.problems[0]) from error
 
 
 @dataclass(frozen=True)

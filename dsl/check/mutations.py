@@ -15,7 +15,7 @@ from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
 # The attributes of each kind of part. Each attribute has the kind of its value or of its members.
-_PARTS: Mapping[str, Mapping[str, str]] = {
+PARTS: Mapping[str, Mapping[str, str]] = {
     "cell": {"nodes": "node", "terms": "term", "vertices": "node", "output": "node", "states": "state",
              "edges": "term", "inputs": "state"},
     "node": {"terms": "term", "inputs": "state", "earlier": "state", "acyclic": "state", "tail": "op", "join": "op"},
@@ -68,9 +68,9 @@ def _check_cost(path: s.Path, space: Space) -> None:
         return
     if len(rest) == 2 and rest[1] == "count":
         rest = rest[:1]
-    if root in space.cell_names and len(rest) == 1 and rest[0] in _PARTS["cell"]:
+    if root in space.cell_names and len(rest) == 1 and rest[0] in PARTS["cell"]:
         return
-    names = [*COSTS, *space.params, *(f"{cell}.{part}" for cell in space.cell_names for part in _PARTS["cell"])]
+    names = [*COSTS, *space.params, *(f"{cell}.{part}" for cell in space.cell_names for part in PARTS["cell"])]
     raise CellError(f"unknown cost {str(path)!r}", path.position, nearest(str(path), names))
 
 
@@ -133,9 +133,9 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
     if not kind:
         allowed = [*kinds, *space.cell_names, *space.genes]
         raise CellError(f"unknown name {root!r}", values.position, nearest(root, allowed))
-    if len(rest) > 1 or rest[0] not in _PARTS.get(kind, {}):
-        raise CellError(f"a {kind} has no {'.'.join(rest)!r}", values.position, nearest(rest[0], _PARTS.get(kind, {})))
-    return _gene_kind(root, space) if root in space.genes else _PARTS[kind][rest[0]]
+    if len(rest) > 1 or rest[0] not in PARTS.get(kind, {}):
+        raise CellError(f"a {kind} has no {'.'.join(rest)!r}", values.position, nearest(rest[0], PARTS.get(kind, {})))
+    return _gene_kind(root, space) if root in space.genes else PARTS[kind][rest[0]]
 
 
 def _kind(root: str, kinds: Kinds, space: Space) -> str:
@@ -185,7 +185,7 @@ def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
     if not kind:
         allowed = [*kinds, *space.cell_names, *space.genes]
         raise CellError(f"unknown name {root!r}", path.position, nearest(root, allowed))
-    allowed = [*_PARTS.get(kind, {}), *(_settings(space) if kind == "term" else ())]
+    allowed = [*PARTS.get(kind, {}), *(_settings(space) if kind == "term" else ())]
     parts = ("height", "width") if rest[0] == "kernel" else ()
     if rest[0] not in allowed or (len(rest) > 1 and (len(rest) > 2 or rest[1] not in parts)):
         raise CellError(f"a {kind} has no {'.'.join(rest)!r}", path.position, nearest(rest[0], allowed))

@@ -29,6 +29,7 @@ MAX_NESTING = 64
 MAX_EXPANDED = 10_000
 _ONLY_IN_A_CELL = f"`{NOTHING}` is used in {{}}; it is allowed only in a cell, as the operation of a term"
 _AMBIENT = ("filters", "stride", "channels", "classes")
+RESERVED = (*_AMBIENT, NOTHING)
 _ORDER = ("stem", "body", "head")
 
 
@@ -141,7 +142,7 @@ def _loop(
 def _reserved(space: Space) -> Iterator[Problem]:
     """Yields the errors of declarations with reserved names."""
     for item in space.items:
-        if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in (*_AMBIENT, NOTHING):
+        if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in RESERVED:
             yield Problem(f"{item.name!r} is a word of the language and cannot be declared", item.position)
 
 

@@ -36,13 +36,14 @@ def fmt(text: str, name: str = "<text>") -> str:
     """
     text = line_feeds(text.removeprefix("\ufeff"))
     parse(text, name)
-    tree = _lark().parse(text)
+    tree = lark_of_tokens().parse(text)
     tokens = list(tree.scan_values(lambda part: isinstance(part, lark.Token)))
     return render(_Layout(tree, _gaps(text, tokens), tokens).visit(tree), WIDTH)
 
 
 @functools.cache
-def _lark() -> lark.Lark:
+def lark_of_tokens() -> lark.Lark:
+    """Returns the parser whose trees have all tokens of a text."""
     return lark.Lark(grammar(), parser="lalr", keep_all_tokens=True, maybe_placeholders=False)
 
 

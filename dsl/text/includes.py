@@ -30,11 +30,16 @@ def gather(path: FilePath, overlays: Sequence[FilePath], shipped: Shipped) -> tu
     return reader.merged([reader.seen[root] for root in found])
 
 
-def gather_text(text: str, name: str, overlays: Sequence[FilePath], shipped: Shipped) -> tuple[s.Declaration, ...]:
-    """Returns the declarations of a text that may include shipped files, with overlays as in `gather`."""
+def gather_text(
+    text: str, name: str, overlays: Sequence[FilePath], shipped: Shipped, folder: Path | None = None
+) -> tuple[s.Declaration, ...]:
+    """Returns the declarations of a text that may include files of a folder, with overlays as in `gather`.
+
+    Without a folder, the text includes files of the working folder.
+    """
     file, reader = parse(text, name), _Reader(shipped())
     found = [reader.find(os.fspath(overlay), Path.cwd()) for overlay in overlays]
-    reader.collect_included(file, Path.cwd(), 1, ())
+    reader.collect_included(file, Path.cwd() if folder is None else folder, 1, ())
     for root in found:
         reader.collect(root, 0, ())
     return reader.merged([file, *(reader.seen[root] for root in found)])

@@ -1,0 +1,126 @@
+"""The documents of an editor: texts that may not be saved yet, and the files that they include."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from dsl.shipped import Shipped, shipped_cells
+from dsl.text.names import Kind, Name, Names, names
+
+_MOST_FILES = 1000
+
+
+@dataclass(frozen=True)
+class Document:
+    """A `.cell` text with its path, and its names."""
+
+    path: Path
+    text: str
+
+    @cached_property
+    def names(self) -> Names:
+        """The names of the text."""
+        return names(self.text)
+
+
+@dataclass
+class Project:
+    """The documents that an editor has open, and the files on disk.
+
+    Attributes:
+      shipped: returns the folder of the shipped `.cell` files.
+      opened: the documents that are open, by their paths. They may differ from the files.
+    """
+
+    shipped: Shipped = shipped_cells
+    opened: dict[Path, Document] = field(default_factory=dict)
+    _files: dict[Path, tuple[int, Document]] = field(default_factory=dict, repr=False)
+
+    def document(self, path: Path) -> Document | None:
+        """Returns the open document of a path, or the file; None if there is no such file of text."""
+        if path in self.opened:
+            return self.opened[path]
+        try:
+            changed = path.stat().st_mtime_ns
+            known = self._files.get(path)
+            if known is None or known[0] != changed:
+                known = self._files[path] = (changed, Document(path, path.read_text(encoding="utf-8-sig")))
+        except (OSError, UnicodeDecodeError):
+            return None
+        return known[1]
+
+    def included(self, document: Document, name: str) -> Path | None:
+        """Returns the path of a file that a document includes by this name; None if there is no such file."""
+        for folder in (document.path.parent, self.shipped()):
+            if (folder / name).is_file():
+                return (folder / name).resolve()
+        return None
+
+    def closure(self, document: Document) -> list[Document]:
+        """Returns a document and all files that it includes, in the order in which their declarations hold."""
+        found = {document.path: document}
+        level = [document]
+        while level:
+            paths = [self.included(one, name) for one in level for name, _ in one.names.includes]
+            level = [
+                other for path in dict.fromkeys(paths)
+                if path is not None and path not in found and (other := self.document(path)) is not None
+            ]  # fmt: skip
+            found.update({one.path: one for one in level})
+        return list(found.values())
+
+    def declaration(self, document: Document, name: Name) -> tuple[Document, Name] | None:
+        """Returns the document and the place that declare a name of a document; None if no document declares it."""
+        if name.declares is Kind.RULE:
+            return document, name
+        local = document.names.local(name)
+        if local is not None:
+            return document, local
+        documents = self.closure(document)
+        if name.of is not None:
+            return next(((one, found) for one in documents if (found := one.names.setting(name.of, name.text))), None)
+        return _first(documents, name.text)
+
+    def reads(self, where: Document, declaration: Name) -> Iterator[tuple[Document, Name]]:
+        """Yields all places of a name that `where` declares, in the documents and files of its folder too."""
+        if declaration.declares is Kind.RULE:
+            yield where, declaration
+            return
+        is_local = where.names.local(declaration) is not None
+        if is_local:
+            yield from ((where, name) for name in where.names.reads(declaration) if name.of is None)
+            owner = next((name.text for name in where.names.names if name.scope == declaration.scope
+                          and name.declares in (Kind.OPERATION, Kind.CELL)), None)  # fmt: skip
+            if declaration.declares is not Kind.SETTING or owner is None:
+                return
+        seen: set[tuple[Path, Name]] = set()
+        for root in self._roots(where):
+            documents = self.closure(root)
+            text = owner if is_local else declaration.text
+            first = _first(documents, str(text))
+            if first is None or first[0].path != where.path:
+                continue
+            for one in documents:
+                for name in one.names.names:
+                    is_read = name.of == owner if is_local else name.of is None and one.names.local(name) is None
+                    if name.text == declaration.text and is_read and name.declares is not Kind.RULE:
+                        if (one.path, name) not in seen:
+                            yield one, name
+                        seen.add((one.path, name))
+
+    def _roots(self, where: Document) -> Iterator[Document]:
+        """Yields the documents whose texts may read the names of a document: open ones, and the files around it."""
+        paths = [where.path, *self.opened]
+        if where.path.parent != self.shipped():
+            paths += sorted(where.path.parent.glob("*.cell"))[:_MOST_FILES]
+        for path in dict.fromkeys(paths):
+            document = self.document(path)
+            if document is not None and any(one.path == where.path for one in self.closure(document)):
+                yield document
+
+
+def _first(documents: list[Document], text: str) -> tuple[Document, Name] | None:
+    return next(((one, one.names.declared[text]) for one in documents if text in one.names.declared), None)
