@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 import dsl
 from compiler.arguments import Parser
-from compiler.commands import checking, export, formatting, inspect, lsp, train
+from compiler.commands import checking, export, formatting, inspect, train
 from compiler.commands.finding import Finder, nothing
 from compiler.commands.inspect import UsageError
+from compiler.editor.command import lsp
 from compiler.errors import CompileError
 from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
@@ -36,7 +37,7 @@ _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
         export.export,
         "write a trained network for other programs: *.keras, *.tflite or the folder of a SavedModel",
     ),
-    ("lsp", lsp.lsp, "answer an editor, which starts this language server"),
+    ("lsp", lsp, "answer an editor, which starts this language server"),
 )
 # The commands whose modules define their arguments.
 _OWN_ARGUMENTS = {"fmt": formatting.add_arguments, "train": train.add_arguments, "export": export.add_arguments}

@@ -133,7 +133,7 @@ def _kind(root: str, chunk: str) -> str | None:
 def _members(project: Project, document: Document, kind: str | None) -> Iterator[Offer]:
     """Yields the parts that a path may name after its first name, which stands for a part of this kind."""
     kinds = PARTS.values() if kind is None else [PARTS.get(kind, {})]
-    yield from (Offer(part, "part") for part in dict.fromkeys(part for names in kinds for part in names))
+    yield from (Offer(part, "attribute") for part in dict.fromkeys(part for names in kinds for part in names))
     if kind not in (None, "term", "step"):
         return
     settings = {setting.name for primitive in PRIMITIVES.values() for setting in primitive.settings}

@@ -31,7 +31,7 @@ from dsl.text.names import Kind, Name
 _QUIET = 0.5  # the seconds without a change after which warnings are computed, which takes longer than mistakes
 _OFFERED = {
     "keyword": lsp.CompletionItemKind.Keyword, "primitive": lsp.CompletionItemKind.Function,
-    "op": lsp.CompletionItemKind.Function, "cell": lsp.CompletionItemKind.Class, "part": lsp.CompletionItemKind.Field,
+    "op": lsp.CompletionItemKind.Function, "cell": lsp.CompletionItemKind.Class, "attribute": lsp.CompletionItemKind.Field,
     "setting": lsp.CompletionItemKind.Property, "file": lsp.CompletionItemKind.File,
     "value": lsp.CompletionItemKind.EnumMember, "cost": lsp.CompletionItemKind.Constant,
     "param": lsp.CompletionItemKind.Constant,
