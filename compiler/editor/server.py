@@ -31,8 +31,9 @@ from dsl.text.names import Kind, Name
 _QUIET = 0.5  # the seconds without a change after which warnings are computed, which takes longer than mistakes
 _OFFERED = {
     "keyword": lsp.CompletionItemKind.Keyword, "primitive": lsp.CompletionItemKind.Function,
-    "op": lsp.CompletionItemKind.Function, "cell": lsp.CompletionItemKind.Class, "attribute": lsp.CompletionItemKind.Field,
-    "setting": lsp.CompletionItemKind.Property, "file": lsp.CompletionItemKind.File,
+    "op": lsp.CompletionItemKind.Function, "cell": lsp.CompletionItemKind.Class,
+    "attribute": lsp.CompletionItemKind.Field, "setting": lsp.CompletionItemKind.Property,
+    "file": lsp.CompletionItemKind.File,
     "value": lsp.CompletionItemKind.EnumMember, "cost": lsp.CompletionItemKind.Constant,
     "param": lsp.CompletionItemKind.Constant,
 }  # fmt: skip
