@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import dsl
-from compiler.errors import CompileError
-from compiler.graph.resolve import resolve
+from compiler import CompileError, resolve
 
 CELLS = """
 op cbr[kernel=3x3] = conv[kernel, stride=stride] | batch_norm | relu
