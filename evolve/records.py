@@ -8,6 +8,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, get_type_hints
 
 from compiler.epochs import Epoch
+from dsl.rules.scene import Noise, Part
 
 G = TypeVar("G")
 G_co = TypeVar("G_co", covariant=True)
@@ -43,9 +44,19 @@ def _as_json(plain: Convert, read: Convert) -> Form:
     return Form(lambda value: json.dumps(plain(value)), lambda text: read(json.loads(text)), json.loads)
 
 
+def _optional(form: Form) -> Form:
+    """Returns a form whose value may also be None."""
+
+    def unless_none(convert: Convert) -> Convert:
+        return lambda value: None if value is None else convert(value)
+
+    return Form(*map(unless_none, (form.write, form.read, form.show)))
+
+
 PAIRS = _as_json(list, lambda pairs: tuple(map(tuple, pairs)))
 NAMED = _as_json(dict, lambda named: tuple(named.items()))
 EPOCHS = _as_json(lambda epochs: list(map(astuple, epochs)), lambda rows: tuple(Epoch(*values) for values in rows))
+NOISE = _optional(_as_json(astuple, lambda values: Noise(*values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ class Measured(Protocol):
 
 @dataclass(frozen=True)
 class Proposal(Generic[G]):
-    """An individual before it is evaluated: its genotype, its parent, and the rule that made it."""
+    """An individual before it is evaluated: its genotype, its parents, and the rule that made it."""
 
     id: Annotated[int, Column("integer primary key")]
     genotype: Annotated[G, Column("text not null")]
@@ -128,11 +139,27 @@ class Proposal(Generic[G]):
     forget: Annotated[bool, Column("integer not null default 0", FLAG)] = False
     # a text that the algorithm receives again, with the proposal, when the search is resumed
     memo: Annotated[str, Column("text not null default ''")] = ""
+    # the second parent of an individual that a crossover has made
+    mate: Annotated[int | None, Column("integer", since=8)] = None
+    # the parts of the genotype whose weights come from the mate, as `dsl.Mutated` describes them
+    from_mate: Annotated[tuple[Part, ...], Column("text not null default '[]'", PAIRS, since=8)] = ()
+    # the noise that is added to the weights with which the individual starts, if the rule has `perturb weights`
+    noise: Annotated[Noise | None, Column("text", NOISE, since=8)] = None
 
     @property
     def weights_from(self) -> int | None:
         """The id of the parent whose weights the individual may inherit; None if it inherits no weights."""
         return None if self.forget else self.parent
+
+    @property
+    def mate_weights_from(self) -> int | None:
+        """The id of the mate of which the individual may inherit the weights of some parts; None if it has none."""
+        return self.mate if self.from_mate and not self.forget else None
+
+    @property
+    def weights_needed(self) -> frozenset[int]:
+        """The ids of the individuals whose weights must be kept until this individual has a result."""
+        return frozenset(id for id in (self.weights_from, self.mate_weights_from) if id is not None)
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
         """Returns this proposal with the genotype in another form, such as text."""
@@ -151,6 +178,9 @@ class Task:
     keep_above: float | None = None  # the fitness above which weights are kept; None: `best`
     best_size: Size = (0, 0)  # the size of the best individual; of equally fit individuals the smaller is better
     keep_above_size: Size = (0, 0)  # the size of the individual that has the fitness `keep_above`
+    mate_weights_from: int | None = None  # the id of the mate whose weights the individual may inherit
+    from_mate: tuple[Part, ...] = ()  # the parts whose weights come from the mate
+    noise: Noise | None = None  # the noise that is added to the weights with which the training starts
 
 
 @dataclass(frozen=True)

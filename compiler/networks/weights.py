@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ import numpy as np
 from compiler.errors import CompileError
 from compiler.filesystem import Place, writing
 from compiler.primitives.base import Shape
+from dsl.rules.scene import Noise, Part
 from dsl.wording import nearest_name
 
 if TYPE_CHECKING:  # These modules import TensorFlow, and reading and writing weights does not need TensorFlow.
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # These modules import TensorFlow, and reading and writing we
     from compiler.layers.packing import Array
 
 Weights = Mapping[str, "Array"]
+_FIRST_CELL = 3  # the place of the cell in a key, after the section, the step and the repetition
+_PERTURBATION = 48  # a number that makes other noise of a random seed than the initial weights
 
 
 def weights_of(layers: Iterable[StepLayer]) -> dict[str, Array]:
@@ -55,6 +58,42 @@ def _inherit(layer: StepLayer, values: Weights) -> int:
     if same:
         layer.assign({**own, **same, **(updates if layer.packing.normalized <= same.keys() else {})})
     return sum(value.size for value in same.values())
+
+
+def of_parents(parent: Weights, mate: Weights, from_mate: Collection[Part]) -> Weights:
+    """Returns the weights of a child of two parents: those of the parts `from_mate` from the mate, others from `parent`.
+
+    A weight of such a part that the mate does not have is that of the parent. The mate has none of a dead part.
+    """
+    return {**parent, **{key: value for key, value in mate.items() if any(_is_in(key, part) for part in from_mate)}}
+
+
+def _is_in(key: str, part: Part) -> bool:
+    """Whether a key belongs to a part: the cell, the node and the label of a term, or the section and step of a step.
+
+    A cell that is used as an operation has its place inside of the key of that operation.
+    """
+    kind, *names = part
+    found = key.split("/")
+    if kind == "step":
+        return found[: len(names)] == names
+    starts = [place for place, name in enumerate(found) if place >= _FIRST_CELL and name == names[0]]
+    return any(found[start : start + len(names)] == names for start in starts)
+
+
+def perturb(layers: Iterable[StepLayer], noise: Noise, seed: int) -> None:
+    """Adds noise to every trained weight of a network. Statistics stay as they are.
+
+    The noise depends only on the random seed and on the shapes of the weights in their order.
+    """
+    generator = np.random.default_rng([seed, _PERTURBATION])
+    draw = generator.normal if noise.kind == "normal" else generator.uniform
+    for layer in layers:
+        own = layer.values()
+        trained = {key: own[key] for key, _ in layer.packing.trained}
+        noisy = {key: value + draw(noise.first, noise.second, value.shape) for key, value in trained.items()}
+        if noisy:
+            layer.assign({**own, **noisy})
 
 
 def restore(layers: Iterable[StepLayer], values: Weights) -> None:

@@ -24,10 +24,11 @@ from compiler.graph.structure import Graph
 from compiler.images.data import Dataset
 from compiler.images.streams import Stream
 from compiler.layers.model import StepLayer, assemble, forward, step_layers
-from compiler.networks.weights import Weights, count, inherit
+from compiler.networks.weights import Weights, count, inherit, perturb
 from compiler.settings import Training
 from compiler.training.strategies import make_strategy
 from compiler.training.trainer import EVALUATION_BATCH, Trainer
+from dsl.rules.scene import Noise
 from dsl.space.genotype import Genotype
 
 Matrix = tuple[tuple[int, ...], ...]
@@ -65,12 +66,14 @@ def train(
     seed: int = 0,
     initial: Weights | None = None,
     on_epoch: Callable[[int], None] | None = None,
+    noise: Noise | None = None,
 ) -> Trained:
     """Trains a genotype and returns the result. Genes replace the settings of the same names.
 
     Args:
       initial: the weights of the parent. The network inherits those whose key and shape it has.
       on_epoch: is called at the end of every epoch with its number, from 1.
+      noise: is added to the trained weights before the training, drawn from the random seed.
 
     Raises:
       Diverged: the loss is not a finite number; the error has the epochs before.
@@ -84,6 +87,8 @@ def train(
     with naming_faults(data), _without_collection():
         trainer = Trainer(graph, data, training, make_strategy(training.strategy, training.tpu), seed)
         inherited = inherit(trainer.layers, initial or {})
+        if noise is not None:
+            perturb(trainer.layers, noise, seed)
         history, train_seconds = _history(trainer, training, on_epoch)
     cost, accuracy = graph_cost(graph), history[-1].validation_accuracy
     assert accuracy is not None

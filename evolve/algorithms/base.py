@@ -7,11 +7,12 @@ import random
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from compiler.domains import check, settings_of, values, whole
+from dsl.rules.scene import Noise, Part
 from evolve.errors import SearchError, UsageError
 from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
@@ -20,12 +21,22 @@ SHOWN = "shown"  # marks a setting that changes the curves of a search, and not 
 
 
 class Child(NamedTuple, Generic[T]):
-    """A mutated genotype, the rule that made it, and the (rule, reason) of children that were rejected before it."""
+    """A new genotype, the rule that made it, and the (rule, reason) of children that were rejected before it.
+
+    Attributes:
+      forget: whether the child inherits no weights.
+      crossed: whether a crossover made the child, so that it has two parents.
+      from_mate: the parts whose weights come from the mate.
+      noise: the noise that is added to the weights with which the child starts.
+    """
 
     genotype: T
     rule: str
     rejected: Rejected = ()
     forget: bool = False
+    crossed: bool = False
+    from_mate: tuple[Part, ...] = ()
+    noise: Noise | None = None
 
 
 class SearchSpace(Protocol[G]):
@@ -34,8 +45,21 @@ class SearchSpace(Protocol[G]):
     def sample(self, rng: random.Random) -> G:
         """Returns a random genotype."""
 
-    def mutate(self, genotype: G, rng: random.Random) -> Child[G]:
-        """Returns a child, made by one mutation."""
+    @property
+    def has_crossover(self) -> bool:
+        """Whether a rule makes children of two parents, so that an algorithm draws a mate."""
+
+    def mutate(
+        self, genotype: G, rng: random.Random, *, mate: G | None = None, born: int | None = None
+    ) -> Child[G]:
+        """Returns a child, made by one rule.
+
+        Args:
+          genotype: the parent, which is the fitter of the two parents if there is a mate.
+          rng: gives all random numbers.
+          mate: the second parent; without a mate no crossover applies.
+          born: the id of the child, after which new parts of the genotype are named.
+        """
 
 
 class Algorithm(Protocol[G]):
@@ -140,7 +164,9 @@ class Member(NamedTuple, Generic[G]):
 class Evolution(Proposer[G], ABC):
     """An algorithm with a population. The first `population_size` individuals are sampled, and all others are children.
 
-    An individual that is proposed while the population is empty is sampled too.
+    An individual that is proposed while the population is empty is sampled too. If the search space has a crossover, a
+    mate is drawn like the parent, among the other members. The fitter of the two is the parent, with which the child
+    starts. Whether a crossover or a mutation makes the child depends on the weights of the rules.
     """
 
     _: KW_ONLY
@@ -168,15 +194,38 @@ class Evolution(Proposer[G], ABC):
         if id <= self.population_size or not self._population():
             proposal = Proposal(id, self.space.sample(rng))
         else:
-            parent, memo = self._choose_parent(rng)
-            child = self.space.mutate(parent.proposal.genotype, rng)
-            proposal = Proposal(id, child.genotype, parent.id, child.rule, child.rejected, child.forget, memo)
+            parent, removed = self._choose_parent(rng)
+            parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)
+            proposal = self._child(id, parent, mate, json.dumps(removed) if removed else "", rng)
         self.adopt(proposal)
         return proposal
 
+    def _choose_mate(
+        self, parent: Member[G], removed: Collection[int], rng: random.Random
+    ) -> tuple[Member[G], Member[G] | None]:
+        """Returns the parents of the next child, the fitter one first; the mate is None if there is no other member."""
+        others = [one for one in self._population() if one is not parent and one.id not in removed]
+        if not others:
+            return parent, None
+        mate = self._winner(others, rng)
+        return (mate, parent) if mate.fitness > parent.fitness else (parent, mate)
+
+    def _child(self, id: int, parent: Member[G], mate: Member[G] | None, memo: str, rng: random.Random) -> Proposal[G]:
+        """Returns the proposal of a child of a parent, and of the mate if a crossover makes the child."""
+        other = None if mate is None else mate.proposal.genotype
+        child = self.space.mutate(parent.proposal.genotype, rng, mate=other, born=id)
+        return Proposal(
+            id, child.genotype, parent.id, child.rule, child.rejected, child.forget, memo,
+            mate.id if mate is not None and child.crossed else None, child.from_mate, child.noise,
+        )  # fmt: skip
+
     @abstractmethod
-    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
-        """Returns the parent of the next child, and the memo of that child's proposal."""
+    def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
+        """Returns the best of a tournament sample of members."""
+
+    @abstractmethod
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """Returns the parent of the next child, and the ids of the members that the proposal removes."""
 
 
 @dataclass(eq=False)
@@ -197,15 +246,6 @@ class NonAgeing(Evolution[G]):
     def replayed(self) -> None:
         """None, because the state depends on all results: no individual is removed because of its age."""
         return None
-
-    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
-        """Returns the winner of tournaments, and a memo with the ids of the members that the tournaments remove."""
-        parent, removed = self._tournaments(rng)
-        return parent, json.dumps(removed) if removed else ""
-
-    @abstractmethod
-    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
-        """Returns the parent of the next child, and the ids of the members to remove."""
 
     def adopt(self, proposal: Recorded[G]) -> None:
         """Adds the proposal to the pending proposals, and removes the members that its memo lists."""

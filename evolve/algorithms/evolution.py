@@ -41,9 +41,12 @@ class RegularizedEvolution(Evolution[G]):
         """The number of results that restore the population: its size, because ageing removes earlier individuals."""
         return self.population_size
 
-    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], str]:
-        """Returns the best of a tournament sample, and an empty memo."""
-        return max(rng.choices(self._members, k=self.sample_size), key=_fitness), ""
+    def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
+        return max(rng.choices(members, k=self.sample_size), key=_fitness)
+
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+        """Returns the best of a tournament sample. No member is removed before a result."""
+        return self._winner(self._members, rng), []
 
     def tell(self, individual: Measured) -> None:
         """Adds an individual to the population, and removes the oldest member if the population is too large."""
@@ -66,7 +69,10 @@ class NonAgeingEvolution(NonAgeing[G]):
         super().__post_init__()
         _check_sample(self, self.sample_size)
 
-    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+    def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
+        return self._tournament(members, rng)[0]
+
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the best of the last sample, and the ids of the worst of each sample that removes a member."""
         members = list(self._members.values())
         parent, worst = self._tournament(members, rng)
@@ -96,7 +102,10 @@ class PairwiseTournament(NonAgeing[G]):
 
     population_size: Annotated[int, whole(2), "number of members at which tournaments remove the worse of two"] = 1000
 
-    def _tournaments(self, rng: random.Random) -> tuple[Member[G], list[int]]:
+    def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
+        return max(rng.sample(members, min(2, len(members))), key=_fitness)
+
+    def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the parent of the next child, and the ids of the members to remove.
 
         Tournaments remove members until the population has fewer than `population_size`. The winner of one more
@@ -108,7 +117,7 @@ class PairwiseTournament(NonAgeing[G]):
             worse = min(rng.sample(members, 2), key=_fitness)
             members.remove(worse)
             removed.append(worse.id)
-        return max(rng.sample(members, min(2, len(members))), key=_fitness), removed
+        return self._winner(members, rng), removed
 
 
 @dataclass(eq=False, kw_only=True)

@@ -43,13 +43,27 @@ class CellSpace:
         """Returns a random genotype that can be built and satisfies all requirements."""
         return dsl.sample(self._space, rng, self._sample_mutations, self._unfit)
 
-    def mutate(self, genotype: dsl.Genotype, rng: random.Random) -> Child[dsl.Genotype]:
-        """Returns a child, which one mutation rule has made. If no rule applies, the child is equal to its parent."""
+    @property
+    def has_crossover(self) -> bool:
+        """Whether the space has a crossover, so that algorithms draw a mate."""
+        return self._space.has_crossover
+
+    def mutate(
+        self,
+        genotype: dsl.Genotype,
+        rng: random.Random,
+        *,
+        mate: dsl.Genotype | None = None,
+        born: int | None = None,
+    ) -> Child[dsl.Genotype]:
+        """Returns a child, which one rule has made. If no rule applies, the child is equal to its parent."""
         try:
-            child = dsl.mutate(genotype, rng, self._unfit)
+            child = dsl.mutate(genotype, rng, self._unfit, mate=mate, born=born)
         except dsl.CellError as error:
             return Child(genotype, "none", (("none", str(error)),))
-        return Child(child.genotype, child.rule, child.rejected, child.forget)
+        return Child(
+            child.genotype, child.rule, child.rejected, child.forget, child.crossed, child.from_mate, child.noise
+        )
 
     def sizes(self) -> tuple[int, ...]:
         """Returns the number of values of each choice.

@@ -239,8 +239,7 @@ class Search(Generic[G]):
     def _inheritable(self) -> frozenset[int]:
         """Returns the ids of the members, and of removed individuals from which a pending child inherits weights."""
         waiting = (*self._running.values(), *self._retries, *self._duplicates)
-        parents = {proposal.weights_from for proposal in waiting if proposal.weights_from is not None}
-        return frozenset(parents).union(self._algorithm.members)
+        return frozenset(self._algorithm.members).union(*(proposal.weights_needed for proposal in waiting))
 
     # The methods that make proposals and send tasks.
 

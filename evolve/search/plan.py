@@ -91,8 +91,9 @@ class Top:
         best, best_size = _beaten(self.best)
         keep_above, keep_above_size = _beaten(self.last)
         return Task(
-            proposal.id, proposal.genotype, seed, best, proposal.weights_from, keep_above, best_size, keep_above_size
-        )
+            proposal.id, proposal.genotype, seed, best, proposal.weights_from, keep_above, best_size, keep_above_size,
+            proposal.mate_weights_from, proposal.from_mate, proposal.noise,
+        )  # fmt: skip
 
 
 def _beaten(one: Individual | None) -> tuple[float, Size]:
