@@ -80,7 +80,11 @@ class Training:
     0.024 with cosine decay, ScheduledDropPath to 0.7. The paper does not name the optimizer of its search.
     """
 
-    epochs: Annotated[int, _COUNT, "passes over the training images"] = 25
+    epochs: Annotated[
+        int,
+        whole(0, MOST),
+        "passes over the training images; with 0, a search evaluates the weights with which an individual starts",
+    ] = 25
     batch_size: Annotated[int, _COUNT, "images of one step, over all replicas"] = 128
     learning_rate: Annotated[float, _AT_LEAST_0, "learning rate at the start", GENE] = 0.024
     optimizer: Annotated[str, one_of("sgd", "rmsprop"), "the optimizer; 'sgd' and 'rmsprop' use `momentum`"] = "sgd"

@@ -9,7 +9,7 @@ from typing import Any
 
 import dsl
 from compiler.domains import settings_of, values
-from compiler.errors import CompileError
+from compiler.errors import CompileError, pasted
 from compiler.filesystem import Place
 from compiler.settings import Training
 from evolve.algorithms import Algorithm
@@ -67,6 +67,7 @@ def prepare(config: Config, folder: Path) -> Run:
       UsageError, dsl.CellError: a setting or a `.cell` file is wrong.
     """
     settings = config.search
+    _check_flops(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
     dsl.decisions(
         seed
@@ -94,6 +95,16 @@ def prepare(config: Config, folder: Path) -> Run:
     }
     plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
     return Run(config, seed, fitness, plan, workers, folder, place)
+
+
+def _check_flops(config: Config) -> None:
+    """Checks that individuals cost FLOPs if the search ends after a budget of them."""
+    budget = config.search.budget_flops
+    if budget is not None and not config.training.epochs:
+        raise UsageError(
+            f"search.budget_flops is {budget!r} and training.epochs is 0, with which no individual takes FLOPs: "
+            f"{pasted('search.budget_flops', None)}, or {pasted('training.epochs', 1)}"
+        )
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:

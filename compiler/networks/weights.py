@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # These modules import TensorFlow, and reading and writing we
 
 Weights = Mapping[str, "Array"]
 _FIRST_CELL = 3  # the place of the cell in a key, after the section, the step and the repetition
-_PERTURBATION = 48  # a number that makes other noise of a random seed than the initial weights
+_PERTURBATION = 1  # gives other random numbers than the initial weights of the same random seed
 
 
 def weights_of(layers: Iterable[StepLayer]) -> dict[str, Array]:
@@ -61,9 +61,10 @@ def _inherit(layer: StepLayer, values: Weights) -> int:
 
 
 def of_parents(parent: Weights, mate: Weights, from_mate: Collection[Part]) -> Weights:
-    """Returns the weights of a child of two parents: those of the parts `from_mate` from the mate, others from `parent`.
+    """Returns the weights of a child of two parents. Those of the parts `from_mate` are the mate's.
 
-    A weight of such a part that the mate does not have is that of the parent. The mate has none of a dead part.
+    All others are the parent's. Where the mate lacks a weight of such a part, as of one that is dead in the mate, it is
+    the parent's too.
     """
     return {**parent, **{key: value for key, value in mate.items() if any(_is_in(key, part) for part in from_mate)}}
 

@@ -70,6 +70,8 @@ def train(
 ) -> Trained:
     """Trains a genotype and returns the result. Genes replace the settings of the same names.
 
+    With 0 epochs, no step is taken. The accuracy is that of the weights with which the training starts.
+
     Args:
       initial: the weights of the parent. The network inherits those whose key and shape it has.
       on_epoch: is called at the end of every epoch with its number, from 1.
@@ -89,9 +91,8 @@ def train(
         inherited = inherit(trainer.layers, initial or {})
         if noise is not None:
             perturb(trainer.layers, noise, seed)
-        history, train_seconds = _history(trainer, training, on_epoch)
-    cost, accuracy = graph_cost(graph), history[-1].validation_accuracy
-    assert accuracy is not None
+        history, accuracy, train_seconds = _history(trainer, training, on_epoch)
+    cost = graph_cost(graph)
     return Trained(
         accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
         train_seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers),
@@ -138,11 +139,17 @@ def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
 
 def _history(
     trainer: Trainer, training: Training, on_epoch: Callable[[int], None] | None
-) -> tuple[tuple[Epoch, ...], float]:
-    """Trains for all epochs. Returns the record of each epoch, and the seconds inside training steps and evaluation."""
+) -> tuple[tuple[Epoch, ...], float, float]:
+    """Trains for all epochs; with 0 epochs, only evaluates the weights.
+
+    Returns the record of each epoch, the accuracy at the end, and the seconds inside training steps and evaluation.
+    """
     trainer.make_ready()
     history: list[Epoch] = []
     seconds = 0.0
+    if not training.epochs:
+        start = time.perf_counter()
+        return (), trainer.measured_at_start(), time.perf_counter() - start
     for number in range(1, training.epochs + 1):
         start = time.perf_counter()
         loss, correct = trainer.run(trainer.steps_per_epoch)
@@ -155,7 +162,9 @@ def _history(
         seconds += time.perf_counter() - start
         if on_epoch is not None:
             on_epoch(number)
-    return tuple(history), seconds
+    accuracy = history[-1].validation_accuracy
+    assert accuracy is not None  # The last epoch is always evaluated.
+    return tuple(history), accuracy, seconds
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import dsl
 from compiler import filesystem
 from compiler.batches.pipeline import Feed, feed, naming_faults
 from compiler.epochs import Epoch
-from compiler.errors import CompileError
+from compiler.errors import CompileError, pasted
 from compiler.graph.cost import Cost, graph_cost
 from compiler.graph.resolve import resolve
 from compiler.graph.structure import Graph
@@ -25,6 +25,7 @@ from compiler.images import fit
 from compiler.images.data import load
 from compiler.images.inventory import Progress
 from compiler.networks import saved, weights
+from compiler.settings import Training
 from compiler.training.candidate import prepare
 from compiler.training.gin_files import TrainConfig
 from compiler.training.strategies import is_chief, make_strategy
@@ -58,6 +59,11 @@ class FinalTraining:
         self.folder, self._config = folder, config
         self._genotype = genotype
         self.training = config.training.with_genes(dict(genotype.genes))
+        if not self.training.epochs:
+            raise CompileError(
+                "training.epochs is 0, with which only a search evaluates networks; a final training has at least one "
+                f"epoch: {pasted('training.epochs', Training().epochs)}"
+            )
         self.strategy = make_strategy(self.training.strategy, self.training.tpu)
         self._chief = is_chief(self.strategy)
         inventory = folder if self._chief else None  # Of several processes, only the first one writes the record.

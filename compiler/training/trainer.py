@@ -52,11 +52,14 @@ class Trainer:
             # If the optimizer's variables were created during tracing, TensorFlow would trace twice.
             inner: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
             inner._create_all_weights(self._variables)
-            self.averages = [_shadow(variable) for variable in self._variables] if training.ema_decay else []
+            # Without an epoch there is nothing to average. The averages would be the weights before inheritance.
+            is_averaged = training.ema_decay and training.epochs
+            self.averages = [_shadow(variable) for variable in self._variables] if is_averaged else []
 
     def make_ready(self) -> None:
         """Traces the train step and the evaluation without running them, so that later calls only compute."""
-        self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
+        if self._training.epochs:
+            self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
         if self._training.fresh_statistics:
             self._pool(iter(self._plain_batches), tf.constant(0.0))
         self._evaluate(iter(self._evaluation_batches("validation")[0]), tf.constant(0))
@@ -234,6 +237,17 @@ class Trainer:
         if is_last:  # The accuracy does not show NaN weights, since they predict the first class for every image.
             check_finite(validation_loss, number, "validation loss")
         return Epoch(number, loss, accuracy, validation_loss, validation_accuracy)
+
+    def measured_at_start(self) -> float:
+        """Returns the accuracy of the starting weights on the validation images.
+
+        Raises:
+          Diverged: the loss is infinite or not a number.
+        """
+        loss, accuracy = self.validate()
+        if not math.isfinite(loss):
+            raise Diverged(f"the validation loss of the weights with which it starts is {loss}")
+        return accuracy
 
     def validate(self) -> tuple[float, float]:
         """Returns the mean loss and the accuracy on the validation images.

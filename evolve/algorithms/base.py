@@ -49,9 +49,7 @@ class SearchSpace(Protocol[G]):
     def has_crossover(self) -> bool:
         """Whether a rule makes children of two parents, so that an algorithm draws a mate."""
 
-    def mutate(
-        self, genotype: G, rng: random.Random, *, mate: G | None = None, born: int | None = None
-    ) -> Child[G]:
+    def mutate(self, genotype: G, rng: random.Random, *, mate: G | None = None, born: int | None = None) -> Child[G]:
         """Returns a child, made by one rule.
 
         Args:

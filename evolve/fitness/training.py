@@ -28,6 +28,8 @@ from evolve.fitness.images import ImagesFitness
 from evolve.records import Classification, Evaluation, Task, failed, rank
 from evolve.settings import SearchSettings
 
+NO_EPOCHS = "0 epochs: the weights with which an individual starts are evaluated, and no step is taken"
+
 
 class TrainingFitness(ImagesFitness):
     """A source of fitness that trains networks. The fitness of a network is its validation accuracy."""
@@ -53,16 +55,17 @@ class TrainingFitness(ImagesFitness):
         """Returns rows for the header about the images and the steps of an epoch, and warnings on the settings."""
         facts, batch = self.known, self.training.batch_size
         warnings = fit.warnings(self.training, facts.images, facts.class_names, facts.counts.get("train", ()))
+        steps = f"{facts.images // batch:,} steps of {batch} images"
         return [
             *super().rows(),
-            ("epoch", f"{facts.images // batch:,} steps of {batch} images"),
+            ("epoch", steps) if self.training.epochs else ("training", NO_EPOCHS),
             *(("warning", text) for text in warnings),
         ]
 
     def chance(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """Returns the number of validation images of each class, and flags for a longer training on larger images."""
         height, width, _ = self.known.input_shape
-        flags = [pasted("training.epochs", 4 * self.training.epochs)]
+        flags = [pasted("training.epochs", max(1, 4 * self.training.epochs))]
         if self.dataset.source.startswith(("images:", "tfds:")):  # images of any size
             flags.append(pasted("dataset.image_size", (2 * height, 2 * width)))
         return self.known.counts.get("validation", ()), tuple(flags)
@@ -92,7 +95,9 @@ class TrainingFitness(ImagesFitness):
         initial, note = self._initial(task)
         try:
             with running.reporting(self.folder / running.FOLDER, task.id, self.training.epochs) as report:
-                trained = candidate.train(genotype, feed, self.training, task.seed, initial, on_epoch=report)
+                trained = candidate.train(
+                    genotype, feed, self.training, task.seed, initial, on_epoch=report, noise=task.noise
+                )
         except Diverged as error:
             return replace(failed(str(error)), history=error.history)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
@@ -172,19 +177,32 @@ class TrainingFitness(ImagesFitness):
     def _initial(self, task: Task) -> tuple[Any, str]:
         """Returns the weights that the individual inherits, and a note for its row.
 
-        If the individual does not inherit weights, the result is None and an empty note. If the weights of the parent
-        are missing or damaged, the result is an empty dictionary and a note with the reason.
+        If the individual does not inherit weights, the result is None and an empty note. If the weights of a parent
+        are missing or damaged, the individual starts without them, and the note has the reason.
         """
         from compiler.networks import weights
 
         if not self.inherit or task.weights_from is None:
             return None, ""
-        path = weights_file(self.weights, task.weights_from)
+        found, note = self._read(task.weights_from, "trained from random weights")
+        if task.mate_weights_from is None:
+            return found, note
+        other, lacking = self._read(task.mate_weights_from, "started without the weights of its mate")
+        return weights.of_parents(found, other, task.from_mate), "; ".join(filter(None, (note, lacking)))
+
+    def _read(self, id: int, otherwise: str) -> tuple[Any, str]:
+        """Returns the weights of an individual and an empty note.
+
+        If the weights are missing or damaged, returns none, and a note that begins with `otherwise`.
+        """
+        from compiler.networks import weights
+
+        path = weights_file(self.weights, id)
         try:
             with _naming(path, "read"):
                 return weights.read(path), ""
         except CompileError as error:
-            return {}, f"trained from random weights: {error}"
+            return {}, f"{otherwise}: {error}"
 
 
 def best_folder(storage: Place) -> Place:

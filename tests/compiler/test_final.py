@@ -293,6 +293,7 @@ class TestMistakes:
         ("dataset.source='digit'", "did you mean 'digits'?"), ("training.strategy='tpus'", "did you mean 'tpu'?"),
         ("training.strategy='tpu'", "no TPU is named"), ("network.params=3", "network.params is 3"),
         ("network.params={'G': 3}", "there is no param 'G'"), ("training.auxiliary_weight=-1", "at least 0"),
+        ("training.epochs=0", "training.epochs is 0, with which only a search evaluates networks"),
     ])  # fmt: skip
     def test_wrong_bindings_are_refused_before_a_training(
         self, files: Path, capsys: pytest.CaptureFixture[str], binding: str, message: str

@@ -28,7 +28,7 @@ def test_every_setting_has_a_rule() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 0}, "training.epochs is 0; it must be a whole number from 1 to 1,000,000"),
+        ({"epochs": -1}, "training.epochs is -1; it must be a whole number from 0 to 1,000,000"),
         ({"drop_path_keep": 0}, "training.drop_path_keep is 0; it must be a number above 0 and at most 1"),
         ({"momentum": 1.5}, "training.momentum is 1.5; it must be a number from 0 to 1"),
         ({"l2": "low"}, "training.l2 is 'low'; it must be a number of at least 0"),
@@ -48,7 +48,7 @@ def test_every_setting_has_a_rule() -> None:
         ({"learning_rate": float("1e400")}, "training.learning_rate is inf; it must be a number of at least 0"),
         ({"learning_rate": 1e39}, "training.learning_rate is 1e+39; it must be a number of at least 0"),
         ({"learning_rate": 10**400}, "it must be a number of at least 0"),
-        ({"epochs": 10**12}, "it must be a whole number from 1 to 1,000,000"),
+        ({"epochs": 10**12}, "it must be a whole number from 0 to 1,000,000"),
         ({"epochs": 2.0}, "training.epochs is 2.0; it must be a whole number"),
         ({"sync_batch_norm": "yes"}, "training.sync_batch_norm is 'yes'; it must be True, False or None"),
         ({"sync_batch_norm": 1}, "training.sync_batch_norm is 1; it must be True, False or None"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from compiler.layers.model import step_layers
 from compiler.networks import weights
 from compiler.settings import GENES
 from compiler.training.optimizers import learning_rate
+from dsl import Noise
 
 QUICK = Training(epochs=3, batch_size=32, learning_rate=0.1, l2=5e-4, drop_path_keep=1.0, augment=())
 
@@ -99,6 +101,20 @@ def test_training_goes_on_from_the_weights_it_is_given(digits: Dataset) -> None:
     for key, value in weights.weights_of(kept.layers).items():
         if key.rsplit("/", 1)[1] not in ("mean", "variance", "updates"):
             np.testing.assert_array_equal(value, values[key])
+
+
+def test_without_an_epoch_the_weights_are_evaluated_and_stay(digits: Dataset) -> None:
+    parent = train(still(SMALL), digits, QUICK, seed=1)
+    values = weights.weights_of(parent.layers)
+    none = replace(QUICK, epochs=0, ema_decay=0.9, fresh_statistics=False)
+    kept = train(still(SMALL), digits, none, seed=2, initial=values)
+    assert (kept.history, kept.accuracy, kept.inherited) == ((), parent.accuracy, parent.weights)
+    assert weights.weights_of(kept.layers).keys() == values.keys()
+    assert all(np.array_equal(values[key], value) for key, value in weights.weights_of(kept.layers).items())
+    noisy = train(still(SMALL), digits, none, seed=2, initial=values, noise=Noise("normal", 0.0, 10.0))
+    assert noisy.accuracy < parent.accuracy
+    with pytest.raises(compiler.CompileError, match="the validation loss of the weights with which it starts is nan"):
+        train(still(SMALL), digits, none, seed=2, initial=values, noise=Noise("normal", math.nan, 1.0))
 
 
 def test_a_gene_takes_the_place_of_the_setting(digits: Dataset) -> None:

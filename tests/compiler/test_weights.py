@@ -13,6 +13,7 @@ import dsl
 from compiler import resolve
 from compiler.layers.model import StepLayer, build_layers
 from compiler.networks import weights
+from dsl import Noise
 
 SPACE = """
 op norm = batch_norm | relu
@@ -23,6 +24,7 @@ cell net(image) fit resize_and_pad {
 }
 network { body: net   head: global_avg_pool | dense[classes] }
 """
+TRAINED = ("kernel", "gamma", "beta", "bias")
 NUMBERS = {"a": 27 + 4 * 3, "b": 81 + 4 * 3, "return": 3, "head": 3 * 10 + 10}
 
 
@@ -87,6 +89,47 @@ def test_a_norm_less_keeps_the_number_of_updates() -> None:
     child = layers(2, before="(a) | norm", after="(a)")
     assert weights.inherit(child, parent) == sum(NUMBERS.values()) - 12
     assert weights.weights_of(child)["body/0/0/updates"] == parent["body/0/0/updates"]
+
+
+PARTS = {
+    ("cell", "net", "a"): {"body/0/0/net/a/0/conv", "body/0/0/net/a/tail/0"},
+    ("cell", "net", "a", "0"): {"body/0/0/net/a/0/conv"},
+    ("cell", "net", "n1", "n2"): {"body/1/2/net/n1/n2/conv"},
+    ("cell", "pair", "a"): {"body/3/0/top/b/0/both/0/pair/a/0/conv", "body/n4/0/pair/a/0/conv"},
+    ("step", "body", "n4"): {"body/n4/0/pair/a/0/conv", "body/n4/updates"},
+    ("step", "body", "1"): {"body/1/2/net/n1/n2/conv"},
+}
+KEYS = frozenset().union(*PARTS.values(), {"head/0/0/1/dense/kernel", "body/0/0/net/aa/0/conv", "stem/1/0/0/conv"})
+
+
+@pytest.mark.parametrize(("part", "keys"), PARTS.items())
+def test_a_part_of_the_mate_brings_its_weights(part: tuple[str, ...], keys: set[str]) -> None:
+    parent = dict.fromkeys(KEYS, np.zeros(1, np.float32))
+    mate = dict.fromkeys((*KEYS, "body/0/0/net/c/0/conv"), np.ones(1, np.float32))
+    found = weights.of_parents(parent, mate, [part])
+    assert {key for key, value in found.items() if value[0]} == keys
+    assert found.keys() == parent.keys()
+    assert weights.of_parents(parent, mate, []) == parent
+    assert weights.of_parents(parent, {}, [part]) == parent
+    assert weights.of_parents({}, mate, [part]).keys() == keys
+
+
+@pytest.mark.parametrize(("kind", "first", "second"), [("normal", 0.1, 0.02), ("uniform", -0.3, 0.5)])
+def test_noise_changes_trained_weights_and_no_statistics(kind: str, first: float, second: float) -> None:
+    made, again, other = layers(1), layers(1), layers(1)
+    for noisy, seed in ((made, 3), (again, 3), (other, 4)):
+        weights.perturb(noisy, Noise(kind, first, second), seed)
+    before, after = weights.weights_of(layers(1)), weights.weights_of(made)
+    names = {key: key.rsplit("/", 1)[1] for key in before}
+    added = np.concatenate([(after[key] - before[key]).ravel() for key in before if names[key] in TRAINED])
+    mean, deviation = (first, second) if kind == "normal" else ((first + second) / 2, (second - first) / 12**0.5)
+    error = deviation / added.size**0.5
+    assert added.mean() == pytest.approx(mean, abs=5 * error)
+    assert added.std() == pytest.approx(deviation, rel=0.3)
+    assert len(np.unique(added)) > added.size * 0.9
+    assert all(np.array_equal(after[key], before[key]) for key in before if names[key] not in TRAINED)
+    assert all(np.array_equal(weights.weights_of(again)[key], value) for key, value in after.items())
+    assert not np.array_equal(weights.weights_of(other)["head/0/0/1/dense/kernel"], after["head/0/0/1/dense/kernel"])
 
 
 def test_nothing_in_common_changes_nothing() -> None:

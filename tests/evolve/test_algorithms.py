@@ -25,7 +25,7 @@ from evolve import (
 )
 from evolve.algorithms import ALGORITHMS, gin_name, settings
 from evolve.records import RANDOM
-from tests.evolve.toy import MAKERS, SIZES, Genotype, ToySpace, matches, result, target
+from tests.evolve.toy import MAKERS, SIZES, CrossingSpace, Genotype, ToySpace, matches, result, target
 
 Make = Callable[[int], Algorithm[Genotype]]
 EVALUATIONS = 1000
@@ -121,6 +121,8 @@ def test_the_first_population_is_random(make: Make) -> None:
 class CountingSpace:
     """Genotypes are ids in the order of asking, so that a child shows its parent."""
 
+    has_crossover = False
+
     def __init__(self) -> None:
         self.made = 0
 
@@ -128,7 +130,7 @@ class CountingSpace:
         self.made += 1
         return self.made
 
-    def mutate(self, genotype: int, rng: random.Random) -> Child[int]:
+    def mutate(self, genotype: int, rng: random.Random, *, mate: object = None, born: int | None = None) -> Child[int]:
         return Child(genotype, "copy")
 
 
@@ -284,9 +286,9 @@ MEMBERS = 20
 PENDING = 8
 
 
-def contract(make: Callable[..., Algorithm[Genotype]], **settings: int) -> Make:
+def contract(make: Callable[..., Algorithm[Genotype]], space: ToySpace, **settings: int) -> Make:
     """Returns a maker of the algorithm with these settings, on the toy."""
-    return lambda seed: make(ToySpace(), seed, **settings)
+    return lambda seed: make(space, seed, **settings)
 
 
 def in_disorder(
@@ -313,13 +315,20 @@ CONTRACT = {
 }
 
 
+WITH_MATES = (RegularizedEvolution, NonAgeingEvolution, PairwiseTournament)
+
+
 def test_every_algorithm_meets_the_contract() -> None:
     assert set(CONTRACT) == {type(make()) for make in MAKERS} == set(ALGORITHMS)
 
 
-@pytest.mark.parametrize(
-    "make", [contract(made, **given) for made, given in CONTRACT.items()], ids=map(gin_name, CONTRACT)
-)
+CONTRACTS = {
+    **{gin_name(made): contract(made, ToySpace(), **given) for made, given in CONTRACT.items()},
+    **{f"{gin_name(made)} with a mate": contract(made, CrossingSpace(), **CONTRACT[made]) for made in WITH_MATES},
+}
+
+
+@pytest.mark.parametrize("make", CONTRACTS.values(), ids=CONTRACTS)
 class TestContract:
     """Properties of every algorithm."""
 
@@ -451,3 +460,72 @@ def test_the_defaults_are_the_papers() -> None:
 
 def test_the_window_of_the_curves_makes_no_other_search() -> None:
     assert settings(RandomSearch(ToySpace(), 0, window=7)) == {}
+
+
+@pytest.mark.parametrize("algorithm", WITH_MATES, ids=gin_name)
+class TestMates:
+    """Properties of every algorithm that draws a mate where the space has a crossover."""
+
+    def test_a_crossed_child_has_two_members_as_parents_and_the_fitter_comes_first(self, algorithm: type[Any]) -> None:
+        made = algorithm(CrossingSpace(), 0, **CONTRACT[algorithm])
+        fitness: dict[int, int] = {}
+        mates = 0
+        for id in range(1, 200):
+            proposal = made.ask(id)
+            if proposal.mate is not None:
+                mates += 1
+                assert proposal.rule == "cross" and proposal.mate != proposal.parent
+                assert {proposal.mate, proposal.parent} <= {*made.members}
+                assert fitness[proposal.parent] >= fitness[proposal.mate]
+            assert (proposal.rule == "cross") == (proposal.mate is not None) == (proposal.noise is not None)
+            fitness[id] = matches(proposal.genotype, target(0))
+            made.tell(result(id, fitness[id]))
+        assert 50 < mates < 150
+
+    def test_a_crossed_child_is_made_of_both_parents(self, algorithm: type[Any]) -> None:
+        found = {one.id: one for one, _ in history(contract(algorithm, CrossingSpace(), **CONTRACT[algorithm]), 1, 100)}
+        for child in found.values():
+            if child.mate is not None:
+                parent, mate = found[child.parent or 0].genotype, found[child.mate].genotype
+                places = {int(place) for _, _, place in child.from_mate}
+                both = zip(parent, mate, strict=True)
+                assert child.genotype == tuple(m if place in places else p for place, (p, m) in enumerate(both))
+
+    def test_a_single_member_has_no_mate(self, algorithm: type[Any]) -> None:
+        made = algorithm(CrossingSpace(), 0, **CONTRACT[algorithm] | {"population_size": 5})
+        for id in range(1, 6):
+            made.ask(id)
+        made.tell(result(1, 0.5))
+        child = made.ask(6)
+        assert (child.parent, child.mate) == (1, None)
+
+
+class Crossing(CountingSpace):
+    """A space in which every child has two parents, if there is a mate."""
+
+    has_crossover = True
+
+    def mutate(self, genotype: int, rng: random.Random, *, mate: object = None, born: int | None = None) -> Child[int]:
+        return Child(genotype, "cross", crossed=mate is not None)
+
+
+def test_the_mate_is_the_best_of_a_second_sample_of_the_other_members() -> None:
+    size, sample_size, draws = 4, 2, 10_000
+    algorithm = RegularizedEvolution(Crossing(), 0, population_size=size, sample_size=sample_size)
+    for id in range(1, size + 1):
+        algorithm.ask(id)
+    for id in range(1, size + 1):
+        algorithm.tell(result(id, float(id)))
+    asked = [algorithm.ask(size + draw) for draw in range(1, draws + 1)]
+    pairs = Counter((one.parent or 0, one.mate or 0) for one in asked)
+
+    def wins(rank: int, count: int) -> float:
+        """Returns the probability that the rank-th worst of `count` members is the best of a sample."""
+        return (rank / count) ** sample_size - ((rank - 1) / count) ** sample_size
+
+    for low in range(1, size + 1):
+        for high in range(low + 1, size + 1):
+            # without the fitter one, the worse one keeps its rank; without the worse one, the fitter one moves up
+            expected = wins(high, size) * wins(low, size - 1) + wins(low, size) * wins(high - 1, size - 1)
+            assert pairs[high, low] / draws == pytest.approx(expected, abs=5 * 0.5 / draws**0.5)
+    assert sum(pairs.values()) == draws and all(parent > mate for parent, mate in pairs)

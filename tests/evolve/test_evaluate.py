@@ -18,6 +18,7 @@ from compiler.images import data, kept
 from compiler.layers.model import step_layers
 from compiler.networks import weights
 from compiler.training import candidate
+from dsl import Noise
 from evolve import Task, UsageError
 from evolve.fitness import running, training
 from evolve.fitness.base import Fitness
@@ -126,6 +127,7 @@ def test_a_fitness_that_cannot_be_imported_is_refused() -> None:
         fitness_function("tests.evolve.made_up:separable")
 
 
+UNTRAINED = Training(epochs=0, batch_size=20, drop_path_keep=1.0, augment=())
 GROWING = dsl.load("large_scale.cell")
 
 
@@ -159,6 +161,41 @@ def test_a_child_whose_parents_weights_are_gone_starts_from_fresh_weights_with_a
     child = inheriting.evaluate(Task(2, GROWING.text(), 5, 1.0, weights_from=1))
     assert (child.status, child.inherited) == ("done", 0.0)
     assert child.note.startswith("trained from random weights: ") and "1.npz" in child.note
+
+
+def test_a_child_of_two_parents_starts_from_the_weights_of_both(small_gin: Path) -> None:
+    """Only `return` and the head have weights; without an epoch, the child keeps those with which it starts."""
+    inheriting = trained(small_gin, training=UNTRAINED)
+    for id in (1, 2):
+        inheriting.evaluate(Task(id, GROWING.text(), id, 1.0))
+    crossed = Task(3, GROWING.text(), 5, 1.0, weights_from=1, mate_weights_from=2, from_mate=(("step", "head", "0"),))
+    child = inheriting.evaluate(crossed)
+    first, second, found = (weights.read(weights_file(inheriting.weights, id)) for id in (1, 2, 3))
+    assert (child.status, child.inherited, child.note, child.history) == ("done", 1.0, "", ())
+    assert found.keys() == first.keys() == second.keys()
+    for key, value in found.items():
+        np.testing.assert_array_equal(value, (second if key.startswith("head/0/") else first)[key])
+
+
+def test_a_child_whose_mates_weights_are_gone_starts_without_them_with_a_note(small_gin: Path) -> None:
+    inheriting = trained(small_gin, training=UNTRAINED)
+    inheriting.evaluate(Task(1, GROWING.text(), 1, 1.0))
+    crossed = Task(3, GROWING.text(), 5, 1.0, weights_from=1, mate_weights_from=2, from_mate=(("step", "head", "0"),))
+    child = inheriting.evaluate(crossed)
+    assert (child.status, child.inherited) == ("done", 1.0)  # where the mate has no weight, it is the parent's
+    assert child.note.startswith("started without the weights of its mate: there are no weights in ")
+    assert child.note.endswith("2.npz")
+
+
+def test_noise_is_added_in_the_worker(small_gin: Path) -> None:
+    inheriting = trained(small_gin, training=UNTRAINED)
+    inheriting.evaluate(Task(1, GROWING.text(), 1, 1.0))
+    for id in (2, 3):
+        inheriting.evaluate(Task(id, GROWING.text(), 5, 1.0, weights_from=1, noise=Noise("normal", 0.0, 0.1)))
+    before, after, again = (weights.read(weights_file(inheriting.weights, id)) for id in (1, 2, 3))
+    kernel = "head/0/0/1/dense/kernel"
+    assert 0.05 < np.std(after[kernel] - before[kernel]) < 0.2
+    np.testing.assert_array_equal(after[kernel], again[kernel])
 
 
 def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> None:

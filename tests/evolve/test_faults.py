@@ -105,7 +105,7 @@ def test_tries_are_counted_over_the_runs_of_a_search(tmp_path: Path) -> None:
 
 
 def test_a_recorded_order_replays_to_the_same_population(tmp_path: Path) -> None:
-    for make in (toy.evolution, toy.tournament, toy.non_ageing, toy.reinforcement):
+    for make in (toy.evolution, toy.crossing, toy.tournament, toy.non_ageing, toy.reinforcement):
         executor, ran = Processes(4, 50, tmp_path / "log"), make()
         try:
             with Store(tmp_path / make.__name__) as store:
@@ -152,9 +152,9 @@ def killed_over_and_over(
 @pytest.mark.parametrize(
     "make",
     [
-        toy.evolution,
+        toy.crossing,
         toy.tournament,
-        *(pytest.param(make, marks=pytest.mark.full) for make in (toy.non_ageing, toy.reinforcement)),
+        *(pytest.param(make, marks=pytest.mark.full) for make in (toy.evolution, toy.non_ageing, toy.reinforcement)),
     ],
 )
 def test_the_driver_is_killed_at_random(

@@ -69,7 +69,7 @@ class Narrow(toy.ToySpace):
     def sample(self, rng: Any) -> toy.Genotype:
         return (rng.randrange(6), *toy.target(0)[1:])
 
-    def mutate(self, genotype: toy.Genotype, rng: Any) -> Child[toy.Genotype]:
+    def mutate(self, genotype: toy.Genotype, rng: Any, **_: object) -> Child[toy.Genotype]:
         return Child(self.sample(rng), "any")
 
     def fingerprint(self, genotype: toy.Genotype) -> str:

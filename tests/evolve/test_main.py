@@ -71,6 +71,10 @@ def test_help_lists_our_flags_and_loads_nothing_heavy() -> None:
             "sample_size is 21, population_size is 20",
         ),
         (["--gin_file=amoeba.gin", "--gin_param=search.fitness='no.such:thing'"], "no.such:thing"),
+        (
+            ["--gin_file=amoeba.gin", "--gin_param=search.budget_flops=1e9", "--gin_param=training.epochs=0"],
+            "search.budget_flops is 1000000000.0 and training.epochs is 0, with which no individual takes FLOPs: ",
+        ),
     ],
 )
 def test_mistakes_give_one_message_and_exit_code_2(

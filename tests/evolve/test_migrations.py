@@ -12,12 +12,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import dsl
-from evolve import CellSpace, Individual, RandomSearch, Store, UsageError, cell, main
+from dsl import Noise
+from evolve import CellSpace, Evaluation, Individual, Proposal, RandomSearch, Store, UsageError, cell, main
 from evolve import config as gin
 from evolve.observers.board import Board
 from evolve.prepared import prepare
@@ -58,11 +60,18 @@ def dump(folder: Path) -> list[str]:
     return list(sqlite3.connect(folder / FILE).iterdump())
 
 
+NEWER: dict[str, object] = {"depth": None, "mate": None, "from_mate": "[]", "noise": None}  # the newer columns
+
+
+def columns_in(folder: Path) -> list[tuple[object, ...]]:
+    return sqlite3.connect(folder / FILE).execute("pragma table_info(individuals)").fetchall()
+
+
 def individuals(folder: Path) -> list[dict[str, object]]:
     """Returns all rows by id, with the columns that are newer. The ids in the earlier column `killed` are the memo."""
     db = sqlite3.connect(folder / FILE)
     db.row_factory = sqlite3.Row
-    rows = [{"depth": None, **dict(row)} for row in db.execute("select * from individuals order by id")]
+    rows = [{**NEWER, **dict(row)} for row in db.execute("select * from individuals order by id")]
     killed = [str(row.pop("killed", "[]")) for row in rows]
     return [row | {"memo": row["memo"] if ids == "[]" else ids} for row, ids in zip(rows, killed, strict=True)]
 
@@ -92,7 +101,7 @@ def test_a_store_of_each_version_opens(tmp_path: Path, version: str) -> None:
         noted = store.noted(f"test of {best}")
         assert (None if noted is None else json.loads(noted)["accuracy"]) == tested
         assert len(list(store.finished())) + len(store.unfinished()) == counts[2]
-        assert {one.depth for one in store.finished()} == {None}
+        assert {(one.depth, one.mate, one.from_mate, one.noise) for one in store.finished()} == {(None, None, (), None)}
         store.sign(store.signed("identity"))
     assert schema(work) == migrations.SCHEMA
     assert sqlite3.connect(work / FILE).execute("pragma journal_mode").fetchone() == ("wal",)
@@ -107,11 +116,26 @@ def test_a_store_is_migrated_to_the_tables_of_a_new_one(tmp_path: Path, version:
     with Store(work) as store, store.event():
         pass
     Store(tmp_path / "new").close()
-    tables = [
-        sqlite3.connect(folder / FILE).execute("pragma table_info(individuals)").fetchall()
-        for folder in (work, tmp_path / "new")
-    ]
-    assert tables[0] == tables[1]
+    assert columns_in(work) == columns_in(tmp_path / "new")
+
+
+def test_a_store_without_mates_gets_the_columns_of_mates(tmp_path: Path) -> None:
+    child = Proposal(2, "g", 1, "cross", mate=1, from_mate=(("cell", "net", "n1"),), noise=Noise("normal", 0.0, 0.5))
+    with Store(tmp_path) as store:
+        store.propose(Proposal(1, "g"), "f")
+        store.finish(1, Evaluation(0.5))
+        store.propose(child, "f")
+        assert store.unfinished() == ((child, False),)
+    db = sqlite3.connect(tmp_path / FILE)
+    for name in ("mate", "from_mate", "noise"):
+        db.execute(f"alter table individuals drop column {name}")
+    db.execute("pragma user_version=7")
+    db.close()
+    with Store(tmp_path) as store, store.event():
+        assert store.unfinished() == ((replace(child, mate=None, from_mate=(), noise=None), False),)
+    assert schema(tmp_path) == migrations.SCHEMA
+    Store(tmp_path / "new").close()
+    assert columns_in(tmp_path) == columns_in(tmp_path / "new")
 
 
 @every_version
@@ -265,7 +289,7 @@ def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     table, _, objects = ran.stdout.partition("[\n")
-    assert table.splitlines()[0].endswith(",metrics,latency,depth") and table.splitlines()[1].endswith(",{},1.5,")
+    assert table.splitlines()[0].endswith(",noise,latency") and table.splitlines()[1].endswith(",[],,1.5")
     assert {row["latency"] for row in json.loads("[" + objects)} == {7.0}
     assert schema(old) == migrations.SCHEMA + 1
 

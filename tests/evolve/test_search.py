@@ -67,7 +67,7 @@ def rows(folder: Path) -> list[tuple[Any, ...]]:
     reader = sqlite3.connect(folder / FILE)
     return reader.execute(
         "select id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, status, error, rejected, "
-        "history, finished, proposed_after, inherited, note, memo from individuals order by id"
+        "history, finished, proposed_after, inherited, note, memo, mate, from_mate, noise from individuals order by id"
     ).fetchall()
 
 

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Sequence
 
+from dsl import Noise
 from evolve import (
     Algorithm,
     Child,
@@ -34,10 +35,14 @@ SIZES: Genotype = tuple(
 class ToySpace:
     """The mutations of the paper with their weights: another input, another operation, or no change."""
 
+    has_crossover = False
+
     def sample(self, rng: random.Random) -> Genotype:
         return tuple(rng.randrange(size) for size in SIZES)
 
-    def mutate(self, genotype: Genotype, rng: random.Random) -> Child[Genotype]:
+    def mutate(
+        self, genotype: Genotype, rng: random.Random, *, mate: Genotype | None = None, born: int | None = None
+    ) -> Child[Genotype]:
         rule = rng.choices(("nothing", "rewire", "op"), (0.05, 0.475, 0.475))[0]
         if rule == "nothing":
             return Child(genotype, rule)
@@ -67,6 +72,27 @@ class ToySpace:
         return ""
 
 
+class CrossingSpace(ToySpace):
+    """The toy with a uniform crossover, which makes half of the children that may have two parents."""
+
+    has_crossover = True
+
+    def mutate(
+        self, genotype: Genotype, rng: random.Random, *, mate: Genotype | None = None, born: int | None = None
+    ) -> Child[Genotype]:
+        if mate is None or rng.random() < 0.5:
+            return super().mutate(genotype, rng)
+        places = tuple(place for place in range(len(SIZES)) if rng.random() < 0.5)
+        child = tuple(mate[place] if place in places else value for place, value in enumerate(genotype))
+        parts = tuple(("cell", "toy", str(place)) for place in places)
+        return Child(child, "cross", crossed=True, from_mate=parts, noise=Noise("normal", 0.0, 0.1))
+
+
+def crossing() -> Algorithm[Genotype]:
+    """Regularized evolution with a population of ten, in a space with a crossover."""
+    return RegularizedEvolution(CrossingSpace(), 0, population_size=10, sample_size=3)
+
+
 def evolution() -> Algorithm[Genotype]:
     """Regularized evolution with a population of ten."""
     return RegularizedEvolution(ToySpace(), 0, population_size=10, sample_size=3)
@@ -92,7 +118,7 @@ def reinforcement() -> Algorithm[Genotype]:
     return Reinforcement(ToySpace(), 0, batch_size=8, units=16, window=10)
 
 
-MAKERS = (evolution, non_ageing, tournament, random_search, reinforcement)
+MAKERS = (evolution, crossing, non_ageing, tournament, random_search, reinforcement)
 
 
 def result(id: int, fitness: float) -> Individual:

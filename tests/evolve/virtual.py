@@ -72,7 +72,9 @@ class TwoSpeeds(toy.ToySpace):
     def sample(self, rng: random.Random) -> toy.Genotype:
         return (rng.randrange(2), *super().sample(rng))
 
-    def mutate(self, genotype: toy.Genotype, rng: random.Random) -> Child[toy.Genotype]:
+    def mutate(
+        self, genotype: toy.Genotype, rng: random.Random, *, mate: object = None, born: int | None = None
+    ) -> Child[toy.Genotype]:
         gene = 1 - genotype[0] if rng.random() < FLIPS else genotype[0]
         child = super().mutate(genotype[1:], rng)
         return Child((gene, *child.genotype), child.rule)
