@@ -19,6 +19,9 @@ OTHERWISE = {
     ("compiler/pictures/paints.py", "depthwise"): "as conv",
     ("compiler/pictures/paints.py", "skip"): "as conv",
     ("compiler/pictures/paints.py", "zero"): "as conv",
+    ("compiler/pictures/paints.py", "upsample"): "as conv",
+    ("compiler/pictures/paints.py", "attention"): "as conv",
+    ("compiler/pictures/paints.py", "token_mlp"): "as conv",
     ("evolve/search/*", "none"): "the rule of a child that no rule could make",
 }
 

@@ -21,6 +21,8 @@ from compiler.primitives.base import Weight
 from compiler.primitives.layering import Tensor
 from compiler.primitives.normalization_layers import local_norm
 
+EMBEDDING = 0.02  # the standard deviation of the initial values of an embedding
+
 
 @tf_keras.saving.register_keras_serializable("amoeba")
 class StepLayer(tf_keras.layers.Layer):  # type: ignore[misc]
@@ -243,13 +245,15 @@ def initial_value(weight: Weight, generator: np.random.Generator) -> Array:
     """Returns the initial value of a weight: zeros for biases and offsets, `start` for scales.
 
     Kernels are drawn from a normal distribution with the variance 2 / n, where n is the number of inputs of one output.
+    Embeddings are drawn from a normal distribution with the deviation 0.02 (ViT).
     """
     if weight.kind in ("bias", "beta"):
         return np.zeros(weight.shape, np.float32)
     if weight.kind == "gamma":
         return np.full(weight.shape, weight.start, np.float32)
     drawn = generator.standard_normal(weight.shape, np.float32)
-    return (drawn * math.sqrt(2.0 / weight.inputs)).astype(np.float32)
+    deviation = EMBEDDING if weight.kind == "embedding" else math.sqrt(2.0 / weight.inputs)
+    return (drawn * deviation).astype(np.float32)
 
 
 def _stable_number(text: str) -> int:

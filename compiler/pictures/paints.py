@@ -30,6 +30,7 @@ _FAMILIES = {
     "dilated": (Paint("#eee3fb", "#9061cf"), Paint("#dfcbf7", "#7d49c4"), Paint("#d0b4f2", "#6a35b3")),
     "separable": (Paint("#dfecfd", "#4b89dc"), Paint("#c3dbfb", "#2f6fca"), Paint("#a5c8f8", "#2059ab")),
     "conv": (Paint("#ddf3e0", "#4aa25c"), Paint("#c2e9c8", "#35894a"), Paint("#a6deb0", "#27713a")),
+    "mixing": (Paint("#fde4e0", "#cf5b4a"),) * 3,
     "pool": (Paint("#ffecd6", "#e08a2c"), Paint("#ffdcb5", "#cd7413"), Paint("#ffcc93", "#b3610a")),
 }
 _TEALS = (
@@ -40,7 +41,7 @@ _TEALS = (
 _FAMILY_OF = (
     ("dil", "dilated"), ("sep", "separable"), ("depthwise", "separable"), ("dw_", "separable"),
     ("conv", "conv"), ("pool", "pool"), ("identity", "skip"), ("skip", "skip"), ("linear", "skip"),
-    ("zero", "skip"),
+    ("zero", "skip"), ("upsample", "pool"), ("attention", "mixing"), ("token_mlp", "mixing"),
 )  # fmt: skip
 STATE = Paint("#ffffff", "#3d4854")
 SOURCE = Paint("#f4f5f7", "#3d4854")

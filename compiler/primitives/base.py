@@ -25,7 +25,7 @@ class Weight:
 
     name: str
     shape: Shape
-    kind: str  # one of: kernel, depthwise, bias, gamma, beta, mean, variance
+    kind: str  # one of: kernel, depthwise, bias, gamma, beta, mean, variance, embedding
     start: float = 1.0  # the initial value of a gamma
 
     @property
@@ -141,7 +141,7 @@ def map_shape(shapes: tuple[Shape, ...], name: str) -> Shape:
     return shapes[0]
 
 
-def group_size(name: str, setting: str, groups: int, channels: int) -> int:
+def group_size(name: str, setting: str, groups: int, channels: int, noun: str = "groups") -> int:
     """Returns the channels of each of `groups` equal groups of channels.
 
     Args:
@@ -149,6 +149,7 @@ def group_size(name: str, setting: str, groups: int, channels: int) -> int:
       setting: the text before the number of groups in the brackets of the primitive, such as `of=`.
       groups: the number of groups.
       channels: the number of all channels.
+      noun: the word for the groups, for the message.
 
     Raises:
       ShapeError: the channels do not divide into the groups.
@@ -156,7 +157,7 @@ def group_size(name: str, setting: str, groups: int, channels: int) -> int:
     if channels % groups:
         fewer = f"{name}[{setting}{largest_divisor(channels, groups)}]"
         raise ShapeError(
-            f"{name}: {channels} channels do not divide into {groups} equal groups; write {fewer}, or give it a "
+            f"{name}: {channels} channels do not divide into {groups} equal {noun}; write {fewer}, or give it a "
             f"multiple of {groups} channels"
         )
     return channels // groups

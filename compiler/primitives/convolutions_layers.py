@@ -156,7 +156,7 @@ def _stock_factorized_conv(stock: Stock) -> Tensor:
     paths = []
     for weight, value in zip(stock.operation.weights, (stock.value, moved), strict=True):
         options = {"strides": (vertical, horizontal), "use_bias": False, **stock.decayed("kernel")}
-        paths.append(stock.with_weights("Conv2D", weight.shape[-1], 1, only=weight.name, **options)(value))
+        paths.append(stock.with_weights("Conv2D", weight.shape[-1], 1, only=(weight.name,), **options)(value))
     return stock.layer("Concatenate")(paths)
 
 

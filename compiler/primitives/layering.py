@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,10 +83,10 @@ class Stock(_Use):
         name = ".".join(words).encode("ascii", "backslashreplace").decode()
         return getattr(self.keras.layers, kind)(*arguments, name=name, **options)
 
-    def with_weights(self, kind: str, *arguments: Any, only: str = "", **options: Any) -> Any:
-        """Returns a layer with the weights of the operation, or with the weight `only`, and adds it to `weighted`."""
-        layer = self.layer(kind, *arguments, what=only, **options)
-        names = [only] if only else [weight.name for weight in self.operation.weights]
+    def with_weights(self, kind: str, *arguments: Any, only: Sequence[str] = (), **options: Any) -> Any:
+        """Returns a layer with the weights of the operation, or with those in `only`, and adds it to `weighted`."""
+        layer = self.layer(kind, *arguments, what=only[0] if only else "", **options)
+        names = only or [weight.name for weight in self.operation.weights]
         self.weighted.update({f"{self.operation.key}/{name}": layer for name in names})
         return layer
 

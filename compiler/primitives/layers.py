@@ -13,7 +13,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.primitives import activations_layers, convolutions_layers, maps_layers, normalization_layers
+from compiler.primitives import (
+    activations_layers,
+    convolutions_layers,
+    maps_layers,
+    normalization_layers,
+    positions_layers,
+)
 from compiler.primitives.base import Shape
 from compiler.primitives.convolutions_layers import biased
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
@@ -135,6 +141,7 @@ _ALL = (
     *convolutions_layers.LAYERS,
     *maps_layers.LAYERS,
     *normalization_layers.LAYERS,
+    *positions_layers.LAYERS,
     Layers(
         "avg_pool",
         lambda run: tf.raw_ops.AvgPool(value=run.value, **_window(run)),

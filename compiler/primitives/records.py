@@ -7,7 +7,7 @@ from functools import partial
 from math import gcd, prod
 
 from compiler.errors import ShapeError
-from compiler.primitives import maps
+from compiler.primitives import maps, positions
 from compiler.primitives.base import Record, Settings, Shape, Weight, largest_divisor, map_shape, same, whole_number
 from compiler.primitives.windows import kernel_size, strides, window_of_each_channel, window_shape
 from dsl.primitives import PRIMITIVES
@@ -157,6 +157,7 @@ _ALL = (
     Record("max_pool", partial(window_of_each_channel, "max_pool")),
     Record("global_avg_pool", _global_shape),
     *maps.RECORDS,
+    *positions.RECORDS,
     Record("batch_norm", same, _batch_norm_weights),
     Record("layer_norm", same, _norm_weights),
     Record("dropout"),

@@ -126,6 +126,29 @@ RECORDS = (
         has_weights=True,
         added=True,
     ),
+    # mixing of positions
+    Primitive(
+        name="attention",
+        meaning="Multi-head self-attention over the positions of a map: query, key, value and output are projections "
+        "with biases, and each head has an equal part of the channels (Transformer, ViT).",
+        settings=(Setting("heads", COUNT, required=True),),
+        has_weights=True,
+        added=True,
+    ),
+    Primitive(
+        name="token_mlp",
+        meaning="For each channel, two dense layers with biases over the positions of a map: `hidden` units with an "
+        "exact GELU, then one unit a position (MLP-Mixer).",
+        settings=(Setting("hidden", COUNT, required=True),),
+        has_weights=True,
+        added=True,
+    ),
+    Primitive(
+        name="position",
+        meaning="The map plus a trained value for each position and channel, which starts near 0 (ViT).",
+        has_weights=True,
+        added=True,
+    ),
     # normalization and regularization
     Primitive(
         name="batch_norm",

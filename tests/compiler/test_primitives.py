@@ -59,6 +59,9 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     "shuffle": ("shuffle[2]", "shuffle[3]", "global_avg_pool | shuffle[2]"),
     "rescale": ("rescale[0.2]", "rescale[factor=-2, offset=0.5]", "global_avg_pool | rescale[2]"),
     "scale": ("scale", "scale[1e-2]", "global_avg_pool | scale[2]"),
+    "attention": ("attention[1]", "attention[3]"),
+    "token_mlp": ("token_mlp[5]",),
+    "position": ("position",),
     "batch_norm": (
         "batch_norm", "batch_norm[epsilon=0.1]", "global_avg_pool | batch_norm",
         "batch_norm[scale=no]", "global_avg_pool | batch_norm[scale=no]",
@@ -106,8 +109,12 @@ JOINED = {
 ROWS = [(name, text) for name, texts in TRIED.items() for text in texts]
 # The mult-adds of primitives that cost more or less than their kernels at every pixel, from the number of values in the
 # kernels of the stock layers and from the shape of the output. The factors of `scale` cost nothing, as those of a batch
-# normalization.
-COSTS: Mapping[str, Callable[[int, tuple[int, ...]], int]] = {"scale": lambda size, shape: 0}
+# normalization. An attention also multiplies all positions by all positions, twice.
+COSTS: Mapping[str, Callable[[int, tuple[int, ...]], int]] = {
+    "scale": lambda size, shape: 0,
+    "attention": lambda size, shape: shape[0] * shape[1] * (size + 2 * shape[0] * shape[1] * shape[2]),
+    "token_mlp": lambda size, shape: size * shape[2],
+}
 INVISIBLE = (Role.IDENTITY, Role.NOTHING)  # an edge that passes its value on, and an edge that is removed
 SIZES = ((8, 8, 3), (7, 8, 3))  # padding differs between even and odd sizes
 
@@ -188,7 +195,7 @@ class TestEveryPrimitive:
                 assert tuple(value.shape[1:]) == operation.shape
                 assert stock.keys() == {f"{operation.key}/{weight.name}" for weight in operation.weights}
                 kernels = [w for layer in {id(made): made for made in stock.values()}.values() for w in layer.weights]
-                size = sum(prod(kernel.shape) for kernel in kernels if len(kernel.shape) > 1)
+                size = sum(prod(kernel.shape) for kernel in kernels if "kernel" in kernel.name)
                 shape = operation.shape
                 wanted = COSTS[name](size, shape) if name in COSTS else size * prod(shape[:-1])
                 assert operation.mult_adds == wanted
