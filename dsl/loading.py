@@ -75,7 +75,7 @@ def _build(items: tuple[s.Declaration, ...], overrides: Params, name: str) -> Ge
         values={item.name: item.items for item in items if isinstance(item, s.Values)},
         definitions=Definitions(
             {item.name: item for item in items if isinstance(item, s.OpDef)},
-            frozenset(item.name for item in items if isinstance(item, s.Cell)),
+            {item.name: item.settings for item in items if isinstance(item, s.Cell)},
             scope,
         ),
         cell_names=tuple(item.name for item in items if isinstance(item, s.Cell)),

@@ -1,4 +1,4 @@
-"""Records that both the syntax tree and the primitives use: a part of a text with its position, and a kernel."""
+"""Records that both the syntax tree and the primitives use: a part of a text with its position, and values."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ class Kernel(Syntax):
 
     def __str__(self) -> str:
         return f"{self.height}x{self.width}"
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol(Syntax):
+    """A value that depends on the use of a cell or operation; `text` describes it."""
+
+    text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.cache import Expansion
@@ -22,11 +22,13 @@ class Block:
     """Collects the operations of one step of the network while the step is resolved.
 
     `shapes` has the shapes of the step's inputs, and after them the output shape of each operation. In this package,
-    the index of a value is the place of its shape in this list.
+    the index of a value is the place of its shape in this list. `has_dead` says that the output may not depend on all
+    operations.
     """
 
     shapes: list[Shape]
     operations: list[Operation] = field(default_factory=list)
+    has_dead: bool = False
 
     def add(
         self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str, position: Position | None
@@ -64,6 +66,23 @@ class Block:
         if len(self.operations) > MAX_OPERATIONS:
             message = f"a step has more than {MAX_OPERATIONS:,} operations"
             raise located(position, operation.key, message)
+
+    def without_dead(self, output: int) -> int:
+        """Removes the operations on which the value `output` does not depend, and returns its new index."""
+        inputs = len(self.shapes) - len(self.operations)
+        live = {output}
+        for index in range(len(self.operations) - 1, -1, -1):
+            if inputs + index in live:
+                live.update(self.operations[index].inputs)
+        kept = [index for index in range(len(self.operations)) if inputs + index in live]
+        places = {inputs + index: inputs + place for place, index in enumerate(kept)}
+        places.update((index, index) for index in range(inputs))
+        self.operations = [
+            replace(o, inputs=tuple(places[value] for value in o.inputs))
+            for o in map(self.operations.__getitem__, kept)
+        ]
+        self.shapes = [*self.shapes[:inputs], *(operation.shape for operation in self.operations)]
+        return places[output]
 
     def drop_path(self, value: int) -> None:
         """Marks the operation whose output has this index, so that drop path may drop the output in training."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from compiler.graph.structure import Step
 from compiler.primitives.base import Operation, Shape
 from dsl.space.cache import Cache
+from dsl.space.evaluate import Value
 from dsl.space.expand import Place
 from dsl.tree import syntax as s
 
@@ -16,15 +17,20 @@ _CELLS = 128
 
 
 class Expansion(NamedTuple):
-    """The primitives of one operation at one place. The first `prefix` characters of a key are the key of the place."""
+    """The primitives of one operation at one place. The first `prefix` characters of a key are the key of the place.
+
+    `is_none` says that the operation is `none` at this place.
+    """
 
     prefix: int
     operations: tuple[Operation, ...]
+    is_none: bool = False
 
 
 Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
-# The arguments of a cell: the shapes of its inputs, whether each input is the raw stem, the filters, and the stride.
-Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int]
+# The arguments of a cell: the shapes of its inputs, whether each input is the raw stem, the filters, the stride, and
+# the values of its settings.
+Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int, tuple[tuple[str, Value | None], ...]]
 
 
 class ResolveCache:

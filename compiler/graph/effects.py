@@ -10,6 +10,7 @@ from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import cost
 from compiler.graph.requirements import holds
 from compiler.graph.resolve import resolve
+from dsl.check.uses import CHANNELS, names_at_a_use
 from dsl.errors import Position, Problem
 from dsl.space.evaluate import evaluate
 from dsl.space.expand import AMBIENT
@@ -51,15 +52,17 @@ def _doubled(step: s.Step, genotype: Genotype) -> dict[_Key, tuple[str, Position
 
     A key is the place of the operation in the step, which is None for the stride after the step, and the setting.
     """
-    definitions, scope = genotype.space.definitions, names(genotype)
+    definitions = genotype.space.definitions
+    scope = {**names_at_a_use(genotype.space), **names(genotype), "channels": CHANNELS}
     found: dict[_Key, tuple[str, Position | None, s.Step]] = {}
     for at, op in enumerate(step.pipe):
         if not isinstance(op, s.Op):
             continue
         is_cell = op.name in definitions.cells and op.name not in definitions.ops
         formals = [formal.name for formal in definitions.ops[op.name].formals] if op.name in definitions.ops else []
+        has_brackets = is_cell and definitions.cells[op.name] is not None
         for index, argument in enumerate(op.arguments):
-            name = argument.name or (AMBIENT[0] if is_cell else "")
+            name = argument.name or (AMBIENT[0] if is_cell and not has_brackets else "")
             if name not in AMBIENT or name in formals or not (is_cell or op.name in definitions.ops):
                 continue
             value = evaluate(argument.value, scope)

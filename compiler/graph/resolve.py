@@ -13,8 +13,8 @@ from compiler.graph.structure import Graph, Step
 from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, PRODUCT, SUM
-from dsl.space.evaluate import Symbol, Value, evaluate, number
-from dsl.space.expand import Applied, Definitions, Place, walk
+from dsl.space.evaluate import Symbol, Value, number
+from dsl.space.expand import AMBIENT, IN_A_PIPE, Applied, Definitions, Place, called, valued, walk
 from dsl.space.genotype import Genotype
 from dsl.space.stack import IMAGE, Repetition, branch, cell_of, names, repeats, stacked
 from dsl.tree import edit
@@ -136,7 +136,7 @@ class _Network:
         stride = None if one.stride is None else self.whole(one.stride, first)
         cell = cell_of(one.step, self.genotype)
         if cell is not None:
-            call = (shapes, one.raw, *self._called(first, stride))
+            call = (shapes, one.raw, *self._called(first, stride, shapes[0][-1]))
             known = None if self.cache is None else self.cache.step(cell, call)
             if known is not None:
                 return known.reading(inputs)
@@ -149,30 +149,34 @@ class _Network:
         return self._made(one.key, " | ".join(edit.op_names(pipe)), inputs, block, output, one.number, is_cell=False)
 
     def _cell_step(self, cell: s.Cell, call: Call, key: str, inputs: tuple[int, ...], repetition: int) -> Step:
-        shapes, raw, filters, stride = call
+        shapes, raw, filters, stride, settings = call
         block = Block(list(shapes))
         places = tuple(range(len(shapes)))
-        build = _CellBuilder(self, block, cell, places, raw, filters, stride, f"{key}/{cell.name}")
+        build = _CellBuilder(self, block, cell, places, raw, filters, stride, dict(settings), f"{key}/{cell.name}")
         return self._made(key, cell.name, inputs, block, build.run(), repetition, is_cell=True)
 
     @staticmethod
     def _made(
         key: str, name: str, inputs: tuple[int, ...], block: Block, output: int, repetition: int, is_cell: bool
     ) -> Step:
+        output = block.without_dead(output) if block.has_dead else output
         shapes = tuple(block.shapes[: len(inputs)])
         operations = tuple(block.operations)
         return Step(key, name, inputs, shapes, operations, output, block.shapes[output], repetition, is_cell)
 
-    def _called(self, op: s.Op, first: int | None) -> tuple[int | None, int]:
-        """Returns the filters and the stride with which a step calls a cell.
+    def _called(
+        self, op: s.Op, first: int | None, channels: int
+    ) -> tuple[int | None, int, tuple[tuple[str, Value | None], ...]]:
+        """Returns the filters, the stride and the settings with which a step calls a cell.
 
-        `first` is the stride that is written after the step, for its first repetition.
+        `first` is the stride that is written after the step, for its first repetition. `channels` is the number of
+        channels of the cell's first input.
         """
-        given = {argument.name or "filters": argument for argument in op.arguments}
-        values: dict[str, Value] = {name: evaluate(argument.value, self.scope) for name, argument in given.items()}
         cell = self.genotype.cell(op.name)
         own = 1 if cell.stride is None else number(cell.stride, self.genotype.space.params)
-        return self.whole(values.get("filters"), op), first or self.whole(values.get("stride", own), op) or 1
+        values = called(op, Place(None, first or own), channels, self.scope, self.definitions)
+        filters, stride = self.whole(values.pop("filters"), op), self.whole(values.pop("stride"), op) or 1
+        return filters, stride, tuple(values.items())
 
     @staticmethod
     def whole(value: Value | None, op: s.Op) -> int | None:
@@ -192,19 +196,32 @@ class _Network:
         return value
 
     def apply(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int:
-        """Applies one operation to the value with an index, and returns the index of the result."""
+        """Applies one operation, which is not `none`, to the value with an index; returns the index of the result."""
+        result = self.edge(block, op, value, place, key)
+        if result is None:
+            raise located(op.position, key, IN_A_PIPE)
+        return result
+
+    def edge(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int | None:
+        """Applies the operation of a term to the value with an index.
+
+        Returns the index of the result; None if the operation is `none` at this place.
+        """
         use = (op, place, block.shapes[value])
         if use in self.expansions:
-            return block.add_again(self.expansions[use], value, key, op.position)
-        first, current, cells = len(block.operations), [value], []
+            known = self.expansions[use]
+            return None if known.is_none else block.add_again(known, value, key, op.position)
+        first, current, cells, none = len(block.operations), [value], [], []
 
         def follow(applied: Applied) -> Value:
             path = f"{key}/{'/'.join(applied.path)}"
             if applied.is_cell:
                 cells.append(applied.name)
                 current[0] = self._cell_as_op(block, applied, current[0], path, op)
+            elif applied.name == NOTHING:
+                none.append(path)
             elif applied.name != IDENTITY:
-                settings = {name: v for name, v in applied.settings.items() if not isinstance(v, Symbol)}
+                settings = {name: v for name, v in applied.settings.items() if not isinstance(v, Symbol | s.Op)}
                 current[0] = block.add(applied.name, settings, (current[0],), path, op.position)
             return block.shapes[current[0]][-1]
 
@@ -213,8 +230,8 @@ class _Network:
         except CellError as error:
             raise not_here(error, op, place, block.shapes[value], key) from None
         if not cells:
-            self.expansions[use] = Expansion(len(key), tuple(block.operations[first:]))
-        return current[0]
+            self.expansions[use] = Expansion(len(key), tuple(block.operations[first:]), bool(none))
+        return None if none else current[0]
 
     def _cell_as_op(self, block: Block, applied: Applied, value: int, key: str, op: s.Op) -> int:
         cell = self.genotype.cell(applied.name)
@@ -226,7 +243,8 @@ class _Network:
         asked = self.whole(applied.settings["stride"], op) or 1
         own = 1 if cell.stride is None else int(number(cell.stride, self.genotype.space.params))
         stride = asked if asked > 1 else own
-        return _CellBuilder(self, block, cell, (value,), (False,), filters, stride, key).run()
+        settings = {name: value for name, value in applied.settings.items() if name not in AMBIENT}
+        return _CellBuilder(self, block, cell, (value,), (False,), filters, stride, settings, key).run()
 
 
 @dataclass
@@ -240,22 +258,76 @@ class _CellBuilder:
     raw: tuple[bool, ...]
     filters: int | None
     stride: int
+    settings: dict[str, Value | None]
     key: str
     states: dict[str, int] = field(default_factory=dict)
     each: dict[str, s.Op] = field(default_factory=dict)
     widths: dict[str, int] = field(default_factory=dict)  # channels of each node, in a cell with `width split`
+    scope: dict[str, Value] = field(default_factory=dict)  # values of names; empty in a cell without brackets
 
     def run(self) -> int:
         """Adds the operations and returns the index of the cell's output."""
         live = edit.live_nodes(self.cell)
+        if self.cell.settings is not None:
+            self._open()
+            live = self._with_measured(live)
         if self.cell.width == "split":
             self.widths = _split_widths(self.cell, live, self.filters, self.key)
         self._fit_inputs()
         for node in self.cell.nodes:
             if node.name in live:
                 width = self.widths.get(node.name, self.filters)
-                self.states[node.name] = self._flow(node.flow.terms, node.flow.tail, node.name, width)
-        return self._flow(edit.returned_terms(self.cell), self.cell.output.tail, "return", self.filters)
+                value = self._flow(node.flow.terms, node.flow.tail, node.name, width)
+                if value is not None:
+                    self._note(node.name, value)
+        terms = edit.returned_terms(self.cell)
+        value = self._flow(terms, self.cell.output.tail, "return", self.filters)
+        if value is None:
+            message = f"there is no live edge: every edge is `{NOTHING}` or reads a dead node"
+            raise located(_written(terms, self.cell), f"{self.key}/return", message)
+        return value
+
+    def _open(self) -> None:
+        """Gives the names in a cell with brackets their values. Such a cell has the filters of its first input."""
+        if self.filters is None:
+            self.filters = self.block.shapes[self.inputs[0]][-1]
+        settings = {name: value for name, value in self.settings.items() if value is not None}
+        self.scope = {**self.network.scope, **settings, "filters": self.filters, "stride": self.stride}
+        self.stride = 1  # An operation strides only where the cell's text says so.
+
+    def _with_measured(self, live: frozenset[str]) -> frozenset[str]:
+        """Returns the live nodes, and those that are built to count their channels, and what these read."""
+        flows = {node.name: node.flow for node in self.cell.nodes}
+        waiting = edit.measured(edit.flow_ops([self.cell.output, *(flows[name] for name in live)]))
+        wanted = set(live)
+        while waiting:
+            state = waiting.pop()
+            if state in flows and state not in wanted:
+                wanted.add(state)
+                self.block.has_dead = True
+                waiting += [*flows[state].reads, *edit.measured(edit.flow_ops([flows[state]]))]
+        return frozenset(wanted)
+
+    def _note(self, state: str, value: int) -> None:
+        self.states[state] = value
+        if self.scope:
+            self.scope[f"{state}.channels"] = self.block.shapes[value][-1]
+
+    def _edge(self, op: s.Op, value: int, place: Place, key: str) -> int | None:
+        """Applies an operation in the text of the cell, and returns the index of the result; None for `none`."""
+        if self.scope:
+            channels = self.block.shapes[value][-1]
+            try:
+                op = valued(op, self.scope, channels, self.network.definitions)
+            except CellError as error:
+                raise not_here(error, op, place, self.block.shapes[value], key) from None
+        return self.network.edge(self.block, op, value, place, key)
+
+    def _apply(self, op: s.Op, value: int, place: Place, key: str) -> int:
+        result = self._edge(op, value, place, key)
+        if result is None:
+            raise located(op.position, key, IN_A_PIPE)
+        return result
 
     def _fit_inputs(self) -> None:
         first = self.block.shapes[self.inputs[0]]
@@ -265,8 +337,8 @@ class _CellBuilder:
             elif item.kind is not None and not (raw and self.cell.fit is not None):
                 # A cell with `fit` reads the raw stem unchanged. Networks get their published sizes in this way.
                 place = Place(self.filters, _ratio(self.block.shapes[value], first))
-                value = self.network.apply(self.block, item.kind, value, place, f"{self.key}/{item.name}")
-            self.states[item.name] = value
+                value = self._apply(item.kind, value, place, f"{self.key}/{item.name}")
+            self._note(item.name, value)
 
     @property
     def target(self) -> Shape | None:
@@ -277,8 +349,11 @@ class _CellBuilder:
             return None
         return (-(-first[0] // self.stride), -(-first[1] // self.stride), self.filters)
 
-    def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str, width: int | None) -> int:
-        """Adds a node or the return, and returns the index of its value. The operations have `width` filters."""
+    def _flow(self, terms: tuple[s.Term, ...], tail: s.Pipe, name: str, width: int | None) -> int | None:
+        """Adds a node or the return, and returns the index of its value; None if no edge is live here.
+
+        The operations have `width` filters.
+        """
         key = f"{self.key}/{name}"
         only = terms[0] if len(terms) == 1 else None
         if isinstance(only, s.Call) and s.is_join(only):
@@ -286,10 +361,10 @@ class _CellBuilder:
             total = self._joined(only, key, width)
         else:
             total = self._sum(terms, key, width)
-        if total is None:
-            message = f"there is no live edge: every edge is `{NOTHING}` or reads a dead node"
-            raise located(_written(terms, self.cell), key, message)
-        return self.network.pipe(self.block, tail, total, Place(width, 1), f"{key}/tail")
+        for index, part in enumerate(tail if total is not None else ()):
+            assert isinstance(part, s.Op) and total is not None
+            total = self._apply(part, total, Place(width, 1), f"{key}/tail/{index}")
+        return total
 
     def _sum(self, terms: tuple[s.Term, ...], key: str, width: int | None) -> int | None:
         values = self._fitted_terms(terms, key, width)
@@ -339,12 +414,14 @@ class _CellBuilder:
         reads_input = isinstance(argument, s.Wire) and any(argument.state == item.name for item in self.cell.inputs)
         before = len(self.block.operations)
         place = Place(width, self.stride if reads_input else 1)
-        value = self.network.apply(self.block, term.op, value, place, key)
-        # Without one of its factors, a product would be zero.
-        may_drop = join != PRODUCT and term.op.name not in self.network.identities
-        if may_drop and len(self.block.operations) > before:
-            self.block.drop_path(value)
-        return value
+        result = self._edge(term.op, value, place, key)
+        # Without one of its factors, a product would be zero. A cell with brackets writes where drop path is.
+        may_drop = join != PRODUCT and not self.scope and term.op.name not in self.network.identities
+        if result is None:
+            self.block.has_dead = True
+        elif may_drop and len(self.block.operations) > before:
+            self.block.drop_path(result)
+        return result
 
     def _read(self, state: str, key: str, width: int | None) -> int | None:
         value = self.states.get(state)

@@ -193,6 +193,7 @@ def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
 
 def _settings(space: Space) -> set[str]:
     own = {formal.name for op in space.definitions.ops.values() for formal in op.formals}
+    own |= {formal.name for formals in space.definitions.cells.values() for formal in formals or ()}
     return own | {setting.name for primitive in PRIMITIVES.values() for setting in primitive.settings}
 
 

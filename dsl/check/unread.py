@@ -24,14 +24,14 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
       space: the search space.
       read_elsewhere: the names of genes that code outside of this package reads, such as the code of the training.
     """
-    for defined in space.definitions.ops.values():
-        yield from _unread_formals(defined)
+    for item in space.items:
+        if isinstance(item, s.OpDef | s.Cell):
+            yield from _unread_formals(item)
     for item in space.items:
         yield from _unread_settings(item, space)
     parts = list(s.parts_of(space.items))
     targets = {id(part.target) for part in parts if isinstance(part, s.Assign)}
-    read = _names(part for part in parts if id(part) not in targets)
-    read |= {part.name for part in parts if isinstance(part, s.Op)}
+    read = _names(part for part in parts if id(part) not in targets) | _applied(parts)
     for gene in space.genes.values():
         if gene.name not in read and gene.name not in read_elsewhere:
             yield Problem(f"nothing reads gene {gene.name}: no expression names it, and no setting of the training "
@@ -48,12 +48,19 @@ def _names(parts: Iterable[s.Syntax]) -> set[str]:
     return {part.names[0] for part in parts if isinstance(part, s.Path) and part.names[1:] != ("domain",)}
 
 
-def _unread_formals(defined: s.OpDef) -> Iterator[Problem]:
-    read = _names(s.parts_of([defined.cases, defined.formals]))
-    for formal in defined.formals:
+def _applied(parts: Iterable[s.Syntax]) -> set[str]:
+    """Returns the names of operations that stand without settings, which may be those of settings or genes."""
+    return {part.name for part in parts if isinstance(part, s.Op)}
+
+
+def _unread_formals(defined: s.OpDef | s.Cell) -> Iterator[Problem]:
+    formals = defined.formals if isinstance(defined, s.OpDef) else defined.settings or ()
+    parts = list(s.parts_of(defined))
+    read, kind = _names(parts) | _applied(parts), "op" if isinstance(defined, s.OpDef) else "cell"
+    for formal in formals:
         # Operations in the cases inherit `filters` and `stride` without naming them.
         if formal.name not in read and formal.name not in AMBIENT:
-            yield Problem(f"op {defined.name} does not read its setting {formal.name!r}", formal.position)
+            yield Problem(f"{kind} {defined.name} does not read its setting {formal.name!r}", formal.position)
 
 
 def _unread_settings(item: s.Declaration, space: Space) -> Iterator[Problem]:

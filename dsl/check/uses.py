@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dsl.errors import CellError
+from dsl.primitives import NOTHING
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
 from dsl.space.genes import OP
 from dsl.space.genotype import Space
+from dsl.tree import edit
 from dsl.tree import syntax as s
 
 FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
@@ -27,11 +29,32 @@ def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> Non
     """
     if isinstance(op, s.Any):
         raise CellError("`any` is allowed only in rules and in sets", op.position, "write one operation here")
+    for argument in op.arguments:
+        if isinstance(argument.value, s.Op | s.Path) and not scope.keys() & {*edit.mentioned_in(argument.value)[:1]}:
+            check_value(argument.value, space, scope)
     channels = scope.get("channels", CHANNELS)
     try:
         walk(op, Place(FILTERS, STRIDE_ASKED), channels, scope, space.definitions, _follow)
     except Undecided:
         return
+
+
+def check_value(value: s.Expression, space: Space, scope: Mapping[str, Value]) -> None:
+    """Checks the value of a setting: a number, a kernel, a word or an operation.
+
+    Raises:
+      CellError: a name is unknown, or an operation in the value is wrong, or may be `none`.
+    """
+    if isinstance(value, s.Path) and len(value.names) == 1 and value.names[0] not in scope:
+        named = s.Op(value.names[0], position=value.position)
+        value = named if space.definitions.has(named.name) else value
+    if not isinstance(value, s.Op):
+        evaluate(value, scope)
+    elif value.name in (NOTHING, *space.may_be_none):
+        raise CellError(f"{value.name} is or may be `{NOTHING}`, and a setting cannot be it", value.position,
+                        "switch a branch off by `skip`")  # fmt: skip
+    else:
+        check_use(value, space, scope)
 
 
 def _follow(applied: Applied) -> Value:

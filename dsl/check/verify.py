@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from dsl.check.mutations import verify_requires, verify_rules
 from dsl.check.reach import verify_reach
 from dsl.check.sizes import verify_sizes
-from dsl.check.uses import CHANNELS, check_member, check_use, names_at_a_use
+from dsl.check.uses import CHANNELS, check_member, check_use, check_value, names_at_a_use
 from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
 from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
+from dsl.space.expand import AMBIENT, Formals
 from dsl.space.genes import INT, domain_of, value_of, written
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import key
@@ -27,9 +29,11 @@ MAX_REPEATS = 10_000
 MAX_NODES = 1_000
 MAX_NESTING = 64
 MAX_EXPANDED = 10_000
-_ONLY_IN_A_CELL = f"`{NOTHING}` is used in {{}}; it is allowed only in a cell, as the operation of a term"
+_ONLY_AS_A_TERM = f"`{NOTHING}` is used in {{}}; it is allowed only as the operation of a term or a case of an op"
+_WHOLE = "only the operation of a term in a cell, or a whole case of an op, may be it"
 _AMBIENT = ("filters", "stride", "channels", "classes")
 RESERVED = (*_AMBIENT, NOTHING)
+_NOT_SETTINGS = ("filters", "stride", "channels", "classes", "op", "input", "repeat")
 _ORDER = ("stem", "body", "head")
 
 
@@ -37,6 +41,7 @@ def verify(genotype: Genotype) -> list[Problem]:
     """Returns all errors of a space and its seed, in the order of the text."""
     space = genotype.space
     problems = [*_reserved(space), *recursion(genotype), *verify_sizes(space)]
+    problems = problems or [*_large_uses(genotype)]
     if problems:
         return problems  # The next checks expand operations. Expanding an operation that contains itself would not end.
     problems = [
@@ -68,14 +73,13 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
     scope = {**names_at_a_use(space), "channels": CHANNELS}
     if len({formal.name for formal in defined.formals}) < len(defined.formals):
         raise CellError(f"op {defined.name} has two settings of one name", defined.position, "rename one of them")
-    for formal in defined.formals:
-        scope[formal.name] = Symbol(formal.name)
+    _check_formals(defined.formals, scope, space)
     for case in defined.cases:
         if case.condition is not None:
             decide(case.condition, scope)
         for part in case.pipe:
-            if isinstance(part, s.Op) and part.name == NOTHING:
-                raise CellError(_ONLY_IN_A_CELL.format(f"op {defined.name}"), part.position)
+            if len(case.pipe) > 1:
+                _check_is_some(part, f"a pipe of op {defined.name}", space)
             if not isinstance(part, s.Op) or part.name != defined.name:
                 check_use(part, space, scope)
             elif part.name not in PRIMITIVES:
@@ -92,12 +96,30 @@ def _check_op(defined: s.OpDef, space: Space) -> None:
                         "add a last case: `else ...`")  # fmt: skip
 
 
+def _check_formals(formals: tuple[s.Formal, ...], scope: dict[str, Value], space: Space) -> None:
+    """Checks the defaults of the settings of an op or cell, and adds the settings to the names in its body."""
+    for formal in formals:
+        if formal.default is not None:
+            check_value(formal.default, space, scope)
+        scope[formal.name] = Symbol(formal.name)
+
+
+def _check_is_some(op: s.Op | s.Any, where: str, space: Space) -> None:
+    """Checks that an operation is not `none`, and not an `op` that may be `none`, which only a term may have."""
+    if isinstance(op, s.Op) and op.name == NOTHING:
+        raise CellError(_ONLY_AS_A_TERM.format(where), op.position)
+    if isinstance(op, s.Op) and op.name in space.may_be_none:
+        raise CellError(f"{op.name} may be `{NOTHING}`, and is used in {where}", op.position, _WHOLE)
+
+
 def recursion(genotype: Genotype) -> Iterator[Problem]:
     """Yields the errors of operations and cells that contain themselves or nest too deeply."""
-    uses = {name: defined.uses() for name, defined in genotype.space.definitions.ops.items()}
-    places = {name: defined.position for name, defined in genotype.space.definitions.ops.items()}
+    uses = dict(genotype.space.uses)
+    places = {
+        name: item.position for name, item in (*genotype.space.definitions.ops.items(), *genotype.space.genes.items())
+    }
     for cell in genotype.cells:
-        uses[cell.name] = edit.op_names(edit.cell_ops(cell))
+        uses[cell.name] = edit.cell_uses(cell)
         places[cell.name] = cell.position
     sizes: dict[str, tuple[int, int]] = {}
     for name in uses:
@@ -113,14 +135,43 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
             return
 
 
+def _large_uses(genotype: Genotype) -> Iterator[Problem]:
+    """Yields the errors of operations outside of cells and ops that stand for too many others, by their settings."""
+    uses = dict(genotype.space.uses)
+    uses.update((cell.name, edit.cell_uses(cell)) for cell in genotype.cells)
+    sizes: dict[str, tuple[int, int]] = {}
+    for name in uses:
+        _loop(name, uses, sizes, ())
+    outside = [item for item in genotype.space.items if not isinstance(item, s.OpDef | s.Cell)]
+    for part in s.parts_of(outside):
+        if isinstance(part, s.Op) and part.arguments:
+            size, depth = _size_of(edit.mentioned(part), sizes)
+            if size > MAX_EXPANDED or depth > MAX_NESTING:
+                yield Problem(f"{part.name} with these settings stands for more than {MAX_EXPANDED:,} operations",
+                              part.position, "give it simpler operations")  # fmt: skip
+                return
+
+
+def _size_of(names: tuple[str, ...], sizes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    """Returns upper bounds of the number of operations and of the nesting depth of an operation.
+
+    `names` has its name and those in its settings. What it does with an operation that is a setting it may do at each
+    of its own operations.
+    """
+    if len(names) == 1:
+        return sizes.get(names[0], (1, 1))
+    parts = [sizes[name] for name in names if name in sizes]
+    return math.prod(size for size, _ in parts), 1 + sum(depth for _, depth in parts)
+
+
 def _loop(
-    name: str, uses: Mapping[str, list[str]], sizes: dict[str, tuple[int, int]], trail: tuple[str, ...]
+    name: str, uses: Mapping[str, list[tuple[str, ...]]], sizes: dict[str, tuple[int, int]], trail: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Returns the names in a loop of operations or in a nest that is too deep; an empty tuple if there is none.
 
     Args:
       name: the operation or cell that is checked.
-      uses: the names of the operations in each operation and cell.
+      uses: for each operation and cell, the operations in it: the name of each, and the names in its settings.
       sizes: receives the number of operations and the nesting depth of each operation that is in order.
       trail: the operations that contain this one, the outermost first.
     """
@@ -130,11 +181,11 @@ def _loop(
         return ()
     if len(trail) >= MAX_NESTING:
         return trail
-    for used in uses[name]:
+    for used in edit.all_names(uses[name]):
         loop = _loop(used, uses, sizes, (*trail, name))
         if loop:
             return loop
-    parts = [sizes.get(used, (1, 1)) for used in uses[name]]
+    parts = [_size_of(names, sizes) for names in uses[name]]
     sizes[name] = (1 + sum(size for size, _ in parts), 1 + max((depth for _, depth in parts), default=0))
     return ()
 
@@ -144,6 +195,29 @@ def _reserved(space: Space) -> Iterator[Problem]:
     for item in space.items:
         if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in RESERVED:
             yield Problem(f"{item.name!r} is a word of the language and cannot be declared", item.position)
+
+
+def _check_brackets(cell: s.Cell, space: Space) -> None:
+    """Checks the settings in the brackets of a cell, and what does not go with brackets."""
+    if cell.settings is None:
+        return
+    wrong = [name for name, value in (("fit", cell.fit), ("width", cell.width)) if value is not None]
+    wrong += ["each" for item in cell.inputs if item.each]
+    if wrong:
+        raise CellError(f"cell {cell.name} has brackets, and `{wrong[0]}` does not go with brackets", cell.position,
+                        f"leave `{wrong[0]}` or the brackets out")  # fmt: skip
+    states = {*[item.name for item in cell.inputs], *[node.name for node in cell.nodes]}
+    names = [formal.name for formal in cell.settings]
+    for formal in cell.settings:
+        if formal.name in _NOT_SETTINGS:
+            raise CellError(f"a setting of a cell cannot be called {formal.name!r}", formal.position,
+                            f"choose a name other than {', '.join(_NOT_SETTINGS)}")  # fmt: skip
+        if names.count(formal.name) > 1:
+            raise CellError(f"cell {cell.name} has two settings of one name", formal.position, "rename one of them")
+        if formal.name in states:
+            raise CellError(f"{formal.name!r} is a setting and a state of cell {cell.name}", formal.position,
+                            "rename one of them")  # fmt: skip
+    _check_formals(cell.settings, {**names_at_a_use(space), "channels": CHANNELS}, space)
 
 
 def _check_values(item: s.Values, space: Space) -> None:
@@ -181,6 +255,7 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
         ops = list(edit.flow_ops(flows if after.output is before.output else [*flows, after.output]))
         problems = _verify_cell(after, child.space, ops)
     else:
+        tails: list[s.Op | s.Any] = []
         ops, faults = [], []
         for index in changed:
             flow, old = edit.flow_at(after, index), edit.flow_at(before, index)
@@ -191,7 +266,9 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
             ops += [op for term in new for op in edit.term_ops(term)]
             if flow.tail is not old.tail:
                 ops += flow.tail
-        problems = [*problems_of(child.space.once(_checker), ops), *faults]
+                tails += flow.tail
+        problems = [*problems_of(child.space.once(_checkers)(after.settings), ops), *faults]
+        problems += problems_of(lambda op: _check_is_some(op, f"cell {after.name}", child.space), tails)
     if not problems and (child.space.nests or _size(after) > child.space.once(_room)):
         problems = [*recursion(child)]
     return problems
@@ -208,9 +285,8 @@ def _room(space: Space) -> int:
     This holds only for cells that contain no other cell.
     """
     sizes: dict[str, tuple[int, int]] = {}
-    uses = {name: defined.uses() for name, defined in space.definitions.ops.items()}
-    for name in uses:
-        _loop(name, uses, sizes, ())
+    for name in space.uses:
+        _loop(name, space.uses, sizes, ())
     if max((depth for _, depth in sizes.values()), default=1) >= MAX_NESTING:
         return 0
     return (MAX_EXPANDED - 1) // max((size for size, _ in sizes.values()), default=1)
@@ -220,12 +296,19 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
     """Returns the errors of one cell: of its names, of the order of its nodes, and of the operations `ops` in it."""
     if len(cell.nodes) > MAX_NODES:
         return [Problem(f"cell {cell.name} has {len(cell.nodes):,} nodes; at most {MAX_NODES:,}", cell.position)]
-    problems = list(problems_of(space.once(_checker), ops))
+    problems = [*problems_of(lambda item: _check_brackets(item, space), [cell])]
+    if problems:
+        return problems
+    problems += problems_of(space.once(_checkers)(cell.settings), ops)
+    problems += problems_of(lambda op: _check_is_some(op, f"cell {cell.name}", space), _whole_ops(cell))
     problems += problems_of(lambda stride: _check_stride(stride, cell, space), [cell.stride] if cell.stride else [])
     known: dict[str, Position | None] = {}
     for item in cell.inputs:
         if item.name in known:
             problems.append(Problem(f"cell {cell.name} has two inputs {item.name!r}", item.position))
+        if item.kind is not None and cell.settings is not None:
+            measured = edit.measured([item.kind])
+            problems += [_unknown_state(name, item.position, cell, known) for name in measured if name not in known]
         known[item.name] = item.position
     named = [(item.name, item.position) for item in cell.inputs] + [(node.name, node.position) for node in cell.nodes]
     for name, position in named:
@@ -241,19 +324,37 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
     return problems
 
 
-def _checker(space: Space) -> Callable[[s.Op | s.Any], None]:
-    """Returns a function that checks an operation in a cell.
+def _whole_ops(cell: s.Cell) -> Iterator[s.Op | s.Any]:
+    """Yields the operations of a cell that cannot be `none`: of inputs, of the tails of nodes, and after `fit`."""
+    yield from (item.kind for item in cell.inputs if item.kind is not None)
+    if cell.fit is not None:
+        yield cell.fit
+    for flow in (*(node.flow for node in cell.nodes), cell.output):
+        yield from flow.tail
 
-    The function keeps its results in a cache, since the genotypes of a search share operations.
+
+def _checkers(space: Space) -> Callable[[Formals | None], Callable[[s.Op | s.Any], None]]:
+    """Returns a function that returns, for the settings of a cell, a function that checks an operation in the cell.
+
+    The functions keep their results in caches, since the genotypes of a search share operations.
     """
-    scope = names_at_a_use(space)
 
-    @functools.lru_cache(maxsize=8192)
-    def check(op: s.Op | s.Any) -> None:
-        check_use(op, space, scope)
-        _check_call(op, space, scope)
+    @functools.lru_cache(maxsize=256)
+    def checker(settings: Formals | None) -> Callable[[s.Op | s.Any], None]:
+        scope = {**names_at_a_use(space), **{formal.name: Symbol(formal.name) for formal in settings or ()}}
 
-    return check
+        @functools.lru_cache(maxsize=8192)
+        def check(op: s.Op | s.Any) -> None:
+            known = scope
+            if settings is not None and isinstance(op, s.Op) and op.arguments:
+                # That the states exist is checked with the states of the term.
+                known = {**scope, **{f"{name}.channels": Symbol(f"{name}.channels") for name in edit.measured([op])}}
+            check_use(op, space, known)
+            _check_call(op, space, known)
+
+        return check
+
+    return checker
 
 
 def _check_stride(written: s.Expression, cell: s.Cell, space: Space) -> None:
@@ -267,6 +368,9 @@ def _check_flow(
 ) -> list[Problem]:
     """Returns the errors of the given terms of a flow, and of the labels of all terms of the flow."""
     problems = [problem for term in terms for problem in _check_term(term, cell, known, is_output)]
+    if cell.settings is not None:
+        problems += [_unknown_state(state, flow.position, cell, known)
+                     for state in edit.measured(edit.flow_ops([flow])) if state not in known]  # fmt: skip
     if any([term.label is not None for term in flow.terms]):
         labels = [term.label or str(place) for place, term in enumerate(flow.terms)]
         if len(set(labels)) < len(labels):
@@ -275,14 +379,18 @@ def _check_flow(
     return problems
 
 
+def _unknown_state(state: str, position: Position | None, cell: s.Cell, known: Collection[str]) -> Problem:
+    if state in {node.name for node in cell.nodes}:
+        hint = "a node reads only inputs and the nodes above it"
+        return Problem(f"{state!r} is read before it is made", position, hint)
+    return Problem(f"unknown state {state!r} in cell {cell.name}", position, nearest(state, known))
+
+
 def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: bool) -> list[Problem]:
     if isinstance(term, s.Wire):
         if term.state in known or (is_output and term.state == "unused"):
             return []
-        if term.state in {node.name for node in cell.nodes}:
-            hint = "a node reads only inputs and the nodes above it"
-            return [Problem(f"{term.state!r} is read before it is made", term.position, hint)]
-        return [Problem(f"unknown state {term.state!r} in cell {cell.name}", term.position, nearest(term.state, known))]
+        return [_unknown_state(term.state, term.position, cell, known)]
     joins = s.is_join(term)
     problems: list[Problem] = []
     if not joins and len(term.arguments) != 1:
@@ -338,8 +446,7 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
     scope = names_at_a_use(space)
     arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
     for op in step.pipe:
-        if isinstance(op, s.Op) and op.name == NOTHING:
-            raise CellError(_ONLY_IN_A_CELL.format("a step of the network"), op.position)
+        _check_is_some(op, "a step of the network", space)
         check_use(op, space, scope)
         _check_call(op, space, scope, alone=len(step.pipe) == 1)
     alone = step.pipe[0] if len(step.pipe) == 1 else None
@@ -371,7 +478,7 @@ def _check_first_stride(step: s.Step, written: s.Expression, space: Space) -> No
         raise CellError("this step has two strides", given.position, "`stride` after the step is that of the first "
                         "repetition, and `stride=` in brackets that of each one; keep one of them")  # fmt: skip
     stride = evaluate(written, space.definitions.scope)
-    if not isinstance(stride, Symbol) and not STRIDE.holds(stride):
+    if isinstance(stride, s.Op) or not (isinstance(stride, Symbol) or STRIDE.holds(stride)):
         raise CellError(f"the stride of a step is {stride}; allowed: {STRIDE.allowed}", written.position)
 
 
@@ -420,9 +527,13 @@ def _check_call(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value], alon
         names = ", ".join(item.name for item in cell.inputs)
         raise CellError(f"cell {cell.name} takes {len(cell.inputs)} states ({names}), and an operation gets one state",
                         op.position, "a cell of several inputs stands alone in a step of the network")  # fmt: skip
+    formals = space.definitions.cells[op.name]
     for argument in op.arguments:
-        name, value = argument.name or "filters", evaluate(argument.value, scope)
+        name = argument.name or (AMBIENT[0] if formals is None else "")
+        if name not in AMBIENT:
+            continue  # The values of the cell's own settings have no domain.
+        value = evaluate(argument.value, {"channels": CHANNELS, **scope})
         domain = STRIDE if name == "stride" else COUNT
-        if not isinstance(value, Symbol) and not domain.holds(value):
+        if isinstance(value, s.Op) or not (isinstance(value, Symbol) or domain.holds(value)):
             hint = "write F//4 for a whole quotient" if domain is COUNT and isinstance(value, float) else ""
             raise CellError(f"{op.name}: {name} is {value}; allowed: {domain.allowed}", argument.value.position, hint)

@@ -17,10 +17,10 @@ from dsl.identity.canonical import Sum, Vertex, canonical, digest
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, PRODUCT, ZERO
 from dsl.primitives.base import Primitive, Role
 from dsl.space.cache import Cache
-from dsl.space.evaluate import Symbol, Value, number
-from dsl.space.expand import Applied, Follow, Place, Undecided, channels_after, walk
+from dsl.space.evaluate import Scope, Symbol, Value, number
+from dsl.space.expand import Applied, Follow, Formals, Place, Undecided, channels_after, valued, walk
 from dsl.space.genotype import Genotype, Space
-from dsl.text.unparse import op, unparse
+from dsl.text.unparse import formals, op, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -74,6 +74,7 @@ class _Frame:
       first_decides: whether the first term of a sum decides its shape.
       order_counts: whether the order of a concatenation at the return has a meaning.
       is_fitted: whether all terms of a sum have the filters of the cell.
+      scope: the values of the names in a cell with brackets; None for a cell without brackets.
     """
 
     flows: Cache[_Facts]
@@ -87,6 +88,7 @@ class _Frame:
     first_decides: bool
     order_counts: bool
     is_fitted: bool
+    scope: Scope | None
 
 
 class FingerprintCache:
@@ -132,7 +134,7 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
 
 def _cell_digest(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> tuple[str, bool]:
     """Returns the fingerprint of a cell, and whether the fingerprint is independent of the cells inside this cell."""
-    frame = cache.frame(cell.name, cell.inputs, cell.fit, cell.width)
+    frame = cache.frame(cell.name, cell.inputs, cell.fit, cell.width, cell.settings)
     build = _Builder(genotype, frame, cache.labels)
     for index, item in enumerate(cell.inputs):
         build.values[item.name] = build.add(f"input{index}", ())
@@ -153,7 +155,11 @@ def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
     return terms
 
 
-def _frame(space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None) -> _Frame:
+def _frame(
+    space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, settings: Formals | None
+) -> _Frame:
+    if settings is not None:
+        return _frame_with_brackets(space, inputs, settings)
     filters, stride = _calls(space, name)
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
@@ -169,6 +175,34 @@ def _frame(space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | Non
         by_first,
         by_first or width == "split",
         fit is not None and filters is not None,
+        None,
+    )
+
+
+def _frame_with_brackets(space: Space, inputs: tuple[s.Input, ...], settings: Formals) -> _Frame:
+    """Returns the frame of a cell with brackets, of which every use may have other filters, stride and settings."""
+    scope: Scope = {
+        **space.definitions.scope,
+        **{formal.name: Symbol(formal.name) for formal in settings},
+        "filters": _FILTERS,
+        "stride": Symbol("stride"),
+    }
+    kinds = [op(item.kind) if item.kind else "raw" for item in inputs]
+    place = Place(_FILTERS, 1)
+    return _Frame(
+        Cache(2048),
+        Cache(256),
+        frozenset([item.name for item in inputs]),
+        f"{kinds}[{formals(settings)}]",
+        place,
+        place,
+        tuple(Symbol(f"input {index}") for index in range(len(inputs))),
+        {},
+        first_decides=False,
+        # How a cell is used may depend on the order of its channels.
+        order_counts=True,
+        is_fitted=False,
+        scope=scope,
     )
 
 
@@ -243,7 +277,8 @@ class _Builder:
                 return known
         channels = _flow_channels(flow, self.frame.is_fitted, self.genotype.space)
         known = _Facts(tuple([self.edge(term) for term in flow.terms]), channels)
-        self.frame.flows.put(known, flow)
+        if self.frame.scope is None or not edit.measured(edit.flow_ops([flow])):
+            self.frame.flows.put(known, flow)
         return known
 
     def term(self, term: s.Term, is_return: bool) -> Sum | None:
@@ -282,7 +317,7 @@ class _Builder:
         fits = self.may_fit(state)
         if label == IDENTITY and fits:
             label = "fit"
-        is_plain = label not in (IDENTITY, ZERO) and not cells and not is_each
+        is_plain = label not in (IDENTITY, ZERO, NOTHING) and not cells and not is_each
         return _Edge(state, channels, label, fits or not weightless, cells, is_plain)
 
     def nested(self, term: s.Term, is_return: bool) -> Sum | None:
@@ -325,17 +360,41 @@ class _Builder:
         place = self.frame.place if reads_input else self.frame.inner
         known = self.labels.get(applied, place, channels)
         if known is None:
-            known = _label(applied, place, channels, self.genotype.space)
-            self.labels.put(known, applied, place, channels)
+            known = _label(applied, place, channels, self.genotype.space, self.scope(applied))
+            if self.frame.scope is None or not edit.measured([applied]):
+                self.labels.put(known, applied, place, channels)
         return known
 
-    def apply(self, applied: s.Op, value: Sum, channels: Value) -> Sum:
+    def scope(self, applied: s.Op) -> Scope:
+        """Returns the values of the names in an operation's settings.
+
+        The channels of a node are not known. A digest of what the node computes stands for them.
+        """
+        scope = self.frame.scope
+        if scope is None:
+            return self.genotype.space.definitions.scope
+        states = edit.measured([applied])
+        if not states:
+            return scope
+        found: dict[str, Value] = dict(scope)
+        for state in states:
+            if state in self.frame.inputs:
+                found[f"{state}.channels"] = self.channels[state]
+            else:
+                value = self.values[state]
+                text = "none" if value is None else digest(canonical(self.vertices, value))
+                found[f"{state}.channels"] = Symbol(f"channels of {text}")
+        return found
+
+    def apply(self, applied: s.Op, value: Sum, channels: Value) -> Sum | None:
         label, weightless, cells = self.label(applied, channels, reads_input=False)
         return self.applied(label, cells, value, not weightless)
 
-    def applied(self, label: str, cells: tuple[str, ...], value: Sum, weights: bool) -> Sum:
+    def applied(self, label: str, cells: tuple[str, ...], value: Sum, weights: bool) -> Sum | None:
         if label == IDENTITY:
             return value
+        if label == NOTHING:
+            return None
         if label == ZERO or not value:
             return ()
         for name in cells:
@@ -361,7 +420,7 @@ def _summed(values: list[Sum]) -> Sum:
     return tuple(sorted(itertools.chain.from_iterable(values)))
 
 
-def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label:
+def _label(applied: s.Op, place: Place, channels: Value, space: Space, scope: Scope) -> _Label:
     """Returns an operation's label at a place, whether two uses on one value give one value, and the cells in it.
 
     The label has the names and settings of the primitives. For the identity and for zeros, the label is the name of the
@@ -380,7 +439,9 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space) -> _Label
         primitives.append(PRIMITIVES[part.name])
         return channels_after(part)
 
-    if _walked(applied, place, channels, space, follow) is None:
+    if scope is not space.definitions.scope and applied.name not in scope:
+        applied = valued(applied, scope, channels, space.definitions)  # so that a text has no name of a state
+    if _walked(applied, place, channels, space, follow, scope) is None:
         return f"{op(applied)} at {place.stride} of {channels}", False, ()
     if any(primitive.role is Role.ZERO for primitive in primitives):
         return ZERO, True, ()
@@ -395,13 +456,16 @@ def _counted(part: Applied) -> dict[str, Value]:
     return {name: value for name, value in part.settings.items() if value is not None and value != later.get(name)}
 
 
-def _walked(part: s.Op, place: Place, channels: Value, space: Space, follow: Follow) -> Value | None:
+def _walked(
+    part: s.Op, place: Place, channels: Value, space: Space, follow: Follow, scope: Scope | None = None
+) -> Value | None:
     """Calls `follow` with each primitive of an operation and returns the operation's output channels.
 
     Returns None if the primitives depend on the place of use, which is not known.
     """
     try:
-        return walk(part, place, channels, space.definitions.scope, space.definitions, follow)
+        known = space.definitions.scope if scope is None else scope
+        return walk(part, place, channels, known, space.definitions, follow)
     except Undecided:
         return None
 

@@ -227,7 +227,8 @@ RECORDS = (
     ),
     Primitive(
         name="none",
-        meaning="No edge (NAS-Bench-101, hierarchical spaces); only as the operation of a term, never in an `op`.",
+        meaning="No edge (NAS-Bench-101, hierarchical spaces); only as the operation of a term or a whole case of an "
+        "`op`.",
         role=Role.NOTHING,
     ),
     Primitive(

@@ -162,7 +162,10 @@ def cell_differences(before: s.Cell, after: s.Cell) -> Iterator[Difference]:
 
 
 def _signature(where: str, before: s.Cell, after: s.Cell) -> Iterator[Difference]:
-    """Yields the differences of two cells in their inputs, and in `stride`, `fit`, `width` and `fixed`."""
+    """Yields the differences of two cells in their settings, inputs, `stride`, `fit`, `width` and `fixed`."""
+    old, new = (None if cell.settings is None else f"[{unparse.formals(cell.settings)}]" for cell in (before, after))
+    if old != new:
+        yield Difference(where, old, new, trait="settings")
     inputs = ({item.name: unparse.cell_input(item) for item in cell.inputs} for cell in (before, after))
     yield from (Difference(where, old, new) for _, old, new in _pairs(*inputs) if old != new)
     if before.fixed != after.fixed:

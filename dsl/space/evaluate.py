@@ -7,26 +7,21 @@ is computed from a symbol is a symbol too, and the result of a comparison with a
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from dsl.errors import CellError, nearest
+from dsl.space.functions import FUNCTIONS
 from dsl.text.parse import whole
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression as written
 from dsl.tree import syntax as s
+from dsl.tree.syntax import Symbol as Symbol
 
 WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear", "yes", "no"})
+DISTRIBUTIONS = ("uniform", "loguniform")
 
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A value that depends on the use of a cell or operation; `text` describes it."""
-
-    text: str
-
-
-Value = int | float | str | s.Kernel | Symbol
+# An operation is the value of a setting such as `act=relu`.
+Value = int | float | str | s.Kernel | s.Op | Symbol
 Scope = Mapping[str, Value]
 
 _ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {
@@ -69,9 +64,38 @@ def evaluate(expression: s.Expression, scope: Scope) -> Value:
             return _arithmetic("-", 0, evaluate(value, scope), expression)
         case s.Binary(symbol, left, right):
             return _arithmetic(symbol, evaluate(left, scope), evaluate(right, scope), expression)
+        case s.Function(name, arguments) if name in FUNCTIONS:
+            return call(expression, [evaluate(argument, scope) for argument in arguments])
+        case Symbol():
+            return expression
+        case s.Function(name) if name not in DISTRIBUTIONS:
+            raise CellError(f"unknown function {name!r}", expression.position, nearest(name, FUNCTIONS))
         case _:
             message = f"a number, a kernel or a name is wanted here, found {written(expression)}"
             raise CellError(message, expression.position)
+
+
+def call(function: s.Function, values: Sequence[object]) -> int | float | Symbol:
+    """Returns the value of a function of numbers; a symbol if an argument is one.
+
+    Raises:
+      CellError: the function takes another number of arguments, or an argument is not a number that it takes.
+    """
+    record, shown = FUNCTIONS[function.name], f"{function.name}({', '.join(map(_shown, values))})"
+    least, most = len(record.arguments), record.most
+    if len(values) < least or (most is not None and len(values) > most):
+        example = f"write {function.name}({', '.join(record.arguments)}{', ...' if most is None else ''})"
+        many = f"at least {least}" if most is None else str(least)
+        wanted = f"{many} argument{'s' * (least > 1)}, found {len(values)}"
+        raise CellError(f"{function.name} takes {wanted}", function.position, example)
+    wrong = next((value for value in values if not isinstance(value, int | float | Symbol)), None)
+    if wrong is not None:
+        raise CellError(f"{function.name} takes numbers, and {_shown(wrong)} is not a number", function.position)
+    if record.arguments[-1] == "divisor" and isinstance(values[-1], int | float) and values[-1] <= 0:
+        raise CellError(f"{shown}: the divisor is {values[-1]}; allowed: a number above 0", function.position)
+    if any(isinstance(value, Symbol) for value in values):
+        return Symbol(shown)
+    return whole(record.apply(*values))
 
 
 def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Value:
@@ -91,8 +115,8 @@ def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Val
     return whole(value)
 
 
-def _shown(value: Value) -> str:
-    return value.text if isinstance(value, Symbol) else str(value)
+def _shown(value: object) -> str:
+    return written(value) if isinstance(value, Symbol | s.Op) else str(value)
 
 
 def decide(condition: s.Condition, scope: Scope) -> bool | None:

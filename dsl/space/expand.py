@@ -6,17 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
-from dsl.primitives import PRIMITIVES
+from dsl.primitives import NOTHING, PRIMITIVES
 from dsl.primitives.base import Primitive
-from dsl.space.evaluate import Scope, Symbol, Value, decide, evaluate
+from dsl.space.evaluate import WORDS, Scope, Symbol, Value, decide, evaluate
 from dsl.text.parse import whole
+from dsl.text.unparse import op as written
 from dsl.tree import syntax as s
 
 AMBIENT = ("filters", "stride")
+_OF_A_PLACE = (*AMBIENT, "channels")
+IN_A_PIPE = f"`{NOTHING}` stands in a pipe; it may only be a whole case of an `op`, or the operation of a term"
+Formals = tuple[s.Formal, ...]
 
 
 class Undecided(Exception):
-    """The error for an `if` that depends on a symbol. The value of a symbol is known only at the place of use."""
+    """The error for an `if`, or a setting that is an operation, that depends on a symbol.
+
+    The value of a symbol is known only at the place of use.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +50,18 @@ Follow = Callable[[Applied], Value]
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The declarations of a file that define operations: ops, cells, and the values of names in settings."""
+    """The declarations of a file that define operations: ops, cells, and the values of names in settings.
+
+    `cells` has the settings of each cell with brackets, and None for a cell without brackets.
+    """
 
     ops: Mapping[str, s.OpDef]
-    cells: frozenset[str]
+    cells: Mapping[str, Formals | None]
     scope: Scope
+
+    def has(self, name: str) -> bool:
+        """Returns whether there is an operation of this name."""
+        return name in PRIMITIVES or name in self.ops or name in self.cells
 
     def names(self) -> list[str]:
         """Returns all names that an operation may have, sorted."""
@@ -91,10 +105,7 @@ def bind(op: s.Op, formals: tuple[str, ...], positional: int) -> dict[str, s.Exp
     return bound
 
 
-def walk(
-    op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitions, follow: Follow,
-    within: tuple[str, ...] = (), path: tuple[str, ...] = (),
-) -> Value:  # fmt: skip
+def walk(op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitions, follow: Follow) -> Value:
     """Calls `follow` with each primitive of an operation, in order, and returns the output channels of the operation.
 
     A cell that is used as an operation is passed to `follow` like a primitive. `follow` returns the output channels of
@@ -104,36 +115,166 @@ def walk(
       op: the operation as it is written.
       place: the filters and the stride at its place.
       channels: the channels of its input.
-      scope: the values of names in its settings.
+      scope: the values of names in its settings. An operation whose name has a value is that value.
       given: the declarations of the file.
       follow: the function to call.
-      within: the names of the ops that contain the operation, the outermost first.
-      path: the names and positions that lead to the operation from the outermost op.
 
     Raises:
       CellError: a name is unknown, a setting is wrong, or an op contains itself.
-      Undecided: the condition of an `if` depends on a symbol.
+      Undecided: the condition of an `if`, or an operation that is a setting, depends on a symbol.
     """
-    path = (*path, op.name)
-    is_own = bool(within) and within[-1] == op.name
-    if op.name in given.ops and not is_own:
-        if op.name in within:
-            raise CellError(f"op {op.name} is defined by itself: {' -> '.join((*within, op.name))}", op.position)
-        return _walk_defined(given.ops[op.name], op, place, channels, scope, given, follow, within, path)
-    inner = _ambient(scope, place, channels)
-    if op.name in given.cells:
-        bound = bind(op, AMBIENT, 1)
-        filters = evaluate(bound["filters"], inner) if "filters" in bound else place.filters
-        stride = evaluate(bound["stride"], inner) if "stride" in bound else place.stride
-        return follow(Applied(op.name, {"filters": filters, "stride": stride}, channels, path, is_cell=True))
-    if op.name not in PRIMITIVES:
+    return _Walk(given, follow).op(op, place, channels, scope, (), (), True)
+
+
+class _Walk:
+    """One call of `walk`.
+
+    In its methods, `within` has the names of the ops that contain an operation, the outermost first, and `path` the
+    names and positions that lead to the operation from the outermost op. `alone` says whether the operation is the
+    whole of its pipe.
+    """
+
+    __slots__ = ("follow", "given")
+
+    def __init__(self, given: Definitions, follow: Follow) -> None:
+        self.given = given
+        self.follow = follow
+
+    def op(
+        self, op: s.Op, place: Place, channels: Value, scope: Scope, within: tuple[str, ...], path: tuple[str, ...],
+        alone: bool,
+    ) -> Value:  # fmt: skip
+        name, given = op.name, self.given
+        if name in scope:
+            value = handed(op, scope)
+            # The names of the ops around it do not count, since the one who gave the setting wrote it elsewhere.
+            return self.op(value, place, channels, given.scope, ("",) if within else (), path, alone)
+        path = (*path, name)
+        is_own = bool(within) and within[-1] == name
+        if name in given.ops and not is_own:
+            if name in within:
+                raise CellError(f"op {name} is defined by itself: {' -> '.join((*within, name))}", op.position)
+            return self._defined(given.ops[name], op, place, channels, scope, (*within, name), path, alone)
+        if name in given.cells:
+            settings = called(op, place, channels, scope, given)
+            return self.follow(Applied(name, settings, channels, path, is_cell=True))
+        if name not in PRIMITIVES:
+            raise CellError(f"unknown operation {name!r}", op.position, nearest(name, given.names()))
+        if name == NOTHING and not alone:
+            raise CellError(IN_A_PIPE, op.position, "leave the edge out with a case of its own: else none")
+        settings = primitive_settings(PRIMITIVES[name], op, _ambient(scope, place, channels), given)
+        if not within and "stride" in settings and all(argument.name != "stride" for argument in op.arguments):
+            # A primitive in an `op` has the stride that the `op` writes. A primitive that a cell or the network uses
+            # directly has the stride of its place.
+            settings["stride"] = place.stride
+        return self.follow(Applied(name, settings, channels, path))
+
+    def _defined(
+        self, defined: s.OpDef, op: s.Op, place: Place, channels: Value, scope: Scope, within: tuple[str, ...],
+        path: tuple[str, ...], alone: bool,
+    ) -> Value:  # fmt: skip
+        asked, values = _bound(op, defined.formals, place, channels, scope, self.given)
+        pipe = choose_case(defined, values, op).pipe
+        alone = alone and len(pipe) == 1
+        for index, part in enumerate(pipe):
+            if isinstance(part, s.Any):
+                raise CellError("`any` is allowed only in rules and in sets", part.position, "write one operation here")
+            inner = {**values, "channels": channels}
+            if asked.filters is None:
+                inner["filters"] = channels
+            step = Place(asked.filters, 1)
+            channels = self.op(part, step, channels, inner, within, (*path, str(index)), alone)
+        return channels
+
+
+def handed(op: s.Op, scope: Scope) -> s.Op:
+    """Returns the operation that a setting, a gene or a param has as its value.
+
+    Raises:
+      CellError: the value is not an operation, or `op` gives it settings.
+      Undecided: the value depends on a symbol.
+    """
+    value = scope[op.name]
+    if isinstance(value, Symbol):
+        raise Undecided(op.name)
+    if not isinstance(value, s.Op):
+        raise CellError(f"{op.name!r} is {value} here, and not an operation", op.position,
+                        f"an operation is given as a setting so: {op.name}=relu")  # fmt: skip
+    if op.arguments:
+        raise CellError(f"{op.name!r} stands for the operation {written(value)}, which has its settings",
+                        op.position, f"leave the brackets out: {op.name}")  # fmt: skip
+    return value
+
+
+def valued(op: s.Op, scope: Scope, channels: Value, given: Definitions) -> s.Op:
+    """Returns an operation in a cell with brackets with the values of its settings in place of expressions.
+
+    The operation then means the same at every place with these filters and this stride.
+
+    Args:
+      op: the operation as it is written.
+      scope: the values of the names in the cell.
+      channels: the channels of the operation's input.
+      given: the declarations of the file.
+    """
+    if op.name in scope:
+        op = handed(op, scope)
+        scope = {**given.scope, **{name: scope[name] for name in AMBIENT}}
+    if not op.arguments:
+        return op
+    inner = {**scope, "channels": channels}
+    return _with_values(op, lambda value: _literal(_value(value, inner, given)))
+
+
+def _with_values(op: s.Op, new: Callable[[s.Expression], s.Expression]) -> s.Op:
+    arguments = tuple([s.Argument(a.name, new(a.value), position=a.position) for a in op.arguments])
+    return s.Op(op.name, arguments, position=op.position)
+
+
+def _value(expression: s.Expression, scope: Scope, given: Definitions) -> Value:
+    """Returns the value of a setting, which may be an operation."""
+    match expression:
+        case s.Path((name,)) if name not in scope and name not in WORDS and given.has(name):
+            return s.Op(name, position=expression.position)
+        case s.Op():
+            return _closed(expression, scope, given)
+    return evaluate(expression, scope)
+
+
+def _closed(op: s.Op, scope: Scope, given: Definitions) -> s.Op:
+    """Returns an operation that is given as a setting, with the values of the names in its own settings.
+
+    The ambient names stay: they have the values of the place where the operation is applied.
+    """
+
+    def closed(expression: s.Expression) -> s.Expression:
+        if all(path.names[0] not in _OF_A_PLACE for path in s.paths(expression)):
+            return _literal(_value(expression, scope, given))
+        match expression:
+            case s.Path((name,)) if name in _OF_A_PLACE:
+                return expression
+            case s.Binary(symbol, left, right):
+                return s.Binary(symbol, closed(left), closed(right), expression.depth, position=expression.position)
+            case s.Negative(value):
+                return s.Negative(closed(value), expression.depth, position=expression.position)
+            case s.Function(name, arguments):
+                inner = tuple(map(closed, arguments))
+                return s.Function(name, inner, expression.depth, position=expression.position)
+            case _:
+                return _literal(_value(expression, scope, given))
+
+    if op.name in scope:
+        return handed(op, scope)
+    if not given.has(op.name):
         raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, given.names()))
-    settings = primitive_settings(PRIMITIVES[op.name], op, inner)
-    if not within and "stride" in settings and all(argument.name != "stride" for argument in op.arguments):
-        # A primitive in an `op` has the stride that the `op` writes. A primitive that a cell or the network uses
-        # directly has the stride of its place.
-        settings["stride"] = place.stride
-    return follow(Applied(op.name, settings, channels, path))
+    return _with_values(op, closed)
+
+
+def _literal(value: Value) -> s.Expression:
+    """Returns an expression with this value."""
+    if isinstance(value, s.Kernel | s.Op | Symbol):
+        return value
+    return s.Path((value,)) if isinstance(value, str) else s.Number(value)
 
 
 def _ambient(scope: Scope, place: Place, channels: Value) -> dict[str, Value]:
@@ -142,11 +283,27 @@ def _ambient(scope: Scope, place: Place, channels: Value) -> dict[str, Value]:
     return {"filters": filters, "stride": place.stride, **scope, "channels": channels}
 
 
-def _walk_defined(
-    defined: s.OpDef, op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitions, follow: Follow,
-    within: tuple[str, ...], path: tuple[str, ...],
-) -> Value:  # fmt: skip
-    names = tuple(formal.name for formal in defined.formals)
+def called(op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitions) -> dict[str, Value | None]:
+    """Returns the filters, the stride and the settings with which an operation calls a cell.
+
+    A cell with brackets that is called without filters makes as many as its first input has.
+    """
+    formals = given.cells[op.name]
+    if formals is not None:
+        asked, values = _bound(op, formals, place, channels, scope, given)
+        own = {formal.name: values[formal.name] for formal in formals}
+        return {"filters": values["filters"], "stride": asked.stride, **own}
+    bound, inner = bind(op, AMBIENT, 1), _ambient(scope, place, channels)
+    filters = evaluate(bound["filters"], inner) if "filters" in bound else place.filters
+    stride = evaluate(bound["stride"], inner) if "stride" in bound else place.stride
+    return {"filters": filters, "stride": stride}
+
+
+def _bound(
+    op: s.Op, formals: Formals, place: Place, channels: Value, scope: Scope, given: Definitions
+) -> tuple[Place, dict[str, Value]]:
+    """Returns the filters and stride for which a use of an op or cell asks, and the values of names in its body."""
+    names = tuple(formal.name for formal in formals)
     bound = bind(op, names + tuple(name for name in AMBIENT if name not in names), len(names))
     outer = _ambient(scope, place, channels)
     asked = Place(
@@ -155,22 +312,14 @@ def _walk_defined(
     )
     values: dict[str, Value] = {**given.scope, "channels": channels, "stride": asked.stride}
     values["filters"] = channels if asked.filters is None else asked.filters
-    for formal in defined.formals:
+    for formal in formals:
         if formal.name in bound:
-            values[formal.name] = evaluate(bound[formal.name], outer)
+            values[formal.name] = _value(bound[formal.name], outer, given)
         elif formal.default is not None:
-            values[formal.name] = evaluate(formal.default, values)
+            values[formal.name] = _value(formal.default, values, given)
         else:
             raise CellError(f"{op.name} needs its setting {formal.name!r}", op.position)
-    for index, part in enumerate(choose_case(defined, values, op).pipe):
-        if isinstance(part, s.Any):
-            raise CellError("`any` is allowed only in rules and in sets", part.position, "write one operation here")
-        inner = {**values, "channels": channels}
-        if asked.filters is None:
-            inner["filters"] = channels
-        step = Place(asked.filters, 1)
-        channels = walk(part, step, channels, inner, given, follow, (*within, op.name), (*path, str(index)))
-    return channels
+    return asked, values
 
 
 def choose_case(defined: s.OpDef, values: Scope, op: s.Op) -> s.Case:
@@ -189,7 +338,7 @@ def choose_case(defined: s.OpDef, values: Scope, op: s.Op) -> s.Case:
     raise CellError(f"no case of op {defined.name} holds here; add a last case that has no `if`", op.position)
 
 
-def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str, Value | None]:
+def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope, given: Definitions) -> dict[str, Value | None]:
     """Returns the values of all settings of a primitive.
 
     Raises:
@@ -203,11 +352,12 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope) -> dict[str
             if setting.required:
                 raise CellError(f"{op.name} needs its setting {setting.name!r}", op.position)
             continue
-        value = evaluate(bound[setting.name], scope)
-        if not isinstance(value, Symbol) and not setting.domain.holds(value):
+        value = _value(bound[setting.name], scope, given)
+        if isinstance(value, s.Op) or not (isinstance(value, Symbol) or setting.domain.holds(value)):
             at = bound[setting.name].position or op.position
             hint = "write F//4 for a whole quotient" if setting.ambient and isinstance(value, float) else ""
-            raise CellError(f"{op.name}: {setting.name} is {value}; allowed: {setting.domain.allowed}", at, hint)
+            given_as = written(value) if isinstance(value, s.Op) else value
+            raise CellError(f"{op.name}: {setting.name} is {given_as}; allowed: {setting.domain.allowed}", at, hint)
         found[setting.name] = value
     return found
 

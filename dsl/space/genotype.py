@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from dsl.errors import CellError, Problem
+from dsl.primitives import NOTHING
 from dsl.space.cache import Cache
 from dsl.space.evaluate import number
 from dsl.space.expand import Definitions
@@ -146,13 +147,35 @@ class Space:
         return tuple(name for name in self.cell_names if name in self.reached and not self.is_fixed(name))
 
     @cached_property
+    def uses(self) -> Mapping[str, list[tuple[str, ...]]]:
+        """For each op and gene, the operations in it: the name of each, and the names in its settings."""
+        members = {name: [value for value in domain.members if isinstance(value, s.Op)]
+                   for name, domain in self.domains.items()}  # fmt: skip
+        return {
+            **{name: [edit.mentioned(value) for value in found] for name, found in members.items() if found},
+            **{name: edit.op_uses(defined) for name, defined in self.definitions.ops.items()},
+        }
+
+    @cached_property
     def nesting(self) -> frozenset[str]:
         """The names of all cells, and of all ops that contain a cell directly or through other ops."""
-        parts = {name: set(defined.uses()) for name, defined in self.definitions.ops.items()}
+        parts = {name: set(edit.all_names(uses)) for name, uses in self.uses.items()}
         found = set(self.definitions.cells) - parts.keys()
         while more := {name for name, used in parts.items() if name not in found and used & found}:
             found |= more
         return frozenset(found)
+
+    @cached_property
+    def may_be_none(self) -> frozenset[str]:
+        """The names of the ops of which a case, and of the genes of which a value, is `none` or may be it."""
+        cases = {name: {names[0] for names in uses if names} for name, uses in self.uses.items()}
+        for name, defined in self.definitions.ops.items():
+            whole = [case.pipe[0] for case in defined.cases if len(case.pipe) == 1]
+            cases[name] = {part.name for part in whole if isinstance(part, s.Op) and part.name != name}
+        found = {NOTHING}
+        while more := {name for name, whole in cases.items() if name not in found and whole & found}:
+            found |= more
+        return frozenset(found - {NOTHING})
 
     @cached_property
     def nests(self) -> bool:
@@ -162,7 +185,7 @@ class Space:
 
     def holds_cells(self, cell: s.Cell) -> bool:
         """Returns whether an operation of this cell is another cell, or an op that contains a cell."""
-        return not self.nesting.isdisjoint(edit.op_names(edit.cell_ops(cell)))
+        return not self.nesting.isdisjoint(edit.all_names(edit.cell_uses(cell)))
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -177,17 +200,20 @@ class Space:
     def reached(self) -> frozenset[str]:
         """The cells that the network uses, directly or through operations and other cells."""
         found: set[str] = set()
+        passed: set[str] = set()
         steps = [step for section in self.network.sections for step in section.steps]
-        waiting = [name for step in steps for name in edit.op_names(step.pipe)]
+        waiting = [name for step in steps for part in step.pipe for name in edit.mentioned(part)]
         # A rule may put any member of a set into a cell that the network uses.
-        waiting += [_op_name(item) for values in self.values.values() for item in values.items]
+        members = [item for values in self.values.values() for item in values.items]
+        waiting += [name for item in members for name in edit.mentioned_in(item)]
         while waiting:
             name = waiting.pop()
             if name in self.written and name not in found:
                 found.add(name)
-                waiting += edit.op_names(edit.cell_ops(self.written[name]))
-            elif name in self.definitions.ops:
-                waiting += self.definitions.ops[name].uses()
+                waiting += edit.all_names(edit.cell_uses(self.written[name]))
+            elif name in self.uses and name not in passed:
+                passed.add(name)
+                waiting += edit.all_names(self.uses[name])
         return frozenset(found)
 
 
@@ -244,11 +270,6 @@ class Genotype:
     def _genes(self) -> tuple[s.Gene, ...]:
         declared = self.space.genes
         return tuple(replace(declared[name], value=written(value)) for name, value in self.genes)
-
-
-def _op_name(item: s.Expression) -> str:
-    """Returns the name of a member of a set that is an operation. Any other member has an empty name."""
-    return item.name if isinstance(item, s.Op) else item.names[0] if isinstance(item, s.Path) else ""
 
 
 def _may_be_a_cell(part: s.Syntax, nesting: Set[str]) -> bool:

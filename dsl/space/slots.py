@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dsl.primitives import PRIMITIVES
-from dsl.space.evaluate import evaluate
+from dsl.space.evaluate import WORDS, evaluate
 from dsl.space.genotype import Space
 from dsl.text.parse import whole
 from dsl.tree import syntax as s
@@ -15,8 +13,9 @@ Settable = int | float | s.Kernel | s.Op | str
 
 def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
     """Returns the names of the settings of an operation."""
-    if op.name in space.definitions.ops:
-        return tuple(formal.name for formal in space.definitions.ops[op.name].formals)
+    formals = _formals(op, space)
+    if formals is not None:
+        return tuple([formal.name for formal in formals])
     if op.name in PRIMITIVES and op.name not in space.definitions.cells:
         return tuple(setting.name for setting in PRIMITIVES[op.name].settings)
     return ()
@@ -27,21 +26,40 @@ def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
 
     A setting that the text does not give has the default of its declaration.
     """
-    names = names_of(op, space)
-    if path[0] not in names:
+    if path[0] not in names_of(op, space):
         return None
-    value: object = _default(op, path[0], space)
-    for index, argument in enumerate(op.arguments):
-        if (argument.name or names[index]) == path[0]:
-            value = evaluate(argument.value, space.params)
+    value = _setting(op, path[0], space)
     if len(path) > 1 and isinstance(value, s.Kernel):
         value = value.height if path[1] == "height" else value.width
-    return value if isinstance(value, int | float | s.Kernel | str) else None
+    return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
 
 
-def settings_of(op: s.Op, space: Space) -> Mapping[str, Settable | None]:
+def _setting(op: s.Op, name: str, space: Space) -> object:
+    names = names_of(op, space)
+    for index, argument in enumerate(op.arguments):
+        if (argument.name or names[index]) == name:
+            return _value(argument.value, space)
+    return _default(op, name, space)
+
+
+def _formals(op: s.Op, space: Space) -> tuple[s.Formal, ...] | None:
+    """Returns the settings that an op or a cell with brackets declares; None for any other operation."""
+    defined = space.definitions.ops.get(op.name)
+    return space.definitions.cells.get(op.name) if defined is None else defined.formals
+
+
+def _value(expression: s.Expression, space: Space) -> object:
+    """Returns the value of a setting; the expression itself if the value depends on the place of the operation."""
+    known = all(path.names[0] in space.params or path.names[0] in WORDS for path in s.paths(expression))
+    if known and not isinstance(expression, s.Op):
+        return evaluate(expression, space.params)
+    is_op = isinstance(expression, s.Path) and space.definitions.has(str(expression))
+    return s.Op(str(expression)) if is_op else expression
+
+
+def _settings_of(op: s.Op, space: Space) -> tuple[object, ...]:
     """Returns the values of all settings of an operation. A setting that the text does not give has its default."""
-    return {name: setting(op, (name,), space) for name in names_of(op, space)}
+    return tuple([_setting(op, name, space) for name in names_of(op, space)])
 
 
 def key(value: object, space: Space) -> object:
@@ -52,7 +70,7 @@ def key(value: object, space: Space) -> object:
     if found is None:
         # The value of an `any` is not known before the draw, so such operations are equal if their texts are.
         is_drawn = any(isinstance(argument.value, s.Any) for argument in value.arguments)
-        found = (value.name, value if is_drawn else tuple(settings_of(value, space).values()))
+        found = (value.name, value if is_drawn else _settings_of(value, space))
         space.operations.put(found, value)
     return found
 
@@ -63,10 +81,10 @@ def has_setting(edge: s.Term, name: str, space: Space) -> bool:
 
 
 def _default(op: s.Op, name: str, space: Space) -> object:
-    if op.name in space.definitions.ops:
-        formals = {formal.name: formal.default for formal in space.definitions.ops[op.name].formals}
-        default = formals[name]
-        return None if default is None else evaluate(default, space.params)
+    formals = _formals(op, space)
+    if formals is not None:
+        default = {formal.name: formal.default for formal in formals}[name]
+        return None if default is None else _value(default, space)
     return next(item.default for item in PRIMITIVES[op.name].settings if item.name == name)
 
 

@@ -323,4 +323,6 @@ def _from_top(comments: Sequence[Comment], top: bool) -> list[Comment]:
 def _blank_between(rule: str, left: _Node, right: _Node) -> bool:
     if _is(left, *_NO_BLANK_AFTER) or _is(right, *_NO_BLANK_BEFORE) or (rule == "neg" and _is(left, "MINUS")):
         return False
+    if isinstance(right, lark.Tree) and right.data == "settings":
+        return False
     return not (rule in _TIGHT and (_is(left, _TIGHT[rule]) or _is(right, _TIGHT[rule])))

@@ -254,14 +254,24 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         inputs = tuple(part for part in parts if isinstance(part, s.Input))
         nodes = tuple(part for part in parts if isinstance(part, s.Node))
         outputs = [part for part in parts if isinstance(part, s.Flow)]
+        settings = next((part for part in parts if isinstance(part, list)), None)
         marks = [part for part in parts if isinstance(part, tuple)]
         traits: dict[str, Anything] = dict(marks)
         if "like" in traits:
+            if settings is not None:
+                raise CellError(f"cell {name} is a copy of {traits['like']}, and has its settings", position,
+                                f"leave the brackets out: cell {name}(...) like {traits['like']}")  # fmt: skip
             return s.Like(str(name), inputs, traits["like"], fixed is not None, position=position)
         if len(traits) != len(marks):
             twice = next(key for key, _ in marks if [k for k, _ in marks].count(key) > 1)
             raise CellError(f"cell {name} has `{twice}` twice", position, "keep one of them")
-        return s.Cell(str(name), inputs, nodes, outputs[0], **traits, fixed=fixed is not None, position=position)
+        own = None if settings is None else tuple(settings)
+        return s.Cell(
+            str(name), inputs, nodes, outputs[0], **traits, fixed=fixed is not None, settings=own, position=position
+        )
+
+    def settings(self, *formals: s.Formal | None) -> list[s.Formal]:
+        return [formal for formal in formals if formal is not None]
 
     like = _trait("like")
     stride = _trait("stride")
@@ -415,7 +425,7 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
         return s.Negative(value, _deeper(_at(at), value), position=_at(at))
 
     def function(self, name: lark.Token, *arguments: s.Expression) -> s.Function:
-        return s.Function(str(name), arguments, position=_at(name))
+        return s.Function(str(name), arguments, _deeper(_at(name), *arguments), position=_at(name))
 
     def sum(self, left: s.Expression, operator: str, right: s.Expression) -> s.Binary:
         position = _at(left)

@@ -55,17 +55,22 @@ def domain(gene: s.Gene) -> str | None:
 
 
 def _opdef(item: s.OpDef) -> str:
-    formals = ", ".join(f.name if f.default is None else f"{f.name}={expression(f.default)}" for f in item.formals)
-    head = f"op {item.name}{f'[{formals}]' if formals else ''} = "
+    head = f"op {item.name}{f'[{formals(item.formals)}]' if item.formals else ''} = "
     cases = [
         pipe(case.pipe) + ("" if case.condition is None else f" if {condition(case.condition)}") for case in item.cases
     ]
     return head + "\n  else ".join(cases)
 
 
+def formals(items: tuple[s.Formal, ...]) -> str:
+    """Returns the text of the settings that an operation or cell declares, without the brackets around them."""
+    return ", ".join(f.name if f.default is None else f"{f.name}={expression(f.default)}" for f in items)
+
+
 def cell(item: s.Cell) -> str:
     """Returns the text of one cell, with each node on a line of its own."""
-    head = f"{'fixed ' if item.fixed else ''}cell {item.name}({', '.join(map(cell_input, item.inputs))})"
+    settings = "" if item.settings is None else f"[{formals(item.settings)}]"
+    head = f"{'fixed ' if item.fixed else ''}cell {item.name}{settings}({', '.join(map(cell_input, item.inputs))})"
     head += "".join(f" {name} {text}" for name, text in traits(item).items() if text is not None)
     nodes = [f"  {node.name} = {flow(node.flow)}" for node in item.nodes]
     return "\n".join([head + " {", *nodes, f"  return {flow(item.output)}", "}"])
@@ -203,6 +208,8 @@ def expression(item: s.Expression) -> str:
             return repr(value)
         case s.Kernel() | s.Path():
             return str(item)
+        case s.Symbol(text):
+            return text
         case s.Op():
             return op(item)
         case s.Negative(value):

@@ -25,7 +25,7 @@ DECLARATIONS = (
     rf"{_START}gene(?=\s+{NAME}\s*(?::\s*{NAME}\s*)?=)",
     rf"{_START}op(?=\s+{NAME}\s*[\[=])",
     rf"{_START}fixed(?=\s+cell\s)",
-    rf"{_START}cell(?=\s+{NAME}\s*\()",
+    rf"{_START}cell(?=\s+{NAME}\s*[\[(])",
     rf"{_START}network(?=\s*\{{)",
     rf"{_START}mutation(?=\s+{NAME}\s*(?:\{{|weight\b))",
     rf"{_START}require(?=\s+[A-Za-z_\d])",

@@ -68,6 +68,45 @@ def op_names(ops: Iterable[s.Op | s.Any]) -> list[str]:
     return [op.name for op in ops if isinstance(op, s.Op)]
 
 
+def mentioned(op: s.Op | s.Any) -> tuple[str, ...]:
+    """Returns the name of an operation, and the names in its settings, which may be those of operations too."""
+    if not isinstance(op, s.Op):
+        return ()
+    return (op.name, *[name for a in op.arguments for name in mentioned_in(a.value)]) if op.arguments else (op.name,)
+
+
+def mentioned_in(value: s.Expression | None) -> tuple[str, ...]:
+    """Returns the names in the value of a setting which may be those of operations."""
+    if isinstance(value, s.Path):
+        return value.names if len(value.names) == 1 else ()
+    return mentioned(value) if isinstance(value, s.Op) else ()
+
+
+def cell_uses(cell: s.Cell) -> list[tuple[str, ...]]:
+    """Returns for each operation in a cell its name and the names in its settings. Names of formals are left out."""
+    return _uses(cell_ops(cell), cell.settings) if cell.settings else [mentioned(op) for op in cell_ops(cell)]
+
+
+def op_uses(defined: s.OpDef) -> list[tuple[str, ...]]:
+    """Returns for each operation in an `op` its name and the names in its settings.
+
+    Names of formals are left out, and the name of the `op` itself, which in its cases is the name of a primitive.
+    """
+    return _uses([part for case in defined.cases for part in case.pipe], defined.formals, defined.name)
+
+
+def _uses(ops: Iterable[s.Op | s.Any], formals: tuple[s.Formal, ...], own: str = "") -> list[tuple[str, ...]]:
+    # A default stands in the place of its formal, wherever the formal is used.
+    defaults = [name for formal in formals for name in mentioned_in(formal.default)]
+    hidden = {own, *[formal.name for formal in formals]}
+    return [tuple([name for name in (*mentioned(op), *defaults) if name not in hidden]) for op in ops]
+
+
+def all_names(uses: Iterable[tuple[str, ...]]) -> list[str]:
+    """Returns the names of all operations that parts of a cell or `op` mention."""
+    return [name for names in uses for name in names]
+
+
 def flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
     """Yields every operation in right sides of nodes, also inside other operations."""
     for flow in flows:
@@ -117,8 +156,9 @@ def with_flow(cell: s.Cell, node: int, flow: s.Flow) -> s.Cell:
         old = nodes[node]
         nodes = (*nodes[:node], s.Node(old.name, flow, position=old.position), *nodes[node + 1 :])
     return s.Cell(
-        cell.name, cell.inputs, nodes, output, cell.stride, cell.fit, cell.width, cell.fixed, position=cell.position
-    )
+        cell.name, cell.inputs, nodes, output, cell.stride, cell.fit, cell.width, cell.fixed, cell.settings,
+        position=cell.position,
+    )  # fmt: skip
 
 
 def term_at(cell: s.Cell, ref: TermRef) -> s.Term:
@@ -221,6 +261,14 @@ def _without_unused(term: s.Term, names: tuple[str, ...]) -> tuple[s.Term, ...]:
 def is_none(edge: s.Term) -> bool:
     """Returns whether the edge has the operation `none`, which removes the edge."""
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and edge.op.name == NOTHING
+
+
+def measured(ops: Iterable[s.Op | s.Any]) -> list[str]:
+    """Returns the states of which operations read the number of channels: `x` for `dense[x.channels]`."""
+    arguments = [argument.value for op in ops if isinstance(op, s.Op) for argument in op.arguments]
+    found = [path.names[0] for value in arguments for path in s.paths(value) if path.names[1:] == ("channels",)]
+    inner = [value for value in arguments if isinstance(value, s.Op)]
+    return found + measured(inner) if inner else found
 
 
 def live_nodes(cell: s.Cell) -> frozenset[str]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from dsl.primitives import JOINS, PRODUCT, SUM
 from dsl.values import Kernel as Kernel
+from dsl.values import Symbol as Symbol
 from dsl.values import Syntax as Syntax
 
 # --- expressions -----------------------------------------------------------------------------------------------
@@ -54,10 +55,11 @@ class Negative(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Function(Syntax):
-    """A distribution from which a rule draws a number: `uniform(0.5, 2)`."""
+    """A function of numbers, `max(8, F // 4)`, or a distribution from which a rule draws: `uniform(0.5, 2)`."""
 
     name: str
     arguments: tuple[Expression, ...]
+    depth: int = field(default=1, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ class Op(Syntax):
     arguments: tuple[Argument, ...] = ()
 
 
-Expression = Number | Kernel | Path | Binary | Negative | Function | Set | Any | Op
+# A symbol stands in no text: the checks give it to an operation's setting whose value is not known.
+Expression = Number | Kernel | Path | Binary | Negative | Function | Set | Any | Op | Symbol
 Pipe = tuple[Op | Any, ...]
 
 
@@ -145,7 +148,7 @@ class Values(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Formal(Syntax):
-    """A setting of an operation that the file defines, with its default."""
+    """A setting of an operation or cell that the file defines, with its default."""
 
     name: str
     default: Expression | None = None
@@ -166,14 +169,6 @@ class OpDef(Syntax):
     name: str
     formals: tuple[Formal, ...]
     cases: tuple[Case, ...]
-
-    def uses(self) -> list[str]:
-        """Returns the names of the operations in the cases of this `op`, without its own name.
-
-        The name of the `op` itself, in one of its cases, is the name of a primitive.
-        """
-        parts = [part for case in self.cases for part in case.pipe]
-        return [part.name for part in parts if isinstance(part, Op) and part.name != self.name]
 
 
 # --- cells -----------------------------------------------------------------------------------------------------
@@ -252,7 +247,11 @@ class Input(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Cell(Syntax):
-    """`cell normal(x) { ... return a }`: the inputs and nodes of a cell, and `output`, the flow of its return."""
+    """`cell normal(x) { ... return a }`: the inputs and nodes of a cell, and `output`, the flow of its return.
+
+    `settings` has the settings of a cell with brackets, which may be none: `cell block[kernel](x)`, `cell layer[](x)`.
+    It is None for a cell without brackets.
+    """
 
     name: str
     inputs: tuple[Input, ...]
@@ -262,6 +261,7 @@ class Cell(Syntax):
     fit: Op | None = None
     width: str | None = None
     fixed: bool = False
+    settings: tuple[Formal, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,6 +555,9 @@ def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
             yield from paths(right)
         case Negative(value):
             yield from paths(value)
+        case Function(_, arguments):
+            for argument in arguments:
+                yield from paths(argument)
 
 
 def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:
