@@ -127,6 +127,8 @@ def _parser() -> Parser:
             command.add_argument("--seed", type=int, default=0, help="random seed (0)")
         if name in ("mutate", "sample"):
             command.add_argument("--count", type=int, default=1, help="the number to print, at least 1 (1)")
+        if name == "mutate":
+            command.add_argument("--diff", action="store_true", help="print only what differs from the file")
         if name == "draw":
             command.add_argument("--out", default=None, metavar="PATH", help="write a picture: an .svg or .png file")
             command.add_argument(

@@ -21,6 +21,7 @@ from compiler.pictures.picture import marked
 from dsl.report.diff import differences, same_network
 from dsl.report.explain import Explanation, as_text, explain
 from dsl.rules.interpreter import Check
+from dsl.text.format import fmt
 
 _BEYOND_ASCII = "│─┌┐└┘├┤┬┴┼┊┄●○"
 
@@ -218,12 +219,17 @@ def _as_json(found: Explanation) -> dict[str, object]:
 
 
 def mutate(options: argparse.Namespace) -> int:
-    """Prints random children, made by the mutation rules of the file."""
+    """Prints random children, made by the mutation rules of the file; with `--diff` only their differences."""
     numbers, parent, rng = _numbered(options), load(options, options.file), random.Random(options.seed)
     reject = requirement(parent.space, *images_of(options, options.file))
     for number in numbers:
         child = dsl.mutate(parent, rng, reject)
-        print(f"# child {number}, by {child.rule}\n{child.genotype.standalone()}")
+        print(f"# child {number}, by {child.rule}")
+        if options.diff:
+            found = differences(parent, child.genotype) or ("equal to the file",)
+            print("".join(f"{difference}\n" for difference in found))
+        else:
+            print(fmt(child.genotype.standalone()))
     return 0
 
 
@@ -231,5 +237,5 @@ def sample(options: argparse.Namespace) -> int:
     """Prints random genotypes of the search space of the file."""
     numbers, (seed, reject), rng = _numbered(options), _built(options), random.Random(options.seed)
     for number in numbers:
-        print(f"# sample {number}\n{dsl.sample(seed.space, rng, check=reject).standalone()}")
+        print(f"# sample {number}\n{fmt(dsl.sample(seed.space, rng, check=reject).standalone())}")
     return 0

@@ -18,6 +18,7 @@ from compiler.graph.cost_table import short
 from compiler.main import main
 from compiler.pictures.picture import marked
 from dsl import shipped_cells
+from dsl.text.format import fmt
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
 
@@ -120,7 +121,19 @@ def test_children_and_samples_read_back(capsys: pytest.CaptureFixture[str]) -> N
         parts = first.split("# ")[1:]
         assert len(parts) == 3
         for part in parts:
-            dsl.loads(part.split("\n", 1)[1])
+            text = part.split("\n", 1)[1].rstrip("\n") + "\n"
+            dsl.loads(text)
+            assert fmt(text) == text
+
+
+def test_mutate_prints_only_the_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mutate", "nasnet.cell", "--seed", "1", "--count", "2", "--diff"]) == 0
+    found = capsys.readouterr().out
+    main(["mutate", "nasnet.cell", "--seed", "1"])
+    (tmp_path / "child.cell").write_text(capsys.readouterr().out)
+    main(["diff", "nasnet.cell", str(tmp_path / "child.cell")])
+    first = capsys.readouterr().out
+    assert re.fullmatch(rf"# child 1, by \w+\n{re.escape(first)}\n# child 2, by \w+\n(cell .*\n)+\n", found)
 
 
 def test_draw_writes_a_picture(tmp_path: Path) -> None:
