@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace, outlet: Outlet) -> int:
 
 def _at_home(options: argparse.Namespace) -> None:
     """Replaces ~ in paths by the home folder, since a shell does not replace ~ in `--workdir=~/x`."""
-    for name in ("file", "other", "against", "out", "workdir", "gin_file", "weights", "overlays", "like"):
+    for name in ("file", "other", "against", "out", "workdir", "gin_file", "weights", "overlays", "like", "mate"):
         found = getattr(options, name, None)
         if isinstance(found, str):
             setattr(options, name, os.path.expanduser(found))
@@ -125,6 +125,8 @@ def _parser() -> Parser:
             command.add_argument("--json", action="store_true", help="print one line of JSON")
         if name in ("explain", "mutate", "sample"):
             command.add_argument("--seed", type=int, default=0, help="random seed (0)")
+        if name == "mutate":
+            command.add_argument("--mate", metavar="FILE", help="the second parent, of which crossovers take parts")
         if name in ("mutate", "sample"):
             command.add_argument("--count", type=int, default=1, help="the number to print, at least 1 (1)")
         if name == "mutate":

@@ -15,6 +15,7 @@ import pytest
 import dsl
 from compiler import requirement
 from dsl.primitives.reference import table
+from dsl.rules.sample import relative
 from dsl.tree import syntax as s
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +46,11 @@ def test_example_runs(name: str, text: str) -> None:
     own = tuple(item for item in file.items if isinstance(item, s.Mutation))
     if own:
         genotype = replace(genotype, space=replace(genotype.space, mutations=own))
-        made = [dsl.mutate(genotype, random.Random(seed), check if seed < CHECKED else None) for seed in range(DRAWS)]
+        mate = relative(genotype, random.Random(0), check) if genotype.space.has_crossover else None
+        made = [
+            dsl.mutate(genotype, random.Random(seed), check if seed < CHECKED else None, mate=mate)
+            for seed in range(DRAWS)
+        ]
         assert {rule.name for rule in own} == {child.rule for child in made}
         cell = next(item.name for item in reversed(file.items) if isinstance(item, s.Cell)) if given(text) else ""
         assert given(text) <= {body(child.genotype.cell(cell)) for child in made if cell}

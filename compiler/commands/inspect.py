@@ -222,8 +222,9 @@ def mutate(options: argparse.Namespace) -> int:
     """Prints random children, made by the mutation rules of the file; with `--diff` only their differences."""
     numbers, parent, rng = _numbered(options), load(options, options.file), random.Random(options.seed)
     reject = requirement(parent.space, *images_of(options, options.file))
+    mate = None if options.mate is None else parent.space.genotype(load(options, options.mate).text())
     for number in numbers:
-        child = dsl.mutate(parent, rng, reject)
+        child = dsl.mutate(parent, rng, reject, mate=mate)
         print(f"# child {number}, by {child.rule}")
         if options.diff:
             found = differences(parent, child.genotype) or ("equal to the file",)

@@ -22,9 +22,13 @@ _DECLARATIONS = {
     "cell": "cell ${1:name}(${2:x}) {\n  return ${3:x}\n}",
     "network": "network {\n  stem: ${1:conv[3x3, filters=16]}\n  body: $2\n  head: global_avg_pool | dense[classes]\n}",
     "mutation": "mutation ${1:name} { $2 }",
+    "crossover": "crossover ${1:name} { $2 }",
     "require": "require ${1:params <= 1M}",
 }
-_IN_RULES = ("choose", "where", "insert", "connect", "remove", "forget weights", "either", "or", "any(", "and", "not")
+_IN_RULES = (
+    "choose", "for", "where", "insert", "connect", "remove", "forget weights", "mutate", "mate", "either", "or", "any(",
+    "and", "not",
+)  # fmt: skip
 _AMBIENT = ("filters", "stride", "channels", "classes")
 _OF_SETS = {"cells": "cell"}
 

@@ -30,21 +30,31 @@ MAX_WEIGHT = 1e15
 # nesting depth is bounded.
 MAX_CONNECTED = 32
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
+_CROSSOVER = "write `crossover NAME` in place of `mutation NAME`"
 Kinds = dict[str, str]
 _FIRST = frozenset(name for name, primitive in PRIMITIVES.items() if not primitive.added)
 
 
 def verify_rules(space: Space) -> Iterator[Problem]:
     """Yields the errors of the mutation rules of a search space."""
+    yield from _without_mutations(space)
     for rule in space.mutations:
         try:
             weight = 1 if rule.weight is None else number(rule.weight, space.params)
             if not 0 < weight <= MAX_WEIGHT:
                 allowed = f"a weight is above 0 and at most {MAX_WEIGHT:g}"
-                yield Problem(f"mutation {rule.name} has weight {weight}; {allowed}", rule.position)
-            _check_block(rule.block, {}, space)
+                yield Problem(f"{rule.title} has weight {weight}; {allowed}", rule.position)
+            _check_block(rule.block, {s.MATE: s.MATE} if rule.crossover else {}, space)
         except CellError as error:
             yield from error.problems
+
+
+def _without_mutations(space: Space) -> Iterator[Problem]:
+    """Yields the error of a space in which every rule needs two different individuals, and none makes a second one."""
+    if space.mutations and all(rule.crossover for rule in space.mutations):
+        yield Problem("every rule is a crossover, which mixes two individuals, and no rule makes a second one",
+                      space.mutations[0].position,
+                      "add mutation op { choose c in cells, t in c.edges   t.op = any({ skip, relu }) }")  # fmt: skip
 
 
 def verify_requires(space: Space) -> Iterator[Problem]:
@@ -87,6 +97,8 @@ def _check_choose(statement: s.Choose | s.For, kinds: Kinds, space: Space) -> No
     declared = (("a gene", space.genes), ("a param", space.params),
                 ("an operation", {*_FIRST, *space.definitions.ops}))  # fmt: skip
     for binding in statement.bindings:
+        if binding.name == s.MATE and _crosses(kinds):
+            raise CellError("'mate' is the second parent", binding.position, "choose another name")
         if binding.name in kinds:
             raise CellError(f"{binding.name!r} is bound twice in this rule", binding.position, "choose another name")
         for what, names in declared:
@@ -117,6 +129,9 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
     if isinstance(values, s.Set):
         return _set_kind(values)
     root, *rest = values.names
+    if root == s.MATE and _crosses(kinds):
+        raise CellError("a variable stands for a part of the child, not of the mate", values.position,
+                        "choose a part of the child, such as n in c.nodes where mate has n")  # fmt: skip
     if not rest:
         if root == "cells":
             return "cell"
@@ -163,16 +178,41 @@ def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
 
 
 def _check_relation(relation: s.Relation, kinds: Kinds) -> None:
-    for path in (relation.left, relation.right):
+    if relation.kind == "has":
+        _check_mate(relation.left, kinds)
+        if relation.left != s.Path((s.MATE,)):
+            message = f"`has` asks for a part of the mate, and {relation.left} is not the mate"
+            raise CellError(message, relation.left.position, f"write mate has {relation.right}")
+    for path in (relation.right,) if relation.kind == "has" else (relation.left, relation.right):
         root, *rest = path.names
         kind = kinds.get(root) if not rest else "state" if rest == ["input"] else None
+        if relation.kind == "has" and kind is not None and kind != s.MATE:
+            continue
         if kind not in _RELATED:
             message = f"`{relation.kind}` relates nodes, terms and states, and {path} is not one of these"
             raise CellError(message, path.position, "allowed: variables that stand for a node, term or state; t.input")
 
 
+def _crosses(kinds: Kinds) -> bool:
+    """Returns whether a rule is a crossover, in which `mate` is the second parent."""
+    return kinds.get(s.MATE) == s.MATE
+
+
+def _check_mate(path: s.Path, kinds: Kinds) -> None:
+    """Checks that a path which begins with `mate` stands in a crossover."""
+    if path.names[0] == s.MATE and not _crosses(kinds):
+        raise CellError("only a crossover has a mate", path.position, _CROSSOVER)
+
+
 def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
     root, *rest = path.names
+    if root == s.MATE and _crosses(kinds):
+        if not rest or (len(rest) == 1 and kinds.get(rest[0], "gene") != "gene"):
+            raise CellError(f"{path} is not a value", path.position,
+                            "allowed: mate.GENE, mate.t.op, mate.c.nodes.count; a whole part: t = mate.t")  # fmt: skip
+        root, *rest = rest
+    elif root not in (*kinds, *space.genes, *space.params, *space.cell_names):
+        _check_mate(path, kinds)
     if not rest:
         known = [*kinds, *space.genes, *space.params, *space.cell_names, *WORDS]
         if root not in known:
@@ -205,6 +245,9 @@ def _check_op_name(op: s.Op | s.Any, space: Space) -> None:
 def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
     target = statement.target
     name = target.names[0]
+    if target.names == (name,) and name in kinds and _takes_part(statement, kinds):
+        _check_taken(statement, kinds)
+        return
     if len(target.names) == 1 and name not in space.genes and kinds.get(name) != "gene":
         genes = [*space.genes, *(variable for variable, kind in kinds.items() if kind == "gene")]
         raise CellError(f"{target} is not a gene", target.position, nearest(name, genes))
@@ -223,6 +266,30 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
         _check_join(target, statement.value, space)
     elif not isinstance(statement.value, s.Any):
         _check_value(target, wanted, statement.value, kinds, space)
+
+
+def _takes_part(statement: s.Assign, kinds: Kinds) -> bool:
+    """Returns whether an assignment of a variable is meant to take a part of the mate."""
+    value = statement.value
+    is_of_mate = isinstance(value, s.Path) and value.names[0] == s.MATE and kinds.get(s.MATE, s.MATE) == s.MATE
+    return is_of_mate or (_crosses(kinds) and kinds[statement.target.names[0]] != "gene")
+
+
+def _same_of_mate(name: str) -> s.Path:
+    return s.Path((s.MATE, name))
+
+
+def _check_taken(statement: s.Assign, kinds: Kinds) -> None:
+    """Checks an assignment of a whole part, which takes the same part of the mate."""
+    target, value = statement.target, statement.value
+    name = target.names[0]
+    _check_mate(s.Path((s.MATE,), position=statement.position), kinds)
+    if name == s.MATE or kinds[name] == "state":
+        raise CellError(f"{name} is a {kinds[name]}, and cannot be assigned", target.position,
+                        "allowed: a cell, a node, a term, such as t = mate.t")  # fmt: skip
+    if statement.operator != "=" or value != _same_of_mate(name):
+        raise CellError(f"{name} takes the same part of the mate, not {expression(value)}", value.position,
+                        f"write {name} = mate.{name}")  # fmt: skip
 
 
 def _check_any(drawn: s.Any, allowed: Collection[str], wanted: str, kinds: Kinds, space: Space) -> None:
@@ -329,6 +396,11 @@ def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:
     """Accepts every statement `forget weights`, since it has no parts that could be wrong."""
 
 
+def _check_mutate(statement: s.Mutate, kinds: Kinds, space: Space) -> None:
+    if not _crosses(kinds):
+        raise CellError("`mutate` stands in a crossover, and this rule is a mutation", statement.position, _CROSSOVER)
+
+
 def _check_either(statement: s.Either, kinds: Kinds, space: Space) -> None:
     for block in statement.blocks:
         _check_block(block, kinds, space)
@@ -341,6 +413,7 @@ _CHECKS: Mapping[type, Callable[..., None]] = {
     s.Connect: _check_connect,
     s.Remove: _check_remove,
     s.Forget: _check_forget,
+    s.Mutate: _check_mutate,
     s.For: _check_for,
     s.Either: _check_either,
 }

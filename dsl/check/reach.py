@@ -36,7 +36,7 @@ def verify_reach(space: Space) -> Iterator[Problem]:
     inputs = {item.name: len(item.inputs) for item in space.items if isinstance(item, s.Cell)}
     for rule in space.mutations:
         yield from _misused_cells(rule, space, inputs)
-        yield from _named(rule, _block(rule.block, _Scope(space, (), None, {})))
+        yield from _named(rule, _block(rule.block, _Scope(space, (), None, _given(rule))))
 
 
 def dead_rules(space: Space) -> Iterator[Problem]:
@@ -56,7 +56,7 @@ def dead_parts(space: Space) -> Mapping[str, tuple[Problem, ...]]:
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
             if rule.name not in reached or reached[rule.name].faults:  # A rule that was found applicable stays so.
-                reached[rule.name] = _block(rule.block, _Scope(space, cells, live, {}))
+                reached[rule.name] = _block(rule.block, _Scope(space, cells, live, _given(rule)))
         grown = live.with_all(found.brings for found in reached.values() if not found.is_dead)
         if grown == live:
             return {rule.name: tuple(_named(rule, reached[rule.name])) for rule in space.mutations}
@@ -64,8 +64,13 @@ def dead_parts(space: Space) -> Mapping[str, tuple[Problem, ...]]:
     return {}
 
 
+def _given(rule: s.Mutation) -> dict[str, s.Path | s.Set]:
+    """Returns the names that a rule has before it draws a variable."""
+    return {s.MATE: s.Path((s.MATE,))} if rule.crossover else {}
+
+
 def _named(rule: s.Mutation, found: _Found) -> Iterator[Problem]:
-    part = f"mutation {rule.name}" if found.is_dead else f"a branch of mutation {rule.name}"
+    part = rule.title if found.is_dead else f"a branch of {rule.title}"
     for fault in found.faults:
         yield replace(fault, message=f"{part} can never apply: {fault.message}")
 

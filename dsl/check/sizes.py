@@ -12,7 +12,7 @@ from dsl.tree import syntax as s
 MAX_VARIABLES = 32
 MAX_PARTS = 128
 MAX_RULES = 2_000
-_COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.For,
+_COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.Mutate, s.For,
             s.Either)  # fmt: skip
 
 
@@ -36,10 +36,10 @@ def verify_sizes(space: Space) -> Iterator[Problem]:
 def _large_rule(rule: s.Mutation, parts: list[s.Syntax]) -> Iterator[Problem]:
     variables = sum(isinstance(part, s.Binding) for part in parts)
     if variables > MAX_VARIABLES:
-        yield Problem(f"mutation {rule.name} chooses {variables:,} variables; at most {MAX_VARIABLES}", rule.position,
+        yield Problem(f"{rule.title} chooses {variables:,} variables; at most {MAX_VARIABLES}", rule.position,
                       "write several rules")  # fmt: skip
         return
     size = sum(isinstance(part, _COUNTED) for part in parts)
     if size > MAX_PARTS:
-        message = f"mutation {rule.name} has {size:,} variables, conditions and statements; at most {MAX_PARTS}"
+        message = f"{rule.title} has {size:,} variables, conditions and statements; at most {MAX_PARTS}"
         yield Problem(message, rule.position, "write several rules")

@@ -291,9 +291,8 @@ def _steps(where: str, before: list[str], after: list[str]) -> Iterator[Differen
 
 
 def _mutations(a: Space, b: Space) -> Iterator[Difference]:
-    rules = ({rule.name: rule for rule in space.mutations} for space in (a, b))
-    for name, old, new in _pairs(*rules):
-        where = f"mutation {name}"
+    rules = ({rule.title: rule for rule in space.mutations} for space in (a, b))
+    for where, old, new in _pairs(*rules):
         if old is not None and new is not None:
             if _weight(old) != _weight(new):
                 yield Difference(where, _weight(old), _weight(new), trait="weight")
@@ -304,7 +303,7 @@ def _mutations(a: Space, b: Space) -> Iterator[Difference]:
 
 
 def _rule(rule: s.Mutation | None) -> str | None:
-    return None if rule is None else unparse.declaration(rule).removeprefix(f"mutation {rule.name} ")
+    return None if rule is None else unparse.declaration(rule).removeprefix(f"{rule.title} ")
 
 
 def _weight(rule: s.Mutation) -> str:

@@ -12,12 +12,12 @@ from decimal import Decimal
 
 from dsl.errors import CellError
 from dsl.report.diff import Difference, differences
+from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import candidates, current, insertable, members
 from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint
-from dsl.rules.sample import decisions
-from dsl.rules.scene import Attempt, Scene
-from dsl.rules.work import Work
+from dsl.rules.sample import RELATIVE_STEPS, decisions, relative
+from dsl.rules.scene import Attempt, Scene, Unfit
 from dsl.space.genes import written
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
@@ -55,7 +55,7 @@ class RuleFact:
       children: an upper bound on the number of different children. It is None if the rule draws a number from an
         interval, or if counting stopped.
       example: the differences of one child from its parent.
-      note: a remark, such as the reason why the rule does not apply.
+      note: a remark, such as the reason why the rule does not apply, or the second parent of a crossover.
     """
 
     name: str
@@ -102,10 +102,11 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
     Raises:
       CellError: two rules draw the same attribute from different sets.
     """
-    space, work = genotype.space, Work()
+    space = genotype.space
+    attempt = Attempt(mate=relative(genotype, rng, check) if space.has_crossover else None)
     total = sum(space.weights)
     rules = tuple(
-        _rule(rule, weight / total, Scene(genotype, attempt=Attempt(work)), rng, check)
+        _rule(rule, weight / total, Scene(genotype, attempt=attempt), rng, check)
         for rule, weight in zip(space.mutations, space.weights, strict=True)
     )
     options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))
@@ -128,29 +129,32 @@ def _cell(cell: s.Cell, genotype: Genotype) -> CellFact:
 
 
 def _rule(rule: s.Mutation, share: float, scene: Scene, rng: random.Random, check: Check | None) -> RuleFact:
-    parent = scene.genotype
     places, children = _count(rule.block, scene)
     if not places:
         return RuleFact(rule.name, share, 0, 0, note=obstacle(rule.block, scene))
     counted = None if children == math.inf else int(children)
     try:
-        example, forgets = _example(parent, rule, rng, check)
+        example, note = _example(scene, rule, rng, check)
     except CellError as error:
         return RuleFact(rule.name, share, places, counted, note=f"every child is rejected: {error.problems[0].hint}")
-    note = "the child starts from fresh weights" if forgets else "" if example else "the child equals its parent"
     return RuleFact(rule.name, share, places, counted, example, note)
 
 
 def _example(
-    parent: Genotype, rule: s.Mutation, rng: random.Random, check: Check | None
-) -> tuple[tuple[Difference, ...], bool]:
-    forgets = False
+    scene: Scene, rule: s.Mutation, rng: random.Random, check: Check | None
+) -> tuple[tuple[Difference, ...], str]:
+    """Returns the differences of one child from its parent, and a remark about this child."""
+    parent = scene.genotype
     for _ in range(_EXAMPLES):
-        child = mutate(parent, rng, check, (rule,))
-        found, forgets = differences(parent, child.genotype), child.forget
+        child = mutate(parent, rng, check, (rule,), mate=scene.attempt.mate)
+        found = differences(parent, child.genotype)
         if found:
-            return found, forgets
-    return (), forgets
+            break
+    notes = [
+        "the child starts from fresh weights" if child.forget else "" if found else "the child equals its parent",
+        f"the other parent is this one after {RELATIVE_STEPS} mutations" if child.crossed else "",
+    ]
+    return found, "; ".join(filter(None, notes))
 
 
 def _count(block: s.Block, scene: Scene) -> tuple[int, float]:
@@ -183,21 +187,31 @@ def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
             return _values(statement, scene)
         case s.Either(blocks):
             counted = [_count(block, scene) for block in blocks]
-            return sum(children for places, children in counted if places), False
+            found = [children for places, children in counted if places]
+            # A branch that changes nothing is one way, if no other branch applies.
+            return (sum(found), False) if any(found) or not found else (1, True)
         case s.For():
-            found = [_count(statement.block, inner) for _, inner in Joint((statement,), scene).combinations()]
-            ways = [children + 1 for places, children in found if places]
+            turns = [_count(statement.block, inner) for _, inner in Joint((statement,), scene).combinations()]
+            ways = [children + 1 for places, children in turns if places]
             return _product(ways) if ways else 0, True
         case s.Insert(pipe) | s.Connect(_, _, pipe):
             return math.prod(_pipe_ways(part, scene) for part in pipe), False
         case s.Forget():
             return 1, True
+        case s.Mutate():
+            return math.inf, False
         case _:
             return 1, False
 
 
 def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:
     target, value = statement.target, statement.value
+    if takes_part(statement, scene):
+        try:
+            after = taken(target.names[0], scene)
+        except Unfit:
+            after = None
+        return int(after is not None), after is not None and after.genotype == scene.genotype
     ref = scene.bound.get(target.names[0])
     if isinstance(ref, TermRef) and target.names[1] not in ("op", "input"):
         edge = edit.term_at(scene.genotype.cell(ref.cell), ref)

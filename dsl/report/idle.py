@@ -10,7 +10,8 @@ from dsl.check.reach import dead_parts
 from dsl.errors import CellError, Problem
 from dsl.report.explain import obstacle
 from dsl.rules.interpreter import ALL_REJECTED, Check, mutate
-from dsl.rules.scene import Scene
+from dsl.rules.sample import relative
+from dsl.rules.scene import Attempt, Scene
 from dsl.rules.work import TooMuchWork
 from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
@@ -68,7 +69,7 @@ def idle_rules(seed: Genotype, rng: random.Random, check: Check | None = None) -
     for rule in seed.space.mutations:
         yield from dead.get(rule.name, ())
         if rule.name in idle:
-            yield Problem(f"mutation {rule.name}: {idle[rule.name]}", rule.position)
+            yield Problem(f"{rule.title}: {idle[rule.name]}", rule.position)
 
 
 def _idle_rules(seed: Genotype, dead: frozenset[str], rng: random.Random, check: Check | None) -> Mapping[str, _Reason]:
@@ -119,9 +120,10 @@ def _is_included(rule: s.Mutation, network: s.Network) -> bool:
 
 def _idle(rule: s.Mutation, parent: Genotype, rng: random.Random, check: Check | None) -> _Reason | None:
     """Returns the reason why a rule makes no new child of an individual; None if it makes one."""
+    mate = relative(parent, rng, check) if rule.crossover else None
     try:
         for _ in range(_TRIES):
-            child = mutate(parent, rng, check, (rule,))
+            child = mutate(parent, rng, check, (rule,), mate=mate)
             if child.genotype != parent or child.forget:
                 return None
     except TooMuchWork:
@@ -130,7 +132,7 @@ def _idle(rule: s.Mutation, parent: Genotype, rng: random.Random, check: Check |
         problem = error.problems[0]
         if problem.message == ALL_REJECTED:
             return _Reason(2, f"every child is rejected: {_first(problem.hint, rule.name)}", rejecting=1)
-        return _Reason(0, f"the rule does not apply: {obstacle(rule.block, Scene(parent))}")
+        return _Reason(0, f"the rule does not apply: {obstacle(rule.block, Scene(parent, attempt=Attempt(mate=mate)))}")
     return _Reason(1, "every child equals its parent")
 
 

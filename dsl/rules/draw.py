@@ -131,6 +131,9 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
     """
     root, *rest = path.names
     genotype = scene.genotype
+    if root == s.MATE and genotype.space.has_crossover and root not in scene.bound:
+        beside = scene.in_mate(rest[0])
+        return None if beside is None else current(s.Path(tuple(rest)), beside)
     if not rest:
         ref = scene.bound.get(root)
         if ref is not None and not isinstance(ref, GeneRef):
@@ -198,6 +201,9 @@ def holds(condition: s.Condition, scene: Scene) -> bool:
             same = isinstance(value, s.Op) and value.name == op.name
             same = same and (not op.arguments or value == op)
             return same != negated
+        case s.Relation("has", _, right):
+            part = current(right, scene)
+            return isinstance(part, Ref) and scene.mates(part) is not None
         case s.Relation(kind, left, right):
             return _related(kind, _related_part(kind, left, scene), _related_part(kind, right, scene), scene)
         case s.Compare(symbol, left, right):
@@ -279,7 +285,7 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
         case _:
             value = _value(expression, scene)
             if isinstance(value, StateRef):
-                return value.state
+                return value.state if value.state in edit.states(scene.genotype.cell(value.cell)) else None
             if isinstance(value, CellRef):  # A name alone is an operation, or a state of the target's cell.
                 return value.cell if target.names[-1] == "input" else s.Op(value.cell)
             return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None

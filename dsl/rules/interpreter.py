@@ -14,6 +14,7 @@ from functools import cached_property, partial
 
 from dsl.check.verify import verify_change
 from dsl.errors import CellError
+from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import draw_pipe, draw_value, holds, members
 from dsl.rules.joint import Joint, Needed, steps_a_look
 from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
@@ -88,6 +89,9 @@ def mutate(
     if only is not None:
         known = space.once(_weights)
         rules, weights = tuple(only), tuple(known[rule.name] for rule in only)
+    if mate is None and space.has_crossover:
+        weights = tuple(weight for rule, weight in zip(rules, weights, strict=True) if not rule.crossover)
+        rules = tuple(rule for rule in rules if not rule.crossover)
     rejected: list[tuple[str, str]] = []
     steps, error = MAX_STEPS, None
     while rules:
@@ -100,9 +104,9 @@ def mutate(
             after, error = None, error or found
             rejected.append((rules[index].name, found.problems[0].message))
         if after is not None:
-            effects = after.effects
-            return Mutated(after.genotype, rules[index].name, tuple(rejected), effects.forget,
-                           from_mate=effects.from_mate, noise=effects.noise)  # fmt: skip
+            effects, rule = after.effects, rules[index]
+            return Mutated(after.genotype, rule.name, tuple(rejected), effects.forget, rule.crossover,
+                           effects.from_mate, effects.noise)  # fmt: skip
         steps -= min(work.taken, work.allowed)
         rules = (*rules[:index], *rules[index + 1 :])
         weights = (*weights[:index], *weights[index + 1 :])
@@ -180,7 +184,7 @@ class _Draws:
 def applying(block: s.Block) -> Needed | None:
     """Returns a test whether the first statement of a block applies; None if that depends on more than the draw."""
     first = block.rest[0] if block.rest else None
-    if first is None or isinstance(first, s.Either | s.For):
+    if first is None or isinstance(first, s.Either | s.For | s.Mutate):
         return None
     names = {part.names[0] for part in s.parts_of(first) if isinstance(part, s.Path)}
     names |= {value for each in fields(first) if isinstance(value := getattr(first, each.name), str)}
@@ -285,8 +289,10 @@ def _bound(name: str, scene: Scene) -> Ref:
 
 def _assign(statement: s.Assign, scene: Scene, rng: random.Random) -> Scene | None:
     names = statement.target.names
-    if len(names) > 1:
+    if len(names) > 1 or names[0] not in scene.genotype.space.genes:
         _bound(names[0], scene)
+    if takes_part(statement, scene):
+        return taken(names[0], scene)
     value = draw_value(statement, scene, rng)
     return None if value is None else assign(statement.target, value, scene)
 
@@ -373,7 +379,19 @@ def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> Scene | No
 
 
 def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | None:
-    return scene.forgetting()
+    return scene.with_effects(replace(scene.effects, forget=True))
+
+
+def _mutate(statement: s.Mutate, scene: Scene, rng: random.Random) -> Scene | None:
+    """Returns the scene after one mutation rule, drawn by weight from those that apply; None if none applies."""
+    space = scene.genotype.space
+    weighted = [pair for pair in zip(space.mutations, space.weights, strict=True) if not pair[0].crossover]
+    while weighted:
+        index = rng.choices(range(len(weighted)), [weight for _, weight in weighted])[0]
+        after = _block(weighted.pop(index)[0].block, scene.having(scene.genotype, {}), rng)
+        if after is not None:
+            return after
+    return None
 
 
 def _for(statement: s.For, scene: Scene, rng: random.Random) -> Scene | None:
@@ -418,6 +436,7 @@ def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | No
 _STATEMENTS: Mapping[type, Callable[..., Scene | None]] = {
     s.Assign: _assign,
     s.Forget: _forget,
+    s.Mutate: _mutate,
     s.For: _for,
     s.Either: _either,
     s.Insert: _insert,

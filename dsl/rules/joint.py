@@ -209,7 +209,9 @@ def _place(needed: Needed, places: dict[str, int], least: int) -> int:
 
 
 def _names(condition: s.Condition) -> frozenset[str]:
-    return frozenset(path.names[0] for part in s.simple(condition) for path in s.paths(part))
+    found = (path.names for part in s.simple(condition) for path in s.paths(part))
+    # In `mate.n.tail` the variable is the second name.
+    return frozenset(name for names in found for name in names[: 1 + (names[0] == s.MATE)])
 
 
 def _is_safe(condition: s.Condition) -> bool:

@@ -18,6 +18,7 @@ from dsl.tree import syntax as s
 from dsl.tree.edit import GeneRef, NodeRef, Ref, TermRef
 
 MAX_REDRAWS = 1000
+RELATIVE_STEPS = 10
 _VARIABLE = "place"
 
 
@@ -49,7 +50,7 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
     for rule in genotype.space.mutations:
         chosen, assigned = rule.block.chosen, [st for st in rule.block.rest if isinstance(st, s.Assign)]
         has_where = any(binding.where for choose in chosen for binding in choose.bindings)
-        if not assigned or len(assigned) < len(rule.block.rest) or has_where:
+        if rule.crossover or not assigned or len(assigned) < len(rule.block.rest) or has_where:
             continue
         for statement in assigned:
             read = [path.names[0] for path in s.parts_of(statement) if isinstance(path, s.Path)]
@@ -118,6 +119,16 @@ def sample(
         reasons.add(reason)
     hint = "; ".join(sorted(reasons)[:3])
     raise CellError(f"{MAX_REDRAWS:,} random genotypes in a row are not valid or break a requirement", hint=hint)
+
+
+def relative(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Genotype:
+    """Returns a descendant of a genotype by some random mutations, with which crossovers can be tried."""
+    try:
+        for _ in range(RELATIVE_STEPS):
+            genotype = mutate(genotype, rng, check).genotype
+    except CellError:  # No rule makes a child of the last individual.
+        pass
+    return genotype
 
 
 def unfit(genotype: Genotype, check: Check | None = None) -> str | None:

@@ -9,7 +9,8 @@ from dsl.errors import CellError
 from dsl.rules.work import Work
 from dsl.space.genotype import Genotype
 from dsl.space.slots import Settable
-from dsl.tree.edit import Ref
+from dsl.tree import grow
+from dsl.tree.edit import CellRef, GeneRef, Ref
 
 Member = Ref | Settable
 Part = tuple[str, ...]
@@ -89,13 +90,29 @@ class Scene:
         """Returns the scene with one more variable."""
         return Scene(self.genotype, {**self.bound, name: referred(name, member)}, self.effects, self.attempt)
 
+    def mates(self, part: Ref) -> Ref | None:
+        """Returns the part of the mate that has the names of a part of the genotype; None if there is none."""
+        mate = self.attempt.mate
+        if mate is None or isinstance(part, CellRef | GeneRef):
+            return None if mate is None else part
+        return grow.moved(part, self.genotype.cell(part.cell), mate.cell(part.cell))
+
+    def in_mate(self, name: str) -> Scene | None:
+        """Returns the scene in the mate with one variable, if `name` is one; None if the mate lacks this part."""
+        if self.attempt.mate is None:
+            return None
+        there = self.mates(self.bound[name]) if name in self.bound else None
+        if name in self.bound and there is None:
+            return None
+        return self.having(self.attempt.mate, {} if there is None else {name: there})
+
     def having(self, genotype: Genotype, bound: Mapping[str, Ref] | None = None) -> Scene:
         """Returns the scene with another genotype, and with other variables if they are given."""
         return Scene(genotype, self.bound if bound is None else bound, self.effects, self.attempt)
 
-    def forgetting(self) -> Scene:
-        """Returns the scene of a child that starts from fresh weights."""
-        return replace(self, effects=replace(self.effects, forget=True))
+    def with_effects(self, effects: Effects) -> Scene:
+        """Returns the scene with other effects on the weights of the child."""
+        return replace(self, effects=effects)
 
 
 def referred(name: str, member: Member) -> Ref:

@@ -66,10 +66,10 @@ class Space:
         """The weights of the mutation rules, in the order of `mutations`. Only their ratios count."""
         return tuple(1.0 if rule.weight is None else number(rule.weight, self.params) for rule in self.mutations)
 
-    @property
+    @cached_property
     def has_crossover(self) -> bool:
         """Whether a rule makes children of two parents."""
-        return False
+        return any(rule.crossover for rule in self.mutations)
 
     @cached_property
     def domains(self) -> Mapping[str, Domain]:

@@ -31,7 +31,7 @@ _READABLE = {
     "COMMA": "','", "COLON": "':'", "VBAR": "'|'", "PLUS": "'+'", "MINUS": "'-'", "STAR": "'*'", "SLASH": "'/'",
     "DOT": "'.'", "NAME": "a name", "NUMBER": "a number", "KERNEL": "a kernel such as 3x3", "STRING": "a string",
     "ASSIGN": "'=', '*=', '+=' or '-='", "COMPARE": "a comparison", "WIDTH": "'each' or 'split'",
-    "RELATION": "'before', 'reaches' or 'feeds'", "$END": "the end of the file",
+    "RELATION": "'before', 'reaches', 'feeds' or 'has'", "$END": "the end of the file",
 }  # fmt: skip
 
 # A name, a number or a kernel, also if it is written in other characters than those of the language.
@@ -341,6 +341,9 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     def mutation(self, at: lark.Token, name: str, weight: s.Expression | None, block: s.Block) -> s.Mutation:
         return s.Mutation(str(name), block, weight, position=_at(at))
 
+    def crossover(self, *parts: Anything) -> s.Mutation:
+        return replace(self.mutation(*parts), crossover=True)
+
     def block(self, at: lark.Token, *statements: s.Statement) -> s.Block:
         inner = [block for statement in statements for block in s.blocks(statement)]
         return s.Block(statements, _deeper(_at(at), None, *inner), position=_at(at))
@@ -358,6 +361,7 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     connect = _keyword_and_fields(s.Connect)
     remove = _keyword_and_fields(s.Remove)
     forget = _keyword_and_fields(s.Forget)
+    mutate = _keyword_and_fields(s.Mutate)
 
     def either(self, at: lark.Token, *blocks: s.Block) -> s.Either:
         return s.Either(blocks, position=_at(at))

@@ -42,9 +42,9 @@ def declaration(item: s.Declaration) -> str:
             return f"{'fixed ' if fixed else ''}cell {name}({', '.join(map(cell_input, inputs))}) like {original}"
         case s.Network(sections):
             return "\n".join(["network {", *(f"  {_section(section)}" for section in sections), "}"])
-        case s.Mutation(name, body, weight):
+        case s.Mutation(_, body, weight):
             weighted = "" if weight is None else f" weight {expression(weight)}"
-            return f"mutation {name}{weighted} {block(body, '')}"
+            return f"{item.title}{weighted} {block(body, '')}"
 
 
 def domain(gene: s.Gene) -> str | None:
@@ -168,6 +168,8 @@ def _statement(item: s.Statement, indent: str) -> str:
             return f"remove {name}"
         case s.Forget():
             return "forget weights"
+        case s.Mutate():
+            return "mutate"
         case s.Either(blocks):
             return f"\n{indent}".join(
                 f"{'or' if index else 'either'} {block(branch, indent)}" for index, branch in enumerate(blocks)

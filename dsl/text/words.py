@@ -27,18 +27,19 @@ DECLARATIONS = (
     rf"{_START}fixed(?=\s+cell\s)",
     rf"{_START}cell(?=\s+{NAME}\s*[\[(])",
     rf"{_START}network(?=\s*\{{)",
-    rf"{_START}mutation(?=\s+{NAME}\s*(?:\{{|weight\b))",
+    rf"{_START}(?:mutation|crossover)(?=\s+{NAME}\s*(?:\{{|weight\b))",
     rf"{_START}require(?=\s+[A-Za-z_\d])",
 )
 # Keywords inside declarations. Most of these words may also be names, so an expression includes the text around a word.
 WORDS = (
-    rf"{_START}(?:stride|weight)(?=[ \t]+(?!and\b|or\b|else\b|if\b|in\b|is\b|before\b|reaches\b|feeds\b)[\w(-])",
+    rf"{_START}(?:stride|weight)(?=[ \t]+(?!and\b|or\b|else\b|if\b|in\b|is\b|before\b|reaches\b|feeds\b|has\b)[\w(-])",
     rf"{_START}(?:fit|each)(?=[ \t]+(?!and\b|or\b|else\b|if\b){NAME})",
     rf"{_START}width(?=[ \t]+(?:each|split)\b)",
     r"(?<=width )(?:each|split)\b",
-    rf"(?<=[\w\]] )(?:before|reaches|feeds)(?=[ \t]+{NAME})",
+    rf"(?<=[\w\]] )(?:before|reaches|feeds|has)(?=[ \t]+{NAME})",
     r"(?<=forget )weights\b",
     rf"{_START}any(?=\s*\()",
+    rf"{_START}mutate(?!\s*[.,:=*+\-()\[\]|])",
     rf"{_START}(?:either|or)(?=\s*\{{)",
     rf"{_START}return(?=\s+[\w])",
     rf"{_START}(?:choose|for)(?=\s+{NAME}\s+in\b)",

@@ -320,6 +320,8 @@ class Network(Syntax):
 
 # --- rules -----------------------------------------------------------------------------------------------------
 
+MATE = "mate"  # the name of the second parent in the paths of a crossover
+
 
 @dataclass(frozen=True, slots=True)
 class Compare(Syntax):
@@ -341,7 +343,7 @@ class Is(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Relation(Syntax):
-    """A relation of two nodes, terms or states: `a before b`, `a reaches b`, `a feeds b`."""
+    """A relation of two nodes, terms or states: `a before b`, `a reaches b`, `a feeds b`; or `mate has n`."""
 
     kind: str
     left: Path
@@ -437,6 +439,11 @@ class Forget(Syntax):
 
 
 @dataclass(frozen=True, slots=True)
+class Mutate(Syntax):
+    """`mutate`: a crossover applies one mutation rule, which is drawn by weight."""
+
+
+@dataclass(frozen=True, slots=True)
 class Block(Syntax):
     """The statements of a rule or of a part of it.
 
@@ -479,16 +486,25 @@ class Either(Syntax):
     blocks: tuple[Block, ...]
 
 
-Statement = Choose | For | Assign | Insert | Connect | Remove | Forget | Either
+Statement = Choose | For | Assign | Insert | Connect | Remove | Forget | Mutate | Either
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation(Syntax):
-    """`mutation op weight 2 { ... }`: a mutation rule, and the weight with which the rule is drawn."""
+    """`mutation op weight 2 { ... }`: a mutation rule, and the weight with which the rule is drawn.
+
+    `crossover op { ... }` is the same for a rule that makes a child of two parents.
+    """
 
     name: str
     block: Block
     weight: Expression | None = None
+    crossover: bool = False
+
+    @property
+    def title(self) -> str:
+        """The keyword and the name of the rule."""
+        return f"{'crossover' if self.crossover else 'mutation'} {self.name}"
 
 
 Declaration = Include | Param | Gene | Values | OpDef | Cell | Like | Network | Require | Mutation
@@ -548,7 +564,7 @@ def conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
 def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
     """Yields the paths whose values are needed to evaluate an expression or a simple condition."""
     match part:
-        case (Path() as path) | Is(path):
+        case (Path() as path) | Is(path) | Relation("has", _, path):
             yield path
         case Binary(_, left, right) | Compare(_, left, right) | Relation(_, left, right):
             yield from paths(left)

@@ -57,6 +57,8 @@ mutation op weight 0.5 {
   forget weights
 }
 mutation weight { weight += 1 }
+crossover rate weight 2 { choose c in cells, t in c.terms where mate has t and has.count < 2  t = mate.t
+  mutate }
 """
 TEXTS = [pytest.param(path.read_text(), id=path.name) for path in FILES] + [pytest.param(EVERYTHING, id="everything")]
 CLASSES = {"STRING": "string", "KERNEL": "kernel", "NUMBER": "number"}

@@ -1,0 +1,70 @@
+"""Takes parts of the mate: `c = mate.c`, `n = mate.n`, `t = mate.t` in a crossover."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dsl.rules.scene import Part, Scene, Unfit
+from dsl.tree import edit
+from dsl.tree import syntax as s
+from dsl.tree.edit import CellRef, GeneRef, NodeRef, TermRef
+
+_RETURN = "return"  # the name of a cell's return in the keys of weights
+
+
+def takes_part(statement: s.Assign, scene: Scene) -> bool:
+    """Returns whether an assignment takes a whole part of the mate, and not a value."""
+    names = statement.target.names
+    return len(names) == 1 and not isinstance(scene.bound.get(names[0]), GeneRef | None)
+
+
+def taken(name: str, scene: Scene) -> Scene | None:
+    """Returns the scene after the part of a variable was replaced by the same part of the mate.
+
+    Returns None if the mate lacks this part, or if the child lacks a state that a node of the mate reads.
+
+    Raises:
+      Unfit: nodes would read each other in a loop.
+    """
+    ref, mate = scene.bound[name], scene.attempt.mate
+    there = scene.mates(ref)
+    if mate is None or there is None or isinstance(ref, GeneRef):
+        return None
+    own, other = scene.genotype.cell(ref.cell), mate.cell(ref.cell)
+    part: Part
+    match ref, there:
+        case CellRef(), _:
+            changed, part = other, ("cell", ref.cell)
+        case NodeRef(), NodeRef():
+            flow = edit.flow_at(other, there.node)
+            if not {*edit.states(own), "unused"}.issuperset(flow.reads):
+                return None
+            ordered = edit.in_order(edit.with_flow(own, ref.node, flow))
+            if ordered is None:
+                raise Unfit(f"{name} would read a node that is computed from it")
+            changed, part = ordered, ("cell", ref.cell, _name(own, ref.node))
+        case TermRef(), TermRef():
+            edge = edit.term_at(own, ref)
+            term = replace(edit.with_input(edit.term_at(other, there), s.read_state(edge)), label=edge.label)
+            changed, part = edit.with_term(own, ref, term), ("cell", ref.cell, _name(own, ref.node), *_labels(own, ref))
+        case _:
+            return None
+    effects = replace(scene.effects, from_mate=(*scene.effects.from_mate, part))
+    return scene.having(scene.genotype.with_cell(changed)).with_effects(effects)
+
+
+def _name(cell: s.Cell, node: int) -> str:
+    return _RETURN if node == edit.OUTPUT else cell.nodes[node].name
+
+
+def _labels(cell: s.Cell, ref: TermRef) -> Part:
+    """Returns the labels that lead to an edge, as in the keys of its weights."""
+    terms = edit.flow_at(cell, ref.node).terms
+    only = terms[0] if len(terms) == 1 else None
+    labels = []
+    for index in ref.place:
+        term = terms[index]
+        labels.append(term.label or str(index))
+        terms = term.arguments if isinstance(term, s.Call) else ()
+    # The terms of a join that is the whole right side of a node have keys as if they were terms of the node.
+    return tuple(labels[1:] if len(labels) > 1 and isinstance(only, s.Call) and s.is_join(only) else labels)
