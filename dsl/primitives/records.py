@@ -27,9 +27,9 @@ KERNEL_OR_FULL = Domain("a kernel such as 3x3, or full", lambda v: v == "full" o
 _FILTERS = Setting("filters", COUNT, ambient=True)
 _STRIDE = Setting("stride", STRIDE, 1)
 _STRIDES = (
-    _STRIDE,
-    Setting("stride_y", STRIDE, otherwise="as `stride`"),
-    Setting("stride_x", STRIDE, otherwise="as `stride`"),
+    Setting("stride", ANY_STRIDE, 1),
+    Setting("stride_y", ANY_STRIDE, otherwise="as `stride`"),
+    Setting("stride_x", ANY_STRIDE, otherwise="as `stride`"),
 )
 _DEPTH = Setting("depth", DEPTH, otherwise="not used")
 _PADDED = (Setting("padding", PADDING, "same"), Setting("dilation", COUNT, 1))

@@ -32,7 +32,7 @@ from tests.compiler.stock_networks import KERAS, compare
 
 TRIED: Mapping[str, tuple[str, ...]] = {
     "conv": (
-        "conv[3x3]", "conv[3x3, stride=2]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]",
+        "conv[3x3]", "conv[3x3, stride=2]", "conv[7x7, stride=7]", "conv[5x5, padding=valid]", "conv[1x7, stride_x=2]",
         "conv[3x3, dilation=2]", "conv[3x3, dilation=2, stride=2]", "conv[3x3, dilation=2, padding=valid]",
         "conv[2x3, dilation=2, stride_y=2]", "conv[3x1, dilation=3, stride=2, padding=valid]", "conv[full]",
         "conv[full, stride=2]", "conv[3x3, depth=1.5]", "conv[1x1, stride=2]", "conv[3x3, bias=yes]",
@@ -42,7 +42,7 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     "depthwise": (
         "depthwise[3x3]", "depthwise[5x5, stride=2]", "depthwise[4x2, stride=4, padding=valid]",
         "depthwise[3x3, dilation=2]", "depthwise[3x3, dilation=2, padding=valid]",
-        "depthwise[3x3, dilation=2, stride=2]", "depthwise[1x3, stride_x=2]",
+        "depthwise[3x3, stride=3]", "depthwise[3x3, dilation=2, stride=2]", "depthwise[1x3, stride_x=2]",
         "depthwise[3x3, stride_y=2, padding=valid]", "depthwise[3x3, bias=yes]",
         "depthwise[3x3, stride_y=2, dilation=2, bias=yes]",
     ),
