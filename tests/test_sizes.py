@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import pytest
 
+import compiler
+import dsl
 from experiments.bench.sizes import NETWORKS, Measured, Network, measure, rounds_to, table
 
 README = Path(__file__).parent.parent / "experiments" / "README.md"
@@ -33,6 +36,21 @@ def test_most_agree_and_all_that_were_read() -> None:
     found = [measure(network) for network in NETWORKS if network.published_params]
     assert sum(one.agrees for one in found) >= 18
     assert all(one.agrees for one in found if one.network.is_read)
+
+
+@pytest.mark.parametrize(("size", "kilobytes"), [("S", "38.6"), ("M", "189.2"), ("L", "497.6")])
+def test_the_memory_of_a_keyword_network_is_that_of_the_paper(size: str, kilobytes: str) -> None:
+    """The memory has one byte for each parameter, and for each value that one convolution reads and writes."""
+    network = next(network for network in NETWORKS if network.paper == f"DS-CNN-{size}")
+    graph = compiler.resolve(dsl.load(network.file, dict(network.params)), network.input, network.classes)
+    maps = [
+        prod(shapes[operation.inputs[0]]) + prod(operation.shape)
+        for step in graph.steps
+        for shapes in [[*step.input_shapes, *(operation.shape for operation in step.operations)]]
+        for operation in step.operations
+        if any(weight.is_kernel for weight in operation.weights)
+    ]
+    assert f"{(compiler.graph_cost(graph).params + max(maps)) / 1000:.1f}" == kilobytes
 
 
 def test_the_readme_has_the_table() -> None:

@@ -280,7 +280,7 @@ def _unmet(part: s.Condition) -> str:
 
 def as_text(explanation: Explanation, width: int = 100) -> str:
     """Returns the text of an explanation, as lines for a terminal."""
-    parts = [["cells", *_cell_lines(explanation.cells)]]
+    parts = [["cells", *_cell_lines(explanation.cells)]] if explanation.cells else []
     if explanation.rules:
         parts.append([*_rule_lines(explanation.rules, width)])
     parts.append([*_size_lines(explanation, width)])

@@ -24,7 +24,7 @@ class Network:
 
     `exact` has the parameters and mult-adds if they are known exactly. `is_read` says that the figures were read in the
     paper or its code, and not recalled. `counts_statistics` says that the published parameters include the moving
-    statistics of batch normalizations.
+    statistics of batch normalizations, and `counts_head` that they include the head.
     """
 
     paper: str
@@ -38,6 +38,7 @@ class Network:
     exact: tuple[int | None, int | None] = (None, None)
     is_read: bool = False
     counts_statistics: bool = False
+    counts_head: bool = True
     note: str = ""
 
 
@@ -68,6 +69,7 @@ class Measured:
 
 
 CIFAR, MOBILE, MIDDLE, LARGE = (32, 32, 3), (224, 224, 3), (299, 299, 3), (331, 331, 3)
+WORDS = (49, 10, 1)  # a spectrogram of one second
 _A, _B, _C = (
     ("AmoebaNet-A", "amoebanet_a.cell"),
     ("AmoebaNet-B", "amoebanet_b.cell"),
@@ -78,6 +80,11 @@ _OVER = ("imagenet.cell",)
 _UNSETTLED = (
     "unexplained: the released code has no network of this size, and no other choice of concatenated states gives both "
     "figures"
+)
+_HEADLESS = "the published parameters leave out the classifier"
+_BYTES = (
+    "the published memory of 38.6, 189.2 and 497.6 KB is one byte for each parameter, and for each value that one "
+    "convolution reads and writes; the published 5.4M, 19.8M and 56.9M operations count multiplications and additions"
 )
 
 
@@ -126,6 +133,18 @@ NETWORKS = (
             note="0.3 % fewer mult-adds than published; the parameters agree"),
     Network("NAS-Bench-201, all 3x3", "nasbench201.cell", _of(5, 16), CIFAR, 10, "1,531,546",
             exact=(1_531_546, None), is_read=True),
+    Network("ViT-S/16", "vit.cell", _of(12, 384), MOBILE, 1000, "22M", "4.6B"),
+    Network("ViT-B/16", "vit.cell", _of(12, 768), MOBILE, 1000, "86M", counts_head=False, note=_HEADLESS),
+    Network("MLP-Mixer S/16", "mixer.cell", _of(8, 512), MOBILE, 1000, "18M", counts_head=False, note=_HEADLESS),
+    Network("MLP-Mixer B/16", "mixer.cell", _of(12, 768), MOBILE, 1000, "59M", counts_head=False, note=_HEADLESS),
+    Network("MLP-Mixer L/16", "mixer.cell", _of(24, 1024), MOBILE, 1000, "207M", counts_head=False, note=_HEADLESS),
+    Network("U-Net", "unet.cell", (("F", 64),), (512, 512, 1), 2, "", exact=(31_030_658, None),
+            note="the sum over the 23 convolutions of the paper; the last one is the classifier here"),
+    Network("DS-CNN-S", "keywords.cell", _of(4, 64), WORDS, 12, "", exact=(22_604, None), note=_BYTES),
+    Network("DS-CNN-M", "keywords.cell", _of(4, 172, across=1, second=2), WORDS, 12, "", exact=(135_032, None),
+            note=_BYTES),
+    Network("DS-CNN-L", "keywords.cell", _of(5, 276, across=1, second=2), WORDS, 12, "", exact=(410_700, None),
+            note=_BYTES),
 )  # fmt: skip
 
 
@@ -142,7 +161,8 @@ def measure(network: Network) -> Measured:
     """Returns the cost of a network, computed by the compiler."""
     graph = resolve(dsl.load(network.file, dict(network.params), network.overlays), network.input, network.classes)
     cost = graph_cost(graph)
-    return Measured(network, cost, weight_values(graph) if network.counts_statistics else cost.params)
+    counted = weight_values(graph) if network.counts_statistics else cost.params
+    return Measured(network, cost, counted if network.counts_head else counted - graph.steps[-1].params)
 
 
 def table() -> str:
