@@ -49,14 +49,16 @@ class Block:
             message = f"{primitive} would return {shape[-1]:,} channels; at most {MAX_CHANNELS:,}"
             raise located(position, key, message, ShapeError)
         mult_adds = record.mult_adds(shape, weights)
-        self._append(Operation(primitive, settings, inputs, shape, weights, mult_adds, key), position)
+        drops = record.drops is not None and record.drops(settings)
+        self._append(Operation(primitive, settings, inputs, shape, weights, mult_adds, key, drops), position)
         return len(self.shapes) - 1
 
     def add_again(self, expansion: Expansion, value: int, key: str, position: Position | None) -> int:
         """Adds a sequence of operations from the cache and returns the index of the last output."""
         for o in expansion.operations:
             own = key + o.key[expansion.prefix :]
-            self._append(Operation(o.primitive, o.settings, (value,), o.shape, o.weights, o.mult_adds, own), position)
+            one = Operation(o.primitive, o.settings, (value,), o.shape, o.weights, o.mult_adds, own, o.drop_path)
+            self._append(one, position)
             value = len(self.shapes) - 1
         return value
 
@@ -85,9 +87,14 @@ class Block:
         return places[output]
 
     def drop_path(self, value: int) -> None:
-        """Marks the operation whose output has this index, so that drop path may drop the output in training."""
+        """Marks the operation whose output has this index, so that drop path may drop the output in training.
+
+        An operation that drops paths by itself stays as it is.
+        """
         index = value - (len(self.shapes) - len(self.operations))
         o = self.operations[index]
+        if TABLE[o.primitive].drops is not None:
+            return
         # `dataclasses.replace` would take three times as long, and this method is called for each edge of each cell.
         self.operations[index] = Operation(
             o.primitive, o.settings, o.inputs, o.shape, o.weights, o.mult_adds, o.key, drop_path=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -40,11 +41,13 @@ def run_step(
     whole = packing.chains if paths is None else packing.dropped
     parts = _parts(packing, whole, trained, statistics, mode)
     found: list[Tensor] = []
+    seeds = _seeds(noise)
     for chain in whole:
         last, own = chain.operations[-1], next(parts)
         taken = tuple([values[index] for index in chain.operations[0].inputs])
         if last.declared.is_random or len(taken) > 1:
-            value = LAYERS[last.primitive].run(Run(last, taken, seed=None if noise is None else noise.seed))
+            seed = next(seeds) if last.declared.is_random else None
+            value = LAYERS[last.primitive].run(Run(last, taken, seed=seed))
         else:
             value, batch = run_chain(chain, taken[0], own, mode)
             found += [batch] if batch is not None else []
@@ -52,10 +55,17 @@ def run_step(
         # values.
         values += [value] * len(chain.operations)
         if last.drop_path and paths is not None:
-            values[-1] = value * next(paths)
+            values[-1] = value * (next(paths) if len(value.shape) == 4 else next(paths)[:, :, 0, 0])
     value = values[step.output]
     value = value if len(value.shape) == 1 + len(step.shape) else tf.reshape(value, (-1, *step.shape))
     return value, tf.concat(found, axis=1) if len(found) > 1 else next(iter(found), None)
+
+
+def _seeds(noise: Noise | None) -> Iterator[Tensor | None]:
+    """Yields a seed for each random operation of a step; None without noise."""
+    yield None if noise is None else noise.seed
+    for number in itertools.count(1):
+        yield None if noise is None else tf.random.experimental.stateless_fold_in(noise.seed, number)
 
 
 def _parts(

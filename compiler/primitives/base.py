@@ -64,12 +64,14 @@ class Record:
         if the shapes do not fit.
       weights: returns the weights from the same arguments; None for a primitive without weights.
       mult_adds: returns the mult-adds for one image from the output shape and the weights.
+      drops: returns from the settings whether the training's drop path may drop the output, wherever it stands.
     """
 
     name: str
     shape: Callable[[Settings, tuple[Shape, ...]], Shape] = same
     weights: Callable[[Settings, tuple[Shape, ...]], tuple[Weight, ...]] | None = None
     mult_adds: Callable[[Shape, Sequence[Weight]], int] = kernels_everywhere
+    drops: Callable[[Settings], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,11 @@ _ALL = (
         lambda run: tf.reduce_mean(run.value, axis=(1, 2)),
         lambda stock: stock.layer("GlobalAveragePooling2D")(stock.value),
     ),
+    Layers(
+        "global_max_pool",
+        lambda run: tf.reduce_max(run.value, axis=(1, 2)),
+        lambda stock: stock.layer("GlobalMaxPooling2D")(stock.value),
+    ),
     Layers("dense", _dense, _stock_dense),
     Layers("add", _add, lambda stock: _stock_join(stock, "Add")),
     Layers("multiply", _multiply, _stock_multiply),

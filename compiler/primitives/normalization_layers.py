@@ -6,6 +6,7 @@ import math
 
 import tensorflow as tf
 
+from compiler.primitives.base import whole_number
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
 
 
@@ -80,6 +81,42 @@ def _stock_layer_norm(stock: Stock) -> Tensor:
     return stock.with_weights("LayerNormalization", epsilon=stock.settings["epsilon"])(stock.value)
 
 
+def _group_norm(run: Run) -> Tensor:
+    (gamma, beta), shape, groups = run.weights, run.operation.shape, whole_number(run.settings, "groups")
+    value = tf.reshape(tf.cast(run.value, tf.float32), (-1, *shape[:-1], groups, shape[-1] // groups))
+    axes = [axis for axis in range(1, len(shape) + 2) if axis != len(shape)]  # all but the images and the groups
+    mean, variance = tf.nn.moments(value, axes, keepdims=True)
+    normal = tf.nn.batch_normalization(value, mean, variance, None, None, run.number("epsilon"))
+    return tf.cast(tf.reshape(normal, (-1, *shape)) * gamma + beta, run.value.dtype)
+
+
+def _stock_group_norm(stock: Stock) -> Tensor:
+    groups, epsilon = stock.settings["groups"], stock.settings["epsilon"]
+    layer, shape = stock.with_weights("GroupNormalization", groups, epsilon=epsilon), stock.operation.shape
+    if not stock.is_map:
+        return layer(stock.value)
+    # TensorFlow Lite has no broadcast to the five dimensions in which Keras 2 normalizes a map.
+    row = stock.layer("Reshape", (math.prod(shape[:2]), shape[2]), what="row")(stock.value)
+    return stock.layer("Reshape", shape, what="map")(layer(row))
+
+
+def _drop_path(run: Run) -> Tensor:
+    """Returns the value, dropped for some images. Without a rate, the runner of the step drops it."""
+    if run.seed is None or not run.settings["rate"]:
+        return run.value
+    keep, rank = 1.0 - run.number("rate"), len(run.value.shape)
+    # The runner draws the paths of other operations from the seed itself.
+    seed = tf.random.experimental.stateless_fold_in(run.seed, -1)
+    drawn = tf.random.stateless_uniform((tf.shape(run.value)[0], *[1] * (rank - 1)), seed)
+    return run.value * tf.cast(tf.floor(drawn + keep) / keep, run.value.dtype)
+
+
+def _stock_drop_path(stock: Stock) -> Tensor:
+    rate = stock.settings["rate"]
+    shape = (None, *[1] * len(stock.operation.shape))
+    return stock.layer("Dropout", rate, noise_shape=shape)(stock.value) if rate else stock.value
+
+
 def _dropout(run: Run) -> Tensor:
     rate = run.number("rate")
     if run.seed is None or not rate:
@@ -90,5 +127,7 @@ def _dropout(run: Run) -> Tensor:
 LAYERS = (
     Layers("batch_norm", _batch_norm, _stock_batch_norm),
     Layers("layer_norm", _layer_norm, _stock_layer_norm),
+    Layers("group_norm", _group_norm, _stock_group_norm),
+    Layers("drop_path", _drop_path, _stock_drop_path),
     Layers("dropout", _dropout, lambda stock: stock.layer("Dropout", stock.settings["rate"])(stock.value)),
 )

@@ -8,7 +8,17 @@ from math import gcd, prod
 
 from compiler.errors import ShapeError
 from compiler.primitives import maps, positions
-from compiler.primitives.base import Record, Settings, Shape, Weight, largest_divisor, map_shape, same, whole_number
+from compiler.primitives.base import (
+    Record,
+    Settings,
+    Shape,
+    Weight,
+    group_size,
+    largest_divisor,
+    map_shape,
+    same,
+    whole_number,
+)
 from compiler.primitives.windows import kernel_size, strides, window_of_each_channel, window_shape
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import collected
@@ -75,8 +85,8 @@ def _factorized_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[
 # --- pooling -------------------------------------------------------------------------------------------
 
 
-def _global_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
-    return (map_shape(shapes, "global_avg_pool")[-1],)
+def _global_shape(name: str, settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    return (map_shape(shapes, name)[-1],)
 
 
 # --- normalization -------------------------------------------------------------------------------------
@@ -85,6 +95,11 @@ def _global_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
 def _batch_norm_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
     kinds = ("gamma", "beta", "mean", "variance")
     return tuple(Weight(kind, (shapes[0][-1],), kind) for kind in kinds[settings["scale"] == "no" :])
+
+
+def _group_norm_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
+    group_size("group_norm", "", whole_number(settings, "groups"), shapes[0][-1])
+    return shapes[0]
 
 
 def _norm_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weight, ...]:
@@ -155,12 +170,15 @@ _ALL = (
     Record("factorized_conv", _factorized_shape, _factorized_weights),
     Record("avg_pool", partial(window_of_each_channel, "avg_pool")),
     Record("max_pool", partial(window_of_each_channel, "max_pool")),
-    Record("global_avg_pool", _global_shape),
+    Record("global_avg_pool", partial(_global_shape, "global_avg_pool")),
+    Record("global_max_pool", partial(_global_shape, "global_max_pool")),
     *maps.RECORDS,
     *positions.RECORDS,
     Record("batch_norm", same, _batch_norm_weights),
     Record("layer_norm", same, _norm_weights),
+    Record("group_norm", _group_norm_shape, _norm_weights),
     Record("dropout"),
+    Record("drop_path", drops=lambda settings: settings.get("rate") is None),
     Record("relu"),
     Record("relu6"),
     Record("leaky_relu"),

@@ -78,6 +78,11 @@ RECORDS = (
     Primitive(name="avg_pool", meaning="The mean of each window; what pads a border does not count.", settings=_WINDOW),
     Primitive(name="max_pool", meaning="The maximum of each window.", settings=_WINDOW),
     Primitive(name="global_avg_pool", meaning="The mean of each channel over the whole map: one value a channel."),
+    Primitive(
+        name="global_max_pool",
+        meaning="The maximum of each channel over the whole map: one value a channel.",
+        added=True,
+    ),
     # the size of a map
     Primitive(
         name="pad",
@@ -168,10 +173,26 @@ RECORDS = (
         added=True,
     ),
     Primitive(
+        name="group_norm",
+        meaning="Normalization over the map and the channels of each of `groups` equal groups of channels, then a "
+        "scale and an offset for each channel.",
+        settings=(Setting("groups", COUNT, required=True), Setting("epsilon", POSITIVE, 1e-3)),
+        has_weights=True,
+        added=True,
+    ),
+    Primitive(
         name="dropout",
         meaning="In training, sets each value to zero with the probability `rate`, and scales the others up.",
         settings=(Setting("rate", FRACTION, 0),),
         is_random=True,
+    ),
+    Primitive(
+        name="drop_path",
+        meaning="In training, sets all values of an image to zero with the probability `rate`, and scales the values "
+        "of the other images up (stochastic depth).",
+        settings=(Setting("rate", FRACTION, otherwise="that of the training's drop path"),),
+        is_random=True,
+        added=True,
     ),
     # activations
     Primitive(name="relu", meaning="The greater of each value and 0."),

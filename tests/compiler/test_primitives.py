@@ -51,6 +51,7 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     "max_pool": (
         "max_pool[3x3, stride=2]", "max_pool[1x5]", "max_pool[5x5, stride=3, padding=valid]",
     ),
+    "global_max_pool": ("global_max_pool", "global_max_pool | relu"),
     "global_avg_pool": ("global_avg_pool", "global_avg_pool | relu"),
     "pad": ("pad[1]", "pad[3]"),
     "upsample": ("upsample[2x2]", "upsample[1x3]", "upsample[2x3, mode=bilinear]"),
@@ -66,7 +67,9 @@ TRIED: Mapping[str, tuple[str, ...]] = {
         "batch_norm", "batch_norm[epsilon=0.1]", "global_avg_pool | batch_norm",
         "batch_norm[scale=no]", "global_avg_pool | batch_norm[scale=no]",
     ),
+    "group_norm": ("group_norm[2]", "group_norm[6, epsilon=0.1]", "global_avg_pool | group_norm[3]"),
     "layer_norm": ("layer_norm", "layer_norm[1e-6]", "global_avg_pool | layer_norm[0.1]"),
+    "drop_path": ("drop_path[0.5]", "global_avg_pool | relu | drop_path[rate=0.4]"),
     "dropout": ("dropout[rate=0.5]", "global_avg_pool | relu | dropout[rate=0.2]"),
     "relu": ("relu",),
     "relu6": ("relu6",),
