@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dsl.check.uses import check_member
 from dsl.errors import CellError, Problem, nearest, problems_of
 from dsl.primitives import JOINS, PRIMITIVES
-from dsl.space.evaluate import WORDS, number
+from dsl.space.evaluate import DISTRIBUTIONS, WORDS, Symbol, evaluate, number
+from dsl.space.functions import FUNCTIONS
 from dsl.space.genes import OP
 from dsl.space.genotype import Space
 from dsl.text.unparse import condition as shown
@@ -24,7 +25,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     "gene": {"domain": "value"},
 }  # fmt: skip
 _RELATED = ("node", "term", "state")
-_FUNCTIONS = ("uniform", "loguniform")
+NOISE = ("normal", "uniform")  # the distributions of noise on weights
 MAX_WEIGHT = 1e15
 # The greatest number of operations that one statement adds to an edge. A text writes them as nested calls, and the
 # nesting depth is bounded.
@@ -305,8 +306,8 @@ def _check_any(drawn: s.Any, allowed: Collection[str], wanted: str, kinds: Kinds
 
 
 def _check_value(target: s.Path, wanted: str, value: s.Expression, kinds: Kinds, space: Space) -> None:
-    if isinstance(value, s.Function):
-        _check_function(value, space)
+    if isinstance(value, s.Function) and value.name not in FUNCTIONS:
+        _check_distribution(value, space)
     elif isinstance(value, s.Op) or _is_op_name(value, wanted, kinds, space):
         check_member(value, space)
     elif isinstance(value, s.Path):
@@ -317,6 +318,7 @@ def _check_value(target: s.Path, wanted: str, value: s.Expression, kinds: Kinds,
     else:
         for path in s.paths(value):
             _check_path(path, kinds, space)
+        evaluate(value, {**{str(path): Symbol(str(path)) for path in s.paths(value)}, **space.params})
 
 
 def _is_op_name(value: s.Expression, wanted: str, kinds: Kinds, space: Space) -> bool:
@@ -329,14 +331,19 @@ def _is_op_name(value: s.Expression, wanted: str, kinds: Kinds, space: Space) ->
     return wanted == "value" and name not in (*kinds, *space.genes) and name in space.definitions.names()
 
 
-def _check_function(value: s.Function, space: Space) -> None:
-    if value.name not in _FUNCTIONS:
-        raise CellError(f"unknown distribution {value.name!r}", value.position, nearest(value.name, _FUNCTIONS))
+def _check_distribution(value: s.Function, space: Space) -> None:
+    if value.name not in DISTRIBUTIONS:
+        raise CellError(f"unknown distribution {value.name!r}", value.position, nearest(value.name, DISTRIBUTIONS))
     if len(value.arguments) != 2:
-        raise CellError(
-            f"{value.name} takes a least and a greatest value", value.position, f"such as {value.name}(0.5, 2)"
-        )
+        takes = "mean and a standard deviation" if value.name == "normal" else "least and a greatest value"
+        example = "normal(0, 0.1)" if value.name == "normal" else f"{value.name}(0.5, 2)"
+        raise CellError(f"{value.name} takes a {takes}", value.position, f"such as {example}")
     low, high = (number(argument, space.params) for argument in value.arguments)
+    if value.name == "normal":
+        if high <= 0:
+            raise CellError(f"normal({low}, {high}): the standard deviation is {high}; allowed: a number above 0",
+                            value.arguments[1].position)  # fmt: skip
+        return
     if low > high or (value.name == "loguniform" and low <= 0):
         hint = "the least value comes first" + ", and is above 0" * (value.name == "loguniform")
         raise CellError(f"{value.name}({low}, {high}) is an empty range", value.position, hint)
@@ -396,6 +403,14 @@ def _check_forget(statement: s.Forget, kinds: Kinds, space: Space) -> None:
     """Accepts every statement `forget weights`, since it has no parts that could be wrong."""
 
 
+def _check_perturb(statement: s.Perturb, kinds: Kinds, space: Space) -> None:
+    noise = statement.noise
+    if not isinstance(noise, s.Function) or noise.name not in NOISE:
+        raise CellError(f"noise on weights is {' or '.join(NOISE)}, not {expression(noise)}", noise.position,
+                        "such as: perturb weights by normal(0, 0.02)")  # fmt: skip
+    _check_distribution(noise, space)
+
+
 def _check_mutate(statement: s.Mutate, kinds: Kinds, space: Space) -> None:
     if not _crosses(kinds):
         raise CellError("`mutate` stands in a crossover, and this rule is a mutation", statement.position, _CROSSOVER)
@@ -413,6 +428,7 @@ _CHECKS: Mapping[type, Callable[..., None]] = {
     s.Connect: _check_connect,
     s.Remove: _check_remove,
     s.Forget: _check_forget,
+    s.Perturb: _check_perturb,
     s.Mutate: _check_mutate,
     s.For: _check_for,
     s.Either: _check_either,

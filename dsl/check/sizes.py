@@ -12,8 +12,8 @@ from dsl.tree import syntax as s
 MAX_VARIABLES = 32
 MAX_PARTS = 128
 MAX_RULES = 2_000
-_COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.Mutate, s.For,
-            s.Either)  # fmt: skip
+_COUNTED = (s.Binding, s.Is, s.Compare, s.Relation, s.Assign, s.Insert, s.Connect, s.Remove, s.Forget, s.Perturb,
+            s.Mutate, s.For, s.Either)  # fmt: skip
 
 
 def verify_sizes(space: Space) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint
 from dsl.rules.sample import RELATIVE_STEPS, decisions, relative
 from dsl.rules.scene import Attempt, Scene, Unfit
+from dsl.space.evaluate import DISTRIBUTIONS
 from dsl.space.genes import written
 from dsl.space.genotype import Genotype
 from dsl.space.slots import has_setting
@@ -150,8 +151,11 @@ def _example(
         found = differences(parent, child.genotype)
         if found:
             break
+    noise = None if child.noise is None else f"the weights get the noise {child.noise}"
+    fresh = "the child starts from fresh weights" if child.forget else None
     notes = [
-        "the child starts from fresh weights" if child.forget else "" if found else "the child equals its parent",
+        fresh or ("" if found or noise else "the child equals its parent"),
+        noise,
         f"the other parent is this one after {RELATIVE_STEPS} mutations" if child.crossed else "",
     ]
     return found, "; ".join(filter(None, notes))
@@ -196,7 +200,7 @@ def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
             return _product(ways) if ways else 0, True
         case s.Insert(pipe) | s.Connect(_, _, pipe):
             return math.prod(_pipe_ways(part, scene) for part in pipe), False
-        case s.Forget():
+        case s.Forget() | s.Perturb():
             return 1, True
         case s.Mutate():
             return math.inf, False
@@ -217,7 +221,7 @@ def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:
         edge = edit.term_at(scene.genotype.cell(ref.cell), ref)
         if not has_setting(edge, target.names[1], scene.genotype.space):
             return 0, False
-    if isinstance(value, s.Function):
+    if isinstance(value, s.Function) and value.name in DISTRIBUTIONS:
         return math.inf, False
     if not isinstance(value, s.Any):
         return 1, False

@@ -57,7 +57,7 @@ def idle_rules(seed: Genotype, rng: random.Random, check: Check | None = None) -
     """Yields a problem for each rule that can never apply, or whose children are all rejected or equal to the parent.
 
     A rule that makes no new child of the seed is tried on descendants of the seed too. A rule without statements other
-    than `forget weights` is a mark on the child, and is no problem.
+    than `forget weights` and `perturb weights` leaves the text as it is, and is no problem.
 
     Args:
       seed: the seed of the space.
@@ -106,7 +106,7 @@ def _idle_rules(seed: Genotype, dead: frozenset[str], rng: random.Random, check:
 
 def _is_mark(block: s.Block) -> bool:
     return all(
-        isinstance(statement, s.Forget) or any(_is_mark(inner) for inner in s.blocks(statement))
+        isinstance(statement, s.Forget | s.Perturb) or any(_is_mark(inner) for inner in s.blocks(statement))
         for statement in block.rest
     )
 
@@ -124,7 +124,7 @@ def _idle(rule: s.Mutation, parent: Genotype, rng: random.Random, check: Check |
     try:
         for _ in range(_TRIES):
             child = mutate(parent, rng, check, (rule,), mate=mate)
-            if child.genotype != parent or child.forget:
+            if child.genotype != parent or child.forget or child.noise:
                 return None
     except TooMuchWork:
         raise

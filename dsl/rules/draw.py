@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dsl.errors import CellError
 from dsl.primitives import IDENTITY
 from dsl.rules.scene import Member, Scene, Unfit
-from dsl.space.evaluate import COMPARISONS, WORDS, evaluate
+from dsl.space.evaluate import COMPARISONS, WORDS, call, evaluate, number
+from dsl.space.functions import FUNCTIONS
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, key, setting
 from dsl.tree import edit
@@ -169,14 +170,18 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
 def _value(expression: s.Expression, scene: Scene) -> Member | tuple[Member, ...] | None:
     if isinstance(expression, s.Path):
         return current(expression, scene)
-    if isinstance(expression, s.Binary | s.Negative):
+    if isinstance(expression, s.Binary | s.Negative | s.Function):
         return _computed(expression, scene)
     found = evaluate(expression, scene.genotype.space.params)
     return found if isinstance(found, int | float | s.Kernel | str) else None
 
 
-def _computed(expression: s.Binary | s.Negative, scene: Scene) -> int | float | None:
+def _computed(expression: s.Binary | s.Negative | s.Function, scene: Scene) -> int | float | None:
     """Returns the value of an arithmetic expression over paths; None if the value of a path is not a number."""
+    if isinstance(expression, s.Function):
+        values = [_value(argument, scene) for argument in expression.arguments]
+        found = call(expression, values) if all(isinstance(value, int | float) for value in values) else None
+        return found if isinstance(found, int | float) else None
     if isinstance(expression, s.Negative):
         value = _value(expression.value, scene)
         return -value if isinstance(value, int | float) else None
@@ -274,9 +279,10 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
     match expression:
         case s.Any():
             return _any(expression, target, scene, rng)
-        case s.Function(name, arguments):
-            low, high = (evaluate(argument, scene.genotype.space.params) for argument in arguments)
-            assert isinstance(low, int | float) and isinstance(high, int | float)
+        case s.Function(name) if name not in FUNCTIONS:
+            low, high = bounds(expression, scene)
+            if name == "normal":
+                return rng.normalvariate(low, high)
             if name == "uniform":
                 return rng.uniform(low, high)
             return math.exp(rng.uniform(math.log(low), math.log(high)))
@@ -289,6 +295,12 @@ def _drawn(expression: s.Expression, target: s.Path, scene: Scene, rng: random.R
             if isinstance(value, CellRef):  # A name alone is an operation, or a state of the target's cell.
                 return value.cell if target.names[-1] == "input" else s.Op(value.cell)
             return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
+
+
+def bounds(distribution: s.Function, scene: Scene) -> tuple[float, float]:
+    """Returns the two numbers of a distribution, such as the mean and the standard deviation of `normal`."""
+    first, second = (number(argument, scene.genotype.space.params) for argument in distribution.arguments)
+    return first, second
 
 
 def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member, ...]:

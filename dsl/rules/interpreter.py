@@ -7,6 +7,7 @@ the combinations that remain. If a rule cannot apply, the weights of the other r
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -15,7 +16,7 @@ from functools import cached_property, partial
 from dsl.check.verify import verify_change
 from dsl.errors import CellError
 from dsl.rules.crossing import taken, takes_part
-from dsl.rules.draw import draw_pipe, draw_value, holds, members
+from dsl.rules.draw import bounds, draw_pipe, draw_value, holds, members
 from dsl.rules.joint import Joint, Needed, steps_a_look
 from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
@@ -382,6 +383,16 @@ def _forget(statement: s.Forget, scene: Scene, rng: random.Random) -> Scene | No
     return scene.with_effects(replace(scene.effects, forget=True))
 
 
+def _perturb(statement: s.Perturb, scene: Scene, rng: random.Random) -> Scene | None:
+    assert isinstance(statement.noise, s.Function)
+    noise, before = Noise(statement.noise.name, *bounds(statement.noise, scene)), scene.effects.noise
+    if before is not None and {before.kind, noise.kind} != {"normal"}:
+        raise Unfit("the weights are perturbed twice, and the sum of the noise is not normal")
+    if before is not None:
+        noise = Noise("normal", before.first + noise.first, math.hypot(before.second, noise.second))
+    return scene.with_effects(replace(scene.effects, noise=noise))
+
+
 def _mutate(statement: s.Mutate, scene: Scene, rng: random.Random) -> Scene | None:
     """Returns the scene after one mutation rule, drawn by weight from those that apply; None if none applies."""
     space = scene.genotype.space
@@ -436,6 +447,7 @@ def _either(statement: s.Either, scene: Scene, rng: random.Random) -> Scene | No
 _STATEMENTS: Mapping[type, Callable[..., Scene | None]] = {
     s.Assign: _assign,
     s.Forget: _forget,
+    s.Perturb: _perturb,
     s.Mutate: _mutate,
     s.For: _for,
     s.Either: _either,

@@ -34,6 +34,9 @@ class Noise:
     first: float
     second: float
 
+    def __str__(self) -> str:
+        return f"{self.kind}({self.first:g}, {self.second:g})"
+
 
 @dataclass(frozen=True, slots=True)
 class Effects:

@@ -18,7 +18,7 @@ from dsl.tree import syntax as s
 from dsl.tree.syntax import Symbol as Symbol
 
 WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear", "yes", "no"})
-DISTRIBUTIONS = ("uniform", "loguniform")
+DISTRIBUTIONS = ("uniform", "loguniform", "normal")
 
 # An operation is the value of a setting such as `act=relu`.
 Value = int | float | str | s.Kernel | s.Op | Symbol

@@ -361,6 +361,7 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
     connect = _keyword_and_fields(s.Connect)
     remove = _keyword_and_fields(s.Remove)
     forget = _keyword_and_fields(s.Forget)
+    perturb = _keyword_and_fields(s.Perturb)
     mutate = _keyword_and_fields(s.Mutate)
 
     def either(self, at: lark.Token, *blocks: s.Block) -> s.Either:

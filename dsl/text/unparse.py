@@ -168,6 +168,8 @@ def _statement(item: s.Statement, indent: str) -> str:
             return f"remove {name}"
         case s.Forget():
             return "forget weights"
+        case s.Perturb(noise):
+            return f"perturb weights by {expression(noise)}"
         case s.Mutate():
             return "mutate"
         case s.Either(blocks):

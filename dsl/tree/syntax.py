@@ -439,6 +439,13 @@ class Forget(Syntax):
 
 
 @dataclass(frozen=True, slots=True)
+class Perturb(Syntax):
+    """`perturb weights by normal(0, 0.02)`: noise is added to the weights with which the child starts."""
+
+    noise: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Mutate(Syntax):
     """`mutate`: a crossover applies one mutation rule, which is drawn by weight."""
 
@@ -486,7 +493,7 @@ class Either(Syntax):
     blocks: tuple[Block, ...]
 
 
-Statement = Choose | For | Assign | Insert | Connect | Remove | Forget | Mutate | Either
+Statement = Choose | For | Assign | Insert | Connect | Remove | Forget | Perturb | Mutate | Either
 
 
 @dataclass(frozen=True, slots=True)

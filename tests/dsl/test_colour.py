@@ -58,6 +58,7 @@ mutation op weight 0.5 {
 }
 mutation weight { weight += 1 }
 crossover rate weight 2 { choose c in cells, t in c.terms where mate has t and has.count < 2  t = mate.t
+  perturb weights by normal(0, 0.02)
   mutate }
 """
 TEXTS = [pytest.param(path.read_text(), id=path.name) for path in FILES] + [pytest.param(EVERYTHING, id="everything")]
