@@ -53,7 +53,8 @@ def test_example_runs(name: str, text: str) -> None:
         ]
         assert {rule.name for rule in own} == {child.rule for child in made}
         cell = next(item.name for item in reversed(file.items) if isinstance(item, s.Cell)) if given(text) else ""
-        assert given(text) <= {body(child.genotype.cell(cell)) for child in made if cell}
+        bodies = {body(child.genotype.cell(cell)) for child in made if cell}
+        assert given(text) <= bodies | {line for child in made for line in sections(child.genotype)}
         assert check(dsl.sample(genotype.space, random.Random(0), 3, check)) is None
 
 
@@ -64,6 +65,12 @@ def given(text: str) -> set[str]:
 def body(cell: s.Cell) -> str:
     """Returns the nodes and the return in one line."""
     return "; ".join(line.strip() for line in dsl.unparse(s.File((cell,))).strip().splitlines()[1:-1])
+
+
+def sections(genotype: dsl.Genotype) -> list[str]:
+    """Returns the lines of the network; none if it is the same for the whole space."""
+    network = dsl.unparse(s.File((genotype.network,))) if genotype.space.evolves_network else ""
+    return [line.strip() for line in network.splitlines()]
 
 
 def test_there_are_examples() -> None:

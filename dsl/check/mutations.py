@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 
-from dsl.check.uses import check_member
+from dsl.check.uses import STRIDE_ASKED, check_member
 from dsl.errors import CellError, Problem, nearest, problems_of
 from dsl.primitives import JOINS, PRIMITIVES
+from dsl.space import steps
 from dsl.space.evaluate import DISTRIBUTIONS, WORDS, Symbol, evaluate, number
 from dsl.space.functions import FUNCTIONS
 from dsl.space.genes import OP
-from dsl.space.genotype import Space
+from dsl.space.genotype import STEPS, Space
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
@@ -23,6 +25,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     "term": {"op": "op", "input": "state"},
     "state": {},
     "gene": {"domain": "value"},
+    "step": {"op": "op", **dict.fromkeys(steps.OWN[1:], "number")},
 }  # fmt: skip
 _RELATED = ("node", "term", "state")
 NOISE = ("normal", "uniform")  # the distributions of noise on weights
@@ -108,8 +111,8 @@ def _check_choose(statement: s.Choose | s.For, kinds: Kinds, space: Space) -> No
                 raise CellError(message, binding.position, "choose another name")
         kind = range_kind(binding.range, kinds, space)
         if kind in ("op", "number", "value"):
-            raise CellError(f"{binding.name!r} cannot be a {kind}; choose binds cells, nodes, terms, states and genes",
-                            binding.position, "draw values with `any(...)`")  # fmt: skip
+            message = f"{binding.name!r} cannot be a {kind}; choose binds cells, nodes, terms, states, steps and genes"
+            raise CellError(message, binding.position, "draw values with `any(...)`")
         kinds[binding.name] = kind
         if binding.where is not None:
             _check_where(binding.where, kinds, space)
@@ -136,12 +139,16 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
     if not rest:
         if root == "cells":
             return "cell"
+        if root == STEPS and root not in space.values:
+            return "step"
         if root in space.values:
             names = {str(item) for item in space.values[root].items}
             return "cell" if names <= set(space.cell_names) else _set_kind(space.values[root])
         if root == "genes":
             return "gene"
-        allowed = ["cells", "genes", *space.values, *kinds]
+        if root == STEPS:
+            return "step"
+        allowed = ["cells", "genes", STEPS, *space.values, *kinds]
         raise CellError(f"unknown set {root!r}", values.position, nearest(root, allowed))
     if root not in kinds and root in space.cell_names and space.is_fixed(root):
         raise CellError(f"cell {root} is fixed; no rule changes it", values.position)
@@ -226,7 +233,7 @@ def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
     if not kind:
         allowed = [*kinds, *space.cell_names, *space.genes]
         raise CellError(f"unknown name {root!r}", path.position, nearest(root, allowed))
-    allowed = [*PARTS.get(kind, {}), *(_settings(space) if kind == "term" else ())]
+    allowed = [*PARTS.get(kind, {}), *(_settings(space) if kind in ("term", "step") else ())]
     parts = ("height", "width") if rest[0] == "kernel" else ()
     if rest[0] not in allowed or (len(rest) > 1 and (len(rest) > 2 or rest[1] not in parts)):
         raise CellError(f"a {kind} has no {'.'.join(rest)!r}", path.position, nearest(rest[0], allowed))
@@ -287,7 +294,7 @@ def _check_taken(statement: s.Assign, kinds: Kinds) -> None:
     _check_mate(s.Path((s.MATE,), position=statement.position), kinds)
     if name == s.MATE or kinds[name] == "state":
         raise CellError(f"{name} is a {kinds[name]}, and cannot be assigned", target.position,
-                        "allowed: a cell, a node, a term, such as t = mate.t")  # fmt: skip
+                        "allowed: a cell, a node, a term or a step, such as t = mate.t")  # fmt: skip
     if statement.operator != "=" or value != _same_of_mate(name):
         raise CellError(f"{name} takes the same part of the mate, not {expression(value)}", value.position,
                         f"write {name} = mate.{name}")  # fmt: skip
@@ -356,8 +363,12 @@ def _known(name: str, kinds: Kinds, allowed: tuple[str, ...], at: s.Statement) -
 
 
 def _check_insert(statement: s.Insert, kinds: Kinds, space: Space) -> None:
-    _known(statement.on, kinds, ("term",), statement)
-    _check_pipe(statement.pipe, space)
+    kind, other = ("step", "on") if statement.after else ("term", "after")
+    if kinds.get(statement.on) == ("term" if statement.after else "step"):
+        raise CellError(f"{statement.on!r} is a {kinds[statement.on]}", statement.position,
+                        f"write: insert ... {other} {statement.on}")  # fmt: skip
+    _known(statement.on, kinds, (kind,), statement)
+    _check_pipe(statement.pipe, kinds, space)
 
 
 def _check_connect(statement: s.Connect, kinds: Kinds, space: Space) -> None:
@@ -366,10 +377,10 @@ def _check_connect(statement: s.Connect, kinds: Kinds, space: Space) -> None:
     if len(statement.pipe) > MAX_CONNECTED:
         raise CellError(f"{len(statement.pipe)} operations in a row on one edge; at most {MAX_CONNECTED}",
                         statement.position, "give them a name: op many = ...")  # fmt: skip
-    _check_pipe(statement.pipe, space)
+    _check_pipe(statement.pipe, kinds, space)
 
 
-def _check_pipe(pipe: s.Pipe, space: Space) -> None:
+def _check_pipe(pipe: s.Pipe, kinds: Kinds, space: Space) -> None:
     for op in pipe:
         _check_op_name(op, space)
         if isinstance(op, s.Any):
@@ -379,7 +390,19 @@ def _check_pipe(pipe: s.Pipe, space: Space) -> None:
                 )
             _check_any(op, ("op", "cell"), "an operation is wanted here", {}, space)
         else:
-            check_member(op, space)
+            check_member(_without_attributes(op, kinds, space), space)
+
+
+def _without_attributes(op: s.Op, kinds: Kinds, space: Space) -> s.Op:
+    """Checks paths such as `s.filters` in an operation's brackets, and returns the operation with symbols for them."""
+    arguments = []
+    for argument in op.arguments:
+        if s.reads_attribute(argument.value, kinds):
+            for path in s.paths(argument.value):
+                _check_path(path, kinds, space)
+            argument = replace(argument, value=s.Path((STRIDE_ASKED.text,)))
+        arguments.append(argument)
+    return replace(op, arguments=tuple(arguments))
 
 
 def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
@@ -395,7 +418,7 @@ def _check_join(target: s.Path, drawn: s.Expression, space: Space) -> None:
 
 
 def _check_remove(statement: s.Remove, kinds: Kinds, space: Space) -> None:
-    _known(statement.name, kinds, ("term", "node"), statement)
+    _known(statement.name, kinds, ("term", "node", "step"), statement)
     del kinds[statement.name]
 
 

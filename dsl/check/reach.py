@@ -14,13 +14,16 @@ from dsl.check.limits import clash, decided, limits, operand_fault, verify_limit
 from dsl.errors import Problem
 from dsl.primitives import IDENTITY
 from dsl.space.genes import INT, KERNEL, OP, REAL
-from dsl.space.genotype import Space
+from dsl.space.genotype import STEPS, Space
 from dsl.space.slots import key, names_of
+from dsl.space.steps import OWN, only_op, settings_of
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import domain as text_of_domain
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 from dsl.tree.edit import states
+from dsl.tree.network import step_at
+from dsl.tree.network import steps as network_steps
 
 _MAX_ROUNDS = 64
 _MAX_LISTED = 24
@@ -51,7 +54,9 @@ def dead_parts(space: Space) -> Mapping[str, tuple[Problem, ...]]:
     The function assumes more operations on edges than mutations can bring there. So every rule that is reported can
     really never apply, and some rules that can never apply are not reported.
     """
-    live, cells = _Live(frozenset(_held(space))), _open_cells(space)
+    in_steps = (only_op(step_at(space.network, ref)) for ref in network_steps(space.network))
+    live = _Live(frozenset(_held(space)), frozenset(op for op in in_steps if op is not None))
+    cells = _open_cells(space)
     reached: dict[str, _Found] = {}
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
@@ -97,17 +102,23 @@ def _wrong_sets(space: Space) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """The operations that edges and tails of mutable cells may have, and whether nodes and settings may change."""
+    """The operations that edges and tails of mutable cells may have, and whether nodes and settings may change.
+
+    `steps` has the operations that steps may have.
+    """
 
     ops: frozenset[s.Op] = frozenset()
+    steps: frozenset[s.Op] = frozenset()
     grows: bool = False
     tunes: bool = False
 
     def with_all(self, others: Iterable[_Live]) -> _Live:
         """Returns the union of this record and others."""
         found = (self, *others)
-        return _Live(frozenset().union(*(one.ops for one in found)), any(one.grows for one in found),
-                      any(one.tunes for one in found))  # fmt: skip
+        return _Live(
+            frozenset().union(*(one.ops for one in found)), frozenset().union(*(one.steps for one in found)),
+            any(one.grows for one in found), any(one.tunes for one in found),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,19 @@ class _Scope:
         if path.names[0] in self.bound:
             return self.open
         return tuple(cell for cell in self.open if cell.name == path.names[0])
+
+    @property
+    def steps(self) -> frozenset[str]:
+        """The variables that stand for steps."""
+        return frozenset(name for name, values in self.bound.items() if _are_steps(values, self.space))
+
+    def ops_at(self, path: s.Path, live: _Live) -> frozenset[s.Op]:
+        """Returns the operations that a path such as `t.op` or `s.op` may have."""
+        return live.steps if path.names[0] in self.steps else live.ops
+
+
+def _are_steps(values: s.Path | s.Set, space: Space) -> bool:
+    return values == s.Path((STEPS,)) and STEPS not in space.values
 
 
 def _open_cells(space: Space) -> tuple[s.Cell, ...]:
@@ -177,13 +201,20 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
         fault = _statement_fault(statement, scope)
         if fault is not None:
             return _Found((fault,), is_dead=True)
-        brings.append(_brought(statement, scope.space))
+        brings.append(_brought(statement, scope.space, scope.steps))
     return _Found(tuple(faults), is_dead, _Live().with_all(brings))
 
 
-def _brought(statement: s.Statement, space: Space) -> _Live:
-    """Returns the operations that a statement may bring, and whether it may add nodes or change settings."""
+def _brought(statement: s.Statement, space: Space, steps: Collection[str]) -> _Live:
+    """Returns the operations that a statement may bring, and whether it may add nodes or change settings.
+
+    `steps` has the variables that stand for steps.
+    """
     match statement:
+        case s.Assign(s.Path((name, "op")), _, value) if name in steps:
+            return _Live(steps=frozenset(_drawn_ops(value, space)), tunes=True)
+        case s.Insert(pipe, _, after) if after:
+            return _Live(steps=frozenset(_drawn_ops(pipe[0], space)) if len(pipe) == 1 else frozenset())
         case s.Assign(s.Path((_, "op" | "tail")), _, value):
             return _Live(frozenset(_drawn_ops(value, space)))
         case s.Assign(s.Path(names)):
@@ -251,6 +282,8 @@ def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | No
     root, *rest = values.names
     if root == "genes" and root not in space.values:
         return None if space.genes else Problem("the space has no gene", values.position)
+    if _are_steps(values, space):
+        return None
     if not rest:
         cells = {str(item) for item in space.values[root].items} if root in space.values else set(space.mutable_cells)
         if cells.isdisjoint(space.mutable_cells):
@@ -328,22 +361,31 @@ def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem |
     """Returns the reason why no edge has the assigned setting, or why there is no other value to draw; or None."""
     target, value = statement.target, statement.value
     if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
-        owners = {name for op in live.ops for name in names_of(s.Op(op.name), scope.space)}
+        owners = _settings(target, scope, live)
         if target.names[1] not in owners:
             message = f"no operation that the rule can draw has a setting {target.names[1]!r}"
             return Problem(message, target.position, _listed(owners))
     if isinstance(value, s.Any) and value.other and target.names[-1] == "op" and not live.tunes:
         members = set(_members(value.range, scope.space) or ())
-        if len(members) == 1 and members == live.ops:
+        if len(members) == 1 and members == live.ops and target.names[0] not in scope.steps:
             return Problem(f"every edge has the only operation of {expression(value.range)} already", value.position,
                            "`other` draws an operation that the edge does not have")  # fmt: skip
     return None
 
 
+def _settings(target: s.Path, scope: _Scope, live: _Live) -> set[str]:
+    """Returns the names of the settings that operations at a target may have."""
+    if target.names[0] in scope.steps:
+        return {*OWN, *(name for op in live.steps for name in settings_of(op, scope.space))}
+    return {name for op in live.ops for name in names_of(s.Op(op.name), scope.space)}
+
+
 def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) -> Iterator[Problem]:
     """Yields the errors of a rule that would use a cell with several inputs as an operation."""
+    bindings = (part for part in s.parts_of(rule) if isinstance(part, s.Binding))
+    steps = frozenset(binding.name for binding in bindings if _are_steps(binding.range, space))
     for statement in _statements(rule.block):
-        for op in sorted(_brought(statement, space).ops, key=lambda op: op.name):
+        for op in sorted(_brought(statement, space, steps).ops, key=lambda op: op.name):
             if op.name not in space.definitions.ops and inputs.get(op.name, 1) > 1:
                 message = f"cell {op.name} takes {inputs[op.name]} states, and an operation gets one state"
                 yield Problem(message, op.position or statement.position)
@@ -397,6 +439,8 @@ def _kind(path: s.Path, scope: _Scope) -> str:
     if rest:
         return {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(rest[-1], "number")
     values = scope.bound.get(root)
+    if root in scope.steps:
+        return "step"
     if values is None:
         domain = scope.space.domains.get(root)
         kind = "number" if domain is None or domain.kind in (REAL, INT) else domain.kind
@@ -423,12 +467,13 @@ def _is_fault(condition: s.Is, scope: _Scope, wanted: bool) -> Problem | None:
                        "write t.op of a term, n.tail of a node")  # fmt: skip
     if condition.path.names[-1] != "op" or scope.live is None:
         return None
-    name, names = condition.op.name, {op.name for op in scope.live.ops}
+    name, names = condition.op.name, {op.name for op in scope.ops_at(condition.path, scope.live)}
+    part = "step" if condition.path.names[0] in scope.steps else "edge"
     if wanted != condition.negated and name not in names:
-        message = f"no edge that the rule can draw is {name}, and no rule assigns this operation"
+        message = f"no {part} that the rule can draw is {name}, and no rule assigns this operation"
         return Problem(message, condition.position, _listed(names))
     if wanted == condition.negated and names == {name} and not condition.op.arguments:
-        return Problem(f"every edge that the rule can draw is {name}", condition.position)
+        return Problem(f"every {part} that the rule can draw is {name}", condition.position)
     return None
 
 

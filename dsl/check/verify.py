@@ -26,6 +26,7 @@ from dsl.tree import edit
 from dsl.tree import syntax as s
 
 MAX_REPEATS = 10_000
+MAX_STEPS = 1_000  # of a network that rules change
 MAX_NODES = 1_000
 MAX_NESTING = 64
 MAX_EXPANDED = 10_000
@@ -58,7 +59,14 @@ def verify(genotype: Genotype) -> list[Problem]:
 
 def verify_genotype(genotype: Genotype) -> list[Problem]:
     """Returns the errors of a genotype of a valid space."""
-    return [*recursion(genotype)] or verify_cells(genotype)
+    network = _check_network(genotype) if genotype.space.evolves_network else ()
+    return [*recursion(genotype)] or [*verify_cells(genotype), *network]
+
+
+def verify_network_change(before: s.Network, child: Genotype) -> list[Problem]:
+    """Returns the errors of a network that a rule has changed in a child. Unchanged steps are not checked again."""
+    kept = {id(step) for section in before.sections for step in section.steps}
+    return list(_check_network(child, kept))
 
 
 def verify_cells(genotype: Genotype) -> list[Problem]:
@@ -405,9 +413,14 @@ def _check_term(term: s.Term, cell: s.Cell, known: Collection[str], is_output: b
 # --- network ---------------------------------------------------------------------------------------------------
 
 
-def _check_network(genotype: Genotype) -> Iterator[Problem]:
+def _check_network(genotype: Genotype, kept: Collection[int] = ()) -> Iterator[Problem]:
+    """Yields the errors of the network. `kept` has the ids of steps that are known to be right."""
     network = genotype.network
     steps = [step for section in network.sections for step in section.steps]
+    if genotype.space.evolves_network and len(steps) > MAX_STEPS:
+        yield Problem(f"the network has {len(steps):,} steps; at most {MAX_STEPS:,} where rules change steps",
+                      network.position, "use `* N` for equal steps in a row")  # fmt: skip
+        return
     marks = [step.name for step in steps if step.name is not None]
     seen: set[str] = set()
     for section in network.sections:
@@ -423,7 +436,8 @@ def _check_network(genotype: Genotype) -> Iterator[Problem]:
             hangs = "no step" if section.of is None else f"{section.of!r}, and no step has this name"
             hint = nearest(section.of or "", marks) or "write `as NAME` after a step, and auxiliary(NAME)"
             yield Problem(f"auxiliary hangs on {hangs}", section.position, hint)
-        yield from problems_of(lambda step: _check_step(step, genotype), section.steps)
+        new = [step for step in section.steps if id(step) not in kept]
+        yield from problems_of(lambda step: _check_step(step, genotype), new)
         yield from _check_labels(section)
     yield from _check_wires(network, {**genotype.space.params, **genotype.space.genes})
     twice = {name for name, count in Counter(marks).items() if count > 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TypeVar
@@ -21,6 +21,7 @@ from dsl.tree.edit import join_of
 _WIDTH = 100  # characters; the two texts of a longer difference are written on lines of their own
 _LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
 Texts = Mapping[str, str]
+CompareSteps = Callable[[str, tuple[s.Step, ...], tuple[s.Step, ...]], Iterator["Difference"]]
 T = TypeVar("T")
 
 
@@ -86,7 +87,8 @@ def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
     found = [*_genes(a, b), *_cells(a, b)]
     if a.space is not b.space:
         found += _declarations(a.space, b.space)
-    found += _network(a.network, b.network)
+    evolves = a.space.evolves_network and b.space.evolves_network
+    found += _network(a.network, b.network, _labelled_steps if evolves else _steps)
     if a.space is not b.space:
         found += _rules(a.space, b.space)
     return tuple(found)
@@ -268,26 +270,50 @@ def _listed(where: str, before: Iterable[str], after: Iterable[str]) -> Iterator
     yield from (Difference(where, after=text) for text in (new - old).elements())
 
 
-def _network(a: s.Network, b: s.Network) -> Iterator[Difference]:
+def _network(a: s.Network, b: s.Network, compare: CompareSteps) -> Iterator[Difference]:
     if a is b:
         return
     sections = ({section.name: section for section in network.sections} for network in (a, b))
     for name, old, new in _pairs(*sections):
         if old is not None and new is not None and old.of != new.of:
             yield Difference(f"network {name}", old.of, new.of, trait="of")
-        steps = ([unparse.step(step) for step in section.steps] if section else [] for section in (old, new))
-        yield from _steps(f"network {name}", *steps)
+        steps = (section.steps if section else () for section in (old, new))
+        yield from compare(f"network {name}", *steps)
 
 
-def _steps(where: str, before: list[str], after: list[str]) -> Iterator[Difference]:
-    for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+def _steps(where: str, before: tuple[s.Step, ...], after: tuple[s.Step, ...]) -> Iterator[Difference]:
+    """Yields the differences of a section's steps, which are matched by their texts."""
+    old, new = ([*map(unparse.step, steps)] for steps in (before, after))
+    for kind, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
         if j - i == m - k:
-            yield from (Difference(where, *pair) for pair in zip(before[i:j], after[k:m], strict=True))
+            yield from (Difference(where, *pair) for pair in zip(old[i:j], new[k:m], strict=True))
         else:
-            yield from (Difference(where, before=text) for text in before[i:j])
-            yield from (Difference(where, after=text) for text in after[k:m])
+            yield from (Difference(where, before=text) for text in old[i:j])
+            yield from (Difference(where, after=text) for text in new[k:m])
+
+
+def _labelled_steps(where: str, before: tuple[s.Step, ...], after: tuple[s.Step, ...]) -> Iterator[Difference]:
+    """Yields the differences of a section's steps, which are matched by label and then by text."""
+    if before == after:
+        return
+    pairs = matched(before, after)
+    found: list[Difference] = []
+    for i, j in pairs:
+        old, new = (None if k is None else _unlabelled(steps[k]) for k, steps in ((i, before), (j, after)))
+        if old != new:
+            found.append(Difference(where, old, new))
+    yield from found
+    places = [j for _, j in sorted((i, j) for i, j in pairs if i is not None and j is not None)]
+    if places != sorted(places):
+        yield Difference(where, note=f"the steps stand in another order: {', '.join(map(_unlabelled, after))}")
+    elif not found:
+        yield Difference(where, note="the steps have other labels, by which weights are inherited")
+
+
+def _unlabelled(step: s.Step) -> str:
+    return unparse.step(replace(step, label=None))
 
 
 def _mutations(a: Space, b: Space) -> Iterator[Difference]:

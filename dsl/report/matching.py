@@ -1,4 +1,4 @@
-"""Which parts of two versions of a cell are the same part: states by name, terms by label and then by text."""
+"""Which parts of two genotypes are the same part: states by name, terms and steps by label and then by text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dsl.tree.edit import reading, states
 Pair = tuple[int | None, int | None]
 
 
-def matched(before: tuple[s.Term, ...], after: tuple[s.Term, ...]) -> list[Pair]:
-    """Returns the indices of each term before and after: first of the removed ones, then of the new ones."""
-    old, new = ([replace(term, label=None) for term in terms] for terms in (before, after))
-    labels = {str(term.label): place for place, term in enumerate(s.labelled(after))}
+def matched(before: tuple[s.Labelled, ...], after: tuple[s.Labelled, ...]) -> list[Pair]:
+    """Returns the indices of each term or step before and after: first of the removed ones, then of the new ones."""
+    old, new = ([replace(part, label=None) for part in parts] for parts in (before, after))
+    labels = {str(part.label): place for place, part in enumerate(s.labelled(after))}
     by_label = {i: labels[str(t.label)] for i, t in enumerate(s.labelled(before)) if str(t.label) in labels}
     pairs = {i: j for i, j in by_label.items() if old[i] == new[j]}
     free = dict.fromkeys(j for j in range(len(new)) if j not in pairs.values())

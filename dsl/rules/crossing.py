@@ -1,13 +1,14 @@
-"""Takes parts of the mate: `c = mate.c`, `n = mate.n`, `t = mate.t` in a crossover."""
+"""Takes parts of the mate: `c = mate.c`, `n = mate.n`, `t = mate.t`, `s = mate.s` in a crossover."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from dsl.rules.scene import Part, Scene, Unfit
-from dsl.tree import edit
+from dsl.space.genotype import Genotype
+from dsl.tree import edit, network
 from dsl.tree import syntax as s
-from dsl.tree.edit import CellRef, GeneRef, NodeRef, TermRef
+from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StepRef, TermRef
 
 _RETURN = "return"  # the name of a cell's return in the keys of weights
 
@@ -30,6 +31,8 @@ def taken(name: str, scene: Scene) -> Scene | None:
     there = scene.mates(ref)
     if mate is None or there is None or isinstance(ref, GeneRef):
         return None
+    if isinstance(ref, StepRef):
+        return _step(ref, there, mate, scene)
     own, other = scene.genotype.cell(ref.cell), mate.cell(ref.cell)
     part: Part
     match ref, there:
@@ -49,8 +52,21 @@ def taken(name: str, scene: Scene) -> Scene | None:
             changed, part = edit.with_term(own, ref, term), ("cell", ref.cell, _name(own, ref.node), *_labels(own, ref))
         case _:
             return None
+    return _with(part, scene.genotype.with_cell(changed), scene)
+
+
+def _step(ref: StepRef, there: Ref, mate: Genotype, scene: Scene) -> Scene:
+    """Returns the scene after a step was replaced by that of the mate. Its inputs, its name and its label stay."""
+    assert isinstance(there, StepRef)
+    own = scene.genotype.network
+    step, other = network.step_at(own, ref), network.step_at(mate.network, there)
+    changed = network.with_step(own, ref, replace(other, inputs=step.inputs, name=step.name, label=step.label))
+    return _with(("step", ref.section, network.label_at(own, ref)), replace(scene.genotype, network=changed), scene)
+
+
+def _with(part: Part, genotype: Genotype, scene: Scene) -> Scene:
     effects = replace(scene.effects, from_mate=(*scene.effects.from_mate, part))
-    return scene.having(scene.genotype.with_cell(changed)).with_effects(effects)
+    return scene.having(genotype).with_effects(effects)
 
 
 def _name(cell: s.Cell, node: int) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from dsl.errors import CellError
 from dsl.primitives import IDENTITY
 from dsl.rules.scene import Member, Scene, Unfit
+from dsl.space import steps
 from dsl.space.evaluate import COMPARISONS, WORDS, call, evaluate, number
 from dsl.space.functions import FUNCTIONS
-from dsl.space.genotype import Genotype, Space
-from dsl.space.slots import Settable, key, setting
-from dsl.tree import edit
+from dsl.space.genotype import STEPS, Genotype, Space
+from dsl.space.slots import Settable, as_written, key, setting
+from dsl.text.unparse import expression as written
+from dsl.tree import edit, network
 from dsl.tree import syntax as s
-from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StateRef, TermRef
+from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StateRef, StepRef, TermRef
 
 # --- sets ------------------------------------------------------------------------------------------------------
 
@@ -27,6 +30,8 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
         return tuple(space.member(item) for item in values.items)
     root, *rest = values.names
     if not rest:
+        if root == STEPS and STEPS not in space.values:
+            return network.steps(scene.genotype.network)
         return space.once(_sets)[root]
     return _collection(_named(root, scene), rest[0], scene.genotype)
 
@@ -42,6 +47,7 @@ def _named(root: str, scene: Scene) -> Ref:
 def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
     if isinstance(ref, GeneRef):
         return genotype.space.domains[ref.gene].members
+    assert not isinstance(ref, StepRef)
     cell = genotype.cell(ref.cell)
     if isinstance(ref, NodeRef):
         return _of_node(ref, name, cell)
@@ -148,9 +154,15 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
         return root if root in WORDS else CellRef(root)
     if rest[-1] == "count":
         return len(members(s.Path((root, *rest[:-1])), scene))
-    ref = _named(root, scene)
+    return _attribute(_named(root, scene), tuple(rest), genotype)
+
+
+def _attribute(ref: Ref, rest: tuple[str, ...], genotype: Genotype) -> Member | tuple[Member, ...] | None:
+    """Returns the value of an attribute of a part of the genotype."""
     if isinstance(ref, GeneRef):
         return _collection(ref, rest[0], genotype)
+    if isinstance(ref, StepRef):
+        return steps.value(network.step_at(genotype.network, ref), rest, genotype)
     cell = genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
         edge = edit.term_at(cell, ref)
@@ -158,7 +170,7 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
         if rest[0] == "input":
             return StateRef(ref.cell, s.read_state(edge))
         assert isinstance(op, s.Op)
-        return op if rest[0] == "op" else setting(op, tuple(rest), genotype.space)
+        return op if rest[0] == "op" else setting(op, rest, genotype.space)
     if isinstance(ref, NodeRef) and rest[0] in ("tail", "join"):
         flow = edit.flow_at(cell, ref.node)
         if rest[0] == "join":
@@ -265,8 +277,9 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
     if isinstance(drawn, s.Op):
         drawn = with_values_drawn(drawn, scene, rng)
         is_other = isinstance(statement.value, s.Any) and statement.value.other
-        if is_other and _same(drawn, current(statement.target, scene), scene):
-            raise Unfit(f"the edge has {drawn.name} already")
+        if is_other and _is_now(drawn, statement.target, scene):
+            part = "step" if isinstance(scene.bound.get(statement.target.names[0]), StepRef) else "edge"
+            raise Unfit(f"the {part} has {drawn.name} already")
     if drawn is None or statement.operator == "=":
         return drawn
     now = current(statement.target, scene)
@@ -307,11 +320,19 @@ def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member,
     """Returns the members among which an `any` draws a value for a target."""
     found = members(expression.range, scene)
     if expression.other:
-        now = current(target, scene)
-        found = tuple([member for member in found if not _same(member, now, scene)])
+        found = tuple([member for member in found if not _is_now(member, target, scene)])
     if expression.excluded is not None:
         found = _without(found, members(expression.excluded, scene), scene)
     return found
+
+
+def _is_now(member: Member, target: s.Path, scene: Scene) -> bool:
+    """Returns whether a target has a value already. A step keeps the settings that a new operation does not give."""
+    now = current(target, scene)
+    is_of_step = isinstance(scene.bound.get(target.names[0]), StepRef) and target.names[1:] == ("op",)
+    if is_of_step and isinstance(now, s.Op):
+        member = steps.merged(now, _as_op(member), scene.genotype.space)
+    return _same(member, now, scene)
 
 
 def _without(found: tuple[Member, ...], barred: tuple[Member, ...], scene: Scene) -> tuple[Member, ...]:
@@ -334,14 +355,14 @@ def settable(member: Member, target: s.Path) -> Settable:
     """Returns the value that the target receives when an assignment draws this member of a set.
 
     Raises:
-      CellError: the member is a node, a term or a gene.
+      CellError: the member is a node, a term, a gene or a step.
     """
     if isinstance(member, StateRef):
         return member.state
     if isinstance(member, CellRef):
         return s.Op(member.cell)
-    if isinstance(member, NodeRef | TermRef | GeneRef):
-        raise CellError(f"{target} cannot be a node, a term or a gene", target.position)
+    if isinstance(member, NodeRef | TermRef | GeneRef | StepRef):
+        raise CellError(f"{target} cannot be a node, a term, a gene or a step", target.position)
     return member
 
 
@@ -354,8 +375,27 @@ def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...
             if not found:
                 return None
             part = found[int(rng.random() * len(found))]
-        drawn.append(with_values_drawn(part, scene, rng))
+        drawn.append(_with_bound(with_values_drawn(part, scene, rng), scene))
     return tuple(drawn)
+
+
+def _with_bound(op: s.Op, scene: Scene) -> s.Op:
+    """Returns the operation with the values of attributes in place of paths such as `s.filters` in its brackets.
+
+    Raises:
+      Unfit: a part does not have the attribute.
+    """
+    if not any(s.reads_attribute(argument.value, scene.bound) for argument in op.arguments):
+        return op
+    arguments = []
+    for argument in op.arguments:
+        if s.reads_attribute(argument.value, scene.bound):
+            value = _value(argument.value, scene)
+            if not isinstance(value, int | float | s.Kernel | s.Op | str):
+                raise Unfit(f"{written(argument.value)} has no value")
+            argument = replace(argument, value=as_written(value))
+        arguments.append(argument)
+    return replace(op, arguments=tuple(arguments))
 
 
 def insertable(drawn: s.Any, scene: Scene) -> list[s.Op]:

@@ -13,20 +13,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 
-from dsl.check.verify import verify_change
+from dsl.check.verify import MAX_REPEATS, verify_change, verify_network_change
 from dsl.errors import CellError
 from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import bounds, draw_pipe, draw_value, holds, members
 from dsl.rules.joint import Joint, Needed, steps_a_look
 from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
+from dsl.space import steps
 from dsl.space.genes import written
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, has_setting, key, with_setting
+from dsl.text.parse import whole
 from dsl.text.unparse import expression
-from dsl.tree import edit, grow
+from dsl.tree import edit, grow, network
 from dsl.tree import syntax as s
-from dsl.tree.edit import GeneRef, NodeRef, Ref, StateRef, TermRef
+from dsl.tree.edit import GeneRef, NodeRef, Ref, StateRef, StepRef, TermRef
 from dsl.wording import listed
 
 MAX_REDRAWS = 100
@@ -34,6 +36,7 @@ NO_RULES = "the space has no mutation rule"
 NONE_APPLIES = "no mutation rule applies to this genotype"
 ALL_REJECTED = "every child that a mutation rule makes of this genotype is rejected"
 MAX_LISTED = 4000
+MAX_NUMBER = 1e15
 _QUICK_DRAWS = 16
 _STEPS_A_CHILD = 20  # the number of steps for which a rejected child counts
 _STEPS_A_TURN = 2  # the number of steps for which the block of a `for` counts, each time that it is applied
@@ -157,6 +160,10 @@ def _fault(parent: Genotype, child: Genotype) -> str | None:
             problems = verify_change(before, after, child)
             if problems:
                 return problems[0].message
+    if child.network is not parent.network:
+        problems = verify_network_change(parent.network, child)
+        if problems:
+            return problems[0].message
     return None
 
 
@@ -270,6 +277,13 @@ def _followed(scene: Scene, after: Scene) -> Scene:
         if new is not old:
             found = {name: grow.moved(ref, old, new) for name, ref in bound.items()}
             bound = {name: ref for name, ref in found.items() if ref is not None}
+    old_network, new_network = scene.genotype.network, after.genotype.network
+    if new_network is not old_network:
+        found = {
+            name: network.moved(ref, old_network, new_network) if isinstance(ref, StepRef) else ref
+            for name, ref in bound.items()
+        }
+        bound = {name: ref for name, ref in found.items() if ref is not None}
     return after.having(after.genotype, bound)
 
 
@@ -307,6 +321,8 @@ def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
     ref = scene.bound.get(target.names[0])
     if ref is None or isinstance(ref, GeneRef):
         return scene.having(_with_gene(scene.genotype, target.names[0] if ref is None else ref.gene, value))
+    if isinstance(ref, StepRef):
+        return _assigned_to_step(ref, target, value, scene)
     cell = scene.genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
         changed = _assigned_to_term(cell, ref, target, value, scene)
@@ -333,6 +349,30 @@ def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settabl
     return edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype.space))
 
 
+def _assigned_to_step(ref: StepRef, target: s.Path, value: Settable, scene: Scene) -> Scene | None:
+    genotype, attribute = scene.genotype, target.names[1]
+    step = network.step_at(genotype.network, ref)
+    if not steps.has(step, attribute, genotype.space):
+        return None
+    if attribute == "op":
+        value = _op(value)
+    elif isinstance(value, int | float):
+        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+            raise Unfit(f"{target} would be {value}")
+        value = whole(value)
+    if attribute == "repeat" and not (isinstance(value, int) and 1 <= value <= MAX_REPEATS):
+        raise Unfit(f"a step would be repeated {value} times")
+    if len(target.names) > 2 and not isinstance(steps.value(step, target.names[1:2], genotype), s.Kernel):
+        return None
+    return _with_network(
+        scene, network.with_step(genotype.network, ref, steps.with_value(step, target.names[1:], value, genotype))
+    )
+
+
+def _with_network(scene: Scene, changed: s.Network) -> Scene:
+    return scene.having(replace(scene.genotype, network=changed))
+
+
 def _op(value: object) -> s.Op:
     if not isinstance(value, s.Op):
         raise Unfit(f"{value} is not an operation")
@@ -349,9 +389,11 @@ def _with_gene(genotype: Genotype, name: str, value: Settable) -> Genotype:
 
 def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> Scene | None:
     ref, pipe = _bound(statement.on, scene), draw_pipe(statement.pipe, scene, rng)
-    assert isinstance(ref, TermRef)
+    assert isinstance(ref, TermRef | StepRef)
     if pipe is None:
         return None
+    if isinstance(ref, StepRef):
+        return _with_network(scene, network.inserted(scene.genotype.network, ref, pipe, scene.attempt.born))
     return _changed(scene, grow.inserted(scene.genotype.cell(ref.cell), ref, pipe, scene.attempt.born))
 
 
@@ -373,7 +415,10 @@ def _connect(statement: s.Connect, scene: Scene, rng: random.Random) -> Scene | 
 
 def _remove(statement: s.Remove, scene: Scene, rng: random.Random) -> Scene | None:
     ref = _bound(statement.name, scene)
-    assert isinstance(ref, TermRef | NodeRef)
+    assert isinstance(ref, TermRef | NodeRef | StepRef)
+    if isinstance(ref, StepRef):
+        left = network.without_step(scene.genotype.network, ref)
+        return None if left is None else _with_network(scene, left)
     cell = scene.genotype.cell(ref.cell)
     changed = grow.without_term(cell, ref) if isinstance(ref, TermRef) else grow.without_node(cell, ref.node)
     return None if changed is None else _changed(scene, changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dsl.check.verify import verify_genotype
@@ -14,12 +14,15 @@ from dsl.rules.joint import Joint
 from dsl.rules.scene import Scene
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable
+from dsl.space.steps import OWN, has, takes_wires
 from dsl.tree import syntax as s
-from dsl.tree.edit import GeneRef, NodeRef, Ref, TermRef
+from dsl.tree.edit import GeneRef, NodeRef, Ref, StepRef, TermRef
+from dsl.tree.network import step_at
 
 MAX_REDRAWS = 1000
 RELATIVE_STEPS = 10
 _VARIABLE = "place"
+_STEP_RANKS = {name: rank for rank, name in enumerate(OWN)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +67,35 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
                         hint = "random sampling needs one set for each attribute; write the same set in both rules"
                         raise CellError(message, rule.position, hint)
     names = genotype.space.cell_names
-    return (*sorted(found.values(), key=lambda decision: _order(decision, names)), *_genes(genotype.space))
+    open_choices = sorted(_possible(found.values(), genotype), key=lambda decision: _order(decision, names))
+    return (*open_choices, *_genes(genotype.space))
 
 
 def _genes(space: Space) -> list[Decision]:
     return [Decision(None, (name,), domain.members) for name, domain in space.domains.items() if domain.members]
 
 
+def _possible(found: Collection[Decision], genotype: Genotype) -> Iterator[Decision]:
+    """Yields the choices without those of attributes that a step does not have, whatever the other choices are."""
+
+    def has_now(place: StepRef, attribute: str) -> bool:
+        return has(step_at(genotype.network, place), attribute, genotype.space)
+
+    operations = [decision.place for decision in found if decision.attribute == ("op",)]
+    changing = {place for place in operations if isinstance(place, StepRef) and has_now(place, "op")}
+    for decision in found:
+        place = decision.place
+        if not isinstance(place, StepRef) or place in changing or has_now(place, decision.attribute[0]):
+            yield decision
+
+
 def _order(decision: Decision, names: tuple[str, ...]) -> tuple[int, int, tuple[int, ...], int]:
     """Returns the rank of a choice. An operation comes before its settings, and the join of a node after its terms."""
     place, attribute = decision.place, decision.attribute[0]
     if place is None or isinstance(place, GeneRef):
-        return len(names), 0, (), 0
+        return len(names) + 1, 0, (), 0
+    if isinstance(place, StepRef):
+        return len(names), place.step, (), _STEP_RANKS.get(attribute, len(_STEP_RANKS))
     node = place.node if isinstance(place, NodeRef | TermRef) else 0
     edge = place.place if isinstance(place, TermRef) else (10**6,) if attribute == "join" else ()
     rank = {"op": 0, "input": 1, "tail": 2}.get(attribute, 3)
@@ -95,6 +115,9 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
         if scene.genotype.space.domains[attribute[0]].members:
             return None  # Its whole domain is a free choice, whatever the rule draws.
     values = tuple(settable(member, statement.target) for member in members(value.range, scene))
+    if isinstance(place, StepRef) and attribute == ("op",):
+        step = step_at(scene.genotype.network, place)
+        values = tuple(op for op in values if isinstance(op, s.Op) and takes_wires(step, op, scene.genotype))
     return Decision(place, attribute, values) if values else None
 
 

@@ -9,8 +9,8 @@ from dsl.errors import CellError
 from dsl.rules.work import Work
 from dsl.space.genotype import Genotype
 from dsl.space.slots import Settable
-from dsl.tree import grow
-from dsl.tree.edit import CellRef, GeneRef, Ref
+from dsl.tree import grow, network
+from dsl.tree.edit import CellRef, GeneRef, Ref, StepRef
 
 Member = Ref | Settable
 Part = tuple[str, ...]
@@ -98,6 +98,8 @@ class Scene:
         mate = self.attempt.mate
         if mate is None or isinstance(part, CellRef | GeneRef):
             return None if mate is None else part
+        if isinstance(part, StepRef):
+            return network.moved(part, self.genotype.network, mate.network)
         return grow.moved(part, self.genotype.cell(part.cell), mate.cell(part.cell))
 
     def in_mate(self, name: str) -> Scene | None:

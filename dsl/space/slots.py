@@ -91,15 +91,28 @@ def _default(op: s.Op, name: str, space: Space) -> object:
 def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Space) -> s.Term:
     """Returns the edge with a new value of one setting. The operation of the edge must have this setting."""
     assert isinstance(edge, s.Call) and isinstance(edge.op, s.Op)
-    op, names = edge.op, names_of(edge.op, space)
+    op = edge.op
+    changed = with_argument(op, names_of(op, space), path, value, setting(op, path[:1], space))
+    return s.Call(changed, edge.arguments, edge.label, position=edge.position)
+
+
+def with_argument(op: s.Op, names: tuple[str, ...], path: tuple[str, ...], value: Settable, now: object) -> s.Op:
+    """Returns the operation with a new value of one setting.
+
+    Args:
+      op: the operation.
+      names: the names of its settings.
+      path: the name of the setting, and `height` or `width` for a part of a kernel.
+      value: the new value.
+      now: the present value.
+    """
     if len(path) > 1:
-        kernel = setting(op, path[:1], space)
-        assert isinstance(kernel, s.Kernel) and isinstance(value, int | float)
+        assert isinstance(now, s.Kernel) and isinstance(value, int | float)
         size = int(value + 0.5)
-        value = s.Kernel(size, kernel.width) if path[1] == "height" else s.Kernel(kernel.height, size)
+        value = s.Kernel(size, now.width) if path[1] == "height" else s.Kernel(now.height, size)
     if path[0] in ("filters", "units") and isinstance(value, float):
         value = int(value + 0.5)
-    written = s.Argument(path[0], _expression(value))
+    written = s.Argument(path[0], as_written(value))
     arguments = list(op.arguments)
     for index, argument in enumerate(op.arguments):
         if (argument.name or names[index]) == path[0]:
@@ -107,11 +120,11 @@ def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Sp
             break
     else:
         arguments.append(written)
-    changed = s.Op(op.name, tuple(arguments), position=op.position)
-    return s.Call(changed, edge.arguments, edge.label, position=edge.position)
+    return s.Op(op.name, tuple(arguments), position=op.position)
 
 
-def _expression(value: Settable) -> s.Expression:
+def as_written(value: Settable) -> s.Expression:
+    """Returns a value as an expression."""
     if isinstance(value, s.Kernel | s.Op):
         return value
     if isinstance(value, str):

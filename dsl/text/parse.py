@@ -357,7 +357,10 @@ class _ToSyntax(Transformer):  # type: ignore[type-arg]
 
     binding = _fields(s.Binding)
     assign = _fields(s.Assign)
-    insert = _keyword_and_fields(s.Insert)
+
+    def insert(self, at: lark.Token, pipe: s.Pipe, word: lark.Token, name: lark.Token) -> s.Insert:
+        return s.Insert(pipe, str(name), str(word) == "after", position=_at(at))
+
     connect = _keyword_and_fields(s.Connect)
     remove = _keyword_and_fields(s.Remove)
     forget = _keyword_and_fields(s.Forget)

@@ -160,8 +160,8 @@ def _statement(item: s.Statement, indent: str) -> str:
             return f"for {', '.join(map(_binding, bindings))} {block(inner, indent)}"
         case s.Assign(target, operator, value):
             return f"{target} {operator} {expression(value)}"
-        case s.Insert(ops, on):
-            return f"insert {pipe(ops)} on {on}"
+        case s.Insert(ops, on, after):
+            return f"insert {pipe(ops)} {'after' if after else 'on'} {on}"
         case s.Connect(source, target, ops):
             return f"connect {source} to {target} by {pipe(ops)}"
         case s.Remove(name):

@@ -37,6 +37,7 @@ WORDS = (
     rf"{_START}width(?=[ \t]+(?:each|split)\b)",
     r"(?<=width )(?:each|split)\b",
     rf"(?<=[\w\]] )(?:before|reaches|feeds|has)(?=[ \t]+{NAME})",
+    rf"(?<=[\w\])] )after(?=[ \t]+{NAME})",
     rf"{_START}perturb(?=\s+weights\b)",
     r"(?:(?<=forget )|(?<=perturb ))weights\b",
     rf"{_START}any(?=\s*\()",

@@ -46,7 +46,14 @@ class GeneRef(NamedTuple):
     gene: str
 
 
-Ref = CellRef | NodeRef | TermRef | StateRef | GeneRef
+class StepRef(NamedTuple):
+    """A reference to a step of the network: the name of its section, and its place there."""
+
+    section: str
+    step: int
+
+
+Ref = CellRef | NodeRef | TermRef | StateRef | GeneRef | StepRef
 
 
 def states(cell: s.Cell, before: int = OUTPUT) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from dsl.tree import edit
 from dsl.tree import syntax as s
-from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StateRef, TermRef
+from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StateRef, StepRef, TermRef
 
 _FRESH = re.compile(r"n(\d{1,9})")
 
@@ -109,7 +109,7 @@ def without_node(cell: s.Cell, index: int) -> s.Cell:
 
 def moved(ref: Ref, before: s.Cell, after: s.Cell) -> Ref | None:
     """Returns the reference to the same part of a cell after an edit of the cell; None if the edit removed the part."""
-    if isinstance(ref, CellRef | GeneRef) or ref.cell != after.name:
+    if isinstance(ref, CellRef | GeneRef | StepRef) or ref.cell != after.name:
         return ref
     if isinstance(ref, StateRef):
         return ref if ref.state in edit.states(after) else None

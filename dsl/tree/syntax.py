@@ -6,7 +6,7 @@ of this tree, and a mutation rule takes such cells and returns new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
@@ -411,10 +411,14 @@ class Assign(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Insert(Syntax):
-    """`insert relu | conv[3x3] on t`: a rule puts a new node with these operations on an edge."""
+    """`insert relu | conv[3x3] on t`, `insert block[3x3] after s`: a rule adds a new node or step of these operations.
+
+    `on` is the edge on which the node is put, or, with `after`, the step after which the step is put.
+    """
 
     pipe: Pipe
     on: str
+    after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -581,6 +585,11 @@ def paths(part: Expression | Compare | Is | Relation) -> Iterator[Path]:
         case Function(_, arguments):
             for argument in arguments:
                 yield from paths(argument)
+
+
+def reads_attribute(value: Expression, variables: Container[str]) -> bool:
+    """Returns whether an expression reads an attribute of a variable, as `2 * s.filters` does."""
+    return any(len(path.names) > 1 and path.names[0] in variables for path in paths(value))
 
 
 def edges(term: Term, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Term]]:

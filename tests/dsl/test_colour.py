@@ -44,7 +44,7 @@ cell each_(x) width each {
 }
 network {
   stem: net[F, stride=stride]
-  body: net(-1, -2) * (N - 1) as middle, stride * 2
+  body: net(-1, -2) * (N - 1) as middle, stride * 2, 7: after * 2 stride 2 as after
 }
 require net.nodes.count <= 9 and not params > 3M
 mutation op weight 0.5 {
@@ -53,6 +53,7 @@ mutation op weight 0.5 {
   t.stride *= uniform(0.5, 2)
   for t in c.terms where (t.op is conv or t.op is for), for in c.nodes { rate -= 1 }
   either { insert skip | conv[3x3] on t } or { connect a to b by skip }
+  insert net[3x3] after a
   remove t
   forget weights
 }

@@ -1,0 +1,135 @@
+"""Reads and changes the attributes of steps: `s.op`, `s.repeat`, `s.stride`, `s.filters`, and settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dsl.primitives import PRIMITIVES
+from dsl.space.evaluate import WORDS, evaluate
+from dsl.space.expand import AMBIENT
+from dsl.space.genotype import Genotype, Space
+from dsl.space.slots import Settable, as_written, names_of, setting, with_argument
+from dsl.space.stack import cell_of, names, repeats
+from dsl.tree import syntax as s
+
+OWN = ("op", "repeat", *AMBIENT)  # the attributes that are not settings of the step's operation
+FILTERS, STRIDE = AMBIENT
+
+
+def only_op(step: s.Step) -> s.Op | None:
+    """Returns the operation of a step; None for a pipe of several."""
+    only = step.pipe[0]
+    return only if len(step.pipe) == 1 and isinstance(only, s.Op) else None
+
+
+def settings_of(op: s.Op, space: Space) -> tuple[str, ...]:
+    """Returns the names of the settings of a step's operation. An `op` or a cell takes filters and a stride too."""
+    own = names_of(op, space)
+    definitions = space.definitions
+    is_primitive = op.name in PRIMITIVES and op.name not in definitions.ops and op.name not in definitions.cells
+    return own if is_primitive else own + tuple([name for name in AMBIENT if name not in own])
+
+
+def has(step: s.Step, attribute: str, space: Space) -> bool:
+    """Returns whether a step has an attribute. A pipe of several operations has only `repeat` and `stride`."""
+    if attribute in ("repeat", STRIDE):
+        return True
+    op = only_op(step)
+    return op is not None and (attribute == "op" or attribute in settings_of(op, space))
+
+
+def takes_wires(step: s.Step, op: s.Op, genotype: Genotype) -> bool:
+    """Returns whether a step with another operation could read the inputs that are written after it."""
+    cell = cell_of(s.Step((op,)), genotype)
+    return not step.inputs or (cell is not None and len(cell.inputs) == len(step.inputs))
+
+
+def value(step: s.Step, path: tuple[str, ...], genotype: Genotype) -> Settable | None:
+    """Returns the value of a step's attribute; None if the step does not have it, or if its place decides the value."""
+    op, name = only_op(step), path[0]
+    if name == "repeat":
+        return repeats(step, names(genotype))
+    if name == STRIDE:
+        return _stride(step, genotype)
+    if op is None or name == "op":
+        return op
+    if name not in settings_of(op, genotype.space):
+        return None
+    written = _written(op, name, genotype.space)
+    found = _default(op, name, genotype.space) if written is None else _known(written, genotype)
+    if len(path) > 1 and isinstance(found, s.Kernel):
+        return found.height if path[1] == "height" else found.width
+    return found
+
+
+def _written(op: s.Op, name: str, space: Space) -> s.Expression | None:
+    """Returns what an operation's brackets give a setting; None without it."""
+    known = settings_of(op, space)
+    given = [argument.value for place, argument in enumerate(op.arguments) if (argument.name or known[place]) == name]
+    return given[0] if given else None
+
+
+def _default(op: s.Op, name: str, space: Space) -> Settable | None:
+    return setting(s.Op(op.name), (name,), space) if name in names_of(op, space) else None
+
+
+def _known(written: s.Expression, genotype: Genotype) -> Settable | None:
+    """Returns the value of an expression; None if it depends on the place of the step."""
+    if isinstance(written, s.Op):
+        return written
+    known = names(genotype)
+    if not all(str(path) in known or str(path) in WORDS for path in s.paths(written)):
+        is_op = isinstance(written, s.Path) and str(written) in genotype.space.definitions.names()
+        return s.Op(str(written)) if is_op else None
+    found = evaluate(written, known)
+    return found if isinstance(found, int | float | s.Kernel | str) else None
+
+
+def _stride(step: s.Step, genotype: Genotype) -> Settable | None:
+    """Returns the stride of the first repetition."""
+    if step.stride is not None:
+        return _known(step.stride, genotype)
+    first = step.pipe[0]
+    assert isinstance(first, s.Op)
+    written = _given_stride(first)
+    if written is not None:
+        return _known(written, genotype)
+    cell = cell_of(step, genotype)
+    return 1 if cell is None or cell.stride is None else _known(cell.stride, genotype)
+
+
+def _given_stride(op: s.Op) -> s.Expression | None:
+    return next((argument.value for argument in op.arguments if argument.name == STRIDE), None)
+
+
+def with_value(step: s.Step, path: tuple[str, ...], new: Settable, genotype: Genotype) -> s.Step:
+    """Returns a step with a new value of an attribute that it has.
+
+    A stride that stands in brackets stays there. Any other one is written after the step.
+    """
+    first, name = step.pipe[0], path[0]
+    assert isinstance(first, s.Op)
+    if name == "op":
+        assert isinstance(new, s.Op)
+        return _with_op(step, first, new, genotype.space)
+    if name == "repeat":
+        return replace(step, times=as_written(new))
+    if name == STRIDE and _given_stride(first) is None:
+        return replace(step, stride=as_written(new))
+    now = value(step, path[:1], genotype)
+    changed = with_argument(first, settings_of(first, genotype.space), path, new, now)
+    return replace(step, pipe=(changed, *step.pipe[1:]))
+
+
+def merged(old: s.Op, new: s.Op, space: Space) -> s.Op:
+    """Returns an operation with those of its settings that it does not give taken from the operation before it."""
+    before, after = settings_of(old, space), settings_of(new, space)
+    given = {argument.name or after[place] for place, argument in enumerate(new.arguments)}
+    named = [replace(argument, name=argument.name or before[place]) for place, argument in enumerate(old.arguments)]
+    kept = [argument for argument in named if argument.name in after and argument.name not in given]
+    return replace(new, arguments=(*new.arguments, *kept))
+
+
+def _with_op(step: s.Step, old: s.Op, new: s.Op, space: Space) -> s.Step:
+    changed = replace(step, pipe=(merged(old, new, space),))
+    return changed if _given_stride(new) is None else replace(changed, stride=None)

@@ -1,0 +1,175 @@
+"""Rules that change the steps of the network."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import dsl
+from dsl.rules.interpreter import mutate
+from dsl.tree import syntax as s
+
+TEXT = """
+param F = 8
+op conv_bn[k=3x3, stretch=1] = conv[k, stride=stride] | batch_norm | relu
+op pool = max_pool[2x2, stride=stride]
+values blocks = { conv_bn[5x5], b, pool }
+cell b(x) {
+  y = conv_bn(x)
+  return y
+}
+cell up(x, before) {
+  y = conv_bn(x)
+  return concat(y, before)
+}
+network {
+  stem: conv[3x3, filters=F] | batch_norm
+  body: BODY
+  head: global_avg_pool | dense[classes]
+}
+mutation rule { RULE }
+"""
+
+
+def seed(body: str, rule: str) -> dsl.Genotype:
+    return dsl.loads(TEXT.replace("BODY", body).replace("RULE", rule))
+
+
+def sections(genotype: dsl.Genotype) -> str:
+    """Returns the steps of the body as text."""
+    network = dsl.unparse(s.File((genotype.network,)))
+    return next(line.strip().removeprefix("body: ") for line in network.splitlines() if "body:" in line)
+
+
+def children(body: str, rule: str, draws: int = 60, born: int | None = None) -> set[str]:
+    parent = seed(body, rule)
+    made = [mutate(parent, random.Random(number), born=born).genotype for number in range(draws)]
+    for child in made:
+        assert child.space.genotype(child.text()) == child
+        assert dsl.loads(child.standalone()).text() == child.text()
+    return {sections(child) for child in made}
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "wanted"),
+    [
+        ("b[F] * 2", "choose s in steps s.repeat += 1", {"b[F] * 3"}),
+        ("b[F], b[F] * 2", "choose s in steps s.repeat -= 1", {"b[F], b[F] * 1"}),
+        ("b[2*F]", "choose s in steps s.filters *= 0.78", {"b[12]"}),
+        ("conv_bn[3x3, filters=2*F], b", "choose s in steps s.filters = 4", {"conv_bn[3x3, filters=4], b",
+                                                                          "conv_bn[3x3, filters=2 * F], b[filters=4]"}),
+        ("conv_bn[3x3, filters=8], pool", "choose s in steps s.k = 5x5", {"conv_bn[5x5, filters=8], pool"}),
+        ("conv[3x3, filters=8]", "choose s in steps s.kernel.height += 2", {"conv[5x3, filters=8]"}),
+        ("b[8] * 2, b", "choose s in steps s.stride = 2", {"b[8] * 2 stride 2, b", "b[8] * 2, b stride 2"}),
+        ("b[8, stride=2] * 2", "choose s in steps s.stride = 1", {"b[8, stride=1] * 2"}),
+        ("relu | pool, b", "choose s in steps s.stride = 2", {"relu | pool stride 2, b", "relu | pool, b stride 2"}),
+        ("b, relu | pool", "choose s in steps s.op = conv_bn", {"conv_bn, relu | pool"}),
+        ("conv_bn[3x3, 2, filters=F] * 3 stride 2 as e", "choose s in steps s.op = conv_bn[5x5]",
+         {"conv_bn[5x5, stretch=2, filters=F] * 3 stride 2 as e"}),
+        ("b[F] stride 2", "choose s in steps s.op = max_pool[2x2, stride=4]", {"max_pool[2x2, stride=4]"}),
+        ("b[F], pool", "choose s in steps where s.op is not pool s.op = any(other blocks)",
+         {"conv_bn[5x5, filters=F], pool", "pool[filters=F], pool"}),
+        ("b[8], b[F]", "choose s in steps where s.filters > 7 and steps.count == 2 remove s", {"b[8]", "1: b[F]"}),
+        ("b[8], b[F] as e, up[4](-1, e)", "choose s in steps remove s",
+         {"1: b[F] as e, 2: up[4](-1, e)", "b[8], b[F] as e"}),
+        ("b[8], b", "choose s in steps insert conv_bn[5x5, filters=2 * s.filters] | relu after s",
+         {"b[8], 2: conv_bn[5x5, filters=16] | relu, 1: b"}),
+        ("b[8], b", "choose s in steps insert up after s", {"b[8], 2: up, 1: b", "b[8], b, up"}),
+        ("b[8], b", "choose s in steps insert any(blocks) after s  insert pool after s",
+         {f"b[8], {rest}" for name in ("conv_bn[5x5]", "b", "pool")
+          for rest in (f"3: pool, {name}, 1: b", f"b, 3: pool, 2: {name}")}),
+        ("b[8], b", "choose s in steps insert pool after s  remove s", {"2: pool, b", "b[8], 2: pool"}),
+        ("b[8], b[4]", "choose s in steps, u in steps where s.filters > u.filters s.filters = u.filters",
+         {"b[4], b[4]"}),
+        ("b[8], b[4]", "for s in steps { s.repeat += 1 }", {"b[8] * 2, b[4] * 2"}),
+        ("b[8], b[4]", "for s in steps { insert pool after s }", {"b[8], 2: pool, 1: b[4], pool"}),
+    ],
+)  # fmt: skip
+def test_children(body: str, rule: str, wanted: set[str]) -> None:
+    assert children(body, rule) == wanted
+
+
+def test_a_new_step_has_the_mark_of_its_individual() -> None:
+    assert children("b[8], n57: b", "choose s in steps insert pool after s", born=57) == {
+        "b[8], n57_2: pool, n57: b", "b[8], n57: b, n57_2: pool"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "reason"),
+    [
+        ("b[8]", "choose s in steps remove s", "no mutation rule applies"),
+        ("b[8] as e, up(-1, e)", "choose s in steps where s.op is b remove s", "no mutation rule applies"),
+        ("relu | pool", "choose s in steps s.op = conv_bn", "no mutation rule applies"),
+        ("b[8]", "choose s in steps s.repeat -= 1", "a step would be repeated 0 times"),
+        ("b[8]", "choose s in steps s.repeat *= 1.5", "a step would be repeated 1.5 times"),
+        ("b[8]", "choose s in steps s.repeat *= 100000", "a step would be repeated 100000 times"),
+        ("b", "choose s in steps s.filters *= 2", "s.filters has no number to change"),
+        ("b[8]", "choose s in steps s.filters *= 1e15", "s.filters would be"),
+        ("b[8]", "choose s in steps s.filters = 0", "filters is 0; allowed"),
+        ("b[8]", "choose s in steps s.stride = 3", "the stride of a step is 3; allowed"),
+        ("b as e, up(-1, e)", "choose s in steps where s.op is up s.op = conv_bn", "this step takes none"),
+        ("b", "choose s in steps insert conv_bn[3x3, filters=s.filters] after s", "s.filters has no value"),
+    ],
+)
+def test_a_child_that_is_not_possible_is_rejected(body: str, rule: str, reason: str) -> None:
+    with pytest.raises(dsl.CellError) as caught:
+        mutate(seed(body, rule), random.Random(0))
+    assert reason in str(caught.value)
+
+
+def test_the_free_choices_are_those_that_a_step_has() -> None:
+    text = "choose s in steps s.k = any({ 3x3, 5x5 })"
+    found = dsl.decisions(seed("b[8], conv_bn, relu | pool, conv_bn[5x5]", text))
+    assert [(decision.place, decision.attribute) for decision in found[-2:]] == [
+        (("body", 1), ("k",)), (("body", 3), ("k",))]  # fmt: skip
+    assert len(found) == 2
+    drawn = {sections(dsl.sample(seed("conv_bn, pool", text).space, random.Random(n))) for n in range(20)}
+    assert drawn == {"conv_bn[k=3x3], pool", "conv_bn[k=5x5], pool"}
+
+
+def test_a_free_operation_suits_the_inputs_of_its_step() -> None:
+    space = seed("b as e, up(-1, e), relu | pool", "choose s in steps s.op = any({ b, conv_bn, up })").space
+    drawn = {sections(dsl.sample(space, random.Random(n))) for n in range(40)}
+    assert drawn == {f"{op} as e, up(-1, e), relu | pool" for op in ("b", "conv_bn", "up")}
+
+
+def test_choices_are_taken_in_the_order_of_the_steps() -> None:
+    space = seed("conv_bn, conv_bn", "choose s in steps s.k = any({ 3x3, 5x5 })").space
+    assert sections(dsl.decide(space, [0, 1], random.Random(0))) == "conv_bn[k=3x3], conv_bn[k=5x5]"
+
+
+def test_a_set_that_is_called_steps_keeps_its_meaning() -> None:
+    text = TEXT.replace("BODY", "b").replace("RULE", "choose c in cells, t in c.terms t.op = any(other steps)")
+    space = dsl.loads(text + "values steps = { conv_bn, pool }").space
+    assert not space.evolves_network
+    assert "network" not in dsl.sample(space, random.Random(0)).text()
+
+
+def test_an_individual_without_its_network_is_refused() -> None:
+    genotype = seed("b", "choose s in steps s.repeat += 1")
+    with pytest.raises(dsl.CellError, match="the individual has 0 networks, not one"):
+        genotype.space.genotype(genotype.text().partition("network")[0])
+
+
+def test_a_wrong_network_of_an_individual_is_refused() -> None:
+    genotype = seed("b", "choose s in steps s.repeat += 1")
+    with pytest.raises(dsl.CellError, match="unknown operation 'bb'"):
+        genotype.space.genotype(genotype.text().replace("body: b", "body: bb"))
+
+
+def test_a_step_of_the_mate_comes_with_its_settings_and_keeps_its_inputs() -> None:
+    text = TEXT.replace("mutation rule { RULE }", "mutation nothing { } crossover rule { RULE }")
+    text = text.replace("RULE", "for s in steps where mate has s { s = mate.s }")
+    own = dsl.loads(text.replace("BODY", "b[8] as e, conv_bn, n5: pool, up[4](-1, e), b"))
+    mate = own.space.genotype(
+        own.text().replace(sections(own), "b as e, b[16] * 2 stride 2, n6: relu, up[2](e, -1), n5: relu")
+    )
+    made = mutate(own, random.Random(0), mate=mate, only=[own.space.mutations[1]])
+    assert sections(made.genotype) == "b as e, b[16] * 2 stride 2, n5: relu, up[2](-1, e), b"
+    assert made.from_mate == (
+        ("step", "body", "0"),
+        ("step", "body", "1"),
+        ("step", "body", "n5"),
+        ("step", "body", "3"),
+    )
