@@ -44,17 +44,17 @@ class ResolveCache:
         self._steps: Cache[dict[Call, Step]] = Cache(_CELLS)
         self._operations = 0  # an upper bound of the operations in all cached steps
 
-    def step(self, cell: s.Cell, call: Call) -> Step | None:
-        """Returns the step that an earlier use of this cell with the same arguments has given, or None."""
-        known = self._steps.get(cell)
+    def step(self, call: Call, cell: s.Cell, *within: s.Cell) -> Step | None:
+        """Returns the step that an earlier use of a cell, with the same arguments and cells within it, has given."""
+        known = self._steps.get(cell, *within)
         return None if known is None else known.get(call)
 
-    def keep(self, cell: s.Cell, call: Call, step: Step) -> None:
-        """Adds the step of one use of a cell to the cache."""
+    def keep(self, step: Step, call: Call, cell: s.Cell, *within: s.Cell) -> None:
+        """Adds the step of one use of a cell to the cache; `within` are the cells within the cell."""
         self._operations += len(step.operations)
-        known = self._steps.get(cell)
+        known = self._steps.get(cell, *within)
         if known is None:
-            self._steps.put({call: step}, cell)
+            self._steps.put({call: step}, cell, *within)
         else:
             known[call] = step
 

@@ -137,12 +137,14 @@ class _Network:
         cell = cell_of(one.step, self.genotype)
         if cell is not None:
             call = (shapes, one.raw, *self._called(first, stride, shapes[0][-1]))
-            known = None if self.cache is None else self.cache.step(cell, call)
+            if self.cache is None:
+                return self._cell_step(cell, call, one.key, inputs, one.number)
+            within = self.genotype.cells_within(cell, [value for _, value in call[-1] if isinstance(value, s.Op)])
+            known = self.cache.step(call, cell, *within)
             if known is not None:
                 return known.reading(inputs)
             new = self._cell_step(cell, call, one.key, inputs, one.number)
-            if self.cache is not None and not self.genotype.space.holds_cells(cell):
-                self.cache.keep(cell, call, new)
+            self.cache.keep(new, call, cell, *within)
             return new
         block = Block([*shapes])
         output = self.pipe(block, pipe, 0, Place(None, stride or 1), one.key)

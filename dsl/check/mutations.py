@@ -15,6 +15,7 @@ from dsl.space.genes import OP
 from dsl.space.genotype import STEPS, Space
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
+from dsl.tree import edit
 from dsl.tree import syntax as s
 
 # The attributes of each kind of part. Each attribute has the kind of its value or of its members.
@@ -245,6 +246,17 @@ def _settings(space: Space) -> set[str]:
     return own | {setting.name for primitive in PRIMITIVES.values() for setting in primitive.settings}
 
 
+def _operation_settings(space: Space) -> frozenset[str]:
+    """Returns the names of the settings of ops and cells that may be operations."""
+    found: set[str] = set()
+    for item in space.items:
+        formals = item.formals if isinstance(item, s.OpDef) else item.settings or () if isinstance(item, s.Cell) else ()
+        applied = {part.name for part in s.parts_of(item) if isinstance(part, s.Op)} if formals else set()
+        found |= {formal.name for formal in formals if formal.name in applied
+                  or any(space.definitions.has(name) for name in edit.mentioned_in(formal.default))}  # fmt: skip
+    return frozenset(found)
+
+
 def _check_op_name(op: s.Op | s.Any, space: Space) -> None:
     if isinstance(op, s.Op) and op.name not in space.definitions.names():
         raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, space.definitions.names()))
@@ -263,6 +275,8 @@ def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:
     wanted = {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(target.names[-1], "number")
     if len(target.names) == 1:
         wanted = _gene_kind(name, space) if name in space.genes else "value"
+    elif target.names[-1] in space.once(_operation_settings):
+        wanted = "value"
     elif target.names[-1] in ("nodes", "terms", "inputs", "states", "count", "earlier", "acyclic", "domain"):
         raise CellError(
             f"{target} cannot be assigned", target.position, "allowed: op, input, tail, join, a setting, a gene"

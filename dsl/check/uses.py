@@ -30,7 +30,8 @@ def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> Non
     if isinstance(op, s.Any):
         raise CellError("`any` is allowed only in rules and in sets", op.position, "write one operation here")
     for argument in op.arguments:
-        if isinstance(argument.value, s.Op | s.Path) and not scope.keys() & {*edit.mentioned_in(argument.value)[:1]}:
+        named = edit.mentioned_in(argument.value)[:1]
+        if named and named[0] not in scope and space.definitions.has(named[0]):
             check_value(argument.value, space, scope)
     channels = scope.get("channels", CHANNELS)
     try:

@@ -431,8 +431,8 @@ def with_values_drawn(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
         if isinstance(value, s.Any):
             found = members(value.range, scene)
             picked = found[int(rng.random() * len(found))]
-            if not isinstance(picked, int | float | s.Kernel):
-                raise CellError(f"{op.name}: `any` in brackets draws numbers and kernels", value.position)
-            value = picked if isinstance(picked, s.Kernel) else s.Number(picked)
+            if not isinstance(picked, int | float | s.Kernel | s.Op):
+                raise CellError(f"{op.name}: `any` in brackets draws values of settings", value.position)
+            value = as_written(picked)
         arguments.append(s.Argument(argument.name, value, position=argument.position))
     return s.Op(op.name, tuple(arguments), position=op.position)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -180,12 +180,27 @@ class Space:
     @cached_property
     def nests(self) -> bool:
         """Whether a cell may contain another cell, by the declarations of the file or by a mutation rule."""
-        parts = s.parts_of([item for item in self.items if not isinstance(item, s.Network)])
+        # A step of the network uses a cell, and gives a cell to another one only as the value of a setting.
+        steps = [step for section in self.network.sections for step in section.steps]
+        given = [op.arguments for step in steps for op in step.pipe if isinstance(op, s.Op)]
+        parts = s.parts_of([*[item for item in self.items if not isinstance(item, s.Network)], given])
         return any(_may_be_a_cell(part, self.nesting) for part in parts)
 
-    def holds_cells(self, cell: s.Cell) -> bool:
-        """Returns whether an operation of this cell is another cell, or an op that contains a cell."""
-        return not self.nesting.isdisjoint(edit.all_names(edit.cell_uses(cell)))
+    def cells_in(self, names: Iterable[str]) -> frozenset[str]:
+        """Returns the names of the cells among operations, and among the operations that ops of these names contain."""
+        found: set[str] = set()
+        waiting = [name for name in names if name in self.nesting]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += edit.all_names(self.uses.get(name, ()))
+        return frozenset([name for name in found if name in self.written])
+
+    @cached_property
+    def within(self) -> Cache[frozenset[str]]:
+        """The cache of the names of the cells that a cell uses directly or through ops."""
+        return Cache()
 
     @cached_property
     def written(self) -> Mapping[str, s.Cell]:
@@ -232,6 +247,26 @@ class Genotype:
     def cell(self, name: str) -> s.Cell:
         """Returns the cell of this name."""
         return self.cells[self.space.cell_names.index(name)]
+
+    def cells_within(self, cell: s.Cell, given: Iterable[s.Op] = ()) -> tuple[s.Cell, ...]:
+        """Returns the cells that a cell uses, directly or not, if its settings have the operations `given`."""
+        if not self.space.nests:
+            return ()
+        found: dict[str, s.Cell] = {}
+        waiting = [*self._direct(cell), *self.space.cells_in(name for op in given for name in edit.mentioned(op))]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found[name] = self.cell(name)
+                waiting += self._direct(found[name])
+        return tuple(found[name] for name in sorted(found))
+
+    def _direct(self, cell: s.Cell) -> frozenset[str]:
+        known = self.space.within.get(cell)
+        if known is None:
+            known = self.space.cells_in(edit.all_names(edit.cell_uses(cell)))
+            self.space.within.put(known, cell)
+        return known
 
     def with_cell(self, cell: s.Cell) -> Genotype:
         """Returns the genotype with the cell of the same name replaced."""

@@ -124,7 +124,9 @@ def with_argument(op: s.Op, names: tuple[str, ...], path: tuple[str, ...], value
 
 
 def as_written(value: Settable) -> s.Expression:
-    """Returns a value as an expression."""
+    """Returns a value of a setting as the parser reads it from a text."""
+    if isinstance(value, s.Op) and not value.arguments:
+        return s.Path((value.name,))
     if isinstance(value, s.Kernel | s.Op):
         return value
     if isinstance(value, str):
