@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dsl.identity.canonical import Sum, Vertex, canonical, digest
+from dsl.identity.steps import StepTexts, Use, counted
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, PRODUCT, ZERO
 from dsl.primitives.base import Primitive, Role
 from dsl.space.cache import Cache
@@ -29,6 +30,8 @@ _OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a ter
 _MAX_LABEL = 16  # characters; a longer label of an operation is replaced by its digest, which keeps texts short
 # An operation at its place: its label, whether two uses of it on one value give one value, and the cells in it.
 _Label = tuple[str, bool, tuple[str, ...]]
+_Calls = tuple[Value | None, Value]  # the filters and the stride with which a network uses a cell
+_FREE: _Calls = (_FILTERS, Symbol("stride"))  # for uses that are not known
 
 
 class _Edge(NamedTuple):
@@ -102,9 +105,16 @@ class FingerprintCache:
         shared = s.OpDef | s.Param if space.evolves_network else s.Network | s.OpDef | s.Param
         kept = tuple(item for item in space.items if isinstance(item, shared))
         self.space = digest(unparse(s.File(kept)))
+        self.steps = StepTexts()
+        self.uses = {name: _FREE if space.evolves_network else _uses(space, name) for name in space.cell_names}
         self.cells: Cache[str] = Cache()
         self.labels: Cache[_Label] = Cache(2048)
         self.frame = functools.lru_cache(maxsize=64)(functools.partial(_frame, space))
+        self._same: dict[_Calls, _Calls] = {}
+
+    def same(self, calls: _Calls) -> _Calls:
+        """Returns equal uses of a cell as one object, as keys of a cache are compared."""
+        return self._same.setdefault(calls, calls)
 
 
 def fingerprint(genotype: Genotype) -> str:
@@ -113,28 +123,42 @@ def fingerprint(genotype: Genotype) -> str:
     Dead nodes and genes do not change the fingerprint.
     """
     space = genotype.space
-    parts = [space.once(FingerprintCache).space]
+    cache = space.once(FingerprintCache)
+    parts = [cache.space]
     if space.evolves_network:
-        parts.append(unparse(s.File((genotype.network,))))
-    parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
+        parts += cache.steps.written_out(genotype, lambda use: _fingerprint_at(use, genotype, cache))
+    else:
+        parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
     return digest("\n".join(parts))
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     """Returns the fingerprint of one cell, which does not depend on its name."""
     cache = genotype.space.once(FingerprintCache)
-    known = cache.cells.get(cell)
+    return _at(cache.uses[cell.name], cell, genotype, cache)
+
+
+def _fingerprint_at(use: Use, genotype: Genotype, cache: FingerprintCache) -> str:
+    """Returns the fingerprint of a cell at the place where a step uses it."""
+    cell = genotype.cell(use.cell)
+    if use.stride is None or cell.settings is not None:
+        return _at(_FREE, cell, genotype, cache)
+    return _at(cache.same((_FILTERS if use.has_filters else None, use.stride)), cell, genotype, cache)
+
+
+def _at(calls: _Calls, cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> str:
+    known = cache.cells.get(cell, calls)
     if known is not None:
         return known
-    found, by_itself = _cell_digest(cell, genotype, cache)
+    found, by_itself = _cell_digest(cell, genotype, calls, cache)
     if by_itself:
-        cache.cells.put(found, cell)
+        cache.cells.put(found, cell, calls)
     return found
 
 
-def _cell_digest(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> tuple[str, bool]:
+def _cell_digest(cell: s.Cell, genotype: Genotype, calls: _Calls, cache: FingerprintCache) -> tuple[str, bool]:
     """Returns the fingerprint of a cell, and whether the fingerprint is independent of the cells inside this cell."""
-    frame = cache.frame(cell.name, cell.inputs, cell.fit, cell.width, cell.settings)
+    frame = cache.frame(cell.inputs, cell.fit, cell.width, cell.settings, calls)
     build = _Builder(genotype, frame, cache.labels)
     for index, item in enumerate(cell.inputs):
         build.values[item.name] = build.add(f"input{index}", ())
@@ -156,11 +180,12 @@ def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
 
 
 def _frame(
-    space: Space, name: str, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, settings: Formals | None
-) -> _Frame:
+    space: Space, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, settings: Formals | None,
+    calls: _Calls,
+) -> _Frame:  # fmt: skip
     if settings is not None:
         return _frame_with_brackets(space, inputs, settings)
-    filters, stride = _calls(space, name)
+    filters, stride = calls
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
     return _Frame(
@@ -431,7 +456,7 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space, scope: Sc
     primitives: list[Primitive] = []
 
     def follow(part: Applied) -> Value:
-        settings = " ".join(f"{key}={value}" for key, value in sorted(_counted(part).items()))
+        settings = " ".join(f"{key}={value}" for key, value in sorted(counted(part).items()))
         steps.append(f"<{part.name}> {settings}" if part.is_cell else f"{part.name} {settings}".strip())
         if part.is_cell:
             cells.append(part.name)
@@ -448,12 +473,6 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space, scope: Sc
     weightless = not cells and all(primitive.is_pure for primitive in primitives)
     label = "|".join(step for step in steps if step != IDENTITY) or IDENTITY
     return label if cells or len(label) <= _MAX_LABEL else digest(label)[:_MAX_LABEL], weightless, tuple(cells)
-
-
-def _counted(part: Applied) -> dict[str, Value]:
-    """Returns the settings that count: those with a value, but not the default of a setting that was added later."""
-    later = {} if part.is_cell else PRIMITIVES[part.name].later
-    return {name: value for name, value in part.settings.items() if value is not None and value != later.get(name)}
 
 
 def _walked(
@@ -495,17 +514,17 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, space: Spa
     return _walked(item.kind, Place(filters, 1), raw, space, channels_after) or raw
 
 
-def _calls(space: Space, name: str) -> tuple[Value | None, Value]:
+def _uses(space: Space, name: str) -> _Calls:
     """Returns the filters and the stride with which the network uses a cell.
 
     A value that differs between uses is a symbol.
     """
     cell = space.written[name]
     own: Value = 1 if cell.stride is None else number(cell.stride, space.params)
-    calls = [part for section in space.network.sections for step in section.steps for part in step.pipe
-             if isinstance(part, s.Op) and part.name == name]  # fmt: skip
-    asked = [{argument.name or "filters": argument.value for argument in call.arguments} for call in calls]
+    steps = [step for section in space.network.sections for step in section.steps]
+    calls = [(part, step) for step in steps for part in step.pipe if isinstance(part, s.Op) and part.name == name]
+    asked = [{argument.name or "filters": argument.value for argument in call.arguments} for call, _ in calls]
     filters = _FILTERS if not calls or all("filters" in settings for settings in asked) else None
-    if not calls or any("stride" in settings for settings in asked):
+    if not calls or any("stride" in settings for settings in asked) or any(step.stride for _, step in calls):
         return filters, Symbol("stride")
     return filters, own

@@ -73,6 +73,14 @@ def _default(op: s.Op, name: str, space: Space) -> Settable | None:
     return setting(s.Op(op.name), (name,), space) if name in names_of(op, space) else None
 
 
+def evaluated(op: s.Op, genotype: Genotype) -> s.Op:
+    """Returns an operation of a step with the values of its settings in place of expressions, where they are known."""
+    known = [_known(argument.value, genotype) for argument in op.arguments]
+    pairs = zip(op.arguments, known, strict=True)
+    arguments = [a if found is None else replace(a, value=as_written(found)) for a, found in pairs]
+    return replace(op, arguments=tuple(arguments))
+
+
 def _known(written: s.Expression, genotype: Genotype) -> Settable | None:
     """Returns the value of an expression; None if it depends on the place of the step."""
     if isinstance(written, s.Op):

@@ -173,3 +173,67 @@ def test_a_step_of_the_mate_comes_with_its_settings_and_keeps_its_inputs() -> No
         ("step", "body", "n5"),
         ("step", "body", "3"),
     )
+
+
+SPACE = seed("b[8]", "choose s in steps s.repeat += 1").space
+
+
+def prints(*bodies: str, genes: str = "") -> list[str]:
+    """Returns the fingerprints of individuals of one space with these steps."""
+    text = SPACE.seed.text()
+    return [dsl.fingerprint(SPACE.genotype(text.replace("body: b[8]", f"body: {body}"))) for body in bodies]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        ("b[8] * 2", "b[8], b[8]", "5: b[8], n7: b[8]", "b[F], b[8] as e", "b[8] * 2 stride 1", "b[8](-1) * 2"),
+        ("b[8] * 3 stride 2", "b[8, stride=2], b[8] * 2"),
+        ("b[8] * 2 as e, up(-1, e) * 2", "b[8], b[8], up(-1, -1), up(-1, -2)"),
+        ("b[8] as e, b[8], up(e, -1) * 2", "b[8], b[8], up(-2, -1), up(-1, -1)"),
+        (
+            "conv_bn[3x3, filters=2 * F]",
+            "conv_bn[filters=16, k=3x3, stretch=1]",
+            "conv[3x3, filters=16] | batch_norm | relu",
+        ),
+        ("pool stride 2", "max_pool[2x2, stride=2]"),
+    ],
+)
+def test_the_fingerprint_is_that_of_the_repetitions_written_out(bodies: tuple[str, ...]) -> None:
+    assert len(set(prints(*bodies))) == 1
+
+
+def test_other_steps_have_other_fingerprints() -> None:
+    bodies = ("b[8]", "b[8] * 2", "b[16]", "b", "b[8] stride 2", "b[8, stride=2] * 2", "b[8] * 2 stride 2", "conv_bn",
+              "conv_bn[5x5]", "b[8], relu", "b[8] | relu, pool", "b[8], b[8], up(-1, -2)", "b[8], b[8], up(-2, -1)",
+              "relu, b[8]")  # fmt: skip
+    found = prints(*bodies)
+    assert len(set(found)) == len(found)
+
+
+def test_a_cell_that_no_step_uses_does_not_count() -> None:
+    text = SPACE.seed.text()
+    changed = text.replace("concat(y, before)", "concat(before, y)")
+    first, second = (SPACE.genotype(t.replace("body: b[8]", "body: relu")) for t in (text, changed))
+    assert first != second and dsl.fingerprint(first) == dsl.fingerprint(second)
+    first, second = (
+        SPACE.genotype(t.replace("body: b[8]", "body: b, up")) for t in (text, changed.replace("(x)", "(before)"))
+    )
+    assert dsl.fingerprint(first) != dsl.fingerprint(second)
+
+
+def test_a_cell_within_an_operation_counts() -> None:
+    text = TEXT.replace("BODY", "w[filters=8]").replace("RULE", "choose s in steps s.repeat += 1")
+    text += "op w = b | relu if channels != filters else b"
+    space = dsl.loads(text).space
+    first, second = (space.genotype(t) for t in (space.seed.text(), space.seed.text().replace("conv_bn(x)", "pool(x)")))
+    assert dsl.fingerprint(first) != dsl.fingerprint(second)
+
+
+def test_a_gene_counts_where_a_step_reads_it() -> None:
+    text = TEXT.replace("BODY", "b[w]").replace("RULE", "choose s in steps s.repeat += 1")
+    space = dsl.loads(text + "gene w: int = 8 in 4 .. 64 gene rate = 0.1 in 0.01 .. 1").space
+    own = space.seed.text()
+    assert dsl.fingerprint(space.genotype(own.replace("int = 8", "int = 16"))) != dsl.fingerprint(space.seed)
+    assert dsl.fingerprint(space.genotype(own.replace("0.1 ", "0.2 "))) == dsl.fingerprint(space.seed)
+    assert dsl.fingerprint(space.genotype(own.replace("b[w]", "b[8]"))) == dsl.fingerprint(space.seed)
