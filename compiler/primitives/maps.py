@@ -9,7 +9,7 @@ from compiler.primitives.base import Record, Settings, Shape, Weight, group_size
 from dsl.values import Kernel
 from dsl.wording import by_x
 
-MAX_SIDE = 65_536
+MAX_PIXELS = 2**24  # as many as an image of 4096x4096 has
 
 
 def _grown(name: str, shape: Shape) -> Shape:
@@ -18,8 +18,8 @@ def _grown(name: str, shape: Shape) -> Shape:
     Raises:
       ShapeError: the map is too large.
     """
-    if max(shape[:2]) > MAX_SIDE:
-        raise ShapeError(f"{name} would return a map of {by_x(shape)}; a side has at most {MAX_SIDE:,} pixels")
+    if prod(shape[:2]) > MAX_PIXELS:
+        raise ShapeError(f"{name} would return a map of {by_x(shape)}; a map has at most {MAX_PIXELS:,} pixels")
     return shape
 
 

@@ -13,7 +13,7 @@ from dsl.check.reach import verify_reach
 from dsl.check.sizes import verify_sizes
 from dsl.check.uses import CHANNELS, check_member, check_use, check_value, names_at_a_use
 from dsl.errors import CellError, Position, Problem, nearest, problems_of
-from dsl.primitives import CONCATENATION, NOTHING, PRIMITIVES
+from dsl.primitives import CONCATENATION, JOINS, NOTHING, PRIMITIVES
 from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
 from dsl.space.expand import AMBIENT, Formals
@@ -203,6 +203,10 @@ def _reserved(space: Space) -> Iterator[Problem]:
     for item in space.items:
         if isinstance(item, s.Param | s.Gene | s.Values | s.OpDef | s.Cell) and item.name in RESERVED:
             yield Problem(f"{item.name!r} is a word of the language and cannot be declared", item.position)
+        if isinstance(item, s.OpDef | s.Cell) and item.name in JOINS:
+            kind = "an op" if isinstance(item, s.OpDef) else "a cell"
+            yield Problem(f"{item.name!r} joins states, so {kind} cannot have this name", item.position,
+                          f"choose another name, such as my_{item.name}")  # fmt: skip
 
 
 def _check_brackets(cell: s.Cell, space: Space) -> None:

@@ -236,6 +236,7 @@ RECORDS = (
         meaning="The product of states with equal channels: of maps of one size, and of one value a channel; `a * b` "
         "is `multiply(a, b)`.",
         role=Role.PRODUCT,
+        added=True,
     ),
     Primitive(name="concat", meaning="The channels of maps of one size, one after the other.", role=Role.CONCATENATION),
     # primitives that keep a state, remove an edge, or give zeros or another shape

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import dsl
-from dsl.primitives import PRIMITIVES
+from dsl.primitives import JOINS, PRIMITIVES
 from dsl.primitives.base import Primitive, Role, Setting, by_role, checked, collected
 
 CONV, RELU = PRIMITIVES["conv"], PRIMITIVES["relu"]
@@ -57,6 +57,8 @@ def test_a_contradictory_record_is_refused(record: Primitive, reason: str) -> No
 def test_an_older_text_may_use_the_names_that_were_added_later(text: str) -> None:
     old = dsl.loads(f"{text.replace('NAME', 'old_name')} {NETWORK}")
     for name in (*(name for name, primitive in PRIMITIVES.items() if primitive.added), "yes", "no"):
+        if name in JOINS and text.startswith(("op NAME", "cell NAME")):
+            continue  # tests/bad has the message
         new = dsl.loads(f"{text.replace('NAME', name)} {NETWORK}")
         assert new.text() == old.text().replace("old_name", name)
         if new.space.mutations:
