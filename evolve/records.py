@@ -147,6 +147,11 @@ class Proposal(Generic[G]):
     noise: Annotated[Noise | None, Column("text", NOISE, since=8)] = None
 
     @property
+    def parents(self) -> tuple[int, ...]:
+        """The ids of the parent and of the mate, as far as there are any."""
+        return tuple(id for id in (self.parent, self.mate) if id is not None)
+
+    @property
     def weights_from(self) -> int | None:
         """The id of the parent whose weights the individual may inherit; None if it inherits no weights."""
         return None if self.forget else self.parent

@@ -65,8 +65,9 @@ def title(individual: Individual) -> str:
 
 
 def by(individual: Individual) -> str:
-    """Returns text with the mutation rule that made an individual, and the id of its parent."""
-    return f"by {individual.rule}" if individual.parent is None else f"by {individual.rule} from {individual.parent}"
+    """Returns text with the rule that made an individual, and the ids of its parents."""
+    parents = " and ".join(map(str, individual.parents))
+    return f"by {individual.rule} from {parents}" if parents else f"by {individual.rule}"
 
 
 def _origin(individual: Individual) -> str:

@@ -240,13 +240,12 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 def _best(best: Sequence[Individual]) -> Table:
     table = Table(title="The best", title_justify="left")
-    for heading in ("accuracy", "params", "mult-adds", "id", "rule", "parent"):
+    parent = "parents" if any(one.mate is not None for one in best) else "parent"
+    for heading in ("accuracy", "params", "mult-adds", "id", "rule", parent):
         table.add_column(heading, justify="left" if heading == "rule" else "right")
     for one in best:
-        parent = "" if one.parent is None else str(one.parent)
-        table.add_row(
-            f"{one.fitness:.4f}", f"{one.params:,}", f"{one.mult_adds:,}", str(one.id), Text(one.rule), parent
-        )
+        numbers = (f"{one.fitness:.4f}", f"{one.params:,}", f"{one.mult_adds:,}", str(one.id))
+        table.add_row(*numbers, Text(one.rule), ", ".join(map(str, one.parents)))
     return table
 
 

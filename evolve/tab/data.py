@@ -97,12 +97,14 @@ class Data:
             row = one.row_of(id, of)
             with self._source.opened() as db:
                 found = one.described(row, of, db)
-                difference = self._lines.of([row], self._genotypes, db)[id]
+                pairs = [(row.parent, id), (row.mate, id)]
+                difference, mate_difference = self._lines.of(pairs, self._genotypes, db)
             epochs = self._source.in_training.get(id)
             is_best, folder = of.best is not None and of.best.id == id, self._source.folder
             return {
                 **found,
                 "difference": difference,
+                "mate_difference": mate_difference,
                 "commands": [] if folder is None else one.commands(row, folder, self._about, is_best),
                 "trained_now": None if epochs is None else {"epoch": epochs[0], "of": epochs[1]},
             }
@@ -112,16 +114,17 @@ class Data:
         with self._current() as of:
             line = one.line(one.row_of(id, of), of)
             with self._source.opened() as db:
-                lines = self._lines.of(line, self._genotypes, db)
+                lines = self._lines.of([(row.parent, row.id) for row in line], self._genotypes, db)
             steps = [
                 {
                     "id": row.id,
+                    "mate": row.mate or None,
                     "rule": of.rules[row.rule],
                     "fitness": row.fitness,
                     "gain": one.gain(row, of),
-                    "difference": lines[row.id],
+                    "difference": difference,
                 }
-                for row in line
+                for row, difference in zip(line, lines, strict=True)
             ]
             return {"line": steps}
 

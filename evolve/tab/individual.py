@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from itertools import zip_longest
 from pathlib import Path
@@ -59,6 +59,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "text": stored["genotype"],
         "rule": of.rules[row.rule],
         "parent": row.parent or None,
+        "mate": row.mate or None,
         "status": _STATES[row.status],
         "error": stored["error"],
         "note": stored["note"],
@@ -74,6 +75,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "duplicates": [id for id in of.duplicates[row.original] if id != row.id],
         "children": list(of.children.get(row.id, ())),
         "descendants": of.descendants(row.id),
+        "mated": list(of.mated.get(row.id, ())),
     }
 
 
@@ -120,12 +122,12 @@ class Lines:
     """A cache of the differences between individuals and their parents. Differences never change."""
 
     def __init__(self) -> None:
-        self._known: dict[int, list[str]] = {}
+        self._known: dict[tuple[int, int], list[str]] = {}
 
-    def of(self, rows: Sequence[Row], genotypes: Genotypes, db: sqlite3.Connection) -> Mapping[int, list[str]]:
-        """Returns the differences between each individual and its parent, by id. Without a parent the list is empty."""
-        new = [row for row in rows if row.parent and row.id not in self._known]
-        found = texts([*{id: None for row in new for id in (row.parent, row.id)}], db)
-        for row in new:
-            self._known[row.id] = genotypes.differences(found.get(row.parent, ""), found[row.id])
-        return {row.id: self._known.get(row.id, []) for row in rows}
+    def of(self, pairs: Sequence[tuple[int, int]], genotypes: Genotypes, db: sqlite3.Connection) -> Sequence[list[str]]:
+        """Returns the differences of each pair: a parent or mate, or 0 if there is none, and an individual."""
+        new = [pair for pair in pairs if pair[0] and pair not in self._known]
+        found = texts([*dict.fromkeys(id for pair in new for id in pair)], db)
+        for before, after in new:
+            self._known[before, after] = genotypes.differences(found.get(before, ""), found[after])
+        return [self._known.get(pair, []) for pair in pairs]

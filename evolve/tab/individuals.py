@@ -23,7 +23,7 @@ _EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
 _SELECT = (
     f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "
     "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
-    "fingerprint, genes, memo from individuals"
+    "mate, fingerprint, genes, memo from individuals"
 )
 _CHUNK = 500  # the number of ids in one query
 
@@ -33,6 +33,7 @@ class Row(NamedTuple):
 
     id: int
     parent: int  # the id of the parent; 0: no parent
+    mate: int  # the id of the second parent; 0: the individual has only one
     rule: int  # the index of the rule's name in `Individuals.rules`
     status: int
     fitness: Number
@@ -90,6 +91,7 @@ class Individuals:
         self.metric_names: dict[str, None] = {}
         self.rejected: Counter[str] = Counter()
         self.children: dict[int, list[int]] = {}
+        self.mated: dict[int, list[int]] = {}  # the ids of the individuals of which an individual is the second parent
         self.duplicates: dict[int, list[int]] = {}  # the ids of all individuals with the same network, by the first id
         self._first: dict[tuple[str, str], int] = {}
         self.costs = Costs()
@@ -163,6 +165,8 @@ class Individuals:
             self._prints.append(fingerprint)
             if row.parent:
                 self.children.setdefault(row.parent, []).append(id)
+            if row.mate:
+                self.mated.setdefault(row.mate, []).append(id)
             self._open.add(id)
             self._finish(row, values)
 
@@ -187,10 +191,11 @@ class Individuals:
         index = self._rule.setdefault(rule, len(self.rules))
         if index == len(self.rules):
             self.rules.append(rule)
-        id, parent, finished, after = (whole(values[place]) for place in (0, 1, 11, 12))
+        id, parent, finished, after, mate = (whole(values[place]) for place in (0, 1, 11, 12, 18))
         return Row(
             id=id,
             parent=parent if parent < id else 0,
+            mate=mate if mate < id else 0,
             rule=index,
             status=state,
             fitness=number(values[4]) if state == DONE else None,

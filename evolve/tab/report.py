@@ -109,15 +109,18 @@ def _line(parents: list[int], place: Mapping[int, int], number: int) -> Iterator
 
 
 def _pictures(data: Data, overview: Json, ids: Iterable[int]) -> Iterator[tuple[str, str]]:
-    parents = dict(zip(overview["columns"]["id"], overview["columns"]["parent"], strict=True))
+    columns = overview["columns"]
+    parents = dict(zip(columns["id"], zip(columns["parent"], columns["mate"], strict=True), strict=True))
     for id in ids:
         # The page has words in the place of a picture that this version cannot draw.
         with contextlib.suppress(UsageError):
             yield str(id), data.picture(id)
-            if parents[id] in parents:
-                against = f"{id} against {parents[id]}"
-                yield against, data.picture(id, parents[id])
-                yield f"{against}, changes", data.picture(id, parents[id], only_changed=True)
+            parent, mate = parents[id]
+            if parent in parents:
+                yield f"{id} against {parent}", data.picture(id, parent)
+                yield f"{id} against {parent}, changes", data.picture(id, parent, only_changed=True)
+            if mate in parents:
+                yield f"{id} against {mate}", data.picture(id, mate)
 
 
 def page(shown: Json) -> str:

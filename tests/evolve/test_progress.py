@@ -233,6 +233,8 @@ def test_the_end_table_has_the_best_individuals() -> None:
         ["0.9877", "57,968", "588,704", "7", "op", "3"],
         ["0.5000", "57,968", "588,704", "8", "random", ""],
     ]
+    crossed = end(Outcome((replace(BEST, mate=5), *best[1:])))
+    assert re.search(r"rule\s+┃\s+parents ", crossed) and re.search(r"op\s+│\s+3, 5 ", crossed)
 
 
 CLASSIFICATION = Classification.of(((8, 2, 0), (0, 5, 0), (1, 3, 1)), ("cat", "dog [bold]", "größe\n犬"))

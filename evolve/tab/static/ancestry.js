@@ -9,7 +9,7 @@ import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
 import { colouring, COLOURINGS } from "./colour.js";
 import { DONE } from "./data.js";
 import { afterPicture, checkbox, chooser, element, fill, switcher } from "./dom.js";
-import { axisX, edgesOf, notesOf, paleOf, relative, relatives, shapesOf, treeOf } from "./family.js";
+import { axisX, edgesOf, mateEdges, notesOf, paleOf, relative, relatives, shapesOf, treeOf } from "./family.js";
 import { Legend } from "./legend.js";
 import { ancestorStrip } from "./line.js";
 import { describe, marked } from "./overview.js";
@@ -103,6 +103,7 @@ export function ancestryView(state) {
     const colours = colouring(data, settings.colourBy);
     legend.show(colours);
     const related = relatives(data, state.selected, tree);
+    const isElbow = settings.up === "lineage";
     const points = {
       x: tree.x,
       y: tree.y,
@@ -122,7 +123,7 @@ export function ancestryView(state) {
       y: tree.axisY,
       points,
       bands: tree.bands,
-      edges: edgesOf(data, tree, related, settings.up === "lineage"),
+      edges: [...mateEdges(data, tree, related, isElbow), ...edgesOf(data, tree, related, isElbow)],
       marked: marked(data, state),
       notes: notesOf(data, settings.folded),
     });
@@ -183,6 +184,9 @@ export function ancestryView(state) {
     const lines = data.best < 0 ? [] : [lineKey("--best", "line of the best individual")];
     if (state.selected !== null) {
       lines.push(lineKey("--chosen", `line and descendants of ${state.selected}`));
+    }
+    if (drawn.mateOf.some((mate) => mate >= 0)) {
+      lines.push(lineKey("--mate", "from the mate, the second parent", true));
     }
     const hint = drawn.parentOf.some((parent) => parent >= 0)
       ? "Drag to move, turn the wheel to zoom."
@@ -250,8 +254,10 @@ function kin(data, place) {
 /**
  * @param {string} colour
  * @param {string} words
+ * @param {boolean} [isDashed]
  * @returns {HTMLElement}
  */
-function lineKey(colour, words) {
-  return element("span", {}, element("i", { style: `background:var(${colour})` }), words);
+function lineKey(colour, words, isDashed = false) {
+  const style = isDashed ? `border-top:2px dashed var(${colour})` : `background:var(${colour})`;
+  return element("span", {}, element("i", { style }), words);
 }

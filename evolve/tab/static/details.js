@@ -7,7 +7,7 @@
 
 import { isDark } from "./colour.js";
 import { TrainingCurve } from "./curve.js";
-import { checkbox, copyButton, element, fill } from "./dom.js";
+import { checkbox, chooser, copyButton, element, fill } from "./dom.js";
 import { shown } from "./format.js";
 import { chooseLink } from "./headline.js";
 import { picture } from "./picture.js";
@@ -33,17 +33,25 @@ export class Details {
     this._state = state;
     this._curve = new TrainingCurve();
     this._shown = 0;
-    this._isMarked = true;
+    /** @type {"parent" | "mate" | ""} what the changes are marked against */
+    this._marks = "parent";
     this._height = 0;
     /** @type {Set<string>} titles of the folded parts that the user has unfolded */
     this._open = new Set();
     this._parts = [
       part(({ error, status, trained_now: trained, tries }) => [error, status, trained, tries], happening),
       part(
-        ({ id, parent, text }) => [state.key, id, parent, text, isDark()],
+        ({ id, parent, mate, text }) => [state.key, id, parent, mate, text, isDark()],
         (answer) => this._figure(answer),
       ),
-      part(({ difference, parent }) => [difference, parent], changes),
+      part(
+        ({ difference, parent }) => [difference, parent],
+        (answer) => changes("parent", answer),
+      ),
+      part(
+        ({ mate_difference: difference, mate }) => [difference, mate],
+        ({ mate_difference: difference, mate }) => changes("mate", { difference, parent: mate }),
+      ),
       part(
         (answer) => numbersOf(state, answer),
         (answer) => numbersTable(numbersOf(state, answer)),
@@ -61,7 +69,7 @@ export class Details {
         ({ note }) => (note ? [element("h3", {}, "Note"), element("p", { class: "words" }, note)] : []),
       ),
       part(
-        ({ id, duplicates, children, descendants }) => [id, duplicates, children, descendants],
+        ({ id, duplicates, children, descendants, mated }) => [id, duplicates, children, descendants, mated],
         (answer) => relatives(state, answer),
       ),
       part(
@@ -95,7 +103,7 @@ export class Details {
    * @param {IndividualAnswer} answer
    * @returns {Child[]}
    */
-  _figure({ id, parent }) {
+  _figure({ id, parent, mate }) {
     const place = element("div", { class: "large-picture" });
     // Until the picture is there, its place is as high as that of the one before, so that nothing below it jumps.
     place.style.minHeight = `${this._height}px`;
@@ -104,16 +112,33 @@ export class Details {
       this._height = place.offsetHeight;
     };
     place.addEventListener("load", settle, true);
-    const draw = () => fill(place, picture(this._state, id, this._isMarked && parent ? parent : null));
+    const draw = () => {
+      const against = this._marks === "mate" ? (mate ?? parent) : this._marks && parent;
+      fill(place, picture(this._state, id, against || null));
+    };
     draw();
     if (!parent) {
       return [place];
     }
-    const mark = checkbox(`mark what changed against its parent ${parent}`, this._isMarked, (checked) => {
-      this._isMarked = checked;
+    /** @param {string} marks */
+    const mark = (marks) => {
+      this._marks = marks === "mate" ? "mate" : marks ? "parent" : "";
       draw();
-    });
-    return [place, mark];
+    };
+    if (mate) {
+      const ways = /** @type {const} */ ([
+        ["parent", `its parent ${parent}`],
+        ["mate", `its mate ${mate}`],
+        ["", "nothing"],
+      ]);
+      return [place, chooser("mark what changed against", ways, this._marks, mark)];
+    }
+    return [
+      place,
+      checkbox(`mark what changed against its parent ${parent}`, this._marks !== "", (checked) =>
+        mark(checked ? "parent" : ""),
+      ),
+    ];
   }
 
   /**
@@ -199,8 +224,12 @@ function happening({ error, fitness, trained_now: trained, tries, status }) {
   if (trained) {
     const { epoch, of } = trained;
     items.push(
-      element("p", {}, `It is trained now: epoch ${epoch} of ${of}.`),
-      element("progress", { value: epoch, max: of, "aria-label": "Epochs" }),
+      ...(of
+        ? [
+            element("p", {}, `It is trained now: epoch ${epoch} of ${of}.`),
+            element("progress", { value: epoch, max: of, "aria-label": "Epochs" }),
+          ]
+        : [element("p", {}, "The weights with which it starts are evaluated now.")]),
     );
   } else if (!error && fitness === null && status !== "failed") {
     items.push(element("p", {}, "It has no result yet: it waits for a worker, or its first epoch is not over."));
@@ -214,16 +243,17 @@ function happening({ error, fitness, trained_now: trained, tries, status }) {
 }
 
 /**
- * @param {IndividualAnswer} answer
+ * @param {"parent" | "mate"} kind
+ * @param {{ difference: string[], parent: number | null }} against the differences to one of the parents, and its id
  * @returns {Child[]}
  */
-function changes({ difference, parent }) {
+function changes(kind, { difference, parent }) {
   if (!parent) {
     return [];
   }
   const lines = difference.length ? difference : ["Nothing: it is a copy."];
   return [
-    element("h3", {}, `Changes against its parent ${parent}`),
+    element("h3", {}, `Changes against its ${kind} ${parent}`),
     element("ul", { class: "changes" }, ...lines.map((line) => element("li", {}, line))),
   ];
 }
@@ -281,12 +311,15 @@ function geneTable(genes) {
  * @param {IndividualAnswer} answer
  * @returns {Child[]}
  */
-function relatives(state, { id, duplicates, children, descendants }) {
+function relatives(state, { id, duplicates, children, descendants, mated }) {
   const others = duplicates.filter((other) => other !== id);
   const rows = [];
   if (children.length) {
     rows.push(element("p", {}, `Children (${children.length}): `, ...links(state, children)));
     rows.push(element("p", {}, `Descendants: ${descendants}`));
+  }
+  if (mated.length) {
+    rows.push(element("p", {}, `Children as the mate (${mated.length}): `, ...links(state, mated)));
   }
   if (others.length) {
     const hint = "Individuals whose networks and genes are the same";

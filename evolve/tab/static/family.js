@@ -7,7 +7,7 @@
 import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
 import { pageColour } from "./colour.js";
 import { DONE, FAILED } from "./data.js";
-import { descendants, kinship, parents, rows, visible } from "./tree.js";
+import { descendants, kinship, mates, parents, rows, visible } from "./tree.js";
 
 /** @typedef {import("./data.js").SearchData} SearchData */
 /** @typedef {import("./chart.js").Axis} Axis */
@@ -31,6 +31,7 @@ import { descendants, kinship, parents, rows, visible } from "./tree.js";
  *
  * @typedef {object} Tree
  * @property {Int32Array} parentOf
+ * @property {Int32Array} mateOf the place of each individual's second parent; -1 for none
  * @property {Uint8Array} shown
  * @property {number} extinct number of families that died out
  * @property {Float64Array} x
@@ -74,7 +75,7 @@ export function treeOf(data, settings, selected) {
   const room = Math.max(0.5, (high - low) * 0.02);
   /** @type {Axis} */
   const time = { ...axisX(settings.across), range: [low - room, high + room] };
-  const base = { parentOf, shown, extinct, x, axisX: time };
+  const base = { parentOf, mateOf: mates(data), shown, extinct, x, axisX: time };
   return settings.up === "fitness"
     ? { ...base, ...byFitness(data, shown) }
     : { ...base, ...byFamily(data, parentOf, across, shown) };
@@ -177,6 +178,7 @@ function byFamily(data, parentOf, across, shown) {
  * @property {ReadonlySet<number>} line of the chosen individual
  * @property {ReadonlySet<number>} below its descendants
  * @property {ReadonlySet<number>} best line of the best individual
+ * @property {ReadonlySet<number>} mates the mates in the line of the chosen individual
  */
 
 /**
@@ -194,8 +196,10 @@ export function relatives(data, selected, tree) {
     return found;
   };
   const place = data.place(selected);
+  const line = upwards(place);
   return {
-    line: upwards(place),
+    line,
+    mates: new Set([...line].map((one) => tree.mateOf[one] ?? -1)),
     below: new Set(selected !== null && place >= 0 ? descendants(data, selected) : []),
     best: upwards(data.best),
   };
@@ -207,10 +211,10 @@ export function relatives(data, selected, tree) {
  * @param {(place: number) => boolean} isOut
  * @returns {Uint8Array}
  */
-export function paleOf(data, { line, below, best }, isOut) {
+export function paleOf(data, { line, mates: others, below, best }, isOut) {
   const pale = new Uint8Array(data.count);
   for (let place = 0; place < data.count; place += 1) {
-    const isRelated = !line.size || line.has(place) || below.has(place) || best.has(place);
+    const isRelated = !line.size || [line, others, below, best].some((some) => some.has(place));
     pale[place] = isOut(place) || !isRelated ? 1 : 0;
   }
   return pale;
@@ -242,6 +246,32 @@ export function edgesOf(data, tree, { line, below, best }, isElbow) {
         /** @type {number[] | undefined} */ (groups[group]?.from)?.push(parent);
         /** @type {number[] | undefined} */ (groups[group]?.to)?.push(place);
       }
+    }
+  }
+  return groups;
+}
+
+/**
+ * Returns the dashed lines from mates to the children of which they are the second parent. Those in the line of the
+ * chosen individual are drawn last and stronger.
+ *
+ * @param {SearchData} data
+ * @param {Tree} tree
+ * @param {Related} related
+ * @param {boolean} isElbow whether failed individuals have no row of their own
+ * @returns {Edges[]}
+ */
+export function mateEdges(data, tree, { line }, isElbow) {
+  const groups = [
+    { colour: line.size ? "--edge-pale" : "--mate", width: 1, dash: [2, 4] },
+    { colour: "--mate", width: 2, dash: [5, 4] },
+  ].map((group) => ({ ...group, from: [], to: [], colour: pageColour(group.colour) }));
+  for (const [place, mate] of tree.mateOf.entries()) {
+    const isDrawn = isElbow || data.columns.status[place] === DONE || line.has(place);
+    if (mate >= 0 && isDrawn && tree.shown[place] && tree.shown[mate]) {
+      const { from, to } = /** @type {{ from: number[], to: number[] }} */ (groups[line.has(place) ? 1 : 0]);
+      from.push(mate);
+      to.push(place);
     }
   }
   return groups;

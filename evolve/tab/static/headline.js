@@ -13,7 +13,7 @@ import { shown, signed } from "./format.js";
 /** @typedef {import("./dom.js").Child} Child */
 
 /**
- * Returns the headline of an individual: its id, fitness, state, rule, parent and gain.
+ * Returns the headline of an individual: its id, fitness, state, rule, parents and gain.
  *
  * @param {State} state
  * @param {number} id
@@ -26,12 +26,18 @@ export function headline(state, id) {
   if (!data || place < 0) {
     return [title];
   }
-  const { parent, rule, fitness, status } = data.columns;
+  const { parent, mate, rule, fitness, status } = data.columns;
   const gain = data.gain(place);
   const [words, kind] = condition(data, place);
   const own = parent[place];
+  const other = mate[place];
   const origin = own
-    ? [element("b", {}, data.rules[rule[place] ?? 0] ?? ""), " from ", chooseLink(state, own)]
+    ? [
+        element("b", {}, data.rules[rule[place] ?? 0] ?? ""),
+        " from ",
+        chooseLink(state, own),
+        ...(other ? [" and its mate ", chooseLink(state, other)] : []),
+      ]
     : ["first ancestor, sampled without a parent"];
   return [
     element(

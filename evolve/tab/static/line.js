@@ -165,7 +165,7 @@ export function ancestorStrip(state) {
  * @returns {HTMLLIElement}
  */
 function card(state, ancestor, parent, isWhole) {
-  const { id, rule, fitness, gain, difference } = ancestor;
+  const { id, mate, rule, fitness, gain, difference } = ancestor;
   const changes = difference.slice(0, MOST_CHANGES).map((line) => element("span", { class: "change" }, line));
   const more = difference.length - MOST_CHANGES;
   const place = state.data?.place(id) ?? -1;
@@ -181,7 +181,7 @@ function card(state, ancestor, parent, isWhole) {
       element("span", { class: isDone ? null : kind }, isDone ? shown(fitness, "fitness") : words),
       gain === null ? null : element("span", { class: gainClass(gain) }, signed(gain)),
     ),
-    element("span", { class: "card-rule" }, parent ? rule : "first ancestor"),
+    element("span", { class: "card-rule" }, parent ? `${rule}${mate ? `, with ${mate}` : ""}` : "first ancestor"),
     ...(changes.length || !parent ? changes : [element("span", { class: "change" }, "a copy of its parent")]),
     more > 0 ? element("span", { class: "hint" }, `and ${more} more change${more === 1 ? "" : "s"}`) : null,
   );

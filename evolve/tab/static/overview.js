@@ -178,13 +178,15 @@ const AXIS = { title: "Results, in the order in which they came", kind: "id" };
  * @returns {string[]}
  */
 export function describe(data, place) {
-  const { id, fitness, parent, rule, status, params } = data.columns;
+  const { id, fitness, parent, mate, rule, status, params } = data.columns;
   const gain = data.gain(place);
   const state = status[place] === FAILED ? "failed" : status[place] === PENDING ? "pending" : "";
   return [
     `Individual ${id[place]}`,
     state || `${data.search.metric} ${shown(fitness[place], "fitness")}`,
-    parent[place] ? `by ${data.rules[rule[place] ?? 0]} from ${parent[place]}` : "sampled, without a parent",
+    parent[place]
+      ? `by ${data.rules[rule[place] ?? 0]} from ${parent[place]}${mate[place] ? ` and ${mate[place]}` : ""}`
+      : "sampled, without a parent",
     ...(gain === null ? [] : [`${signed(gain)} against its parent`]),
     ...(params[place] ? [`${compact(params[place] ?? 0)} parameters`] : []),
   ];

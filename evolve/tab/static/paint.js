@@ -134,6 +134,7 @@ function paintEdges(paint, plot, edges) {
   }
   paint.strokeStyle = edges.colour;
   paint.lineWidth = edges.width ?? 1;
+  paint.setLineDash(edges.dash ?? []);
   paint.beginPath();
   for (let place = 0; place < edges.from.length; place += 1) {
     const from = edges.from[place] ?? -1;
@@ -151,6 +152,7 @@ function paintEdges(paint, plot, edges) {
     }
   }
   paint.stroke();
+  paint.setLineDash([]);
 }
 
 /**

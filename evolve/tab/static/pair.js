@@ -44,8 +44,9 @@ export class Pair {
   show(first, second, difference) {
     const { data, key } = this._state;
     const rows = rowsOf(data, first, second);
-    // A report has only the pictures that are marked against the parent.
-    const against = this._state.source.isLive || second.parent === first.id ? first.id : null;
+    // A report has only the pictures that are marked against the parents.
+    const isParent = second.parent === first.id || second.mate === first.id;
+    const against = this._state.source.isLive || isParent ? first.id : null;
     const now = JSON.stringify([key, first.id, second.id, rows, difference, isDark(), first.error, second.error]);
     if (now === this._now) {
       return;

@@ -33,7 +33,7 @@ import { ordered, share, unshare } from "./scales.js";
 
 /** @typedef {{ x: ArrayLike<number>, y: ArrayLike<number>, colour: string, width?: number, dash?: number[], steps?: boolean, label?: string }} Line */
 /** @typedef {{ x: ArrayLike<number>, low: ArrayLike<number>, high: ArrayLike<number>, colour: string }} Band */
-/** @typedef {{ from: ArrayLike<number>, to: ArrayLike<number>, colour: string, width?: number, isElbow?: boolean }} Edges places of points that are joined */
+/** @typedef {{ from: ArrayLike<number>, to: ArrayLike<number>, colour: string, width?: number, isElbow?: boolean, dash?: number[] }} Edges places of points that are joined */
 
 /**
  * @typedef {object} Content

@@ -21,7 +21,7 @@ import { element } from "./dom.js";
  * @property {TraitsAnswer} traits
  * @property {CurveAnswer} curve
  * @property {Record<string, IndividualAnswer>} individuals by id
- * @property {Record<string, string>} pictures SVG texts by id, by id and parent such as `33 against 12`, and with the
+ * @property {Record<string, string>} pictures SVG texts by id, by id and parent or mate such as `33 against 12`, and with the
  *   changed states alone, such as `33 against 12, changes`
  */
 
@@ -90,8 +90,8 @@ function reportSource(contents) {
     ancestors: async (_, id) => {
       const line = [];
       for (let one = found(id); ; one = found(one.parent)) {
-        const { id: own, rule, fitness, gain, difference } = one;
-        line.unshift({ id: own, rule, fitness, gain, difference });
+        const { id: own, mate, rule, fitness, gain, difference } = one;
+        line.unshift({ id: own, mate, rule, fitness, gain, difference });
         if (!one.parent) {
           return { line };
         }
@@ -100,6 +100,9 @@ function reportSource(contents) {
     difference: async (_, a, b) => {
       if (found(b).parent === a) {
         return { lines: found(b).difference };
+      }
+      if (found(b).mate === a) {
+        return { lines: found(b).mate_difference };
       }
       throw new Error(`The difference of ${a} and ${b} is not described here. ${ELSEWHERE}`);
     },

@@ -196,7 +196,7 @@ export function tableView(state) {
    * @param {boolean} isNumber
    */
   function sortBy(key, isNumber) {
-    isRising = key === sortKey ? !isRising : !isNumber || key === "id" || key === "parent";
+    isRising = key === sortKey ? !isRising : !isNumber || ["id", "parent", "mate"].includes(key);
     sortKey = key;
     refresh();
   }
@@ -385,6 +385,16 @@ function columnsOf(data) {
       (place) => columns.parent[place] || null,
       (value) => shown(value, "id"),
     ),
+    ...(columns.mate.some(Boolean)
+      ? [
+          column(
+            "mate",
+            "Mate",
+            (place) => columns.mate[place] || null,
+            (value) => shown(value, "id"),
+          ),
+        ]
+      : []),
     ...measures.map(({ key, title, kind }) => {
       const values = data.values(key);
       return column(

@@ -51,6 +51,16 @@ export function parents(data) {
 }
 
 /**
+ * Returns the place of each individual's mate, its second parent; -1 for none.
+ *
+ * @param {SearchData} data
+ * @returns {Int32Array}
+ */
+export function mates(data) {
+  return Int32Array.from(data.columns.mate, (id) => data.place(id || null));
+}
+
+/**
  * Returns the places of all descendants of an individual.
  *
  * @param {SearchData} data

@@ -49,6 +49,7 @@
  * @typedef {object} Columns
  * @property {number[]} id
  * @property {number[]} parent 0: no parent
+ * @property {number[]} mate the second parent; 0: none
  * @property {number[]} rule index into `rules`
  * @property {number[]} status 0: pending, 1: done, 2: failed
  * @property {Values} fitness
@@ -116,6 +117,7 @@
  * @property {string} text its genotype as `.cell` text
  * @property {string} rule
  * @property {number | null} parent
+ * @property {number | null} mate the second parent
  * @property {string} status
  * @property {string} error
  * @property {string} note
@@ -133,10 +135,12 @@
  * @property {Epoch[]} epochs
  * @property {[string, string][]} rejected
  * @property {string[]} difference to its parent
+ * @property {string[]} mate_difference to its mate
  * @property {number | null} gain
  * @property {number[]} duplicates
  * @property {number[]} children
  * @property {number} descendants
+ * @property {number[]} mated the children of which it is the mate
  * @property {string[]} commands
  * @property {{ epoch: number, of: number } | null} trained_now
  */
@@ -144,6 +148,7 @@
 /**
  * @typedef {object} Ancestor
  * @property {number} id
+ * @property {number | null} mate
  * @property {string} rule
  * @property {number | null} fitness
  * @property {number | null} gain

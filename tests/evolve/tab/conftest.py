@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 SEARCHES = {
-    "amoeba": MadeUp(individuals=60, population=20),
-    "amoeba-1": MadeUp(individuals=60, population=20, seed=1),
-    "random": MadeUp(individuals=60, population=20, algorithm="random_search"),
+    "amoeba": MadeUp(individuals=60, population=20, crosses=True),
+    "amoeba-1": MadeUp(individuals=60, population=20, crosses=True, seed=1),
+    "random": MadeUp(individuals=60, population=20, crosses=True, algorithm="random_search"),
 }
 
 

@@ -66,9 +66,9 @@ class Known:
     def descendants(self, id: int) -> set[int]:
         return {below for child in self.children(id) for below in (child, *self.descendants(child))}
 
-    def changes(self, id: int) -> list[str]:
-        """What differs from the parent of an individual to itself, without the spaces that a page leaves out."""
-        texts = [self.rows[one]["genotype"] for one in (self.rows[id]["parent"], id)]
+    def changes(self, id: int, of: str = "parent") -> list[str]:
+        """What differs from a parent of an individual to itself, without the spaces that a page leaves out."""
+        texts = [self.rows[one]["genotype"] for one in (self.rows[id][of], id)]
         found = differences(*map(self._space.genotype, texts))
         return [" ".join(str(one).split()) for one in found]
 

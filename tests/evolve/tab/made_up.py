@@ -35,6 +35,10 @@ include "nasnet.cell"
 gene learning_rate = 0.05 in 1e-4 .. 1
 mutation rate weight 0.1 { learning_rate *= loguniform(0.5, 2) }
 """
+CROSSOVER = """
+crossover terms weight 0.5 { for c in cells, n in c.nodes, t in n.terms where mate has t
+                             { either { } or { t = mate.t } } }
+"""
 FACTS = Facts(
     description="digits: 719 training, 718 validation and 360 test images of 8x8x1 in 10 classes",
     input_shape=(8, 8, 1),
@@ -69,6 +73,7 @@ class MadeUp:
       algorithm: the algorithm by its gin name.
       population: the size of its population.
       inherits: whether children inherit weights.
+      crosses: whether the space has a crossover, so that a part of the children has two parents.
       hostile: whether texts of the store contain HTML.
       pace: seconds between results, each of which is then a transaction of its own; 0: one transaction for all.
     """
@@ -79,6 +84,7 @@ class MadeUp:
     algorithm: str = "regularized_evolution"
     population: int = 50
     inherits: bool = False
+    crosses: bool = False
     hostile: bool = False
     pace: float = 0.0
 
@@ -86,7 +92,7 @@ class MadeUp:
         self, folder: Path, storage: Path | None = None, observers: Sequence[Observer[dsl.Genotype]] = ()
     ) -> None:
         """Writes the store of the search into a new work directory, and its copy into a storage."""
-        space = dsl.loads(SPACE, {"N": 1, "F": 8}).space
+        space = dsl.loads(SPACE + CROSSOVER * self.crosses, {"N": 1, "F": 8}).space
         cells = CellSpace(space, FACTS.input_shape, FACTS.classes, unfit=lambda genotype: None)
         settings = config.read(["amoeba.gin"], self._bindings(), beside=["regularized_evolution"])
         algorithm = settings.algorithm(cells)

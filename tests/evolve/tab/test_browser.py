@@ -218,7 +218,8 @@ def test_a_subtree_is_folded_and_unfolded(tab: Tab, known: Known) -> None:
 
 
 def test_the_panel_describes_the_individual(tab: Tab, known: Known) -> None:
-    id = next(id for id in known.line(known.best["id"])[::-1] if known.rows[id]["parent"])
+    line = known.line(known.best["id"])[::-1]
+    id = next(id for id in line if known.rows[id]["parent"] and not known.rows[id]["mate"])
     row = known.rows[id]
     tab.choose(id)
     text = tab.text("aside")
@@ -238,6 +239,24 @@ def test_the_panel_describes_the_individual(tab: Tab, known: Known) -> None:
     assert f"against={row['parent']}" in (picture.get_attribute("src") or "")
     for name, value in json.loads(row["metrics"]).items():
         assert f"{name} {float(f'{value:.4g}'):g}" in tab.texts("aside .numbers div")
+
+
+def test_the_panel_names_both_parents(tab: Tab, known: Known) -> None:
+    id = next(id for id in known.rows if known.rows[id]["mate"] and known.changes(id) and known.changes(id, "mate"))
+    parent, mate = known.rows[id]["parent"], known.rows[id]["mate"]
+    tab.choose(id)
+    assert tab.text("aside .origin") == f"terms from {parent} and its mate {mate}"
+    assert tab.texts("aside .changes li") == known.changes(id) + known.changes(id, "mate")
+    picture = tab.frame.locator("aside .picture img")
+    for chosen, against in (("mate", mate), ("parent", parent)):
+        tab.frame.get_by_label("mark what changed against").select_option(chosen)
+        assert f"against={against}" in (picture.get_attribute("src") or "")
+    tab.open("Ancestry")
+    assert "from the mate, the second parent" in tab.text(".tree-keys")
+    tab.frame.locator("aside .origin button").last.click()
+    tab.described(mate)
+    mated = known.where(lambda row: row["mate"] == mate)
+    assert f"Children as the mate ({len(mated)}): {' '.join(map(str, mated))}" in tab.text("aside")
 
 
 def test_a_failed_individual_has_its_reason(tab: Tab, known: Known) -> None:

@@ -35,7 +35,7 @@ every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.fixture(scope="module", params=ALGORITHMS)
 def search(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp(str(request.param))
-    MadeUp(individuals=150, population=20, algorithm=request.param, inherits=True).write(folder)
+    MadeUp(individuals=150, population=20, algorithm=request.param, inherits=True, crosses=True).write(folder)
     return folder
 
 
@@ -58,6 +58,7 @@ def test_every_individual_has_the_numbers_of_the_store(search: Path) -> None:
         expected = {
             "id": [one.id for one in rows],
             "parent": [one.parent or 0 for one in rows],
+            "mate": [one.mate or 0 for one in rows],
             "status": [1 + one.is_failed for one in rows],
             "fitness": [None if one.is_failed else one.fitness for one in rows],
             "params": [one.params for one in rows],

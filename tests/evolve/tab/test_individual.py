@@ -25,14 +25,14 @@ from tests.evolve.test_migrations import STORES, store_of
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("made up")
-    MadeUp(individuals=200, population=20, inherits=True).write(made)
+    MadeUp(individuals=200, population=20, inherits=True, crosses=True).write(made)
     return made
 
 
 @pytest.fixture(scope="module")
 def stored(folder: Path) -> dict[int, Individual]:
     with Store(folder) as store:
-        return {one.id: one for one in store.finished()}
+        return {one.id: one for one in sorted(store.finished(), key=lambda one: one.id)}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,23 @@ def test_an_individual_has_everything_that_the_store_has(data: Data, stored: dic
         assert [tuple(pair) for pair in found["rejected"]] == [*one.rejected]
         assert [f"{name} = {value!r}" for name, value in found["genes"].items()] == one.genes.splitlines()
         json.dumps(found, allow_nan=False)
+
+
+def test_a_crossed_individual_has_both_parents(data: Data, stored: dict[int, Individual]) -> None:
+    space = dsl.loads(SPACE, {"N": 1, "F": 8}).space
+    crossed = [one for one in stored.values() if one.mate is not None]
+    assert 20 < len(crossed) < 120
+    for one in crossed[::9]:
+        found = asked(data, one.id)
+        assert (found["parent"], found["mate"]) == (one.parent, one.mate)
+        for parent, lines in ((one.parent, found["difference"]), (one.mate, found["mate_difference"])):
+            texts = (stored[parent or 0].genotype, one.genotype)
+            assert lines == [str(line) for line in differences(*map(space.genotype, texts))]
+        assert one.id in asked(data, one.mate or 0)["mated"]
+        line = data.ancestors(one.id)["line"]
+        assert isinstance(line, list) and line[-1]["mate"] == one.mate
+    alone = next(one for one in stored.values() if one.mate is None)
+    assert (asked(data, alone.id)["mate"], asked(data, alone.id)["mate_difference"]) == (None, [])
 
 
 def test_an_epoch_has_every_number_also_those_that_were_not_measured(tmp_path: Path) -> None:
