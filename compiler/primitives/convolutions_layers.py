@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
-from compiler.primitives.windows import border, dilation, kernel_size, padding, strides
+from compiler.primitives.windows import borders, dilation, padding, strides
 
 
 def biased(value: Tensor, bias: Sequence[Tensor]) -> Tensor:
@@ -89,15 +89,8 @@ def _at_every_pixel(run: Run, convolve: Callable[[Run, Tensor], Tensor]) -> Tens
     settings, value = run.settings, run.value
     vertical, horizontal = strides(settings)
     if padding(settings) == "SAME":
-        value = tf.pad(value, [(0, 0), *_borders(run, value), (0, 0)])
+        value = tf.pad(value, [(0, 0), *borders(settings, value.shape[1:]), (0, 0)])
     return convolve(run, value)[:, ::vertical, ::horizontal]
-
-
-def _borders(part: Run | Stock, value: Tensor) -> tuple[tuple[int, int], ...]:
-    """Returns the zeros that SAME padding adds to a map: (above, below), (left, right)."""
-    shape, settings = tuple(value.shape[1:]), part.settings
-    sizes = zip(shape[:2], kernel_size(settings, shape), strides(settings), strict=True)
-    return tuple(border(size, window, stride, dilation(settings)) for size, window, stride in sizes)
 
 
 def _factorized_conv(run: Run) -> Tensor:
@@ -140,7 +133,7 @@ def _stock_window(stock: Stock, kind: str, arguments: tuple[Any, ...], options: 
         options |= {"strides": step, "padding": padding(settings).lower(), "dilation_rate": apart}
         return stock.with_weights(kind, *arguments, **options)(value)
     if padding(settings) == "SAME":
-        value = stock.layer("ZeroPadding2D", _borders(stock, value), what="pad")(value)
+        value = stock.layer("ZeroPadding2D", borders(settings, value.shape[1:]), what="pad")(value)
     value = stock.with_weights(kind, *arguments, dilation_rate=apart, **options)(value)
     return stock.every(value, step)
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -23,23 +22,28 @@ from compiler.primitives import (
 from compiler.primitives.base import Shape
 from compiler.primitives.convolutions_layers import biased
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
-from compiler.primitives.windows import kernel_size, padding, strides
+from compiler.primitives.windows import borders, kernel_size, padding, strides
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import collected
 
 # --- pooling -------------------------------------------------------------------------------------------
 
 
-def _window(run: Run) -> dict[str, Any]:
-    settings = run.settings
-    window = kernel_size(settings, run.value.shape[1:])
-    return {"ksize": (1, *window, 1), "strides": (1, *strides(settings), 1), "padding": padding(settings)}
+def _pool(run: Run, pool: Callable[..., Tensor]) -> Tensor:
+    settings, value, pad = run.settings, run.value, padding(run.settings)
+    if settings["padding"] == "zeros":
+        value, pad = tf.pad(value, [(0, 0), *borders(settings, value.shape[1:]), (0, 0)]), "VALID"
+    window = kernel_size(settings, value.shape[1:])
+    return pool(value, ksize=(1, *window, 1), strides=(1, *strides(settings), 1), padding=pad)
 
 
 def _stock_pool(stock: Stock, kind: str) -> Tensor:
-    settings = stock.settings
-    window, pad = kernel_size(settings, stock.operation.shape), padding(settings).lower()
-    return stock.layer(kind, window, strides=strides(settings), padding=pad)(stock.value)
+    settings, value, pad = stock.settings, stock.value, padding(stock.settings).lower()
+    if settings["padding"] == "zeros":
+        border = borders(settings, value.shape[1:])
+        value, pad = stock.layer("ZeroPadding2D", border, what="pad")(value), "valid"
+    window = kernel_size(settings, stock.operation.shape)
+    return stock.layer(kind, window, strides=strides(settings), padding=pad)(value)
 
 
 # --- dense ---------------------------------------------------------------------------------------------
@@ -144,12 +148,12 @@ _ALL = (
     *positions_layers.LAYERS,
     Layers(
         "avg_pool",
-        lambda run: tf.raw_ops.AvgPool(value=run.value, **_window(run)),
+        lambda run: _pool(run, lambda value, **window: tf.raw_ops.AvgPool(value=value, **window)),
         lambda stock: _stock_pool(stock, "AveragePooling2D"),
     ),
     Layers(
         "max_pool",
-        lambda run: tf.raw_ops.MaxPool(input=run.value, **_window(run)),
+        lambda run: _pool(run, lambda value, **window: tf.raw_ops.MaxPool(input=value, **window)),
         lambda stock: _stock_pool(stock, "MaxPooling2D"),
     ),
     Layers(

@@ -25,8 +25,15 @@ def _grown(name: str, shape: Shape) -> Shape:
 
 def _pad_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     height, width, channels = map_shape(shapes, "pad")
-    both = 2 * whole_number(settings, "border")
+    both = sum(pad_border(settings))
     return _grown("pad", (height + both, width + both, channels))
+
+
+def pad_border(settings: Settings) -> tuple[int, int]:
+    """Returns the zeros that `pad` adds before and after the rows and columns of a map."""
+    before = whole_number(settings, "border")
+    after = settings.get("after")
+    return before, after if isinstance(after, int) else before
 
 
 def _upsample_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:

@@ -8,17 +8,17 @@ import tensorflow as tf
 
 from compiler.primitives.base import whole_number
 from compiler.primitives.layering import Layers, Run, Stock, Tensor
-from compiler.primitives.maps import part_channels
+from compiler.primitives.maps import pad_border, part_channels
 from dsl.values import Kernel
 
 
 def _pad(run: Run) -> Tensor:
-    border = [whole_number(run.settings, "border")] * 2
-    return tf.pad(run.value, [[0, 0], border, border, [0, 0]])
+    border = pad_border(run.settings)
+    return tf.pad(run.value, [(0, 0), border, border, (0, 0)])
 
 
 def _stock_pad(stock: Stock) -> Tensor:
-    return stock.layer("ZeroPadding2D", whole_number(stock.settings, "border"))(stock.value)
+    return stock.layer("ZeroPadding2D", (pad_border(stock.settings),) * 2)(stock.value)
 
 
 def _size(part: Run | Stock) -> tuple[int, int]:

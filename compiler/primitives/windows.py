@@ -22,7 +22,10 @@ def kernel_size(settings: Settings, shape: Shape) -> tuple[int, int]:
 
 
 def padding(settings: Settings) -> str:
-    """Returns the padding, SAME or VALID. It is VALID for a kernel of the whole map, which gives a map of one pixel."""
+    """Returns the padding, SAME or VALID, which decides the size of the output.
+
+    It is VALID for a kernel of the whole map, which gives a map of one pixel.
+    """
     return "VALID" if settings["kernel"] == "full" or settings["padding"] == "valid" else "SAME"
 
 
@@ -57,7 +60,13 @@ def window_of_each_channel(name: str, settings: Settings, shapes: tuple[Shape, .
     return window_shape(name, settings, shapes, shapes[0][-1])
 
 
-def border(size: int, window: int, stride: int, apart: int) -> tuple[int, int]:
-    """Returns the zeros that SAME padding adds before and after the rows or columns of a map, as in TensorFlow."""
+def borders(settings: Settings, shape: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Returns the zeros that SAME padding adds to a map, as in TensorFlow: (above, below), (left, right)."""
+    (height, width), (vertical, horizontal) = kernel_size(settings, shape), strides(settings)
+    apart = dilation(settings)
+    return _border(shape[0], height, vertical, apart), _border(shape[1], width, horizontal, apart)
+
+
+def _border(size: int, window: int, stride: int, apart: int) -> tuple[int, int]:
     total = max(0, (-(-size // stride) - 1) * stride + (window - 1) * apart + 1 - size)
     return total // 2, total - total // 2

@@ -14,8 +14,9 @@ DEPTH = Domain("a number above 0, at most 1,000", lambda v: isinstance(v, int | 
 POSITIVE = Domain("a number above 0", lambda v: isinstance(v, int | float) and v > 0)
 FRACTION = Domain("a number from 0, below 1", lambda v: isinstance(v, int | float) and 0 <= v < 1)
 NUMBER = Domain("a number", lambda v: isinstance(v, int | float))
-BORDER = Domain("a whole number from 1 to 1,024", lambda v: isinstance(v, int) and 1 <= v <= 1024)
+BORDER = Domain("a whole number from 0 to 1,024", lambda v: isinstance(v, int) and 0 <= v <= 1024)
 PADDING = Domain("same or valid", lambda v: v in ("same", "valid"))
+POOL_PADDING = Domain("same, valid or zeros", lambda v: v in ("same", "valid", "zeros"))
 INTERPOLATION = Domain("nearest or bilinear", lambda v: v in ("nearest", "bilinear"))
 ANSWER = Domain("yes or no", lambda v: v in ("yes", "no"))
 KERNEL = Domain(
@@ -38,7 +39,7 @@ _GROUPS = Setting("groups", COUNT, 1, added=True)
 _WINDOW = (
     Setting("kernel", KERNEL, required=True),
     Setting("stride", ANY_STRIDE, 1),
-    Setting("padding", PADDING, "same"),
+    Setting("padding", POOL_PADDING, "same"),
 )
 
 RECORDS = (
@@ -75,8 +76,16 @@ RECORDS = (
         has_weights=True,
     ),
     # pooling
-    Primitive(name="avg_pool", meaning="The mean of each window; what pads a border does not count.", settings=_WINDOW),
-    Primitive(name="max_pool", meaning="The maximum of each window.", settings=_WINDOW),
+    Primitive(
+        name="avg_pool",
+        meaning="The mean of each window. What pads a border does not count, except with `padding=zeros`.",
+        settings=_WINDOW,
+    ),
+    Primitive(
+        name="max_pool",
+        meaning="The maximum of each window. What pads a border does not count, except with `padding=zeros`.",
+        settings=_WINDOW,
+    ),
     Primitive(name="global_avg_pool", meaning="The mean of each channel over the whole map: one value a channel."),
     Primitive(
         name="global_max_pool",
@@ -86,8 +95,8 @@ RECORDS = (
     # the size of a map
     Primitive(
         name="pad",
-        meaning="The map with a border of zeros, `border` pixels wide on each side.",
-        settings=(Setting("border", BORDER, required=True),),
+        meaning="The map with a border of zeros: `border` pixels at the top and left, `after` at the bottom and right.",
+        settings=(Setting("border", BORDER, required=True), Setting("after", BORDER, otherwise="as `border`")),
         added=True,
     ),
     Primitive(

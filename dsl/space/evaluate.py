@@ -17,7 +17,7 @@ from dsl.text.unparse import expression as written
 from dsl.tree import syntax as s
 from dsl.tree.syntax import Symbol as Symbol
 
-WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear", "yes", "no"})
+WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear", "zeros", "yes", "no"})
 DISTRIBUTIONS = ("uniform", "loguniform", "normal")
 
 # An operation is the value of a setting such as `act=relu`.

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 import compiler
 import dsl
 from compiler.layers.execute import Noise, kept_paths
 from compiler.layers.model import build_layers, forward, step_layers
+from compiler.networks.plain import plain_model
 from dsl import shipped_cells
 
 
@@ -58,6 +60,24 @@ def test_resize_and_pad_repeats_pixels_and_pads_channels() -> None:
     value = forward(layers, images, training=False)[0].numpy()[0]
     assert (value[..., 3] == 0).all()
     assert (value[0, 0, :3] == value[1, 1, :3]).all()
+
+
+@pytest.mark.parametrize("keras", [None, tf_keras], ids=["ours", "stock"])
+@pytest.mark.parametrize(("pool", "corner"), [("avg_pool", 4 / 9), ("max_pool", 0)])
+def test_zeros_count_in_a_pool_that_is_padded_with_them(pool: str, corner: float, keras: Any) -> None:
+    network = f"network {{ body: rescale[-1] | {pool}[3x3, padding=zeros] | rescale[-1] head: global_avg_pool }}"
+    graph = compiler.resolve(dsl.loads(network), (4, 4, 3), 3)
+    model = compiler.lower(graph) if keras is None else plain_model(graph)
+    inside, edge = 4, 8
+    whole = {"avg_pool": inside + edge * 6 / 9 + 4 * corner, "max_pool": inside}[pool]
+    np.testing.assert_allclose(model(tf.ones((1, 4, 4, 3))), np.full((1, 3), whole / 16), rtol=1e-6)
+
+
+def test_a_border_may_be_on_one_side_only() -> None:
+    network = "network { body: pad[0, after=1] | max_pool[2x2, padding=valid] head: flatten }"
+    graph = compiler.resolve(dsl.loads(network), (2, 2, 1), 4)
+    images = tf.constant([[[[-1.0], [-2.0]], [[-3.0], [-4.0]]]])
+    np.testing.assert_array_equal(compiler.lower(graph)(images), [[-1, 0, 0, 0]])
 
 
 def test_drop_path_drops_whole_examples_and_keeps_the_mean() -> None:
