@@ -69,9 +69,7 @@ def prepare(config: Config, folder: Path) -> Run:
     settings = config.search
     _check_flops(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
-    dsl.decisions(
-        seed
-    )  # Every algorithm begins with random samples, for which the rules must not contradict each other.
+    dsl.decisions(seed)  # Every algorithm begins with random samples. Here a joint draw of too many steps is an error.
     place = settings.place or folder
     fitness = config.source(
         name=settings.fitness,

@@ -66,7 +66,7 @@ def warnings_of(seed: dsl.Genotype, images: Images) -> Sequence[Problem]:
 
     Raises:
       CompileError: the seed cannot be built.
-      CellError: the free choices of the space contradict each other.
+      CellError: the free choices of the space take too many steps.
     """
     resolve(seed, *images)
     decisions(seed)

@@ -98,11 +98,7 @@ class Explanation:
 
 
 def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Explanation:
-    """Returns the report on a genotype and all rules of its space; examples are drawn from `rng` and pass `check`.
-
-    Raises:
-      CellError: two rules draw the same attribute from different sets.
-    """
+    """Returns the report on a genotype and all rules of its space; examples are drawn from `rng` and pass `check`."""
     space = genotype.space
     attempt = Attempt(mate=relative(genotype, rng, check) if space.has_crossover else None)
     total = sum(space.weights)

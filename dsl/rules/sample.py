@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsl.check.verify import verify_genotype
 from dsl.errors import CellError
@@ -13,7 +13,7 @@ from dsl.rules.interpreter import Check, assign, mutate
 from dsl.rules.joint import Joint
 from dsl.rules.scene import Scene
 from dsl.space.genotype import Genotype, Space
-from dsl.space.slots import Settable
+from dsl.space.slots import Settable, key
 from dsl.space.steps import OWN, has, takes_wires
 from dsl.tree import syntax as s
 from dsl.tree.edit import GeneRef, NodeRef, Ref, StepRef, TermRef
@@ -43,10 +43,8 @@ class Decision:
 def decisions(genotype: Genotype) -> tuple[Decision, ...]:
     """Returns the free choices of a genotype: one for each attribute to which rules assign `any(SET)` without `where`.
 
-    They are sorted by cell, node, term and attribute. A gene whose domain has members is a free choice too, at the end.
-
-    Raises:
-      CellError: two rules draw the same attribute from different sets.
+    The values are those of all sets from which rules draw the attribute. The choices are sorted by cell, node, term and
+    attribute. A gene whose domain has members is a free choice too, at the end.
     """
     found: dict[tuple[Ref | None, tuple[str, ...]], Decision] = {}
     start = Scene(genotype)
@@ -60,15 +58,19 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
             for scene in Joint(chosen, start, read=read).projected():
                 decision = _decision(statement, scene)
                 if decision is not None:
-                    first = found.setdefault((decision.place, decision.attribute), decision)
-                    if first.values != decision.values:
-                        name = ".".join(decision.attribute)
-                        message = f"two rules draw the same attribute, `{name}`, from different sets"
-                        hint = "random sampling needs one set for each attribute; write the same set in both rules"
-                        raise CellError(message, rule.position, hint)
+                    slot = decision.place, decision.attribute
+                    found[slot] = _united(found.get(slot, decision), decision, genotype.space)
     names = genotype.space.cell_names
     open_choices = sorted(_possible(found.values(), genotype), key=lambda decision: _order(decision, names))
     return (*open_choices, *_genes(genotype.space))
+
+
+def _united(first: Decision, second: Decision, space: Space) -> Decision:
+    """Returns a choice among the values of two choices of one attribute."""
+    if first.values == second.values:
+        return first
+    known = {key(value, space) for value in first.values}
+    return replace(first, values=first.values + tuple(v for v in second.values if key(v, space) not in known))
 
 
 def _genes(space: Space) -> list[Decision]:

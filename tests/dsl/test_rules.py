@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import dsl
+from dsl.report.explain import explain
 from dsl.rules.draw import holds
 from dsl.rules.sample import unfit
 from dsl.rules.scene import Scene
@@ -243,6 +244,35 @@ def test_decisions_give_the_sampled_genotype(name: str) -> None:
         numbers = random.Random(n)
         choices = [int(numbers.random() * len(decision.values)) for decision in decisions]
         assert dsl.decide(seed.space, choices, numbers) == dsl.sample(seed.space, random.Random(n))
+
+
+TWO_SETS = """
+  cell net(x) { a = conv[3x3](x) + skip(x)  return a }
+  network { stem: conv[3x3, filters=8]  body: net[8]  head: global_avg_pool | dense[classes] }
+  mutation pool { choose t in net.terms  t.op = any({ max_pool[3x3], avg_pool[3x3], conv[kernel=1x1] }) }
+  mutation conv { choose t in net.terms  t.op = any({ conv[1x1], conv[3x3] })  t.kernel = any({ 3x3, 5x5 }) }
+  mutation size { choose t in net.terms  t.kernel = any({ 5x5, 7x7 }) }
+  mutation rate { choose t in net.terms  t.rate = any({ 0.1 }) }
+"""
+
+
+def test_one_attribute_may_be_drawn_from_several_sets() -> None:
+    """A random genotype draws from their union. A setting is drawn only where the drawn operation has it."""
+    seed = dsl.loads(TWO_SETS)
+    values = {decision.attribute: len(decision.values) for decision in dsl.decisions(seed)}
+    assert values == {("op",): 4, ("kernel",): 3, ("rate",): 1}
+    found = Counter(
+        printed(term.op)
+        for number in range(400)
+        for term in dsl.sample(seed.space, random.Random(number)).cell("net").nodes[0].flow.terms
+        if isinstance(term, s.Call)
+    )
+    sizes = ("3x3", "5x5", "7x7")
+    wanted = {f"max_pool[{k}]" for k in sizes} | {f"avg_pool[{k}]" for k in sizes} | {f"conv[{k}]" for k in sizes}
+    assert {op.replace("kernel=", "") for op in found} == wanted
+    assert sum(count for op, count in found.items() if "conv" in op) == pytest.approx(400, abs=60)
+    (size,) = {explain(seed, random.Random(0)).size}
+    assert size == (4 * 3) ** 2
 
 
 def test_choices_must_fit_the_decisions() -> None:
