@@ -42,8 +42,8 @@ class Child(NamedTuple, Generic[T]):
 class SearchSpace(Protocol[G]):
     """The source of genotypes. Both methods take all random numbers from the generator `rng`."""
 
-    def sample(self, rng: random.Random) -> G:
-        """Returns a random genotype."""
+    def sample(self, rng: random.Random, *, born: int | None = None) -> G:
+        """Returns a random genotype. `born` is the id of its individual, after which new parts are named."""
 
     @property
     def has_crossover(self) -> bool:
@@ -190,7 +190,7 @@ class Evolution(Proposer[G], ABC):
         rng = generator(self.seed, id)
         # With many workers the first children may be proposed before there is a result.
         if id <= self.population_size or not self._population():
-            proposal = Proposal(id, self.space.sample(rng))
+            proposal = Proposal(id, self.space.sample(rng, born=id))
         else:
             parent, removed = self._choose_parent(rng)
             parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)

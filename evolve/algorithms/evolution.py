@@ -132,7 +132,7 @@ class RandomSearch(Latest[G]):
     def ask(self, id: int) -> Proposal[G]:
         """Returns a random genotype."""
         self._check_id(id)
-        proposal = Proposal(id, self.space.sample(generator(self.seed, id)), None, RANDOM)
+        proposal = Proposal(id, self.space.sample(generator(self.seed, id), born=id), None, RANDOM)
         self.adopt(proposal)
         return proposal
 

@@ -39,9 +39,9 @@ class CellSpace:
         self._sample_mutations = sample_mutations
         self._unfit = unfit or requirement(space, input_shape, classes)
 
-    def sample(self, rng: random.Random) -> dsl.Genotype:
+    def sample(self, rng: random.Random, *, born: int | None = None) -> dsl.Genotype:
         """Returns a random genotype that can be built and satisfies all requirements."""
-        return dsl.sample(self._space, rng, self._sample_mutations, self._unfit)
+        return dsl.sample(self._space, rng, self._sample_mutations, self._unfit, born=born)
 
     @property
     def has_crossover(self) -> bool:

@@ -126,7 +126,7 @@ class CountingSpace:
     def __init__(self) -> None:
         self.made = 0
 
-    def sample(self, rng: random.Random) -> int:
+    def sample(self, rng: random.Random, *, born: int | None = None) -> int:
         self.made += 1
         return self.made
 

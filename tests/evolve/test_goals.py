@@ -66,7 +66,7 @@ def test_a_search_ends_when_the_budget_of_training_is_spent(tmp_path: Path) -> N
 class Narrow(toy.ToySpace):
     """A space of five networks. The last one has a gene with two values."""
 
-    def sample(self, rng: Any) -> toy.Genotype:
+    def sample(self, rng: Any, **_: object) -> toy.Genotype:
         return (rng.randrange(6), *toy.target(0)[1:])
 
     def mutate(self, genotype: toy.Genotype, rng: Any, **_: object) -> Child[toy.Genotype]:

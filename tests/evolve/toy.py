@@ -37,7 +37,7 @@ class ToySpace:
 
     has_crossover = False
 
-    def sample(self, rng: random.Random) -> Genotype:
+    def sample(self, rng: random.Random, *, born: int | None = None) -> Genotype:
         return tuple(rng.randrange(size) for size in SIZES)
 
     def mutate(

@@ -69,7 +69,7 @@ FLIPS = 0.15  # the probability that a child's gene changes, so that the gene st
 class TwoSpeeds(toy.ToySpace):
     """The toy with one more gene at the front. The gene changes the time of a training and nothing else."""
 
-    def sample(self, rng: random.Random) -> toy.Genotype:
+    def sample(self, rng: random.Random, *, born: int | None = None) -> toy.Genotype:
         return (rng.randrange(2), *super().sample(rng))
 
     def mutate(
