@@ -25,6 +25,18 @@ from tests.compiler.saved_networks import network
 
 Array = np.ndarray[Any, Any]
 HEAD = "head: global_avg_pool | dense[classes]"
+# a network with the primitives of this file
+TODAY = """
+cell net(x) {
+  a = conv[3x3, groups=2, bias=yes](x) | batch_norm[scale=no] | relu6 | depthwise[3x3, bias=yes] | swish
+  b = layer_norm(x) | dense[16] | gelu | dense[8, bias=no] | drop_path[0.2]
+  s = global_max_pool(x) | dense[4] | hard_swish | dense[8] | hard_sigmoid
+  c = group_norm[4](x) | elu | leaky_relu | softplus | tanh | sigmoid
+  d = a + b + c
+  return d * s
+}
+network { stem: conv[3x3, filters=8] body: net head: conv[full] | dense[classes] }
+"""
 RNG = np.random.default_rng(1)
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu6": lambda x: np.clip(x, 0, 6),
@@ -120,6 +132,42 @@ def test_a_grouped_convolution_is_the_same_without_the_gradient_of_tensorflow(
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_whether_gradients_of_groups_are_there_is_found_out_in_every_context(dtype: str) -> None:
+    value, kernel = (tf.cast(RNG.normal(size=shape), dtype) for shape in ((1, 4, 4, 6), (3, 3, 2, 6)))
+    with tf.GradientTape() as tape:
+        tape.watch([value, kernel])
+        out = tf.raw_ops.Conv2D(input=value, filter=kernel, strides=(1, 1, 1, 1), padding="SAME")
+    try:
+        tape.gradient(out, [value, kernel])
+        wanted = True
+    except tf.errors.InvalidArgumentError:
+        wanted = False
+    found = convolutions_layers._has_grouped_gradient
+    for call in (found, tf.function(found, autograph=False)):
+        found.cache_clear()
+        with tf.GradientTape():
+            assert bool(call(dtype)) == wanted
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_todays_primitives_learn_in_every_precision(precision: str) -> None:
+    graph = compiler.resolve(dsl.loads(TODAY), (8, 8, 3), 3)
+    layers, images = build_layers(graph, 1, precision), tf.random.stateless_normal((4, 8, 8, 3), (1, 2))
+    variables = [layer.trained for layer in layers]
+
+    def gradients() -> Any:
+        with tf.GradientTape() as tape:
+            logits = forward(layers, images, True, [Noise(tf.constant([1, 2]), tf.constant(0.9))] * len(layers))[-1]
+            loss = tf.reduce_mean(tf.square(tf.cast(logits, tf.float32)))
+        return tape.gradient(loss, variables)
+
+    for gradient, variable in zip(tf.function(gradients, autograph=False)(), variables, strict=True):
+        assert gradient.dtype == variable.dtype == tf.float32
+        assert np.isfinite(gradient).all()
+        assert np.count_nonzero(gradient) > 0.5 * np.size(gradient)
+
+
 def test_a_dense_layer_keeps_the_positions_of_a_map() -> None:
     operation = step_of("dense[7]", (4, 5, 6)).operations[0]
     assert operation.shape == (4, 5, 7)
@@ -193,16 +241,6 @@ class TestDropPath:
 
 
 def test_todays_primitives_are_exported(tmp_path: Any) -> None:
-    saved = network("""
-    cell net(x) {
-      a = conv[3x3, groups=2, bias=yes](x) | batch_norm[scale=no] | relu6 | depthwise[3x3, bias=yes] | swish
-      b = layer_norm(x) | dense[16] | gelu | dense[8, bias=no] | drop_path[0.2]
-      s = global_max_pool(x) | dense[4] | hard_swish | dense[8] | hard_sigmoid
-      c = group_norm[4](x) | elu | leaky_relu | softplus | tanh | sigmoid
-      d = a + b + c
-      return d * s
-    }
-    network { stem: conv[3x3, filters=8] body: net head: conv[full] | dense[classes] }
-    """)
+    saved = network(TODAY)
     for ending in formats.FORMATS:
         assert formats.export(saved, tmp_path / f"net{ending}").difference < 1e-4
