@@ -45,11 +45,12 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake: the message, its position, and a hint on what is allowed."""
+    """One mistake: the message, its position, a hint on what is allowed, and a name that is unknown at its place."""
 
     message: str
     position: Position | None = None
     hint: str = ""
+    unknown: str = ""
 
     def __str__(self) -> str:
         where = f"{self.position}: " if self.position else ""
@@ -61,9 +62,9 @@ class Problem:
 class CellError(Exception):
     """The error for a wrong `.cell` text; `problems` has every mistake that was found in the text."""
 
-    def __init__(self, message: str, position: Position | None = None, hint: str = "") -> None:
+    def __init__(self, message: str, position: Position | None = None, hint: str = "", unknown: str = "") -> None:
         super().__init__(message)
-        self.problems: tuple[Problem, ...] = (Problem(message, position, hint),)
+        self.problems: tuple[Problem, ...] = (Problem(message, position, hint, unknown),)
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> CellError:

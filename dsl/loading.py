@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dsl.check.roles import explained
 from dsl.check.verify import verify, verify_genotype
 from dsl.errors import CellError, nearest
 from dsl.shipped import Shipped, shipped_cells
@@ -56,6 +57,13 @@ def loads(
 
 
 def _build(items: tuple[s.Declaration, ...], overrides: Params, name: str) -> Genotype:
+    try:
+        return _built(items, overrides, name)
+    except CellError as error:
+        raise CellError.of(explained(error.problems, items)) from None
+
+
+def _built(items: tuple[s.Declaration, ...], overrides: Params, name: str) -> Genotype:
     cells = {item.name: item for item in items if isinstance(item, s.Cell)}
     copies = {item.name: item for item in items if isinstance(item, s.Like)}
     items = tuple(_unlike(item, cells, copies) for item in items)

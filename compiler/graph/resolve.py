@@ -14,12 +14,14 @@ from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, PRODUCT, SUM
 from dsl.space.evaluate import Symbol, Value, number
-from dsl.space.expand import AMBIENT, IN_A_PIPE, Applied, Definitions, Place, called, valued, walk
+from dsl.space.expand import AMBIENT, Applied, Definitions, Place, called, valued, walk
 from dsl.space.genotype import Genotype
 from dsl.space.stack import IMAGE, Repetition, branch, cell_of, names, repeats, stacked
 from dsl.tree import edit
 from dsl.tree import syntax as s
 from dsl.wording import by_x
+
+_IN_A_PIPE = f"`{NOTHING}` stands in a pipe; it may only be a whole case of an `op`, or the operation of a term"
 
 
 def resolve(
@@ -201,7 +203,7 @@ class _Network:
         """Applies one operation, which is not `none`, to the value with an index; returns the index of the result."""
         result = self.edge(block, op, value, place, key)
         if result is None:
-            raise located(op.position, key, IN_A_PIPE)
+            raise located(op.position, key, _IN_A_PIPE)
         return result
 
     def edge(self, block: Block, op: s.Op, value: int, place: Place, key: str) -> int | None:
@@ -328,7 +330,7 @@ class _CellBuilder:
     def _apply(self, op: s.Op, value: int, place: Place, key: str) -> int:
         result = self._edge(op, value, place, key)
         if result is None:
-            raise located(op.position, key, IN_A_PIPE)
+            raise located(op.position, key, _IN_A_PIPE)
         return result
 
     def _fit_inputs(self) -> None:

@@ -150,13 +150,13 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
         if root == STEPS:
             return "step"
         allowed = ["cells", "genes", STEPS, *space.values, *kinds]
-        raise CellError(f"unknown set {root!r}", values.position, nearest(root, allowed))
+        raise CellError(f"unknown set {root!r}", values.position, nearest(root, allowed), root)
     if root not in kinds and root in space.cell_names and space.is_fixed(root):
         raise CellError(f"cell {root} is fixed; no rule changes it", values.position)
     kind = _kind(root, kinds, space)
     if not kind:
         allowed = [*kinds, *space.cell_names, *space.genes]
-        raise CellError(f"unknown name {root!r}", values.position, nearest(root, allowed))
+        raise CellError(f"unknown name {root!r}", values.position, nearest(root, allowed), root)
     if len(rest) > 1 or rest[0] not in PARTS.get(kind, {}):
         raise CellError(f"a {kind} has no {'.'.join(rest)!r}", values.position, nearest(rest[0], PARTS.get(kind, {})))
     return _gene_kind(root, space) if root in space.genes else PARTS[kind][rest[0]]
@@ -181,7 +181,7 @@ def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
         for path in s.paths(part):
             _check_path(path, kinds, space)
         if isinstance(part, s.Is):
-            _check_op_name(part.op, space)
+            _check_op_name(part.op, space, (*space.once(_operation_settings), *space.genes))
         elif isinstance(part, s.Relation):
             _check_relation(part, kinds)
 
@@ -225,7 +225,7 @@ def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
     if not rest:
         known = [*kinds, *space.genes, *space.params, *space.cell_names, *WORDS]
         if root not in known:
-            raise CellError(f"unknown name {root!r}", path.position, nearest(root, known))
+            raise CellError(f"unknown name {root!r}", path.position, nearest(root, known), root)
         return
     if rest[-1] == "count":
         range_kind(s.Path((root, *rest[:-1]), position=path.position), kinds, space)
@@ -233,7 +233,7 @@ def _check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
     kind = _kind(root, kinds, space)
     if not kind:
         allowed = [*kinds, *space.cell_names, *space.genes]
-        raise CellError(f"unknown name {root!r}", path.position, nearest(root, allowed))
+        raise CellError(f"unknown name {root!r}", path.position, nearest(root, allowed), root)
     allowed = [*PARTS.get(kind, {}), *(_settings(space) if kind in ("term", "step") else ())]
     parts = ("height", "width") if rest[0] == "kernel" else ()
     if rest[0] not in allowed or (len(rest) > 1 and (len(rest) > 2 or rest[1] not in parts)):
@@ -257,9 +257,10 @@ def _operation_settings(space: Space) -> frozenset[str]:
     return frozenset(found)
 
 
-def _check_op_name(op: s.Op | s.Any, space: Space) -> None:
-    if isinstance(op, s.Op) and op.name not in space.definitions.names():
-        raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, space.definitions.names()))
+def _check_op_name(op: s.Op | s.Any, space: Space, others: Collection[str] = ()) -> None:
+    names = space.definitions.names()
+    if isinstance(op, s.Op) and op.name not in (*names, *others):
+        raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, names), op.name)
 
 
 def _check_assign(statement: s.Assign, kinds: Kinds, space: Space) -> None:

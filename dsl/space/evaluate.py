@@ -57,9 +57,12 @@ def evaluate(expression: s.Expression, scope: Scope) -> Value:
                 return scope[name]
             if name in WORDS:
                 return name
-            raise CellError(f"unknown name {name!r}", expression.position, nearest(name, [*scope, *WORDS]))
+            raise CellError(f"unknown name {name!r}", expression.position, nearest(name, [*scope, *WORDS]), name)
         case s.Path() if str(expression) in scope:
             return scope[str(expression)]
+        case s.Path((state, "channels")):
+            raise CellError(f"{expression} has no value here", expression.position,
+                            f"a cell with brackets knows the channels of its states: cell NAME[]({state})")  # fmt: skip
         case s.Negative(value):
             return _arithmetic("-", 0, evaluate(value, scope), expression)
         case s.Binary(symbol, left, right):
@@ -99,6 +102,8 @@ def call(function: s.Function, values: Sequence[object]) -> int | float | Symbol
 
 
 def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Value:
+    if right == 0 and symbol in ("/", "//"):
+        raise CellError(f"{_shown(left)} {symbol} {right} divides by zero", at.position)
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return Symbol(f"({_shown(left)}{symbol}{_shown(right)})")
     if not isinstance(left, int | float) or not isinstance(right, int | float):
@@ -106,8 +111,6 @@ def _arithmetic(symbol: str, left: Value, right: Value, at: s.Expression) -> Val
         raise CellError(message, at.position, "a kernel, or a word such as same, is not a number")
     try:
         value = _ARITHMETIC[symbol](left, right)
-    except ZeroDivisionError:
-        raise CellError(f"{left} {symbol} {right} divides by zero", at.position) from None
     except OverflowError:
         raise CellError("too large a number", at.position) from None
     if abs(value) > 1e15:

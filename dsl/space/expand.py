@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
-from dsl.primitives import NOTHING, PRIMITIVES
+from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Primitive
 from dsl.space.evaluate import WORDS, Scope, Symbol, Value, decide, evaluate
 from dsl.text.parse import whole
 from dsl.text.unparse import op as written
 from dsl.tree import syntax as s
+from dsl.wording import nearest_name
 
 AMBIENT = ("filters", "stride")
 _OF_A_PLACE = (*AMBIENT, "channels")
-IN_A_PIPE = f"`{NOTHING}` stands in a pipe; it may only be a whole case of an `op`, or the operation of a term"
 Formals = tuple[s.Formal, ...]
 
 
@@ -123,15 +123,14 @@ def walk(op: s.Op, place: Place, channels: Value, scope: Scope, given: Definitio
       CellError: a name is unknown, a setting is wrong, or an op contains itself.
       Undecided: the condition of an `if`, or an operation that is a setting, depends on a symbol.
     """
-    return _Walk(given, follow).op(op, place, channels, scope, (), (), True)
+    return _Walk(given, follow).op(op, place, channels, scope, (), ())
 
 
 class _Walk:
     """One call of `walk`.
 
     In its methods, `within` has the names of the ops that contain an operation, the outermost first, and `path` the
-    names and positions that lead to the operation from the outermost op. `alone` says whether the operation is the
-    whole of its pipe.
+    names and positions that lead to the operation from the outermost op.
     """
 
     __slots__ = ("follow", "given")
@@ -141,27 +140,24 @@ class _Walk:
         self.follow = follow
 
     def op(
-        self, op: s.Op, place: Place, channels: Value, scope: Scope, within: tuple[str, ...], path: tuple[str, ...],
-        alone: bool,
-    ) -> Value:  # fmt: skip
+        self, op: s.Op, place: Place, channels: Value, scope: Scope, within: tuple[str, ...], path: tuple[str, ...]
+    ) -> Value:
         name, given = op.name, self.given
         if name in scope:
             value = handed(op, scope)
             # The names of the ops around it do not count, since the one who gave the setting wrote it elsewhere.
-            return self.op(value, place, channels, given.scope, ("",) if within else (), path, alone)
+            return self.op(value, place, channels, given.scope, ("",) if within else (), path)
         path = (*path, name)
         is_own = bool(within) and within[-1] == name
         if name in given.ops and not is_own:
             if name in within:
                 raise CellError(f"op {name} is defined by itself: {' -> '.join((*within, name))}", op.position)
-            return self._defined(given.ops[name], op, place, channels, scope, (*within, name), path, alone)
+            return self._defined(given.ops[name], op, place, channels, scope, (*within, name), path)
         if name in given.cells:
             settings = called(op, place, channels, scope, given)
             return self.follow(Applied(name, settings, channels, path, is_cell=True))
         if name not in PRIMITIVES:
-            raise CellError(f"unknown operation {name!r}", op.position, nearest(name, given.names()))
-        if name == NOTHING and not alone:
-            raise CellError(IN_A_PIPE, op.position, "leave the edge out with a case of its own: else none")
+            raise CellError(f"unknown operation {name!r}", op.position, nearest(name, given.names()), name)
         settings = primitive_settings(PRIMITIVES[name], op, _ambient(scope, place, channels), given)
         if not within and "stride" in settings and all(argument.name != "stride" for argument in op.arguments):
             # A primitive in an `op` has the stride that the `op` writes. A primitive that a cell or the network uses
@@ -171,19 +167,17 @@ class _Walk:
 
     def _defined(
         self, defined: s.OpDef, op: s.Op, place: Place, channels: Value, scope: Scope, within: tuple[str, ...],
-        path: tuple[str, ...], alone: bool,
+        path: tuple[str, ...],
     ) -> Value:  # fmt: skip
         asked, values = _bound(op, defined.formals, place, channels, scope, self.given)
-        pipe = choose_case(defined, values, op).pipe
-        alone = alone and len(pipe) == 1
-        for index, part in enumerate(pipe):
+        for index, part in enumerate(choose_case(defined, values, op).pipe):
             if isinstance(part, s.Any):
                 raise CellError("`any` is allowed only in rules and in sets", part.position, "write one operation here")
             inner = {**values, "channels": channels}
             if asked.filters is None:
                 inner["filters"] = channels
             step = Place(asked.filters, 1)
-            channels = self.op(part, step, channels, inner, within, (*path, str(index)), alone)
+            channels = self.op(part, step, channels, inner, within, (*path, str(index)))
         return channels
 
 
@@ -199,7 +193,7 @@ def handed(op: s.Op, scope: Scope) -> s.Op:
         raise Undecided(op.name)
     if not isinstance(value, s.Op):
         raise CellError(f"{op.name!r} is {value} here, and not an operation", op.position,
-                        f"an operation is given as a setting so: {op.name}=relu")  # fmt: skip
+                        "an operation may be the value of a setting or of a gene")  # fmt: skip
     if op.arguments:
         raise CellError(f"{op.name!r} stands for the operation {written(value)}, which has its settings",
                         op.position, f"leave the brackets out: {op.name}")  # fmt: skip
@@ -238,6 +232,10 @@ def _value(expression: s.Expression, scope: Scope, given: Definitions) -> Value:
             return s.Op(name, position=expression.position)
         case s.Op():
             return _closed(expression, scope, given)
+        case s.Path((name,)) if name not in scope and name not in WORDS:
+            close = nearest_name(name, [*scope, *WORDS]) or nearest_name(name, given.names())
+            if close is not None and given.has(close):
+                raise CellError(f"unknown name {name!r}", expression.position, f"did you mean {close!r}?", name)
     return evaluate(expression, scope)
 
 
@@ -266,7 +264,7 @@ def _closed(op: s.Op, scope: Scope, given: Definitions) -> s.Op:
     if op.name in scope:
         return handed(op, scope)
     if not given.has(op.name):
-        raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, given.names()))
+        raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, given.names()), op.name)
     return _with_values(op, closed)
 
 

@@ -97,7 +97,7 @@ def cell_uses(cell: s.Cell) -> list[tuple[str, ...]]:
 def op_uses(defined: s.OpDef) -> list[tuple[str, ...]]:
     """Returns for each operation in an `op` its name and the names in its settings.
 
-    Names of formals are left out, and the name of the `op` itself, which in its cases is the name of a primitive.
+    Names of formals are left out, and the name of the `op` itself, which in a pipe is the name of a primitive.
     """
     return _uses([part for case in defined.cases for part in case.pipe], defined.formals, defined.name)
 
@@ -105,8 +105,15 @@ def op_uses(defined: s.OpDef) -> list[tuple[str, ...]]:
 def _uses(ops: Iterable[s.Op | s.Any], formals: tuple[s.Formal, ...], own: str = "") -> list[tuple[str, ...]]:
     # A default stands in the place of its formal, wherever the formal is used.
     defaults = [name for formal in formals for name in mentioned_in(formal.default)]
-    hidden = {own, *[formal.name for formal in formals]}
-    return [tuple([name for name in (*mentioned(op), *defaults) if name not in hidden]) for op in ops]
+    hidden = {formal.name for formal in formals}
+
+    def names(op: s.Op | s.Any) -> tuple[str, ...]:
+        # As a setting, the own name of an `op` is the `op` itself, since the setting is applied elsewhere.
+        found = mentioned(op)
+        found = found[1:] if found[:1] == (own,) else found
+        return tuple([name for name in (*found, *defaults) if name not in hidden])
+
+    return list(map(names, ops))
 
 
 def all_names(uses: Iterable[tuple[str, ...]]) -> list[str]:

@@ -31,7 +31,7 @@ def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
     text = genotype.text()
     for cell in genotype.cells:
         for node in cell.nodes:
-            text = re.sub(rf"\b{node.name}\b(?=( =|[,)]| \+|$))", f"{node.name}_renamed", text, flags=re.M)
+            text = re.sub(rf"\b{node.name}\b(?=( =|[,)]| \+|\.channels|$))", f"{node.name}_renamed", text, flags=re.M)
     renamed = genotype.space.genotype(text)
     cells = []
     for cell in renamed.cells:
@@ -41,9 +41,7 @@ def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
             if cell.fit is None or cell.fit.name != "resize_and_pad":  # with this fit the first term decides the shape
                 rng.shuffle(terms)
             nodes.append(s.Node(node.name, s.Flow(tuple(terms), node.flow.tail)))
-        cells.append(
-            s.Cell(cell.name, cell.inputs, tuple(nodes), cell.output, cell.stride, cell.fit, cell.width, cell.fixed)
-        )
+        cells.append(replace(cell, nodes=tuple(nodes)))
     return replace(renamed, cells=tuple(cells))
 
 
