@@ -115,7 +115,10 @@ class SearchSettings:
         str, _FITNESS, "the source of fitness; a function is called with a genotype and a random seed", IDENTITY
     ] = "training"
     inherit_weights: Annotated[
-        bool, FLAG, "whether a child starts from those weights of its parents that have the same key and shape", IDENTITY
+        bool,
+        FLAG,
+        "whether a child starts from those weights of its parents that have the same key and shape",
+        IDENTITY,
     ] = False
     sample_mutations: Annotated[
         int,
