@@ -10,6 +10,7 @@ import pytest
 
 import compiler
 import dsl
+from compiler.graph.structure import step_from_json, step_to_json
 from compiler.layers.model import build_layers, forward
 from compiler.networks import formats
 from tests.compiler.saved_networks import network
@@ -54,6 +55,14 @@ def test_a_factor_is_fixed_or_starts_where_the_text_says() -> None:
     np.testing.assert_allclose(of("rescale[-0.5, offset=3]"), 3 - MAP / 2)
     np.testing.assert_allclose(of("scale[0.25]"), MAP / 4)
     np.testing.assert_array_equal(of("scale"), MAP)
+
+
+def test_a_step_keeps_the_start_of_its_factors_as_json() -> None:
+    text = "network { body: scale[0.25] head: global_avg_pool | dense[classes] }"
+    step = compiler.resolve(dsl.loads(text), (4, 4, 2), 3).steps[0]
+    assert step_from_json(step_to_json(step)).operations == step.operations
+    older = step_to_json(step).replace(', "start": 0.25', "")  # as saved before weights had a start
+    assert [weight.start for _, weight in step_from_json(older).weights()] == [1.0]
 
 
 def test_an_operation_knows_how_many_channels_it_reads() -> None:
