@@ -27,6 +27,12 @@ class Kernel(Syntax):
 
 @dataclass(frozen=True, slots=True)
 class Symbol(Syntax):
-    """A value that depends on the use of a cell or operation; `text` describes it."""
+    """A value that depends on the use of a cell or operation, or on the individual.
+
+    Attributes:
+      text: describes the value.
+      values: for a gene, some of the values that it may have.
+    """
 
     text: str
+    values: tuple[object, ...] = field(default=(), compare=False, repr=False)

@@ -11,7 +11,7 @@ import dsl
 from compiler.domains import settings_of, values
 from compiler.errors import CompileError, pasted
 from compiler.filesystem import Place
-from compiler.settings import Training
+from compiler.settings import GENES, Training
 from evolve.algorithms import Algorithm
 from evolve.algorithms import settings as settings_of_algorithm
 from evolve.config import Config
@@ -106,7 +106,13 @@ def _check_flops(config: Config) -> None:
 
 
 def _check_genes(training: Training, seed: dsl.Genotype) -> None:
+    """Checks that the training can have every member of the domain of each gene that it reads."""
+    genes = dict(seed.genes)
+    members = [
+        {name: value} for name, domain in seed.space.domains.items() if name in GENES for value in domain.members
+    ]
     try:
-        training.with_genes(dict(seed.genes))
+        for changed in ({}, *members):
+            training.with_genes(genes | changed)
     except CompileError as error:
         raise UsageError(str(error)) from None

@@ -103,7 +103,7 @@ def _check_genes(genotype: dsl.Genotype, options: argparse.Namespace) -> None:
     """
     typed = {binding.partition("=")[0].strip().removeprefix("training.") for binding in options.gin_param}
     for name, value in genotype.genes:
-        if name in typed and name in GENES:
+        if name in typed and name in GENES and isinstance(value, int | float):
             raise UsageError(
                 f"nothing reads training.{name}: the gene {name} = {value:g} of the individual replaces it; change the "
                 "gene in the .cell text"

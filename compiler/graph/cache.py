@@ -9,11 +9,13 @@ from compiler.primitives.base import Operation, Shape
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Value
 from dsl.space.expand import Place
+from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000
 MAX_OPERATIONS = 100_000  # the limit of operations in all cached steps together, which take about 40 MB
 _CELLS = 128
+_VALUES = 64  # the greatest number of combinations of gene values for which results are kept
 
 
 class Expansion(NamedTuple):
@@ -33,16 +35,16 @@ Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
 Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int, tuple[tuple[str, Value | None], ...]]
 
 
-class ResolveCache:
-    """Resolved operations and cells of one search space, for one set of genes and one number of classes.
+class Resolved:
+    """Resolved operations and cells of one search space, for one set of gene values and one number of classes.
 
     Cells are looked up by object and not by value, since a child shares unchanged objects with its parent.
     """
 
     def __init__(self) -> None:
         self.expansions: Expansions = {}
+        self.operations = 0  # an upper bound of the operations in all cached steps
         self._steps: Cache[dict[Call, Step]] = Cache(_CELLS)
-        self._operations = 0  # an upper bound of the operations in all cached steps
 
     def step(self, call: Call, cell: s.Cell, *within: s.Cell) -> Step | None:
         """Returns the step that an earlier use of a cell, with the same arguments and cells within it, has given."""
@@ -51,20 +53,29 @@ class ResolveCache:
 
     def keep(self, step: Step, call: Call, cell: s.Cell, *within: s.Cell) -> None:
         """Adds the step of one use of a cell to the cache; `within` are the cells within the cell."""
-        self._operations += len(step.operations)
+        self.operations += len(step.operations)
         known = self._steps.get(cell, *within)
         if known is None:
             self._steps.put({call: step}, cell, *within)
         else:
             known[call] = step
 
-    def tidy(self) -> None:
-        """Empties the cache if it is larger than its limits."""
-        if len(self.expansions) > MAX_EXPANSIONS or self._operations > MAX_OPERATIONS:
-            self.clear()
 
-    def clear(self) -> None:
-        """Empties the cache."""
-        self.expansions.clear()
-        self._steps.clear()
-        self._operations = 0
+class ResolveCache:
+    """Resolved operations and cells of one search space, for the latest values of its genes."""
+
+    def __init__(self) -> None:
+        self._resolved: dict[tuple[object, ...], Resolved] = {}
+
+    def of(self, genotype: Genotype, classes: int) -> Resolved:
+        """Returns what is known for genotypes with the same values of those genes that operations may read."""
+        if sum(one.operations for one in self._resolved.values()) > MAX_OPERATIONS or (
+            sum(len(one.expansions) for one in self._resolved.values()) > MAX_EXPANSIONS
+        ):
+            self._resolved.clear()
+        values = (classes, *genotype.read)
+        found = self._resolved.pop(values, None) or Resolved()
+        self._resolved[values] = found  # at the end, since the first ones are removed first
+        if len(self._resolved) > _VALUES:
+            del self._resolved[next(iter(self._resolved))]
+        return found

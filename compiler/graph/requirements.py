@@ -13,6 +13,7 @@ from dsl.rules.draw import members
 from dsl.rules.scene import Scene
 from dsl.space.evaluate import COMPARISONS, Value, number
 from dsl.space.genotype import Genotype, Space
+from dsl.space.stack import names
 from dsl.text.unparse import condition as shown
 from dsl.tree import syntax as s
 
@@ -20,15 +21,11 @@ from dsl.tree import syntax as s
 def requirement(space: Space, input_shape: Sequence[int], classes: int) -> Callable[[Genotype], str | None]:
     """Returns a function that returns why a genotype cannot be built or breaks a requirement, or None.
 
-    The function keeps resolved cells and operations in a cache, since a child shares most of them with its parent. In a
-    space with genes, the cache is emptied before each genotype, because settings of operations may be computed from
-    genes.
+    The function keeps resolved cells and operations in a cache, since a child shares most of them with its parent.
     """
     cache = ResolveCache()
 
     def check(genotype: Genotype) -> str | None:
-        if space.genes:
-            cache.clear()
         try:
             return broken(genotype, cost(genotype, input_shape, classes, cache))
         except CompileError as error:
@@ -61,7 +58,7 @@ def holds(item: s.Require, genotype: Genotype, found: Cost) -> bool:
 
 def _known(genotype: Genotype, found: Cost) -> dict[str, Value]:
     nodes = sum(len(cell.nodes) for cell in genotype.cells)
-    return {**genotype.space.params, **asdict(found), "nodes": nodes}
+    return {**names(genotype), **asdict(found), "nodes": nodes}
 
 
 def _holds(condition: s.Condition, genotype: Genotype, known: Mapping[str, Value]) -> bool:

@@ -8,11 +8,12 @@ from functools import cached_property
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
-from compiler.graph.cache import Call, Expansion, Expansions, ResolveCache
+from compiler.graph.cache import Call, Expansion, Expansions, ResolveCache, Resolved
 from compiler.graph.structure import Graph, Step
 from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
 from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, NOTHING, PRODUCT, SUM
+from dsl.primitives.records import STRIDE
 from dsl.space.evaluate import Symbol, Value, number
 from dsl.space.expand import AMBIENT, Applied, Definitions, Place, called, valued, walk
 from dsl.space.genotype import Genotype
@@ -38,9 +39,8 @@ def resolve(
       input_shape: `[height, width, channels]` of the images.
       classes: the number of classes.
       auxiliary: whether the graph has the auxiliary head.
-      cache: resolved cells and operations of earlier genotypes with the same space, genes and number of classes. A
-        step from the cache keeps the repetition and the keys of its first use. A graph with such steps has the right
-        cost, and wrong keys of weights.
+      cache: resolved cells and operations of earlier genotypes of the same space. A step from the cache keeps the
+        repetition and the keys of its first use. A graph with such steps has the right cost, and wrong keys of weights.
 
     Raises:
       CompileError: shapes do not fit, an output is dead, or the network is too large. The message names the part of the
@@ -49,9 +49,8 @@ def resolve(
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {by_x(input_shape)} and {classes} classes: all must be at least 1")
     try:
-        if cache is not None:
-            cache.tidy()
-        return _Network(genotype, tuple(input_shape), classes, auxiliary, cache).graph()
+        known = None if cache is None else cache.of(genotype, classes)
+        return _Network(genotype, tuple(input_shape), classes, auxiliary, known).graph()
     except CellError as error:
         raise CompileError(str(error), error.problems[0].message, error.problems[0]) from error
 
@@ -62,7 +61,7 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
-    cache: ResolveCache | None
+    cache: Resolved | None
     total: list[int] = field(default_factory=lambda: [0])  # a list with one number: the steps and operations so far
 
     @cached_property
@@ -177,10 +176,16 @@ class _Network:
         channels of the cell's first input.
         """
         cell = self.genotype.cell(op.name)
-        own = 1 if cell.stride is None else number(cell.stride, self.genotype.space.params)
-        values = called(op, Place(None, first or own), channels, self.scope, self.definitions)
+        values = called(op, Place(None, first or self._stride(cell)), channels, self.scope, self.definitions)
         filters, stride = self.whole(values.pop("filters"), op), self.whole(values.pop("stride"), op) or 1
         return filters, stride, tuple(values.items())
+
+    def _stride(self, cell: s.Cell) -> int:
+        """Returns the stride that a cell declares, which may depend on genes."""
+        stride = 1 if cell.stride is None else number(cell.stride, self.scope)
+        if not isinstance(stride, int) or not STRIDE.holds(stride):
+            raise CellError(f"stride of cell {cell.name} is {stride}; allowed: {STRIDE.allowed}", cell.position)
+        return stride
 
     @staticmethod
     def whole(value: Value | None, op: s.Op) -> int | None:
@@ -245,8 +250,7 @@ class _Network:
             )
         filters = self.whole(applied.settings["filters"], op)
         asked = self.whole(applied.settings["stride"], op) or 1
-        own = 1 if cell.stride is None else int(number(cell.stride, self.genotype.space.params))
-        stride = asked if asked > 1 else own
+        stride = asked if asked > 1 else self._stride(cell)
         settings = {name: value for name, value in applied.settings.items() if name not in AMBIENT}
         return _CellBuilder(self, block, cell, (value,), (False,), filters, stride, settings, key).run()
 

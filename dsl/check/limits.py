@@ -44,15 +44,27 @@ def verify_limits(space: Space) -> Iterator[Problem]:
                 f"no network satisfies {shown(wrong)}", wrong.position, "`require` compares costs, such as params < 1M"
             )
         found.extend(limits(item.condition, space, frozenset()))
-    both = clash(found, {limit.name: (0.0, math.inf) for limit in found})
+    both = clash(found, domains(found, space))
     if both is None:
         return
     one, other = both
     if other is None:
-        yield Problem(f"no network has {one}", one.at.position, "a cost is at least 0")
+        least, most = domains([one], space)[one.name]
+        allowed = (
+            "a cost is at least 0" if one.name not in space.genes else f"gene {one.name} is from {least} to {most}"
+        )
+        yield Problem(f"no network has {one}", one.at.position, allowed)
     else:
         yield Problem(f"no network has {one} and {other}", other.at.position,
                       f"{one} is required at {one.at.position}")  # fmt: skip
+
+
+def domains(limits: Iterable[Limit], space: Space) -> Mapping[str, tuple[float, float]]:
+    """Returns the least and the greatest value of each name that limits compare: of a gene, or of a cost."""
+    return {
+        limit.name: space.domains[limit.name].bounds if limit.name in space.domains else (0.0, math.inf)
+        for limit in limits
+    }
 
 
 def _require_fault(condition: s.Condition, space: Space) -> Problem | None:

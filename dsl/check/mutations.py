@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
-from dsl.check.uses import STRIDE_ASKED, check_member
+from dsl.check.uses import STRIDE_ASKED, check_member, check_numbers
 from dsl.errors import CellError, Problem, nearest, problems_of
 from dsl.primitives import JOINS, PRIMITIVES
 from dsl.space import steps
@@ -81,11 +81,19 @@ def _check_cost(path: s.Path, space: Space) -> None:
     root, *rest = path.names
     if not rest and (root in COSTS or root in space.params):
         return
+    if not rest and root in space.genes:
+        check_numbers(path, space, "a cost")
+        return
     if len(rest) == 2 and rest[1] == "count":
         rest = rest[:1]
     if root in space.cell_names and len(rest) == 1 and rest[0] in PARTS["cell"]:
         return
-    names = [*COSTS, *space.params, *(f"{cell}.{part}" for cell in space.cell_names for part in PARTS["cell"])]
+    names = [
+        *COSTS,
+        *space.params,
+        *space.genes,
+        *(f"{cell}.{part}" for cell in space.cell_names for part in PARTS["cell"]),
+    ]
     raise CellError(f"unknown cost {str(path)!r}", path.position, nearest(str(path), names))
 
 

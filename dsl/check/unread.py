@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
-from dsl.check.limits import clash, decided, limits
+from dsl.check.limits import clash, decided, domains, limits
 from dsl.errors import Problem
 from dsl.primitives import PRIMITIVES
 from dsl.space.expand import AMBIENT
+from dsl.space.genes import INT, KERNEL, OP, REAL
 from dsl.space.genotype import Space
+from dsl.text import unparse
 from dsl.text.unparse import condition as shown
 from dsl.tree import syntax as s
 
@@ -36,6 +39,11 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
         if gene.name not in read and gene.name not in read_elsewhere:
             yield Problem(f"nothing reads gene {gene.name}: no expression names it, and no setting of the training "
                           "has this name", gene.position)  # fmt: skip
+        kind = space.domains[gene.name].kind
+        if gene.name in read_elsewhere and kind in (KERNEL, OP):
+            yield Problem(f"the training reads gene {gene.name} as a number, and its values are of kind {kind}",
+                          gene.position)  # fmt: skip
+    yield from _not_whole(space, parts)
     for block in parts:
         if isinstance(block, s.Block):
             yield from _replaced(block)
@@ -43,9 +51,25 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
         yield from _certain(item.condition, space)
 
 
+def _not_whole(space: Space, parts: Collection[s.Syntax]) -> Iterator[Problem]:
+    """Yields the places that want a whole number and have a gene of which a rule makes other numbers."""
+    drawn = {part.target.names[0] for part in parts if isinstance(part, s.Assign)
+             and (part.operator != "=" or isinstance(part.value, s.Function))}  # fmt: skip
+    real = {name for name in drawn & space.genes.keys()
+            if space.domains[name].kind == REAL and space.domains[name].is_range}  # fmt: skip
+    wanted = [part.times for part in parts if isinstance(part, s.Step)]
+    wanted += [argument.value for part in parts if isinstance(part, s.Op) and real for argument in part.arguments
+               if argument.name in AMBIENT or (argument.name is None and part.name in space.written)]  # fmt: skip
+    for value in wanted:
+        if isinstance(value, s.Path) and str(value) in real:
+            declared = unparse.declaration(replace(space.genes[str(value)], kind=INT))
+            yield Problem(f"a whole number is wanted here, and rules give gene {value} other numbers", value.position,
+                          f"declare whole numbers: {declared}")  # fmt: skip
+
+
 def _names(parts: Iterable[s.Syntax]) -> set[str]:
     """Returns the first names of all paths. A gene is not read by a path to the members of its domain."""
-    return {part.names[0] for part in parts if isinstance(part, s.Path) and part.names[1:] != ("domain",)}
+    return {part.names[0] for part in parts if isinstance(part, s.Path) and part.names[1:2] != ("domain",)}
 
 
 def _applied(parts: Iterable[s.Syntax]) -> set[str]:
@@ -107,6 +131,6 @@ def _certain(condition: s.Condition, space: Space) -> Iterator[Problem]:
     if not always:
         against = list(limits(condition, space, frozenset(), wanted=False))
         complete = len(against) == sum(1 for _ in s.simple(condition))
-        always = complete and clash(against, {limit.name: (0.0, float("inf")) for limit in against}) is not None
+        always = complete and clash(against, domains(against, space)) is not None
     if always:
         yield Problem(f"every network satisfies `require {shown(condition)}`", condition.position)

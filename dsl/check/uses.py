@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dsl.errors import CellError
 from dsl.primitives import NOTHING
 from dsl.space.evaluate import Symbol, Value, evaluate
-from dsl.space.expand import Applied, Place, Undecided, channels_after, walk
-from dsl.space.genes import OP
+from dsl.space.expand import Applied, Definitions, Place, Undecided, channels_after, walk
+from dsl.space.genes import KERNEL, OP
 from dsl.space.genotype import Space
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -18,7 +19,16 @@ FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("c
 
 def names_at_a_use(space: Space) -> dict[str, Value]:
     """Returns the names that an operation's settings may use in a cell, in a set and in the network."""
-    return {**space.definitions.scope, "filters": FILTERS, "stride": STRIDE_ASKED}
+    return {**space.once(_definitions).scope, "filters": FILTERS, "stride": STRIDE_ASKED}
+
+
+def _definitions(space: Space) -> Definitions:
+    """Returns the operations, with some values of each gene, of which at least one must be right where it is read."""
+    genes: dict[str, Value] = {}
+    for name, domain in space.domains.items():
+        limits = (dict(space.seed.genes)[name], domain.low, domain.high)
+        genes[name] = Symbol(name, domain.members or tuple(value for value in limits if value is not None))
+    return replace(space.definitions, scope={**space.definitions.scope, **genes})
 
 
 def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> None:
@@ -35,7 +45,7 @@ def check_use(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value]) -> Non
             check_value(argument.value, space, scope)
     channels = scope.get("channels", CHANNELS)
     try:
-        walk(op, Place(FILTERS, STRIDE_ASKED), channels, scope, space.definitions, _follow)
+        walk(op, Place(FILTERS, STRIDE_ASKED), channels, scope, space.once(_definitions), _follow)
     except Undecided:
         return
 
@@ -60,6 +70,18 @@ def check_value(value: s.Expression, space: Space, scope: Mapping[str, Value]) -
 
 def _follow(applied: Applied) -> Value:
     return Symbol("cell") if applied.is_cell else channels_after(applied)
+
+
+def check_numbers(expression: s.Expression, space: Space, what: str) -> None:
+    """Checks that all genes in an expression, whose value is a number, are numbers.
+
+    Raises:
+      CellError: a gene is a kernel or an operation.
+    """
+    for path in s.paths(expression):
+        domain = space.domains.get(path.names[0])
+        if domain is not None and domain.kind in (KERNEL, OP):
+            raise CellError(f"{path} is a gene of kind {domain.kind}, and {what} is a number", path.position)
 
 
 def check_member(member: s.Expression, space: Space) -> None:

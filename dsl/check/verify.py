@@ -7,11 +7,12 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from dsl.check.mutations import verify_requires, verify_rules
 from dsl.check.reach import verify_reach
 from dsl.check.sizes import verify_sizes
-from dsl.check.uses import CHANNELS, check_member, check_use, check_value, names_at_a_use
+from dsl.check.uses import CHANNELS, check_member, check_numbers, check_use, check_value, names_at_a_use
 from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, JOINS, NOTHING, PRIMITIVES
 from dsl.primitives.records import COUNT, STRIDE
@@ -20,12 +21,11 @@ from dsl.space.expand import AMBIENT, Formals
 from dsl.space.genes import INT, domain_of, value_of, written
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import key
-from dsl.space.stack import mark_of
+from dsl.space.stack import mark_of, names, repeats, steps_back
 from dsl.text.unparse import expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-MAX_REPEATS = 10_000
 MAX_STEPS = 1_000  # of a network that rules change
 MAX_NODES = 1_000
 MAX_NESTING = 64
@@ -313,7 +313,8 @@ def _verify_cell(cell: s.Cell, space: Space, ops: Iterable[s.Op | s.Any]) -> lis
         return problems
     problems += problems_of(space.once(_checkers)(cell.settings), ops)
     problems += problems_of(lambda op: _check_is_some(op, f"cell {cell.name}", space), _whole_ops(cell))
-    problems += problems_of(lambda stride: _check_stride(stride, cell, space), [cell.stride] if cell.stride else [])
+    if cell.stride is not None:
+        problems += problems_of(lambda stride: _check_stride(stride, cell, space), [cell.stride])
     known: dict[str, Position | None] = {}
     for item in cell.inputs:
         if item.name in known:
@@ -370,7 +371,8 @@ def _checkers(space: Space) -> Callable[[Formals | None], Callable[[s.Op | s.Any
 
 
 def _check_stride(written: s.Expression, cell: s.Cell, space: Space) -> None:
-    stride = number(written, space.params)
+    check_numbers(written, space, f"the stride of cell {cell.name}")
+    stride = number(written, names(space.seed))
     if not STRIDE.holds(stride):
         raise CellError(f"stride of cell {cell.name} is {stride}; allowed: {STRIDE.allowed}", written.position)
 
@@ -460,7 +462,7 @@ def _check_network(genotype: Genotype, kept: Collection[int] = ()) -> Iterator[P
 
 
 def _check_step(step: s.Step, genotype: Genotype) -> None:
-    space = genotype.space
+    space, known = genotype.space, names(genotype)
     scope = names_at_a_use(space)
     arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
     for op in step.pipe:
@@ -474,18 +476,24 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
         message = f"inputs in the step's brackets: {len(step.inputs)}; this step takes {wanted or 'none'}"
         raise CellError(message, step.position)
     for wired in step.inputs:
-        if mark_of(wired, {**space.params, **space.genes}) is not None:
-            continue
-        back = number(wired, space.params)
-        if not (isinstance(back, int) and back < 0):
-            raise CellError(f"input {back} of a step is not below 0; write -1 for the step before", wired.position)
+        if mark_of(wired, known) is None:
+            check_numbers(wired, space, "an input of a step")
+            steps_back(wired, known)
     if step.times is not None:
-        times = number(step.times, space.params)
-        if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):
-            allowed = f"a whole number from 0 to {MAX_REPEATS:,}"
-            raise CellError(f"a step is repeated {times} times; allowed: {allowed}", step.times.position)
+        check_numbers(step.times, space, "the number of repetitions of a step")
+        _check_times(step, genotype)
     if step.stride is not None:
         _check_first_stride(step, step.stride, space)
+
+
+def _check_times(step: s.Step, genotype: Genotype) -> None:
+    try:
+        repeats(step, names(genotype))
+    except CellError as error:
+        problem = error.problems[0]
+        if isinstance(step.times, s.Path) and str(step.times) in genotype.space.genes:
+            problem = replace(problem, hint=f"declare whole numbers, such as: gene {step.times}: int = 2 in 1 .. 4")
+        raise CellError.of([problem]) from None
 
 
 def _check_first_stride(step: s.Step, written: s.Expression, space: Space) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from dsl.identity.canonical import Sum, Vertex, canonical, digest
@@ -19,8 +19,10 @@ from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING
 from dsl.primitives.base import Primitive, Role
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Scope, Symbol, Value, number
-from dsl.space.expand import Applied, Follow, Formals, Place, Undecided, channels_after, valued, walk
+from dsl.space.expand import Applied, Definitions, Follow, Formals, Place, Undecided, channels_after, valued, walk
+from dsl.space.genes import GeneValue
 from dsl.space.genotype import Genotype, Space
+from dsl.space.stack import names, repeats
 from dsl.text.unparse import formals, op, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -106,10 +108,10 @@ class FingerprintCache:
         kept = tuple(item for item in space.items if isinstance(item, shared))
         self.space = digest(unparse(s.File(kept)))
         self.steps = StepTexts()
-        self.uses = {name: _FREE if space.evolves_network else _uses(space, name) for name in space.cell_names}
+        self.uses = functools.lru_cache(maxsize=256)(functools.partial(_uses, space))
         self.cells: Cache[str] = Cache()
         self.labels: Cache[_Label] = Cache(2048)
-        self.frame = functools.lru_cache(maxsize=64)(functools.partial(_frame, space))
+        self.frame = functools.lru_cache(maxsize=256)(functools.partial(_frame, space))
         self._same: dict[_Calls, _Calls] = {}
 
     def same(self, calls: _Calls) -> _Calls:
@@ -120,7 +122,7 @@ class FingerprintCache:
 def fingerprint(genotype: Genotype) -> str:
     """Returns the fingerprint, which is equal for genotypes of a space that are the same network.
 
-    Dead nodes and genes do not change the fingerprint.
+    Dead nodes do not change the fingerprint, and neither does a gene that no live part of the network reads.
     """
     space = genotype.space
     cache = space.once(FingerprintCache)
@@ -128,14 +130,37 @@ def fingerprint(genotype: Genotype) -> str:
     if space.evolves_network:
         parts += cache.steps.written_out(genotype, lambda use: _fingerprint_at(use, genotype, cache))
     else:
+        parts += genes_of_the_network(genotype)
         parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
     return digest("\n".join(parts))
+
+
+def genes_of_the_network(genotype: Genotype) -> list[str]:
+    """Returns the genes that the steps of the network read outside of cells, as texts with their values.
+
+    A gene is left out if the steps that read it are repeated 0 times.
+    """
+    space = genotype.space
+    if not space.network_genes:
+        return []
+    known = names(genotype)
+    steps = space.once(_read_by_steps)
+    read = {name for step, inner in steps if repeats(step, known) for name in inner}
+    # The repetitions are written in the text of the network, so their number counts even if it is 0.
+    counts = [str(repeats(step, known)) for step, _ in steps]
+    return [",".join(counts), *[f"{name} = {known[name]}" for name in sorted(read)]]
+
+
+def _read_by_steps(space: Space) -> tuple[tuple[s.Step, frozenset[str]], ...]:
+    """Returns the steps of the network, each with the genes that it reads besides its number of repetitions."""
+    steps = [step for section in space.network.sections for step in section.steps]
+    return tuple([(step, space.genes_in(replace(step, times=None))) for step in steps])
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     """Returns the fingerprint of one cell, which does not depend on its name."""
     cache = genotype.space.once(FingerprintCache)
-    return _at(cache.uses[cell.name], cell, genotype, cache)
+    return _at(cache.uses(cell.name, genotype.read), cell, genotype, cache)
 
 
 def _fingerprint_at(use: Use, genotype: Genotype, cache: FingerprintCache) -> str:
@@ -147,18 +172,18 @@ def _fingerprint_at(use: Use, genotype: Genotype, cache: FingerprintCache) -> st
 
 
 def _at(calls: _Calls, cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> str:
-    known = cache.cells.get(cell, calls)
+    known = cache.cells.get(cell, calls, *genotype.read)
     if known is not None:
         return known
     found, by_itself = _cell_digest(cell, genotype, calls, cache)
     if by_itself:
-        cache.cells.put(found, cell, calls)
+        cache.cells.put(found, cell, calls, *genotype.read)
     return found
 
 
 def _cell_digest(cell: s.Cell, genotype: Genotype, calls: _Calls, cache: FingerprintCache) -> tuple[str, bool]:
     """Returns the fingerprint of a cell, and whether the fingerprint is independent of the cells inside this cell."""
-    frame = cache.frame(cell.inputs, cell.fit, cell.width, cell.settings, calls)
+    frame = cache.frame(cell.inputs, cell.fit, cell.width, cell.settings, calls, genotype.read)
     build = _Builder(genotype, frame, cache.labels)
     for index, item in enumerate(cell.inputs):
         build.values[item.name] = build.add(f"input{index}", ())
@@ -181,10 +206,11 @@ def _returned(cell: s.Cell, frame: _Frame) -> tuple[s.Term, ...]:
 
 def _frame(
     space: Space, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, settings: Formals | None,
-    calls: _Calls,
+    calls: _Calls, read: tuple[GeneValue, ...],
 ) -> _Frame:  # fmt: skip
+    given = space.defined(read)
     if settings is not None:
-        return _frame_with_brackets(space, inputs, settings)
+        return _frame_with_brackets(given, inputs, settings)
     filters, stride = calls
     kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
@@ -195,7 +221,7 @@ def _frame(
         f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
         Place(filters, stride),
         Place(filters, 1),
-        tuple(_input_channels(item, index, filters, space) for index, item in enumerate(inputs)),
+        tuple(_input_channels(item, index, filters, given) for index, item in enumerate(inputs)),
         {item.name: item.kind for item in inputs if item.each and item.kind is not None},
         by_first,
         by_first or width == "split",
@@ -204,10 +230,10 @@ def _frame(
     )
 
 
-def _frame_with_brackets(space: Space, inputs: tuple[s.Input, ...], settings: Formals) -> _Frame:
+def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settings: Formals) -> _Frame:
     """Returns the frame of a cell with brackets, of which every use may have other filters, stride and settings."""
     scope: Scope = {
-        **space.definitions.scope,
+        **given.scope,
         **{formal.name: Symbol(formal.name) for formal in settings},
         "filters": _FILTERS,
         "stride": Symbol("stride"),
@@ -234,10 +260,21 @@ def _frame_with_brackets(space: Space, inputs: tuple[s.Input, ...], settings: Fo
 class _Builder:
     """Builds the graph of one cell. Equal vertices without weights have the same value, so they are one vertex."""
 
-    __slots__ = ("by_itself", "channels", "frame", "genotype", "labels", "values", "vertices", "weightless")
+    __slots__ = (
+        "by_itself",
+        "channels",
+        "frame",
+        "gene_values",
+        "genotype",
+        "labels",
+        "values",
+        "vertices",
+        "weightless",
+    )
 
     def __init__(self, genotype: Genotype, frame: _Frame, labels: Cache[_Label]) -> None:
         self.genotype = genotype
+        self.gene_values = genotype.read
         self.frame = frame
         self.labels = labels
         self.vertices: list[Vertex] = []
@@ -300,7 +337,7 @@ class _Builder:
                     break
             else:
                 return known
-        channels = _flow_channels(flow, self.frame.is_fitted, self.genotype.space)
+        channels = _flow_channels(flow, self.frame.is_fitted, self.genotype.definitions)
         known = _Facts(tuple([self.edge(term) for term in flow.terms]), channels)
         if self.frame.scope is None or not edit.measured(edit.flow_ops([flow])):
             self.frame.flows.put(known, flow)
@@ -383,11 +420,11 @@ class _Builder:
     def label(self, applied: s.Op, channels: Value, reads_input: bool) -> _Label:
         """Returns an operation at its place as a `_Label`, from the cache if it is there."""
         place = self.frame.place if reads_input else self.frame.inner
-        known = self.labels.get(applied, place, channels)
+        known = self.labels.get(applied, place, channels, *self.gene_values)
         if known is None:
-            known = _label(applied, place, channels, self.genotype.space, self.scope(applied))
+            known = _label(applied, place, channels, self.genotype, self.scope(applied))
             if self.frame.scope is None or not edit.measured([applied]):
-                self.labels.put(known, applied, place, channels)
+                self.labels.put(known, applied, place, channels, *self.gene_values)
         return known
 
     def scope(self, applied: s.Op) -> Scope:
@@ -397,7 +434,7 @@ class _Builder:
         """
         scope = self.frame.scope
         if scope is None:
-            return self.genotype.space.definitions.scope
+            return self.genotype.definitions.scope
         states = edit.measured([applied])
         if not states:
             return scope
@@ -445,7 +482,7 @@ def _summed(values: list[Sum]) -> Sum:
     return tuple(sorted(itertools.chain.from_iterable(values)))
 
 
-def _label(applied: s.Op, place: Place, channels: Value, space: Space, scope: Scope) -> _Label:
+def _label(applied: s.Op, place: Place, channels: Value, genotype: Genotype, scope: Scope) -> _Label:
     """Returns an operation's label at a place, whether two uses on one value give one value, and the cells in it.
 
     The label has the names and settings of the primitives. For the identity and for zeros, the label is the name of the
@@ -464,10 +501,12 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space, scope: Sc
         primitives.append(PRIMITIVES[part.name])
         return channels_after(part)
 
-    if scope is not space.definitions.scope and applied.name not in scope:
-        applied = valued(applied, scope, channels, space.definitions)  # so that a text has no name of a state
-    if _walked(applied, place, channels, space, follow, scope) is None:
-        return f"{op(applied)} at {place.stride} of {channels}", False, ()
+    given = genotype.definitions
+    if scope is not given.scope and applied.name not in scope:
+        applied = valued(applied, scope, channels, given)  # so that a text has no name of a state
+    if _walked(applied, place, channels, given, follow, scope) is None:
+        genes = [f" {name}={given.scope[name]}" for name in sorted(genotype.space.genes_in(applied))]
+        return f"{op(applied)} at {place.stride} of {channels}{''.join(genes)}", False, ()
     if any(primitive.role is Role.ZERO for primitive in primitives):
         return ZERO, True, ()
     weightless = not cells and all(primitive.is_pure for primitive in primitives)
@@ -476,20 +515,19 @@ def _label(applied: s.Op, place: Place, channels: Value, space: Space, scope: Sc
 
 
 def _walked(
-    part: s.Op, place: Place, channels: Value, space: Space, follow: Follow, scope: Scope | None = None
+    part: s.Op, place: Place, channels: Value, given: Definitions, follow: Follow, scope: Scope | None = None
 ) -> Value | None:
     """Calls `follow` with each primitive of an operation and returns the operation's output channels.
 
     Returns None if the primitives depend on the place of use, which is not known.
     """
     try:
-        known = space.definitions.scope if scope is None else scope
-        return walk(part, place, channels, known, space.definitions, follow)
+        return walk(part, place, channels, given.scope if scope is None else scope, given, follow)
     except Undecided:
         return None
 
 
-def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
+def _flow_channels(flow: s.Flow, is_fitted: bool, given: Definitions) -> Value:
     """Returns the channels of a node, which are known if all terms of the node's sum have the filters of the cell."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
     unknown = _OF_A_NODE
@@ -498,7 +536,7 @@ def _flow_channels(flow: s.Flow, is_fitted: bool, space: Space) -> Value:
     channels: Value = _FILTERS
     for part in flow.tail:
         assert isinstance(part, s.Op)
-        channels = _walked(part, Place(_FILTERS, 1), channels, space, _after) or unknown
+        channels = _walked(part, Place(_FILTERS, 1), channels, given, _after) or unknown
     return channels
 
 
@@ -506,21 +544,23 @@ def _after(applied: Applied) -> Value:
     return _FILTERS if applied.is_cell else channels_after(applied)
 
 
-def _input_channels(item: s.Input, index: int, filters: Value | None, space: Space) -> Value:
+def _input_channels(item: s.Input, index: int, filters: Value | None, given: Definitions) -> Value:
     """Returns the channels of an input. Only the first input's channels are known: others may be the stem's output."""
     raw = Symbol(f"raw {index}")
     if index or item.kind is None or item.each:
         return raw
-    return _walked(item.kind, Place(filters, 1), raw, space, channels_after) or raw
+    return _walked(item.kind, Place(filters, 1), raw, given, channels_after) or raw
 
 
-def _uses(space: Space, name: str) -> _Calls:
+def _uses(space: Space, name: str, read: tuple[GeneValue, ...]) -> _Calls:
     """Returns the filters and the stride with which the network uses a cell.
 
     A value that differs between uses is a symbol.
     """
+    if space.evolves_network:
+        return _FREE
     cell = space.written[name]
-    own: Value = 1 if cell.stride is None else number(cell.stride, space.params)
+    own: Value = 1 if cell.stride is None else number(cell.stride, space.defined(read).scope)
     steps = [step for section in space.network.sections for step in section.steps]
     calls = [(part, step) for step in steps for part in step.pipe if isinstance(part, s.Op) and part.name == name]
     asked = [{argument.name or "filters": argument.value for argument in call.arguments} for call, _ in calls]

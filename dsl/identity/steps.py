@@ -10,7 +10,7 @@ from dsl.primitives import IDENTITY, PRIMITIVES
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Scope, Symbol, Value, number
 from dsl.space.expand import Applied, Definitions, Place, Undecided, called, channels_after, walk
-from dsl.space.genotype import Genotype, Space
+from dsl.space.genotype import Genotype
 from dsl.space.stack import Repetition, cell_of, names, stacked
 from dsl.space.steps import evaluated
 from dsl.text.unparse import op as shown
@@ -74,7 +74,7 @@ def _text(one: Repetition, genotype: Genotype) -> _Text:
     given = Definitions(space.definitions.ops, space.definitions.cells, scope)
     ops = [part for part in one.step.pipe if isinstance(part, s.Op)]
     if cell is not None:
-        own = 1 if cell.stride is None else number(cell.stride, space.params)
+        own = 1 if cell.stride is None else number(cell.stride, scope)
         settings = called(ops[0], Place(None, own if one.stride is None else one.stride), _READ, scope, given)
         use = Use(cell.name, settings["filters"] is not None, settings["stride"])
         return _Text(f"<{cell.name}> {_listed(settings)}", (use,))
@@ -98,7 +98,7 @@ def _text(one: Repetition, genotype: Genotype) -> _Text:
             # The primitives depend on the channels, or a setting is wrong here, so that the network cannot be built.
             inner = _cells_within(part, given)
             cells += inner
-            genes = [(name, value) for name, value in genotype.genes if name in space.once(_read_by_ops)]
+            genes = [(name, scope[name]) for name in sorted(space.genes_in(part))]
             texts[count:] = [f"{shown(evaluated(part, genotype))} at {stride} with {genes} {[f'<{n}>' for n in inner]}"]
             channels = Symbol(f"channels of {texts[-1]}")
     return _Text(
@@ -118,16 +118,6 @@ def counted(part: Applied) -> dict[str, Value]:
     """Returns the settings that count: those with a value, but not the default of a setting that was added later."""
     later = {} if part.is_cell else PRIMITIVES[part.name].later
     return {name: value for name, value in part.settings.items() if value is not None and value != later.get(name)}
-
-
-def _read_by_ops(space: Space) -> frozenset[str]:
-    """Returns the names that expressions in the `op` declarations of a space read."""
-    parts = s.parts_of(list(space.definitions.ops.values()))
-    return frozenset(name for part in parts if isinstance(part, s.Path | s.Op) for name in _names(part))
-
-
-def _names(part: s.Path | s.Op) -> tuple[str, ...]:
-    return part.names[:1] if isinstance(part, s.Path) else (part.name,)
 
 
 def _cells_within(part: s.Op, given: Definitions) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TypeVar
 
-from dsl.identity.fingerprint import cell_fingerprint, fingerprint
+from dsl.identity.fingerprint import cell_fingerprint, fingerprint, genes_of_the_network
 from dsl.report.matching import matched, partner, renamed, with_names
 from dsl.space.genes import GeneValue, written
 from dsl.space.genotype import Genotype, Space
@@ -95,9 +95,13 @@ def differences(a: Genotype, b: Genotype) -> tuple[Difference, ...]:
 
 
 def same_network(a: Genotype, b: Genotype) -> bool:
-    """Returns whether two genotypes are the same network. Names, order and genes do not count."""
+    """Returns whether two genotypes are the same network.
+
+    Names and order do not count, and neither do genes that the network does not read.
+    """
     mine, yours = _what_builds(a.space), _what_builds(b.space)
-    if mine != yours or a.network != b.network or a.space.reached != b.space.reached:
+    is_stacked_alike = a.network == b.network and genes_of_the_network(a) == genes_of_the_network(b)
+    if mine != yours or not is_stacked_alike or a.space.reached != b.space.reached:
         return fingerprint(a) == fingerprint(b)
     return all(cell_fingerprint(a.cell(name), a) == cell_fingerprint(b.cell(name), b) for name in a.space.reached)
 

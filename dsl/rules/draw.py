@@ -170,7 +170,7 @@ def _attribute(ref: Ref, rest: tuple[str, ...], genotype: Genotype) -> Member | 
         if rest[0] == "input":
             return StateRef(ref.cell, s.read_state(edge))
         assert isinstance(op, s.Op)
-        return op if rest[0] == "op" else setting(op, rest, genotype.space)
+        return op if rest[0] == "op" else setting(op, rest, genotype)
     if isinstance(ref, NodeRef) and rest[0] in ("tail", "join"):
         flow = edit.flow_at(cell, ref.node)
         if rest[0] == "join":

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 
-from dsl.check.verify import MAX_REPEATS, verify_change, verify_network_change
+from dsl.check.verify import verify_change, verify_network_change
 from dsl.errors import CellError
 from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import bounds, draw_pipe, draw_value, holds, members
@@ -24,6 +24,7 @@ from dsl.space import steps
 from dsl.space.genes import written
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, has_setting, key, with_setting
+from dsl.space.stack import MAX_REPEATS
 from dsl.text.parse import whole
 from dsl.text.unparse import expression
 from dsl.tree import edit, grow, network
@@ -346,7 +347,7 @@ def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settabl
         return moved
     if not has_setting(edge, target.names[1], scene.genotype.space):
         return None
-    return edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype.space))
+    return edit.with_term(cell, ref, with_setting(edge, target.names[1:], value, scene.genotype))
 
 
 def _assigned_to_step(ref: StepRef, target: s.Path, value: Settable, scene: Scene) -> Scene | None:

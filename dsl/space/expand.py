@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
 from dsl.primitives import PRIMITIVES
-from dsl.primitives.base import Primitive
+from dsl.primitives.base import Primitive, Setting
 from dsl.space.evaluate import WORDS, Scope, Symbol, Value, decide, evaluate
 from dsl.text.parse import whole
 from dsl.text.unparse import op as written
@@ -143,7 +143,7 @@ class _Walk:
         self, op: s.Op, place: Place, channels: Value, scope: Scope, within: tuple[str, ...], path: tuple[str, ...]
     ) -> Value:
         name, given = op.name, self.given
-        if name in scope:
+        if name in scope and (_may_be_an_op(scope[name]) or not given.has(name)):
             value = handed(op, scope)
             # The names of the ops around it do not count, since the one who gave the setting wrote it elsewhere.
             return self.op(value, place, channels, given.scope, ("",) if within else (), path)
@@ -181,6 +181,13 @@ class _Walk:
         return channels
 
 
+def _may_be_an_op(value: Value) -> bool:
+    """Returns whether a value is an operation. A number does not hide an operation of the same name."""
+    if isinstance(value, Symbol):
+        return not value.values or isinstance(value.values[0], s.Op)
+    return isinstance(value, s.Op)
+
+
 def handed(op: s.Op, scope: Scope) -> s.Op:
     """Returns the operation that a setting, a gene or a param has as its value.
 
@@ -189,8 +196,14 @@ def handed(op: s.Op, scope: Scope) -> s.Op:
       Undecided: the value depends on a symbol.
     """
     value = scope[op.name]
-    if isinstance(value, Symbol):
+    if isinstance(value, Symbol) and _may_be_an_op(value):
+        if op.arguments and value.values:
+            raise CellError(f"{op.name!r} is a gene, and the members of its set have their settings", op.position,
+                            f"leave the brackets out: {op.name}")  # fmt: skip
         raise Undecided(op.name)
+    if isinstance(value, Symbol):
+        raise CellError(f"{op.name!r} is a gene, and none of its values is an operation", op.position,
+                        f"such a gene has a set: gene {op.name} = relu in {{ relu, skip }}")  # fmt: skip
     if not isinstance(value, s.Op):
         raise CellError(f"{op.name!r} is {value} here, and not an operation", op.position,
                         "an operation may be the value of a setting or of a gene")  # fmt: skip
@@ -351,6 +364,10 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope, given: Defi
                 raise CellError(f"{op.name} needs its setting {setting.name!r}", op.position)
             continue
         value = _value(bound[setting.name], scope, given)
+        if isinstance(value, Symbol) and value.values and not any(_holds(setting, each) for each in value.values):
+            shown = written(value.values[0]) if isinstance(value.values[0], s.Op) else value.values[0]
+            raise CellError(f"{op.name}: {setting.name} is gene {value.text}, which is {shown} or of that kind; "
+                            f"allowed: {setting.domain.allowed}", bound[setting.name].position)  # fmt: skip
         if isinstance(value, s.Op) or not (isinstance(value, Symbol) or setting.domain.holds(value)):
             at = bound[setting.name].position or op.position
             hint = "write F//4 for a whole quotient" if setting.ambient and isinstance(value, float) else ""
@@ -358,6 +375,10 @@ def primitive_settings(primitive: Primitive, op: s.Op, scope: Scope, given: Defi
             raise CellError(f"{op.name}: {setting.name} is {given_as}; allowed: {setting.domain.allowed}", at, hint)
         found[setting.name] = value
     return found
+
+
+def _holds(setting: Setting, value: object) -> bool:
+    return isinstance(value, int | float | str | s.Kernel) and setting.domain.holds(value)
 
 
 def channels_after(applied: Applied) -> Value:

@@ -77,6 +77,44 @@ class Space:
         return {name: domain_of(gene, self.params, self.values) for name, gene in self.genes.items()}
 
     @cached_property
+    def read(self) -> tuple[str, ...]:
+        """The names of the genes that an operation may read in a cell or in the network, now or after a mutation.
+
+        They do not include genes that only the repetitions and inputs of steps read.
+        """
+        cells = [item for item in self.items if isinstance(item, s.Cell | s.Values)]
+        steps = [step.pipe for section in self.network.sections for step in section.steps]
+        drawn = [part for part in s.parts_of(self.mutations) if isinstance(part, s.Op | s.Set)]
+        found = self.genes_in([*cells, *steps, *drawn])
+        return tuple(name for name in self.genes if name in found)
+
+    @cached_property
+    def network_genes(self) -> frozenset[str]:
+        """The names of the genes that a cell or the network may read, now or after a mutation."""
+        return frozenset(self.read) | self.genes_in(self.network)
+
+    def genes_in(self, part: object) -> frozenset[str]:
+        """Returns the names of the genes that a part of the tree reads, directly or through ops and other genes."""
+        seen: set[str] = set()
+        waiting = edit.free_names(part)
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                gene, defined = self.genes.get(name), self.definitions.ops.get(name)
+                members = None if gene is None else gene.members
+                named = self.values.get(str(members)) if isinstance(members, s.Path) else members
+                waiting |= edit.free_names(defined or named)
+        return frozenset(seen & self.genes.keys())
+
+    def defined(self, read: tuple[GeneValue, ...]) -> Definitions:
+        """Returns the operations, with these values of the genes `self.read`."""
+        if not read:
+            return self.definitions
+        scope = {**self.definitions.scope, **dict(zip(self.read, read, strict=True))}
+        return replace(self.definitions, scope=scope)
+
+    @cached_property
     def members(self) -> Mapping[str, tuple[GeneValue, ...]]:
         """The members of each `values` set, in the form in which a rule assigns them."""
         return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
@@ -243,6 +281,16 @@ class Genotype:
     genes: tuple[tuple[str, GeneValue], ...]
     network: s.Network
     space: Space = field(compare=False, repr=False)
+
+    @cached_property
+    def read(self) -> tuple[GeneValue, ...]:
+        """The values of the genes that operations may read. Genotypes with equal values share resolved operations."""
+        return tuple([value for name, value in self.genes if name in self.space.read])
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The operations, with the values of the genes that they may read."""
+        return self.space.defined(self.read)
 
     def cell(self, name: str) -> s.Cell:
         """Returns the cell of this name."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dsl.primitives import PRIMITIVES
-from dsl.space.evaluate import WORDS, evaluate
-from dsl.space.genotype import Space
+from dsl.space.evaluate import WORDS, Scope, evaluate
+from dsl.space.genotype import Genotype, Space
+from dsl.space.stack import names
 from dsl.text.parse import whole
 from dsl.tree import syntax as s
 
@@ -21,25 +22,26 @@ def names_of(op: s.Op, space: Space) -> tuple[str, ...]:
     return ()
 
 
-def setting(op: s.Op, path: tuple[str, ...], space: Space) -> Settable | None:
+def setting(op: s.Op, path: tuple[str, ...], genotype: Genotype) -> Settable | None:
     """Returns the value of an operation's setting; None if the operation has no such setting.
 
-    A setting that the text does not give has the default of its declaration.
+    A setting that the text does not give has the default of its declaration. A gene has the value of the genotype.
     """
+    space = genotype.space
     if path[0] not in names_of(op, space):
         return None
-    value = _setting(op, path[0], space)
+    value = _setting(op, path[0], space, names(genotype) if genotype.genes else space.params)
     if len(path) > 1 and isinstance(value, s.Kernel):
         value = value.height if path[1] == "height" else value.width
     return value if isinstance(value, int | float | s.Kernel | str | s.Op) else None
 
 
-def _setting(op: s.Op, name: str, space: Space) -> object:
-    names = names_of(op, space)
+def _setting(op: s.Op, name: str, space: Space, scope: Scope) -> object:
+    known = names_of(op, space)
     for index, argument in enumerate(op.arguments):
-        if (argument.name or names[index]) == name:
-            return _value(argument.value, space)
-    return _default(op, name, space)
+        if (argument.name or known[index]) == name:
+            return _value(argument.value, space, scope)
+    return _default(op, name, space, scope)
 
 
 def _formals(op: s.Op, space: Space) -> tuple[s.Formal, ...] | None:
@@ -48,18 +50,18 @@ def _formals(op: s.Op, space: Space) -> tuple[s.Formal, ...] | None:
     return space.definitions.cells.get(op.name) if defined is None else defined.formals
 
 
-def _value(expression: s.Expression, space: Space) -> object:
-    """Returns the value of a setting; the expression itself if the value depends on the place of the operation."""
-    known = all(path.names[0] in space.params or path.names[0] in WORDS for path in s.paths(expression))
+def _value(expression: s.Expression, space: Space, scope: Scope) -> object:
+    """Returns the value of a setting; the expression itself if it has other names than those of the scope."""
+    known = all(path.names[0] in scope or path.names[0] in WORDS for path in s.paths(expression))
     if known and not isinstance(expression, s.Op):
-        return evaluate(expression, space.params)
+        return evaluate(expression, scope)
     is_op = isinstance(expression, s.Path) and space.definitions.has(str(expression))
     return s.Op(str(expression)) if is_op else expression
 
 
 def _settings_of(op: s.Op, space: Space) -> tuple[object, ...]:
     """Returns the values of all settings of an operation. A setting that the text does not give has its default."""
-    return tuple([_setting(op, name, space) for name in names_of(op, space)])
+    return tuple([_setting(op, name, space, space.params) for name in names_of(op, space)])
 
 
 def key(value: object, space: Space) -> object:
@@ -80,19 +82,19 @@ def has_setting(edge: s.Term, name: str, space: Space) -> bool:
     return isinstance(edge, s.Call) and isinstance(edge.op, s.Op) and name in names_of(edge.op, space)
 
 
-def _default(op: s.Op, name: str, space: Space) -> object:
+def _default(op: s.Op, name: str, space: Space, scope: Scope) -> object:
     formals = _formals(op, space)
     if formals is not None:
         default = {formal.name: formal.default for formal in formals}[name]
-        return None if default is None else _value(default, space)
+        return None if default is None else _value(default, space, scope)
     return next(item.default for item in PRIMITIVES[op.name].settings if item.name == name)
 
 
-def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, space: Space) -> s.Term:
+def with_setting(edge: s.Term, path: tuple[str, ...], value: Settable, genotype: Genotype) -> s.Term:
     """Returns the edge with a new value of one setting. The operation of the edge must have this setting."""
     assert isinstance(edge, s.Call) and isinstance(edge.op, s.Op)
     op = edge.op
-    changed = with_argument(op, names_of(op, space), path, value, setting(op, path[:1], space))
+    changed = with_argument(op, names_of(op, genotype.space), path, value, setting(op, path[:1], genotype))
     return s.Call(changed, edge.arguments, edge.label, position=edge.position)
 
 

@@ -10,6 +10,7 @@ from dsl.space.evaluate import Value, evaluate, number
 from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 
+MAX_REPEATS = 10_000
 IMAGE = -1  # stands for the image among the inputs of a repetition
 
 
@@ -42,14 +43,35 @@ class Repetition:
 
 
 def names(genotype: Genotype) -> dict[str, Value]:
-    """Returns the values of the params, and of the genes that are not operations, which expressions may name."""
-    genes = {name: value for name, value in genotype.genes if not isinstance(value, s.Op)}
-    return {**genotype.space.params, **genes}
+    """Returns the values of the params and genes, which expressions may name."""
+    return {**genotype.space.params, **dict(genotype.genes)}
 
 
 def repeats(step: s.Step, known: Mapping[str, Value]) -> int:
-    """Returns how often a step is repeated."""
-    return 1 if step.times is None else int(number(step.times, known))
+    """Returns how often a step is repeated.
+
+    Raises:
+      CellError: this is not a whole number from 0 to `MAX_REPEATS`.
+    """
+    if step.times is None:
+        return 1
+    times = number(step.times, known)
+    if not (isinstance(times, int) and 0 <= times <= MAX_REPEATS):
+        allowed = f"a whole number from 0 to {MAX_REPEATS:,}"
+        raise CellError(f"a step is repeated {times} times; allowed: {allowed}", step.times.position)
+    return times
+
+
+def steps_back(wire: s.Expression, known: Mapping[str, Value]) -> int:
+    """Returns which step an input in a step's brackets reads, counted from this step: -1 is the step before.
+
+    Raises:
+      CellError: this is not a whole number below 0.
+    """
+    back = number(wire, known)
+    if not (isinstance(back, int) and back < 0):
+        raise CellError(f"input {back} of a step is not below 0; write -1 for the step before", wire.position)
+    return back
 
 
 def cell_of(step: s.Step, genotype: Genotype) -> s.Cell | None:
@@ -132,7 +154,7 @@ def _read(
     """
     mark = mark_of(wire, known)
     if mark is None:
-        back = int(number(wire, known))
+        back = steps_back(wire, known)
         before = history or [IMAGE]
         return (before[back], False) if -back <= len(before) else (before[0], True)
     if is_chained:

@@ -56,7 +56,7 @@ def value(step: s.Step, path: tuple[str, ...], genotype: Genotype) -> Settable |
     if name not in settings_of(op, genotype.space):
         return None
     written = _written(op, name, genotype.space)
-    found = _default(op, name, genotype.space) if written is None else _known(written, genotype)
+    found = _default(op, name, genotype) if written is None else _known(written, genotype)
     if len(path) > 1 and isinstance(found, s.Kernel):
         return found.height if path[1] == "height" else found.width
     return found
@@ -69,8 +69,8 @@ def _written(op: s.Op, name: str, space: Space) -> s.Expression | None:
     return given[0] if given else None
 
 
-def _default(op: s.Op, name: str, space: Space) -> Settable | None:
-    return setting(s.Op(op.name), (name,), space) if name in names_of(op, space) else None
+def _default(op: s.Op, name: str, genotype: Genotype) -> Settable | None:
+    return setting(s.Op(op.name), (name,), genotype) if name in names_of(op, genotype.space) else None
 
 
 def evaluated(op: s.Op, genotype: Genotype) -> s.Op:
@@ -90,7 +90,7 @@ def _known(written: s.Expression, genotype: Genotype) -> Settable | None:
         is_op = isinstance(written, s.Path) and str(written) in genotype.space.definitions.names()
         return s.Op(str(written)) if is_op else None
     found = evaluate(written, known)
-    return found if isinstance(found, int | float | s.Kernel | str) else None
+    return found if isinstance(found, Settable) else None
 
 
 def _stride(step: s.Step, genotype: Genotype) -> Settable | None:

@@ -121,6 +121,23 @@ def all_names(uses: Iterable[tuple[str, ...]]) -> list[str]:
     return [name for names in uses for name in names]
 
 
+def free_names(part: object) -> set[str]:
+    """Returns the first names of all paths, and the names of all operations, in a part of the tree.
+
+    Settings that an op or a cell declares are left out.
+    """
+    found: set[str] = set()
+    for item in part if isinstance(part, list) else [part]:
+        names = {
+            each.names[0] if isinstance(each, s.Path) else each.name
+            for each in s.parts_of(item)
+            if isinstance(each, s.Path | s.Op)
+        }
+        formals = item.formals if isinstance(item, s.OpDef) else item.settings if isinstance(item, s.Cell) else None
+        found |= names - {formal.name for formal in formals or ()}
+    return found
+
+
 def flow_ops(flows: Iterable[s.Flow]) -> Iterator[s.Op | s.Any]:
     """Yields every operation in right sides of nodes, also inside other operations."""
     for flow in flows:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import dsl
 from compiler.graph.requirements import requirement
+from compiler.settings import GENES
 from dsl.rules.interpreter import Check
 from dsl.rules.sample import unfit
+from dsl.space.genes import written
+from dsl.text.unparse import expression
 from evolve.algorithms import Child
 from evolve.errors import UsageError
 
@@ -106,5 +109,12 @@ class CellSpace:
         return dsl.fingerprint(genotype)
 
     def genes(self, genotype: dsl.Genotype) -> str:
-        """Returns the genes of a genotype as text, one on each line."""
-        return "\n".join(f"{name} = {value!r}" for name, value in genotype.genes)
+        """Returns the genes on which the fingerprint does not depend as text, one on each line.
+
+        These are the genes that training reads, and those that no expression names, which a function of the user may
+        read.
+        """
+        covered = self._space.network_genes.difference(GENES)
+        return "\n".join(
+            f"{name} = {expression(written(value))}" for name, value in genotype.genes if name not in covered
+        )

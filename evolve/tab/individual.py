@@ -21,7 +21,7 @@ from evolve.tab.traits import genes
 Answer = dict[str, object]
 _STATES = ("pending", "done", "failed")
 _NUMBERS = ("fitness", "params", "mult_adds", "depth", "seconds", "step_seconds", "flops", "tries", "inherited")
-_TEXTS = ("genotype", "note", "error", "history", "rejected", "genes", "metrics")
+_TEXTS = ("genotype", "note", "error", "history", "rejected", "metrics")
 _SELECT = f"select {', '.join((*_NUMBERS, *_TEXTS))} from individuals where id = ?"
 _EPOCH = tuple(field.name for field in fields(Epoch))
 _CHUNK = 500  # the number of ids in one query
@@ -68,7 +68,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "flops": row.flops,
         "finished": row.finished,
         "metrics": {str(name): number(value) for name, value in dict(json.loads(stored["metrics"])).items()},
-        "genes": genes(stored["genes"]),
+        "genes": genes(stored["genotype"]),
         "epochs": [_epoch(values) for values in json.loads(stored["history"])],
         "rejected": [[str(rule), str(reason)] for rule, reason in json.loads(stored["rejected"])],
         "gain": gain(row, of),

@@ -14,16 +14,17 @@ _SETTINGS = r"(?:\[(?:[^][]|\[[^][]*\])*\])?"
 # A canonical text has each node in a line of its own. A line that begins with a letter declares a gene or a cell.
 _USE = re.compile(rf"^[a-z].*|\b([A-Za-z_]\w*+{_SETTINGS})(?=\()|(?<= \| )([A-Za-z_]\w*+{_SETTINGS})", re.MULTILINE)
 
+_GENE = re.compile(r"^gene (\w+)(?:: \w+)? = (.+?)(?: in .*)?$", re.MULTILINE)
+
 
 def operations(text: str) -> Counter[str]:
     """Returns all operations in the nodes and return lines of a genotype's text, with their settings."""
     return Counter(first or after for first, after in _USE.findall(text) if first or after)
 
 
-def genes(text: str) -> dict[str, Number]:
-    """Returns the genes in a text with a line `name = value` for each gene."""
-    pairs = (line.partition(" = ") for line in text.splitlines())
-    return {name: number(read(value)) for name, _, value in pairs}
+def genes(text: str) -> dict[str, Number | str]:
+    """Returns the genes in a genotype's text with their values. A value that is not a number is text."""
+    return {name: value if (found := number(read(value))) is None else found for name, value in _GENE.findall(text)}
 
 
 class Traits:
@@ -31,29 +32,33 @@ class Traits:
 
     def __init__(self) -> None:
         self._ids: list[int] = []
-        self._genes: list[Mapping[str, Number]] = []
+        self._genes: list[Mapping[str, Number | str]] = []
         self._operations: list[Counter[str]] = []
 
     def read(self, db: sqlite3.Connection) -> None:
         """Reads the genes and operations of new individuals."""
         last = self._ids[-1] if self._ids else 0
-        rows = db.execute("select id, genotype, genes from individuals where id > ? order by id", (last,)).fetchall()
-        for id, text, own in rows:
+        rows = db.execute("select id, genotype from individuals where id > ? order by id", (last,)).fetchall()
+        for id, text in rows:
             self._ids.append(id)
-            self._genes.append(genes(str(own)))
+            self._genes.append(genes(str(text)))
             self._operations.append(operations(str(text)))
 
     def answer(self) -> dict[str, object]:
         """Returns one list for each gene and each kind of operation, with a value for each individual.
 
+        A gene with a value that is not a number is left out, since the lists are for charts of numbers.
         Operations with different settings are different kinds, unless there would be too many kinds for one chart.
         """
         counted: Sequence[Counter[str]] = self._operations
         if len(_names(counted)) > MOST:
             counted = [_without_settings(one) for one in counted]
+        values_of = {name: [one.get(name) for one in self._genes] for name in _names(self._genes)}
         return {
             "id": list(self._ids),
-            "genes": {name: [one.get(name) for one in self._genes] for name in _names(self._genes)},
+            "genes": {
+                name: values for name, values in values_of.items() if not any(isinstance(v, str) for v in values)
+            },
             "operations": {name: [one[name] for one in counted] for name in sorted(_names(counted))},
         }
 

@@ -296,12 +296,17 @@ function numbersTable(numbers) {
 }
 
 /**
- * @param {Record<string, number | null>} genes
+ * @param {Record<string, number | string>} genes
  * @returns {Child[]}
  */
 function geneTable(genes) {
   const cells = Object.entries(genes).map(([name, value]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, shown(value, "number"))),
+    element(
+      "div",
+      {},
+      element("dt", {}, name),
+      element("dd", {}, typeof value === "string" ? value : shown(value, "number")),
+    ),
   );
   return cells.length ? [element("h3", {}, "Genes"), element("dl", { class: "numbers" }, ...cells)] : [];
 }

@@ -24,7 +24,7 @@ import { picture } from "./picture.js";
  * @property {string} title
  * @property {Kind} kind
  * @property {-1 | 0 | 1} better 1: more is better, -1: less is better, 0: neither
- * @property {[number | null, number | null]} values
+ * @property {[number | string | null, number | string | null]} values
  */
 
 /** Shows two individuals. */
@@ -184,13 +184,13 @@ function table(first, second, rows) {
  */
 function tableRow({ title, kind, better, values }) {
   const [a, b] = values;
-  const gap = a === null || b === null ? null : b - a;
+  const gap = typeof a === "number" && typeof b === "number" ? b - a : null;
   const winner = gap === null || gap === 0 || better === 0 ? -1 : gap * better > 0 ? 1 : 0;
   const cells = values.map((value, place) =>
     element(
       "td",
       { class: place === winner ? "number better" : "number" },
-      shown(value, kind),
+      typeof value === "string" ? value : shown(value, kind),
       place === winner ? element("span", { title: "the better one" }, " ✓") : null,
     ),
   );

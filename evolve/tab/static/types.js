@@ -131,7 +131,7 @@
  * @property {number} tries
  * @property {number | null} inherited
  * @property {Record<string, number | null>} metrics
- * @property {Record<string, number | null>} genes
+ * @property {Record<string, number | string>} genes
  * @property {Epoch[]} epochs
  * @property {[string, string][]} rejected
  * @property {string[]} difference to its parent

@@ -55,22 +55,31 @@ def test_odd_texts_of_any_length_are_counted_at_once(text: str) -> None:
 
 
 def test_genes_are_read_with_their_values() -> None:
-    assert genes("") == {} and genes("l2 = 0.0001\nlearning_rate = 0.5\nodd = x") == {
-        "l2": 0.0001,
-        "learning_rate": 0.5,
-        "odd": None,
-    }
+    text = """\
+gene l2 = 0.0001
+gene learning_rate = 0.5 in 0.01 .. 1
+gene depth: int = 2 in 1 .. 4
+gene k: kernel = 3x3 in { 3x3, 5x5 }
+gene act = relu in activations
+
+cell net(x) {
+  gene = conv[k](x)
+  return gene
+}
+"""
+    assert genes("") == {}
+    assert genes(text) == {"l2": 0.0001, "learning_rate": 0.5, "depth": 2, "k": "3x3", "act": "relu"}
 
 
 def test_the_traits_of_all_individuals_are_read_once(tmp_path: Path) -> None:
     MadeUp(individuals=60, population=10, finished=40).write(tmp_path)
     data = Data(tmp_path)
     found: dict[str, Any] = data.traits()
-    rows = sqlite3.connect(tmp_path / FILE).execute("select genotype, genes from individuals order by id").fetchall()
+    rows = sqlite3.connect(tmp_path / FILE).execute("select genotype from individuals order by id").fetchall()
     assert found["id"] == [*range(1, 50)] and len(rows) == 49
-    assert [genes(own)["learning_rate"] for _, own in rows] == found["genes"]["learning_rate"]
+    assert [genes(text)["learning_rate"] for (text,) in rows] == found["genes"]["learning_rate"]
     for name, counts in found["operations"].items():
-        assert counts == [operations(text)[name] for text, _ in rows]
+        assert counts == [operations(text)[name] for (text,) in rows]
     assert data.traits() == found
 
 
