@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 from compiler.domains import FLAG, Domain, check, is_whole, names, numbers_by_name, one_of, real, settings_of, whole
 from compiler.errors import CompileError, DataError, did_you_mean, pasted
-from dsl.space.genes import GeneValue
+from dsl.space.genes import GeneValue, written
 from dsl.text.unparse import expression
 
 AUGMENT = ("flip", "crop", "cutout", "colour", "random_crop")
@@ -199,8 +199,8 @@ class Training:
         for name, value in read.items():
             if not isinstance(value, int | float):
                 raise CompileError(
-                    f"gene {name} is {expression(value)}, and training.{name}, which it replaces, is a number; give "
-                    f"the gene numbers, such as gene {name} = {getattr(self, name):g}, or another name"
+                    f"gene {name} is {expression(written(value))}, and training.{name}, which it replaces, is a "
+                    f"number; give the gene numbers, such as gene {name} = {getattr(self, name):g}, or another name"
                 )
         try:
             return replace(self, **read)  # type: ignore[arg-type]

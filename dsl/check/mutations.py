@@ -140,7 +140,7 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
       CellError: there is no set of this name.
     """
     if isinstance(values, s.Set):
-        return _set_kind(values)
+        return _set_kind(values, space)
     root, *rest = values.names
     if root == s.MATE and _crosses(kinds):
         raise CellError("a variable stands for a part of the child, not of the mate", values.position,
@@ -152,7 +152,7 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
             return "step"
         if root in space.values:
             names = {str(item) for item in space.values[root].items}
-            return "cell" if names <= set(space.cell_names) else _set_kind(space.values[root])
+            return "cell" if names <= set(space.cell_names) else _set_kind(space.values[root], space)
         if root == "genes":
             return "gene"
         if root == STEPS:
@@ -180,8 +180,9 @@ def _gene_kind(name: str, space: Space) -> str:
     return "op" if space.domains[name].kind == OP else "number"
 
 
-def _set_kind(values: s.Set) -> str:
-    return "number" if all(isinstance(item, s.Number | s.Kernel | s.Negative) for item in values.items) else "op"
+def _set_kind(values: s.Set, space: Space) -> str:
+    """Returns the kind of the members of a set: op or number. Kernels and words count as numbers."""
+    return "op" if any(isinstance(space.member(item), s.Op) for item in values.items) else "number"
 
 
 def _check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
@@ -339,7 +340,8 @@ def _check_value(target: s.Path, wanted: str, value: s.Expression, kinds: Kinds,
     if isinstance(value, s.Function) and value.name not in FUNCTIONS:
         _check_distribution(value, space)
     elif isinstance(value, s.Op) or _is_op_name(value, wanted, kinds, space):
-        check_member(value, space)
+        is_other = isinstance(value, s.Path) and str(value) in space.constants
+        check_member(s.Op(str(value), position=value.position) if is_other else value, space)
     elif isinstance(value, s.Path):
         if wanted != "state" or len(value.names) > 1:
             _check_path(value, kinds, space)

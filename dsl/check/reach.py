@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dsl.check.limits import clash, decided, limits, operand_fault, verify_limits
 from dsl.errors import Problem
 from dsl.primitives import IDENTITY
-from dsl.space.genes import INT, KERNEL, OP, REAL
+from dsl.space.genes import INT, KERNEL, OP, REAL, WORD
 from dsl.space.genotype import STEPS, Space
 from dsl.space.slots import key, names_of
 from dsl.space.steps import OWN, only_op, settings_of
@@ -93,7 +93,7 @@ def _wrong_sets(space: Space) -> Iterator[Problem]:
                               "a draw from a set is uniform; write each member once")  # fmt: skip
             elif isinstance(space.member(item), s.Op) != isinstance(first, s.Op):
                 yield Problem(f"this set holds both {expression(values.items[0])} and {expression(item)}",
-                              item.position, "a set is of operations, or of numbers and kernels")  # fmt: skip
+                              item.position, "a set is of operations, or of numbers, kernels and words")  # fmt: skip
             seen.add(item)
 
 
@@ -330,7 +330,7 @@ def _gene_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
     domain = space.domains.get(name)
     if domain is None:
         return _empty_draw(value, space) if isinstance(value, s.Any) else None
-    if statement.operator != "=" and domain.kind in (KERNEL, OP):
+    if statement.operator != "=" and domain.kind in (KERNEL, OP, WORD):
         return Problem(f"`{statement.operator}` changes numbers, and the values of gene {name} are of kind "
                        f"{domain.kind}", target.position, f"write {target} = ...")  # fmt: skip
     if isinstance(value, s.Number | s.Kernel | s.Op):

@@ -85,7 +85,7 @@ def check_numbers(expression: s.Expression, space: Space, what: str) -> None:
 
 
 def check_member(member: s.Expression, space: Space) -> None:
-    """Checks one member of a set: a number, a kernel, or an operation.
+    """Checks one member of a set: a number, a kernel, a word, or an operation.
 
     Raises:
       CellError: the member is something else.
@@ -93,7 +93,7 @@ def check_member(member: s.Expression, space: Space) -> None:
     scope = names_at_a_use(space)
     if isinstance(member, s.Path) and len(member.names) == 1:
         name = member.names[0]
-        if name in space.params:
+        if name in space.constants:
             return
         if name in space.genes and space.domains[name].kind != OP:
             raise CellError(f"gene {name} is a number, and a set is of operations, or of numbers and kernels",

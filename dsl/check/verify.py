@@ -238,11 +238,11 @@ def _check_values(item: s.Values, space: Space) -> None:
 
 
 def _check_gene(gene: s.Gene, space: Space) -> None:
-    domain = domain_of(gene, space.params, space.values)
+    domain = domain_of(gene, space.constants, space.values)
     for member in domain.members:
         if isinstance(member, s.Op):
             check_member(member, space)
-    value = value_of(gene, space.params)
+    value = value_of(gene, space.constants)
     if domain.taken(value, lambda other: key(other, space)) == value:
         return
     known = expression(written(value))

@@ -7,23 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
-from dsl.space.evaluate import number
+from dsl.space.evaluate import Scope, number
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
-GeneValue = int | float | s.Kernel | s.Op
-REAL, INT, KERNEL, OP = KINDS = ("real", "int", "kernel", "op")
+GeneValue = int | float | s.Kernel | s.Op | str
+REAL, INT, KERNEL, OP, WORD = KINDS = ("real", "int", "kernel", "op", "word")
 MAX_MEMBERS = 2_000  # of a set, and of a gene's range of whole numbers
 _MOST = 1e15
-Params = Mapping[str, int | float]
+_EXAMPLES = {KERNEL: "3x3 in { 3x3, 5x5 }", OP: "relu in { relu, skip }", WORD: "same in { same, valid }"}
 
 
 def kind_of(value: GeneValue) -> str:
-    """Returns the kind of a value: `int`, `real`, `kernel` or `op`."""
+    """Returns the kind of a value: `int`, `real`, `kernel`, `op`, or `word` for a word such as `same`."""
     if isinstance(value, s.Op):
         return OP
-    if isinstance(value, s.Kernel):
-        return KERNEL
+    if isinstance(value, s.Kernel | str):
+        return WORD if isinstance(value, str) else KERNEL
     return INT if isinstance(value, int) else REAL
 
 
@@ -32,7 +32,7 @@ class Domain:
     """The values that a gene may have.
 
     Attributes:
-      kind: the kind of all values: `real`, `int`, `kernel` or `op`.
+      kind: the kind of all values: `real`, `int`, `kernel`, `op` or `word`.
       low: the least number of a range; None without a range.
       high: the greatest number of a range; None without a range.
       members: the members of a set, or the whole numbers of a range; empty for any other domain.
@@ -72,16 +72,23 @@ class Domain:
         return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
 
 
-def member_of(item: s.Expression, params: Params) -> GeneValue:
-    """Returns a member of a set in the form in which a rule assigns it: an operation, a number or a kernel."""
+def member_of(item: s.Expression, known: Scope) -> GeneValue:
+    """Returns a member of a set in the form in which a rule assigns it: an operation, a number, a kernel or a word.
+
+    `known` has the values of the names that are no operations: of params, and of words of the language.
+    """
     if isinstance(item, s.Op | s.Kernel):
         return item
-    if isinstance(item, s.Path) and item.names[0] not in params:
-        return s.Op(item.names[0], position=item.position)
-    return number(item, params)
+    if isinstance(item, s.Path):
+        word = known.get(item.names[0])
+        if word is None:
+            return s.Op(item.names[0], position=item.position)
+        if isinstance(word, str):
+            return word
+    return number(item, known)
 
 
-def value_of(gene: s.Gene, params: Params) -> GeneValue:
+def value_of(gene: s.Gene, params: Scope) -> GeneValue:
     """Returns the value that the text gives a gene. A gene without a set is a number."""
     if gene.members is None and isinstance(gene.value, s.Kernel | s.Op):
         raise CellError(f"a number is wanted here, found {expression(gene.value)}", gene.value.position,
@@ -89,7 +96,7 @@ def value_of(gene: s.Gene, params: Params) -> GeneValue:
     return number(gene.value, params) if gene.members is None else member_of(gene.value, params)
 
 
-def domain_of(gene: s.Gene, params: Params, sets: Mapping[str, s.Set]) -> Domain:
+def domain_of(gene: s.Gene, params: Scope, sets: Mapping[str, s.Set]) -> Domain:
     """Returns the domain of a gene; `sets` has the sets with a name.
 
     Raises:
@@ -100,8 +107,8 @@ def domain_of(gene: s.Gene, params: Params, sets: Mapping[str, s.Set]) -> Domain
                         nearest(gene.kind, KINDS))  # fmt: skip
     if gene.members is not None:
         return _set_domain(gene, gene.members, params, sets)
-    if gene.kind in (KERNEL, OP):
-        example = "3x3 in { 3x3, 5x5 }" if gene.kind == KERNEL else "relu in { relu, skip }"
+    if gene.kind in _EXAMPLES:
+        example = _EXAMPLES[gene.kind]
         raise CellError(f"gene {gene.name} is of kind {gene.kind}, and has no set of such values", gene.position,
                         f"write its set, such as: gene {gene.name} = {example}")  # fmt: skip
     kind = gene.kind or REAL
@@ -122,7 +129,7 @@ def domain_of(gene: s.Gene, params: Params, sets: Mapping[str, s.Set]) -> Domain
     return Domain(kind, low, high, tuple(range(low, high + 1)))
 
 
-def _set_domain(gene: s.Gene, members: s.Path | s.Set, params: Params, sets: Mapping[str, s.Set]) -> Domain:
+def _set_domain(gene: s.Gene, members: s.Path | s.Set, params: Scope, sets: Mapping[str, s.Set]) -> Domain:
     named = sets.get(str(members)) if isinstance(members, s.Path) else members
     if named is None:
         raise CellError(f"unknown set {str(members)!r}", members.position, nearest(str(members), sets))
@@ -133,10 +140,12 @@ def _set_domain(gene: s.Gene, members: s.Path | s.Set, params: Params, sets: Map
         if other != kind and (other, kind) != (INT, REAL):
             written = f"is of kind {kind}" if gene.kind else f"has the member {expression(named.items[0])}"
             raise CellError(f"gene {gene.name} {written}, and {expression(item)} is of kind {other}", item.position,
-                            "all members of a gene's set are numbers, kernels or operations")  # fmt: skip
+                            "all members of a gene's set are numbers, kernels, words or operations")  # fmt: skip
     return Domain(kind, members=found, is_range=False)
 
 
 def written(value: GeneValue) -> s.Expression:
     """Returns the value of a gene as an expression."""
+    if isinstance(value, str):
+        return s.Path((value,))
     return s.Number(value) if isinstance(value, int | float) else value

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from dsl.errors import CellError, Problem
 from dsl.primitives import NOTHING
 from dsl.space.cache import Cache
-from dsl.space.evaluate import number
+from dsl.space.evaluate import WORDS, Value, number
 from dsl.space.expand import Definitions
 from dsl.space.genes import Domain, GeneValue, domain_of, member_of, value_of, written
 from dsl.text.parse import parse
@@ -58,7 +58,7 @@ class Space:
     @cached_property
     def seed(self) -> Genotype:
         """The genotype that the file itself contains."""
-        genes = tuple((name, value_of(gene, self.params)) for name, gene in self.genes.items())
+        genes = tuple((name, value_of(gene, self.constants)) for name, gene in self.genes.items())
         return Genotype(tuple(self.written.values()), genes, self.network, self)
 
     @cached_property
@@ -72,9 +72,14 @@ class Space:
         return any(rule.crossover for rule in self.mutations)
 
     @cached_property
+    def constants(self) -> Mapping[str, Value]:
+        """The values of the names that are no operations: of params, and of those words that no operation is called."""
+        return {**{word: word for word in WORDS if not self.definitions.has(word)}, **self.params}
+
+    @cached_property
     def domains(self) -> Mapping[str, Domain]:
         """The domains of the genes by the genes' names."""
-        return {name: domain_of(gene, self.params, self.values) for name, gene in self.genes.items()}
+        return {name: domain_of(gene, self.constants, self.values) for name, gene in self.genes.items()}
 
     @cached_property
     def read(self) -> tuple[str, ...]:
@@ -120,8 +125,8 @@ class Space:
         return {name: tuple(self.member(item) for item in items.items) for name, items in self.values.items()}
 
     def member(self, item: s.Expression) -> GeneValue:
-        """Returns a member of a set in the form in which a rule assigns it: an operation, a number or a kernel."""
-        return member_of(item, self.params)
+        """Returns a member of a set in the form in which a rule assigns it: an operation, number, kernel or word."""
+        return member_of(item, self.constants)
 
     @cached_property
     def texts(self) -> Cache[str]:
@@ -153,7 +158,7 @@ class Space:
         """
         file = parse(text, "<genotype>")
         cells = {item.name: item for item in file.items if isinstance(item, s.Cell)}
-        genes = {item.name: value_of(item, self.params) for item in file.items if isinstance(item, s.Gene)}
+        genes = {item.name: value_of(item, self.constants) for item in file.items if isinstance(item, s.Gene)}
         if set(cells) != set(self.cell_names) or set(genes) != set(self.genes):
             raise CellError("the individual has other cells or genes than its space",
                             hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip

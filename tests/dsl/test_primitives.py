@@ -66,6 +66,38 @@ def test_an_older_text_may_use_the_names_that_were_added_later(text: str) -> Non
             assert child.text() == other.text().replace("old_name", name)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "mutation m { choose t in net.terms  t.bias = any(other { yes, no }) }",
+        "values two = { no, yes }  mutation m { choose t in net.terms where t.bias == no  t.bias = any(other two) }",
+        "mutation m { choose t in net.terms  t.bias = yes }",
+    ],
+)
+def test_words_are_members_of_sets_and_values_of_settings(rule: str) -> None:
+    space = dsl.loads(f"cell net(x) {{ a = conv[3x3](x) return a }} {rule} {NETWORK}")
+    child = dsl.mutate(space, random.Random(1)).genotype
+    assert "conv[3x3, bias=yes](x)" in child.text()
+    assert space.space.genotype(child.text()) == child
+
+
+def test_a_gene_may_be_a_word() -> None:
+    space = dsl.loads(
+        "gene pad = same in { same, valid }  cell net(x) { a = conv[3x3, padding=pad](x) return a }"
+        f"mutation m {{ pad = any(other pad.domain) }} {NETWORK}"
+    )
+    child = dsl.mutate(space, random.Random(1)).genotype
+    assert child.genes == (("pad", "valid"),)
+    assert space.space.genotype(child.text()) == child
+
+
+def test_an_operation_with_the_name_of_a_word_stays_an_operation_in_a_set() -> None:
+    space = dsl.loads(
+        f"op full = conv[3x3] | relu  {CELL}  mutation m {{ choose t in net.terms  t.op = any({{ full }}) }} {NETWORK}"
+    )
+    assert "a = full(x)" in dsl.mutate(space, random.Random(1)).genotype.text()
+
+
 def test_two_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two primitives are called 'relu'"):
         collected("primitives", (CONV, RELU, RELU))
