@@ -30,7 +30,7 @@ _IN_RULES = (
     "and", "not",
 )  # fmt: skip
 _AMBIENT = ("filters", "stride", "channels", "classes")
-_OF_SETS = {"cells": "cell"}
+_OF_SETS = {"cells": "cell", "genes": "gene", "steps": "step"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ def same_network(a: Genotype, b: Genotype) -> bool:
     Names and order do not count, and neither do genes that the network does not read.
     """
     mine, yours = _what_builds(a.space), _what_builds(b.space)
-    is_stacked_alike = a.network == b.network and genes_of_the_network(a) == genes_of_the_network(b)
+    is_stacked_alike = not a.space.evolves_network and a.network == b.network
+    is_stacked_alike = is_stacked_alike and genes_of_the_network(a) == genes_of_the_network(b)
     if mine != yours or not is_stacked_alike or a.space.reached != b.space.reached:
         return fingerprint(a) == fingerprint(b)
     return all(cell_fingerprint(a.cell(name), a) == cell_fingerprint(b.cell(name), b) for name in a.space.reached)

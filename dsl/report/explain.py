@@ -18,14 +18,15 @@ from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint
 from dsl.rules.sample import RELATIVE_STEPS, decisions, relative
 from dsl.rules.scene import Attempt, Scene, Unfit
+from dsl.space import steps
 from dsl.space.evaluate import DISTRIBUTIONS
 from dsl.space.genes import written
-from dsl.space.genotype import Genotype
+from dsl.space.genotype import STEPS, Genotype
 from dsl.space.slots import has_setting
 from dsl.text.unparse import condition, declaration, expression
-from dsl.tree import edit
+from dsl.tree import edit, network
 from dsl.tree import syntax as s
-from dsl.tree.edit import TermRef
+from dsl.tree.edit import StepRef, TermRef
 from dsl.wording import plural
 
 MAX_PLACES = 10_000  # the greatest number of bindings of a rule that are counted
@@ -198,6 +199,8 @@ def _ways(statement: s.Statement, scene: Scene) -> tuple[float, bool]:
             return math.prod(_pipe_ways(part, scene) for part in pipe), False
         case s.Forget() | s.Perturb():
             return 1, True
+        case s.Remove(name) if isinstance(ref := scene.bound.get(name), StepRef):
+            return int(network.without_step(scene.genotype.network, ref) is not None), False
         case s.Mutate():
             return math.inf, False
         case _:
@@ -216,6 +219,10 @@ def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:
     if isinstance(ref, TermRef) and target.names[1] not in ("op", "input"):
         edge = edit.term_at(scene.genotype.cell(ref.cell), ref)
         if not has_setting(edge, target.names[1], scene.genotype.space):
+            return 0, False
+    if isinstance(ref, StepRef):
+        step = network.step_at(scene.genotype.network, ref)
+        if not steps.has(step, target.names[1], scene.genotype.space):
             return 0, False
     if isinstance(value, s.Function) and value.name in DISTRIBUTIONS:
         return math.inf, False
@@ -254,7 +261,7 @@ def obstacle(block: s.Block, scene: Scene) -> str:
                 return f"{expression(binding.range)} has no members"
             for part in s.conjuncts(binding.where):
                 if not _exists((*before, replace(choose, bindings=(*bound, replace(binding, where=part)))), scene):
-                    return _unmet(part)
+                    return _unmet(part, "step" if _is_of_step(part, block.chosen) else "term")
             if binding.where is not None and not _exists((*before, replace(choose, bindings=(*bound, binding))), scene):
                 return f"no choice satisfies all of `{condition(binding.where)}`"
     for statement in block.rest:
@@ -269,9 +276,16 @@ def _exists(chosen: tuple[s.Choose, ...], scene: Scene) -> bool:
     return Joint(chosen, scene).count > 0
 
 
-def _unmet(part: s.Condition) -> str:
+def _is_of_step(part: s.Condition, chosen: Iterable[s.Choose]) -> bool:
+    bindings = [binding for choose in chosen for binding in choose.bindings]
+    names = {binding.name for binding in bindings if binding.range == s.Path((STEPS,))}
+    return isinstance(part, s.Is) and part.path.names[0] in names
+
+
+def _unmet(part: s.Condition, what: str) -> str:
     if isinstance(part, s.Is) and part.path.names[-1] == "op":
-        return f"every term has op {expression(part.op)}" if part.negated else f"no term has op {expression(part.op)}"
+        named = expression(part.op)
+        return f"every {what} has op {named}" if part.negated else f"no {what} has op {named}"
     return f"no choice satisfies `{condition(part)}`"
 
 

@@ -264,6 +264,10 @@ class Space:
         # A rule may put any member of a set into a cell that the network uses.
         members = [item for values in self.values.values() for item in values.items]
         waiting += [name for item in members for name in edit.mentioned_in(item)]
+        if self.evolves_network:  # A rule may make a step of any operation that it names.
+            changes = [part for part in s.parts_of(self.mutations) if isinstance(part, s.Assign | s.Insert)]
+            named = [part for part in s.parts_of(changes) if isinstance(part, s.Path | s.Op)]
+            waiting += [name for part in named for name in edit.mentioned_in(part)]
         while waiting:
             name = waiting.pop()
             if name in self.written and name not in found:

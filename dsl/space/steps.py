@@ -132,7 +132,15 @@ def with_value(step: s.Step, path: tuple[str, ...], new: Settable, genotype: Gen
 def merged(old: s.Op, new: s.Op, space: Space) -> s.Op:
     """Returns an operation with those of its settings that it does not give taken from the operation before it."""
     before, after = settings_of(old, space), settings_of(new, space)
-    given = {argument.name or after[place] for place, argument in enumerate(new.arguments)}
+    given = {argument.name or after[place]: argument.value for place, argument in enumerate(new.arguments)}
+    if old.name == new.name:
+        mine = {argument.name or before[place] for place, argument in enumerate(old.arguments)}
+        arguments = [
+            replace(argument, value=given.get(argument.name or before[place], argument.value))
+            for place, argument in enumerate(old.arguments)
+        ]
+        more = [s.Argument(name, value) for name, value in given.items() if name not in mine]
+        return replace(old, arguments=(*arguments, *more))
     named = [replace(argument, name=argument.name or before[place]) for place, argument in enumerate(old.arguments)]
     kept = [argument for argument in named if argument.name in after and argument.name not in given]
     return replace(new, arguments=(*new.arguments, *kept))

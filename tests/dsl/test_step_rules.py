@@ -66,7 +66,7 @@ def children(body: str, rule: str, draws: int = 60, born: int | None = None) -> 
         ("relu | pool, b", "choose s in steps s.stride = 2", {"relu | pool stride 2, b", "relu | pool, b stride 2"}),
         ("b, relu | pool", "choose s in steps s.op = conv_bn", {"conv_bn, relu | pool"}),
         ("conv_bn[3x3, 2, filters=F] * 3 stride 2 as e", "choose s in steps s.op = conv_bn[5x5]",
-         {"conv_bn[5x5, stretch=2, filters=F] * 3 stride 2 as e"}),
+         {"conv_bn[5x5, 2, filters=F] * 3 stride 2 as e"}),
         ("b[F] stride 2", "choose s in steps s.op = max_pool[2x2, stride=4]", {"max_pool[2x2, stride=4]"}),
         ("b[F], pool", "choose s in steps where s.op is not pool s.op = any(other blocks)",
          {"conv_bn[5x5, filters=F], pool", "pool[filters=F], pool"}),
