@@ -14,7 +14,7 @@ from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000
 MAX_OPERATIONS = 100_000  # the limit of operations in all cached steps together, which take about 40 MB
-_CELLS = 128
+_CELLS, _USES = 128, 512
 _VALUES = 64  # the greatest number of combinations of gene values for which results are kept
 
 
@@ -30,6 +30,8 @@ class Expansion(NamedTuple):
 
 
 Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
+# The facts of a step besides its operations: the shapes of its inputs, whether each input is the raw stem, the stride.
+Use = tuple[tuple[Shape, ...], tuple[bool, ...], int | None]
 # The arguments of a cell: the shapes of its inputs, whether each input is the raw stem, the filters, the stride, and
 # the values of its settings.
 Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int, tuple[tuple[str, Value | None], ...]]
@@ -45,6 +47,7 @@ class Resolved:
         self.expansions: Expansions = {}
         self.operations = 0  # an upper bound of the operations in all cached steps
         self._steps: Cache[dict[Call, Step]] = Cache(_CELLS)
+        self._uses: Cache[dict[Use, Step]] = Cache(_USES)
 
     def step(self, call: Call, cell: s.Cell, *within: s.Cell) -> Step | None:
         """Returns the step that an earlier use of a cell, with the same arguments and cells within it, has given."""
@@ -59,6 +62,20 @@ class Resolved:
             self._steps.put({call: step}, cell, *within)
         else:
             known[call] = step
+
+    def use(self, use: Use, pipe: s.Pipe, cells: tuple[s.Cell, ...]) -> Step | None:
+        """Returns the step that the same operations of a network with the same cells have given, or None."""
+        known = self._uses.get(pipe, cells)
+        return None if known is None else known.get(use)
+
+    def keep_use(self, step: Step, use: Use, pipe: s.Pipe, cells: tuple[s.Cell, ...]) -> None:
+        """Adds the step of operations of a network with these cells to the cache."""
+        self.operations += len(step.operations)
+        known = self._uses.get(pipe, cells)
+        if known is None:
+            self._uses.put({use: step}, pipe, cells)
+        else:
+            known[use] = step
 
 
 class ResolveCache:

@@ -136,6 +136,20 @@ class _Network:
         shapes = tuple([shape(index) for index in inputs])
         stride = None if one.stride is None else self.whole(one.stride, first)
         cell = cell_of(one.step, self.genotype)
+        if self.cache is None or not self.genotype.space.evolves_network:
+            return self._new_step(one, cell, shapes, stride)
+        # A child with another network has all other steps, and often all cells, of its parent.
+        use, cells = (shapes, one.raw, stride), self.genotype.cells
+        known = self.cache.use(use, pipe, cells)
+        if known is not None:
+            return known.reading(inputs)
+        new = self._new_step(one, cell, shapes, stride)
+        self.cache.keep_use(new, use, pipe, cells)
+        return new
+
+    def _new_step(self, one: Repetition, cell: s.Cell | None, shapes: tuple[Shape, ...], stride: int | None) -> Step:
+        pipe, inputs, first = one.step.pipe, one.inputs, one.step.pipe[0]
+        assert isinstance(first, s.Op)
         if cell is not None:
             call = (shapes, one.raw, *self._called(first, stride, shapes[0][-1]))
             if self.cache is None:

@@ -128,10 +128,14 @@ def _section(
     known = names(genotype)
     for index, step in enumerate(section.steps):
         cell = cell_of(step, genotype)
-        wires = step.inputs or tuple(s.Number(-1 - i) for i in range(1 if cell is None else len(cell.inputs)))
+        count = 1 if cell is None else len(cell.inputs)
         times = repeats(step, known)
         for repetition in range(times):
-            read = [_read(wire, repetition and not i, known, history, marks) for i, wire in enumerate(wires)]
+            if step.inputs:
+                wires = enumerate(step.inputs)
+                read = [_read(wire, repetition > 0 and not i, known, history, marks) for i, wire in wires]
+            else:
+                read = [_back(-1 - i, history) for i in range(count)]
             stride = None if step.stride is None or repetition else evaluate(step.stride, known)
             inputs, raw = tuple([at for at, _ in read]), tuple([is_raw for _, is_raw in read])
             yield Repetition(step, section, step.label or str(index), repetition, stride, inputs, raw)
@@ -143,7 +147,7 @@ def _section(
 
 def _read(
     wire: s.Expression,
-    is_chained: bool | int,
+    is_chained: bool,
     known: Mapping[str, Value],
     history: list[int],
     marks: Mapping[str, int],
@@ -154,11 +158,15 @@ def _read(
     """
     mark = mark_of(wire, known)
     if mark is None:
-        back = steps_back(wire, known)
-        before = history or [IMAGE]
-        return (before[back], False) if -back <= len(before) else (before[0], True)
+        return _back(steps_back(wire, known), history)
     if is_chained:
         return history[-1], False
     if mark not in marks:
         raise CellError(f"this step reads {mark!r}, which is repeated 0 times", wire.position)
     return marks[mark], False
+
+
+def _back(back: int, history: list[int]) -> tuple[int, bool]:
+    """Returns what is `-back` steps back, and whether there is no such step; then the first one is read instead."""
+    before = history or [IMAGE]
+    return (before[back], False) if -back <= len(before) else (before[0], True)
