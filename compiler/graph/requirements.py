@@ -81,5 +81,5 @@ def _value(expression: s.Expression, genotype: Genotype, known: Mapping[str, Val
     for path in s.paths(expression):
         if len(path.names) > 1:
             collection = s.Path(path.names[:-1]) if path.names[-1] == "count" else path
-            scope[str(path)] = len(members(collection, Scene(genotype)))
+            scope[str(path)] = len(members(collection, Scene.of(genotype)))
     return number(expression, scope)

@@ -16,6 +16,7 @@ from dsl.check.uses import CHANNELS, check_member, check_numbers, check_use, che
 from dsl.errors import CellError, Position, Problem, nearest, problems_of
 from dsl.primitives import CONCATENATION, JOINS, NOTHING, PRIMITIVES
 from dsl.primitives.records import COUNT, STRIDE
+from dsl.space.cache import Cache
 from dsl.space.evaluate import Symbol, Value, decide, evaluate, number
 from dsl.space.expand import AMBIENT, Formals
 from dsl.space.genes import INT, domain_of, value_of, written
@@ -127,7 +128,7 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
         name: item.position for name, item in (*genotype.space.definitions.ops.items(), *genotype.space.genes.items())
     }
     for cell in genotype.cells:
-        uses[cell.name] = edit.cell_uses(cell)
+        uses[cell.name] = _cell_uses(cell, genotype.space)
         places[cell.name] = cell.position
     sizes: dict[str, tuple[int, int]] = {}
     for name in uses:
@@ -141,6 +142,20 @@ def recursion(genotype: Genotype) -> Iterator[Problem]:
         if sizes[name][0] > MAX_EXPANDED:
             yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", places[name])
             return
+
+
+def _cell_uses(cell: s.Cell, space: Space) -> list[tuple[str, ...]]:
+    """Returns the operations in a cell as `edit.cell_uses` does. A child shares most cells with its parent."""
+    cache = space.once(_cache_of_uses)
+    found = cache.get(cell)
+    if found is None:
+        found = edit.cell_uses(cell)
+        cache.put(found, cell)
+    return found
+
+
+def _cache_of_uses(space: Space) -> Cache[list[tuple[str, ...]]]:
+    return Cache()
 
 
 def _large_uses(genotype: Genotype) -> Iterator[Problem]:
@@ -189,7 +204,7 @@ def _loop(
         return ()
     if len(trail) >= MAX_NESTING:
         return trail
-    for used in edit.all_names(uses[name]):
+    for used in dict.fromkeys(edit.all_names(uses[name])):
         loop = _loop(used, uses, sizes, (*trail, name))
         if loop:
             return loop
@@ -280,7 +295,8 @@ def verify_change(before: s.Cell, after: s.Cell, child: Genotype) -> list[Proble
                 ops += flow.tail
                 tails += flow.tail
         problems = [*problems_of(child.space.once(_checkers)(after.settings), ops), *faults]
-        problems += problems_of(lambda op: _check_is_some(op, f"cell {after.name}", child.space), tails)
+        if tails:
+            problems += problems_of(lambda op: _check_is_some(op, f"cell {after.name}", child.space), tails)
     if not problems and (child.space.nests or _size(after) > child.space.once(_room)):
         problems = [*recursion(child)]
     return problems

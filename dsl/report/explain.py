@@ -18,6 +18,7 @@ from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint
 from dsl.rules.sample import RELATIVE_STEPS, decisions, relative
 from dsl.rules.scene import Attempt, Scene, Unfit
+from dsl.rules.work import Work
 from dsl.space import steps
 from dsl.space.evaluate import DISTRIBUTIONS
 from dsl.space.genes import written
@@ -101,13 +102,13 @@ class Explanation:
 def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Explanation:
     """Returns the report on a genotype and all rules of its space; examples are drawn from `rng` and pass `check`."""
     space = genotype.space
-    attempt = Attempt(mate=relative(genotype, rng, check) if space.has_crossover else None)
+    attempt = Attempt(Work(), relative(genotype, rng, check) if space.has_crossover else None)
     total = sum(space.weights)
     rules = tuple(
-        _rule(rule, weight / total, Scene(genotype, attempt=attempt), rng, check)
+        _rule(rule, weight / total, Scene.of(genotype, attempt), rng, check)
         for rule, weight in zip(space.mutations, space.weights, strict=True)
     )
-    options = Counter((".".join(d.attribute), _count_ops(d.values, Scene(genotype))) for d in decisions(genotype))
+    options = Counter((".".join(d.attribute), _count_ops(d.values, Scene.of(genotype))) for d in decisions(genotype))
     choices = tuple(ChoiceFact(count, attribute, many) for (attribute, many), count in options.items())
     values = dict(genotype.genes)
     mine = (replace(gene, value=written(values[name])) for name, gene in space.genes.items())

@@ -12,7 +12,7 @@ from dsl.report.explain import obstacle
 from dsl.rules.interpreter import ALL_REJECTED, Check, mutate
 from dsl.rules.sample import relative
 from dsl.rules.scene import Attempt, Scene
-from dsl.rules.work import TooMuchWork
+from dsl.rules.work import TooMuchWork, Work
 from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 
@@ -132,7 +132,7 @@ def _idle(rule: s.Mutation, parent: Genotype, rng: random.Random, check: Check |
         problem = error.problems[0]
         if problem.message == ALL_REJECTED:
             return _Reason(2, f"every child is rejected: {_first(problem.hint, rule.name)}", rejecting=1)
-        return _Reason(0, f"the rule does not apply: {obstacle(rule.block, Scene(parent, attempt=Attempt(mate=mate)))}")
+        return _Reason(0, f"the rule does not apply: {obstacle(rule.block, Scene.of(parent, Attempt(Work(), mate)))}")
     return _Reason(1, "every child equals its parent")
 
 

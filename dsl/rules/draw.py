@@ -33,24 +33,21 @@ def members(values: s.Path | s.Set, scene: Scene) -> tuple[Member, ...]:
         if root == STEPS and STEPS not in space.values:
             return network.steps(scene.genotype.network)
         return space.once(_sets)[root]
-    return _collection(_named(root, scene), rest[0], scene.genotype)
+    return _collection(scene.bound.get(root) or _named(root, scene), rest[0], scene.genotype)
 
 
 def _named(root: str, scene: Scene) -> Ref:
-    """Returns the part of a genotype that a name stands for: that of a variable, a gene, or a cell."""
-    found = scene.bound.get(root)
-    if found is not None:
-        return found
+    """Returns the gene or the cell of a name that is not a variable."""
     return GeneRef(root) if root in scene.genotype.space.genes else CellRef(root)
 
 
 def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
+    if isinstance(ref, NodeRef):
+        return _of_node(ref, name, genotype.cell(ref.cell))
     if isinstance(ref, GeneRef):
         return genotype.space.domains[ref.gene].members
     assert not isinstance(ref, StepRef)
     cell = genotype.cell(ref.cell)
-    if isinstance(ref, NodeRef):
-        return _of_node(ref, name, cell)
     if name == "states":
         return _state_refs(ref.cell, edit.states(cell))
     if name == "inputs":
@@ -154,25 +151,22 @@ def current(path: s.Path, scene: Scene) -> Member | tuple[Member, ...] | None:
         return root if root in WORDS else CellRef(root)
     if rest[-1] == "count":
         return len(members(s.Path((root, *rest[:-1])), scene))
-    return _attribute(_named(root, scene), tuple(rest), genotype)
+    return _attribute(scene.bound.get(root) or _named(root, scene), tuple(rest), genotype)
 
 
 def _attribute(ref: Ref, rest: tuple[str, ...], genotype: Genotype) -> Member | tuple[Member, ...] | None:
     """Returns the value of an attribute of a part of the genotype."""
-    if isinstance(ref, GeneRef):
-        return _collection(ref, rest[0], genotype)
-    if isinstance(ref, StepRef):
-        return steps.value(network.step_at(genotype.network, ref), rest, genotype)
-    cell = genotype.cell(ref.cell)
     if isinstance(ref, TermRef):
-        edge = edit.term_at(cell, ref)
+        edge = edit.term_at(genotype.cell(ref.cell), ref)
         op = edge.op if isinstance(edge, s.Call) else s.Op(IDENTITY)
         if rest[0] == "input":
             return StateRef(ref.cell, s.read_state(edge))
         assert isinstance(op, s.Op)
         return op if rest[0] == "op" else setting(op, rest, genotype)
+    if isinstance(ref, StepRef):
+        return steps.value(network.step_at(genotype.network, ref), rest, genotype)
     if isinstance(ref, NodeRef) and rest[0] in ("tail", "join"):
-        flow = edit.flow_at(cell, ref.node)
+        flow = edit.flow_at(genotype.cell(ref.cell), ref.node)
         if rest[0] == "join":
             return edit.join_of(flow)
         return flow.tail[0] if len(flow.tail) == 1 and isinstance(flow.tail[0], s.Op) else None
@@ -275,9 +269,11 @@ def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settabl
     """
     drawn = _drawn(statement.value, statement.target, scene, rng)
     if isinstance(drawn, s.Op):
-        drawn = with_values_drawn(drawn, scene, rng)
+        member, drawn = drawn, with_values_drawn(drawn, scene, rng)
         is_other = isinstance(statement.value, s.Any) and statement.value.other
-        if is_other and _is_now(drawn, statement.target, scene):
+        # `any(other S)` has drawn another member. It may still be the present operation with the values drawn now.
+        may_be_same = drawn is not member or drawn.name in scene.genotype.space.definitions.cells
+        if is_other and may_be_same and not _others((drawn,), statement.target, scene):
             part = "step" if isinstance(scene.bound.get(statement.target.names[0]), StepRef) else "edge"
             raise Unfit(f"the {part} has {drawn.name} already")
     if drawn is None or statement.operator == "=":
@@ -320,19 +316,19 @@ def candidates(expression: s.Any, target: s.Path, scene: Scene) -> tuple[Member,
     """Returns the members among which an `any` draws a value for a target."""
     found = members(expression.range, scene)
     if expression.other:
-        found = tuple([member for member in found if not _is_now(member, target, scene)])
+        found = _others(found, target, scene)
     if expression.excluded is not None:
         found = _without(found, members(expression.excluded, scene), scene)
     return found
 
 
-def _is_now(member: Member, target: s.Path, scene: Scene) -> bool:
-    """Returns whether a target has a value already. A step keeps the settings that a new operation does not give."""
-    now = current(target, scene)
-    is_of_step = isinstance(scene.bound.get(target.names[0]), StepRef) and target.names[1:] == ("op",)
-    if is_of_step and isinstance(now, s.Op):
-        member = steps.merged(now, _as_op(member), scene.genotype.space)
-    return _same(member, now, scene)
+def _others(found: tuple[Member, ...], target: s.Path, scene: Scene) -> tuple[Member, ...]:
+    """Returns the members that differ from the present value of a target."""
+    now, space = current(target, scene), scene.genotype.space
+    if isinstance(now, s.Op) and target.names[1:] == ("op",) and isinstance(scene.bound[target.names[0]], StepRef):
+        # A step keeps the settings that a new operation does not give.
+        return tuple([m for m in found if not _same(steps.merged(now, _as_op(m), space), now, scene)])
+    return tuple([member for member in found if not _same(member, now, scene)])
 
 
 def _without(found: tuple[Member, ...], barred: tuple[Member, ...], scene: Scene) -> tuple[Member, ...]:

@@ -102,7 +102,7 @@ def mutate(
     while rules:
         index = rng.choices(range(len(rules)), weights)[0]
         work = Work(steps // 2)  # The other half is for rules that are drawn afterwards.
-        scene = Scene(genotype, attempt=Attempt(work, mate, born))
+        scene = Scene.of(genotype, Attempt(work, mate, born))
         try:
             after = _child(rules[index], scene, rng, check, rejected)
         except TooMuchWork as found:
@@ -320,20 +320,19 @@ def assign(target: s.Path, value: Settable, scene: Scene) -> Scene | None:
       Unfit: the value is not allowed for this target.
     """
     ref = scene.bound.get(target.names[0])
+    if isinstance(ref, TermRef):
+        changed = _assigned_to_term(scene.genotype.cell(ref.cell), ref, target, value, scene)
+        return None if changed is None else _changed(scene, changed)
     if ref is None or isinstance(ref, GeneRef):
         return scene.having(_with_gene(scene.genotype, target.names[0] if ref is None else ref.gene, value))
     if isinstance(ref, StepRef):
         return _assigned_to_step(ref, target, value, scene)
-    cell = scene.genotype.cell(ref.cell)
-    if isinstance(ref, TermRef):
-        changed = _assigned_to_term(cell, ref, target, value, scene)
-    elif isinstance(ref, NodeRef):
-        flow = edit.flow_at(cell, ref.node)
-        flow = edit.joined(flow, _op(value)) if target.names[1] == "join" else replace(flow, tail=(_op(value),))
-        changed = edit.with_flow(cell, ref.node, flow)
-    else:
+    if not isinstance(ref, NodeRef):
         raise CellError(f"{target} cannot be assigned", target.position)
-    return None if changed is None else _changed(scene, changed)
+    cell = scene.genotype.cell(ref.cell)
+    flow = edit.flow_at(cell, ref.node)
+    flow = edit.joined(flow, _op(value)) if target.names[1] == "join" else replace(flow, tail=(_op(value),))
+    return _changed(scene, edit.with_flow(cell, ref.node, flow))
 
 
 def _assigned_to_term(cell: s.Cell, ref: TermRef, target: s.Path, value: Settable, scene: Scene) -> s.Cell | None:

@@ -15,7 +15,8 @@ from functools import cached_property, partial
 from dsl.rules.draw import holds, members
 from dsl.rules.scene import Member, Scene
 from dsl.rules.work import TooMuchWork
-from dsl.space.genotype import Genotype
+from dsl.space.cache import Cache
+from dsl.space.genotype import Genotype, Space
 from dsl.tree import syntax as s
 from dsl.tree.edit import Ref
 from dsl.wording import listed
@@ -40,7 +41,7 @@ class _Level:
       binding: the variable and its set.
       tests: the tests that read this variable, and earlier variables at most.
       kept: the earlier variables on which this level or a later one depends.
-      cost: the number of steps that one member of the set takes.
+      cost: the number of looks at the genotype that one member of the set takes.
     """
 
     binding: s.Binding
@@ -146,7 +147,7 @@ class Joint:
             drawn = self._members(index, scene)
             after = []
             for member in drawn:
-                scene.work.spend(level.cost, self._too_many)
+                scene.work.spend(level.cost * self._look, self._too_many)
                 inner = scene.bind(level.binding.name, member)
                 if all(test(inner) for test in level.tests):
                     rest = self._rest(index + 1, inner)
@@ -167,25 +168,19 @@ class Joint:
 
     @cached_property
     def _levels(self) -> tuple[_Level, ...]:
-        bindings = [binding for choose in self._chosen for binding in choose.bindings]
-        places = {binding.name: index for index, binding in enumerate(bindings)}
-        tests: list[list[Needed]] = [[] for _ in bindings]
-        for own, binding in enumerate(bindings):
-            for part in s.conjuncts(binding.where):
-                needed = Needed(_names(part), partial(holds, part))
-                tests[_place(needed, places, 0) if _is_safe(part) else own].append(needed)
-        if self._needed is not None:
-            tests[_place(self._needed, places, 0)].append(self._needed)
-        nodes = steps_a_look(self._scene.genotype)
-        levels: list[_Level] = []
-        read = set(self._read)
-        for binding, found in zip(reversed(bindings), reversed(tests), strict=True):
-            read |= {name for needed in found for name in needed.names}
-            read.discard(binding.name)
-            read |= {binding.range.names[0]} if isinstance(binding.range, s.Path) else set()
-            kept = tuple(name for name in places if name in read and places[name] < places[binding.name])
-            levels.append(_Level(binding, tuple(each.test for each in found), kept, (1 + len(found)) * nodes))
-        return tuple(reversed(levels))
+        if self._needed is not None or self._read or not self._chosen:
+            return _levels(self._chosen, self._needed, self._read)
+        cache = self._scene.genotype.space.once(_cache_of_levels)
+        found = cache.get(*self._chosen)
+        if found is None:
+            found = _levels(self._chosen)
+            cache.put(found, *self._chosen)
+        return found
+
+    @cached_property
+    def _look(self) -> int:
+        """The number of steps for which one look at the genotype counts."""
+        return steps_a_look(self._scene.genotype)
 
     def _too_many(self, allowed: int) -> TooMuchWork:
         names = [binding.name for choose in self._chosen for binding in choose.bindings]
@@ -197,6 +192,34 @@ class Joint:
 
 
 _END = _Rest(1, 1.0)
+
+
+def _levels(
+    chosen: Sequence[s.Choose | s.For], needed: Needed | None = None, read: Iterable[str] = ()
+) -> tuple[_Level, ...]:
+    bindings = [binding for choose in chosen for binding in choose.bindings]
+    places = {binding.name: index for index, binding in enumerate(bindings)}
+    tests: list[list[Needed]] = [[] for _ in bindings]
+    for own, binding in enumerate(bindings):
+        for part in s.conjuncts(binding.where):
+            test = Needed(_names(part), partial(holds, part))
+            tests[_place(test, places, 0) if _is_safe(part) else own].append(test)
+    if needed is not None:
+        tests[_place(needed, places, 0)].append(needed)
+    levels: list[_Level] = []
+    known = set(read)
+    for binding, found in zip(reversed(bindings), reversed(tests), strict=True):
+        known |= {name for test in found for name in test.names}
+        known.discard(binding.name)
+        known |= {binding.range.names[0]} if isinstance(binding.range, s.Path) else set()
+        kept = tuple(name for name in places if name in known and places[name] < places[binding.name])
+        levels.append(_Level(binding, tuple(each.test for each in found), kept, 1 + len(found)))
+    return tuple(reversed(levels))
+
+
+def _cache_of_levels(space: Space) -> Cache[tuple[_Level, ...]]:
+    """Returns the cache of the levels of joint draws, by their statements. A space has the same rules all the time."""
+    return Cache()
 
 
 def steps_a_look(genotype: Genotype) -> int:
@@ -217,4 +240,6 @@ def _names(condition: s.Condition) -> frozenset[str]:
 def _is_safe(condition: s.Condition) -> bool:
     """Returns whether a condition has no arithmetic. Arithmetic may fail where an earlier condition does not hold."""
     compared = [part for part in s.simple(condition) if isinstance(part, s.Compare)]
-    return not any(isinstance(side, s.Binary | s.Negative) for part in compared for side in (part.left, part.right))
+    return not any(
+        isinstance(side, s.Binary | s.Negative | s.Function) for part in compared for side in (part.left, part.right)
+    )

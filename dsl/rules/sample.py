@@ -47,7 +47,7 @@ def decisions(genotype: Genotype) -> tuple[Decision, ...]:
     attribute. A gene whose domain has members is a free choice too, at the end.
     """
     found: dict[tuple[Ref | None, tuple[str, ...]], Decision] = {}
-    start = Scene(genotype)
+    start = Scene.of(genotype)
     for rule in genotype.space.mutations:
         chosen, assigned = rule.block.chosen, [st for st in rule.block.rest if isinstance(st, s.Assign)]
         has_where = any(binding.where for choose in chosen for binding in choose.bindings)
@@ -200,7 +200,7 @@ def decide(space: Space, choices: Sequence[int], rng: random.Random) -> Genotype
 def _chosen(genotype: Genotype, decision: Decision, choice: int, rng: random.Random) -> Genotype:
     value = decision.values[choice]
     if isinstance(value, s.Op):
-        value = with_values_drawn(value, Scene(genotype), rng)
+        value = with_values_drawn(value, Scene.of(genotype), rng)
     return decided(genotype, decision, value)
 
 
@@ -212,5 +212,5 @@ def decided(genotype: Genotype, decision: Decision, value: Settable) -> Genotype
     """Returns the genotype with a value for one choice; unchanged if the operation lacks the setting."""
     bound = {} if decision.place is None else {_VARIABLE: decision.place}
     target = s.Path(decision.attribute if decision.place is None else (_VARIABLE, *decision.attribute))
-    scene = assign(target, value, Scene(genotype, bound))
+    scene = assign(target, value, Scene.of(genotype, bound=bound))
     return genotype if scene is None else scene.genotype

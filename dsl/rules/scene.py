@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from dsl.errors import CellError
 from dsl.rules.work import Work
@@ -53,8 +54,10 @@ class Effects:
     from_mate: tuple[Part, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+_NO_EFFECTS = Effects()
+
+
+class Attempt(NamedTuple):
     """The facts that do not change while a rule is applied.
 
     Attributes:
@@ -63,14 +66,13 @@ class Attempt:
       born: the number of the child, which marks new parts; None for names that count from 1 in each cell.
     """
 
-    work: Work = field(default_factory=Work)
+    work: Work
     mate: Genotype | None = None
     born: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """The genotype and the variables of a rule while it is applied.
+class Scene(NamedTuple):
+    """The genotype and the variables of a rule while it is applied. A named tuple is made faster than a dataclass.
 
     Attributes:
       genotype: the genotype, with the changes that the rule has made.
@@ -80,9 +82,14 @@ class Scene:
     """
 
     genotype: Genotype
-    bound: Mapping[str, Ref] = field(default_factory=dict)
-    effects: Effects = Effects()
-    attempt: Attempt = field(default_factory=Attempt, compare=False)
+    bound: Mapping[str, Ref]
+    effects: Effects
+    attempt: Attempt
+
+    @classmethod
+    def of(cls, genotype: Genotype, attempt: Attempt | None = None, bound: Mapping[str, Ref] | None = None) -> Scene:
+        """Returns the scene of a genotype to which no rule was applied yet."""
+        return cls(genotype, bound or {}, _NO_EFFECTS, attempt or Attempt(Work()))
 
     @property
     def work(self) -> Work:
@@ -117,7 +124,7 @@ class Scene:
 
     def with_effects(self, effects: Effects) -> Scene:
         """Returns the scene with other effects on the weights of the child."""
-        return replace(self, effects=effects)
+        return self._replace(effects=effects)
 
 
 def referred(name: str, member: Member) -> Ref:

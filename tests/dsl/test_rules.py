@@ -490,4 +490,4 @@ def test_a_relation_of_a_cell_is_an_error_also_without_the_check_at_load() -> No
     (cell,) = space.mutable_cells
     condition = s.Relation("reaches", s.Path((cell,)), s.Path((cell,)))
     with pytest.raises(dsl.CellError, match=f"relates nodes, terms and states, and {cell} is not one of these"):
-        holds(condition, Scene(space.seed))
+        holds(condition, Scene.of(space.seed))
