@@ -155,9 +155,9 @@ def inner(flow: s.Flow) -> tuple[tuple[s.Term, ...], Place, str]:
 
 
 def sign(join: s.Call) -> str:
-    """Returns the text that a picture shows for a join: + for a sum, × for a product, or `concat`."""
+    """Returns the text that a picture shows for a join: + for a sum, * for a product, or `concat`."""
     assert isinstance(join.op, s.Op)
-    return {SUM: "+", PRODUCT: "×"}.get(join.op.name, CONCATENATION)
+    return {SUM: "+", PRODUCT: "*"}.get(join.op.name, CONCATENATION)
 
 
 @dataclass(slots=True)

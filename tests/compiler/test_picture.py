@@ -12,7 +12,7 @@ from itertools import accumulate, combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 import dsl
 from compiler.pictures.canvas import Drawing
@@ -253,6 +253,15 @@ def test_titles_are_escaped() -> None:
     drawing = draw(SMALL, 'a <b> & "c"\n\x00')
     assert 'a <b> & "c"  ' in svg_words(drawing)
     assert drawing.png()
+
+
+def test_the_sign_of_every_join_is_in_the_font_of_a_png() -> None:
+    drawing = draw("cell net(x) { a = relu(x) * tanh(x) b = a + x return concat(a, b) }")
+    signs = {line.text for box in drawing.boxes for line in box.lines} - {"a", "b", "output", "x"}
+    font = ImageFont.load_default(20)
+    for sign in signs:
+        assert bytes(font.getmask(sign)) != bytes(font.getmask("\ue000")), f"{sign} would be an empty box"
+    assert {"+", "*", "concat"} <= signs
 
 
 def test_long_names_are_shortened_and_kept_as_a_note() -> None:
