@@ -276,7 +276,8 @@ def network_drawing(genotype: Genotype, width: int = WIDTH) -> str:
     """Returns the steps of the network from the image down, with the values of its params."""
     numbers = genotype.space.params
     params = ", ".join(f"{name} = {unparse.expression(s.Number(value))}" for name, value in numbers.items())
-    lines = [f"network{f' ({params})' if params else ''}", "", "image"]
+    head = f"network{f' ({params})' if params else ''}"
+    lines = [*textwrap.wrap(head, width, subsequent_indent="  "), "", "image"]
     sections = genotype.network.sections
     branches = {section.of: section for section in sections if section.of is not None}
     column = max(len(section.name) for section in sections) + 5
