@@ -149,7 +149,7 @@ def test_equal_genotypes_have_no_mark(name: str, random_seed: int) -> None:
     genotype = chain(name, random_seed, 4)[-1]
     found = drawn(genotype, genotype)
     assert found == marked(None, genotype)
-    assert {*(box.mark for box in found.boxes), *(arrow.mark for arrow in found.arrows)} == {None}
+    assert {*(box.mark for box in found.boxes), *(arrow.mark for arrow in found.arrows)} <= {None}
 
 
 @pytest.mark.parametrize(

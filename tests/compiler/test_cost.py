@@ -11,8 +11,8 @@ import compiler
 import dsl
 from compiler.graph import resolve
 from compiler.graph.cost import shares, weight_values
-from dsl import shipped_cells
 from dsl.space.expand import walk
+from tests.compiler.shipped import FILES, side
 
 CIFAR = (32, 32, 3)
 
@@ -33,8 +33,8 @@ def test_cells_of_nasbench201_have_their_published_sizes(edges: str, size: int, 
 
 
 def test_every_shipped_file_has_a_cost() -> None:
-    for path in shipped_cells().glob("*.cell"):
-        assert compiler.cost(dsl.load(path), (64, 64, 3), 10).params > 0
+    for path in FILES:
+        assert compiler.cost(dsl.load(path), (side(path, 64), side(path, 64), 3), 10).params > 0
 
 
 HAND = """

@@ -17,8 +17,8 @@ import dsl
 from compiler.graph.cost_table import short
 from compiler.main import main
 from compiler.pictures.picture import marked
-from dsl import shipped_cells
 from dsl.text.format import fmt
+from tests.compiler.shipped import FILES, side
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "cell").glob("*.txt"))
 
@@ -72,10 +72,10 @@ def test_the_table_of_a_cost_shows_the_share_of_each_cell(capsys: pytest.Capture
     assert "weights      2,599,466 values with batch norm's statistics, 10.4 MB at float32" in output
 
 
-@pytest.mark.parametrize("path", sorted(shipped_cells().glob("*.cell")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_table_fits_into_100_columns(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for size in ("32x32x3", "331x331x3"):
-        assert main(["cost", path.name, "--input", size, "--classes", "1001"]) == 0
+    for size in (side(path, 32), 331):
+        assert main(["cost", path.name, "--input", f"{size}x{size}x3", "--classes", "1001"]) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
 
 
