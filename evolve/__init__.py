@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evolve.algorithms import (
         Algorithm,
         Child,
+        Neat,
         NonAgeingEvolution,
         PairwiseTournament,
         RandomSearch,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from evolve.store.store import Store
 
 __all__ = [
-    "Algorithm", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "NonAgeingEvolution",
+    "Algorithm", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "Neat", "NonAgeingEvolution",
     "PairwiseTournament", "Plan", "Processes", "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforcement",
     "Search", "SearchError", "SearchSpace", "Serial", "Standing", "Store", "Task", "UsageError",
 ]  # fmt: skip

@@ -53,6 +53,7 @@ def _optional(form: Form) -> Form:
     return Form(*map(unless_none, (form.write, form.read, form.show)))
 
 
+IDS = _as_json(list, tuple)
 PAIRS = _as_json(list, lambda pairs: tuple(map(tuple, pairs)))
 NAMED = _as_json(dict, lambda named: tuple(named.items()))
 EPOCHS = _as_json(lambda epochs: list(map(astuple, epochs)), lambda rows: tuple(Epoch(*values) for values in rows))
@@ -124,6 +125,10 @@ class Measured(Protocol):
     def fitness(self) -> float:
         """The fitness of the individual. If the individual failed, the fitness is `WORST`."""
 
+    @property
+    def weight_differences(self) -> tuple[tuple[int, float], ...]:
+        """The differences between the weights of other individuals and its own, each after the id of the other."""
+
 
 @dataclass(frozen=True)
 class Proposal(Generic[G]):
@@ -145,6 +150,8 @@ class Proposal(Generic[G]):
     from_mate: Annotated[tuple[Part, ...], Column("text not null default '[]'", PAIRS, since=8)] = ()
     # the noise that is added to the weights with which the individual starts, if the rule has `perturb weights`
     noise: Annotated[Noise | None, Column("text", NOISE, since=8)] = None
+    # the ids of individuals with whose weights the worker compares the weights of this one
+    compared: Annotated[tuple[int, ...], Column("text not null default '[]'", IDS, since=9)] = ()
 
     @property
     def parents(self) -> tuple[int, ...]:
@@ -164,7 +171,7 @@ class Proposal(Generic[G]):
     @property
     def weights_needed(self) -> frozenset[int]:
         """The ids of the individuals whose weights must be kept until this individual has a result."""
-        return frozenset(id for id in (self.weights_from, self.mate_weights_from) if id is not None)
+        return frozenset(id for id in (self.weights_from, self.mate_weights_from, *self.compared) if id is not None)
 
     def with_genotype(self, genotype: T) -> Proposal[T]:
         """Returns this proposal with the genotype in another form, such as text."""
@@ -186,6 +193,7 @@ class Task:
     mate_weights_from: int | None = None  # the id of the mate whose weights the individual may inherit
     from_mate: tuple[Part, ...] = ()  # the parts whose weights come from the mate
     noise: Noise | None = None  # the noise that is added to the weights with which the training starts
+    compared: tuple[int, ...] = ()  # the ids of individuals with whose weights the trained weights are compared
 
 
 @dataclass(frozen=True)
@@ -217,6 +225,10 @@ class Evaluation:
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
     # the number of operations with kernels on the longest path of the network; None if it was not computed
     depth: Annotated[int | None, Column("integer", since=7)] = None
+    # the root mean square of the differences between the weights of compared individuals and its own, by their ids
+    weight_differences: Annotated[
+        tuple[tuple[int, float], ...], Column("text not null default '[]'", PAIRS, since=9)
+    ] = ()
 
     @property
     def is_failed(self) -> bool:

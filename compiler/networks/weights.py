@@ -82,6 +82,21 @@ def _is_in(key: str, part: Part) -> bool:
     return any(found[start : start + len(names)] == names for start in starts)
 
 
+def difference(layers: Iterable[StepLayer], values: Weights) -> float | None:
+    """Returns the root mean square of the differences between the trained weights of a network and other weights.
+
+    Weights count that have the same key and shape on both sides. Without any, the result is None.
+    """
+    pairs = [
+        (own[key] - values[key]).ravel()
+        for layer in layers
+        for own in (layer.values(),)
+        for key, _ in layer.packing.trained
+        if key in values and values[key].shape == own[key].shape
+    ]
+    return float(np.sqrt(np.mean(np.square(np.concatenate(pairs))))) if pairs else None
+
+
 def perturb(layers: Iterable[StepLayer], noise: Noise, seed: int) -> None:
     """Adds noise to every trained weight of a network. Statistics stay as they are.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from evolve.algorithms.base import Algorithm, Child, SearchSpace, generator, gin_name, settings
 from evolve.algorithms.evolution import NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
+from evolve.algorithms.neat import Neat
 from evolve.algorithms.reinforcement import Reinforcement
 
 # The algorithms that `search.algorithm` may name. The name follows from the class: `RandomSearch` is 'random_search'.
@@ -16,11 +17,12 @@ ALGORITHMS: tuple[type[Any], ...] = (
     RegularizedEvolution,
     NonAgeingEvolution,
     PairwiseTournament,
+    Neat,
     RandomSearch,
     Reinforcement,
 )
 
 __all__ = [
-    "ALGORITHMS", "Algorithm", "Child", "NonAgeingEvolution", "PairwiseTournament", "RandomSearch",
+    "ALGORITHMS", "Algorithm", "Child", "Neat", "NonAgeingEvolution", "PairwiseTournament", "RandomSearch",
     "RegularizedEvolution", "Reinforcement", "SearchSpace", "generator", "gin_name", "settings",
 ]  # fmt: skip

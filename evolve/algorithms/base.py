@@ -7,7 +7,7 @@ import random
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -44,6 +44,12 @@ class SearchSpace(Protocol[G]):
 
     def sample(self, rng: random.Random, *, born: int | None = None) -> G:
         """Returns a random genotype. `born` is the id of its individual, after which new parts are named."""
+
+    def parts(self, genotype: G) -> Mapping[str, int]:
+        """Returns the parts of a genotype, each with the id of the individual in which it was born.
+
+        The name of a part is equal in individuals that have the part from one ancestor.
+        """
 
     @property
     def has_crossover(self) -> bool:
@@ -190,11 +196,11 @@ class Evolution(Proposer[G], ABC):
         rng = generator(self.seed, id)
         # With many workers the first children may be proposed before there is a result.
         if id <= self.population_size or not self._population():
-            proposal = Proposal(id, self.space.sample(rng, born=id))
+            proposal = Proposal(id, self.space.sample(rng, born=id), compared=self._compared())
         else:
             parent, removed = self._choose_parent(rng)
             parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)
-            proposal = self._child(id, parent, mate, json.dumps(removed) if removed else "", rng)
+            proposal = self._child(id, parent, mate, self._memo(removed), rng)
         self.adopt(proposal)
         return proposal
 
@@ -202,11 +208,23 @@ class Evolution(Proposer[G], ABC):
         self, parent: Member[G], removed: Collection[int], rng: random.Random
     ) -> tuple[Member[G], Member[G] | None]:
         """Returns the parents of the next child, the fitter one first; the mate is None if there is no other member."""
-        others = [one for one in self._population() if one is not parent and one.id not in removed]
+        others = self._mates(parent, removed, rng)
         if not others:
             return parent, None
         mate = self._winner(others, rng)
         return (mate, parent) if mate.fitness > parent.fitness else (parent, mate)
+
+    def _mates(self, parent: Member[G], removed: Collection[int], rng: random.Random) -> Sequence[Member[G]]:
+        """Returns the members among which the mate is drawn."""
+        return [one for one in self._population() if one is not parent and one.id not in removed]
+
+    def _memo(self, removed: Sequence[int]) -> str:
+        """Returns the memo of a proposal that removes members: a JSON list of their ids, or an empty text."""
+        return json.dumps(removed) if removed else ""
+
+    def _compared(self) -> tuple[int, ...]:
+        """Returns the ids of the members with whose weights the worker compares the weights of the next individual."""
+        return ()
 
     def _child(self, id: int, parent: Member[G], mate: Member[G] | None, memo: str, rng: random.Random) -> Proposal[G]:
         """Returns the proposal of a child of a parent, and of the mate if a crossover makes the child."""
@@ -214,12 +232,12 @@ class Evolution(Proposer[G], ABC):
         child = self.space.mutate(parent.proposal.genotype, rng, mate=other, born=id)
         return Proposal(
             id, child.genotype, parent.id, child.rule, child.rejected, child.forget, memo,
-            mate.id if mate is not None and child.crossed else None, child.from_mate, child.noise,
+            mate.id if mate is not None and child.crossed else None, child.from_mate, child.noise, self._compared(),
         )  # fmt: skip
 
     @abstractmethod
     def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
-        """Returns the best of a tournament sample of members."""
+        """Returns the winner of a tournament among members."""
 
     @abstractmethod
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
@@ -248,8 +266,14 @@ class NonAgeing(Evolution[G]):
     def adopt(self, proposal: Recorded[G]) -> None:
         """Adds the proposal to the pending proposals, and removes the members that its memo lists."""
         super().adopt(proposal)
-        for id in json.loads(proposal.memo or "[]"):
+        for id in self._removed_in(proposal.memo):
             self._members.pop(id, None)
+
+    @staticmethod
+    def _removed_in(memo: str) -> Collection[int]:
+        """Returns the ids of the members that the proposal with this memo removes."""
+        found: list[int] = json.loads(memo or "[]")
+        return found
 
     def tell(self, individual: Measured) -> None:
         """Adds an individual to the population."""

@@ -121,6 +121,7 @@ class TrainingFitness(ImagesFitness):
             graph=trained.model.to_json() if found < best else "",
             inherited=None if initial is None else trained.inherited / trained.weights,
             note=note,
+            weight_differences=self._differences(trained.layers, task),
         )
 
     def test(self, id: int, genotype: str) -> Classification | None:
@@ -189,6 +190,17 @@ class TrainingFitness(ImagesFitness):
             return found, note
         other, lacking = self._read(task.mate_weights_from, "started without the weights of its mate")
         return weights.of_parents(found, other, task.from_mate), "; ".join(filter(None, (note, lacking)))
+
+    def _differences(self, layers: Any, task: Task) -> tuple[tuple[int, float], ...]:
+        """Returns the differences between the trained weights and those of the individuals `task.compared`.
+
+        An individual whose weights are missing, or have no key and shape in common with these, is left out.
+        """
+        from compiler.networks import weights
+
+        compared = task.compared if self.inherit else ()
+        found = ((id, weights.difference(layers, self._read(id, "")[0])) for id in compared)
+        return tuple((id, apart) for id, apart in found if apart is not None)
 
     def _read(self, id: int, otherwise: str) -> tuple[Any, str]:
         """Returns the weights of an individual and an empty note.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dsl
 from compiler.graph.requirements import requirement
 from compiler.settings import GENES
+from dsl.identity.marks import parts
 from dsl.rules.interpreter import Check
 from dsl.rules.sample import unfit
 from dsl.space.genes import written
@@ -67,6 +68,10 @@ class CellSpace:
         return Child(
             child.genotype, child.rule, child.rejected, child.forget, child.crossed, child.from_mate, child.noise
         )
+
+    def parts(self, genotype: dsl.Genotype) -> Mapping[str, int]:
+        """Returns the parts of a genotype, each with the id of the individual in which it was born."""
+        return parts(genotype)
 
     def sizes(self) -> tuple[int, ...]:
         """Returns the number of values of each choice.

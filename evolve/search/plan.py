@@ -92,7 +92,7 @@ class Top:
         keep_above, keep_above_size = _beaten(self.last)
         return Task(
             proposal.id, proposal.genotype, seed, best, proposal.weights_from, keep_above, best_size, keep_above_size,
-            proposal.mate_weights_from, proposal.from_mate, proposal.noise,
+            proposal.mate_weights_from, proposal.from_mate, proposal.noise, proposal.compared,
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ _FIRST = (
     "id", "parent", "rule", "genotype", "fingerprint", "fitness", "params", "mult_adds", "seconds", "status", "error",
     "rejected", "forget", "history", "finished", "proposed_after", "inherited", "note", "genes", "tries",
     "flops", "step_seconds", "memo", "metrics", "depth", "mate", "from_mate", "noise",
+    "compared", "weight_differences",
 )  # fmt: skip
 _declared = columns(Individual)
 COLUMNS = {name: _declared[name] for name in dict.fromkeys((*_FIRST, *_declared))}

@@ -31,6 +31,7 @@ class _Result(NamedTuple):
 
     id: int
     fitness: float
+    weight_differences: tuple[tuple[int, float], ...] = ()
 
 
 class _Space:

@@ -132,6 +132,20 @@ def test_noise_changes_trained_weights_and_no_statistics(kind: str, first: float
     assert not np.array_equal(weights.weights_of(other)["head/0/0/1/dense/kernel"], after["head/0/0/1/dense/kernel"])
 
 
+def test_the_difference_of_weights_is_the_root_mean_square_over_those_in_common() -> None:
+    made = layers(1)
+    own = weights.weights_of(made)
+    assert weights.difference(made, own) == 0.0
+    assert weights.difference(made, {}) is None
+    assert weights.difference(made, {"head/0/0/1/dense/bias": np.ones(3, np.float32)}) is None  # of another shape
+    statistics = {key: value + 5 for key, value in own.items() if key.rsplit("/", 1)[1] not in TRAINED}
+    assert weights.difference(made, statistics) is None
+    kernel, bias = "head/0/0/1/dense/kernel", "head/0/0/1/dense/bias"
+    other = {kernel: own[kernel] + 2, bias: own[bias] - 1, "of/no/network": np.ones(3, np.float32), **statistics}
+    expected = np.sqrt((own[kernel].size * 4 + own[bias].size) / (own[kernel].size + own[bias].size))
+    assert weights.difference(made, other) == pytest.approx(expected)
+
+
 def test_nothing_in_common_changes_nothing() -> None:
     child = layers(2)
     before = weights.weights_of(child)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from statistics import mean
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from evolve import (
     Algorithm,
     Child,
+    Neat,
     NonAgeingEvolution,
     PairwiseTournament,
     Proposal,
@@ -132,6 +133,9 @@ class CountingSpace:
 
     def mutate(self, genotype: int, rng: random.Random, *, mate: object = None, born: int | None = None) -> Child[int]:
         return Child(genotype, "copy")
+
+    def parts(self, genotype: int) -> Mapping[str, int]:
+        return {}
 
 
 def test_the_oldest_member_is_removed_whatever_its_fitness() -> None:
@@ -286,7 +290,7 @@ MEMBERS = 20
 PENDING = 8
 
 
-def contract(make: Callable[..., Algorithm[Genotype]], space: ToySpace, **settings: int) -> Make:
+def contract(make: Callable[..., Algorithm[Genotype]], space: ToySpace, **settings: float) -> Make:
     """Returns a maker of the algorithm with these settings, on the toy."""
     return lambda seed: make(space, seed, **settings)
 
@@ -306,16 +310,17 @@ def in_disorder(
     return handled
 
 
-CONTRACT = {
+CONTRACT: dict[type[Any], dict[str, Any]] = {
     RegularizedEvolution: {"population_size": MEMBERS, "sample_size": 5},
     NonAgeingEvolution: {"population_size": MEMBERS, "sample_size": 5},
     PairwiseTournament: {"population_size": MEMBERS},
+    Neat: {"population_size": MEMBERS, "threshold": 1.5, "large_species": 3},
     RandomSearch: {"window": MEMBERS},
     Reinforcement: {"window": MEMBERS, "batch_size": 8, "epochs": 2, "units": 16},
 }
 
 
-WITH_MATES = (RegularizedEvolution, NonAgeingEvolution, PairwiseTournament)
+WITH_MATES = (RegularizedEvolution, NonAgeingEvolution, PairwiseTournament, Neat)
 
 
 def test_every_algorithm_meets_the_contract() -> None:

@@ -198,6 +198,17 @@ def test_noise_is_added_in_the_worker(small_gin: Path) -> None:
     np.testing.assert_array_equal(after[kernel], again[kernel])
 
 
+def test_weights_are_compared_with_those_of_other_individuals_in_the_worker(small_gin: Path) -> None:
+    inheriting = trained(small_gin, training=UNTRAINED)
+    for id in (1, 2):
+        inheriting.evaluate(Task(id, GROWING.text(), id, 1.0))
+    child = inheriting.evaluate(Task(3, GROWING.text(), 5, 1.0, weights_from=1, compared=(1, 2, 9)))
+    (first, same), (second, apart) = child.weight_differences
+    assert (first, same, second) == (1, 0.0, 2) and apart > 0
+    plain = replace(inheriting, inherit=False)
+    assert plain.evaluate(Task(4, GROWING.text(), 5, 1.0, compared=(1, 2))).weight_differences == ()
+
+
 def test_without_inheritance_only_a_new_best_leaves_weights(small_gin: Path) -> None:
     plain = replace(trained(small_gin), inherit=False)
     found = [plain.evaluate(Task(id, GROWING.text(), 5, best, weights_from=9)) for id, best in ((1, 1.0), (2, -1.0))]

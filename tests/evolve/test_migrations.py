@@ -60,7 +60,10 @@ def dump(folder: Path) -> list[str]:
     return list(sqlite3.connect(folder / FILE).iterdump())
 
 
-NEWER: dict[str, object] = {"depth": None, "mate": None, "from_mate": "[]", "noise": None}  # the newer columns
+# the newer columns
+NEWER: dict[str, object] = {
+    "depth": None, "mate": None, "from_mate": "[]", "noise": None, "compared": "[]", "weight_differences": "[]"
+}  # fmt: skip
 
 
 def columns_in(folder: Path) -> list[tuple[object, ...]]:
@@ -127,7 +130,7 @@ def test_a_store_without_mates_gets_the_columns_of_mates(tmp_path: Path) -> None
         store.propose(child, "f")
         assert store.unfinished() == ((child, False),)
     db = sqlite3.connect(tmp_path / FILE)
-    for name in ("mate", "from_mate", "noise"):
+    for name in ("mate", "from_mate", "noise", "compared", "weight_differences"):
         db.execute(f"alter table individuals drop column {name}")
     db.execute("pragma user_version=7")
     db.close()
@@ -289,7 +292,8 @@ def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     table, _, objects = ran.stdout.partition("[\n")
-    assert table.splitlines()[0].endswith(",noise,latency") and table.splitlines()[1].endswith(",[],,1.5")
+    assert table.splitlines()[0].endswith(",noise,compared,weight_differences,latency")
+    assert table.splitlines()[1].endswith(",[],,[],[],1.5")
     assert {row["latency"] for row in json.loads("[" + objects)} == {7.0}
     assert schema(old) == migrations.SCHEMA + 1
 

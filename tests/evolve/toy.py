@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dsl import Noise
 from evolve import (
@@ -12,6 +12,7 @@ from evolve import (
     Child,
     Evaluation,
     Individual,
+    Neat,
     NonAgeingEvolution,
     PairwiseTournament,
     RandomSearch,
@@ -49,6 +50,9 @@ class ToySpace:
         place = 2 * rng.randrange(len(SIZES) // 2) + (rule == "op")
         values = [v for v in range(SIZES[place]) if rule == "op" or v != genotype[place]]
         return Child((*genotype[:place], rng.choice(values), *genotype[place + 1 :]), rule)
+
+    def parts(self, genotype: Genotype) -> Mapping[str, int]:
+        return {f"{place}={value}": 0 for place, value in enumerate(genotype)}
 
     def sizes(self) -> tuple[int, ...]:
         return SIZES
@@ -108,6 +112,11 @@ def non_ageing() -> Algorithm[Genotype]:
     return NonAgeingEvolution(ToySpace(), 0, population_size=10, sample_size=3)
 
 
+def neat() -> Algorithm[Genotype]:
+    """NEAT with a population of ten, in a space with a crossover."""
+    return Neat(CrossingSpace(), 0, population_size=10, threshold=1.5, large_species=2)
+
+
 def random_search() -> Algorithm[Genotype]:
     """Random search, whose curves show its latest ten individuals."""
     return RandomSearch(ToySpace(), 0, window=10)
@@ -118,7 +127,7 @@ def reinforcement() -> Algorithm[Genotype]:
     return Reinforcement(ToySpace(), 0, batch_size=8, units=16, window=10)
 
 
-MAKERS = (evolution, crossing, non_ageing, tournament, random_search, reinforcement)
+MAKERS = (evolution, crossing, non_ageing, tournament, neat, random_search, reinforcement)
 
 
 def result(id: int, fitness: float) -> Individual:
