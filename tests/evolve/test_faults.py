@@ -154,7 +154,10 @@ def killed_over_and_over(
     [
         toy.crossing,
         toy.tournament,
-        *(pytest.param(make, marks=pytest.mark.full) for make in (toy.evolution, toy.non_ageing, toy.reinforcement)),
+        *(
+            pytest.param(make, marks=pytest.mark.full)
+            for make in (toy.evolution, toy.neat, toy.non_ageing, toy.reinforcement)
+        ),
     ],
 )
 def test_the_driver_is_killed_at_random(
