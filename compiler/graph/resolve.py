@@ -62,6 +62,7 @@ class _Network:
     classes: int
     auxiliary: bool
     cache: Resolved | None
+    inside: dict[tuple[str, tuple[s.Op, ...]], tuple[s.Cell, ...]] = field(default_factory=dict)
     total: list[int] = field(default_factory=lambda: [0])  # a list with one number: the steps and operations so far
 
     @cached_property
@@ -154,7 +155,7 @@ class _Network:
             call = (shapes, one.raw, *self._called(first, stride, shapes[0][-1]))
             if self.cache is None:
                 return self._cell_step(cell, call, one.key, inputs, one.number)
-            within = self.genotype.cells_within(cell, [value for _, value in call[-1] if isinstance(value, s.Op)])
+            within = self._within(cell, tuple([value for _, value in call[-1] if isinstance(value, s.Op)]))
             known = self.cache.step(call, cell, *within)
             if known is not None:
                 return known.reading(inputs)
@@ -180,6 +181,13 @@ class _Network:
         shapes = tuple(block.shapes[: len(inputs)])
         operations = tuple(block.operations)
         return Step(key, name, inputs, shapes, operations, output, block.shapes[output], repetition, is_cell)
+
+    def _within(self, cell: s.Cell, given: tuple[s.Op, ...]) -> tuple[s.Cell, ...]:
+        """Returns the cells within a cell whose settings have the operations `given`."""
+        known = self.inside.get((cell.name, given))
+        if known is None:
+            known = self.inside[cell.name, given] = self.genotype.cells_within(cell, given)
+        return known
 
     def _called(
         self, op: s.Op, first: int | None, channels: int
