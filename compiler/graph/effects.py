@@ -15,7 +15,7 @@ from dsl.errors import Position, Problem
 from dsl.space.evaluate import evaluate
 from dsl.space.expand import AMBIENT
 from dsl.space.genotype import Genotype, Space
-from dsl.space.stack import names
+from dsl.space.stack import names, stacked
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
@@ -32,8 +32,11 @@ def idle_settings(seed: Genotype, line: Line, images: Images) -> Iterator[Proble
 
     Each setting gets another value. If the network with this value is the same, the setting has no effect.
     """
+    built = {(one.section.name, one.label) for one in stacked(seed, with_auxiliary=True)}
     for section in seed.network.sections:
         for step in s.labelled(section.steps):
+            if section.of is None and (section.name, step.label) not in built:
+                continue  # Another warning is about this step.
             for key, (text, position, _) in _doubled(step, seed).items():
                 place = section.name, str(step.label), key
                 if not _differs(seed, place, images) and not any(_differs(one, place, images) for one in line()):

@@ -95,7 +95,7 @@ class _Network:
     def graph(self) -> Graph:
         sections = self.genotype.network.sections
         made: list[Step] = []
-        for one in stacked(self.genotype):
+        for one in stacked(self.genotype, self.auxiliary):
             self._add(one, made)
         count = len(made)
         last = [section for section in sections if section.of is None][-1]

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from dsl.check.limits import clash, decided, domains, limits
-from dsl.errors import Problem
+from dsl.errors import CellError, Problem
 from dsl.primitives import PRIMITIVES
 from dsl.space.expand import AMBIENT
 from dsl.space.genes import INT, KERNEL, OP, REAL
 from dsl.space.genotype import Space
+from dsl.space.stack import names, repeats, stacked
 from dsl.text import unparse
 from dsl.text.unparse import condition as shown
 from dsl.tree import syntax as s
@@ -32,6 +33,7 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
             yield from _unread_formals(item)
     for item in space.items:
         yield from _unread_settings(item, space)
+    yield from _unread_steps(space)
     parts = list(s.parts_of(space.items))
     targets = {id(part.target) for part in parts if isinstance(part, s.Assign)}
     read = _names(part for part in parts if id(part) not in targets) | _applied(parts)
@@ -65,6 +67,20 @@ def _not_whole(space: Space, parts: Collection[s.Syntax]) -> Iterator[Problem]:
             declared = unparse.declaration(replace(space.genes[str(value)], kind=INT))
             yield Problem(f"a whole number is wanted here, and rules give gene {value} other numbers", value.position,
                           f"declare whole numbers: {declared}")  # fmt: skip
+
+
+def _unread_steps(space: Space) -> Iterator[Problem]:
+    """Yields the steps of the seed on which the output of the network does not depend."""
+    try:
+        built = {id(one.step) for one in stacked(space.seed, with_auxiliary=True)}
+    except CellError:  # A step reads one that is repeated 0 times. Building the network gives this error.
+        return
+    known = names(space.seed)
+    for section in space.network.sections:
+        for step in section.steps if section.of is None else ():
+            if id(step) not in built and repeats(step, known):
+                yield Problem("nothing reads the output of this step, so it is not built", step.position,
+                              "name it with `as`, and let a step read it: decoder[8](-1, name)")  # fmt: skip
 
 
 def _names(parts: Iterable[s.Syntax]) -> set[str]:

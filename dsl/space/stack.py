@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsl.errors import CellError
 from dsl.space.evaluate import Value, evaluate, number
@@ -11,6 +12,7 @@ from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 
 MAX_REPEATS = 10_000
+MAX_REPETITIONS = 100_000
 IMAGE = -1  # stands for the image among the inputs of a repetition
 
 
@@ -87,12 +89,40 @@ def mark_of(wire: s.Expression, known: Mapping[str, object]) -> str | None:
     return str(wire) if is_name else None
 
 
-def stacked(genotype: Genotype) -> Iterator[Repetition]:
-    """Yields the repetitions of all steps that are not in an `auxiliary` section.
+def stacked(genotype: Genotype, with_auxiliary: bool = False) -> list[Repetition]:
+    """Returns the repetitions of all steps that are not in an `auxiliary` section and that the output depends on.
+
+    With more than `MAX_REPETITIONS`, which no network may have, the first ones are returned.
+
+    Args:
+      genotype: the genotype.
+      with_auxiliary: whether repetitions that only an `auxiliary` section reads are returned too.
 
     Raises:
       CellError: a step reads a step that is repeated 0 times.
     """
+    found = list(itertools.islice(_all(genotype), MAX_REPETITIONS + 1))
+    if len(found) > MAX_REPETITIONS:
+        return found
+    wanted = {len(found) - 1}
+    if with_auxiliary:
+        known = names(genotype)
+        sections = [section for section in genotype.network.sections if section.of is not None]
+        marks = {mark_of(wire, known) for one in sections for step in one.steps for wire in step.inputs}
+        marks.update(section.of for section in sections)
+        last = {one.step.name: place for place, one in enumerate(found) if one.step.name is not None}
+        wanted.update(place for name, place in last.items() if name in marks)
+    for place in range(len(found) - 1, -1, -1):
+        if place in wanted:
+            wanted.update(found[place].inputs)
+    places = sorted(wanted - {IMAGE})
+    if len(places) == len(found):
+        return found
+    now = {IMAGE: IMAGE, **{place: index for index, place in enumerate(places)}}
+    return [replace(found[place], inputs=tuple([now[at] for at in found[place].inputs])) for place in places]
+
+
+def _all(genotype: Genotype) -> Iterator[Repetition]:
     history: list[int] = []
     marks: dict[str, int] = {}
     for section in genotype.network.sections:
@@ -101,20 +131,17 @@ def stacked(genotype: Genotype) -> Iterator[Repetition]:
 
 
 def branch(section: s.Section, genotype: Genotype) -> Iterator[Repetition]:
-    """Yields the repetitions of the steps of an `auxiliary` section, which follow those of `stacked`.
+    """Yields the repetitions of the steps of an `auxiliary` section, which follow those of `stacked` with it.
 
     Raises:
       CellError: the section, or a step of it, reads a step that is repeated 0 times.
     """
-    count, marks = 0, dict[str, int]()
-    for place, one in enumerate(stacked(genotype)):
-        count = place + 1
-        if one.step.name is not None:
-            marks[one.step.name] = place
+    built = stacked(genotype, with_auxiliary=True)
+    marks = {one.step.name: place for place, one in enumerate(built) if one.step.name is not None}
     if section.of not in marks:
         message = f"{section.name}: this section reads {section.of!r}, which is repeated 0 times"
         raise CellError(message, section.position)
-    yield from _section(section, genotype, [marks[section.of]], marks, count)
+    yield from _section(section, genotype, [marks[section.of]], marks, len(built))
 
 
 def _section(

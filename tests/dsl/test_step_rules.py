@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import dsl
+from dsl.report.diff import differences
 from dsl.rules.interpreter import mutate
 from dsl.tree import syntax as s
 
@@ -237,3 +241,36 @@ def test_a_gene_counts_where_a_step_reads_it() -> None:
     assert dsl.fingerprint(space.genotype(own.replace("int = 8", "int = 16"))) != dsl.fingerprint(space.seed)
     assert dsl.fingerprint(space.genotype(own.replace("0.1 ", "0.2 "))) == dsl.fingerprint(space.seed)
     assert dsl.fingerprint(space.genotype(own.replace("b[w]", "b[8]"))) == dsl.fingerprint(space.seed)
+
+
+EVERYTHING = Path(__file__).parents[1] / "golden" / "spaces" / "steps.cell"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 25), st.booleans())
+def test_every_descendant_is_valid_and_equal_to_its_text(number: int, length: int, marked: bool) -> None:
+    rng, mate = random.Random(number), dsl.load(EVERYTHING)
+    genotype = mate
+    for born in range(length):
+        child = mutate(genotype, rng, mate=mate, born=born if marked else None).genotype
+        genotype, mate = child, genotype
+    assert genotype.space.genotype(genotype.text()) == genotype
+    assert dsl.fingerprint(dsl.loads(genotype.standalone())) == dsl.fingerprint(genotype)
+    assert dsl.parse(dsl.unparse(dsl.parse(genotype.text()))) == dsl.parse(genotype.text())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_change_of_one_step_is_one_difference(number: int) -> None:
+    rng, seed = random.Random(number), dsl.load(EVERYTHING)
+    for rule in seed.space.mutations:
+        if rule.name in ("grow", "shrink", "kernel", "deeper"):
+            child = mutate(seed, rng, only=[rule]).genotype
+            assert len(differences(seed, child)) == 1
+
+
+def test_a_network_has_a_bounded_number_of_steps() -> None:
+    steps = ", ".join(["b[8]"] * 998)
+    assert len(dsl.decisions(seed(steps.replace("b[8]", "pool"), "choose s in steps s.stride = any({ 1, 2 })"))) == 998
+    with pytest.raises(dsl.CellError, match="the network has 1,001 steps; at most 1,000 where rules change steps"):
+        seed(steps + ", b[8]", "choose s in steps s.repeat += 1")
