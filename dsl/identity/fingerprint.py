@@ -136,25 +136,23 @@ def fingerprint(genotype: Genotype) -> str:
 
 
 def genes_of_the_network(genotype: Genotype) -> list[str]:
-    """Returns the genes that the steps of the network read outside of cells, as texts with their values.
+    """Returns what genes decide in the network outside of cells: repetitions, and the values that steps read.
 
-    A gene is left out if the steps that read it are repeated 0 times.
+    A value is left out if the steps that read it are repeated 0 times.
     """
-    space = genotype.space
-    if not space.network_genes:
+    reading = genotype.space.once(_reading_steps)
+    if not reading:
         return []
     known = names(genotype)
-    steps = space.once(_read_by_steps)
-    read = {name for step, inner in steps if repeats(step, known) for name in inner}
-    # The repetitions are written in the text of the network, so their number counts even if it is 0.
-    counts = [str(repeats(step, known)) for step, _ in steps]
+    counts = [str(repeats(step, known)) for step, _ in reading]
+    read = {name for (_, inner), count in zip(reading, counts, strict=True) if count != "0" for name in inner}
     return [",".join(counts), *[f"{name} = {known[name]}" for name in sorted(read)]]
 
 
-def _read_by_steps(space: Space) -> tuple[tuple[s.Step, frozenset[str]], ...]:
-    """Returns the steps of the network, each with the genes that it reads besides its number of repetitions."""
+def _reading_steps(space: Space) -> tuple[tuple[s.Step, frozenset[str]], ...]:
+    """Returns the steps that read genes, each with those genes that decide more than its number of repetitions."""
     steps = [step for section in space.network.sections for step in section.steps]
-    return tuple([(step, space.genes_in(replace(step, times=None))) for step in steps])
+    return tuple([(step, space.genes_in(replace(step, times=None))) for step in steps if space.genes_in(step)])
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:

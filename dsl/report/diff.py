@@ -231,7 +231,10 @@ def _term(where: str, node: str, before: s.Term, after: s.Term) -> Iterator[Diff
 
 def _declarations(a: Space, b: Space) -> Iterator[Difference]:
     for name in (name for name in a.genes if name in b.genes):
-        old, new = unparse.domain(a.genes[name]), unparse.domain(b.genes[name])
+        first, second = a.genes[name], b.genes[name]
+        if first.kind != second.kind:
+            yield Difference(f"gene {name}", first.kind, second.kind, trait="kind")
+        old, new = unparse.domain(first), unparse.domain(second)
         if old != new:
             yield Difference(f"gene {name}", old, new, trait="in")
     yield from _declared("param", _all_params(a), _all_params(b))

@@ -14,7 +14,7 @@ from dsl.space.evaluate import WORDS, Value, number
 from dsl.space.expand import Definitions
 from dsl.space.genes import Domain, GeneValue, domain_of, member_of, value_of, written
 from dsl.text.parse import parse
-from dsl.text.unparse import unparse
+from dsl.text.unparse import domain, expression, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -87,6 +87,8 @@ class Space:
 
         They do not include genes that only the repetitions and inputs of steps read.
         """
+        if not self.genes:
+            return ()
         cells = [item for item in self.items if isinstance(item, s.Cell | s.Values)]
         steps = [step.pipe for section in self.network.sections for step in section.steps]
         drawn = [part for part in s.parts_of(self.mutations) if isinstance(part, s.Op | s.Set)]
@@ -101,7 +103,7 @@ class Space:
     def genes_in(self, part: object) -> frozenset[str]:
         """Returns the names of the genes that a part of the tree reads, directly or through ops and other genes."""
         seen: set[str] = set()
-        waiting = edit.free_names(part)
+        waiting = edit.free_names(part) if self.genes else set()
         while waiting:
             name = waiting.pop()
             if name not in seen:
@@ -158,18 +160,25 @@ class Space:
         """
         file = parse(text, "<genotype>")
         cells = {item.name: item for item in file.items if isinstance(item, s.Cell)}
-        genes = {item.name: value_of(item, self.constants) for item in file.items if isinstance(item, s.Gene)}
+        declared = {item.name: item for item in file.items if isinstance(item, s.Gene)}
+        genes = {name: value_of(replace(self.genes.get(name, item), value=item.value), self.constants)
+                 for name, item in declared.items()}  # fmt: skip
         if set(cells) != set(self.cell_names) or set(genes) != set(self.genes):
             raise CellError("the individual has other cells or genes than its space",
                             hint=f"the space has {', '.join([*self.cell_names, *self.genes])}")  # fmt: skip
+        for name, value in genes.items():
+            members = self.domains[name].members
+            if members and value not in members:
+                raise CellError(f"gene {name} of the individual is {expression(written(value))}, which is not in the "
+                                f"domain {domain(self.genes[name])} of its space")  # fmt: skip
         ordered = tuple(cells[name] for name in self.cell_names)
         network = self.network
         if self.evolves_network:
-            written = [item for item in file.items if isinstance(item, s.Network)]
-            if len(written) != 1:
-                raise CellError(f"the individual has {len(written)} networks, not one",
+            networks = [item for item in file.items if isinstance(item, s.Network)]
+            if len(networks) != 1:
+                raise CellError(f"the individual has {len(networks)} networks, not one",
                                 hint="rules of its space change steps, so each individual has a network")  # fmt: skip
-            network = written[0]
+            network = networks[0]
         genotype = Genotype(ordered, tuple((name, genes[name]) for name in self.genes), network, self)
         problems = self.check(genotype)
         if problems:

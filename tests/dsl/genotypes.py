@@ -1,8 +1,9 @@
-"""Genotypes for the language's tests: random ones of the shipped spaces, and of a space of cells with settings."""
+"""Genotypes for the language's tests: random ones of the shipped spaces, of cells with settings, and of genes."""
 
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import hypothesis.strategies as st
 
@@ -12,6 +13,7 @@ SAMPLED = (
     "nasnet.cell", "nasbench201.cell", "nasbench101.cell", "darts.cell", "hierarchical.cell", "large_scale.cell",
     "nasnet_13.cell",
 )  # fmt: skip
+GENES = (Path(__file__).parent.parent / "golden" / "cell" / "genes.cell").read_text(encoding="utf-8")
 # Brackets, operations as settings, `none` as a case, functions, and channels of states.
 BLOCKS = """
 param growth = 4
@@ -63,8 +65,8 @@ mutation tail            { choose n in block.nodes                              
 @st.composite
 def genotypes(draw: st.DrawFn) -> dsl.Genotype:
     """Returns a genotype that was sampled from a space and mutated a few times."""
-    name = draw(st.sampled_from((*SAMPLED, "")))
-    space = (dsl.load(name) if name else dsl.loads(BLOCKS)).space
+    source = draw(st.sampled_from((*SAMPLED, BLOCKS, GENES)))
+    space = (dsl.load(source) if source in SAMPLED else dsl.loads(source)).space
     rng = random.Random(draw(st.integers(0, 2**32)))
     genotype = dsl.sample(space, rng)
     for _ in range(draw(st.integers(0, 5))):

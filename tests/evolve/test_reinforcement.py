@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,6 +142,16 @@ def test_a_memo_is_the_choices_of_its_genotype() -> None:
     algorithm = Reinforcement(CellSpace(space, (8, 8, 1), 10), 0, units=8)
     proposal = algorithm.ask(1)
     assert dsl.decide(space, Episode.read(proposal.memo).choices, random.Random(0)) == proposal.genotype
+
+
+def test_genes_with_members_are_choices() -> None:
+    space = dsl.load(Path(__file__).parents[1] / "golden" / "cell" / "genes.cell").space
+    cells = CellSpace(space, (8, 8, 1), 10)
+    assert cells.sizes() == (3, 3, 3, 3, 2)
+    algorithm = Reinforcement(cells, 0, units=8)
+    genes = [dict(algorithm.ask(id).genotype.genes) for id in range(1, 25)]
+    assert all(len({found[name] for found in genes}) > 1 for name in ("k", "act", "d", "width", "s"))
+    assert {found["learning_rate"] for found in genes} == {0.1}
 
 
 class Forbidden(ToySpace):
