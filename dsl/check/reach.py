@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from dsl.check.limits import clash, decided, limits, operand_fault, verify_limits
 from dsl.errors import Problem
 from dsl.primitives import IDENTITY
-from dsl.space.genes import INT, KERNEL, OP, REAL, WORD
 from dsl.space.genotype import STEPS, Space
 from dsl.space.slots import key, names_of
 from dsl.space.steps import OWN, only_op, settings_of
@@ -330,7 +329,7 @@ def _gene_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
     domain = space.domains.get(name)
     if domain is None:
         return _empty_draw(value, space) if isinstance(value, s.Any) else None
-    if statement.operator != "=" and domain.kind in (KERNEL, OP, WORD):
+    if statement.operator != "=" and not domain.is_numeric:
         return Problem(f"`{statement.operator}` changes numbers, and the values of gene {name} are of kind "
                        f"{domain.kind}", target.position, f"write {target} = ...")  # fmt: skip
     if isinstance(value, s.Number | s.Kernel | s.Op):
@@ -443,7 +442,7 @@ def _kind(path: s.Path, scope: _Scope) -> str:
         return "step"
     if values is None:
         domain = scope.space.domains.get(root)
-        kind = "number" if domain is None or domain.kind in (REAL, INT) else domain.kind
+        kind = "number" if domain is None or domain.is_numeric else domain.kind
         return "cell" if root in scope.space.cell_names else kind
     if values == s.Path(("genes",)) and "genes" not in scope.space.values:
         return "gene"

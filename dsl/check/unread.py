@@ -13,7 +13,7 @@ from dsl.check.limits import clash, decided, domains, limits
 from dsl.errors import CellError, Problem
 from dsl.primitives import PRIMITIVES
 from dsl.space.expand import AMBIENT
-from dsl.space.genes import INT, KERNEL, OP, REAL
+from dsl.space.genes import INT, REAL
 from dsl.space.genotype import Space
 from dsl.space.stack import names, repeats, stacked
 from dsl.text import unparse
@@ -41,9 +41,9 @@ def unread(space: Space, read_elsewhere: Collection[str]) -> Iterator[Problem]:
         if gene.name not in read and gene.name not in read_elsewhere:
             yield Problem(f"nothing reads gene {gene.name}: no expression names it, and no setting of the training "
                           "has this name", gene.position)  # fmt: skip
-        kind = space.domains[gene.name].kind
-        if gene.name in read_elsewhere and kind in (KERNEL, OP):
-            yield Problem(f"the training reads gene {gene.name} as a number, and its values are of kind {kind}",
+        domain = space.domains[gene.name]
+        if gene.name in read_elsewhere and not domain.is_numeric:
+            yield Problem(f"the training reads gene {gene.name} as a number, and its values are of kind {domain.kind}",
                           gene.position)  # fmt: skip
     yield from _not_whole(space, parts)
     for block in parts:

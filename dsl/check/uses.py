@@ -9,7 +9,7 @@ from dsl.errors import CellError
 from dsl.primitives import NOTHING
 from dsl.space.evaluate import Symbol, Value, evaluate
 from dsl.space.expand import Applied, Definitions, Place, Undecided, channels_after, walk
-from dsl.space.genes import KERNEL, OP
+from dsl.space.genes import OP
 from dsl.space.genotype import Space
 from dsl.tree import edit
 from dsl.tree import syntax as s
@@ -80,7 +80,7 @@ def check_numbers(expression: s.Expression, space: Space, what: str) -> None:
     """
     for path in s.paths(expression):
         domain = space.domains.get(path.names[0])
-        if domain is not None and domain.kind in (KERNEL, OP):
+        if domain is not None and not domain.is_numeric:
             raise CellError(f"{path} is a gene of kind {domain.kind}, and {what} is a number", path.position)
 
 

@@ -64,6 +64,11 @@ class Domain:
         return min(max(value, low), high)
 
     @property
+    def is_numeric(self) -> bool:
+        """Whether the values are numbers."""
+        return self.kind in (REAL, INT)
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """The least and the greatest number of the domain, which may be infinite; both are infinite if it has none."""
         numbers = [member for member in self.members if isinstance(member, int | float)]
