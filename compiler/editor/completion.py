@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from compiler.editor.hover import primitive_text
 from compiler.editor.project import Document, Project
-from dsl.check.mutations import COSTS, PARTS
+from dsl.check.paths import PARTS
+from dsl.check.requires import COSTS
 from dsl.primitives import PRIMITIVES
 from dsl.space.evaluate import WORDS
 from dsl.text.names import Kind

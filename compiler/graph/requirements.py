@@ -9,7 +9,7 @@ from compiler.errors import CompileError
 from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import Cost, cost
 from dsl.errors import CellError
-from dsl.rules.draw import members
+from dsl.rules.paths import members
 from dsl.rules.scene import Scene
 from dsl.space.evaluate import COMPARISONS, Value, number
 from dsl.space.genotype import Genotype, Space

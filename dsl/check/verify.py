@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from dsl.check.mutations import verify_requires, verify_rules
+from dsl.check.mutations import verify_rules
 from dsl.check.reach import verify_reach
+from dsl.check.requires import verify_requires
 from dsl.check.sizes import verify_sizes
 from dsl.check.uses import CHANNELS, check_member, check_numbers, check_use, check_value, names_at_a_use
 from dsl.errors import CellError, Position, Problem, nearest, problems_of

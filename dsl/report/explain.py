@@ -13,9 +13,10 @@ from decimal import Decimal
 from dsl.errors import CellError
 from dsl.report.diff import Difference, differences
 from dsl.rules.crossing import taken, takes_part
-from dsl.rules.draw import candidates, current, insertable, members
+from dsl.rules.draw import candidates, insertable
 from dsl.rules.interpreter import Check, applying, mutate
 from dsl.rules.joint import Joint
+from dsl.rules.paths import current, members
 from dsl.rules.sample import RELATIVE_STEPS, decisions, relative
 from dsl.rules.scene import Attempt, Scene, Unfit
 from dsl.rules.work import Work

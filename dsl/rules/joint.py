@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from dsl.rules.draw import holds, members
+from dsl.rules.conditions import holds
+from dsl.rules.paths import members
 from dsl.rules.scene import Member, Scene
 from dsl.rules.work import TooMuchWork
 from dsl.space.cache import Cache

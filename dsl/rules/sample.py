@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from dsl.check.verify import verify_genotype
 from dsl.errors import CellError
-from dsl.rules.draw import members, settable, with_values_drawn
-from dsl.rules.interpreter import Check, assign, mutate
+from dsl.rules.changes import assign
+from dsl.rules.draw import settable, with_values_drawn
+from dsl.rules.interpreter import Check, mutate
 from dsl.rules.joint import Joint
+from dsl.rules.paths import members
 from dsl.rules.scene import Scene
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, key

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 import dsl
 from dsl.check.sizes import MAX_MEMBERS, MAX_PARTS, MAX_RULES, MAX_VARIABLES
 from dsl.report.explain import MAX_PLACES, explain
-from dsl.rules.draw import holds, members
+from dsl.rules.conditions import holds
 from dsl.rules.joint import Joint
+from dsl.rules.paths import members
 from dsl.rules.scene import Scene
 from dsl.rules.work import TooMuchWork
 from dsl.tree import syntax as s

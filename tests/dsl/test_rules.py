@@ -12,7 +12,7 @@ import pytest
 
 import dsl
 from dsl.report.explain import explain
-from dsl.rules.draw import holds
+from dsl.rules.conditions import holds
 from dsl.rules.sample import unfit
 from dsl.rules.scene import Scene
 from dsl.text.unparse import op as printed
