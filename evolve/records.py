@@ -314,6 +314,7 @@ class Standing:
     best: Individual | None
     inheritable: frozenset[int] = frozenset()  # individuals whose weights a child may inherit
     top: tuple[int, ...] = ()  # the ids of the best `search.keep_best` individuals, whose weights are kept
+    species: int = 0  # the number of species in the population; 0: the algorithm has no species
 
 
 @dataclass(frozen=True, slots=True)

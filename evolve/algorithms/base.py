@@ -83,6 +83,10 @@ class Algorithm(Protocol[G]):
         """The ids of the members, which are the individuals that may become parents."""
 
     @property
+    def species(self) -> Mapping[int, int]:
+        """The species of each member that has one. The name of a species is the id of the individual that began it."""
+
+    @property
     def replayed(self) -> int | None:
         """The number of latest results from which the algorithm restores its state; None: all results."""
 
@@ -132,6 +136,11 @@ class Proposer(Generic[G]):
         check(gin_name(type(self)), self, UsageError)
         self._pending: dict[int, Recorded[G]] = {}
         self._last = 0
+
+    @property
+    def species(self) -> Mapping[int, int]:
+        """An empty mapping, because most algorithms have no species."""
+        return {}
 
     def _check_id(self, id: int) -> None:
         """Checks that `id` is greater than all earlier ids.

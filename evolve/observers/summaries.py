@@ -91,6 +91,8 @@ class Summaries:
             yield _curve("population/mean", sum(members) / len(members))
             yield _curve("population/min", min(members))
             yield _curve("population/max", max(members))
+        if standing.species:
+            yield _curve("population/species", standing.species)
         if not individual.is_failed:  # zeros of failed individuals would hide the curve
             yield _curve("individual/accuracy", individual.fitness)
             yield _curve("individual/params", individual.params)
@@ -177,6 +179,7 @@ _CURVES = {
     "population/mean": ("Population mean", "The mean validation accuracy of the members that did not fail."),
     "population/min": ("Population worst", "The lowest validation accuracy of the members that did not fail."),
     "population/max": ("Population best", "The highest validation accuracy in the population."),
+    "population/species": ("Species", "The number of species in the population, for the algorithm NEAT."),
     "individual/accuracy": ("Accuracy", "The validation accuracy of each individual, after its training."),
     "individual/params": ("Parameters", "The number of trainable parameters of each individual."),
     "individual/mult_adds": (

@@ -225,7 +225,8 @@ class Search(Generic[G]):
         self._tally.simulated += individual.seconds
         if not individual.is_failed:
             self._top.add(individual)
-        standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids)
+        species = len({*self._algorithm.species.values()})
+        standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids, species=species)
         return _Finished(individual, genotype, standing)
 
     def _notify(self, finished: Sequence[_Finished[G]]) -> None:

@@ -27,7 +27,7 @@ def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individ
         algorithm.tell(individual)
         if individual.status == "done":
             best = ranked([individual] if best is None else [best, individual], 1)[0]
-        yield individual, Standing(algorithm.population, best)
+        yield individual, Standing(algorithm.population, best, species=len({*algorithm.species.values()}))
 
 
 def measured(population: tuple[float, ...]) -> tuple[float, ...]:

@@ -49,6 +49,7 @@ class Row(NamedTuple):
     inherited: Number
     rejected: int
     original: int  # the id of the first individual with the same network and genes
+    species: int | None = None  # the id of the individual that began its species
 
 
 class Costs:
@@ -232,7 +233,11 @@ class Individuals:
             if self._living is not None:
                 try:
                     self._leave(self._living.adopt(row.id, memo))
-                except (SearchError, ValueError, TypeError):
+                    for id, species in self._living.species(memo).items():
+                        place = self.place[id]
+                        self.rows[place] = self.rows[place]._replace(species=species)
+                        self.versions[place] = self.version
+                except (SearchError, LookupError, ValueError, TypeError):
                     self._forget_living()
 
     def _tell(self, row: Row) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from compiler.domains import settings_of
-from evolve.algorithms import ALGORITHMS, Algorithm, gin_name
+from evolve.algorithms import ALGORITHMS, Algorithm, Neat, gin_name
 from evolve.algorithms.base import Latest, NonAgeing
 from evolve.errors import SearchError
 from evolve.records import WORST
@@ -106,6 +106,10 @@ class Living:
         """Passes a proposal to the algorithm. Returns the ids of the members that the proposal removes."""
         self._algorithm.adopt(_Proposed(id, memo))
         return self._left() if memo and self._members else ()  # A proposal without a memo removes no member.
+
+    def species(self, memo: str) -> Mapping[int, int]:
+        """Returns the species of the members that have got one by the proposal with this memo."""
+        return self._algorithm.assigned(memo) if isinstance(self._algorithm, Neat) else {}
 
     def tell(self, id: int, fitness: float) -> Collection[int]:
         """Passes a result to the algorithm. Returns the ids of the members that are removed because of the result."""

@@ -35,6 +35,7 @@ const MEASURES = [
   { key: "epochs", title: "Epochs", kind: "number", isLog: false, better: -1 },
   { key: "flops", title: "Training FLOPs", kind: "count", isLog: true, better: -1 },
   { key: "inherited", title: "Inherited weights", kind: "share", isLog: false, better: 0 },
+  { key: "species", title: "Species", kind: "id", isLog: false, better: 0 },
   { key: "finished", title: "Result number", kind: "id", isLog: false, better: 0 },
   { key: "id", title: "Id", kind: "id", isLog: false, better: 0 },
 ];

@@ -66,6 +66,7 @@
  * @property {number[]} tries
  * @property {number[]} original the first individual that is the same network
  * @property {Values} inherited
+ * @property {Values} species the individual that began its species; null if it has none
  * @property {number[]} rejected number of children that were rejected before it
  */
 

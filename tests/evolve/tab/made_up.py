@@ -113,7 +113,7 @@ class MadeUp:
                 self._run(store, algorithm, cells, observers)
 
     def _bindings(self) -> list[str]:
-        sample = () if self.algorithm == "pairwise_tournament" else ((f"{self.algorithm}.sample_size", 10),)
+        has_samples = self.algorithm in ("regularized_evolution", "non_ageing_evolution")
         size = "window" if self.algorithm == "random_search" else "population_size"
         named = {
             "search.individuals": self.individuals,
@@ -123,7 +123,7 @@ class MadeUp:
             "training.epochs": EPOCHS,
             "training.validate": "'epochs'",
             f"{self.algorithm}.{size}": self.population,
-            **dict(sample if size != "window" else ()),
+            **({f"{self.algorithm}.sample_size": 10} if has_samples else {}),
         }
         return [f"{name}={value}" for name, value in named.items()]
 
@@ -152,7 +152,7 @@ class MadeUp:
                     text = cells.text(proposal.genotype)
                     genes = cells.genes(proposal.genotype)
                     store.propose(proposal.with_genotype(text), cells.fingerprint(proposal.genotype), genes)
-                    evaluation = self._evaluation(id, text, proposal.parent)
+                    evaluation = self._evaluation(id, text, proposal)
                     if evaluation.error == "the worker was lost":
                         store.try_again(id, 1)
                     heapq.heappush(running, (now + evaluation.seconds, id, evaluation))
@@ -173,7 +173,7 @@ class MadeUp:
         reason = f"require params <= 3M (params {SCRIPT if self.hostile else '3,123,456'})"
         return replace(proposal, rejected=((rng.choice(("op", "rewire")), reason),) * rng.randint(1, 3))
 
-    def _evaluation(self, id: int, text: str, parent: int | None) -> Evaluation:
+    def _evaluation(self, id: int, text: str, proposal: Proposal[dsl.Genotype]) -> Evaluation:
         rng = random.Random(f"{self.seed}:{id}:result")
         uses = _USE.findall(text)
         rate = math.log10(float(_RATE.findall(text)[0]) / 0.05)
@@ -194,8 +194,9 @@ class MadeUp:
             found = Evaluation(
                 fitness, history=_history(fitness, EPOCHS, rng), note=note, step_seconds=round(seconds * 0.7, 3),
                 metrics=metrics, flops=3.0 * mult_adds * FACTS.images * EPOCHS,
-                inherited=round(rng.uniform(0.4, 1), 3) if self.inherits and parent is not None else None,
+                inherited=round(rng.uniform(0.4, 1), 3) if self.inherits and proposal.parent is not None else None,
             )  # fmt: skip
+            found = replace(found, weight_differences=tuple((other, rng.uniform(3, 9)) for other in proposal.compared))
         return replace(found, params=params, mult_adds=mult_adds, depth=depth, seconds=seconds)
 
 

@@ -28,7 +28,7 @@ from tests.evolve.tab.made_up import MadeUp
 from tests.evolve.tab.moments import at, merged
 from tests.evolve.test_migrations import HELD, STORES, store_of
 
-ALGORITHMS = ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "random_search")
+ALGORITHMS = ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "neat", "random_search")
 every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 
 
@@ -89,6 +89,8 @@ def test_every_individual_has_the_numbers_of_the_store(search: Path) -> None:
 def test_the_members_are_those_of_the_algorithm(search: Path) -> None:
     answer: dict[str, Any] = Data(search).overview()
     left = dict(zip(column(answer, "id"), column(answer, "left"), strict=True))
+    named = dict(zip(column(answer, "id"), column(answer, "species"), strict=True))
+    assert any(named.values()) == ("neat" in search.name)
     with Store(search) as store:
         algorithm = algorithm_of(store.signed("identity"))
         assert algorithm is not None
@@ -97,6 +99,8 @@ def test_the_members_are_those_of_the_algorithm(search: Path) -> None:
             done += 1
             place = {name: values[done - 1] for name, values in answer["population"].items()}
             members = measured(standing.population)
+            assert standing.species == len({*algorithm.species.values()})
+            assert algorithm.species.items() <= named.items()
             assert place["finished"] == done == individual.finished
             assert place["mean"] == (pytest.approx(sum(members) / len(members)) if members else None)
             assert (place["low"], place["high"]) == (min(members, default=None), max(members, default=None))
