@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dsl.rules.scene import Part, Scene, Unfit
 from dsl.space.genotype import Genotype
+from dsl.space.steps import only_op, takes_wires
 from dsl.tree import edit, network
 from dsl.tree import syntax as s
 from dsl.tree.edit import CellRef, GeneRef, NodeRef, Ref, StepRef, TermRef
@@ -55,11 +56,17 @@ def taken(name: str, scene: Scene) -> Scene | None:
     return _with(part, scene.genotype.with_cell(changed), scene)
 
 
-def _step(ref: StepRef, there: Ref, mate: Genotype, scene: Scene) -> Scene:
-    """Returns the scene after a step was replaced by that of the mate. Its inputs, its name and its label stay."""
+def _step(ref: StepRef, there: Ref, mate: Genotype, scene: Scene) -> Scene | None:
+    """Returns the scene after a step was replaced by that of the mate. Its inputs, its name and its label stay.
+
+    Returns None if the operation of the mate takes another number of inputs than the step has.
+    """
     assert isinstance(there, StepRef)
     own = scene.genotype.network
     step, other = network.step_at(own, ref), network.step_at(mate.network, there)
+    op = only_op(other)
+    if other.pipe != step.pipe and step.inputs and (op is None or not takes_wires(step, op, scene.genotype)):
+        return None
     changed = network.with_step(own, ref, replace(other, inputs=step.inputs, name=step.name, label=step.label))
     return _with(("step", ref.section, network.label_at(own, ref)), replace(scene.genotype, network=changed), scene)
 
