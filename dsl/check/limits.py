@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from dsl.check.requires import COSTS
 from dsl.errors import CellError, Problem
 from dsl.space.evaluate import COMPARISONS, evaluate
 from dsl.space.genotype import Space
@@ -50,9 +51,7 @@ def verify_limits(space: Space) -> Iterator[Problem]:
     one, other = both
     if other is None:
         least, most = domains([one], space)[one.name]
-        allowed = (
-            "a cost is at least 0" if one.name not in space.genes else f"gene {one.name} is from {least} to {most}"
-        )
+        allowed = "a cost is at least 0" if most == math.inf else f"gene {one.name} is from {least} to {most}"
         yield Problem(f"no network has {one}", one.at.position, allowed)
     else:
         yield Problem(f"no network has {one} and {other}", other.at.position,
@@ -62,7 +61,9 @@ def verify_limits(space: Space) -> Iterator[Problem]:
 def domains(limits: Iterable[Limit], space: Space) -> Mapping[str, tuple[float, float]]:
     """Returns the least and the greatest value of each name that limits compare: of a gene, or of a cost."""
     return {
-        limit.name: space.domains[limit.name].bounds if limit.name in space.domains else (0.0, math.inf)
+        limit.name: (0.0, math.inf)
+        if limit.name in COSTS or limit.name not in space.domains
+        else space.domains[limit.name].bounds
         for limit in limits
     }
 

@@ -283,3 +283,8 @@ def test_a_set_called_genes_keeps_its_meaning() -> None:
     assert {child.genotype.text().split("a = ")[1].split("(")[0] for child in children(seed)} == {
         "conv[5x5]", "conv[1x1]",
     }  # fmt: skip
+
+
+def test_the_name_of_a_cost_means_the_cost() -> None:
+    gene = "gene depth: int = 2 in 1 .. 4"
+    assert space(gene, "require depth > 4 and depth < 60").genes == (("depth", 2),)
