@@ -368,7 +368,9 @@ def _words(op: s.Op | s.Any) -> tuple[str, str]:
     if isinstance(op, s.Any):
         return expression(op), ""
     plain = [op.name, *(_value(a.value) for a in op.arguments if a.name is None)]
-    named = [f"{a.name} {_value(a.value)}" for a in op.arguments if a.name is not None]
+    # `stride=stride`, in a cell with settings, is written once.
+    given = {a.name: _value(a.value) for a in op.arguments if a.name is not None}
+    named = [name if value == name else f"{name} {value}" for name, value in given.items()]
     return " ".join(plain), ", ".join(named)
 
 

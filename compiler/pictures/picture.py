@@ -14,7 +14,7 @@ from compiler.pictures.canvas import Drawing
 from compiler.pictures.changes import CellChanges, Changes, changes
 from compiler.pictures.parts import Link, Parts, focused, line_of, read
 from compiler.pictures.shapes import Arrow, Box, Label, Line, Mark, text_width
-from dsl.text.unparse import expression
+from dsl.text.unparse import expression, formals
 from dsl.tree import syntax as s
 
 _MARGIN, _APART, _HEADING = 28, 64, 48
@@ -301,8 +301,10 @@ def _sink_ports(placed: Arrangement, sink: int) -> dict[int, float]:
 
 
 def _heading(cell: s.Cell, marks: CellChanges | None) -> Iterator[Line]:
-    """Yields the words above a cell: its name, its stride, whether it is new, and the stride that it had before."""
+    """Yields the words above a cell: its name, settings and stride, whether it is new, and its stride before."""
     yield line_of(cell.name, 19)
+    if cell.settings:
+        yield line_of(formals(cell.settings), 14, paints.SOFT)
     if cell.stride is not None:
         yield line_of(f"stride {expression(cell.stride)}", 14, paints.SOFT)
     if marks is not None and marks.is_new:

@@ -195,6 +195,13 @@ def test_headings_name_the_cells_and_the_stride() -> None:
     assert [label.line.text for label in drawing.labels] == ["normal", "reduction", "stride 2", "amoebanet"]
 
 
+def test_headings_name_the_settings_of_a_cell() -> None:
+    text = "cell block[kernel, act=relu](x) { a = conv[kernel, stride=stride, filters=8](x) return a }"
+    drawing = draw(text)
+    assert [label.line.text for label in drawing.labels] == ["block", "kernel, act=relu"]
+    assert {"conv kernel", "stride, filters 8"} <= svg_words(drawing)
+
+
 def test_each_term_is_an_operation_on_its_own_arrow() -> None:
     drawing = draw(NESTED)
     arrows = ends(drawing, "node", "twice")
