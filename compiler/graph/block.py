@@ -31,12 +31,14 @@ class Block:
     has_dead: bool = False
 
     def add(
-        self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str, position: Position | None
-    ) -> int:
+        self, primitive: str, settings: Settings, inputs: tuple[int, ...], key: str, position: Position | None,
+        advice: str = "",
+    ) -> int:  # fmt: skip
         """Adds a primitive and returns the index of its output.
 
         Raises:
-          ShapeError: the shapes of the inputs do not fit. The message names `key` and shows the line at `position`.
+          ShapeError: the shapes of the inputs do not fit. The message names `key`, shows the line at `position`, and
+            ends with `advice`.
         """
         record = TABLE[primitive]
         shapes = tuple(self.shapes[index] for index in inputs)
@@ -44,7 +46,7 @@ class Block:
             shape = record.shape(settings, shapes)
             weights = () if record.weights is None else record.weights(settings, shapes)
         except ShapeError as error:
-            raise located(position, key, str(error), ShapeError) from None
+            raise located(position, key, f"{error}{advice}", ShapeError) from None
         if shape[-1] > MAX_CHANNELS:
             message = f"{primitive} would return {shape[-1]:,} channels; at most {MAX_CHANNELS:,}"
             raise located(position, key, message, ShapeError)

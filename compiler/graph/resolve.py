@@ -400,7 +400,9 @@ class _CellBuilder:
         values = self._fitted_terms(terms, key, width)
         if len(values) < 2:
             return values[0] if values else None
-        return self.block.add(SUM, {}, tuple(values), key, _written(terms, self.cell))
+        # A cell with brackets has no `fit`.
+        fits = "write an operation that fits one to the others" if self.scope else "give the cell a `fit`"
+        return self.block.add(SUM, {}, tuple(values), key, _written(terms, self.cell), f"; {fits}")
 
     def _joined(self, join: s.Call, key: str, width: int | None) -> int | None:
         assert isinstance(join.op, s.Op)

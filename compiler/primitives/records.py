@@ -123,7 +123,7 @@ def _dense_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[Weigh
 
 def _add_shape(settings: Settings, shapes: tuple[Shape, ...]) -> Shape:
     if len(set(shapes)) > 1:
-        raise ShapeError(f"a sum needs one shape, found {', '.join(map(by_x, shapes))}; give the cell a `fit`")
+        raise ShapeError(f"a sum needs one shape, found {', '.join(map(by_x, shapes))}")
     return shapes[0]
 
 
