@@ -41,17 +41,12 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
         raise CellError("a variable stands for a part of the child, not of the mate", values.position,
                         "choose a part of the child, such as n in c.nodes where mate has n")  # fmt: skip
     if not rest:
-        if root == "cells":
-            return "cell"
-        if root == STEPS and root not in space.values:
-            return "step"
         if root in space.values:
             names = {str(item) for item in space.values[root].items}
             return "cell" if names <= set(space.cell_names) else _set_kind(space.values[root], space)
-        if root == "genes":
-            return "gene"
-        if root == STEPS:
-            return "step"
+        parts = {"cells": "cell", "genes": "gene", STEPS: "step"}
+        if root in parts:
+            return parts[root]
         allowed = ["cells", "genes", STEPS, *space.values, *kinds]
         raise CellError(f"unknown set {root!r}", values.position, nearest(root, allowed), root)
     if root not in kinds and root in space.cell_names and space.is_fixed(root):
