@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 import dsl
+from compiler.pictures.network import NAME, as_cell
 from dsl.primitives import CONCATENATION, PRODUCT, SUM
 from dsl.report.diff import Difference, cell_differences, differences
 from dsl.report.matching import matched, partner, renamed, with_names
@@ -85,6 +86,11 @@ def changes(before: dsl.Genotype, after: dsl.Genotype) -> Changes:
         elif former.name == name and former != cell:
             found[name] = cell_changes(former, cell)
     drawn = {f"cell {name}" for name in found}
+    if before.space.evolves_network and after.space.evolves_network:
+        steps = as_cell(before), as_cell(after)
+        if steps[0] != steps[1]:
+            found[NAME] = cell_changes(*steps)
+            drawn |= {f"network {section.name}" for section in after.network.sections if section.of is None}
     return Changes(found, tuple(str(one) for one in listed if one.where not in drawn))
 
 

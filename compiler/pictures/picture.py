@@ -12,6 +12,7 @@ from compiler.pictures import arrange, paints
 from compiler.pictures.arrange import Arrangement, Item, Role
 from compiler.pictures.canvas import Drawing
 from compiler.pictures.changes import CellChanges, Changes, changes
+from compiler.pictures.network import as_cell
 from compiler.pictures.parts import Link, Parts, focused, line_of, read
 from compiler.pictures.shapes import Arrow, Box, Label, Line, Mark, text_width
 from dsl.text.unparse import expression, formals
@@ -53,6 +54,8 @@ def marked(
       only_changed: draws only the changed states and the states that these read, without a legend, for a small picture.
     """
     cells = [cell for cell in after.cells if cell.name in after.space.reached]
+    if after.space.evolves_network:
+        cells.append(as_cell(after))
     if before is None:
         return picture(cells, title, dark=dark)
     marks = changes(before, after)

@@ -101,7 +101,7 @@ def stacked(genotype: Genotype, with_auxiliary: bool = False) -> list[Repetition
     Raises:
       CellError: a step reads a step that is repeated 0 times.
     """
-    found = list(itertools.islice(_all(genotype), MAX_REPETITIONS + 1))
+    found = written_out(genotype)
     if len(found) > MAX_REPETITIONS:
         return found
     wanted = {len(found) - 1}
@@ -120,6 +120,15 @@ def stacked(genotype: Genotype, with_auxiliary: bool = False) -> list[Repetition
         return found
     now = {IMAGE: IMAGE, **{place: index for index, place in enumerate(places)}}
     return [replace(found[place], inputs=tuple([now[at] for at in found[place].inputs])) for place in places]
+
+
+def written_out(genotype: Genotype) -> list[Repetition]:
+    """Returns the repetitions of all steps that are not in an `auxiliary` section, at most `MAX_REPETITIONS` and one.
+
+    Raises:
+      CellError: a step reads a step that is repeated 0 times.
+    """
+    return list(itertools.islice(_all(genotype), MAX_REPETITIONS + 1))
 
 
 def _all(genotype: Genotype) -> Iterator[Repetition]:
