@@ -122,24 +122,27 @@ def _parts(layer: Any, channels: int) -> Iterator[tuple[dict[str, tuple[Shape, A
 def preparation(model: tf_keras.Model) -> tuple[Array, Array]:
     """Returns the means and deviations `[channels]` by which a model itself prepares images.
 
-    These are its layers `Rescaling` and `Normalization` between the image and the first other layer. They belong to the
-    preparation of images here and not to a network, which takes `(images - mean) / std`.
+    The preparation is what the model does between the image and its first other layer: layers `Rescaling` and
+    `Normalization`, and factors of channels. It belongs to the data set here. A network takes `(images - mean) / std`.
     """
-    tensor, layers = model.inputs[0], []
+    tensor = model.inputs[0]
     while True:
         readers = [(layer, node) for layer in model.layers for node in layer.inbound_nodes
                    if any(read is tensor for read in node.keras_inputs)]  # fmt: skip
-        if len(readers) != 1 or not isinstance(
-            readers[0][0], tf_keras.layers.Rescaling | tf_keras.layers.Normalization
-        ):
+        if len(readers) != 1 or not _prepares(*readers[0]):
             break
-        layers.append(readers[0][0])
         tensor = readers[0][1].outputs
-    ends = []
-    for value in (0.0, _PROBE):
-        image = np.full((1, 1, 1, model.input_shape[-1]), value, np.float32)
-        for layer in layers:
-            image = layer(image)
-        ends.append(np.asarray(image, np.float64).reshape(-1))
+    channels = model.input_shape[-1]
+    if tensor is model.inputs[0]:
+        return np.zeros(channels, np.float32), np.ones(channels, np.float32)
+    prepared = tf_keras.Model(model.inputs, tensor)
+    height, width = (side or 1 for side in model.input_shape[1:3])
+    ends = [np.asarray(prepared(np.full((1, height, width, channels), value, np.float32)), np.float64)[0, 0, 0]
+            for value in (0, _PROBE)]  # fmt: skip
     std = _PROBE / (ends[1] - ends[0])
     return (-ends[0] * std).astype(np.float32), std.astype(np.float32)
+
+
+def _prepares(layer: Any, node: Any) -> bool:
+    is_factor = layer.name.startswith("tf.math.multiply") and len(node.keras_inputs) == 1
+    return is_factor or isinstance(layer, tf_keras.layers.Rescaling | tf_keras.layers.Normalization)
