@@ -7,11 +7,17 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import keras
+import numpy as np
 import pytest
+import tf_keras
 
 import dsl
+from compiler import resolve
+from compiler.networks.from_keras import preparation, weights_from
+from compiler.networks.plain import plain_model
 from experiments.bench import applications
-from experiments.bench.applications import Compared, compare, main, models, table
+from experiments.bench.applications import Compared, built, compare, main, models, randomize, table
 from experiments.bench.families import APPLICATIONS, Application
 
 SMALLEST = [one for one in APPLICATIONS.values() if one.smallest]
@@ -55,6 +61,21 @@ def test_the_smallest_model_of_a_family_is_equal_to_that_of_keras(one: Applicati
     assert found.params == found.keras_params > 0
     assert found.mult_adds == found.keras_mult_adds > 0
     assert found.difference is not None and found.difference < 1e-4
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("one", SMALLEST, ids=lambda one: one.model)
+def test_the_smallest_model_of_a_family_is_equal_in_stock_layers(one: Application) -> None:
+    model = built(one.model, size(one), CLASSES)
+    generator = np.random.default_rng(1)
+    images = generator.uniform(0, 255, (2, size(one), size(one), 3)).astype(np.float32)
+    randomize(model, images, generator)
+    graph = resolve(dsl.load(one.file, dict(one.params), one.overlays), (size(one), size(one), 3), CLASSES)
+    weights, (mean, std) = weights_from(model, graph), preparation(model)
+    wanted = np.asarray(model(images))
+    for module in (tf_keras, keras):
+        found = np.asarray(plain_model(graph, weights, keras=module)((images - mean) / std))
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize(

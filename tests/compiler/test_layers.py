@@ -15,13 +15,13 @@ import dsl
 from compiler.layers.execute import Noise, kept_paths
 from compiler.layers.model import build_layers, forward, step_layers
 from compiler.networks.plain import plain_model
-from tests.compiler.shipped import side, to_build
+from tests.compiler.shipped import QUICK
 
 
 def build(network: str, size: int) -> tuple[Any, list[Any], tf.Tensor]:
     graph = compiler.resolve(dsl.loads(network), (size, size, 3), 10)
     model = compiler.lower(graph, seed=1)
-    images = tf.random.stateless_normal((2, size, size, 3), seed=(1, 2))
+    images = tf.random.stateless_normal((2, 32, 32, 3), seed=(1, 2))
     return model, step_layers(model), images
 
 
@@ -91,14 +91,13 @@ def test_drop_path_drops_whole_examples_and_keeps_the_mean() -> None:
     assert abs(value.mean() - 1) < 0.05
 
 
-@pytest.mark.parametrize("path", to_build())
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.name)
 def test_every_shipped_file_is_built_with_as_many_parameters_as_it_costs(path: Path) -> None:
     genotype = dsl.load(path)
     small = {name: value for name, value in {"N": 1, "F": 8}.items() if name in genotype.space.params}
     genotype = dsl.load(path, small)
-    size = side(path, 32)
-    graph = compiler.resolve(genotype, (size, size, 3), 10)
+    graph = compiler.resolve(genotype, (32, 32, 3), 10)
     layers = build_layers(graph)
-    assert forward(layers, tf.zeros((2, size, size, 3)), training=True)[-1].shape == (2, 10)
+    assert forward(layers, tf.zeros((2, 32, 32, 3)), training=True)[-1].shape == (2, 10)
     built = sum(int(np.prod(variable.shape)) for layer in layers for variable in layer.trainable_variables)
     assert built == compiler.graph_cost(graph).params

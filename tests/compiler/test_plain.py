@@ -14,21 +14,21 @@ import compiler
 import dsl
 from compiler import requirement
 from compiler.networks.plain import plain_model
-from tests.compiler.shipped import side, to_build
+from tests.compiler.shipped import QUICK
 from tests.compiler.stock_networks import KERAS, compare, of_random_weights
 
 
-@pytest.mark.parametrize("path", to_build())
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.name)
 def test_every_shipped_file_is_the_same_in_stock_layers(path: Path) -> None:
     genotype = small(path)
-    graph = compiler.resolve(genotype, (side(path, 32), side(path, 32), 3), 10)
+    graph = compiler.resolve(genotype, (32, 32, 3), 10)
     plain = compare(graph)
     built = sum(int(np.prod(variable.shape)) for variable in plain.trainable_variables)
     assert built == compiler.graph_cost(graph).params
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("path", to_build())
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.name)
 def test_descendants_are_the_same_in_stock_layers(path: Path) -> None:
     genotype, rng = small(path), random.Random(5)
     check = requirement(genotype.space, (16, 16, 3), 10)

@@ -19,7 +19,7 @@ from compiler.networks import weights
 from compiler.primitives.normalization_layers import local_norm
 from compiler.training.optimizers import learning_rate
 from compiler.training.trainer import Trainer
-from tests.compiler.shipped import side, to_build
+from tests.compiler.shipped import QUICK
 
 PLAIN = Training(epochs=2, batch_size=32, learning_rate=0.1, drop_path_keep=1.0, augment=(), optimize_graph=False)
 SMALL = """
@@ -47,12 +47,12 @@ def values(made: Trainer) -> np.ndarray:
     return np.concatenate([value.reshape(-1) for value in weights.weights_of(made.layers).values()])
 
 
-@pytest.mark.parametrize("path", to_build())
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: path.name)
 def test_traced_chains_are_the_operations_they_stand_for(path: Path) -> None:
     """Outputs, gradients and statistics are those of the operations one by one."""
     genotype = dsl.load(path)
     genotype = dsl.load(path, {k: v for k, v in {"N": 1, "F": 8}.items() if k in genotype.space.params})
-    size = side(path, 48 if "imagenet" in path.name else 16)
+    size = 48 if "imagenet" in path.name else 16
     layers = build_layers(compiler.resolve(genotype, (size, size, 3), 10), seed=1)
     images = tf.random.stateless_normal((3, size, size, 3), seed=(1, 2))
     variables = [layer.trained for layer in layers if layer.trained is not None]
