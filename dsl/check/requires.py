@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dsl.check.paths import PARTS
 from dsl.check.uses import check_numbers
 from dsl.errors import CellError, Problem, nearest, problems_of
-from dsl.space.genotype import Space
+from dsl.space.genotype import STEPS, Space
 from dsl.text.unparse import condition as shown
 from dsl.tree import syntax as s
 
 COSTS = ("params", "mult_adds", "depth", "activations", "nodes")
+
+_STEPS = (STEPS, "count")
 
 
 def verify_requires(space: Space) -> Iterator[Problem]:
@@ -36,12 +38,15 @@ def _check_cost(path: s.Path, space: Space) -> None:
     if not rest and root in space.genes:
         check_numbers(path, space, "a cost")
         return
+    if path.names == _STEPS and STEPS not in space.values:
+        return
     if len(rest) == 2 and rest[1] == "count":
         rest = rest[:1]
     if root in space.cell_names and len(rest) == 1 and rest[0] in PARTS["cell"]:
         return
     names = [
         *COSTS,
+        ".".join(_STEPS),
         *space.params,
         *space.genes,
         *(f"{cell}.{part}" for cell in space.cell_names for part in PARTS["cell"]),

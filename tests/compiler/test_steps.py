@@ -149,3 +149,10 @@ def test_a_descendant_by_rules_of_steps_has_the_parameters_that_it_costs(number:
     model = compiler.lower(resolve(genotype, (16, 16, 3), 10))
     built = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     assert built == cost(genotype, (16, 16, 3), 10).params
+
+
+def test_the_number_of_steps_may_be_required() -> None:
+    text = f"{CELLS}network {{ body: b[8], b[8] head: global_avg_pool | dense[classes] }}"
+    genotype = dsl.loads(f"{text} mutation shrink {{ choose s in steps remove s }} require steps.count >= 2")
+    with pytest.raises(dsl.CellError, match=r"require steps\.count >= 2 \(steps\.count 1\)"):
+        dsl.mutate(genotype, random.Random(0), requirement(genotype.space, (8, 8, 3), 10))
