@@ -205,11 +205,11 @@ class Evolution(Proposer[G], ABC):
         rng = generator(self.seed, id)
         # With many workers the first children may be proposed before there is a result.
         if id <= self.population_size or not self._population():
-            proposal = Proposal(id, self.space.sample(rng, born=id), compared=self._compared())
+            proposal = Proposal(id, self.space.sample(rng, born=id), compared=self._compared(()))
         else:
             parent, removed = self._choose_parent(rng)
             parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)
-            proposal = self._child(id, parent, mate, self._memo(removed), rng)
+            proposal = self._child(id, parent, mate, removed, rng)
         self.adopt(proposal)
         return proposal
 
@@ -231,17 +231,23 @@ class Evolution(Proposer[G], ABC):
         """Returns the memo of a proposal that removes members: a JSON list of their ids, or an empty text."""
         return json.dumps(removed) if removed else ""
 
-    def _compared(self) -> tuple[int, ...]:
-        """Returns the ids of the members with whose weights the worker compares the weights of the next individual."""
+    def _compared(self, removed: Collection[int]) -> tuple[int, ...]:
+        """Returns the ids of members with whose weights the worker compares those of the next individual.
+
+        `removed` are the ids of the members that the proposal removes.
+        """
         return ()
 
-    def _child(self, id: int, parent: Member[G], mate: Member[G] | None, memo: str, rng: random.Random) -> Proposal[G]:
+    def _child(
+        self, id: int, parent: Member[G], mate: Member[G] | None, removed: Sequence[int], rng: random.Random
+    ) -> Proposal[G]:
         """Returns the proposal of a child of a parent, and of the mate if a crossover makes the child."""
         other = None if mate is None else mate.proposal.genotype
         child = self.space.mutate(parent.proposal.genotype, rng, mate=other, born=id)
         return Proposal(
-            id, child.genotype, parent.id, child.rule, child.rejected, child.forget, memo,
-            mate.id if mate is not None and child.crossed else None, child.from_mate, child.noise, self._compared(),
+            id, child.genotype, parent.id, child.rule, child.rejected, child.forget, self._memo(removed),
+            mate.id if mate is not None and child.crossed else None, child.from_mate, child.noise,
+            self._compared(removed),
         )  # fmt: skip
 
     @abstractmethod

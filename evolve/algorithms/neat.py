@@ -20,9 +20,7 @@ from evolve.records import G, Measured, Recorded
 _fitness = attrgetter("fitness")
 _AT_LEAST_0 = real("of 0 or more", lambda value: value >= 0)
 _SHARE = real("from 0 to 1", lambda value: 0 <= value <= 1)
-FEW_PARTS = (
-    20  # Two genotypes with fewer parts are compared by the number of parts that differ, and not by their share.
-)
+FEW_PARTS = 20  # Of two genotypes with fewer parts, the parts that differ are counted. Otherwise their share counts.
 
 
 @dataclass(eq=False, kw_only=True)
@@ -101,15 +99,16 @@ class Neat(NonAgeing[G]):
             return ""
         return json.dumps({"removed": removed, "species": self._unrecorded})
 
-    def _compared(self) -> tuple[int, ...]:
+    def _compared(self, removed: Collection[int]) -> tuple[int, ...]:
         """Returns the representatives, with whose weights the worker compares those of the next individual."""
-        return tuple(self._representatives()) if self.weight_difference else ()
+        return tuple(self._representatives(removed)) if self.weight_difference else ()
 
     # Species.
 
-    def _representatives(self) -> dict[int, int]:
+    def _representatives(self, removed: Collection[int] = ()) -> dict[int, int]:
         """Returns the species of the oldest member of each species, by its id. The oldest species come first."""
-        oldest = {self._species[id]: id for id in reversed(self._members) if id in self._species}
+        members = [id for id in self._members if id in self._species and id not in removed]
+        oldest = {self._species[id]: id for id in reversed(members)}
         return {oldest[species]: species for species in sorted(oldest)}
 
     def _assign(self) -> None:

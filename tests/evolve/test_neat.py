@@ -113,8 +113,9 @@ def test_an_individual_joins_the_first_species_whose_oldest_member_is_near() -> 
     assert grouped(algorithm, 6) == {1: 1, 2: 2, 3: 1, 4: 1, 5: 5}
     assert algorithm.species == {2: 2, 3: 1, 4: 1, 5: 5}  # the first one had the lowest shared fitness
     algorithm.tell(result(6, 3.0))
-    compared = algorithm.ask(7).compared
-    assert set(compared) <= {2, 3, 4, 5} and 3 in compared  # 3 is the oldest of species 1 now
+    proposal = algorithm.ask(7)
+    # Individual 3 is removed, so that 4 is the oldest of species 1.
+    assert (json.loads(proposal.memo)["removed"], proposal.compared) == ([3], (4, 2, 5))
 
 
 def test_the_member_of_lowest_shared_fitness_is_removed() -> None:
@@ -168,6 +169,7 @@ def test_weights_are_compared_with_those_of_the_representatives_unless_they_do_n
         algorithm = made(parts(0), parts(0), parts(*range(10)), weight_difference=factor)
         for id in range(1, 4):
             assert told(algorithm, id, 4.0 - id).compared == ()  # no individual has a species yet
+        # Individual 2 is removed. The oldest of species 1 is individual 1.
         assert algorithm.ask(4).compared == compared
 
 

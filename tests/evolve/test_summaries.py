@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,6 +146,14 @@ def test_an_individual_is_a_point_of_every_curve(tmp_path: Path) -> None:
     assert {tag: _points(run, tag) for tag in run.Tags()["tensors"]} == {
         tag: [(7, value)] for tag, value in expected.items()
     }
+
+
+def test_the_number_of_species_is_a_curve_where_there_are_species(tmp_path: Path) -> None:
+    with closing(Summaries(tmp_path, RULES)) as summaries:
+        for done, species in ((1, 0), (2, 3), (3, 2)):
+            record = _record(done)
+            summaries.individual(*record._replace(standing=replace(record.standing, species=species)))
+    assert _points(_read(tmp_path / "search"), "population/species") == [(2, 3), (3, 2)]
 
 
 def test_every_curve_has_a_description(tmp_path: Path) -> None:
