@@ -17,7 +17,7 @@ from compiler import resolve
 from compiler.networks.from_keras import preparation, weights_from
 from compiler.networks.plain import plain_model
 from experiments.bench import applications
-from experiments.bench.applications import Compared, built, compare, main, models, randomize, table
+from experiments.bench.applications import Compared, built, compare, main, models, randomize, summary
 from experiments.bench.families import APPLICATIONS, Application
 
 SMALLEST = [one for one in APPLICATIONS.values() if one.smallest]
@@ -91,7 +91,7 @@ def test_the_smallest_model_of_a_family_is_equal_in_stock_layers(one: Applicatio
 def test_what_differs_is_listed_with_the_reason(changed: dict[str, object], reason: str) -> None:
     found = replace(EQUAL, **changed)  # type: ignore[arg-type]
     assert found.reasons == (reason,)
-    assert table([EQUAL, found]).splitlines()[-2:] == ["1 of 2 are equal.", f"- MobileNet: {reason}."]
+    assert summary([EQUAL, found]).splitlines() == ["1 of 2 are equal.", f"- MobileNet: {reason}."]
 
 
 def given(found: Compared) -> Callable[[Application], Compared]:

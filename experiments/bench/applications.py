@@ -118,26 +118,28 @@ def compare(
       classes: the number of classes.
       counted: the height and width of images for which layers and mult-adds are counted; None takes Keras's default.
     """
-    genotype = dsl.load(one.file, dict(one.params), one.overlays)
     model = built(one.model, counted, classes)
     if None in model.input_shape[1:]:
         model = built(one.model, STANDARD, classes)
-    graph = resolve(genotype, model.input_shape[1:], classes)
-    ours, theirs = graph_units(graph), model_units(model)
-    differences, noises, reason = [], [], ""
+    theirs, shape = model_units(model), model.input_shape[1:]
+    ours: tuple[Unit[str], ...] = ()
+    mult_adds, differences, noises, reason = 0, [], [], ""
     try:
+        genotype = dsl.load(one.file, dict(one.params), one.overlays)
+        graph = resolve(genotype, shape, classes)
+        ours, mult_adds = graph_units(graph), graph_cost(graph).mult_adds
         for size in sizes:
             model = model if size == counted else built(one.model, size, classes)
             difference, noise = _on_images(model, resolve(genotype, (size, size, 3), classes))
             differences.append(difference)
             noises.append(noise)
-    except CompileError as error:
+    except (dsl.CellError, CompileError) as error:
         reason = str(error)
     return Compared(
         application=one,
         params=sum(unit.values for unit in ours),
         keras_params=sum(unit.values for unit in theirs),
-        mult_adds=graph_cost(graph).mult_adds,
+        mult_adds=mult_adds,
         keras_mult_adds=sum(unit.mult_adds for unit in theirs),
         layers_agree=_layers(ours) == _layers(theirs),
         difference=None if reason else max(differences),
@@ -201,32 +203,34 @@ def randomize(model: tf_keras.Model, images: Array, generator: np.random.Generat
         norm.moving_variance.assign(spread * generator.uniform(0.8, 1.2, spread.shape) + 0.1 * spread.mean() + 1e-3)
 
 
-def table(found: Sequence[Compared]) -> str:
-    """Returns the comparisons as a table in Markdown, with what differs below."""
-    return "\n".join(_lines(found))
+HEAD = (
+    "| model | file | `--param` | weights | of Keras | mult-adds | of Keras | layers | outputs | noise |",
+    "|---|---|---|--:|--:|--:|--:|---|--:|--:|",
+)
 
 
-def _lines(found: Sequence[Compared]) -> Iterator[str]:
-    yield "| model | file | `--param` | weights | of Keras | mult-adds | of Keras | layers | outputs | noise |"
-    yield "|---|---|---|--:|--:|--:|--:|---|--:|--:|"
-    for one in found:
-        columns = (
-            one.application.model,
-            ", ".join((one.application.file, *one.application.overlays)),
-            " ".join(f"{name}={value}" for name, value in one.application.params.items()),
-            f"{one.params:,}",
-            f"{one.keras_params:,}",
-            f"{one.mult_adds:,}",
-            f"{one.keras_mult_adds:,}",
-            "equal" if one.layers_agree else "other",
-            "-" if one.difference is None else f"{one.difference:.1e}",
-            "-" if one.noise is None else f"{one.noise:.1e}",
-        )
-        yield f"| {' | '.join(columns)} |"
+def row(one: Compared) -> str:
+    """Returns the row of a comparison in the table, as Markdown."""
+    columns = (
+        one.application.model,
+        ", ".join((one.application.file, *one.application.overlays)),
+        " ".join(f"{name}={value}" for name, value in one.application.params.items()),
+        f"{one.params:,}",
+        f"{one.keras_params:,}",
+        f"{one.mult_adds:,}",
+        f"{one.keras_mult_adds:,}",
+        "equal" if one.layers_agree else "other",
+        "-" if one.difference is None else f"{one.difference:.1e}",
+        "-" if one.noise is None else f"{one.noise:.1e}",
+    )
+    return f"| {' | '.join(columns)} |"
+
+
+def summary(found: Sequence[Compared]) -> str:
+    """Returns the lines under the table: the number of equal models, and what differs with the reason."""
     differing = [one for one in found if one.reasons]
-    yield ""
-    yield f"{len(found) - len(differing)} of {len(found)} are equal."
-    yield from (f"- {one.application.model}: {'; '.join(one.reasons)}." for one in differing)
+    lines = [f"- {one.application.model}: {'; '.join(one.reasons)}." for one in differing]
+    return "\n".join([f"{len(found) - len(differing)} of {len(found)} are equal.", *lines])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -241,14 +245,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     missing = [name for name in names if name not in APPLICATIONS and asked.only in (None, name)]
     found: list[Compared] = []
+    if not asked.json:
+        print(*HEAD, sep="\n", flush=True)
     for name in names if asked.only is None else (asked.only,):
         if name not in missing:
             start = time.perf_counter()
             found.append(compare(APPLICATIONS[name]))
+            if not asked.json:
+                print(row(found[-1]), flush=True)
             verdict = "; ".join(found[-1].reasons) or "equal"
             print(f"{name}: {verdict} ({time.perf_counter() - start:.0f} s)", file=sys.stderr, flush=True)
             gc.collect()
-    print(json.dumps([one.record() for one in found], indent=2) if asked.json else table(found))
+    print(json.dumps([one.record() for one in found], indent=2) if asked.json else f"\n{summary(found)}")
     for name in missing:
         print(f"{name}: no file has this model; add it to experiments/bench/families.py", file=sys.stderr)
     return int(bool(missing or any(one.reasons for one in found)))
