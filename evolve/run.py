@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 import dsl
+from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 from compiler import filesystem
 from compiler.errors import pasted
 from compiler.images import kept
@@ -66,6 +67,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
             return
         store.compare(identity, prepared.settings(), changed)
         _check_length(prepared, store)
+        store.renew(str(FINGERPRINT_VERSION), CellSpace(prepared.seed.space, (1, 1, 1), 1).keys)
         if prepared.storage != folder:
             location.claim(prepared.storage, store)
         facts = _facts(prepared, store, console)

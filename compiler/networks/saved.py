@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dsl
+from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 from compiler import filesystem
 from compiler.errors import CompileError
 from compiler.filesystem import Place
@@ -122,6 +123,7 @@ def _facts_of(saved: Saved, digest: str) -> dict[str, object]:
         "accuracy": None if saved.accuracy is None else float(saved.accuracy),
         "preparation": None if saved.preparation is None else prepared(saved.preparation),
         "fingerprint": dsl.fingerprint(saved.genotype),
+        "fingerprint_version": FINGERPRINT_VERSION,
         "weights_sha256": digest,
     }
 
@@ -146,7 +148,9 @@ def read(folder: Place) -> Saved:
     """
     facts = _facts(folder)
     genotype = _network(folder / NETWORK)
-    if dsl.fingerprint(genotype) != _fact(facts, "fingerprint", folder, str):
+    noted = _fact(facts, "fingerprint", folder, str)
+    # Another version of this program may compute other fingerprints.
+    if facts.get("fingerprint_version") == FINGERPRINT_VERSION and dsl.fingerprint(genotype) != noted:
         raise CompileError(f"{folder / NETWORK} is not the network that was trained: it was changed afterwards")
     values = weights.read(folder / WEIGHTS)
     try:

@@ -113,6 +113,11 @@ class CellSpace:
         """Returns a hash that is equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
 
+    def keys(self, text: str) -> tuple[str, str]:
+        """Returns the fingerprint and the genes of a genotype's text."""
+        genotype = self.read(text)
+        return self.fingerprint(genotype), self.genes(genotype)
+
     def genes(self, genotype: dsl.Genotype) -> str:
         """Returns the genes on which the fingerprint does not depend as text, one on each line.
 

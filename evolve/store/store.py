@@ -21,6 +21,7 @@ from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 
 ENDED = "ended"  # the key of the note why the search has ended; a search that continues removes the note
+_FINGERPRINTS = "fingerprints"  # the key of the note with the version of the stored fingerprints
 SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
 SAVED = 1.0  # the greatest number of seconds of waiting that can be saved up while nothing is written
 # `finished` counts results from 1. It is null while an individual is pending, and negative while its result is held.
@@ -215,6 +216,21 @@ class Store:
     def propose(self, proposal: Proposal[str], fingerprint: str, genes: str = "") -> None:
         """Stores a proposal, and the number of individuals that are finished now."""
         self._execute(_PROPOSE, (*PROPOSAL.written(proposal), fingerprint, genes))
+
+    def renew(self, version: str, keys: Callable[[str], tuple[str, str]]) -> None:
+        """Computes the fingerprint and the genes of all individuals anew if another version has computed them.
+
+        Args:
+          version: the version of the function `keys`.
+          keys: returns the fingerprint and the genes of a genotype's text.
+        """
+        if self.noted(_FINGERPRINTS) == version:
+            return
+        found = [(*keys(text), id) for id, text in self._execute("select id, genotype from individuals")]
+        with self.event():
+            with explained_errors(self.path):
+                self._db.executemany("update individuals set fingerprint = ?, genes = ? where id = ?", found)
+            self.note(_FINGERPRINTS, version)
 
     def try_again(self, id: int, retries: int) -> bool:
         """Counts one more retry of a pending individual. Returns False if there have been `retries` retries already."""
