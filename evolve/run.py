@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 import dsl
-from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 from compiler import filesystem
 from compiler.errors import pasted
 from compiler.images import kept
+from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 from evolve import config as gin_config
 from evolve.alone import alone, started_once
 from evolve.beginnings import begun_in, check_earlier, is_of_earlier_version, leaving_nothing, refusal

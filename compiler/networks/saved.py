@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import dsl
-from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 from compiler import filesystem
 from compiler.errors import CompileError
 from compiler.filesystem import Place
@@ -27,6 +26,7 @@ from compiler.graph.structure import Graph
 from compiler.images.preparation import Preparation
 from compiler.networks import weights
 from compiler.networks.weights import Weights, weight_of
+from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 
 NETWORK, WEIGHTS, FACTS = "network.cell", "weights.npz", "network.json"
 VERSION = 2

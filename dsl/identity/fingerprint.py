@@ -10,30 +10,27 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dsl.identity.canonical import Sum, Vertex, canonical, digest
-from dsl.identity.steps import StepTexts, Use, counted
-from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRIMITIVES, PRODUCT, ZERO
-from dsl.primitives.base import Primitive, Role
+from dsl.identity.labels import Label, is_idempotent, label_of, op_text, shortened, walked
+from dsl.identity.stacking import Lines, Stacking, Use, stacking_of
+from dsl.primitives import CONCATENATION, FIT_BY_FIRST, IDENTITY, JOINS, NOTHING, PRODUCT, ZERO
 from dsl.space.cache import Cache
-from dsl.space.evaluate import Scope, Symbol, Value, number
-from dsl.space.expand import Applied, Definitions, Follow, Formals, Place, Undecided, channels_after, valued, walk
+from dsl.space.evaluate import Scope, Symbol, Value, evaluate, number
+from dsl.space.expand import Applied, Definitions, Formals, Place, channels_after
 from dsl.space.genes import GeneValue
 from dsl.space.genotype import Genotype, Space
-from dsl.space.stack import names, repeats
-from dsl.text.unparse import formals, op, unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
 _FILTERS = Symbol("filters")
 _OF_A_SUM, _OF_A_TERM, _OF_EACH, _OF_A_NODE = map(Symbol, ("of a sum", "of a term", "of each", "of a node"))
-_MAX_LABEL = 16  # characters; a longer label of an operation is replaced by its digest, which keeps texts short
-# An operation at its place: its label, whether two uses of it on one value give one value, and the cells in it.
-_Label = tuple[str, bool, tuple[str, ...]]
 _Calls = tuple[Value | None, Value]  # the filters and the stride with which a network uses a cell
 _FREE: _Calls = (_FILTERS, Symbol("stride"))  # for uses that are not known
+_MOST_PARTS = 256  # of one concatenation; a chain of nodes that double their parts would have any number
+VERSION = 2  # changes when equal genotypes have other fingerprints than before; version 0.7.0 has version 1
 
 
 class _Edge(NamedTuple):
@@ -75,7 +72,7 @@ class _Frame:
       place: the filters and the stride of an operation that reads an input.
       inner: the filters and the stride of an operation that reads no input.
       channels: the channels of the inputs.
-      each: for each input that is declared with `each`, its operation.
+      each: for each input that is declared with `each`, the label of its operation.
       first_decides: whether the first term of a sum decides its shape.
       order_counts: whether the order of a concatenation at the return has a meaning.
       is_fitted: whether all terms of a sum have the filters of the cell.
@@ -89,7 +86,7 @@ class _Frame:
     place: Place
     inner: Place
     channels: tuple[Value, ...]
-    each: Mapping[str, s.Op]
+    each: Mapping[str, str]
     first_decides: bool
     order_counts: bool
     is_fitted: bool
@@ -104,13 +101,11 @@ class FingerprintCache:
     """
 
     def __init__(self, space: Space) -> None:
-        shared = s.OpDef | s.Param if space.evolves_network else s.Network | s.OpDef | s.Param
-        kept = tuple(item for item in space.items if isinstance(item, shared))
-        self.space = digest(unparse(s.File(kept)))
-        self.steps = StepTexts()
-        self.uses = functools.lru_cache(maxsize=256)(functools.partial(_uses, space))
         self.cells: Cache[str] = Cache()
-        self.labels: Cache[_Label] = Cache(2048)
+        self.labels: Cache[Label] = Cache(2048)
+        self.lines = Lines()
+        self.stackings: Cache[Stacking] = Cache(256)
+        self.uses = functools.lru_cache(maxsize=256)(functools.partial(_uses, space))
         self.frame = functools.lru_cache(maxsize=256)(functools.partial(_frame, space))
         self._same: dict[_Calls, _Calls] = {}
 
@@ -120,39 +115,25 @@ class FingerprintCache:
 
 
 def fingerprint(genotype: Genotype) -> str:
-    """Returns the fingerprint, which is equal for genotypes of a space that are the same network.
+    """Returns the fingerprint, which is equal for genotypes that are the same network, also those of other spaces.
 
-    Dead nodes do not change the fingerprint, and neither does a gene that no live part of the network reads.
+    Names and order do not count, and neither do dead nodes, or genes that no live part of the network reads.
     """
-    space = genotype.space
-    cache = space.once(FingerprintCache)
-    parts = [cache.space]
-    if space.evolves_network:
-        parts += cache.steps.written_out(genotype, lambda use: _fingerprint_at(use, genotype, cache))
-    else:
-        parts += genes_of_the_network(genotype)
-        parts += [cell_fingerprint(cell, genotype) for cell in genotype.cells if cell.name in space.reached]
-    return digest("\n".join(parts))
+    cache = genotype.space.once(FingerprintCache)
+    stacking = _stacking(genotype, cache)
+    cells = [_fingerprint_of(use, genotype, cache) for use in stacking.uses]
+    return digest("\n".join([stacking.text, *cells]))
 
 
-def genes_of_the_network(genotype: Genotype) -> list[str]:
-    """Returns what genes decide in the network outside of cells: repetitions, and the values that steps read.
-
-    A value is left out if the steps that read it are repeated 0 times.
-    """
-    reading = genotype.space.once(_reading_steps)
-    if not reading:
-        return []
-    known = names(genotype)
-    counts = [str(repeats(step, known)) for step, _ in reading]
-    read = {name for (_, inner), count in zip(reading, counts, strict=True) if count != "0" for name in inner}
-    return [",".join(counts), *[f"{name} = {known[name]}" for name in sorted(read)]]
-
-
-def _reading_steps(space: Space) -> tuple[tuple[s.Step, frozenset[str]], ...]:
-    """Returns the steps that read genes, each with those genes that decide more than its number of repetitions."""
-    steps = [step for section in space.network.sections for step in section.steps]
-    return tuple([(step, space.genes_in(replace(step, times=None))) for step in steps if space.genes_in(step)])
+def _stacking(genotype: Genotype, cache: FingerprintCache) -> Stacking:
+    """Returns how the network is stacked, from the cache if no gene that the network reads has another value."""
+    read = genotype.space.network_genes
+    values = [value for name, value in genotype.genes if name in read] if read else []
+    known = cache.stackings.get(genotype.network, *values)
+    if known is None:
+        known = stacking_of(genotype, cache.lines)
+        cache.stackings.put(known, genotype.network, *values)
+    return known
 
 
 def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
@@ -161,9 +142,11 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     return _at(cache.uses(cell.name, genotype.read), cell, genotype, cache)
 
 
-def _fingerprint_at(use: Use, genotype: Genotype, cache: FingerprintCache) -> str:
+def _fingerprint_of(use: Use, genotype: Genotype, cache: FingerprintCache) -> str:
     """Returns the fingerprint of a cell at the place where a step uses it."""
     cell = genotype.cell(use.cell)
+    if not genotype.space.evolves_network:
+        return cell_fingerprint(cell, genotype)
     if use.stride is None or cell.settings is not None:
         return _at(_FREE, cell, genotype, cache)
     return _at(cache.same((_FILTERS if use.has_filters else None, use.stride)), cell, genotype, cache)
@@ -208,19 +191,19 @@ def _frame(
 ) -> _Frame:  # fmt: skip
     given = space.defined(read)
     if settings is not None:
-        return _frame_with_brackets(given, inputs, settings)
+        return _frame_with_brackets(space, given, inputs, settings)
     filters, stride = calls
-    kinds = [("each " if item.each else "") + (op(item.kind) if item.kind else "raw") for item in inputs]
+    kinds = [("each " if item.each else "") + _kind(item, space, given) for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
     return _Frame(
         Cache(2048),
         Cache(256),
         frozenset([item.name for item in inputs]),
-        f"{kinds}{'' if fit is None else op(fit)}{width}{stride}",
+        f"{kinds}{'' if fit is None else op_text(fit, space, given)}{width}{stride}",
         Place(filters, stride),
         Place(filters, 1),
         tuple(_input_channels(item, index, filters, given) for index, item in enumerate(inputs)),
-        {item.name: item.kind for item in inputs if item.each and item.kind is not None},
+        {item.name: f"each {_kind(item, space, given)}" for item in inputs if item.each and item.kind is not None},
         by_first,
         by_first or width == "split",
         fit is not None and filters is not None,
@@ -228,21 +211,21 @@ def _frame(
     )
 
 
-def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settings: Formals) -> _Frame:
+def _frame_with_brackets(space: Space, given: Definitions, inputs: tuple[s.Input, ...], settings: Formals) -> _Frame:
     """Returns the frame of a cell with brackets, of which every use may have other filters, stride and settings."""
     scope: Scope = {
         **given.scope,
-        **{formal.name: Symbol(formal.name) for formal in settings},
+        **{formal.name: Symbol(f"setting {index}") for index, formal in enumerate(settings)},
         "filters": _FILTERS,
         "stride": Symbol("stride"),
     }
-    kinds = [op(item.kind) if item.kind else "raw" for item in inputs]
+    kinds = [_kind(item, space, given) for item in inputs]
     place = Place(_FILTERS, 1)
     return _Frame(
         Cache(2048),
         Cache(256),
         frozenset([item.name for item in inputs]),
-        f"{kinds}[{formals(settings)}]",
+        f"{kinds}[{len(settings)}]",
         place,
         place,
         tuple(Symbol(f"input {index}") for index in range(len(inputs))),
@@ -253,6 +236,10 @@ def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settin
         is_fitted=False,
         scope=scope,
     )
+
+
+def _kind(item: s.Input, space: Space, given: Definitions) -> str:
+    return "raw" if item.kind is None else op_text(item.kind, space, given)
 
 
 class _Builder:
@@ -270,7 +257,7 @@ class _Builder:
         "weightless",
     )
 
-    def __init__(self, genotype: Genotype, frame: _Frame, labels: Cache[_Label]) -> None:
+    def __init__(self, genotype: Genotype, frame: _Frame, labels: Cache[Label]) -> None:
         self.genotype = genotype
         self.gene_values = genotype.read
         self.frame = frame
@@ -335,7 +322,7 @@ class _Builder:
                     break
             else:
                 return known
-        channels = _flow_channels(flow, self.frame.is_fitted, self.genotype.definitions)
+        channels = _flow_channels(flow, self.frame, self.genotype.definitions)
         known = _Facts(tuple([self.edge(term) for term in flow.terms]), channels)
         if self.frame.scope is None or not edit.measured(edit.flow_ops([flow])):
             self.frame.flows.put(known, flow)
@@ -357,7 +344,7 @@ class _Builder:
             return None
         each = self.frame.each
         if state in each:
-            value = self.add(f"each {op(each[state])}", (value,), weights=True)
+            value = self.add(each[state], (value,), weights=True)
         return self.applied(label, cells, value, weights)
 
     def edge(self, term: s.Term) -> _Edge | None:
@@ -395,9 +382,25 @@ class _Builder:
         if not parts:
             return None
         if is_join:
-            ordered = self.frame.order_counts or not is_return
-            return self.add(CONCATENATION, tuple(parts), ordered)
+            return self.concatenation(parts, self.frame.order_counts or not is_return)
         return self.apply(applied, parts[0], _OF_A_TERM)
+
+    def concatenation(self, parts: list[Sum], ordered: bool) -> Sum:
+        """Returns the value of a concatenation. The parts of a concatenation within it are its own."""
+        frame = self.frame
+        # Where the first term decides the shape, or the width is split, a concatenation by itself has other shapes.
+        if frame.scope is not None or not frame.order_counts:
+            groups = [self.parts(part) for part in parts]
+            if sum(map(len, groups)) <= _MOST_PARTS:
+                parts = [part for group in groups for part in group]
+            if len(parts) == 1 and not frame.is_fitted:
+                return parts[0]
+        return self.add(CONCATENATION, tuple(parts), ordered)
+
+    def parts(self, value: Sum) -> tuple[Sum, ...]:
+        """Returns what a concatenation joins; a value that is no concatenation is its own only part."""
+        label, groups, _ = self.vertices[value[0]] if len(value) == 1 else ("", (), False)
+        return groups if label == CONCATENATION else (value,)
 
     def product(self, term: s.Call) -> Sum | None:
         """Returns the value of a product, whose order has no meaning; None if no factor is live."""
@@ -413,14 +416,16 @@ class _Builder:
         """Returns whether a state is an input whose shape may differ from the output's, so that `fit` adds weights."""
         frame = self.frame
         has_fit = state in frame.inputs and (frame.is_fitted or frame.first_decides)
-        return has_fit and (frame.place.stride != 1 or self.channels[state] != _FILTERS)
+        return has_fit and (frame.place.stride != 1 or self.channels[state] != frame.place.filters)
 
-    def label(self, applied: s.Op, channels: Value, reads_input: bool) -> _Label:
-        """Returns an operation at its place as a `_Label`, from the cache if it is there."""
+    def label(self, applied: s.Op, channels: Value, reads_input: bool) -> Label:
+        """Returns an operation at its place as a `Label`, from the cache if it is there."""
         place = self.frame.place if reads_input else self.frame.inner
         known = self.labels.get(applied, place, channels, *self.gene_values)
         if known is None:
-            known = _label(applied, place, channels, self.genotype, self.scope(applied))
+            given = self.genotype.definitions
+            known = label_of(applied, place, channels, self.genotype.space, given, self.scope(applied))
+            known = shortened(known)
             if self.frame.scope is None or not edit.measured([applied]):
                 self.labels.put(known, applied, place, channels, *self.gene_values)
         return known
@@ -457,6 +462,8 @@ class _Builder:
             return None
         if label == ZERO or not value:
             return ()
+        if is_idempotent(label) and len(value) == 1 and self.vertices[value[0]][0] == label:
+            return value
         for name in cells:
             self.by_itself = False
             label = label.replace(f"<{name}>", cell_fingerprint(self.genotype.cell(name), self.genotype))
@@ -480,66 +487,23 @@ def _summed(values: list[Sum]) -> Sum:
     return tuple(sorted(itertools.chain.from_iterable(values)))
 
 
-def _label(applied: s.Op, place: Place, channels: Value, genotype: Genotype, scope: Scope) -> _Label:
-    """Returns an operation's label at a place, whether two uses on one value give one value, and the cells in it.
-
-    The label has the names and settings of the primitives. For the identity and for zeros, the label is the name of the
-    primitive.
-    """
-    steps: list[str] = []
-    cells: list[str] = []
-    primitives: list[Primitive] = []
-
-    def follow(part: Applied) -> Value:
-        settings = " ".join(f"{key}={value}" for key, value in sorted(counted(part).items()))
-        steps.append(f"<{part.name}> {settings}" if part.is_cell else f"{part.name} {settings}".strip())
-        if part.is_cell:
-            cells.append(part.name)
-            return Symbol("of a cell")
-        primitives.append(PRIMITIVES[part.name])
-        return channels_after(part)
-
-    given = genotype.definitions
-    if scope is not given.scope and applied.name not in scope:
-        applied = valued(applied, scope, channels, given)  # so that a text has no name of a state
-    if _walked(applied, place, channels, given, follow, scope) is None:
-        genes = [f" {name}={given.scope[name]}" for name in sorted(genotype.space.genes_in(applied))]
-        return f"{op(applied)} at {place.stride} of {channels}{''.join(genes)}", False, ()
-    if any(primitive.role is Role.ZERO for primitive in primitives):
-        return ZERO, True, ()
-    weightless = not cells and all(primitive.is_pure for primitive in primitives)
-    label = "|".join(step for step in steps if step != IDENTITY) or IDENTITY
-    return label if cells or len(label) <= _MAX_LABEL else digest(label)[:_MAX_LABEL], weightless, tuple(cells)
-
-
-def _walked(
-    part: s.Op, place: Place, channels: Value, given: Definitions, follow: Follow, scope: Scope | None = None
-) -> Value | None:
-    """Calls `follow` with each primitive of an operation and returns the operation's output channels.
-
-    Returns None if the primitives depend on the place of use, which is not known.
-    """
-    try:
-        return walk(part, place, channels, given.scope if scope is None else scope, given, follow)
-    except Undecided:
-        return None
-
-
-def _flow_channels(flow: s.Flow, is_fitted: bool, given: Definitions) -> Value:
+def _flow_channels(flow: s.Flow, frame: _Frame, given: Definitions) -> Value:
     """Returns the channels of a node, which are known if all terms of the node's sum have the filters of the cell."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
     unknown = _OF_A_NODE
-    if not is_fitted or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
+    filters = frame.place.filters
+    if not frame.is_fitted or filters is None or (isinstance(only, s.Call) and s.is_join(only) and not s.is_sum(only)):
         return unknown
-    channels: Value = _FILTERS
+    channels: Value = filters
     for part in flow.tail:
         assert isinstance(part, s.Op)
-        channels = _walked(part, Place(_FILTERS, 1), channels, given, _after) or unknown
+        after = functools.partial(_after, filters)
+        channels = walked(part, Place(filters, 1), channels, given, after) or unknown
     return channels
 
 
-def _after(applied: Applied) -> Value:
-    return _FILTERS if applied.is_cell else channels_after(applied)
+def _after(filters: Value, applied: Applied) -> Value:
+    return filters if applied.is_cell else channels_after(applied)
 
 
 def _input_channels(item: s.Input, index: int, filters: Value | None, given: Definitions) -> Value:
@@ -547,7 +511,7 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, given: Def
     raw = Symbol(f"raw {index}")
     if index or item.kind is None or item.each:
         return raw
-    return _walked(item.kind, Place(filters, 1), raw, given, channels_after) or raw
+    return walked(item.kind, Place(filters, 1), raw, given, channels_after) or raw
 
 
 def _uses(space: Space, name: str, read: tuple[GeneValue, ...]) -> _Calls:
@@ -555,14 +519,17 @@ def _uses(space: Space, name: str, read: tuple[GeneValue, ...]) -> _Calls:
 
     A value that differs between uses is a symbol.
     """
-    if space.evolves_network:
+    if space.evolves_network or space.written[name].settings is not None:
         return _FREE
-    cell = space.written[name]
-    own: Value = 1 if cell.stride is None else number(cell.stride, space.defined(read).scope)
+    cell, scope = space.written[name], space.defined(read).scope
+    own: Value = 1 if cell.stride is None else number(cell.stride, scope)
     steps = [step for section in space.network.sections for step in section.steps]
     calls = [(part, step) for step in steps for part in step.pipe if isinstance(part, s.Op) and part.name == name]
     asked = [{argument.name or "filters": argument.value for argument in call.arguments} for call, _ in calls]
-    filters = _FILTERS if not calls or all("filters" in settings for settings in asked) else None
+    filters: Value | None = None
+    if not calls or all("filters" in settings for settings in asked):
+        values = {evaluate(settings["filters"], scope) for settings in asked}
+        filters = values.pop() if len(values) == 1 and not space.nests else _FILTERS
     if not calls or any("stride" in settings for settings in asked) or any(step.stride for _, step in calls):
         return filters, Symbol("stride")
     return filters, own

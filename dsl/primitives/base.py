@@ -77,6 +77,8 @@ class Primitive:
       role: the purpose for which the language itself uses the primitive; None for most primitives.
       has_weights: whether each use has weights of its own. Then two uses on one value give two values.
       is_random: whether training draws random numbers. Then two uses on one value give two values.
+      identity: the settings with which the primitive returns its input; None if there are no such settings.
+      idempotent: whether the primitive, applied twice, does the same as once.
       added: whether the primitive came later than others. A variable of a rule may have its name, as in older texts.
     """
 
@@ -90,6 +92,8 @@ class Primitive:
     role: Role | None = None
     has_weights: bool = False
     is_random: bool = False
+    identity: Mapping[str, Value] | None = None
+    idempotent: bool = False
     added: bool = False
 
     @property
@@ -159,6 +163,8 @@ def checked(primitive: Primitive) -> Primitive:
         not in (None, *names),
         f"`channel_divisor` names no setting: {primitive.channel_divisor}": primitive.channel_divisor
         not in (None, *names),
+        f"`identity` names no setting: {primitive.identity}": not set(primitive.identity or ()) <= set(names),
+        "it is idempotent and has weights": primitive.idempotent and not primitive.is_pure,
         "`meaning` does not end with a full stop": not primitive.meaning.endswith("."),
         "it has weights and is random; one operation cannot be both": primitive.has_weights and primitive.is_random,
         "it has a role, so it must not have weights and must not be random": primitive.role and not primitive.is_pure,

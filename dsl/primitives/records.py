@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from dsl.primitives.base import Domain, Primitive, Role, Setting
+from dsl.primitives.base import Domain, Primitive, Role, Setting, Value
 from dsl.values import Kernel
 
 COUNT = Domain("a whole number from 1 to 1,000,000", lambda v: isinstance(v, int) and 1 <= v <= 10**6)
@@ -41,6 +42,7 @@ _WINDOW = (
     Setting("stride", ANY_STRIDE, 1),
     Setting("padding", POOL_PADDING, "same"),
 )
+_ONE_PIXEL: Mapping[str, Value] = {"kernel": Kernel(1, 1), "stride": 1}
 
 RECORDS = (
     # convolutions
@@ -80,11 +82,13 @@ RECORDS = (
         name="avg_pool",
         meaning="The mean of each window. What pads a border does not count, except with `padding=zeros`.",
         settings=_WINDOW,
+        identity=_ONE_PIXEL,
     ),
     Primitive(
         name="max_pool",
         meaning="The maximum of each window. What pads a border does not count, except with `padding=zeros`.",
         settings=_WINDOW,
+        identity=_ONE_PIXEL,
     ),
     Primitive(name="global_avg_pool", meaning="The mean of each channel over the whole map: one value a channel."),
     Primitive(
@@ -104,6 +108,7 @@ RECORDS = (
         meaning="The map with each side made larger by the factors in `size`, by repeated pixels or bilinearly.",
         settings=(Setting("size", KERNEL, required=True), Setting("mode", INTERPOLATION, "nearest")),
         added=True,
+        identity={"size": Kernel(1, 1)},
     ),
     Primitive(
         name="flatten",
@@ -118,6 +123,7 @@ RECORDS = (
         settings=(Setting("index", COUNT, required=True), Setting("of", COUNT, required=True)),
         channel_divisor="of",
         added=True,
+        identity={"of": 1},
     ),
     Primitive(
         name="shuffle",
@@ -125,6 +131,7 @@ RECORDS = (
         "so on (ShuffleNet).",
         settings=(Setting("groups", COUNT, required=True),),
         added=True,
+        identity={"groups": 1},
     ),
     # factors
     Primitive(
@@ -132,6 +139,7 @@ RECORDS = (
         meaning="Each value times `factor`, plus `offset`.",
         settings=(Setting("factor", NUMBER, required=True), Setting("offset", NUMBER, 0)),
         added=True,
+        identity={"factor": 1, "offset": 0},
     ),
     Primitive(
         name="scale",
@@ -194,6 +202,7 @@ RECORDS = (
         meaning="In training, sets each value to zero with the probability `rate`, and scales the others up.",
         settings=(Setting("rate", FRACTION, 0),),
         is_random=True,
+        identity={"rate": 0},
     ),
     Primitive(
         name="drop_path",
@@ -202,10 +211,11 @@ RECORDS = (
         settings=(Setting("rate", FRACTION, otherwise="that of the training's drop path"),),
         is_random=True,
         added=True,
+        identity={"rate": 0},
     ),
     # activations
-    Primitive(name="relu", meaning="The greater of each value and 0."),
-    Primitive(name="relu6", meaning="Each value, at least 0 and at most 6.", added=True),
+    Primitive(name="relu", meaning="The greater of each value and 0.", idempotent=True),
+    Primitive(name="relu6", meaning="Each value, at least 0 and at most 6.", idempotent=True, added=True),
     Primitive(
         name="leaky_relu",
         meaning="Each value; one below 0 is multiplied by `slope`.",

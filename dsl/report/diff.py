@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TypeVar
 
-from dsl.identity.fingerprint import cell_fingerprint, fingerprint, genes_of_the_network
+from dsl.identity.fingerprint import fingerprint
 from dsl.report.matching import matched, partner, renamed, with_names
 from dsl.space.genes import GeneValue, written
 from dsl.space.genotype import Genotype, Space
@@ -99,16 +99,7 @@ def same_network(a: Genotype, b: Genotype) -> bool:
 
     Names and order do not count, and neither do genes that the network does not read.
     """
-    mine, yours = _what_builds(a.space), _what_builds(b.space)
-    is_stacked_alike = not a.space.evolves_network and a.network == b.network
-    is_stacked_alike = is_stacked_alike and genes_of_the_network(a) == genes_of_the_network(b)
-    if mine != yours or not is_stacked_alike or a.space.reached != b.space.reached:
-        return fingerprint(a) == fingerprint(b)
-    return all(cell_fingerprint(a.cell(name), a) == cell_fingerprint(b.cell(name), b) for name in a.space.reached)
-
-
-def _what_builds(space: Space) -> frozenset[s.Declaration]:
-    return frozenset(item for item in space.items if isinstance(item, s.Network | s.OpDef | s.Param))
+    return fingerprint(a) == fingerprint(b)
 
 
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[str, T | None, T | None]]:

@@ -388,7 +388,7 @@ def channels_after(applied: Applied) -> Value:
     if factor is not None:
         if isinstance(factor, int | float) and isinstance(applied.channels, int):
             return max(1, int(whole(factor * applied.channels) + 0.5))
-        return Symbol(f"({factor}*channels)")
+        return applied.channels if factor == 1 else Symbol(f"({_text(factor)}*{_text(applied.channels)})")
     if primitive.flattens:
         return Symbol(f"flat({_text(applied.channels)})")
     if primitive.channel_divisor is not None:
