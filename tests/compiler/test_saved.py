@@ -93,6 +93,7 @@ def edit(folder: Path, **facts: object) -> None:
         ({"class_names": ["a", "b"]}, r"the weights have head/0/0/3/dense/kernel in the shape .* the network needs"),
         ({"weights_sha256": "0"}, r"weights\.npz are not the weights that were saved with network\.json"),
         ({"fingerprint": "0"}, r"network\.cell is not the network that was trained"),
+        ({"fingerprint": "0", "fingerprint_version": 1, "std": [0]}, r"net is damaged: std is \[0\.0\]"),
         ({"preparation": "gone"}, r"network\.json is damaged: it lacks 'preparation'"),
         ({"preparation": [8, 8]}, r"network\.json is damaged: preparation is \[8, 8\]"),
         ({"preparation": {"size": [8, 8], "crop": 0.5}}, r"network\.json is damaged: preparation is \{'size'"),

@@ -211,3 +211,22 @@ def test_slow_searches_wait_for_the_disk_at_every_event_and_fast_ones_do_not(tmp
         assert not waits()
         seconds[0] += 10.0
         assert waits()
+
+
+def test_fingerprints_of_another_version_are_computed_anew(tmp_path: Path) -> None:
+    def keys(text: str) -> tuple[str, str]:
+        return f"print of {text}", f"genes of {text}"
+
+    def stored() -> list[tuple[object, ...]]:
+        return sqlite3.connect(tmp_path / FILE).execute("select fingerprint, genes from individuals").fetchall()
+
+    with Store(tmp_path) as store:
+        with store.event():
+            store.propose(Proposal(1, "a"), "old", "old")
+            store.propose(Proposal(2, "b"), "old", "old")
+        store.renew("2", keys)
+        assert stored() == [("print of a", "genes of a"), ("print of b", "genes of b")]
+        store.renew("2", lambda text: ("other", "other"))
+        assert stored()[0] == ("print of a", "genes of a")
+        store.renew("3", lambda text: ("new", "new"))
+        assert stored() == [("new", "new")] * 2
