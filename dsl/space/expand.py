@@ -16,6 +16,7 @@ from dsl.wording import nearest_name
 
 AMBIENT = ("filters", "stride")
 _OF_A_PLACE = (*AMBIENT, "channels")
+_NUMBERS = (*_OF_A_PLACE, "classes")  # names that never stand for an operation
 Formals = tuple[s.Formal, ...]
 
 
@@ -143,7 +144,7 @@ class _Walk:
         self, op: s.Op, place: Place, channels: Value, scope: Scope, within: tuple[str, ...], path: tuple[str, ...]
     ) -> Value:
         name, given = op.name, self.given
-        if name in scope and (_may_be_an_op(scope[name]) or not given.has(name)):
+        if name in scope and name not in _NUMBERS and (_may_be_an_op(scope[name]) or not given.has(name)):
             value = handed(op, scope)
             # The names of the ops around it do not count, since the one who gave the setting wrote it elsewhere.
             return self.op(value, place, channels, given.scope, ("",) if within else (), path)
@@ -224,7 +225,7 @@ def valued(op: s.Op, scope: Scope, channels: Value, given: Definitions) -> s.Op:
       channels: the channels of the operation's input.
       given: the declarations of the file.
     """
-    if op.name in scope:
+    if op.name in scope and op.name not in _NUMBERS:
         op = handed(op, scope)
         scope = {**given.scope, **{name: scope[name] for name in AMBIENT}}
     if not op.arguments:
@@ -274,7 +275,7 @@ def _closed(op: s.Op, scope: Scope, given: Definitions) -> s.Op:
             case _:
                 return _literal(_value(expression, scope, given))
 
-    if op.name in scope:
+    if op.name in scope and op.name not in _NUMBERS:
         return handed(op, scope)
     if not given.has(op.name):
         raise CellError(f"unknown operation {op.name!r}", op.position, nearest(op.name, given.names()), op.name)
