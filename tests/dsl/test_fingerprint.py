@@ -165,7 +165,8 @@ def test_files_that_are_the_same_network_have_one_fingerprint(old: str, new: str
     ("old", "new"),
     [
         ("param F = 24", "param F = 12"), ("2*F", "47"), ("normal[F] * 2 as", "normal[F] * 3 as"), ("5x5", "3x5"),
-        ("block[2, act=relu]", "block[3, act=relu]"), ("(-1, early)", ""), ("block[2, unit[1x1]]", "block[2, unit[3x3]]"),
+        ("block[2, act=relu]", "block[3, act=relu]"), ("(-1, early)", ""),
+        ("block[2, unit[1x1]]", "block[2, unit[3x3]]"),
         (" | batch_norm\nop", " | batch_norm | relu\nop"), ("stride > 1 or ", ""), ("stride=2", "stride=4"),
         ("rate=0.5", "rate=0.25"), ("concat(a, b)", "concat(a, b, a)"), ("y.channels", "x.channels"),
     ],
