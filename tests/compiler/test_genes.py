@@ -11,7 +11,6 @@ import pytest
 import compiler
 import dsl
 from compiler.graph.cache import ResolveCache
-from compiler.graph.requirements import requirement
 from tests.compiler.test_resolve import SHAPE, bare
 
 EVERY_KIND = Path(__file__).parent.parent / "golden" / "cell" / "genes.cell"
@@ -49,7 +48,7 @@ def test_repetitions_and_strides_are_those_of_the_genes() -> None:
 def test_the_cache_between_children_with_other_genes_changes_no_graph() -> None:
     genotype = dsl.load(EVERY_KIND)
     rng, cache = random.Random(7), ResolveCache()
-    check = requirement(genotype.space, SHAPE, 10)
+    check = compiler.requirement(genotype.space, SHAPE, 10)
     found: dict[str, object] = {}
     for _ in range(120):
         genotype = dsl.mutate(genotype, rng, check).genotype
@@ -74,13 +73,15 @@ def test_the_cache_keeps_the_results_of_the_latest_values_only() -> None:
 
 def test_requirements_read_genes() -> None:
     seed = dsl.load(EVERY_KIND)
-    check = requirement(seed.space, SHAPE, 10)
+    check = compiler.requirement(seed.space, SHAPE, 10)
     assert check(seed) is None
     many = with_gene(with_gene(seed, "d", 3), "width", 16)
     assert check(many) is None
     text = EVERY_KIND.read_text().replace("d * width <= 48", "d * width <= 40")
     tight = dsl.loads(text).space
-    assert requirement(tight, SHAPE, 10)(replace(many, space=tight)) == "require d * width <= 40 (d 3, width 16)"
+    assert (
+        compiler.requirement(tight, SHAPE, 10)(replace(many, space=tight)) == "require d * width <= 40 (d 3, width 16)"
+    )
 
 
 def test_a_real_number_of_repetitions_is_refused() -> None:
@@ -92,4 +93,4 @@ def test_a_real_number_of_repetitions_is_refused() -> None:
     with pytest.raises(compiler.CompileError, match=r"a step is repeated 2\.5 times; allowed: a whole number"):
         compiler.cost(replace(seed, genes=(("d", 2.5),)), SHAPE, 10)
     with pytest.raises(dsl.CellError, match=r"a step is repeated 2\.\d+ times"):
-        dsl.mutate(seed, random.Random(1), requirement(seed.space, SHAPE, 10))
+        dsl.mutate(seed, random.Random(1), compiler.requirement(seed.space, SHAPE, 10))

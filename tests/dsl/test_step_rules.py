@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import dsl
 from dsl.report.diff import differences
-from dsl.rules.interpreter import mutate
 from dsl.tree import syntax as s
 
 TEXT = """
@@ -48,7 +47,7 @@ def sections(genotype: dsl.Genotype) -> str:
 
 def children(body: str, rule: str, draws: int = 60, born: int | None = None) -> set[str]:
     parent = seed(body, rule)
-    made = [mutate(parent, random.Random(number), born=born).genotype for number in range(draws)]
+    made = [dsl.mutate(parent, random.Random(number), born=born).genotype for number in range(draws)]
     for child in made:
         assert child.space.genotype(child.text()) == child
         assert dsl.loads(child.standalone()).text() == child.text()
@@ -118,7 +117,7 @@ def test_a_new_step_has_the_mark_of_its_individual() -> None:
 )
 def test_a_child_that_is_not_possible_is_rejected(body: str, rule: str, reason: str) -> None:
     with pytest.raises(dsl.CellError) as caught:
-        mutate(seed(body, rule), random.Random(0))
+        dsl.mutate(seed(body, rule), random.Random(0))
     assert reason in str(caught.value)
 
 
@@ -169,7 +168,7 @@ def test_a_step_of_the_mate_comes_with_its_settings_and_keeps_its_inputs() -> No
     mate = own.space.genotype(
         own.text().replace(sections(own), "b as e, b[16] * 2 stride 2, n6: relu, up[2](e, -1), n5: relu")
     )
-    made = mutate(own, random.Random(0), mate=mate, only=[own.space.mutations[1]])
+    made = dsl.mutate(own, random.Random(0), mate=mate, only=[own.space.mutations[1]])
     assert sections(made.genotype) == "b as e, b[16] * 2 stride 2, n5: relu, up[2](-1, e), b"
     assert made.from_mate == (
         ("step", "body", "0"),
@@ -252,7 +251,7 @@ def test_every_descendant_is_valid_and_equal_to_its_text(number: int, length: in
     rng, mate = random.Random(number), dsl.load(EVERYTHING)
     genotype = mate
     for born in range(length):
-        child = mutate(genotype, rng, mate=mate, born=born if marked else None).genotype
+        child = dsl.mutate(genotype, rng, mate=mate, born=born if marked else None).genotype
         genotype, mate = child, genotype
     assert genotype.space.genotype(genotype.text()) == genotype
     assert dsl.fingerprint(dsl.loads(genotype.standalone())) == dsl.fingerprint(genotype)
@@ -265,7 +264,7 @@ def test_a_change_of_one_step_is_one_difference(number: int) -> None:
     rng, seed = random.Random(number), dsl.load(EVERYTHING)
     for rule in seed.space.mutations:
         if rule.name in ("grow", "shrink", "kernel", "deeper"):
-            child = mutate(seed, rng, only=[rule]).genotype
+            child = dsl.mutate(seed, rng, only=[rule]).genotype
             assert len(differences(seed, child)) == 1
 
 

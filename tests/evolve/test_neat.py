@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from evolve import Child, Neat, Proposal, UsageError
+from evolve import Child, Individual, Neat, Proposal, UsageError
 from evolve.algorithms import settings
-from evolve.records import Individual
 from tests.evolve.toy import CrossingSpace, result
 
 Parts = Mapping[str, int]
