@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dsl.check.mutations import verify_rules
@@ -28,7 +28,7 @@ from dsl.text.unparse import expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
-MAX_STEPS = 1_000  # of a network that rules change
+MAX_OF_NETWORK, MAX_WRITTEN_OUT = 1_000, 2_000  # steps and repetitions in all of a network that rules change
 MAX_NODES = 1_000
 MAX_NESTING = 64
 MAX_EXPANDED = 10_000
@@ -440,10 +440,11 @@ def _check_network(genotype: Genotype, kept: Collection[int] = ()) -> Iterator[P
     """Yields the errors of the network. `kept` has the ids of steps that are known to be right."""
     network = genotype.network
     steps = [step for section in network.sections for step in section.steps]
-    if genotype.space.evolves_network and len(steps) > MAX_STEPS:
-        yield Problem(f"the network has {len(steps):,} steps; at most {MAX_STEPS:,} where rules change steps",
-                      network.position, "use `* N` for equal steps in a row")  # fmt: skip
-        return
+    if genotype.space.evolves_network:
+        large = _large(network, steps, genotype)
+        if large is not None:
+            yield large
+            return
     marks = [step.name for step in steps if step.name is not None]
     seen: set[str] = set()
     for section in network.sections:
@@ -501,6 +502,22 @@ def _check_step(step: s.Step, genotype: Genotype) -> None:
         _check_times(step, genotype)
     if step.stride is not None:
         _check_first_stride(step, step.stride, space)
+
+
+def _large(network: s.Network, steps: Sequence[s.Step], genotype: Genotype) -> Problem | None:
+    """Returns the error of a network that rules change, if it has too many steps or repetitions."""
+    if len(steps) > MAX_OF_NETWORK:
+        message = f"the network has {len(steps):,} steps; at most {MAX_OF_NETWORK:,} where rules change steps"
+        return Problem(message, network.position, "use `* N` for equal steps in a row")
+    known = names(genotype)
+    try:
+        count = sum(repeats(step, known) for step in steps if step.times is not None)
+    except CellError:  # The check of the step has this error.
+        return None
+    if count <= MAX_WRITTEN_OUT:
+        return None
+    message = f"the network has {count:,} repetitions of steps; at most {MAX_WRITTEN_OUT:,} where rules change steps"
+    return Problem(message, network.position, "repeat the steps of it less often")
 
 
 def _check_times(step: s.Step, genotype: Genotype) -> None:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from dsl.check.verify import MAX_OF_NETWORK
 from dsl.errors import CellError
 from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import bounds, draw_pipe, draw_value
@@ -147,6 +148,8 @@ def _insert(statement: s.Insert, scene: Scene, rng: random.Random) -> Scene | No
     if pipe is None:
         return None
     if isinstance(ref, StepRef):
+        if network.count(scene.genotype.network) >= MAX_OF_NETWORK:
+            raise Unfit(f"the network would have more than {MAX_OF_NETWORK:,} steps")
         return _with_network(scene, network.inserted(scene.genotype.network, ref, pipe, scene.attempt.born))
     return _changed(scene, grow.inserted(scene.genotype.cell(ref.cell), ref, pipe, scene.attempt.born))
 

@@ -18,6 +18,11 @@ def steps(network: s.Network) -> tuple[StepRef, ...]:
     return tuple([StepRef(section.name, index) for section in sections for index in range(len(section.steps))])
 
 
+def count(network: s.Network) -> int:
+    """Returns the number of steps in all sections."""
+    return sum([len(section.steps) for section in network.sections])
+
+
 def step_at(network: s.Network, ref: StepRef) -> s.Step:
     """Returns the step to which a reference leads."""
     return _section(network, ref.section).steps[ref.step]
