@@ -274,6 +274,8 @@ def test_a_network_has_a_bounded_number_of_steps() -> None:
     with pytest.raises(dsl.CellError, match="the network has 1,001 steps; at most 1,000 where rules change steps"):
         seed(steps + ", b[8]", "choose s in steps s.repeat += 1")
     with pytest.raises(dsl.CellError, match="the network would have more than 1,000 steps"):
-        mutate(seed(steps, "choose s in steps insert pool after s"), random.Random(0))
+        dsl.mutate(seed(steps, "choose s in steps insert pool after s"), random.Random(0))
     with pytest.raises(dsl.CellError, match="the network has 2,001 repetitions of steps; at most 2,000"):
-        mutate(seed("b[8] * 1999, pool * 1", "choose s in steps where s.op is pool s.repeat += 1"), random.Random(0))
+        dsl.mutate(
+            seed("b[8] * 1999, pool * 1", "choose s in steps where s.op is pool s.repeat += 1"), random.Random(0)
+        )
