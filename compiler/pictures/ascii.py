@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dsl.report.diff import short_numbers
+from dsl.space.genes import written
 from dsl.space.genotype import Genotype
 from dsl.text import unparse
 from dsl.tree import edit
@@ -273,10 +274,12 @@ def _glyph(row: _Row, lane: int, low: int, high: int) -> str:
 
 
 def network_drawing(genotype: Genotype, width: int = WIDTH) -> str:
-    """Returns the steps of the network from the image down, with the values of its params."""
-    numbers = genotype.space.params
-    params = ", ".join(f"{name} = {unparse.expression(s.Number(value))}" for name, value in numbers.items())
-    head = f"network{f' ({params})' if params else ''}"
+    """Returns the steps of the network from the image down, with the values of its params and of the genes it reads."""
+    space = genotype.space
+    genes = {name: value for name, value in genotype.genes if name in space.network_genes}
+    values = [f"{name} = {unparse.expression(written(value))}" for name, value in {**space.params, **genes}.items()]
+    known = f" ({', '.join(values)})" if values else ""
+    head = f"network{known}"
     lines = [*textwrap.wrap(head, width, subsequent_indent="  "), "", "image"]
     sections = genotype.network.sections
     branches = {section.of: section for section in sections if section.of is not None}
