@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from itertools import zip_longest
 from pathlib import Path
 
 from compiler.epochs import Epoch
+from dsl.wording import plural
 from evolve.tab.about import ACCURACY, About
 from evolve.tab.errors import Missing
 from evolve.tab.genotypes import Genotypes
@@ -21,8 +22,8 @@ from evolve.tab.traits import genes
 Answer = dict[str, object]
 _STATES = ("pending", "done", "failed")
 _NUMBERS = ("fitness", "params", "mult_adds", "depth", "seconds", "step_seconds", "flops", "tries", "inherited")
-_TEXTS = ("genotype", "note", "error", "history", "rejected", "metrics")
-_SELECT = f"select {', '.join((*_NUMBERS, *_TEXTS))} from individuals where id = ?"
+_TEXTS = ("genotype", "note", "error", "history", "rejected", "metrics", "from_mate")
+_SELECT = f"select {', '.join((*_NUMBERS, *_TEXTS))}, noise from individuals where id = ?"
 _EPOCH = tuple(field.name for field in fields(Epoch))
 _CHUNK = 500  # the number of ids in one query
 
@@ -50,7 +51,7 @@ def texts(ids: Sequence[int], db: sqlite3.Connection) -> dict[int, str]:
 
 def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
     """Returns all stored values of an individual, its children, its duplicates and the number of its descendants."""
-    values = db.execute(_SELECT, (row.id,)).fetchone()
+    *values, noise = db.execute(_SELECT, (row.id,)).fetchone()
     numbers = {name: number(value) for name, value in zip(_NUMBERS, values, strict=False)}
     stored = dict(zip(_TEXTS, map(str, values[len(_NUMBERS) :]), strict=True))
     return {
@@ -71,12 +72,22 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "genes": genes(stored["genotype"]),
         "epochs": [_epoch(values) for values in json.loads(stored["history"])],
         "rejected": [[str(rule), str(reason)] for rule, reason in json.loads(stored["rejected"])],
+        "weights": list(_starting_weights(len(json.loads(stored["from_mate"])), noise)),
         "gain": gain(row, of),
         "duplicates": [id for id in of.duplicates[row.original] if id != row.id],
         "children": list(of.children.get(row.id, ())),
         "descendants": of.descendants(row.id),
         "mated": list(of.mated.get(row.id, ())),
     }
+
+
+def _starting_weights(parts: int, noise: str | None) -> Iterator[str]:
+    """Yields sentences about the weights with which an individual starts, if they are not those of its parent alone."""
+    if parts:
+        yield f"{plural(parts, 'part')} of the network may start from the weights of the mate."
+    if noise is not None:
+        kind, first, second = json.loads(noise)
+        yield f"Noise was added to the weights: {kind}({first}, {second})."
 
 
 def _epoch(values: Sequence[object]) -> dict[str, Number]:

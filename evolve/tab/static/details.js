@@ -45,12 +45,17 @@ export class Details {
         (answer) => this._figure(answer),
       ),
       part(
-        ({ difference, parent }) => [difference, parent],
+        ({ difference, parent, weights }) => [difference, parent, weights],
         (answer) => changes("parent", answer),
       ),
       part(
-        ({ mate_difference: difference, mate }) => [difference, mate],
-        ({ mate_difference: difference, mate }) => changes("mate", { difference, parent: mate }),
+        ({ mate_difference: difference, mate, weights }) => [difference, mate, weights],
+        ({ mate_difference: difference, mate, weights }) => changes("mate", { difference, parent: mate, weights }),
+      ),
+      part(
+        ({ weights }) => weights,
+        ({ weights }) =>
+          weights.length ? [element("h3", {}, "Weights"), element("p", { class: "words" }, weights.join(" "))] : [],
       ),
       part(
         (answer) => numbersOf(state, answer),
@@ -244,14 +249,16 @@ function happening({ error, fitness, trained_now: trained, tries, status }) {
 
 /**
  * @param {"parent" | "mate"} kind
- * @param {{ difference: string[], parent: number | null }} against the differences to one of the parents, and its id
+ * @param {{ difference: string[], parent: number | null, weights: string[] }} against the differences to one of the
+ *   parents, the id of this parent, and sentences about the weights
  * @returns {Child[]}
  */
-function changes(kind, { difference, parent }) {
+function changes(kind, { difference, parent, weights }) {
   if (!parent) {
     return [];
   }
-  const lines = difference.length ? difference : ["Nothing: it is a copy."];
+  const same = weights.length ? "Nothing: the network is the same." : "Nothing: it is a copy.";
+  const lines = difference.length ? difference : [same];
   return [
     element("h3", {}, `Changes against its ${kind} ${parent}`),
     element("ul", { class: "changes" }, ...lines.map((line) => element("li", {}, line))),

@@ -137,6 +137,7 @@
  * @property {[string, string][]} rejected
  * @property {string[]} difference to its parent
  * @property {string[]} mate_difference to its mate
+ * @property {string[]} weights sentences about the weights with which it starts
  * @property {number | null} gain
  * @property {number[]} duplicates
  * @property {number[]} children

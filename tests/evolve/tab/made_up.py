@@ -37,7 +37,8 @@ mutation rate weight 0.1 { learning_rate *= loguniform(0.5, 2) }
 """
 CROSSOVER = """
 crossover terms weight 0.5 { for c in cells, n in c.nodes, t in n.terms where mate has t
-                             { either { } or { t = mate.t } } }
+                             { either { } or { t = mate.t } }
+                             perturb weights by normal(0, 0.02) }
 """
 FACTS = Facts(
     description="digits: 719 training, 718 validation and 360 test images of 8x8x1 in 10 classes",

@@ -72,10 +72,14 @@ def test_a_crossed_individual_has_both_parents(data: Data, stored: dict[int, Ind
             texts = (stored[parent or 0].genotype, one.genotype)
             assert lines == [str(line) for line in differences(*map(space.genotype, texts))]
         assert one.id in asked(data, one.mate or 0)["mated"]
+        parts = len(one.from_mate)
+        taken = f"{parts} part{'s' * (parts > 1)} of the network may start from the weights of the mate."
+        assert found["weights"] == [taken] * (parts > 0) + ["Noise was added to the weights: normal(0, 0.02)."]
         line = data.ancestors(one.id)["line"]
         assert isinstance(line, list) and line[-1]["mate"] == one.mate
     alone = next(one for one in stored.values() if one.mate is None)
     assert (asked(data, alone.id)["mate"], asked(data, alone.id)["mate_difference"]) == (None, [])
+    assert asked(data, alone.id)["weights"] == []
 
 
 def test_an_epoch_has_every_number_also_those_that_were_not_measured(tmp_path: Path) -> None:
