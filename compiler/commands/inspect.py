@@ -222,7 +222,7 @@ def mutate(options: argparse.Namespace) -> int:
     """Prints random children, made by the mutation rules of the file; with `--diff` only their differences."""
     numbers, parent, rng = _numbered(options), load(options, options.file), random.Random(options.seed)
     reject = requirement(parent.space, *images_of(options, options.file))
-    mate = None if options.mate is None else parent.space.genotype(load(options, options.mate).text())
+    mate = None if options.mate is None else _mate(options, parent.space)
     for number in numbers:
         child = dsl.mutate(parent, rng, reject, mate=mate)
         print(f"# child {number}, by {child.rule}")
@@ -232,6 +232,22 @@ def mutate(options: argparse.Namespace) -> int:
         else:
             print(fmt(child.genotype.standalone()))
     return 0
+
+
+def _mate(options: argparse.Namespace, space: dsl.Space) -> dsl.Genotype:
+    """Returns the second parent of `--mate`.
+
+    Raises:
+      UsageError: the space has no crossover, or the second parent is not an individual of the space.
+    """
+    if not space.has_crossover:
+        raise UsageError(f"--mate {options.mate}: {options.file} has no crossover, so every child has one parent")
+    other = load(options, options.mate).text()
+    try:
+        return space.genotype(other)
+    except dsl.CellError as error:
+        message = f"is not an individual of the space of {options.file}: {error.problems[0].message}"
+        raise UsageError(f"--mate {options.mate} {message}; {error.problems[0].hint}") from None
 
 
 def sample(options: argparse.Namespace) -> int:

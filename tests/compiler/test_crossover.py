@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
 import compiler
 import dsl
 from compiler import requirement
+from compiler.main import main
 
 NEAT = """
 op act = batch_norm | relu
@@ -87,3 +89,20 @@ def test_a_part_of_the_mate_is_the_key_of_the_weights_of_its_term() -> None:
         own = {key for key in inside if key.startswith(start)}
         names = {key.removeprefix(start).split("/")[0] for key in own}
         assert names in ({"conv"}, {"both"}), (part, own)
+
+
+CROSSES = 'include "nasnet.cell"\ncrossover cells weight 1e9 { choose c in cells  c = mate.c }\n'
+
+
+def test_a_child_of_two_files_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = tmp_path / "ours.cell", tmp_path / "theirs.cell"
+    ours.write_text(CROSSES)
+    theirs.write_text('include "amoebanet_a.cell"')
+    assert main(["mutate", str(ours), "--mate", str(theirs), "--count", "2"]) == 0
+    output = capsys.readouterr().out
+    assert output.count(", by cells\n") == 2
+    assert "a = avg_pool[3x3](here) + max_pool[3x3](here)" in output
+    assert main(["mutate", str(ours), "--mate", "nasbench201.cell"]) == 2
+    error = capsys.readouterr().err
+    assert "--mate nasbench201.cell is not an individual of the space of" in error
+    assert "the space has normal, reduction" in error

@@ -231,6 +231,7 @@ def test_check_of_a_folder_asks_for_files(tmp_path: Path, capsys: pytest.Capture
         (["draw", "nasnet.cell", "--against", "nosuch.cell"], "nosuch.cell"),
         (["draw", "nasnet.cell", "--against", "."], ". is a folder"),
         (["mutate", "nasnet.cell", "--count", "-3"], "--count -3: at least 1"),
+        (["mutate", "nasnet.cell", "--mate", "nasnet.cell"], "--mate nasnet.cell: nasnet.cell has no crossover"),
         (["sample", "nasnet.cell", "--count", "0"], "--count 0: at least 1"),
     ],
 )
