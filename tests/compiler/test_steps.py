@@ -97,7 +97,7 @@ def test_a_named_step_that_is_repeated_no_times_cannot_be_read() -> None:
         steps("b[8], b[8] * 0 as e1, up[8](-1, e1)")
 
 
-SPACE = Path(__file__).parents[1] / "golden" / "spaces" / "steps.cell"
+SPACE = Path(__file__).parents[1] / "golden" / "cell" / "steps.cell"
 
 
 def keys(genotype: dsl.Genotype) -> set[str]:

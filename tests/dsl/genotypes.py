@@ -1,4 +1,4 @@
-"""Genotypes for the language's tests: random ones of the shipped spaces, of cells with settings, and of genes."""
+"""Genotypes for tests: random ones of the shipped spaces, of cells with settings, of genes, and of steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ SAMPLED = (
     "nasnet.cell", "nasbench201.cell", "nasbench101.cell", "darts.cell", "hierarchical.cell", "large_scale.cell",
     "nasnet_13.cell",
 )  # fmt: skip
-GENES = (Path(__file__).parent.parent / "golden" / "cell" / "genes.cell").read_text(encoding="utf-8")
+_CELLS = Path(__file__).parent.parent / "golden" / "cell"
+GENES, STEPS = ((_CELLS / name).read_text(encoding="utf-8") for name in ("genes.cell", "steps.cell"))
 # Brackets, operations as settings, `none` as a case, functions, and channels of states.
 BLOCKS = """
 param growth = 4
@@ -65,7 +66,7 @@ mutation tail            { choose n in block.nodes                              
 @st.composite
 def genotypes(draw: st.DrawFn) -> dsl.Genotype:
     """Returns a genotype that was sampled from a space and mutated a few times."""
-    source = draw(st.sampled_from((*SAMPLED, BLOCKS, GENES)))
+    source = draw(st.sampled_from((*SAMPLED, BLOCKS, GENES, STEPS)))
     space = (dsl.load(source) if source in SAMPLED else dsl.loads(source)).space
     rng = random.Random(draw(st.integers(0, 2**32)))
     genotype = dsl.sample(space, rng)

@@ -31,7 +31,7 @@ def shuffled(genotype: dsl.Genotype, rng: random.Random) -> dsl.Genotype:
     text = genotype.text()
     for cell in genotype.cells:
         for node in cell.nodes:
-            text = re.sub(rf"\b{node.name}\b(?=( =|[,)]| \+|\.channels|$))", f"{node.name}_renamed", text, flags=re.M)
+            text = re.sub(rf"\b{node.name}\b(?=( =|[,)]| [+*]|\.channels|$))", f"{node.name}_renamed", text, flags=re.M)
     renamed = genotype.space.genotype(text)
     cells = []
     for cell in renamed.cells:

@@ -242,7 +242,7 @@ def test_a_gene_counts_where_a_step_reads_it() -> None:
     assert dsl.fingerprint(space.genotype(own.replace("b[w]", "b[8]"))) == dsl.fingerprint(space.seed)
 
 
-EVERYTHING = Path(__file__).parents[1] / "golden" / "spaces" / "steps.cell"
+EVERYTHING = Path(__file__).parents[1] / "golden" / "cell" / "steps.cell"
 
 
 @settings(max_examples=40, deadline=None)

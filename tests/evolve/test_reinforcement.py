@@ -154,6 +154,13 @@ def test_genes_with_members_are_choices() -> None:
     assert {found["learning_rate"] for found in genes} == {0.1}
 
 
+def test_attributes_of_steps_are_choices() -> None:
+    cells = CellSpace(dsl.load(Path(__file__).parents[1] / "golden" / "cell" / "steps.cell").space, (16, 16, 3), 10)
+    assert len(cells.sizes()) == 20
+    algorithm = Reinforcement(cells, 0, units=8)
+    assert len({algorithm.ask(id).genotype.network for id in range(1, 9)}) == 8
+
+
 class Forbidden(ToySpace):
     """A space without a network that may be built."""
 
