@@ -59,11 +59,11 @@ class Lines:
 
     def line(self, one: Repetition, channels: Value, genotype: Genotype) -> _Line:
         """Returns the line of a repetition that reads a state with these channels."""
-        known = self._known.get(one.step)
+        known = self._known.get(one.step, *genotype.read)
         if known is None:
             known = {}
-            self._known.put(known, one.step)
-        key = (one.stride, channels, *genotype.read)
+            self._known.put(known, one.step, *genotype.read)
+        key = (one.stride, channels)
         found = known.get(key)
         if found is None:
             found = known[key] = _line(one, channels, genotype)

@@ -42,6 +42,8 @@ class CellSpace:
         self._space = space
         self._sample_mutations = sample_mutations
         self._unfit = unfit or requirement(space, input_shape, classes)
+        auxiliary = [section for section in space.network.sections if section.of is not None]
+        self._covered = space.network_genes - space.genes_in(auxiliary) - set(GENES)
 
     def sample(self, rng: random.Random, *, born: int | None = None) -> dsl.Genotype:
         """Returns a random genotype that can be built and satisfies all requirements."""
@@ -121,10 +123,9 @@ class CellSpace:
     def genes(self, genotype: dsl.Genotype) -> str:
         """Returns the genes on which the fingerprint does not depend as text, one on each line.
 
-        These are the genes that training reads, and those that no expression names, which a function of the user may
-        read.
+        These are the genes that training reads, as settings or in the auxiliary head, and those that no expression
+        names, which a function of the user may read.
         """
-        covered = self._space.network_genes.difference(GENES)
         return "\n".join(
-            f"{name} = {expression(written(value))}" for name, value in genotype.genes if name not in covered
+            f"{name} = {expression(written(value))}" for name, value in genotype.genes if name not in self._covered
         )

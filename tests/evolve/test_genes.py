@@ -36,6 +36,21 @@ def test_individuals_differ_by_their_network_and_by_what_the_training_reads() ->
     assert not same(d=3) and not same(width=16) and not same(s=2)
 
 
+def test_a_gene_that_only_the_auxiliary_head_reads_tells_individuals_apart() -> None:
+    seed = dsl.loads("""
+    gene k = 3x3 in { 3x3, 5x5 }
+    cell net(x) { a = conv[3x3](x)  return a }
+    network {
+      stem: conv[3x3, filters=8]
+      body: net[8] as here
+      auxiliary(here): conv[k] | global_avg_pool | dense[classes]
+      head: global_avg_pool | dense[classes]
+    }""")
+    cells, other = CellSpace(seed.space, (8, 8, 1), 10), with_genes(seed, k=Kernel(5, 5))
+    assert cells.fingerprint(seed) == cells.fingerprint(other)
+    assert (cells.genes(seed), cells.genes(other)) == ("k = 3x3", "k = 5x5")
+
+
 def test_a_stored_individual_comes_back_with_genes_of_every_kind() -> None:
     seed = dsl.load(EVERY_KIND)
     cells = CellSpace(seed.space, (8, 8, 1), 10)
