@@ -39,6 +39,7 @@ HELD = {
     "0.4.0": ((9, 0, 12), 9, None),
     "0.5.0": ((4, 0, 4), 2, 0.4777777777777778),
     "0.6.0": ((8, 0, 11), 9, None),
+    "0.7.0": ((12, 0, 12), 4, None),
 }
 every_version = pytest.mark.parametrize("version", STORES)
 
@@ -162,7 +163,7 @@ def test_reading_commands_do_not_change_the_file(
         board = Board(tmp_path / "board", store_space, store)
         board.start("", RandomSearch(CellSpace(store_space, (8, 8, 1), 10), 0, window=3))
         board.close()
-    assert (work / FILE).read_bytes() == before and schema(work) == 3
+    assert (work / FILE).read_bytes() == before
     with Store(work) as store:
         store.note("a", "1")
         store.compare(store.signed("identity"), changed=True)
