@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from dsl.errors import CellError
 from dsl.primitives import NOTHING
+from dsl.primitives.records import COUNT, STRIDE
 from dsl.space.evaluate import Symbol, Value, evaluate
-from dsl.space.expand import Applied, Definitions, Place, Undecided, channels_after, walk
+from dsl.space.expand import AMBIENT, Applied, Definitions, Place, Undecided, channels_after, walk
 from dsl.space.genes import OP
 from dsl.space.genotype import Space
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
 FILTERS, STRIDE_ASKED, CHANNELS = Symbol("filters"), Symbol("stride"), Symbol("channels")
+_ONLY_AS_A_TERM = f"`{NOTHING}` is used in {{}}; it is allowed only as the operation of a term or a case of an op"
+_WHOLE = "only the operation of a term in a cell, or a whole case of an op, may be it"
 
 
 def names_at_a_use(space: Space) -> dict[str, Value]:
@@ -119,3 +122,35 @@ def _first_draw(op: s.Op) -> s.Op:
             value = value.range.items[0]
         arguments.append(s.Argument(argument.name, value, position=argument.position))
     return s.Op(op.name, tuple(arguments), position=op.position)
+
+
+def check_is_some(op: s.Op | s.Any, where: str, space: Space) -> None:
+    """Checks that an operation is not `none`, and not an `op` that may be `none`, which only a term may have."""
+    if isinstance(op, s.Op) and op.name == NOTHING:
+        raise CellError(_ONLY_AS_A_TERM.format(where), op.position)
+    if isinstance(op, s.Op) and op.name in space.may_be_none:
+        raise CellError(f"{op.name} may be `{NOTHING}`, and is used in {where}", op.position, _WHOLE)
+
+
+def check_call(op: s.Op | s.Any, space: Space, scope: Mapping[str, Value], alone: bool = False) -> None:
+    """Checks the settings with which an operation calls a cell.
+
+    A cell with several inputs must be the only operation of a step of the network.
+    """
+    if not isinstance(op, s.Op) or op.name in space.definitions.ops or op.name not in space.definitions.cells:
+        return
+    cell = space.written[op.name]
+    if len(cell.inputs) > 1 and not alone:
+        names = ", ".join(item.name for item in cell.inputs)
+        raise CellError(f"cell {cell.name} takes {len(cell.inputs)} states ({names}), and an operation gets one state",
+                        op.position, "a cell of several inputs stands alone in a step of the network")  # fmt: skip
+    formals = space.definitions.cells[op.name]
+    for argument in op.arguments:
+        name = argument.name or (AMBIENT[0] if formals is None else "")
+        if name not in AMBIENT:
+            continue  # The values of the cell's own settings have no domain.
+        value = evaluate(argument.value, {"channels": CHANNELS, **scope})
+        domain = STRIDE if name == "stride" else COUNT
+        if isinstance(value, s.Op) or not (isinstance(value, Symbol) or domain.holds(value)):
+            hint = "write F//4 for a whole quotient" if domain is COUNT and isinstance(value, float) else ""
+            raise CellError(f"{op.name}: {name} is {value}; allowed: {domain.allowed}", argument.value.position, hint)

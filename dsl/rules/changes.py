@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from dsl.check.verify import MAX_OF_NETWORK
+from dsl.check.network import MAX_OF_NETWORK
 from dsl.errors import CellError
 from dsl.rules.crossing import taken, takes_part
 from dsl.rules.draw import bounds, draw_pipe, draw_value
