@@ -162,7 +162,7 @@ def test_a_command_prints_the_golden_text(
 
 
 def test_there_are_golden_texts() -> None:
-    assert {path.stem.split("_")[0] for path in GOLDEN} >= {"diff", "draw", "explain"}
+    assert {path.stem.split("_")[0] for path in GOLDEN} >= {"diff", "draw", "explain", "mutate"}
 
 
 def test_diff_exits_as_diff_does(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,9 @@ SAMPLED = (
     "nasnet_13.cell",
 )  # fmt: skip
 _CELLS = Path(__file__).parent.parent / "golden" / "cell"
-GENES, STEPS = ((_CELLS / name).read_text(encoding="utf-8") for name in ("genes.cell", "steps.cell"))
+GENES, STEPS, PARENTS = (
+    (_CELLS / name).read_text(encoding="utf-8") for name in ("genes.cell", "steps.cell", "parents.cell")
+)
 # Brackets, operations as settings, `none` as a case, functions, and channels of states.
 BLOCKS = """
 param growth = 4
@@ -66,7 +68,7 @@ mutation tail            { choose n in block.nodes                              
 @st.composite
 def genotypes(draw: st.DrawFn) -> dsl.Genotype:
     """Returns a genotype that was sampled from a space and mutated a few times."""
-    source = draw(st.sampled_from((*SAMPLED, BLOCKS, GENES, STEPS)))
+    source = draw(st.sampled_from((*SAMPLED, BLOCKS, GENES, STEPS, PARENTS)))
     space = (dsl.load(source) if source in SAMPLED else dsl.loads(source)).space
     rng = random.Random(draw(st.integers(0, 2**32)))
     genotype = dsl.sample(space, rng)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 import dsl
 from dsl.check.verify import verify_genotype
 from dsl.report.explain import explain
+from dsl.text.format import fmt
 from dsl.tree import syntax as s
-from tests.dsl.genotypes import SAMPLED
+from tests.dsl.genotypes import PARENTS, SAMPLED
 
 SPACE = """
 gene rate = 0.25 in 0 .. 1
@@ -237,3 +238,11 @@ def test_a_rule_may_be_called_mate_and_so_may_a_variable_of_a_mutation() -> None
     only = [rule for rule in seed.space.mutations if rule.name == "mate"]
     assert isinstance(only[0], s.Mutation)
     assert dsl.mutate(seed, random.Random(0), only=only).rule == "mate"
+
+
+def test_rules_of_two_parents_read_back() -> None:
+    file = dsl.parse(PARENTS)
+    assert dsl.parse(dsl.unparse(file)) == file
+    assert dsl.unparse(dsl.parse(dsl.unparse(file))) == dsl.unparse(file)
+    assert dsl.parse(fmt(PARENTS)) == file
+    assert fmt(fmt(PARENTS)) == fmt(PARENTS)
