@@ -1,0 +1,167 @@
+"""The facts of a cell that are the same for all genotypes with the same values of genes, for fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dsl.identity.labels import op_text, walked
+from dsl.primitives import FIT_BY_FIRST
+from dsl.space.cache import Cache
+from dsl.space.evaluate import Scope, Symbol, Value, evaluate, number
+from dsl.space.expand import Definitions, Formals, Place, channels_after
+from dsl.space.genes import GeneValue
+from dsl.space.genotype import Space
+from dsl.tree import syntax as s
+
+FILTERS = Symbol("filters")
+Calls = tuple[Value | None, Value]  # the filters and the stride with which a network uses a cell
+FREE: Calls = (FILTERS, Symbol("stride"))  # for uses that are not known
+
+
+class Edge(NamedTuple):
+    """The facts of an edge from which vertices are made. The facts change if the channels of the edge's state change.
+
+    Attributes:
+      state: the state that the edge reads.
+      channels: the channels of this state.
+      label: the label of the edge's operation; for the identity, zeros and `none` the name of the primitive.
+      weights: whether the edge has weights.
+      cells: the cells that the edge's operation contains.
+      is_plain: whether the edge is exactly one vertex with this label, provided that its state is live.
+    """
+
+    state: str
+    channels: Value
+    label: str
+    weights: bool
+    cells: tuple[str, ...]
+    is_plain: bool
+
+
+class Facts(NamedTuple):
+    """The edges and the channels of a node. Both depend on the channels of the states that the node reads."""
+
+    edges: tuple[Edge | None, ...]  # None for a term that is not an edge
+    channels: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The facts of a cell that are the same for all genotypes of a space, and caches for parts of the cell.
+
+    Attributes:
+      flows: the cache of the facts of nodes.
+      returns: the cache of the terms of returns. A key is the return and the states that `unused` stands for.
+      inputs: the names of the inputs.
+      head: the beginning of the text that is hashed, which describes inputs, `fit`, `width` and stride.
+      place: the filters and the stride of an operation that reads an input.
+      inner: the filters and the stride of an operation that reads no input.
+      channels: the channels of the inputs.
+      each: for each input that is declared with `each`, the label of its operation.
+      first_decides: whether the first term of a sum decides its shape.
+      order_counts: whether the order of a concatenation at the return has a meaning.
+      is_fitted: whether all terms of a sum have the filters of the cell.
+      scope: the values of the names in a cell with brackets; None for a cell without brackets.
+    """
+
+    flows: Cache[Facts]
+    returns: Cache[tuple[s.Term, ...]]
+    inputs: frozenset[str]
+    head: str
+    place: Place
+    inner: Place
+    channels: tuple[Value, ...]
+    each: Mapping[str, str]
+    first_decides: bool
+    order_counts: bool
+    is_fitted: bool
+    scope: Scope | None
+
+
+def frame_of(
+    space: Space, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, settings: Formals | None,
+    calls: Calls, read: tuple[GeneValue, ...],
+) -> Frame:  # fmt: skip
+    """Returns the facts of a cell with these parts, which the network uses in this way."""
+    given = space.defined(read)
+    if settings is not None:
+        return _frame_with_brackets(space, given, inputs, settings)
+    filters, stride = calls
+    kinds = [("each " if item.each else "") + _kind(item, space, given) for item in inputs]
+    by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
+    return Frame(
+        Cache(2048),
+        Cache(256),
+        frozenset([item.name for item in inputs]),
+        f"{kinds}{'' if fit is None else op_text(fit, space, given)}{width}{stride}",
+        Place(filters, stride),
+        Place(filters, 1),
+        tuple(_input_channels(item, index, filters, given) for index, item in enumerate(inputs)),
+        {item.name: f"each {_kind(item, space, given)}" for item in inputs if item.each and item.kind is not None},
+        by_first,
+        by_first or width == "split",
+        fit is not None and filters is not None,
+        None,
+    )
+
+
+def _frame_with_brackets(space: Space, given: Definitions, inputs: tuple[s.Input, ...], settings: Formals) -> Frame:
+    """Returns the frame of a cell with brackets, of which every use may have other filters, stride and settings."""
+    scope: Scope = {
+        **given.scope,
+        **{formal.name: Symbol(f"setting {index}") for index, formal in enumerate(settings)},
+        "filters": FILTERS,
+        "stride": Symbol("stride"),
+    }
+    kinds = [_kind(item, space, given) for item in inputs]
+    place = Place(FILTERS, 1)
+    return Frame(
+        Cache(2048),
+        Cache(256),
+        frozenset([item.name for item in inputs]),
+        f"{kinds}[{len(settings)}]",
+        place,
+        place,
+        tuple(Symbol(f"input {index}") for index in range(len(inputs))),
+        {},
+        first_decides=False,
+        # How a cell is used may depend on the order of its channels.
+        order_counts=True,
+        is_fitted=False,
+        scope=scope,
+    )
+
+
+def _kind(item: s.Input, space: Space, given: Definitions) -> str:
+    return "raw" if item.kind is None else op_text(item.kind, space, given)
+
+
+def _input_channels(item: s.Input, index: int, filters: Value | None, given: Definitions) -> Value:
+    """Returns the channels of an input. Only the first input's channels are known: others may be the stem's output."""
+    raw = Symbol(f"raw {index}")
+    if index or item.kind is None or item.each:
+        return raw
+    return walked(item.kind, Place(filters, 1), raw, given, channels_after) or raw
+
+
+def calls_of(space: Space, name: str, read: tuple[GeneValue, ...]) -> Calls:
+    """Returns the filters and the stride with which the network uses a cell.
+
+    A value that differs between uses is a symbol.
+    """
+    if space.evolves_network or space.written[name].settings is not None:
+        return FREE
+    cell, scope = space.written[name], space.defined(read).scope
+    own: Value = 1 if cell.stride is None else number(cell.stride, scope)
+    steps = [step for section in space.network.sections for step in section.steps]
+    calls = [(part, step) for step in steps for part in step.pipe if isinstance(part, s.Op) and part.name == name]
+    asked = [{argument.name or "filters": argument.value for argument in call.arguments} for call, _ in calls]
+    filters: Value | None = None
+    if not calls or all("filters" in settings for settings in asked):
+        values = {evaluate(settings["filters"], scope) for settings in asked}
+        filters = values.pop() if len(values) == 1 and not space.nests else FILTERS
+    if not calls or any("stride" in settings for settings in asked) or any(step.stride for _, step in calls):
+        return filters, Symbol("stride")
+    return filters, own
