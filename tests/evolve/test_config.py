@@ -11,7 +11,16 @@ import pytest
 import dsl
 from compiler.domains import REQUIRED, settings_of, values
 from compiler.training import gin_files
-from evolve import CellSpace, PairwiseTournament, RandomSearch, RegularizedEvolution, UsageError, config, main
+from evolve import (
+    CellSpace,
+    Individual,
+    PairwiseTournament,
+    RandomSearch,
+    RegularizedEvolution,
+    UsageError,
+    config,
+    main,
+)
 from evolve.algorithms import settings
 from evolve.executors.serial import SerialSettings
 from evolve.settings import TableSettings
@@ -84,6 +93,19 @@ def test_large_scale_starts_from_the_seed_and_grows() -> None:
     algorithm = made.algorithm(cell_space(made))
     assert isinstance(algorithm, PairwiseTournament)
     assert algorithm.ask(1).genotype == dsl.load("large_scale.cell")
+
+
+def test_deep_ga_trains_nothing_and_adds_noise() -> None:
+    made = config.read(["deep_ga.gin"], [])
+    search = made.search
+    assert (search.seed_file, search.inherit_weights, search.sample_mutations) == ("deep_ga.cell", True, 0)
+    assert made.training.epochs == 0
+    algorithm = made.algorithm(cell_space(made))
+    first = [algorithm.ask(id) for id in range(1, 21)]
+    assert {one.genotype for one in first} == {dsl.load("deep_ga.cell")}
+    algorithm.tell(Individual(1, "", fitness=0.5, fingerprint="", finished=1))
+    child = algorithm.ask(21)
+    assert (child.genotype, child.parent, child.noise) == (first[0].genotype, 1, dsl.Noise("normal", 0, 0.05))
 
 
 @pytest.mark.parametrize("value", ["'random_search'", "@random_search"])

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from compiler import Epoch
+from dsl import Noise
 from evolve import Evaluation, Proposal, Store, main
 from evolve.records import failed
 from evolve.store.database import FILE
@@ -50,6 +51,21 @@ def test_csv_has_every_column_of_every_individual(work: Path, capsys: pytest.Cap
     ]
     assert rows[1]["genotype"] == "cell a {\n  return 2\n}\n"
     assert json.loads(rows[1]["rejected"]) == [["op", 'too "large", by 3']]
+
+
+def test_both_parents_are_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise, parts = Noise("normal", 0.0, 0.02), (("cell", "net", "n3", "0"), ("step", "body", "1"))
+    with Store(tmp_path) as store:
+        store.propose(Proposal(4, "g", 2, "cross", mate=3, from_mate=parts, noise=noise, compared=(1, 2)), "f")
+        store.finish(4, Evaluation(0.5, weight_differences=((1, 0.25),)))
+    assert main.run(["export", f"--workdir={tmp_path}", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    exported = {"parent": 2, "mate": 3, "from_mate": [*map(list, parts)], "noise": ["normal", 0.0, 0.02],
+                "compared": [1, 2], "weight_differences": [[1, 0.25]]}  # fmt: skip
+    assert exported.items() <= row.items()
+    assert main.run(["export", f"--workdir={tmp_path}", "--csv"]) == 0
+    (line,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert {name: json.loads(line[name]) for name in exported} == exported
 
 
 def test_json_keeps_numbers_lists_and_missing_values(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
