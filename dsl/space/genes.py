@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dsl.errors import CellError, nearest
 from dsl.space.evaluate import Scope, number
+from dsl.text.parse import whole
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
 
@@ -61,7 +62,7 @@ class Domain:
         if self.kind == INT:
             rounded = math.floor(value + 0.5)
             return rounded if low <= rounded <= high else None
-        return min(max(value, low), high)
+        return whole(min(max(value, low), high))
 
     @property
     def is_numeric(self) -> bool:

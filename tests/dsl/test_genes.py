@@ -80,6 +80,14 @@ def test_a_rule_that_leaves_the_domain_does_not_apply() -> None:
     assert "up: gene d cannot be 5" in str(caught.value)
 
 
+def test_a_whole_result_of_arithmetic_is_a_whole_number() -> None:
+    body = BODY.replace("net[8]", "net[w]")
+    seed = space("gene w = 8 in 4 .. 64", "mutation m { w *= any({ 0.5, 2 }) }", body=body)
+    found = [child.genotype for child in children(seed, 20)]
+    assert {values(one)["w"] for one in found} == {"4", "16"}
+    assert all(dsl.fingerprint(one) == dsl.fingerprint(one.space.genotype(one.text())) for one in found)
+
+
 def test_a_computed_number_is_rounded_for_a_gene_of_whole_numbers() -> None:
     seed = space("gene w: int = 32 in 4 .. 256", "mutation w { w *= loguniform(0.5, 2) }")
     found = [int(values(child.genotype)["w"]) for child in children(seed)]
