@@ -178,6 +178,9 @@ def test_completion_offers_what_fits_there(session: Run) -> None:
         members = await offered(NET.replace("t.op = any", "t. = any"), "unit   t.")
         assert {"op", "input", "kernel"} <= set(members)
         assert "nodes" not in members
+        steps = await offered(NET + "mutation step { choose s in steps   s.", "s in steps   s.")
+        assert {"op", "repeat", "stride", "filters", "kernel"} <= set(steps)
+        assert "input" not in steps
         assert "blocks.cell" in await offered('include "b\n', 'include "b')
 
     session(talk)
