@@ -270,6 +270,9 @@ def obstacle(block: s.Block, scene: Scene) -> str:
         if isinstance(statement, s.For):  # A `for` does not apply where a `choose` of one member would not.
             inner = (*block.chosen, s.Choose(statement.bindings), *statement.block.statements)
             return obstacle(s.Block(inner), scene)
+    removed = {statement.name for statement in block.rest if isinstance(statement, s.Remove)}
+    if removed & _steps(block.chosen):
+        return "a step that `as` names, or the only one of its section, is not removed"
     targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
     return f"there is no other value for {' and '.join(targets)}" if targets else "no branch of the rule applies"
 
@@ -279,9 +282,13 @@ def _exists(chosen: tuple[s.Choose, ...], scene: Scene) -> bool:
 
 
 def _is_of_step(part: s.Condition, chosen: Iterable[s.Choose]) -> bool:
+    return isinstance(part, s.Is) and part.path.names[0] in _steps(chosen)
+
+
+def _steps(chosen: Iterable[s.Choose]) -> set[str]:
+    """Returns the variables that stand for steps."""
     bindings = [binding for choose in chosen for binding in choose.bindings]
-    names = {binding.name for binding in bindings if binding.range == s.Path((STEPS,))}
-    return isinstance(part, s.Is) and part.path.names[0] in names
+    return {binding.name for binding in bindings if binding.range == s.Path((STEPS,))}
 
 
 def _unmet(part: s.Condition, what: str) -> str:
