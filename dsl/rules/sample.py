@@ -114,11 +114,13 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
         return None
     place = scene.bound.get(names[0])
     attribute = names[1:]
+    values = tuple(settable(member, statement.target) for member in members(value.range, scene))
     if place is None or isinstance(place, GeneRef):
         place, attribute = None, (names[0] if place is None else place.gene,)
         if scene.genotype.space.domains[attribute[0]].members:
             return None  # Its whole domain is a free choice, whatever the rule draws.
-    values = tuple(settable(member, statement.target) for member in members(value.range, scene))
+        # A gene without members is a number. A variable may stand for it in a rule that draws from another gene's set.
+        values = tuple(each for each in values if isinstance(each, int | float))
     if isinstance(place, StepRef) and attribute == ("op",):
         step = step_at(scene.genotype.network, place)
         values = tuple(op for op in values if isinstance(op, s.Op) and takes_wires(step, op, scene.genotype))

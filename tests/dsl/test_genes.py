@@ -199,6 +199,12 @@ def test_genes_with_members_are_free_choices_whatever_the_rules_draw() -> None:
     assert len({one.text() for one in samples}) > 25
 
 
+def test_a_rule_that_draws_from_the_domain_of_another_gene_gives_a_number_no_operation() -> None:
+    seed = space(*KINDS, "mutation m { choose g in genes   g = any(act.domain) }", "mutation n { act = skip }")
+    assert [decision.attribute for decision in dsl.decisions(seed)] == [("k",), ("act",), ("d",)]
+    assert {values(dsl.sample(seed.space, random.Random(number)))["rate"] for number in range(20)} == {"0.1"}
+
+
 def test_a_space_that_grows_is_sampled_by_drawn_genes_and_mutations() -> None:
     body = """cell net(x) { return x }
     network { body: net  head: global_avg_pool | dense[classes] }
