@@ -14,6 +14,7 @@ from compiler.training import gin_files
 from evolve import (
     CellSpace,
     Individual,
+    Neat,
     PairwiseTournament,
     RandomSearch,
     RegularizedEvolution,
@@ -93,6 +94,15 @@ def test_large_scale_starts_from_the_seed_and_grows() -> None:
     algorithm = made.algorithm(cell_space(made))
     assert isinstance(algorithm, PairwiseTournament)
     assert algorithm.ask(1).genotype == dsl.load("large_scale.cell")
+
+
+def test_neat_grows_from_the_seed_with_a_crossover() -> None:
+    made = config.read(["neat.gin"], [])
+    assert (made.search.seed_file, made.search.inherit_weights, made.training.epochs) == ("neat.cell", True, 4)
+    space = cell_space(made)
+    algorithm = made.algorithm(space)
+    assert isinstance(algorithm, Neat) and space.has_crossover
+    assert algorithm.ask(1).genotype == dsl.load("neat.cell")
 
 
 def test_deep_ga_trains_nothing_and_adds_noise() -> None:
