@@ -173,7 +173,8 @@ def _drawn(space: Space, rng: random.Random, steps: int, check: Check | None, bo
     open_choices = space.once(_decisions_of)
     for decision in open_choices:
         genotype = _chosen(genotype, decision, int(rng.random() * len(decision.values)), rng)
-    if len(open_choices) == len(_genes(space)) and (space.mutations or not open_choices):
+    only_genes = len(open_choices) == len(_genes(space)) and (space.mutations or not open_choices)
+    if only_genes and (not open_choices or unfit(genotype, check) is None):  # No rule may mend drawn genes.
         for _ in range(steps):
             genotype = mutate(genotype, rng, check, born=born).genotype
     return genotype

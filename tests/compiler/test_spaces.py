@@ -14,14 +14,18 @@ import dsl
 from compiler import requirement
 from compiler.layers.model import build_layers, forward
 from dsl import shipped_cells
+from dsl.rules.sample import unfit
 
+SMALL = {"N": 1, "F": 8, "alpha": 0.25}
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
+# Spaces whose rules change steps and genes of a network, with a crossover.
+NETWORKS = ("mobilenet_space.cell", "regnet_space.cell", "convnext_space.cell")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_descendant_is_costed_and_trains_a_step(path: Path) -> None:
     params = dsl.load(path).space.params
-    genotype = dsl.load(path, {name: value for name, value in {"N": 1, "F": 8}.items() if name in params})
+    genotype = dsl.load(path, {name: value for name, value in SMALL.items() if name in params})
     rng, check = random.Random(3), requirement(genotype.space, (32, 32, 3), 10)
     for _ in range(12):
         genotype = dsl.mutate(genotype, rng, check).genotype
@@ -34,3 +38,48 @@ def test_a_descendant_is_costed_and_trains_a_step(path: Path) -> None:
     gradients = tape.gradient(loss, variables)
     assert all(gradient is not None for gradient in gradients)
     assert np.isfinite(float(loss))
+
+
+def check_individuals(name: str, count: int, built: int) -> None:
+    """Checks children of two parents, mutated children and samples of a space for images of 224x224."""
+    seed, shape, classes = dsl.load(name), (224, 224, 3), 1000
+    rng, check = random.Random(name), requirement(seed.space, shape, classes)
+    found, crossed = [seed], 0
+    for number in range(1, count + 1):
+        parent, mate = rng.choice(found[-30:]), rng.choice(found[-30:])
+        child = dsl.mutate(parent, rng, check, mate=mate, born=number)
+        found.append(child.genotype)
+        crossed += child.crossed
+    assert 0 < crossed < count
+    found += [dsl.sample(seed.space, rng, check=check) for _ in range(count)]
+    for genotype in found:
+        assert unfit(genotype, check) is None
+        again = dsl.loads(genotype.standalone())
+        assert again == genotype == seed.space.genotype(genotype.text())
+        assert dsl.fingerprint(again) == dsl.fingerprint(genotype)
+        assert compiler.cost(again, shape, classes) == compiler.cost(genotype, shape, classes)
+    for genotype in rng.sample(found, built):
+        graph = compiler.resolve(genotype, (32, 32, 3), 10)
+        variables = [variable for layer in build_layers(graph) for variable in layer.trainable_variables]
+        assert sum(int(np.prod(variable.shape)) for variable in variables) == compiler.graph_cost(graph).params
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_individuals_of_a_space_of_networks(name: str) -> None:
+    check_individuals(name, 8, 1)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", NETWORKS)
+def test_2000_individuals_of_a_space_of_networks(name: str) -> None:
+    check_individuals(name, 2000, 5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_crossover_of_equal_parents_is_the_parent(name: str) -> None:
+    text = dsl.load(name).standalone()
+    assert text.count("  mutate\n") == 1
+    seed, rng = dsl.loads(text.replace("  mutate\n", "\n")), random.Random(4)
+    crossed = [child for child in (dsl.mutate(seed, rng, mate=seed) for _ in range(40)) if child.crossed]
+    assert crossed
+    assert all(child.genotype == seed for child in crossed)

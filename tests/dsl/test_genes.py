@@ -215,6 +215,20 @@ def test_a_space_that_grows_is_sampled_by_drawn_genes_and_mutations() -> None:
     assert {values(one)["k"] for one in samples} == {"3x3", "5x5"}
 
 
+def test_drawn_genes_that_break_a_requirement_are_drawn_again() -> None:
+    """Every rule may be unable to make a permitted child of an individual that breaks a requirement."""
+    body = """cell net(x) { a = conv[k](x) return a }
+    network { body: net  head: global_avg_pool | dense[classes] }
+    mutation k { k = any(other { 3x3, 5x5 }) }"""
+    seed = space(KINDS[0], "gene n: int = 1 in 1 .. 9", body=body)
+
+    def check(genotype: dsl.Genotype) -> str | None:
+        return None if values(genotype)["n"] == "1" else "n is above 1"
+
+    samples = [dsl.sample(seed.space, random.Random(number), steps=3, check=check) for number in range(20)]
+    assert {values(one)["k"] for one in samples} == {"3x3", "5x5"}
+
+
 # --- fingerprints ----------------------------------------------------------------------------------------------
 
 
