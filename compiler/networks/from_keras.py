@@ -67,7 +67,7 @@ def model_units(model: tf_keras.Model) -> tuple[Unit[Any], ...]:
     A layer `Normalization` is part of the preparation of images and not a unit.
 
     Raises:
-      CompileError: a layer has weights that no primitive has.
+      CompileError: a layer has weights that no primitive has, or runs twice.
     """
     units: list[Unit[Any]] = []
     _walk(model, [FROM_IMAGE] * len(model.inputs), units)
@@ -78,8 +78,12 @@ def _walk(model: Any, inputs: Sequence[Sources], units: list[Unit[Any]]) -> list
     """Adds the units of a model that reads `inputs`; returns the sources of its outputs."""
     values = {id(tensor): sources for tensor, sources in zip(model.inputs, inputs, strict=True)}
     for layer in model.layers:
+        runs = 0
         for node in layer.inbound_nodes:
             if node.keras_inputs and all(id(tensor) in values for tensor in node.keras_inputs):
+                runs += 1
+                if runs > 1 and layer.weights:
+                    raise CompileError(f"layer {layer.name} runs twice with the same weights; a text cannot say this")
                 read = [(values[id(tensor)], tensor.shape[-1]) for tensor in node.keras_inputs]
                 outputs = node.outputs if isinstance(node.outputs, list) else [node.outputs]
                 for tensor, sources in zip(outputs, _applied(layer, node, read, units), strict=True):
@@ -107,8 +111,7 @@ def _parts(layer: Any, channels: int) -> Iterator[tuple[dict[str, tuple[Shape, A
     named = {variable.name.rpartition("/")[2].partition(":")[0]: variable for variable in layer.weights}
     if len(named) < len(layer.weights) or not named.keys() <= _ROLES.keys():
         raise CompileError(f"layer {layer.name} of the class {type(layer).__name__} has weights that no primitive has")
-    separable = "pointwise_kernel" in named
-    if separable:
+    if "pointwise_kernel" in named:  # a separable convolution
         depthwise = named.pop("depthwise_kernel")
         yield {"depthwise": (tuple(depthwise.shape), depthwise)}, channels
     found: dict[str, tuple[Shape, Any]] = {}

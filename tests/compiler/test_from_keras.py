@@ -192,6 +192,12 @@ def test_a_layer_with_weights_that_no_primitive_has_is_refused() -> None:
         model_units(model)
 
 
+def test_a_layer_that_runs_twice_is_refused() -> None:
+    layer = k.Conv2D(3, 3, padding="same", name="shared")
+    with pytest.raises(CompileError, match="layer shared runs twice with the same weights"):
+        model_units(model_of(lambda image: head(layer(layer(image)))))
+
+
 def test_the_preparation_inside_of_a_model_is_given_as_means_and_deviations() -> None:
     image = k.Input((SIZE, SIZE, 3))
     value = k.Rescaling(1 / 255)(image)
