@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,12 +15,14 @@ import tf_keras
 
 import dsl
 from compiler import resolve
+from compiler.graph.cost import weight_values
 from compiler.networks.from_keras import preparation, weights_from
 from compiler.networks.plain import plain_model
 from experiments.bench import applications
 from experiments.bench.applications import Compared, built, compare, main, models, randomize, summary
 from experiments.bench.families import APPLICATIONS, Application
 
+README = Path(__file__).parent.parent / "experiments" / "README.md"
 SMALLEST = [one for one in APPLICATIONS.values() if one.smallest]
 CLASSES = 10
 EQUAL = Compared(
@@ -129,3 +132,16 @@ def test_an_unknown_model_has_a_message_with_the_nearest_name(capsys: pytest.Cap
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err == "tf_keras.applications has no 'MobilenetV2'; did you mean 'MobileNetV2'?\n"
+
+
+def test_the_readme_has_every_model_with_its_weights() -> None:
+    text = README.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| ([\w.]+) \| [^|]* \| ([\d,]+) \|", text, re.MULTILINE)
+    assert {model: (file, count) for model, file, count in rows} == {
+        one.model: (one.file, f"{weights(one):,}") for one in APPLICATIONS.values()
+    }
+
+
+def weights(one: Application) -> int:
+    """Returns the number of weights of a text, at the size of images for which VGG's dense layers are made."""
+    return weight_values(resolve(dsl.load(one.file, dict(one.params), one.overlays), (224, 224, 3), 1000))
