@@ -105,6 +105,22 @@ def test_neat_grows_from_the_seed_with_a_crossover() -> None:
     assert algorithm.ask(1).genotype == dsl.load("neat.cell")
 
 
+def test_networks_of_neat_grow_from_no_hidden_node_in_species_that_appear_and_die() -> None:
+    made = config.read(["neat.gin"], ["search.seed=3", "neat.population_size=10", "neat.threshold=3.0"])
+    algorithm = made.algorithm(cell_space(made))
+    appeared: set[int] = set()
+    sizes, crossed = [], 0
+    for id in range(1, 151):
+        proposal = algorithm.ask(id)
+        sizes.append(len(proposal.genotype.cells[0].nodes))
+        crossed += proposal.mate is not None
+        appeared |= set(algorithm.species.values())
+        algorithm.tell(Individual(id, "", fitness=0.03 * sizes[-1] * (1 + id % 2), fingerprint="", finished=id))
+    assert set(sizes[:10]) == {0} and max(sizes) > 5
+    assert 1 < len(set(algorithm.species.values())) < len(appeared)
+    assert crossed > 50
+
+
 def test_deep_ga_trains_nothing_and_adds_noise() -> None:
     made = config.read(["deep_ga.gin"], [])
     search = made.search
