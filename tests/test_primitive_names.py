@@ -17,6 +17,7 @@ OTHERWISE = {
     ("compiler/settings.py", "skip"): "a value of dataset.unreadable",
     ("compiler/graph/structure.py", "drop_path"): "a field of an operation: whether drop path may drop its output",
     ("compiler/networks/*", "depthwise"): "a kind of weight",
+    ("evolve/tab/individual.py", "part"): "a noun, of which a sentence has a count",
     ("compiler/pictures/paints.py", "conv"): "a part of the names that texts give operations; it decides their colour",
     ("compiler/pictures/paints.py", "depthwise"): "as conv",
     ("compiler/pictures/paints.py", "skip"): "as conv",
@@ -24,7 +25,6 @@ OTHERWISE = {
     ("compiler/pictures/paints.py", "upsample"): "as conv",
     ("compiler/pictures/paints.py", "attention"): "as conv",
     ("compiler/pictures/paints.py", "token_mlp"): "as conv",
-    ("dsl/identity/fingerprint.py", "none"): "the text for a state that has no value",
     ("evolve/search/*", "none"): "the rule of a child that no rule could make",
 }
 

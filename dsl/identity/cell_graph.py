@@ -238,7 +238,7 @@ class CellGraph:
                 found[f"{state}.channels"] = self.channels[state]
             else:
                 value = self.values[state]
-                text = "none" if value is None else digest(canonical(self.vertices, value))
+                text = NOTHING if value is None else digest(canonical(self.vertices, value))
                 found[f"{state}.channels"] = Symbol(f"channels of {text}")
         return found
 

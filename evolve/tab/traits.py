@@ -14,12 +14,14 @@ _SETTINGS = r"(?:\[(?:[^][]|\[[^][]*\])*\])?"
 # A canonical text has each node in a line of its own. A line that begins with a letter declares a gene or a cell.
 _USE = re.compile(rf"^[a-z].*|\b([A-Za-z_]\w*+{_SETTINGS})(?=\()|(?<= \| )([A-Za-z_]\w*+{_SETTINGS})", re.MULTILINE)
 
+# The steps of a network that evolves, whose expressions may call functions.
+_NETWORK = re.compile(r"^network \{\n(?:[ ].*\n)*\}", re.MULTILINE)
 _GENE = re.compile(r"^gene (\w+)(?:: \w+)? = (.+?)(?: in .*)?$", re.MULTILINE)
 
 
 def operations(text: str) -> Counter[str]:
-    """Returns all operations in the nodes and return lines of a genotype's text, with their settings."""
-    return Counter(first or after for first, after in _USE.findall(text) if first or after)
+    """Returns all operations in the nodes and return lines of the cells in a genotype's text, with their settings."""
+    return Counter(first or after for first, after in _USE.findall(_NETWORK.sub("", text)) if first or after)
 
 
 def genes(text: str) -> dict[str, Number | str]:

@@ -13,17 +13,19 @@ import compiler
 import dsl
 from compiler import requirement
 from dsl import shipped_cells
+from tests.compiler.shipped import side
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
 SPACES = {
     (space.mutations, tuple(space.values)): path for path in FILES for space in [dsl.load(path).space]
 }  # by rules
+Shape = tuple[int, int, int]
 SHAPE, CLASSES = (16, 16, 3), 7
 
 
-def children(genotype: dsl.Genotype, seed: int, length: int) -> Iterator[dsl.Genotype]:
+def children(genotype: dsl.Genotype, seed: int, length: int, shape: Shape = SHAPE) -> Iterator[dsl.Genotype]:
     """Returns a chain of children, each made from the one before."""
-    rng, check = random.Random(seed), requirement(genotype.space, SHAPE, CLASSES)
+    rng, check = random.Random(seed), requirement(genotype.space, shape, CLASSES)
     for _ in range(length):
         genotype = dsl.mutate(genotype, rng, check).genotype
         yield genotype
@@ -34,17 +36,22 @@ def small(path: Path) -> dsl.Genotype:
     return dsl.load(path, {name: value for name, value in {"N": 1, "F": 8}.items() if name in known})
 
 
-def agrees(genotype: dsl.Genotype) -> None:
-    graph = compiler.resolve(genotype, SHAPE, CLASSES)
+def shape_for(path: Path) -> Shape:
+    """Returns the shape of images on which a file can be built."""
+    return (side(path, SHAPE[0]), side(path, SHAPE[1]), SHAPE[2])
+
+
+def agrees(genotype: dsl.Genotype, shape: Shape = SHAPE) -> None:
+    graph = compiler.resolve(genotype, shape, CLASSES)
     model = compiler.lower(graph)
     built = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    assert built == compiler.cost(genotype, SHAPE, CLASSES).params
+    assert built == compiler.cost(genotype, shape, CLASSES).params
 
 
 @pytest.mark.parametrize("path", SPACES.values(), ids=lambda path: path.name)
 def test_a_descendant_has_the_parameters_that_it_costs(path: Path) -> None:
-    *_, last = children(small(path), 5, 30)
-    agrees(last)
+    *_, last = children(small(path), 5, 30, shape_for(path))
+    agrees(last, shape_for(path))
 
 
 def test_a_network_that_grew_has_the_parameters_that_it_costs() -> None:
@@ -57,5 +64,5 @@ def test_a_network_that_grew_has_the_parameters_that_it_costs() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_all_of_a_chain_have_the_parameters_that_they_cost(path: Path) -> None:
-    for genotype in children(small(path), 6, 40):
-        agrees(genotype)
+    for genotype in children(small(path), 6, 40, shape_for(path)):
+        agrees(genotype, shape_for(path))
