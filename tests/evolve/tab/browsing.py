@@ -163,7 +163,8 @@ class Tab:
         return {name.removeprefix("p.amoeba."): value for name, _, value in parts if name.startswith("p.amoeba.")}
 
     def chart(self, selector: str = "main .figure .chart") -> Chart:
-        """Returns a chart."""
+        """Returns a chart in the size that it has once the page has its parts, such as the panel of an individual."""
+        self.paint()
         return Chart(self, self.frame.locator(selector).first)
 
 
