@@ -96,6 +96,14 @@ def test_large_scale_starts_from_the_seed_and_grows() -> None:
     assert algorithm.ask(1).genotype == dsl.load("large_scale.cell")
 
 
+def test_mobilenets_evolve_with_mates_from_a_seed_that_is_within_the_limit() -> None:
+    made = config.read(["mobilenet.gin"], ["dataset.source='images:photos'"])
+    space = cell_space(made)
+    seed = dsl.load(made.search.seed_file, made.search.params, made.search.overlays)
+    assert isinstance(made.algorithm(space), RegularizedEvolution) and space.has_crossover
+    assert CellSpace(seed.space, (96, 96, 3), 5).unfit(seed) is None
+
+
 def test_neat_grows_from_the_seed_with_a_crossover() -> None:
     made = config.read(["neat.gin"], [])
     assert (made.search.seed_file, made.search.inherit_weights, made.training.epochs) == ("neat.cell", True, 4)
