@@ -135,7 +135,7 @@ class CellGraph:
             return None
         each = self.frame.each
         if state in each:
-            value = self.add(each[state], (value,), weights=True)
+            value = self.add(self.filled(each[state], self.frame.cells), (value,), weights=True)
         return self.applied(label, cells, value, weights)
 
     def edge(self, term: s.Term) -> Edge | None:
@@ -215,7 +215,7 @@ class CellGraph:
         known = self.labels.get(applied, place, channels, *self.gene_values)
         if known is None:
             given = self.genotype.definitions
-            known = label_of(applied, place, channels, self.genotype.space, given, self.scope(applied))
+            known = label_of(applied, place, channels, given, self.scope(applied))
             known = shortened(known)
             if self.frame.scope is None or not edit.measured([applied]):
                 self.labels.put(known, applied, place, channels, *self.gene_values)
@@ -257,10 +257,14 @@ class CellGraph:
             return ()
         if is_idempotent(label) and len(value) == 1 and self.vertices[value[0]][0] == label:
             return value
+        return self.add(self.filled(label, cells), (value,), False, weights)
+
+    def filled(self, text: str, cells: tuple[str, ...]) -> str:
+        """Returns a text with the fingerprints of cells in place of `<NAME>`."""
         for name in cells:
             self.by_itself = False
-            label = label.replace(f"<{name}>", self.digest_of(name))
-        return self.add(label, (value,), False, weights)
+            text = text.replace(f"<{name}>", self.digest_of(name))
+        return text
 
 
 def _factors(term: s.Call) -> Iterator[s.Term]:

@@ -23,7 +23,7 @@ VERSION = 2  # changes when equal genotypes have other fingerprints than before;
 
 
 class FingerprintCache:
-    """The caches of one search space for fingerprints: the digests of the space and of cells, and operations' labels.
+    """The caches of one search space for fingerprints: cells, labels of operations, and how networks are stacked.
 
     Cells and operations are looked up by object, since a child shares these objects with its parent. Comparing
     operations by value would take longer than the rest of a fingerprint.
@@ -101,7 +101,8 @@ def _cell_digest(cell: s.Cell, genotype: Genotype, calls: Calls, cache: Fingerpr
     for node in cell.nodes:
         build.node(node)
     output = build.output(_returned(cell, frame), cell.output.tail)
-    return digest(frame.head + canonical(build.vertices, output or ())), build.by_itself
+    head = build.filled(frame.head, frame.cells)
+    return digest(head + canonical(build.vertices, output or ())), build.by_itself
 
 
 def _returned(cell: s.Cell, frame: Frame) -> tuple[s.Term, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dsl.identity.labels import op_text, walked
+from dsl.identity.labels import cells_within, op_text, walked
 from dsl.primitives import FIT_BY_FIRST
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Scope, Symbol, Value, evaluate, number
@@ -56,6 +56,7 @@ class Frame:
       returns: the cache of the terms of returns. A key is the return and the states that `unused` stands for.
       inputs: the names of the inputs.
       head: the beginning of the text that is hashed, which describes inputs, `fit`, `width` and stride.
+      cells: the cells within the operations of inputs and of `fit`.
       place: the filters and the stride of an operation that reads an input.
       inner: the filters and the stride of an operation that reads no input.
       channels: the channels of the inputs.
@@ -70,6 +71,7 @@ class Frame:
     returns: Cache[tuple[s.Term, ...]]
     inputs: frozenset[str]
     head: str
+    cells: tuple[str, ...]
     place: Place
     inner: Place
     channels: tuple[Value, ...]
@@ -87,19 +89,20 @@ def frame_of(
     """Returns the facts of a cell with these parts, which the network uses in this way."""
     given = space.defined(read)
     if settings is not None:
-        return _frame_with_brackets(space, given, inputs, settings)
+        return _frame_with_brackets(given, inputs, settings)
     filters, stride = calls
-    kinds = [("each " if item.each else "") + _kind(item, space, given) for item in inputs]
+    kinds = [("each " if item.each else "") + _kind(item, given) for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
     return Frame(
         Cache(2048),
         Cache(256),
         frozenset([item.name for item in inputs]),
-        f"{kinds}{'' if fit is None else op_text(fit, space, given)}{width}{stride}",
+        f"{kinds}{'' if fit is None else op_text(fit, given)}{width}{stride}",
+        _cells([*(item.kind for item in inputs), fit], given),
         Place(filters, stride),
         Place(filters, 1),
         tuple(_input_channels(item, index, filters, given) for index, item in enumerate(inputs)),
-        {item.name: f"each {_kind(item, space, given)}" for item in inputs if item.each and item.kind is not None},
+        {item.name: f"each {_kind(item, given)}" for item in inputs if item.each and item.kind is not None},
         by_first,
         by_first or width == "split",
         fit is not None and filters is not None,
@@ -107,7 +110,7 @@ def frame_of(
     )
 
 
-def _frame_with_brackets(space: Space, given: Definitions, inputs: tuple[s.Input, ...], settings: Formals) -> Frame:
+def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settings: Formals) -> Frame:
     """Returns the frame of a cell with brackets, of which every use may have other filters, stride and settings."""
     scope: Scope = {
         **given.scope,
@@ -115,13 +118,14 @@ def _frame_with_brackets(space: Space, given: Definitions, inputs: tuple[s.Input
         "filters": FILTERS,
         "stride": Symbol("stride"),
     }
-    kinds = [_kind(item, space, given) for item in inputs]
+    kinds = [_kind(item, given) for item in inputs]
     place = Place(FILTERS, 1)
     return Frame(
         Cache(2048),
         Cache(256),
         frozenset([item.name for item in inputs]),
         f"{kinds}[{len(settings)}]",
+        _cells([item.kind for item in inputs], given),
         place,
         place,
         tuple(Symbol(f"input {index}") for index in range(len(inputs))),
@@ -134,8 +138,12 @@ def _frame_with_brackets(space: Space, given: Definitions, inputs: tuple[s.Input
     )
 
 
-def _kind(item: s.Input, space: Space, given: Definitions) -> str:
-    return "raw" if item.kind is None else op_text(item.kind, space, given)
+def _kind(item: s.Input, given: Definitions) -> str:
+    return "raw" if item.kind is None else op_text(item.kind, given)
+
+
+def _cells(ops: Iterable[s.Op | None], given: Definitions) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cell for op in ops if op is not None for cell in cells_within(op, given)))
 
 
 def _input_channels(item: s.Input, index: int, filters: Value | None, given: Definitions) -> Value:

@@ -6,6 +6,7 @@ same have one form.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -16,17 +17,18 @@ from dsl.primitives import IDENTITY, PRIMITIVES, ZERO
 from dsl.primitives.base import Primitive, Role
 from dsl.space.evaluate import Scope, Symbol, Value
 from dsl.space.expand import AMBIENT, Applied, Definitions, Follow, Place, Undecided, bind, channels_after, valued, walk
-from dsl.space.genotype import Space
 from dsl.text.unparse import condition, expression
+from dsl.tree import edit
 from dsl.tree import syntax as s
 
 OF_A_CELL = Symbol("of a cell")
 _MAX_LABEL = 16  # characters; a longer label of an operation is replaced by its digest, which keeps texts short
+_PLACEHOLDER = re.compile(r"<([A-Za-z_]\w*)>")
 # An operation at its place: its label, whether two uses of it on one value give one value, and the cells in it.
 Label = tuple[str, bool, tuple[str, ...]]
 
 
-def label_of(applied: s.Op, place: Place, channels: Value, space: Space, given: Definitions, scope: Scope) -> Label:
+def label_of(applied: s.Op, place: Place, channels: Value, given: Definitions, scope: Scope) -> Label:
     """Returns an operation's label at a place, whether two uses on one value give one value, and the cells in it.
 
     The label has the names and settings of the primitives, and `<NAME>` for a cell. For the identity, for zeros and for
@@ -36,7 +38,6 @@ def label_of(applied: s.Op, place: Place, channels: Value, space: Space, given: 
       applied: the operation as it is written.
       place: the filters and the stride at its place.
       channels: the channels of its input.
-      space: the search space.
       given: the operations of the space, with the values of genes.
       scope: the values of the names in the operation's settings.
     """
@@ -46,12 +47,12 @@ def label_of(applied: s.Op, place: Place, channels: Value, space: Space, given: 
 
     def follow(part: Applied) -> Value:
         if part.is_cell:
-            cells.append(part.name)
-            steps.append(f"<{part.name}> {call_text(part.settings, space, given)}")
+            cells.extend((part.name, *cells_of(part.settings, given)))
+            steps.append(f"<{part.name}> {call_text(part.settings, given)}")
             return OF_A_CELL
         primitive, after = PRIMITIVES[part.name], channels_after(part)
         if not _returns_its_input(primitive, part):
-            text = f"{part.name} {_settings(primitive, part, after)}".strip()
+            text = f"{part.name} {_settings(primitive, part, after, given)}".strip()
             if not (primitive.idempotent and steps and steps[-1] == text):
                 steps.append(text)
                 primitives.append(primitive)
@@ -60,7 +61,9 @@ def label_of(applied: s.Op, place: Place, channels: Value, space: Space, given: 
     if scope is not given.scope and applied.name not in scope:
         applied = valued(applied, scope, channels, given)  # so that a text has no name of a state
     if walked(applied, place, channels, given, follow, scope) is None:
-        return f"{op_text(applied, space, given)} at {place.filters} {place.stride} of {channels}", False, ()
+        here = replace(given, scope=scope)
+        text = f"{op_text(applied, here)} at {place.filters} {place.stride} of {channels}"
+        return text, False, cells_within(applied, here)
     if any(primitive.role is Role.ZERO for primitive in primitives):
         return ZERO, True, ()
     weightless = not cells and all(primitive.is_pure for primitive in primitives)
@@ -100,38 +103,43 @@ def _returns_its_input(primitive: Primitive, part: Applied) -> bool:
     return bool(same) and all(part.settings.get(name) == value for name, value in same.items())
 
 
-def _settings(primitive: Primitive, part: Applied, after: Value) -> str:
+def _settings(primitive: Primitive, part: Applied, after: Value, given: Definitions) -> str:
     """Returns the settings of a primitive as text. The output channels stand for a factor of the input channels."""
     found = {name: value for name, value in part.settings.items() if value is not None}
     if primitive.channel_factor is not None and found.pop(primitive.channel_factor, None) is not None:
         found[str(primitive.channels)] = after
-    return " ".join(f"{name}={value_text(value)}" for name, value in sorted(found.items()))
+    return " ".join(f"{name}={value_text(value, given)}" for name, value in sorted(found.items()))
 
 
-def call_text(settings: Mapping[str, Value | None], space: Space, given: Definitions) -> str:
+def call_text(settings: Mapping[str, Value | None], given: Definitions) -> str:
     """Returns the filters, the stride and the settings with which a cell is called; names of settings do not count."""
     own = [value for name, value in settings.items() if name not in AMBIENT]
     values = [*(settings[name] for name in AMBIENT), *own]
-    return " ".join("-" if value is None else value_text(value, space, given) for value in values)
+    return " ".join("-" if value is None else value_text(value, given) for value in values)
 
 
-def value_text(value: Value, space: Space | None = None, given: Definitions | None = None) -> str:
+def cells_of(settings: Mapping[str, Value | None], given: Definitions) -> list[str]:
+    """Returns the cells in those settings of a call that are operations."""
+    return [cell for value in settings.values() if isinstance(value, s.Op) for cell in cells_within(value, given)]
+
+
+def value_text(value: Value, given: Definitions) -> str:
     """Returns the text of a setting's value."""
     if isinstance(value, s.Op):
-        return expression(value) if space is None or given is None else op_text(value, space, given)
+        return op_text(value, given)
     return f"<{value.text}>" if isinstance(value, Symbol) else str(value)
 
 
 # --- operations whose place is not known ------------------------------------------------------------------------
 
 
-def op_text(op: s.Op, space: Space, given: Definitions, own: str = "") -> str:
-    """Returns the text of an operation with the digest of its declaration in place of its name, and values for names.
+def op_text(op: s.Op, given: Definitions, own: str = "") -> str:
+    """Returns the text of an operation with its declaration in place of its name, and values in place of other names.
 
-    `own` is the name of the op around it, which means a primitive there.
+    In the text, `<NAME>` stands for a cell. `own` is the name of the op around it, which means a primitive there.
     """
-    if op.name in given.scope:
-        return value_text(given.scope[op.name], space, given)
+    if isinstance(given.scope.get(op.name), s.Op | Symbol):
+        return value_text(given.scope[op.name], given)
     defined = given.ops.get(op.name) if op.name != own else None
     if defined is not None:
         formals = {formal.name: formal.default for formal in defined.formals}
@@ -139,26 +147,49 @@ def op_text(op: s.Op, space: Space, given: Definitions, own: str = "") -> str:
         defaults = {name: default for name, default in formals.items() if default is not None}
         places = {name: f"setting {index}" for index, name in enumerate(formals)}
         bound = {places.get(name, name): value for name, value in {**defaults, **bound}.items()}
-        name = "{" + _declaration(defined, space, given) + "}"
+        name = "{" + _declaration(defined, given) + "}"
     elif op.name in PRIMITIVES:
         settings = tuple(setting.name for setting in PRIMITIVES[op.name].settings)
         bound, name = bind(op, settings, 1), op.name
     else:
         bound = {argument.name or str(index): argument.value for index, argument in enumerate(op.arguments)}
         name = f"<{op.name}>" if op.name in given.cells else op.name
-    written = [f"{key}={_text(value, space, given, own)}" for key, value in sorted(bound.items())]
+    written = [f"{key}={_text(value, given, own)}" for key, value in sorted(bound.items())]
     return f"{name}[{', '.join(written)}]"
 
 
-def _declaration(defined: s.OpDef, space: Space, given: Definitions) -> str:
-    """Returns the digest of what an op declares, in which the names of other ops do not count."""
+def _declaration(defined: s.OpDef, given: Definitions) -> str:
+    """Returns the digest of what an op declares, in which names do not count, and `<NAME>` for each cell within it."""
     inner = _within(given, defined)
-    parts = ["-" if one.default is None else _text(one.default, space, inner) for one in defined.formals]
+    parts = ["-" if one.default is None else _text(one.default, inner) for one in defined.formals]
     for case in defined.cases:
-        pipe = "|".join(op_text(op, space, inner, defined.name) for op in case.pipe if isinstance(op, s.Op))
+        pipe = "|".join(op_text(op, inner, defined.name) for op in case.pipe if isinstance(op, s.Op))
         where = "" if case.condition is None else condition(_with_values(case.condition, inner.scope))
         parts.append(f"{pipe} if {where}")
-    return digest("\n".join(parts))[:_MAX_LABEL]
+    text = "\n".join(parts)
+    cells = [name for name in dict.fromkeys(_PLACEHOLDER.findall(text)) if name in given.cells]
+    for index, name in enumerate(cells):
+        text = text.replace(f"<{name}>", f"<cell {index}>")
+    return digest(text)[:_MAX_LABEL] + "".join(f"<{name}>" for name in cells)
+
+
+def cells_within(op: s.Op, given: Definitions) -> tuple[str, ...]:
+    """Returns the cells that an operation may contain, directly, through other operations or as settings, sorted."""
+    seen, found = set[str](), set[str]()
+    waiting = list(edit.mentioned(op))
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        value = given.scope.get(name)
+        if isinstance(value, s.Op):
+            waiting += edit.mentioned(value)
+        elif name in given.ops:
+            waiting += edit.all_names(edit.op_uses(given.ops[name]))
+        elif name in given.cells and not isinstance(value, Symbol):
+            found.add(name)
+    return tuple(sorted(found))
 
 
 def _within(given: Definitions, defined: s.OpDef) -> Definitions:
@@ -168,11 +199,11 @@ def _within(given: Definitions, defined: s.OpDef) -> Definitions:
     return replace(given, scope={**given.scope, **own}, ops=ops)
 
 
-def _text(value: s.Expression, space: Space, given: Definitions, own: str = "") -> str:
+def _text(value: s.Expression, given: Definitions, own: str = "") -> str:
     if isinstance(value, s.Op):
-        return op_text(value, space, given, own)
+        return op_text(value, given, own)
     if isinstance(value, s.Path) and str(value) not in given.scope and given.has(str(value)):
-        return op_text(s.Op(str(value)), space, given, own)
+        return op_text(s.Op(str(value)), given, own)
     return expression(_with_values(value, given.scope))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dsl.identity.labels import OF_A_CELL, call_text, label_of, walked
+from dsl.identity.labels import OF_A_CELL, call_text, cells_of, label_of, walked
 from dsl.primitives import IDENTITY
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Symbol, Value, number
@@ -108,19 +108,20 @@ def _call(one: Repetition, cell: s.Cell, channels: Value, genotype: Genotype) ->
     own: Value = 1 if cell.stride is None else number(cell.stride, given.scope)
     settings = called(op, Place(None, own if one.stride is None else one.stride), channels, given.scope, given)
     use = Use(cell.name, settings["filters"] is not None, settings["stride"])
-    return _Line(f"<{cell.name}> {call_text(settings, genotype.space, given)}", (use,), OF_A_CELL)
+    within = map(Use, dict.fromkeys(cells_of(settings, given)))
+    return _Line(f"<{cell.name}> {call_text(settings, given)}", (use, *within), OF_A_CELL)
 
 
 def _operations(one: Repetition, channels: Value, genotype: Genotype) -> _Line:
     """Returns the line of a step of operations."""
-    space, given = genotype.space, genotype.definitions
+    given = genotype.definitions
     labels: list[str] = []
     cells: list[str] = []
     stride: Value = 1 if one.stride is None else one.stride
     for part in one.step.pipe:
         assert isinstance(part, s.Op)
         place = Place(None, stride)
-        label, _, inner = label_of(part, place, channels, space, given, given.scope)
+        label, _, inner = label_of(part, place, channels, given, given.scope)
         channels = walked(part, place, channels, given, _after) or OF_A_CELL
         cells += inner
         if label != IDENTITY:

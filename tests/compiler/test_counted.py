@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import compiler
 import dsl
 from compiler import requirement
 from dsl import shipped_cells
+from dsl.primitives import ZERO
 from tests.compiler.shipped import side
 
 FILES = [path for path in sorted(shipped_cells().glob("*.cell")) if dsl.load(path).space.mutations]
@@ -59,6 +61,24 @@ def test_a_network_that_grew_has_the_parameters_that_it_costs() -> None:
     largest = max(grown, key=lambda genotype: len(genotype.cell("net").nodes))
     assert len(largest.cell("net").nodes) >= 8
     agrees(largest)
+
+
+def weights_of(genotype: dsl.Genotype, shape: Shape) -> Counter[tuple[str, tuple[int, ...]]]:
+    graph = compiler.resolve(genotype, shape, CLASSES)
+    return Counter((weight.kind, weight.shape) for step in graph.steps for _, weight in step.weights())
+
+
+# Edges of zeros are built and are no part of the fingerprint, so spaces with zeros are left out.
+WITHOUT_ZEROS = [path for path in SPACES.values() if ZERO not in dsl.load(path).space.text()]
+
+
+@pytest.mark.parametrize("path", WITHOUT_ZEROS, ids=lambda path: path.name)
+def test_individuals_with_one_fingerprint_have_equal_weights(path: Path) -> None:
+    seed, shape, found = small(path), shape_for(path), dict[str, Counter[tuple[str, tuple[int, ...]]]]()
+    for number in range(12):
+        for genotype in children(seed, number, 4, shape):
+            weights = weights_of(genotype, shape)
+            assert found.setdefault(dsl.fingerprint(genotype), weights) == weights
 
 
 @pytest.mark.full

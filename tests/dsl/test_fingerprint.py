@@ -176,6 +176,43 @@ def test_files_that_are_other_networks_have_other_fingerprints(old: str, new: st
     assert dsl.fingerprint(dsl.loads(FILE.replace(old, new))) != dsl.fingerprint(dsl.loads(FILE))
 
 
+# Each has the cell `motif` where its operation is not known before the network is built, or as a setting.
+AROUND_A_CELL = [
+    "op o = motif if channels > 3 else relu  cell net(x) { return o(x) | relu }",
+    "op o = p if channels > 3 else relu  op p = relu | motif  cell net(x) { return o(x) | relu }",
+    "op p[f] = f | relu  cell net(x) { return p[motif](x) }",
+    "op o = motif if channels > 3 else relu  cell net(x: o) { return relu(x) }",
+    "op o = motif if channels > 3 else relu  cell net(x: each o) { return relu(x) }",
+    "op o = motif if channels > 3 else relu  cell net(x) fit o { return relu(x) }",
+    "gene g = motif in { motif, relu }  cell net(x) { return relu(x) | g }",
+    "cell block[f=motif](x) { return conv[3x3](x) | f }  cell net(x) { return block(x) }",
+    "cell block[f=relu](x) { return conv[3x3](x) | f }  cell net(x) { return block[f=motif](x) }",
+    "op p = motif  cell block[f=relu](x) { return conv[3x3](x) | f }  op net = block[f=p]",
+]
+
+
+@pytest.mark.parametrize("around", AROUND_A_CELL)
+def test_a_cell_within_an_operation_counts_by_its_content_and_not_by_its_name(around: str) -> None:
+    network = "network { stem: conv[3x3, filters=8] body: net head: global_avg_pool | dense[classes] }"
+
+    def found(name: str, inner: str) -> str:
+        text = f"cell motif(x) {{ return {inner}(x) }} {around} {network}"
+        return dsl.fingerprint(dsl.loads(text.replace("motif", name)))
+
+    assert found("motif", "conv[3x3]") == found("wheel", "conv[3x3]") != found("motif", "conv[5x5]")
+
+
+def test_a_number_with_the_name_of_an_operation_does_not_hide_it() -> None:
+    def found(rate: str) -> str:
+        text = (
+            f"op o = dropout[rate={rate}] if channels > 3 else relu  param dropout = 0.2  cell net(x) {{ return o(x) }}"
+        )
+        network = "network { stem: conv[3x3, filters=8] body: net head: global_avg_pool | dense[classes] }"
+        return dsl.fingerprint(dsl.loads(text + network))
+
+    assert found("0.3") != found("0.4")
+
+
 KNOWN_DIFFERENT = [
     "a = relu_conv[3x3](x)\n b = a * x\n return b",
     "a = relu_conv[3x3](x)\n b = a * a\n return b",
