@@ -22,7 +22,8 @@ class CompileError(Exception):
     """The base class of the package's errors. A message names the value that was found and the allowed values.
 
     `reason` is the message in one line and without a place in a file. A search counts rejected children by their
-    reasons, and a child is not in a file. `problem` has the place in a `.cell` text; None if there is no such place.
+    reasons, and a child is not in a file. `problem` has the place in a `.cell` text, and is None for an error of
+    another kind.
     """
 
     def __init__(self, message: str, reason: str | None = None, problem: Problem | None = None) -> None:

@@ -14,6 +14,7 @@ import dsl
 from compiler import filesystem
 from compiler.errors import pasted
 from compiler.images import kept
+from compiler.version import version
 from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 from evolve import config as gin_config
 from evolve.alone import alone, started_once
@@ -22,7 +23,6 @@ from evolve.config import Config
 from evolve.errors import KEPT, UsageError
 from evolve.executors import Executor, Site, call
 from evolve.fitness import running
-from evolve.fitness.base import version
 from evolve.fitness.facts import FOLDER, Facts
 from evolve.observers import announce, board, progress
 from evolve.observers.journal import Journal

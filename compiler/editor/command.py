@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
 
 from compiler.commands.inspect import UsageError
-
-_DISTRIBUTION = "amoeba-evolve"
+from compiler.version import DISTRIBUTION, version
 
 
 def lsp(options: argparse.Namespace) -> int:
@@ -18,15 +16,8 @@ def lsp(options: argparse.Namespace) -> int:
       UsageError: pygls is not installed.
     """
     if importlib.util.find_spec("pygls") is None:
-        raise UsageError(f"cell lsp needs pygls: pip install '{_DISTRIBUTION}[editor]'")
+        raise UsageError(f"cell lsp needs pygls: pip install '{DISTRIBUTION}[editor]'")
     from compiler.editor.server import serve
 
-    serve(_version())
+    serve(version())
     return 0
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version(_DISTRIBUTION)
-    except importlib.metadata.PackageNotFoundError:  # A checkout on the import path is not installed.
-        return "unknown"

@@ -12,6 +12,7 @@ from compiler.editor.project import Document, Project
 from compiler.errors import CompileError
 from compiler.graph.effects import Images
 from dsl.errors import CellError, Position, Problem
+from dsl.text.names import NETWORK
 
 _WORD = re.compile(r"[\w.]+|\S")
 
@@ -44,7 +45,7 @@ def mistakes(project: Project, document: Document) -> list[Diagnostic]:
         found = error.problems
     else:
         return []
-    return [_placed(project, document, problem) for problem in found if not _is_fragment(document, problem)]
+    return [_placed(project, document, problem) for problem in found if not _is_fragment(project, document, problem)]
 
 
 def warnings(project: Project, document: Document, images: Images) -> list[Diagnostic]:
@@ -55,12 +56,13 @@ def warnings(project: Project, document: Document, images: Images) -> list[Diagn
         found: Iterable[Problem] = error.problems
     except CompileError as error:
         found = (error.problem or Problem(str(error)),)
-    return [_placed(project, document, problem) for problem in found if not _is_fragment(document, problem)]
+    return [_placed(project, document, problem) for problem in found if not _is_fragment(project, document, problem)]
 
 
-def _is_fragment(document: Document, problem: Problem) -> bool:
-    """Returns whether the problem is only that a file for other files to include has no network."""
-    return problem.position is None and problem.message.startswith("there is no network in ")
+def _is_fragment(project: Project, document: Document, problem: Problem) -> bool:
+    """Returns whether the problem is only that no file declares a network, as in a file that others include."""
+    extents = (extent for one in project.closure(document) for extent in one.names.extents)
+    return problem.position is None and all(extent.name != NETWORK for extent in extents)
 
 
 def _placed(project: Project, document: Document, problem: Problem, is_error: bool = True) -> Diagnostic:

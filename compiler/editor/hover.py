@@ -16,7 +16,8 @@ from compiler.primitives.base import Operation
 from dsl.errors import CellError
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Primitive
-from dsl.text.names import LOCAL, Extent, Kind, Name
+from dsl.primitives.reference import described
+from dsl.text.names import LOCAL, NETWORK, Extent, Kind, Name
 from dsl.tree import syntax as s
 from dsl.wording import by_x
 
@@ -37,8 +38,7 @@ def _meaning(project: Project, document: Document, name: Name) -> str | None:
         where, declared = found
         return _declared(where, declared)
     if name.of is not None and name.of in PRIMITIVES:
-        return next((_setting(PRIMITIVES[name.of], one.name) for one in PRIMITIVES[name.of].settings
-                     if one.name == name.text), None)  # fmt: skip
+        return next((described(one) for one in PRIMITIVES[name.of].settings if one.name == name.text), None)
     if name.text in PRIMITIVES and name.of is None:
         return primitive_text(PRIMITIVES[name.text])
     return _AMBIENT.get(name.text)
@@ -54,19 +54,8 @@ _AMBIENT = {
 
 def primitive_text(primitive: Primitive) -> str:
     """Returns the Markdown text about a primitive: its meaning and its settings."""
-    settings = [_setting(primitive, setting.name) for setting in primitive.settings]
+    settings = map(described, primitive.settings)
     return "\n".join([f"**{primitive.name}** (primitive): {primitive.meaning}", "", *(f"- {one}" for one in settings)])
-
-
-def _setting(primitive: Primitive, name: str) -> str:
-    setting = next(one for one in primitive.settings if one.name == name)
-    if setting.required:
-        default = "must be given"
-    elif setting.ambient:
-        default = "default: the filters of its place"
-    else:
-        default = f"default: {setting.otherwise or setting.default}"
-    return f"`{name}`: {setting.domain.allowed}; {default}"
 
 
 def _declared(where: Document, name: Name) -> str:
@@ -97,7 +86,7 @@ def _comments(lines: Sequence[str], first: int) -> str:
 def _measured(document: Document, line: int, column: int, images: Images) -> list[str]:
     """Returns the shape and the cost of the term of a cell, or of the step of the network, at a place."""
     extent = next((one for one in document.names.extents if one.first <= line <= one.last), None)
-    if extent is None or not (extent.kind is Kind.CELL or extent.name == "network"):
+    if extent is None or not (extent.kind is Kind.CELL or extent.name == NETWORK):
         return []
     try:
         seed = loaded(document)

@@ -40,7 +40,7 @@ class Project:
     _files: dict[Path, tuple[int, Document]] = field(default_factory=dict, repr=False)
 
     def document(self, path: Path) -> Document | None:
-        """Returns the open document of a path, or the file; None if there is no such file of text."""
+        """Returns the open document of a path, or the document of the file; None if the file cannot be read as text."""
         if path in self.opened:
             return self.opened[path]
         try:
@@ -53,7 +53,7 @@ class Project:
         return known[1]
 
     def included(self, document: Document, name: str) -> Path | None:
-        """Returns the path of a file that a document includes by this name; None if there is no such file."""
+        """Returns the path of a file that a document includes by this name; None if neither folder has the file."""
         for folder in (document.path.parent, self.shipped()):
             if (folder / name).is_file():
                 return (folder / name).resolve()
@@ -89,13 +89,12 @@ class Project:
         if declaration.declares is Kind.RULE:
             yield where, declaration
             return
-        is_local = where.names.local(declaration) is not None
+        is_local, owner = where.names.local(declaration) is not None, where.names.owner(declaration)
         if is_local:
-            yield from ((where, name) for name in where.names.reads(declaration) if name.of is None)
-            owner = next((name.text for name in where.names.names if name.scope == declaration.scope
-                          and name.declares in (Kind.OPERATION, Kind.CELL)), None)  # fmt: skip
-            if declaration.declares is not Kind.SETTING or owner is None:
+            yield from ((where, name) for name in where.names.same(declaration))
+            if owner is None:
                 return
+        # Calls in any file that has `where` may give a setting by its name.
         seen: set[tuple[Path, Name]] = set()
         for root in self._roots(where):
             documents = self.closure(root)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lsprotocol import types as lsp
@@ -200,7 +200,7 @@ def _answer_changes(server: LanguageServer, session: _Session) -> None:
         document, line, column = _place(server, session, params.text_document.uri, params.position)
         name = document.names.at(line, column)
         if name is None:
-            raise JsonRpcInvalidParams("there is no name here")
+            raise JsonRpcInvalidParams("no name stands at this place")
         reason = _refusal(session, document, name) or _clash(session, document, name, params.new_name)
         if reason:
             raise JsonRpcInvalidParams(reason)
@@ -239,10 +239,12 @@ def _clash(session: _Session, document: Document, name: Name, new: str) -> str:
         return f"{new!r} is not a name: names consist of ASCII letters, digits and _, and begin with a letter or _"
     if new in RESERVED or new in PRIMITIVES:
         return f"{new!r} is a name of the language"
-    other = Name(new, name.line, name.column, name.scope)
-    taken = session.project.declaration(document, other)
-    if taken is not None:
-        return f"{new!r} is declared already, at {taken[0].path.name}:{taken[1].line}"
+    found = session.project.declaration(document, name)
+    assert found is not None
+    for where, place in session.project.reads(*found):
+        taken = session.project.declaration(where, replace(place, text=new, declares=None))
+        if taken is not None:
+            return f"{new!r} is declared already, at {taken[0].path.name}:{taken[1].line}"
     return ""
 
 

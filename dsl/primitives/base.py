@@ -31,8 +31,6 @@ class Setting:
       required: whether the text must give a value.
       ambient: whether a missing value stands for the filters of the operation's place.
       otherwise: the meaning of a missing value where there is no default. The reference prints this text.
-      added: whether the setting came later than others of its primitive. Fingerprints leave out its default, so that
-        fingerprints of texts without the setting did not change.
     """
 
     name: str
@@ -41,7 +39,6 @@ class Setting:
     required: bool = False
     ambient: bool = False
     otherwise: str = ""
-    added: bool = False
 
 
 class Role(Enum):
@@ -105,11 +102,6 @@ class Primitive:
     def is_pure(self) -> bool:
         """Whether two uses of the primitive on one value always give the same value."""
         return not (self.has_weights or self.is_random)
-
-    @property
-    def later(self) -> Mapping[str, Value | None]:
-        """The defaults of the settings that were added later, by their names."""
-        return {setting.name: setting.default for setting in self.settings if setting.added}
 
 
 class Named(Protocol):

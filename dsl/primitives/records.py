@@ -35,8 +35,8 @@ _STRIDES = (
 )
 _DEPTH = Setting("depth", DEPTH, otherwise="not used")
 _PADDED = (Setting("padding", PADDING, "same"), Setting("dilation", COUNT, 1))
-_BIAS = Setting("bias", ANSWER, "no", added=True)
-_GROUPS = Setting("groups", COUNT, 1, added=True)
+_BIAS = Setting("bias", ANSWER, "no")
+_GROUPS = Setting("groups", COUNT, 1)
 _WINDOW = (
     Setting("kernel", KERNEL, required=True),
     Setting("stride", ANY_STRIDE, 1),
@@ -178,7 +178,7 @@ RECORDS = (
         settings=(
             Setting("epsilon", POSITIVE, 1e-3),
             Setting("decay", FRACTION, 0.9997),
-            Setting("scale", ANSWER, "yes", added=True),
+            Setting("scale", ANSWER, "yes"),
         ),
         has_weights=True,
     ),

@@ -20,11 +20,12 @@ def _row(primitive: Primitive) -> tuple[str, ...]:
         "several states" if primitive.joins else "one state",
         "yes" if primitive.has_weights else "no; random in training" if primitive.is_random else "no",
         primitive.meaning,
-        "<br>".join(map(_setting, primitive.settings)),
+        "<br>".join(map(described, primitive.settings)),
     )
 
 
-def _setting(setting: Setting) -> str:
+def described(setting: Setting) -> str:
+    """Returns a setting with the values that it takes, and what a missing value stands for."""
     return f"`{setting.name}`: {setting.domain.allowed}; {_absent(setting)}"
 
 

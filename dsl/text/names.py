@@ -36,6 +36,7 @@ class Kind(Enum):
     VARIABLE = "variable"
 
 
+NETWORK = "network"  # the extent of the network, which has no name, has this one
 LOCAL = (Kind.SETTING, Kind.STATE, Kind.VARIABLE)
 
 
@@ -114,18 +115,18 @@ class Names:
         return next((name for name in self.names if name.text == text and name.declares is Kind.SETTING
                      and name.scope in scopes), None)  # fmt: skip
 
-    def reads(self, declaration: Name) -> Iterator[Name]:
-        """Yields all places in this text of a local name or setting of this text, and its declaration."""
-        owner = next((name.text for name in self.names
-                      if name.scope == declaration.scope and name.declares in _WITH_SETTINGS), None)  # fmt: skip
+    def same(self, local: Name) -> Iterator[Name]:
+        """Yields all places of a local name in the declaration that declares it."""
         for name in self.names:
-            if name.text != declaration.text:
-                continue
-            if name.of is not None:
-                if declaration.declares is Kind.SETTING and name.of == owner:
-                    yield name
-            elif name.scope == declaration.scope:
+            if name.text == local.text and name.scope == local.scope and name.of is None:
                 yield name
+
+    def owner(self, setting: Name) -> str | None:
+        """Returns the name of the operation or cell that declares a setting; None for a name that is no setting."""
+        if setting.declares is not Kind.SETTING:
+            return None
+        return next((name.text for name in self.names
+                     if name.scope == setting.scope and name.declares in _WITH_SETTINGS), None)  # fmt: skip
 
 
 _WITH_SETTINGS = (Kind.OPERATION, Kind.CELL)
@@ -153,7 +154,9 @@ def _trees(text: str) -> Iterator[_Tree]:
     start = None if start is None else start - 1
     while start is not None:
         end = next_declaration(text, start, start)
-        part = "".join(letter if letter == "\n" else " " for letter in text[:start]) + text[start:end]
+        # Line breaks and blanks before the declaration keep its lines and columns.
+        before = "\n" * text.count("\n", 0, start) + " " * (start - text.rfind("\n", 0, start) - 1)
+        part = before + text[start:end]
         with contextlib.suppress(lark.UnexpectedInput):
             yield lark_of_tokens().parse(part)
         start = end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import math
 import socket
 import time
@@ -20,19 +19,11 @@ from compiler.graph.cost import Cost
 from compiler.graph.cost import cost as cost_of
 from compiler.images.inventory import Progress
 from compiler.settings import DatasetSettings, Training
+from compiler.version import version
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import Facts
 from evolve.records import Classification, Evaluation, Task, failed
 from evolve.settings import SearchSettings
-
-
-@functools.cache
-def version() -> str:
-    """Returns the version that is installed on this machine. A search needs the same version on all its machines."""
-    try:
-        return importlib.metadata.version("amoeba-evolve")
-    except importlib.metadata.PackageNotFoundError:
-        return "of the sources"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

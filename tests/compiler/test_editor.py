@@ -263,6 +263,10 @@ def test_rename_changes_every_file_and_refuses_what_it_cannot(session: Run) -> N
         changes = await rename("concat(a", "first", 7)
         expected = NET.replace("  a = ", "  first = ").replace("(a)", "(first)").replace("concat(a,", "concat(first,")
         assert {uri: applied(NET, edits) for uri, edits in changes.items()} == {editor.uri("net.cell"): expected}
+        editor.open("blocks.cell", BLOCKS)
+        place = editor.at("blocks.cell", BLOCKS, "unit")
+        with pytest.raises(JsonRpcException, match=r"'net' is declared already, at net\.cell:2"):
+            await editor.client.text_document_rename_async(lsp.RenameParams(new_name="net", **place))
         for word, new, after, reason in (
             ("unit[3x3, 1]", "net", 0, "'net' is declared already"),
             ("unit[3x3, 1]", "conv", 0, "a name of the language"),
