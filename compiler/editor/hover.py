@@ -25,7 +25,7 @@ _MOST_LINES = 12
 
 
 def hover(project: Project, document: Document, line: int, column: int, images: Images) -> str | None:
-    """Returns the Markdown text about a place of a document; None if there is nothing to say."""
+    """Returns the Markdown text about a place of a document; None where nothing is known."""
     name = document.names.at(line, column)
     parts = [] if name is None else [text for text in (_meaning(project, document, name),) if text]
     parts += _measured(document, line, column, images)

@@ -80,7 +80,7 @@ class CellBuilder:
         terms = edit.returned_terms(self.cell)
         value = self._flow(terms, self.cell.output.tail, "return", self.filters)
         if value is None:
-            message = f"there is no live edge: every edge is `{NOTHING}` or reads a dead node"
+            message = f"the return has no live edge: every edge is `{NOTHING}` or reads a dead node"
             raise located(_written(terms, self.cell), f"{self.key}/return", message)
         return value
 

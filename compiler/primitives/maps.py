@@ -51,7 +51,7 @@ def part_channels(settings: Settings, channels: int) -> tuple[int, int]:
     """Returns the number of channels before a part, and the number of its channels.
 
     Raises:
-      ShapeError: there is no such part, or the channels do not divide.
+      ShapeError: the index is greater than the number of parts, or the channels do not divide.
     """
     index, parts = whole_number(settings, "index"), whole_number(settings, "of")
     if index > parts:

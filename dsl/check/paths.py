@@ -32,7 +32,7 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
     """Returns the kind of a set's members: cell, node, term, state, gene, op, number, or value (of any gene).
 
     Raises:
-      CellError: there is no set of this name.
+      CellError: the file declares no set of this name.
     """
     if isinstance(values, s.Set):
         return _set_kind(values, space)

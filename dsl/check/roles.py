@@ -19,7 +19,7 @@ def explained(problems: Iterable[Problem], items: Iterable[s.Declaration]) -> li
 def _explained(problem: Problem, role: str | None) -> Problem:
     if role is None:
         return problem
-    allowed = problem.hint.find("allowed: ")  # A name that is no mistake in spelling has no nearest name.
+    allowed = problem.hint.find("allowed: ")  # Only a misspelt name has a nearest name.
     hint = problem.hint[allowed:] if allowed >= 0 else problem.hint
     return replace(problem, message=f"{problem.unknown!r} is {role}, and cannot stand here", hint=hint)
 

@@ -189,7 +189,7 @@ class CellGraph:
         return self.add(CONCATENATION, tuple(parts), ordered)
 
     def parts(self, value: Sum) -> tuple[Sum, ...]:
-        """Returns what a concatenation joins; a value that is no concatenation is its own only part."""
+        """Returns what a concatenation joins; any other value is its own only part."""
         label, groups, _ = self.vertices[value[0]] if len(value) == 1 else ("", (), False)
         return groups if label == CONCATENATION else (value,)
 

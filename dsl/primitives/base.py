@@ -66,15 +66,15 @@ class Primitive:
       settings: the settings. The first setting may be written without its name.
       channels: the name of the setting that is the number of output channels. If it is None, the output has the
         channels of the input.
-      channel_factor: the name of the setting that is the ratio of output to input channels; None if there is no such
+      channel_factor: the name of the setting that is the ratio of output to input channels; None without such a
         setting.
-      channel_divisor: the name of the setting by which the channels of the input are divided; None if there is no such
+      channel_divisor: the name of the setting by which the channels of the input are divided; None without such a
         setting.
       flattens: whether the output channels depend on the size of the map, which the language does not know.
       role: the purpose for which the language itself uses the primitive; None for most primitives.
       has_weights: whether each use has weights of its own. Then two uses on one value give two values.
       is_random: whether training draws random numbers. Then two uses on one value give two values.
-      identity: the settings with which the primitive returns its input; None if there are no such settings.
+      identity: the settings with which the primitive returns its input; None for a primitive that always changes it.
       idempotent: whether the primitive, applied twice, does the same as once.
       added: whether the primitive came later than others. A variable of a rule may have its name, as in older texts.
     """

@@ -146,7 +146,7 @@ class _Walk:
         name, given = op.name, self.given
         if name in scope and name not in _NUMBERS and (_may_be_an_op(scope[name]) or not given.has(name)):
             value = handed(op, scope)
-            # The names of the ops around it do not count, since the one who gave the setting wrote it elsewhere.
+            # The names of the ops around it do not count, since the setting was written outside of them.
             return self.op(value, place, channels, given.scope, ("",) if within else (), path)
         path = (*path, name)
         is_own = bool(within) and within[-1] == name

@@ -27,7 +27,7 @@ class Repetition:
       number: the number of the repetition, from 0.
       stride: the stride that is written after the step and holds for its first repetition; None in later ones.
       inputs: what it reads: the places of earlier repetitions in the network, or IMAGE.
-      raw: for each input, whether there is no such step, so that the first one is read in its place.
+      raw: for each input, whether it counts back beyond the first step, so that the first step is read in its place.
     """
 
     step: s.Step
@@ -188,7 +188,7 @@ def _read(
     history: list[int],
     marks: Mapping[str, int],
 ) -> tuple[int, bool]:
-    """Returns the place of the repetition that an input reads, and whether there is no such step.
+    """Returns the place of the repetition that an input reads, and whether the input counts back beyond the first one.
 
     With `is_chained`, an input that names a step reads the repetition before instead: that of the same step.
     """
@@ -203,6 +203,6 @@ def _read(
 
 
 def _back(back: int, history: list[int]) -> tuple[int, bool]:
-    """Returns what is `-back` steps back, and whether there is no such step; then the first one is read instead."""
+    """Returns what is `-back` steps back, or the first step, and whether `-back` counts beyond the first step."""
     before = history or [IMAGE]
     return (before[back], False) if -back <= len(before) else (before[0], True)

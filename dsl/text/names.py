@@ -122,7 +122,7 @@ class Names:
                 yield name
 
     def owner(self, setting: Name) -> str | None:
-        """Returns the name of the operation or cell that declares a setting; None for a name that is no setting."""
+        """Returns the name of the operation or cell that declares a setting; None for any other name."""
         if setting.declares is not Kind.SETTING:
             return None
         return next((name.text for name in self.names

@@ -28,8 +28,8 @@ class Neat(NonAgeing[G]):
     """NEAT: individuals compete inside their species, and a child's parents are of one species.
 
     An individual belongs to the first species of whose representative it is not farther away than `threshold`. The
-    representative of a species is its oldest member. If there is no such species, the individual begins a new one. Its
-    id is then the name of the species.
+    representative of a species is its oldest member. An individual that is farther away from all of them begins a new
+    species. Its id is then the name of the species.
 
     The shared fitness of a member is its fitness divided by the size of its species. Members with the lowest shared
     fitness are removed, so that no species takes over the population. The champion of a large species stays. The

@@ -121,7 +121,7 @@ def test_a_node_that_dies_takes_its_readers_with_it() -> None:
 
 def test_an_output_that_dies_is_an_error() -> None:
     text = "op residual = skip if channels == filters else none\ncell block[](x) { return residual(x) }"
-    with pytest.raises(CompileError, match=r"body/0/0/block/return: there is no live edge") as caught:
+    with pytest.raises(CompileError, match=r"body/0/0/block/return: the return has no live edge") as caught:
         operations(text, "block[filters=4]")
     assert "^" in str(caught.value)
 
