@@ -57,6 +57,7 @@ IDS = _as_json(list, tuple)
 PAIRS = _as_json(list, lambda pairs: tuple(map(tuple, pairs)))
 NAMED = _as_json(dict, lambda named: tuple(named.items()))
 EPOCHS = _as_json(lambda epochs: list(map(astuple, epochs)), lambda rows: tuple(Epoch(*values) for values in rows))
+SCORES = _as_json(list, tuple)
 NOISE = _optional(_as_json(astuple, lambda values: Noise(*values)))
 
 
@@ -128,6 +129,14 @@ class Measured(Protocol):
     @property
     def weight_differences(self) -> tuple[tuple[int, float], ...]:
         """The differences between the weights of other individuals and its own, each after the id of the other."""
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """The scores by several objectives, where a larger score is better; empty if the fitness is the only one."""
+
+    @property
+    def rung(self) -> int:
+        """The rung of the training, from 0 on. A result of a higher rung replaces the individual's earlier result."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +238,10 @@ class Evaluation:
     weight_differences: Annotated[
         tuple[tuple[int, float], ...], Column("text not null default '[]'", PAIRS, since=9)
     ] = ()
+    # the scores by several objectives, where a larger score is better; empty if the fitness is the only one
+    scores: Annotated[tuple[float, ...], Column("text not null default '[]'", SCORES, since=10)] = ()
+    # the standard error of the fitness, if it is a mean
+    fitness_error: Annotated[float | None, Column("real", since=10)] = None
 
     @property
     def is_failed(self) -> bool:
@@ -252,6 +265,8 @@ class Individual(Evaluation, Proposal[str]):
     genes: Annotated[str, Column("text not null default ''")] = ""
     finished: Annotated[int, Column("integer unique")]
     tries: Annotated[int, Column("integer not null default 1")] = 1
+    # the highest rung with a result, from 0 on; always 0 in a search without rungs
+    rung: Annotated[int, Column("integer not null default 0", since=10)] = 0
     # the number of individuals that were finished when this individual was proposed
     proposed_after: Annotated[int, Column("integer not null", is_exported=False)] = 0
 
@@ -264,6 +279,23 @@ class Individual(Evaluation, Proposal[str]):
     def network(self) -> tuple[str, str]:
         """A key that is equal for individuals that are the same network and train in the same way."""
         return self.fingerprint, self.genes
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungResult(Evaluation):
+    """One row of the table of rungs: the evaluation of an individual after the training of one rung.
+
+    The costs and the history are those of the whole training up to this rung. The table has no rows in a search without
+    rungs. `task` is the place in the order in which tasks were made, and `finished` is the place in the order of
+    results, both from 1 on.
+    """
+
+    task: Annotated[int, Column("integer primary key")]
+    id: Annotated[int, Column("integer not null")]
+    rung: Annotated[int, Column("integer not null")]
+    fitness: Fitness
+    finished: Annotated[int, Column("integer unique")]
+    tries: Annotated[int, Column("integer not null default 1")] = 1
 
 
 @dataclass(frozen=True, slots=True)

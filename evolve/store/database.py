@@ -15,18 +15,17 @@ from typing import IO
 
 from evolve.errors import KEPT, SearchError, UsageError
 from evolve.store import FILE as FILE
-from evolve.store.migrations import OLDEST, SCHEMA, migrate
-from evolve.store.rows import COLUMNS
+from evolve.store.migrations import OLDEST, PLACES, SCHEMA, migrate
+from evolve.store.rows import TABLES, table
 
 LOCK = ".lock"  # the file in the work directory that a running search locks
 TRIES, PAUSE = 10, 0.02  # the number of tries to lock the file `LOCK`, and the seconds between two tries
-_COLUMNS = ",\n  ".join(f"{name} {column.sql}" for name, column in COLUMNS.items())
+_MADE = ";\n".join(table(name, SCHEMA) for name in TABLES)
 _TABLES = f"""
 begin immediate;
-create table individuals (
-  {_COLUMNS}
-);
+{_MADE};
 create index twins on individuals (fingerprint, genes);
+{PLACES};
 create table meta (key text primary key, value text not null);
 pragma user_version={SCHEMA};
 commit;

@@ -10,8 +10,9 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
-from evolve.store.rows import COLUMNS
+from evolve.store.rows import TABLES, table
 
+PLACES = "create unique index if not exists places on rungs (id, rung)"
 OLDEST = 3  # the schema of versions 0.3.0 to 0.6.0
 # The settings that belonged to the search until 0.6.0, each with the executors to which the setting belongs now.
 MOVED = {
@@ -31,10 +32,11 @@ def migrate(db: sqlite3.Connection, found: int) -> None:
 
 def _add_columns(db: sqlite3.Connection, schema: int) -> None:
     """Adds the columns that a schema introduced. Existing rows get the defaults of the columns."""
-    there = {name for _, name, *_ in db.execute("pragma table_info(individuals)")}
-    for name, column in COLUMNS.items():
-        if column.since == schema and name not in there:
-            db.execute(f"alter table individuals add column {name} {column.sql}")
+    for table_name, columns in TABLES.items():
+        there = {name for _, name, *_ in db.execute(f"pragma table_info({table_name})")}
+        for name, column in columns.items():
+            if there and column.since == schema and name not in there:
+                db.execute(f"alter table {table_name} add column {name} {column.sql}")
 
 
 def _keep_tests_alike(db: sqlite3.Connection) -> None:
@@ -72,10 +74,17 @@ def _name_settings_by_executor(db: sqlite3.Connection) -> None:
     db.executemany("insert into meta values (?, ?)", [(f"setting.{name}", value) for name, value in now.items()])
 
 
+def _make_rungs(db: sqlite3.Connection) -> None:
+    """Makes the table of rungs, which has no rows in a search without rungs."""
+    db.execute(table("rungs", 10))
+    db.execute(PLACES)
+
+
 # The functions that migrate a store, by the schema to which each leads. To call one twice does no harm.
 STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     4: _keep_tests_alike,
     5: _move_removed_into_memos,
     6: _name_settings_by_executor,
+    10: _make_rungs,
 }
-SCHEMA = max(*STEPS, *(column.since for column in COLUMNS.values()))
+SCHEMA = max(*STEPS, *(column.since for columns in TABLES.values() for column in columns.values()))

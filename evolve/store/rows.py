@@ -1,12 +1,12 @@
-"""The rows of the table of individuals. Its columns follow from the fields of `evolve.records.Individual`."""
+"""The rows of the tables of individuals and of rungs. Their columns follow from the fields in `evolve.records`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from evolve.records import PLAIN, Evaluation, Individual, Proposal, columns
+from evolve.records import PLAIN, Column, Evaluation, Individual, Proposal, RungResult, columns
 
 R = TypeVar("R")
 
@@ -15,11 +15,29 @@ _FIRST = (
     "id", "parent", "rule", "genotype", "fingerprint", "fitness", "params", "mult_adds", "seconds", "status", "error",
     "rejected", "forget", "history", "finished", "proposed_after", "inherited", "note", "genes", "tries",
     "flops", "step_seconds", "memo", "metrics", "depth", "mate", "from_mate", "noise",
-    "compared", "weight_differences",
+    "compared", "weight_differences", "scores", "fitness_error", "rung",
 )  # fmt: skip
-_declared = columns(Individual)
-COLUMNS = {name: _declared[name] for name in dict.fromkeys((*_FIRST, *_declared))}
+_FIRST_OF_RUNGS = ("task", "id", "rung", "finished", "tries")
+
+
+def _ordered(record: type, first: Iterable[str]) -> dict[str, Column]:
+    """Returns the columns of a record, those named in `first` before all others."""
+    declared = columns(record)
+    return {name: declared[name] for name in dict.fromkeys((*first, *declared))}
+
+
+COLUMNS = _ordered(Individual, _FIRST)
+TABLES: Mapping[str, Mapping[str, Column]] = {
+    "individuals": COLUMNS,
+    "rungs": _ordered(RungResult, _FIRST_OF_RUNGS),
+}
 EXPORTED = tuple(name for name, column in COLUMNS.items() if column.is_exported)
+
+
+def table(name: str, schema: int) -> str:
+    """Returns the SQL statement that makes a table as it was in a schema."""
+    listed = (f"{column} {made.sql}" for column, made in TABLES[name].items() if made.since <= schema)
+    return f"create table if not exists {name} (\n  " + ",\n  ".join(listed) + "\n)"
 
 
 def shown(row: Sequence[object]) -> dict[str, object]:

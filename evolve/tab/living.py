@@ -32,6 +32,8 @@ class _Result(NamedTuple):
     id: int
     fitness: float
     weight_differences: tuple[tuple[int, float], ...] = ()
+    scores: tuple[float, ...] = ()
+    rung: int = 0
 
 
 class _Space:

@@ -67,6 +67,8 @@ class _Result(NamedTuple):
     id: int
     fitness: float
     weight_differences: tuple[tuple[int, float], ...] = ()
+    scores: tuple[float, ...] = ()
+    rung: int = 0
 
 
 class _Landscape:

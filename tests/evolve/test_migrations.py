@@ -27,7 +27,7 @@ from evolve.records import columns
 from evolve.store import migrations
 from evolve.store.database import FILE, WRITE_AHEAD
 from evolve.store.differences import ADDED
-from evolve.store.rows import EXPORTED
+from evolve.store.rows import EXPORTED, TABLES
 from tests.evolve.test_export import read_only, unprivileged
 from tests.evolve.test_main import environment
 
@@ -40,6 +40,7 @@ HELD = {
     "0.5.0": ((4, 0, 4), 2, 0.4777777777777778),
     "0.6.0": ((8, 0, 11), 9, None),
     "0.7.0": ((12, 0, 12), 4, None),
+    "0.8.0": ((8, 0, 8), 8, 0.8),
 }
 every_version = pytest.mark.parametrize("version", STORES)
 
@@ -63,12 +64,14 @@ def dump(folder: Path) -> list[str]:
 
 # the newer columns
 NEWER: dict[str, object] = {
-    "depth": None, "mate": None, "from_mate": "[]", "noise": None, "compared": "[]", "weight_differences": "[]"
+    "depth": None, "mate": None, "from_mate": "[]", "noise": None, "compared": "[]", "weight_differences": "[]",
+    "scores": "[]", "fitness_error": None, "rung": 0,
 }  # fmt: skip
 
 
 def columns_in(folder: Path) -> list[tuple[object, ...]]:
-    return sqlite3.connect(folder / FILE).execute("pragma table_info(individuals)").fetchall()
+    db = sqlite3.connect(folder / FILE)
+    return [row for table in TABLES for row in db.execute(f"pragma table_info({table})")]
 
 
 def individuals(folder: Path) -> list[dict[str, object]]:
@@ -132,8 +135,9 @@ def test_a_store_without_mates_gets_the_columns_of_mates(tmp_path: Path) -> None
         store.propose(child, "f")
         assert store.unfinished() == ((child, False),)
     db = sqlite3.connect(tmp_path / FILE)
-    for name in ("mate", "from_mate", "noise", "compared", "weight_differences"):
+    for name in ("mate", "from_mate", "noise", "compared", "weight_differences", "scores", "fitness_error", "rung"):
         db.execute(f"alter table individuals drop column {name}")
+    db.execute("drop table rungs")
     db.execute("pragma user_version=7")
     db.close()
     with Store(tmp_path) as store, store.event():
@@ -294,8 +298,8 @@ def test_a_new_field_of_an_individual_takes_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
     table, _, objects = ran.stdout.partition("[\n")
-    assert table.splitlines()[0].endswith(",noise,compared,weight_differences,latency")
-    assert table.splitlines()[1].endswith(",[],,[],[],1.5")
+    assert table.splitlines()[0].endswith(",weight_differences,scores,fitness_error,rung,latency")
+    assert table.splitlines()[1].endswith(",[],[],[],,0,1.5")
     assert {row["latency"] for row in json.loads("[" + objects)} == {7.0}
     assert schema(old) == migrations.SCHEMA + 1
 

@@ -180,11 +180,11 @@ def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / FILE).read_bytes().startswith(b"this is not")
 
 
-def test_no_other_table_has_a_fitness(store: Store) -> None:
+def test_only_individuals_and_rungs_have_a_fitness(store: Store) -> None:
     reader = sqlite3.connect(store.path)
     for (table,) in reader.execute("select name from sqlite_master where type = 'table'").fetchall():
         columns = [row[1] for row in reader.execute(f"pragma table_info({table})")]
-        assert ("fitness" in columns) == (table == "individuals")
+        assert ("fitness" in columns) == (table in ("individuals", "rungs"))
 
 
 def test_a_note_is_read_back(store: Store) -> None:
