@@ -93,6 +93,9 @@ class Algorithm(Protocol[G]):
     def ask(self, id: int) -> Proposal[G]:
         """Returns the proposal of individual `id`. Each id must be greater than all ids before it."""
 
+    def draw(self, id: int, rng: random.Random) -> Proposal[G]:
+        """Returns a proposal of individual `id` that `adopt` may take over. All random numbers come from `rng`."""
+
     def adopt(self, proposal: Recorded[G]) -> None:
         """Takes over a proposal of an earlier run, as if `ask` had returned it."""
 
@@ -122,7 +125,7 @@ def generator(seed: int, id: int, purpose: str = "proposal") -> random.Random:
 
 
 @dataclass(eq=False)
-class Proposer(Generic[G]):
+class Proposer(ABC, Generic[G]):
     """The part that all algorithms share: the check of their settings, and the proposals of pending individuals.
 
     Raises:
@@ -142,14 +145,21 @@ class Proposer(Generic[G]):
         """An empty mapping, because most algorithms have no species."""
         return {}
 
-    def _check_id(self, id: int) -> None:
-        """Checks that `id` is greater than all earlier ids.
+    def ask(self, id: int) -> Proposal[G]:
+        """Returns the proposal of individual `id`, which is pending from now on.
 
         Raises:
           SearchError: `id` is not greater than the last id.
         """
         if id <= self._last:
             raise SearchError(f"individual {id} was asked for after individual {self._last}: ids must rise")
+        proposal = self.draw(id, generator(self.seed, id))
+        self.adopt(proposal)
+        return proposal
+
+    @abstractmethod
+    def draw(self, id: int, rng: random.Random) -> Proposal[G]:
+        """Returns a proposal of individual `id`. The individual becomes pending only if `adopt` takes it over."""
 
     def adopt(self, proposal: Recorded[G]) -> None:
         """Takes over a proposal of an earlier run, as if `ask` had returned it."""
@@ -174,7 +184,7 @@ class Member(NamedTuple, Generic[G]):
 
 
 @dataclass(eq=False)
-class Evolution(Proposer[G], ABC):
+class Evolution(Proposer[G]):
     """An algorithm with a population. The first `population_size` individuals are sampled, and all others are children.
 
     An individual that is proposed while the population is empty is sampled too. If the search space has a crossover, a
@@ -199,19 +209,14 @@ class Evolution(Proposer[G], ABC):
         """The ids of the members."""
         return tuple([member.id for member in self._population()])
 
-    def ask(self, id: int) -> Proposal[G]:
+    def draw(self, id: int, rng: random.Random) -> Proposal[G]:
         """Returns a random genotype for the first `population_size` individuals, and then a child of a member."""
-        self._check_id(id)
-        rng = generator(self.seed, id)
         # With many workers the first children may be proposed before there is a result.
         if id <= self.population_size or not self._population():
-            proposal = Proposal(id, self.space.sample(rng, born=id), compared=self._compared(()))
-        else:
-            parent, removed = self._choose_parent(rng)
-            parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)
-            proposal = self._child(id, parent, mate, removed, rng)
-        self.adopt(proposal)
-        return proposal
+            return Proposal(id, self.space.sample(rng, born=id), compared=self._compared(()))
+        parent, removed = self._choose_parent(rng)
+        parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)
+        return self._child(id, parent, mate, removed, rng)
 
     def _choose_mate(
         self, parent: Member[G], removed: Collection[int], rng: random.Random

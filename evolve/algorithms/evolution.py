@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Annotated
 
 from compiler.domains import whole
-from evolve.algorithms.base import Evolution, Latest, Member, NonAgeing, generator, gin_name
+from evolve.algorithms.base import Evolution, Latest, Member, NonAgeing, gin_name
 from evolve.errors import UsageError
 from evolve.records import RANDOM, G, Measured, Proposal
 
@@ -129,12 +129,9 @@ class RandomSearch(Latest[G]):
         """The number of latest results that the curves show. Proposals depend on no result."""
         return self.window
 
-    def ask(self, id: int) -> Proposal[G]:
+    def draw(self, id: int, rng: random.Random) -> Proposal[G]:
         """Returns a random genotype."""
-        self._check_id(id)
-        proposal = Proposal(id, self.space.sample(generator(self.seed, id), born=id), None, RANDOM)
-        self.adopt(proposal)
-        return proposal
+        return Proposal(id, self.space.sample(rng, born=id), None, RANDOM)
 
     def tell(self, individual: Measured) -> None:
         """Adds the fitness of an individual to the curves. The fitness has no effect on later proposals."""

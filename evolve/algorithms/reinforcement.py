@@ -106,23 +106,19 @@ class Reinforcement(Latest[G]):
         self._policy = policy
         return policy
 
-    def ask(self, id: int) -> Proposal[G]:
+    def draw(self, id: int, rng: random.Random) -> Proposal[G]:
         """Returns a genotype drawn by the current policy.
 
         Raises:
           SearchError: `MAX_REDRAWS` genotypes in a row may not be proposed.
         """
-        self._check_id(id)
-        rng = generator(self.seed, id)
         rejected: list[tuple[str, str]] = []
         for _ in range(MAX_REDRAWS):
             episode = self._controller.draw(self._current(), [rng.random() for _ in self._sizes])
             genotype = self.space.decide(episode.choices, rng)
             reason = self.space.unfit(genotype)
             if reason is None:
-                proposal = Proposal(id, genotype, None, POLICY, tuple(rejected), memo=episode.text())
-                self.adopt(proposal)
-                return proposal
+                return Proposal(id, genotype, None, POLICY, tuple(rejected), memo=episode.text())
             rejected.append((POLICY, reason))
         reasons = "; ".join(sorted({reason for _, reason in rejected})[:3])
         raise SearchError(f"the policy drew {MAX_REDRAWS:,} genotypes in a row that may not be proposed: {reasons}")
