@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from evolve.algorithms import Algorithm, generator
+from evolve.algorithms import Algorithm
 from evolve.errors import SearchError, WorkerLost
 from evolve.executors import Executor
 from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
-from evolve.search.plan import Plan, Tally, Top
+from evolve.search.plan import Plan, Tally
+from evolve.search.state import Finished, State, Texts
 from evolve.search.waiting import Duplicates, HeldResults, Result, reused
 from evolve.store.store import ENDED, Store
 
@@ -27,46 +27,6 @@ class Observer(Protocol[G_contra]):
 
     def individual(self, individual: Individual, genotype: G_contra, standing: Standing) -> None:
         """Receives a finished individual, its genotype, and the state of the search after this individual."""
-
-
-class Texts(Protocol[G]):
-    """Converts genotypes to text and back, and computes keys by which equal genotypes are found."""
-
-    def text(self, genotype: G) -> str:
-        """Returns a genotype as text."""
-
-    def read(self, text: str) -> G:
-        """Returns the genotype that a text describes."""
-
-    def fingerprint(self, genotype: G) -> str:
-        """Returns a hash that is equal for genotypes that are the same network."""
-
-    def genes(self, genotype: G) -> str:
-        """Returns the genes of a genotype as text. Equal networks with different genes are trained differently."""
-
-
-class _Restored(Generic[G]):
-    """The proposal of a finished individual, for an algorithm that is restored.
-
-    The text of the genotype is parsed only when the genotype is read, because most genotypes are never read.
-    """
-
-    def __init__(self, individual: Individual, texts: Texts[G]) -> None:
-        self.id, self.memo = individual.id, individual.memo
-        self._text, self._texts = individual.genotype, texts
-
-    @functools.cached_property
-    def genotype(self) -> G:
-        """The genotype, which is parsed at the first access."""
-        return self._texts.read(self._text)
-
-
-class _Finished(NamedTuple, Generic[G]):
-    """A finished individual before it is passed to the observers."""
-
-    individual: Individual
-    genotype: G
-    standing: Standing
 
 
 class Search(Generic[G]):
@@ -96,19 +56,17 @@ class Search(Generic[G]):
           tally: the counts and costs, which the search updates and the caller may show; by default those in the store.
         """
         self._plan = plan
-        self._algorithm = algorithm
-        self._texts = texts
         self._store = store
         self._executor = executor
         self._evaluate = evaluate
         self._observers = observers
         self._running: dict[Future[Evaluation], Proposal[G]] = {}
         self._retries: deque[Proposal[G]] = deque()  # evaluated again: their worker was lost, or the last run ended
-        _, _, self._last = store.counts()
-        self._top = Top(store.best(plan.keep_best), plan.keep_best)
-        self._tally = tally or Tally(store.spent(), self._top.best)
+        self._state = State(plan, algorithm, texts, store, tally)
+        self._tally = self._state.tally
         self._duplicates: Duplicates[G] = Duplicates()
-        self._held: HeldResults[G] = HeldResults(min((one.id for one, _ in store.unfinished()), default=self._last + 1))
+        pending = [one.id for one, _ in store.unfinished()]
+        self._held: HeldResults[G] = HeldResults(min(pending, default=self._state.last + 1))
         self._noted_seconds = self._tally.seconds
 
     def run(self) -> str:
@@ -118,12 +76,12 @@ class Search(Generic[G]):
           SearchError: all individuals fail, or no worker can be started.
         """
         self._store.forget(ENDED)
-        self._restore()
+        self._state.restore(self._store)
         self._resume()
         self._stop_if_all_failed()
         ended: Collection[Future[Evaluation]] = ()
         while True:
-            finished: list[_Finished[G]] = []
+            finished: list[Finished[G]] = []
             results = deque(sorted(ended, key=self._order))
             while True:
                 # Results are handled one at a time. Otherwise the first worker would wait for its next task until all
@@ -151,17 +109,10 @@ class Search(Generic[G]):
 
     # The methods that resume a search.
 
-    def _restore(self) -> None:
-        """Restores the algorithm, which receives the recorded proposals and results that it needs, in their order."""
-        for individual in self._store.finished(self._algorithm.replayed):
-            self._algorithm.adopt(_Restored(individual, self._texts))
-            self._algorithm.tell(individual)
-
     def _resume(self) -> None:
         """Takes over the pending individuals and the held results of the last run."""
         for proposal, waits in self._store.unfinished():
-            adopted = proposal.with_genotype(self._texts.read(proposal.genotype))
-            self._algorithm.adopt(adopted)
+            adopted = self._state.adopt(proposal)
             if waits:
                 self._held.hold(proposal.id, Result(adopted.genotype))
                 self._tally.compare(self._store.individual(proposal.id))
@@ -182,7 +133,7 @@ class Search(Generic[G]):
         ends = future.exception() is not None and not isinstance(future.exception(), WorkerLost)
         return ends, self._running[future].id
 
-    def _receive(self, future: Future[Evaluation]) -> list[_Finished[G]]:
+    def _receive(self, future: Future[Evaluation]) -> list[Finished[G]]:
         """Handles an ended task: stores its result and passes the result to the algorithm, or queues a retry.
 
         If the process ends between storing and passing on, the result is not lost, because a resumed search passes the
@@ -206,30 +157,23 @@ class Search(Generic[G]):
 
     def _finish(
         self, proposal: Proposal[G], evaluation: Evaluation, is_reused: bool = False
-    ) -> tuple[Individual, list[_Finished[G]]]:
+    ) -> tuple[Individual, list[Finished[G]]]:
         """Stores a result. Returns its row, and the individuals whose results the algorithm has now received."""
         waits = self._plan.order == "born"
         individual = self._store.finish(proposal.id, evaluation, waits)
         self._tally.store(individual)
         if not waits:
-            return individual, [self._report(individual, proposal.genotype)]
+            return individual, [self._state.report(individual, proposal.genotype)]
         self._held.hold(proposal.id, Result(proposal.genotype, evaluation.graph, is_reused))
         return individual, self._report_held()
 
-    def _report_held(self) -> list[_Finished[G]]:
+    def _report_held(self) -> list[Finished[G]]:
         """Passes held results to the algorithm in the order of their ids, up to the first missing result."""
-        return [self._report(self._store.release(id, one.graph), one.genotype) for id, one in self._held.released()]
+        return [
+            self._state.report(self._store.release(id, one.graph), one.genotype) for id, one in self._held.released()
+        ]
 
-    def _report(self, individual: Individual, genotype: G) -> _Finished[G]:
-        self._algorithm.tell(individual)
-        self._tally.simulated += individual.seconds
-        if not individual.is_failed:
-            self._top.add(individual)
-        species = len({*self._algorithm.species.values()})
-        standing = Standing(self._algorithm.population, self._top.best, top=self._top.ids, species=species)
-        return _Finished(individual, genotype, standing)
-
-    def _notify(self, finished: Sequence[_Finished[G]]) -> None:
+    def _notify(self, finished: Sequence[Finished[G]]) -> None:
         """Passes finished individuals to the observers, with the ids from which children may now inherit weights."""
         inheritable = self._inheritable() if finished else frozenset()
         for individual, genotype, standing in finished:
@@ -240,11 +184,11 @@ class Search(Generic[G]):
     def _inheritable(self) -> frozenset[int]:
         """Returns the ids of the members, and of removed individuals from which a pending child inherits weights."""
         waiting = (*self._running.values(), *self._retries, *self._duplicates)
-        return frozenset(self._algorithm.members).union(*(proposal.weights_needed for proposal in waiting))
+        return frozenset(self._state.algorithm.members).union(*(proposal.weights_needed for proposal in waiting))
 
     # The methods that make proposals and send tasks.
 
-    def _propose(self) -> tuple[list[Proposal[G]], list[_Finished[G]]]:
+    def _propose(self) -> tuple[list[Proposal[G]], list[Finished[G]]]:
         """Makes proposals until the executor has enough tasks or a duplicate has taken the evaluation of another.
 
         Returns the proposals to send to workers, and the individuals that the algorithm has received because of a
@@ -252,7 +196,7 @@ class Search(Generic[G]):
         """
         sent: list[Proposal[G]] = []
         while self._has_room(len(sent)):
-            proposal = self._retries.popleft() if self._retries else self._new()
+            proposal = self._retries.popleft() if self._retries else self._state.propose(self._store)
             original = self._store.original(proposal.id) if self._plan.reuse else None
             if original is None:
                 sent.append(proposal)
@@ -277,17 +221,8 @@ class Search(Generic[G]):
         is_over = self._end_reason() and not (self._retries and self._held)
         return not full and not is_over and not self._plan.has_only_failures(self._tally)
 
-    def _new(self) -> Proposal[G]:
-        proposal = self._algorithm.ask(self._last + 1)
-        self._last += 1
-        genotype = proposal.genotype
-        stored = proposal.with_genotype(self._texts.text(genotype))
-        self._store.propose(stored, self._texts.fingerprint(genotype), self._texts.genes(genotype))
-        return proposal
-
     def _send(self, proposal: Proposal[G]) -> None:
-        seed = generator(self._plan.seed, proposal.id, "training").getrandbits(31)
-        task = self._top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed)
+        task = self._state.task(proposal)
         self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
 
     # The methods that end a search.
@@ -301,7 +236,7 @@ class Search(Generic[G]):
 
     def _end_reason(self) -> str:
         """Returns why no further individual is started; empty if the search continues."""
-        return self._plan.end(self._tally, not self._retries and self._last >= self._plan.individuals)
+        return self._plan.end(self._tally, not self._retries and self._state.last >= self._plan.individuals)
 
     def _ended(self, reason: str) -> str:
         self._store.note(ENDED, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evolve import Algorithm, SearchError, Store
 from evolve.records import G
-from evolve.search.loop import Texts
+from evolve.search.state import Texts
 
 
 def replay(store: Store, algorithm: Algorithm[G], texts: Texts[G]) -> None:
