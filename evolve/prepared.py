@@ -18,6 +18,7 @@ from evolve.config import Config
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
+from evolve.objectives import Objective, chosen
 from evolve.search.plan import Plan
 from evolve.settings import CHANGEABLE, IDENTITY, SearchSettings
 
@@ -44,6 +45,8 @@ class Run:
         settings = self._marked(IDENTITY)
         settings["search.algorithm"] = self.config.algorithm_name()
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}
+        if self.fitness.objectives != (Objective(self.fitness.metric),):
+            settings["search.objectives"] = self.fitness.objectives
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.fitness.space}
 
     def _marked(self, mark: str) -> dict[str, object]:
@@ -80,6 +83,9 @@ def prepare(config: Config, folder: Path) -> Run:
         weights=place / "weights",
         inherit=settings.inherit_weights,
         own=config.own,
+        objectives=chosen(
+            settings.metric, settings.objectives, config.source.metric, config.source.metrics(config.own)
+        ),
     ).checked(seed, config.beside)
     workers = config.executor.describe()
     if folder.exists() and not folder.is_dir():
@@ -90,6 +96,7 @@ def prepare(config: Config, folder: Path) -> Run:
         "log": config.executor.log(folder),
         "budget": settings.budget_seconds,
         "budget_simulated": fitness.budget_seconds,
+        "objectives": fitness.objectives,
     }
     plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
     return Run(config, seed, fitness, plan, workers, folder, place)

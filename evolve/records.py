@@ -95,7 +95,9 @@ Status = Literal["running", "done", "failed"]
 Fitness = Annotated[float, Column("real")]
 Size = tuple[int, int]  # trainable parameters and mult-adds
 
-WORST = 0.0  # The fitness of a failed individual; every fitness is at least this.
+# The fitness of a failed individual: the first if the fitness is a share such as the accuracy. No fitness is lower.
+# JSON has no infinity, and sums of these numbers are finite.
+WORST, LOWEST = 0.0, -1e300
 RANDOM = "random"  # The rule of an individual that was sampled and has no parent.
 
 
@@ -124,7 +126,7 @@ class Measured(Protocol):
 
     @property
     def fitness(self) -> float:
-        """The fitness of the individual. If the individual failed, the fitness is `WORST`."""
+        """The fitness of the individual. If the individual failed, the fitness is `WORST` or `LOWEST`."""
 
     @property
     def weight_differences(self) -> tuple[tuple[int, float], ...]:
@@ -252,6 +254,11 @@ class Evaluation:
 def failed(reason: str) -> Evaluation:
     """Returns the evaluation of an individual that could not be built, trained or measured."""
     return Evaluation(WORST, "failed", reason)
+
+
+def is_lowest(fitness: float) -> bool:
+    """Whether a fitness is that of failed individuals, which means and curves leave out."""
+    return fitness in (WORST, LOWEST)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from compiler.domains import ABOVE_0, FLAG, Domain, check, is_number, is_whole, 
 from compiler.errors import CompileError, pasted
 from compiler.filesystem import Place
 from evolve.errors import UsageError
+from evolve.objectives import Direction, direction_of
 
 Order = Literal["finished", "born"]
 IDENTITY = "identity"  # marks a setting that identifies a search: with another value it is another search
@@ -54,6 +55,16 @@ _BUDGET = Domain(
 )
 _TARGET = Domain(
     "a number, such as an accuracy of 0.95, or None", lambda value: value is None or is_number(value), example=0.95
+)
+_METRIC = optional(_text("the name of a metric, such as 'loss'", "loss"))
+_OBJECTIVES = Domain(
+    "{'accuracy': 'max', 'mult_adds': 'min'}, the first of which is the fitness",
+    lambda value: (
+        isinstance(value, Mapping)
+        and all(isinstance(name, str) and name and way in ("max", "min") for name, way in value.items())
+    ),
+    verb="write it as",
+    example={"accuracy": "max", "mult_adds": "min"},
 )
 _STORAGE = Domain("a folder or an address: 'gs://bucket/run'", lambda value: isinstance(value, str))
 
@@ -114,6 +125,17 @@ class SearchSettings:
     fitness: Annotated[
         str, _FITNESS, "the source of fitness; a function is called with a genotype and a random seed", IDENTITY
     ] = "training"
+    # The objectives that these two settings give identify a search.
+    metric: Annotated[
+        str | None,
+        _METRIC,
+        "the metric that is the fitness; None takes the accuracy, or the number of a table or function",
+    ] = None
+    objectives: Annotated[
+        Mapping[str, Direction],
+        _OBJECTIVES,
+        "the metrics by which individuals are compared, each with 'max' or 'min'; the first is the fitness",
+    ] = field(default_factory=dict)
     inherit_weights: Annotated[
         bool,
         FLAG,
@@ -128,7 +150,7 @@ class SearchSettings:
     ] = 10
 
     def __post_init__(self) -> None:
-        check("search", self, UsageError, (_reuses_what_is_trained_alike,))
+        check("search", self, UsageError, (_reuses_what_is_trained_alike, _has_one_fitness))
         _ = self.place
 
     @property
@@ -144,6 +166,11 @@ class SearchSettings:
             raise UsageError(f"search.storage: {error}") from None
 
     @property
+    def first_metric(self) -> str | None:
+        """The metric that is the fitness; None if no setting chooses one."""
+        return next(iter(self.objectives), self.metric)
+
+    @property
     def budget_seconds(self) -> float | None:
         """The budget in seconds."""
         return None if self.budget is None else seconds_of(self.budget)
@@ -155,6 +182,20 @@ def _reuses_what_is_trained_alike(search: SearchSettings) -> str:
     return (
         "search.reuse is True and search.inherit_weights is True, but with inherited weights equal networks are "
         f"trained from different weights: {pasted('search.reuse', False)}, or {pasted('search.inherit_weights', False)}"
+    )
+
+
+def _has_one_fitness(search: SearchSettings) -> str:
+    if search.metric is None or not search.objectives:
+        return ""
+    first = next(iter(search.objectives.items()))
+    if first == (search.metric, direction_of(search.metric) or first[1]):
+        return ""
+    others = {name: way for name, way in search.objectives.items() if name != search.metric}
+    wanted = {search.metric: direction_of(search.metric) or "max", **others}
+    return (
+        f"search.metric is {search.metric!r}, and the first of search.objectives, which is the fitness, is "
+        f"{first[0]!r}: {first[1]!r}: {pasted('search.metric', None)}, or {pasted('search.objectives', wanted)}"
     )
 
 

@@ -15,7 +15,7 @@ from typing import Annotated
 
 from compiler.domains import real, whole
 from evolve.algorithms.base import Member, NonAgeing
-from evolve.records import G, Measured, Recorded
+from evolve.records import LOWEST, G, Measured, Recorded
 
 _fitness = attrgetter("fitness")
 _AT_LEAST_0 = real("of 0 or more", lambda value: value >= 0)
@@ -154,7 +154,8 @@ class Neat(NonAgeing[G]):
         self._assign()
         removed = self._weakest()
         kept = self._by_species(removed)
-        means = [sum(map(_fitness, members)) / len(members) for members in kept.values()]
+        above = self._above_lowest()
+        means = [sum(above[one.id] for one in members) / len(members) for members in kept.values()]
         (members,) = rng.choices([*kept.values()], means if any(means) else None)
         return self._winner(members, rng), removed
 
@@ -178,15 +179,25 @@ class Neat(NonAgeing[G]):
                 found.setdefault(self._species[id], []).append(member)
         return found
 
+    def _above_lowest(self) -> Mapping[int, float]:
+        """Returns the fitness of each member above the lowest one, or above 0 if no fitness is negative.
+
+        Only such numbers can be divided by the size of a species. A failed member has 0.
+        """
+        found = {id: member.fitness for id, member in self._members.items()}
+        base = min((fitness for fitness in found.values() if LOWEST < fitness < 0), default=0.0)
+        return {id: max(fitness, base) - base for id, fitness in found.items()}
+
     def _weakest(self) -> list[int]:
         """Returns the ids of the members of lowest shared fitness, whose removal leaves room for one more member."""
         removed: list[int] = []
+        above = self._above_lowest()
         while len(self._members) - len(removed) >= self.population_size:
             found = self._by_species(removed)
             large = [members for members in found.values() if len(members) > self.large_species]
             champions = {max(members, key=_fitness).id for members in large}
             shared = {
-                one.id: one.fitness / len(members)
+                one.id: above[one.id] / len(members)
                 for members in found.values()
                 for one in members
                 if one.id not in champions

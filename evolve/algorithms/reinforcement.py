@@ -15,7 +15,7 @@ from compiler.domains import ABOVE_0, real, whole
 from compiler.outlet import quiet
 from evolve.algorithms.base import Latest, SearchSpace, generator
 from evolve.errors import SearchError
-from evolve.records import G, Measured, Proposal
+from evolve.records import LOWEST, G, Measured, Proposal
 
 if TYPE_CHECKING:
     from evolve.algorithms.controller import Controller, Policy
@@ -77,6 +77,7 @@ class Reinforcement(Latest[G]):
         self._sizes = self.space.sizes()
         self._policy: Policy | None = None  # None before the first draw, which creates the initial policy
         self._baseline: float | None = None
+        self._lowest = 0.0  # the lowest fitness so far, or 0
         self._batch: list[tuple[str, float]] = []  # memos and advantages of the individuals since the last update
 
     @property
@@ -127,6 +128,9 @@ class Reinforcement(Latest[G]):
         """Keeps the result for the next update. The update is made at the next draw after `batch_size` results."""
         memo, fitness = self._finish(individual.id).memo, individual.fitness
         self._latest.append(fitness)
+        # The number of a failed individual is not a reward where fitness may be negative.
+        fitness = self._lowest if fitness == LOWEST else fitness
+        self._lowest = min(self._lowest, fitness)
         baseline = fitness if self._baseline is None else self._baseline
         self._batch.append((memo, fitness - baseline))
         self._baseline = self.baseline_decay * baseline + (1 - self.baseline_decay) * fitness

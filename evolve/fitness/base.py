@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import math
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -22,6 +21,7 @@ from compiler.settings import DatasetSettings, Training
 from compiler.version import version
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import Facts
+from evolve.objectives import MEASURES, Objective, Objectives
 from evolve.records import Classification, Evaluation, Task, failed
 from evolve.settings import SearchSettings
 
@@ -43,6 +43,7 @@ class Fitness(ABC):
       weights: the folder for the weights of a new best individual, and of those that children may inherit.
       inherit: whether children start from the weights of their parents.
       own: the settings of this source, which are of the type `settings`.
+      objectives: the metrics by which individuals are compared; without one, the metric that the source measures.
       facts: the facts of the images; None before they are found.
       version: the version of the driver.
     """
@@ -55,6 +56,7 @@ class Fitness(ABC):
     weights: Place
     inherit: bool = False
     own: Any = None
+    objectives: Objectives = Objectives()  # noqa: RUF009
     facts: Facts | None = None
     version: str = field(default_factory=version)
 
@@ -63,9 +65,14 @@ class Fitness(ABC):
     # `training.epochs`, from which FLOPs are computed.
     not_read: ClassVar[Mapping[str, str]] = {}
     budget_advice: ClassVar[str] = pasted("search.budget_flops", None)  # flags that replace a budget in FLOPs
+    metric: ClassVar[str] = "fitness"  # the metric that is the fitness if no setting chooses another one
     trains: ClassVar[bool] = False  # whether an evaluation is a training, which needs TensorFlow in the worker
     has_images: ClassVar[bool] = False  # whether networks are for the images of `dataset`
     is_simulated: ClassVar[bool] = False  # whether the seconds of an evaluation come from a table
+
+    def __post_init__(self) -> None:
+        if not self.objectives:
+            object.__setattr__(self, "objectives", Objectives([Objective(self.metric)]))
 
     # Before the search begins, in the driver.
 
@@ -87,6 +94,15 @@ class Fitness(ABC):
                 f"which leaves no weights: {pasted('search.inherit_weights', False)}, or "
                 f"{pasted('search.fitness', 'training')}"
             )
+
+    @classmethod
+    def metrics(cls, own: Any) -> Collection[str] | None:
+        """Returns the names of the metrics that this source measures; None if they are not known before the search.
+
+        Args:
+          own: the settings of this source.
+        """
+        return (cls.metric, *MEASURES)
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
         """Returns this source after all checks that need no images.
@@ -200,11 +216,10 @@ class Fitness(ABC):
         start = time.perf_counter()
         found = self._measured(parsed(self.space).genotype(task.genotype), task)
         seconds = found.seconds if self.is_simulated else time.perf_counter() - start
-        if not math.isfinite(found.fitness):
-            found = _sized(failed(f"the fitness is {found.fitness}"), found)
+        found = self.objectives.judged(replace(found, seconds=seconds), self.metric)
         # A backward pass counts as two forward passes, which gives the factor 3. A mult-add counts as one FLOP.
         images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
-        return replace(found, seconds=seconds, flops=3.0 * found.mult_adds * images * self.training.epochs)
+        return replace(found, flops=3.0 * found.mult_adds * images * self.training.epochs)
 
     def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:
         # The size is computed before the measurement, so that an individual that fails in the measurement has a size.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import dsl
 from compiler.errors import CompileError, did_you_mean, raised
@@ -19,6 +19,11 @@ class FunctionFitness(ImagesFitness):
     """A source whose fitness is the number that a function of the user returns for a genotype."""
 
     not_read: ClassVar[Mapping[str, str]] = {"training.*": "which trains nothing"}
+
+    @classmethod
+    def metrics(cls, own: Any) -> None:
+        """Returns None, because the function may return any metrics."""
+        return None
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
         """Returns this source after a check that the function can be imported."""

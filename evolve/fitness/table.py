@@ -8,7 +8,7 @@ the cell have the first numbers. NAS-Bench-201 (Dong & Yang 2020) writes cells i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Self
 
@@ -25,6 +25,7 @@ from evolve.fitness import table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.table_files import Row, Table
+from evolve.objectives import MEASURES
 from evolve.records import Evaluation, Task
 from evolve.settings import TableSettings
 
@@ -41,6 +42,11 @@ class TableFitness(Fitness):
     budget_advice = (
         f"its budget is table.budget_seconds: {Fitness.budget_advice} {pasted('table.budget_seconds', 12000)}"
     )
+
+    @classmethod
+    def metrics(cls, own: TableSettings) -> Collection[str]:
+        """Returns the names of the metrics: the fitness, the columns `table.metrics`, and the measures of networks."""
+        return (cls.metric, *own.metrics, *MEASURES)
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
         """Checks that the table fits the search space. Returns this source with the path that was found."""

@@ -25,6 +25,7 @@ from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
+from evolve.objectives import is_share
 from evolve.records import Classification, Evaluation, Task, failed, rank
 from evolve.settings import SearchSettings
 
@@ -34,11 +35,14 @@ NO_EPOCHS = "0 epochs: the weights with which an individual starts are evaluated
 class TrainingFitness(ImagesFitness):
     """A source of fitness that trains networks. The fitness of a network is its validation accuracy."""
 
+    metric = "accuracy"
     trains = True
 
     @classmethod
     def check(cls, search: SearchSettings) -> None:
-        """Checks that the target of the search is an accuracy."""
+        """Checks that the target of the search is a value that the metric can have."""
+        if not is_share(search.first_metric or cls.metric):
+            return
         if search.target is not None and not 0 < search.target <= 1:
             share = search.target / 100 if 1 < search.target <= 100 else 0.95
             raise UsageError(

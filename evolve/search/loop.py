@@ -142,7 +142,8 @@ class Search(Generic[G]):
         try:
             evaluation = future.result()
         except WorkerLost as error:
-            evaluation = replace(failed(str(error)), is_retryable=True)
+            lost = replace(failed(str(error)), is_retryable=True)
+            evaluation = self._plan.objectives.judged(lost, "fitness")
         proposal = self._running.pop(future)
         if evaluation.is_retryable and self._store.try_again(proposal.id, self._plan.retries):
             self._retries.appendleft(proposal)

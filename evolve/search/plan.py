@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from evolve.objectives import Objective, Objectives
 from evolve.records import Individual, Proposal, Size, Spent, Task, rank, ranked
 
 # If this number of individuals have failed and none has succeeded, the cause is not in the genotypes.
@@ -112,11 +113,12 @@ class Plan:
     retries: int = 0  # retries of an individual whose worker was lost
     budget: float | None = None  # seconds of all runs together
     budget_flops: float | None = None
-    target: float | None = None  # the fitness at which the search ends
+    target: float | None = None  # the value of the first objective at which the search ends
     keep_best: int = 1  # the number of best individuals whose weights are kept
     reuse: bool = False  # whether a duplicate takes the evaluation of the earlier individual
     budget_simulated: float | None = None  # simulated seconds of all individuals together, from a table
     order: Literal["finished", "born"] = "finished"  # the order in which results reach the algorithm
+    objectives: Objectives = Objectives([Objective("fitness")])  # noqa: RUF009
 
     def end(self, tally: Tally, is_proposed: bool) -> str:
         """Returns why no further individual is started; empty if the search continues.
@@ -126,7 +128,8 @@ class Plan:
           is_proposed: whether all individuals have been proposed.
         """
         fittest = tally.fittest
-        if self.target is not None and fittest is not None and fittest.fitness >= self.target:
+        goal = math.inf if self.target is None else self.objectives.first.score(self.target)
+        if fittest is not None and fittest.fitness >= goal:
             return f"individual {fittest.id} has reached the target, {self.target:g}"
         if self.budget is not None and tally.seconds >= self.budget:
             return f"the budget of {self.budget / 3600:.3g} hours is spent"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evolve.algorithms import Algorithm
-from evolve.records import WORST, Individual, Standing, ranked
+from evolve.records import Individual, Standing, is_lowest, ranked
 from evolve.store.store import Store
 
 
@@ -31,5 +31,5 @@ def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individ
 
 
 def measured(population: tuple[float, ...]) -> tuple[float, ...]:
-    """Returns the fitnesses of members that did not fail. The fitness 0 of failed members would lower the mean."""
-    return tuple(fitness for fitness in population if fitness > WORST)
+    """Returns the fitnesses of members that did not fail. Those of failed members would lower the mean."""
+    return tuple(fitness for fitness in population if not is_lowest(fitness))

@@ -12,7 +12,7 @@ from compiler.domains import settings_of
 from evolve.algorithms import ALGORITHMS, Algorithm, Neat, gin_name
 from evolve.algorithms.base import Latest, NonAgeing
 from evolve.errors import SearchError
-from evolve.records import WORST
+from evolve.records import is_lowest
 
 _NAMED = {gin_name(made): made for made in ALGORITHMS}
 
@@ -116,7 +116,7 @@ class Living:
     def tell(self, id: int, fitness: float) -> Collection[int]:
         """Passes a result to the algorithm. Returns the ids of the members that are removed because of the result."""
         self._algorithm.tell(_Result(id, fitness))
-        if fitness != WORST:
+        if not is_lowest(fitness):
             insort(self._ordered, fitness)
             self._total += fitness
         if self.has_members:
@@ -137,6 +137,6 @@ class Living:
         return left
 
     def _remove(self, fitness: float) -> None:
-        if fitness != WORST:
+        if not is_lowest(fitness):
             del self._ordered[bisect_left(self._ordered, fitness)]
             self._total -= fitness

@@ -18,7 +18,7 @@ from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.function import FunctionFitness
 from evolve.fitness.sources import SOURCES, source
-from evolve.records import WORST
+from evolve.records import LOWEST, WORST
 from evolve.settings import SearchSettings
 from tests.evolve import made_table, made_up, test_evaluate, test_tables
 
@@ -74,7 +74,8 @@ class TestFitness:
     ) -> None:
         monkeypatch.setattr(type(fitness), "measure", _raising(error))
         found = fitness.evaluate(task)
-        assert (found.status, found.fitness, found.is_retryable) == ("failed", WORST, isinstance(error, MemoryError))
+        worst = WORST if fitness.trains else LOWEST
+        assert (found.status, found.fitness, found.is_retryable) == ("failed", worst, isinstance(error, MemoryError))
         assert found.error in ("there is no such layer", "the evaluation ran out of memory")
         assert found.params > 0 and found.depth and found.flops == 0
 

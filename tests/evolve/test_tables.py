@@ -19,7 +19,7 @@ from evolve.fitness import table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.table import TableFitness, check_space, key, looked_up
 from evolve.fitness.table_files import Row, Table
-from evolve.records import WORST
+from evolve.records import LOWEST
 from evolve.settings import TableSettings
 from evolve.store.database import FILE
 from tests.evolve import made_table, toy
@@ -157,7 +157,7 @@ def test_a_cell_that_the_table_lacks_fails_by_name(tmp_path: Path) -> None:
     kept = whole["arch"] != missing.encode()
     path = made_table.write(tmp_path / "less.npz", **{name: column[kept] for name, column in whole.items()})
     found = spec(path).evaluate(Task(1, dsl.load("nasbench201.cell").text(), 0, 0.0))
-    assert (found.status, found.fitness, found.seconds) == ("failed", WORST, 0.0)
+    assert (found.status, found.fitness, found.seconds) == ("failed", LOWEST, 0.0)
     assert found.error == f"the table {path} has no cell {missing}"
     assert found.params == 1_531_546
 

@@ -1,0 +1,161 @@
+"""The objectives of a search: the metrics by which individuals are compared, each with its direction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from compiler.errors import did_you_mean, pasted
+from evolve.errors import UsageError
+from evolve.records import LOWEST, WORST, Evaluation
+
+Direction = Literal["max", "min"]
+
+MEASURES = ("params", "mult_adds", "depth", "seconds")  # metrics that every evaluation has, in columns of their own
+SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")  # metrics from 0 to 1, of which more is better
+RECALL = "recall_"  # begins the name of the metric of one class
+NATURAL: Mapping[str, Direction] = {
+    **dict.fromkeys(("fitness", *SHARES), "max"),
+    **dict.fromkeys(("loss", *MEASURES, "latency_ms", "measured"), "min"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric, and whether more of it ('max') or less of it ('min') is better."""
+
+    name: str
+    direction: Direction = "max"
+
+    def score(self, value: float) -> float:
+        """Returns a value of the metric as a score, of which more is better. Called with a score, returns the value."""
+        # A subtraction gives 0.0 for 0.0, where a minus sign would give -0.0.
+        return value if self.direction == "max" else 0.0 - value
+
+    @property
+    def worst(self) -> float:
+        """The score of a failed individual, which no other score is below."""
+        return WORST if self.direction == "max" and is_share(self.name) else LOWEST
+
+
+class Objectives(tuple[Objective, ...]):
+    """The objectives of a search, of which there is at least one. The first one gives the fitness."""
+
+    __slots__ = ()
+
+    @property
+    def first(self) -> Objective:
+        """The objective that gives the fitness."""
+        return self[0]
+
+    @property
+    def worst(self) -> float:
+        """The fitness of a failed individual."""
+        return self.first.worst
+
+    def __str__(self) -> str:
+        return ", ".join(f"{one.name} {one.direction}" for one in self)
+
+    def scores(self, evaluation: Evaluation) -> tuple[float, ...]:
+        """Returns the scores of an evaluation in the order of the objectives. More is better in all of them.
+
+        Raises:
+          KeyError: the evaluation lacks a metric.
+        """
+        return tuple([one.score(metric_of(evaluation, one.name)) for one in self])
+
+    def judged(self, found: Evaluation, natural: str) -> Evaluation:
+        """Returns an evaluation with the fitness that follows from its metrics.
+
+        An evaluation that lacks the metric of an objective has failed, and so has one whose metric is not finite.
+
+        Args:
+          found: an evaluation whose `fitness` is the value of the metric `natural`.
+          natural: the metric that the source of fitness measures.
+        """
+        if found.is_failed:
+            return replace(found, fitness=self.worst)
+        known = {natural: found.fitness} | dict(found.metrics)
+        full = replace(found, metrics=tuple(known.items()))
+        for one in self:
+            try:
+                value = metric_of(full, one.name)
+            except KeyError:
+                near = did_you_mean(one.name, known)
+                return self._failed(found, f"the evaluation has no metric {one.name!r}, only {', '.join(known)}{near}")
+            if not abs(value) < -LOWEST:  # also true for a value that is not a number
+                return self._failed(found, f"the {'fitness' if one.name == natural else one.name} is {value}")
+        is_needed = self.first != Objective(natural)  # otherwise the fitness is this metric
+        return replace(full if is_needed else found, fitness=self.scores(full)[0])
+
+    def _failed(self, found: Evaluation, reason: str) -> Evaluation:
+        return replace(found, fitness=self.worst, status="failed", error=reason, graph="")
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric is a number from 0 to 1, of which more is better."""
+    return name in SHARES or name.startswith(RECALL)
+
+
+def metric_of(evaluation: Evaluation, name: str) -> float:
+    """Returns the value of a metric of an evaluation.
+
+    Raises:
+      KeyError: the evaluation lacks the metric.
+    """
+    if name in MEASURES:
+        value = getattr(evaluation, name)
+        if value is None:
+            raise KeyError(name)
+        return float(value)
+    return dict(evaluation.metrics)[name]
+
+
+def direction_of(name: str) -> Direction | None:
+    """Returns the natural direction of a metric; None if the metric is not known."""
+    return "max" if is_share(name) else NATURAL.get(name)
+
+
+def chosen(
+    metric: str | None, objectives: Mapping[str, Direction], natural: str, known: Collection[str] | None
+) -> Objectives:
+    """Returns the objectives that the settings `search.metric` and `search.objectives` choose.
+
+    Args:
+      metric: the setting `search.metric`.
+      objectives: the setting `search.objectives`.
+      natural: the metric that the source of fitness measures.
+      known: the metrics of the source; None if a function of the user may return any.
+
+    Raises:
+      UsageError: a metric does not exist, or a direction is missing or against the metric.
+    """
+    for name, direction in objectives.items():
+        _check_name("search.objectives", name, known)
+        if (is_share(name) or name == "loss") and direction != direction_of(name):
+            better = {**objectives, name: direction_of(name)}
+            raise UsageError(
+                f"search.objectives has {name!r}: {direction!r}, which looks for the worst networks: "
+                f"{pasted('search.objectives', better)}"
+            )
+    if objectives:
+        return Objectives(Objective(name, direction) for name, direction in objectives.items())
+    name = natural if metric is None else metric
+    _check_name("search.metric", name, known)
+    found = direction_of(name)
+    if found is None:
+        raise UsageError(
+            f"search.metric is {name!r}, and whether more or less of it is better is not known: "
+            f"{pasted('search.objectives', {name: 'max'})}, or {pasted('search.objectives', {name: 'min'})}"
+        )
+    return Objectives([Objective(name, found)])
+
+
+def _check_name(setting: str, name: str, known: Collection[str] | None) -> None:
+    """Checks that a source of fitness has a metric. Names of classes are checked when the images are known."""
+    if known is None or name in known or (RECALL in known and name.startswith(RECALL)):
+        return
+    listed = ", ".join(f"{one}CLASS" if one == RECALL else one for one in known)
+    near = did_you_mean(name, known)
+    raise UsageError(f"{setting} has {name!r}, which is not a metric of this search; its metrics are {listed}{near}")
