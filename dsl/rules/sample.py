@@ -22,6 +22,7 @@ from dsl.tree.edit import GeneRef, NodeRef, Ref, StepRef, TermRef
 from dsl.tree.network import step_at
 
 MAX_REDRAWS = 1000
+NONE_FITS = f"{MAX_REDRAWS:,} random genotypes in a row are not valid or break a requirement"
 RELATIVE_STEPS = 10
 _VARIABLE = "place"
 _STEP_RANKS = {name: rank for rank, name in enumerate(OWN)}
@@ -147,7 +148,7 @@ def sample(
             return genotype
         reasons.add(reason)
     hint = "; ".join(sorted(reasons)[:3])
-    raise CellError(f"{MAX_REDRAWS:,} random genotypes in a row are not valid or break a requirement", hint=hint)
+    raise CellError(NONE_FITS, hint=hint)
 
 
 def relative(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Genotype:

@@ -22,24 +22,32 @@ import dsl
 from dsl import shipped_cells
 from dsl.errors import Source
 from dsl.rules.interpreter import ALL_REJECTED, NO_RULES, NONE_APPLIES
+from dsl.rules.sample import NONE_FITS
+from dsl.rules.work import TooMuchWork
+from tests.dsl.genotypes import BLOCKS, GENES, PARENTS, STEPS
 
-SECONDS = 5  # seconds of processor time for one input
-MEGABYTES = 400  # the memory that the inputs may add to the process
+SECONDS = 2  # seconds of processor time for one input
+MEGABYTES = 200  # the memory that one input may add to the process
 SHARD = 10_000
+PAGES = Path("/proc/self/statm")
 BAD = Path(__file__).parent.parent / "bad"
+REFERENCE = Path(dsl.__file__).parent / "README.md"
 NUMBERS = ("0", "-1", "1e9", "1e308", "1e-300", "99999999999999999999", "0.5", "1023x1023", "0x0", "1B", "1e15", "65")
 KINDS = (r"\d+x\d+", r"\d\w*", r"\w+", r"[-+*/]", r"(?s:.*)")  # kinds of words that may replace each other
 KEYWORDS = frozenset(re.findall(r"\S+", """
     include param gene values op cell network mutation require fixed like stride fit width return weight choose where
     either or and not in is on to by any other except insert connect remove forget if else as each = ( ) [ ] { } , :
+    crossover mate mutate has for perturb weights after before reaches feeds
 """))  # fmt: skip
 Words = list[str]
 
 
 @functools.cache
 def shipped() -> tuple[str, ...]:
-    """Returns the texts that are valid."""
-    return tuple(path.read_text() for path in sorted(shipped_cells().glob("*.cell")))
+    """Returns the texts that are valid: shipped files, spaces with every kind of rule, examples of the reference."""
+    examples = re.findall(r"^```cell\n(.*?^network .*?)^```", REFERENCE.read_text(), re.MULTILINE | re.DOTALL)
+    files = tuple(path.read_text() for path in sorted(shipped_cells().glob("*.cell")))
+    return (*files, *examples, BLOCKS, GENES, STEPS, PARENTS)
 
 
 @functools.cache
@@ -157,21 +165,27 @@ class TooLong(Exception):
 
 
 @contextmanager
-def limited(seconds: float) -> Iterator[None]:
+def limited(seconds: float, megabytes: int = MEGABYTES) -> Iterator[None]:
+    """Raises TooLong or MemoryError in a block that takes too much processor time, or too much memory on Linux."""
+
     def stop(signum: int, frame: object) -> None:
         raise TooLong
 
-    before = signal.signal(signal.SIGPROF, stop)
+    before, memory = signal.signal(signal.SIGPROF, stop), resource.getrlimit(resource.RLIMIT_AS)
+    if PAGES.exists():
+        used = int(PAGES.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + megabytes * 2**20, memory[1]))
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+        resource.setrlimit(resource.RLIMIT_AS, memory)
 
 
 def exercise(text: str, seed: str) -> str:
-    """Reads a text. A valid one is printed, fingerprinted and mutated twice. Returns the last step."""
+    """Reads a text. A valid one is printed, fingerprinted, mutated, crossed and sampled. Returns the last step."""
     try:
         file = dsl.parse(text)
         assert dsl.parse(dsl.unparse(file)) == file, "it prints as another text"
@@ -184,14 +198,18 @@ def exercise(text: str, seed: str) -> str:
     standalone = dsl.loads(genotype.standalone())
     assert standalone == genotype, "the file that stands alone holds another individual"
     assert dsl.fingerprint(standalone) == dsl.fingerprint(genotype), "printing changes the fingerprint"
-    rng = random.Random(seed)
+    rng, mate = random.Random(seed), genotype
     try:
-        for _ in range(2):
-            genotype = dsl.mutate(genotype, rng).genotype
+        for number in range(1, 4):  # The third child may be a crossover's.
+            genotype = dsl.mutate(genotype, rng, mate=mate if number == 3 else None, born=number).genotype
             assert genotype.space.genotype(genotype.text()) == genotype, "the child prints as another one"
             dsl.fingerprint(genotype)
+        genotype = dsl.sample(genotype.space, rng, 1)
+        assert genotype.space.genotype(genotype.text()) == genotype, "the sample prints as another one"
+    except TooMuchWork:
+        assert mate.space.mutations
     except dsl.CellError as error:
-        assert error.problems[0].message in (NO_RULES, NONE_APPLIES, ALL_REJECTED)
+        assert error.problems[0].message in (NO_RULES, NONE_APPLIES, ALL_REJECTED, NONE_FITS)
     return "good"
 
 
@@ -207,11 +225,8 @@ def failure(seed: str) -> str | None:
 
 
 def check(seeds: Iterator[str]) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     failures = [found for seed in seeds if (found := failure(seed)) is not None]
     assert not failures, f"{len(failures)} inputs; the first:\n" + "\n".join(failures[:3])
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
-    assert grown < MEGABYTES, f"{grown} MB more"
 
 
 def test_damaged_texts_are_cell_errors_or_good() -> None:
@@ -234,6 +249,12 @@ def test_the_watchdog_ends_an_input_that_takes_too_long() -> None:
     with pytest.raises(TooLong), limited(0.05):
         while True:
             pass
+
+
+@pytest.mark.skipif(not PAGES.exists(), reason="the memory of a process is limited on Linux only")
+def test_the_watchdog_ends_an_input_that_takes_too_much_memory() -> None:
+    with pytest.raises(MemoryError), limited(1):
+        bytearray((MEGABYTES + 50) * 2**20)
 
 
 def test_a_source_without_the_line_shows_no_line() -> None:
