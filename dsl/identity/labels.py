@@ -175,19 +175,21 @@ def _declaration(defined: s.OpDef, given: Definitions) -> str:
 
 def cells_within(op: s.Op, given: Definitions) -> tuple[str, ...]:
     """Returns the cells that an operation may contain, directly, through other operations or as settings, sorted."""
-    seen, found = set[str](), set[str]()
-    waiting = list(edit.mentioned(op))
+    seen, found = set[tuple[str, bool]](), set[str]()
+    waiting = [(name, True) for name in edit.mentioned(op)]
     while waiting:
-        name = waiting.pop()
-        if name in seen:
+        name, is_in_scope = waiting.pop()
+        if (name, is_in_scope) in seen:
             continue
-        seen.add(name)
+        seen.add((name, is_in_scope))
         value = given.scope.get(name)
         if isinstance(value, s.Op):
-            waiting += edit.mentioned(value)
+            waiting += [(inner, is_in_scope) for inner in edit.mentioned(value)]
+        elif isinstance(value, Symbol) and is_in_scope:
+            continue  # a setting, which hides an op or a cell of its name
         elif name in given.ops:
-            waiting += edit.all_names(edit.op_uses(given.ops[name]))
-        elif name in given.cells and not isinstance(value, Symbol):
+            waiting += [(inner, False) for inner in edit.all_names(edit.op_uses(given.ops[name]))]
+        elif name in given.cells:
             found.add(name)
     return tuple(sorted(found))
 

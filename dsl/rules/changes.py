@@ -109,19 +109,30 @@ def _assigned_to_step(ref: StepRef, target: s.Path, value: Settable, scene: Scen
     step = network.step_at(genotype.network, ref)
     if not steps.has(step, attribute, genotype.space):
         return None
-    if attribute == "op":
-        value = _op(value)
-    elif isinstance(value, int | float):
-        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
-            raise Unfit(f"{target} would be {value}")
-        value = whole(value)
-    if attribute == "repeat" and not (isinstance(value, int) and 1 <= value <= MAX_REPEATS):
-        raise Unfit(f"a step would be repeated {value} times")
+    value = step_value(target, value)
     if len(target.names) > 2 and not isinstance(steps.value(step, target.names[1:2], genotype), s.Kernel):
         return None
     return _with_network(
         scene, network.with_step(genotype.network, ref, steps.with_value(step, target.names[1:], value, genotype))
     )
+
+
+def step_value(target: s.Path, value: Settable) -> Settable:
+    """Returns a value in the form in which a step takes it as the attribute `target.names[1]`.
+
+    Raises:
+      Unfit: no step takes this value.
+    """
+    attribute = target.names[1]
+    if attribute == "op":
+        return _op(value)
+    if isinstance(value, int | float):
+        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+            raise Unfit(f"{target} would be {value}")
+        value = whole(value)
+    if attribute == "repeat" and not (isinstance(value, int) and 1 <= value <= MAX_REPEATS):
+        raise Unfit(f"a step would be repeated {value} times")
+    return value
 
 
 def _with_network(scene: Scene, changed: s.Network) -> Scene:

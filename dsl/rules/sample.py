@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from dsl.check.verify import verify_genotype
 from dsl.errors import CellError
-from dsl.rules.changes import assign
+from dsl.rules.changes import assign, step_value
 from dsl.rules.draw import settable, with_values_drawn
 from dsl.rules.interpreter import Check, mutate
 from dsl.rules.joint import Joint
 from dsl.rules.paths import members
-from dsl.rules.scene import Scene
+from dsl.rules.scene import Scene, Unfit
 from dsl.space.genotype import Genotype, Space
 from dsl.space.slots import Settable, key
 from dsl.space.steps import OWN, has, takes_wires
@@ -122,10 +122,21 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
             return None  # Its whole domain is a free choice, whatever the rule draws.
         # A gene without members is a number. A variable may stand for it in a rule that draws from another gene's set.
         values = tuple(each for each in values if isinstance(each, int | float))
+    if isinstance(place, StepRef):
+        values = tuple(each for each in values if _is_taken(each, statement.target))
     if isinstance(place, StepRef) and attribute == ("op",):
         step = step_at(scene.genotype.network, place)
         values = tuple(op for op in values if isinstance(op, s.Op) and takes_wires(step, op, scene.genotype))
     return Decision(place, attribute, values) if values else None
+
+
+def _is_taken(value: Settable, target: s.Path) -> bool:
+    """Returns whether some step takes a value as the attribute that a rule assigns."""
+    try:
+        step_value(target, value)
+    except Unfit:
+        return False
+    return True
 
 
 def sample(

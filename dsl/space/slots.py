@@ -133,4 +133,5 @@ def as_written(value: Settable) -> s.Expression:
         return value
     if isinstance(value, str):
         return s.Path((value,))
-    return s.Number(whole(value))
+    number = whole(value)
+    return s.Negative(s.Number(-number)) if number < 0 else s.Number(number)

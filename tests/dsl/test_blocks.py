@@ -76,6 +76,16 @@ def test_a_rule_changes_settings_of_a_cell_that_is_an_operation() -> None:
     }  # fmt: skip
 
 
+def test_a_negative_setting_reads_back() -> None:
+    text = """
+    cell inner[n](x) { a = rescale[n](x)  return a }
+    cell block[](x) { b = inner[2](x)  return b }
+    mutation m { choose t in block.terms  t.n = any({ -1, -2.5 }) }
+    """
+    child = dsl.mutate(load(text), random.Random(0)).genotype
+    assert child.space.genotype(child.text()) == child
+
+
 def test_is_compares_the_name_as_it_is_written() -> None:
     text = """
     cell block[act=relu](x) { a = act(x) b = relu(a) return b }
@@ -141,6 +151,15 @@ def test_the_stride_counts_only_where_it_is_written() -> None:
 def test_a_handed_operation_is_the_operation() -> None:
     assert cell("a = conv_bn[3x3](x)  return a") == cell("a = conv_bn[3x3, relu](x)  return a")
     assert cell("a = conv_bn[3x3](x)  return a") != cell("a = conv_bn[3x3, gelu](x)  return a")
+
+
+def test_a_setting_with_the_name_of_an_op_is_not_the_op() -> None:
+    text = """
+    op act[n] = inner[n]
+    cell inner[n, act=relu](x) { a = dense[n](x) | act  return a }
+    """
+    other = text.replace("act=relu", "f=relu").replace("| act", "| f")
+    assert dsl.fingerprint(load(text, "act[8]")) == dsl.fingerprint(load(other, "act[8]"))
 
 
 def test_an_edge_that_is_surely_none_is_left_out() -> None:

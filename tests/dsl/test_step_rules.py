@@ -137,6 +137,11 @@ def test_a_free_operation_suits_the_inputs_of_its_step() -> None:
     assert drawn == {f"{op} as e, up(-1, e), relu | pool" for op in ("b", "conv_bn", "up")}
 
 
+def test_a_number_that_no_step_takes_is_no_free_choice() -> None:
+    rule = "choose s in steps s.k = any({ 3x3, 1e20 }) } mutation n { choose s in steps s.repeat = any({ 0, 2, 1.5 })"
+    assert {decision.values for decision in dsl.decisions(seed("conv_bn", rule))} == {(s.Kernel(3, 3),), (2,)}
+
+
 def test_choices_are_taken_in_the_order_of_the_steps() -> None:
     space = seed("conv_bn, conv_bn", "choose s in steps s.k = any({ 3x3, 5x5 })").space
     assert sections(dsl.decide(space, [0, 1], random.Random(0))) == "conv_bn[k=3x3], conv_bn[k=5x5]"
