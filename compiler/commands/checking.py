@@ -12,7 +12,7 @@ from dataclasses import replace
 import dsl
 from compiler.commands.inspect import UsageError, image_shape, images_of, load
 from compiler.errors import CompileError
-from compiler.graph.effects import Images, idle_settings, odd_requirements
+from compiler.graph.effects import Images, broken_by_seed, idle_settings, odd_requirements
 from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.settings import GENES
@@ -48,16 +48,17 @@ def check(options: argparse.Namespace) -> int:
             print(_line(warning, file), file=sys.stderr)
         warned = warned or bool(warnings)
         space = genotype.space
-        rules = f"{len(space.mutations)} rules" if space.mutations else "no rules"
+        counts = plural(len(genotype.cells), "cell"), plural(len(space.definitions.ops), "operation")
+        rules = plural(len(space.mutations), "rule") if space.mutations else "no rules"
         state = f"builds, with {plural(len(warnings), 'warning')}" if warnings else "good"
-        print(f"{file}: {state} ({len(genotype.cells)} cells, {len(space.definitions.ops)} operations, {rules})")
+        print(f"{file}: {state} ({', '.join((*counts, rules))})")
     if problems:
         raise UsageError("\n".join(problems))
     return 2 if warned and options.strict else 0
 
 
 def _line(warning: Problem, file: str) -> str:
-    hint = f" ({warning.hint})" if warning.hint else ""
+    hint = f" ({'; '.join(warning.hint.splitlines())})" if warning.hint else ""
     return f"{warning.position or file}: warning: {warning.message}{hint}"
 
 
@@ -75,15 +76,17 @@ def warnings_of(seed: dsl.Genotype, images: Images) -> Sequence[Problem]:
     free = replace(space, requires=())  # In this space, individuals need not satisfy the requirements.
     line = functools.cache(functools.partial(descendants, replace(seed, space=free), rng, requirement(free, *images)))
     found = [*unread(space, GENES), *idle_settings(seed, line, images)]
-    impossible = [*odd_requirements(seed, line, images)]
+    odd = [*odd_requirements(seed, line, images)]
     # If no individual satisfies a requirement, every rule fails for this reason.
-    found += impossible or [*idle_rules(seed, rng, accepts)]
+    found += odd or [*idle_rules(seed, rng, accepts)]
     if space.mutations and not found:
         try:
             dsl.sample(space, rng, check=accepts)
         except dsl.CellError as error:
             problem = error.problems[0]
             found.append(Problem(problem.message, problem.position or space.network.position, problem.hint))
+    places = {problem.position for problem in odd}
+    found += [problem for problem in broken_by_seed(seed, images) if problem.position not in places]
     return sorted(found, key=_place)
 
 

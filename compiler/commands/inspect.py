@@ -14,6 +14,7 @@ import dsl
 from compiler.commands.finding import STDIN, individual_of, standard_input
 from compiler.errors import CompileError
 from compiler.graph import cost_table
+from compiler.graph.effects import measured
 from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.pictures.ascii import drawing
@@ -209,7 +210,12 @@ def explain_rules(options: argparse.Namespace) -> int:
     """Prints the changes that each rule can make, and the size of the search space."""
     genotype, accepts = _built(options)
     found = explain(genotype, random.Random(options.seed), accepts)
-    print(json.dumps(_as_json(found)) if options.json else f"{options.file}\n\n{as_text(found)}")
+    if options.json:
+        print(json.dumps(_as_json(found)))
+        return 0
+    print(f"{options.file}\n\n{as_text(found)}")
+    for line in measured(genotype, images_of(options, options.file)):
+        print(f"    {line}")
     return 0
 
 

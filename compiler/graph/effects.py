@@ -8,7 +8,7 @@ from dataclasses import replace
 from compiler.errors import CompileError
 from compiler.graph.cache import ResolveCache
 from compiler.graph.cost import cost
-from compiler.graph.requirements import holds
+from compiler.graph.requirements import holds, values
 from compiler.graph.resolve import resolve
 from dsl.check.uses import CHANNELS, names_at_a_use
 from dsl.errors import Position, Problem
@@ -19,11 +19,13 @@ from dsl.space.stack import names, stacked
 from dsl.text.unparse import condition as shown
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
+from dsl.wording import by_x, plural
 
 Images = tuple[Sequence[int], int]  # the shape [height, width, channels] of an image, and the number of classes
 _Key = tuple[int | None, str]
 Line = Callable[[], Sequence[Genotype]]
 _GROWING = (s.Insert, s.Connect, s.Remove)
+_OF_IMAGES = ("params", "mult_adds", "activations")  # costs that depend on the images and the number of classes
 _VARYING = ("edges", "acyclic", "earlier")  # sets whose sizes depend on operations and inputs
 
 
@@ -132,11 +134,39 @@ def odd_requirements(seed: Genotype, line: Line, images: Images) -> Iterator[Pro
                 if line()
                 else "the seed, which has no child, does not satisfy it"
             )
-            yield Problem(f"`require {shown(item.condition)}` never holds: {tried}",
+            yield Problem(f"`require {shown(item.condition)}` never holds: {tried}; {_of_seed(item, seed, images)}",
                           item.condition.position)  # fmt: skip
         elif is_count and not grows and space.mutations:
             yield Problem(f"`require {shown(item.condition)}` always holds: no rule changes these counts",
                           item.condition.position)  # fmt: skip
+
+
+def broken_by_seed(seed: Genotype, images: Images) -> Iterator[Problem]:
+    """Yields a problem for each requirement that the seed does not satisfy. Only its descendants have to."""
+    for item in seed.space.requires:
+        if not _satisfies(seed, item, images):
+            yield Problem(f"the seed does not satisfy `require {shown(item.condition)}`: "
+                          f"{_of_seed(item, seed, images)}", item.condition.position,
+                          "a search tries only random genotypes and children that satisfy it")  # fmt: skip
+
+
+def measured(seed: Genotype, images: Images) -> Iterator[str]:
+    """Yields a line for each requirement of costs that depend on the images: the costs of the seed, and the images."""
+    for item in seed.space.requires:
+        if _reads_costs_of_images(item):
+            yield _of_seed(item, seed, images)
+
+
+def _of_seed(item: s.Require, seed: Genotype, images: Images) -> str:
+    """Returns the costs of the seed that a requirement reads, and the images if the costs depend on them."""
+    found = f"the seed has {values(item, seed, cost(seed, *images))}"
+    if not _reads_costs_of_images(item):
+        return found
+    return f"{found} for images of {by_x(images[0])} and {plural(images[1], 'class', 'classes')} (--input, --classes)"
+
+
+def _reads_costs_of_images(item: s.Require) -> bool:
+    return any(path.names[0] in _OF_IMAGES for part in s.simple(item.condition) for path in s.paths(part))
 
 
 def _is_fixed_count(path: s.Path, space: Space) -> bool:

@@ -40,12 +40,7 @@ def broken(genotype: Genotype, found: Cost) -> str | None:
     for item in genotype.space.requires:
         try:
             if not _holds(item.condition, genotype, known):
-                values = ", ".join(
-                    f"{path} {_value(path, genotype, known):,}"
-                    for part in s.simple(item.condition)
-                    for path in s.paths(part)
-                )
-                return f"require {shown(item.condition)} ({values})"
+                return f"require {shown(item.condition)} ({_values(item, genotype, known)})"
         except CellError as error:
             return str(error)
     return None
@@ -54,6 +49,16 @@ def broken(genotype: Genotype, found: Cost) -> str | None:
 def holds(item: s.Require, genotype: Genotype, found: Cost) -> bool:
     """Returns whether a genotype of this cost satisfies a requirement."""
     return _holds(item.condition, genotype, _known(genotype, found))
+
+
+def values(item: s.Require, genotype: Genotype, found: Cost) -> str:
+    """Returns the costs and counts of a genotype that a requirement compares, such as `params 1,200, nodes 3`."""
+    return _values(item, genotype, _known(genotype, found))
+
+
+def _values(item: s.Require, genotype: Genotype, known: Mapping[str, Value]) -> str:
+    read = dict.fromkeys(path for part in s.simple(item.condition) for path in s.paths(part))
+    return ", ".join(f"{path} {_value(path, genotype, known):,}" for path in read)
 
 
 def _known(genotype: Genotype, found: Cost) -> dict[str, Value]:

@@ -136,7 +136,8 @@ def _rule(rule: s.Mutation, share: float, scene: Scene, rng: random.Random, chec
     try:
         example, note = _example(scene, rule, rng, check)
     except CellError as error:
-        return RuleFact(rule.name, share, places, counted, note=f"every child is rejected: {error.problems[0].hint}")
+        reasons = "; ".join(error.problems[0].hint.splitlines())
+        return RuleFact(rule.name, share, places, counted, note=f"every child is rejected: {reasons}")
     return RuleFact(rule.name, share, places, counted, example, note)
 
 

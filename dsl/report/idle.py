@@ -131,11 +131,7 @@ def _idle(rule: s.Mutation, parent: Genotype, rng: random.Random, check: Check |
     except CellError as error:
         problem = error.problems[0]
         if problem.message == ALL_REJECTED:
-            return _Reason(2, f"every child is rejected: {_first(problem.hint, rule.name)}", rejecting=1)
+            reason = problem.hint.splitlines()[0].removeprefix(f"{rule.name}: ")
+            return _Reason(2, f"every child is rejected: {reason}", rejecting=1)
         return _Reason(0, f"the rule does not apply: {obstacle(rule.block, Scene.of(parent, Attempt(Work(), mate)))}")
     return _Reason(1, "every child equals its parent")
-
-
-def _first(reasons: str, rule: str) -> str:
-    """Returns the first of the reasons with which `mutate` reports rejected children of one rule."""
-    return reasons.removeprefix(f"{rule}: ").split(f"; {rule}: ")[0].splitlines()[0]

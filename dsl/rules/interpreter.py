@@ -22,7 +22,7 @@ from dsl.rules.scene import Attempt, Noise, Part, Scene, Unfit, referred
 from dsl.rules.work import MAX_STEPS, TooMuchWork, Work
 from dsl.space.genotype import Genotype, Space
 from dsl.tree import syntax as s
-from dsl.wording import listed
+from dsl.wording import by_kind, listed
 
 MAX_REDRAWS = 100
 NO_RULES = "the space has no mutation rule"
@@ -108,7 +108,7 @@ def mutate(
         weights = (*weights[:index], *weights[index + 1 :])
     if error is not None:
         raise error
-    reasons = "; ".join(sorted({f"{name}: {reason}" for name, reason in rejected}))
+    reasons = "\n".join(by_kind(f"{name}: {reason}" for name, reason in rejected))
     raise CellError(ALL_REJECTED if rejected else NONE_APPLIES if space.mutations else NO_RULES, hint=reasons)
 
 

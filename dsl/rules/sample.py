@@ -20,6 +20,7 @@ from dsl.space.steps import OWN, has, takes_wires
 from dsl.tree import syntax as s
 from dsl.tree.edit import GeneRef, NodeRef, Ref, StepRef, TermRef
 from dsl.tree.network import step_at
+from dsl.wording import by_kind
 
 MAX_REDRAWS = 1000
 NONE_FITS = f"{MAX_REDRAWS:,} random genotypes in a row are not valid or break a requirement"
@@ -151,15 +152,14 @@ def sample(
     Raises:
       CellError: `MAX_REDRAWS` genotypes in a row were rejected.
     """
-    reasons: set[str] = set()
+    reasons: list[str] = []
     for _ in range(MAX_REDRAWS):
         genotype = _drawn(space, rng, steps, check, born)
         reason = unfit(genotype, check)
         if reason is None:
             return genotype
-        reasons.add(reason)
-    hint = "; ".join(sorted(reasons)[:3])
-    raise CellError(NONE_FITS, hint=hint)
+        reasons.append(reason)
+    raise CellError(NONE_FITS, hint="\n".join(by_kind(reasons)))
 
 
 def relative(genotype: Genotype, rng: random.Random, check: Check | None = None) -> Genotype:

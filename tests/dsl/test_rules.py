@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import weakref
 from collections import Counter
@@ -157,6 +158,23 @@ def test_without_any_rule_that_applies_the_error_has_the_reason() -> None:
     with pytest.raises(dsl.CellError, match=r"every child that a mutation rule makes .* is rejected") as caught:
         dsl.mutate(genotype, random.Random(1), lambda child: "too large")
     assert "op: too large" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [
+        ("cost {:,} of 9", "cost 1,007 to 1,106 of 9"),
+        ("cost {0:,} of {0}", "cost 1,007 of 1007 (and 99 more with other numbers)"),
+        ("a/{}/b", "a/1007/b (and 99 more with other numbers)"),
+        ("{}x3", "1007x3 (and 99 more with other numbers)"),
+        ("too large\n  line {}", "too large"),
+    ],
+)
+def test_reasons_that_differ_in_numbers_are_one_line(reason: str, wanted: str) -> None:
+    numbers = itertools.count(1007)
+    with pytest.raises(dsl.CellError) as caught:
+        dsl.mutate(dsl.load("nasbench201.cell"), random.Random(1), lambda child: reason.format(next(numbers)))
+    assert caught.value.problems[0].hint == f"op: {wanted}"
 
 
 def test_three_reasons_why_there_is_no_child_are_three_messages() -> None:
