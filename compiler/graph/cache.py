@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 from compiler.graph.structure import Step
 from compiler.primitives.base import Operation, Shape
-from dsl.space.cache import Cache
+from dsl.space.cache import Alike, Cache
 from dsl.space.evaluate import Value
 from dsl.space.expand import Place
-from dsl.space.genotype import Genotype
 from dsl.tree import syntax as s
 
 MAX_EXPANSIONS = 20_000
 MAX_OPERATIONS = 100_000  # the limit of operations in all cached steps together, which take about 40 MB
-_CELLS, _USES = 128, 512
-_VALUES = 64  # the greatest number of combinations of gene values for which results are kept
+_RESULTS = 2048  # the number of operations and cells for which steps are kept
 
 
 class Expansion(NamedTuple):
@@ -29,7 +27,8 @@ class Expansion(NamedTuple):
     is_none: bool = False
 
 
-Expansions = dict[tuple[s.Op, Place, Shape], Expansion]
+# The number of classes, and the values of the genes that a part of the genotype reads.
+Read = tuple[Value, ...]
 # The facts of a step besides its operations: the shapes of its inputs, whether each input is the raw stem, the stride.
 Use = tuple[tuple[Shape, ...], tuple[bool, ...], int | None]
 # The arguments of a cell: the shapes of its inputs, whether each input is the raw stem, the filters, the stride, and
@@ -37,62 +36,38 @@ Use = tuple[tuple[Shape, ...], tuple[bool, ...], int | None]
 Call = tuple[tuple[Shape, ...], tuple[bool, ...], int | None, int, tuple[tuple[str, Value | None], ...]]
 
 
-class Resolved:
-    """Resolved operations and cells of one search space, for one set of gene values and one number of classes.
+class ResolveCache:
+    """Resolved operations, cells and steps of one search space.
 
-    Cells are looked up by object and not by value, since a child shares unchanged objects with its parent.
+    Each result is found by all facts on which it depends. So a child with another value of one gene has the results of
+    its parent for everything that does not read this gene. Cells are compared by identity, since a child shares
+    unchanged cells with its parent, and operations by value, since many rules draw the same few operations.
     """
 
     def __init__(self) -> None:
-        self.expansions: Expansions = {}
-        self.operations = 0  # an upper bound of the operations in all cached steps
-        self._steps: Cache[dict[Call, Step]] = Cache(_CELLS)
-        self._uses: Cache[dict[Use, Step]] = Cache(_USES)
+        self.ops: Alike[s.Op] = Alike(_RESULTS)
+        self.pipes: Alike[s.Pipe] = Alike(_RESULTS)
+        self.cells: Cache[tuple[s.Cell, ...]] = Cache(_RESULTS)  # the cells that operations of the network use
+        self.expansions: dict[tuple[s.Op, Place, Shape, Read], Expansion] = {}
+        self._operations = 0  # an upper bound of the operations in all steps
+        self._steps: Cache[dict[tuple[Use | Call, Read], Step]] = Cache(_RESULTS)
 
-    def step(self, call: Call, cell: s.Cell, *within: s.Cell) -> Step | None:
-        """Returns the step that an earlier use of a cell, with the same arguments and cells within it, has given."""
-        known = self._steps.get(cell, *within)
-        return None if known is None else known.get(call)
+    def limit(self) -> None:
+        """Empties the cache if it is too large."""
+        if self._operations > MAX_OPERATIONS or len(self.expansions) > MAX_EXPANSIONS:
+            self.expansions, self._operations = {}, 0
+            self._steps.clear()
 
-    def keep(self, step: Step, call: Call, cell: s.Cell, *within: s.Cell) -> None:
-        """Adds the step of one use of a cell to the cache; `within` are the cells within the cell."""
-        self.operations += len(step.operations)
-        known = self._steps.get(cell, *within)
+    def step(self, facts: tuple[Use | Call, Read], *parts: object) -> Step | None:
+        """Returns the step that the same cells, or the same operations of the network, have given with these facts."""
+        known = self._steps.get(*parts)
+        return None if known is None else known.get(facts)
+
+    def keep(self, step: Step, facts: tuple[Use | Call, Read], *parts: object) -> None:
+        """Adds the step of cells, or of operations of the network and the cells within them."""
+        self._operations += 1 + len(step.operations)
+        known = self._steps.get(*parts)
         if known is None:
-            self._steps.put({call: step}, cell, *within)
+            self._steps.put({facts: step}, *parts)
         else:
-            known[call] = step
-
-    def use(self, use: Use, pipe: s.Pipe, cells: tuple[s.Cell, ...]) -> Step | None:
-        """Returns the step that the same operations of a network with the same cells have given, or None."""
-        known = self._uses.get(pipe, cells)
-        return None if known is None else known.get(use)
-
-    def keep_use(self, step: Step, use: Use, pipe: s.Pipe, cells: tuple[s.Cell, ...]) -> None:
-        """Adds the step of operations of a network with these cells to the cache."""
-        self.operations += len(step.operations)
-        known = self._uses.get(pipe, cells)
-        if known is None:
-            self._uses.put({use: step}, pipe, cells)
-        else:
-            known[use] = step
-
-
-class ResolveCache:
-    """Resolved operations and cells of one search space, for the latest values of its genes."""
-
-    def __init__(self) -> None:
-        self._resolved: dict[tuple[object, ...], Resolved] = {}
-
-    def of(self, genotype: Genotype, classes: int) -> Resolved:
-        """Returns what is known for genotypes with the same values of those genes that operations may read."""
-        if sum(one.operations for one in self._resolved.values()) > MAX_OPERATIONS or (
-            sum(len(one.expansions) for one in self._resolved.values()) > MAX_EXPANSIONS
-        ):
-            self._resolved.clear()
-        values = (classes, *genotype.read)
-        found = self._resolved.pop(values, None) or Resolved()
-        self._resolved[values] = found  # at the end, since the first ones are removed first
-        if len(self._resolved) > _VALUES:
-            del self._resolved[next(iter(self._resolved))]
-        return found
+            known[facts] = step

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from compiler.errors import CompileError, ShapeError
 from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
-from compiler.graph.cache import Call, Expansion, Expansions, ResolveCache, Resolved
+from compiler.graph.cache import Call, Expansion, Read, ResolveCache
 from compiler.graph.cell_builder import IN_A_PIPE, CellBuilder
 from compiler.graph.structure import Graph, Step
 from compiler.primitives.base import Shape
@@ -48,8 +48,9 @@ def resolve(
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
         raise CompileError(f"images of {by_x(input_shape)} and {classes} classes: all must be at least 1")
     try:
-        known = None if cache is None else cache.of(genotype, classes)
-        return _Network(genotype, tuple(input_shape), classes, auxiliary, known).graph()
+        known = ResolveCache() if cache is None else cache
+        known.limit()
+        return _Network(genotype, tuple(input_shape), classes, auxiliary, known, cache is not None).graph()
     except CellError as error:
         raise CompileError(str(error), error.problems[0].message, error.problems[0]) from error
 
@@ -60,13 +61,10 @@ class _Network:
     input_shape: Shape
     classes: int
     auxiliary: bool
-    cache: Resolved | None
+    cache: ResolveCache
+    shares_steps: bool  # whether a step may be that of an earlier genotype, with the keys of its first use
     inside: dict[tuple[str, tuple[s.Op, ...]], tuple[s.Cell, ...]] = field(default_factory=dict)
     total: list[int] = field(default_factory=lambda: [0])  # a list with one number: the steps and operations so far
-
-    @cached_property
-    def expansions(self) -> Expansions:
-        return {} if self.cache is None else self.cache.expansions
 
     @cached_property
     def scope(self) -> dict[str, Value]:
@@ -136,30 +134,42 @@ class _Network:
         shapes = tuple([shape(index) for index in inputs])
         stride = None if one.stride is None else self.whole(one.stride, first)
         cell = cell_of(one.step, self.genotype)
-        if self.cache is None or not self.genotype.space.evolves_network:
+        space = self.genotype.space
+        if not (self.shares_steps and (space.evolves_network or space.read)):
             return self._new_step(one, cell, shapes, stride)
-        # A child with another network has all other steps, and often all cells, of its parent.
-        use, cells = (shapes, one.raw, stride), self.genotype.cells
-        known = self.cache.use(use, pipe, cells)
+        # A child with another network or other genes has most steps, and often all cells, of its parent.
+        pipe = self.cache.pipes.first(pipe)
+        cells = self.cache.cells.get(pipe, self.genotype.cells)
+        if cells is None:
+            cells = self.genotype.cells_of(pipe)
+            self.cache.cells.put(cells, pipe, self.genotype.cells)
+        facts = (shapes, one.raw, stride), self._read(pipe, *cells)
+        known = self.cache.step(facts, pipe, *cells)
         if known is not None:
             return known.reading(inputs)
         new = self._new_step(one, cell, shapes, stride)
-        self.cache.keep_use(new, use, pipe, cells)
+        self.cache.keep(new, facts, pipe, *cells)
         return new
+
+    def _read(self, *parts: s.Syntax | s.Pipe) -> Read:
+        """Returns the number of classes, and the values of the genes that parts of the genotype read."""
+        return (self.classes, *self.genotype.read_by(*parts))
 
     def _new_step(self, one: Repetition, cell: s.Cell | None, shapes: tuple[Shape, ...], stride: int | None) -> Step:
         pipe, inputs, first = one.step.pipe, one.inputs, one.step.pipe[0]
         assert isinstance(first, s.Op)
         if cell is not None:
             call = (shapes, one.raw, *self._called(first, stride, shapes[0][-1]))
-            if self.cache is None:
+            if not self.shares_steps:
                 return self._cell_step(cell, call, one.key, inputs, one.number)
-            within = self._within(cell, tuple([value for _, value in call[-1] if isinstance(value, s.Op)]))
-            known = self.cache.step(call, cell, *within)
+            given = tuple([value for _, value in call[-1] if isinstance(value, s.Op)])
+            cells = (cell, *self._within(cell, given))
+            facts = call, self._read(*cells, *map(self.cache.ops.first, given))
+            known = self.cache.step(facts, *cells)
             if known is not None:
                 return known.reading(inputs)
             new = self._cell_step(cell, call, one.key, inputs, one.number)
-            self.cache.keep(new, call, cell, *within)
+            self.cache.keep(new, facts, *cells)
             return new
         block = Block([*shapes])
         output = self.pipe(block, pipe, 0, Place(None, stride or 1), one.key)
@@ -237,9 +247,10 @@ class _Network:
 
         Returns the index of the result; None if the operation is `none` at this place.
         """
-        use = (op, place, block.shapes[value])
-        if use in self.expansions:
-            known = self.expansions[use]
+        read = self._read(self.cache.ops.first(op)) if self.genotype.space.read else (self.classes,)
+        use = (op, place, block.shapes[value], read)
+        known = self.cache.expansions.get(use)
+        if known is not None:
             return None if known.is_none else block.add_again(known, value, key, op.position)
         first, current, cells, none = len(block.operations), [value], [], []
 
@@ -260,7 +271,7 @@ class _Network:
         except CellError as error:
             raise not_here(error, op, place, block.shapes[value], key) from None
         if not cells:
-            self.expansions[use] = Expansion(len(key), tuple(block.operations[first:]), bool(none))
+            self.cache.expansions[use] = Expansion(len(key), tuple(block.operations[first:]), bool(none))
         return None if none else current[0]
 
     def _cell_as_op(self, block: Block, applied: Applied, value: int, key: str, op: s.Op) -> int:

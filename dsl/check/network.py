@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dsl.check.uses import check_call, check_is_some, check_numbers, check_use, names_at_a_use
@@ -62,14 +63,24 @@ def check_network(genotype: Genotype, kept: Collection[int] = ()) -> Iterator[Pr
         yield Problem(f"the network has no {missing}", network.position, "a network has a body and a head")
 
 
+def _pipe_checker(space: Space) -> Callable[[s.Pipe], None]:
+    """Returns a function that checks the operations of a step. Correct ones are checked once for all genotypes."""
+    scope = names_at_a_use(space)
+
+    @functools.lru_cache(maxsize=2048)
+    def check(pipe: s.Pipe) -> None:
+        for op in pipe:
+            check_is_some(op, "a step of the network", space)
+            check_use(op, space, scope)
+            check_call(op, space, scope, alone=len(pipe) == 1)
+
+    return check
+
+
 def _check_step(step: s.Step, genotype: Genotype) -> None:
     space, known = genotype.space, names(genotype)
-    scope = names_at_a_use(space)
+    space.once(_pipe_checker)(step.pipe)
     arities = {cell.name: len(cell.inputs) for cell in genotype.cells}
-    for op in step.pipe:
-        check_is_some(op, "a step of the network", space)
-        check_use(op, space, scope)
-        check_call(op, space, scope, alone=len(step.pipe) == 1)
     alone = step.pipe[0] if len(step.pipe) == 1 else None
     is_cell = isinstance(alone, s.Op) and alone.name not in space.definitions.ops
     wanted = arities.get(alone.name, 0) if is_cell and isinstance(alone, s.Op) else 0

@@ -56,12 +56,10 @@ def fingerprint(genotype: Genotype) -> str:
 
 def _stacking(genotype: Genotype, cache: FingerprintCache) -> Stacking:
     """Returns how the network is stacked, from the cache if no gene that the network reads has another value."""
-    read = genotype.space.network_genes
-    values = [value for name, value in genotype.genes if name in read] if read else []
-    known = cache.stackings.get(genotype.network, *values)
+    known = cache.stackings.get(genotype.network, *genotype.network_read)
     if known is None:
         known = stacking_of(genotype, cache.lines)
-        cache.stackings.put(known, genotype.network, *values)
+        cache.stackings.put(known, genotype.network, *genotype.network_read)
     return known
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dsl.identity.labels import OF_A_CELL, call_text, cells_of, label_of, walked
 from dsl.primitives import IDENTITY
-from dsl.space.cache import Cache
+from dsl.space.cache import Alike, Cache
 from dsl.space.evaluate import Symbol, Value, number
 from dsl.space.expand import Applied, Place, called, channels_after
 from dsl.space.genotype import Genotype
@@ -55,15 +55,17 @@ class Lines:
     """A cache of the lines of steps. A step that a child shares with its parent is expanded once."""
 
     def __init__(self) -> None:
-        self._known: Cache[dict[tuple[object, ...], _Line]] = Cache()
+        self._known: Cache[dict[tuple[object, ...], _Line]] = Cache(2048)
+        self._pipes: Alike[s.Pipe] = Alike(2048)
 
     def line(self, one: Repetition, channels: Value, genotype: Genotype) -> _Line:
         """Returns the line of a repetition that reads a state with these channels."""
-        known = self._known.get(one.step, *genotype.read)
+        pipe = self._pipes.first(one.step.pipe)
+        known = self._known.get(pipe)
         if known is None:
             known = {}
-            self._known.put(known, one.step, *genotype.read)
-        key = (one.stride, channels)
+            self._known.put(known, pipe)
+        key = (one.stride, channels, genotype.read_by(pipe, *genotype.cells))
         found = known.get(key)
         if found is None:
             found = known[key] = _line(one, channels, genotype)

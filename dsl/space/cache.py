@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 _Ids = int | tuple[int, ...]
 
 
@@ -38,3 +40,25 @@ class Cache(Generic[T]):
             self._latest, self._older = {}, self._latest
         # The cache holds the objects, so that Python does not give their ids to new objects.
         self._latest[(id(thing), *map(id, others)) if others else id(thing)] = ((thing, others), value)
+
+
+class Alike(Generic[H]):
+    """Finds the first object that was equal to an object, so that a `Cache` has the results of equal objects.
+
+    A comparison by value takes long. It is made once for each object, while the object is one of the latest.
+    """
+
+    def __init__(self, size: int = 1024) -> None:
+        self._size = size
+        self._known: Cache[H] = Cache(size)
+        self._first: dict[H, H] = {}
+
+    def first(self, thing: H) -> H:
+        """Returns the first object that was equal to this one."""
+        found = self._known.get(thing)
+        if found is None:
+            if len(self._first) >= self._size:
+                self._first = {}
+            found = self._first.setdefault(thing, thing)
+            self._known.put(found, thing)
+        return found

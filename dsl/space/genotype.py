@@ -101,7 +101,10 @@ class Space:
         return frozenset(self.read) | self.genes_in(self.network)
 
     def genes_in(self, part: object) -> frozenset[str]:
-        """Returns the names of the genes that a part of the tree reads, directly or through ops and other genes."""
+        """Returns the names of the genes that a part of the tree reads, directly or through ops and other genes.
+
+        The genes that the cells within the part read are left out.
+        """
         seen: set[str] = set()
         waiting = edit.free_names(part) if self.genes else set()
         while waiting:
@@ -113,6 +116,11 @@ class Space:
                 named = self.values.get(str(members)) if isinstance(members, s.Path) else members
                 waiting |= edit.free_names(defined or named)
         return frozenset(seen & self.genes.keys())
+
+    @cached_property
+    def genes_of(self) -> Cache[frozenset[str]]:
+        """The cache of the names of the genes that parts of the tree read."""
+        return Cache(4096)
 
     def defined(self, read: tuple[GeneValue, ...]) -> Definitions:
         """Returns the operations, with these values of the genes `self.read`."""
@@ -305,6 +313,33 @@ class Genotype:
         """The values of the genes that operations may read. Genotypes with equal values share resolved operations."""
         return tuple([value for name, value in self.genes if name in self.space.read])
 
+    def read_by(self, *parts: s.Syntax | s.Pipe) -> tuple[GeneValue, ...]:
+        """Returns the values of the genes that parts of the tree read, directly or through ops and other genes.
+
+        The genes that the cells within the parts read are left out.
+        """
+        if not self.space.read:
+            return ()
+        names = frozenset[str]().union(*map(self._genes_of, parts))
+        return tuple([value for name, value in self.genes if name in names])
+
+    def _genes_of(self, part: s.Syntax | tuple[s.Syntax, ...]) -> frozenset[str]:
+        known = self.space.genes_of.get(part)
+        if known is None:
+            if isinstance(part, s.Cell):  # A child shares most nodes of a cell with its parent.
+                inner = (part.inputs, part.settings, part.stride, part.fit, *part.nodes, part.output)
+                known = frozenset[str]().union(*[self._genes_of(each) for each in inner if each])
+            else:
+                known = self.space.genes_in(part)
+            self.space.genes_of.put(known, part)
+        return known
+
+    @cached_property
+    def network_read(self) -> tuple[GeneValue, ...]:
+        """The values of the genes that the network may read. Equal networks with equal values are built alike."""
+        names = self.space.network_genes
+        return tuple([value for name, value in self.genes if name in names]) if names else ()
+
     @cached_property
     def definitions(self) -> Definitions:
         """The operations, with the values of the genes that they may read."""
@@ -318,8 +353,18 @@ class Genotype:
         """Returns the cells that a cell uses, directly or not, if its settings have the operations `given`."""
         if not self.space.nests:
             return ()
+        return self._with_inner([*self._direct(cell), *self._cells_in(given)])
+
+    def cells_of(self, pipe: s.Pipe) -> tuple[s.Cell, ...]:
+        """Returns the cells that operations of the network use, directly or not."""
+        return self._with_inner([*self._cells_in(pipe)])
+
+    def _cells_in(self, ops: Iterable[s.Op | s.Any]) -> frozenset[str]:
+        return self.space.cells_in(name for op in ops for name in edit.mentioned(op))
+
+    def _with_inner(self, waiting: list[str]) -> tuple[s.Cell, ...]:
+        """Returns cells of these names, and the cells within them."""
         found: dict[str, s.Cell] = {}
-        waiting = [*self._direct(cell), *self.space.cells_in(name for op in given for name in edit.mentioned(op))]
         while waiting:
             name = waiting.pop()
             if name not in found:

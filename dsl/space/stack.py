@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dsl.errors import CellError
+from dsl.space.cache import Cache
 from dsl.space.evaluate import Value, evaluate, number
-from dsl.space.genotype import Genotype
+from dsl.space.genotype import Genotype, Space
 from dsl.tree import syntax as s
 
 MAX_REPEATS = 10_000
 MAX_REPETITIONS = 100_000
+_MOST_KEPT = 200  # repetitions of a network that is kept in the cache
 IMAGE = -1  # stands for the image among the inputs of a repetition
 
 
@@ -89,8 +91,10 @@ def mark_of(wire: s.Expression, known: Mapping[str, object]) -> str | None:
     return str(wire) if is_name else None
 
 
-def stacked(genotype: Genotype, with_auxiliary: bool = False) -> list[Repetition]:
+def stacked(genotype: Genotype, with_auxiliary: bool = False) -> tuple[Repetition, ...]:
     """Returns the repetitions of all steps that are not in an `auxiliary` section and that the output depends on.
+
+    A space keeps them for its latest networks.
 
     With more than `MAX_REPETITIONS`, which no network may have, the first ones are returned.
 
@@ -101,6 +105,20 @@ def stacked(genotype: Genotype, with_auxiliary: bool = False) -> list[Repetition
     Raises:
       CellError: a step reads a step that is repeated 0 times.
     """
+    cache = genotype.space.once(_cache)
+    found = cache.get(genotype.network, with_auxiliary, *genotype.network_read)
+    if found is None:
+        found = tuple(_live(genotype, with_auxiliary))
+        if len(found) <= _MOST_KEPT:
+            cache.put(found, genotype.network, with_auxiliary, *genotype.network_read)
+    return found
+
+
+def _cache(space: Space) -> Cache[tuple[Repetition, ...]]:
+    return Cache(256)
+
+
+def _live(genotype: Genotype, with_auxiliary: bool) -> list[Repetition]:
     found = written_out(genotype)
     if len(found) > MAX_REPETITIONS:
         return found

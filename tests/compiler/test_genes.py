@@ -60,15 +60,23 @@ def test_the_cache_between_children_with_other_genes_changes_no_graph() -> None:
     assert len(found) > 50
 
 
-def test_the_cache_keeps_the_results_of_the_latest_values_only() -> None:
+def test_a_step_that_reads_no_changed_gene_is_resolved_once() -> None:
     seed, cache = dsl.load(EVERY_KIND), ResolveCache()
-    other = with_gene(seed, "k", "5x5")
-    assert cache.of(seed, 10) is cache.of(seed, 10) is not cache.of(other, 10)
-    assert cache.of(seed, 10) is not cache.of(seed, 11)
-    first = cache.of(seed, 10)
-    for classes in range(100, 300):
-        cache.of(seed, classes)
-    assert cache.of(seed, 10) is not first
+    first, again, wider = (
+        compiler.resolve(one, SHAPE, 10, cache=cache).steps for one in (seed, seed, with_gene(seed, "k", "5x5"))
+    )
+    assert all(one.operations is two.operations for one, two in zip(first, again, strict=True))
+    shared = [one.operations is two.operations for one, two in zip(first, wider, strict=True)]
+    assert any(shared) and not all(shared)
+
+
+def test_a_full_cache_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    seed, cache = dsl.load(EVERY_KIND), ResolveCache()
+    first = compiler.resolve(seed, SHAPE, 10, cache=cache)
+    monkeypatch.setattr("compiler.graph.cache.MAX_OPERATIONS", 5)
+    again = compiler.resolve(seed, SHAPE, 10, cache=cache)
+    assert bare(again) == bare(first)
+    assert all(one.operations is not two.operations for one, two in zip(first.steps, again.steps, strict=True))
 
 
 def test_requirements_read_genes() -> None:
