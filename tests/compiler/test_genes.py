@@ -100,5 +100,5 @@ def test_a_real_number_of_repetitions_is_refused() -> None:
     seed = dsl.loads(text)
     with pytest.raises(compiler.CompileError, match=r"a step is repeated 2\.5 times; allowed: a whole number"):
         compiler.cost(replace(seed, genes=(("d", 2.5),)), SHAPE, 10)
-    with pytest.raises(dsl.CellError, match=r"a step is repeated 2\.\d+ times"):
+    with pytest.raises(dsl.CellError, match=r"a step is repeated 2\.\d+ to 2\.\d+ times"):
         dsl.mutate(seed, random.Random(1), compiler.requirement(seed.space, SHAPE, 10))
