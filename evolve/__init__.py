@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Child,
         Neat,
         NonAgeingEvolution,
+        Nsga2,
         PairwiseTournament,
         RandomSearch,
         RegularizedEvolution,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from evolve.store.store import Store
 
 __all__ = [
-    "Algorithm", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "Neat", "NonAgeingEvolution",
+    "Algorithm", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "Neat", "NonAgeingEvolution", "Nsga2",
     "PairwiseTournament", "Plan", "Processes", "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforcement",
     "Search", "SearchError", "SearchSpace", "Serial", "Standing", "Store", "Task", "UsageError",
 ]  # fmt: skip

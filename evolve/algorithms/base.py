@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from compiler.domains import check, settings_of, values, whole
 from dsl.rules.scene import Noise, Part
+from evolve.algorithms.fronts import Point, crowded
 from evolve.errors import SearchError, UsageError
 from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
@@ -181,6 +183,7 @@ class Member(NamedTuple, Generic[G]):
     id: int
     proposal: Recorded[G]
     fitness: float
+    scores: Point = ()  # by several objectives; empty if the fitness is the only one, or the individual failed
 
 
 @dataclass(eq=False)
@@ -226,7 +229,15 @@ class Evolution(Proposer[G]):
         if not others:
             return parent, None
         mate = self._winner(others, rng)
-        return (mate, parent) if mate.fitness > parent.fitness else (parent, mate)
+        return (mate, parent) if self._value(mate) > self._value(parent) else (parent, mate)
+
+    def _value(self, member: Member[G]) -> tuple[float, ...]:
+        """Returns a key of a member, of which the larger is better: its fitness."""
+        return (member.fitness,)
+
+    def _joining(self, individual: Measured) -> Member[G]:
+        """Returns a pending individual, which now has a result, as a member."""
+        return Member(individual.id, self._finish(individual.id), individual.fitness, individual.scores)
 
     def _mates(self, parent: Member[G], removed: Collection[int], rng: random.Random) -> Sequence[Member[G]]:
         """Returns the members among which the mate is drawn."""
@@ -265,6 +276,36 @@ class Evolution(Proposer[G]):
 
 
 @dataclass(eq=False)
+class Crowded(Evolution[G]):
+    """An evolution that also takes several objectives.
+
+    With several objectives, members are compared by their non-dominated rank in the population, and members of one rank
+    by their crowding distance (Deb et al. 2002). With one objective they are compared by their fitness.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._failed: Point = ()  # the point of members that failed; empty with one objective
+        self._crowd: Mapping[int, tuple[float, ...]] = {}  # a cache of the keys of the members
+
+    def _value(self, member: Member[G]) -> tuple[float, ...]:
+        """Returns a key of a member, of which the larger is better."""
+        if not self._failed:
+            return super()._value(member)
+        if not self._crowd:
+            members = self._population()
+            keys = crowded([one.scores or self._failed for one in members])
+            self._crowd = {one.id: key for one, key in zip(members, keys, strict=True)}
+        return self._crowd[member.id]
+
+    def _joining(self, individual: Measured) -> Member[G]:
+        if len(individual.scores) > 1:
+            self._failed = (-math.inf,) * len(individual.scores)
+        self._crowd = {}
+        return super()._joining(individual)
+
+
+@dataclass(eq=False)
 class NonAgeing(Evolution[G]):
     """An evolution without ageing: only a proposal removes members from the population.
 
@@ -297,8 +338,7 @@ class NonAgeing(Evolution[G]):
 
     def tell(self, individual: Measured) -> None:
         """Adds an individual to the population."""
-        proposal = self._finish(individual.id)
-        self._members[individual.id] = Member(individual.id, proposal, individual.fitness)
+        self._members[individual.id] = self._joining(individual)
 
 
 @dataclass(eq=False)

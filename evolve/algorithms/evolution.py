@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Annotated
 
 from compiler.domains import whole
-from evolve.algorithms.base import Evolution, Latest, Member, NonAgeing, gin_name
+from evolve.algorithms.base import Crowded, Evolution, Latest, Member, NonAgeing, gin_name
 from evolve.errors import UsageError
 from evolve.records import RANDOM, G, Measured, Proposal
 
@@ -23,7 +23,7 @@ SampleSize = Annotated[int, whole(1), "members of a tournament sample, which is 
 
 
 @dataclass(eq=False, kw_only=True)
-class RegularizedEvolution(Evolution[G]):
+class RegularizedEvolution(Crowded[G]):
     """Ageing evolution: the best of a tournament sample becomes a parent, and the oldest member is removed."""
 
     sample_size: SampleSize = 25
@@ -42,7 +42,7 @@ class RegularizedEvolution(Evolution[G]):
         return self.population_size
 
     def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
-        return max(rng.choices(members, k=self.sample_size), key=_fitness)
+        return max(rng.choices(members, k=self.sample_size), key=self._value)
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the best of a tournament sample. No member is removed before a result."""
@@ -50,7 +50,7 @@ class RegularizedEvolution(Evolution[G]):
 
     def tell(self, individual: Measured) -> None:
         """Adds an individual to the population, and removes the oldest member if the population is too large."""
-        self._members.append(Member(individual.id, self._finish(individual.id), individual.fitness))
+        self._members.append(self._joining(individual))
 
 
 @dataclass(eq=False, kw_only=True)

@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 from evolve import (
     Algorithm,
     Child,
+    Individual,
     Neat,
     NonAgeingEvolution,
+    Nsga2,
     PairwiseTournament,
     Proposal,
     RandomSearch,
@@ -314,13 +317,24 @@ CONTRACT: dict[type[Any], dict[str, Any]] = {
     RegularizedEvolution: {"population_size": MEMBERS, "sample_size": 5},
     NonAgeingEvolution: {"population_size": MEMBERS, "sample_size": 5},
     PairwiseTournament: {"population_size": MEMBERS},
+    Nsga2: {"population_size": MEMBERS},
     Neat: {"population_size": MEMBERS, "threshold": 1.5, "large_species": 3},
     RandomSearch: {"window": MEMBERS},
     Reinforcement: {"window": MEMBERS, "batch_size": 8, "epochs": 2, "units": 16},
 }
 
 
-WITH_MATES = (RegularizedEvolution, NonAgeingEvolution, PairwiseTournament, Neat)
+WITH_MATES = (RegularizedEvolution, NonAgeingEvolution, PairwiseTournament, Nsga2, Neat)
+FOR_FRONTS = (RegularizedEvolution, Nsga2)
+
+
+def by_two(made: type[Any]) -> type[Any]:
+    """Returns an algorithm whose results have a second score, which follows from the id."""
+
+    def tell(self: Any, individual: Individual) -> None:
+        made.tell(self, replace(individual, scores=(individual.fitness, float(7 * individual.id % 11))))
+
+    return type(made.__name__, (made,), {"tell": tell})
 
 
 def test_every_algorithm_meets_the_contract() -> None:
@@ -330,6 +344,10 @@ def test_every_algorithm_meets_the_contract() -> None:
 CONTRACTS = {
     **{gin_name(made): contract(made, ToySpace(), **given) for made, given in CONTRACT.items()},
     **{f"{gin_name(made)} with a mate": contract(made, CrossingSpace(), **CONTRACT[made]) for made in WITH_MATES},
+    **{
+        f"{gin_name(made)} with two objectives": contract(by_two(made), CrossingSpace(), **CONTRACT[made])
+        for made in FOR_FRONTS
+    },
 }
 
 

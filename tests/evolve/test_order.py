@@ -69,7 +69,8 @@ def run(
     with Store(folder) as store:
         plan = Plan(individuals, 0, folder / "log", order=order, **settings)  # type: ignore[arg-type]
         observers = () if listener is None else (listener,)
-        return Search(plan, make(), toy.ToySpace(), store, executor, evaluate, observers, tally).run()
+        suited = toy.suited(make, evaluate)
+        return Search(plan, make(), toy.ToySpace(), store, executor, suited, observers, tally).run()
 
 
 def finished(folder: Path) -> list[int]:

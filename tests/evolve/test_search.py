@@ -67,7 +67,8 @@ def rows(folder: Path) -> list[tuple[Any, ...]]:
     reader = sqlite3.connect(folder / FILE)
     return reader.execute(
         "select id, parent, rule, genotype, fingerprint, fitness, params, mult_adds, status, error, rejected, "
-        "history, finished, proposed_after, inherited, note, memo, mate, from_mate, noise from individuals order by id"
+        "history, finished, proposed_after, inherited, note, memo, mate, from_mate, noise, scores "
+        "from individuals order by id"
     ).fetchall()
 
 
@@ -95,11 +96,11 @@ def test_a_finished_search_does_nothing_and_a_longer_one_goes_on(
     tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]
 ) -> None:
     with Store(tmp_path / "one") as store:
-        search(store, 20, make=make)
-        search(store, 20, make=make)
-        search(store, 40, make=make)
+        search(store, 20, toy.suited(make), make=make)
+        search(store, 20, toy.suited(make), make=make)
+        search(store, 40, toy.suited(make), make=make)
     with Store(tmp_path / "two") as store:
-        search(store, 40, make=make)
+        search(store, 40, toy.suited(make), make=make)
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from dsl import Noise
 from evolve import (
@@ -14,6 +16,7 @@ from evolve import (
     Individual,
     Neat,
     NonAgeingEvolution,
+    Nsga2,
     PairwiseTournament,
     RandomSearch,
     RegularizedEvolution,
@@ -127,7 +130,18 @@ def reinforcement() -> Algorithm[Genotype]:
     return Reinforcement(ToySpace(), 0, batch_size=8, units=16, window=10)
 
 
-MAKERS = (evolution, crossing, non_ageing, tournament, neat, random_search, reinforcement)
+def nsga2() -> Algorithm[Genotype]:
+    """NSGA-II with a population of ten."""
+    return Nsga2(ToySpace(), 0, population_size=10)
+
+
+def ageing_front() -> Algorithm[Genotype]:
+    """Regularized evolution with two objectives, in a space with a crossover."""
+    return RegularizedEvolution(CrossingSpace(), 0, population_size=10, sample_size=3)
+
+
+FOR_FRONTS = (nsga2, ageing_front)  # their individuals are evaluated by two objectives
+MAKERS = (evolution, crossing, non_ageing, tournament, neat, random_search, reinforcement, *FOR_FRONTS)
 
 
 def result(id: int, fitness: float) -> Individual:
@@ -148,6 +162,22 @@ def matches(genotype: Genotype, hidden: Genotype) -> int:
 def evaluate(task: Task) -> Evaluation:
     """Returns the evaluation of a task: the number of right choices."""
     return Evaluation(float(matches(ToySpace().read(task.genotype), target(0))), params=40, seconds=0.01)
+
+
+def by_halves(evaluate: Callable[[Task], Evaluation], task: Task) -> Evaluation:
+    """Returns an evaluation with two scores: the numbers of right choices in each half of the genotype."""
+    genotype, hidden = ToySpace().read(task.genotype), target(0)
+    half = len(SIZES) // CELLS
+    scores = [float(matches(genotype[part], hidden[part])) for part in (slice(half), slice(half, None))]
+    found = evaluate(task)
+    return found if found.is_failed else replace(found, scores=tuple(scores))
+
+
+def suited(
+    make: Callable[[], Algorithm[Genotype]], evaluate: Callable[[Task], Evaluation] = evaluate
+) -> Callable[[Task], Evaluation]:
+    """Returns the function that evaluates individuals of an algorithm, by two objectives if it searches a front."""
+    return partial(by_halves, evaluate) if make in FOR_FRONTS else evaluate
 
 
 def evaluate_slowly(task: Task) -> Evaluation:

@@ -19,7 +19,7 @@ def main(folder: Path, individuals: int, name: str, workers: int, order: Order) 
     executor: Executor = Processes(workers, 50, folder / "log") if workers else Serial()
     with Store(folder) as store:
         plan = Plan(individuals, 0, folder / "log", order=order)
-        evaluate = partial(faults.logged, folder)
+        evaluate = toy.suited(ALGORITHMS[name], partial(faults.logged, folder))
         Search(plan, ALGORITHMS[name](), toy.ToySpace(), store, executor, evaluate).run()
     executor.close()
 
