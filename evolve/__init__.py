@@ -3,7 +3,7 @@
 An algorithm proposes genotypes and receives their fitness (`algorithms`). Algorithms do not depend on models, files
 or processes. `search` gives the proposals to workers (`executors`), writes their results to the store (`store`), and
 hands finished individuals to observers (`observers`). `fitness` has the sources of fitness. Only `config` uses gin.
-`run` puts the parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
+`whole` puts the parts together, and `main` is the command `evolve`. Importing this package loads no TensorFlow.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
     from evolve import config, loaded
     from evolve.alone import alone
     from evolve.errors import SearchError, UsageError
-    from evolve.run import run as search
+    from evolve.whole import run as search
 
     loaded.freeze()
     try:

@@ -22,8 +22,8 @@ import dsl
 from evolve import Algorithm, CellSpace, SearchError, Store, UsageError
 from evolve import config as gin_config
 from evolve.observers import progress
-from evolve.run import run as search
 from evolve.store.history import measured, standings
+from evolve.whole import run as search
 from experiments.figure import Curves, draw
 
 ALGORITHMS = ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "reinforcement", "random_search")

@@ -22,8 +22,8 @@ from rich.console import Console
 from evolve import Algorithm, Evaluation, Processes, Proposal, Serial, Store, UsageError, config
 from evolve.executors.base import Site
 from evolve.executors.serial import SerialSettings
-from evolve.run import run
 from evolve.store.database import FILE
+from evolve.whole import run
 from tests.evolve import faults, toy
 from tests.evolve.replay import replay
 from tests.evolve.test_main import SLOW, environment, evolve, finish

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from evolve import UsageError, main
-from evolve import run as search
+from evolve import whole as search
 from evolve.alone import alone
 from tests.evolve.test_main import SLOW, environment, evolve, finish, listen
 from tests.evolve.test_search import rows, wait_for
@@ -70,7 +70,7 @@ def test_a_group_that_is_ended_as_a_whole(small_gin: Path, tmp_path: Path) -> No
 
 ENDS_SLOWLY = """
 import sys, time
-from evolve import main, run
+from evolve import main, whole
 from evolve.executors import Serial
 
 def close(self):
@@ -268,7 +268,7 @@ import sys
 from pathlib import Path
 from rich.console import Console
 from evolve import UsageError, config
-from evolve.run import run
+from evolve.whole import run
 try:
     bindings = ["search.executor='processes'", "search.individuals=4"]
     run(config.read([sys.argv[1]], bindings), Path(sys.argv[2]), Console())
