@@ -133,7 +133,9 @@ def _check_first_stride(step: s.Step, written: s.Expression, space: Space) -> No
                         "repetition, and `stride=` in brackets that of each one; keep one of them")  # fmt: skip
     stride = evaluate(written, space.definitions.scope)
     if isinstance(stride, s.Op) or not (isinstance(stride, Symbol) or STRIDE.holds(stride)):
-        raise CellError(f"the stride of a step is {stride}; allowed: {STRIDE.allowed}", written.position)
+        is_product = isinstance(written, s.Binary) and written.operator == "*"
+        hint = "repetitions stand before the stride: ... * N stride S" if is_product else ""
+        raise CellError(f"the stride of a step is {stride}; allowed: {STRIDE.allowed}", written.position, hint)
 
 
 def _check_labels(section: s.Section) -> Iterator[Problem]:

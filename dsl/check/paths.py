@@ -10,6 +10,7 @@ from dsl.space import steps
 from dsl.space.evaluate import WORDS
 from dsl.space.genes import OP
 from dsl.space.genotype import STEPS, Space
+from dsl.text.unparse import expression
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -53,11 +54,18 @@ def range_kind(values: s.Path | s.Set, kinds: Kinds, space: Space) -> str:
         raise CellError(f"cell {root} is fixed; no rule changes it", values.position)
     kind = _kind(root, kinds, space)
     if not kind:
-        allowed = [*kinds, *space.cell_names, *space.genes]
-        raise CellError(f"unknown name {root!r}", values.position, nearest(root, allowed), root)
+        raise _unknown(values, kinds, space)
     if len(rest) > 1 or rest[0] not in PARTS.get(kind, {}):
         raise CellError(f"a {kind} has no {'.'.join(rest)!r}", values.position, nearest(rest[0], PARTS.get(kind, {})))
     return gene_kind(root, space) if root in space.genes else PARTS[kind][rest[0]]
+
+
+def _unknown(path: s.Path, kinds: Kinds, space: Space) -> CellError:
+    """Returns the error for a path that begins with an unknown name."""
+    root, *rest = path.names
+    is_known = rest[0] in (*space.cell_names, *space.genes, *space.params)
+    hint = f"write {'.'.join(rest)}" if is_known else nearest(root, [*kinds, *space.cell_names, *space.genes])
+    return CellError(f"unknown name {root!r}", path.position, hint, root)
 
 
 def _kind(root: str, kinds: Kinds, space: Space) -> str:
@@ -78,12 +86,27 @@ def _set_kind(values: s.Set, space: Space) -> str:
 def check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
     """Checks the names and the kinds of parts in a condition of a rule."""
     for part in s.simple(condition):
+        if isinstance(part, s.Compare):
+            _check_compared(part, kinds, space)
         for path in s.paths(part):
             check_path(path, kinds, space)
         if isinstance(part, s.Is):
             check_op_name(part.op, space, (*space.once(operation_settings), *space.genes))
         elif isinstance(part, s.Relation):
             _check_relation(part, kinds)
+
+
+def _check_compared(part: s.Compare, kinds: Kinds, space: Space) -> None:
+    """Checks that no operation is compared with the name of another one as if it were a number."""
+    settings, numbers = space.once(operation_settings), (*kinds, *space.genes, *space.params)
+    names = {*space.definitions.names(), *settings}.difference(numbers)
+    for path, op in ((part.left, part.right), (part.right, part.left)):
+        if not isinstance(path, s.Path) or path.names[-1] not in ("op", "tail", "join", *settings):
+            continue
+        if isinstance(op, s.Op) or (isinstance(op, s.Path) and str(op) in names):
+            name, negated = expression(op), " not" if part.operator == "!=" else ""
+            raise CellError(f"`{part.operator}` compares numbers, kernels and words, and {name} is an operation",
+                            op.position, f"write {path} is{negated} {name}")  # fmt: skip
 
 
 def _check_relation(relation: s.Relation, kinds: Kinds) -> None:
@@ -133,8 +156,7 @@ def check_path(path: s.Path, kinds: Kinds, space: Space) -> None:
         return
     kind = _kind(root, kinds, space)
     if not kind:
-        allowed = [*kinds, *space.cell_names, *space.genes]
-        raise CellError(f"unknown name {root!r}", path.position, nearest(root, allowed), root)
+        raise _unknown(s.Path((root, *rest), position=path.position), kinds, space)
     allowed = [*PARTS.get(kind, {}), *(_settings(space) if kind in ("term", "step") else ())]
     parts = ("height", "width") if rest[0] == "kernel" else ()
     if rest[0] not in allowed or (len(rest) > 1 and (len(rest) > 2 or rest[1] not in parts)):

@@ -9,6 +9,9 @@ from dsl.errors import Problem
 from dsl.primitives import PRIMITIVES
 from dsl.tree import syntax as s
 
+_COST = "a cost, which only `require` compares"
+_COSTS = ("params", "mult_adds", "activations")  # The other costs, `depth` and `nodes`, may be meant as other things.
+
 
 def explained(problems: Iterable[Problem], items: Iterable[s.Declaration]) -> list[Problem]:
     """Returns the problems, each once. One with an unknown name that is declared elsewhere says what the name is."""
@@ -17,6 +20,9 @@ def explained(problems: Iterable[Problem], items: Iterable[s.Declaration]) -> li
 
 
 def _explained(problem: Problem, role: str | None) -> Problem:
+    if role == _COST:
+        hint = f"write require {problem.unknown} <= 1M, outside of the rule"
+        return replace(problem, message=f"{problem.unknown!r} is {role}", hint=hint)
     if role is None:
         return problem
     allowed = problem.hint.find("allowed: ")  # Only a misspelt name has a nearest name.
@@ -53,4 +59,5 @@ def _roles(items: Iterable[s.Declaration]) -> Iterator[tuple[str, str]]:
             case s.Mutation(name):
                 bindings = (part for part in s.parts_of(item.block) if isinstance(part, s.Binding))
                 yield from ((binding.name, f"a variable of rule {name}") for binding in bindings)
+    yield from ((name, _COST) for name in _COSTS)
     yield from ((name, "known only in the settings of operations") for name in ("filters", "stride", "channels"))

@@ -18,6 +18,7 @@ from dsl.tree import syntax as s
 from dsl.tree.syntax import Symbol as Symbol
 
 WORDS = frozenset({"same", "valid", "full", "nearest", "bilinear", "zeros", "yes", "no"})
+_MANY = 8  # the number of members from which on a set is not repeated in a hint
 DISTRIBUTIONS = ("uniform", "loguniform", "normal")
 
 # An operation is the value of a setting such as `act=relu`.
@@ -39,6 +40,19 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+
+
+def _drawn_apart(drawn: s.Expression) -> str:
+    """Returns a hint that shows where a draw may stand, and a gene in its place."""
+    hint = "a draw is the whole right side of an assignment, such as x = any({ 16, 24 }) or x *= any({ 0.75, 1.25 })"
+    match drawn:
+        case s.Any(s.Set((first, *others)) as values) if len(others) < _MANY:
+            domain = written(values)
+        case s.Function(_, (first, high)):
+            domain = f"{written(first)} .. {written(high)}"
+        case _:
+            return hint
+    return f"{hint}; an expression may read a gene: gene factor = {written(first)} in {domain}"
 
 
 def evaluate(expression: s.Expression, scope: Scope) -> Value:
@@ -75,7 +89,7 @@ def evaluate(expression: s.Expression, scope: Scope) -> Value:
             raise CellError(f"unknown function {name!r}", expression.position, nearest(name, FUNCTIONS))
         case _:
             message = f"a number, a kernel or a name is wanted here, found {written(expression)}"
-            raise CellError(message, expression.position)
+            raise CellError(message, expression.position, _drawn_apart(expression))
 
 
 def call(function: s.Function, values: Sequence[object]) -> int | float | Symbol:

@@ -6,7 +6,6 @@ import functools
 import importlib.resources
 import math
 import re
-import unicodedata
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import replace
@@ -18,6 +17,7 @@ from lark.visitors import Transformer, v_args
 
 from dsl.errors import CellError, Position, Problem, Source
 from dsl.primitives import PRODUCT
+from dsl.text.corrections import right_form, right_keyword, right_number
 from dsl.text.words import next_declaration
 from dsl.tree import syntax as s
 
@@ -36,7 +36,6 @@ _READABLE = {
 
 # A name, a number or a kernel, also if it is written in other characters than those of the language.
 _WORD = re.compile(r"[\w\u00d7]+(?:\.\d+\w*)?")
-_MAX_WRITTEN = 12
 
 # The text that is being read. The grammar's actions run inside lark, which gives them only the parsed tokens.
 _READING: ContextVar[Source] = ContextVar("_READING")
@@ -139,7 +138,9 @@ def _syntax_error(error: lark.UnexpectedInput, source: Source) -> CellError:
         found, position = "the end of the file", _position_of(source, len(source.text.rstrip()))
         expected = error.accepts or error.expected if isinstance(error, lark.UnexpectedToken) else set()
     words = sorted(_READABLE.get(name, _keyword(name)) for name in expected)
-    hint = f"expected {' or '.join(words)}"
+    hint = right_form(source.text, _offset_of(position), words)
+    if hint is None:
+        hint = right_keyword(found.strip("'"), words) + f"expected {' or '.join(words)}"
     if {found, *words} >= {"'+'", "'*'", "'|'"}:
         hint = "a node is a sum or a product; write multiply(a, b) + c, or give the product a node of its own"
     return CellError(f"syntax error: {found} is not expected here", position, hint)
@@ -154,7 +155,7 @@ def _miswritten(error: lark.UnexpectedInput, source: Source) -> CellError | None
     if found is None:
         return None
     word, position = found[0], _position_of(source, found.start())
-    right = _right_number(word)
+    right = right_number(word)
     if right is not None and right != word:
         return CellError(f"syntax error: {word!r} is not a number or a kernel of the language", position,
                          f"write {right}")  # fmt: skip
@@ -162,16 +163,6 @@ def _miswritten(error: lark.UnexpectedInput, source: Source) -> CellError | None
         return CellError(f"syntax error: {word!r} has other characters than ASCII letters, digits and '_'", position,
                          "names and numbers are written in these characters")  # fmt: skip
     return None
-
-
-def _right_number(word: str) -> str | None:
-    """Returns a number or kernel in the form of the language, such as 8K for 8k; None if the word is neither."""
-    plain = "".join(str(unicodedata.decimal(letter, letter)) for letter in word)
-    kernel = re.fullmatch(r"([0-9]+)[xX\u00d7]([0-9]+)", plain)
-    if kernel is not None:
-        return f"{int(kernel[1])}x{int(kernel[2])}" if len(plain) <= _MAX_WRITTEN else None
-    number = re.fullmatch(r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)([kKmMbB]?)", plain)
-    return None if number is None else number[1].replace("_", "") + number[2].upper()
 
 
 def _keyword(terminal: str) -> str:
