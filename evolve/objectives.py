@@ -87,7 +87,8 @@ class Objectives(tuple[Objective, ...]):
             if not abs(value) < -LOWEST:  # also true for a value that is not a number
                 return self._failed(found, f"the {'fitness' if one.name == natural else one.name} is {value}")
         is_needed = self.first != Objective(natural)  # otherwise the fitness is this metric
-        return replace(full if is_needed else found, fitness=self.scores(full)[0])
+        scores = self.scores(full)
+        return replace(full if is_needed else found, fitness=scores[0], scores=scores if len(scores) > 1 else ())
 
     def _failed(self, found: Evaluation, reason: str) -> Evaluation:
         return replace(found, fitness=self.worst, status="failed", error=reason, graph="")

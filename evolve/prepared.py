@@ -14,11 +14,11 @@ from compiler.filesystem import Place
 from compiler.settings import GENES, Training
 from evolve.algorithms import Algorithm
 from evolve.algorithms import settings as settings_of_algorithm
-from evolve.config import Config
+from evolve.config import RECORDS, Config
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
-from evolve.objectives import Objective, chosen
+from evolve.objectives import Objective, chosen, direction_of
 from evolve.search.plan import Plan
 from evolve.settings import CHANGEABLE, IDENTITY, SearchSettings
 
@@ -71,6 +71,7 @@ def prepare(config: Config, folder: Path) -> Run:
     """
     settings = config.search
     _check_flops(config)
+    _check_objectives(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
     dsl.decisions(seed)  # Every algorithm begins with random samples. Here a joint draw of too many steps is an error.
     place = settings.place or folder
@@ -109,6 +110,27 @@ def _check_flops(config: Config) -> None:
         raise UsageError(
             f"search.budget_flops is {budget!r} and training.epochs is 0, with which no individual takes FLOPs: "
             f"{pasted('search.budget_flops', None)}, or {pasted('training.epochs', 1)}"
+        )
+
+
+def _check_objectives(config: Config) -> None:
+    """Checks that the algorithm takes one objective, or several of them."""
+    objectives, name = config.search.objectives, config.algorithm_name()
+    taken = RECORDS[name].objectives
+    if len(objectives) > 1 and taken == "one":
+        first = dict([*objectives.items()][:1])
+        raise UsageError(
+            f"search.objectives has {len(objectives)} metrics and search.algorithm is {name!r}, which compares "
+            f"individuals by one: {pasted('search.algorithm', 'nsga2')}, or {pasted('search.objectives', first)}"
+        )
+    if len(objectives) < 2 and taken == "several":
+        first_metric = config.search.first_metric or config.source.metric
+        size = "params" if first_metric == "mult_adds" else "mult_adds"
+        wanted = {first_metric: direction_of(first_metric) or "max", **objectives, size: "min"}
+        raise UsageError(
+            f"search.algorithm is {name!r}, which needs two objectives or more, and search.objectives has "
+            f"{len(objectives)}: {pasted('search.objectives', wanted)}, or "
+            f"{pasted('search.algorithm', 'regularized_evolution')}"
         )
 
 

@@ -31,6 +31,7 @@ from evolve.observers.outcome import Outcome
 from evolve.prepared import Run, prepare
 from evolve.records import Classification
 from evolve.search.cell_space import CellSpace
+from evolve.search.front import Front
 from evolve.search.loop import Observer, Search
 from evolve.search.plan import Tally
 from evolve.store import location
@@ -211,7 +212,8 @@ def _search(
     unfinished = store.unfinished()
     waiting = frozenset(proposal.id for proposal, waits in unfinished if waits)
     retried = frozenset(proposal.id for proposal, waits in unfinished if not waits)
-    keeper = Keeper(fitness, prepared.seed.space, best, waiting, retried)
+    front = Front(store.scored())
+    keeper = Keeper(fitness, prepared.seed.space, best, waiting, retried, front)
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
     with progress.Progress(console, prepared.plan, tally, best, reports) as shown:

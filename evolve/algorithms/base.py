@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from compiler.domains import check, settings_of, values, whole
 from dsl.rules.scene import Noise, Part
@@ -19,6 +19,7 @@ from evolve.errors import SearchError, UsageError
 from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
+Taken = Literal["one", "any", "several"]
 SHOWN = "shown"  # marks a setting that changes the curves of a search, and not the search
 
 
@@ -136,6 +137,8 @@ class Proposer(ABC, Generic[G]):
 
     space: SearchSpace[G]
     seed: int
+
+    objectives: ClassVar[Taken] = "one"  # how many objectives the algorithm takes
 
     def __post_init__(self) -> None:
         check(gin_name(type(self)), self, UsageError)
@@ -282,6 +285,8 @@ class Crowded(Evolution[G]):
     With several objectives, members are compared by their non-dominated rank in the population, and members of one rank
     by their crowding distance (Deb et al. 2002). With one objective they are compared by their fitness.
     """
+
+    objectives: ClassVar[Taken] = "any"
 
     def __post_init__(self) -> None:
         super().__post_init__()

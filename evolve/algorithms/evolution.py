@@ -124,6 +124,8 @@ class PairwiseTournament(NonAgeing[G]):
 class RandomSearch(Latest[G]):
     """Random search: every individual is sampled from the search space."""
 
+    objectives = "any"
+
     @property
     def replayed(self) -> int:
         """The number of latest results that the curves show. Proposals depend on no result."""

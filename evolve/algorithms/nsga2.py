@@ -20,6 +20,8 @@ class Nsga2(Crowded[G]):
     waits for the end of a generation. This is the steady-state NSGA-II of Nebro and Durillo 2009.
     """
 
+    objectives = "several"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._members: dict[int, Member[G]] = {}

@@ -1,19 +1,28 @@
-"""The observer that writes the best network to the work directory, and removes weights that are not needed."""
+"""The observer that writes the best network and the front to the work directory, and removes weights."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
 import dsl
 from compiler import filesystem
 from compiler.errors import CompileError
+from compiler.filesystem import Place
 from compiler.networks import saved, weights
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.training import best_folder, weights_file
 from evolve.records import Individual, Standing
+from evolve.store.location import FRONT
 
 
 class Keeper:
-    """Keeps `best.cell`, `best/`, the weights of the best individuals, and weights that children may inherit."""
+    """Keeps `best.cell`, `best/`, the front, and the weights of the best individuals and of possible parents.
+
+    The folder `front` has the file `<id>.cell` of each individual of the front, and its network with weights, `<id>/`,
+    in the form of `best/`.
+    """
 
     def __init__(
         self,
@@ -22,8 +31,9 @@ class Keeper:
         best: Individual | None,
         waiting: frozenset[int] = frozenset(),
         retried: frozenset[int] = frozenset(),
+        front: Iterable[Individual] = (),
     ) -> None:
-        """Removes files that the last run left unfinished, and writes the best network again.
+        """Removes files that the last run left unfinished, and writes the best network and the front again.
 
         Args:
           fitness: the source of fitness. It has the folder of the weights, and says whether children inherit weights.
@@ -31,6 +41,7 @@ class Keeper:
           best: the best individual so far.
           waiting: individuals with a held result. Their weights are kept until the algorithm receives the result.
           retried: individuals that are evaluated again. Weights of their last evaluation are removed.
+          front: the individuals of the front so far.
         """
         self._fitness = fitness
         self._weights = weights = fitness.weights
@@ -40,17 +51,26 @@ class Keeper:
         for id in found & retried:
             weights_file(weights, id).unlink(missing_ok=True)
         self._kept = found - waiting - retried
+        # The last run may have ended after it wrote a row and before it wrote or removed files.
         if best is not None:
-            # The last run may have ended after it wrote the row and before it wrote the files.
             self._write(best, space.genotype(best.genotype))
+        names = {path.name.partition(".")[0] for folder in self._fronts() for path in folder.glob("[0-9]*")}
+        self._front = {int(name) for name in names if name.isdecimal()}
+        still = [*front]
+        for one in still:
+            self._write_in_front(one, space.genotype(one.genotype))
+        self._remove_all_but([one.id for one in still])
 
     def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
         """Writes a new best network, and removes weights that are not needed any more."""
         best = standing.best
         if best is not None and best.id == individual.id:
             self._write(individual, genotype)
+        if individual.id in standing.front:
+            self._write_in_front(individual, genotype)
+        self._remove_all_but(standing.front)
         needed = standing.inheritable if self._fitness.inherit else frozenset()
-        top = {*standing.top, best.id} if best else set(standing.top)
+        top = {*standing.top, *standing.front, *((best.id,) if best else ())}
         # The worker kept the weights if the individual was better than the best ones when its task was sent. If other
         # individuals have become better since, the weights are removed here.
         self._kept.add(individual.id)
@@ -61,17 +81,42 @@ class Keeper:
     def _write(self, best: Individual, genotype: dsl.Genotype) -> None:
         """Writes the best genotype to `best.cell`. If its weights were kept, writes `best/` for `cell export`."""
         filesystem.write(self._fitness.folder / "best.cell", genotype.standalone().encode())
-        path = weights_file(self._weights, best.id)
+        self._write_network(best, genotype, best_folder(self._weights.parent))
+
+    def _write_in_front(self, one: Individual, genotype: dsl.Genotype) -> None:
+        folder, networks = self._fronts()
+        folder.mkdir(exist_ok=True)
+        filesystem.write(folder / f"{one.id}.cell", genotype.standalone().encode())
+        self._write_network(one, genotype, networks / str(one.id))
+        self._front.add(one.id)
+
+    def _remove_all_but(self, kept: Collection[int]) -> None:
+        """Removes the files of individuals that are not in the front any more."""
+        for id in self._front.difference(kept):
+            texts, networks = self._fronts()
+            for path in texts.glob(f"{id}.cell*"):
+                path.unlink()
+            if (networks / str(id)).is_dir():
+                filesystem.remove_folder(networks / str(id))
+            self._front.remove(id)
+
+    def _fronts(self) -> tuple[Path, Place]:
+        """Returns the folder of the texts of the front, and that of its networks."""
+        return self._fitness.folder / FRONT, self._weights.parent / FRONT
+
+    def _write_network(self, one: Individual, genotype: dsl.Genotype, folder: Place) -> None:
+        """Writes a network with its weights, if they were kept."""
+        path = weights_file(self._weights, one.id)
         if not path.exists():
             return
         facts = self._fitness.known
         try:
             network = saved.Saved(
-                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, best.fitness,
+                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, one.fitness,
                 facts.preparation,
             )  # fmt: skip
         except CompileError as error:
             raise UsageError(
                 f"{path} cannot be used: {error}; remove it, and the same command resumes the search"
             ) from None
-        saved.write(best_folder(self._weights.parent), network)
+        saved.write(folder, network)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
+from dataclasses import replace
 from typing import Generic, NamedTuple, Protocol
 
 from evolve.algorithms import Algorithm, generator
 from evolve.records import G, Individual, Proposal, Standing, Task
+from evolve.search.front import Front
 from evolve.search.plan import Plan, Tally, Top
 from evolve.store.store import Store
 
@@ -58,6 +61,7 @@ class State(Generic[G]):
       algorithm: the algorithm, which `restore` restores from the store.
       tally: the counts and costs.
       top: the best individuals that the algorithm has received.
+      front: those of them that no other dominates, if the search has several objectives.
       last: the id of the latest proposal.
     """
 
@@ -78,6 +82,8 @@ class State(Generic[G]):
         self._seed = plan.seed
         _, _, self.last = store.counts()
         self.top = Top(store.best(plan.keep_best), plan.keep_best)
+        self._has_front = len(plan.objectives) > 1
+        self.front = Front(store.scored() if self._has_front else ())
         self.tally = tally or Tally(store.spent(), self.top.best)
 
     def restore(self, store: Store) -> None:
@@ -104,7 +110,9 @@ class State(Generic[G]):
     def task(self, proposal: Proposal[G]) -> Task:
         """Returns the task of a proposal, with its random seed and its genotype as text."""
         seed = generator(self._seed, proposal.id, "training").getrandbits(31)
-        return self.top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed)
+        task = self.top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed)
+        # A worker does not know the front, so it keeps the weights of every individual. They are removed later.
+        return replace(task, keep_above=-math.inf) if self._has_front else task
 
     def report(self, individual: Individual, genotype: G) -> Finished[G]:
         """Passes a result to the algorithm, and returns it with the state of the search after it."""
@@ -112,6 +120,9 @@ class State(Generic[G]):
         self.tally.simulated += individual.seconds
         if not individual.is_failed:
             self.top.add(individual)
+            self.front.add(individual)
         species = len({*self.algorithm.species.values()})
-        standing = Standing(self.algorithm.population, self.top.best, top=self.top.ids, species=species)
+        standing = Standing(
+            self.algorithm.population, self.top.best, top=self.top.ids, species=species, front=self.front.ids
+        )
         return Finished(individual, genotype, standing)

@@ -10,7 +10,7 @@ from evolve.errors import UsageError
 from evolve.store import JOURNAL as JOURNAL
 from evolve.store.store import Store
 
-BEST, WEIGHTS = "best", "weights"  # folders of a work directory, or of its storage
+BEST, FRONT, WEIGHTS = "best", "front", "weights"  # folders of a work directory, or of its storage
 OWNER = "search.id"  # the file with the id of the search that uses a storage
 NOTE = "storage"  # the note in a store that has this id
 

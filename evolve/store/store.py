@@ -330,6 +330,14 @@ class Store:
         )
         return tuple(INDIVIDUAL.read(row) for row in rows)
 
+    def scored(self) -> Iterator[Individual]:
+        """Yields the individuals that have scores by several objectives, in the order of finishing."""
+        with explained_errors(self.path):
+            for row in self._db.execute(
+                f"select {_ALL} from individuals where {RANKED} and scores != '[]' order by finished"
+            ):
+                yield INDIVIDUAL.read(row)
+
     def step_share(self) -> float | None:
         """Returns the share of the workers' time in which epochs were trained and validated; None without trainings."""
         whole, steps = self._execute(

@@ -1,0 +1,186 @@
+"""The front of a search for several objectives: which individuals it has, and which files are kept of them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dsl
+from compiler.networks import saved, weights
+from evolve import Individual, Standing, Store, Task, UsageError, config
+from evolve.algorithms.fronts import non_dominated
+from evolve.fitness.training import weights_file
+from evolve.objectives import Objective, Objectives
+from evolve.observers.keep import Keeper
+from evolve.prepared import prepare
+from evolve.search.front import Front
+from tests.evolve import toy
+from tests.evolve.test_keep import SEED, WEIGHTS, individual, kept, source
+from tests.evolve.test_search import search
+
+TWO = Objectives([Objective("accuracy"), Objective("mult_adds", "min")])
+
+
+def scored(id: int, *scores: float, params: int = 1) -> Individual:
+    return replace(individual(id, scores[0]), scores=scores, params=params)
+
+
+class TestFront:
+    def test_it_has_each_point_that_no_other_dominates_once(self) -> None:
+        rng = random.Random(0)
+        points = [(float(rng.randrange(12)), float(rng.randrange(12))) for _ in range(300)]
+        front = Front([scored(id, *point) for id, point in enumerate(points, 1)])
+        assert {one.scores for one in front} == {points[place] for place in non_dominated(points)}
+        assert len(front.ids) == len({one.scores for one in front})
+
+    def test_the_best_by_the_first_objective_comes_first(self) -> None:
+        assert Front([scored(1, 0.1, 9.0), scored(2, 0.9, 1.0), scored(3, 0.5, 5.0)]).ids == (2, 3, 1)
+
+    @pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+    def test_of_equally_good_ones_it_has_the_smallest_and_then_the_first(self, order: tuple[int, ...]) -> None:
+        sizes = {1: 70, 2: 50, 3: 50}
+        assert Front([scored(id, 0.5, 5.0, params=sizes[id]) for id in order]).ids == (2,)
+
+    def test_failed_individuals_and_those_with_one_objective_are_not_in_it(self) -> None:
+        assert Front([replace(scored(1, 0.5, 5.0), status="failed"), individual(2, 0.9)]).ids == ()
+
+
+def test_the_scores_of_several_objectives_are_stored_and_the_first_is_the_fitness() -> None:
+    found = replace(individual(1, 0.9), mult_adds=700)
+    assert (TWO.judged(found, "accuracy").fitness, TWO.judged(found, "accuracy").scores) == (0.9, (0.9, -700.0))
+    assert Objectives([Objective("accuracy")]).judged(found, "accuracy").scores == ()
+
+
+class Watching:
+    """Records the front after each result."""
+
+    def __init__(self) -> None:
+        self.fronts: dict[int, tuple[int, ...]] = {}
+
+    def individual(self, individual: Individual, genotype: object, standing: Standing) -> None:
+        self.fronts[individual.id] = standing.front
+
+
+def test_observers_see_the_front_and_a_resumed_search_has_the_same_one(tmp_path: Path) -> None:
+    seen, resumed = Watching(), Watching()
+    two: dict[str, Any] = {"make": toy.nsga2, "evaluate": toy.suited(toy.nsga2), "objectives": TWO}
+    with Store(tmp_path / "whole") as store:
+        search(store, 60, observers=[seen], **two)
+        everyone = {one.id: one for one in store.finished()}
+        for id, front in seen.fronts.items():
+            assert front == Front([one for one in everyone.values() if one.finished <= everyone[id].finished]).ids
+    with Store(tmp_path / "resumed") as store:
+        search(store, 25, observers=[resumed], **two)
+        search(store, 60, observers=[resumed], **two)
+    assert resumed.fronts == seen.fronts
+    assert len(set(seen.fronts.values())) > 5
+
+
+def test_workers_keep_the_weights_of_every_individual_that_may_be_in_the_front(tmp_path: Path) -> None:
+    tasks: list[Task] = []
+
+    def noted(task: Task) -> object:
+        tasks.append(task)
+        return toy.suited(toy.nsga2)(task)
+
+    with Store(tmp_path) as store:
+        search(store, 15, noted, make=toy.nsga2, objectives=TWO)
+    assert {task.keep_above for task in tasks} == {float("-inf")}
+
+
+class TestFiles:
+    """The folder `front`, with the text and the network of each individual of the front."""
+
+    def finish(self, keeper: Keeper, folder: Path, id: int, front: tuple[int, ...]) -> None:
+        (folder / "weights").mkdir(exist_ok=True)
+        weights.save(weights_file(folder / "weights", id), WEIGHTS)
+        best = individual(front[0], 0.9)
+        keeper.individual(individual(id, 0.5), SEED, Standing((), best, front=front))
+
+    def names(self, folder: Path) -> set[str]:
+        return {path.name for path in (folder / "front").iterdir()}
+
+    def test_they_come_and_go_with_the_individual(self, tmp_path: Path) -> None:
+        keeper = Keeper(source(tmp_path), SEED.space, None)
+        for id, front, expected in ((1, (1,), {1}), (2, (1, 2), {1, 2}), (3, (1, 2), {1, 2}), (4, (1, 4), {1, 4})):
+            self.finish(keeper, tmp_path, id, front)
+            assert self.names(tmp_path) == {str(one) for one in expected} | {f"{one}.cell" for one in expected}
+            assert kept(tmp_path) == expected
+        assert dsl.load(tmp_path / "front" / "4.cell") == SEED
+        assert saved.read(tmp_path / "front" / "4").accuracy == 0.5
+
+    def test_a_resumed_search_writes_what_a_kill_left_out_and_removes_what_is_left_over(self, tmp_path: Path) -> None:
+        keeper = Keeper(source(tmp_path), SEED.space, None)
+        for id in (1, 2, 3):
+            self.finish(keeper, tmp_path, id, tuple(range(1, id + 1)))
+        (tmp_path / "front" / "1.cell").unlink()
+        (tmp_path / "front" / "2" / "network.json").unlink()
+        (tmp_path / "front" / "3.cell.0a1b2c3d.new").write_text("half a te")
+        again = Keeper(
+            source(tmp_path), SEED.space, individual(1, 0.9), front=[scored(1, 0.9, 1.0), scored(2, 0.8, 2.0)]
+        )
+        assert self.names(tmp_path) == {"1", "1.cell", "2", "2.cell"}
+        assert saved.read(tmp_path / "front" / "2").accuracy == 0.8
+        self.finish(again, tmp_path, 4, (1, 4))
+        assert kept(tmp_path) == {1, 4}
+
+    def test_networks_are_in_the_storage_and_texts_in_the_work_directory(self, tmp_path: Path) -> None:
+        fitness = replace(source(tmp_path / "work"), weights=tmp_path / "storage" / "weights")
+        keeper = Keeper(fitness, SEED.space, None)
+        weights_file(fitness.weights, 1).parent.mkdir(parents=True)
+        weights.save(weights_file(fitness.weights, 1), WEIGHTS)
+        (tmp_path / "work").mkdir()
+        keeper.individual(individual(1, 0.5), SEED, Standing((), individual(1, 0.5), front=(1,)))
+        assert self.names(tmp_path / "work") == {"1.cell"}
+        assert self.names(tmp_path / "storage") == {"1"}
+        keeper.individual(individual(2, 0.5), SEED, Standing((), individual(2, 0.5), front=(2,)))
+        assert self.names(tmp_path / "storage") == set()
+
+    def test_without_weights_there_are_texts_only(self, tmp_path: Path) -> None:
+        keeper = Keeper(source(tmp_path), SEED.space, None)
+        keeper.individual(individual(1, 0.5), SEED, Standing((), individual(1, 0.5), front=(1,)))
+        assert self.names(tmp_path) == {"1.cell"}
+
+
+BOTH = "search.objectives={'accuracy': 'max', 'mult_adds': 'min'}"
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (
+            [BOTH, "search.algorithm='neat'"],
+            "search.objectives has 2 metrics and search.algorithm is 'neat', which compares individuals by one: "
+            "--gin_param=\"search.algorithm='nsga2'\", or --gin_param=\"search.objectives={'accuracy': 'max'}\"",
+        ),
+        ([BOTH, "search.algorithm='pairwise_tournament'"], "'pairwise_tournament', which compares individuals by one"),
+        ([BOTH, "search.algorithm='non_ageing_evolution'"], "which compares individuals by one"),
+        ([BOTH, "search.algorithm='reinforcement'"], "which compares individuals by one"),
+        (
+            ["search.algorithm='nsga2'"],
+            "search.algorithm is 'nsga2', which needs two objectives or more, and search.objectives has 0: "
+            "--gin_param=\"search.objectives={'accuracy': 'max', 'mult_adds': 'min'}\", or "
+            "--gin_param=\"search.algorithm='regularized_evolution'\"",
+        ),
+        (
+            ["search.algorithm='nsga2'", "search.objectives={'mult_adds': 'min'}"],
+            "search.objectives has 1: --gin_param=\"search.objectives={'mult_adds': 'min', 'params': 'min'}\"",
+        ),
+    ],
+)
+def test_objectives_that_an_algorithm_does_not_take_are_refused(
+    tmp_path: Path, bindings: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        prepare(config.read(["amoeba.gin"], bindings), tmp_path)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("algorithm", ["nsga2", "regularized_evolution", "random_search"])
+def test_the_algorithms_for_fronts_take_objectives(tmp_path: Path, algorithm: str) -> None:
+    found = prepare(config.read(["amoeba.gin"], [BOTH, f"search.algorithm={algorithm!r}"]), tmp_path)
+    assert found.plan.objectives == TWO
