@@ -40,6 +40,10 @@ class ShapeError(CompileError):
     """The error for tensors or windows whose shapes do not fit each other."""
 
 
+class WindowError(ShapeError):
+    """The error for a window that is larger than the map that it reads, which larger images may mend."""
+
+
 class Diverged(CompileError):
     """The error for a training with a loss that is not a finite number; `history` has the epochs before."""
 

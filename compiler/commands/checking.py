@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import dsl
-from compiler.commands.inspect import UsageError, image_shape, images_of, load
+from compiler.commands.inspect import UsageError, image_shape, images_named, images_of, load
 from compiler.errors import CompileError
 from compiler.graph.effects import Images, broken_by_seed, idle_settings, odd_requirements
 from compiler.graph.requirements import requirement
@@ -40,7 +40,9 @@ def check(options: argparse.Namespace) -> int:
     for file in options.file:
         try:
             genotype = load(options, file)
-            warnings = warnings_of(genotype, images_of(options, file))
+            images = images_of(options, file)
+            with images_named(options, images):
+                warnings = warnings_of(genotype, images)
         except (dsl.CellError, CompileError, UsageError) as error:
             problems.append(str(error))
             continue

@@ -6,15 +6,16 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import dsl
 from compiler.commands.finding import STDIN, individual_of, standard_input
-from compiler.errors import CompileError
+from compiler.errors import CompileError, WindowError
 from compiler.graph import cost_table
-from compiler.graph.effects import measured
+from compiler.graph.effects import Images, measured
 from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.pictures.ascii import drawing
@@ -23,7 +24,9 @@ from dsl.report.diff import differences, same_network
 from dsl.report.explain import Explanation, as_text, explain
 from dsl.rules.interpreter import Check
 from dsl.text.format import fmt
+from dsl.wording import by_x
 
+_LARGER = "--input 224x224x3"
 _BEYOND_ASCII = "│─┌┐└┘├┤┬┴┼┊┄●○"
 
 
@@ -120,8 +123,21 @@ def _built(options: argparse.Namespace) -> tuple[dsl.Genotype, Check]:
       CompileError: the seed cannot be built.
     """
     seed, images = load(options, options.file), images_of(options, options.file)
-    resolve(seed, *images)
+    with images_named(options, images):
+        resolve(seed, *images)
     return seed, requirement(seed.space, *images)
+
+
+@contextmanager
+def images_named(options: argparse.Namespace, images: Images) -> Iterator[None]:
+    """A context in which the error for a window names the images, if the command line does not name them."""
+    try:
+        yield
+    except WindowError as error:
+        if options.input is not None:
+            raise
+        advice = f"the images are {by_x(images[0])}; for larger ones: {_LARGER}"
+        raise WindowError(f"{error}\n{advice}", error.reason, error.problem) from None
 
 
 def _numbered(options: argparse.Namespace) -> range:
@@ -140,7 +156,9 @@ def cost(options: argparse.Namespace) -> int:
         image_shape(options.input)  # A mistake in these arguments is reported once and not for every file.
     for file in options.file:
         try:
-            graphs[file] = resolve(load(options, file), *images_of(options, file))
+            seed, images = load(options, file), images_of(options, file)
+            with images_named(options, images):
+                graphs[file] = resolve(seed, *images)
         except (dsl.CellError, CompileError, UsageError) as error:
             problems.append(str(error) if len(options.file) == 1 else f"{file}: {error}")
     is_one = len(options.file) == 1

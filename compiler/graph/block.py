@@ -10,6 +10,7 @@ from compiler.primitives.base import Operation, Settings, Shape
 from compiler.primitives.records import TABLE
 from dsl.errors import CellError, Position, Problem
 from dsl.space.expand import Place
+from dsl.text.unparse import op as printed
 from dsl.tree import syntax as s
 from dsl.wording import by_x
 
@@ -46,7 +47,7 @@ class Block:
             shape = record.shape(settings, shapes)
             weights = () if record.weights is None else record.weights(settings, shapes)
         except ShapeError as error:
-            raise located(position, key, f"{error}{advice}", ShapeError) from None
+            raise located(position, key, f"{error}{advice}", type(error)) from None
         if shape[-1] > MAX_CHANNELS:
             message = f"{primitive} would return {shape[-1]:,} channels; at most {MAX_CHANNELS:,}"
             raise located(position, key, message, ShapeError)
@@ -110,6 +111,16 @@ def located(
     reason = f"{key}: {message}"
     problem = Problem(reason, position, hint)
     return kind(str(problem), reason, problem)
+
+
+def called_by(error: CompileError, op: s.Op) -> CompileError:
+    """Returns an error in a cell with the place and the settings of the operation that calls the cell."""
+    problem = error.problem
+    if problem is None or op.position is None or not op.arguments:
+        return error
+    hint = "\n".join(part for part in (problem.hint, f"the call is {printed(op)} at {op.position}") if part)
+    located = replace(problem, hint=hint)
+    return type(error)(str(located), error.reason, located)
 
 
 def not_here(error: CellError, op: s.Op, place: Place, shape: Shape, key: str) -> CompileError:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from compiler.graph.block import Block, located, not_here
 from compiler.primitives.base import Shape
 from dsl.errors import CellError, Position
-from dsl.primitives import CONCATENATION, FIT_BY_FIRST, NOTHING, PRODUCT, SUM
+from dsl.primitives import CONCATENATION, FIT_BY_FIRST, NOTHING, PRIMITIVES, PRODUCT, SUM
 from dsl.space.evaluate import Value
 from dsl.space.expand import Definitions, Place, valued
+from dsl.text import unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -167,9 +168,32 @@ class CellBuilder:
         values = self._fitted_terms(terms, key, width)
         if len(values) < 2:
             return values[0] if values else None
-        # A cell with brackets has no `fit`.
-        fits = "write an operation that fits one to the others" if self.scope else "give the cell a `fit`"
-        return self.block.add(SUM, {}, tuple(values), key, _written(terms, self.cell), f"; {fits}")
+        differ = any(self.block.shapes[value] != self.block.shapes[values[0]] for value in values)
+        advice = f"; {self._fitting(terms)}" if differ else ""
+        return self.block.add(SUM, {}, tuple(values), key, _written(terms, self.cell), advice)
+
+    def _fitting(self, terms: tuple[s.Term, ...]) -> str:
+        """Returns the advice for a sum of several shapes."""
+        if not self.scope:  # Only a cell without brackets may have a `fit`.
+            return "give the cell a `fit`"
+        inputs = [item.name for item in self.cell.inputs]
+        for term in terms if self.scope["stride"] != 1 else ():
+            if not isinstance(term, s.Call) or s.is_join(term) or not isinstance(term.op, s.Op):
+                continue
+            if s.read_state(term) in inputs and self._may_stride(term.op):
+                strided = s.Argument("stride", s.Path(("stride",)))
+                written = replace(term, op=replace(term.op, arguments=(*term.op.arguments, strided)), label=None)
+                return f"an operation strides only where it is written: {unparse.term(written)}"
+        return "write an operation that fits one to the others, such as conv[1x1, stride=stride](x)"
+
+    def _may_stride(self, op: s.Op) -> bool:
+        """Returns whether an operation has no stride here, and would do something else with one."""
+        if any(argument.name == "stride" for argument in op.arguments):
+            return False
+        if op.name in self.network.definitions.ops:
+            parts = s.parts_of(self.network.definitions.ops[op.name])
+            return any(isinstance(part, s.Path) and part.names == ("stride",) for part in parts)
+        return op.name in PRIMITIVES and any(one.name == "stride" for one in PRIMITIVES[op.name].settings)
 
     def _joined(self, join: s.Call, key: str, width: int | None) -> int | None:
         assert isinstance(join.op, s.Op)

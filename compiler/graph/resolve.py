@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from compiler.errors import CompileError, ShapeError
-from compiler.graph.block import MAX_OPERATIONS, Block, located, not_here
+from compiler.graph.block import MAX_OPERATIONS, Block, called_by, located, not_here
 from compiler.graph.cache import Call, Expansion, Read, ResolveCache
 from compiler.graph.cell_builder import IN_A_PIPE, CellBuilder
 from compiler.graph.structure import Graph, Step
@@ -161,26 +161,37 @@ class _Network:
         if cell is not None:
             call = (shapes, one.raw, *self._called(first, stride, shapes[0][-1]))
             if not self.shares_steps:
-                return self._cell_step(cell, call, one.key, inputs, one.number)
+                return self._cell_step(cell, call, one)
             given = tuple([value for _, value in call[-1] if isinstance(value, s.Op)])
             cells = (cell, *self._within(cell, given))
             facts = call, self._read(*cells, *map(self.cache.ops.first, given))
             known = self.cache.step(facts, *cells)
             if known is not None:
                 return known.reading(inputs)
-            new = self._cell_step(cell, call, one.key, inputs, one.number)
+            new = self._cell_step(cell, call, one)
             self.cache.keep(new, facts, *cells)
             return new
         block = Block([*shapes])
         output = self.pipe(block, pipe, 0, Place(None, stride or 1), one.key)
         return self._made(one.key, " | ".join(edit.op_names(pipe)), inputs, block, output, one.number, is_cell=False)
 
-    def _cell_step(self, cell: s.Cell, call: Call, key: str, inputs: tuple[int, ...], repetition: int) -> Step:
+    def _cell_step(self, cell: s.Cell, call: Call, one: Repetition) -> Step:
         shapes, raw, filters, stride, settings = call
         block = Block(list(shapes))
         places = tuple(range(len(shapes)))
-        build = CellBuilder(self, block, cell, places, raw, filters, stride, dict(settings), f"{key}/{cell.name}")
-        return self._made(key, cell.name, inputs, block, build.run(), repetition, is_cell=True)
+        build = CellBuilder(self, block, cell, places, raw, filters, stride, dict(settings), f"{one.key}/{cell.name}")
+        op = one.step.pipe[0]
+        assert isinstance(op, s.Op)
+        output = self._run(build, op)
+        return self._made(one.key, cell.name, one.inputs, block, output, one.number, is_cell=True)
+
+    @staticmethod
+    def _run(build: CellBuilder, op: s.Op) -> int:
+        """Adds the operations of a cell that `op` calls, and returns the index of the cell's output."""
+        try:
+            return build.run()
+        except CompileError as error:
+            raise (called_by(error, op) if build.cell.settings else error) from None
 
     @staticmethod
     def _made(
@@ -284,4 +295,4 @@ class _Network:
         asked = self.whole(applied.settings["stride"], op) or 1
         stride = asked if asked > 1 else self._stride(cell)
         settings = {name: value for name, value in applied.settings.items() if name not in AMBIENT}
-        return CellBuilder(self, block, cell, (value,), (False,), filters, stride, settings, key).run()
+        return self._run(CellBuilder(self, block, cell, (value,), (False,), filters, stride, settings, key), op)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.errors import ShapeError
+from compiler.errors import WindowError
 from compiler.primitives.base import Settings, Shape, map_shape, whole_number
 from dsl.values import Kernel
 from dsl.wording import by_x
@@ -40,7 +40,7 @@ def window_shape(name: str, settings: Settings, shapes: tuple[Shape, ...], chann
     """Returns the output shape of a window with this number of output channels.
 
     Raises:
-      ShapeError: the window does not fit into the map.
+      WindowError: the window does not fit into the map.
     """
     shape = map_shape(shapes, name)
     kernel, is_same, apart = kernel_size(settings, shape), padding(settings) == "SAME", dilation(settings)
@@ -51,7 +51,7 @@ def window_shape(name: str, settings: Settings, shapes: tuple[Shape, ...], chann
     )
     if height < 1 or width < 1:
         dilated = f" ({by_x(kernel)} with dilation {apart})" if apart > 1 else ""
-        raise ShapeError(f"{name}: a window of {by_x(reach)}{dilated} does not fit into a map of {by_x(shape)}")
+        raise WindowError(f"{name}: a window of {by_x(reach)}{dilated} does not fit into a map of {by_x(shape)}")
     return (height, width, channels)
 
 

@@ -50,8 +50,10 @@ def _drawn_apart(drawn: s.Expression) -> str:
             domain = written(values)
         case s.Function(_, (first, high)):
             domain = f"{written(first)} .. {written(high)}"
-        case _:
+        case s.Any() | s.Function():
             return hint
+        case _:
+            return ""
     return f"{hint}; an expression may read a gene: gene factor = {written(first)} in {domain}"
 
 

@@ -89,7 +89,11 @@ def test_the_images_are_those_of_the_flags(tmp_path: Path, capsys: pytest.Captur
     path.write_text(GOOD.replace("body: net[8]", "body: avg_pool[9x9, padding=valid], net[8]"))
     assert main(["check", str(path)]) == 0
     assert main(["check", str(path), "--input", "8x8x3"]) == 2
-    assert "a window of 9x9 does not fit into a map of 8x8x8" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "a window of 9x9 does not fit into a map of 8x8x8" in error and "--input" not in error
+    for command in ("check", "cost", "explain", "sample"):
+        assert main([command, "inception_v3.cell"]) == 2
+        assert capsys.readouterr().err.endswith("the images are 32x32x3; for larger ones: --input 224x224x3\n")
     assert main(["check", str(path), str(path), "--input", "8x8"]) == 2
     assert capsys.readouterr().err == "--input '8x8' is not HEIGHTxWIDTHxCHANNELS, such as 32x32x3\n"
 
