@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from evolve.search.loop import Search
     from evolve.search.plan import Plan
     from evolve.store.store import Store
+    from evolve.study import Study, open, run
 
 __all__ = [
     "Algorithm", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "Neat", "NonAgeingEvolution", "Nsga2",
     "PairwiseTournament", "Plan", "Processes", "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforcement",
-    "Search", "SearchError", "SearchSpace", "Serial", "Standing", "Store", "Task", "UsageError",
+    "Search", "SearchError", "SearchSpace", "Serial", "Standing", "Store", "Study", "Task", "UsageError", "open", "run",
 ]  # fmt: skip
 
 _MODULES = {
@@ -45,6 +46,7 @@ _MODULES = {
     "Plan": "evolve.search.plan",
     "Search": "evolve.search.loop",
     "Store": "evolve.store.store",
+    **dict.fromkeys(("Study", "open", "run"), "evolve.study"),
     **dict.fromkeys(("SearchError", "UsageError"), "evolve.errors"),
     **dict.fromkeys(("Executor", "Processes", "Serial"), "evolve.executors"),
     **dict.fromkeys(("Evaluation", "Individual", "Proposal", "Standing", "Task"), "evolve.records"),

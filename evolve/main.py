@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import flags
 
@@ -16,9 +16,6 @@ from compiler.arguments import Parser
 from compiler.interrupts import INTERRUPTED, interruptible
 from compiler.outlet import Outlet, standard
 from dsl.wording import nearest_name
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 DONE, FAILED, MISTAKE = 0, 1, 2
 
@@ -163,25 +160,19 @@ def _evolve(files: Sequence[str], bindings: Sequence[str], folder: Path, changed
     from evolve import config, loaded
     from evolve.alone import alone
     from evolve.errors import SearchError, UsageError
+    from evolve.observers.progress import console
     from evolve.whole import run as search
 
     loaded.freeze()
     try:
         with alone():  # Gin keeps one set of settings for a whole process, so the settings are read inside too.
-            search(config.read(files, bindings), folder, _console(), changed)
+            search(config.read(files, bindings), folder, console(), changed)
     except (UsageError, CellError) as error:
         return _mistake(str(error))
     except SearchError as error:
         print(f"evolve: {error}", file=sys.stderr)
         return FAILED
     return DONE
-
-
-def _console() -> Console:
-    """Returns a console for the standard output. If that is not a terminal, lines have up to 200 characters."""
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=200)
 
 
 def _mistake(message: str) -> int:

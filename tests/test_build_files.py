@@ -22,8 +22,8 @@ IMPORTED_AS = {
     "google.protobuf": "protobuf",
     "sklearn": "scikit_learn",
 }
-# Extras that a user installs for one feature. Where one is missing, a message names it.
-EXTRAS = {"@pypi//nats_bench", "@pypi//tensorflow_datasets"}
+# Packages that a user installs for one feature. Where one is missing, a message names it, or there is another way.
+EXTRAS = {"@pypi//nats_bench", "@pypi//pandas", "@pypi//tensorflow_datasets"}
 # Imports inside of functions that are dependencies of the caller: they depend on the target, or are TensorFlow.
 LATE = {
     "//compiler:graph": {"//compiler:compiler", "@pypi//tensorflow"},

@@ -167,9 +167,11 @@ def is_defined(name: str) -> bool:
 
 @cache
 def bound(module: Path) -> frozenset[str]:
-    """Returns the names that a module binds at its top level."""
+    """Returns the names that a module binds at its top level, also those that a package imports at their first use."""
     found = set()
-    for statement in ast.parse(module.read_text(encoding="utf-8")).body:
+    body = ast.parse(module.read_text(encoding="utf-8")).body
+    late = [inner for statement in body if isinstance(statement, ast.If) for inner in statement.body]
+    for statement in (*body, *late):
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
             found.add(statement.name)
         elif isinstance(statement, ast.Import | ast.ImportFrom):

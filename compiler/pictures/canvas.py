@@ -48,6 +48,10 @@ class Drawing:
             ]
         )
 
+    def _repr_svg_(self) -> str:
+        """Returns the picture as SVG, which a notebook shows."""
+        return self.svg()
+
     def png(self, scale: float = 1.0) -> bytes:
         """Returns the picture as the bytes of a PNG file, with `scale` pixels for each unit.
 

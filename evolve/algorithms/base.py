@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeVar
 
 from compiler.domains import check, settings_of, values, whole
 from dsl.rules.scene import Noise, Part
@@ -127,16 +127,37 @@ def generator(seed: int, id: int, purpose: str = "proposal") -> random.Random:
     return random.Random(f"{seed}:{id}:{purpose}")
 
 
+class _NoSpace:
+    """Stands for the search space of an algorithm that has only its settings."""
+
+    def __repr__(self) -> str:
+        return "NO_SPACE"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python looks for such methods, for example when it copies an object
+        raise SearchError(
+            "this algorithm has no search space, only its settings: pass the algorithm to evolve.create, or make it "
+            "with a search space and a random seed"
+        )
+
+
+NO_SPACE: Any = _NoSpace()
+
+
 @dataclass(eq=False)
 class Proposer(ABC, Generic[G]):
     """The part that all algorithms share: the check of their settings, and the proposals of pending individuals.
+
+    An algorithm that is made without a search space has only its settings. `dataclasses.replace` gives it a search
+    space and a random seed.
 
     Raises:
       UsageError: a setting has a value that its class does not allow.
     """
 
-    space: SearchSpace[G]
-    seed: int
+    space: SearchSpace[G] = NO_SPACE
+    seed: int = 0
 
     objectives: ClassVar[Taken] = "one"  # how many objectives the algorithm takes
 

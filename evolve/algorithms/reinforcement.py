@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 from compiler.domains import ABOVE_0, real, whole
 from compiler.outlet import quiet
-from evolve.algorithms.base import Latest, SearchSpace, generator
+from evolve.algorithms.base import NO_SPACE, Latest, SearchSpace, generator
 from evolve.errors import SearchError
 from evolve.records import LOWEST, G, Measured, Proposal
 
@@ -50,7 +50,7 @@ class Reinforcement(Latest[G]):
     are recalled from Zoph et al. 2018 and not read in that paper. The default of `epochs` is our choice.
     """
 
-    space: ChoiceSpace[G]
+    space: ChoiceSpace[G] = NO_SPACE
     _: KW_ONLY
     batch_size: Annotated[int, whole(1), "number of individuals from which one update learns"] = 20
     learning_rate: Annotated[float, ABOVE_0, "learning rate of Adam"] = 0.00035
@@ -74,7 +74,7 @@ class Reinforcement(Latest[G]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._sizes = self.space.sizes()
+        self._sizes = () if self.space is NO_SPACE else self.space.sizes()
         self._policy: Policy | None = None  # None before the first draw, which creates the initial policy
         self._baseline: float | None = None
         self._lowest = 0.0  # the lowest fitness so far, or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,17 @@ from evolve.search.plan import Plan, Tally
 
 PLAIN_SECONDS = 10.0  # Seconds between two progress lines if the output is not a terminal.
 BAR = 30  # the width of the progress bar in characters
+
+
+def console(quiet: bool = False) -> Console:
+    """Returns a console for the standard output. If that is not a terminal, lines have up to 200 characters.
+
+    Args:
+      quiet: whether the console prints nothing.
+    """
+    if sys.stdout.isatty():
+        return Console(quiet=quiet)
+    return Console(width=200, quiet=quiet, force_jupyter=False)  # a notebook shows plain lines, as a log file does
 
 
 class _Lines(ABC):

@@ -22,7 +22,7 @@ def write_csv(folder: Path, out: IO[str]) -> None:
     with reading(folder) as db:
         table = csv.writer(out, lineterminator="\n")
         table.writerow(EXPORTED)
-        table.writerows(_rows(db, folder))
+        table.writerows(rows(db, folder))
 
 
 def write_json(folder: Path, out: IO[str]) -> None:
@@ -33,14 +33,14 @@ def write_json(folder: Path, out: IO[str]) -> None:
     """
     with reading(folder) as db:
         before = "[\n"
-        for row in _rows(db, folder):
+        for row in rows(db, folder):
             out.write(before + json.dumps(shown(row), ensure_ascii=False))
             before = ",\n"
         out.write("[]\n" if before == "[\n" else "\n]\n")
 
 
-def _rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
-    """Yields the rows of all individuals as they are when the export begins. Later changes do not appear."""
+def rows(db: sqlite3.Connection, folder: Path) -> Iterator[tuple[object, ...]]:
+    """Yields the columns `EXPORTED` of all individuals as they are when the export begins, without later changes."""
     with explained_errors(folder / FILE):
         # The column `finished` of a held result is negative. Its place in the order is not known, so it is exported
         # as empty.

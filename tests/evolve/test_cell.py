@@ -25,8 +25,9 @@ from compiler import CompileError
 from compiler.main import main
 from compiler.networks import formats, saved
 from compiler.pictures.picture import marked
-from evolve import Store
+from evolve import Store, UsageError
 from evolve import main as evolve
+from evolve import open as open_study
 from evolve.cell import find
 from evolve.store.database import FILE
 from tests.evolve import made_table
@@ -500,3 +501,17 @@ def test_a_setting_that_a_gene_replaces_is_refused(here: Path, capsys: pytest.Ca
     assert "nothing reads training.l2: the gene l2 = " in capsys.readouterr().err
     assert cell(*arguments) == 0
     assert "genes           l2 = " in capsys.readouterr().out
+
+
+def test_the_keras_model_of_an_individual_in_python(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = open_study(WORK)
+    assert study.best is not None
+    model = study.best.model()
+    image = np.asarray(Image.open(next(here.glob("photos/bright/*.png"))), np.float32)[None]
+    assert cell("export", "runs/my search", "--out", "best.keras") == 0
+    exported = keras.models.load_model("best.keras")
+    np.testing.assert_allclose(model(image), exported.predict(image, verbose=0), atol=1e-3)
+    order = "select id from individuals order by fitness desc, params, mult_adds, finished"
+    (lacking,) = rows(order)[-1]
+    with pytest.raises(UsageError, match=f"has not kept the weights of individual {lacking}"):
+        study[lacking].model()
