@@ -54,6 +54,9 @@ _UP_TO_1 = _real("from 0 to 1", lambda value: 0 <= value <= 1)
 _KEPT = _real("above 0 and at most 1", lambda value: 0 < value <= 1)
 _COUNT = whole(1, MOST)
 _SOME_FLAG = Domain("True, False or None", lambda value: value is None or isinstance(value, bool))
+_CLASS_WEIGHTS = Domain(
+    "'balanced' or None", lambda value: value in (None, "balanced"), ("balanced",), example="balanced"
+)
 _TPU = Domain("a text: a name, an address, 'local', or '' for none", lambda value: isinstance(value, str))
 _AUGMENT = _Steps(
     "a tuple of augmentations, () for none",
@@ -134,6 +137,12 @@ class Training:
         float, _AT_LEAST_0, "the auxiliary head's share of the loss; 0 leaves out this head", GENE
     ] = 0.0
     label_smoothing: Annotated[float, _SHARE, "share of each label that is spread over all classes", GENE] = 0.0
+    class_weights: Annotated[
+        str | None,
+        _CLASS_WEIGHTS,
+        "'balanced' weighs the loss of each image so that all classes count equally in the training, whatever their "
+        "numbers of images; None weighs all images equally",
+    ] = None
     augment: Annotated[
         tuple[str, ...],
         _AUGMENT,
@@ -274,9 +283,7 @@ class DatasetSettings:
     """The settings of the data set."""
 
     source: Annotated[
-        str,
-        _SOURCE,
-        "digits, digits_scattered, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME",
+        str, _SOURCE, "digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME"
     ] = "digits"
     validation: Annotated[float | int, _part(0.1), "validation images: a share or a number of the training images"] = (
         0.1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ from evolve.errors import UsageError
 from evolve.executors import EXECUTORS, ExecutorSettings
 from evolve.fitness.base import Fitness
 from evolve.fitness.sources import SOURCES, source
-from evolve.settings import SearchSettings
+from evolve.settings import LATENCY, LatencySettings, SearchSettings
 from evolve.store.migrations import MOVED
 
 search = gin.external_configurable(SearchSettings, "search", module="evolve")
+latency = gin.external_configurable(LatencySettings, "latency", module="evolve")
 _OWN = {name: made.settings for name, made in SOURCES.items() if made.settings is not None}
 _SOURCES = {name: gin.external_configurable(made, name, module="evolve") for name, made in _OWN.items()}
 
@@ -41,6 +42,7 @@ RECORDS: Mapping[str, type[Any]] = {
     "search": SearchSettings,
     "dataset": DatasetSettings,
     "training": Training,
+    "latency": LatencySettings,
     **_OWN,
     **{gin_name(made): made for made in ALGORITHMS},
     **EXECUTORS,
@@ -71,6 +73,7 @@ class Config:
     executor: ExecutorSettings
     executor_name: str
     folders: tuple[Path, ...]  # the folders of the gin files, in which files that the settings name are looked for
+    latency: LatencySettings = field(default_factory=LatencySettings)
     own: Any = None  # the settings of the source of fitness; None if the source has no settings of its own
     not_read: tuple[str, ...] = ()  # the names of settings in gin files that this search does not read
 
@@ -145,7 +148,7 @@ def read(files: Sequence[str], bindings: Sequence[str], beside: Sequence[str] = 
         own = _SOURCES[searched.fitness]() if searched.fitness in _SOURCES else None
         folders = tuple(dict.fromkeys(path.parent for path in parsed.paths))
         name, executor = _executor(searched)
-        config = Config(searched, dataset(), training(), executor, name, folders, own)
+        config = Config(searched, dataset(), training(), executor, name, folders, latency(), own)
         check_read(config.training, parsed.typed())
     return replace(config, not_read=_not_read(config, parsed, beside))
 
@@ -201,6 +204,8 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     why |= {name: f"search.executor is {running!r}: {pasted('search.executor', name)}" for name in others}
     why |= {name: f"search.fitness is {fitness!r}" for name in _OWN if name != fitness}
     why |= {name.removesuffix(".*"): f"search.fitness is {fitness!r}, {reason}" for name, reason in not_read.items()}
+    if LATENCY not in config.search.metrics:
+        why["latency"] = f"neither search.metric nor search.objectives has {LATENCY!r}"
     read = {"training.epochs"} if "training" not in not_read else set()  # FLOPs are computed from it
     found = [name for name in parsed.bound() if name.partition(".")[0] in why and name not in read]
     for name in found:

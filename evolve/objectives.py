@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from compiler.errors import did_you_mean, pasted
+from compiler.training.metrics import RECALL
 from evolve.errors import UsageError
 from evolve.records import LOWEST, WORST, Evaluation
 
 Direction = Literal["max", "min"]
-_ONE = re.compile(r"(.+?) (max|min)(?:, |$)")
 
 MEASURES = ("params", "mult_adds", "depth", "seconds")  # metrics that every evaluation has, in columns of their own
 SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")  # metrics from 0 to 1, of which more is better
-RECALL = "recall_"  # begins the name of the metric of one class
+QUALITIES = (*SHARES, "loss")  # metrics on the validation images, of all classes together
 NATURAL: Mapping[str, Direction] = {
     **dict.fromkeys(("fitness", *SHARES), "max"),
     **dict.fromkeys(("loss", *MEASURES, "latency_ms", "measured"), "min"),
@@ -59,11 +58,6 @@ class Objectives(tuple[Objective, ...]):
     def __str__(self) -> str:
         return ", ".join(f"{one.name} {one.direction}" for one in self)
 
-    @classmethod
-    def read(cls, text: str) -> Objectives:
-        """Returns the objectives of a text that `str` has made."""
-        return cls(Objective(name, _direction(way)) for name, way in _ONE.findall(text))
-
     def scores(self, evaluation: Evaluation) -> tuple[float, ...]:
         """Returns the scores of an evaluation in the order of the objectives. More is better in all of them.
 
@@ -73,7 +67,7 @@ class Objectives(tuple[Objective, ...]):
         return tuple([one.score(metric_of(evaluation, one.name)) for one in self])
 
     def judged(self, found: Evaluation, natural: str) -> Evaluation:
-        """Returns an evaluation with the fitness that follows from its metrics.
+        """Returns an evaluation with the fitness, and with several objectives the scores, that follow from its metrics.
 
         An evaluation that lacks the metric of an objective has failed, and so has one whose metric is not finite.
 
@@ -82,7 +76,7 @@ class Objectives(tuple[Objective, ...]):
           natural: the metric that the source of fitness measures.
         """
         if found.is_failed:
-            return replace(found, fitness=self.worst)
+            return replace(found, fitness=self.worst, scores=())
         known = {natural: found.fitness} | dict(found.metrics)
         full = replace(found, metrics=tuple(known.items()))
         for one in self:
@@ -99,10 +93,6 @@ class Objectives(tuple[Objective, ...]):
 
     def _failed(self, found: Evaluation, reason: str) -> Evaluation:
         return replace(found, fitness=self.worst, status="failed", error=reason, graph="")
-
-
-def _direction(word: str) -> Direction:
-    return "max" if word == "max" else "min"
 
 
 def is_share(name: str) -> bool:
@@ -145,7 +135,7 @@ def chosen(
     """
     for name, direction in objectives.items():
         _check_name("search.objectives", name, known)
-        if (is_share(name) or name == "loss") and direction != direction_of(name):
+        if (name in QUALITIES or is_share(name)) and direction != direction_of(name):
             better = {**objectives, name: direction_of(name)}
             raise UsageError(
                 f"search.objectives has {name!r}: {direction!r}, which looks for the worst networks: "

@@ -18,9 +18,10 @@ from evolve.config import RECORDS, Config
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
+from evolve.fitness.measuring import Measuring
 from evolve.objectives import Objective, chosen, direction_of
 from evolve.search.plan import Plan
-from evolve.settings import CHANGEABLE, IDENTITY, SearchSettings
+from evolve.settings import CHANGEABLE, IDENTITY, LATENCY, SearchSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Run:
         settings |= {**settings_of_algorithm(algorithm), **self.fitness.identity()}
         if self.fitness.objectives != (Objective(self.fitness.metric),):
             settings["search.objectives"] = self.fitness.objectives
+        if self.fitness.measuring.latency is not None:
+            settings |= {f"latency.{name}": value for name, value in values(self.fitness.measuring.latency).items()}
         return {**{name: str(value) for name, value in settings.items()}, "the space": self.fitness.space}
 
     def _marked(self, mark: str) -> dict[str, object]:
@@ -84,6 +87,11 @@ def prepare(config: Config, folder: Path) -> Run:
         weights=place / "weights",
         inherit=settings.inherit_weights,
         own=config.own,
+        measuring=Measuring(
+            latency=config.latency if LATENCY in settings.metrics else None,
+            command=settings.measure,
+            seconds=settings.measure_seconds,
+        ),
         objectives=chosen(
             settings.metric, settings.objectives, config.source.metric, config.source.metrics(config.own)
         ),

@@ -312,18 +312,22 @@ class Classification:
     accuracy: float
     confusion: tuple[tuple[int, ...], ...] = ()  # [classes, classes]: numbers of images by class and predicted class
     class_names: tuple[str, ...] = ()
+    metrics: Metrics = ()  # further metrics on the test images
 
     @classmethod
-    def of(cls, confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...]) -> Classification:
+    def of(
+        cls, confusion: tuple[tuple[int, ...], ...], class_names: tuple[str, ...], metrics: Metrics = ()
+    ) -> Classification:
         """Returns the result that has a confusion matrix. Its accuracy is computed from the matrix."""
         right = sum(row[place] for place, row in enumerate(confusion))
-        return cls(right / sum(map(sum, confusion)), confusion, class_names)
+        return cls(right / sum(map(sum, confusion)), confusion, class_names, metrics)
 
     @classmethod
     def read(cls, text: str) -> Classification:
         """Returns the result from JSON that the method `text` has made."""
         found = json.loads(text)
-        return cls(found["accuracy"], tuple(map(tuple, found["confusion"])), tuple(found["class_names"]))
+        metrics = tuple((name, value) for name, value in found.get("metrics", ()))  # since version 0.9.0
+        return cls(found["accuracy"], tuple(map(tuple, found["confusion"])), tuple(found["class_names"]), metrics)
 
     def text(self) -> str:
         """Returns the result as JSON, for the store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
@@ -65,6 +66,21 @@ _OBJECTIVES = Domain(
     ),
     verb="write it as",
     example={"accuracy": "max", "mult_adds": "min"},
+)
+MODEL = "{model}"  # stands for the path of the exported model in the command `search.measure`
+LATENCY, MEASURED = "latency_ms", "measured"  # metrics of an exported model
+
+
+def _is_command(value: object) -> bool:
+    """Whether a value is a command with the path of a model, or an empty text."""
+    try:
+        return isinstance(value, str) and (not value or (MODEL in value and bool(shlex.split(value))))
+    except ValueError:  # a quotation mark is not closed
+        return False
+
+
+_MEASURE = Domain(
+    "a command with {model}, which stands for the exported .tflite file", _is_command, example="benchmark.sh {model}"
 )
 _STORAGE = Domain("a folder or an address: 'gs://bucket/run'", lambda value: isinstance(value, str))
 
@@ -136,6 +152,15 @@ class SearchSettings:
         _OBJECTIVES,
         "the metrics by which individuals are compared, each with 'max' or 'min'; the first is the fitness",
     ] = field(default_factory=dict)
+    measure: Annotated[
+        str,
+        _MEASURE,
+        "a command whose last printed number is the metric `measured`; {model} stands for the exported .tflite file",
+        IDENTITY,
+    ] = ""
+    measure_seconds: Annotated[
+        float, ABOVE_0, "seconds after which the command of `search.measure` is ended", CHANGEABLE
+    ] = 60.0
     inherit_weights: Annotated[
         bool,
         FLAG,
@@ -164,6 +189,11 @@ class SearchSettings:
             return filesystem.place(self.storage) if self.storage else None
         except CompileError as error:
             raise UsageError(f"search.storage: {error}") from None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that `metric` and `objectives` name."""
+        return tuple(dict.fromkeys([*self.objectives, *filter(None, [self.metric])]))
 
     @property
     def first_metric(self) -> str | None:
@@ -197,6 +227,18 @@ def _has_one_fitness(search: SearchSettings) -> str:
         f"search.metric is {search.metric!r}, and the first of search.objectives, which is the fitness, is "
         f"{first[0]!r}: {first[1]!r}: {pasted('search.metric', None)}, or {pasted('search.objectives', wanted)}"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencySettings:
+    """Settings of the metric `latency_ms`, which is the time of an exported network for one image on this machine."""
+
+    threads: Annotated[int, whole(1), "threads of the CPU"] = 1
+    warm_up: Annotated[int, whole(0), "runs before the measurement"] = 10
+    runs: Annotated[int, whole(1), "measured runs, of which the median is taken"] = 100
+
+    def __post_init__(self) -> None:
+        check("latency", self, UsageError)
 
 
 def _is_shape(value: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
+import numpy as np
 import tensorflow as tf
 
 from compiler.batches.augment import Scale
@@ -41,6 +42,11 @@ class Feed(ABC):
     def count(self, split: str) -> int:
         """Returns the number of images of a part."""
         return len(self._images.part(split))
+
+    def class_counts(self) -> tuple[int, ...]:
+        """Returns the number of training images of each class; empty for records, whose labels are not known."""
+        labels = getattr(self._images.train, "labels", None)
+        return () if labels is None else tuple(np.bincount(labels, minlength=self.classes).tolist())
 
     def describe(self) -> str:
         """Returns one line with the number of images of each part, their shape, and the number of classes."""

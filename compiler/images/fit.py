@@ -51,6 +51,30 @@ def check_batch(training: Training, name: str, images: int) -> None:
         )
 
 
+def class_weights(training: Training, name: str, counts: Sequence[int]) -> tuple[float, ...] | None:
+    """Returns the weight of each class in the loss; None if all images weigh the same.
+
+    The weight is the number of all images divided by the number of classes and by the number of images of the class,
+    so that the mean weight of the images is 1.
+
+    Args:
+      training: the settings of the training.
+      name: the source of the images.
+      counts: the number of training images of each class; empty if the labels are not known.
+
+    Raises:
+      DataError: the labels are not known before the training.
+    """
+    if training.class_weights is None:
+        return None
+    if not counts:
+        raise DataError(
+            f"training.class_weights is {training.class_weights!r}, and the labels of {name} are read only while it is "
+            f"streamed: {pasted('dataset.stream', False)}, or {pasted('training.class_weights', None)}"
+        )
+    return tuple(sum(counts) / (len(counts) * max(1, count)) for count in counts)
+
+
 def smaller_batch(images: int) -> int:
     """Returns the largest batch of 64, 32, 16 and 8 images that gives FEW_STEPS steps an epoch, or else 8.
 

@@ -26,18 +26,18 @@ from compiler.images.streams import Stream
 from compiler.layers.model import StepLayer, assemble, forward, step_layers
 from compiler.networks.weights import Weights, count, inherit, perturb
 from compiler.settings import Training
+from compiler.training.metrics import Metrics, Predicted
 from compiler.training.strategies import make_strategy
 from compiler.training.trainer import EVALUATION_BATCH, Trainer
 from dsl.rules.scene import Noise
 from dsl.space.genotype import Genotype
-
-Matrix = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Trained:
     """The result of a candidate training: accuracy, epochs, cost, and the seconds of the training and of its steps.
 
+    `metrics` has all metrics of the evaluation at the end by name, with the accuracy and the recall of each class.
     `weights` is the number of values in the weights and statistics of the network. `inherited` is the number of those
     values that came from the parent. The Keras model is made at the first use, since most trainings do not need it.
     """
@@ -52,6 +52,7 @@ class Trained:
     weights: int
     graph: Graph
     layers: tuple[StepLayer, ...]
+    metrics: Metrics
 
     @functools.cached_property
     def model(self) -> tf_keras.Model:
@@ -93,9 +94,12 @@ def train(
             perturb(trainer.layers, noise, seed)
         history, accuracy, train_seconds = _history(trainer, training, on_epoch)
     cost = graph_cost(graph)
+    assert trainer.predicted is not None  # The validation images were evaluated at the end.
+    loss = history[-1].validation_loss if history else None
+    metrics = trainer.predicted.metrics(data.class_names, accuracy, loss)
     return Trained(
         accuracy, history, cost.params, cost.mult_adds, time.perf_counter() - start,
-        train_seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers),
+        train_seconds, inherited, count(trainer.layers), graph, tuple(trainer.layers), metrics,
     )  # fmt: skip
 
 
@@ -111,14 +115,12 @@ def prepare(training: Training, seed: int) -> None:
 
 def accuracy(model: tf_keras.Model, images: Dataset | Stream | Feed, split: str) -> float:
     """Returns the share of the images of `train`, `validation` or `test` that a model classifies correctly."""
-    matrix = np.array(confusion(model, feed(images), split))
+    matrix = predicted(model, feed(images), split).confusion
     return float(matrix.trace() / matrix.sum())
 
 
-def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
-    """Returns the confusion matrix `[classes, classes]`: numbers of images by true (row) and predicted class (column).
-
-    The sum of the diagonal divided by the number of images is the accuracy.
+def predicted(model: tf_keras.Model, feed: Feed, split: str) -> Predicted:
+    """Returns the predictions of a model for the images of `train`, `validation` or `test`.
 
     Raises:
       DataError: an image cannot be read.
@@ -126,15 +128,15 @@ def confusion(model: tf_keras.Model, feed: Feed, split: str) -> Matrix:
     heads = [layer for layer in step_layers(model) if not layer.step.key.startswith("auxiliary")]
 
     def step(images: Any) -> Any:
-        return tf.argmax(tf.cast(forward(heads, images, training=False)[-1], tf.float32), -1, output_type=tf.int32)
+        return tf.cast(forward(heads, images, training=False)[-1], tf.float32)
 
     traced = tf.function(step, autograph=False)
-    counts = np.zeros((feed.classes, feed.classes), np.int64)
+    found = []
     with naming_faults(feed):
         for images, labels, weights in feed.evaluation(split, min(EVALUATION_BATCH, feed.count(split))):
             real = weights.numpy() > 0  # The last batch is padded.
-            np.add.at(counts, (labels.numpy()[real], traced(images).numpy()[real]), 1)
-    return tuple(tuple(map(int, row)) for row in counts)
+            found.append((traced(images).numpy()[real], labels.numpy()[real]))
+    return Predicted(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _history(

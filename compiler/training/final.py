@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 import dsl
@@ -92,8 +91,7 @@ class FinalTraining:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the images, each with the change that helps."""
-        labels = getattr(self.images.train, "labels", None)
-        counts = () if labels is None else np.bincount(labels, minlength=self.feed.classes).tolist()
+        counts = self.feed.class_counts()
         return fit.warnings(self.training, self.feed.count("train"), self.feed.class_names, counts)
 
     def epochs(self, profile: bool = False) -> Iterator[Epoch]:
@@ -212,6 +210,8 @@ class FinalTraining:
             for scope, record in (("dataset", images), ("training", self.training))
             for field in fields(record)
             if field.name not in ("strategy", "tpu", "optimize_graph")
+            # Records of earlier versions lack these settings.
+            and not (field.name in ("class_weights",) and getattr(record, field.name) is None)
         }
         seed = repr(self._config.network.seed)
         return {"the network": self._genotype.standalone(), "network.seed": seed, **settings}

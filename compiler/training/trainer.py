@@ -21,6 +21,7 @@ from compiler.layers.model import StepLayer, all_steps, build_layers, forward
 from compiler.primitives.layering import Tensor
 from compiler.primitives.normalization_layers import of_all_replicas, shared_norm
 from compiler.settings import Training
+from compiler.training.metrics import Predicted
 from compiler.training.optimizers import make_optimizer
 from compiler.training.strategies import Strategy
 
@@ -43,8 +44,10 @@ class Trainer:
         self.graph, self._feed, self._training, self.strategy, self._seed = graph, feed, training, strategy, seed
         self._replicas = strategy.num_replicas_in_sync
         _check_batch(training, feed, self._replicas)
+        self._class_weights = fit.class_weights(training, feed.name, feed.class_counts())
         self.steps_per_epoch = feed.count("train") // training.batch_size
         self.step = 0
+        self.predicted: Predicted | None = None  # the predictions of the latest evaluation
         with strategy.scope():
             self.layers = build_layers(graph, seed, _TYPES[training.precision])
             self._variables = [layer.trained for layer in self.layers if layer.trained is not None]
@@ -62,7 +65,8 @@ class Trainer:
             self._loop(self._training_batches, tf.constant(self.step), tf.constant(0))
         if self._training.fresh_statistics:
             self._pool(iter(self._plain_batches), tf.constant(0.0))
-        self._evaluate(iter(self._evaluation_batches("validation")[0]), tf.constant(0))
+        batches, batch, _ = self._evaluation_batches("validation")
+        self._evaluate(iter(batches), tf.constant(0), batch)
 
     # --- training ---
 
@@ -78,24 +82,41 @@ class Trainer:
         return iter(self.strategy.experimental_distribute_dataset(batches))
 
     @functools.cached_property
-    def _loop(self) -> Callable[..., tuple[Tensor, Tensor]]:
+    def _loop(self) -> Callable[..., tuple[Tensor, ...]]:
         replica_step = tf.autograph.experimental.do_not_convert(self._replica_step)
 
-        def loop(batches: Any, first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        def loop(batches: Any, first: Tensor, steps: Tensor) -> tuple[Tensor, ...]:
             return self._sums(lambda step: self.strategy.run(replica_step, (*next(batches), step)), first, steps)
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 
-    def _sums(self, run: Callable[[Tensor], Any], first: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Runs steps from `first` on. Returns the sums of loss and correct images over replicas and steps."""
+    def _sums(
+        self, run: Callable[[Tensor], Any], first: Tensor, steps: Tensor, kept: Sequence[tuple[Any, Any]] = ()
+    ) -> tuple[Tensor, ...]:
+        """Runs steps from `first` on. Returns the sums of loss and correct images over replicas and steps.
 
-        def body(step: Tensor, loss: Tensor, correct: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in run(step)]
-            return step + 1, loss + totals[0], correct + totals[1]
+        Further values of a step are returned too, as tensors [steps, values of all replicas].
 
-        start = (first, tf.constant(0.0), tf.constant(0.0))
-        _, loss, correct = tf.while_loop(lambda step, *_: step < first + steps, body, start, parallel_iterations=1)
-        return loss, correct
+        Args:
+          run: runs a step, and returns the loss, the number of correct images, and further values.
+          first: the number of the first step.
+          steps: the number of steps.
+          kept: the type and the shape over all replicas of each further value.
+        """
+
+        def body(step: Tensor, loss: Tensor, correct: Tensor, *arrays: Any) -> tuple[Any, ...]:
+            found = run(step)
+            totals = [self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for value in found[:2]]
+            values = [value if self._replicas == 1 else self.strategy.gather(value, axis=0) for value in found[2:]]
+            written = [array.write(step - first, value) for array, value in zip(arrays, values, strict=True)]
+            return step + 1, loss + totals[0], correct + totals[1], *written
+
+        arrays = [tf.TensorArray(kind, steps, element_shape=shape) for kind, shape in kept]
+        start = (first, tf.constant(0.0), tf.constant(0.0), *arrays)
+        _, loss, correct, *arrays = tf.while_loop(
+            lambda step, *_: step < first + steps, body, start, parallel_iterations=1
+        )
+        return loss, correct, *(array.stack() for array in arrays)
 
     def _replica_step(self, images: Tensor, labels: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one gradient step of one replica; returns its share of the mean loss and its count of correct images."""
@@ -139,13 +160,15 @@ class Trainer:
         return self._training.l2 * tf.add_n(squares) if self._training.l2 and squares else tf.constant(0.0)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Returns the cross entropy, summed over this replica and divided by the size of the global batch."""
+        """Returns the cross entropy, weighted by class, summed over this replica and divided by the global batch."""
         if self._training.label_smoothing:
             smoothing = self._training.label_smoothing
             target = tf.one_hot(labels, self.graph.classes) * (1 - smoothing) + smoothing / self.graph.classes
             losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
         else:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        if self._class_weights is not None:
+            losses *= tf.gather(tf.constant(self._class_weights), labels)
         return tf.reduce_sum(losses) / self._training.batch_size
 
     def _norm(self) -> Any:
@@ -261,35 +284,42 @@ class Trainer:
     def evaluate(self, split: str) -> tuple[float, float]:
         """Returns the mean loss and the accuracy on a part of the data set.
 
-        The network has the averaged weights if the training averages weights.
+        The network has the averaged weights if the training averages weights. The predictions are kept in `predicted`.
         """
         count = self._feed.count(split)
-        batches, steps = self._evaluation_batches(split)
+        batches, batch, steps = self._evaluation_batches(split)
         for layer in self.layers if self._replicas > 1 else ():
             layer.synchronize()
         with self.averaged():
-            loss, correct = self._evaluate(iter(batches), tf.constant(steps))
+            loss, correct, *found = self._evaluate(iter(batches), tf.constant(steps), batch)
+        logits, labels, weights = (value.numpy().reshape(steps * batch, *value.shape[2:]) for value in found)
+        real = weights > 0  # The last batch is padded.
+        self.predicted = Predicted(logits[real], labels[real])
         return float(loss) / count, float(correct) / count
 
-    def _evaluation_batches(self, split: str) -> tuple[Any, int]:
-        """Returns the batches of one pass, and their number."""
+    def _evaluation_batches(self, split: str) -> tuple[Any, int, int]:
+        """Returns the batches of one pass, the number of images of a batch, and the number of batches."""
         count = self._feed.count(split)
         batch = min(EVALUATION_BATCH, -(-count // self._replicas) * self._replicas)
         batch -= batch % self._replicas
-        return self.strategy.experimental_distribute_dataset(self._feed.evaluation(split, batch)), -(-count // batch)
+        batches = self.strategy.experimental_distribute_dataset(self._feed.evaluation(split, batch))
+        return batches, batch, -(-count // batch)
 
     @functools.cached_property
-    def _evaluate(self) -> Callable[..., tuple[Tensor, Tensor]]:
+    def _evaluate(self) -> Callable[..., tuple[Tensor, ...]]:
         heads = self.layers[: len(self.graph.steps)]
 
         @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-        def replica(images: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        def replica(images: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
             logits = tf.cast(forward(heads, images, training=False)[-1], tf.float32)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            return tf.reduce_sum(losses * weights), _right(logits, labels, weights)
+            return tf.reduce_sum(losses * weights), _right(logits, labels, weights), logits, labels, weights
 
-        def loop(batches: Any, count: Tensor) -> tuple[Tensor, Tensor]:
-            return self._sums(lambda _: self.strategy.run(replica, next(batches)), tf.constant(0), count)
+        def loop(batches: Any, count: Tensor, batch: int) -> tuple[Tensor, ...]:
+            return self._sums(
+                lambda _: self.strategy.run(replica, next(batches)), tf.constant(0), count,
+                ((tf.float32, (batch, self.graph.classes)), (tf.int32, (batch,)), (tf.float32, (batch,))),
+            )  # fmt: skip
 
         return tf.function(loop, autograph=False)  # type: ignore[no-any-return]
 

@@ -21,8 +21,9 @@ from compiler.settings import DatasetSettings, Training
 from compiler.version import version
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import Facts
+from evolve.fitness.measuring import Measuring
 from evolve.objectives import MEASURES, Objective, Objectives
-from evolve.records import Classification, Evaluation, Task, failed
+from evolve.records import Classification, Evaluation, Metrics, Task, failed
 from evolve.settings import SearchSettings
 
 
@@ -44,6 +45,7 @@ class Fitness(ABC):
       inherit: whether children start from the weights of their parents.
       own: the settings of this source, which are of the type `settings`.
       objectives: the metrics by which individuals are compared; without one, the metric that the source measures.
+      measuring: the measures of exported networks.
       facts: the facts of the images; None before they are found.
       version: the version of the driver.
     """
@@ -56,7 +58,8 @@ class Fitness(ABC):
     weights: Place
     inherit: bool = False
     own: Any = None
-    objectives: Objectives = Objectives()  # noqa: RUF009
+    objectives: Objectives = field(default_factory=Objectives)
+    measuring: Measuring = field(default_factory=Measuring)
     facts: Facts | None = None
     version: str = field(default_factory=version)
 
@@ -94,6 +97,11 @@ class Fitness(ABC):
                 f"which leaves no weights: {pasted('search.inherit_weights', False)}, or "
                 f"{pasted('search.fitness', 'training')}"
             )
+        if search.measure and not cls.trains:
+            raise UsageError(
+                f"search.measure is {search.measure!r} and search.fitness is {search.fitness!r}, which trains no "
+                f"network that could be exported: {pasted('search.measure', '')}"
+            )
 
     @classmethod
     def metrics(cls, own: Any) -> Collection[str] | None:
@@ -103,6 +111,14 @@ class Fitness(ABC):
           own: the settings of this source.
         """
         return (cls.metric, *MEASURES)
+
+    def try_measures(self, seed: str) -> Metrics:
+        """Returns the measures of the seed's exported network, so that a fault is found before the search begins.
+
+        Raises:
+          UsageError: the seed cannot be measured.
+        """
+        return ()
 
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
         """Returns this source after all checks that need no images.

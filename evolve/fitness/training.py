@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,16 +19,16 @@ from compiler.images import fit
 from compiler.images.inventory import Progress
 from compiler.images.kept import Kept
 from compiler.settings import DatasetSettings
-from dsl.wording import plural
+from compiler.training.metrics import RECALL
 from evolve import loaded
 from evolve.errors import KEPT, UsageError
 from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
-from evolve.objectives import is_share
-from evolve.records import Classification, Evaluation, Task, failed, rank
-from evolve.settings import SearchSettings
+from evolve.objectives import MEASURES, QUALITIES, is_share
+from evolve.records import Classification, Evaluation, Metrics, Task, failed, rank
+from evolve.settings import LATENCY, MEASURED, SearchSettings
 
 NO_EPOCHS = "0 epochs: the weights with which an individual starts are evaluated, and no step is taken"
 
@@ -40,8 +40,22 @@ class TrainingFitness(ImagesFitness):
     trains = True
 
     @classmethod
+    def metrics(cls, own: Any) -> Collection[str]:
+        """Returns the names of the metrics of a training."""
+        return (*QUALITIES, RECALL, *MEASURES, LATENCY, MEASURED)
+
+    @classmethod
     def check(cls, search: SearchSettings) -> None:
-        """Checks that the target of the search is a value that the metric can have."""
+        """Checks that the target of the search is a value that the metric can have, and that metrics are measured.
+
+        Raises:
+          UsageError: the target is out of range, or a metric needs a command that is missing.
+        """
+        if MEASURED in search.metrics and not search.measure:
+            raise UsageError(
+                f"{MEASURED!r} is the number that a command prints, and search.measure has no command: "
+                f"{pasted('search.measure', 'benchmark.sh {model}')}"
+            )
         if not is_share(search.first_metric or cls.metric):
             return
         if search.target is not None and not 0 < search.target <= 1:
@@ -54,13 +68,14 @@ class TrainingFitness(ImagesFitness):
     def _found(self, known: Facts | None, folder: Path, progress: Progress | None) -> Facts:
         found, source, stream = super()._found(known, folder, progress), self.dataset.source, self.dataset.stream
         fit.check(self.training, source, found.images, found.input_shape[-1], found.is_bytes, stream)
+        fit.class_weights(self.training, source, found.counts.get("train", ()))
         return found
 
     def rows(self) -> list[tuple[str, str]]:
         """Returns rows for the header about the images and the steps of an epoch, and warnings on the settings."""
         facts, batch = self.known, self.training.batch_size
         warnings = fit.warnings(self.training, facts.images, facts.class_names, facts.counts.get("train", ()))
-        steps = f"{plural(facts.images // batch, 'step')} of {plural(batch, 'image')}"
+        steps = f"{facts.images // batch:,} steps of {batch} images"
         return [
             *super().rows(),
             ("epoch", steps) if self.training.epochs else ("training", NO_EPOCHS),
@@ -112,28 +127,68 @@ class TrainingFitness(ImagesFitness):
         except tf.errors.OpError as error:
             where = f"TensorFlow failed on {socket.gethostname()} while it trained individual {task.id}"
             raise UsageError(unrecorded(f"{where}: {error.message}")) from None
-        fitness = float(trained.accuracy)
+        measured = Evaluation(
+            trained.accuracy,
+            history=trained.history,
+            params=cost.params,
+            mult_adds=cost.mult_adds,
+            depth=cost.depth,
+            metrics=self._stored(trained.metrics),
+            step_seconds=trained.train_seconds,
+            inherited=None if initial is None else trained.inherited / trained.weights,
+            note=note,
+            weight_differences=self._differences(trained.layers, task),
+        )
+        try:
+            measured = replace(measured, metrics=(*measured.metrics, *self._measures(genotype, trained.layers)))
+        except CompileError as error:
+            return replace(failed(str(error)), history=trained.history)
+        fitness = self.objectives.judged(measured, self.metric).fitness
         found = rank(fitness, (cost.params, cost.mult_adds))
         best = rank(task.best, task.best_size)
         if self.inherit or found < (best if task.keep_above is None else rank(task.keep_above, task.keep_above_size)):
             path = weights_file(self.weights, task.id)
             with _naming(path, "written"):
                 weights.save(path, weights.weights_of(trained.layers))
-        return Evaluation(
-            fitness,
-            history=trained.history,
-            step_seconds=trained.train_seconds,
-            graph=trained.model.to_json() if found < best else "",
-            inherited=None if initial is None else trained.inherited / trained.weights,
-            note=note,
-            weight_differences=self._differences(trained.layers, task),
-        )
+        return replace(measured, graph=trained.model.to_json() if found < best else "")
+
+    def try_measures(self, seed: str) -> Metrics:
+        """Returns the measures of the seed with random weights."""
+        from compiler.layers.model import lower, step_layers
+
+        _warm()
+        genotype = parsed(self.space).genotype(seed)
+        try:
+            model = lower(resolve(genotype, self.known.input_shape, self.known.classes))
+            return self._measures(genotype, step_layers(model))
+        except CompileError as error:
+            raise UsageError(f"the seed of the search cannot be measured: {error}") from None
+
+    def _measures(self, genotype: dsl.Genotype, layers: Any) -> Metrics:
+        """Returns the metrics of the exported network; none if the search has no such metric.
+
+        Raises:
+          CompileError: the network cannot be exported or measured.
+        """
+        if not self.measuring:
+            return ()
+        from compiler.networks import saved, weights
+
+        facts = self.known
+        values = weights.weights_of(layers[: len(resolve(genotype, facts.input_shape, facts.classes).steps)])
+        network = saved.Saved(genotype, values, facts.input_shape, facts.class_names, facts.mean, facts.std)
+        return self.measuring.metrics(network, self.folder)
+
+    def _stored(self, metrics: Mapping[str, float]) -> Metrics:
+        """Returns the metrics that are stored: those of all classes together, and those that are objectives."""
+        wanted = {one.name for one in self.objectives}
+        return tuple((name, value) for name, value in metrics.items() if name in QUALITIES or name in wanted)
 
     def test(self, id: int, genotype: str) -> Classification | None:
         """Returns the result of an individual on the test images, measured with the weights that were kept."""
         from compiler.layers.model import lower, step_layers
         from compiler.networks import weights
-        from compiler.training.candidate import confusion
+        from compiler.training.candidate import predicted
 
         if not self.can_test(id):
             return None
@@ -146,9 +201,11 @@ class TrainingFitness(ImagesFitness):
         except (CompileError, OSError) as error:
             raise UsageError(f"{path} cannot be used: {error}; remove the file to leave the test out") from None
         try:
-            return Classification.of(confusion(model, feed, "test"), feed.class_names)
+            found = predicted(model, feed, "test")
         except DataError as error:
             raise UsageError(unrecorded(error)) from None
+        metrics = self._stored(found.metrics(feed.class_names))
+        return Classification.of(tuple(map(tuple, found.confusion.tolist())), feed.class_names, metrics)
 
     def _check_folder(self) -> None:
         """Checks that this worker can reach the folder of the weights. Otherwise a training would be lost at its end.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -118,7 +118,7 @@ class Plan:
     reuse: bool = False  # whether a duplicate takes the evaluation of the earlier individual
     budget_simulated: float | None = None  # simulated seconds of all individuals together, from a table
     order: Literal["finished", "born"] = "finished"  # the order in which results reach the algorithm
-    objectives: Objectives = Objectives([Objective("fitness")])  # noqa: RUF009
+    objectives: Objectives = field(default_factory=lambda: Objectives([Objective("fitness")]))
 
     def end(self, tally: Tally, is_proposed: bool) -> str:
         """Returns why no further individual is started; empty if the search continues.

@@ -23,6 +23,8 @@ ADDED = (
     Added("training.rmsprop_start", "0.6.0", "0.0"),
     Added("training.fresh_statistics", "0.6.0", "False"),
     Added("training.validate", "0.6.0", "epochs"),
+    Added("training.class_weights", "0.9.0", "None"),
+    Added("search.measure", "0.9.0", ""),
 )
 
 

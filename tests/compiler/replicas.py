@@ -18,6 +18,7 @@ from compiler.training.strategies import is_chief, make_strategy
 from compiler.training.trainer import Trainer
 
 # A network whose first normalization sees values that no replica has normalized by its own images before.
+PLAIN = "network { body: conv[3x3, filters=4] | relu  head: global_avg_pool | dense[classes] }"
 STEM = "network { body: conv[3x3, filters=8] | batch_norm  head: global_avg_pool | dense[classes] }"
 
 
@@ -38,16 +39,20 @@ def main(name: str, devices: int) -> None:
     fresh = statistics(trainer)
     loss, _ = trainer.run(4)
     validation_loss, _ = trainer.evaluate("validation")
+    assert trainer.predicted is not None
+    predicted = trainer.predicted.loss, len(trainer.predicted.labels)
     values = weights.weights_of(trainer.layers)
     norms = [float(np.sqrt(np.mean(np.square(value)))) for value in values.values()]
     graph = compiler.resolve(dsl.loads(STEM), digits.input_shape, digits.classes)
     apart = Trainer(graph, digits, replace(settings, sync_batch_norm=False), strategy, seed=1)
     apart.refresh()
+    graph = compiler.resolve(dsl.loads(PLAIN), digits.input_shape, digits.classes)
+    weighted = Trainer(graph, digits, replace(settings, class_weights="balanced"), strategy, seed=1)
     print(
         json.dumps(
             {"replicas": strategy.num_replicas_in_sync, "chief": is_chief(strategy), "loss": loss,
-             "validation_loss": validation_loss, "norms": norms, "fresh": fresh,
-             "fresh_apart": statistics(apart)}
+             "validation_loss": validation_loss, "predicted": predicted, "norms": norms, "fresh": fresh,
+             "fresh_apart": statistics(apart), "weighted": weighted.run(2)[0]}
         )
     )  # fmt: skip
 

@@ -67,8 +67,11 @@ def test_two_workers_learn_what_one_device_learns() -> None:
 
 def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
     """Compares losses, accuracies, norms and statistics, with a tolerance for another order of sums."""
-    for name in ("loss", "validation_loss", "norms", "fresh", "fresh_apart"):
+    for name in ("loss", "validation_loss", "norms", "fresh", "fresh_apart", "weighted"):
         assert other[name] == pytest.approx(one[name], rel=1e-3, abs=5e-4), name
+    images = 288  # the validation images of all replicas together
+    assert one["predicted"] == pytest.approx([one["validation_loss"], images], rel=1e-5)
+    assert other["predicted"] == pytest.approx([other["validation_loss"], images], rel=1e-5)
 
 
 class TestWhatIsNotThere:

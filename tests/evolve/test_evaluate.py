@@ -24,7 +24,7 @@ from evolve.fitness import running, training
 from evolve.fitness.base import Fitness
 from evolve.fitness.function import FunctionFitness, fitness_function
 from evolve.fitness.training import TrainingFitness, weights_file
-from evolve.records import WORST, Classification
+from evolve.records import LOWEST, Classification
 
 PARAMS = {"N": 1, "F": 4}
 
@@ -110,7 +110,7 @@ def test_a_fitness_comes_with_the_cost(small_gin: Path) -> None:
 )
 def test_failures_have_a_reason_a_size_and_the_worst_fitness(small_gin: Path, fitness: str, reason: str) -> None:
     found = spec(small_gin, fitness).evaluate(task())
-    assert (found.status, found.fitness, found.error) == ("failed", WORST, reason)
+    assert (found.status, found.fitness, found.error) == ("failed", LOWEST, reason)
     assert found.params > 0 and found.seconds > 0
     assert found.is_retryable == (fitness == "out_of_memory")
 

@@ -33,6 +33,7 @@ def test_the_first_objective_gives_the_fitness_and_more_of_a_score_is_better(
 ) -> None:
     judged = objectives.judged(MEASURED, "accuracy")
     assert judged.fitness == fitness
+    assert judged.scores == (scores if len(objectives) > 1 else ())
     assert objectives.scores(judged) == scores
     assert [one.score(score) for one, score in zip(objectives, scores, strict=True)] == [
         {"accuracy": 0.9, "loss": 0.25, "mult_adds": 50, "params": 7}[one.name] for one in objectives
@@ -51,6 +52,7 @@ def test_a_failed_individual_ranks_below_every_other(objectives: Objectives) -> 
     worst = objectives.judged(failed("no memory"), "accuracy")
     lowest = 0.0 if objectives.first == Objective("accuracy") else -1e299
     assert worst.fitness <= lowest
+    assert worst.scores == ()
     assert math.isfinite(worst.fitness)
 
 

@@ -1,0 +1,119 @@
+"""The measures of exported networks: the latency, and the number that a command of the user prints."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import compiler
+import dsl
+from compiler.errors import CompileError
+from compiler.layers.model import lower, step_layers
+from compiler.networks import weights
+from compiler.networks.saved import Saved
+from evolve.errors import UsageError
+from evolve.fitness import measuring
+from evolve.fitness.measuring import Measuring, last_number
+from evolve.settings import LatencySettings, SearchSettings
+
+TEXT = "network { body: conv[3x3, filters=4] | relu  head: global_avg_pool | dense[classes] }"
+PYTHON = f"{sys.executable} -c"
+
+
+@pytest.fixture(scope="module")
+def network() -> Saved:
+    genotype = dsl.loads(TEXT)
+    model = lower(compiler.resolve(genotype, (8, 8, 3), 2))
+    values = weights.weights_of(step_layers(model))
+    return Saved(genotype, values, (8, 8, 3), ("a", "b"), (0.0,) * 3, (1.0,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [
+        ("12", 12),
+        ("first 3, then -4.5e-1 J", -0.45),
+        ("latency: 3.4ms", 3.4),
+        ("3.5\nnode7 p95", 3.5),
+        ("nan inf .25", 0.25),
+        ("1e999 2", 2),
+    ],
+)
+def test_the_last_number_that_a_command_prints(printed: str, number: float) -> None:
+    command = f"""{PYTHON} "print(bytes.fromhex('{printed.encode().hex()}').decode())" {{model}}"""
+    assert last_number(command, Path("model"), 60) == number
+
+
+def test_a_command_gets_the_path_of_the_model_with_and_without_a_shell(tmp_path: Path) -> None:
+    model = tmp_path / "a model's file"
+    model.write_bytes(b"12345")
+    assert last_number(f"{PYTHON} 'import os, sys; print(os.path.getsize(sys.argv[1]))' {{model}}", model, 60) == 5
+    assert last_number("wc -c < {model}", model, 9) == 5
+    assert last_number("cat {model} | wc -c", model, 9) == 5
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("no_such_program {model}", "cannot be run: no_such_program: No such file or directory"),
+        ("false {model}", "failed with exit code 1; it printed nothing"),
+        ("ls /nowhere/{model}", "failed with exit code 2; its output ends with:\nls: "),
+        ("echo no number at all # {model}", "printed no number; its output ends with:\nno number at all"),
+        ("echo begun; sleep 60; echo {model}", "took longer than 0.5 seconds; its output ends with:\nbegun"),
+        (
+            f"{PYTHON} 'raise SystemExit(\"out of paper\")' {{model}}",
+            "exit code 1; its output ends with:\nout of paper",
+        ),
+    ],
+)
+def test_a_command_that_gives_no_number_is_named_with_the_end_of_its_output(command: str, reason: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(CompileError) as caught:
+        last_number(command, Path("model"), 0.5 if "sleep" in command else 60)
+    assert f"search.measure, {command!r}, " in str(caught.value)
+    assert reason in str(caught.value)
+    assert time.monotonic() - start < 55, "the command's own processes were not ended"
+
+
+@pytest.mark.parametrize("command", ["benchmark.sh", "benchmark '{model}", 7])
+def test_a_command_without_a_model_is_refused(command: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"search\.measure is .*--gin_param=\"search\.measure='benchmark\.sh {model}'\""
+    ):
+        SearchSettings(seed_file="nasnet.cell", measure=command)
+
+
+def test_an_exported_network_is_measured(network: Saved, tmp_path: Path) -> None:
+    latency = LatencySettings(warm_up=1, runs=5)
+    found = dict(Measuring(latency=latency, command="wc -c < {model}").metrics(network, tmp_path))
+    assert 0 < found["latency_ms"] < 1000
+    assert found["measured"] > 500, "the command sees the exported file"
+    assert [path.name for path in tmp_path.iterdir()] == [measuring.LOCK]
+
+
+def test_one_worker_measures_at_a_time(tmp_path: Path) -> None:
+    times: list[tuple[float, float]] = []
+
+    def measured() -> None:
+        with measuring._alone(tmp_path / measuring.LOCK):
+            start = time.monotonic()
+            time.sleep(0.05)
+            times.append((start, time.monotonic()))
+
+    threads = [threading.Thread(target=measured) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ordered = np.array(sorted(times))
+    assert (ordered[1:, 0] >= ordered[:-1, 1]).all()
+
+
+def test_without_measures_nothing_is_exported() -> None:
+    assert not Measuring()
+    assert Measuring(command="wc {model}") and Measuring(latency=LatencySettings())
