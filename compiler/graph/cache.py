@@ -27,8 +27,8 @@ class Expansion(NamedTuple):
     is_none: bool = False
 
 
-# The number of classes, and the values of the genes that a part of the genotype reads.
-Read = tuple[Value, ...]
+# The number of classes, and the genes with their values that a part of the genotype reads.
+Read = tuple[object, ...]
 # The facts of a step besides its operations: the shapes of its inputs, whether each input is the raw stem, the stride.
 Use = tuple[tuple[Shape, ...], tuple[bool, ...], int | None]
 # The arguments of a cell: the shapes of its inputs, whether each input is the raw stem, the filters, the stride, and

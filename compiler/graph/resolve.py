@@ -152,7 +152,7 @@ class _Network:
         return new
 
     def _read(self, *parts: s.Syntax | s.Pipe) -> Read:
-        """Returns the number of classes, and the values of the genes that parts of the genotype read."""
+        """Returns the number of classes, and the genes with their values that parts of the genotype read."""
         return (self.classes, *self.genotype.read_by(*parts))
 
     def _new_step(self, one: Repetition, cell: s.Cell | None, shapes: tuple[Shape, ...], stride: int | None) -> Step:

@@ -16,6 +16,7 @@ _MAX_ORDERS = 5040
 _MAX_TEXT = 512  # characters; a vertex with a longer text gets a name, so that the texts of long chains stay short
 _MAX_NAME = 96  # characters; a vertex with a longer text has the digest of the text as its name
 
+Hash = hashlib.blake2b
 Sum = tuple[int, ...]  # the numbers of the vertices that are added up, without vertices that are zero
 
 # An operation in a graph: its label, the sums that it reads, and whether the order of these sums has a meaning.
@@ -27,17 +28,23 @@ def digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def hashed(text: str) -> Hash:
+    """Returns the hash of a text, to which more text can be added."""
+    return hashlib.blake2b(text.encode(), digest_size=16)
+
+
 def canonical(vertices: list[Vertex], output: Sum) -> str:
     """Returns the canonical text of a graph, which does not depend on the numbers of its vertices."""
     counts = _reads(vertices, output)
     texts: list[str] = []
     names: dict[int, str] = {}
     for index, vertex in enumerate(vertices):
-        text = _written(vertex, texts) if counts[index] else ""
-        if (counts[index] > 1 and vertex[1]) or len(text) > _MAX_TEXT:
+        count = counts[index]
+        text = _written(vertex, texts) if count else ""
+        if (count > 1 and vertex[1]) or len(text) > _MAX_TEXT:
             names[index] = text = f"@{{{text}}}" if len(text) <= _MAX_NAME else "@" + digest(text)
         texts.append(text)
-    if len(set(names.values())) == len(names):
+    if not names or len(set(names.values())) == len(names):
         return _total(output, texts)
     names = _refined(vertices, output, names)
     return min(_defined(vertices, output, named) for named in _orders(names))

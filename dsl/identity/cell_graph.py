@@ -10,10 +10,8 @@ from dsl.identity.canonical import Sum, Vertex, canonical, digest
 from dsl.identity.frames import Edge, Facts, Frame
 from dsl.identity.labels import Label, is_idempotent, label_of, shortened, walked
 from dsl.primitives import CONCATENATION, IDENTITY, JOINS, NOTHING, PRODUCT, ZERO
-from dsl.space.cache import Cache
 from dsl.space.evaluate import Scope, Symbol, Value
-from dsl.space.expand import Applied, Definitions, Place, channels_after
-from dsl.space.genotype import Genotype
+from dsl.space.expand import Applied, Place, channels_after
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
@@ -24,38 +22,22 @@ _MOST_PARTS = 256  # of one concatenation; a chain of nodes that double their pa
 class CellGraph:
     """Builds the graph of one cell. Equal vertices without weights have the same value, so they are one vertex."""
 
-    __slots__ = (
-        "by_itself",
-        "channels",
-        "digest_of",
-        "frame",
-        "gene_values",
-        "genotype",
-        "labels",
-        "values",
-        "vertices",
-        "weightless",
-    )
+    __slots__ = ("channels", "digest_of", "frame", "has_concatenation", "values", "vertices", "weightless")
 
-    def __init__(self, genotype: Genotype, frame: Frame, labels: Cache[Label], digest_of: Callable[[str], str]) -> None:
+    def __init__(self, frame: Frame, digest_of: Callable[[str], str]) -> None:
         """Creates the graph of a cell, which has no vertices yet.
 
         Args:
-          genotype: the genotype.
           frame: the facts of the cell.
-          labels: a cache of the labels of operations.
           digest_of: returns the fingerprint of another cell of the genotype by its name.
         """
-        self.genotype = genotype
         self.digest_of = digest_of
-        self.gene_values = genotype.read
         self.frame = frame
-        self.labels = labels
+        self.has_concatenation = False
         self.vertices: list[Vertex] = []
         self.weightless: dict[Vertex, Sum] = {}
         self.values: dict[str, Sum | None] = {}  # the value of each state: a sum of vertices; None for a dead node
         self.channels: dict[str, Value] = {}  # the channels of each state
-        self.by_itself = True  # whether the fingerprint is independent of the cells inside this cell
 
     def add(self, label: str, groups: tuple[Sum, ...], ordered: bool = False, weights: bool = False) -> Sum:
         """Adds a vertex and returns the sum of this vertex alone. Equal vertices without weights are added once."""
@@ -72,7 +54,8 @@ class CellGraph:
         """Adds a node: the sum of its live terms, and its tail. The value of a node without a live term is None."""
         flow = node.flow
         edges, self.channels[node.name] = self.facts(flow)
-        self.values[node.name] = self.through(flow.tail, self.sum(flow.terms, edges))
+        total = self.sum(flow.terms, edges)
+        self.values[node.name] = self.through(flow.tail, total) if flow.tail else total
 
     def output(self, terms: tuple[s.Term, ...], tail: s.Pipe) -> Sum | None:
         """Adds the return of the cell with these terms, and returns its value; None if no term is live."""
@@ -105,14 +88,14 @@ class CellGraph:
 
     def facts(self, flow: s.Flow) -> Facts:
         """Returns the facts of a node. The facts in the cache are used if its states still have the same channels."""
-        known = self.frame.flows.get(flow)
+        known, present = self.frame.flows.get(flow), self.channels
         if known is not None:
             for edge in known.edges:
-                if edge is not None and edge.channels is not self.channels[edge.state]:
+                if edge is not None and edge.channels is not present[edge.state]:
                     break
             else:
                 return known
-        channels = _flow_channels(flow, self.frame, self.genotype.definitions)
+        channels = _flow_channels(flow, self.frame)
         known = Facts(tuple([self.edge(term) for term in flow.terms]), channels)
         if self.frame.scope is None or not edit.measured(edit.flow_ops([flow])):
             self.frame.flows.put(known, flow)
@@ -130,7 +113,10 @@ class CellGraph:
         state, _, label, weights, cells, is_plain = edge
         value = self.values[state]
         if is_plain and value:
-            return self.add(label, (value,), False, weights)
+            if not weights:
+                return self.add(label, (value,))
+            self.vertices.append((label, (value,), False))
+            return (len(self.vertices) - 1,)
         if value is None or label == NOTHING:
             return None
         each = self.frame.each
@@ -181,11 +167,13 @@ class CellGraph:
         frame = self.frame
         # Where the first term decides the shape, or the width is split, a concatenation by itself has other shapes.
         if frame.scope is not None or not frame.order_counts:
-            groups = [self.parts(part) for part in parts]
-            if sum(map(len, groups)) <= _MOST_PARTS:
-                parts = [part for group in groups for part in group]
+            if self.has_concatenation:
+                groups = [self.parts(part) for part in parts]
+                if sum(map(len, groups)) <= _MOST_PARTS:
+                    parts = [part for group in groups for part in group]
             if len(parts) == 1 and not frame.is_fitted:
                 return parts[0]
+        self.has_concatenation = True
         return self.add(CONCATENATION, tuple(parts), ordered)
 
     def parts(self, value: Sum) -> tuple[Sum, ...]:
@@ -211,14 +199,13 @@ class CellGraph:
 
     def label(self, applied: s.Op, channels: Value, reads_input: bool) -> Label:
         """Returns an operation at its place as a `Label`, from the cache if it is there."""
-        place = self.frame.place if reads_input else self.frame.inner
-        known = self.labels.get(applied, place, channels, *self.gene_values)
+        frame = self.frame
+        place = frame.place if reads_input else frame.inner
+        known = frame.labels.get(applied, place, channels)
         if known is None:
-            given = self.genotype.definitions
-            known = label_of(applied, place, channels, given, self.scope(applied))
-            known = shortened(known)
-            if self.frame.scope is None or not edit.measured([applied]):
-                self.labels.put(known, applied, place, channels, *self.gene_values)
+            known = shortened(label_of(applied, place, channels, frame.given, self.scope(applied)))
+            if frame.scope is None or not edit.measured([applied]):
+                frame.labels.put(known, applied, place, channels)
         return known
 
     def scope(self, applied: s.Op) -> Scope:
@@ -228,7 +215,7 @@ class CellGraph:
         """
         scope = self.frame.scope
         if scope is None:
-            return self.genotype.definitions.scope
+            return self.frame.given.scope
         states = edit.measured([applied])
         if not states:
             return scope
@@ -257,12 +244,11 @@ class CellGraph:
             return ()
         if is_idempotent(label) and len(value) == 1 and self.vertices[value[0]][0] == label:
             return value
-        return self.add(self.filled(label, cells), (value,), False, weights)
+        return self.add(self.filled(label, cells) if cells else label, (value,), False, weights)
 
     def filled(self, text: str, cells: tuple[str, ...]) -> str:
         """Returns a text with the fingerprints of cells in place of `<NAME>`."""
         for name in cells:
-            self.by_itself = False
             text = text.replace(f"<{name}>", self.digest_of(name))
         return text
 
@@ -284,7 +270,7 @@ def _summed(values: list[Sum]) -> Sum:
     return tuple(sorted(itertools.chain.from_iterable(values)))
 
 
-def _flow_channels(flow: s.Flow, frame: Frame, given: Definitions) -> Value:
+def _flow_channels(flow: s.Flow, frame: Frame) -> Value:
     """Returns the channels of a node, which are known if all terms of the node's sum have the filters of the cell."""
     only = flow.terms[0] if len(flow.terms) == 1 else None
     unknown = _OF_A_NODE
@@ -295,7 +281,7 @@ def _flow_channels(flow: s.Flow, frame: Frame, given: Definitions) -> Value:
     for part in flow.tail:
         assert isinstance(part, s.Op)
         after = functools.partial(_after, filters)
-        channels = walked(part, Place(filters, 1), channels, given, after) or unknown
+        channels = walked(part, Place(filters, 1), channels, frame.given, after) or unknown
     return channels
 
 

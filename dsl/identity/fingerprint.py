@@ -8,39 +8,52 @@ of the canonical form of the graph.
 from __future__ import annotations
 
 import functools
+from typing import Any, NamedTuple, TypeVar
 
-from dsl.identity.canonical import canonical, digest
+from dsl.identity.canonical import Hash, canonical, digest, hashed
 from dsl.identity.cell_graph import CellGraph
 from dsl.identity.frames import FILTERS, FREE, Calls, Frame, calls_of, frame_of
-from dsl.identity.labels import Label
-from dsl.identity.stacking import Lines, Stacking, Use, stacking_of
+from dsl.identity.stacking import Lines, Use, stacking_of
 from dsl.space.cache import Cache
-from dsl.space.genotype import Genotype, Space
+from dsl.space.genotype import Genes, Genotype, Space
 from dsl.tree import edit
 from dsl.tree import syntax as s
 
 VERSION = 2  # changes when equal genotypes have other fingerprints than before; version 0.7.0 has version 1
+_MOST_SAME = 4096
+T = TypeVar("T")
+
+
+class _Stacked(NamedTuple):
+    """How a network is stacked: the hash of its text, and the cells that it uses, each with a call of it."""
+
+    start: Hash
+    calls: tuple[tuple[str, Calls], ...]
 
 
 class FingerprintCache:
-    """The caches of one search space for fingerprints: cells, labels of operations, and how networks are stacked.
+    """The caches of one search space for fingerprints: cells, facts of cells, and how networks are stacked.
 
-    Cells and operations are looked up by object, since a child shares these objects with its parent. Comparing
-    operations by value would take longer than the rest of a fingerprint.
+    Cells are looked up by object, since a child shares these objects with its parent. Comparing cells by value would
+    take longer than the rest of a fingerprint.
     """
 
     def __init__(self, space: Space) -> None:
         self.cells: Cache[str] = Cache()
-        self.labels: Cache[Label] = Cache(2048)
         self.lines = Lines()
-        self.stackings: Cache[Stacking] = Cache(256)
+        self.networks: Cache[_Stacked] = Cache(256)
+        self.reads = space.nests or bool(space.read)  # whether a cell may contain another cell, or read a gene
         self.uses = functools.lru_cache(maxsize=256)(functools.partial(calls_of, space))
+        self.frames: Cache[Frame] = Cache(256)
         self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space))
-        self._same: dict[Calls, Calls] = {}
+        self._same: dict[object, Any] = {}
 
-    def same(self, calls: Calls) -> Calls:
-        """Returns equal uses of a cell as one object, as keys of a cache are compared."""
-        return self._same.setdefault(calls, calls)
+    def same(self, value: T) -> T:
+        """Returns equal calls of a cell, or equal genes, as one object, since the keys of a cache are objects."""
+        if len(self._same) > _MOST_SAME:
+            self._same.clear()
+        found: T = self._same.setdefault(value, value)
+        return found
 
 
 def fingerprint(genotype: Genotype) -> str:
@@ -49,17 +62,22 @@ def fingerprint(genotype: Genotype) -> str:
     Names and order do not count, and neither do dead nodes, or genes that no live part of the network reads.
     """
     cache = genotype.space.once(FingerprintCache)
-    stacking = _stacking(genotype, cache)
-    cells = [_fingerprint_of(use, genotype, cache) for use in stacking.uses]
-    return digest("\n".join([stacking.text, *cells]))
+    network = _stacked(genotype, cache)
+    cells = ["\n" + _at(calls, genotype.cell(name), genotype, cache) for name, calls in network.calls]
+    whole = network.start.copy()
+    whole.update("".join(cells).encode())
+    return whole.hexdigest()
 
 
-def _stacking(genotype: Genotype, cache: FingerprintCache) -> Stacking:
+def _stacked(genotype: Genotype, cache: FingerprintCache) -> _Stacked:
     """Returns how the network is stacked, from the cache if no gene that the network reads has another value."""
-    known = cache.stackings.get(genotype.network, *genotype.network_read)
+    read = genotype.network_read
+    known = cache.networks.get(genotype.network, *read)
     if known is None:
-        known = stacking_of(genotype, cache.lines)
-        cache.stackings.put(known, genotype.network, *genotype.network_read)
+        stacking = stacking_of(genotype, cache.lines)
+        calls = tuple([(use.cell, _calls(use, genotype, cache)) for use in stacking.uses])
+        known = _Stacked(hashed(stacking.text), calls)
+        cache.networks.put(known, genotype.network, *read)
     return known
 
 
@@ -69,42 +87,58 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     return _at(cache.uses(cell.name, genotype.read), cell, genotype, cache)
 
 
-def _fingerprint_of(use: Use, genotype: Genotype, cache: FingerprintCache) -> str:
-    """Returns the fingerprint of a cell at the place where a step uses it."""
-    cell = genotype.cell(use.cell)
+def _calls(use: Use, genotype: Genotype, cache: FingerprintCache) -> Calls:
+    """Returns the filters and the stride of a cell at the place where a step uses it."""
     if not genotype.space.evolves_network:
-        return cell_fingerprint(cell, genotype)
-    if use.stride is None or cell.settings is not None:
-        return _at(FREE, cell, genotype, cache)
-    return _at(cache.same((FILTERS if use.has_filters else None, use.stride)), cell, genotype, cache)
+        return cache.uses(use.cell, genotype.read)
+    if use.stride is None or genotype.space.written[use.cell].settings is not None:
+        return FREE
+    return cache.same((FILTERS if use.has_filters else None, use.stride))
 
 
 def _at(calls: Calls, cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> str:
-    known = cache.cells.get(cell, calls, *genotype.read)
-    if known is not None:
-        return known
-    found, by_itself = _cell_digest(cell, genotype, calls, cache)
-    if by_itself:
-        cache.cells.put(found, cell, calls, *genotype.read)
-    return found
+    """Returns the fingerprint of a cell that is called in this way."""
+    facts = _read_besides(cell, genotype, cache) if cache.reads else ()
+    known = cache.cells.get(cell, calls, *facts)
+    if known is None:
+        known = _cell_digest(cell, genotype, calls, cache)
+        cache.cells.put(known, cell, calls, *facts)
+    return known
 
 
-def _cell_digest(cell: s.Cell, genotype: Genotype, calls: Calls, cache: FingerprintCache) -> tuple[str, bool]:
-    """Returns the fingerprint of a cell, and whether the fingerprint is independent of the cells inside this cell."""
-    frame = cache.frame(cell.inputs, cell.fit, cell.width, cell.settings, calls, genotype.read)
-    build = CellGraph(genotype, frame, cache.labels, lambda name: cell_fingerprint(genotype.cell(name), genotype))
+def _read_besides(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> tuple[object, ...]:
+    """Returns what the fingerprint of a cell depends on besides the cell: cells within it, and genes."""
+    within = genotype.cells_within(cell)
+    return cache.same(genotype.read_by(cell, *within)), *within
+
+
+def _cell_digest(cell: s.Cell, genotype: Genotype, calls: Calls, cache: FingerprintCache) -> str:
+    frame = _frame(cell, calls, cache.same(genotype.read_by(cell)) if cache.reads else (), cache)
+    build = CellGraph(frame, lambda name: cell_fingerprint(genotype.cell(name), genotype))
     for index, item in enumerate(cell.inputs):
         build.values[item.name] = build.add(f"input{index}", ())
         build.channels[item.name] = frame.channels[index]
     for node in cell.nodes:
         build.node(node)
     output = build.output(_returned(cell, frame), cell.output.tail)
-    head = build.filled(frame.head, frame.cells)
-    return digest(head + canonical(build.vertices, output or ())), build.by_itself
+    head = build.filled(frame.head, frame.cells) if frame.cells else frame.head
+    return digest(head + canonical(build.vertices, output or ()))
+
+
+def _frame(cell: s.Cell, calls: Calls, read: Genes, cache: FingerprintCache) -> Frame:
+    """Returns the facts of a cell, which all cells with equal inputs, settings, calls and genes share."""
+    parts = (cell.inputs, cell.fit, cell.width, cell.settings, calls, read)
+    known = cache.frames.get(*parts)
+    if known is None:
+        known = cache.frame(*parts)
+        cache.frames.put(known, *parts)
+    return known
 
 
 def _returned(cell: s.Cell, frame: Frame) -> tuple[s.Term, ...]:
     """Returns the terms of the cell's return. The word `unused` is replaced by the states that it stands for."""
+    if "unused" not in cell.output.reads:
+        return cell.output.terms
     names = edit.unused(cell)
     terms = frame.returns.get(cell.output, *names)
     if terms is None:

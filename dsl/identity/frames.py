@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dsl.identity.labels import cells_within, op_text, walked
+from dsl.identity.labels import Label, cells_within, op_text, walked
 from dsl.primitives import FIT_BY_FIRST
 from dsl.space.cache import Cache
 from dsl.space.evaluate import Scope, Symbol, Value, evaluate, number
 from dsl.space.expand import Definitions, Formals, Place, channels_after
-from dsl.space.genes import GeneValue
-from dsl.space.genotype import Space
+from dsl.space.genotype import Genes, Space
 from dsl.tree import syntax as s
 
 FILTERS = Symbol("filters")
@@ -52,6 +51,8 @@ class Frame:
     """The facts of a cell that are the same for all genotypes of a space, and caches for parts of the cell.
 
     Attributes:
+      given: the operations, with the values of the genes that the cell reads.
+      labels: the cache of the labels of operations.
       flows: the cache of the facts of nodes.
       returns: the cache of the terms of returns. A key is the return and the states that `unused` stands for.
       inputs: the names of the inputs.
@@ -67,6 +68,8 @@ class Frame:
       scope: the values of the names in a cell with brackets; None for a cell without brackets.
     """
 
+    given: Definitions
+    labels: Cache[Label]
     flows: Cache[Facts]
     returns: Cache[tuple[s.Term, ...]]
     inputs: frozenset[str]
@@ -84,9 +87,9 @@ class Frame:
 
 def frame_of(
     space: Space, inputs: tuple[s.Input, ...], fit: s.Op | None, width: str | None, settings: Formals | None,
-    calls: Calls, read: tuple[GeneValue, ...],
+    calls: Calls, read: Genes,
 ) -> Frame:  # fmt: skip
-    """Returns the facts of a cell with these parts, which the network uses in this way."""
+    """Returns the facts of a cell with these parts, which the network uses in this way and which reads these genes."""
     given = space.defined(read)
     if settings is not None:
         return _frame_with_brackets(given, inputs, settings)
@@ -94,6 +97,8 @@ def frame_of(
     kinds = [("each " if item.each else "") + _kind(item, given) for item in inputs]
     by_first = fit is not None and (fit.name == FIT_BY_FIRST or filters is None)
     return Frame(
+        given,
+        Cache(2048),
         Cache(2048),
         Cache(256),
         frozenset([item.name for item in inputs]),
@@ -121,6 +126,8 @@ def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settin
     kinds = [_kind(item, given) for item in inputs]
     place = Place(FILTERS, 1)
     return Frame(
+        given,
+        Cache(2048),
         Cache(2048),
         Cache(256),
         frozenset([item.name for item in inputs]),
@@ -154,7 +161,7 @@ def _input_channels(item: s.Input, index: int, filters: Value | None, given: Def
     return walked(item.kind, Place(filters, 1), raw, given, channels_after) or raw
 
 
-def calls_of(space: Space, name: str, read: tuple[GeneValue, ...]) -> Calls:
+def calls_of(space: Space, name: str, read: Genes) -> Calls:
     """Returns the filters and the stride with which the network uses a cell.
 
     A value that differs between uses is a symbol.

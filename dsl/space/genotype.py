@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from dsl.tree import edit
 from dsl.tree import syntax as s
 
 STEPS = "steps"  # the path of the steps that rules may change
+Genes = tuple[tuple[str, GeneValue], ...]  # the names of genes with their values
 T = TypeVar("T")
 
 
@@ -122,12 +123,9 @@ class Space:
         """The cache of the names of the genes that parts of the tree read."""
         return Cache(4096)
 
-    def defined(self, read: tuple[GeneValue, ...]) -> Definitions:
-        """Returns the operations, with these values of the genes `self.read`."""
-        if not read:
-            return self.definitions
-        scope = {**self.definitions.scope, **dict(zip(self.read, read, strict=True))}
-        return replace(self.definitions, scope=scope)
+    def defined(self, read: Genes) -> Definitions:
+        """Returns the operations, with the values of the genes that they read."""
+        return replace(self.definitions, scope={**self.definitions.scope, **dict(read)}) if read else self.definitions
 
     @cached_property
     def members(self) -> Mapping[str, tuple[GeneValue, ...]]:
@@ -304,24 +302,24 @@ class Genotype:
     """
 
     cells: tuple[s.Cell, ...]
-    genes: tuple[tuple[str, GeneValue], ...]
+    genes: Genes
     network: s.Network
     space: Space = field(compare=False, repr=False)
 
-    @cached_property
-    def read(self) -> tuple[GeneValue, ...]:
-        """The values of the genes that operations may read. Genotypes with equal values share resolved operations."""
-        return tuple([value for name, value in self.genes if name in self.space.read])
+    @property
+    def read(self) -> Genes:
+        """The genes that operations may read."""
+        return self._among(self.space.read)
 
-    def read_by(self, *parts: s.Syntax | s.Pipe) -> tuple[GeneValue, ...]:
-        """Returns the values of the genes that parts of the tree read, directly or through ops and other genes.
+    def read_by(self, *parts: s.Syntax | s.Pipe) -> Genes:
+        """Returns the genes that parts of the tree read, directly or through ops and other genes.
 
         The genes that the cells within the parts read are left out.
         """
-        if not self.space.read:
-            return ()
-        names = frozenset[str]().union(*map(self._genes_of, parts))
-        return tuple([value for name, value in self.genes if name in names])
+        return self._among(frozenset[str]().union(*map(self._genes_of, parts))) if self.space.read else ()
+
+    def _among(self, names: Collection[str]) -> Genes:
+        return tuple([gene for gene in self.genes if gene[0] in names]) if names else ()
 
     def _genes_of(self, part: s.Syntax | tuple[s.Syntax, ...]) -> frozenset[str]:
         known = self.space.genes_of.get(part)
@@ -334,7 +332,7 @@ class Genotype:
             self.space.genes_of.put(known, part)
         return known
 
-    @cached_property
+    @property
     def network_read(self) -> tuple[GeneValue, ...]:
         """The values of the genes that the network may read. Equal networks with equal values are built alike."""
         names = self.space.network_genes

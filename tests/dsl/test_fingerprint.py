@@ -9,6 +9,7 @@ import pickle
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,8 @@ from dsl.identity.fingerprint import cell_fingerprint
 from dsl.rules.sample import decided
 from dsl.tree import syntax as s
 from tests.dsl.genotypes import genotypes
+
+GENES = Path(__file__).parent.parent / "golden" / "cell" / "genes.cell"
 
 
 def net(body: str) -> str:
@@ -307,3 +310,13 @@ def test_a_genotype_in_use_is_pickled_without_its_caches() -> None:
     expected = [(one.text(), dsl.fingerprint(one)) for one in (genotype, child)]
     for copied in (pickle.loads(pickle.dumps((genotype, child))), copy.deepcopy((genotype, child))):
         assert [(one.text(), dsl.fingerprint(one)) for one in copied] == expected
+
+
+@pytest.mark.parametrize("file", ["hierarchical.cell", "mobilenet_space.cell", "regnet_space.cell", GENES])
+def test_the_caches_of_a_space_change_no_fingerprint(file: str | Path) -> None:
+    rng, family = random.Random(3), [dsl.load(file)]
+    for born in range(1, 30):
+        parent, mate = rng.choices(family, k=2)
+        family.append(dsl.mutate(parent, rng, mate=mate, born=born).genotype)
+        without_caches = pickle.loads(pickle.dumps(family[-1]))
+        assert dsl.fingerprint(family[-1]) == dsl.fingerprint(without_caches)
