@@ -14,6 +14,7 @@ from dsl.primitives.records import STRIDE
 from dsl.space.evaluate import Symbol, evaluate
 from dsl.space.genotype import Genotype, Space
 from dsl.space.stack import mark_of, names, repeats, steps_back
+from dsl.text.unparse import step as step_text
 from dsl.tree import syntax as s
 
 MAX_OF_NETWORK, MAX_WRITTEN_OUT = 1_000, 2_000  # steps and repetitions in all of a network that rules change
@@ -146,7 +147,9 @@ def _check_labels(section: s.Section) -> Iterator[Problem]:
         if not label.isidentifier() and not label.isdigit():
             yield Problem(f"{label} is not a label; a label is a name or a whole number", step.position)
         if label in labels[:place]:
-            hint = f"labels: {', '.join(labels)}; a step without a label has its place, counted from 0"
+            free = next(str(number) for number in itertools.count(len(labels)) if str(number) not in labels)
+            hint = (f"labels: {', '.join(labels)}; a step without a label has its place, counted from 0; write "
+                    f"{free}: {step_text(replace(step, label=None))}")  # fmt: skip
             yield Problem(f"two steps of section {section.name!r} have the label {label}", step.position, hint)
 
 
