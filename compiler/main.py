@@ -126,6 +126,7 @@ def _parser() -> Parser:
         if name in ("explain", "mutate", "sample"):
             command.add_argument("--seed", type=int, default=0, help="random seed (0)")
         if name == "mutate":
+            command.add_argument("--rule", metavar="NAME", help="make the children by this rule only")
             command.add_argument("--mate", metavar="FILE", help="the second parent, of which crossovers take parts")
         if name in ("mutate", "sample"):
             command.add_argument("--count", type=int, default=1, help="the number to print, at least 1 (1)")

@@ -283,7 +283,9 @@ class DatasetSettings:
     """The settings of the data set."""
 
     source: Annotated[
-        str, _SOURCE, "digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME"
+        str,
+        _SOURCE,
+        "digits, digits_scattered, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME",
     ] = "digits"
     validation: Annotated[float | int, _part(0.1), "validation images: a share or a number of the training images"] = (
         0.1

@@ -19,6 +19,7 @@ from dsl.space.genotype import Genotype, Space
 from dsl.text.includes import FilePath, gather, gather_text
 from dsl.text.parse import whole
 from dsl.tree import syntax as s
+from dsl.wording import plural
 
 Params = Mapping[str, int | float]
 
@@ -120,8 +121,9 @@ def _unlike(item: s.Declaration, cells: Mapping[str, s.Cell], copies: Mapping[st
         raise CellError(f"there is no cell {trail[-1]!r}", item.position, nearest(trail[-1], [*cells, *copies]))
     original = cells[trail[-1]]
     if len(item.inputs) != len(original.inputs):
-        raise CellError(f"cell {item.name} has {len(item.inputs)} inputs; {original.name} has {len(original.inputs)}",
-                        item.position)  # fmt: skip
+        inputs = plural(len(item.inputs), "input")
+        message = f"cell {item.name} has {inputs}; {original.name} has {len(original.inputs)}"
+        raise CellError(message, item.position)
     if [i.name for i in item.inputs] != [i.name for i in original.inputs]:
         raise CellError(f"cell {item.name} names its inputs differently from {original.name}", item.position,
                         f"write ({', '.join(i.name for i in original.inputs)})")  # fmt: skip

@@ -23,12 +23,14 @@ USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...]
        evolve board [--workdir=runs/amoeba] [--host=...] [--port=...]
        evolve report --workdir=runs/amoeba --out=report.html
        evolve export --workdir=runs/amoeba --csv|--json
+       evolve front --workdir=runs/amoeba [--json] [--out=front.svg]
 
 Evolves image classifiers from the cells, network and mutation rules of a .cell file.
 The same command again resumes an interrupted search.
 `board` starts TensorBoard with the tab Evolution open; without --workdir it shows all searches in runs/.
 `report` writes what that tab shows of a search as one HTML page.
 `export` writes all individuals of a search to the terminal, also while the search runs.
+`front` shows the best trade-offs of a search for several objectives, also while the search runs.
 
 """
 FLAGS = {
@@ -38,15 +40,20 @@ FLAGS = {
     "resume": "'changed' resumes a search with other limits or workers than those with which it was begun",
     "host": "the name or address at which TensorBoard serves; by default localhost, which only this machine reaches",
     "port": "the port of TensorBoard; by default 6006, or the next one that is free",
-    "out": "the HTML file of a report",
+    "out": "the HTML file of a report, or the SVG file of a picture of a front",
     "csv": "export as a table in CSV",
-    "json": "export as a list of objects in JSON",
+    "json": "a list of objects in JSON",
     "help": "show this text",
 }
 _LIST, _SWITCH = {"action": "append", "default": []}, {"action": "store_true"}
 _KINDS: Mapping[str, Any] = {"gin_file": _LIST, "gin_param": _LIST, "csv": _SWITCH, "json": _SWITCH}
 SEARCH = ("gin_file", "gin_param", "workdir", "resume")
-COMMANDS = {"board": ("workdir", "host", "port"), "report": ("workdir", "out"), "export": ("workdir", "csv", "json")}
+COMMANDS = {
+    "board": ("workdir", "host", "port"),
+    "report": ("workdir", "out"),
+    "export": ("workdir", "csv", "json"),
+    "front": ("workdir", "json", "out"),
+}
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -80,6 +87,8 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     workdir = os.path.expanduser(known.workdir or "")
     if command == "export":
         return _export(workdir, known.csv, known.json)
+    if command == "front":
+        return _front(workdir, known.json, os.path.expanduser(known.out or ""))
     if command == "report":
         return _report(workdir, os.path.expanduser(known.out or ""))
     if command == "board":
@@ -127,6 +136,26 @@ def _export(workdir: str, as_csv: bool, as_json: bool) -> int:
         (export_table.write_csv if as_csv else export_table.write_json)(Path(workdir), sys.stdout)
     except UsageError as error:
         return _mistake(str(error))
+    return DONE
+
+
+def _front(workdir: str, as_json: bool, out: str) -> int:
+    from evolve.errors import UsageError
+    from evolve.observers import front
+    from evolve.observers.progress import console
+
+    if not workdir:
+        return _mistake("name a search: evolve front --workdir=runs/amoeba")
+    try:
+        found = front.read(Path(workdir))
+        if out:
+            front.write(found, Path(out))
+    except UsageError as error:
+        return _mistake(str(error))
+    if as_json:
+        print(found.json())
+    else:
+        console().print(found.table())
     return DONE
 
 

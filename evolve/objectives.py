@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,6 +13,7 @@ from evolve.errors import UsageError
 from evolve.records import LOWEST, WORST, Evaluation
 
 Direction = Literal["max", "min"]
+_ONE = re.compile(r"(.+?) (max|min)(?:, |$)")
 
 MEASURES = ("params", "mult_adds", "depth", "seconds")  # metrics that every evaluation has, in columns of their own
 SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")  # metrics from 0 to 1, of which more is better
@@ -58,6 +60,11 @@ class Objectives(tuple[Objective, ...]):
     def __str__(self) -> str:
         return ", ".join(f"{one.name} {one.direction}" for one in self)
 
+    @classmethod
+    def read(cls, text: str) -> Objectives:
+        """Returns the objectives of a text that `str` has made."""
+        return cls(Objective(name, _direction(way)) for name, way in _ONE.findall(text))
+
     def scores(self, evaluation: Evaluation) -> tuple[float, ...]:
         """Returns the scores of an evaluation in the order of the objectives. More is better in all of them.
 
@@ -93,6 +100,10 @@ class Objectives(tuple[Objective, ...]):
 
     def _failed(self, found: Evaluation, reason: str) -> Evaluation:
         return replace(found, fitness=self.worst, status="failed", error=reason, graph="")
+
+
+def _direction(word: str) -> Direction:
+    return "max" if word == "max" else "min"
 
 
 def is_share(name: str) -> bool:

@@ -25,6 +25,7 @@ from evolve.executors import Executor, Site, call
 from evolve.fitness import running
 from evolve.fitness.facts import FOLDER, Facts
 from evolve.observers import announce, board, progress
+from evolve.observers.front import PICTURE, Found
 from evolve.observers.journal import Journal
 from evolve.observers.keep import Keeper
 from evolve.observers.outcome import Outcome
@@ -93,7 +94,8 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
         if _is_complete(prepared, store):
             kept.remove(folder / FOLDER)  # a copy of the images, which no later run needs
         validation, remedies = prepared.fitness.chance()
-        outcome = replace(_outcome(store, tested, reason), validation=validation, remedies=remedies)
+        front = _front(prepared, store)
+        outcome = replace(_outcome(store, tested, reason), validation=validation, remedies=remedies, front=front)
         progress.show_end(console, outcome, folder, announce.commands(prepared))
 
 
@@ -247,6 +249,16 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Cl
     if noted is None:
         store.note(key, tested.text())
     return tested
+
+
+def _front(prepared: Run, store: Store) -> Found | None:
+    """Returns the front, whose picture is written to the work directory; None with one objective or no result."""
+    if len(prepared.fitness.objectives) < 2:
+        return None
+    found = Found.of(prepared.folder.name, prepared.fitness.objectives, store.scored())
+    if found.front:
+        filesystem.write(prepared.folder / PICTURE, found.svg().encode())
+    return found if found.front else None
 
 
 def _outcome(store: Store, tested: Classification | None, reason: str) -> Outcome:

@@ -10,7 +10,7 @@ from compiler.commands.finding import Individual, individual_of
 from compiler.commands.inspect import UsageError, add_changes, image_shape, load
 from compiler.filesystem import Place, place
 from compiler.outlet import quiet
-from dsl.wording import by_x
+from dsl.wording import by_x, plural
 
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved
@@ -55,7 +55,7 @@ def export(options: argparse.Namespace) -> int:
         made = formats.export(saved, out, formats.TF_KERAS if options.tf_keras else None)
     shape = by_x(saved.input_shape)
     size = f"any size, resized to {shape}," if made.any_size else shape
-    print(f"{out}: images of {size} to {saved.classes} classes, {made.size / 1e6:.1f} MB")
+    print(f"{out}: images of {size} to {plural(saved.classes, 'class', 'classes')}, {made.size / 1e6:.1f} MB")
     if not made.any_size:
         print(_unprepared(saved, out))
     if formats.labels(saved).splitlines() != list(saved.class_names):

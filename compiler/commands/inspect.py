@@ -20,10 +20,12 @@ from compiler.graph.requirements import requirement
 from compiler.graph.resolve import resolve
 from compiler.pictures.ascii import drawing
 from compiler.pictures.picture import marked
+from dsl.errors import nearest
 from dsl.report.diff import differences, same_network
 from dsl.report.explain import Explanation, as_text, explain
 from dsl.rules.interpreter import Check
 from dsl.text.format import fmt
+from dsl.tree import syntax as s
 from dsl.wording import by_x
 
 _LARGER = "--input 224x224x3"
@@ -247,8 +249,9 @@ def mutate(options: argparse.Namespace) -> int:
     numbers, parent, rng = _numbered(options), load(options, options.file), random.Random(options.seed)
     reject = requirement(parent.space, *images_of(options, options.file))
     mate = None if options.mate is None else _mate(options, parent.space)
+    only = None if options.rule is None else _rules(options, parent.space)
     for number in numbers:
-        child = dsl.mutate(parent, rng, reject, mate=mate)
+        child = dsl.mutate(parent, rng, reject, only, mate=mate)
         print(f"# child {number}, by {child.rule}")
         if options.diff:
             found = differences(parent, child.genotype) or ("equal to the file",)
@@ -256,6 +259,21 @@ def mutate(options: argparse.Namespace) -> int:
         else:
             print(fmt(child.genotype.standalone()))
     return 0
+
+
+def _rules(options: argparse.Namespace, space: dsl.Space) -> Sequence[s.Mutation]:
+    """Returns the rules with the name of `--rule`.
+
+    Raises:
+      UsageError: there is no such rule, or it is a crossover and there is no second parent.
+    """
+    found = [rule for rule in space.mutations if rule.name == options.rule]
+    if not found:
+        names = nearest(options.rule, (rule.name for rule in space.mutations)) or "the file has no rule"
+        raise UsageError(f"--rule {options.rule}: {options.file} has no rule of this name; {names}")
+    if options.mate is None and all(rule.crossover for rule in found):
+        raise UsageError(f"--rule {options.rule} is a crossover, which needs a second parent: --mate FILE")
+    return found
 
 
 def _mate(options: argparse.Namespace, space: dsl.Space) -> dsl.Genotype:

@@ -14,6 +14,7 @@ from dsl.space.expand import Definitions, Place, valued
 from dsl.text import unparse
 from dsl.tree import edit
 from dsl.tree import syntax as s
+from dsl.wording import plural
 
 IN_A_PIPE = f"`{NOTHING}` stands in a pipe; it may only be a whole case of an `op`, or the operation of a term"
 
@@ -312,7 +313,7 @@ def _split_widths(cell: s.Cell, live: frozenset[str], filters: int | None, key: 
               for _, edge in s.edges(term) if not edit.is_none(edge)]  # fmt: skip
     parts = [state for state in dict.fromkeys(joined) if state in live]
     if len(parts) > filters:
-        message = f"{filters} filters cannot be split among {len(parts)} states"
+        message = f"{plural(filters, 'filter')} cannot be split among {len(parts)} states"
         raise located(cell.output.position, key, message)
     widths = {state: filters // len(parts) + (index < filters % len(parts)) for index, state in enumerate(parts)}
     for node in reversed(cell.nodes):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from compiler.graph.cost import graph_cost, shares, weight_values
 from compiler.graph.structure import Graph
-from dsl.wording import by_x
+from dsl.wording import by_x, plural
 
 FLOAT32 = 4  # bytes of a value
 MAX_NAME = 36
@@ -45,7 +45,7 @@ def one(graph: Graph) -> str:
         f"{'total':<12} {'':<{width}} {len(graph.steps):>12,} {total.params:>14,} {total.mult_adds:>18,}",
         f"{'':<12} {'':<{width}} {'':>12} {short(total.params):>14} {short(total.mult_adds):>18}",
         "",
-        f"depth        {total.depth:,} operations with weights on the longest way",
+        f"depth        {plural(total.depth, 'operation')} with weights on the longest way",
         f"activations  {total.activations:,} values an image, {megabytes(total.activations)} at float32",
         f"weights      {weight_values(graph):,} values with batch norm's statistics, "
         f"{megabytes(weight_values(graph))} at float32",

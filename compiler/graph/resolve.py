@@ -21,7 +21,7 @@ from dsl.space.genotype import Genotype
 from dsl.space.stack import IMAGE, Repetition, branch, cell_of, names, repeats, stacked
 from dsl.tree import edit
 from dsl.tree import syntax as s
-from dsl.wording import by_x
+from dsl.wording import by_x, plural
 
 
 def resolve(
@@ -46,7 +46,8 @@ def resolve(
         network and the place in the `.cell` file.
     """
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 1:
-        raise CompileError(f"images of {by_x(input_shape)} and {classes} classes: all must be at least 1")
+        counts = f"{by_x(input_shape)} and {plural(classes, 'class', 'classes')}"
+        raise CompileError(f"images of {counts}: all must be at least 1")
     try:
         known = ResolveCache() if cache is None else cache
         known.limit()

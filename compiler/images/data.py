@@ -88,7 +88,7 @@ def load(
     source has only one part besides the training images, this part is the test images, whatever its name.
 
     Args:
-        source: digits, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME.
+        source: digits, digits_scattered, npz:PATH, images:DIR, mnist, fashion_mnist, cifar10, cifar100 or tfds:NAME.
         stream: whether images are read during training, for images:DIR and tfds:NAME that do not fit into memory.
         inventory_folder: the folder with the inventory, which lists the files that are images.
         progress: is called with the number of files that were read, and the number of all files.

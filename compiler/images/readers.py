@@ -22,6 +22,7 @@ from compiler.images import folders
 from compiler.images.found import Array, Found, Raw, Wanted, prepared, stacked
 from compiler.images.in_memory import read_images
 from compiler.images.npz import read_npz
+from compiler.images.splits import Images
 from dsl.wording import nearest_name
 
 T = TypeVar("T")
@@ -52,10 +53,16 @@ DIGIT_CLASSES = tuple("0123456789")
 
 @dataclass(frozen=True)
 class Reader:
-    """The reader of one kind of source; `argument` is the name of the text after the colon, if there is one."""
+    """The reader of one kind of source.
+
+    Attributes:
+      argument: the name of the text after the colon, if there is one.
+      needs_tensorflow: whether TensorFlow reads the images.
+    """
 
     read: Callable[[str, Wanted], Found]
     argument: str = ""
+    needs_tensorflow: bool = False
 
 
 def read(wanted: Wanted) -> Found:
@@ -125,6 +132,15 @@ def _read_digits(_: str, wanted: Wanted) -> Found:
     bunch = load_digits()
     raw = Raw(bunch.images, bunch.target, "digits: images", "digits: labels")
     return Found("digits", raw, class_names=DIGIT_CLASSES)
+
+
+def _read_scattered(_: str, wanted: Wanted) -> Found:
+    from sklearn.datasets import load_digits
+
+    from compiler.images.scattered import scattered
+
+    bunch = load_digits()
+    return scattered(Images(bunch.images, bunch.target), DIGIT_CLASSES, wanted)
 
 
 # --- downloads -----------------------------------------------------------------------------------------
@@ -218,9 +234,10 @@ def _tfds_split(where: str, examples: Iterable[tuple[Array, Array]], wanted: Wan
 
 READERS: dict[str, Reader] = {
     "digits": Reader(_read_digits),
+    "digits_scattered": Reader(_read_scattered),
     "npz": Reader(read_npz, "PATH"),
     "images": Reader(read_images, "DIR"),
-    "mnist": Reader(partial(_read_keras, "mnist", "mnist.npz", DIGIT_CLASSES)),
+    "mnist": Reader(partial(_read_keras, "mnist", "mnist.npz", DIGIT_CLASSES), needs_tensorflow=True),
     "fashion_mnist": Reader(
         partial(
             _read_keras,
@@ -228,12 +245,16 @@ READERS: dict[str, Reader] = {
             "the folder fashion-mnist with train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, "
             "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz",
             FASHION_MNIST_CLASSES,
-        )
+        ),
+        needs_tensorflow=True,
     ),
     # tf_keras stores the archives of the University of Toronto under other names.
     "cifar10": Reader(
-        partial(_read_keras, "cifar10", "cifar-10-python.tar.gz, renamed cifar-10-batches-py.tar.gz,", CIFAR10_CLASSES)
+        partial(_read_keras, "cifar10", "cifar-10-python.tar.gz, renamed cifar-10-batches-py.tar.gz,", CIFAR10_CLASSES),
+        needs_tensorflow=True,
     ),
-    "cifar100": Reader(partial(_read_keras, "cifar100", "cifar-100-python.tar.gz", CIFAR100_CLASSES)),
-    "tfds": Reader(_read_tfds, "NAME"),
+    "cifar100": Reader(
+        partial(_read_keras, "cifar100", "cifar-100-python.tar.gz", CIFAR100_CLASSES), needs_tensorflow=True
+    ),
+    "tfds": Reader(_read_tfds, "NAME", needs_tensorflow=True),
 }

@@ -16,7 +16,7 @@ from compiler.errors import DataError
 from compiler.images.folders import Files
 from compiler.images.found import Array, Remark
 from compiler.settings import DatasetSettings
-from dsl.wording import by_x
+from dsl.wording import by_x, plural
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Parts(Generic[S]):
         """Returns one line with the number of images of each part, their shape, and the number of classes."""
         return (
             f"{self.name}: {len(self.train):,} train, {len(self.validation):,} validation, "
-            f"{len(self.test):,} test images{verb} {by_x(shape)}, {self.classes} classes"
+            f"{len(self.test):,} test images{verb} {by_x(shape)}, {plural(self.classes, 'class', 'classes')}"
         )
 
 

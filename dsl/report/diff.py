@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TypeVar
@@ -33,7 +33,7 @@ class Difference:
       where: the declaration, such as `cell normal`.
       before: the text of the part before; None if the part is new.
       after: the text of the part after; None if the part was removed.
-      node: the name of a node of the cell, or `return`; empty if the difference is not in a node.
+      node: the name of a node of the cell, or `return`; for a new step its place; empty for other differences.
       trait: the name of a part of the declaration, such as `weight`, or empty.
       note: a description, for a difference without texts.
     """
@@ -290,7 +290,7 @@ def _steps(where: str, before: tuple[s.Step, ...], after: tuple[s.Step, ...]) ->
             yield from (Difference(where, *pair) for pair in zip(old[i:j], new[k:m], strict=True))
         else:
             yield from (Difference(where, before=text) for text in old[i:j])
-            yield from (Difference(where, after=text) for text in new[k:m])
+            yield from (Difference(where, after=new[at], node=_place(new, at)) for at in range(k, m))
 
 
 def _labelled_steps(where: str, before: tuple[s.Step, ...], after: tuple[s.Step, ...]) -> Iterator[Difference]:
@@ -299,16 +299,23 @@ def _labelled_steps(where: str, before: tuple[s.Step, ...], after: tuple[s.Step,
         return
     pairs = matched(before, after)
     found: list[Difference] = []
+    old, new = ([*map(_unlabelled, steps)] for steps in (before, after))
     for i, j in pairs:
-        old, new = (None if k is None else _unlabelled(steps[k]) for k, steps in ((i, before), (j, after)))
-        if old != new:
-            found.append(Difference(where, old, new))
+        if i is None and j is not None:
+            found.append(Difference(where, after=new[j], node=_place(new, j)))
+        elif i is not None and (j is None or old[i] != new[j]):
+            found.append(Difference(where, old[i], None if j is None else new[j]))
     yield from found
     places = [j for _, j in sorted((i, j) for i, j in pairs if i is not None and j is not None)]
     if places != sorted(places):
-        yield Difference(where, note=f"the steps stand in another order: {', '.join(map(_unlabelled, after))}")
+        yield Difference(where, note=f"the steps stand in another order: {', '.join(new)}")
     elif not found:
         yield Difference(where, note="the steps have other labels, by which weights are inherited")
+
+
+def _place(steps: Sequence[str], at: int) -> str:
+    """Returns the place of a step in its section, by the text of the step before."""
+    return f"after {steps[at - 1]}" if at else "at the start"
 
 
 def _unlabelled(step: s.Step) -> str:

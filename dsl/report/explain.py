@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import textwrap
@@ -25,6 +26,7 @@ from dsl.space.evaluate import DISTRIBUTIONS
 from dsl.space.genes import written
 from dsl.space.genotype import STEPS, Genotype
 from dsl.space.slots import has_setting
+from dsl.space.stack import names, repeats
 from dsl.text.unparse import condition, declaration, expression
 from dsl.tree import edit, network
 from dsl.tree import syntax as s
@@ -86,13 +88,18 @@ class ChoiceFact:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A report on a genotype and its space before a search."""
+    """A report on a genotype and its space before a search.
+
+    `steps` and `repetitions` count the steps that rules may change, and all their repetitions.
+    """
 
     cells: tuple[CellFact, ...]
     rules: tuple[RuleFact, ...]
     choices: tuple[ChoiceFact, ...]
     genes: tuple[str, ...]
     requires: tuple[str, ...]
+    steps: int = 0
+    repetitions: int = 0
 
     @property
     def size(self) -> int:
@@ -115,7 +122,10 @@ def explain(genotype: Genotype, rng: random.Random, check: Check | None = None) 
     mine = (replace(gene, value=written(values[name])) for name, gene in space.genes.items())
     genes = tuple(declaration(gene).removeprefix("gene ") for gene in mine)
     requires = tuple(condition(item.condition) for item in space.requires)
-    return Explanation(tuple(_cell(cell, genotype) for cell in genotype.cells), rules, choices, genes, requires)
+    cells = tuple(_cell(cell, genotype) for cell in genotype.cells)
+    evolving = network.steps(genotype.network) if space.evolves_network else ()
+    repetitions = sum(repeats(network.step_at(genotype.network, ref), names(genotype)) for ref in evolving)
+    return Explanation(cells, rules, choices, genes, requires, len(evolving), repetitions)
 
 
 def _cell(cell: s.Cell, genotype: Genotype) -> CellFact:
@@ -218,21 +228,24 @@ def _values(statement: s.Assign, scene: Scene) -> tuple[float, bool]:
         except Unfit:
             after = None
         return int(after is not None), after is not None and after.genotype == scene.genotype
-    ref = scene.bound.get(target.names[0])
-    if isinstance(ref, TermRef) and target.names[1] not in ("op", "input"):
-        edge = edit.term_at(scene.genotype.cell(ref.cell), ref)
-        if not has_setting(edge, target.names[1], scene.genotype.space):
-            return 0, False
-    if isinstance(ref, StepRef):
-        step = network.step_at(scene.genotype.network, ref)
-        if not steps.has(step, target.names[1], scene.genotype.space):
-            return 0, False
+    if not _has(target, scene):
+        return 0, False
     if isinstance(value, s.Function) and value.name in DISTRIBUTIONS:
         return math.inf, False
     if not isinstance(value, s.Any):
         return 1, False
     found = candidates(value, target, scene)
     return _count_ops(found, scene), statement.operator == "=" and current(target, scene) in found
+
+
+def _has(target: s.Path, scene: Scene) -> bool:
+    """Returns whether the term or step to which a variable is bound has the attribute that a rule assigns."""
+    ref = scene.bound.get(target.names[0])
+    if isinstance(ref, TermRef) and target.names[1] not in ("op", "input"):
+        return has_setting(edit.term_at(scene.genotype.cell(ref.cell), ref), target.names[1], scene.genotype.space)
+    if isinstance(ref, StepRef):
+        return steps.has(network.step_at(scene.genotype.network, ref), target.names[1], scene.genotype.space)
+    return True
 
 
 def _pipe_ways(part: s.Op | s.Any, scene: Scene) -> int:
@@ -274,7 +287,13 @@ def obstacle(block: s.Block, scene: Scene) -> str:
     removed = {statement.name for statement in block.rest if isinstance(statement, s.Remove)}
     if removed & _steps(block.chosen):
         return "a step that `as` names, or the only one of its section, is not removed"
-    targets = [str(statement.target) for statement in block.rest if isinstance(statement, s.Assign)]
+    assigned = [statement.target for statement in block.rest if isinstance(statement, s.Assign)]
+    for target in assigned:
+        found = itertools.islice(Joint(block.chosen, scene).combinations(), MAX_PLACES)
+        if len(target.names) > 1 and not any(_has(target, bound) for _, bound in found):
+            what = "step" if target.names[0] in _steps(block.chosen) else "term"
+            return f"no {what} that the rule draws has a setting {target.names[1]!r}"
+    targets = [*map(str, assigned)]
     return f"there is no other value for {' and '.join(targets)}" if targets else "no branch of the rule applies"
 
 
@@ -305,6 +324,9 @@ def _unmet(part: s.Condition, what: str) -> str:
 def as_text(explanation: Explanation, width: int = 100) -> str:
     """Returns the text of an explanation, as lines for a terminal."""
     parts = [["cells", *_cell_lines(explanation.cells)]] if explanation.cells else []
+    if explanation.steps:
+        counts = plural(explanation.steps, "step"), plural(explanation.repetitions, "repetition")
+        parts.append(["network", f"  {counts[0]} that rules may change, {counts[1]} in all"])
     if explanation.rules:
         parts.append([*_rule_lines(explanation.rules, width)])
     parts.append([*_size_lines(explanation, width)])

@@ -119,10 +119,11 @@ def _decision(statement: s.Assign, scene: Scene) -> Decision | None:
     values = tuple(settable(member, statement.target) for member in members(value.range, scene))
     if place is None or isinstance(place, GeneRef):
         place, attribute = None, (names[0] if place is None else place.gene,)
-        if scene.genotype.space.domains[attribute[0]].members:
+        domain = scene.genotype.space.domains[attribute[0]]
+        if domain.members:
             return None  # Its whole domain is a free choice, whatever the rule draws.
         # A gene without members is a number. A variable may stand for it in a rule that draws from another gene's set.
-        values = tuple(each for each in values if isinstance(each, int | float))
+        values = tuple(each for each in values if domain.taken(each, str) is not None)
     if isinstance(place, StepRef):
         values = tuple(each for each in values if _is_taken(each, statement.target))
     if isinstance(place, StepRef) and attribute == ("op",):

@@ -11,7 +11,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from compiler.domains import real, whole
 from evolve.algorithms.base import Member, NonAgeing
@@ -21,6 +21,14 @@ _fitness = attrgetter("fitness")
 _AT_LEAST_0 = real("of 0 or more", lambda value: value >= 0)
 _SHARE = real("from 0 to 1", lambda value: 0 <= value <= 1)
 FEW_PARTS = 20  # Of two genotypes with fewer parts, the parts that differ are counted. Otherwise their share counts.
+
+
+class _New(NamedTuple):
+    """A result whose individual has no species yet: its place in the order of results, and differences of weights."""
+
+    place: int
+    fitness: float
+    apart: Mapping[int, float]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -34,6 +42,10 @@ class Neat(NonAgeing[G]):
     The shared fitness of a member is its fitness divided by the size of its species. Members with the lowest shared
     fitness are removed, so that no species takes over the population. The champion of a large species stays. The
     species of a parent is drawn by the mean fitness of the species, and the parent is drawn from its best members.
+
+    A species stagnates if its best fitness has not risen for `stagnation` generations. A generation is
+    `population_size` results. The next proposal removes all members of such a species, so it has no more children. The
+    species of the best member is exempt.
 
     The memo of a proposal is a JSON object. It has the ids of the members that the proposal removes (`removed`), and
     the species of the members that have got one since the last proposal (`species`).
@@ -55,11 +67,16 @@ class Neat(NonAgeing[G]):
         float, _SHARE, "share of the members of a species, the best ones, that become parents; at least one does"
     ] = 0.2
     large_species: Annotated[int, whole(1), "number of members above which a species keeps its champion"] = 5
+    stagnation: Annotated[
+        int, whole(1), "generations in which a species must get a better best member; each is `population_size` results"
+    ] = 15
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._species: dict[int, int] = {}  # the species of each member that has one
-        self._apart: dict[int, Mapping[int, float]] = {}  # differences of weights of the members without a species
+        self._bests: dict[int, tuple[float, int]] = {}  # the best fitness of each species, and its negative place
+        self._results = 0
+        self._new: dict[int, _New] = {}  # the results of individuals that have no species yet
         self._unrecorded: dict[int, int] = {}  # the species that are not in the memo of a proposal yet
         self._parts: dict[int, Mapping[str, int]] = {}  # a cache of the parts of representatives
 
@@ -70,10 +87,8 @@ class Neat(NonAgeing[G]):
 
     def adopt(self, proposal: Recorded[G]) -> None:
         """Adds the proposal to the pending ones, gives members their species, and removes those that the memo lists."""
-        given = self.assigned(proposal.memo)
-        self._species |= given
-        for id in given:
-            self._apart.pop(id, None)
+        for id, species in self.assigned(proposal.memo).items():
+            self._join(id, species)
             self._unrecorded.pop(id, None)
         super().adopt(proposal)
         for id in self._species.keys() - self._members:
@@ -82,7 +97,8 @@ class Neat(NonAgeing[G]):
     def tell(self, individual: Measured) -> None:
         """Adds an individual to the population. It has no species until the next proposal."""
         super().tell(individual)
-        self._apart[individual.id] = dict(individual.weight_differences)
+        self._results += 1
+        self._new[individual.id] = _New(self._results, individual.fitness, dict(individual.weight_differences))
 
     @staticmethod
     def assigned(memo: str) -> Mapping[int, int]:
@@ -115,17 +131,35 @@ class Neat(NonAgeing[G]):
         """Gives a species to each member that has none, in the order in which they became members."""
         representatives = self._representatives()
         self._parts = {id: parts for id, parts in self._parts.items() if id in representatives}
-        for id, apart in self._apart.items():
+        for id, new in [*self._new.items()]:
             parts = self.space.parts(self._members[id].proposal.genotype)
             near = (
                 species
                 for other, species in representatives.items()
-                if self._distance(parts, self._parts_of(other), apart.get(other, 0.0)) <= self.threshold
+                if self._distance(parts, self._parts_of(other), new.apart.get(other, 0.0)) <= self.threshold
             )
-            self._species[id] = self._unrecorded[id] = species = next(near, id)
+            self._unrecorded[id] = species = next(near, id)
+            self._join(id, species)
             if species == id:
                 representatives[id], self._parts[id] = id, parts
-        self._apart.clear()
+
+    def _join(self, id: int, species: int) -> None:
+        """Adds an individual to a species. A restored search may have removed the individual already."""
+        self._species[id] = species
+        if id in self._new:
+            new = self._new.pop(id)
+            found = new.fitness, -new.place
+            self._bests[species] = max(self._bests.get(species, found), found)
+
+    def _stagnating(self) -> Collection[int]:
+        """Returns the species that have no more children, because their best fitness has not risen (section 4.1).
+
+        The species of the best member is not among them. Otherwise there might be no parent.
+        """
+        latest = self._results - self.stagnation * self.population_size
+        best = max(self._members.values(), key=_fitness)
+        named = {*self._species.values()} - {self._species[best.id]}
+        return {species for species in named if -self._bests[species][1] <= latest}
 
     def _parts_of(self, id: int) -> Mapping[str, int]:
         if id not in self._parts:
@@ -189,8 +223,12 @@ class Neat(NonAgeing[G]):
         return {id: max(fitness, base) - base for id, fitness in found.items()}
 
     def _weakest(self) -> list[int]:
-        """Returns the ids of the members of lowest shared fitness, whose removal leaves room for one more member."""
-        removed: list[int] = []
+        """Returns the ids of the members to remove, so that there is room for one more member.
+
+        They are the members of stagnating species, and then those of lowest shared fitness.
+        """
+        stagnating = self._stagnating()
+        removed = [id for id in self._members if self._species[id] in stagnating]
         above = self._above_lowest()
         while len(self._members) - len(removed) >= self.population_size:
             found = self._by_species(removed)

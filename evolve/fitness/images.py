@@ -13,7 +13,7 @@ from compiler.errors import DataError
 from compiler.images import data, kept, manifest
 from compiler.images.data import Dataset
 from compiler.images.inventory import Progress
-from compiler.images.readers import PATHS
+from compiler.images.readers import PATHS, READERS, parsed
 from compiler.images.streams import Stream
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness, check_version
@@ -45,7 +45,7 @@ class ImagesFitness(Fitness):
     @property
     def needs_worker(self) -> bool:
         """True for data sets that only TensorFlow reads."""
-        return self.dataset.source.partition(":")[0] not in ("digits", *PATHS)
+        return READERS[parsed(self.dataset.source)[0]].needs_tensorflow
 
     def find_facts(self, known: Facts | None = None, progress: Progress | None = None) -> Facts:
         """Reads the images of the data set, copies them to the work directory, and returns the facts about them."""

@@ -20,6 +20,7 @@ from compiler.images.inventory import Progress
 from compiler.images.kept import Kept
 from compiler.settings import DatasetSettings
 from compiler.training.metrics import RECALL
+from dsl.wording import plural
 from evolve import loaded
 from evolve.errors import KEPT, UsageError
 from evolve.fitness import running
@@ -75,7 +76,7 @@ class TrainingFitness(ImagesFitness):
         """Returns rows for the header about the images and the steps of an epoch, and warnings on the settings."""
         facts, batch = self.known, self.training.batch_size
         warnings = fit.warnings(self.training, facts.images, facts.class_names, facts.counts.get("train", ()))
-        steps = f"{facts.images // batch:,} steps of {batch} images"
+        steps = f"{plural(facts.images // batch, 'step')} of {plural(batch, 'image')}"
         return [
             *super().rows(),
             ("epoch", steps) if self.training.epochs else ("training", NO_EPOCHS),

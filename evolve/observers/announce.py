@@ -8,7 +8,7 @@ import dsl
 from compiler.errors import CompileError
 from compiler.graph.resolve import resolve
 from compiler.settings import GENES
-from dsl.wording import by_x
+from dsl.wording import by_x, plural
 from evolve.fitness.training import best_folder
 from evolve.prepared import Run
 
@@ -20,7 +20,7 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
     settings = prepared.config.search
     params = ", ".join(f"{name}={value}" for name, value in prepared.seed.space.params.items())
     genes = ", ".join(f"{name}, {value:g} in the seed" for name, value in prepared.seed.genes if name in GENES)
-    goal = f"{settings.individuals} individuals by {prepared.config.algorithm_name()}"
+    goal = f"{plural(settings.individuals, 'individual')} by {prepared.config.algorithm_name()}"
     if prepared.fitness.budget_seconds is not None:
         goal = f"at most {goal}, in {prepared.fitness.budget_seconds:,} simulated seconds"
     return [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evolve.fitness.facts import shown
+from evolve.observers.front import Found
 from evolve.records import Classification, Individual
 
 SHOWN = 12  # the number of classes above which only the classes with the lowest accuracy are listed
@@ -27,6 +28,7 @@ class Outcome:
     failure: str = ""  # the error of the latest failed individual
     step_share: float | None = None  # the share of the workers' time in which epochs were trained and validated
     validation: tuple[int, ...] = ()  # numbers of validation images by class, if the fitness is a validation accuracy
+    front: Found | None = None  # the front of a search for several objectives
     remedies: tuple[str, ...] = ()  # flags for another search that may reach a higher accuracy
 
 

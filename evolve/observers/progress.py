@@ -16,9 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.fitness import running
+from evolve.observers.front import PICTURE
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
 from evolve.records import Classification, Individual, Spent, Standing
 from evolve.search.plan import Plan, Tally
+from evolve.store.location import FRONT
 
 PLAIN_SECONDS = 10.0  # Seconds between two progress lines if the output is not a terminal.
 BAR = 30  # the width of the progress bar in characters
@@ -230,6 +232,8 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
     if outcome.step_share is not None:
         _say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
     console.print(_best(best))
+    if outcome.front is not None:
+        console.print(outcome.front.table())
     for name, value in best[0].metrics if best else ():
         _say(console, f"{name} of {best[0].id}: {value:.6g}")
     if tested is not None:
@@ -240,7 +244,8 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
         _say(console, f"warning: {warning}", "yellow")
     if not best:
         return
-    _say(console, f"written to {folder / 'best.cell'}; next:")
+    written = [folder / name for name in ("best.cell", *((FRONT, PICTURE) if outcome.front is not None else ()))]
+    _say(console, f"written to {', '.join(map(str, written))}; next:")
     for command in commands:
         _say(console, f"  {command}")
 

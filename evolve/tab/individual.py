@@ -35,7 +35,7 @@ def row_of(id: int, of: Individuals) -> Row:
       Missing: there is no such individual.
     """
     if id not in of.place:
-        raise Missing(f"the search has no individual {id}; it has {len(of.rows)} individuals")
+        raise Missing(f"the search has no individual {id}; it has {plural(len(of.rows), 'individual')}")
     return of.rows[of.place[id]]
 
 

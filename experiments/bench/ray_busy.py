@@ -1,6 +1,6 @@
 """Measures how busy workers on Ray are: `python -m experiments.bench.ray_busy [WORKERS [INDIVIDUALS [SECONDS]]]`.
 
-The program runs the search loop with its database, in the search space of `amoeba.gin` with the paper's population. Ray
+The program runs the search loop with its database, in the search space of `digits.gin` with the paper's population. Ray
 is started on this machine, with one core for each worker. Workers sleep for a second instead of training, so that the
 machine may have fewer cores. All workers are started first. The printed share is the time that workers slept, divided
 by their time from the beginning of the first task to the end of the last task.

@@ -1,6 +1,6 @@
 """Measures the gain of a second worker: `python -m experiments.bench.workers [INDIVIDUALS [WORKERS]]`.
 
-The program evaluates the first individuals of `amoeba.gin` with one worker, and then the same individuals with WORKERS
+The program evaluates the first individuals of `digits.gin` with one worker, and then the same individuals with WORKERS
 workers (by default two). Each run has a work directory of its own. The program compares the individuals an hour. A
 worker is busy while it builds, trains and measures a network.
 """
@@ -22,7 +22,7 @@ def measured(workers: int, individuals: int) -> tuple[float, float]:
     """Returns individuals an hour, and the share of the time in which the workers were busy."""
     with tempfile.TemporaryDirectory() as folder:
         settings = (f"search.individuals={individuals}", f"processes.workers={workers}")
-        flags = ["--gin_file=amoeba.gin", f"--workdir={folder}", *(f"--gin_param={setting}" for setting in settings)]
+        flags = ["--gin_file=digits.gin", f"--workdir={folder}", *(f"--gin_param={setting}" for setting in settings)]
         subprocess.run([sys.executable, "-m", "evolve.main", *flags], check=True, stdout=subprocess.DEVNULL)
         with reading(Path(folder)) as db:
             (seconds,) = db.execute("select value from meta where key = 'note.seconds'").fetchone()

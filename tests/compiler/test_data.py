@@ -59,6 +59,10 @@ def digits(_: Path) -> str:
     return "digits"
 
 
+def digits_scattered(_: Path) -> str:
+    return "digits_scattered"
+
+
 def npz_whole(folder: Path) -> str:
     images, labels = made_up()
     return save_npz(folder / "toy.npz", images=images, labels=labels)
@@ -91,8 +95,18 @@ def folders_with_test(folder: Path) -> str:
     return f"images:{folder / 'pets'}"
 
 
-@pytest.fixture(params=[digits, npz_whole, npz_with_test, grey_floats, folders, folders_with_test])
+GIVEN = [digits, npz_whole, npz_with_test, grey_floats, folders, folders_with_test]
+
+
+@pytest.fixture(params=[*GIVEN, digits_scattered])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    make: Callable[[Path], str] = request.param
+    return make(tmp_path)
+
+
+@pytest.fixture(params=GIVEN)
+def given(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Returns a source whose images do not depend on the random seed."""
     make: Callable[[Path], str] = request.param
     return make(tmp_path)
 
@@ -113,19 +127,6 @@ class TestEverySource:
         for part in parts(dataset):
             assert np.unique(part.labels).tolist() == list(range(dataset.classes))
 
-    def test_parts_are_disjoint_and_lose_nothing(self, source: str) -> None:
-        dataset = load(source)
-        found = [keys(part) for part in parts(dataset)]
-        assert not found[0] & found[1] and not found[0] & found[2] and not found[1] & found[2]
-        other = load(source, seed=1, validation=0.3)
-        assert set.union(*found) == set.union(*(keys(part) for part in parts(other)))
-
-    def test_drawn_parts_are_stratified(self, source: str) -> None:
-        dataset = load(source, validation=0.25)
-        held_out = np.bincount(dataset.validation.labels)
-        before = held_out + np.bincount(dataset.train.labels)
-        assert np.all(np.abs(held_out - before * held_out.sum() / before.sum()) <= 1)
-
     def test_the_seed_alone_draws(self, source: str) -> None:
         first, again, other = load(source, seed=3), load(source, seed=3), load(source, seed=4)
         for one, two in zip(parts(first), parts(again), strict=True):
@@ -133,19 +134,34 @@ class TestEverySource:
             assert np.array_equal(one.labels, two.labels)
         assert keys(first.validation) != keys(other.validation)
 
-    def test_labels_stay_with_their_images(self, source: str) -> None:
-        labelled = [
-            {image.tobytes(): int(label) for image, label in zip(part.images, part.labels, strict=True)}
-            for seed in (0, 1)
-            for part in parts(load(source, seed=seed))
-        ]
-        one, two = ({**a, **b, **c} for a, b, c in (labelled[:3], labelled[3:]))
-        assert one == two
-
     def test_every_source_can_be_resized(self, source: str) -> None:
         dataset = load(source, image_size=(5, 7))
         assert dataset.input_shape[:2] == (5, 7)
         assert dataset.train.images.dtype == load(source).train.images.dtype
+
+
+class TestEverySourceOfGivenImages:
+    def test_parts_are_disjoint_and_lose_nothing(self, given: str) -> None:
+        dataset = load(given)
+        found = [keys(part) for part in parts(dataset)]
+        assert not found[0] & found[1] and not found[0] & found[2] and not found[1] & found[2]
+        other = load(given, seed=1, validation=0.3)
+        assert set.union(*found) == set.union(*(keys(part) for part in parts(other)))
+
+    def test_drawn_parts_are_stratified(self, given: str) -> None:
+        dataset = load(given, validation=0.25)
+        held_out = np.bincount(dataset.validation.labels)
+        before = held_out + np.bincount(dataset.train.labels)
+        assert np.all(np.abs(held_out - before * held_out.sum() / before.sum()) <= 1)
+
+    def test_labels_stay_with_their_images(self, given: str) -> None:
+        labelled = [
+            {image.tobytes(): int(label) for image, label in zip(part.images, part.labels, strict=True)}
+            for seed in (0, 1)
+            for part in parts(load(given, seed=seed))
+        ]
+        one, two = ({**a, **b, **c} for a, b, c in (labelled[:3], labelled[3:]))
+        assert one == two
 
 
 # --- datasets ------------------------------------------------------------------------------------------
@@ -369,7 +385,7 @@ def test_tfds_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPa
         ("CIFAR10", "did you mean 'cifar10'"),
         ("npy:a.npz", "did you mean 'npz:a.npz'"),
         ("some/file.npz", "did you mean 'npz:some/file.npz'"),
-        ("zzz", "allowed: digits, npz:PATH, images:DIR, mnist"),
+        ("zzz", "allowed: digits, digits_scattered, npz:PATH, images:DIR, mnist"),
         ("", "dataset.source is ''; it must be a text that names images"),
         ("npz:", "write npz:PATH"),
         ("digits:8", "digits takes nothing after it"),

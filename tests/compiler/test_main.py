@@ -189,6 +189,14 @@ def test_diff_shows_the_change_of_a_printed_child(tmp_path: Path, capsys: pytest
     assert line.startswith("cell ") and " -> " in line
 
 
+def test_explain_names_the_images_of_required_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "regnet_space.cell", "--input", "64x64x3", "--classes", "1"]) == 0
+    required = capsys.readouterr().out.partition("required")[2].splitlines()
+    assert required[1] == "  mult_adds <= limit"
+    assert re.fullmatch(r"    the seed has mult_adds [\d,]+, limit 400,000,000 for images of 64x64x3 and 1 class "
+                        r"\(--input, --classes\)", required[2])  # fmt: skip
+
+
 def test_explain_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "nasbench201.cell", "--seed", "4", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -232,6 +240,12 @@ def test_check_of_a_folder_asks_for_files(tmp_path: Path, capsys: pytest.Capture
         (["draw", "nasnet.cell", "--against", "."], ". is a folder"),
         (["mutate", "nasnet.cell", "--count", "-3"], "--count -3: at least 1"),
         (["mutate", "nasnet.cell", "--mate", "nasnet.cell"], "--mate nasnet.cell: nasnet.cell has no crossover"),
+        (["mutate", "nasnet.cell", "--rule", "opp"], "--rule opp: nasnet.cell has no rule of this name; did you mean"),
+        (["mutate", "vgg.cell", "--rule", "op"], "vgg.cell has no rule of this name; the file has no rule"),
+        (
+            ["mutate", "neat.cell", "--rule", "terms"],
+            "--rule terms is a crossover, which needs a second parent: --mate",
+        ),
         (["sample", "nasnet.cell", "--count", "0"], "--count 0: at least 1"),
     ],
 )
@@ -242,6 +256,15 @@ def test_mistakes_are_one_message_and_exit_2(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"), [(["nasnet.cell"], "rewire"), (["neat.cell", "--mate", "neat.cell"], "terms")]
+)
+def test_children_are_made_by_one_rule(arguments: list[str], rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mutate", *arguments, "--rule", rule, "--count", "6", "--diff"]) == 0
+    heads = [line for line in capsys.readouterr().out.splitlines() if line.startswith("# child")]
+    assert heads == [f"# child {number}, by {rule}" for number in range(1, 7)]
 
 
 def test_costs_need_no_tensorflow() -> None:

@@ -99,8 +99,8 @@ def test_changed_steps_of_the_network_are_reported() -> None:
     assert said(NETWORK, after, CELL) == [
         "network stem: conv[3x3, filters=8] -> conv[5x5, filters=8]",
         "network body: - net[8]",
-        "network body: + net[8] * 2",
-        "network body: + relu as last",
+        "network body: at the start: + net[8] * 2",
+        "network body: after net[8] * 2: + relu as last",
     ]
 
 

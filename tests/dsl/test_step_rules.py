@@ -142,6 +142,11 @@ def test_a_number_that_no_step_takes_is_no_free_choice() -> None:
     assert {decision.values for decision in dsl.decisions(seed("conv_bn", rule))} == {(s.Kernel(3, 3),), (2,)}
 
 
+def test_a_number_that_no_gene_takes_is_no_free_choice() -> None:
+    declared = "x = any({ 1, 1e20 }) } gene x = 1 mutation n { choose s in steps s.repeat += 1"
+    assert [decision.values for decision in dsl.decisions(seed("b", declared))] == [(1,)]
+
+
 def test_choices_are_taken_in_the_order_of_the_steps() -> None:
     space = seed("conv_bn, conv_bn", "choose s in steps s.k = any({ 3x3, 5x5 })").space
     assert sections(dsl.decide(space, [0, 1], random.Random(0))) == "conv_bn[k=3x3], conv_bn[k=5x5]"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 GIN = """
-include 'amoeba.gin'
+include 'digits.gin'
 dataset.source = 'npz:{images}'
 search.seed_file = 'nasnet.cell'
 search.executor = 'serial'

@@ -318,7 +318,7 @@ CONTRACT: dict[type[Any], dict[str, Any]] = {
     NonAgeingEvolution: {"population_size": MEMBERS, "sample_size": 5},
     PairwiseTournament: {"population_size": MEMBERS},
     Nsga2: {"population_size": MEMBERS},
-    Neat: {"population_size": MEMBERS, "threshold": 1.5, "large_species": 3},
+    Neat: {"population_size": MEMBERS, "threshold": 1.5, "large_species": 3, "stagnation": 2},
     RandomSearch: {"window": MEMBERS},
     Reinforcement: {"window": MEMBERS, "batch_size": 8, "epochs": 2, "units": 16},
 }

@@ -22,7 +22,7 @@ from experiments.figure import Curves, band, draw, spread
 @pytest.fixture
 def command(small_gin: Path, tmp_path: Path) -> list[str]:
     """Compares two algorithms over two seeds: a dozen individuals each, without training."""
-    small = small_gin.read_text().replace("amoeba.gin", "compare.gin")
+    small = small_gin.read_text().replace("digits.gin", "compare.gin")
     small_gin.write_text(f"{small}pairwise_tournament.population_size = 5\n")
     settings = [f"--gin_file={small_gin}", f"--workdir={tmp_path / 'out'}", "--individuals=12", "--seeds=2"]
     return [*settings, "--algorithms=pairwise_tournament,random_search"]

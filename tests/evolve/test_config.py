@@ -54,6 +54,13 @@ def test_amoeba_gin_is_the_small_search() -> None:
     }
 
 
+def test_digits_gin_is_the_small_search_on_plain_digits() -> None:
+    scattered, plain = config.read(["amoeba.gin"], []), config.read(["digits.gin"], [])
+    assert (scattered.dataset.source, plain.dataset.source) == ("digits_scattered", "digits")
+    assert (plain.dataset.validation, plain.training.epochs) == (0.5, 12)
+    assert plain.search == scattered.search
+
+
 def test_cifar10_is_the_papers() -> None:
     made = config.read(["amoeba_cifar10.gin"], [])
     assert (made.search.individuals, made.search.params) == (20_000, {"N": 3, "F": 24})

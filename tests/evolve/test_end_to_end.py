@@ -19,7 +19,7 @@ from tests.evolve.test_summaries import _read
 def test_a_search_of_three_individuals_ends_with_a_tested_best(tmp_path: Path) -> None:
     work = tmp_path / "work"
     arguments = [
-        "--gin_file=amoeba.gin",
+        "--gin_file=digits.gin",
         f"--workdir={work}",
         "--gin_param=search.individuals=3",
         "--gin_param=processes.workers=1",

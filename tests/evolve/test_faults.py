@@ -301,7 +301,7 @@ def test_a_row_that_was_written_before_an_exception_is_kept(tmp_path: Path) -> N
 def test_workers_are_killed_during_a_real_search(tmp_path: Path) -> None:
     """A random worker is killed at a random time, after every second network that is trained on the digits."""
     arguments = [
-        "--gin_file=amoeba.gin",
+        "--gin_file=digits.gin",
         f"--workdir={tmp_path / 'work'}",
         "--gin_param=search.individuals=30",
         "--gin_param=processes.workers=2",

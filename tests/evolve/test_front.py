@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ import pytest
 
 import dsl
 from compiler.networks import saved, weights
-from evolve import Individual, Standing, Store, Task, UsageError, config
+from evolve import Individual, Standing, Store, Task, UsageError, config, main
 from evolve.algorithms.fronts import non_dominated
 from evolve.fitness.training import weights_file
 from evolve.objectives import Objective, Objectives
+from evolve.observers.front import Found
+from evolve.observers.front import read as front_of
 from evolve.observers.keep import Keeper
 from evolve.prepared import prepare
 from evolve.search.front import Front
@@ -184,3 +188,108 @@ def test_objectives_that_an_algorithm_does_not_take_are_refused(
 def test_the_algorithms_for_fronts_take_objectives(tmp_path: Path, algorithm: str) -> None:
     found = prepare(config.read(["amoeba.gin"], [BOTH, f"search.algorithm={algorithm!r}"]), tmp_path)
     assert found.plan.objectives == TWO
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> Path:
+    """Returns the work directory of a finished search on the toy, by two objectives."""
+    folder = tmp_path / "work"
+    with Store(folder) as store:
+        store.sign({"search.objectives": str(TWO)})
+        search(store, 40, toy.suited(toy.nsga2), make=toy.nsga2, objectives=TWO)
+    return folder
+
+
+class TestCommand:
+    """`evolve front` on a search whose scores are numbers of right choices; the second one is shown negated."""
+
+    def test_json_has_the_front_in_the_units_of_the_metrics(
+        self, searched: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main.run(["front", f"--workdir={searched}", "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)
+        with Store(searched) as store:
+            front = [*Front(store.scored())]
+        assert [(row["id"], row["accuracy"], row["mult_adds"]) for row in rows] == [
+            (one.id, one.scores[0], -one.scores[1]) for one in front
+        ]
+        assert {"params", "rule", "parent", "mate"} <= rows[0].keys()
+
+    def test_the_table_names_the_metrics_and_the_counts(
+        self, searched: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main.run(["front", f"--workdir={searched}"]) == 0
+        shown = capsys.readouterr().out
+        assert re.search(r"The front: \d+ of 40 individuals", shown)
+        assert re.search("accuracy .* mult-adds .* params .* id .* rule .* parent", shown)
+
+    def test_the_picture_has_every_individual(self, searched: Path, tmp_path: Path) -> None:
+        assert main.run(["front", f"--workdir={searched}", f"--out={tmp_path / 'front.svg'}"]) == 0
+        assert (tmp_path / "front.svg").read_text().count("<circle") == 40
+
+    def test_it_works_while_the_search_has_the_folder(self, searched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        with Store(searched):
+            assert main.run(["front", f"--workdir={searched}"]) == 0
+        assert "The front" in capsys.readouterr().out
+
+    def test_a_search_for_one_objective_is_refused_with_what_to_do(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with Store(tmp_path) as store:
+            search(store, 5)
+        assert main.run(["front", f"--workdir={tmp_path}"]) == 2
+        message = capsys.readouterr().err
+        assert f"has one objective, so its front is its best individual: cell draw {tmp_path}" in message
+        assert "--gin_param=\"search.objectives={'accuracy': 'max', 'mult_adds': 'min'}\"" in message
+
+    @pytest.mark.parametrize("arguments", [[], ["--workdir=nowhere"]])
+    def test_a_search_must_be_named(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main.run(["front", *arguments]) == 2
+        assert re.search("name a search|there is no search in nowhere", capsys.readouterr().err)
+
+    def test_before_the_first_result_there_is_a_table_and_no_picture(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with Store(tmp_path) as store:
+            store.sign({"search.objectives": str(TWO)})
+        assert main.run(["front", f"--workdir={tmp_path}", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == []
+        assert main.run(["front", f"--workdir={tmp_path}", f"--out={tmp_path / 'x.svg'}"]) == 2
+        assert "no individual with all objectives yet" in capsys.readouterr().err
+
+
+def test_objectives_are_read_from_their_text() -> None:
+    three = Objectives([*TWO, Objective("recall_a, b max", "max")])
+    assert Objectives.read(str(three)) == three
+
+
+def test_with_three_objectives_there_is_a_diagram_for_each_after_the_first() -> None:
+    three = Objectives([*TWO, Objective("latency_ms", "min")])
+    found = Found.of("runs/x", three, [scored(1, 0.9, -500.0, -2.0), scored(2, 0.5, -900.0, -1.0)])
+    assert [one.id for one in found.front] == [1, 2]
+    drawn = found.svg()
+    assert "mult-adds (less is better)" in drawn and "latency (ms) (less is better)" in drawn
+    assert "2: accuracy 0.5000, mult-adds 900, latency (ms) 1.0000" in drawn
+
+
+def test_a_search_for_a_front_ends_with_its_table_its_picture_and_its_files(
+    small_gin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "work"
+    arguments = [
+        f"--gin_file={small_gin}",
+        f"--workdir={work}",
+        "--gin_param=search.objectives={'fitness': 'max', 'mult_adds': 'min'}",
+        "--gin_param=search.algorithm='nsga2'",
+        "--gin_param=nsga2.population_size=8",
+    ]
+    assert main.run(arguments) == 0
+    shown = capsys.readouterr().out
+    front = front_of(work).front
+    assert f"The front: {len(front)} of 30 individuals" in shown
+    assert f"written to {work / 'best.cell'}, {work / 'front'}, {work / 'front.svg'}; next:" in shown.replace("\n", "")
+    assert {path.name for path in (work / "front").iterdir()} == {f"{one.id}.cell" for one in front}
+    assert front[0].fitness == max(one.fitness for one in front_of(work).individuals)
+    (work / "front.svg").unlink()
+    assert main.run(arguments) == 0, "the end is shown again"
+    assert (work / "front.svg").is_file()

@@ -26,7 +26,7 @@ from tests.evolve.test_search import rows, wait_for
 from tests.photographs import by_example, photographs
 
 GIN = """
-include 'amoeba.gin'
+include 'digits.gin'
 dataset.source = 'images:{photos}'
 dataset.image_size = (8, 8)
 search.individuals = {individuals}

@@ -239,7 +239,7 @@ def test_a_step_that_was_done_does_nothing_again(tmp_path: Path, version: str) -
 
 def settings_of_now(work: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Returns the identity and the changeable settings of a search as this version records them."""
-    config = gin.read(["amoeba.gin"], [])
+    config = gin.read(["digits.gin"], [])
     prepared = prepare(config, work)
     algorithm = config.algorithm(CellSpace(prepared.seed.space, (8, 8, 1), 10))
     return prepared.identity(algorithm), prepared.settings()

@@ -12,7 +12,7 @@ import pytest
 
 from evolve import Child, Individual, Neat, Proposal, UsageError
 from evolve.algorithms import settings
-from tests.evolve.toy import CrossingSpace, result
+from tests.evolve.toy import CrossingSpace, Genotype, result
 
 Parts = Mapping[str, int]
 
@@ -66,6 +66,7 @@ def test_the_defaults_are_the_papers() -> None:
         "neat.interspecies": 0.001,
         "neat.survivors": 0.2,
         "neat.large_species": 5,
+        "neat.stagnation": 15,
     }
 
 
@@ -172,6 +173,63 @@ def test_weights_are_compared_with_those_of_the_representatives_unless_they_do_n
         assert algorithm.ask(4).compared == compared
 
 
+NEAR, FAR = parts(0), parts(*range(10))
+
+
+def two_species(fitness: float, stagnation: int = 1) -> Neat[Parts]:
+    """Returns the species 1 and 4 after a generation in which neither got a better member; 14 is the next id.
+
+    The best of species 1 has the fitness 1.0, and that of species 4 has 0.8. Only the last result, a member of species
+    4, has the fitness that is given.
+    """
+    algorithm = made(*[NEAR] * 3, *[FAR] * 3, interspecies=0.0, stagnation=stagnation)
+    for id, first in enumerate((1.0, 0.9, 0.9, 0.8, 0.7, 0.7), 1):
+        told(algorithm, id, first)
+    genotypes = {id: algorithm.ask(id).genotype for id in range(7, 14)}
+    late = next(id for id, genotype in genotypes.items() if genotype == FAR)
+    for id in genotypes.keys() - {late}:
+        algorithm.tell(result(id, 0.6))
+    algorithm.tell(result(late, fitness))
+    return algorithm
+
+
+def test_a_species_that_does_not_improve_for_some_generations_is_removed() -> None:
+    algorithm = two_species(0.8)
+    proposal = algorithm.ask(14)
+    assert {4, 6} <= {*json.loads(proposal.memo)["removed"]}
+    assert {*algorithm.species.values()} == {1} and proposal.genotype == NEAR
+
+
+@pytest.mark.parametrize(
+    ("fitness", "stagnation", "kept"),
+    [(0.8, 1, {1}), (0.8, 2, {1, 4}), (0.9, 1, {1, 4}), (1.0, 1, {1, 4}), (1.1, 1, {4})],
+)
+def test_a_species_stays_that_has_improved_or_has_the_best_member(
+    fitness: float, stagnation: int, kept: set[int]
+) -> None:
+    algorithm = two_species(fitness, stagnation)
+    algorithm.ask(14)
+    assert {*algorithm.species.values()} == kept
+
+
+def test_a_search_in_which_species_stagnate_is_resumed_exactly() -> None:
+    def neat() -> Neat[Genotype]:
+        return Neat(CrossingSpace(), 0, population_size=10, threshold=1.5, stagnation=1)
+
+    whole, record = neat(), list[Proposal[Genotype]]()
+    for id in range(1, 61):
+        record.append(whole.ask(id))
+        whole.tell(result(id, float(id % 7)))
+    sizes = [len(json.loads(proposal.memo)["removed"]) for proposal in record if proposal.memo]
+    assert [size for size in sizes if size > 1]  # one species at once
+    for end in range(10, 60, 5):
+        resumed = neat()
+        for proposal in record[:end]:
+            resumed.adopt(proposal)
+            resumed.tell(result(proposal.id, float(proposal.id % 7)))
+        assert resumed.ask(end + 1) == record[end]
+
+
 def test_a_restored_population_has_the_same_species_without_genotypes() -> None:
     algorithm, shown = (Neat(CrossingSpace(), 0, population_size=20, threshold=1.5) for _ in range(2))
     for id in range(1, 120):
@@ -188,6 +246,7 @@ def test_wrong_settings_are_refused() -> None:
         ({"population_size": 1}, "neat.population_size is 1; it must be a whole number from 2"),
         ({"threshold": 0}, "neat.threshold is 0; it must be a number above 0"),
         ({"interspecies": 1.5}, "neat.interspecies is 1.5; it must be a number from 0 to 1"),
+        ({"stagnation": 0}, "neat.stagnation is 0; it must be a whole number from 1"),
         ({"excess": -1.0}, "neat.excess is -1.0; it must be a number of 0 or more"),
     ):
         with pytest.raises(UsageError) as raised:

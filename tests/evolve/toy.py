@@ -117,7 +117,7 @@ def non_ageing() -> Algorithm[Genotype]:
 
 def neat() -> Algorithm[Genotype]:
     """NEAT with a population of ten, in a space with a crossover."""
-    return Neat(CrossingSpace(), 0, population_size=10, threshold=1.5, large_species=2)
+    return Neat(CrossingSpace(), 0, population_size=10, threshold=1.5, large_species=2, stagnation=2)
 
 
 def random_search() -> Algorithm[Genotype]:

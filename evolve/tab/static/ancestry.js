@@ -6,7 +6,6 @@
 
 import { Chart } from "./chart.js";
 import { BOX, CROSS, DIAMOND, DOT, RING } from "./shapes.js";
-import { colouring, COLOURINGS } from "./colour.js";
 import { DONE } from "./data.js";
 import { afterPicture, checkbox, chooser, element, fill, switcher } from "./dom.js";
 import { axisX, edgesOf, mateEdges, notesOf, paleOf, relative, relatives, shapesOf, treeOf } from "./family.js";
@@ -20,7 +19,6 @@ import { descendants } from "./tree.js";
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./family.js").Settings} Settings */
 /** @typedef {import("./family.js").Tree} Tree */
-/** @typedef {import("./colour.js").ColourBy} ColourBy */
 
 const UP = /** @type {const} */ ([
   ["lineage", "Families"],
@@ -46,10 +44,10 @@ const SHAPE_WORDS = /** @type {const} */ ([
  */
 export function ancestryView(state) {
   /** @type {Settings} */
-  const settings = { up: "lineage", across: "finished", colourBy: "rule", hidesExtinct: false, folded: new Set() };
+  const settings = { up: "lineage", across: "finished", hidesExtinct: false, folded: new Set() };
   /** @type {Tree | null} */
   let tree = null;
-  const legend = new Legend(draw);
+  const legend = new Legend("rule", draw);
   const chart = new Chart({
     label:
       "Family tree of the search: parents are joined to their children. The arrow keys up and down go to the parent and " +
@@ -79,10 +77,7 @@ export function ancestryView(state) {
       settings.across = value === "id" ? "id" : "finished";
       again();
     }),
-    chooser("Colour by", COLOURINGS, settings.colourBy, (value) => {
-      settings.colourBy = /** @type {ColourBy} */ (value);
-      draw();
-    }),
+    legend.chooser,
     extinct,
     folding,
     element("button", { type: "button", onclick: () => chart.reset() }, "Show all"),
@@ -100,8 +95,7 @@ export function ancestryView(state) {
       return;
     }
     tree ??= treeOf(data, settings, state.selected);
-    const colours = colouring(data, settings.colourBy);
-    legend.show(colours);
+    const colours = legend.show(data);
     const related = relatives(data, state.selected, tree);
     const isElbow = settings.up === "lineage";
     const points = {

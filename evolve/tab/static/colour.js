@@ -7,14 +7,7 @@
 import { DONE, FAILED } from "./data.js";
 
 /** @typedef {import("./data.js").SearchData} SearchData */
-/** @typedef {"rule" | "age" | "state"} ColourBy */
-
-/** @type {readonly (readonly [ColourBy, string])[]} what a chooser offers */
-export const COLOURINGS = [
-  ["rule", "rule"],
-  ["state", "state"],
-  ["age", "age"],
-];
+/** @typedef {"rule" | "age" | "state" | "species"} ColourBy */
 
 /**
  * The colour of every point, and what the colours mean.
@@ -37,6 +30,18 @@ const DARK = [
 ]; // prettier-ignore
 const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#a5cc20", "#e0b400"];
 const RAMP_DARK = ["#6a4fb5", "#5f6fc4", "#4d8fce", "#3fabc9", "#3fc4b0", "#5fd68c", "#93e366", "#c9ec4d", "#fdf04a"];
+
+const MOST_SPECIES = LIGHT.length - 2; // those that have a colour of their own
+
+/**
+ * Returns the colourings that a search has.
+ *
+ * @param {SearchData} data
+ * @returns {ColourBy[]}
+ */
+export function colourings(data) {
+  return ["rule", "state", "age", ...(data.values("species").some(Boolean) ? /** @type {const} */ (["species"]) : [])];
+}
 
 /**
  * Whether the page is dark now.
@@ -90,6 +95,9 @@ export function colouring(data, by) {
     ].map(([label, name]) => ({ label: label ?? "", colour: pageColour(name ?? ""), count: 0 }));
     return counted(data, "State", states, (place) => stateOf(data, place));
   }
+  if (by === "species") {
+    return speciesColouring(data);
+  }
   const ramp = isDark() ? RAMP_DARK : RAMP;
   const last = Math.max(1, data.count - 1);
   const classes = ramp.map((colour) => ({ label: "", colour, count: 0 }));
@@ -101,6 +109,34 @@ export function colouring(data, by) {
   }
   const of = (/** @type {number} */ place) => Math.min(ramp.length - 1, Math.floor((place / last) * ramp.length));
   return { ...counted(data, "Age", classes, of), isRamp: true };
+}
+
+/**
+ * Returns a colour for each of the largest species. The others share one, since only a few colours can be told apart.
+ *
+ * @param {SearchData} data
+ * @returns {Colouring}
+ */
+function speciesColouring(data) {
+  const species = data.values("species");
+  /** @type {Map<number, number>} */
+  const sizes = new Map();
+  for (const one of species) {
+    if (one) {
+      sizes.set(one, (sizes.get(one) ?? 0) + 1);
+    }
+  }
+  const largest = [...sizes.keys()]
+    .sort((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0) || a - b)
+    .slice(0, MOST_SPECIES)
+    .sort((a, b) => a - b);
+  const labels = ["no species", ...largest.map((one) => `species ${one}`), "other species"];
+  const classes = labels.map((label, place) => ({ label, colour: classColour(place), count: 0 }));
+  const places = new Map(largest.map((one, order) => [one, order + 1]));
+  return counted(data, "Species", classes, (place) => {
+    const own = species[place];
+    return own ? (places.get(own) ?? labels.length - 1) : 0;
+  });
 }
 
 /**

@@ -13,7 +13,6 @@ import { descendants, kinship, mates, parents, rows, visible } from "./tree.js";
 /** @typedef {import("./chart.js").Axis} Axis */
 /** @typedef {import("./chart.js").Edges} Edges */
 /** @typedef {import("./chart.js").Band} Band */
-/** @typedef {import("./colour.js").ColourBy} ColourBy */
 
 /**
  * What the user has set.
@@ -21,7 +20,6 @@ import { descendants, kinship, mates, parents, rows, visible } from "./tree.js";
  * @typedef {object} Settings
  * @property {"lineage" | "fitness"} up
  * @property {"finished" | "id"} across
- * @property {ColourBy} colourBy
  * @property {boolean} hidesExtinct
  * @property {Set<number>} folded ids of the individuals whose descendants are not shown
  */

@@ -1,25 +1,64 @@
 /**
- * The legend of a chart, whose classes a click hides or shows.
+ * The colours of a chart: the chooser of what they mean, and the legend, whose classes a click hides or shows.
  *
  * @module
  */
 
-import { element, fill } from "./dom.js";
+import { colouring, colourings } from "./colour.js";
+import { chooser, element, fill } from "./dom.js";
 
+/** @typedef {import("./colour.js").ColourBy} ColourBy */
 /** @typedef {import("./colour.js").Colouring} Colouring */
+/** @typedef {import("./data.js").SearchData} SearchData */
 
-/** Shows what the colours mean. A class can be hidden by a click on its name. */
+/** Shows what the colours mean, and a chooser of other ones. A class can be hidden by a click on its name. */
 export class Legend {
-  /** @param {() => void} onChange */
-  constructor(onChange) {
+  /**
+   * @param {ColourBy} by the colouring at first
+   * @param {() => void} onChange
+   */
+  constructor(by, onChange) {
     this.node = element("div", { class: "legend" });
+    this.chooser = element("span", {});
     /** @type {Set<string>} */
     this.hidden = new Set();
+    this._by = by;
+    this._offered = "";
     this._onChange = onChange;
   }
 
+  /**
+   * Shows the colours of the individuals of a search, and returns them.
+   *
+   * @param {SearchData} data
+   * @returns {Colouring}
+   */
+  show(data) {
+    this._offer(colourings(data));
+    const colours = colouring(data, this._by);
+    this._explain(colours);
+    return colours;
+  }
+
+  /** @param {ColourBy[]} offered */
+  _offer(offered) {
+    if (this._offered === offered.join()) {
+      return;
+    }
+    this._offered = offered.join();
+    this._by = offered.includes(this._by) ? this._by : "rule"; // Another search may have no species.
+    const options = offered.map((by) => /** @type {const} */ ([by, by]));
+    fill(
+      this.chooser,
+      chooser("Colour by", options, this._by, (by) => {
+        this._by = /** @type {ColourBy} */ (by);
+        this._onChange();
+      }),
+    );
+  }
+
   /** @param {Colouring} colours */
-  show(colours) {
+  _explain(colours) {
     if (colours.isRamp) {
       const swatches = colours.classes.map(({ colour }) => element("i", { style: `background:${colour}` }));
       const [first, last] = [colours.classes[0]?.label, colours.classes[colours.classes.length - 1]?.label];
@@ -53,7 +92,7 @@ export class Legend {
     if (!this.hidden.delete(label)) {
       this.hidden.add(label);
     }
-    this.show(colours);
+    this._explain(colours);
     this._onChange();
   }
 }

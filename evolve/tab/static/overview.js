@@ -6,9 +6,9 @@
 
 import { Chart } from "./chart.js";
 import { CROSS, RING } from "./shapes.js";
-import { colouring, COLOURINGS, pageColour } from "./colour.js";
+import { pageColour } from "./colour.js";
 import { DONE, FAILED, PENDING } from "./data.js";
-import { checkbox, chooser, element, fill } from "./dom.js";
+import { checkbox, element, fill } from "./dom.js";
 import { compact, duration, shown, signed } from "./format.js";
 import { Legend } from "./legend.js";
 import { showRules } from "./rules.js";
@@ -18,7 +18,6 @@ import { showRules } from "./rules.js";
 /** @typedef {import("./types.js").Change} Change */
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").CurveAnswer} CurveAnswer */
-/** @typedef {import("./colour.js").ColourBy} ColourBy */
 /** @typedef {import("./chart.js").Line} Line */
 /** @typedef {import("./chart.js").Points} Points */
 
@@ -31,13 +30,11 @@ const RANDOM_SEARCH = "random_search";
  * @returns {View}
  */
 export function overviewView(state) {
-  /** @type {ColourBy} */
-  let colourBy = "rule";
   /** @type {{ name: string, curve: CurveAnswer } | null} */
   let random = null;
   let randomOf = "";
   let isWhole = false;
-  const legend = new Legend(draw);
+  const legend = new Legend("rule", draw);
   const chart = new Chart({
     label: "Fitness of every individual over the search",
     describe: (place) => (state.data ? describe(state.data, place) : []),
@@ -51,10 +48,7 @@ export function overviewView(state) {
     { class: "controls" },
     element("h2", {}, "Fitness of every individual"),
     keys,
-    chooser("Colour by", COLOURINGS, colourBy, (value) => {
-      colourBy = /** @type {ColourBy} */ (value);
-      draw();
-    }),
+    legend.chooser,
     checkbox("whole range", isWhole, (isOn) => {
       isWhole = isOn;
       draw();
@@ -69,8 +63,7 @@ export function overviewView(state) {
       chart.show({ x: AXIS, y: { title: "Fitness", kind: "fitness" }, empty: "The search is being read." });
       return;
     }
-    const colours = colouring(data, colourBy);
-    legend.show(colours);
+    const colours = legend.show(data);
     const range = rangeOf(data, isWhole, random?.curve.best ?? []);
     const points = pointsOf(data, colours, legend.hidden, state.brushed, range[0]);
     const { population } = data.answer;
@@ -178,7 +171,7 @@ const AXIS = { title: "Results, in the order in which they came", kind: "id" };
  * @returns {string[]}
  */
 export function describe(data, place) {
-  const { id, fitness, parent, mate, rule, status, params } = data.columns;
+  const { id, fitness, parent, mate, rule, status, params, species } = data.columns;
   const gain = data.gain(place);
   const state = status[place] === FAILED ? "failed" : status[place] === PENDING ? "pending" : "";
   return [
@@ -188,6 +181,7 @@ export function describe(data, place) {
       ? `by ${data.rules[rule[place] ?? 0]} from ${parent[place]}${mate[place] ? ` and ${mate[place]}` : ""}`
       : "sampled, without a parent",
     ...(gain === null ? [] : [`${signed(gain)} against its parent`]),
+    ...(species[place] ? [`species ${species[place]}`] : []),
     ...(params[place] ? [`${compact(params[place] ?? 0)} parameters`] : []),
   ];
 }

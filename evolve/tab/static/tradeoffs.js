@@ -6,7 +6,7 @@
 
 import { Chart } from "./chart.js";
 import { CROSS } from "./shapes.js";
-import { colouring, COLOURINGS, pageColour } from "./colour.js";
+import { pageColour } from "./colour.js";
 import { FAILED, paretoFront } from "./data.js";
 import { checkbox, chooser, element, fill, switcher } from "./dom.js";
 import { shown } from "./format.js";
@@ -18,7 +18,6 @@ import { parallelChart } from "./parallel.js";
 /** @typedef {import("./data.js").SearchData} SearchData */
 /** @typedef {import("./data.js").Measure} Measure */
 /** @typedef {import("./types.js").View} View */
-/** @typedef {import("./colour.js").ColourBy} ColourBy */
 
 const FRONT_ROWS = 200;
 
@@ -34,10 +33,8 @@ export function tradeoffsView(state) {
   let isLogX = true;
   let isLogY = false;
   let page = "scatter";
-  /** @type {ColourBy} */
-  let colourBy = "age";
   let listed = "";
-  const legend = new Legend(draw);
+  const legend = new Legend("age", draw);
   const chart = new Chart({
     label: "One measure of the individuals against another",
     drag: "brush",
@@ -113,10 +110,7 @@ export function tradeoffsView(state) {
         isLogX = isOn;
         draw();
       }),
-      chooser("Colour by", COLOURINGS, colourBy, (value) => {
-        colourBy = /** @type {ColourBy} */ (value);
-        draw();
-      }),
+      legend.chooser,
     );
   }
 
@@ -133,8 +127,7 @@ export function tradeoffsView(state) {
       return;
     }
     const [x, y] = [data.measure(xKey), data.measure(yKey)];
-    const colours = colouring(data, colourBy);
-    legend.show(colours);
+    const colours = legend.show(data);
     const places = paretoFront(data, x, y);
     const [across, up] = [numbers(data.values(x.key)), numbers(data.values(y.key))];
     const pale = new Uint8Array(data.count);

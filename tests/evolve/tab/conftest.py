@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from tests.evolve.tab.known import Known
 from tests.evolve.tab.made_up import MadeUp
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page, Route
 
+MODULES = "http://tab.test/"
 SEARCHES = {
     "amoeba": MadeUp(individuals=60, population=20, crosses=True),
     "amoeba-1": MadeUp(individuals=60, population=20, crosses=True, seed=1),
@@ -27,6 +29,23 @@ def browser() -> Iterator[Browser]:
     """The browser, or the reason for which the tests of the module are skipped."""
     with browsing.chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that has the modules of the tab and nothing else."""
+    static = resources.files("evolve.tab") / "static"
+
+    def answer(route: Route) -> None:
+        name = route.request.url.removeprefix(MODULES)
+        text = (static / name).read_text(encoding="utf-8") if name else ""
+        route.fulfill(body=text, content_type="text/javascript" if name else "text/html")
+
+    opened = browser.new_page()
+    opened.route(f"{MODULES}**", answer)
+    opened.goto(MODULES)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")

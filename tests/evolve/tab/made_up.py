@@ -95,7 +95,7 @@ class MadeUp:
         """Writes the store of the search into a new work directory, and its copy into a storage."""
         space = dsl.loads(SPACE + CROSSOVER * self.crosses, {"N": 1, "F": 8}).space
         cells = CellSpace(space, FACTS.input_shape, FACTS.classes, unfit=lambda genotype: None)
-        settings = config.read(["amoeba.gin"], self._bindings(), beside=["regularized_evolution"])
+        settings = config.read(["digits.gin"], self._bindings(), beside=["regularized_evolution"])
         algorithm = settings.algorithm(cells)
         prepared = prepare(settings, folder)
         with Store(folder) as store:

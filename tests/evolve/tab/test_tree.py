@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.evolve.tab.browsing import chromium
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
-ADDRESS = "http://tab.test/"
 ROWS = """([parents, born, shown]) => import("./tree.js").then(({ rows }) => {
   const { of, bands, height } = rows(Int32Array.from(parents), Float64Array.from(born), Uint8Array.from(shown));
   return { of: [...of], bands, height };
 })"""
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    """A page that has the modules of the tab and nothing else."""
-    static = resources.files("evolve.tab") / "static"
-
-    def answer(route: Route) -> None:
-        name = route.request.url.removeprefix(ADDRESS)
-        text = (static / name).read_text(encoding="utf-8") if name else ""
-        route.fulfill(body=text, content_type="text/javascript" if name else "text/html")
-
-    with chromium() as browser:
-        opened = browser.new_page()
-        opened.route(f"{ADDRESS}**", answer)
-        opened.goto(ADDRESS)
-        yield opened
 
 
 def made_up(seed: int) -> list[int]:

@@ -1,0 +1,92 @@
+"""The diagram of points over two axes."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from compiler.pictures.scatter import Axis, Dot, Panel, number, svg
+
+SVG = "{http://www.w3.org/2000/svg}"
+LESS, MORE = Axis("mult-adds", False), Axis("accuracy", True)
+POINTS = ((1000.0, 0.5), (20_000.0, 0.9), (400.0, 0.2), (15_000.0, 0.3))
+
+
+def panel(points: tuple[tuple[float, float], ...] = POINTS, across: Axis = LESS, up: Axis = MORE) -> Panel:
+    """Returns a diagram in which all points but the last are marked."""
+    last = len(points) - 1
+    return Panel(across, up, tuple(Dot(x, y, str(n), f"<{n}>", n < last) for n, (x, y) in enumerate(points)))
+
+
+def read(*panels: Panel) -> ElementTree.Element:
+    return ElementTree.fromstring(svg(panels, "A <front>", "of two & more"))
+
+
+def circles(root: ElementTree.Element) -> dict[str, tuple[float, float]]:
+    """Returns the centre of each point by its name."""
+    return {
+        str(one.findtext(f"{SVG}title")).strip("<>"): (float(one.attrib["cx"]), float(one.attrib["cy"]))
+        for one in root.iter(f"{SVG}circle")
+    }
+
+
+def texts(root: ElementTree.Element) -> list[str]:
+    return [one.text or "" for one in root.iter(f"{SVG}text")]
+
+
+def test_every_point_is_drawn_with_its_note_and_the_axes_are_named() -> None:
+    root = read(panel())
+    assert circles(root).keys() == {"0", "1", "2", "3"}
+    assert "mult-adds (less is better), logarithmic scale" in texts(root)
+    assert "accuracy (more is better)" in texts(root)
+    assert root.findtext(f"{SVG}title") == "A <front>" and "of two & more" in texts(root)
+    assert {"0", "1", "2"} <= {*texts(root)} and "3" not in texts(root), "marked points have their names"
+
+
+def test_larger_values_are_further_right_and_higher() -> None:
+    found = circles(read(panel()))
+    assert [name for name, _ in sorted(found.items(), key=lambda one: one[1][0])] == ["2", "0", "3", "1"]
+    assert [name for name, _ in sorted(found.items(), key=lambda one: -one[1][1])] == ["2", "3", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("across", "up", "points"),
+    [
+        (LESS, MORE, ((1.0, 1.0), (2.0, 2.0), (3.0, 3.0), (3.0, 1.0))),
+        (MORE, MORE, ((1.0, 3.0), (2.0, 2.0), (3.0, 1.0), (1.0, 1.0))),
+        (LESS, LESS, ((1.0, 3.0), (2.0, 2.0), (3.0, 1.0), (3.0, 3.0))),
+        (MORE, LESS, ((1.0, 1.0), (2.0, 2.0), (3.0, 3.0), (1.0, 3.0))),
+    ],
+)
+def test_the_corners_of_the_steps_are_dominated_by_both_neighbours(
+    across: Axis, up: Axis, points: tuple[tuple[float, float], ...]
+) -> None:
+    root = read(panel(points, across, up))
+    line = max(root.iter(f"{SVG}polyline"), key=lambda one: len(one.attrib["points"]))
+    corners = [tuple(map(float, pair.split(","))) for pair in line.attrib["points"].split()]
+    where = circles(root)
+    for corner, one, other in ((corners[1], "0", "1"), (corners[3], "1", "2")):
+        for name in (one, other):
+            assert corner[0] <= where[name][0] if across.more_is_better else corner[0] >= where[name][0]
+            assert corner[1] >= where[name][1] if up.more_is_better else corner[1] <= where[name][1]
+
+
+def test_all_is_within_the_picture_and_panels_are_side_by_side() -> None:
+    root = read(panel(), panel())
+    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    for one in root.iter(f"{SVG}circle"):
+        assert 0 < float(one.attrib["cx"]) < width and 0 < float(one.attrib["cy"]) < height
+    assert len(list(root.iter(f"{SVG}circle"))) == 8
+
+
+@pytest.mark.parametrize("points", [((5.0, 0.5), (5.0, 0.5)), ((0.0, 0.0), (0.0, 0.0)), ((-3.0, 1e-9), (4e12, 2e9))])
+def test_equal_negative_and_huge_values_are_drawn(points: tuple[tuple[float, float], ...]) -> None:
+    assert not re.search("nan|inf", svg([panel(points)], "t"))
+
+
+def test_numbers_are_short() -> None:
+    assert [number(value) for value in (0.97512, 842, 31_200, 3_220_000, -1500, 0)] == [
+        "0.9751", "842", "31.2k", "3.22M", "-1.5k", "0",
+    ]  # fmt: skip
