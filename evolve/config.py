@@ -207,10 +207,13 @@ def _not_read(config: Config, parsed: Parsed, beside: Sequence[str]) -> tuple[st
     if LATENCY not in config.search.metrics:
         why["latency"] = f"neither search.metric nor search.objectives has {LATENCY!r}"
     read = {"training.epochs"} if "training" not in not_read else set()  # FLOPs are computed from it
-    found = [name for name in parsed.bound() if name.partition(".")[0] in why and name not in read]
+    if not config.search.rungs:
+        why["search.reduction"] = f"search.rungs is (): {pasted('search.rungs', (3, 9, 27))}"
+    reasons = {name: why.get(name, why.get(name.partition(".")[0], "")) for name in parsed.bound()}
+    found = [name for name, reason in reasons.items() if reason and name not in read]
     for name in found:
         if name in parsed.typed() and name.partition(".")[0] not in beside:
-            raise UsageError(f"nothing reads {name}: {why[name.partition('.')[0]]}")
+            raise UsageError(f"nothing reads {name}: {reasons[name]}")
     whole = {name: f"{name.partition('.')[0]}.*" for name in found}
     return tuple(dict.fromkeys(whole[name] if whole[name] in not_read else name for name in found))
 

@@ -14,7 +14,7 @@ from compiler.filesystem import Place
 from compiler.settings import GENES, Training
 from evolve.algorithms import Algorithm
 from evolve.algorithms import settings as settings_of_algorithm
-from evolve.config import RECORDS, Config
+from evolve.config import RECORDS, Config, algorithm_names
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
@@ -75,6 +75,7 @@ def prepare(config: Config, folder: Path) -> Run:
     settings = config.search
     _check_flops(config)
     _check_objectives(config)
+    _check_rungs(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
     dsl.decisions(seed)  # Every algorithm begins with random samples. Here a joint draw of too many steps is an error.
     place = settings.place or folder
@@ -86,6 +87,7 @@ def prepare(config: Config, folder: Path) -> Run:
         folder=folder,
         weights=place / "weights",
         inherit=settings.inherit_weights,
+        rungs=settings.rungs,
         own=config.own,
         measuring=Measuring(
             latency=config.latency if LATENCY in settings.metrics else None,
@@ -109,6 +111,36 @@ def prepare(config: Config, folder: Path) -> Run:
     }
     plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
     return Run(config, seed, fitness, plan, workers, folder, place)
+
+
+def _check_rungs(config: Config) -> None:
+    """Checks that the algorithm and the source of fitness of a search with rungs take rungs.
+
+    Raises:
+      UsageError: one of them does not, or the last rung is not the whole training.
+    """
+    rungs, search = config.search.rungs, config.search
+    if not rungs:
+        return
+    off = pasted("search.rungs", ())
+    if not config.source.takes_rungs:
+        raise UsageError(
+            f"search.rungs is {rungs} and search.fitness is {search.fitness!r}, which cannot stop a training and "
+            f"continue it later: {off}, or {pasted('search.fitness', 'training')}"
+        )
+    chosen = config.algorithm_name()
+    if not RECORDS[chosen].takes_rungs:
+        others = " or ".join(repr(name) for name in algorithm_names() if RECORDS[name].takes_rungs)
+        raise UsageError(
+            f"search.rungs is {rungs} and search.algorithm is {chosen!r}, which compares whole trainings only: {off}, "
+            f"or one of {others}: {pasted('search.algorithm', 'regularized_evolution')}"
+        )
+    epochs = config.training.epochs
+    if epochs != rungs[-1]:
+        raise UsageError(
+            f"training.epochs is {epochs} and the last of search.rungs is {rungs[-1]}; the last rung is the whole "
+            f"training: {pasted('training.epochs', rungs[-1])}"
+        )
 
 
 def _check_flops(config: Config) -> None:

@@ -205,6 +205,7 @@ class Task:
     from_mate: tuple[Part, ...] = ()  # the parts whose weights come from the mate
     noise: Noise | None = None  # the noise that is added to the weights with which the training starts
     compared: tuple[int, ...] = ()  # the ids of individuals with whose weights the trained weights are compared
+    rung: int = 0  # the rung to which the individual is trained
 
 
 @dataclass(frozen=True)
@@ -283,6 +284,11 @@ class Individual(Evaluation, Proposal[str]):
         return self.params, self.mult_adds
 
     @property
+    def rank(self) -> tuple[int, float, int, int]:
+        """A key by which individuals are sorted: those of higher rungs come first, and in a rung those of `rank`."""
+        return (-self.rung, *rank(self.fitness, self.size))
+
+    @property
     def network(self) -> tuple[str, str]:
         """A key that is equal for individuals that are the same network and train in the same way."""
         return self.fingerprint, self.genes
@@ -294,7 +300,7 @@ class RungResult(Evaluation):
 
     The costs and the history are those of the whole training up to this rung. The table has no rows in a search without
     rungs. `task` is the place in the order in which tasks were made, and `finished` is the place in the order of
-    results, both from 1 on.
+    results, both from 1 on. `after` is the number of results that the algorithm had when the task was made.
     """
 
     task: Annotated[int, Column("integer primary key")]
@@ -302,7 +308,7 @@ class RungResult(Evaluation):
     rung: Annotated[int, Column("integer not null")]
     fitness: Fitness
     finished: Annotated[int, Column("integer unique")]
-    tries: Annotated[int, Column("integer not null default 1")] = 1
+    after: Annotated[int, Column("integer not null")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +350,7 @@ def rank(fitness: float, size: Size) -> tuple[float, int, int]:
 
 def ranked(individuals: Iterable[Individual], count: int) -> list[Individual]:
     """Returns the `count` best individuals in the order of `rank`. No two of them have the same network and genes."""
-    order = sorted(individuals, key=lambda one: (*rank(one.fitness, one.size), one.finished))
+    order = sorted(individuals, key=lambda one: (*one.rank, one.finished))
     first = {one.network: one for one in reversed(order)}
     return [one for one in order if first[one.network] is one][:count]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from compiler import filesystem
@@ -37,6 +38,12 @@ def _text(allowed: str, example: str | None = None, verb: str = "it must be") ->
 _LIMIT = optional(ABOVE_0, " for no limit")
 
 
+def _rises(value: Sequence[object]) -> bool:
+    """Whether a value is two or more whole numbers from 1, each larger than the one before."""
+    numbers = [number for number in value if isinstance(number, int) and is_whole(number)]
+    return len(numbers) == len(value) > 1 and all(one < other for one, other in pairwise(numbers))
+
+
 def _is_name(value: object) -> bool:
     """Whether a value is a name or a callable. Gin makes a callable of a reference such as @my_executor."""
     return isinstance(value, str) or callable(value)
@@ -53,6 +60,12 @@ _ORDER = Domain(
 )
 _BUDGET = Domain(
     "a number of hours, or '90m', '12h', '2d'", lambda value: value is None or seconds_of(value) > 0, example="12h"
+)
+_RUNGS = Domain(
+    "two or more whole numbers of epochs that rise, or () for trainings that are not interrupted",
+    lambda value: isinstance(value, list | tuple) and (not value or _rises(value)),
+    example=(3, 9, 27),
+    normal=tuple,
 )
 _TARGET = Domain(
     "a number, such as an accuracy of 0.95, or None", lambda value: value is None or is_number(value), example=0.95
@@ -167,6 +180,15 @@ class SearchSettings:
         "whether a child starts from those weights of its parents that have the same key and shape",
         IDENTITY,
     ] = False
+    rungs: Annotated[
+        tuple[int, ...],
+        _RUNGS,
+        "the epochs after which trainings are compared; only the best are trained on to the next number of epochs",
+        IDENTITY,
+    ] = ()
+    reduction: Annotated[
+        int, whole(2), "of this number of results of a rung, one is trained on to the next rung", IDENTITY
+    ] = 3
     sample_mutations: Annotated[
         int,
         whole(0),

@@ -7,7 +7,6 @@ import math
 import random
 import re
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeVar
@@ -15,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NoRet
 from compiler.domains import check, settings_of, values, whole
 from dsl.rules.scene import Noise, Part
 from evolve.algorithms.fronts import Point, crowded
+from evolve.algorithms.rungs import RungResults
 from evolve.errors import SearchError, UsageError
 from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
@@ -72,10 +72,14 @@ class SearchSpace(Protocol[G]):
 class Algorithm(Protocol[G]):
     """Proposes individuals and learns from their results.
 
-    Each id is passed to `ask` or `adopt` once, and later to `tell` once. An algorithm is a dataclass. Its settings are
-    fields, with the annotations that `compiler.domains` describes. When a search is resumed, a new algorithm is made.
-    It restores its state while `adopt` is called with each recorded proposal, and `tell` with each recorded result.
+    Each id is passed to `ask` or `adopt` once, and later to `tell` once. In a search with rungs, an individual that was
+    trained to a higher rung is passed to `tell` again, if the algorithm takes rungs. An algorithm is a dataclass. Its
+    settings are fields, with the annotations that `compiler.domains` describes. When a search is resumed, a new
+    algorithm is made. It restores its state while `adopt` is called with each recorded proposal, and `tell` with each
+    recorded result.
     """
+
+    takes_rungs: ClassVar[bool]  # whether the algorithm compares individuals of different rungs
 
     @property
     def population(self) -> tuple[float, ...]:
@@ -160,6 +164,7 @@ class Proposer(ABC, Generic[G]):
     seed: int = 0
 
     objectives: ClassVar[Taken] = "one"  # how many objectives the algorithm takes
+    takes_rungs: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(gin_name(type(self)), self, UsageError)
@@ -208,6 +213,12 @@ class Member(NamedTuple, Generic[G]):
     proposal: Recorded[G]
     fitness: float
     scores: Point = ()  # by several objectives; empty if the fitness is the only one, or the individual failed
+    rung: int = 0
+
+
+def _measured(individual: Measured, proposal: Recorded[G]) -> Member[G]:
+    """Returns a finished individual as a member."""
+    return Member(individual.id, proposal, individual.fitness, individual.scores, individual.rung)
 
 
 @dataclass(eq=False)
@@ -255,13 +266,33 @@ class Evolution(Proposer[G]):
         mate = self._winner(others, rng)
         return (mate, parent) if self._value(mate) > self._value(parent) else (parent, mate)
 
-    def _value(self, member: Member[G]) -> tuple[float, ...]:
-        """Returns a key of a member, of which the larger is better: its fitness."""
-        return (member.fitness,)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._rungs = RungResults()
 
-    def _joining(self, individual: Measured) -> Member[G]:
-        """Returns a pending individual, which now has a result, as a member."""
-        return Member(individual.id, self._finish(individual.id), individual.fitness, individual.scores)
+    def _value(self, member: Member[G]) -> tuple[float, ...]:
+        """Returns a key of a member, of which the larger is better: its fitness.
+
+        If members may be of different rungs, the key is the place in the member's rung, and then the rung.
+        """
+        if not self._rungs.highest:
+            return (member.fitness,)
+        return (-self._rungs.share(member.rung, member.fitness, member.scores), member.rung)
+
+    def _told(self, individual: Measured) -> Member[G] | None:
+        """Returns a pending individual, which now has a result, as a member. A promoted member is replaced in place."""
+        self._rungs.add(individual)
+        if individual.rung and individual.id not in self._pending and self.takes_rungs:
+            for member in self._population():
+                if member.id == individual.id:
+                    self._replace(_measured(individual, member.proposal))
+                    break
+            return None
+        return _measured(individual, self._finish(individual.id))
+
+    @abstractmethod
+    def _replace(self, member: Member[G]) -> None:
+        """Replaces the member that has the same id."""
 
     def _mates(self, parent: Member[G], removed: Collection[int], rng: random.Random) -> Sequence[Member[G]]:
         """Returns the members among which the mate is drawn."""
@@ -312,7 +343,7 @@ class Crowded(Evolution[G]):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._failed: Point = ()  # the point of members that failed; empty with one objective
-        self._crowd: Mapping[int, tuple[float, ...]] = {}  # a cache of the keys of the members
+        self._crowd: Mapping[int, tuple[float, ...]] = {}  # a cache of the crowding keys of the members
 
     def _value(self, member: Member[G]) -> tuple[float, ...]:
         """Returns a key of a member, of which the larger is better."""
@@ -322,13 +353,14 @@ class Crowded(Evolution[G]):
             members = self._population()
             keys = crowded([one.scores or self._failed for one in members])
             self._crowd = {one.id: key for one, key in zip(members, keys, strict=True)}
-        return self._crowd[member.id]
+        key = self._crowd[member.id]
+        return (*super()._value(member), key[-1]) if self._rungs.highest else key
 
-    def _joining(self, individual: Measured) -> Member[G]:
+    def _told(self, individual: Measured) -> Member[G] | None:
         if len(individual.scores) > 1:
             self._failed = (-math.inf,) * len(individual.scores)
         self._crowd = {}
-        return super()._joining(individual)
+        return super()._told(individual)
 
 
 @dataclass(eq=False)
@@ -337,6 +369,8 @@ class NonAgeing(Evolution[G]):
 
     The memo of a proposal is a JSON list of the ids that it removes, or empty if it removes none.
     """
+
+    takes_rungs = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -363,8 +397,12 @@ class NonAgeing(Evolution[G]):
         return found
 
     def tell(self, individual: Measured) -> None:
-        """Adds an individual to the population."""
-        self._members[individual.id] = self._joining(individual)
+        """Adds an individual to the population, or replaces a member that was promoted."""
+        if member := self._told(individual):
+            self._members[member.id] = member
+
+    def _replace(self, member: Member[G]) -> None:
+        self._members[member.id] = member
 
 
 @dataclass(eq=False)
@@ -376,12 +414,21 @@ class Latest(Proposer[G]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._latest: deque[float] = deque(maxlen=self.window)
+        self._latest: dict[int, float] = {}
 
     @property
     def population(self) -> tuple[float, ...]:
         """The fitness of the latest individuals, the oldest first."""
-        return tuple(self._latest)
+        return tuple(self._latest.values())
+
+    def _show(self, individual: Measured) -> None:
+        """Adds an individual to the curves, or replaces the fitness of one that was promoted."""
+        if individual.id in self._pending:
+            self._latest[individual.id] = individual.fitness
+            if len(self._latest) > self.window:
+                del self._latest[next(iter(self._latest))]
+        elif individual.id in self._latest:
+            self._latest[individual.id] = individual.fitness
 
     @property
     def members(self) -> tuple[int, ...]:

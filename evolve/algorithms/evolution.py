@@ -10,7 +10,6 @@ import random
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Annotated
 
 from compiler.domains import whole
@@ -18,13 +17,14 @@ from evolve.algorithms.base import Crowded, Evolution, Latest, Member, NonAgeing
 from evolve.errors import UsageError
 from evolve.records import RANDOM, G, Measured, Proposal
 
-_fitness = attrgetter("fitness")
 SampleSize = Annotated[int, whole(1), "members of a tournament sample, which is drawn with replacement"]
 
 
 @dataclass(eq=False, kw_only=True)
 class RegularizedEvolution(Crowded[G]):
     """Ageing evolution: the best of a tournament sample becomes a parent, and the oldest member is removed."""
+
+    takes_rungs = True
 
     sample_size: SampleSize = 25
 
@@ -49,8 +49,16 @@ class RegularizedEvolution(Crowded[G]):
         return self._winner(self._members, rng), []
 
     def tell(self, individual: Measured) -> None:
-        """Adds an individual to the population, and removes the oldest member if the population is too large."""
-        self._members.append(self._joining(individual))
+        """Adds an individual to the population, and removes the oldest member if the population is too large.
+
+        A member that was promoted is replaced, and keeps its age.
+        """
+        if member := self._told(individual):
+            self._members.append(member)
+
+    def _replace(self, member: Member[G]) -> None:
+        place = next(place for place, old in enumerate(self._members) if old.id == member.id)
+        self._members[place] = member
 
 
 @dataclass(eq=False, kw_only=True)
@@ -87,9 +95,9 @@ class NonAgeingEvolution(NonAgeing[G]):
     def _tournament(self, members: Sequence[Member[G]], rng: random.Random) -> tuple[Member[G], Member[G]]:
         """Draws a sample. Returns its best member, and the worst of its other members."""
         drawn = rng.choices(members, k=self.sample_size)
-        best = max(drawn, key=_fitness)
+        best = max(drawn, key=self._value)
         others = [member for member in drawn if member is not best]
-        return best, min(others, key=_fitness, default=best)
+        return best, min(others, key=self._value, default=best)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -103,7 +111,7 @@ class PairwiseTournament(NonAgeing[G]):
     population_size: Annotated[int, whole(2), "number of members at which tournaments remove the worse of two"] = 1000
 
     def _winner(self, members: Sequence[Member[G]], rng: random.Random) -> Member[G]:
-        return max(rng.sample(members, min(2, len(members))), key=_fitness)
+        return max(rng.sample(members, min(2, len(members))), key=self._value)
 
     def _choose_parent(self, rng: random.Random) -> tuple[Member[G], list[int]]:
         """Returns the parent of the next child, and the ids of the members to remove.
@@ -114,7 +122,7 @@ class PairwiseTournament(NonAgeing[G]):
         members = list(self._members.values())
         removed = []
         while len(members) >= self.population_size:
-            worse = min(rng.sample(members, 2), key=_fitness)
+            worse = min(rng.sample(members, 2), key=self._value)
             members.remove(worse)
             removed.append(worse.id)
         return self._winner(members, rng), removed
@@ -125,6 +133,7 @@ class RandomSearch(Latest[G]):
     """Random search: every individual is sampled from the search space."""
 
     objectives = "any"
+    takes_rungs = True
 
     @property
     def replayed(self) -> int:
@@ -137,8 +146,9 @@ class RandomSearch(Latest[G]):
 
     def tell(self, individual: Measured) -> None:
         """Adds the fitness of an individual to the curves. The fitness has no effect on later proposals."""
-        self._finish(individual.id)
-        self._latest.append(individual.fitness)
+        self._show(individual)
+        if not individual.rung or individual.id in self._pending:
+            self._finish(individual.id)
 
 
 def _check_sample(algorithm: Evolution[G], sample_size: int) -> None:

@@ -80,6 +80,8 @@ class Neat(NonAgeing[G]):
         self._unrecorded: dict[int, int] = {}  # the species that are not in the memo of a proposal yet
         self._parts: dict[int, Mapping[str, int]] = {}  # a cache of the parts of representatives
 
+    takes_rungs = False  # the fitness of a species is a mean, which rungs would mix
+
     @property
     def species(self) -> Mapping[int, int]:
         """The species of each member that has one. A member gets its species at the next proposal."""

@@ -21,10 +21,14 @@ class Nsga2(Crowded[G]):
     """
 
     objectives = "several"
+    takes_rungs = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._members: dict[int, Member[G]] = {}
+
+    def _replace(self, member: Member[G]) -> None:
+        self._members[member.id] = member
 
     def _population(self) -> Collection[Member[G]]:
         return self._members.values()
@@ -46,7 +50,8 @@ class Nsga2(Crowded[G]):
 
         Of several members that are the worst, the oldest is removed.
         """
-        self._members[individual.id] = self._joining(individual)
+        if member := self._told(individual):
+            self._members[member.id] = member
         if len(self._members) > self.population_size:
             worst = min(self._members.values(), key=self._value)
             del self._members[worst.id]

@@ -126,8 +126,8 @@ class Reinforcement(Latest[G]):
 
     def tell(self, individual: Measured) -> None:
         """Keeps the result for the next update. The update is made at the next draw after `batch_size` results."""
+        self._show(individual)
         memo, fitness = self._finish(individual.id).memo, individual.fitness
-        self._latest.append(fitness)
         # The number of a failed individual is not a reward where fitness may be negative.
         fitness = self._lowest if fitness == LOWEST else fitness
         self._lowest = min(self._lowest, fitness)

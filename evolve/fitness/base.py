@@ -46,6 +46,7 @@ class Fitness(ABC):
       own: the settings of this source, which are of the type `settings`.
       objectives: the metrics by which individuals are compared; without one, the metric that the source measures.
       measuring: the measures of exported networks.
+      rungs: the epochs after which trainings are compared; empty if trainings are not interrupted.
       facts: the facts of the images; None before they are found.
       version: the version of the driver.
     """
@@ -60,6 +61,7 @@ class Fitness(ABC):
     own: Any = None
     objectives: Objectives = field(default_factory=Objectives)
     measuring: Measuring = field(default_factory=Measuring)
+    rungs: tuple[int, ...] = ()
     facts: Facts | None = None
     version: str = field(default_factory=version)
 
@@ -71,6 +73,7 @@ class Fitness(ABC):
     metric: ClassVar[str] = "fitness"  # the metric that is the fitness if no setting chooses another one
     trains: ClassVar[bool] = False  # whether an evaluation is a training, which needs TensorFlow in the worker
     has_images: ClassVar[bool] = False  # whether networks are for the images of `dataset`
+    takes_rungs: ClassVar[bool] = False  # whether a training can stop at a rung and be continued later
     is_simulated: ClassVar[bool] = False  # whether the seconds of an evaluation come from a table
 
     def __post_init__(self) -> None:

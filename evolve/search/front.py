@@ -17,6 +17,7 @@ class Front:
 
     def __init__(self, found: Iterable[Individual] = ()) -> None:
         self._found: tuple[Individual, ...] = ()
+        self._rung = 0
         for one in found:
             self.add(one)
 
@@ -30,9 +31,15 @@ class Front:
         return tuple([one.id for one in self._found])
 
     def add(self, individual: Individual) -> None:
-        """Adds an individual if no other one dominates it, and removes those that it dominates."""
+        """Adds an individual if no other one dominates it, and removes those that it dominates.
+
+        Scores of different rungs cannot be compared, so only individuals of the highest rung are in the front.
+        """
+        if individual.rung > self._rung:
+            self._found, self._rung = (), individual.rung
         if (
             individual.is_failed
+            or individual.rung < self._rung
             or len(individual.scores) < 2
             or any(_is_before(one, individual) for one in self._found)
         ):

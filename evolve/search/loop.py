@@ -11,10 +11,11 @@ from typing import Generic, Protocol, TypeVar
 from evolve.algorithms import Algorithm
 from evolve.errors import SearchError, WorkerLost
 from evolve.executors import Executor
-from evolve.records import Evaluation, G, Individual, Proposal, Standing, Task, failed
+from evolve.records import Evaluation, G, Individual, Standing, Task, failed
 from evolve.search.plan import Plan, Tally
+from evolve.search.rungs import Job
 from evolve.search.state import Finished, State, Texts
-from evolve.search.waiting import Duplicates, HeldResults, Result, reused
+from evolve.search.waiting import Duplicates, HeldResults, Result
 from evolve.store.store import ENDED, Store
 
 G_contra = TypeVar("G_contra", contravariant=True)
@@ -60,13 +61,12 @@ class Search(Generic[G]):
         self._executor = executor
         self._evaluate = evaluate
         self._observers = observers
-        self._running: dict[Future[Evaluation], Proposal[G]] = {}
-        self._retries: deque[Proposal[G]] = deque()  # evaluated again: their worker was lost, or the last run ended
+        self._running: dict[Future[Evaluation], Job[G]] = {}
+        self._retries: deque[Job[G]] = deque()  # evaluated again: their worker was lost, or the last run ended
         self._state = State(plan, algorithm, texts, store, tally)
         self._tally = self._state.tally
         self._duplicates: Duplicates[G] = Duplicates()
-        pending = [one.id for one, _ in store.unfinished()]
-        self._held: HeldResults[G] = HeldResults(min(pending, default=self._state.last + 1))
+        self._held: HeldResults[G] = HeldResults(self._state.first)
         self._noted_seconds = self._tally.seconds
 
     def run(self) -> str:
@@ -76,7 +76,7 @@ class Search(Generic[G]):
           SearchError: all individuals fail, or no worker can be started.
         """
         self._store.forget(ENDED)
-        self._state.restore(self._store)
+        self._state.restore()
         self._resume()
         self._stop_if_all_failed()
         ended: Collection[Future[Evaluation]] = ()
@@ -93,8 +93,8 @@ class Search(Generic[G]):
                     sent, untrained = self._propose()
                     finished += untrained
                     self._note_time(is_last=not (self._running or sent or untrained))
-                for proposal in sent:
-                    self._send(proposal)
+                for job in sent:
+                    self._send(job)
                 if untrained or not results:
                     break
             # Observers are slow, so the next tasks are sent before the observers run.
@@ -110,14 +110,13 @@ class Search(Generic[G]):
     # The methods that resume a search.
 
     def _resume(self) -> None:
-        """Takes over the pending individuals and the held results of the last run."""
-        for proposal, waits in self._store.unfinished():
-            adopted = self._state.adopt(proposal)
+        """Takes over the pending jobs and the held results of the last run."""
+        for job, waits in self._state.unfinished():
             if waits:
-                self._held.hold(proposal.id, Result(adopted.genotype))
-                self._tally.compare(self._store.individual(proposal.id))
+                self._held.hold(Result(job))
+                self._tally.compare(self._state.held(job))
             else:
-                self._retries.append(adopted)
+                self._retries.append(job)
 
     # The methods that handle results.
 
@@ -129,9 +128,9 @@ class Search(Generic[G]):
                 return ended
 
     def _order(self, future: Future[Evaluation]) -> tuple[bool, int]:
-        """Returns a key that sorts ended tasks by id. Tasks with an error that ends the search come last."""
+        """Returns a key that sorts ended tasks by their places. Tasks with an error that ends the search come last."""
         ends = future.exception() is not None and not isinstance(future.exception(), WorkerLost)
-        return ends, self._running[future].id
+        return ends, self._running[future].place
 
     def _receive(self, future: Future[Evaluation]) -> list[Finished[G]]:
         """Handles an ended task: stores its result and passes the result to the algorithm, or queues a retry.
@@ -144,35 +143,33 @@ class Search(Generic[G]):
         except WorkerLost as error:
             lost = replace(failed(str(error)), is_retryable=True)
             evaluation = self._plan.objectives.judged(lost, "fitness")
-        proposal = self._running.pop(future)
-        if evaluation.is_retryable and self._store.try_again(proposal.id, self._plan.retries):
-            self._retries.appendleft(proposal)
+        job = self._running.pop(future)
+        if evaluation.is_retryable and self._store.try_again(job.proposal.id, self._plan.retries):
+            self._retries.appendleft(job)
             return []
-        original, finished = self._finish(proposal, evaluation)
-        for other in self._duplicates.end(proposal.id):
+        original, finished = self._finish(job, evaluation)
+        for other in self._duplicates.end(job.proposal.id):
             if original.status == "done":
-                finished += self._finish(other, reused(original), is_reused=True)[1]
+                finished += self._finish(other, original)[1]
             else:
                 self._retries.append(other)
         return finished
 
-    def _finish(
-        self, proposal: Proposal[G], evaluation: Evaluation, is_reused: bool = False
-    ) -> tuple[Individual, list[Finished[G]]]:
-        """Stores a result. Returns its row, and the individuals whose results the algorithm has now received."""
-        waits = self._plan.order == "born"
-        individual = self._store.finish(proposal.id, evaluation, waits)
-        self._tally.store(individual)
+    def _finish(self, job: Job[G], result: Evaluation) -> tuple[Individual, list[Finished[G]]]:
+        """Stores a result. Returns its row, and the individuals whose results the algorithm has now received.
+
+        The result of a duplicate is the individual that it is a duplicate of.
+        """
+        waits, is_reused = self._plan.order == "born", isinstance(result, Individual)
+        individual = self._state.store(job, result, waits)
         if not waits:
-            return individual, [self._state.report(individual, proposal.genotype)]
-        self._held.hold(proposal.id, Result(proposal.genotype, evaluation.graph, is_reused))
+            return individual, [self._state.report(job, individual)]
+        self._held.hold(Result(job, individual.graph, is_reused))
         return individual, self._report_held()
 
     def _report_held(self) -> list[Finished[G]]:
-        """Passes held results to the algorithm in the order of their ids, up to the first missing result."""
-        return [
-            self._state.report(self._store.release(id, one.graph), one.genotype) for id, one in self._held.released()
-        ]
+        """Passes held results to the algorithm in the order of their jobs, up to the first missing result."""
+        return [self._state.report(one.job, self._state.release(one.job, one.graph)) for one in self._held.released()]
 
     def _notify(self, finished: Sequence[Finished[G]]) -> None:
         """Passes finished individuals to the observers, with the ids from which children may now inherit weights."""
@@ -185,30 +182,30 @@ class Search(Generic[G]):
     def _inheritable(self) -> frozenset[int]:
         """Returns the ids of the members, and of removed individuals from which a pending child inherits weights."""
         waiting = (*self._running.values(), *self._retries, *self._duplicates)
-        return frozenset(self._state.algorithm.members).union(*(proposal.weights_needed for proposal in waiting))
+        return frozenset(self._state.algorithm.members).union(*(job.proposal.weights_needed for job in waiting))
 
     # The methods that make proposals and send tasks.
 
-    def _propose(self) -> tuple[list[Proposal[G]], list[Finished[G]]]:
-        """Makes proposals until the executor has enough tasks or a duplicate has taken the evaluation of another.
+    def _propose(self) -> tuple[list[Job[G]], list[Finished[G]]]:
+        """Makes jobs until the executor has enough tasks or a duplicate has taken the evaluation of another.
 
-        Returns the proposals to send to workers, and the individuals that the algorithm has received because of a
-        duplicate. No more proposals are made after a duplicate, so that observers receive it at once.
+        Returns the jobs to send to workers, and the individuals that the algorithm has received because of a duplicate.
+        No more jobs are made after a duplicate, so that observers receive it at once.
         """
-        sent: list[Proposal[G]] = []
+        sent: list[Job[G]] = []
         while self._has_room(len(sent)):
-            proposal = self._retries.popleft() if self._retries else self._state.propose(self._store)
-            original = self._store.original(proposal.id) if self._plan.reuse else None
+            job = self._retries.popleft() if self._retries else self._state.next()
+            original = self._store.original(job.proposal.id) if self._plan.reuse and not job.rung else None
             if original is None:
-                sent.append(proposal)
+                sent.append(job)
                 continue
             id, is_done = original
             if is_done:
-                passed = self._finish(proposal, reused(self._store.individual(id)), is_reused=True)[1]
+                passed = self._finish(job, self._store.individual(id))[1]
                 if passed:
                     return sent, passed
             else:
-                self._duplicates.wait(proposal, id)
+                self._duplicates.wait(job, id)
         return sent, []
 
     def _has_room(self, sent: int = 0) -> bool:
@@ -222,9 +219,9 @@ class Search(Generic[G]):
         is_over = self._end_reason() and not (self._retries and self._held)
         return not full and not is_over and not self._plan.has_only_failures(self._tally)
 
-    def _send(self, proposal: Proposal[G]) -> None:
-        task = self._state.task(proposal)
-        self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = proposal
+    def _send(self, job: Job[G]) -> None:
+        task = self._state.task(job)
+        self._running[self._executor.submit(self._evaluate, task, timeout=self._plan.timeout)] = job
 
     # The methods that end a search.
 
@@ -237,7 +234,7 @@ class Search(Generic[G]):
 
     def _end_reason(self) -> str:
         """Returns why no further individual is started; empty if the search continues."""
-        return self._plan.end(self._tally, not self._retries and self._state.last >= self._plan.individuals)
+        return self._plan.end(self._tally, not self._retries and self._state.is_proposed)
 
     def _ended(self, reason: str) -> str:
         self._store.note(ENDED, reason)

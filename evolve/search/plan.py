@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from evolve.objectives import Objective, Objectives
-from evolve.records import Individual, Proposal, Size, Spent, Task, rank, ranked
+from evolve.records import Individual, Proposal, Size, Spent, Task, ranked
 
 # If this number of individuals have failed and none has succeeded, the cause is not in the genotypes.
 FAILURES_THAT_STOP = 10
@@ -41,16 +41,23 @@ class Tally:
         """The counts and costs up to now."""
         return Spent(self.finished, self.failed, self.seconds, self.flops, self.simulated)
 
-    def store(self, individual: Individual) -> None:
-        """Counts a result that has been stored. The algorithm may not have received it yet."""
-        self.finished += 1
+    def store(self, individual: Individual, before: Individual | None = None) -> None:
+        """Counts a result that has been stored. The algorithm may not have received it yet.
+
+        Args:
+          individual: the individual with the result.
+          before: the individual before its promotion; None if it had no result.
+        """
+        self.finished += before is None
         self.failed += individual.is_failed
-        self.flops += individual.flops
+        self.flops += individual.flops - (before.flops if before else 0.0)
         self.compare(individual)
 
     def compare(self, individual: Individual) -> None:
         """Keeps an individual as the fittest if it is fitter than all individuals before it."""
-        if not individual.is_failed and (self.fittest is None or individual.fitness > self.fittest.fitness):
+        if individual.is_failed:
+            return
+        if self.fittest is None or (individual.rung, individual.fitness) > (self.fittest.rung, self.fittest.fitness):
             self.fittest = replace(individual, graph="")
 
 
@@ -84,22 +91,25 @@ class Top:
     def add(self, individual: Individual) -> None:
         """Adds an individual if it is among the best. It must not have failed."""
         last = self.last
-        if last is None or rank(individual.fitness, individual.size) < rank(last.fitness, last.size):
-            self._found = ranked([*self._found, replace(individual, graph="")], self._count)
+        if last is None or last.id == individual.id or individual.rank < last.rank:
+            others = [one for one in self._found if one.id != individual.id]
+            self._found = ranked([*others, replace(individual, graph="")], self._count)
 
-    def task(self, proposal: Proposal[str], seed: int) -> Task:
+    def task(self, proposal: Proposal[str], seed: int, rung: int = 0) -> Task:
         """Returns the task of a proposal, with the fitness above which a worker returns the graph or keeps weights."""
-        best, best_size = _beaten(self.best)
-        keep_above, keep_above_size = _beaten(self.last)
+        best, best_size = _beaten(self.best, rung)
+        keep_above, keep_above_size = _beaten(self.last, rung)
         return Task(
             proposal.id, proposal.genotype, seed, best, proposal.weights_from, keep_above, best_size, keep_above_size,
-            proposal.mate_weights_from, proposal.from_mate, proposal.noise, proposal.compared,
+            proposal.mate_weights_from, proposal.from_mate, proposal.noise, proposal.compared, rung,
         )  # fmt: skip
 
 
-def _beaten(one: Individual | None) -> tuple[float, Size]:
-    """Returns the fitness and the size that a better individual must beat."""
-    return (-math.inf, (0, 0)) if one is None else (one.fitness, one.size)
+def _beaten(one: Individual | None, rung: int) -> tuple[float, Size]:
+    """Returns the fitness and the size that a better individual on a rung must beat. A higher rung is better."""
+    if one is None or one.rung < rung:
+        return -math.inf, (0, 0)
+    return (one.fitness, one.size) if one.rung == rung else (math.inf, (0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,8 @@ class Plan:
     budget_simulated: float | None = None  # simulated seconds of all individuals together, from a table
     order: Literal["finished", "born"] = "finished"  # the order in which results reach the algorithm
     objectives: Objectives = field(default_factory=lambda: Objectives([Objective("fitness")]))
+    rungs: tuple[int, ...] = ()  # the epochs after which trainings are compared; empty: trainings are not interrupted
+    reduction: int = 3  # one of this number of results is trained on to the next rung
 
     def end(self, tally: Tally, is_proposed: bool) -> str:
         """Returns why no further individual is started; empty if the search continues.
@@ -129,7 +141,8 @@ class Plan:
         """
         fittest = tally.fittest
         goal = math.inf if self.target is None else self.objectives.first.score(self.target)
-        if fittest is not None and fittest.fitness >= goal:
+        is_whole = fittest is not None and fittest.rung == max(0, len(self.rungs) - 1)
+        if fittest is not None and is_whole and fittest.fitness >= goal:
             return f"individual {fittest.id} has reached the target, {self.target:g}"
         if self.budget is not None and tally.seconds >= self.budget:
             return f"the budget of {self.budget / 3600:.3g} hours is spent"

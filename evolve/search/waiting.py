@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Generic, NamedTuple
 
-from evolve.records import Evaluation, G, Individual, Proposal
+from evolve.records import Evaluation, G, Individual
+from evolve.search.rungs import Job
 
 
 class Duplicates(Generic[G]):
@@ -16,20 +17,20 @@ class Duplicates(Generic[G]):
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, list[Proposal[G]]] = {}
+        self._waiting: dict[int, list[Job[G]]] = {}
 
-    def __iter__(self) -> Iterator[Proposal[G]]:
-        return (proposal for proposals in self._waiting.values() for proposal in proposals)
+    def __iter__(self) -> Iterator[Job[G]]:
+        return (job for jobs in self._waiting.values() for job in jobs)
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def wait(self, proposal: Proposal[G], id: int) -> None:
-        """Adds a proposal that waits for the result of the individual `id`."""
-        self._waiting.setdefault(id, []).append(proposal)
+    def wait(self, job: Job[G], id: int) -> None:
+        """Adds a job that waits for the result of the individual `id`."""
+        self._waiting.setdefault(id, []).append(job)
 
-    def end(self, id: int) -> Sequence[Proposal[G]]:
-        """Removes and returns the proposals that waited for the individual `id`."""
+    def end(self, id: int) -> Sequence[Job[G]]:
+        """Removes and returns the jobs that waited for the individual `id`."""
         return self._waiting.pop(id, ())
 
 
@@ -42,16 +43,16 @@ def reused(original: Individual) -> Evaluation:
 class Result(NamedTuple, Generic[G]):
     """The values of a held result that are not in the store. They are passed to the algorithm and observers later."""
 
-    genotype: G
+    job: Job[G]
     graph: str = ""
     is_reused: bool = False  # whether the result is the evaluation of another individual
 
 
 class HeldResults(Generic[G]):
-    """Held results: results in the store that wait for the results of all older individuals.
+    """Held results: results in the store that wait for the results of all earlier jobs.
 
     Args:
-      first: the id of the individual whose result reaches the algorithm next.
+      first: the place of the job whose result reaches the algorithm next.
     """
 
     def __init__(self, first: int) -> None:
@@ -62,15 +63,15 @@ class HeldResults(Generic[G]):
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def hold(self, id: int, result: Result[G]) -> None:
-        """Adds the result of the individual `id`."""
-        self._waiting[id] = result
+    def hold(self, result: Result[G]) -> None:
+        """Adds the result of a job."""
+        self._waiting[result.job.place] = result
         self.reused += result.is_reused
 
-    def released(self) -> Iterator[tuple[int, Result[G]]]:
-        """Removes and yields ids and results in the order of ids, up to the first missing result."""
+    def released(self) -> Iterator[Result[G]]:
+        """Removes and yields results in the order of their jobs, up to the first missing result."""
         while self._next in self._waiting:
             result = self._waiting.pop(self._next)
             self.reused -= result.is_reused
             self._next += 1
-            yield self._next - 1, result
+            yield result

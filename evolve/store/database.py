@@ -30,7 +30,7 @@ create table meta (key text primary key, value text not null);
 pragma user_version={SCHEMA};
 commit;
 """
-RANK = "fitness desc, params, mult_adds, finished"  # the order of `records.rank`
+RANK = "rung desc, fitness desc, params, mult_adds, finished"  # the order of `records.rank`
 RANKED = "status = 'done' and finished > 0"  # the condition for an individual to have a place in this order
 WRITE_AHEAD = "pragma journal_mode=wal"  # lets other programs read while the search runs
 _REMEDIES = (

@@ -25,6 +25,8 @@ ADDED = (
     Added("training.validate", "0.6.0", "epochs"),
     Added("training.class_weights", "0.9.0", "None"),
     Added("search.measure", "0.9.0", ""),
+    Added("search.rungs", "0.9.0", "()"),
+    Added("search.reduction", "0.9.0", "3"),
 )
 
 

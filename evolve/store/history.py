@@ -20,11 +20,14 @@ def standings(store: Store, algorithm: Algorithm[Any]) -> Iterator[tuple[Individ
     proposals = store.proposed()
     proposal, after = next(proposals, (None, 0))
     best: Individual | None = None
-    for individual in store.finished():
-        while proposal is not None and after < individual.finished:
+    rungs: dict[int, int] = {}
+    for place, individual in enumerate(store.results(), 1):
+        while proposal is not None and after < place:
             algorithm.adopt(proposal)
             proposal, after = next(proposals, (None, 0))
-        algorithm.tell(individual)
+        if rungs.get(individual.id) != individual.rung:  # a failed promotion has no result
+            algorithm.tell(individual)
+        rungs[individual.id] = individual.rung
         if individual.status == "done":
             best = ranked([individual] if best is None else [best, individual], 1)[0]
         yield individual, Standing(algorithm.population, best, species=len({*algorithm.species.values()}))

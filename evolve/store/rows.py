@@ -17,7 +17,7 @@ _FIRST = (
     "flops", "step_seconds", "memo", "metrics", "depth", "mate", "from_mate", "noise",
     "compared", "weight_differences", "scores", "fitness_error", "rung",
 )  # fmt: skip
-_FIRST_OF_RUNGS = ("task", "id", "rung", "finished", "tries")
+_FIRST_OF_RUNGS = ("task", "id", "rung", "finished", "after")
 
 
 def _ordered(record: type, first: Iterable[str]) -> dict[str, Column]:

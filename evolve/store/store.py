@@ -19,6 +19,7 @@ from evolve.records import Evaluation, Individual, Proposal, Spent
 from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, explained_errors, hold, prepare
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
+from evolve.store.rungs import Rungs
 
 ENDED = "ended"  # the key of the note why the search has ended; a search that continues removes the note
 _FINGERPRINTS = "fingerprints"  # the key of the note with the version of the stored fingerprints
@@ -86,6 +87,7 @@ class Store:
         self._syncing = syncing or Syncing()
         self._is_synced = True  # the state that `prepare` has set
         self._file = self.path.stat().st_ino
+        self.rungs = Rungs(self._execute)
 
     def close(self) -> None:
         """Closes the database and releases the lock of the work directory."""
@@ -233,26 +235,32 @@ class Store:
             self.note(_FINGERPRINTS, version)
 
     def try_again(self, id: int, retries: int) -> bool:
-        """Counts one more retry of a pending individual. Returns False if there have been `retries` retries already."""
+        """Counts one more retry of an individual. Returns False if there have been `retries` retries already."""
         rows = self._execute(
-            "update individuals set tries = tries + 1 where id = ? and status = 'running' and tries <= ? returning id",
+            "update individuals set tries = tries + 1 where id = ? and tries <= ? returning id",
             (id, retries),
         )
         return bool(rows)
 
-    def finish(self, id: int, evaluation: Evaluation, waits: bool = False) -> Individual:
+    def finish(self, id: int, evaluation: Evaluation, waits: bool = False, rung: int = 0) -> Individual:
         """Stores the result of a pending individual, and returns the row of the individual, with the graph.
 
         If `waits` is true, the result is held. The individual then counts as finished only after `release`.
         """
         place = "-id" if waits else f"{_COUNT} + 1"
         rows = self._execute(
-            f"update individuals set {_SET}, finished = {place} where id = ? and status = 'running' returning {_ALL}",
-            (*EVALUATION.written(evaluation), id),
+            f"update individuals set {_SET}, rung = ?, finished = {place} where id = ? and status = 'running' "
+            f"returning {_ALL}",
+            (*EVALUATION.written(evaluation), rung, id),
         )
         if not rows:
             raise SearchError(f"individual {id} was finished twice, or was not proposed")
         return INDIVIDUAL.read(rows[0], graph=evaluation.graph)
+
+    def promote(self, individual: Individual) -> None:
+        """Stores an individual after a promotion."""
+        values = (*EVALUATION.written(individual), individual.rung, individual.id)
+        self._execute(f"update individuals set {_SET}, rung = ? where id = ?", values)
 
     def release(self, id: int, graph: str = "") -> Individual:
         """Makes an individual with a held result the latest finished individual. Returns its row, with the graph."""
@@ -292,10 +300,16 @@ class Store:
         return own + self._execute(f"select {_ALL} from individuals where id > ? order by id limit ?", (above, count))
 
     def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
-        """Yields all proposals by id, each with the number of individuals that were finished when it was made."""
+        """Yields all proposals by id, each with the number of results that the algorithm had when it was made."""
+        # With rungs there are more results than individuals, and the first task of an individual has their number.
+        after = (
+            "(select after from rungs where rungs.id = individuals.id order by task limit 1)"
+            if self.has_rungs
+            else "proposed_after"
+        )
         with explained_errors(self.path):
-            for *columns, after in self._db.execute(f"select {_PROPOSED}, proposed_after from individuals order by id"):
-                yield PROPOSAL.read(columns), after
+            for *columns, count in self._db.execute(f"select {_PROPOSED}, {after} from individuals order by id"):
+                yield PROPOSAL.read(columns), count
 
     def finished(self, latest: int | None = None) -> Iterator[Individual]:
         """Yields the last `latest` finished individuals, or all finished individuals, in the order of finishing."""
@@ -307,6 +321,23 @@ class Store:
             )
             for row in rows:
                 yield INDIVIDUAL.read(row)
+
+    def results(self, latest: int | None = None) -> Iterator[Individual]:
+        """Yields the results that the algorithm has received, in their order.
+
+        Without rungs these are the last `latest` finished individuals, or all. With rungs they are all results, and an
+        individual appears once for each.
+        """
+        return self.rungs.results() if self.has_rungs else self.finished(latest)
+
+    @property
+    def has_rungs(self) -> bool:
+        """Whether the search has rungs."""
+        return bool(self._execute("select 1 from rungs limit 1"))
+
+    def proposal(self, id: int) -> Proposal[str]:
+        """Returns the proposal of an individual."""
+        return PROPOSAL.read(self._execute(f"select {_PROPOSED} from individuals where id = ?", (id,))[0])
 
     def fitness(self, id: int | None) -> float | None:
         """Returns the fitness of an individual, or None if there is no result."""
@@ -323,7 +354,7 @@ class Store:
     def best(self, count: int) -> tuple[Individual, ...]:
         """Returns the `count` best individuals in the order of `records.rank`, each network once."""
         rows = self._execute(
-            f"select {_ALL} from individuals where id in (select id from (select id, fitness, params, mult_adds, "
+            f"select {_ALL} from individuals where id in (select id from (select id, rung, fitness, params, mult_adds, "
             f"finished, row_number() over (partition by fingerprint, genes order by {RANK}) as place from individuals "
             f"where {RANKED}) where place = 1 order by {RANK} limit ?) order by {RANK}",
             (count,),
@@ -352,10 +383,12 @@ class Store:
         the same.
         """
         finished, failed, _ = self.counts()
-        (flops,) = self._execute("select total(flops) from individuals")[0]
-        simulated = 0.0
-        for (seconds,) in self._execute("select seconds from individuals where finished > 0 order by finished"):
-            simulated += seconds
+        table = "rungs" if self.has_rungs else "individuals"
+        (flops,) = self._execute(f"select total(most) from (select max(flops) as most from {table} group by id)")[0]
+        simulated, before = 0.0, dict[int, float]()
+        for id, seconds in self._execute(f"select id, seconds from {table} where finished > 0 order by finished"):
+            simulated += seconds - before.get(id, 0.0)
+            before[id] = seconds
         return Spent(finished, failed, float(self.noted("seconds") or 0), flops, simulated)
 
     def counts(self) -> tuple[int, int, int]:

@@ -1,0 +1,289 @@
+"""Rungs on the toy: who is promoted, what the store keeps, and that a killed search ends as an unbroken one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Search, Serial, Store, Task
+from evolve.records import failed
+from evolve.search.rungs import Ladder
+from evolve.store.database import FILE
+from evolve.store.history import standings
+from evolve.store.rungs import continued, promoted
+from tests.evolve import toy, virtual
+from tests.evolve.test_search import rows
+from tests.evolve.virtual import Killed, Virtual
+
+EPOCHS = (3, 9, 27)
+
+
+MAKERS = tuple(make for make in toy.MAKERS if make().takes_rungs)
+every_algorithm = pytest.mark.parametrize("make", MAKERS)
+
+
+def evaluate(task: Task) -> Evaluation:
+    """Returns the toy's scores, which a longer training raises, and the costs of the task's rung."""
+    found = toy.evaluate(task)
+    fitness = found.fitness + 10 * task.rung
+    epochs = EPOCHS[task.rung] - (EPOCHS[task.rung - 1] if task.rung else 0)
+    scores = (fitness, float(sum(toy.ToySpace().read(task.genotype))))
+    return replace(found, fitness=fitness, seconds=epochs / 10, flops=100.0 * epochs, scores=scores)
+
+
+def fails_at_times(task: Task) -> Evaluation:
+    """Fails a quarter of the new individuals and of the promotions."""
+    return failed(f"no luck on rung {task.rung}") if (task.id + task.rung) % 4 == 0 else evaluate(task)
+
+
+def run(
+    folder: Path,
+    executor: Executor | None = None,
+    evaluated: Callable[[Task], Evaluation] = evaluate,
+    make: Callable[[], Algorithm[toy.Genotype]] = toy.evolution,
+    individuals: int = 60,
+    observers: Any = (),
+    **settings: Any,
+) -> str:
+    with Store(folder) as store:
+        plan = Plan(individuals, 0, folder / "log", rungs=EPOCHS, reduction=3, **settings)
+        return Search(plan, make(), toy.ToySpace(), store, executor or Serial(), evaluated, observers).run()
+
+
+def rungs(folder: Path) -> list[tuple[Any, ...]]:
+    """Returns the rows of the table of rungs."""
+    query = (
+        "select task, id, rung, status, fitness, seconds, flops, finished, after, note, error from rungs order by task"
+    )
+    return sqlite3.connect(folder / FILE).execute(query).fetchall()
+
+
+def of_rung(folder: Path, rung: int) -> set[int]:
+    return {id for _, id, number, status, *_ in rungs(folder) if number == rung and status == "done"}
+
+
+def individual(id: int, fitness: float, rung: int = 0, **more: Any) -> Individual:
+    return Individual(id, f"g{id}", fitness=fitness, fingerprint=f"f{id}", finished=id, rung=rung, **more)
+
+
+# --- who is promoted ---
+
+
+def test_the_best_of_the_highest_rung_is_promoted_first() -> None:
+    ladder = Ladder(3, 3, 100)
+    for id in range(1, 10):
+        ladder.add(individual(id, float(id)))
+    promotions = []
+    for _ in range(3):
+        found = ladder.next()
+        assert found is not None
+        promotions.append(found)
+        ladder.promote(*found)
+    assert promotions == [(9, 1), (8, 1), (7, 1)] and ladder.next() is None
+    for id in (7, 8, 9):
+        ladder.add(individual(id, 10.0 + id, 1))
+    assert ladder.next() == (9, 2)
+    ladder.promote(9, 2)
+    assert ladder.next() is None
+    for id in (10, 11, 12):
+        ladder.add(individual(id, 0.5))
+    assert ladder.next() == (6, 1), "a better place is free since there are more results"
+
+
+def test_of_equal_results_the_smaller_network_is_promoted() -> None:
+    ladder = Ladder(2, 3, 9)
+    for id, params in ((1, 30), (2, 10), (3, 20)):
+        ladder.add(individual(id, 0.5, params=params))
+    assert ladder.next() == (2, 1)
+
+
+def test_with_several_objectives_the_lowest_rank_is_promoted() -> None:
+    ladder = Ladder(2, 3, 9)
+    for id, scores in ((1, (0.9, 0.1)), (2, (0.8, 0.05)), (3, (0.1, 0.9)), (4, (0.7, 0.05)), (5, (0.5, 0.5)),
+                       (6, (0.05, 0.05))):  # fmt: skip
+        ladder.add(individual(id, scores[0], scores=scores))
+    first = ladder.next()
+    assert first is not None and first[0] in {1, 3}, "the ends of the front are the least crowded"
+    ladder.promote(*first)
+    second = ladder.next()
+    assert second is not None and {first[0], second[0]} == {1, 3}
+
+
+def test_a_failed_individual_takes_no_place() -> None:
+    ladder = Ladder(2, 2, 10)
+    ladder.add(replace(individual(1, 0.0), status="failed"))
+    ladder.add(individual(2, 0.5))
+    assert ladder.next() is None
+    ladder.add(individual(3, 0.4))
+    assert ladder.next() == (2, 1)
+
+
+def test_a_duplicate_is_not_promoted() -> None:
+    ladder = Ladder(2, 2, 10, reuse=True)
+    for id in (1, 2, 3, 4):
+        ladder.add(replace(individual(id, 0.5), fingerprint="same" if id < 4 else "other"))
+    assert ladder.next() == (1, 1)
+    ladder.promote(1, 1)
+    assert ladder.next() is None
+
+
+def test_who_may_still_be_promoted() -> None:
+    ladder = Ladder(3, 3, 12)
+    for id in range(1, 10):
+        ladder.add(individual(id, float(id)))
+    # of 12 individuals at most 4 are promoted, and of these at most 1
+    assert ladder.possible() == {(9, 0), (8, 0), (7, 0), (6, 0)}
+    ladder.promote(9, 1)
+    ladder.add(individual(9, 20.0, 1))
+    assert ladder.possible() == {(8, 0), (7, 0), (6, 0), (9, 1)}
+
+
+# --- the search ---
+
+
+@every_algorithm
+def test_at_least_a_third_of_each_rung_is_promoted(tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]) -> None:
+    run(tmp_path, make=make)
+    whole, third, ninth = [of_rung(tmp_path, rung) for rung in range(3)]
+    # at least a third, since an individual that is promoted early may be worse than later ones
+    assert len(whole) == 60 and 20 <= len(third) < 60 and len(third) // 3 <= len(ninth) < len(third)
+    assert ninth < third
+    with Store(tmp_path) as store:
+        assert store.counts() == (60, 0, 60), "a promotion is not a new individual"
+        assert {one.id: one.rung for one in store.finished() if one.rung == 2}.keys() == of_rung(tmp_path, 2)
+        (best,) = store.best(1)
+        assert best.rung == 2 and best.fitness == max(one.fitness for one in store.finished() if one.rung == 2)
+        assert best.seconds == pytest.approx(2.7) and best.flops == 2700.0
+        epochs = 3 * 60 + 6 * len(third) + 18 * len(ninth)
+        assert store.spent().flops == 100.0 * epochs
+        assert store.spent().simulated == pytest.approx(epochs / 10)
+
+
+@every_algorithm
+@pytest.mark.parametrize("order", ["finished", "born"])
+@pytest.mark.parametrize("function", [evaluate, fails_at_times])
+def test_a_killed_search_ends_as_an_unbroken_one(
+    tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]], order: str, function: Callable[[Task], Evaluation]
+) -> None:
+    once, again = tmp_path / "once", tmp_path / "again"
+    run(once, Virtual(1, virtual.any_time), function, make, individuals=40, order=order)
+    for results in (1, 7, 2, 11, 5):
+        with pytest.raises(Killed):
+            run(again, Virtual(1, virtual.any_time, results), function, make, individuals=40, order=order)
+    run(again, Virtual(1, virtual.any_time), function, make, individuals=40, order=order)
+    assert (rows(again), rungs(again)) == (rows(once), rungs(once))
+
+
+@pytest.mark.parametrize("order", ["finished", "born"])
+def test_many_workers_finish_every_promotion(tmp_path: Path, order: str) -> None:
+    executor = Virtual(8, virtual.any_time)
+    run(tmp_path, executor, order=order)
+    assert len(of_rung(tmp_path, 0)) == 60 and len(of_rung(tmp_path, 1)) >= 20
+    assert executor.busy[:50] == [8] * 50, "no worker waits"
+    with Store(tmp_path) as store:
+        assert store.unfinished() == () and store.rungs.unfinished() == ()
+        told = [one.finished for one in store.finished()]
+        assert told == [*range(1, 61)]
+    places = [(task, finished) for task, *_, finished, _, _, _ in rungs(tmp_path)]
+    assert sorted(place for _, place in places) == [*range(1, len(places) + 1)]
+    if order == "born":
+        assert all(task == place for task, place in places)
+
+
+def test_results_are_held_over_kills_with_many_workers(tmp_path: Path) -> None:
+    for results in (9, 3, 20):
+        with pytest.raises(Killed):
+            run(tmp_path, Virtual(6, virtual.any_time, results), order="born")
+    run(tmp_path, Virtual(6, virtual.any_time), order="born")
+    assert [task for task, *_ in rungs(tmp_path)] == [finished for *_, finished, _, _, _ in rungs(tmp_path)]
+    with Store(tmp_path) as store:
+        assert store.counts() == (60, 0, 60) and store.spent().flops == sum(one.flops for one in store.finished())
+
+
+def test_a_failed_promotion_leaves_the_result_of_the_lower_rung(tmp_path: Path) -> None:
+    def fails_above(task: Task) -> Evaluation:
+        return failed("the loss is nan in epoch 5") if task.rung else evaluate(task)
+
+    run(tmp_path, evaluated=fails_above, individuals=9)
+    with Store(tmp_path) as store:
+        found = [one for one in store.finished() if one.note]
+        assert store.counts() == (9, 0, 9) and len(found) >= 3
+        assert {(one.rung, one.status, one.note) for one in found} == {
+            (0, "done", "the promotion to 9 epochs failed: the loss is nan in epoch 5")
+        }
+    assert [error for *_, error in rungs(tmp_path) if error] == ["the loss is nan in epoch 5"] * len(found)
+
+
+def test_the_target_is_a_fitness_of_the_last_rung(tmp_path: Path) -> None:
+    reason = run(tmp_path, target=1.0, individuals=100)
+    with Store(tmp_path) as store:
+        (best,) = store.best(1)
+        assert best.rung == 2 and reason == f"individual {best.id} has reached the target, 1"
+        assert store.counts()[0] < 20
+
+
+def test_budgets_count_promotions(tmp_path: Path) -> None:
+    assert run(tmp_path, budget_flops=3000.0) == "the budget of 3e+03 FLOPs of training is spent"
+    epochs = sum(EPOCHS[rung] - (EPOCHS[rung - 1] if rung else 0) for _, _, rung, *_ in rungs(tmp_path))
+    assert 30 <= epochs < 30 + 18
+    other = tmp_path / "other"
+    assert run(other, budget_simulated=2.95) == "the budget of 2.95 simulated seconds is spent"
+    assert rungs(other) == rungs(tmp_path)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_duplicate_takes_the_result_of_the_highest_rung(tmp_path: Path, workers: int) -> None:
+    run(tmp_path, Virtual(workers, virtual.any_time), individuals=150, reuse=True)
+    with Store(tmp_path) as store:
+        found = {one.id: one for one in store.finished()}
+    copies = [one for one in found.values() if one.note.startswith("as ")]
+    assert copies and all(one.flops == 0 for one in copies)
+    for copy in copies:
+        assert copy.rung <= found[int(copy.note.removeprefix("as "))].rung
+    tasks = [id for _, id, *_ in rungs(tmp_path)]
+    assert all(tasks.count(copy.id) == 1 for copy in copies), "a duplicate is not promoted"
+
+
+def test_an_individual_is_retried_on_each_rung(tmp_path: Path) -> None:
+    tried: list[tuple[int, int]] = []
+
+    def loses(task: Task) -> Evaluation:
+        tried.append((task.id, task.rung))
+        if task.rung == 1 and tried.count((task.id, 1)) == 1:
+            return replace(failed("the evaluation ran out of memory"), is_retryable=True)
+        return evaluate(task)
+
+    run(tmp_path, evaluated=loses, individuals=9, retries=1)
+    promoted_ids = of_rung(tmp_path, 1)
+    assert len(promoted_ids) >= 3 and all(tried.count((id, 1)) == 2 for id in promoted_ids)
+
+
+def test_populations_from_the_store_are_those_that_observers_saw(tmp_path: Path) -> None:
+    seen: list[tuple[int, tuple[float, ...], int | None]] = []
+
+    class Listener:
+        def individual(self, individual: Individual, genotype: object, standing: Any) -> None:
+            seen.append((individual.id, standing.population, standing.best and standing.best.id))
+
+    run(tmp_path, Virtual(5, virtual.any_time), observers=[Listener()])
+    with Store(tmp_path) as store:
+        found = [(one.id, now.population, now.best and now.best.id) for one, now in standings(store, toy.evolution())]
+    assert found == seen and len(seen) > 80
+
+
+# --- one promotion ---
+
+
+def test_a_promotion_adds_costs_and_replaces_results() -> None:
+    before = replace(individual(1, 0.5), seconds=2.0, flops=10.0, note="a", inherited=0.5)
+    after = promoted(before, continued(before, Evaluation(0.7, seconds=1.0, flops=20.0, note="b"), "failed"), 1)
+    assert (after.fitness, after.rung, after.seconds, after.flops) == (0.7, 1, 3.0, 30.0)
+    assert (after.note, after.inherited) == ("a; b", 0.5)
+    unchanged = promoted(before, continued(before, replace(failed("nan"), seconds=1.0), "it failed"), 1)
+    assert (unchanged.fitness, unchanged.rung, unchanged.seconds, unchanged.note) == (0.5, 0, 3.0, "a; it failed: nan")
+    assert unchanged.status == "done"
