@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dsl.check.limits import clash, decided, limits, operand_fault, verify_limits
+from dsl.check.limits import verify_limits
+from dsl.check.live import NOT_SETTINGS, NOTHING, Live, Scope, are_steps, brought, held, listed, members, open_cells
+from dsl.check.never import kind_of, never
 from dsl.errors import Problem
-from dsl.primitives import IDENTITY
-from dsl.space.genotype import STEPS, Space
+from dsl.space.genotype import Space
 from dsl.space.slots import key, names_of
 from dsl.space.steps import OWN, only_op, settings_of
-from dsl.text.unparse import condition as shown
 from dsl.text.unparse import domain as text_of_domain
 from dsl.text.unparse import expression
 from dsl.tree import syntax as s
@@ -25,10 +24,6 @@ from dsl.tree.network import step_at
 from dsl.tree.network import steps as network_steps
 
 _MAX_ROUNDS = 64
-_MAX_LISTED = 24
-_NOT_SETTINGS = ("op", "input", "tail", "join")
-_KINDS = {"nodes": "node", "vertices": "node", "output": "node", "terms": "term", "edges": "term", "states": "state",
-          "inputs": "state", "earlier": "state", "acyclic": "state"}  # fmt: skip
 
 
 def verify_reach(space: Space) -> Iterator[Problem]:
@@ -38,7 +33,7 @@ def verify_reach(space: Space) -> Iterator[Problem]:
     inputs = {item.name: len(item.inputs) for item in space.items if isinstance(item, s.Cell)}
     for rule in space.mutations:
         yield from _misused_cells(rule, space, inputs)
-        yield from _named(rule, _block(rule.block, _Scope(space, (), None, _given(rule))))
+        yield from _named(rule, _block(rule.block, Scope(space, (), None, _given(rule))))
 
 
 def dead_rules(space: Space) -> Iterator[Problem]:
@@ -54,13 +49,13 @@ def dead_parts(space: Space) -> Mapping[str, tuple[Problem, ...]]:
     really never apply, and some rules that can never apply are not reported.
     """
     in_steps = (only_op(step_at(space.network, ref)) for ref in network_steps(space.network))
-    live = _Live(frozenset(_held(space)), frozenset(op for op in in_steps if op is not None))
-    cells = _open_cells(space)
+    live = Live(frozenset(held(space)), frozenset(op for op in in_steps if op is not None))
+    cells = open_cells(space)
     reached: dict[str, _Found] = {}
     for _ in range(_MAX_ROUNDS):
         for rule in space.mutations:
             if rule.name not in reached or reached[rule.name].faults:  # A rule that was found applicable stays so.
-                reached[rule.name] = _block(rule.block, _Scope(space, cells, live, _given(rule)))
+                reached[rule.name] = _block(rule.block, Scope(space, cells, live, _given(rule)))
         grown = live.with_all(found.brings for found in reached.values() if not found.is_dead)
         if grown == live:
             return {rule.name: tuple(_named(rule, reached[rule.name])) for rule in space.mutations}
@@ -100,91 +95,18 @@ def _wrong_sets(space: Space) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Live:
-    """The operations that edges and tails of mutable cells may have, and whether nodes and settings may change.
-
-    `steps` has the operations that steps may have.
-    """
-
-    ops: frozenset[s.Op] = frozenset()
-    steps: frozenset[s.Op] = frozenset()
-    grows: bool = False
-    tunes: bool = False
-
-    def with_all(self, others: Iterable[_Live]) -> _Live:
-        """Returns the union of this record and others."""
-        found = (self, *others)
-        return _Live(
-            frozenset().union(*(one.ops for one in found)), frozenset().union(*(one.steps for one in found)),
-            any(one.grows for one in found), any(one.tunes for one in found),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
 class _Found:
     """The result for a block of a rule: the errors of its parts, whether it never applies, and its possible changes."""
 
     faults: tuple[Problem, ...] = ()
     is_dead: bool = False
-    brings: _Live = _Live()
+    brings: Live = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """The facts about a rule that are known at one of its statements.
-
-    Attributes:
-      space: the search space.
-      open: the cells that rules may change; empty if cells are not checked.
-      live: the operations that these cells may have; None if cells are not checked.
-      bound: the sets from which the variables of the rule are drawn, by the variables' names.
-    """
-
-    space: Space
-    open: tuple[s.Cell, ...]
-    live: _Live | None
-    bound: dict[str, s.Path | s.Set]
-
-    def cells(self, path: s.Path) -> tuple[s.Cell, ...]:
-        """Returns the cells to which a path may lead, among those that rules may change."""
-        if path.names[0] in self.bound:
-            return self.open
-        return tuple(cell for cell in self.open if cell.name == path.names[0])
-
-    @property
-    def steps(self) -> frozenset[str]:
-        """The variables that stand for steps."""
-        return frozenset(name for name, values in self.bound.items() if _are_steps(values, self.space))
-
-    def ops_at(self, path: s.Path, live: _Live) -> frozenset[s.Op]:
-        """Returns the operations that a path such as `t.op` or `s.op` may have."""
-        return live.steps if path.names[0] in self.steps else live.ops
-
-
-def _are_steps(values: s.Path | s.Set, space: Space) -> bool:
-    return values == s.Path((STEPS,)) and STEPS not in space.values
-
-
-def _open_cells(space: Space) -> tuple[s.Cell, ...]:
-    return tuple(item for item in space.items if isinstance(item, s.Cell) and not item.fixed)
-
-
-def _held(space: Space) -> Iterator[s.Op]:
-    """Yields the operations on edges and after sums of the cells that rules may change.
-
-    An edge without a written operation has the identity.
-    """
-    for cell in _open_cells(space):
-        for flow in (*(node.flow for node in cell.nodes), cell.output):
-            yield from (op for op in flow.tail if isinstance(op, s.Op))
-            for _, edge in s.flow_edges(flow):
-                yield edge.op if isinstance(edge, s.Call) and isinstance(edge.op, s.Op) else s.Op(IDENTITY)
-
-
-def _block(block: s.Block, scope: _Scope) -> _Found:
+def _block(block: s.Block, scope: Scope) -> _Found:
     scope = replace(scope, bound=dict(scope.bound))
     faults: list[Problem] = []
-    brings: list[_Live] = []
+    brings: list[Live] = []
     is_dead = False
     for statement in block.statements:
         if isinstance(statement, s.Either | s.For):
@@ -200,54 +122,14 @@ def _block(block: s.Block, scope: _Scope) -> _Found:
         fault = _statement_fault(statement, scope)
         if fault is not None:
             return _Found((fault,), is_dead=True)
-        brings.append(_brought(statement, scope.space, scope.steps))
-    return _Found(tuple(faults), is_dead, _Live().with_all(brings))
-
-
-def _brought(statement: s.Statement, space: Space, steps: Collection[str]) -> _Live:
-    """Returns the operations that a statement may bring, and whether it may add nodes or change settings.
-
-    `steps` has the variables that stand for steps.
-    """
-    match statement:
-        case s.Assign(s.Path((name, "op")), _, value) if name in steps:
-            return _Live(steps=frozenset(_drawn_ops(value, space)), tunes=True)
-        case s.Insert(pipe, _, after) if after:
-            return _Live(steps=frozenset(_drawn_ops(pipe[0], space)) if len(pipe) == 1 else frozenset())
-        case s.Assign(s.Path((_, "op" | "tail")), _, value):
-            return _Live(frozenset(_drawn_ops(value, space)))
-        case s.Assign(s.Path(names)):
-            return _Live(tunes=len(names) > 1 and names[1] not in _NOT_SETTINGS)
-        case s.Insert(pipe, _) | s.Connect(_, _, pipe):
-            ops = frozenset(op for part in pipe for op in _drawn_ops(part, space))
-            return _Live(ops, grows=isinstance(statement, s.Insert))
-        case _:
-            return _Live()
-
-
-def _drawn_ops(value: s.Expression, space: Space) -> Iterator[s.Op]:
-    if isinstance(value, s.Any):
-        drawn = _members(value.range, space)
-        if drawn is None:
-            drawn = tuple(s.Op(name) for name in space.cell_names)
-        yield from (member for member in drawn if isinstance(member, s.Op))
-    elif isinstance(value, s.Op):
-        yield value
-    elif isinstance(value, s.Path):
-        yield s.Op(value.names[0])
-
-
-def _members(values: s.Path | s.Set, space: Space) -> tuple[object, ...] | None:
-    """Returns the members of a set. Returns None for a set that depends on the individual, such as `net.nodes`."""
-    if isinstance(values, s.Set):
-        return tuple(space.member(item) for item in values.items)
-    return space.members.get(values.names[0]) if len(values.names) == 1 else None
+        brings.append(brought(statement, scope.space, scope.steps))
+    return _Found(tuple(faults), is_dead, NOTHING.with_all(brings))
 
 
 # --- statements ------------------------------------------------------------------------------------------------
 
 
-def _statement_fault(statement: s.Statement, scope: _Scope) -> Problem | None:
+def _statement_fault(statement: s.Statement, scope: Scope) -> Problem | None:
     """Returns the reason why a statement never applies, or None."""
     match statement:
         case s.Choose():
@@ -261,19 +143,19 @@ def _statement_fault(statement: s.Statement, scope: _Scope) -> Problem | None:
             return None
 
 
-def _choose_fault(statement: s.Choose | s.For, scope: _Scope) -> Problem | None:
+def _choose_fault(statement: s.Choose | s.For, scope: Scope) -> Problem | None:
     for binding in statement.bindings:
         fault = None if scope.live is None else _range_fault(binding, scope, scope.live)
         if fault is not None:
             return fault
         scope.bound[binding.name] = binding.range
-        fault = None if binding.where is None else _never(binding.where, scope)
+        fault = None if binding.where is None else never(binding.where, scope)
         if fault is not None:
             return fault
     return None
 
 
-def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | None:
+def _range_fault(binding: s.Binding, scope: Scope, live: Live) -> Problem | None:
     """Returns the reason why the set of a variable has no members, or None."""
     space, values = scope.space, binding.range
     if not isinstance(values, s.Path) or not space.mutable_cells:
@@ -281,15 +163,15 @@ def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | No
     root, *rest = values.names
     if root == "genes" and root not in space.values:
         return None if space.genes else Problem("the space has no gene", values.position)
-    if _are_steps(values, space):
+    if are_steps(values, space):
         return None
     if not rest:
         cells = {str(item) for item in space.values[root].items} if root in space.values else set(space.mutable_cells)
         if cells.isdisjoint(space.mutable_cells):
-            return Problem(f"the rules change no cell of {root}", values.position, _listed(space.mutable_cells))
+            return Problem(f"the rules change no cell of {root}", values.position, listed(space.mutable_cells))
         return None
     if root not in scope.bound and root not in space.mutable_cells:
-        return Problem(f"the network does not use cell {root}", values.position, _listed(space.mutable_cells))
+        return Problem(f"the network does not use cell {root}", values.position, listed(space.mutable_cells))
     is_empty = not live.grows and not any(cell.nodes for cell in scope.cells(values))
     if rest[0] in ("nodes", "terms") and is_empty and _is_cell(root, scope):
         return Problem(
@@ -298,20 +180,16 @@ def _range_fault(binding: s.Binding, scope: _Scope, live: _Live) -> Problem | No
     return None
 
 
-def _listed(names: Collection[str]) -> str:
-    return f"allowed: {', '.join(sorted(names))}" if 0 < len(names) <= _MAX_LISTED else ""
-
-
-def _is_cell(root: str, scope: _Scope) -> bool:
+def _is_cell(root: str, scope: Scope) -> bool:
     values = scope.bound.get(root)
     return values is None or (isinstance(values, s.Path) and len(values.names) == 1)
 
 
-def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
+def _assign_fault(statement: s.Assign, scope: Scope) -> Problem | None:
     target, value, last = statement.target, statement.value, statement.target.names[-1]
     if len(target.names) == 1:
         return _gene_fault(statement, scope)
-    if statement.operator != "=" and last in (*_NOT_SETTINGS, "kernel", "padding"):
+    if statement.operator != "=" and last in (*NOT_SETTINGS, "kernel", "padding"):
         hint = f"{target}.height and {target}.width are numbers" if last == "kernel" else f"write {target} = ..."
         return Problem(f"`{statement.operator}` changes numbers, and {target} is not a number", target.position, hint)
     if len(target.names) == 2 and last == "kernel" and isinstance(value, s.Number):
@@ -322,10 +200,10 @@ def _assign_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
     return empty or (None if scope.live is None else _content_fault(statement, scope, scope.live))
 
 
-def _gene_fault(statement: s.Assign, scope: _Scope) -> Problem | None:
+def _gene_fault(statement: s.Assign, scope: Scope) -> Problem | None:
     """Returns the reason why a gene can never take the value of an assignment, or None."""
     space, target, value = scope.space, statement.target, statement.value
-    name, drawn = target.names[0], _members(value.range, space) if isinstance(value, s.Any) else None
+    name, drawn = target.names[0], members(value.range, space) if isinstance(value, s.Any) else None
     domain = space.domains.get(name)
     if domain is None:
         return _empty_draw(value, space) if isinstance(value, s.Any) else None
@@ -344,35 +222,35 @@ def _key(space: Space) -> Callable[[object], object]:
     return lambda value: key(value, space)
 
 
-def _input_fault(target: s.Path, value: s.Path, scope: _Scope) -> Problem | None:
+def _input_fault(target: s.Path, value: s.Path, scope: Scope) -> Problem | None:
     """Returns the reason why a term can never read a state of this name, or None."""
     name = value.names[0]
     if name in scope.bound:
-        is_state = _kind(value, scope) == "state"
+        is_state = kind_of(value, scope) == "state"
         return None if is_state else Problem(f"{name} is not a state", value.position, "choose it in `states`")
     known = {state for cell in scope.cells(target) for state in states(cell)}
     if scope.live is None or scope.live.grows or name in known:
         return None
-    return Problem(f"{name!r} is not a state of any cell that the rule can draw", value.position, _listed(known))
+    return Problem(f"{name!r} is not a state of any cell that the rule can draw", value.position, listed(known))
 
 
-def _content_fault(statement: s.Assign, scope: _Scope, live: _Live) -> Problem | None:
+def _content_fault(statement: s.Assign, scope: Scope, live: Live) -> Problem | None:
     """Returns the reason why no edge has the assigned setting, or why there is no other value to draw; or None."""
     target, value = statement.target, statement.value
-    if len(target.names) > 1 and target.names[1] not in _NOT_SETTINGS:
+    if len(target.names) > 1 and target.names[1] not in NOT_SETTINGS:
         owners = _settings(target, scope, live)
         if target.names[1] not in owners:
             message = f"no operation that the rule can draw has a setting {target.names[1]!r}"
-            return Problem(message, target.position, _listed(owners))
+            return Problem(message, target.position, listed(owners))
     if isinstance(value, s.Any) and value.other and target.names[-1] == "op" and not live.tunes:
-        members = set(_members(value.range, scope.space) or ())
-        if len(members) == 1 and members == live.ops and target.names[0] not in scope.steps:
+        drawn = set(members(value.range, scope.space) or ())
+        if len(drawn) == 1 and drawn == live.ops and target.names[0] not in scope.steps:
             return Problem(f"every edge has the only operation of {expression(value.range)} already", value.position,
                            "`other` draws an operation that the edge does not have")  # fmt: skip
     return None
 
 
-def _settings(target: s.Path, scope: _Scope, live: _Live) -> set[str]:
+def _settings(target: s.Path, scope: Scope, live: Live) -> set[str]:
     """Returns the names of the settings that operations at a target may have."""
     if target.names[0] in scope.steps:
         return {*OWN, *(name for op in live.steps for name in settings_of(op, scope.space))}
@@ -382,9 +260,9 @@ def _settings(target: s.Path, scope: _Scope, live: _Live) -> set[str]:
 def _misused_cells(rule: s.Mutation, space: Space, inputs: Mapping[str, int]) -> Iterator[Problem]:
     """Yields the errors of a rule that would use a cell with several inputs as an operation."""
     bindings = (part for part in s.parts_of(rule) if isinstance(part, s.Binding))
-    steps = frozenset(binding.name for binding in bindings if _are_steps(binding.range, space))
+    steps = frozenset(binding.name for binding in bindings if are_steps(binding.range, space))
     for statement in _statements(rule.block):
-        for op in sorted(_brought(statement, space, steps).ops, key=lambda op: op.name):
+        for op in sorted(brought(statement, space, steps).ops, key=lambda op: op.name):
             if op.name not in space.definitions.ops and inputs.get(op.name, 1) > 1:
                 message = f"cell {op.name} takes {inputs[op.name]} states, and an operation gets one state"
                 yield Problem(message, op.position or statement.position)
@@ -401,111 +279,10 @@ def _empty_draw(drawn: s.Any, space: Space) -> Problem | None:
     """Returns the reason why an `any` always has an empty set, or None."""
     if drawn.excluded is None:
         return None
-    all_, barred = _members(drawn.range, space), _members(drawn.excluded, space)
+    all_, barred = members(drawn.range, space), members(drawn.excluded, space)
     is_empty = drawn.range == drawn.excluded
     if all_ is not None and barred is not None:
         is_empty = set(all_) <= set(barred)
     if not is_empty:
         return None
     return Problem(f"{expression(drawn.range)} without {expression(drawn.excluded)} is empty", drawn.position)
-
-
-# --- conditions ------------------------------------------------------------------------------------------------
-
-
-def _never(condition: s.Condition, scope: _Scope, wanted: bool = True) -> Problem | None:
-    """Returns the reason why a condition can never be true, or, if `wanted` is False, never be false; or None."""
-    match condition:
-        case s.Not(inner):
-            return _never(inner, scope, not wanted)
-        case s.And(parts) | s.Or(parts):
-            faults = [_never(part, scope, wanted) for part in parts]
-            if isinstance(condition, s.Or) == wanted:
-                return faults[0] if all(faults) else None
-            first = next((fault for fault in faults if fault is not None), None)
-            return first or _contradiction(condition, scope, wanted) or (_two_ops(parts) if wanted else None)
-        case s.Is():
-            return _is_fault(condition, scope, wanted)
-        case s.Relation():
-            return None
-        case s.Compare():
-            return _compare_fault(condition, scope, wanted)
-
-
-def _kind(path: s.Path, scope: _Scope) -> str:
-    """Returns the kind of a path's value in a rule: cell, node, term, state, op, or number."""
-    root, *rest = path.names
-    if rest:
-        return {"op": "op", "tail": "op", "join": "op", "input": "state"}.get(rest[-1], "number")
-    values = scope.bound.get(root)
-    if root in scope.steps:
-        return "step"
-    if values is None:
-        domain = scope.space.domains.get(root)
-        kind = "number" if domain is None or domain.is_numeric else domain.kind
-        return "cell" if root in scope.space.cell_names else kind
-    if values == s.Path(("genes",)) and "genes" not in scope.space.values:
-        return "gene"
-    return _KINDS.get(values.names[-1], "cell") if isinstance(values, s.Path) and len(values.names) > 1 else "cell"
-
-
-def _two_ops(parts: tuple[s.Condition, ...]) -> Problem | None:
-    """Returns the reason why no operation satisfies all conditions of an `and`, or None."""
-    seen: dict[s.Path, s.Is] = {}
-    for part in parts:
-        if isinstance(part, s.Is) and not part.negated:
-            first = seen.setdefault(part.path, part)
-            if first.op.name != part.op.name:
-                return Problem(f"{shown(part)} contradicts {shown(first)}", part.position)
-    return None
-
-
-def _is_fault(condition: s.Is, scope: _Scope, wanted: bool) -> Problem | None:
-    if _kind(condition.path, scope) not in ("op", "gene"):
-        return Problem(f"`is` compares an operation, and {condition.path} is not an operation", condition.position,
-                       "write t.op of a term, n.tail of a node")  # fmt: skip
-    if condition.path.names[-1] != "op" or scope.live is None:
-        return None
-    name, names = condition.op.name, {op.name for op in scope.ops_at(condition.path, scope.live)}
-    part = "step" if condition.path.names[0] in scope.steps else "edge"
-    if wanted != condition.negated and name not in names:
-        message = f"no {part} that the rule can draw is {name}, and no rule assigns this operation"
-        return Problem(message, condition.position, _listed(names))
-    if wanted == condition.negated and names == {name} and not condition.op.arguments:
-        return Problem(f"every {part} that the rule can draw is {name}", condition.position)
-    return None
-
-
-def _compare_fault(condition: s.Compare, scope: _Scope, wanted: bool) -> Problem | None:
-    wrong = operand_fault(condition.left, scope.space) or operand_fault(condition.right, scope.space)
-    if wrong is not None:
-        return wrong
-    for side in (condition.left, condition.right):
-        if condition.operator not in ("==", "!=") and isinstance(side, s.Path) and (
-            _kind(side, scope) not in ("number", "gene")
-        ):  # fmt: skip
-            return Problem(f"{shown(condition)} compares numbers, and {side} is not a number", side.position)
-    holds = decided(condition, scope.space)
-    if holds is not None and holds != wanted:
-        return Problem(f"{shown(condition)} is always {'true' if holds else 'false'}", condition.position)
-    return _contradiction(condition, scope, wanted)
-
-
-def _contradiction(condition: s.Condition, scope: _Scope, wanted: bool) -> Problem | None:
-    found = list(limits(condition, scope.space, frozenset(scope.bound), wanted))
-    both = clash(found, {limit.name: _domain(limit.name, scope.space) for limit in found})
-    if both is None:
-        return None
-    one, other = both
-    if other is None:
-        least, most = _domain(one.name, scope.space)
-        allowed = f"from {least:g}" + ("" if most == math.inf else f" to {most:g}")
-        return Problem(f"{shown(one.at)} is always {'false' if wanted else 'true'}", one.at.position,
-                       f"{one.name} is {allowed}")  # fmt: skip
-    return Problem(f"{shown(one.at)} contradicts {shown(other.at)}", other.at.position)
-
-
-def _domain(name: str, space: Space) -> tuple[float, float]:
-    if name.endswith(".count"):
-        return 0, math.inf
-    return space.domains[name].bounds if name in space.domains else (-math.inf, math.inf)
