@@ -73,7 +73,10 @@ def test_a_member_to_which_the_block_does_not_apply_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ("for t in net.terms where t.op is relu { t.kernel = 3x3 }", "no term that the rule draws has a setting 'kernel'"),
+        (
+            "for t in net.terms where t.op is relu { t.kernel = 3x3 }",
+            "no term that the rule draws has a setting 'kernel'",
+        ),
         ("for n in net.nodes where n.terms.count > 2 { n.tail = relu }", "n.terms.count > 2"),
         ("choose n in net.nodes  for t in n.terms where t.op is max_pool { t.op = skip }", "no term has op max_pool"),
     ],
