@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.filesystem import Remote, place
+from evolve.objectives import Objectives
 from evolve.records import RANDOM
 from evolve.settings import seconds_of
 from evolve.store.differences import ADDED
@@ -86,6 +87,11 @@ class About:
     def metric(self) -> str:
         """The name of the fitness: "validation accuracy" if networks are trained, else "fitness"."""
         return ACCURACY if self.identity.get("search.fitness") == "training" else FITNESS
+
+    @property
+    def objectives(self) -> Objectives:
+        """The objectives; empty if the fitness is the only one, and no setting chose it."""
+        return Objectives.read(self.identity.get("search.objectives", ""))
 
     @property
     def source(self) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from evolve.algorithms.fronts import Point, non_dominated
 from evolve.errors import SearchError
 from evolve.records import WORST, rank
 from evolve.tab.about import About
@@ -23,7 +24,7 @@ _EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
 _SELECT = (
     f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "
     "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
-    "mate, fingerprint, genes, memo from individuals"
+    "mate, nullif(scores, '[]'), fingerprint, genes, memo from individuals"
 )
 _CHUNK = 500  # the number of ids in one query
 
@@ -89,6 +90,7 @@ class Individuals:
         self.left: list[int | None] = []
         self.versions: list[int] = []  # for each row, the value of `version` when the row changed last
         self.metrics: list[Mapping[str, Number]] = []
+        self.scores: list[Point] = []  # by several objectives
         self.metric_names: dict[str, None] = {}
         self.rejected: Counter[str] = Counter()
         self.children: dict[int, list[int]] = {}
@@ -162,6 +164,7 @@ class Individuals:
             self.left.append(None if self._living is None else 0 if self._living.has_members else NO_MEMBERS)
             self.versions.append(self.version)
             self.metrics.append({})
+            self.scores.append(())
             self._memos.append(memo if self._living is not None and self._living.has_members else "")
             self._prints.append(fingerprint)
             if row.parent:
@@ -186,6 +189,7 @@ class Individuals:
             self.costs.add(row, number(values[17]))
             self.metrics[self.place[row.id]] = named = _named(values[16])
             self.metric_names.update(dict.fromkeys(named))
+            self.scores[self.place[row.id]] = _scores(values[19])
 
     def _row(self, values: tuple[object, ...], original: int, rejected: int) -> Row:
         rule, state = str(values[2]), _STATUSES.get(str(values[3]), PENDING)
@@ -249,7 +253,8 @@ class Individuals:
         left: Collection[int] = ()
         if self._living is not None:
             try:
-                left = self._living.tell(row.id, WORST if row.fitness is None else row.fitness)
+                scores = self.scores[self.place[row.id]]
+                left = self._living.tell(row.id, WORST if row.fitness is None else row.fitness, scores)
                 band = self._living.band
             except SearchError:
                 self._forget_living()
@@ -265,6 +270,15 @@ class Individuals:
         self._living = None
         self.left = [None] * len(self.rows)
         self.versions = [self.version] * len(self.rows)
+
+    def front(self) -> list[int]:
+        """Returns the ids of the individuals that no other dominates, the best by the first objective first."""
+        scored = [row for row in self.rows if row.finished and self.scores[self.place[row.id]]]
+        first: dict[Point, int] = {}  # of equally good individuals the smallest
+        for row in sorted(scored, key=_rank):
+            first.setdefault(self.scores[self.place[row.id]], row.id)
+        points = [*first]
+        return [first[points[place]] for place in non_dominated(points)]
 
     def descendants(self, id: int) -> int:
         """Returns the number of children of an individual, their children, and so on."""
@@ -283,6 +297,11 @@ def _rank(row: Row) -> tuple[float, ...]:
 def _pairs(text: object) -> list[tuple[str, str]]:
     """Returns the (rule, reason) of each rejected child from the JSON in a row."""
     return [(str(rule), str(reason)) for rule, reason in json.loads(str(text))] if text else []
+
+
+def _scores(text: object) -> Point:
+    """Returns the scores in a row from their JSON."""
+    return tuple(map(float, json.loads(str(text)))) if text else ()
 
 
 def _named(text: object) -> dict[str, Number]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from compiler.domains import settings_of
 from evolve.algorithms import ALGORITHMS, Algorithm, Neat, gin_name
 from evolve.algorithms.base import Latest, NonAgeing
+from evolve.algorithms.fronts import Point
 from evolve.errors import SearchError
 from evolve.records import is_lowest
 
@@ -113,9 +114,9 @@ class Living:
         """Returns the species of the members that have got one by the proposal with this memo."""
         return self._algorithm.assigned(memo) if isinstance(self._algorithm, Neat) else {}
 
-    def tell(self, id: int, fitness: float) -> Collection[int]:
+    def tell(self, id: int, fitness: float, scores: Point = ()) -> Collection[int]:
         """Passes a result to the algorithm. Returns the ids of the members that are removed because of the result."""
-        self._algorithm.tell(_Result(id, fitness))
+        self._algorithm.tell(_Result(id, fitness, scores=scores))
         if not is_lowest(fitness):
             insort(self._ordered, fitness)
             self._total += fitness

@@ -48,6 +48,8 @@ def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
         "version": about.note("version"),
         "population": of.population,
         "metric": about.metric,
+        "objectives": [{"name": one.name, "direction": one.direction} for one in about.objectives],
+        "front": of.front(),
         "source": about.source,
         "seconds": about.seconds,
         "flops": of.costs.flops,

@@ -85,7 +85,8 @@ def by_importance(overview: Json) -> list[int]:
     fittest = sorted(done, key=lambda number: (-columns["fitness"][number], columns["params"][number] or 0))
     bests = _records(by_result, lambda number: float(columns["fitness"][number]))
     smallest = sorted(done, key=lambda number: (columns["params"][number] or 0, -columns["fitness"][number]))
-    front = _records(smallest, lambda number: float(columns["fitness"][number]))
+    front = [place[id] for id in overview["search"]["front"]]
+    front = front or _records(smallest, lambda number: float(columns["fitness"][number]))
     lines = (line for number in reversed(bests) for line in _line(columns["parent"], place, number))
     order = [*lines, *front, *fittest, *range(len(ids))]
     return [ids[number] for number in dict.fromkeys(order)]

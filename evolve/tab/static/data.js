@@ -142,7 +142,43 @@ export class SearchData {
       (name) =>
         /** @type {Measure} */ ({ key: `metric:${name}`, title: name, kind: "number", isLog: false, better: 0 }),
     );
-    return [...MEASURES, ...metrics].filter((measure) => this.values(measure.key).some((value) => value !== null));
+    const directions = new Map(
+      this.search.objectives.map(({ name, direction }, index) => [
+        this._objectiveKey(name, direction, index),
+        /** @type {-1 | 1} */ (direction === "max" ? 1 : -1),
+      ]),
+    );
+    return [...MEASURES, ...metrics]
+      .map((measure) => ({ ...measure, better: directions.get(measure.key) ?? measure.better }))
+      .filter((measure) => this.values(measure.key).some((value) => value !== null));
+  }
+
+  /** @returns {readonly Measure[]} the measures of the objectives, if the search has several; else none */
+  objectives() {
+    const { objectives } = this.search;
+    return objectives.length < 2
+      ? []
+      : objectives.map(({ name, direction }, index) => this.measure(this._objectiveKey(name, direction, index)));
+  }
+
+  /**
+   * Returns the key of the measure of an objective. The fitness is the first objective, negated if less is better.
+   *
+   * @param {string} name
+   * @param {"max" | "min"} direction
+   * @param {number} index
+   * @returns {string}
+   */
+  _objectiveKey(name, direction, index) {
+    const isColumn = MEASURES.some(({ key }) => key === name);
+    return index === 0 && direction === "max" && !isColumn ? "fitness" : isColumn ? name : `metric:${name}`;
+  }
+
+  /** @returns {number[]} the places of the individuals that no other beats in all objectives, or in size and fitness */
+  front() {
+    return this.objectives().length > 0
+      ? this.search.front.map((id) => this.place(id)).filter((place) => place >= 0)
+      : paretoFront(this, this.measure("params"), this.measure("fitness"));
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PENDING, DONE, FAILED, paretoFront } from "./data.js";
+import { PENDING, DONE, FAILED } from "./data.js";
 import { chooser, element, fill } from "./dom.js";
 import { shown, signed } from "./format.js";
 
@@ -324,7 +324,7 @@ function acceptance(data, filter, brushed) {
     case "population":
       return (place) => data.isMember(place) === true;
     case "front": {
-      const front = new Set(paretoFront(data, data.measure("params"), data.measure("fitness")));
+      const front = new Set(data.front());
       return (place) => front.has(place);
     }
     case "best": {

@@ -34,6 +34,7 @@ export function tradeoffsView(state) {
   let isLogY = false;
   let page = "scatter";
   let listed = "";
+  let areChosen = false; // whether the axes of this search were chosen
   const legend = new Legend("age", draw);
   const chart = new Chart({
     label: "One measure of the individuals against another",
@@ -114,8 +115,20 @@ export function tradeoffsView(state) {
     );
   }
 
+  /** Shows the first two objectives of a search that has several. */
+  function chooseAxes() {
+    const [up, across] = state.data?.objectives() ?? [];
+    if (up && across) {
+      [xKey, yKey, isLogX, isLogY] = [across.key, up.key, across.isLog, up.isLog];
+    }
+    areChosen = state.data !== null;
+  }
+
   function draw() {
     const { data } = state;
+    if (!areChosen) {
+      chooseAxes();
+    }
     showAxes();
     showBrush();
     if (page === "parallel") {
@@ -128,7 +141,9 @@ export function tradeoffsView(state) {
     }
     const [x, y] = [data.measure(xKey), data.measure(yKey)];
     const colours = legend.show(data);
-    const places = paretoFront(data, x, y);
+    const objectives = data.objectives();
+    const isWhole = objectives.length > 2 && [x, y].every(({ key }) => objectives.some((one) => one.key === key));
+    const places = isWhole ? data.front() : paretoFront(data, x, y);
     const [across, up] = [numbers(data.values(x.key)), numbers(data.values(y.key))];
     const pale = new Uint8Array(data.count);
     const shapes = new Uint8Array(data.count);
@@ -150,20 +165,22 @@ export function tradeoffsView(state) {
         shapes,
         ...(state.brushed ? { pale } : {}),
       },
-      lines: [
-        {
-          x: places.map((place) => across[place] ?? NaN),
-          y: places.map((place) => up[place] ?? NaN),
-          colour: pageColour("--best"),
-          width: 2,
-          steps: isStepped(x, y),
-        },
-      ],
+      lines: isWhole
+        ? []
+        : [
+            {
+              x: places.map((place) => across[place] ?? NaN),
+              y: places.map((place) => up[place] ?? NaN),
+              colour: pageColour("--best"),
+              width: 2,
+              steps: isStepped(x, y),
+            },
+          ],
       emphasized: places,
       marked: marked(data, state),
       empty: "No individual has both measures yet.",
     });
-    showFront(front, state, data, places, x, y);
+    showFront(front, state, data, places, isWhole ? objectives : [x, y]);
   }
 
   function showBrush() {
@@ -199,6 +216,7 @@ export function tradeoffsView(state) {
     update(changed) {
       if (changed.has("search")) {
         listed = "";
+        areChosen = false;
         chart.reset();
       }
       if (changed.has("data") || changed.has("theme") || changed.has("brushed")) {
@@ -247,17 +265,17 @@ function preference(measure, usual) {
 }
 
 /**
- * Lists the individuals of the Pareto front.
+ * Lists the individuals of a front.
  *
  * @param {HTMLElement} node
  * @param {State} state
  * @param {SearchData} data
  * @param {readonly number[]} places
- * @param {Measure} x
- * @param {Measure} y
+ * @param {readonly Measure[]} measures those that the front compares
  */
-function showFront(node, state, data, places, x, y) {
-  const [across, up] = [data.values(x.key), data.values(y.key)];
+function showFront(node, state, data, places, measures) {
+  const hasRule = measures.length < 3; // with more columns there is no room for the rule
+  const columns = measures.map((measure) => /** @type {const} */ ([measure, data.values(measure.key)]));
   const rows = places.slice(0, FRONT_ROWS).map((place) => {
     const id = data.columns.id[place] ?? 0;
     return element(
@@ -268,11 +286,11 @@ function showFront(node, state, data, places, x, y) {
         {},
         element("button", { class: "link", type: "button", onclick: () => state.choose(id) }, String(id)),
       ),
-      element("td", { class: "number" }, shown(across[place], x.kind)),
-      element("td", { class: "number" }, shown(up[place], y.kind)),
-      element("td", {}, data.rules[data.columns.rule[place] ?? 0] ?? ""),
+      ...columns.map(([measure, values]) => element("td", { class: "number" }, shown(values[place], measure.kind))),
+      hasRule && element("td", {}, data.rules[data.columns.rule[place] ?? 0] ?? ""),
     );
   });
+  const wanted = measures.map((measure, index) => preference(measure, index ? 1 : -1)).join(" and ");
   const more = places.length > FRONT_ROWS ? `The first ${FRONT_ROWS} of ${places.length} are listed.` : "";
   fill(
     node,
@@ -280,7 +298,7 @@ function showFront(node, state, data, places, x, y) {
     element(
       "p",
       { class: "hint" },
-      `None of the others beats one of these in both measures. Better are ${preference(x, -1)} and ${preference(y, 1)}. ${more}`,
+      `None of the others beats one of these in ${measures.length > 2 ? "all" : "both"} measures. Better are ${wanted}. ${more}`,
     ),
     element(
       "table",
@@ -292,9 +310,8 @@ function showFront(node, state, data, places, x, y) {
           "tr",
           {},
           element("th", { scope: "col" }, "Id"),
-          element("th", { scope: "col", class: "number" }, x.title),
-          element("th", { scope: "col", class: "number" }, y.title),
-          element("th", { scope: "col" }, "Rule"),
+          ...measures.map(({ title }) => element("th", { scope: "col", class: "number" }, title)),
+          hasRule && element("th", { scope: "col" }, "Rule"),
         ),
       ),
       element("tbody", {}, ...rows),

@@ -31,6 +31,8 @@
  * @property {string} version
  * @property {number | null} population
  * @property {string} metric what the fitness measures, such as "validation accuracy"
+ * @property {{ name: string, direction: "max" | "min" }[]} objectives
+ * @property {number[]} front the individuals that no other dominates, if the search has several objectives
  * @property {string} source description of the images or of the table
  * @property {number} seconds time of all runs of the driver
  * @property {number} flops arithmetic of all trainings

@@ -24,6 +24,7 @@ import dsl
 from compiler import Epoch
 from evolve import Algorithm, CellSpace, Evaluation, Proposal, Standing, Store, config
 from evolve.fitness.facts import Facts
+from evolve.objectives import Objectives
 from evolve.observers.journal import Journal
 from evolve.prepared import prepare
 from evolve.records import Classification, failed
@@ -75,6 +76,7 @@ class MadeUp:
       population: the size of its population.
       inherits: whether children inherit weights.
       crosses: whether the space has a crossover, so that a part of the children has two parents.
+      objectives: the objectives, such as "accuracy max, mult_adds min"; "" for the accuracy alone.
       hostile: whether texts of the store contain HTML.
       pace: seconds between results, each of which is then a transaction of its own; 0: one transaction for all.
     """
@@ -86,6 +88,7 @@ class MadeUp:
     population: int = 50
     inherits: bool = False
     crosses: bool = False
+    objectives: str = ""
     hostile: bool = False
     pace: float = 0.0
 
@@ -123,6 +126,7 @@ class MadeUp:
             "search.inherit_weights": self.inherits,
             "training.epochs": EPOCHS,
             "training.validate": "'epochs'",
+            "search.objectives": {one.name: one.direction for one in Objectives.read(self.objectives)},
             f"{self.algorithm}.{size}": self.population,
             **({f"{self.algorithm}.sample_size": 10} if has_samples else {}),
         }
@@ -167,6 +171,10 @@ class MadeUp:
         store.note(ENDED, f"all {self.individuals} individuals are finished")
         store.note(f"test of {best_id}", Classification(round(best - 0.01, 4), class_names=FACTS.class_names).text())
 
+    def _judged(self, found: Evaluation) -> Evaluation:
+        """Returns an evaluation with its scores, if the search has several objectives."""
+        return Objectives.read(self.objectives).judged(found, "accuracy") if self.objectives else found
+
     def _with_rejected(self, proposal: Proposal[dsl.Genotype]) -> Proposal[dsl.Genotype]:
         rng = random.Random(f"{self.seed}:{proposal.id}:rejected")
         if proposal.parent is None or rng.random() < 0.9:
@@ -198,7 +206,7 @@ class MadeUp:
                 inherited=round(rng.uniform(0.4, 1), 3) if self.inherits and proposal.parent is not None else None,
             )  # fmt: skip
             found = replace(found, weight_differences=tuple((other, rng.uniform(3, 9)) for other in proposal.compared))
-        return replace(found, params=params, mult_adds=mult_adds, depth=depth, seconds=seconds)
+        return self._judged(replace(found, params=params, mult_adds=mult_adds, depth=depth, seconds=seconds))
 
 
 @cache

@@ -20,6 +20,7 @@ import pytest
 from evolve import Store, UsageError
 from evolve.algorithms.base import Latest, NonAgeing
 from evolve.records import WORST
+from evolve.search.front import Front
 from evolve.store.database import FILE, LOCK, hold, reading
 from evolve.store.history import measured, standings
 from evolve.tab.data import Data
@@ -28,14 +29,16 @@ from tests.evolve.tab.made_up import MadeUp
 from tests.evolve.tab.moments import at, merged
 from tests.evolve.test_migrations import HELD, STORES, store_of
 
-ALGORITHMS = ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "neat", "random_search")
+ALGORITHMS = ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "nsga2", "neat", "random_search")
 every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 
 
 @pytest.fixture(scope="module", params=ALGORITHMS)
 def search(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp(str(request.param))
-    MadeUp(individuals=150, population=20, algorithm=request.param, inherits=True, crosses=True).write(folder)
+    objectives = "accuracy max, mult_adds min" if request.param == "nsga2" else ""
+    made = MadeUp(150, population=20, algorithm=request.param, inherits=True, crosses=True, objectives=objectives)
+    made.write(folder)
     return folder
 
 
@@ -84,6 +87,16 @@ def test_every_individual_has_the_numbers_of_the_store(search: Path) -> None:
     assert column(answer, "original") == [first[one.network] for one in rows]
     assert sum(answer["rejected"].values()) == sum(column(answer, "rejected"))
     assert answer["rules"][0] == "random" and answer["whole"] and found["stamp"] == answer["stamp"]
+
+
+def test_the_front_is_that_of_the_search(search: Path) -> None:
+    answer: dict[str, Any] = Data(search).overview()
+    found = answer["search"]
+    with Store(search) as store:
+        assert found["front"] == list(Front(store.scored()).ids)
+    several = [{"name": "accuracy", "direction": "max"}, {"name": "mult_adds", "direction": "min"}]
+    assert found["objectives"] == (several if "nsga2" in search.name else [])
+    assert (len(found["front"]) > 2) == ("nsga2" in search.name)
 
 
 def test_the_members_are_those_of_the_algorithm(search: Path) -> None:
