@@ -120,8 +120,8 @@ def test_neat_grows_from_the_seed_with_a_crossover() -> None:
     assert algorithm.ask(1).genotype == dsl.load("neat.cell")
 
 
-def test_networks_of_neat_grow_from_no_hidden_node_in_species_that_appear_and_die() -> None:
-    made = config.read(["neat.gin"], ["search.seed=3", "neat.population_size=10", "neat.threshold=3.0"])
+def test_networks_of_neat_grow_from_no_hidden_node_in_species_that_appear_and_are_removed() -> None:
+    made = config.read(["neat.gin"], ["search.seed=1", "neat.population_size=10", "neat.stagnation=3"])
     algorithm = made.algorithm(cell_space(made))
     appeared: set[int] = set()
     sizes, crossed = [], 0
