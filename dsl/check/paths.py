@@ -98,12 +98,12 @@ def check_where(condition: s.Condition, kinds: Kinds, space: Space) -> None:
 
 def _check_compared(part: s.Compare, kinds: Kinds, space: Space) -> None:
     """Checks that no operation is compared with the name of another one as if it were a number."""
-    settings, numbers = space.once(operation_settings), (*kinds, *space.genes, *space.params)
-    names = {*space.definitions.names(), *settings}.difference(numbers)
+    settings = space.once(operation_settings)
     for path, op in ((part.left, part.right), (part.right, part.left)):
         if not isinstance(path, s.Path) or path.names[-1] not in ("op", "tail", "join", *settings):
             continue
-        if isinstance(op, s.Op) or (isinstance(op, s.Path) and str(op) in names):
+        is_named = isinstance(op, s.Path) and (space.definitions.has(str(op)) or str(op) in settings)
+        if isinstance(op, s.Op) or (is_named and str(op) not in (*kinds, *space.genes, *space.params)):
             name, negated = expression(op), " not" if part.operator == "!=" else ""
             raise CellError(f"`{part.operator}` compares numbers, kernels and words, and {name} is an operation",
                             op.position, f"write {path} is{negated} {name}")  # fmt: skip
