@@ -12,7 +12,7 @@ from compiler.domains import settings_of, values
 from compiler.errors import CompileError, pasted
 from compiler.filesystem import Place
 from compiler.settings import GENES, Training
-from evolve.algorithms import Algorithm
+from evolve.algorithms import ALGORITHMS, Algorithm, gin_name
 from evolve.algorithms import settings as settings_of_algorithm
 from evolve.config import RECORDS, Config, algorithm_names
 from evolve.errors import UsageError
@@ -20,6 +20,7 @@ from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.measuring import Measuring
 from evolve.objectives import Objective, chosen, direction_of
+from evolve.search.cell_space import CellSpace
 from evolve.search.plan import Plan
 from evolve.settings import CHANGEABLE, IDENTITY, LATENCY, SearchSettings
 
@@ -76,6 +77,7 @@ def prepare(config: Config, folder: Path) -> Run:
     _check_flops(config)
     _check_objectives(config)
     _check_rungs(config)
+    _check_candidates(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
     dsl.decisions(seed)  # Every algorithm begins with random samples. Here a joint draw of too many steps is an error.
     place = settings.place or folder
@@ -143,6 +145,26 @@ def _check_rungs(config: Config) -> None:
         )
 
 
+def bred(
+    config: Config, space: CellSpace, networks: Mapping[int, tuple[str, str]] | None = None
+) -> Algorithm[dsl.Genotype]:
+    """Returns the algorithm of a search, which draws proposals again or chooses candidates if the settings say so.
+
+    Args:
+      config: the settings of the search.
+      space: the search space.
+      networks: the fingerprints and genes of the individuals of earlier runs, by their ids.
+    """
+    search = config.search
+    if search.candidates is None and search.repeat_networks:
+        return config.algorithm(space)
+    from evolve.algorithms.breeder import Breeder  # It needs numpy, which takes a moment to load.
+
+    # Only inherited weights make a network that was seen worth another training.
+    repeats = search.repeat_networks and (search.candidates is None or search.inherit_weights)
+    return Breeder(config.algorithm, space, search.seed, search.candidates, repeats, networks)
+
+
 def _check_flops(config: Config) -> None:
     """Checks that individuals cost FLOPs if the search ends after a budget of them."""
     budget = config.search.budget_flops
@@ -171,6 +193,18 @@ def _check_objectives(config: Config) -> None:
             f"search.algorithm is {name!r}, which needs two objectives or more, and search.objectives has "
             f"{len(objectives)}: {pasted('search.objectives', wanted)}, or "
             f"{pasted('search.algorithm', 'regularized_evolution')}"
+        )
+
+
+def _check_candidates(config: Config) -> None:
+    """Checks that the algorithm makes children, of which a model can choose one."""
+    count, name = config.search.candidates, config.algorithm_name()
+    if count is not None and not RECORDS[name].breeds:
+        breeding = [gin_name(made) for made in ALGORITHMS if made.breeds]
+        raise UsageError(
+            f"search.candidates is {count} and search.algorithm is {name!r}, which makes no children of which a model "
+            f"could choose one: {pasted('search.candidates', None)}, or choose one of {', '.join(breeding)}: "
+            f"{pasted('search.algorithm', breeding[0])}"
         )
 
 

@@ -116,6 +116,10 @@ class Recorded(Protocol[G_co]):
     def memo(self) -> str:
         """A text that the algorithm wrote when it made the proposal."""
 
+    @property
+    def predicted(self) -> float | None:
+        """The fitness that a model predicted when it chose the individual; None if no model chose it."""
+
 
 class Measured(Protocol):
     """The part of a result that an algorithm reads. The result is of this run or of an earlier run."""
@@ -163,6 +167,8 @@ class Proposal(Generic[G]):
     noise: Annotated[Noise | None, Column("text", NOISE, since=8)] = None
     # the ids of individuals with whose weights the worker compares the weights of this one
     compared: Annotated[tuple[int, ...], Column("text not null default '[]'", IDS, since=9)] = ()
+    # the fitness that a model predicted when it chose the individual; None if no model chose it
+    predicted: Annotated[float | None, Column("real", since=10)] = None
 
     @property
     def parents(self) -> tuple[int, ...]:

@@ -196,8 +196,19 @@ class SearchSettings:
         IDENTITY,
     ] = 10
 
+    repeat_networks: Annotated[
+        bool, FLAG, "whether a network may be proposed that was proposed before; if not, it is drawn again", IDENTITY
+    ] = True
+    candidates: Annotated[
+        int | None,
+        optional(whole(2), " for no model"),
+        "number of children of which a model of the fitness chooses one",
+        IDENTITY,
+    ] = None
+
     def __post_init__(self) -> None:
-        check("search", self, UsageError, (_reuses_what_is_trained_alike, _has_one_fitness))
+        rules = (_reuses_what_is_trained_alike, _repeats_what_is_trained_alike, _has_one_fitness)
+        check("search", self, UsageError, rules)
         _ = self.place
 
     @property
@@ -234,6 +245,15 @@ def _reuses_what_is_trained_alike(search: SearchSettings) -> str:
     return (
         "search.reuse is True and search.inherit_weights is True, but with inherited weights equal networks are "
         f"trained from different weights: {pasted('search.reuse', False)}, or {pasted('search.inherit_weights', False)}"
+    )
+
+
+def _repeats_what_is_trained_alike(search: SearchSettings) -> str:
+    if search.repeat_networks or not search.inherit_weights:
+        return ""
+    return (
+        "search.repeat_networks is False and search.inherit_weights is True, but with inherited weights a network may "
+        f"be trained further: {pasted('search.repeat_networks', True)}, or {pasted('search.inherit_weights', False)}"
     )
 
 

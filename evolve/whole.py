@@ -29,7 +29,7 @@ from evolve.observers.front import PICTURE, Found
 from evolve.observers.journal import Journal
 from evolve.observers.keep import Keeper
 from evolve.observers.outcome import Outcome
-from evolve.prepared import Run, prepare
+from evolve.prepared import Run, bred, prepare
 from evolve.records import Classification
 from evolve.search.cell_space import CellSpace
 from evolve.search.front import Front
@@ -203,7 +203,7 @@ def _search(
     """Runs the search to its end. Returns the reason of the end, and whether this run evaluated anything."""
     fitness, facts = prepared.fitness, prepared.fitness.known
     space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
-    algorithm = prepared.config.algorithm(space)
+    algorithm = bred(prepared.config, space, store.networks())
     filesystem.write(prepared.folder / "config.gin", gin_config.in_force().encode())
     filesystem.write(prepared.folder / "space.cell", fitness.space.encode())
     finished, _, _ = store.counts()

@@ -203,10 +203,15 @@ class CellGraph:
         place = frame.place if reads_input else frame.inner
         known = frame.labels.get(applied, place, channels)
         if known is None:
-            known = shortened(label_of(applied, place, channels, frame.given, self.scope(applied)))
+            known = self.kept(label_of(applied, place, channels, frame.given, self.scope(applied)))
             if frame.scope is None or not edit.measured([applied]):
                 frame.labels.put(known, applied, place, channels)
         return known
+
+    @staticmethod
+    def kept(label: Label) -> Label:
+        """Returns a label in the form in which vertices have it."""
+        return shortened(label)
 
     def scope(self, applied: s.Op) -> Scope:
         """Returns the values of the names in an operation's settings.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple, TypeVar
 
-from dsl.identity.canonical import Hash, canonical, digest, hashed
+from dsl.identity.canonical import Hash, Sum, canonical, digest, hashed
 from dsl.identity.cell_graph import CellGraph
 from dsl.identity.frames import FILTERS, FREE, Calls, Frame, calls_of, frame_of
 from dsl.identity.stacking import Lines, Use, stacking_of
@@ -75,7 +75,7 @@ def _stacked(genotype: Genotype, cache: FingerprintCache) -> _Stacked:
     known = cache.networks.get(genotype.network, *read)
     if known is None:
         stacking = stacking_of(genotype, cache.lines)
-        calls = tuple([(use.cell, _calls(use, genotype, cache)) for use in stacking.uses])
+        calls = tuple([(use.cell, calls_at(use, genotype, cache)) for use in stacking.uses])
         known = _Stacked(hashed(stacking.text), calls)
         cache.networks.put(known, genotype.network, *read)
     return known
@@ -87,7 +87,7 @@ def cell_fingerprint(cell: s.Cell, genotype: Genotype) -> str:
     return _at(cache.uses(cell.name, genotype.read), cell, genotype, cache)
 
 
-def _calls(use: Use, genotype: Genotype, cache: FingerprintCache) -> Calls:
+def calls_at(use: Use, genotype: Genotype, cache: FingerprintCache) -> Calls:
     """Returns the filters and the stride of a cell at the place where a step uses it."""
     if not genotype.space.evolves_network:
         return cache.uses(use.cell, genotype.read)
@@ -115,14 +115,19 @@ def _read_besides(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> 
 def _cell_digest(cell: s.Cell, genotype: Genotype, calls: Calls, cache: FingerprintCache) -> str:
     frame = _frame(cell, calls, cache.same(genotype.read_by(cell)) if cache.reads else (), cache)
     build = CellGraph(frame, lambda name: cell_fingerprint(genotype.cell(name), genotype))
+    output = built(build, cell)
+    head = build.filled(frame.head, frame.cells) if frame.cells else frame.head
+    return digest(head + canonical(build.vertices, output))
+
+
+def built(build: CellGraph, cell: s.Cell) -> Sum:
+    """Adds all vertices of a cell to its graph, and returns the value of the cell's output; empty if it is dead."""
     for index, item in enumerate(cell.inputs):
         build.values[item.name] = build.add(f"input{index}", ())
-        build.channels[item.name] = frame.channels[index]
+        build.channels[item.name] = build.frame.channels[index]
     for node in cell.nodes:
         build.node(node)
-    output = build.output(_returned(cell, frame), cell.output.tail)
-    head = build.filled(frame.head, frame.cells) if frame.cells else frame.head
-    return digest(head + canonical(build.vertices, output or ()))
+    return build.output(_returned(cell, build.frame), cell.output.tail) or ()
 
 
 def _frame(cell: s.Cell, calls: Calls, read: Genes, cache: FingerprintCache) -> Frame:

@@ -37,10 +37,12 @@ class Stacking(NamedTuple):
     Attributes:
       text: the text, which names a use of a cell by its place in `uses`.
       uses: the different uses of cells, in the order of the network.
+      steps: the text of each repetition, and the places of the repetitions that it reads; -1 for the image.
     """
 
     text: str
     uses: tuple[Use, ...]
+    steps: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class _Line(NamedTuple):
@@ -78,6 +80,7 @@ def stacking_of(genotype: Genotype, lines: Lines) -> Stacking:
     A repetition that only hands its input on has no part in the text.
     """
     written: list[str] = []
+    steps: list[tuple[str, tuple[int, ...]]] = []
     uses: dict[Use, int] = {}
     made: list[tuple[int, Value]] = []  # for each repetition: the part that computes its output, and the channels
     for one in stacked(genotype):
@@ -90,8 +93,9 @@ def stacking_of(genotype: Genotype, lines: Lines) -> Stacking:
         for use in line.uses:
             text = text.replace(f"<{use.cell}>", f"<{uses.setdefault(use, len(uses))}>")
         written.append(f"{text} ({_inputs(read, one.raw)})")
+        steps.append((text, tuple([place for place, _ in read])))
         made.append((len(written) - 1, line.channels))
-    return Stacking("\n".join(written), tuple(uses))
+    return Stacking("\n".join(written), tuple(uses), tuple(steps))
 
 
 def _inputs(read: Sequence[tuple[int, Value]], raw: Sequence[bool]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NoReturn, Protocol, TypeVar
 
-from compiler.domains import check, settings_of, values, whole
+from compiler.domains import check, optional, real, settings_of, values, whole
 from dsl.rules.scene import Noise, Part
 from evolve.algorithms.fronts import Point, crowded
 from evolve.algorithms.rungs import RungResults
@@ -20,6 +20,7 @@ from evolve.records import G, Measured, Proposal, Recorded, Rejected
 
 T = TypeVar("T")
 Taken = Literal["one", "any", "several"]
+SHARE = real("from 0 to 1", lambda value: 0 <= value <= 1)
 SHOWN = "shown"  # marks a setting that changes the curves of a search, and not the search
 
 
@@ -40,6 +41,17 @@ class Child(NamedTuple, Generic[T]):
     crossed: bool = False
     from_mate: tuple[Part, ...] = ()
     noise: Noise | None = None
+
+    def then(self, second: Child[T]) -> Child[T]:
+        """Returns the child that a second rule makes of this one."""
+        return second._replace(
+            rule=f"{self.rule}, {second.rule}",
+            rejected=self.rejected + second.rejected,
+            forget=self.forget or second.forget,
+            crossed=self.crossed,
+            from_mate=self.from_mate,
+            noise=second.noise or self.noise,
+        )
 
 
 class SearchSpace(Protocol[G]):
@@ -92,6 +104,10 @@ class Algorithm(Protocol[G]):
     @property
     def species(self) -> Mapping[int, int]:
         """The species of each member that has one. The name of a species is the id of the individual that began it."""
+
+    @property
+    def correlation(self) -> float | None:
+        """The rank correlation of predicted and measured fitness of individuals that a model chose, if one chooses."""
 
     @property
     def replayed(self) -> int | None:
@@ -149,6 +165,16 @@ class _NoSpace:
 NO_SPACE: Any = _NoSpace()
 
 
+def check_rises(id: int, last: int) -> None:
+    """Checks that an id is greater than all ids before it.
+
+    Raises:
+      SearchError: `id` is not greater than `last`, the last id.
+    """
+    if id <= last:
+        raise SearchError(f"individual {id} was asked for after individual {last}: ids must rise")
+
+
 @dataclass(eq=False)
 class Proposer(ABC, Generic[G]):
     """The part that all algorithms share: the check of their settings, and the proposals of pending individuals.
@@ -163,6 +189,7 @@ class Proposer(ABC, Generic[G]):
     space: SearchSpace[G] = NO_SPACE
     seed: int = 0
 
+    breeds: ClassVar[bool] = False  # whether most proposals are children of members
     objectives: ClassVar[Taken] = "one"  # how many objectives the algorithm takes
     takes_rungs: ClassVar[bool] = False
 
@@ -176,14 +203,18 @@ class Proposer(ABC, Generic[G]):
         """An empty mapping, because most algorithms have no species."""
         return {}
 
+    @property
+    def correlation(self) -> None:
+        """None, because no model chooses individuals; `Breeder` has one."""
+        return None
+
     def ask(self, id: int) -> Proposal[G]:
         """Returns the proposal of individual `id`, which is pending from now on.
 
         Raises:
           SearchError: `id` is not greater than the last id.
         """
-        if id <= self._last:
-            raise SearchError(f"individual {id} was asked for after individual {self._last}: ids must rise")
+        check_rises(id, self._last)
         proposal = self.draw(id, generator(self.seed, id))
         self.adopt(proposal)
         return proposal
@@ -223,15 +254,20 @@ def _measured(individual: Measured, proposal: Recorded[G]) -> Member[G]:
 
 @dataclass(eq=False)
 class Evolution(Proposer[G]):
-    """An algorithm with a population. The first `population_size` individuals are sampled, and all others are children.
+    """An algorithm with a population. The first individuals are sampled, and all others are children.
 
     An individual that is proposed while the population is empty is sampled too. If the search space has a crossover, a
     mate is drawn like the parent, among the other members. The fitter of the two is the parent, with which the child
     starts. Whether a crossover or a mutation makes the child depends on the weights of the rules.
     """
 
+    breeds: ClassVar[bool] = True
     _: KW_ONLY
     population_size: Annotated[int, whole(1), "greatest number of members of the population"] = 100
+    initial: Annotated[
+        int | None, optional(whole(1)), "number of random individuals at the beginning; None for `population_size`"
+    ] = None
+    second_mutation: Annotated[float, SHARE, "probability that a child gets a second mutation"] = 0.0
 
     @abstractmethod
     def _population(self) -> Collection[Member[G]]:
@@ -248,9 +284,9 @@ class Evolution(Proposer[G]):
         return tuple([member.id for member in self._population()])
 
     def draw(self, id: int, rng: random.Random) -> Proposal[G]:
-        """Returns a random genotype for the first `population_size` individuals, and then a child of a member."""
+        """Returns a random genotype for the first `initial` individuals, and then a child of a member."""
         # With many workers the first children may be proposed before there is a result.
-        if id <= self.population_size or not self._population():
+        if id <= (self.initial or self.population_size) or not self._population():
             return Proposal(id, self.space.sample(rng, born=id), compared=self._compared(()))
         parent, removed = self._choose_parent(rng)
         parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)
@@ -315,6 +351,8 @@ class Evolution(Proposer[G]):
         """Returns the proposal of a child of a parent, and of the mate if a crossover makes the child."""
         other = None if mate is None else mate.proposal.genotype
         child = self.space.mutate(parent.proposal.genotype, rng, mate=other, born=id)
+        if self.second_mutation and rng.random() < self.second_mutation:
+            child = child.then(self.space.mutate(child.genotype, rng, born=id))
         return Proposal(
             id, child.genotype, parent.id, child.rule, child.rejected, child.forget, self._memo(removed),
             mate.id if mate is not None and child.crossed else None, child.from_mate, child.noise,

@@ -14,12 +14,11 @@ from operator import attrgetter
 from typing import Annotated, NamedTuple
 
 from compiler.domains import real, whole
-from evolve.algorithms.base import Member, NonAgeing
+from evolve.algorithms.base import SHARE, Member, NonAgeing
 from evolve.records import LOWEST, G, Measured, Recorded
 
 _fitness = attrgetter("fitness")
 _AT_LEAST_0 = real("of 0 or more", lambda value: value >= 0)
-_SHARE = real("from 0 to 1", lambda value: 0 <= value <= 1)
 FEW_PARTS = 20  # Of two genotypes with fewer parts, the parts that differ are counted. Otherwise their share counts.
 
 
@@ -62,9 +61,9 @@ class Neat(NonAgeing[G]):
     threshold: Annotated[
         float, real("above 0", lambda value: value > 0), "distance from which an individual is of another species"
     ] = 3.0
-    interspecies: Annotated[float, _SHARE, "probability that a mate is of another species"] = 0.001
+    interspecies: Annotated[float, SHARE, "probability that a mate is of another species"] = 0.001
     survivors: Annotated[
-        float, _SHARE, "share of the members of a species, the best ones, that become parents; at least one does"
+        float, SHARE, "share of the members of a species, the best ones, that become parents; at least one does"
     ] = 0.2
     large_species: Annotated[int, whole(1), "number of members above which a species keeps its champion"] = 5
     stagnation: Annotated[

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import dsl
 from compiler.graph.requirements import requirement
 from compiler.settings import GENES
+from dsl.identity.graphs import graphs
 from dsl.identity.marks import parts
 from dsl.rules.interpreter import Check
 from dsl.rules.sample import unfit
@@ -15,6 +16,7 @@ from dsl.space.genes import written
 from dsl.text.unparse import expression
 from evolve.algorithms import Child
 from evolve.errors import UsageError
+from evolve.predictor.features import Features, features
 
 
 class CellSpace:
@@ -63,8 +65,25 @@ class CellSpace:
         born: int | None = None,
     ) -> Child[dsl.Genotype]:
         """Returns a child, which one rule has made. If no rule applies, the child is equal to its parent."""
+        return self._child(genotype, rng, self._unfit, mate, born)
+
+    def draft(
+        self,
+        genotype: dsl.Genotype,
+        rng: random.Random,
+        *,
+        mate: dsl.Genotype | None = None,
+        born: int | None = None,
+    ) -> Child[dsl.Genotype]:
+        """Returns a child as `mutate` does, without the check whether it can be built and meets all requirements."""
+        return self._child(genotype, rng, None, mate, born)
+
+    @staticmethod
+    def _child(
+        genotype: dsl.Genotype, rng: random.Random, check: Check | None, mate: dsl.Genotype | None, born: int | None
+    ) -> Child[dsl.Genotype]:
         try:
-            child = dsl.mutate(genotype, rng, self._unfit, mate=mate, born=born)
+            child = dsl.mutate(genotype, rng, check, mate=mate, born=born)
         except dsl.CellError as error:
             return Child(genotype, "none", (("none", str(error)),))
         return Child(
@@ -115,10 +134,18 @@ class CellSpace:
         """Returns a hash that is equal for genotypes that are the same network."""
         return dsl.fingerprint(genotype)
 
+    def network(self, genotype: dsl.Genotype) -> tuple[str, str]:
+        """Returns a key that is equal for genotypes that are the same network and train in the same way."""
+        return self.fingerprint(genotype), self.genes(genotype)
+
+    def features(self, genotype: dsl.Genotype) -> Features:
+        """Returns the features from which a model predicts the fitness of a genotype."""
+        genes = {name: value if isinstance(value, int | float) else str(value) for name, value in genotype.genes}
+        return features(graphs(genotype), genes)
+
     def keys(self, text: str) -> tuple[str, str]:
         """Returns the fingerprint and the genes of a genotype's text."""
-        genotype = self.read(text)
-        return self.fingerprint(genotype), self.genes(genotype)
+        return self.network(self.read(text))
 
     def genes(self, genotype: dsl.Genotype) -> str:
         """Returns the genes on which the fingerprint does not depend as text, one on each line.

@@ -40,7 +40,7 @@ class _Restored(Generic[G]):
     """
 
     def __init__(self, individual: Individual, texts: Texts[G]) -> None:
-        self.id, self.memo = individual.id, individual.memo
+        self.id, self.memo, self.predicted = individual.id, individual.memo, individual.predicted
         self._text, self._texts = individual.genotype, texts
 
     @functools.cached_property

@@ -25,8 +25,16 @@ ADDED = (
     Added("training.validate", "0.6.0", "epochs"),
     Added("training.class_weights", "0.9.0", "None"),
     Added("search.measure", "0.9.0", ""),
+    Added("search.measure_seconds", "0.9.0", "60.0"),
     Added("search.rungs", "0.9.0", "()"),
     Added("search.reduction", "0.9.0", "3"),
+    Added("search.repeat_networks", "0.9.0", "True"),
+    Added("search.candidates", "0.9.0", "None"),
+    *(
+        Added(f"{algorithm}.{setting}", "0.9.0", value)
+        for algorithm in ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "neat")
+        for setting, value in (("initial", "None"), ("second_mutation", "0.0"))
+    ),
 )
 
 

@@ -369,6 +369,11 @@ class Store:
             ):
                 yield INDIVIDUAL.read(row)
 
+    def networks(self) -> Mapping[int, tuple[str, str]]:
+        """Returns the fingerprint and the genes of every individual, by id."""
+        rows = self._execute("select id, fingerprint, genes from individuals")
+        return {id: (fingerprint, genes) for id, fingerprint, genes in rows}
+
     def step_share(self) -> float | None:
         """Returns the share of the workers' time in which epochs were trained and validated; None without trainings."""
         whole, steps = self._execute(

@@ -25,6 +25,7 @@ class _Proposed:
     id: int
     memo: str
     genotype: None = None
+    predicted: None = None
 
 
 class _Result(NamedTuple):

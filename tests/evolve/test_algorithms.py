@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from statistics import mean
 from typing import Any
 
@@ -28,8 +29,9 @@ from evolve import (
     UsageError,
 )
 from evolve.algorithms import ALGORITHMS, gin_name, settings
+from evolve.algorithms.breeder import Breeder
 from evolve.records import RANDOM
-from tests.evolve.toy import MAKERS, SIZES, CrossingSpace, Genotype, ToySpace, matches, result, target
+from tests.evolve.toy import MAKERS, SIZES, CrossingSpace, Genotype, ToySpace, chosen, matches, result, target
 
 Make = Callable[[int], Algorithm[Genotype]]
 EVALUATIONS = 1000
@@ -338,7 +340,7 @@ def by_two(made: type[Any]) -> type[Any]:
 
 
 def test_every_algorithm_meets_the_contract() -> None:
-    assert set(CONTRACT) == {type(make()) for make in MAKERS} == set(ALGORITHMS)
+    assert set(CONTRACT) == {type(make()) for make in MAKERS} - {Breeder} == set(ALGORITHMS)
 
 
 CONTRACTS = {
@@ -347,6 +349,11 @@ CONTRACTS = {
     **{
         f"{gin_name(made)} with two objectives": contract(by_two(made), CrossingSpace(), **CONTRACT[made])
         for made in FOR_FRONTS
+    },
+    **{
+        f"{gin_name(made)} with candidates": partial(chosen, CrossingSpace(), make=made, **CONTRACT[made])
+        for made in ALGORITHMS
+        if made.breeds
     },
 }
 
@@ -440,6 +447,8 @@ class TestContract:
 
     def test_every_setting_is_an_attribute_and_bears_its_name(self, make: Make) -> None:
         algorithm = make(0)
+        if isinstance(algorithm, Breeder):
+            pytest.skip("a breeder has no settings of its own")
         for name, value in settings(algorithm).items():
             scope, _, attribute = name.partition(".")
             assert (scope, getattr(algorithm, attribute)) == (gin_name(type(algorithm)), value)
@@ -470,15 +479,21 @@ def test_wrong_settings_of_reinforcement_are_refused(settings: dict[str, Any], m
 
 
 def test_the_defaults_are_the_papers() -> None:
+    shared = {"initial": None, "second_mutation": 0.0}
     assert settings(NonAgeingEvolution(ToySpace(), 0)) == {
+        **{f"non_ageing_evolution.{name}": value for name, value in shared.items()},
         "non_ageing_evolution.population_size": 100,
         "non_ageing_evolution.sample_size": 25,
     }
     assert settings(RegularizedEvolution(ToySpace(), 0)) == {
+        **{f"regularized_evolution.{name}": value for name, value in shared.items()},
         "regularized_evolution.population_size": 100,
         "regularized_evolution.sample_size": 25,
     }
-    assert settings(PairwiseTournament(ToySpace(), 0)) == {"pairwise_tournament.population_size": 1000}
+    assert settings(PairwiseTournament(ToySpace(), 0)) == {
+        **{f"pairwise_tournament.{name}": value for name, value in shared.items()},
+        "pairwise_tournament.population_size": 1000,
+    }
 
 
 def test_the_window_of_the_curves_makes_no_other_search() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from evolve import (
 )
 from evolve.algorithms import settings
 from evolve.executors.serial import SerialSettings
+from evolve.prepared import prepare
 from evolve.settings import TableSettings
 
 TABLE = ["search.fitness='table'", "table.path='a.npz'", "table.fitness='f'", "table.operations={'skip': 'skip'}"]
@@ -50,6 +52,8 @@ def test_amoeba_gin_is_the_small_search() -> None:
     assert (made.search.individuals, made.search.params) == (100, {"N": 1, "F": 8})
     assert settings(made.algorithm(cell_space(made))) == {
         "regularized_evolution.population_size": 20,
+        "regularized_evolution.initial": None,
+        "regularized_evolution.second_mutation": 0.0,
         "regularized_evolution.sample_size": 5,
     }
 
@@ -67,6 +71,8 @@ def test_cifar10_is_the_papers() -> None:
     assert (made.dataset.source, made.dataset.validation, made.training.epochs) == ("cifar10", 5000, 25)
     assert settings(made.algorithm(cell_space(made))) == {
         "regularized_evolution.population_size": 100,
+        "regularized_evolution.initial": None,
+        "regularized_evolution.second_mutation": 0.0,
         "regularized_evolution.sample_size": 25,
     }
 
@@ -155,10 +161,10 @@ def test_another_algorithm_may_be_bound(value: str) -> None:
     assert isinstance(made.algorithm(cell_space(made)), RandomSearch)
 
 
-def test_the_tournament_has_one_setting() -> None:
+def test_the_tournament_has_its_own_population_size() -> None:
     bindings = ["search.algorithm='pairwise_tournament'", "pairwise_tournament.population_size=7"]
     made = config.read(["amoeba.gin"], bindings)
-    assert settings(made.algorithm(cell_space(made))) == {"pairwise_tournament.population_size": 7}
+    assert settings(made.algorithm(cell_space(made)))["pairwise_tournament.population_size"] == 7
     assert "pairwise_tournament.population_size = 7" in config.in_force()
 
 
@@ -169,7 +175,9 @@ def test_settings_bear_the_gin_name(name: str) -> None:
     assert found
     in_force = config.in_force().splitlines()
     for setting, value in found.items():
-        assert any(line.startswith(f"{setting} = ") and float(line.split(" = ")[1]) == value for line in in_force)
+        assert any(
+            line.startswith(f"{setting} = ") and literal_eval(line.split(" = ")[1]) == value for line in in_force
+        )
 
 
 def test_a_space_without_choices_has_no_controller() -> None:
@@ -660,3 +668,25 @@ def test_every_setting_has_its_allowed_values_and_its_meaning() -> None:
             # A search by a table must name its path, its fitness and its operations.
             is_open = setting.default is REQUIRED or (record is TableSettings and not setting.default)
             assert is_open or setting.domain.holds(setting.default)
+
+
+@pytest.mark.parametrize(
+    ("bindings", "message"),
+    [
+        (["search.candidates=1"], "search.candidates is 1; it must be a whole number from 2, or None for no model"),
+        (
+            ["search.repeat_networks=False", "search.inherit_weights=True"],
+            "search.repeat_networks is False and search.inherit_weights is True, but",
+        ),
+        (
+            ["search.candidates=10", "search.algorithm='random_search'"],
+            "search.candidates is 10 and search.algorithm is 'random_search', which makes no children",
+        ),
+        (["search.candidates=10", "search.algorithm='reinforcement'"], "which makes no children of which a model"),
+    ],
+)
+def test_contradictions_of_candidates_are_refused(bindings: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        prepare(config.read(["amoeba.gin"], bindings), tmp_path / "work")
+    assert (message in str(raised.value) and "--gin_param=" in str(raised.value)) or "whole number" in message
+    assert not (tmp_path / "work").exists()

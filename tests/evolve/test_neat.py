@@ -67,6 +67,8 @@ def test_the_defaults_are_the_papers() -> None:
         "neat.survivors": 0.2,
         "neat.large_species": 5,
         "neat.stagnation": 15,
+        "neat.initial": None,
+        "neat.second_mutation": 0.0,
     }
 
 

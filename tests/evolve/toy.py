@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from dsl import Noise
 from evolve import (
@@ -23,6 +24,8 @@ from evolve import (
     Reinforcement,
     Task,
 )
+from evolve.algorithms.breeder import Breeder
+from evolve.predictor.features import Features
 from evolve.records import failed
 
 Genotype = tuple[int, ...]
@@ -53,6 +56,18 @@ class ToySpace:
         place = 2 * rng.randrange(len(SIZES) // 2) + (rule == "op")
         values = [v for v in range(SIZES[place]) if rule == "op" or v != genotype[place]]
         return Child((*genotype[:place], rng.choice(values), *genotype[place + 1 :]), rule)
+
+    def draft(
+        self, genotype: Genotype, rng: random.Random, *, mate: Genotype | None = None, born: int | None = None
+    ) -> Child[Genotype]:
+        return self.mutate(genotype, rng, mate=mate, born=born)
+
+    def network(self, genotype: Genotype) -> tuple[str, str]:
+        return self.fingerprint(genotype), ""
+
+    def features(self, genotype: Genotype) -> Features:
+        choices = {f"{place}={value}": 1 for place, value in enumerate(genotype)}
+        return Features(choices, choices)
 
     def parts(self, genotype: Genotype) -> Mapping[str, int]:
         return {f"{place}={value}": 0 for place, value in enumerate(genotype)}
@@ -140,8 +155,24 @@ def ageing_front() -> Algorithm[Genotype]:
     return RegularizedEvolution(CrossingSpace(), 0, population_size=10, sample_size=3)
 
 
+def unseen() -> Algorithm[Genotype]:
+    """Regularized evolution that proposes no network twice."""
+    return Breeder(lambda space: RegularizedEvolution(space, 0, population_size=10, sample_size=3), ToySpace(), 0)
+
+
+def chosen(space: ToySpace, seed: int, make: Callable[..., Algorithm[Genotype]], **settings: Any) -> Breeder[Genotype]:
+    """Returns an algorithm of which a model chooses among ten children."""
+    return Breeder(lambda drafts: make(drafts, seed, **settings), space, seed, candidates=5)
+
+
+def candidates() -> Algorithm[Genotype]:
+    """Non-ageing evolution in a space with a crossover; a model chooses among ten children."""
+    return chosen(CrossingSpace(), 0, NonAgeingEvolution, population_size=10, sample_size=3, second_mutation=0.3)
+
+
 FOR_FRONTS = (nsga2, ageing_front)  # their individuals are evaluated by two objectives
-MAKERS = (evolution, crossing, non_ageing, tournament, neat, random_search, reinforcement, *FOR_FRONTS)
+BRED = (unseen, candidates)  # another algorithm makes their proposals
+MAKERS = (evolution, crossing, non_ageing, tournament, neat, random_search, reinforcement, *FOR_FRONTS, *BRED)
 
 
 def result(id: int, fitness: float) -> Individual:

@@ -1,0 +1,107 @@
+"""The graphs of a genotype from which its fingerprint is made, as data: what a model may learn from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from dsl.identity.canonical import Sum, Vertex
+from dsl.identity.cell_graph import CellGraph
+from dsl.identity.fingerprint import FingerprintCache, built, calls_at
+from dsl.identity.frames import FREE, Calls, frame_of
+from dsl.identity.labels import Label
+from dsl.identity.stacking import Stacking, stacking_of
+from dsl.space.cache import Cache
+from dsl.space.genotype import Genotype, Space
+from dsl.tree import syntax as s
+
+
+class _WholeGraph(CellGraph):
+    """A graph whose labels keep their whole texts, so that a reader can take settings from them."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def kept(label: Label) -> Label:
+        """Returns the label as it is."""
+        return label
+
+
+class OpGraph(NamedTuple):
+    """A graph of operations: one cell, or the steps of the network. Its operations stand in an order in which they run.
+
+    Attributes:
+      operations: for each operation its primitives with their settings as text, and the places of the operations that
+        it reads, once for each time that it reads one.
+      output: the places of the operations whose sum is the output.
+    """
+
+    operations: tuple[tuple[str, tuple[int, ...]], ...]
+    output: tuple[int, ...]
+
+
+class GraphCache:
+    """The caches of one search space for graphs: stackings of networks, cells, and the facts of cells."""
+
+    def __init__(self, space: Space) -> None:
+        self.stackings: Cache[Stacking] = Cache(256)
+        self.graphs: Cache[tuple[OpGraph, tuple[str, ...]]] = Cache()
+        self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space))
+
+
+def graphs(genotype: Genotype) -> Mapping[str, OpGraph]:
+    """Returns the graphs of a genotype without identities and dead operations.
+
+    The graph of the steps has the key `network`. The graph of a cell has the place of its use as key, from 0 on in the
+    order of the network. The graph of a cell inside of an operation has the name of the cell as key.
+    """
+    cache, own = genotype.space.once(FingerprintCache), genotype.space.once(GraphCache)
+    stacking = own.stackings.get(genotype.network, *genotype.network_read)
+    if stacking is None:
+        stacking = stacking_of(genotype, cache.lines)
+        own.stackings.put(stacking, genotype.network, *genotype.network_read)
+    found = {"network": OpGraph(stacking.steps, (len(stacking.steps) - 1,))}
+    waiting: list[str] = []
+    for place, use in enumerate(stacking.uses):
+        calls, cell = calls_at(use, genotype, cache), genotype.cell(use.cell)
+        found[str(place)], within = _graph(calls, cell, genotype, own)
+        waiting += within
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name], within = _graph(FREE, genotype.cell(name), genotype, own)
+            waiting += within
+    return found
+
+
+def _graph(calls: Calls, cell: s.Cell, genotype: Genotype, own: GraphCache) -> tuple[OpGraph, tuple[str, ...]]:
+    """Returns the graph of a cell, and the names of the cells inside of it."""
+    known = own.graphs.get(cell, calls, *genotype.read)
+    if known is None:
+        within: dict[str, None] = {}
+
+        def named(name: str) -> str:
+            within[name] = None
+            return name
+
+        read = genotype.read_by(cell)
+        build = _WholeGraph(own.frame(cell.inputs, cell.fit, cell.width, cell.settings, calls, read), named)
+        known = (_live(build.vertices, built(build, cell)), tuple(within))
+        own.graphs.put(known, cell, calls, *genotype.read)
+    return known
+
+
+def _live(vertices: list[Vertex], output: Sum) -> OpGraph:
+    """Returns the operations on which the output depends."""
+    live = {*output}
+    for place in reversed(range(len(vertices))):
+        if place in live:
+            live.update(_reads(vertices[place]))
+    places = {old: new for new, old in enumerate(sorted(live))}
+    operations = ((vertices[old][0], tuple([places[read] for read in _reads(vertices[old])])) for old in places)
+    return OpGraph(tuple(operations), tuple([places[old] for old in output]))
+
+
+def _reads(vertex: Vertex) -> Iterator[int]:
+    return (place for group in vertex[1] for place in group)

@@ -1,0 +1,96 @@
+"""The results from which a model of the fitness is made, and the model. All follows from the results in their order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection
+
+from evolve.predictor.features import Features
+from evolve.predictor.process import Assumed, Process, likeliest, rank_correlation
+
+LEAST = 10  # the number of results from which on there is a model
+MOST_BEST, MOST_LATEST = 100, 200  # a model is made of the latest results, and of the best ones before them
+REFIT = 5  # the number of results after which the length and the noise are chosen anew
+LATEST_CHOSEN = 100  # how many of the latest individuals that the model chose give its rank correlation
+
+
+def correlation(chosen: Collection[tuple[float, float]]) -> float | None:
+    """Returns the rank correlation of predicted and measured fitness of chosen individuals; None of fewer than 3."""
+    return rank_correlation(*zip(*chosen, strict=True)) if len(chosen) > 2 else None
+
+
+class Results:
+    """The results of a search, and the models that are made of them.
+
+    Args:
+      features: returns the features of an individual that has a result.
+    """
+
+    def __init__(self, features: Callable[[int], Features]) -> None:
+        self._features = features
+        self._count = 0
+        self._best: dict[int, float] = {}
+        self._latest: dict[int, float] = {}
+        self._chosen: deque[tuple[float, float]] = deque(maxlen=LATEST_CHOSEN)
+        self._higher: dict[int, dict[int, float]] = {}  # the fitness of trained individuals by rungs above the first
+        self._at_refit: dict[int, float] = {}
+        self._assumed: Assumed | None = None
+
+    def tell(self, id: int, fitness: float, predicted: float | None) -> None:
+        """Adds the result of an individual. `predicted` is the fitness that a model predicted when it chose it."""
+        self._count += 1
+        self._latest[id] = fitness
+        if len(self._latest) > MOST_LATEST:
+            oldest = next(iter(self._latest))
+            self._best[oldest] = self._latest.pop(oldest)
+            if len(self._best) > MOST_BEST:
+                del self._best[min(self._best, key=lambda one: (self._best[one], one))]
+        if predicted is not None:
+            self._chosen.append((predicted, fitness))
+        if self._count % REFIT == 0:
+            self._at_refit, self._assumed = self.values(), None
+            self._higher = {
+                rung: {id: value for id, value in found.items() if id in self._at_refit}
+                for rung, found in self._higher.items()
+            }
+
+    def promote(self, id: int, fitness: float, rung: int) -> None:
+        """Adds the result of an individual that was trained to a higher rung."""
+        self._higher.setdefault(rung, {})[id] = fitness
+
+    def values(self) -> dict[int, float]:
+        """Returns the values of the individuals of which a model is made: fitnesses in the scale of the first rung.
+
+        Fitnesses of different rungs cannot be compared. So the individuals of a higher rung exchange their values, and
+        then have the order of their results in this rung.
+        """
+        values = {**self._best, **self._latest}
+        for _, found in sorted(self._higher.items()):
+            ids = sorted((id for id in values if id in found), key=found.__getitem__)
+            values |= dict(zip(ids, sorted(values[id] for id in ids), strict=True))
+        return values
+
+    @property
+    def needed(self) -> Collection[int]:
+        """The individuals whose features a model may need."""
+        return {**self._at_refit, **self._best, **self._latest}.keys()
+
+    @property
+    def correlation(self) -> float | None:
+        """The rank correlation of predicted and measured fitness of the latest individuals that a model chose."""
+        return correlation(self._chosen)
+
+    def model(self) -> Process | None:
+        """Returns a model of the results; None if there are too few, or it predicts no better than chance.
+
+        The length and the noise are those that were likeliest at the last multiple of `REFIT` results.
+        """
+        if self._count < LEAST:
+            return None
+        if self._assumed is None:
+            self._assumed = likeliest(*self._known(self._at_refit))
+        model = Process(*self._known(self.values()), self._assumed)
+        return model if model.is_better_than_chance else None
+
+    def _known(self, values: dict[int, float]) -> tuple[list[Features], list[float]]:
+        return [self._features(id) for id in values], [*values.values()]
