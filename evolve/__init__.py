@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         Reinforcement,
         SearchSpace,
     )
+    from evolve.asking import AskStudy, SearchEnded, Trial
+    from evolve.creation import create
     from evolve.errors import SearchError, UsageError
     from evolve.executors import Executor, Processes, Serial
     from evolve.records import Evaluation, Individual, Proposal, Standing, Task
@@ -36,9 +38,10 @@ if TYPE_CHECKING:
     from evolve.study import Study, open, run
 
 __all__ = [
-    "Algorithm", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "Neat", "NonAgeingEvolution", "Nsga2",
-    "PairwiseTournament", "Plan", "Processes", "Proposal", "RandomSearch", "RegularizedEvolution", "Reinforcement",
-    "Search", "SearchError", "SearchSpace", "Serial", "Standing", "Store", "Study", "Task", "UsageError", "open", "run",
+    "Algorithm", "AskStudy", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "Neat",
+    "NonAgeingEvolution", "Nsga2", "PairwiseTournament", "Plan", "Processes", "Proposal", "RandomSearch",
+    "RegularizedEvolution", "Reinforcement", "Search", "SearchEnded", "SearchError", "SearchSpace", "Serial",
+    "Standing", "Store", "Study", "Task", "Trial", "UsageError", "create", "open", "run",
 ]  # fmt: skip
 
 _MODULES = {
@@ -46,6 +49,8 @@ _MODULES = {
     "Plan": "evolve.search.plan",
     "Search": "evolve.search.loop",
     "Store": "evolve.store.store",
+    **dict.fromkeys(("AskStudy", "SearchEnded", "Trial"), "evolve.asking"),
+    "create": "evolve.creation",
     **dict.fromkeys(("Study", "open", "run"), "evolve.study"),
     **dict.fromkeys(("SearchError", "UsageError"), "evolve.errors"),
     **dict.fromkeys(("Executor", "Processes", "Serial"), "evolve.executors"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from compiler.errors import pasted
 from compiler.images.kept import FACTS
+from compiler.version import version
 from evolve.errors import SearchError, UsageError
-from evolve.fitness.facts import FOLDER
+from evolve.fitness.facts import FOLDER, Facts
+from evolve.prepared import Run
 from evolve.store.database import FILE, reading
 from evolve.store.store import Store
 
@@ -68,6 +72,30 @@ def refusal(folder: Path) -> str:
         f"`evolve export --workdir={folder} --csv` writes that search as a table, and `cell export {folder}/best "
         "--out best.keras` exports its best network; for a new search, choose another --workdir"
     )
+
+
+def check_length(prepared: Run, store: Store) -> None:
+    """Checks that the search has no more individuals than its settings allow.
+
+    Raises:
+      UsageError: the search has more individuals.
+    """
+    _, _, last = store.counts()
+    if prepared.plan.individuals < last:
+        raise UsageError(
+            f"search.individuals is {prepared.plan.individuals}, and {prepared.folder} has {last} already: "
+            f"give {last} or more, or choose another --workdir: {pasted('search.individuals', last)}"
+        )
+
+
+def note(prepared: Run, store: Store, facts: Facts) -> None:
+    """Writes those facts about the search to the store that a later run and the command `cell` need."""
+    if store.noted("data") is None:
+        store.note("version", version())
+        store.note("begun in", os.getcwd())
+    store.note("data", facts.text())
+    store.note("kept in", str(prepared.storage.absolute() if isinstance(prepared.storage, Path) else prepared.storage))
+    store.note("source", prepared.fitness.dataset.source)
 
 
 @contextmanager

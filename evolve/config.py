@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gin
 
@@ -76,6 +76,7 @@ class Config:
     latency: LatencySettings = field(default_factory=LatencySettings)
     own: Any = None  # the settings of the source of fitness; None if the source has no settings of its own
     not_read: tuple[str, ...] = ()  # the names of settings in gin files that this search does not read
+    made: Algorithm[dsl.Genotype] | None = None  # an algorithm with its settings; None if gin makes the algorithm
 
     def algorithm_name(self) -> str:
         """Returns the gin name of the algorithm.
@@ -83,6 +84,8 @@ class Config:
         Raises:
           UsageError: `search.algorithm` is not the name of an algorithm.
         """
+        if self.made is not None:
+            return gin_name(type(self.made))
         wanted = self.search.algorithm
         known = next((name for name, algorithm in _ALGORITHMS.items() if wanted in (name, algorithm)), None)
         if known is None:
@@ -99,6 +102,9 @@ class Config:
 
     def algorithm(self, space: SearchSpace[dsl.Genotype]) -> Algorithm[dsl.Genotype]:
         """Returns the algorithm of the search with its settings."""
+        if self.made is not None:
+            given: Any = self.made  # a dataclass, as every algorithm is
+            return cast(Algorithm[dsl.Genotype], replace(given, space=space, seed=self.search.seed))
         with _as_usage(), as_config_errors():
             made: Algorithm[dsl.Genotype] = _ALGORITHMS[self.algorithm_name()](space, self.search.seed)
         return made

@@ -24,6 +24,8 @@ USAGE = """usage: evolve --gin_file=amoeba.gin [--gin_param=...] [--workdir=...]
        evolve report --workdir=runs/amoeba --out=report.html
        evolve export --workdir=runs/amoeba --csv|--json
        evolve front --workdir=runs/amoeba [--json] [--out=front.svg]
+       evolve ask --gin_file=amoeba.gin --workdir=runs/mine [--gin_param=...] [--id=7] [--json]
+       evolve tell --workdir=runs/mine --id=7 --fitness=0.9 [--metric=latency_ms=4.1]|--error='no memory'
 
 Evolves image classifiers from the cells, network and mutation rules of a .cell file.
 The same command again resumes an interrupted search.
@@ -31,6 +33,8 @@ The same command again resumes an interrupted search.
 `report` writes what that tab shows of a search as one HTML page.
 `export` writes all individuals of a search to the terminal, also while the search runs.
 `front` shows the best trade-offs of a search for several objectives, also while the search runs.
+`ask` prints the next individual, which your own program evaluates; it begins the search where there is none.
+`tell` stores the result. Both may be called from many processes; `ask` exits with 1 when the search has ended.
 
 """
 FLAGS = {
@@ -42,17 +46,23 @@ FLAGS = {
     "port": "the port of TensorBoard; by default 6006, or the next one that is free",
     "out": "the HTML file of a report, or the SVG file of a picture of a front",
     "csv": "export as a table in CSV",
-    "json": "a list of objects in JSON",
+    "json": "a list of objects in JSON; of `ask`, one object",
+    "id": "the id of an individual: one that was asked for before and is printed again, or one with a result",
+    "fitness": "the value of search.metric of an individual, by default its accuracy",
+    "metric": "a further metric of an individual, such as latency_ms=4.1; repeatable",
+    "error": "why an individual could not be evaluated",
     "help": "show this text",
 }
 _LIST, _SWITCH = {"action": "append", "default": []}, {"action": "store_true"}
-_KINDS: Mapping[str, Any] = {"gin_file": _LIST, "gin_param": _LIST, "csv": _SWITCH, "json": _SWITCH}
+_KINDS: Mapping[str, Any] = {"gin_file": _LIST, "gin_param": _LIST, "csv": _SWITCH, "json": _SWITCH, "metric": _LIST}
 SEARCH = ("gin_file", "gin_param", "workdir", "resume")
 COMMANDS = {
     "board": ("workdir", "host", "port"),
     "report": ("workdir", "out"),
     "export": ("workdir", "csv", "json"),
     "front": ("workdir", "json", "out"),
+    "ask": ("gin_file", "gin_param", "workdir", "resume", "id", "json"),
+    "tell": ("workdir", "id", "fitness", "metric", "error"),
 }
 
 
@@ -94,6 +104,8 @@ def _run(arguments: Sequence[str], outlet: Outlet) -> int:
     if command == "board":
         outlet.goes_on = True
         return _board(Path(workdir or "runs"), known.host, known.port)
+    if command in ("ask", "tell"):
+        return _ask_or_tell(command, known, workdir)
     if not known.gin_file:
         return _mistake("name a gin file, which has the settings of the search: evolve --gin_file=amoeba.gin")
     if known.resume not in (None, "changed"):
@@ -156,6 +168,31 @@ def _front(workdir: str, as_json: bool, out: str) -> int:
         print(found.json())
     else:
         console().print(found.table())
+    return DONE
+
+
+def _ask_or_tell(command: str, known: argparse.Namespace, workdir: str) -> int:
+    from dsl import CellError
+    from evolve import ask_command
+    from evolve.asking import SearchEnded
+    from evolve.errors import UsageError
+
+    folder = Path(workdir)
+    if not workdir:
+        return _mistake(f"name the folder of the search: evolve {command} --workdir=runs/mine")
+    try:
+        if command == "tell":
+            print(ask_command.tell(folder, known.id, known.fitness, known.metric, known.error))
+            return DONE
+        if known.resume not in (None, "changed"):
+            return _mistake(f"--resume is {known.resume!r}; it may be 'changed', or left out")
+        files = [os.path.expanduser(name) for name in known.gin_file]
+        print(ask_command.ask(files, known.gin_param, folder, known.id, known.resume == "changed", known.json))
+    except SearchEnded as ended:
+        print(f"evolve: {ended}", file=sys.stderr)
+        return FAILED
+    except (UsageError, CellError) as error:
+        return _mistake(str(error))
     return DONE
 
 

@@ -178,7 +178,7 @@ def _check_flops(config: Config) -> None:
 def _check_objectives(config: Config) -> None:
     """Checks that the algorithm takes one objective, or several of them."""
     objectives, name = config.search.objectives, config.algorithm_name()
-    taken = RECORDS[name].objectives
+    taken = _class(config).objectives
     if len(objectives) > 1 and taken == "one":
         first = dict([*objectives.items()][:1])
         raise UsageError(
@@ -196,10 +196,15 @@ def _check_objectives(config: Config) -> None:
         )
 
 
+def _class(config: Config) -> type[Any]:
+    """Returns the class of the algorithm."""
+    return RECORDS[config.algorithm_name()] if config.made is None else type(config.made)
+
+
 def _check_candidates(config: Config) -> None:
     """Checks that the algorithm makes children, of which a model can choose one."""
     count, name = config.search.candidates, config.algorithm_name()
-    if count is not None and not RECORDS[name].breeds:
+    if count is not None and not _class(config).breeds:
         breeding = [gin_name(made) for made in ALGORITHMS if made.breeds]
         raise UsageError(
             f"search.candidates is {count} and search.algorithm is {name!r}, which makes no children of which a model "

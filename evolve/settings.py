@@ -345,3 +345,18 @@ class TableSettings:
     def column_names(self) -> tuple[str, ...]:
         """Returns the names of the columns of numbers, each once."""
         return tuple(dict.fromkeys(name for _, name in self.columns()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskSettings:
+    """Settings of the images if `search.fitness` is 'ask', so that a program of the user evaluates the individuals."""
+
+    input_shape: Annotated[
+        tuple[int, int, int] | None,
+        optional(_SHAPE, " for the images of dataset.source"),
+        "the shape of the images; None takes shape and classes of the images of `dataset`",
+    ] = None
+    classes: Annotated[int, whole(1), "the number of classes, if `ask.input_shape` is given"] = 10
+
+    def __post_init__(self) -> None:
+        check("ask", self, UsageError)

@@ -218,8 +218,9 @@ class Study:
             counts = dict(db.execute("select status, count(*) from individuals group by status").fetchall())
         best = self.best
         parts = [f"{sum(counts.values())} individuals"]
-        parts += [f"{counts['failed']} of them failed"] * ("failed" in counts)
-        parts += [f"{counts['running']} without a result"] * ("running" in counts)
+        for status, words in (("failed", "of them failed"), ("running", "without a result")):
+            if status in counts:
+                parts.append(f"{counts[status]} {words}")
         parts.append("no best individual yet" if best is None else f"best {best.id} with fitness {best.fitness:.6g}")
         return f"<study of {self.folder}: {', '.join(parts)}>"
 

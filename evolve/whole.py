@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -12,17 +12,24 @@ from rich.console import Console
 
 import dsl
 from compiler import filesystem
-from compiler.errors import pasted
 from compiler.images import kept
-from compiler.version import version
 from dsl.identity.fingerprint import VERSION as FINGERPRINT_VERSION
 from evolve import config as gin_config
 from evolve.alone import alone, started_once
-from evolve.beginnings import begun_in, check_earlier, is_of_earlier_version, leaving_nothing, refusal
+from evolve.beginnings import (
+    begun_in,
+    check_earlier,
+    check_length,
+    is_of_earlier_version,
+    leaving_nothing,
+    note,
+    refusal,
+)  # fmt: skip
 from evolve.config import Config
 from evolve.errors import KEPT, UsageError
 from evolve.executors import Executor, Site, call
 from evolve.fitness import running
+from evolve.fitness.asked import ASK
 from evolve.fitness.facts import FOLDER, Facts
 from evolve.observers import announce, board, progress
 from evolve.observers.front import PICTURE, Found
@@ -54,6 +61,11 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
       SearchError, dsl.CellError: the search cannot begin or continue.
       KeyboardInterrupt: the user stopped the search; all finished individuals are kept.
     """
+    if config.search.fitness == ASK:
+        raise UsageError(
+            f"search.fitness is {ASK!r}, with which your own program evaluates individuals: evolve ask "
+            f"--workdir={shlex.quote(str(folder))} gives an individual, and evolve tell takes its result"
+        )
     with alone(), started_once(folder):
         _run(config, folder, console, changed)
 
@@ -68,13 +80,13 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
             _show_earlier(prepared, store, console)
             return
         store.compare(identity, prepared.settings(), changed)
-        _check_length(prepared, store)
+        check_length(prepared, store)
         store.renew(str(FINGERPRINT_VERSION), CellSpace(prepared.seed.space, (1, 1, 1), 1).keys)
         if prepared.storage != folder:
             location.claim(prepared.storage, store)
         facts = _facts(prepared, store, console)
         store.sign(identity, prepared.settings())
-        _note(prepared, store, facts)
+        note(prepared, store, facts)
         prepared = prepared.with_facts(facts)
         executor = _executor(prepared, facts)
         try:
@@ -134,15 +146,6 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
         raise UsageError(refusal(prepared.folder))
 
 
-def _check_length(prepared: Run, store: Store) -> None:
-    _, _, last = store.counts()
-    if prepared.plan.individuals < last:
-        raise UsageError(
-            f"search.individuals is {prepared.plan.individuals}, and {prepared.folder} has {last} already: "
-            f"give {last} or more, or choose another --workdir: {pasted('search.individuals', last)}"
-        )
-
-
 def _executor(prepared: Run, facts: Facts | None = None) -> Executor:
     """Returns the executor of the search. If `facts` is None, the executor has one task, which finds the facts."""
     held = 0 if facts is None else facts.bytes
@@ -165,16 +168,6 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
             return fitness.find_facts(known, reading.show)
     with closing(_executor(prepared)) as executor:
         return call(executor, fitness.find_facts, known, retries=prepared.plan.retries)
-
-
-def _note(prepared: Run, store: Store, facts: Facts) -> None:
-    """Writes those facts about the search to the store that a later run and the command `cell` need."""
-    if store.noted("data") is None:
-        store.note("version", version())
-        store.note("begun in", os.getcwd())
-    store.note("data", facts.text())
-    store.note("kept in", str(prepared.storage.absolute() if isinstance(prepared.storage, Path) else prepared.storage))
-    store.note("source", prepared.fitness.dataset.source)
 
 
 def _is_complete(prepared: Run, store: Store) -> bool:

@@ -252,10 +252,10 @@ class Fitness(ABC):
             found = failed(str(error))
         except MemoryError as error:
             found = out_of_memory(error)
-        return found if cost is None else _sized(found, cost)
+        return found if cost is None else sized(found, cost)
 
 
-def _sized(evaluation: Evaluation, size: Cost | Evaluation) -> Evaluation:
+def sized(evaluation: Evaluation, size: Cost | Evaluation) -> Evaluation:
     """Returns an evaluation with the size of a network, which `size` has."""
     return replace(evaluation, params=size.params, mult_adds=size.mult_adds, depth=size.depth)
 

@@ -74,7 +74,7 @@ class ImagesFitness(Fitness):
         is_kept = is_seen and kept.keep(found, folder) is not None
         if known is None and is_seen:
             manifest.write(self.dataset.source, folder)
-        return replace(_facts(found), is_kept=is_kept)
+        return replace(facts_of(found), is_kept=is_kept)
 
     def facts_of_complete(self, known: Facts, source: str | None) -> Facts:
         """Returns the facts `known`. The images may be missing. Existing images must be those of the search."""
@@ -105,7 +105,7 @@ class ImagesFitness(Fitness):
         return [("to train on", images), *self.known.remarks]
 
 
-def _facts(found: Dataset | Stream) -> Facts:
+def facts_of(found: Dataset | Stream) -> Facts:
     """Returns the facts of a data set that has been read."""
     parts = {part: getattr(found, part) for part in ("train", "validation", "test")}
     held = [part.images for part in parts.values()] if isinstance(found, Dataset) else []

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 from compiler.errors import pasted
 from evolve.errors import UsageError
+from evolve.fitness.asked import ASK, AskedFitness
 from evolve.fitness.base import Fitness
 from evolve.fitness.function import FunctionFitness
 from evolve.fitness.table import TableFitness
 from evolve.fitness.training import TrainingFitness
 
-SOURCES: Mapping[str, type[Fitness]] = {"training": TrainingFitness, "table": TableFitness}
+SOURCES: Mapping[str, type[Fitness]] = {"training": TrainingFitness, "table": TableFitness, ASK: AskedFitness}
 
 
 def source(name: object) -> type[Fitness]:

@@ -33,20 +33,25 @@ class Texts(Protocol[G]):
         """Returns the genes of a genotype as text. Equal networks with different genes are trained differently."""
 
 
-class _Restored(Generic[G]):
-    """The proposal of a finished individual, for an algorithm that is restored.
+class Restored(Generic[G]):
+    """A proposal of the store, for an algorithm that is restored.
 
     The text of the genotype is parsed only when the genotype is read, because most genotypes are never read.
     """
 
-    def __init__(self, individual: Individual, texts: Texts[G]) -> None:
-        self.id, self.memo, self.predicted = individual.id, individual.memo, individual.predicted
-        self._text, self._texts = individual.genotype, texts
+    def __init__(self, stored: Proposal[str], texts: Texts[G]) -> None:
+        self.id, self.memo, self.predicted = stored.id, stored.memo, stored.predicted
+        self._text, self._texts = stored.genotype, texts
 
     @functools.cached_property
     def genotype(self) -> G:
         """The genotype, which is parsed at the first access."""
         return self._texts.read(self._text)
+
+
+def training_seed(seed: int, id: int) -> int:
+    """Returns the random seed with which an individual is trained, from the seed of the search and the id."""
+    return generator(seed, id, "training").getrandbits(31)
 
 
 class Finished(NamedTuple, Generic[G]):
@@ -95,7 +100,7 @@ class State(Generic[G]):
         told: dict[int, Individual] = {}
         for individual in self._store.results(self.algorithm.replayed):
             if individual.id not in told:
-                self.algorithm.adopt(_Restored(individual, self._texts))
+                self.algorithm.adopt(Restored(individual, self._texts))
             self._tell(individual, told.get(individual.id))
             told[individual.id] = individual
         for id, rung in self._store.rungs.promotions():
@@ -156,7 +161,7 @@ class State(Generic[G]):
     def task(self, job: Job[G]) -> Task:
         """Returns the task of a job, with its random seed and its genotype as text."""
         proposal = job.proposal
-        seed = generator(self._plan.seed, proposal.id, "training").getrandbits(31)
+        seed = training_seed(self._plan.seed, proposal.id)
         task = self.top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed, job.rung)
         # A worker does not know the front, so it keeps the weights of every individual. They are removed later.
         return replace(task, keep_above=-math.inf) if self._has_front else task

@@ -19,7 +19,7 @@ from evolve.store.migrations import OLDEST, PLACES, SCHEMA, migrate
 from evolve.store.rows import TABLES, table
 
 LOCK = ".lock"  # the file in the work directory that a running search locks
-TRIES, PAUSE = 10, 0.02  # the number of tries to lock the file `LOCK`, and the seconds between two tries
+PATIENCE, PAUSE = 0.2, 0.02  # the seconds in which the file `LOCK` is tried, and those between two tries
 _MADE = ";\n".join(table(name, SCHEMA) for name in TABLES)
 _TABLES = f"""
 begin immediate;
@@ -98,10 +98,14 @@ def _schema(db: sqlite3.Connection, path: Path) -> int | None:
     )
 
 
-def hold(folder: Path) -> IO[str]:
+def hold(folder: Path, patience: float = PATIENCE) -> IO[str]:
     """Locks the work directory for this process, and returns the lock. The end of the process releases the lock.
 
     A program that shows whether the search runs holds the lock for a moment, so the lock is tried several times.
+
+    Args:
+      folder: the work directory.
+      patience: seconds to wait for another process that has the lock.
 
     Raises:
       UsageError: another process has the lock, or the folder cannot be used.
@@ -111,11 +115,14 @@ def hold(folder: Path) -> IO[str]:
         lock = (folder / LOCK).open("a")
     except OSError as error:
         raise UsageError(f"the work directory {folder} cannot be used: {error.strerror}") from None
-    for _ in range(TRIES):
+    end = time.monotonic() + patience
+    while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock
         except BlockingIOError:
+            if time.monotonic() >= end:
+                break
             time.sleep(PAUSE)
     lock.close()
     raise UsageError(f"another search is running in {folder}: wait until it ends, or choose another --workdir")

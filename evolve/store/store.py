@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from evolve.errors import SearchError, UsageError
 from evolve.records import Evaluation, Individual, Proposal, Spent
-from evolve.store.database import FILE, RANK, RANKED, WRITE_AHEAD, explained_errors, hold, prepare
+from evolve.store.database import FILE, PATIENCE, RANK, RANKED, WRITE_AHEAD, explained_errors, hold, prepare
 from evolve.store.differences import differences
 from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 from evolve.store.rungs import Rungs
@@ -73,14 +73,21 @@ class Store:
       folder: the work directory, which is made if it is missing.
       patience: seconds to wait for another program that has locked the database.
       syncing: decides which transactions wait for the disk; by default `Syncing()`.
+      lock_patience: seconds to wait for another process that has opened the store.
 
     A store of an earlier version is migrated when it is opened. The migration is written to the file when the search is
     resumed (by `compare`, or the first event). Before that, the file is unchanged, and the earlier version can use it.
     """
 
-    def __init__(self, folder: Path, patience: float = 10.0, syncing: Syncing | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        patience: float = 10.0,
+        syncing: Syncing | None = None,
+        lock_patience: float = PATIENCE,
+    ) -> None:
         self.path = folder / FILE
-        self._lock = hold(folder)
+        self._lock = hold(folder, lock_patience)
         with explained_errors(self.path):
             self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
             prepare(self._db, self.path)
@@ -299,17 +306,28 @@ class Store:
         own = self._execute(f"select {_ALL} from individuals where id = ?", (id,))
         return own + self._execute(f"select {_ALL} from individuals where id > ? order by id limit ?", (above, count))
 
-    def proposed(self) -> Iterator[tuple[Proposal[str], int]]:
-        """Yields all proposals by id, each with the number of results that the algorithm had when it was made."""
+    def proposed(self, above: int = 0) -> Iterator[tuple[Proposal[str], int]]:
+        """Yields proposals by id, each with the number of results that the algorithm had when it was made.
+
+        Only those with ids greater than `above` are yielded.
+        """
         # With rungs there are more results than individuals, and the first task of an individual has their number.
         after = (
             "(select after from rungs where rungs.id = individuals.id order by task limit 1)"
             if self.has_rungs
             else "proposed_after"
         )
+        query = f"select {_PROPOSED}, {after} from individuals where id > ? order by id"
         with explained_errors(self.path):
-            for *columns, count in self._db.execute(f"select {_PROPOSED}, {after} from individuals order by id"):
+            for *columns, count in self._db.execute(query, (above,)):
                 yield PROPOSAL.read(columns), count
+
+    def finished_after(self, place: int) -> Iterator[Individual]:
+        """Yields the individuals that were finished after the one with the place `place`, in this order."""
+        query = f"select {_ALL} from individuals where finished > ? order by finished"
+        with explained_errors(self.path):
+            for row in self._db.execute(query, (place,)):
+                yield INDIVIDUAL.read(row)
 
     def finished(self, latest: int | None = None) -> Iterator[Individual]:
         """Yields the last `latest` finished individuals, or all finished individuals, in the order of finishing."""

@@ -51,3 +51,8 @@ def all_equal(genotype: dsl.Genotype, seed: int) -> float:
 def evaluated(fitness: Fitness, task: Task) -> tuple[Evaluation, bool]:
     """Returns an evaluation, and whether the worker has imported TensorFlow for it."""
     return fitness.evaluate(task), "tensorflow" in sys.modules
+
+
+def convolutions(genotype: dsl.Genotype, seed: int) -> float:
+    """Returns the accuracy of `tests.evolve.asking`."""
+    return genotype.text().count("conv[3x3]") / 8 + seed % 1000 / 1e5

@@ -1,0 +1,309 @@
+"""Ask and tell: the loop's proposals, from threads and processes, after kills, and the messages for mistakes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dsl
+import evolve
+from evolve import AskStudy, CellSpace, SearchEnded, Store, Trial, UsageError
+from tests.evolve.asking import SPACE, accuracy, begun
+from tests.evolve.replay import replay
+from tests.evolve.test_search import ROOT
+
+ALGORITHMS: Sequence[Callable[[], Any]] = (
+    lambda: evolve.RegularizedEvolution(population_size=6, sample_size=3),
+    lambda: evolve.NonAgeingEvolution(population_size=6, sample_size=3),
+    lambda: evolve.PairwiseTournament(population_size=6),
+    lambda: evolve.Neat(population_size=6, threshold=1.0),
+    lambda: evolve.RandomSearch(),
+)
+TOLD = "select id, parent, rule, genotype, fitness, status, memo, finished, proposed_after from individuals order by id"
+
+
+def rows(folder: Path) -> list[tuple[Any, ...]]:
+    with Store(folder / "work") as store:
+        return store._execute(TOLD)
+
+
+def finish(study: AskStudy, count: int) -> None:
+    for _ in range(count):
+        trial = study.ask()
+        study.tell(trial, accuracy=accuracy(trial), latency_ms=float(trial.id))
+
+
+def check_replay(folder: Path, algorithm: Any) -> None:
+    """Checks that the algorithm makes the proposals of the store from the results before each of them."""
+    cells = CellSpace(dsl.loads(SPACE).space, (8, 8, 3), 10)
+    with Store(folder / "work") as store:
+        replay(store, type(algorithm)(cells, 0, **{n: v for n, v in vars(algorithm).items() if n in SETTINGS}), cells)
+
+
+SETTINGS = ("population_size", "sample_size", "threshold", "window")
+
+
+def driver(folder: Path, count: int, pause: float = 0.0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.evolve.asking", str(folder), str(count), str(pause)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True, stderr=subprocess.PIPE)
+
+
+GIN = """
+search.seed_file = '{folder}/space.cell'
+search.executor = 'serial'
+search.individuals = 25
+search.fitness = 'tests.evolve.made_up:convolutions'
+regularized_evolution.population_size = 6
+regularized_evolution.sample_size = 3
+"""
+
+
+def test_the_proposals_are_those_of_the_loop(tmp_path: Path) -> None:
+    finish(begun(tmp_path, input_shape=(8, 8, 1)), 25)
+    (tmp_path / "small.gin").write_text(GIN.format(folder=tmp_path))
+    evolve.run(tmp_path / "small.gin", workdir=tmp_path / "loop" / "work", quiet=True)
+    assert rows(tmp_path) == rows(tmp_path / "loop")
+
+
+@pytest.mark.parametrize("make", ALGORITHMS, ids=lambda make: type(make()).__name__)
+@pytest.mark.parametrize("order", ["finished", "born"])
+def test_two_studies_of_one_folder_make_one_search(make: Callable[[], Any], order: str, tmp_path: Path) -> None:
+    studies = [begun(tmp_path, algorithm=make(), order=order) for _ in range(2)]
+    waiting = [study.ask() for study in studies for _ in range(2)]
+    for number in range(30):
+        trial = waiting.pop(number % 3)
+        studies[number // 3 % 2].tell(trial, accuracy=accuracy(trial))
+        waiting.append(studies[number // 2 % 2].ask())
+    assert sorted(trial.id for trial in waiting) == studies[0].pending
+    check_replay(tmp_path, make())
+    assert len(studies[1]) == 34
+
+
+@pytest.mark.parametrize("settings", [{"candidates": 8}, {"repeat_networks": False}], ids=str)
+def test_two_studies_with_candidates_make_the_proposals_of_one(settings: dict[str, Any], tmp_path: Path) -> None:
+    finish(begun(tmp_path / "one", **settings), 40)
+    studies = [begun(tmp_path / "two", **settings) for _ in range(2)]
+    for number in range(40):
+        finish(studies[number // 3 % 2], 1)
+    assert rows(tmp_path / "two") == rows(tmp_path / "one")
+
+
+def test_several_objectives(tmp_path: Path) -> None:
+    objectives = {"accuracy": "max", "latency_ms": "min"}
+    study = begun(tmp_path, algorithm=evolve.Nsga2(population_size=6), objectives=objectives)
+    finish(study, 20)
+    front = [one.id for one in study.front]
+    assert 1 in front and len(front) > 1  # latency is the id, so the first individual has the lowest
+    texts = {int(path.stem) for path in (tmp_path / "work" / "front").glob("*.cell")}
+    assert texts == {*front}
+    again = begun(tmp_path, algorithm=evolve.Nsga2(population_size=6), objectives=objectives)
+    finish(again, 1)
+    with pytest.raises(UsageError, match=r"the metric 'latency_ms' of this search is missing.*latency_ms=\.\.\."):
+        again.tell(again.ask(), accuracy=0.5)
+
+
+def test_a_metric_that_is_minimized(tmp_path: Path) -> None:
+    study = begun(tmp_path, metric="loss", target=0.5)
+    study.tell(study.ask(), loss=1.5)
+    study.tell(study.ask(), fitness=0.25, accuracy=0.9)
+    best = study.best
+    assert best is not None and (best.id, best.fitness, best.metrics["loss"]) == (2, -0.25, 0.25)
+    with pytest.raises(SearchEnded, match="individual 2 has reached the target"):
+        study.ask()
+
+
+def test_a_trial(tmp_path: Path) -> None:
+    study = begun(tmp_path)
+    trial = study.ask()
+    assert (trial.id, trial.parent, trial.rule, trial.input_shape, trial.classes) == (1, None, "random", (8, 8, 3), 10)
+    assert dsl.loads(trial.text).text() == trial.genotype.text() == study[1].genotype.text()
+    assert trial.directory == tmp_path / "work" / "trials" / "1" and trial.directory.is_dir()
+    again = study.trial(1)
+    assert (again.seed, again.text) == (trial.seed, trial.text)
+    study.tell(1, accuracy=0.5)
+    assert not trial.directory.exists() and study[1].fitness == 0.5
+    kept = study.ask()
+    (kept.directory / "log.txt").touch()
+    study.tell(kept, accuracy=0.5)
+    assert [path.name for path in kept.directory.iterdir()] == ["log.txt"]
+
+
+def test_the_model_of_a_trial_is_drawn_by_its_seed(tmp_path: Path) -> None:
+    trial = begun(tmp_path).ask()
+    first, second = trial.model(), trial.model()
+    assert first.input_shape == (None, 8, 8, 3) and first.output_shape == (None, 10)
+    assert all((a == b).all() for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+
+
+def test_failures(tmp_path: Path) -> None:
+    study = begun(tmp_path)
+    study.tell(study.ask(), error="out of memory")
+    study.tell(study.ask(), accuracy=float("nan"))
+    finish(study, 3)
+    assert [one.error for one in study][:2] == ["out of memory", "the fitness is nan"]
+    assert study.best is not None and study.best.id > 2
+    assert repr(study).startswith(f"<study of {tmp_path / 'work'}: 5 individuals, 2 of them failed, best ")
+
+
+def test_duplicates_take_the_result_of_the_first_one(tmp_path: Path) -> None:
+    study = begun(tmp_path, reuse=True)
+    finish(study, 60)
+    notes = [one.row.note for one in study]
+    assert sum(note.startswith("as ") for note in notes) == len(study) - 60 > 0
+    assert len({one.row.network for one in study}) == 60
+
+
+def test_threads(tmp_path: Path) -> None:
+    study = begun(tmp_path, individuals=40)
+    seen: list[int] = []
+
+    def work() -> None:
+        while True:
+            try:
+                trial = study.ask()
+            except SearchEnded:
+                return
+            seen.append(trial.id)
+            study.tell(trial, accuracy=accuracy(trial))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == [*range(1, 41)] and study.pending == []
+    check_replay(tmp_path, ALGORITHMS[0]())
+
+
+def test_four_processes(tmp_path: Path) -> None:
+    drivers = [driver(tmp_path, 60) for _ in range(4)]
+    assert [one.communicate()[1] for one in drivers] == [""] * 4
+    assert [one.returncode for one in drivers] == [0] * 4
+    study = evolve.open(tmp_path / "work")
+    assert [(one.id, one.status) for one in study] == [(id, "done") for id in range(1, 61)]
+    check_replay(tmp_path, ALGORITHMS[0]())
+
+
+def test_after_kills_a_search_is_the_same(tmp_path: Path) -> None:
+    """The driver is killed at several moments. At the end, the search equals one that was not killed."""
+    finish(begun(tmp_path / "whole"), 25)
+    for moment in (0.0, 0.03, 0.015):
+        one, before = driver(tmp_path / "killed", 25, 0.02), told(tmp_path / "killed")
+        while told(tmp_path / "killed") < min(before + 3, 25) and one.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moment)
+        one.send_signal(signal.SIGKILL)
+        one.communicate()
+    assert driver(tmp_path / "killed", 25).wait() == 0
+    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
+
+
+def told(folder: Path) -> int:
+    try:
+        return sum(one.status == "done" for one in evolve.open(folder / "work"))
+    except UsageError:  # there is no search yet
+        return 0
+
+
+def test_a_trial_belongs_to_a_process_until_it_ends(tmp_path: Path) -> None:
+    other = driver(tmp_path, 25, 60.0)
+    asked = tmp_path / "work" / "trials" / "1" / "asked"
+    while not asked.exists():
+        assert other.poll() is None
+        time.sleep(0.01)
+    study = begun(tmp_path)
+    assert study.ask().id == 2  # the other process has the first trial
+    other.send_signal(signal.SIGKILL)
+    other.communicate()
+    again = study.ask()
+    assert (again.id, study.ask().id) == (1, 3)
+    study.close()
+    assert begun(tmp_path).ask().id == 1
+
+
+def test_a_trial_may_be_told_by_its_id_after_a_restart(tmp_path: Path) -> None:
+    first = begun(tmp_path)
+    assert first.ask().id == 1
+    begun(tmp_path).tell(1, accuracy=0.5)
+    assert first.ask().id == 2 and first[1].fitness == 0.5
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({}, r"the metric 'accuracy' of this search is missing: study.tell\(trial, accuracy=...\)"),
+        ({"acuracy": 0.5}, "'accuracy' of this search is missing; did you mean 'acuracy'"),
+        ({"accuracy": "high"}, "the metric 'accuracy' is 'high'; it must be a number"),
+        ({"accuracy": 0.5, "fitness": 0.5}, "fitness and accuracy are two names of the same metric"),
+        ({"accuracy": 0.5, "params": 7}, "params follows from the network"),
+        ({"accuracy": 0.5, "latency_ms": float("inf")}, "the metric 'latency_ms' is inf; leave it out"),
+    ],
+)
+def test_mistakes_in_a_result(told: dict[str, Any], message: str, tmp_path: Path) -> None:
+    study = begun(tmp_path)
+    trial = study.ask()
+    with pytest.raises(UsageError, match=message):
+        study.tell(trial, **told)
+    assert study.pending == [1]
+    study.tell(trial, accuracy=0.5)
+
+
+def test_mistakes_in_an_id(tmp_path: Path) -> None:
+    study = begun(tmp_path)
+    study.ask()
+    study.tell(study.ask(), accuracy=0.5)
+    with pytest.raises(UsageError, match=r"individual 2 of .* has a result already; .* have no result: 1$"):
+        study.tell(2, accuracy=0.5)
+    with pytest.raises(UsageError, match=r"individual 9 of .* does not exist; .* have no result: 1$"):
+        study.trial(9)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"algorithm": evolve.RandomSearch}, "give an algorithm with its settings, such as evolve.RandomSearch()"),
+        ({"objectivs": {}}, "'objectivs' is not an argument of evolve.create; did you mean 'objectives'"),
+        ({"input_shape": (8, 8)}, "ask.input_shape"),
+        ({"inherit_weights": True}, "search.inherit_weights"),
+        (
+            {"budget": "1h"},
+            "search.budget is '1h', which is for individuals that the search itself evaluates",
+        ),
+        ({"params": {"G": 1}}, "G"),
+        ({"metric": "accuracy_2"}, "search.metric is 'accuracy_2'"),
+    ],
+)
+def test_mistakes_in_the_settings(given: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        begun(tmp_path, **given)
+    assert not (tmp_path / "work").exists()
+
+
+def test_another_search_is_refused(tmp_path: Path) -> None:
+    begun(tmp_path)
+    with pytest.raises(UsageError, match=r"holds another search:\n  search.seed: there 0, now 1"):
+        begun(tmp_path, seed=1)
+    with pytest.raises(UsageError, match="sample_size: there 3, now 2"):
+        begun(tmp_path, algorithm=evolve.RegularizedEvolution(population_size=6, sample_size=2))
+
+
+def test_an_interrupt_leaves_no_trial_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = begun(tmp_path)
+
+    def interrupted(*_: object) -> Trial:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        changed.setattr(AskStudy, "_trial", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            study.ask()
+    assert [study.ask().id, study.ask().id] == [1, 2]
