@@ -23,6 +23,7 @@ from evolve.store.rows import INDIVIDUAL, shown
 
 if TYPE_CHECKING:
     from compiler.pictures.canvas import Drawing
+    from evolve.callbacks import Callback
 
 _ALL = ", ".join(INDIVIDUAL.names)
 
@@ -255,6 +256,7 @@ def run(
     params: Sequence[str] = (),
     workdir: str | PathLike[str] | None = None,
     *,
+    callbacks: Sequence[Callback] = (),
     changed: bool = False,
     quiet: bool = False,
 ) -> Study:
@@ -266,6 +268,7 @@ def run(
       gin_file: a gin file with the settings of the search, or several: paths, or names of shipped files.
       params: settings that replace those of the gin files, such as `"search.individuals=200"`.
       workdir: the folder of the search; by default `runs/` and the name of the gin file.
+      callbacks: receive the search while it runs, such as `evolve.callbacks.MLflow()`.
       changed: whether limits and workers may differ from those of the last run, as with `--resume=changed`.
       quiet: prints nothing. By default, what the command prints is printed.
 
@@ -287,7 +290,7 @@ def run(
     folder = Path("runs") / Path(paths[-1]).stem if workdir is None else Path(workdir).expanduser()
     try:
         with alone():  # Gin keeps one set of settings for a whole process, so the settings are read inside too.
-            whole.run(config.read(paths, list(params)), folder, console(quiet), changed)
+            whole.run(config.read(paths, list(params)), folder, console(quiet), changed, callbacks)
     except dsl.CellError as error:
         raise UsageError(str(error)) from None
     return Study(folder)

@@ -25,6 +25,7 @@ from evolve.beginnings import (
     note,
     refusal,
 )  # fmt: skip
+from evolve.callbacks import Callback
 from evolve.config import Config
 from evolve.errors import KEPT, UsageError
 from evolve.executors import Executor, Site, call
@@ -48,7 +49,9 @@ from evolve.store.store import Store
 _TESTED = "test of {}"  # the key of the note in the store that has the test result of an individual
 
 
-def run(config: Config, folder: Path, console: Console, changed: bool = False) -> None:
+def run(
+    config: Config, folder: Path, console: Console, changed: bool = False, callbacks: Sequence[Callback] = ()
+) -> None:
     """Begins or resumes a search, and prints the end table. If the search is complete, only the table is printed.
 
     Args:
@@ -56,6 +59,7 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
       folder: the work directory.
       console: the output.
       changed: whether limits and workers may differ from those of the last run (`--resume=changed`).
+      callbacks: receive the search while it runs.
 
     Raises:
       SearchError, dsl.CellError: the search cannot begin or continue.
@@ -67,10 +71,10 @@ def run(config: Config, folder: Path, console: Console, changed: bool = False) -
             f"--workdir={shlex.quote(str(folder))} gives an individual, and evolve tell takes its result"
         )
     with alone(), started_once(folder):
-        _run(config, folder, console, changed)
+        _run(config, folder, console, changed, callbacks)
 
 
-def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
+def _run(config: Config, folder: Path, console: Console, changed: bool, callbacks: Sequence[Callback]) -> None:
     prepared = prepare(replace(config, folders=(*config.folders, *begun_in(folder))), folder)
     # Only the settings of this algorithm are used. The shape of the images is not known yet, so any shape will do.
     identity = prepared.identity(config.algorithm(CellSpace(prepared.seed.space, (1, 1, 1), 1)))
@@ -93,7 +97,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool) -> None:
             if prepared.fitness.measuring and not _is_complete(prepared, store):
                 call(executor, prepared.fitness.try_measures, prepared.seed.text())
             with _journal(prepared, store) as copies:
-                reason, is_new = _search(prepared, store, executor, console, copies)
+                reason, is_new = _search(prepared, store, executor, console, copies, callbacks)
                 tested = _tested(prepared, store, executor, is_new)
         except KeyboardInterrupt:
             finished, _, _ = store.counts()
@@ -191,7 +195,12 @@ def _journal(prepared: Run, store: Store) -> Iterator[Sequence[Journal]]:
 
 
 def _search(
-    prepared: Run, store: Store, executor: Executor, console: Console, copies: Sequence[Journal]
+    prepared: Run,
+    store: Store,
+    executor: Executor,
+    console: Console,
+    copies: Sequence[Journal],
+    callbacks: Sequence[Callback],
 ) -> tuple[str, bool]:
     """Runs the search to its end. Returns the reason of the end, and whether this run evaluated anything."""
     fitness, facts = prepared.fitness, prepared.fitness.known
@@ -214,11 +223,28 @@ def _search(
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
     with progress.Progress(console, prepared.plan, tally, best, reports) as shown:
-        observers: Sequence[Observer[dsl.Genotype]] = (keeper, shown_board, *copies, shown)
+        observers: Sequence[Observer[dsl.Genotype]] = (keeper, shown_board, *copies, shown, *callbacks)
         search = Search(prepared.plan, algorithm, space, store, executor, fitness.evaluate, observers, tally)
-        reason = search.run()
+        with _begun(callbacks, prepared.folder, store) as ended:
+            reason = search.run()
+            ended.append(reason)
     shown_board.close()
     return reason, True
+
+
+@contextmanager
+def _begun(callbacks: Sequence[Callback], folder: Path, store: Store) -> Iterator[list[str]]:
+    """A context in which callbacks receive a search. The context takes the reason why the search has ended."""
+    settings = {**store.signed("identity"), **store.signed("setting")}
+    for callback in callbacks:
+        callback.begin(folder, settings)
+    reason: list[str] = []
+    try:
+        yield reason
+    finally:
+        best = next(iter(store.best(1)), None)
+        for callback in callbacks:
+            callback.end(reason[0] if reason else "the search was interrupted", best)
 
 
 def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Classification | None:

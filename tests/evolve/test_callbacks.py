@@ -1,0 +1,123 @@
+"""Callbacks receive a search from its start to its end: one of one's own, MLflow, and Weights & Biases."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import dsl
+import evolve
+from evolve import Individual, Standing, UsageError
+from evolve.callbacks import Callback, MLflow, WandB
+
+
+class Recorder(Callback):
+    """Records every call."""
+
+    def __init__(self, stop_at: int = 0) -> None:
+        self.calls: list[Any] = []
+        self._stop_at = stop_at
+
+    def begin(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self.calls.append((folder, settings["search.algorithm"], settings["search.individuals"]))
+
+    def individual(self, individual: Individual, genotype: dsl.Genotype, standing: Standing) -> None:
+        assert genotype.text() == individual.genotype
+        self.calls.append(individual.id)
+        if individual.id == self._stop_at:
+            raise KeyboardInterrupt
+
+    def end(self, reason: str, best: Individual | None) -> None:
+        self.calls.append((reason, best and best.id))
+
+
+def test_the_calls_of_a_search_that_is_interrupted_and_resumed(small_gin: Path, tmp_path: Path) -> None:
+    work, few = tmp_path / "work", ["search.individuals=6"]
+    first = Recorder(stop_at=3)
+    with pytest.raises(KeyboardInterrupt):
+        evolve.run(small_gin, few, work, callbacks=[first], quiet=True)
+    begun = (work, "regularized_evolution", "6")
+    assert first.calls[:-1] == [begun, 1, 2, 3] and first.calls[-1][0] == "the search was interrupted"
+    second = Recorder()
+    best = evolve.run(small_gin, few, work, callbacks=[second, Callback()], quiet=True).best
+    assert best is not None
+    assert second.calls == [begun, 4, 5, 6, ("all 6 individuals are finished", best.id)]
+    third = Recorder()
+    evolve.run(small_gin, few, work, callbacks=[third], quiet=True)
+    assert third.calls == []  # the search was complete
+
+
+def test_mlflow(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database needs the large package of MLflow
+    work, uri = tmp_path / "work", (tmp_path / "mlruns").as_uri()
+    for count in (4, 6):
+        study = evolve.run(
+            small_gin, [f"search.individuals={count}"], work, changed=True, quiet=True,
+            callbacks=[MLflow("digits", tracking_uri=uri)],
+        )  # fmt: skip
+    client = mlflow.MlflowClient(uri)
+    experiment = client.get_experiment_by_name("digits")
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED" and run.data.tags["end"] == "all 6 individuals are finished"
+    assert run.data.params["search.algorithm"] == "regularized_evolution"
+    curve = client.get_metric_history(run.info.run_id, "fitness")
+    assert [(one.step, one.value) for one in curve] == [(one.id, one.fitness) for one in study]
+    best = client.get_metric_history(run.info.run_id, "best")
+    assert study.best is not None and best[-1].value == study.best.fitness
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"best.cell", "space.cell"}
+
+
+class FakeRun:
+    """Records what a run of Weights & Biases receives."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given, self.logged, self.summary, self.is_finished = given, [], {}, False  # type: ignore[var-annotated]
+
+    def log(self, numbers: Mapping[str, float], step: int) -> None:
+        self.logged.append((step, numbers))
+
+    def finish(self) -> None:
+        self.is_finished = True
+
+
+def test_weights_and_biases(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[FakeRun] = []
+    fake = ModuleType("wandb")
+
+    def init(**given: Any) -> FakeRun:
+        runs.append(FakeRun(given))
+        return runs[-1]
+
+    fake.init = init  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    for count in (4, 6):
+        study = evolve.run(
+            small_gin, [f"search.individuals={count}"], tmp_path / "work", changed=True, quiet=True,
+            callbacks=[WandB("digits", mode="offline")],
+        )  # fmt: skip
+    first, second = runs
+    assert first.given["id"] == second.given["id"] and first.given["mode"] == "offline"
+    assert first.given["project"] == "digits" and first.given["config"]["search.individuals"] == "4"
+    assert [step for step, _ in first.logged + second.logged] == [1, 2, 3, 4, 5, 6]
+    assert [numbers["fitness"] for _, numbers in first.logged + second.logged] == [one.fitness for one in study]
+    assert second.is_finished and study.best is not None and second.summary["best id"] == study.best.id
+
+
+def test_a_package_that_is_missing(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, callback in (("mlflow", MLflow()), ("wandb", WandB())):
+        monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(UsageError, match=rf"pip install 'amoeba-evolve\[{name}\]'"):
+            evolve.run(small_gin, workdir=tmp_path / name, callbacks=[callback], quiet=True)
+
+
+def test_an_address_that_mlflow_refuses(small_gin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow")
+    callback = MLflow(tracking_uri="nowhere://host")
+    with pytest.raises(UsageError, match="MLflow cannot be used"):
+        evolve.run(small_gin, workdir=tmp_path / "work", callbacks=[callback], quiet=True)
