@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evolve.algorithms import (
         Algorithm,
         Child,
+        LocalSearch,
         Neat,
         NonAgeingEvolution,
         Nsga2,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from evolve.study import Study, open, run
 
 __all__ = [
-    "Algorithm", "AskStudy", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "Neat",
+    "Algorithm", "AskStudy", "CellSpace", "Child", "Evaluation", "Executor", "Individual", "LocalSearch", "Neat",
     "NonAgeingEvolution", "Nsga2", "PairwiseTournament", "Plan", "Processes", "Proposal", "RandomSearch",
     "RegularizedEvolution", "Reinforcement", "Search", "SearchEnded", "SearchError", "SearchSpace", "Serial",
     "Standing", "Store", "Study", "Task", "Trial", "UsageError", "create", "open", "run",

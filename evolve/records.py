@@ -370,6 +370,7 @@ class Standing:
     inheritable: frozenset[int] = frozenset()  # individuals whose weights a child may inherit
     top: tuple[int, ...] = ()  # the ids of the best `search.keep_best` individuals, whose weights are kept
     species: int = 0  # the number of species in the population; 0: the algorithm has no species
+    correlation: float | None = None  # the rank correlation of predictions and fitnesses, if a model chooses
     front: tuple[int, ...] = ()  # the ids of the individuals that no other dominates; empty with one objective
 
 

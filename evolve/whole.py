@@ -283,4 +283,14 @@ def _front(prepared: Run, store: Store) -> Found | None:
 def _outcome(store: Store, tested: Classification | None, reason: str) -> Outcome:
     finished, failed, _ = store.counts()
     failure, share = next(iter(store.reasons(1)), ""), store.step_share()
-    return Outcome(store.best(5), tested, reason, finished, failed, failure, share)
+    return Outcome(store.best(5), tested, reason, finished, failed, failure, share, predicted=_predicted(store))
+
+
+def _predicted(store: Store) -> tuple[int, float | None]:
+    """Returns how many individuals a model chose, and the rank correlation of its predictions for the latest ones."""
+    chosen = store.predicted()
+    if not chosen:
+        return 0, None
+    from evolve.predictor.results import LATEST_CHOSEN, correlation  # It needs numpy, which takes a moment to load.
+
+    return len(chosen), correlation(chosen[-LATEST_CHOSEN:])

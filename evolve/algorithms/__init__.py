@@ -9,6 +9,7 @@ from typing import Any
 
 from evolve.algorithms.base import Algorithm, Child, SearchSpace, generator, gin_name, settings
 from evolve.algorithms.evolution import NonAgeingEvolution, PairwiseTournament, RandomSearch, RegularizedEvolution
+from evolve.algorithms.local_search import LocalSearch
 from evolve.algorithms.neat import Neat
 from evolve.algorithms.nsga2 import Nsga2
 from evolve.algorithms.reinforcement import Reinforcement
@@ -20,11 +21,12 @@ ALGORITHMS: tuple[type[Any], ...] = (
     PairwiseTournament,
     Nsga2,
     Neat,
+    LocalSearch,
     RandomSearch,
     Reinforcement,
 )
 
 __all__ = [
-    "ALGORITHMS", "Algorithm", "Child", "Neat", "NonAgeingEvolution", "Nsga2", "PairwiseTournament", "RandomSearch",
-    "RegularizedEvolution", "Reinforcement", "SearchSpace", "generator", "gin_name", "settings",
+    "ALGORITHMS", "Algorithm", "Child", "LocalSearch", "Neat", "NonAgeingEvolution", "Nsga2", "PairwiseTournament",
+    "RandomSearch", "RegularizedEvolution", "Reinforcement", "SearchSpace", "generator", "gin_name", "settings",
 ]  # fmt: skip

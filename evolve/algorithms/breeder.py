@@ -147,9 +147,17 @@ class Breeder(Generic[G]):
 
     def draw(self, id: int, rng: random.Random) -> Proposal[G]:
         """Returns a proposal of individual `id` that `adopt` may take over."""
-        model = None if self._candidates is None else self._results.model()
+        model = None if self._candidates is None else self._results.model(self._weights(id))
         best = None if model is None else self._best(id, rng, model)
         return self._unseen(id, rng) if best is None else best
+
+    def _weights(self, id: int) -> tuple[float, ...]:
+        """Returns random weights of the objectives, whose sum is 1; an empty tuple if there is one objective."""
+        if self._results.objectives == 1:
+            return ()
+        rng = generator(self._seed, id, "weights")
+        drawn = [rng.expovariate(1.0) for _ in range(self._results.objectives)]
+        return tuple(one / sum(drawn) for one in drawn)
 
     def _unseen(self, id: int, rng: random.Random) -> Proposal[G]:
         """Returns a proposal whose network was not seen; after `DRAWS` draws in vain, one whose network was seen."""
@@ -213,7 +221,7 @@ class Breeder(Generic[G]):
             self._results.promote(individual.id, individual.fitness, individual.rung)
             return
         self._evaluated[individual.id] = proposal
-        self._results.tell(individual.id, individual.fitness, proposal.predicted)
+        self._results.tell(individual.id, individual.fitness, proposal.predicted, individual.scores)
         needed = self._results.needed
         for known in (self._evaluated, self._features):
             for id in [id for id in known if id not in needed and id not in self._pending]:

@@ -29,6 +29,7 @@ class Outcome:
     step_share: float | None = None  # the share of the workers' time in which epochs were trained and validated
     validation: tuple[int, ...] = ()  # numbers of validation images by class, if the fitness is a validation accuracy
     front: Found | None = None  # the front of a search for several objectives
+    predicted: tuple[int, float | None] = (0, None)  # how many individuals a model chose, and its rank correlation
     remedies: tuple[str, ...] = ()  # flags for another search that may reach a higher accuracy
 
 

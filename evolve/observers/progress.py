@@ -229,6 +229,10 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
     if outcome.failed:
         reason = outcome.failure.partition("\n")[0]
         _say(console, f"{outcome.failed} of {outcome.finished} individuals failed, the latest because: {reason}")
+    count, correlation = outcome.predicted
+    if count:
+        shown = "" if correlation is None else f"; predicted and measured fitness: rank correlation {correlation:.2f}"
+        _say(console, f"a model chose {count} individuals{shown}")
     if outcome.step_share is not None:
         _say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
     console.print(_best(best))

@@ -78,9 +78,10 @@ class Summaries:
 
     def _count(self, individual: Individual, parent_fitness: float | None) -> None:
         self._failed += individual.is_failed
-        self._tried[individual.rule] += 1
-        if not individual.is_failed and parent_fitness is not None:
-            self._improved[individual.rule] += individual.fitness > parent_fitness
+        for rule in individual.rule.split(", "):  # a child may have a second mutation
+            self._tried[rule] += 1
+            if not individual.is_failed and parent_fitness is not None:
+                self._improved[rule] += individual.fitness > parent_fitness
         self._rejected.update(rule for rule, _ in individual.rejected)
 
     def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[events.Value]:
@@ -93,6 +94,8 @@ class Summaries:
             yield _curve("population/max", max(members))
         if standing.species:
             yield _curve("population/species", standing.species)
+        if standing.correlation is not None:
+            yield _curve("model/rank_correlation", standing.correlation)
         if not individual.is_failed:  # zeros of failed individuals would hide the curve
             yield _curve("individual/accuracy", individual.fitness)
             yield _curve("individual/params", individual.params)
@@ -180,6 +183,10 @@ _CURVES = {
     "population/min": ("Population worst", "The lowest validation accuracy of the members that did not fail."),
     "population/max": ("Population best", "The highest validation accuracy in the population."),
     "population/species": ("Species", "The number of species in the population, for the algorithm NEAT."),
+    "model/rank_correlation": (
+        "Rank correlation of the model",
+        "The rank correlation of predicted and measured fitness of the latest individuals that the model chose.",
+    ),
     "individual/accuracy": ("Accuracy", "The validation accuracy of each individual, after its training."),
     "individual/params": ("Parameters", "The number of trainable parameters of each individual."),
     "individual/mult_adds": (

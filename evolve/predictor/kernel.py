@@ -47,8 +47,8 @@ class Points:
 
     Attributes:
       rows: the standardized numbers `[genotypes, numbers]`.
-      shares: the counts of the neighbourhoods that evaluated individuals have, so scaled that all counts of a genotype
-        together have the length 1 `[genotypes, neighbourhoods]`.
+      shares: the counts of the neighbourhoods that vary among evaluated individuals, so scaled that the counts of a
+        genotype, with neighbourhoods of its own, have the length 1 `[genotypes, neighbourhoods]`.
     """
 
     rows: Array
@@ -61,12 +61,14 @@ class Kernel:
 
     Attributes:
       scale: the scale of the numbers.
-      neighbourhoods: the names of the neighbourhoods of evaluated individuals.
+      neighbourhoods: the names of the neighbourhoods whose counts vary among evaluated individuals.
+      constant: the names of the neighbourhoods of which all evaluated individuals have the same number.
       distance: the median distance of evaluated individuals.
     """
 
     scale: Scale
     neighbourhoods: tuple[str, ...]
+    constant: frozenset[str]
     distance: float
 
     @classmethod
@@ -76,13 +78,20 @@ class Kernel:
         rows = scale.rows(evaluated)
         squares = _squared_distances(rows, rows)[np.triu_indices(len(rows), 1)]
         distance = math.sqrt(float(np.median(squares))) if len(squares) else 0.0
-        return cls(scale, tuple(sorted({name for one in evaluated for name in one.neighbourhoods})), distance or 1.0)
+        pairs = [{*one.neighbourhoods.items()} for one in evaluated]
+        constant = frozenset(name for name, _ in set.intersection(*pairs))
+        varying = sorted({name for one in evaluated for name in one.neighbourhoods} - constant)
+        return cls(scale, tuple(varying), constant, distance or 1.0)
 
     def points(self, found: Sequence[Features]) -> Points:
         """Returns genotypes as this kernel compares them."""
         shares = _rows(self.neighbourhoods, [one.neighbourhoods for one in found])
-        lengths = [math.sqrt(sum([count * count for count in one.neighbourhoods.values()])) or 1.0 for one in found]
+        lengths = [self._length(one) or 1.0 for one in found]
         return Points(self.scale.rows(found), shares / np.reshape(lengths, (len(found), 1)))
+
+    def _length(self, one: Features) -> float:
+        counts = [count for name, count in one.neighbourhoods.items() if name not in self.constant]
+        return math.sqrt(sum([count * count for count in counts]))
 
     def between(self, one: Points, other: Points, length: float) -> Array:
         """Returns the similarities `[one, other]`. `length` is that of the Gaussian, in median distances."""

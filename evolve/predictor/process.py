@@ -89,13 +89,20 @@ class Process:
     """
 
     @one_thread()
-    def __init__(self, evaluated: Sequence[Features], values: Sequence[float], assumed: Assumed) -> None:
+    def __init__(
+        self,
+        evaluated: Sequence[Features],
+        values: Sequence[float],
+        assumed: Assumed,
+        fitness: Sequence[float] | None = None,
+    ) -> None:
         """Fits the process.
 
         Args:
           evaluated: the features of evaluated individuals.
           values: their values, of which the ranks count; larger is better.
           assumed: the length and the noise.
+          fitness: their fitnesses, which are predicted; by default the values.
         """
         self._assumed = assumed
         self._kernel = Kernel.of(evaluated)
@@ -105,7 +112,10 @@ class Process:
         inverse = np.linalg.inv(self._noisy(self._covariance))
         self._weights = inverse @ self.scores
         self.left_out: Array = self.scores - self._weights / np.diag(inverse)
-        self._values = np.sort(values), np.sort(self.scores)
+        shown = values if fitness is None else fitness
+        scores = normal_scores(shown)
+        self._fitness_weights = inverse @ scores
+        self._fitness = np.sort(shown), np.sort(scores)
 
     def _noisy(self, covariance: Array) -> Array:
         return np.asarray(covariance + self._assumed.noise * np.eye(len(covariance)))
@@ -122,14 +132,14 @@ class Process:
 
     @one_thread()
     def improvements(self, candidates: Sequence[Features], pending: Sequence[Features]) -> tuple[Array, Array]:
-        """Returns the values that are predicted for candidates, and the improvements that are expected of them.
+        """Returns the fitnesses that are predicted for candidates, and the improvements of values that are expected.
 
         What is pending counts as evaluated with the predicted value. So the predictions stay, and only what is unlike
         the pending individuals is as uncertain as before.
         """
         points, waiting = self._kernel.points(candidates), self._kernel.points(pending)
         near = self._between(points, self._points)
-        means = near @ self._weights
+        means, fitness = near @ self._weights, near @ self._fitness_weights
         covariance = self._covariance
         if pending:
             beside = self._between(waiting, self._points)
@@ -139,8 +149,8 @@ class Process:
         deviations = np.sqrt(np.maximum(1 - explained, _LEAST_VARIANCE))
         above = (means - self.scores.max()) / deviations
         expected = [each * _NORMAL.cdf(each) + _NORMAL.pdf(each) for each in above.tolist()]
-        values, scores = self._values
-        return np.interp(means, scores, values), deviations * np.array(expected)
+        known, scores = self._fitness
+        return np.interp(fitness, scores, known), deviations * np.array(expected)
 
     def _between(self, one: Points, other: Points) -> Array:
         return self._kernel.between(one, other, self._assumed.length)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from evolve.predictor.features import Features
 from evolve.predictor.process import Assumed, Process, likeliest, rank_correlation
@@ -11,12 +12,34 @@ from evolve.predictor.process import Assumed, Process, likeliest, rank_correlati
 LEAST = 10  # the number of results from which on there is a model
 MOST_BEST, MOST_LATEST = 100, 200  # a model is made of the latest results, and of the best ones before them
 REFIT = 5  # the number of results after which the length and the noise are chosen anew
+AUGMENTED = 0.05  # the weight of the sum of the distances, so that no dominated individual is as good as another
 LATEST_CHOSEN = 100  # how many of the latest individuals that the model chose give its rank correlation
 
 
 def correlation(chosen: Collection[tuple[float, float]]) -> float | None:
     """Returns the rank correlation of predicted and measured fitness of chosen individuals; None of fewer than 3."""
     return rank_correlation(*zip(*chosen, strict=True)) if len(chosen) > 2 else None
+
+
+def weighted(
+    scores: Mapping[int, Sequence[float]], individuals: Iterable[int], weights: Sequence[float]
+) -> list[float]:
+    """Returns the weighted values of individuals by several objectives, of which the larger is better.
+
+    The value is the augmented Chebyshev distance from the best of each objective, which finds each point of a front for
+    some weights. Individuals without scores have failed, and have the lowest value.
+    """
+    columns = [*zip(*scores.values(), strict=True)]
+    best, spans = [max(column) for column in columns], [max(column) - min(column) or 1.0 for column in columns]
+
+    def value(id: int) -> float:
+        if id not in scores:
+            return -math.inf
+        parts = zip(weights, best, scores[id], spans, strict=True)
+        distances: list[float] = [weight * (top - score) / span for weight, top, score, span in parts]
+        return -max(distances) - AUGMENTED * sum(distances)
+
+    return [value(id) for id in individuals]
 
 
 class Results:
@@ -33,13 +56,24 @@ class Results:
         self._latest: dict[int, float] = {}
         self._chosen: deque[tuple[float, float]] = deque(maxlen=LATEST_CHOSEN)
         self._higher: dict[int, dict[int, float]] = {}  # the fitness of trained individuals by rungs above the first
+        self._scores: dict[int, Sequence[float]] = {}
+        self.objectives = 1  # the number of objectives
         self._at_refit: dict[int, float] = {}
         self._assumed: Assumed | None = None
 
-    def tell(self, id: int, fitness: float, predicted: float | None) -> None:
-        """Adds the result of an individual. `predicted` is the fitness that a model predicted when it chose it."""
+    def tell(self, id: int, fitness: float, predicted: float | None, scores: Sequence[float] = ()) -> None:
+        """Adds the result of an individual.
+
+        Args:
+          id: the id of the individual.
+          fitness: its fitness.
+          predicted: the fitness that a model predicted when it chose the individual; None if no model chose it.
+          scores: its scores by several objectives; empty if there is one objective, or the individual failed.
+        """
         self._count += 1
         self._latest[id] = fitness
+        if len(scores) > 1:
+            self.objectives, self._scores[id] = len(scores), scores
         if len(self._latest) > MOST_LATEST:
             oldest = next(iter(self._latest))
             self._best[oldest] = self._latest.pop(oldest)
@@ -49,6 +83,7 @@ class Results:
             self._chosen.append((predicted, fitness))
         if self._count % REFIT == 0:
             self._at_refit, self._assumed = self.values(), None
+            self._scores = {id: scores for id, scores in self._scores.items() if id in self._at_refit}
             self._higher = {
                 rung: {id: value for id, value in found.items() if id in self._at_refit}
                 for rung, found in self._higher.items()
@@ -80,17 +115,18 @@ class Results:
         """The rank correlation of predicted and measured fitness of the latest individuals that a model chose."""
         return correlation(self._chosen)
 
-    def model(self) -> Process | None:
+    def model(self, weights: Sequence[float] = ()) -> Process | None:
         """Returns a model of the results; None if there are too few, or it predicts no better than chance.
 
-        The length and the noise are those that were likeliest at the last multiple of `REFIT` results.
+        The length and the noise are those that were likeliest at the last multiple of `REFIT` results. With several
+        objectives the model is one of their weighted value (Knowles 2006, ParEGO), and `weights` has their weights.
         """
         if self._count < LEAST:
             return None
         if self._assumed is None:
-            self._assumed = likeliest(*self._known(self._at_refit))
-        model = Process(*self._known(self.values()), self._assumed)
+            features = [self._features(id) for id in self._at_refit]
+            self._assumed = likeliest(features, [*self._at_refit.values()])
+        fitness = self.values()
+        values = weighted(self._scores, fitness, weights) if weights else [*fitness.values()]
+        model = Process([self._features(id) for id in fitness], values, self._assumed, [*fitness.values()])
         return model if model.is_better_than_chance else None
-
-    def _known(self, values: dict[int, float]) -> tuple[list[Features], list[float]]:
-        return [self._features(id) for id in values], [*values.values()]

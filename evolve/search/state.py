@@ -216,8 +216,9 @@ class State(Generic[G]):
             self.front.add(individual)
         species = len({*self.algorithm.species.values()})
         standing = Standing(
-            self.algorithm.population, self.top.best, top=self.top.ids, species=species, front=self.front.ids
-        )
+            self.algorithm.population, self.top.best, top=self.top.ids, species=species, front=self.front.ids,
+            correlation=self.algorithm.correlation,
+        )  # fmt: skip
         return Finished(individual, job.proposal.genotype, standing)
 
     def _tell(self, individual: Individual, before: Individual | None) -> None:

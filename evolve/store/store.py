@@ -392,6 +392,12 @@ class Store:
         rows = self._execute("select id, fingerprint, genes from individuals")
         return {id: (fingerprint, genes) for id, fingerprint, genes in rows}
 
+    def predicted(self) -> list[tuple[float, float]]:
+        """Returns the predicted and the measured fitness of individuals that a model chose, in the order of results."""
+        return self._execute(
+            "select predicted, fitness from individuals where predicted is not null and finished > 0 order by finished"
+        )
+
     def step_share(self) -> float | None:
         """Returns the share of the workers' time in which epochs were trained and validated; None without trainings."""
         whole, steps = self._execute(

@@ -17,6 +17,7 @@ from evolve import (
     Algorithm,
     Child,
     Individual,
+    LocalSearch,
     Neat,
     NonAgeingEvolution,
     Nsga2,
@@ -83,12 +84,18 @@ def small_tournament(seed: int) -> Algorithm[Genotype]:
     return tournament(seed, population_size=20)
 
 
+def local_search(seed: int) -> Algorithm[Genotype]:
+    return LocalSearch(ToySpace(), seed)
+
+
 def best(make: Make, seeds: int, evaluations: int = EVALUATIONS) -> float:
     """Returns the best fitness of a search: the mean over random seeds."""
     return mean(max(fitness for _, fitness in history(make, seed, evaluations)) for seed in range(seeds))
 
 
-@pytest.mark.parametrize(("make", "least"), [(evolution, 34), (non_ageing, 32), (small_tournament, 30)])
+@pytest.mark.parametrize(
+    ("make", "least"), [(evolution, 34), (non_ageing, 32), (small_tournament, 30), (local_search, 34)]
+)
 def test_evolution_learns(make: Make, least: int) -> None:
     assert best(make, 5) >= least
 
@@ -321,6 +328,7 @@ CONTRACT: dict[type[Any], dict[str, Any]] = {
     PairwiseTournament: {"population_size": MEMBERS},
     Nsga2: {"population_size": MEMBERS},
     Neat: {"population_size": MEMBERS, "threshold": 1.5, "large_species": 3, "stagnation": 2},
+    LocalSearch: {"window": MEMBERS, "initial": 5, "patience": 8},
     RandomSearch: {"window": MEMBERS},
     Reinforcement: {"window": MEMBERS, "batch_size": 8, "epochs": 2, "units": 16},
 }
@@ -567,3 +575,31 @@ def test_the_mate_is_the_best_of_a_second_sample_of_the_other_members() -> None:
             expected = wins(high, size) * wins(low, size - 1) + wins(low, size) * wins(high - 1, size - 1)
             assert pairs[high, low] / draws == pytest.approx(expected, abs=5 * 0.5 / draws**0.5)
     assert sum(pairs.values()) == draws and all(parent > mate for parent, mate in pairs)
+
+
+def test_local_search_climbs_from_the_best_of_its_random_individuals() -> None:
+    algorithm = LocalSearch(CountingSpace(), 0, initial=3, patience=2)
+    for fitness in (2.0, 5.0, 1.0):
+        proposal = algorithm.ask(algorithm._last + 1)
+        assert proposal.parent is None
+        algorithm.tell(result(proposal.id, fitness))
+    assert [*algorithm.members] == [2]
+    for id, fitness, parent in ((4, 4.0, 2), (5, 6.0, 2), (6, 1.0, 5), (7, 6.0, 5)):
+        assert algorithm.ask(id).parent == parent
+        algorithm.tell(result(id, fitness))
+    assert [*algorithm.members] == []  # two children of individual 5 were not better
+    assert algorithm.ask(8).parent is None
+
+
+def test_local_search_ignores_late_results_of_earlier_starts() -> None:
+    algorithm = LocalSearch(CountingSpace(), 0, initial=1, patience=1)
+    algorithm.ask(1)
+    algorithm.tell(result(1, 1.0))
+    for id in (2, 3):
+        assert algorithm.ask(id).parent == 1
+    algorithm.tell(result(2, 0.5))
+    assert algorithm.ask(4).parent is None
+    algorithm.tell(result(3, 9.0))
+    assert [*algorithm.members] == []
+    algorithm.tell(result(4, 0.1))
+    assert [*algorithm.members] == [4]

@@ -10,7 +10,7 @@ import pytest
 
 from evolve.predictor.features import Features
 from evolve.predictor.process import Assumed, Process, likeliest, normal_scores, rank_correlation
-from evolve.predictor.results import LEAST, MOST_BEST, MOST_LATEST, Results
+from evolve.predictor.results import LEAST, MOST_BEST, MOST_LATEST, Results, weighted
 from tests.evolve.toy import SIZES, Genotype, ToySpace, matches, target
 
 ASSUMED = Assumed(1.0, 0.1)
@@ -137,3 +137,29 @@ def test_results_of_higher_rungs_order_those_who_have_them() -> None:
     for id, value in ((1, 0.9), (3, 0.6), (2, 0.7)):
         results.promote(id, value, 1)
     assert results.values() == {0: 0.1, 1: 0.4, 2: 0.3, 3: 0.2}
+
+
+def test_a_weighted_value_prefers_the_objective_of_the_larger_weight() -> None:
+    scores = {1: (1.0, 0.0), 2: (0.6, 0.6), 3: (0.0, 1.0), 4: (0.5, 0.5)}
+    first = weighted(scores, scores, (0.9, 0.1))
+    assert max(range(4), key=first.__getitem__) == 0
+    even = weighted(scores, [*scores, 5], (0.5, 0.5))
+    assert max(range(4), key=even.__getitem__) == 1 and even[1] > even[3]
+    assert even[4] == min(even)  # individual 5 has failed
+
+
+def test_one_value_of_an_objective_is_no_span() -> None:
+    assert weighted({1: (1.0, 2.0), 2: (0.0, 2.0)}, (1, 2), (0.5, 0.5)) == pytest.approx([0.0, -0.525])
+
+
+def test_with_several_objectives_it_predicts_the_fitness() -> None:
+    genotypes, others = drawn(60), drawn(60, seed=1)
+    results = Results(features_of(genotypes))
+    for id, value in enumerate(fitness(genotypes)):
+        results.tell(id, value, None, (value, -value))
+    model = results.model((0.5, 0.5))
+    model = model or results.model((0.9, 0.1))
+    assert model is not None and results.objectives == 2
+    predicted, _ = model.improvements(known(others), [])
+    correlation = rank_correlation(predicted.tolist(), fitness(others))
+    assert correlation is not None and correlation > 0.7

@@ -15,6 +15,7 @@ from evolve import (
     Child,
     Evaluation,
     Individual,
+    LocalSearch,
     Neat,
     NonAgeingEvolution,
     Nsga2,
@@ -140,6 +141,11 @@ def random_search() -> Algorithm[Genotype]:
     return RandomSearch(ToySpace(), 0, window=10)
 
 
+def local_search() -> Algorithm[Genotype]:
+    """Local search from the best of five, which starts again after eight children that are not better."""
+    return LocalSearch(ToySpace(), 0, window=10, initial=5, patience=8)
+
+
 def reinforcement() -> Algorithm[Genotype]:
     """A controller that learns after every eight individuals."""
     return Reinforcement(ToySpace(), 0, batch_size=8, units=16, window=10)
@@ -172,7 +178,18 @@ def candidates() -> Algorithm[Genotype]:
 
 FOR_FRONTS = (nsga2, ageing_front)  # their individuals are evaluated by two objectives
 BRED = (unseen, candidates)  # another algorithm makes their proposals
-MAKERS = (evolution, crossing, non_ageing, tournament, neat, random_search, reinforcement, *FOR_FRONTS, *BRED)
+MAKERS = (
+    evolution,
+    crossing,
+    non_ageing,
+    tournament,
+    neat,
+    local_search,
+    random_search,
+    reinforcement,
+    *FOR_FRONTS,
+    *BRED,
+)
 
 
 def result(id: int, fitness: float) -> Individual:
