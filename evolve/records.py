@@ -317,6 +317,11 @@ class RungResult(Evaluation):
     after: Annotated[int, Column("integer not null")]
 
 
+def accuracy_of(individual: Individual) -> float:
+    """Returns the validation accuracy of an individual, or its fitness if the accuracy is not among its metrics."""
+    return dict(individual.metrics).get("accuracy", individual.fitness)
+
+
 @dataclass(frozen=True, slots=True)
 class Classification:
     """The result of a network on the test images; `confusion` is empty if only the accuracy is known."""

@@ -27,7 +27,7 @@ from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
-from evolve.objectives import MEASURES, QUALITIES, is_share
+from evolve.objectives import MEASURES, QUALITIES, check_recall, is_share
 from evolve.records import Classification, Evaluation, Metrics, Task, failed, rank
 from evolve.settings import LATENCY, MEASURED, SearchSettings
 
@@ -70,6 +70,9 @@ class TrainingFitness(ImagesFitness):
         found, source, stream = super()._found(known, folder, progress), self.dataset.source, self.dataset.stream
         fit.check(self.training, source, found.images, found.input_shape[-1], found.is_bytes, stream)
         fit.class_weights(self.training, source, found.counts.get("train", ()))
+        for one in self.objectives:
+            if one.name.startswith(RECALL):
+                check_recall(one.name, found.class_names, found.counts.get("validation", ()))
         return found
 
     def rows(self) -> list[tuple[str, str]]:
