@@ -76,9 +76,9 @@ def prepare(config: Config, folder: Path) -> Run:
     settings = config.search
     _check_flops(config)
     _check_objectives(config)
+    _check_repeats(config)
     _check_rungs(config)
     _check_candidates(config)
-    _check_repeats(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
     dsl.decisions(seed)  # Every algorithm begins with random samples. Here a joint draw of too many steps is an error.
     place = settings.place or folder
