@@ -271,6 +271,7 @@ _SIZE = Domain(
     example=(64, 64),
     normal=lambda value: None if value is None else tuple(value),
 )
+_FOLDS = Domain("a whole number from 2, or None", lambda value: value is None or is_whole(value, 2), example=5)
 _CROP = replace(_KEPT, allowed="a share above 0 and at most 1", example=0.875)
 _UNREADABLE = Domain("'error' or 'skip'", lambda value: value in ("error", "skip"), ("error", "skip"), example="skip")
 _CHANNELS = Domain(
@@ -290,6 +291,12 @@ class DatasetSettings:
     validation: Annotated[float | int, _part(0.1), "validation images: a share or a number of the training images"] = (
         0.1
     )
+    folds: Annotated[
+        int | None,
+        _FOLDS,
+        "number of equal folds into which the training and validation images are divided, in the place of "
+        "`validation`: repeat k of an individual validates on fold k; None for one validation part",
+    ] = None
     test: Annotated[
         float | int,
         _part(0.2),

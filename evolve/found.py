@@ -114,8 +114,10 @@ class Found:
         genotype, best = self._network(), self._storage / BEST
         path = self._storage / WEIGHTS / f"{self.id}.npz"
         if facts is not None and path.is_file():
+            is_accuracy = self.meta.get("identity.search.objectives", "accuracy max").startswith("accuracy max")
+            accuracy = self.fitness if is_accuracy else None
             return saved.Saved(
-                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, self.fitness,
+                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, accuracy,
                 facts.preparation,
             )  # fmt: skip
         if self.is_best and (best / saved.FACTS).is_file():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from compiler.errors import did_you_mean, pasted
-from compiler.training.metrics import RECALL
+from compiler.training.metrics import RECALL, recall_of
 from evolve.errors import UsageError
 from evolve.records import LOWEST, WORST, Evaluation
 
@@ -16,6 +17,8 @@ Direction = Literal["max", "min"]
 _ONE = re.compile(r"(.+?) (max|min)(?:, |$)")
 
 MEASURES = ("params", "mult_adds", "depth", "seconds")  # metrics that every evaluation has, in columns of their own
+_SHOWN = 12  # the number of metrics that a message lists
+_COUNTS = ("params", "mult_adds", "depth")
 SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "auc")  # metrics from 0 to 1, of which more is better
 QUALITIES = (*SHARES, "loss")  # metrics on the validation images, of all classes together
 NATURAL: Mapping[str, Direction] = {
@@ -35,6 +38,16 @@ class Objective:
         """Returns a value of the metric as a score, of which more is better. Called with a score, returns the value."""
         # A subtraction gives 0.0 for 0.0, where a minus sign would give -0.0.
         return value if self.direction == "max" else 0.0 - value
+
+    @property
+    def title(self) -> str:
+        """The metric as the user reads it. The fitness that no setting chose is shown as an accuracy."""
+        return "accuracy" if self.name == "fitness" else self.name.replace("_", " ")
+
+    def shown(self, fitness: float) -> str:
+        """Returns a fitness as the value of the metric, with its own sign, for the user."""
+        value = self.score(fitness)
+        return f"{value:,.0f}" if self.name in _COUNTS else f"{value:.4f}"
 
     @property
     def worst(self) -> float:
@@ -84,7 +97,9 @@ class Objectives(tuple[Objective, ...]):
         """
         if found.is_failed:
             return replace(found, fitness=self.worst, scores=())
-        known = {natural: found.fitness} | dict(found.metrics)
+        known = dict(found.metrics)
+        if not (known and math.isnan(found.fitness)):  # a function that returns other metrics leaves out the fitness
+            known = {natural: found.fitness} | known
         full = replace(found, metrics=tuple(known.items()))
         for one in self:
             try:
@@ -163,6 +178,28 @@ def chosen(
             f"{pasted('search.objectives', {name: 'max'})}, or {pasted('search.objectives', {name: 'min'})}"
         )
     return Objectives([Objective(name, found)])
+
+
+def check_recall(name: str, class_names: Sequence[str], counts: Sequence[int]) -> None:
+    """Checks that the metric of a class is that of one class, which has validation images.
+
+    Args:
+      name: the metric, such as `recall_cat`.
+      class_names: the names of the classes.
+      counts: the number of validation images of each class; empty if the labels are not known.
+
+    Raises:
+      UsageError: no class or several classes have this metric, or it has no images.
+    """
+    metrics = [recall_of(one) for one in class_names]
+    found = [one for one, metric in zip(class_names, metrics, strict=True) if metric == name]
+    if not found:
+        shown = ", ".join(metrics[:_SHOWN]) + ", ..." * (len(metrics) > _SHOWN)
+        raise UsageError(f"{name!r} is the recall of no class; there are {shown}{did_you_mean(name, metrics)}")
+    if len(found) > 1:
+        raise UsageError(f"{name!r} may be the recall of {' or '.join(map(repr, found))}: rename one of these classes")
+    if counts and not counts[metrics.index(name)]:
+        raise UsageError(f"{name!r} cannot be measured: class {found[0]!r} has no validation images")
 
 
 def _check_name(setting: str, name: str, known: Collection[str] | None) -> None:

@@ -76,6 +76,7 @@ def prepare(config: Config, folder: Path) -> Run:
     settings = config.search
     _check_flops(config)
     _check_objectives(config)
+    _check_repeats(config)
     _check_rungs(config)
     _check_candidates(config)
     seed = dsl.load(config.seed_file(), settings.params, config.overlays())
@@ -90,6 +91,7 @@ def prepare(config: Config, folder: Path) -> Run:
         weights=place / "weights",
         inherit=settings.inherit_weights,
         rungs=settings.rungs,
+        repeats=settings.repeats,
         own=config.own,
         measuring=Measuring(
             latency=config.latency if LATENCY in settings.metrics else None,
@@ -113,6 +115,35 @@ def prepare(config: Config, folder: Path) -> Run:
     }
     plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
     return Run(config, seed, fitness, plan, workers, folder, place)
+
+
+def _check_repeats(config: Config) -> None:
+    """Checks that individuals can be evaluated several times.
+
+    Raises:
+      UsageError: they cannot with these settings.
+    """
+    search, folds = config.search, config.dataset.folds
+    if search.repeats > 1 and config.source.is_simulated:
+        raise UsageError(
+            f"search.repeats is {search.repeats} and search.fitness is {search.fitness!r}, which has one result for "
+            f"each network: {pasted('search.repeats', 1)}"
+        )
+    if search.repeats > 1 and search.rungs:
+        raise UsageError(
+            f"search.repeats is {search.repeats} and search.rungs is {search.rungs}, with which one training is "
+            f"continued: {pasted('search.repeats', 1)}, or {pasted('search.rungs', ())}"
+        )
+    if folds is not None and search.repeats > folds:
+        raise UsageError(
+            f"search.repeats is {search.repeats} and dataset.folds is {folds}, and each repeat validates on a fold of "
+            f"its own: {pasted('search.repeats', folds)}, or {pasted('dataset.folds', search.repeats)}"
+        )
+    if folds is not None and search.inherit_weights:
+        raise UsageError(
+            f"dataset.folds is {folds} and search.inherit_weights is True, but inherited weights have seen images "
+            f"of other folds: {pasted('dataset.folds', None)}, or {pasted('search.inherit_weights', False)}"
+        )
 
 
 def _check_rungs(config: Config) -> None:

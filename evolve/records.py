@@ -212,6 +212,8 @@ class Task:
     noise: Noise | None = None  # the noise that is added to the weights with which the training starts
     compared: tuple[int, ...] = ()  # the ids of individuals with whose weights the trained weights are compared
     rung: int = 0  # the rung to which the individual is trained
+    repeat: int = 0  # the number of the training of this individual, which is the number of its fold too
+    earlier: tuple[Evaluation, ...] = ()  # the results of the repeats that were trained before this one
 
 
 @dataclass(frozen=True)
@@ -315,6 +317,11 @@ class RungResult(Evaluation):
     fitness: Fitness
     finished: Annotated[int, Column("integer unique")]
     after: Annotated[int, Column("integer not null")]
+
+
+def accuracy_of(individual: Individual) -> float:
+    """Returns the validation accuracy of an individual, or its fitness if the accuracy is not among its metrics."""
+    return dict(individual.metrics).get("accuracy", individual.fitness)
 
 
 @dataclass(frozen=True, slots=True)

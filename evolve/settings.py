@@ -165,6 +165,12 @@ class SearchSettings:
         _OBJECTIVES,
         "the metrics by which individuals are compared, each with 'max' or 'min'; the first is the fitness",
     ] = field(default_factory=dict)
+    repeats: Annotated[
+        int,
+        whole(1),
+        "trainings of each individual, each with another random seed or fold; the fitness is their mean",
+        IDENTITY,
+    ] = 1
     measure: Annotated[
         str,
         _MEASURE,

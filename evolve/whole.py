@@ -111,7 +111,13 @@ def _run(config: Config, folder: Path, console: Console, changed: bool, callback
             kept.remove(folder / FOLDER)  # a copy of the images, which no later run needs
         validation, remedies = prepared.fitness.chance()
         front = _front(prepared, store)
-        outcome = replace(_outcome(store, tested, reason), validation=validation, remedies=remedies, front=front)
+        outcome = replace(
+            _outcome(store, tested, reason),
+            objective=prepared.fitness.objectives.first,
+            validation=validation,
+            remedies=remedies,
+            front=front,
+        )
         progress.show_end(console, outcome, folder, announce.commands(prepared))
 
 
@@ -213,7 +219,9 @@ def _search(
     progress.show_start(console, announce.header(prepared, finished))
     if finished >= prepared.plan.individuals and not store.unfinished():
         return f"all {finished} individuals are finished", False
-    shown_board = board.Board(prepared.storage / "tensorboard", prepared.seed.space, store)
+    shown_board = board.Board(
+        prepared.storage / "tensorboard", prepared.seed.space, store, prepared.fitness.objectives.first
+    )
     shown_board.start(gin_config.in_force(), prepared.config.algorithm(space))
     unfinished = store.unfinished()
     waiting = frozenset(proposal.id for proposal, waits in unfinished if waits)

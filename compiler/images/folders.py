@@ -39,6 +39,10 @@ class Files:
         """Returns the files with the given indices."""
         return Files(tuple(self.paths[index] for index in indices), self.labels[indices])
 
+    def joined(self, other: Files) -> Files:
+        """Returns these files, followed by others."""
+        return Files((*self.paths, *other.paths), np.concatenate([self.labels, other.labels]))
+
 
 @dataclass(frozen=True, eq=False)
 class Tree:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sized
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Images:
     def of(self, indices: Array) -> Images:
         """Returns the images at these indices."""
         return Images(self.images[indices], self.labels[indices])
+
+    def joined(self, other: Images) -> Images:
+        """Returns these images, followed by others."""
+        return Images(np.concatenate([self.images, other.images]), np.concatenate([self.labels, other.labels]))
 
 
 S = TypeVar("S", bound=Sized)
@@ -79,6 +83,9 @@ class Parts(Generic[S]):
         )
 
 
+P = TypeVar("P", bound=Parts[Any])
+
+
 def completed(
     train: L, validation: L | None, test: L | None, names: tuple[str, ...], settings: DatasetSettings
 ) -> tuple[L, L, L]:
@@ -93,8 +100,40 @@ def completed(
     if test is None:
         train, test = _drawn(train, settings.test, "test", names, rng, keep=2)
     if validation is None:
-        train, validation = _drawn(train, settings.validation, "validation", names, rng, keep=1)
+        share = settings.validation if settings.folds is None else 1 / settings.folds
+        train, validation = _drawn(train, share, "validation", names, rng, keep=1)
+    elif settings.folds is not None:
+        raise DataError(
+            f"folds={settings.folds}: {settings.source} has validation images of its own; leave dataset.folds out, or "
+            "move these images to the training images"
+        )
     return train, validation, test
+
+
+def fold(parts: P, number: int, folds: int, seed: int) -> P:
+    """Returns a data set whose validation images are those of one fold.
+
+    Fold 0 is the validation part, and the other folds divide the training images, class by class. The training images
+    are those of all other folds. The statistics by which images are normalized stay those of the data set.
+
+    Args:
+      parts: the data set.
+      number: the number of the fold, from 0.
+      folds: the number of folds.
+      seed: the random seed of the division.
+    """
+    if not number:
+        return parts
+    rng = np.random.default_rng((seed, folds))
+    places = np.empty(len(parts.train), np.int64)
+    first = 0  # Classes begin at different folds, so that the sizes of the folds differ by one image at most.
+    for label in range(parts.classes):
+        members = rng.permutation(np.flatnonzero(parts.train.labels == label))
+        places[members] = 1 + (first + np.arange(len(members))) % (folds - 1)
+        first += len(members)
+    held_out = places == number
+    train = parts.train.of(np.flatnonzero(~held_out)).joined(parts.validation)
+    return replace(parts, train=train, validation=parts.train.of(np.flatnonzero(held_out)))
 
 
 def _drawn(

@@ -124,6 +124,11 @@ def _from_tfds(name: str, wanted: Wanted, size: Size) -> Stream:
         builder.download_and_prepare()
         return builder, [part for part in ("validation", "test") if _is_labelled(tfds, builder, part)]
 
+    if wanted.settings.folds is not None:
+        raise DataError(
+            f"folds={wanted.settings.folds}: the labels of tfds:{name} are read only while it is streamed, and folds "
+            f"are drawn class by class: {pasted('dataset.stream', False)}, or {pasted('dataset.folds', None)}"
+        )
     builder, held_back = tfds_call(name, prepared)
     info = builder.info
     if "train" not in info.splits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from dsl.errors import Problem
+from dsl.errors import Position, Problem
 from dsl.space.cache import Cache
 from dsl.space.genotype import Genotype, Space
 from dsl.tree import edit
@@ -17,25 +17,26 @@ MAX_EXPANDED = 10_000
 
 def recursion(genotype: Genotype) -> Iterator[Problem]:
     """Yields the errors of operations and cells that contain themselves or nest too deeply."""
-    uses = dict(genotype.space.uses)
-    places = {
-        name: item.position for name, item in (*genotype.space.definitions.ops.items(), *genotype.space.genes.items())
-    }
-    for cell in genotype.cells:
-        uses[cell.name] = _cell_uses(cell, genotype.space)
-        places[cell.name] = cell.position
+    uses = {**genotype.space.uses, **{cell.name: _cell_uses(cell, genotype.space) for cell in genotype.cells}}
     sizes: dict[str, tuple[int, int]] = {}
     for name in uses:
         loop = _loop(name, uses, sizes, ())
         if loop and loop[0] in loop[1:]:
-            yield Problem(f"{name} contains itself: {' -> '.join(loop)}", places[loop[0]])
+            yield Problem(f"{name} contains itself: {' -> '.join(loop)}", _place(loop[0], genotype))
             return
         if loop or sizes[name][1] > MAX_NESTING:
-            yield Problem(f"{name} nests deeper than {MAX_NESTING} operations", places[name])
+            yield Problem(f"{name} nests deeper than {MAX_NESTING} operations", _place(name, genotype))
             return
         if sizes[name][0] > MAX_EXPANDED:
-            yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", places[name])
+            yield Problem(f"{name} stands for more than {MAX_EXPANDED:,} operations", _place(name, genotype))
             return
+
+
+def _place(name: str, genotype: Genotype) -> Position | None:
+    """Returns the place of a cell, a gene or an op in the text."""
+    space = genotype.space
+    cell = genotype.cell(name) if name in space.cell_names else None
+    return (cell or space.genes.get(name) or space.definitions.ops[name]).position
 
 
 def _cell_uses(cell: s.Cell, space: Space) -> list[tuple[str, ...]]:
@@ -99,6 +100,8 @@ def _loop(
     if len(trail) >= MAX_NESTING:
         return trail
     for used in dict.fromkeys(edit.all_names(uses[name])):
+        if used in sizes or used not in uses:
+            continue
         loop = _loop(used, uses, sizes, (*trail, name))
         if loop:
             return loop

@@ -25,7 +25,7 @@ class CellGraph:
     __slots__ = ("channels", "digest_of", "frame", "has_concatenation", "values", "vertices", "weightless")
 
     def __init__(self, frame: Frame, digest_of: Callable[[str], str]) -> None:
-        """Creates the graph of a cell, which has no vertices yet.
+        """Creates the graph of a cell, which has the vertices of the inputs.
 
         Args:
           frame: the facts of the cell.
@@ -34,10 +34,11 @@ class CellGraph:
         self.digest_of = digest_of
         self.frame = frame
         self.has_concatenation = False
-        self.vertices: list[Vertex] = []
+        self.vertices: list[Vertex] = [*frame.inputs]
         self.weightless: dict[Vertex, Sum] = {}
-        self.values: dict[str, Sum | None] = {}  # the value of each state: a sum of vertices; None for a dead node
-        self.channels: dict[str, Value] = {}  # the channels of each state
+        # The value of each state: a sum of vertices; None for a dead node.
+        self.values: dict[str, Sum | None] = {**frame.values}
+        self.channels: dict[str, Value] = {**frame.channels}  # the channels of each state
 
     def add(self, label: str, groups: tuple[Sum, ...], ordered: bool = False, weights: bool = False) -> Sum:
         """Adds a vertex and returns the sum of this vertex alone. Equal vertices without weights are added once."""
@@ -53,7 +54,7 @@ class CellGraph:
     def node(self, node: s.Node) -> None:
         """Adds a node: the sum of its live terms, and its tail. The value of a node without a live term is None."""
         flow = node.flow
-        edges, self.channels[node.name] = self.facts(flow)
+        edges, self.channels[node.name], _ = self.facts(flow)
         total = self.sum(flow.terms, edges)
         self.values[node.name] = self.through(flow.tail, total) if flow.tail else total
 
@@ -90,20 +91,21 @@ class CellGraph:
         """Returns the facts of a node. The facts in the cache are used if its states still have the same channels."""
         known, present = self.frame.flows.get(flow), self.channels
         if known is not None:
-            for edge in known.edges:
-                if edge is not None and edge.channels is not present[edge.state]:
+            for state, channels in known.read:
+                if channels is not present[state]:
                     break
             else:
                 return known
-        channels = _flow_channels(flow, self.frame)
-        known = Facts(tuple([self.edge(term) for term in flow.terms]), channels)
+        edges = [self.edge(term) for term in flow.terms]
+        read = tuple([(edge.state, edge.channels) for edge in edges if edge is not None])
+        known = Facts(tuple(edges), _flow_channels(flow, self.frame), read)
         if self.frame.scope is None or not edit.measured(edit.flow_ops([flow])):
             self.frame.flows.put(known, flow)
         return known
 
     def term(self, term: s.Term, is_return: bool) -> Sum | None:
         """Returns the value of a term, which may be the whole return of the cell; None if the term is dead."""
-        if isinstance(term, s.Wire) and term.state not in self.frame.inputs:
+        if isinstance(term, s.Wire) and term.state not in self.frame.values:
             return self.values[term.state]
         edge = self.edge(term)
         return self.read(edge) if edge is not None else self.nested(term, is_return)
@@ -137,7 +139,7 @@ class CellGraph:
         if applied.name == NOTHING:
             return Edge(state, channels, NOTHING, False, (), False)
         is_each = state in self.frame.each
-        label, weightless, cells = self.label(applied, _OF_EACH if is_each else channels, state in self.frame.inputs)
+        label, weightless, cells = self.label(applied, _OF_EACH if is_each else channels, state in self.frame.values)
         fits = self.may_fit(state)
         if label == IDENTITY and fits:
             label = "fit"
@@ -194,7 +196,7 @@ class CellGraph:
     def may_fit(self, state: str) -> bool:
         """Returns whether a state is an input whose shape may differ from the output's, so that `fit` adds weights."""
         frame = self.frame
-        has_fit = state in frame.inputs and (frame.is_fitted or frame.first_decides)
+        has_fit = state in frame.values and (frame.is_fitted or frame.first_decides)
         return has_fit and (frame.place.stride != 1 or self.channels[state] != frame.place.filters)
 
     def label(self, applied: s.Op, channels: Value, reads_input: bool) -> Label:
@@ -226,7 +228,7 @@ class CellGraph:
             return scope
         found: dict[str, Value] = dict(scope)
         for state in states:
-            if state in self.frame.inputs:
+            if state in self.frame.values:
                 found[f"{state}.channels"] = self.channels[state]
             else:
                 value = self.values[state]

@@ -44,7 +44,7 @@ class FingerprintCache:
         self.networks: Cache[_Stacked] = Cache(256)
         self.reads = space.nests or bool(space.read)  # whether a cell may contain another cell, or read a gene
         self.uses = functools.lru_cache(maxsize=256)(functools.partial(calls_of, space))
-        self.frames: Cache[Frame] = Cache(256)
+        self.frames: Cache[tuple[tuple[object, ...], Frame]] = Cache(256)
         self.frame = functools.lru_cache(maxsize=256)(functools.partial(frame_of, space))
         self._same: dict[object, Any] = {}
 
@@ -109,12 +109,13 @@ def _at(calls: Calls, cell: s.Cell, genotype: Genotype, cache: FingerprintCache)
 def _read_besides(cell: s.Cell, genotype: Genotype, cache: FingerprintCache) -> tuple[object, ...]:
     """Returns what the fingerprint of a cell depends on besides the cell: cells within it, and genes."""
     within = genotype.cells_within(cell)
-    return cache.same(genotype.read_by(cell, *within)), *within
+    read = genotype.read_by(cell, *within)
+    return (cache.same(read), *within) if read else within
 
 
 def _cell_digest(cell: s.Cell, genotype: Genotype, calls: Calls, cache: FingerprintCache) -> str:
-    frame = _frame(cell, calls, cache.same(genotype.read_by(cell)) if cache.reads else (), cache)
-    build = CellGraph(frame, lambda name: cell_fingerprint(genotype.cell(name), genotype))
+    frame = _frame(cell, calls, genotype.read_by(cell), cache)
+    build = CellGraph(frame, lambda name: _at(cache.uses(name, genotype.read), genotype.cell(name), genotype, cache))
     output = built(build, cell)
     head = build.filled(frame.head, frame.cells) if frame.cells else frame.head
     return digest(head + canonical(build.vertices, output))
@@ -122,9 +123,6 @@ def _cell_digest(cell: s.Cell, genotype: Genotype, calls: Calls, cache: Fingerpr
 
 def built(build: CellGraph, cell: s.Cell) -> Sum:
     """Adds all vertices of a cell to its graph, and returns the value of the cell's output; empty if it is dead."""
-    for index, item in enumerate(cell.inputs):
-        build.values[item.name] = build.add(f"input{index}", ())
-        build.channels[item.name] = build.frame.channels[index]
     for node in cell.nodes:
         build.node(node)
     return build.output(_returned(cell, build.frame), cell.output.tail) or ()
@@ -132,12 +130,12 @@ def built(build: CellGraph, cell: s.Cell) -> Sum:
 
 def _frame(cell: s.Cell, calls: Calls, read: Genes, cache: FingerprintCache) -> Frame:
     """Returns the facts of a cell, which all cells with equal inputs, settings, calls and genes share."""
-    parts = (cell.inputs, cell.fit, cell.width, cell.settings, calls, read)
-    known = cache.frames.get(*parts)
-    if known is None:
-        known = cache.frame(*parts)
-        cache.frames.put(known, *parts)
-    return known
+    parts = (cell.fit, cell.width, cell.settings, calls, read)
+    known = cache.frames.get(cell.inputs, calls)
+    if known is None or known[0] != parts:
+        known = parts, cache.frame(cell.inputs, *parts)
+        cache.frames.put(known, cell.inputs, calls)
+    return known[1]
 
 
 def _returned(cell: s.Cell, frame: Frame) -> tuple[s.Term, ...]:

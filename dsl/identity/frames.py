@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dsl.identity.canonical import Sum, Vertex
 from dsl.identity.labels import Label, cells_within, op_text, walked
 from dsl.primitives import FIT_BY_FIRST
 from dsl.space.cache import Cache
@@ -40,10 +41,17 @@ class Edge(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """The edges and the channels of a node. Both depend on the channels of the states that the node reads."""
+    """The facts of a node, which depend on the channels of the states that its edges read.
 
-    edges: tuple[Edge | None, ...]  # None for a term that is not an edge
+    Attributes:
+      edges: the facts of the terms as edges; None for a term that is not an edge.
+      channels: the channels of the node.
+      read: the states that the edges read, with their channels.
+    """
+
+    edges: tuple[Edge | None, ...]
     channels: Value
+    read: tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +63,13 @@ class Frame:
       labels: the cache of the labels of operations.
       flows: the cache of the facts of nodes.
       returns: the cache of the terms of returns. A key is the return and the states that `unused` stands for.
-      inputs: the names of the inputs.
+      inputs: the vertices of the inputs.
+      values: the value of each input: the sum of its vertex alone.
+      channels: the channels of each input.
       head: the beginning of the text that is hashed, which describes inputs, `fit`, `width` and stride.
       cells: the cells within the operations of inputs and of `fit`.
       place: the filters and the stride of an operation that reads an input.
       inner: the filters and the stride of an operation that reads no input.
-      channels: the channels of the inputs.
       each: for each input that is declared with `each`, the label of its operation.
       first_decides: whether the first term of a sum decides its shape.
       order_counts: whether the order of a concatenation at the return has a meaning.
@@ -72,12 +81,13 @@ class Frame:
     labels: Cache[Label]
     flows: Cache[Facts]
     returns: Cache[tuple[s.Term, ...]]
-    inputs: frozenset[str]
+    inputs: tuple[Vertex, ...]
+    values: Mapping[str, Sum]
+    channels: Mapping[str, Value]
     head: str
     cells: tuple[str, ...]
     place: Place
     inner: Place
-    channels: tuple[Value, ...]
     each: Mapping[str, str]
     first_decides: bool
     order_counts: bool
@@ -101,12 +111,11 @@ def frame_of(
         Cache(2048),
         Cache(2048),
         Cache(256),
-        frozenset([item.name for item in inputs]),
+        *_inputs(inputs, [_input_channels(item, index, filters, given) for index, item in enumerate(inputs)]),
         f"{kinds}{'' if fit is None else op_text(fit, given)}{width}{stride}",
         _cells([*(item.kind for item in inputs), fit], given),
         Place(filters, stride),
         Place(filters, 1),
-        tuple(_input_channels(item, index, filters, given) for index, item in enumerate(inputs)),
         {item.name: f"each {_kind(item, given)}" for item in inputs if item.each and item.kind is not None},
         by_first,
         by_first or width == "split",
@@ -130,12 +139,11 @@ def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settin
         Cache(2048),
         Cache(2048),
         Cache(256),
-        frozenset([item.name for item in inputs]),
+        *_inputs(inputs, [Symbol(f"input {index}") for index in range(len(inputs))]),
         f"{kinds}[{len(settings)}]",
         _cells([item.kind for item in inputs], given),
         place,
         place,
-        tuple(Symbol(f"input {index}") for index in range(len(inputs))),
         {},
         first_decides=False,
         # How a cell is used may depend on the order of its channels.
@@ -143,6 +151,16 @@ def _frame_with_brackets(given: Definitions, inputs: tuple[s.Input, ...], settin
         is_fitted=False,
         scope=scope,
     )
+
+
+def _inputs(
+    inputs: tuple[s.Input, ...], channels: Sequence[Value]
+) -> tuple[tuple[Vertex, ...], dict[str, Sum], dict[str, Value]]:
+    """Returns the vertices of inputs with these channels, and the values and channels of the inputs by their names."""
+    names = [item.name for item in inputs]
+    vertices: list[Vertex] = [(f"input{index}", (), False) for index in range(len(names))]
+    values: dict[str, Sum] = {name: (index,) for index, name in enumerate(names)}
+    return tuple(vertices), values, dict(zip(names, channels, strict=True))
 
 
 def _kind(item: s.Input, given: Definitions) -> str:

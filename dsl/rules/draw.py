@@ -16,7 +16,7 @@ from dsl.space.slots import Settable, as_written, key
 from dsl.text.unparse import expression as written
 from dsl.tree import edit
 from dsl.tree import syntax as s
-from dsl.tree.edit import CellRef, GeneRef, NodeRef, StateRef, StepRef, TermRef
+from dsl.tree.edit import CellRef, StateRef, StepRef
 
 
 def draw_value(statement: s.Assign, scene: Scene, rng: random.Random) -> Settable | None:
@@ -111,13 +111,13 @@ def settable(member: Member, target: s.Path) -> Settable:
     Raises:
       CellError: the member is a node, a term, a gene or a step.
     """
+    if not isinstance(member, tuple):  # All references are named tuples.
+        return member
     if isinstance(member, StateRef):
         return member.state
     if isinstance(member, CellRef):
         return s.Op(member.cell)
-    if isinstance(member, NodeRef | TermRef | GeneRef | StepRef):
-        raise CellError(f"{target} cannot be a node, a term, a gene or a step", target.position)
-    return member
+    raise CellError(f"{target} cannot be a node, a term, a gene or a step", target.position)
 
 
 def draw_pipe(pipe: s.Pipe, scene: Scene, rng: random.Random) -> tuple[s.Op, ...] | None:
@@ -177,7 +177,7 @@ def _same(first: object, second: object, scene: Scene) -> bool:
 
 def with_values_drawn(op: s.Op, scene: Scene, rng: random.Random) -> s.Op:
     """Returns the operation with a drawn value in place of every `any` in its brackets."""
-    if not any(isinstance(argument.value, s.Any) for argument in op.arguments):
+    if not any([isinstance(argument.value, s.Any) for argument in op.arguments]):
         return op
     arguments = []
     for argument in op.arguments:

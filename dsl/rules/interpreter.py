@@ -7,10 +7,13 @@ the combinations that remain. If a rule cannot apply, the weights of the other r
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property, partial
+from typing import NamedTuple
 
 from dsl.check.verify import verify_change, verify_network_change
 from dsl.errors import CellError
@@ -36,8 +39,7 @@ _STEPS_A_DRAW = 8  # how many times more steps count for each variable that such
 Check = Callable[[Genotype], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Mutated:
+class Mutated(NamedTuple):
     """A child that a mutation rule has made.
 
     Attributes:
@@ -81,17 +83,16 @@ def mutate(
       CellError: the space has no rule, or no rule makes a valid child.
     """
     space = genotype.space
-    rules, weights = space.mutations, space.weights
-    if only is not None:
+    if only is None:
+        rules, weights = space.once(_of_one_parent) if mate is None else (space.mutations, space.weights)
+    else:
         known = space.once(_weights)
-        rules, weights = tuple(only), tuple(known[rule.name] for rule in only)
-    if mate is None and space.has_crossover:
-        weights = tuple(weight for rule, weight in zip(rules, weights, strict=True) if not rule.crossover)
-        rules = tuple(rule for rule in rules if not rule.crossover)
+        rules = tuple(rule for rule in only if mate is not None or not rule.crossover)
+        weights = tuple(known[rule.name] for rule in rules)
     rejected: list[tuple[str, str]] = []
     steps, error = MAX_STEPS, None
     while rules:
-        index = rng.choices(range(len(rules)), weights)[0]
+        index = _drawn(weights, rng)
         work = Work(steps // 2)  # The other half is for rules that are drawn afterwards.
         scene = Scene.of(genotype, Attempt(work, mate, born))
         try:
@@ -112,8 +113,20 @@ def mutate(
     raise CellError(ALL_REJECTED if rejected else NONE_APPLIES if space.mutations else NO_RULES, hint=reasons)
 
 
+def _of_one_parent(space: Space) -> tuple[tuple[s.Mutation, ...], tuple[float, ...]]:
+    """Returns the rules that need no mate, and their weights."""
+    pairs = [pair for pair in zip(space.mutations, space.weights, strict=True) if not pair[0].crossover]
+    return tuple(rule for rule, _ in pairs), tuple(weight for _, weight in pairs)
+
+
 def _weights(space: Space) -> Mapping[str, float]:
     return {rule.name: weight for rule, weight in zip(space.mutations, space.weights, strict=True)}
+
+
+def _drawn(weights: Iterable[float], rng: random.Random) -> int:
+    """Returns an index that is drawn by weight. The draws are those of `rng.choices`, which takes longer."""
+    sums = list(itertools.accumulate(weights))
+    return bisect.bisect(sums, rng.random() * sums[-1], 0, len(sums) - 1)
 
 
 def _child(
@@ -124,7 +137,7 @@ def _child(
     Raises:
       TooMuchWork: the rule has too many joint draws.
     """
-    draws, work = _Draws(rule.block, scene), scene.work
+    draws, work = _Draws(rule.block, scene), scene.attempt.work
     for count in range(MAX_REDRAWS):
         if count * _STEPS_A_CHILD > work.allowed:
             break
@@ -217,7 +230,7 @@ def _listed(block: s.Block, listed: Sequence[tuple[float, Scene]], rng: random.R
     """Applies a block to combinations of a list, which are drawn without replacement, until it applies to one."""
     weighted = [*listed]
     while weighted:
-        index = rng.choices(range(len(weighted)), [weight for weight, _ in weighted])[0]
+        index = _drawn([weight for weight, _ in weighted], rng)
         after = _run(block.rest, weighted.pop(index)[1], rng)
         if after is not None:
             return after
@@ -267,7 +280,7 @@ def _mutate(statement: s.Mutate, scene: Scene, rng: random.Random) -> Scene | No
     space = scene.genotype.space
     weighted = [pair for pair in zip(space.mutations, space.weights, strict=True) if not pair[0].crossover]
     while weighted:
-        index = rng.choices(range(len(weighted)), [weight for _, weight in weighted])[0]
+        index = _drawn([weight for _, weight in weighted], rng)
         after = _block(weighted.pop(index)[0].block, scene.having(scene.genotype, {}), rng)
         if after is not None:
             return after

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 
 from dsl.primitives import IDENTITY
 from dsl.rules.scene import Member, Scene
@@ -46,11 +47,11 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
         return _state_refs(ref.cell, edit.states(cell))
     if name == "inputs":
         return _state_refs(ref.cell, [item.name for item in cell.inputs])
-    nodes = [NodeRef(ref.cell, index) for index in range(len(cell.nodes))]
+    nodes = genotype.space.once(_references)(ref.cell, len(cell.nodes))
     output = NodeRef(ref.cell, edit.OUTPUT)
     match name:
         case "nodes":
-            return tuple(nodes)
+            return nodes
         case "vertices":
             return (*nodes, output)
         case "output":
@@ -60,6 +61,11 @@ def _collection(ref: Ref, name: str, genotype: Genotype) -> tuple[Member, ...]:
         case _:
             edges = (term for node in (*nodes, output) for term in _terms(node, cell))
             return tuple(term for term in edges if not edit.is_none(edit.term_at(cell, term)))
+
+
+def _references(space: Space) -> Callable[[str, int], tuple[NodeRef, ...]]:
+    """Returns a function that returns references to the nodes of a cell, from its name and the number of its nodes."""
+    return functools.lru_cache(maxsize=256)(lambda cell, count: tuple(NodeRef(cell, index) for index in range(count)))
 
 
 def _sets(space: Space) -> Mapping[str, tuple[Member, ...]]:

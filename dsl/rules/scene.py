@@ -133,6 +133,6 @@ def referred(name: str, member: Member) -> Ref:
     Raises:
       CellError: the member is not a part of a genotype.
     """
-    if not isinstance(member, Ref):
+    if not isinstance(member, tuple):  # References are named tuples. A test for each kind of them would take longer.
         raise CellError(f"{name} is bound to {member}, which is not a cell, node, term or state")
     return member

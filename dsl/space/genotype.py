@@ -351,7 +351,8 @@ class Genotype:
         """Returns the cells that a cell uses, directly or not, if its settings have the operations `given`."""
         if not self.space.nests:
             return ()
-        return self._with_inner([*self._direct(cell), *self._cells_in(given)])
+        direct = self._direct(cell) | self._cells_in(given) if given else self._direct(cell)
+        return self._with_inner([*direct]) if direct else ()
 
     def cells_of(self, pipe: s.Pipe) -> tuple[s.Cell, ...]:
         """Returns the cells that operations of the network use, directly or not."""

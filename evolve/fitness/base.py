@@ -22,6 +22,7 @@ from compiler.version import version
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import Facts
 from evolve.fitness.measuring import Measuring
+from evolve.fitness.repeats import error_of, mean_of, tasks
 from evolve.objectives import MEASURES, Objective, Objectives
 from evolve.records import Classification, Evaluation, Metrics, Task, failed
 from evolve.settings import SearchSettings
@@ -46,6 +47,7 @@ class Fitness(ABC):
       own: the settings of this source, which are of the type `settings`.
       objectives: the metrics by which individuals are compared; without one, the metric that the source measures.
       measuring: the measures of exported networks.
+      repeats: the number of evaluations of each individual.
       rungs: the epochs after which trainings are compared; empty if trainings are not interrupted.
       facts: the facts of the images; None before they are found.
       version: the version of the driver.
@@ -62,6 +64,7 @@ class Fitness(ABC):
     objectives: Objectives = field(default_factory=Objectives)
     measuring: Measuring = field(default_factory=Measuring)
     rungs: tuple[int, ...] = ()
+    repeats: int = 1
     facts: Facts | None = None
     version: str = field(default_factory=version)
 
@@ -233,12 +236,19 @@ class Fitness(ABC):
         """
         check_version(self)
         start = time.perf_counter()
-        found = self._measured(parsed(self.space).genotype(task.genotype), task)
+        genotype, runs = parsed(self.space).genotype(task.genotype), list[Evaluation]()
+        for number, own in tasks(task, self.repeats):
+            runs.append(self._measured(genotype, replace(own, earlier=tuple(runs))))
+            if runs[-1].is_failed:
+                reason = f"repeat {number + 1} of {self.repeats}: " if self.repeats > 1 else ""
+                runs = [replace(runs[-1], error=f"{reason}{runs[-1].error}")]
+                break
+        found = replace(mean_of(runs), fitness_error=error_of(runs, self.objectives, self.metric))
         seconds = found.seconds if self.is_simulated else time.perf_counter() - start
         found = self.objectives.judged(replace(found, seconds=seconds), self.metric)
         # A backward pass counts as two forward passes, which gives the factor 3. A mult-add counts as one FLOP.
         images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
-        return replace(found, flops=3.0 * found.mult_adds * images * self.training.epochs)
+        return replace(found, flops=3.0 * found.mult_adds * images * self.training.epochs * self.repeats)
 
     def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:
         # The size is computed before the measurement, so that an individual that fails in the measurement has a size.

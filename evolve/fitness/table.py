@@ -52,6 +52,13 @@ class TableFitness(Fitness):
         """Checks that the table fits the search space. Returns this source with the path that was found."""
         found = replace(self, own=replace(self.own, path=beside(self.own.path)))
         check_space(seed, found.table, found.own)
+        for one in self.objectives:
+            values = {dict(row.metrics).get(one.name, row.fitness) for row in found.table.rows.values()}
+            if len(values) == 1 and one.name not in MEASURES:
+                raise UsageError(
+                    f"search.objectives has {one.name!r}, which is {values.pop():g} in every row of {found.own.path}: "
+                    "an objective must differ between individuals"
+                )
         return found
 
     @property

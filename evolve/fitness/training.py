@@ -27,7 +27,8 @@ from evolve.fitness import running
 from evolve.fitness.base import out_of_memory, parsed, unrecorded
 from evolve.fitness.facts import Facts
 from evolve.fitness.images import ImagesFitness
-from evolve.objectives import MEASURES, QUALITIES, is_share
+from evolve.fitness.repeats import mean_of
+from evolve.objectives import MEASURES, QUALITIES, check_recall, is_share
 from evolve.records import Classification, Evaluation, Metrics, Task, failed, rank
 from evolve.settings import LATENCY, MEASURED, SearchSettings
 
@@ -70,6 +71,9 @@ class TrainingFitness(ImagesFitness):
         found, source, stream = super()._found(known, folder, progress), self.dataset.source, self.dataset.stream
         fit.check(self.training, source, found.images, found.input_shape[-1], found.is_bytes, stream)
         fit.class_weights(self.training, source, found.counts.get("train", ()))
+        for one in self.objectives:
+            if one.name.startswith(RECALL):
+                check_recall(one.name, found.class_names, found.counts.get("validation", ()))
         return found
 
     def rows(self) -> list[tuple[str, str]]:
@@ -112,13 +116,15 @@ class TrainingFitness(ImagesFitness):
         from compiler.training import candidate
 
         self._check_folder()
-        feed = self._feed()
+        feed = self._feed(task.repeat)
         initial, note = self._initial(task)
         try:
-            with running.reporting(self.folder / running.FOLDER, task.id, self.training.epochs) as report:
+            epochs, done = self.training.epochs, len(task.earlier) * self.training.epochs
+            with running.reporting(self.folder / running.FOLDER, task.id, epochs * self.repeats) as report:
                 trained = candidate.train(
-                    genotype, feed, self.training, task.seed, initial, on_epoch=report, noise=task.noise
-                )
+                    genotype, feed, self.training, task.seed, initial,
+                    on_epoch=lambda epoch: report(done + epoch), noise=task.noise,
+                )  # fmt: skip
         except Diverged as error:
             return replace(failed(str(error)), history=error.history)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
@@ -140,11 +146,12 @@ class TrainingFitness(ImagesFitness):
             note=note,
             weight_differences=self._differences(trained.layers, task),
         )
-        try:
-            measured = replace(measured, metrics=(*measured.metrics, *self._measures(genotype, trained.layers)))
-        except CompileError as error:
-            return replace(failed(str(error)), history=trained.history)
-        fitness = self.objectives.judged(measured, self.metric).fitness
+        if task.repeat == 0:
+            try:
+                measured = replace(measured, metrics=(*measured.metrics, *self._measures(genotype, trained.layers)))
+            except CompileError as error:
+                return replace(failed(str(error)), history=trained.history)
+        fitness = self.objectives.judged(mean_of((*task.earlier, measured)), self.metric).fitness
         found = rank(fitness, (cost.params, cost.mult_adds))
         best = rank(task.best, task.best_size)
         if self.inherit or found < (best if task.keep_above is None else rank(task.keep_above, task.keep_above_size)):
@@ -227,14 +234,15 @@ class TrainingFitness(ImagesFitness):
                 f"{pasted('search.storage', 'gs://bucket/run')}"
             )
 
-    def _feed(self) -> Any:
-        """Returns the feed of the images of the search.
+    def _feed(self, repeat: int = 0) -> Any:
+        """Returns the feed of the images of the search. With folds, that of a repeat validates on its fold.
 
         Raises:
           UsageError: the images are missing, or are other images than those of the search.
         """
         try:
-            return _made_feed(self.dataset, self.known.kept(self.folder), self.known.digest)
+            number = repeat if self.dataset.folds is not None else 0
+            return _made_feed(self.dataset, self.known.kept(self.folder), self.known.digest, number)
         except DataError as error:
             raise UsageError(unrecorded(error)) from None
 
@@ -302,10 +310,11 @@ def _warm() -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> Any:
-    """Returns the feed of a data set. A worker makes the feed once, for all its trainings."""
+def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str, number: int) -> Any:
+    """Returns the feed of a fold of a data set. A worker makes the feed once, for all its trainings on this fold."""
     from compiler.batches.pipeline import feed
     from compiler.images import data, kept
+    from compiler.images.splits import fold
 
     found = None if images is None else kept.read(images)
     if found is None:
@@ -314,7 +323,7 @@ def _made_feed(settings: DatasetSettings, images: Kept | None, digest: str) -> A
             raise DataError(
                 f"a worker on {socket.gethostname()} finds other images in {settings.source!r} than those of the search"
             )
-    return feed(found)
+    return feed(fold(found, number, settings.folds or 0, settings.seed))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from compiler.pictures import card, confusion_matrix
 from compiler.pictures.picture import picture
 from evolve.algorithms import Algorithm
 from evolve.fitness.facts import shown
-from evolve.observers.summaries import Summaries, show_confusion
+from evolve.objectives import Objective
+from evolve.observers.summaries import ACCURACY, Summaries, show_confusion
 from evolve.records import Classification, Individual, Standing
 from evolve.store.history import standings
 from evolve.store.store import Store
@@ -17,8 +18,9 @@ from evolve.store.store import Store
 class Board:
     """Writes a summary for each individual, and a further summary for each new best individual."""
 
-    def __init__(self, folder: Place, space: dsl.Space, store: Store) -> None:
-        self._summaries = Summaries(folder, [rule.name for rule in space.mutations])
+    def __init__(self, folder: Place, space: dsl.Space, store: Store, objective: Objective = ACCURACY) -> None:
+        self._summaries = Summaries(folder, [rule.name for rule in space.mutations], objective)
+        self._objective = objective
         self._space = space
         self._store = store
 
@@ -41,7 +43,7 @@ class Board:
         best = standing.best
         self._summaries.individual(individual, standing, self._store.fitness(individual.parent))
         if best is not None and best.id == individual.id:
-            drawing = picture(genotype.cells, title(individual), stacked=True)
+            drawing = picture(genotype.cells, title(individual, self._objective), stacked=True)
             text = f"{_origin(individual)}\n{individual.genotype}"
             self._summaries.new_best(individual, text, card.fit(drawing.png()))
 
@@ -59,9 +61,9 @@ def show_test(folder: Place, best: Individual, tested: Classification, finished:
     show_confusion(folder, finished, card.fit(confusion_matrix.png(tested.confusion, names, heading)), names)
 
 
-def title(individual: Individual) -> str:
+def title(individual: Individual, objective: Objective = ACCURACY) -> str:
     """Returns the title of the picture of an individual."""
-    return f"{individual.id}: accuracy {individual.fitness:.4f}, {by(individual)}"
+    return f"{individual.id}: {objective.title} {objective.shown(individual.fitness)}, {by(individual)}"
 
 
 def by(individual: Individual) -> str:

@@ -13,7 +13,7 @@ from compiler.networks import saved, weights
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.training import best_folder, weights_file
-from evolve.records import Individual, Standing
+from evolve.records import Individual, Standing, accuracy_of
 from evolve.store.location import FRONT
 
 
@@ -109,10 +109,10 @@ class Keeper:
         path = weights_file(self._weights, one.id)
         if not path.exists():
             return
-        facts = self._fitness.known
+        facts, accuracy = self._fitness.known, accuracy_of(one)
         try:
             network = saved.Saved(
-                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, one.fitness,
+                genotype, weights.read(path), facts.input_shape, facts.class_names, facts.mean, facts.std, accuracy,
                 facts.preparation,
             )  # fmt: skip
         except CompileError as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from evolve.fitness.facts import shown
+from evolve.objectives import Objective
 from evolve.observers.front import Found
-from evolve.records import Classification, Individual
+from evolve.records import Classification, Individual, accuracy_of
 
 SHOWN = 12  # the number of classes above which only the classes with the lowest accuracy are listed
 WORST_CLASSES = 10
@@ -28,6 +29,7 @@ class Outcome:
     failure: str = ""  # the error of the latest failed individual
     step_share: float | None = None  # the share of the workers' time in which epochs were trained and validated
     validation: tuple[int, ...] = ()  # numbers of validation images by class, if the fitness is a validation accuracy
+    objective: Objective = field(default_factory=lambda: Objective("accuracy"))  # gives the fitness
     front: Found | None = None  # the front of a search for several objectives
     predicted: tuple[int, float | None] = (0, None)  # how many individuals a model chose, and its rank correlation
     remedies: tuple[str, ...] = ()  # flags for another search that may reach a higher accuracy
@@ -58,7 +60,7 @@ def warnings(outcome: Outcome) -> Iterator[str]:
     if not outcome.best:
         return
     best, tested = outcome.best[0], outcome.tested
-    found = [("validation", best.fitness, outcome.validation)]
+    found = [("validation", accuracy_of(best), outcome.validation)]
     if tested is not None:
         found.append(("test", tested.accuracy, tuple(sum(row) for row in tested.confusion)))
     doubtful = [doubt for part, accuracy, counts in found if (doubt := _doubt(part, best.id, accuracy, counts))]

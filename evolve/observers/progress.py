@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evolve.fitness import running
+from evolve.objectives import Objective
 from evolve.observers.front import PICTURE
 from evolve.observers.outcome import SHOWN, WORST_CLASSES, Outcome, by_class, warnings
 from evolve.records import Classification, Individual, Spent, Standing
@@ -151,7 +152,9 @@ def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
     """Yields texts with the number of finished individuals, the best individual, and the number of failed ones."""
     yield f"{now.finished}/{plan.individuals}"
     if best is not None:
-        yield f"best {best.fitness:.4f} ({size(best.params)} params, id {best.id})"
+        first = plan.objectives.first
+        metric = "" if first.title == "accuracy" else f"{first.title} "
+        yield f"best {metric}{first.shown(best.fitness)} ({size(best.params)} params, id {best.id})"
     if now.failed:
         yield f"{now.failed} failed"
 
@@ -235,15 +238,14 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
         _say(console, f"a model chose {count} individuals{shown}")
     if outcome.step_share is not None:
         _say(console, f"workers trained and validated for {outcome.step_share:.0%} of their time")
-    console.print(_best(best))
+    console.print(_best(best, outcome.objective))
     if outcome.front is not None:
         console.print(outcome.front.table())
     for name, value in best[0].metrics if best else ():
-        _say(console, f"{name} of {best[0].id}: {value:.6g}")
+        if name != outcome.objective.name:
+            _say(console, f"{name} of {best[0].id}: {value:.6g}")
     if tested is not None:
-        _say(console, f"test accuracy of {best[0].id}: {tested.accuracy:.4f}")
-        if tested.confusion:
-            console.print(_by_class(tested))
+        _show_tested(console, best[0].id, tested, outcome.objective)
     for warning in warnings(outcome):
         _say(console, f"warning: {warning}", "yellow")
     if not best:
@@ -254,20 +256,36 @@ def show_end(console: Console, outcome: Outcome, folder: Path, commands: Sequenc
         _say(console, f"  {command}")
 
 
+def _show_tested(console: Console, id: int, tested: Classification, objective: Objective) -> None:
+    """Prints the accuracy on the test images, and the metric that is the fitness if that is another one."""
+    _say(console, f"test accuracy of {id}: {tested.accuracy:.4f}")
+    for name, value in tested.metrics:
+        if name == objective.name != "accuracy":
+            _say(console, f"test {objective.title} of {id}: {value:.4f}")
+    if tested.confusion:
+        console.print(_by_class(tested))
+
+
 def _say(console: Console, text: str, style: str = "") -> None:
     """Prints one line. Rich's markup is off, because names of the user may contain brackets."""
     console.print(Text(text, style), soft_wrap=True)
 
 
-def _best(best: Sequence[Individual]) -> Table:
+def _best(best: Sequence[Individual], objective: Objective) -> Table:
     table = Table(title="The best", title_justify="left")
     parent = "parents" if any(one.mate is not None for one in best) else "parent"
-    for heading in ("accuracy", "params", "mult-adds", "id", "rule", parent):
+    for heading in (objective.title, "params", "mult-adds", "id", "rule", parent):
         table.add_column(heading, justify="left" if heading == "rule" else "right")
     for one in best:
-        numbers = (f"{one.fitness:.4f}", f"{one.params:,}", f"{one.mult_adds:,}", str(one.id))
+        numbers = (_with_error(one, objective), f"{one.params:,}", f"{one.mult_adds:,}", str(one.id))
         table.add_row(*numbers, Text(one.rule), ", ".join(map(str, one.parents)))
     return table
+
+
+def _with_error(one: Individual, objective: Objective) -> str:
+    """Returns the metric of an individual, with its standard error if it is a mean: 0.9512 ± 0.0031."""
+    error = one.fitness_error
+    return objective.shown(one.fitness) + ("" if error is None else f" ± {error:.4f}")
 
 
 def _by_class(tested: Classification) -> Table:

@@ -13,11 +13,13 @@ from math import isfinite
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from compiler.filesystem import Place, remove_folder
+from evolve.objectives import Objective
 from evolve.observers import events
 from evolve.records import WORST, Individual, Standing
 from evolve.store.history import measured
 
 BEST_RUNS = 30  # TensorBoard shows no run at first if there are more than 40, so that fewer are kept.
+ACCURACY = Objective("accuracy")  # the objective of a search that chooses no other
 
 
 class Summaries:
@@ -31,9 +33,10 @@ class Summaries:
         that these rules have made, and so no sampled ones.
     """
 
-    def __init__(self, folder: Place, space_rules: Sequence[str]) -> None:
+    def __init__(self, folder: Place, space_rules: Sequence[str], objective: Objective = ACCURACY) -> None:
         self._folder = folder
         self._rules = tuple(space_rules)
+        self._objective = objective
         self._tried: Counter[str] = Counter()
         self._improved: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
@@ -50,7 +53,7 @@ class Summaries:
         """Adds the text of all settings, the `.cell` text of the search space, and the layout of the charts."""
         config = events.code("config/gin", config_text, "All settings of the search, those of its workers included.")
         space = events.code("space", space_text, "The search space: seed cells, network and mutation rules.")
-        self._search.write(0, [config, space, events.charts(_layout())])
+        self._search.write(0, [config, space, events.charts(_layout(self._objective))])
 
     def individual(self, individual: Individual, standing: Standing, parent_fitness: float | None) -> None:
         """Adds one finished individual, and the state of the search after this individual, to the curves."""
@@ -85,24 +88,40 @@ class Summaries:
         self._rejected.update(rule for rule, _ in individual.rejected)
 
     def _search_curves(self, individual: Individual, standing: Standing) -> Iterator[events.Value]:
-        yield _curve("best/accuracy", WORST if standing.best is None else standing.best.fitness)
+        if standing.best is not None:
+            yield self._fitness("best/accuracy", standing.best.fitness)
+        elif self._objective.title == "accuracy":
+            yield _curve("best/accuracy", WORST)
         yield _curve("individual/failed", self._failed)
         members = measured(standing.population)
         if members:
-            yield _curve("population/mean", sum(members) / len(members))
-            yield _curve("population/min", min(members))
-            yield _curve("population/max", max(members))
+            yield self._fitness("population/mean", sum(members) / len(members))
+            yield self._fitness("population/min", min(members))
+            yield self._fitness("population/max", max(members))
         if standing.species:
             yield _curve("population/species", standing.species)
         if standing.correlation is not None:
             yield _curve("model/rank_correlation", standing.correlation)
         if not individual.is_failed:  # zeros of failed individuals would hide the curve
-            yield _curve("individual/accuracy", individual.fitness)
+            yield self._fitness("individual/accuracy", individual.fitness)
+            for name, value in individual.metrics:
+                if name != self._objective.name:
+                    yield events.scalar(f"metrics/{name}", value, name, f"The metric {name} of each individual.")
             yield _curve("individual/params", individual.params)
             yield _curve("individual/mult_adds", individual.mult_adds)
             if individual.inherited is not None:
                 yield _curve("individual/inherited", individual.inherited)
         yield _curve("individual/seconds", individual.seconds)
+
+    def _fitness(self, tag: str, fitness: float) -> events.Value:
+        """Returns a point of a curve of the fitness: the value of the metric, under the name of the metric."""
+        title, description = _CURVES[tag]
+        if self._objective.title != "accuracy":
+            tag = tag.replace("accuracy", self._objective.name)
+            title = self._objective.title.capitalize() if title == "Accuracy" else title
+            description = description.replace("validation accuracy", self._objective.title).replace("highest", "best")
+            description = description.replace("lowest", "worst")
+        return events.scalar(tag, self._objective.score(fitness), title, description)
 
     def _rule_curves(self) -> Iterator[events.Value]:
         for rule in self._rules:
@@ -143,8 +162,9 @@ def _write_training(run: Place, best: Individual) -> None:
     file.close()
 
 
-def _layout() -> layout_pb2.Layout:
+def _layout(objective: Objective) -> layout_pb2.Layout:
     """Returns the charts of TensorBoard's tab "Custom scalars". Each chart has several curves."""
+    name, tag = objective.title, objective.title.replace(" ", "_")
     population = layout_pb2.MarginChartContent.Series(
         value="population/mean", lower="population/min", upper="population/max"
     )
@@ -152,7 +172,7 @@ def _layout() -> layout_pb2.Layout:
         layout_pb2.Chart(
             title="Population: mean, between worst and best", margin=layout_pb2.MarginChartContent(series=[population])
         ),
-        _overlay("Best accuracy so far, and accuracy of each individual", "^(best/accuracy|individual/accuracy)$"),
+        _overlay(f"Best {name} so far, and {name} of each individual", f"^(best/{tag}|individual/{tag})$"),
     ]
     rules = [_overlay(f"Children {verb}", f"^rules/.*/{verb}$") for verb in _RULE_CURVES]
     training = [

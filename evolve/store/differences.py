@@ -26,6 +26,8 @@ ADDED = (
     Added("training.class_weights", "0.9.0", "None"),
     Added("search.measure", "0.9.0", ""),
     Added("search.measure_seconds", "0.9.0", "60.0"),
+    Added("search.repeats", "0.9.0", "1"),
+    Added("dataset.folds", "0.9.0", "None"),
     Added("search.rungs", "0.9.0", "()"),
     Added("search.reduction", "0.9.0", "3"),
     Added("search.repeat_networks", "0.9.0", "True"),

@@ -85,8 +85,9 @@ class About:
 
     @property
     def metric(self) -> str:
-        """The name of the fitness: "validation accuracy" if networks are trained, else "fitness"."""
-        return ACCURACY if self.identity.get("search.fitness") == "training" else FITNESS
+        """The name of the fitness: "validation accuracy" if networks are trained for it, else "fitness"."""
+        is_accuracy = not self.objectives or self.objectives.first.name == "accuracy"
+        return ACCURACY if self.identity.get("search.fitness") == "training" and is_accuracy else FITNESS
 
     @property
     def objectives(self) -> Objectives:

@@ -47,7 +47,7 @@ def test_the_first_cell_reads_the_stem_twice_and_strided_sizes_are_rounded_up() 
         (net("a = conv[1x1, filters=filters/3](x)\nreturn a"), ["filters", "F//4"]),
         (
             net("a = skip(x)\nb = skip(x)\nreturn concat(a, b)", traits="width split", width="[1]"),
-            ["1 filters", "2 states"],
+            ["1 filter cannot be split", "2 states"],
         ),
         (net("return x", traits="width split", width=""), ["width split", "needs filters, such as normal[F]"]),
     ],

@@ -48,6 +48,18 @@ def all_equal(genotype: dsl.Genotype, seed: int) -> float:
     return 0.5
 
 
+def errors(genotype: dsl.Genotype, seed: int) -> dict[str, float]:
+    """Returns metrics without a fitness: an error that falls with the separable convolutions, and a time."""
+    return {"errors": 50.0 - genotype.text().count("sep_conv"), "watts": seed % 100 / 10}
+
+
+def negative(genotype: dsl.Genotype, seed: int) -> float:
+    """Returns fitnesses below 0, and fails for some individuals."""
+    if seed % 5 == 0:
+        raise CompileError("there is no such layer")
+    return separables(genotype, seed) - 100
+
+
 def evaluated(fitness: Fitness, task: Task) -> tuple[Evaluation, bool]:
     """Returns an evaluation, and whether the worker has imported TensorFlow for it."""
     return fitness.evaluate(task), "tensorflow" in sys.modules
