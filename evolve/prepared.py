@@ -161,6 +161,11 @@ def _check_rungs(config: Config) -> None:
             f"search.rungs is {rungs} and search.fitness is {search.fitness!r}, which cannot stop a training and "
             f"continue it later: {off}, or {pasted('search.fitness', 'training')}"
         )
+    if search.stop and not config.source.trains:
+        raise UsageError(
+            f"search.stop is True and search.fitness is {search.fitness!r}, which has no curves of a training: "
+            f"{pasted('search.stop', False)}, or {pasted('search.fitness', 'training')}"
+        )
     chosen = config.algorithm_name()
     if not RECORDS[chosen].takes_rungs:
         others = " or ".join(repr(name) for name in algorithm_names() if RECORDS[name].takes_rungs)

@@ -214,6 +214,7 @@ class Task:
     rung: int = 0  # the rung to which the individual is trained
     repeat: int = 0  # the number of the training of this individual, which is the number of its fold too
     earlier: tuple[Evaluation, ...] = ()  # the results of the repeats that were trained before this one
+    least: tuple[tuple[int, float], ...] = ()  # the training accuracies by epoch below which the training is stopped
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,7 @@ class Evaluation:
     step_seconds: Annotated[float, Column("real not null default 0")] = 0.0
     # FLOPs of the training: 3 x mult-adds x images x epochs, since a backward pass counts as two forward passes
     flops: Annotated[float, Column("real not null default 0")] = 0.0
+    epochs: int | None = None  # the number of epochs that the worker trained now; None: all epochs of a training
     is_retryable: bool = False  # whether the machine is at fault, so that a retry may succeed
     # further numbers from a table
     metrics: Annotated[Metrics, Column("text not null default '{}'", NAMED)] = ()
@@ -375,6 +377,9 @@ class Standing:
     population: tuple[float, ...]  # the fitness of each member, the oldest first
     best: Individual | None
     inheritable: frozenset[int] = frozenset()  # individuals whose weights a child may inherit
+    continued: frozenset[int] = frozenset()  # individuals that are trained on to a higher rung
+    # the id and rung of the results whose trainings may be continued, so that their checkpoints are kept
+    checkpoints: frozenset[tuple[int, int]] = frozenset()
     top: tuple[int, ...] = ()  # the ids of the best `search.keep_best` individuals, whose weights are kept
     species: int = 0  # the number of species in the population; 0: the algorithm has no species
     correlation: float | None = None  # the rank correlation of predictions and fitnesses, if a model chooses

@@ -195,6 +195,13 @@ class SearchSettings:
     reduction: Annotated[
         int, whole(2), "of this number of results of a rung, one is trained on to the next rung", IDENTITY
     ] = 3
+    stop: Annotated[
+        bool,
+        FLAG,
+        "whether a training is stopped as soon as its training accuracy is below those of all that were promoted from "
+        "its rung, at the same epoch",
+        IDENTITY,
+    ] = False
     sample_mutations: Annotated[
         int,
         whole(0),
@@ -213,7 +220,7 @@ class SearchSettings:
     ] = None
 
     def __post_init__(self) -> None:
-        rules = (_reuses_what_is_trained_alike, _repeats_what_is_trained_alike, _has_one_fitness)
+        rules = (_reuses_what_is_trained_alike, _repeats_what_is_trained_alike, _stops_on_a_rung, _has_one_fitness)
         check("search", self, UsageError, rules)
         _ = self.place
 
@@ -260,6 +267,15 @@ def _repeats_what_is_trained_alike(search: SearchSettings) -> str:
     return (
         "search.repeat_networks is False and search.inherit_weights is True, but with inherited weights a network may "
         f"be trained further: {pasted('search.repeat_networks', True)}, or {pasted('search.inherit_weights', False)}"
+    )
+
+
+def _stops_on_a_rung(search: SearchSettings) -> str:
+    if not search.stop or search.rungs:
+        return ""
+    return (
+        "search.stop is True and search.rungs is (); trainings are stopped by comparison with those that are promoted: "
+        f"{pasted('search.rungs', (3, 9, 27))}, or {pasted('search.stop', False)}"
     )
 
 

@@ -35,7 +35,7 @@ from evolve.fitness.facts import FOLDER, Facts
 from evolve.observers import announce, board, progress
 from evolve.observers.front import PICTURE, Found
 from evolve.observers.journal import Journal
-from evolve.observers.keep import Keeper
+from evolve.observers.keep import Keeper, remove_checkpoints
 from evolve.observers.outcome import Outcome
 from evolve.prepared import Run, bred, prepare
 from evolve.records import Classification
@@ -43,10 +43,9 @@ from evolve.search.cell_space import CellSpace
 from evolve.search.front import Front
 from evolve.search.loop import Observer, Search
 from evolve.search.plan import Tally
+from evolve.search.state import is_finished
 from evolve.store import location
-from evolve.store.store import Store
-
-_TESTED = "test of {}"  # the key of the note in the store that has the test result of an individual
+from evolve.store.store import TESTED, Store
 
 
 def run(
@@ -109,6 +108,7 @@ def _run(config: Config, folder: Path, console: Console, changed: bool, callback
             executor.close()
         if _is_complete(prepared, store):
             kept.remove(folder / FOLDER)  # a copy of the images, which no later run needs
+            remove_checkpoints(prepared.fitness.weights)
         validation, remedies = prepared.fitness.chance()
         front = _front(prepared, store)
         outcome = replace(
@@ -147,7 +147,7 @@ def _show_earlier(prepared: Run, store: Store, console: Console) -> None:
     """
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
-    tested = None if best is None else store.noted(_TESTED.format(best.id))
+    tested = None if best is None else store.noted(TESTED.format(best.id))
     commands = [f"cell draw {prepared.folder / 'best.cell'}", *announce.watch(prepared)]
     reason = f"version 0.5.0 or an earlier one began this search; {finished} individuals are finished"
     outcome = _outcome(store, None if tested is None else Classification.read(tested), reason)
@@ -182,11 +182,10 @@ def _facts(prepared: Run, store: Store, console: Console) -> Facts:
 
 def _is_complete(prepared: Run, store: Store) -> bool:
     """Whether all individuals are finished and the best one is tested, so that images are not needed any more."""
-    finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
-    if finished < prepared.plan.individuals or best is None:
+    if best is None or not is_finished(prepared.plan, store):
         return False
-    is_tested = store.noted(_TESTED.format(best.id)) is not None
+    is_tested = store.noted(TESTED.format(best.id)) is not None
     return is_tested or not prepared.fitness.can_test(best.id)
 
 
@@ -217,17 +216,18 @@ def _search(
     finished, _, _ = store.counts()
     best = next(iter(store.best(1)), None)
     progress.show_start(console, announce.header(prepared, finished))
-    if finished >= prepared.plan.individuals and not store.unfinished():
+    if is_finished(prepared.plan, store):
         return f"all {finished} individuals are finished", False
     shown_board = board.Board(
         prepared.storage / "tensorboard", prepared.seed.space, store, prepared.fitness.objectives.first
     )
     shown_board.start(gin_config.in_force(), prepared.config.algorithm(space))
     unfinished = store.unfinished()
-    waiting = frozenset(proposal.id for proposal, waits in unfinished if waits)
+    promoted = {one.id for one in store.rungs.unfinished() if one.rung and one.waits}
+    waiting = promoted.union(proposal.id for proposal, waits in unfinished if waits)
     retried = frozenset(proposal.id for proposal, waits in unfinished if not waits)
     front = Front(store.scored())
-    keeper = Keeper(fitness, prepared.seed.space, best, waiting, retried, front)
+    keeper = Keeper(fitness, prepared.seed.space, best, frozenset(waiting), retried, front)
     reports = prepared.folder / running.FOLDER if fitness.trains else None
     tally = Tally(store.spent(), best)
     with progress.Progress(console, prepared.plan, tally, best, reports) as shown:
@@ -264,7 +264,7 @@ def _tested(prepared: Run, store: Store, executor: Executor, is_new: bool) -> Cl
     best = next(iter(store.best(1)), None)
     if best is None:
         return None
-    key = _TESTED.format(best.id)
+    key = TESTED.format(best.id)
     noted = store.noted(key)
     tested = None if noted is None else Classification.read(noted)
     if tested is None and prepared.fitness.can_test(best.id):

@@ -27,6 +27,7 @@ from compiler.layers.model import StepLayer, assemble, forward, step_layers
 from compiler.networks.weights import Weights, count, inherit, perturb
 from compiler.settings import Training
 from compiler.training.metrics import Metrics, Predicted
+from compiler.training.part import Checkpoint, Part
 from compiler.training.strategies import make_strategy
 from compiler.training.trainer import EVALUATION_BATCH, Trainer
 from dsl.rules.scene import Noise
@@ -68,6 +69,7 @@ def train(
     initial: Weights | None = None,
     on_epoch: Callable[[int], None] | None = None,
     noise: Noise | None = None,
+    part: Part | None = None,
 ) -> Trained:
     """Trains a genotype and returns the result. Genes replace the settings of the same names.
 
@@ -77,6 +79,8 @@ def train(
       initial: the weights of the parent. The network inherits those whose key and shape it has.
       on_epoch: is called at the end of every epoch with its number, from 1.
       noise: is added to the trained weights before the training, drawn from the random seed.
+      part: the part of the training; None: the whole training. A training in parts ends with the same weights as one
+        without interruption.
 
     Raises:
       Diverged: the loss is not a finite number; the error has the epochs before.
@@ -92,7 +96,9 @@ def train(
         inherited = inherit(trainer.layers, initial or {})
         if noise is not None:
             perturb(trainer.layers, noise, seed)
-        history, accuracy, train_seconds = _history(trainer, training, on_epoch)
+        if part is not None and part.start is not None:
+            trainer.restore(part.start.values, len(part.start.history))
+        history, accuracy, train_seconds = _history(trainer, training, on_epoch, part)
     cost = graph_cost(graph)
     assert trainer.predicted is not None  # The validation images were evaluated at the end.
     loss = history[-1].validation_loss if history else None
@@ -140,30 +146,38 @@ def predicted(model: tf_keras.Model, feed: Feed, split: str) -> Predicted:
 
 
 def _history(
-    trainer: Trainer, training: Training, on_epoch: Callable[[int], None] | None
+    trainer: Trainer, training: Training, on_epoch: Callable[[int], None] | None, part: Part | None
 ) -> tuple[tuple[Epoch, ...], float, float]:
-    """Trains for all epochs; with 0 epochs, only evaluates the weights.
+    """Trains for all epochs of a training or of its part; with 0 epochs, only evaluates the weights.
 
     Returns the record of each epoch, the accuracy at the end, and the seconds inside training steps and evaluation.
     """
     trainer.make_ready()
-    history: list[Epoch] = []
+    history = [*part.start.history] if part is not None and part.start is not None else []
+    last = training.epochs if part is None else part.epochs
     seconds = 0.0
     if not training.epochs:
         start = time.perf_counter()
         return (), trainer.measured_at_start(), time.perf_counter() - start
-    for number in range(1, training.epochs + 1):
+    for number in range(len(history) + 1, last + 1):
         start = time.perf_counter()
         loss, correct = trainer.run(trainer.steps_per_epoch)
-        if number == training.epochs:
+        is_stopped = part is not None and correct < part.least.get(number, 0.0)
+        is_last = number == last or is_stopped
+        state = trainer.state() if is_last and part is not None else {}
+        if is_last:
             trainer.keep_averages()
         try:
-            history.append(trainer.measured(number, loss, correct))
+            history.append(trainer.measured(number, loss, correct, None if part is None else is_last))
         except Diverged as error:
             raise Diverged(str(error), tuple(history)) from None
+        if is_last and part is not None and not is_stopped:
+            part.keep(Checkpoint(state, tuple(history)))
         seconds += time.perf_counter() - start
         if on_epoch is not None:
             on_epoch(number)
+        if is_stopped:
+            break
     accuracy = history[-1].validation_accuracy
     assert accuracy is not None  # The last epoch is always evaluated.
     return tuple(history), accuracy, seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,7 @@ from compiler.graph.structure import Graph
 from compiler.images import fit
 from compiler.layers.execute import Noise
 from compiler.layers.model import StepLayer, all_steps, build_layers, forward
+from compiler.networks.weights import restore, weight_of
 from compiler.primitives.layering import Tensor
 from compiler.primitives.normalization_layers import of_all_replicas, shared_norm
 from compiler.settings import Training
@@ -196,6 +197,29 @@ class Trainer:
             found.append(Noise(seed, keep))
         return found
 
+    # --- the state between two parts of a training ---
+
+    def state(self) -> dict[str, Any]:
+        """Returns all variables of the training by name. With the number of epochs, they are its whole state."""
+        found = {f"layer {key}": value for layer in self.layers for key, value in layer.values().items()}
+        return found | {name: variable.numpy() for name, variable in self._others()}
+
+    def restore(self, values: Mapping[str, Any], epochs: int) -> None:
+        """Sets all variables to the state of this training after a number of epochs.
+
+        Raises:
+          CompileError: the state is that of another network or another optimizer.
+        """
+        restore(self.layers, {name[6:]: value for name, value in values.items() if name.startswith("layer ")})
+        for name, variable in self._others():
+            variable.assign(weight_of(values, name, tuple(variable.shape)))
+        self.step = epochs * self.steps_per_epoch
+
+    def _others(self) -> Iterator[tuple[str, Any]]:
+        """Yields the variables of the optimizer and the averaged weights, each with a name."""
+        for kind, variables in (("optimizer", self.optimizer.variables()), ("average", self.averages)):
+            yield from ((f"{kind} {number}", variable) for number, variable in enumerate(variables))
+
     # --- statistics of batch normalizations ---
 
     def refresh(self) -> None:
@@ -243,18 +267,22 @@ class Trainer:
 
     # --- evaluation ---
 
-    def measured(self, number: int, loss: float, accuracy: float) -> Epoch:
+    def measured(self, number: int, loss: float, accuracy: float, is_last: bool | None = None) -> Epoch:
         """Returns the record of a trained epoch.
 
         The validation images are evaluated after the last epoch, and with `training.validate='epochs'` after every
-        epoch.
+        epoch. If `is_last` is given, it alone decides.
 
         Raises:
           Diverged: a loss is infinite or not a number.
         """
         check_finite(loss, number)
-        is_last = number == self._training.epochs
-        if not is_last and self._training.validate != "epochs":
+        if is_last is None:
+            is_evaluated = self._training.validate == "epochs"
+            is_last = number == self._training.epochs
+        else:
+            is_evaluated = False
+        if not is_last and not is_evaluated:
             return Epoch(number, loss, accuracy)
         validation_loss, validation_accuracy = self.validate()
         if is_last:  # The accuracy does not show NaN weights, since they predict the first class for every image.

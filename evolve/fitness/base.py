@@ -42,7 +42,8 @@ class Fitness(ABC):
       dataset: the settings of the data set.
       training: the settings of the trainings.
       folder: the work directory.
-      weights: the folder for the weights of a new best individual, and of those that children may inherit.
+      weights: the folder for the weights of a new best individual, and of those that children may inherit. The folder
+        of the checkpoints is beside it.
       inherit: whether children start from the weights of their parents.
       own: the settings of this source, which are of the type `settings`.
       objectives: the metrics by which individuals are compared; without one, the metric that the source measures.
@@ -248,7 +249,8 @@ class Fitness(ABC):
         found = self.objectives.judged(replace(found, seconds=seconds), self.metric)
         # A backward pass counts as two forward passes, which gives the factor 3. A mult-add counts as one FLOP.
         images = self.known.images if found.status == "done" and "training" not in self.not_read else 0
-        return replace(found, flops=3.0 * found.mult_adds * images * self.training.epochs * self.repeats)
+        epochs = self.training.epochs * self.repeats if found.epochs is None else found.epochs
+        return replace(found, flops=3.0 * found.mult_adds * images * epochs)
 
     def _measured(self, genotype: dsl.Genotype, task: Task) -> Evaluation:
         # The size is computed before the measurement, so that an individual that fails in the measurement has a size.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dsl
+from compiler.epochs import Epoch
 from compiler.errors import CompileError, DataError, Diverged, pasted
 from compiler.filesystem import Place
 from compiler.graph.cost import Cost
@@ -20,6 +21,7 @@ from compiler.images.inventory import Progress
 from compiler.images.kept import Kept
 from compiler.settings import DatasetSettings
 from compiler.training.metrics import RECALL
+from compiler.training.part import Checkpoint, Part
 from dsl.wording import plural
 from evolve import loaded
 from evolve.errors import KEPT, UsageError
@@ -40,6 +42,7 @@ class TrainingFitness(ImagesFitness):
 
     metric = "accuracy"
     trains = True
+    takes_rungs = True
 
     @classmethod
     def metrics(cls, own: Any) -> Collection[str]:
@@ -101,14 +104,15 @@ class TrainingFitness(ImagesFitness):
 
     def evaluate(self, task: Task) -> Evaluation:
         """Returns the evaluation of one individual. Its seconds do not include the import of TensorFlow."""
-        running.report(self.folder / running.FOLDER, task.id, 0, self.training.epochs)
+        running.report(self.folder / running.FOLDER, task.id, 0, self._last_epoch(task))
         _warm()  # A worker imports TensorFlow once, so the time is not counted for one individual.
         return super().evaluate(task)
 
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
         """Trains the network and returns its evaluation.
 
-        The weights are written to a file if a child may inherit them, or if the individual is among the best.
+        The weights are written to a file if a child may inherit them, or if the individual is among the best. With
+        rungs, the training is continued from the checkpoint of the rung below, and a checkpoint is written at its end.
         """
         import tensorflow as tf
 
@@ -117,13 +121,15 @@ class TrainingFitness(ImagesFitness):
 
         self._check_folder()
         feed = self._feed(task.repeat)
-        initial, note = self._initial(task)
+        part, lost = self._part(task)
+        begun = 0 if part is None or part.start is None else len(part.start.history)
+        initial, note = (None, "") if begun else self._initial(task)
         try:
-            epochs, done = self.training.epochs, len(task.earlier) * self.training.epochs
+            epochs, done = self._last_epoch(task), len(task.earlier) * self.training.epochs
             with running.reporting(self.folder / running.FOLDER, task.id, epochs * self.repeats) as report:
                 trained = candidate.train(
                     genotype, feed, self.training, task.seed, initial,
-                    on_epoch=lambda epoch: report(done + epoch), noise=task.noise,
+                    on_epoch=lambda epoch: report(done + epoch), noise=task.noise, part=part,
                 )  # fmt: skip
         except Diverged as error:
             return replace(failed(str(error)), history=error.history)
@@ -143,8 +149,9 @@ class TrainingFitness(ImagesFitness):
             metrics=self._stored(trained.metrics),
             step_seconds=trained.train_seconds,
             inherited=None if initial is None else trained.inherited / trained.weights,
-            note=note,
+            note="; ".join(filter(None, (lost, note, self._stopped(task, trained.history)))),
             weight_differences=self._differences(trained.layers, task),
+            epochs=None if part is None else len(trained.history) - begun,
         )
         if task.repeat == 0:
             try:
@@ -159,6 +166,40 @@ class TrainingFitness(ImagesFitness):
             with _naming(path, "written"):
                 weights.save(path, weights.weights_of(trained.layers))
         return replace(measured, graph=trained.model.to_json() if found < best else "")
+
+    # The methods for trainings in rungs.
+
+    def _last_epoch(self, task: Task) -> int:
+        """Returns the epoch with which the training of a task ends."""
+        return self.rungs[task.rung] if self.rungs else self.training.epochs
+
+    def _part(self, task: Task) -> tuple[Any, str]:
+        """Returns the part of a training in rungs, and a note if the training begins anew; None without rungs."""
+        if not self.rungs:
+            return None, ""
+        part = Part(self._last_epoch(task), least=dict(task.least))
+        if task.rung + 1 < len(self.rungs):
+            path = checkpoint_file(self.weights, task.id, task.rung)
+            part = replace(part, keep=functools.partial(_keep, path))
+        if not task.rung:
+            return part, ""
+        path = checkpoint_file(self.weights, task.id, task.rung - 1)
+        try:
+            with _naming(path, "read"):
+                return replace(part, start=Checkpoint.read(path)), ""
+        except CompileError as error:
+            return part, f"trained anew from the first epoch: {error}"
+
+    def _stopped(self, task: Task, history: tuple[Epoch, ...]) -> str:
+        """Returns a note if the training was stopped before the end of its rung."""
+        if not self.rungs or len(history) == self._last_epoch(task):
+            return ""
+        epoch = history[-1]
+        return (
+            f"stopped after epoch {epoch.epoch} of {self._last_epoch(task)}: its training accuracy "
+            f"is {epoch.accuracy:.4f}, and the lowest at this epoch of all that were promoted is "
+            f"{dict(task.least)[epoch.epoch]:.4f}"
+        )
 
     def try_measures(self, seed: str) -> Metrics:
         """Returns the measures of the seed with random weights."""
@@ -296,6 +337,16 @@ def best_folder(storage: Place) -> Place:
 def weights_file(folder: Place, id: int) -> Place:
     """Returns the file of the weights of an individual."""
     return folder / f"{id}.npz"
+
+
+def checkpoint_file(weights: Place, id: int, rung: int) -> Place:
+    """Returns the file of the checkpoint of an individual after a rung. `weights` is the folder of the weights."""
+    return weights.parent / "checkpoints" / f"{id}-{rung}.npz"
+
+
+def _keep(path: Place, checkpoint: Checkpoint) -> None:
+    with _naming(path, "written"):
+        checkpoint.save(path)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -12,9 +13,25 @@ from compiler.filesystem import Place
 from compiler.networks import saved, weights
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
-from evolve.fitness.training import best_folder, weights_file
+from evolve.fitness.training import best_folder, checkpoint_file, weights_file
 from evolve.records import Individual, Standing, accuracy_of
 from evolve.store.location import FRONT
+
+
+def checkpoints(weights: Place) -> set[tuple[int, int]]:
+    """Returns the id and the rung of every checkpoint. Files that were not written to their ends are removed."""
+    folder = checkpoint_file(weights, 0, 0).parent
+    for cut_short in folder.glob("*.new"):
+        cut_short.unlink()
+    names = (re.fullmatch(r"(\d+)-(\d+)\.npz", path.name) for path in folder.glob("*.npz"))
+    return {(int(name[1]), int(name[2])) for name in names if name}
+
+
+def remove_checkpoints(weights: Place) -> None:
+    """Removes the checkpoints of a search that is complete."""
+    folder = checkpoint_file(weights, 0, 0).parent
+    if folder.is_dir():
+        filesystem.remove_folder(folder)
 
 
 class Keeper:
@@ -51,6 +68,7 @@ class Keeper:
         for id in found & retried:
             weights_file(weights, id).unlink(missing_ok=True)
         self._kept = found - waiting - retried
+        self._checkpoints = checkpoints(weights)
         # The last run may have ended after it wrote a row and before it wrote or removed files.
         if best is not None:
             self._write(best, space.genotype(best.genotype))
@@ -69,7 +87,11 @@ class Keeper:
         if individual.id in standing.front:
             self._write_in_front(individual, genotype)
         self._remove_all_but(standing.front)
-        needed = standing.inheritable if self._fitness.inherit else frozenset()
+        self._checkpoints |= {(individual.id, individual.rung)} if self._fitness.rungs else set()
+        for id, rung in self._checkpoints - standing.checkpoints:
+            checkpoint_file(self._weights, id, rung).unlink(missing_ok=True)
+        self._checkpoints &= standing.checkpoints
+        needed = standing.continued | (standing.inheritable if self._fitness.inherit else frozenset())
         top = {*standing.top, *standing.front, *((best.id,) if best else ())}
         # The worker kept the weights if the individual was better than the best ones when its task was sent. If other
         # individuals have become better since, the weights are removed here.

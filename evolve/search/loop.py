@@ -174,10 +174,19 @@ class Search(Generic[G]):
     def _notify(self, finished: Sequence[Finished[G]]) -> None:
         """Passes finished individuals to the observers, with the ids from which children may now inherit weights."""
         inheritable = self._inheritable() if finished else frozenset()
+        continued, checkpoints = self._continued() if finished else (frozenset(), frozenset())
         for individual, genotype, standing in finished:
-            now = replace(standing, inheritable=inheritable)
+            now = replace(standing, inheritable=inheritable, continued=continued, checkpoints=checkpoints)
             for observer in self._observers:
                 observer.individual(individual, genotype, now)
+
+    def _continued(self) -> tuple[frozenset[int], frozenset[tuple[int, int]]]:
+        """Returns the ids of individuals that are trained on, and the ids and rungs whose checkpoints are needed."""
+        if self._state.ladder is None:
+            return frozenset(), frozenset()
+        jobs = [*self._running.values(), *self._retries, *self._held]
+        needed = {(job.proposal.id, rung) for job in jobs for rung in (job.rung - 1, job.rung)}
+        return frozenset(job.proposal.id for job in jobs if job.rung), self._state.ladder.possible() | needed
 
     def _inheritable(self) -> frozenset[int]:
         """Returns the ids of the members, and of removed individuals from which a pending child inherits weights."""

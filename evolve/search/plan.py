@@ -131,6 +131,7 @@ class Plan:
     objectives: Objectives = field(default_factory=lambda: Objectives([Objective("fitness")]))
     rungs: tuple[int, ...] = ()  # the epochs after which trainings are compared; empty: trainings are not interrupted
     reduction: int = 3  # one of this number of results is trained on to the next rung
+    stop: bool = False  # whether a training is stopped that is below all that were promoted
 
     def end(self, tally: Tally, is_proposed: bool) -> str:
         """Returns why no further individual is started; empty if the search continues.

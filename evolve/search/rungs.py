@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Sequence
 from typing import Generic, NamedTuple
 
+from compiler.epochs import Epoch
 from evolve.algorithms.fronts import crowded
 from evolve.records import G, Individual, Proposal, rank
+
+ENOUGH = 10  # the promotions from a rung after which trainings are stopped by their curves
 
 
 class Job(NamedTuple, Generic[G]):
@@ -20,18 +24,39 @@ class Job(NamedTuple, Generic[G]):
 class _Rung:
     """The results of one rung, the best first, and the individuals that were promoted from it."""
 
-    def __init__(self) -> None:
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
         self.promoted: set[int] = set()
+        self.stopped: set[int] = set()
+        self._curves: dict[int, tuple[Epoch, ...]] = {}
+        self._least: dict[int, float] = {}
         self._sorted: list[tuple[tuple[float, int, int], int, int]] = []
         self._scores: dict[int, tuple[float, ...]] = {}
         self._keys: dict[int, tuple[int, float]] = {}  # the rank and crowding of each id, if there are several scores
 
     def add(self, individual: Individual) -> None:
         """Adds a result. Of equal results the smaller network is better, and then the earlier one."""
+        self._curves[individual.id] = individual.history
+        if individual.history and len(individual.history) < self.epochs:
+            self.stopped.add(individual.id)
         insort(self._sorted, (rank(individual.fitness, individual.size), len(self._sorted), individual.id))
         if len(individual.scores) > 1:
             self._scores[individual.id] = individual.scores
             self._keys.clear()
+
+    def promote(self, id: int) -> None:
+        """Notes that an individual is trained on."""
+        self.promoted.add(id)
+        for epoch in self._curves.get(id, ()):
+            self._least[epoch.epoch] = min(epoch.accuracy, self._least.get(epoch.epoch, epoch.accuracy))
+
+    def least(self) -> tuple[tuple[int, float], ...]:
+        """Returns the lowest training accuracy of those that were promoted by epoch; none before there are enough."""
+        return tuple(self._least.items()) if len(self.promoted) >= ENOUGH else ()
+
+    def may_rise(self, id: int) -> bool:
+        """Whether an individual has neither been promoted nor stopped."""
+        return id not in self.promoted and id not in self.stopped
 
     def best(self, share: int) -> list[int]:
         """Returns the ids of the best, one of `share` results."""
@@ -62,14 +87,14 @@ class Ladder:
     same state. A failed individual and a duplicate that took the result of another have no place on a rung.
 
     Args:
-      rungs: the number of rungs.
+      rungs: the epochs of each rung.
       reduction: one of this number of results is promoted.
       individuals: the greatest number of individuals.
       reuse: whether duplicates take the result of the individual with the same network.
     """
 
-    def __init__(self, rungs: int, reduction: int, individuals: int, reuse: bool = False) -> None:
-        self._rungs = [_Rung() for _ in range(rungs)]
+    def __init__(self, rungs: Sequence[int], reduction: int, individuals: int, reuse: bool = False) -> None:
+        self._rungs = [_Rung(epochs) for epochs in rungs]
         self._reduction, self._reuse = reduction, reuse
         self._places = individuals  # the greatest number of results of the first rung
         self._networks: dict[tuple[str, str], int] = {}
@@ -86,22 +111,29 @@ class Ladder:
 
     def promote(self, id: int, rung: int) -> None:
         """Notes that an individual is trained on to `rung`."""
-        self._rungs[rung - 1].promoted.add(id)
+        self._rungs[rung - 1].promote(id)
 
     def next(self) -> tuple[int, int] | None:
         """Returns the id of the individual to promote and its next rung, the highest one; None if there is none."""
         for number in range(len(self._rungs) - 1, 0, -1):
             below = self._rungs[number - 1]
             for id in below.best(self._reduction):
-                if id not in below.promoted:
+                if below.may_rise(id):
                     return id, number
         return None
+
+    def least(self, rung: int) -> tuple[tuple[int, float], ...]:
+        """Returns training accuracies by epoch: those of a training that is promoted from a rung have never been lower.
+
+        The last rung has none, because its trainings are not promoted.
+        """
+        return self._rungs[rung].least()
 
     def possible(self) -> frozenset[tuple[int, int]]:
         """Returns the ids that may still be promoted, each with the rung of its result."""
         found, places = set[tuple[int, int]](), self._places
         for number, rung in enumerate(self._rungs[:-1]):
-            possible = [id for id in rung.possible(places // self._reduction) if id not in rung.promoted]
+            possible = [id for id in rung.possible(places // self._reduction) if rung.may_rise(id)]
             found.update((id, number) for id in possible)
             places = len(rung.promoted) + len(possible)  # the greatest number of results of the next rung
         return frozenset(found)

@@ -62,6 +62,32 @@ class Finished(NamedTuple, Generic[G]):
     standing: Standing
 
 
+def _is_new(individual: Individual, before: Individual | None) -> bool:
+    """Whether an individual has a new result. After a promotion that failed it has none."""
+    return before is None or individual.rung > before.rung
+
+
+def ladder_of(plan: Plan, store: Store) -> Ladder:
+    """Returns the results of a search by rung, in the state that they have in the store."""
+    ladder = Ladder(plan.rungs, plan.reduction, plan.individuals, plan.reuse)
+    before: dict[int, Individual] = {}
+    for individual in store.rungs.results():
+        if _is_new(individual, before.get(individual.id)):
+            ladder.add(individual)
+        before[individual.id] = individual
+    for id, rung in store.rungs.promotions():
+        ladder.promote(id, rung)
+    return ladder
+
+
+def is_finished(plan: Plan, store: Store) -> bool:
+    """Whether every individual of a search has a result, and no individual is to be promoted."""
+    finished, _, _ = store.counts()
+    if finished < plan.individuals or store.unfinished():
+        return False
+    return not plan.rungs or not (store.rungs.unfinished() or ladder_of(plan, store).next())
+
+
 class State(Generic[G]):
     """The algorithm of a search, with the counts, the costs and the best individuals of its results.
 
@@ -88,7 +114,7 @@ class State(Generic[G]):
         """
         self.algorithm = algorithm
         self._texts, self._store, self._plan = texts, store, plan
-        self.ladder = Ladder(len(plan.rungs), plan.reduction, plan.individuals, plan.reuse) if plan.rungs else None
+        self.ladder = ladder_of(plan, store) if plan.rungs else None
         _, _, self.last = store.counts()
         self.top = Top(store.best(plan.keep_best), plan.keep_best)
         self._has_front = len(plan.objectives) > 1
@@ -103,9 +129,6 @@ class State(Generic[G]):
                 self.algorithm.adopt(Restored(individual, self._texts))
             self._tell(individual, told.get(individual.id))
             told[individual.id] = individual
-        for id, rung in self._store.rungs.promotions():
-            if self.ladder is not None:
-                self.ladder.promote(id, rung)
 
     @property
     def first(self) -> int:
@@ -163,6 +186,8 @@ class State(Generic[G]):
         proposal = job.proposal
         seed = training_seed(self._plan.seed, proposal.id)
         task = self.top.task(proposal.with_genotype(self._texts.text(proposal.genotype)), seed, job.rung)
+        if self._plan.stop and self.ladder is not None:
+            task = replace(task, least=self.ladder.least(job.rung))
         # A worker does not know the front, so it keeps the weights of every individual. They are removed later.
         return replace(task, keep_above=-math.inf) if self._has_front else task
 
@@ -210,6 +235,8 @@ class State(Generic[G]):
         if before is not None:
             self._store.promote(individual)
         self._tell(individual, before)
+        if self.ladder is not None and _is_new(individual, before):
+            self.ladder.add(individual)
         self.tally.simulated += individual.seconds - (before.seconds if before else 0.0)
         if not individual.is_failed:
             self.top.add(individual)
@@ -222,9 +249,6 @@ class State(Generic[G]):
         return Finished(individual, job.proposal.genotype, standing)
 
     def _tell(self, individual: Individual, before: Individual | None) -> None:
-        """Passes a result to the algorithm and adds it to its rung. A promotion that failed has no result."""
-        if before is not None and individual.rung == before.rung:
-            return
-        self.algorithm.tell(individual)
-        if self.ladder is not None:
-            self.ladder.add(individual)
+        """Passes a new result to the algorithm."""
+        if _is_new(individual, before):
+            self.algorithm.tell(individual)

@@ -63,6 +63,10 @@ class HeldResults(Generic[G]):
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __iter__(self) -> Iterator[Job[G]]:
+        """Yields the jobs of the held results."""
+        return (result.job for result in self._waiting.values())
+
     def hold(self, result: Result[G]) -> None:
         """Adds the result of a job."""
         self._waiting[result.job.place] = result

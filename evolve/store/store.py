@@ -22,6 +22,7 @@ from evolve.store.rows import EVALUATION, INDIVIDUAL, PROPOSAL
 from evolve.store.rungs import Rungs
 
 ENDED = "ended"  # the key of the note why the search has ended; a search that continues removes the note
+TESTED = "test of {}"  # the key of the note with the test result of an individual
 _FINGERPRINTS = "fingerprints"  # the key of the note with the version of the stored fingerprints
 SHARE = 0.05  # the share of the time that may be spent on waiting for the disk
 SAVED = 1.0  # the greatest number of seconds of waiting that can be saved up while nothing is written
@@ -268,6 +269,7 @@ class Store:
         """Stores an individual after a promotion."""
         values = (*EVALUATION.written(individual), individual.rung, individual.id)
         self._execute(f"update individuals set {_SET}, rung = ? where id = ?", values)
+        self.forget(TESTED.format(individual.id))  # its weights are others now
 
     def release(self, id: int, graph: str = "") -> Individual:
         """Makes an individual with a held result the latest finished individual. Returns its row, with the graph."""

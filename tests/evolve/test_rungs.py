@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from compiler import Epoch
 from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Search, Serial, Store, Task
 from evolve.records import failed
 from evolve.search.rungs import Ladder
@@ -75,7 +76,7 @@ def individual(id: int, fitness: float, rung: int = 0, **more: Any) -> Individua
 
 
 def test_the_best_of_the_highest_rung_is_promoted_first() -> None:
-    ladder = Ladder(3, 3, 100)
+    ladder = Ladder(EPOCHS, 3, 100)
     for id in range(1, 10):
         ladder.add(individual(id, float(id)))
     promotions = []
@@ -96,14 +97,14 @@ def test_the_best_of_the_highest_rung_is_promoted_first() -> None:
 
 
 def test_of_equal_results_the_smaller_network_is_promoted() -> None:
-    ladder = Ladder(2, 3, 9)
+    ladder = Ladder((3, 9), 3, 9)
     for id, params in ((1, 30), (2, 10), (3, 20)):
         ladder.add(individual(id, 0.5, params=params))
     assert ladder.next() == (2, 1)
 
 
 def test_with_several_objectives_the_lowest_rank_is_promoted() -> None:
-    ladder = Ladder(2, 3, 9)
+    ladder = Ladder((3, 9), 3, 9)
     for id, scores in ((1, (0.9, 0.1)), (2, (0.8, 0.05)), (3, (0.1, 0.9)), (4, (0.7, 0.05)), (5, (0.5, 0.5)),
                        (6, (0.05, 0.05))):  # fmt: skip
         ladder.add(individual(id, scores[0], scores=scores))
@@ -115,7 +116,7 @@ def test_with_several_objectives_the_lowest_rank_is_promoted() -> None:
 
 
 def test_a_failed_individual_takes_no_place() -> None:
-    ladder = Ladder(2, 2, 10)
+    ladder = Ladder((3, 9), 2, 10)
     ladder.add(replace(individual(1, 0.0), status="failed"))
     ladder.add(individual(2, 0.5))
     assert ladder.next() is None
@@ -124,7 +125,7 @@ def test_a_failed_individual_takes_no_place() -> None:
 
 
 def test_a_duplicate_is_not_promoted() -> None:
-    ladder = Ladder(2, 2, 10, reuse=True)
+    ladder = Ladder((3, 9), 2, 10, reuse=True)
     for id in (1, 2, 3, 4):
         ladder.add(replace(individual(id, 0.5), fingerprint="same" if id < 4 else "other"))
     assert ladder.next() == (1, 1)
@@ -133,7 +134,7 @@ def test_a_duplicate_is_not_promoted() -> None:
 
 
 def test_who_may_still_be_promoted() -> None:
-    ladder = Ladder(3, 3, 12)
+    ladder = Ladder(EPOCHS, 3, 12)
     for id in range(1, 10):
         ladder.add(individual(id, float(id)))
     # of 12 individuals at most 4 are promoted, and of these at most 1
@@ -141,6 +142,32 @@ def test_who_may_still_be_promoted() -> None:
     ladder.promote(9, 1)
     ladder.add(individual(9, 20.0, 1))
     assert ladder.possible() == {(8, 0), (7, 0), (6, 0), (9, 1)}
+
+
+def curve(accuracy: float, epochs: int = 3) -> tuple[Epoch, ...]:
+    return tuple(Epoch(epoch, 1.0, accuracy * epoch / epochs) for epoch in range(1, epochs + 1))
+
+
+def test_a_training_is_compared_with_all_that_were_promoted() -> None:
+    ladder = Ladder((3, 9), 2, 100)
+    for id in range(1, 21):
+        ladder.add(individual(id, float(id), history=curve(id / 20)))
+    for id in range(20, 11, -1):
+        ladder.promote(id, 1)
+    assert ladder.least(0) == (), "nine are too few"
+    ladder.promote(11, 1)
+    assert dict(ladder.least(0)) == pytest.approx({1: 11 / 60, 2: 22 / 60, 3: 11 / 20})
+    assert ladder.least(1) == ()
+
+
+def test_a_stopped_training_has_a_place_and_is_not_promoted() -> None:
+    ladder = Ladder((3, 9), 2, 10)
+    ladder.add(individual(1, 0.9, history=curve(0.5, 2)))
+    ladder.add(individual(2, 0.8, history=curve(0.5)))
+    assert ladder.next() is None and ladder.possible() == {(2, 0)}
+    for id in (3, 4):
+        ladder.add(individual(id, 0.1, history=curve(0.1)))
+    assert ladder.next() == (2, 1)
 
 
 # --- the search ---
