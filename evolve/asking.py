@@ -20,7 +20,6 @@ from evolve.objectives import MEASURES
 from evolve.observers.keep import Keeper
 from evolve.prepared import Run, bred
 from evolve.records import Proposal
-from evolve.search.cell_space import CellSpace
 from evolve.search.claims import Claims
 from evolve.search.following import Following
 from evolve.search.state import training_seed
@@ -90,9 +89,7 @@ class AskStudy(Study):
         assert isinstance(prepared.fitness, AskedFitness)
         self._prepared, self._fitness = prepared, prepared.fitness
         facts = prepared.fitness.known
-        self._cells = CellSpace(
-            prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations
-        )
+        self._cells = prepared.space(facts.input_shape, facts.classes)
         self._claims = Claims(prepared.folder)
         self._thread = threading.RLock()
         self._restored: tuple[Following[dsl.Genotype], Keeper] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from compiler.version import version
 from evolve.errors import SearchError, UsageError
 from evolve.fitness.facts import FOLDER, Facts
 from evolve.prepared import Run
+from evolve.search import warm_start
 from evolve.store.database import FILE, reading
 from evolve.store.store import Store
 
@@ -93,6 +95,8 @@ def note(prepared: Run, store: Store, facts: Facts) -> None:
     if store.noted("data") is None:
         store.note("version", version())
         store.note("begun in", os.getcwd())
+        if prepared.starts:
+            store.note(warm_start.NOTED, json.dumps(prepared.starts))
     store.note("data", facts.text())
     store.note("kept in", str(prepared.storage.absolute() if isinstance(prepared.storage, Path) else prepared.storage))
     store.note("source", prepared.fitness.dataset.source)

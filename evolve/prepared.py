@@ -14,6 +14,7 @@ from compiler.filesystem import Place
 from compiler.settings import GENES, Training
 from evolve.algorithms import ALGORITHMS, Algorithm, gin_name
 from evolve.algorithms import settings as settings_of_algorithm
+from evolve.algorithms.base import Evolution
 from evolve.config import RECORDS, Config, algorithm_names
 from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
@@ -22,6 +23,7 @@ from evolve.fitness.measuring import Measuring
 from evolve.objectives import Objective, chosen, direction_of
 from evolve.search.cell_space import CellSpace
 from evolve.search.plan import Plan
+from evolve.search.warm_start import starts
 from evolve.settings import CHANGEABLE, IDENTITY, LATENCY, SearchSettings
 
 
@@ -36,11 +38,17 @@ class Run:
     workers: str  # the description of the workers in the header
     folder: Path
     storage: Place  # where weights and summaries are kept: `search.storage`, or the work directory
+    starts: tuple[str, ...] = ()  # the genotypes of the first individuals, which another search has found
 
     def with_facts(self, facts: Facts) -> Run:
         """Returns this search with the facts of its images. The number of workers depends on the size of the images."""
         workers = self.config.executor.describe(facts.bytes)
         return replace(self, fitness=replace(self.fitness, facts=facts), workers=workers)
+
+    def space(self, input_shape: tuple[int, int, int], classes: int) -> CellSpace:
+        """Returns the search space for images of this shape."""
+        mutations = self.config.search.sample_mutations
+        return CellSpace(self.seed.space, input_shape, classes, mutations, starts=self.starts)
 
     def identity(self, algorithm: Algorithm[dsl.Genotype]) -> Mapping[str, str]:
         """Returns, by name, the search space and the settings that identify this search."""
@@ -114,7 +122,27 @@ def prepare(config: Config, folder: Path) -> Run:
         "objectives": fitness.objectives,
     }
     plan = Plan(**{field.name: limits[field.name] for field in fields(Plan)})
-    return Run(config, seed, fitness, plan, workers, folder, place)
+    return Run(config, seed, fitness, plan, workers, folder, place, _starts(config, seed, folder))
+
+
+def _starts(config: Config, seed: dsl.Genotype, folder: Path) -> tuple[str, ...]:
+    """Returns the genotypes of the first individuals: half as many as would be random, so that others are new.
+
+    Raises:
+      UsageError: `search.warm_start` cannot be used.
+    """
+    name = config.search.warm_start
+    if not name:
+        return ()
+    algorithm = config.algorithm(CellSpace(seed.space, (1, 1, 1), 1))
+    if not isinstance(algorithm, Evolution):
+        raise UsageError(
+            f"search.warm_start is {name!r} and search.algorithm is {config.algorithm_name()!r}, which learns nothing "
+            f"from first individuals: {pasted('search.warm_start', '')}, or "
+            f"{pasted('search.algorithm', 'regularized_evolution')}"
+        )
+    count = max(1, algorithm.sampled // 2)
+    return starts(name, Path(config.beside(name, Path.is_dir)), folder, seed.space.text(), count)
 
 
 def _check_repeats(config: Config) -> None:

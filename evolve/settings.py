@@ -95,6 +95,7 @@ def _is_command(value: object) -> bool:
 _MEASURE = Domain(
     "a command with {model}, which stands for the exported .tflite file", _is_command, example="benchmark.sh {model}"
 )
+_WORKDIR = Domain("a work directory, such as 'runs/other'", lambda value: isinstance(value, str))
 _STORAGE = Domain("a folder or an address: 'gs://bucket/run'", lambda value: isinstance(value, str))
 
 
@@ -218,6 +219,12 @@ class SearchSettings:
         "number of children of which a model of the fitness chooses one",
         IDENTITY,
     ] = None
+    warm_start: Annotated[
+        str,
+        _WORKDIR,
+        "work directory of a search of the same space, whose best individuals are the first ones here; '' for none",
+        IDENTITY,
+    ] = ""
 
     def __post_init__(self) -> None:
         rules = (_reuses_what_is_trained_alike, _repeats_what_is_trained_alike, _stops_on_a_rung, _has_one_fitness)

@@ -209,7 +209,7 @@ def _search(
 ) -> tuple[str, bool]:
     """Runs the search to its end. Returns the reason of the end, and whether this run evaluated anything."""
     fitness, facts = prepared.fitness, prepared.fitness.known
-    space = CellSpace(prepared.seed.space, facts.input_shape, facts.classes, prepared.config.search.sample_mutations)
+    space = prepared.space(facts.input_shape, facts.classes)
     algorithm = bred(prepared.config, space, store.networks())
     filesystem.write(prepared.folder / "config.gin", gin_config.in_force().encode())
     filesystem.write(prepared.folder / "space.cell", fitness.space.encode())

@@ -283,10 +283,15 @@ class Evolution(Proposer[G]):
         """The ids of the members."""
         return tuple([member.id for member in self._population()])
 
+    @property
+    def sampled(self) -> int:
+        """The number of random individuals at the beginning."""
+        return self.initial or self.population_size
+
     def draw(self, id: int, rng: random.Random) -> Proposal[G]:
-        """Returns a random genotype for the first `initial` individuals, and then a child of a member."""
+        """Returns a random genotype for the first individuals, and then a child of a member."""
         # With many workers the first children may be proposed before there is a result.
-        if id <= (self.initial or self.population_size) or not self._population():
+        if id <= self.sampled or not self._population():
             return Proposal(id, self.space.sample(rng, born=id), compared=self._compared(()))
         parent, removed = self._choose_parent(rng)
         parent, mate = self._choose_mate(parent, removed, rng) if self.space.has_crossover else (parent, None)

@@ -29,6 +29,7 @@ class CellSpace:
         classes: int,
         sample_mutations: int = 10,
         unfit: Check | None = None,
+        starts: Sequence[str] = (),
     ) -> None:
         """Creates the source of genotypes of one `.cell` file, for images of one shape.
 
@@ -40,15 +41,20 @@ class CellSpace:
             values to draw from.
           unfit: a function that returns why a genotype cannot be built or breaks a `require`, or None. By default it is
             the check of the compiler.
+          starts: genotypes that are the first samples, as far as they can be built.
         """
         self._space = space
         self._sample_mutations = sample_mutations
         self._unfit = unfit or requirement(space, input_shape, classes)
         auxiliary = [section for section in space.network.sections if section.of is not None]
+        read = map(space.genotype, starts)
+        self._starts = [genotype for genotype in read if self._unfit(genotype) is None]
         self._covered = space.network_genes - space.genes_in(auxiliary) - set(GENES)
 
     def sample(self, rng: random.Random, *, born: int | None = None) -> dsl.Genotype:
-        """Returns a random genotype that can be built and satisfies all requirements."""
+        """Returns a random genotype that can be built and satisfies all requirements; for the first ids, a start."""
+        if born is not None and born <= len(self._starts):
+            return self._starts[born - 1]
         return dsl.sample(self._space, rng, self._sample_mutations, self._unfit, born=born)
 
     @property

@@ -32,6 +32,7 @@ ADDED = (
     Added("search.reduction", "0.9.0", "3"),
     Added("search.repeat_networks", "0.9.0", "True"),
     Added("search.candidates", "0.9.0", "None"),
+    Added("search.warm_start", "0.9.0", ""),
     *(
         Added(f"{algorithm}.{setting}", "0.9.0", value)
         for algorithm in ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "neat")
