@@ -32,13 +32,14 @@ def ask(
       UsageError: a setting or a file is wrong, or there is no such trial.
       SearchEnded: a limit of the search is reached.
     """
+    wanted = None if id is None else _whole(id)
     if files:
         study = begin(config.read(files, [*bindings, f"search.fitness={ASK!r}"]), folder, changed)
     elif bindings:
         raise UsageError("--gin_param goes with --gin_file, which has the settings of the search")
     else:
         study = resume(folder)
-    trial = study.ask(claims=False) if id is None else study.trial(_whole(id))
+    trial = study.ask(claims=False) if wanted is None else study.trial(wanted)
     return _json(trial) if as_json else _cell(trial)
 
 
