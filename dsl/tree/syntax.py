@@ -7,7 +7,7 @@ of this tree, and a mutation rule takes such cells and returns new ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dsl.tree.cells import (
@@ -198,13 +198,16 @@ class File(Syntax):
 
 def parts_of(part: object) -> Iterator[Syntax]:
     """Yields a part of the tree and all parts within it. Each part comes before the parts that it contains."""
-    inner: Iterable[object] = part if isinstance(part, tuple | list) else ()
-    if isinstance(part, Syntax):
-        yield part
-        # Fields that are computed from other fields would repeat their content.
-        inner = [getattr(part, each.name) for each in fields(part) if each.init]
-    for each in inner:
-        yield from parts_of(each)
+    waiting = [part]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Syntax):
+            yield each
+            # These are the fields that are not computed from other fields, whose content they would repeat.
+            names: tuple[str, ...] = each.__match_args__
+            waiting += [getattr(each, name) for name in reversed(names)]
+        elif isinstance(each, tuple | list):
+            waiting += reversed(each)
 
 
 def labelled(parts: tuple[Labelled, ...]) -> tuple[Labelled, ...]:
