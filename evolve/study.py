@@ -16,6 +16,7 @@ from compiler.errors import CompileError
 from evolve.algorithms.fronts import non_dominated
 from evolve.errors import UsageError
 from evolve.found import Found, best_of
+from evolve.objectives import Objective, Objectives
 from evolve.records import Individual
 from evolve.store import export_table
 from evolve.store.database import FILE, RANK, RANKED, explained_errors, reading
@@ -155,6 +156,13 @@ class Study:
         return dsl.loads(meta["identity.the space"]).space
 
     @property
+    def objectives(self) -> Objectives:
+        """The objectives, of which the first one gives the fitness."""
+        meta, _ = self._facts()
+        found = Objectives.read(meta.get("identity.search.objectives", ""))
+        return found or Objectives([Objective("fitness")])
+
+    @property
     def best(self) -> StudyIndividual | None:
         """The best individual; None if no individual has a result yet. Of equally fit individuals it is the smaller."""
         _, best = self._facts()
@@ -222,7 +230,11 @@ class Study:
         for status, words in (("failed", "of them failed"), ("running", "without a result")):
             if status in counts:
                 parts.append(f"{counts[status]} {words}")
-        parts.append("no best individual yet" if best is None else f"best {best.id} with fitness {best.fitness:.6g}")
+        if best is None:
+            parts.append("no best individual yet")
+        else:
+            first = self.objectives.first
+            parts.append(f"best {best.id} with {first.title} {first.shown(best.row.fitness)}")
         return f"<study of {self.folder}: {', '.join(parts)}>"
 
     def _facts(self) -> tuple[Mapping[str, str], int | None]:

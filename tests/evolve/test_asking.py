@@ -117,6 +117,7 @@ def test_a_metric_that_is_minimized(tmp_path: Path) -> None:
     study.tell(study.ask(), fitness=0.25, accuracy=0.9)
     best = study.best
     assert best is not None and (best.id, best.fitness, best.metrics["loss"]) == (2, -0.25, 0.25)
+    assert repr(study).endswith("best 2 with loss 0.2500>")
     with pytest.raises(SearchEnded, match="individual 2 has reached the target"):
         study.ask()
 
@@ -278,6 +279,7 @@ def test_mistakes_in_an_id(tmp_path: Path) -> None:
             {"budget": "1h"},
             "search.budget is '1h', which is for individuals that the search itself evaluates",
         ),
+        ({"repeats": 3}, "search.repeats is 3, which is for individuals that the search itself evaluates"),
         ({"params": {"G": 1}}, "G"),
         ({"metric": "accuracy_2"}, "search.metric is 'accuracy_2'"),
     ],

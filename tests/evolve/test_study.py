@@ -52,7 +52,7 @@ def test_the_best_the_front_and_the_length(found: Path) -> None:
     assert [one.id for one in study.front] == [2, 1]
     assert len(study) == 5 and [one.id for one in study] == [1, 2, 3, 4, 5]
     assert repr(study) == (
-        f"<study of {found}: 5 individuals, 1 of them failed, 1 without a result, best 2 with fitness 0.9>"
+        f"<study of {found}: 5 individuals, 1 of them failed, 1 without a result, best 2 with accuracy 0.9000>"
     )
 
 
