@@ -13,7 +13,7 @@ from compiler.errors import ShapeError
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import Primitive
 from dsl.values import Kernel
-from dsl.wording import by_x
+from dsl.wording import by_x, plural
 
 Shape = tuple[int, ...]
 Settings = Mapping[str, int | float | str | Kernel | None]
@@ -159,7 +159,7 @@ def group_size(name: str, setting: str, groups: int, channels: int, noun: str = 
     if channels % groups:
         fewer = f"{name}[{setting}{largest_divisor(channels, groups)}]"
         raise ShapeError(
-            f"{name}: {channels} channels do not divide into {groups} equal {noun}; write {fewer}, or give it a "
-            f"multiple of {groups} channels"
+            f"{name}: {plural(channels, 'channel')} do not divide into {groups} equal {noun}; write {fewer}, "
+            f"or give it a multiple of {groups} channels"
         )
     return channels // groups

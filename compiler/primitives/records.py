@@ -22,7 +22,7 @@ from compiler.primitives.base import (
 from compiler.primitives.windows import kernel_size, strides, window_of_each_channel, window_shape
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import collected
-from dsl.wording import by_x
+from dsl.wording import by_x, plural
 
 # --- convolutions --------------------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ def _factorized_weights(settings: Settings, shapes: tuple[Shape, ...]) -> tuple[
     total = whole_number(settings, "filters")
     if total < 2:
         raise ShapeError(
-            f"factorized_conv has {total} filters and divides them between two paths; at least 2 are needed"
+            f"factorized_conv has {plural(total, 'filter')} and divides them between two paths; at least 2 are needed"
         )
     first, channels = total // 2, shapes[0][-1]
     return (
