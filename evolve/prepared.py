@@ -202,7 +202,7 @@ def _check_rungs(config: Config) -> None:
             f"or one of {others}: {pasted('search.algorithm', 'regularized_evolution')}"
         )
     epochs = config.training.epochs
-    if epochs != rungs[-1]:
+    if config.source.trains and epochs != rungs[-1]:
         raise UsageError(
             f"training.epochs is {epochs} and the last of search.rungs is {rungs[-1]}; the last rung is the whole "
             f"training: {pasted('training.epochs', rungs[-1])}"

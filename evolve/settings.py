@@ -325,13 +325,20 @@ _COLUMN = Domain("the name of a column, or None", lambda value: isinstance(value
 _OPERATIONS = Domain("{'skip': 'skip_connect'}", _is_dictionary, verb="write it as")
 _SHAPE = Domain("(32, 32, 3): height, width, channels", _is_shape, verb="write it as")
 _METRICS = replace(names(["c10_test_acc_200"]), example=None)
+_FITNESS_COLUMNS = Domain(
+    "a column of the table, or a tuple with a column for each rung",
+    lambda value: bool(value) and (isinstance(value, str) or names([]).holds(value)) and all(value),
+    verb="bind it to",
+    normal=lambda value: value if isinstance(value, str) else tuple(value),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSettings:
     """Settings of the table from which fitnesses come if `search.fitness` is 'table'.
 
-    The simulated seconds of an evaluation are `epochs` times `train_seconds`, plus `validation_seconds`.
+    The simulated seconds of an evaluation are `epochs` times `train_seconds`, plus `validation_seconds`. With rungs, an
+    evaluation has the epochs from the rung below.
     """
 
     path: Annotated[str, _text("the table's file", verb="bind it to"), "a .npz file, or a folder of official files"] = (
@@ -340,7 +347,11 @@ class TableSettings:
     keys: Annotated[
         str, _text("the column of the keys, such as 'arch'", verb="bind it to"), "the column with the key of each cell"
     ] = "arch"
-    fitness: Annotated[str, _text("a column of the table", verb="bind it to"), "the column of the fitness"] = ""
+    fitness: Annotated[
+        str | tuple[str, ...],
+        _FITNESS_COLUMNS,
+        "the column of the fitness; with `search.rungs`, a column for each rung",
+    ] = ""
     # The value may be a dict, and dicts cannot be hashed.
     operations: Annotated[
         Mapping[str, str], _OPERATIONS, "the operations of the .cell file, each with its name in the table"
@@ -365,11 +376,16 @@ class TableSettings:
 
     def columns(self) -> Iterator[tuple[str, str]]:
         """Yields every column of numbers, as the setting that names the column and the column's name."""
-        yield "fitness", self.fitness
+        yield from (("fitness", name) for name in self.rungs)
         yield from (("metrics", name) for name in self.metrics)
         for setting, name in (("train_seconds", self.train_seconds), ("validation_seconds", self.validation_seconds)):
             if name is not None:
                 yield setting, name
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The columns of the fitness, one for each rung. Without rungs there is one."""
+        return (self.fitness,) if isinstance(self.fitness, str) else self.fitness
 
     def column_names(self) -> tuple[str, ...]:
         """Returns the names of the columns of numbers, each once."""

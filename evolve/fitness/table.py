@@ -39,6 +39,7 @@ class TableFitness(Fitness):
     settings = TableSettings
     not_read = dict.fromkeys(("dataset", "training"), "whose networks are trained already")
     is_simulated = True
+    takes_rungs = True
     budget_advice = (
         f"its budget is table.budget_seconds: {Fitness.budget_advice} {pasted('table.budget_seconds', 12000)}"
     )
@@ -51,6 +52,7 @@ class TableFitness(Fitness):
     def checked(self, seed: dsl.Genotype, beside: Callable[[str], str]) -> Self:
         """Checks that the table fits the search space. Returns this source with the path that was found."""
         found = replace(self, own=replace(self.own, path=beside(self.own.path)))
+        self._check_columns()
         check_space(seed, found.table, found.own)
         for one in self.objectives:
             values = {dict(row.metrics).get(one.name, row.fitness) for row in found.table.rows.values()}
@@ -93,7 +95,31 @@ class TableFitness(Fitness):
     def measure(self, genotype: dsl.Genotype, task: Task, cost: Cost) -> Evaluation:
         """Returns the evaluation in the row of the genotype. A genotype without a row fails."""
         row = looked_up(genotype, self.table, self.own.operations)
-        return Evaluation(row.fitness, seconds=row.seconds, metrics=row.metrics)
+        if not self.rungs:
+            return Evaluation(row.fitness, seconds=row.seconds, metrics=row.metrics)
+        epochs = self.rungs[task.rung] - (self.rungs[task.rung - 1] if task.rung else 0)
+        epoch, validation = row.parts
+        return Evaluation(row.rungs[task.rung], seconds=epochs * epoch + validation, metrics=row.metrics)
+
+    def _check_columns(self) -> None:
+        """Checks that the fitness has a column for each rung, or one column without rungs."""
+        columns, rungs = self.own.fitness, self.rungs
+        if not rungs and not isinstance(columns, str):
+            raise UsageError(
+                f"table.fitness is {columns!r} and search.rungs is (); a column for each rung needs rungs: "
+                f"{pasted('table.fitness', columns[-1])}, or bind search.rungs to the {len(columns)} numbers of epochs"
+            )
+        if rungs and (isinstance(columns, str) or len(columns) != len(rungs)):
+            raise UsageError(
+                f"table.fitness is {columns!r} and search.rungs is {rungs}; a table needs a column for each of the "
+                f"{len(rungs)} rungs, such as table.fitness=('val_12', 'val_200') for search.rungs=(12, 200), or "
+                f"{pasted('search.rungs', ())}"
+            )
+        if rungs and self.own.epochs != rungs[-1]:
+            raise UsageError(
+                f"table.epochs is {self.own.epochs:g} and the last of search.rungs is {rungs[-1]}; the last rung is "
+                f"the whole training: {pasted('table.epochs', rungs[-1])}"
+            )
 
 
 def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str]) -> Row:

@@ -34,6 +34,8 @@ class Row:
     fitness: float
     metrics: tuple[tuple[str, float], ...]  # (column, value); values are not scaled
     seconds: float  # the seconds of training and validation, measured when the table was made
+    rungs: tuple[float, ...] = ()  # the fitness of each rung; empty without rungs
+    parts: tuple[float, float] = (0.0, 0.0)  # the seconds of one epoch, and of one validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,15 @@ def load(settings: TableSettings) -> Table:
     if len(wrong):
         found = f"the training of {raw.keys[wrong[0]]} takes {seconds[wrong[0]]} seconds"
         raise UsageError(f"{raw.source}: {found}; the seconds must be 0 or more")
-    fitness = settings.scale * raw.columns[settings.fitness]
+    fitness = [settings.scale * raw.columns[name] for name in settings.rungs]
     tests = [raw.columns[name] for name in settings.metrics]
     rows = {
         key: Row(
-            float(fitness[index]),
+            float(fitness[-1][index]),
             tuple((name, float(test[index])) for name, test in zip(settings.metrics, tests, strict=True)),
             float(seconds[index]),
+            tuple(float(column[index]) for column in fitness),
+            (float(training[index]), float(validation[index])),
         )
         for index, key in enumerate(raw.keys)
     }

@@ -29,12 +29,18 @@ def header(prepared: Run, finished: int) -> list[tuple[str, str]]:
         ("space", f"{settings.seed_file} with {params}" if params else settings.seed_file),
         *([("genes", f"{genes} (used in the place of these settings)")] if genes else []),
         ("search", f"{goal}, {finished} of them finished" if finished else goal),
+        *([("rungs", _rungs(settings.rungs, settings.reduction))] if settings.rungs else []),
         ("workers", prepared.workers),
         *([("not read", ", ".join(prepared.config.not_read))] if prepared.config.not_read else []),
         ("work directory", str(prepared.folder)),
         *([("storage", settings.storage)] if settings.storage else []),
         *zip(("watch", "", ""), watch(prepared), strict=True),
     ]
+
+
+def _rungs(epochs: tuple[int, ...], reduction: int) -> str:
+    """Returns the row of the header about rungs."""
+    return f"{', '.join(map(str, epochs))} epochs; the best of {reduction} results of a rung is trained on"
 
 
 def commands(prepared: Run) -> list[str]:

@@ -154,7 +154,8 @@ def counted(plan: Plan, now: Spent, best: Individual | None) -> Iterator[str]:
     if best is not None:
         first = plan.objectives.first
         metric = "" if first.title == "accuracy" else f"{first.title} "
-        yield f"best {metric}{first.shown(best.fitness)} ({size(best.params)} params, id {best.id})"
+        rung = f", rung {best.rung + 1} of {len(plan.rungs)}" if plan.rungs else ""
+        yield f"best {metric}{first.shown(best.fitness)} ({size(best.params)} params, id {best.id}{rung})"
     if now.failed:
         yield f"{now.failed} failed"
 
@@ -274,10 +275,12 @@ def _say(console: Console, text: str, style: str = "") -> None:
 def _best(best: Sequence[Individual], objective: Objective) -> Table:
     table = Table(title="The best", title_justify="left")
     parent = "parents" if any(one.mate is not None for one in best) else "parent"
-    for heading in (objective.title, "params", "mult-adds", "id", "rule", parent):
+    has_rungs = any(one.rung for one in best)
+    for heading in (objective.title, *(["rung"] if has_rungs else []), "params", "mult-adds", "id", "rule", parent):
         table.add_column(heading, justify="left" if heading == "rule" else "right")
     for one in best:
-        numbers = (_with_error(one, objective), f"{one.params:,}", f"{one.mult_adds:,}", str(one.id))
+        rung = [str(one.rung + 1)] if has_rungs else []
+        numbers = (_with_error(one, objective), *rung, f"{one.params:,}", f"{one.mult_adds:,}", str(one.id))
         table.add_row(*numbers, Text(one.rule), ", ".join(map(str, one.parents)))
     return table
 

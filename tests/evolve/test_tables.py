@@ -19,6 +19,7 @@ from evolve.fitness import table_files
 from evolve.fitness.base import Fitness
 from evolve.fitness.table import TableFitness, check_space, key, looked_up
 from evolve.fitness.table_files import Row, Table
+from evolve.prepared import prepare
 from evolve.records import LOWEST
 from evolve.settings import TableSettings
 from evolve.store.database import FILE
@@ -243,6 +244,9 @@ def test_a_table_of_smaller_cells_is_refused(path: Path) -> None:
         ("table.patch='a.npz'", "did you mean 'table.path'"),
         ("table.budget_seconds=0", "table.budget_seconds is 0; it must be a number above 0, or None"),
         ("search.budget_flops=1e9", "its budget is table.budget_seconds"),
+        ("search.rungs=(4, 12)", "a table needs a column for each of the 2 rungs"),
+        ("table.fitness=('c10v_val_acc_12', 'c10_test_acc_200')", "a column for each rung needs rungs"),
+        ("table.fitness=()", "bind it to a column of the table, or a tuple with a column for each rung"),
         ("search.fitness='tabel'", "or 'module:function'"),
     ],
 )
@@ -258,6 +262,29 @@ def test_mistakes_give_one_message_and_exit_code_2(
 
 
 # --- whole searches --------------------------------------------------------------------------------------------
+
+
+RUNGS = ["table.fitness=('c10v_val_acc_12', 'c10_test_acc_200')", "search.rungs=(12, 200)", "table.epochs=200"]
+
+
+def test_a_promotion_in_a_table_takes_the_seconds_of_the_further_epochs(path: Path, tmp_path: Path) -> None:
+    assert run(path, tmp_path, *RUNGS, "table.budget_seconds=60000", "search.individuals=30") == 0
+    query = (
+        "select low.fitness, high.fitness, low.seconds, high.seconds from rungs as low join rungs as high using (id) "
+        "where low.rung = 0 and high.rung = 1 and high.status = 'done'"
+    )
+    found = sqlite3.connect(tmp_path / FILE).execute(query).fetchall()
+    assert len(found) >= 3
+    for low, high, first, whole in found:
+        assert high == pytest.approx(low + 0.01), "the made-up column of the next rung is one percent higher"
+        epoch = first / 12.5
+        assert whole == pytest.approx(200 * epoch + 2 * epoch / 2)
+
+
+def test_the_last_rung_of_a_table_is_the_whole_training(path: Path, tmp_path: Path) -> None:
+    made = config.read(["nasbench201.gin"], [f"table.path={str(path)!r}", *RUNGS[:2]])
+    with pytest.raises(UsageError, match=r"table\.epochs is 12 and the last of search\.rungs is 200"):
+        prepare(made, tmp_path)
 
 
 def run(path: Path, work: Path, *bindings: str) -> int:
