@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,8 @@ class Scale:
     @classmethod
     def of(cls, evaluated: Sequence[Features]) -> Scale:
         """Returns the scale of the numbers of evaluated individuals."""
-        names = sorted({name for one in evaluated for name in one.numbers})
-        rows = _rows(names, [one.numbers for one in evaluated])
+        names = sorted(_varying([one.numbers for one in evaluated])[0])
+        rows = _dense(names, evaluated)
         means, deviations = rows.mean(axis=0), rows.std(axis=0)
         varies = deviations > _CONSTANT
         kept = tuple(name for name, is_kept in zip(names, varies, strict=True) if is_kept)
@@ -38,7 +38,7 @@ class Scale:
 
     def rows(self, found: Sequence[Features]) -> Array:
         """Returns the standardized numbers of genotypes `[genotypes, numbers]`."""
-        return (_rows(self.names, [one.numbers for one in found]) - self.means) / self.deviations
+        return (_dense(self.names, found) - self.means) / self.deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,37 +61,38 @@ class Kernel:
 
     Attributes:
       scale: the scale of the numbers.
-      neighbourhoods: the names of the neighbourhoods whose counts vary among evaluated individuals.
+      places: the columns of the neighbourhoods whose counts vary among evaluated individuals, by their names.
       constant: the names of the neighbourhoods of which all evaluated individuals have the same number.
       distance: the median distance of evaluated individuals.
     """
 
     scale: Scale
-    neighbourhoods: tuple[str, ...]
+    places: Mapping[str, int]
     constant: frozenset[str]
-    distance: float
+    distance: float = 1.0
 
     @classmethod
-    def of(cls, evaluated: Sequence[Features]) -> Kernel:
-        """Returns the kernel in the scale of evaluated individuals."""
+    def of(cls, evaluated: Sequence[Features]) -> tuple[Kernel, Points]:
+        """Returns the kernel in the scale of evaluated individuals, and these individuals as it compares them."""
         scale = Scale.of(evaluated)
-        rows = scale.rows(evaluated)
-        squares = _squared_distances(rows, rows)[np.triu_indices(len(rows), 1)]
+        varying, constant = _varying([one.neighbourhoods for one in evaluated])
+        kernel = cls(scale, {name: place for place, name in enumerate(sorted(varying))}, constant)
+        points = kernel.points(evaluated)
+        squares = _squared_distances(points.rows, points.rows)[np.triu_indices(len(evaluated), 1)]
         distance = math.sqrt(float(np.median(squares))) if len(squares) else 0.0
-        pairs = [{*one.neighbourhoods.items()} for one in evaluated]
-        constant = frozenset(name for name, _ in set.intersection(*pairs))
-        varying = sorted({name for one in evaluated for name in one.neighbourhoods} - constant)
-        return cls(scale, tuple(varying), constant, distance or 1.0)
+        return replace(kernel, distance=distance or 1.0), points
 
     def points(self, found: Sequence[Features]) -> Points:
         """Returns genotypes as this kernel compares them."""
-        shares = _rows(self.neighbourhoods, [one.neighbourhoods for one in found])
-        lengths = [self._length(one) or 1.0 for one in found]
-        return Points(self.scale.rows(found), shares / np.reshape(lengths, (len(found), 1)))
-
-    def _length(self, one: Features) -> float:
-        counts = [count for name, count in one.neighbourhoods.items() if name not in self.constant]
-        return math.sqrt(sum([count * count for count in counts]))
+        shares = np.zeros((len(found), len(self.places)))
+        for row, one in zip(shares, found, strict=True):
+            own = [(name, count) for name, count in one.neighbourhoods.items() if name not in self.constant]
+            length = math.sqrt(sum([count * count for _, count in own])) or 1.0
+            for name, count in own:
+                place = self.places.get(name)
+                if place is not None:
+                    row[place] = count / length
+        return Points(self.scale.rows(found), shares)
 
     def between(self, one: Points, other: Points, length: float) -> Array:
         """Returns the similarities `[one, other]`. `length` is that of the Gaussian, in median distances."""
@@ -100,16 +101,16 @@ class Kernel:
         return np.asarray(0.5 * near + 0.5 * one.shares @ other.shares.T)
 
 
-def _rows(names: Sequence[str], found: Sequence[Mapping[str, float]]) -> Array:
-    """Returns the values of these names, 0 where there is none `[found, names]`."""
-    places = {name: place for place, name in enumerate(names)}
-    rows = np.zeros((len(found), len(names)))
-    for row, values in zip(rows, found, strict=True):
-        known = [(places[name], value) for name, value in values.items() if name in places]
-        if known:
-            where, what = zip(*known, strict=True)
-            row[list(where)] = what
-    return rows
+def _varying(found: Sequence[Mapping[str, float]]) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns the names whose values vary, where a missing one is 0, and the names of the others."""
+    constant = frozenset(name for name, _ in set.intersection(*({*values.items()} for values in found)))
+    return frozenset().union(*found) - constant, constant
+
+
+def _dense(names: Sequence[str], found: Sequence[Features]) -> Array:
+    """Returns the numbers with these names, 0 where there is none `[found, names]`."""
+    rows = [[one.numbers.get(name, 0.0) for name in names] for one in found]
+    return np.array(rows, dtype=np.float64).reshape(len(found), len(names))
 
 
 def _squared_distances(one: Array, other: Array) -> Array:

@@ -68,8 +68,8 @@ class Assumed:
 @one_thread()
 def likeliest(evaluated: Sequence[Features], values: Sequence[float]) -> Assumed:
     """Returns the length and the noise with the greatest marginal likelihood of the values."""
-    kernel = Kernel.of(evaluated)
-    points, scores = kernel.points(evaluated), normal_scores(values)
+    kernel, points = Kernel.of(evaluated)
+    scores = normal_scores(values)
     found: dict[Assumed, float] = {}
     for length in LENGTHS:
         spread, axes = np.linalg.eigh(kernel.between(points, points, length))
@@ -105,8 +105,7 @@ class Process:
           fitness: their fitnesses, which are predicted; by default the values.
         """
         self._assumed = assumed
-        self._kernel = Kernel.of(evaluated)
-        self._points = self._kernel.points(evaluated)
+        self._kernel, self._points = Kernel.of(evaluated)
         self._covariance = self._kernel.between(self._points, self._points, assumed.length)
         self.scores = normal_scores(values)
         inverse = np.linalg.inv(self._noisy(self._covariance))
