@@ -48,6 +48,8 @@ def test_the_mean_and_its_standard_error() -> None:
     assert error_of(runs, ACCURACY, "accuracy") == pytest.approx(statistics.stdev([0.9, 0.8, 0.7]) / math.sqrt(3))
     assert mean_of(runs[:1]) is runs[0] and error_of(runs[:1], ACCURACY, "accuracy") is None
     assert error_of(runs, Objectives([Objective("auc")]), "accuracy") is None, "only one of them has this metric"
+    several = Objectives([Objective("loss", "min"), Objective("auc")])
+    assert error_of(runs, several, "accuracy") == pytest.approx(0.1 / math.sqrt(3)), "the first objective counts"
 
 
 def test_a_search_with_repeats_stores_the_mean_and_shows_its_error(small_gin: Path, tmp_path: Path) -> None:
