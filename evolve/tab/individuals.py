@@ -24,7 +24,7 @@ _EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
 _SELECT = (
     f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "
     "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
-    "mate, nullif(scores, '[]'), fingerprint, genes, memo from individuals"
+    "mate, nullif(scores, '[]'), rung, fingerprint, genes, memo from individuals"
 )
 _CHUNK = 500  # the number of ids in one query
 
@@ -50,6 +50,7 @@ class Row(NamedTuple):
     inherited: Number
     rejected: int
     original: int  # the id of the first individual with the same network and genes
+    rung: int  # the highest rung with a result, from 0 on
     species: int | None = None  # the id of the individual that began its species
 
 
@@ -102,6 +103,7 @@ class Individuals:
         self.best: Row | None = None
         self.bests: list[float | None] = []  # the best fitness after each result
         self.version = 0
+        self._promotions = 0  # the number of results of promotions
         self._memos: list[str] = []
         self._prints: list[str] = []
         self._latest = 0  # the id of the individual with the latest result
@@ -124,6 +126,8 @@ class Individuals:
             return False
         if not self.rows:
             return True
+        if _promotions(db) != self._promotions:
+            return False  # The rows of finished individuals have changed, so that all are read again.
         for id in {self.rows[-1].id, self._latest or self.rows[-1].id}:
             row = self.rows[self.place[id]]
             found = db.execute("select fingerprint, finished, seconds from individuals where id = ?", (id,)).fetchone()
@@ -140,6 +144,7 @@ class Individuals:
           db: a connection in a transaction, so that all queries read the same state of the search.
         """
         self.version += 1
+        self._promotions = _promotions(db)
         last = self.rows[-1].id if self.rows else 0
         opened = [*self._open]
         for start in range(0, len(opened), _CHUNK):
@@ -216,6 +221,7 @@ class Individuals:
             inherited=significant(values[14]),
             rejected=rejected,
             original=original,
+            rung=whole(values[20]),
         )
 
     # The algorithm.
@@ -290,8 +296,13 @@ class Individuals:
         return count
 
 
+def _promotions(db: sqlite3.Connection) -> int:
+    """Returns the number of promotions whose results the algorithm has received."""
+    return whole(db.execute("select count(*) from rungs where rung > 0 and finished > 0").fetchone()[0])
+
+
 def _rank(row: Row) -> tuple[float, ...]:
-    return (*rank(row.fitness or 0, (whole(row.params), whole(row.mult_adds))), row.finished)
+    return (-row.rung, *rank(row.fitness or 0, (whole(row.params), whole(row.mult_adds))), row.finished)
 
 
 def _pairs(text: object) -> list[tuple[str, str]]:

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from compiler import Epoch
-from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Search, Serial, Store, Task
+from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Proposal, Search, Serial, Store, Task
 from evolve.records import failed
 from evolve.search.rungs import Ladder
-from evolve.store.database import FILE
+from evolve.store.database import FILE, reading
 from evolve.store.history import standings
 from evolve.store.rungs import continued, promoted
+from evolve.tab.about import About
+from evolve.tab.individuals import Individuals
 from tests.evolve import toy, virtual
 from tests.evolve.test_search import rows
 from tests.evolve.virtual import Killed, Virtual
@@ -314,3 +316,25 @@ def test_a_promotion_adds_costs_and_replaces_results() -> None:
     unchanged = promoted(before, continued(before, replace(failed("nan"), seconds=1.0), "it failed"), 1)
     assert (unchanged.fitness, unchanged.rung, unchanged.seconds, unchanged.note) == (0.5, 0, 3.0, "a; it failed: nan")
     assert unchanged.status == "done"
+
+
+def test_the_tab_shows_a_promotion_while_the_search_runs(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.sign({"search.algorithm": "random_search"})
+        about = About(store.meta())
+        for id, fitness in ((1, 0.5), (2, 0.9)):
+            store.propose(Proposal(id, f"g{id}"), f"f{id}")
+            store.finish(id, Evaluation(fitness))
+            store.rungs.finish(store.rungs.start(id, 0), Evaluation(fitness), 0)
+        shown = Individuals(about)
+        with reading(tmp_path) as db:
+            shown.read(db)
+            assert shown.continues(about, db) and shown.best is not None and shown.best.id == 2
+        task, result = store.rungs.start(1, 1), Evaluation(0.7)
+        store.rungs.finish(task, result, 1)
+        store.promote(promoted(store.individual(1), result, 1))
+        with reading(tmp_path) as db:
+            assert not shown.continues(about, db)
+            again = Individuals(about)
+            again.read(db)
+            assert again.best is not None and (again.best.id, again.best.rung, again.best.fitness) == (1, 1, 0.7)
