@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from compiler.networks.saved import Saved
 
 _FITTEST = (
-    f"select id, genotype from individuals where {RANKED} and fitness = "
-    f"(select max(fitness) from individuals where {RANKED}) order by {RANK}"
+    f"select id, genotype from individuals where {RANKED} and (rung, fitness) = (select rung, fitness from individuals "
+    f"where {RANKED} order by rung desc, fitness desc limit 1) order by {RANK}"
 )
 MANY = 10  # the greatest number of ids or searches that a message lists
 

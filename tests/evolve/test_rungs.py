@@ -12,6 +12,7 @@ import pytest
 
 from compiler import Epoch
 from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Proposal, Search, Serial, Store, Task
+from evolve.found import _FITTEST
 from evolve.records import failed
 from evolve.search.rungs import Ladder
 from evolve.store.database import FILE, reading
@@ -178,6 +179,7 @@ def test_a_stopped_training_has_a_place_and_is_not_promoted() -> None:
 @every_algorithm
 def test_at_least_a_third_of_each_rung_is_promoted(tmp_path: Path, make: Callable[[], Algorithm[toy.Genotype]]) -> None:
     run(tmp_path, make=make)
+    found = sqlite3.connect(tmp_path / FILE).execute(_FITTEST).fetchall()
     whole, third, ninth = [of_rung(tmp_path, rung) for rung in range(3)]
     # at least a third, since an individual that is promoted early may be worse than later ones
     assert len(whole) == 60 and 20 <= len(third) < 60 and len(third) // 3 <= len(ninth) < len(third)
@@ -186,6 +188,7 @@ def test_at_least_a_third_of_each_rung_is_promoted(tmp_path: Path, make: Callabl
         assert store.counts() == (60, 0, 60), "a promotion is not a new individual"
         assert {one.id: one.rung for one in store.finished() if one.rung == 2}.keys() == of_rung(tmp_path, 2)
         (best,) = store.best(1)
+        assert found[0][0] == best.id, "the commands take the same individual"
         assert best.rung == 2 and best.fitness == max(one.fitness for one in store.finished() if one.rung == 2)
         assert best.seconds == pytest.approx(2.7) and best.flops == 2700.0
         epochs = 3 * 60 + 6 * len(third) + 18 * len(ninth)
