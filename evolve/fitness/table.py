@@ -128,10 +128,19 @@ def looked_up(genotype: dsl.Genotype, table: Table, operations: Mapping[str, str
     Raises:
       CompileError: the table has no such cell.
     """
-    wanted = key(genotype.cell(_cell_name(genotype.space)), operations)
+    wanted = genotype_key(genotype, operations)
     if wanted not in table.rows:
         raise CompileError(f"the table {table.source} has no cell {wanted}")
     return table.rows[wanted]
+
+
+def genotype_key(genotype: dsl.Genotype, operations: Mapping[str, str]) -> str:
+    """Returns the key of the cell of a genotype that the rules change.
+
+    Raises:
+      CompileError: the cell has a form or an operation for which the table has no name.
+    """
+    return key(genotype.cell(_cell_name(genotype.space)), operations)
 
 
 def key(cell: s.Cell, operations: Mapping[str, str]) -> str:
