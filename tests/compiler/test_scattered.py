@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.errors import DataError
+from compiler import DataError, DatasetSettings, Images
 from compiler.images import data
 from compiler.images.found import Array, Found, Wanted
 from compiler.images.scattered import CANVAS, DRAWN, FRAGMENTS, INK, scattered
-from compiler.images.splits import Images
-from compiler.settings import DatasetSettings
 
 CLASSES = 3
 DIGITS = 48

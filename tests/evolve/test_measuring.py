@@ -12,11 +12,11 @@ import pytest
 
 import compiler
 import dsl
-from compiler.errors import CompileError
-from compiler.layers.model import lower, step_layers
+from compiler import CompileError, lower
+from compiler.layers.model import step_layers
 from compiler.networks import weights
 from compiler.networks.saved import Saved
-from evolve.errors import UsageError
+from evolve import UsageError
 from evolve.fitness import measuring
 from evolve.fitness.measuring import Measuring, last_number
 from evolve.settings import LatencySettings, SearchSettings

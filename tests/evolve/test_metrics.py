@@ -12,17 +12,15 @@ import pytest
 from rich.console import Console
 
 import dsl
-from compiler.settings import DatasetSettings, Training
-from evolve import Store, config
+from compiler import DatasetSettings, Training
+from evolve import CellSpace, Individual, Store, Task, UsageError, config
 from evolve.config import Config
-from evolve.errors import UsageError
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.function import FunctionFitness
 from evolve.objectives import Objective, Objectives, check_recall
 from evolve.prepared import prepare
-from evolve.records import LOWEST, Individual, Task
-from evolve.search.cell_space import CellSpace
+from evolve.records import LOWEST
 from evolve.store import export_table
 from evolve.whole import run
 from tests.evolve import made_table

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from evolve.errors import UsageError
+from evolve import Evaluation, UsageError
 from evolve.objectives import MEASURES, Direction, Objective, Objectives, chosen
-from evolve.records import LOWEST, Evaluation, failed
+from evolve.records import LOWEST, failed
 
 ACCURACY = Objectives([Objective("accuracy")])
 LOSS = Objectives([Objective("loss", "min")])

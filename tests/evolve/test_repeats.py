@@ -15,12 +15,10 @@ from compiler import DataError
 from compiler.images import data
 from compiler.images.splits import fold
 from compiler.images.streams import Stream
-from evolve import Store, config
-from evolve.errors import UsageError
+from evolve import Evaluation, Store, Task, UsageError, config
 from evolve.fitness.repeats import error_of, mean_of, tasks
 from evolve.objectives import Objective, Objectives
 from evolve.prepared import prepare
-from evolve.records import Evaluation, Task
 from evolve.whole import run
 from tests.photographs import photographs
 
