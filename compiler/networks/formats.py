@@ -26,6 +26,7 @@ from compiler.layers.packing import Array
 from compiler.networks.plain import plain_outputs
 from compiler.networks.saved import Saved, prepared
 from compiler.networks.weights import restore
+from compiler.primitives.layering import resized
 
 IMAGES = 8  # the number of random images on which both networks are compared
 # The largest allowed difference of log probabilities, relative to the largest log probability.
@@ -140,11 +141,11 @@ def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
         value = tf.image.resize(image, preparation.resized, antialias=True, name="resized")
         value = tf.round(value) if preparation.is_whole else value
     else:
-        value = keras.layers.Resizing(*preparation.resized, antialias=True, name="resized")(image)
+        value = resized(keras.layers.Resizing(*preparation.resized, antialias=True, name="resized"), image)
         value = keras.ops.round(value) if preparation.is_whole else value
     if preparation.crop == 1:
         return value
-    return keras.layers.CenterCrop(*preparation.size, name="cropped")(value)
+    return resized(keras.layers.CenterCrop(*preparation.size, name="cropped"), value)
 
 
 def labels(saved: Saved) -> str:
@@ -233,7 +234,7 @@ def _run_keras_2(path: Path, images: Array) -> Array:
 
 
 def _run_keras_3(path: Path, images: Array) -> Array:
-    return np.asarray(_keras_3().models.load_model(path, compile=False).predict(images, verbose=0))
+    return np.asarray(_keras_3().models.load_model(path, compile=False)(images))
 
 
 def _append(path: Path, texts: Mapping[str, str]) -> None:

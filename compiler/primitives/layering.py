@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,16 @@ Tensor = Any
 # A batch normalization takes a value `[batch, ..., channels]`, a scale, an offset and an epsilon. The function returns
 # the normalized value, and the mean and the variance `[channels]` of the batch.
 Norm = Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]
+
+
+def resized(layer: Any, value: Tensor) -> Tensor:
+    """Returns a map that a layer of Keras resizes or crops, with the same meaning in training and in inference.
+
+    In Keras 3 these layers have the default `training=True`, and a call of a model hands it on to all layers after
+    them. Batch normalization would then use the statistics of the batch, so the default is replaced.
+    """
+    mode = inspect.signature(layer.call).parameters.get("training")
+    return layer(value) if mode is None else layer(value, training=False)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from compiler.primitives import (
 )
 from compiler.primitives.base import Shape
 from compiler.primitives.convolutions_layers import biased
-from compiler.primitives.layering import Layers, Run, Stock, Tensor
+from compiler.primitives.layering import Layers, Run, Stock, Tensor, resized
 from compiler.primitives.windows import borders, kernel_size, padding, strides
 from dsl.primitives import PRIMITIVES
 from dsl.primitives.base import collected
@@ -127,7 +127,7 @@ def _stock_resize_and_pad(stock: Stock) -> Tensor:
     value = stock.value
     height, width, channels = stock.operation.shape
     if tuple(value.shape[1:3]) != (height, width):
-        value = stock.layer("Resizing", height, width, interpolation="nearest", what="resize")(value)
+        value = resized(stock.layer("Resizing", height, width, interpolation="nearest", what="resize"), value)
     more = channels - value.shape[-1]
     # Keras pads and cuts rows and columns only. With `channels_first` it takes columns and channels for these.
     options = {"data_format": "channels_first"}

@@ -129,6 +129,21 @@ def test_images_of_bytes_go_in_as_they_are(folder: Path) -> None:
         np.testing.assert_allclose(found.predict(images, verbose=0), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize(("module", "out"), [(keras, "out.keras"), (tf_keras, "old.keras")])
+@pytest.mark.parametrize("crop", [1.0, 0.875])
+def test_every_way_to_call_a_model_gives_the_same_probabilities(
+    module: Any, out: str, crop: float, tmp_path: Path
+) -> None:
+    """A layer that prepares images must not put the layers after it into the mode of training."""
+    saved = replace(NETWORK, preparation=replace(PREPARATION, crop=crop))
+    write_all(tmp_path, saved, (out,))
+    model = module.models.load_model(tmp_path / out)
+    images = formats.random_images(NETWORK, (9, 9))
+    wanted = model.predict(images, verbose=0)
+    for found in (model(images), model(images, training=False)):
+        np.testing.assert_allclose(np.asarray(found), wanted, atol=1e-6)
+
+
 def test_each_keras_reads_its_own_form(folder: Path) -> None:
     """Each version of Keras refuses the file that is for the other one."""
     for module, path in ((tf_keras, "out.keras"), (keras, "old.keras")):
