@@ -29,7 +29,7 @@ def ask(
       as_json: whether the text is JSON.
 
     Raises:
-      UsageError: a setting or a file is wrong, or there is no such trial.
+      UsageError: a setting or a file is wrong, or the search has no trial with this id.
       SearchEnded: a limit of the search is reached.
     """
     wanted = None if id is None else _whole(id)

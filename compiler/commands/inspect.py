@@ -265,7 +265,7 @@ def _rules(options: argparse.Namespace, space: dsl.Space) -> Sequence[s.Mutation
     """Returns the rules with the name of `--rule`.
 
     Raises:
-      UsageError: there is no such rule, or it is a crossover and there is no second parent.
+      UsageError: no rule has this name, or the rule is a crossover and `--mate` is missing.
     """
     found = [rule for rule in space.mutations if rule.name == options.rule]
     if not found:

@@ -105,5 +105,8 @@ def auc(labels: Array, scores: Array) -> Metrics:
 
 
 def recall_of(class_name: str) -> str:
-    """Returns the name of the metric of a class: every character that is no letter or digit becomes an underscore."""
+    """Returns the name of the metric that is the recall of a class.
+
+    The name of the class is part of it. All characters but letters and digits are replaced by underscores.
+    """
     return RECALL + "".join(character if character.isalnum() else "_" for character in class_name)

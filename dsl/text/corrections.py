@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from dsl.wording import nearest_name
 
-_MAX_WRITTEN = 12  # characters; a longer kernel is no slip of the pen
+_MAX_WRITTEN = 12  # the number of characters up to which a text is read as a misspelt kernel
 _AROUND = 200  # the number of characters before and after a mistake in which its form is looked for
 _KINDS = "int|real|kernel|op|word"
 _DECLARATIONS = "param|gene|values|op|cell|mutation|crossover|require|include|network"

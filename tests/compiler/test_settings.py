@@ -15,7 +15,12 @@ from compiler.settings import GENES, Beside
 
 SETTINGS = settings_of(Training)
 REALS = sorted(setting.name for setting in SETTINGS if setting.domain.normal is float)
-NAMES = sorted(setting.name for setting in SETTINGS if setting.domain.choices and setting.name != "augment")
+# Settings that are one of several names. `augment` has several, and `class_weights` may be None.
+NAMES = sorted(
+    setting.name
+    for setting in SETTINGS
+    if setting.domain.choices and setting.name != "augment" and not setting.domain.holds(None)
+)
 COUNTS = ["batch_size", "crop_padding", "cutout_size", "epochs"]
 FLAGS = ["nesterov", "optimize_graph"]
 
@@ -89,6 +94,13 @@ def test_a_flag_is_true_or_false(name: str, value: Any) -> None:
 def test_a_name_is_one_of_those_that_there_are(name: str, value: Any) -> None:
     with pytest.raises(compiler.CompileError, match=rf"training\.{name} is .*; allowed: "):
         Training(**{name: value})
+
+
+@pytest.mark.parametrize("value", [0, True, ("balanced",), "", "Balanced"])
+def test_class_weights_are_balanced_or_none(value: Any) -> None:
+    with pytest.raises(compiler.CompileError, match=r"training\.class_weights is .*; it must be 'balanced' or None"):
+        Training(class_weights=value)
+    assert Training(class_weights=None) != Training(class_weights="balanced")
 
 
 def test_a_whole_number_is_the_real_one() -> None:

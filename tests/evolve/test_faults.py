@@ -22,6 +22,8 @@ from rich.console import Console
 from evolve import Algorithm, Evaluation, Processes, Proposal, Serial, Store, UsageError, config
 from evolve.executors.base import Site
 from evolve.executors.serial import SerialSettings
+from evolve.objectives import Objective, Objectives
+from evolve.records import LOWEST, WORST
 from evolve.store.database import FILE
 from evolve.whole import run
 from tests.evolve import faults, toy
@@ -51,16 +53,19 @@ def test_an_individual_whose_worker_is_lost_is_evaluated_again(tmp_path: Path) -
     assert evaluated(tmp_path) == Counter({id: row.tries for id, row in found.items()})
 
 
-def test_an_individual_that_loses_its_worker_every_time_fails_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("metric", "worst"), [("accuracy", WORST), ("fitness", LOWEST)])
+def test_an_individual_that_loses_its_worker_every_time_fails_alone(tmp_path: Path, metric: str, worst: float) -> None:
+    """No accuracy is below 0. Any other fitness may be, so the fitness of a failed individual is lower."""
     executor = Processes(2, 50, tmp_path / "log")
     try:
         with Store(tmp_path) as store:
-            search(store, 8, partial(faults.loses_its_worker, tmp_path), executor, retries=2)
+            search(store, 8, partial(faults.loses_its_worker, tmp_path), executor, retries=2,
+                   objectives=Objectives([Objective(metric)]))  # fmt: skip
             found = {row.id: row for row in store.finished()}
     finally:
         executor.close()
     assert [id for id, row in found.items() if row.status == "failed"] == [3]
-    assert (found[3].fitness, found[3].tries) == (0.0, 3)
+    assert (found[3].fitness, found[3].tries) == (worst, 3)
     assert "signal 9, perhaps out of memory" in found[3].error
     assert evaluated(tmp_path)[3] == 3
 

@@ -14,19 +14,22 @@ import dsl
 from compiler import CompileError, DataError, cost
 from evolve import Evaluation, Processes, SearchError, Task, UsageError
 from evolve.executors import call
+from evolve.fitness.asked import ASK, AskedFitness
 from evolve.fitness.base import Fitness
 from evolve.fitness.facts import Facts
 from evolve.fitness.function import FunctionFitness
 from evolve.fitness.sources import SOURCES, source
 from evolve.records import LOWEST, WORST
-from evolve.settings import SearchSettings
+from evolve.settings import AskSettings, SearchSettings
 from tests.evolve import made_table, made_up, test_evaluate, test_tables
 
 MADE: dict[str, Callable[[Path, Path], Fitness]] = {  # made from a gin file of small images and the path of a table
     "training": lambda small_gin, _: test_evaluate.trained(small_gin),
     "table": lambda _, table: test_tables.spec(table),
+    ASK: lambda small_gin, _: test_evaluate.source(small_gin, AskedFitness, ASK, own=AskSettings()),
     "tests.evolve.made_up:separables": lambda small_gin, _: test_evaluate.spec(small_gin, "separables"),
 }
+EVALUATING = [name for name in MADE if name != ASK]  # The individuals of the others are evaluated by other programs.
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +60,13 @@ class TestFitness:
         assert fitness.find_facts(fitness.facts) == fitness.facts
         assert fitness.facts_of_complete(fitness.facts, fitness.dataset.source) == fitness.facts
 
-    def test_it_evaluates_in_a_worker_as_in_this_process(self, fitness: Fitness, task: Task, tmp_path: Path) -> None:
-        assert pickle.loads(pickle.dumps(fitness)) == fitness
-        with closing(Processes(1, 9, tmp_path / "worker.log")) as executor:
-            found, has_tensorflow = call(executor, made_up.evaluated, fitness, task)
-        assert (found.status, has_tensorflow) == ("done", fitness.trains)
-        assert (found.flops > 0) == ("training" not in fitness.not_read)
-        expected = cost(dsl.loads(fitness.space), fitness.known.input_shape, fitness.known.classes)
-        assert (found.params, found.mult_adds, found.depth) == (expected.params, expected.mult_adds, expected.depth)
-        here = fitness.evaluate(task)
-        assert here.fitness == pytest.approx(found.fitness, abs=0.1)
-
     @pytest.mark.parametrize("error", [CompileError("there is no such layer"), MemoryError()])
     def test_an_error_of_the_individual_makes_it_failed(
         self, fitness: Fitness, task: Task, error: Exception, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(type(fitness), "measure", _raising(error))
         found = fitness.evaluate(task)
-        worst = WORST if fitness.trains else LOWEST
+        worst = WORST if fitness.metric == "accuracy" else LOWEST
         assert (found.status, found.fitness, found.is_retryable) == ("failed", worst, isinstance(error, MemoryError))
         assert found.error in ("there is no such layer", "the evaluation ran out of memory")
         assert found.params > 0 and found.depth and found.flops == 0
@@ -116,6 +108,27 @@ class TestFitness:
         else:
             with pytest.raises(UsageError, match=r"search\.inherit_weights is True .* which leaves no weights"):
                 fitness.check(settings)
+
+
+@pytest.mark.parametrize("name", EVALUATING)
+def test_it_evaluates_in_a_worker_as_in_this_process(name: str, small_gin: Path, table: Path, tmp_path: Path) -> None:
+    fitness = MADE[name](small_gin, table)
+    task = Task(1, dsl.loads(fitness.space).text(), 0, 2.0)
+    assert pickle.loads(pickle.dumps(fitness)) == fitness
+    with closing(Processes(1, 9, tmp_path / "worker.log")) as executor:
+        found, has_tensorflow = call(executor, made_up.evaluated, fitness, task)
+    assert (found.status, has_tensorflow) == ("done", fitness.trains)
+    assert (found.flops > 0) == ("training" not in fitness.not_read)
+    expected = cost(dsl.loads(fitness.space), fitness.known.input_shape, fitness.known.classes)
+    assert (found.params, found.mult_adds, found.depth) == (expected.params, expected.mult_adds, expected.depth)
+    here = fitness.evaluate(task)
+    assert here.fitness == pytest.approx(found.fitness, abs=0.1)
+
+
+def test_individuals_of_another_program_are_not_evaluated(small_gin: Path, table: Path) -> None:
+    fitness = MADE[ASK](small_gin, table)
+    with pytest.raises(UsageError, match="with which your own program evaluates individuals"):
+        fitness.evaluate(Task(1, dsl.loads(fitness.space).text(), 0, 2.0))
 
 
 def _raising(error: Exception) -> Callable[..., Evaluation]:
