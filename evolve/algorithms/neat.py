@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated, NamedTuple
 
-from compiler.domains import real, whole
+from compiler.domains import optional, real, whole
 from evolve.algorithms.base import SHARE, Member, NonAgeing
 from evolve.records import LOWEST, G, Measured, Recorded
 
@@ -67,7 +67,9 @@ class Neat(NonAgeing[G]):
     ] = 0.2
     large_species: Annotated[int, whole(1), "number of members above which a species keeps its champion"] = 5
     stagnation: Annotated[
-        int, whole(1), "generations in which a species must get a better best member; each is `population_size` results"
+        int | None,
+        optional(whole(1), " for no limit"),
+        "generations in which a species must get a better best member; each is `population_size` results",
     ] = 15
 
     def __post_init__(self) -> None:
@@ -157,6 +159,8 @@ class Neat(NonAgeing[G]):
 
         The species of the best member is not among them. Otherwise there might be no parent.
         """
+        if self.stagnation is None:
+            return ()
         latest = self._results - self.stagnation * self.population_size
         best = max(self._members.values(), key=_fitness)
         named = {*self._species.values()} - {self._species[best.id]}

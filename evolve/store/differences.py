@@ -38,6 +38,7 @@ ADDED = (
         for algorithm in ("regularized_evolution", "non_ageing_evolution", "pairwise_tournament", "neat")
         for setting, value in (("initial", "None"), ("second_mutation", "0.0"))
     ),
+    Added("neat.stagnation", "0.9.0", "None"),
     Added("search.stop", "0.9.0", "False"),
 )
 

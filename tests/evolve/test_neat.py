@@ -178,7 +178,7 @@ def test_weights_are_compared_with_those_of_the_representatives_unless_they_do_n
 NEAR, FAR = parts(0), parts(*range(10))
 
 
-def two_species(fitness: float, stagnation: int = 1) -> Neat[Parts]:
+def two_species(fitness: float, stagnation: int | None = 1) -> Neat[Parts]:
     """Returns the species 1 and 4 after a generation in which neither got a better member; 14 is the next id.
 
     The best of species 1 has the fitness 1.0, and that of species 4 has 0.8. Only the last result, a member of species
@@ -204,10 +204,10 @@ def test_a_species_that_does_not_improve_for_some_generations_is_removed() -> No
 
 @pytest.mark.parametrize(
     ("fitness", "stagnation", "kept"),
-    [(0.8, 1, {1}), (0.8, 2, {1, 4}), (0.9, 1, {1, 4}), (1.0, 1, {1, 4}), (1.1, 1, {4})],
+    [(0.8, 1, {1}), (0.8, 2, {1, 4}), (0.8, None, {1, 4}), (0.9, 1, {1, 4}), (1.0, 1, {1, 4}), (1.1, 1, {4})],
 )
 def test_a_species_stays_that_has_improved_or_has_the_best_member(
-    fitness: float, stagnation: int, kept: set[int]
+    fitness: float, stagnation: int | None, kept: set[int]
 ) -> None:
     algorithm = two_species(fitness, stagnation)
     algorithm.ask(14)
