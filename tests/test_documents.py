@@ -34,7 +34,7 @@ PRESENT = tuple(path for path in DOCUMENTS if path.name != "HISTORY.md")  # HIST
 SUFFIXES = "py|cell|gin|md|lark|toml|svg|png|txt|json|bzl"
 # Files that commands write, and files of a user in examples.
 WRITTEN = {"best.cell", "space.cell", "config.gin", "network.json", "preparation.json", "labels.txt", "a.svg", "a.png",
-           "best.svg", "compare.svg", "compare.png", "images-begun-with.json"}  # fmt: skip
+           "best.svg", "front.svg", "compare.svg", "compare.png", "images-begun-with.json"}  # fmt: skip
 OWN = {"mine.cell", "tiles.cell", "small.cell"}
 SPAN = r"`([^`]+)`"
 
@@ -131,7 +131,7 @@ def test_files_exist() -> None:
 
 def test_folders_exist() -> None:
     pattern = r"(?<![\w./:'<-])[a-z][\w/]*/(?=$|[ ,])"
-    made = {"runs/", "best/", "weights/", "images/", "tensorboard/"}
+    made = {"runs/", "best/", "front/", "weights/", "images/", "tensorboard/"}
     missing = [
         (document, named)
         for document, named in every(pattern, PRESENT)
