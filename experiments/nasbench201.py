@@ -46,7 +46,7 @@ SHARES = (0.25, 0.5, 1.0)  # of the budget, at which the results are shown
 # The names of the columns in the JSON output.
 SHORT = {"c10_test_acc_200": "cifar10", "c100_test_acc_200": "cifar100", "in16_test_acc_200": "imagenet16"}
 _EVOLUTION = "search.algorithm='regularized_evolution'"
-_NO_REPEATS = "search.repeat_networks=False"
+_REPEATS, _NO_REPEATS = "search.repeat_networks=True", "search.repeat_networks=False"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,17 @@ class Method:
 
 
 METHODS = (
-    Method("random_search", ("search.algorithm='random_search'",)),
-    Method.evolution("evolution", 10, 3),
-    Method.evolution("evolution", 20, 5),
-    Method.evolution("evolution", 30, 10),
-    Method.evolution("reuse", 10, 3, "search.reuse=True"),
+    Method("random_search", ("search.algorithm='random_search'", _REPEATS)),
+    Method.evolution("evolution", 10, 3, _REPEATS),
+    Method.evolution("evolution", 20, 5, _REPEATS),
+    Method.evolution("evolution", 30, 10, _REPEATS),
+    Method.evolution("reuse", 10, 3, _REPEATS, "search.reuse=True"),
     Method.evolution("no_repeats", 10, 3, _NO_REPEATS),
     Method.evolution("no_repeats", 20, 5, _NO_REPEATS),
     Method.evolution("no_repeats", 30, 10, _NO_REPEATS),
     Method.evolution("no_repeats", 50, 25, _NO_REPEATS),
     Method("local_search", ("search.algorithm='local_search'", _NO_REPEATS)),
-    Method("reinforcement", ("search.algorithm='reinforcement'",)),
+    Method("reinforcement", ("search.algorithm='reinforcement'", _REPEATS)),
     Method.evolution(
         "candidates", 50, 15, "search.candidates=100", _NO_REPEATS,
         "regularized_evolution.initial=10", "regularized_evolution.second_mutation=0.3",

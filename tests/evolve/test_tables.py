@@ -329,7 +329,7 @@ def test_resumed_equals_uninterrupted(path: Path, tmp_path: Path) -> None:
 
 
 def test_reuse_pays_for_a_network_once(path: Path, tmp_path: Path) -> None:
-    assert run(path, tmp_path, "search.reuse=True") == 0
+    assert run(path, tmp_path, "search.reuse=True", "search.repeat_networks=True") == 0
     found = sqlite3.connect(tmp_path / FILE).execute(
         "select own.seconds, own.fitness = twin.fitness, own.metrics = twin.metrics from individuals as own "
         "join individuals as twin on own.note = 'as ' || twin.id where own.fingerprint = twin.fingerprint"
