@@ -6,7 +6,7 @@
  */
 
 import { pageColour } from "./colour.js";
-import { element } from "./dom.js";
+import { canvas, element } from "./dom.js";
 import { paintPlot, paintRing } from "./paint.js";
 import { MARGIN, Plot } from "./plot.js";
 import { isUsable, ordered, spread } from "./scales.js";
@@ -34,8 +34,8 @@ export class Chart {
   /** @param {Options} options */
   constructor(options) {
     this.options = options;
-    this._base = element("canvas", { "aria-hidden": "true" });
-    this._top = element("canvas", {
+    this._base = canvas({ "aria-hidden": "true" });
+    this._top = canvas({
       tabindex: 0,
       role: "img",
       "aria-label": `${options.label}. Arrow keys go from point to point, Enter chooses, plus and minus zoom, Escape resets the zoom.`,

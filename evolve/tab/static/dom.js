@@ -30,6 +30,19 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Returns a new canvas that takes no room. Its element is observed and gives it its size, so the element must not grow
+ * with it: with room for the canvas, a page without its style would grow without end.
+ *
+ * @param {Attributes} attributes
+ * @returns {HTMLCanvasElement}
+ */
+export function canvas(attributes) {
+  const made = element("canvas", attributes);
+  made.style.position = "absolute";
+  return made;
+}
+
+/**
  * Replaces the children of an element. If one of them has the focus, the new element in its place gets the focus.
  *
  * @param {Element} parent

@@ -6,7 +6,7 @@
 
 import { isDark, pageColour } from "./colour.js";
 import { DONE } from "./data.js";
-import { checkbox, element, fill } from "./dom.js";
+import { canvas, checkbox, element, fill } from "./dom.js";
 import { shown } from "./format.js";
 import { numbers } from "./overview.js";
 
@@ -41,13 +41,13 @@ const RAMP = {
  * @returns {{ node: HTMLElement, draw: (data: SearchData | null) => void, mark: () => void, clear: () => void }}
  */
 export function parallelChart(state) {
-  const canvas = element("canvas", { "aria-hidden": "true" });
-  const top = element("canvas", {
+  const base = canvas({ "aria-hidden": "true" });
+  const top = canvas({
     tabindex: 0,
     role: "img",
     "aria-label": "Parallel coordinates: one axis for each trait, one line for each individual",
   });
-  const box = element("div", { class: "chart" }, canvas, top);
+  const box = element("div", { class: "chart" }, base, top);
   const picker = element("details", { class: "trait-picker" });
   const note = element("p", { class: "hint" });
   const node = element(
@@ -133,13 +133,13 @@ export function parallelChart(state) {
     if (!width || !height || !drawn) {
       return;
     }
-    for (const one of [canvas, top]) {
+    for (const one of [base, top]) {
       one.width = Math.round(width * ratio);
       one.height = Math.round(height * ratio);
       one.style.width = `${width}px`;
       one.style.height = `${height}px`;
     }
-    const brush = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const brush = /** @type {CanvasRenderingContext2D} */ (base.getContext("2d"));
     brush.scale(ratio, ratio);
     const traits = shownTraits();
     paintLines(brush, drawn, traits);

@@ -165,6 +165,18 @@ def test_a_search_that_cannot_be_read_any_more_is_not_taken_for_another_one(
     assert page.locator(".message").inner_text() == "amoeba: it is damaged"
 
 
+def test_a_chart_does_not_grow_with_its_canvas(page: Page, moments: tuple[dict[str, Any], ...]) -> None:
+    started(page, moments[0])
+    code = """async () => {
+      const heights = () => [...document.querySelectorAll(".chart")].map(({ clientHeight }) => clientHeight);
+      const before = heights();
+      for (let frame = 0; frame < 5; frame += 1) await new Promise(requestAnimationFrame);
+      return [before, heights()];
+    }"""
+    before, after = page.evaluate(code)
+    assert before and before == after
+
+
 def test_a_pending_individual_is_asked_for_again_while_its_row_stays(
     page: Page, moments: tuple[dict[str, Any], ...]
 ) -> None:
