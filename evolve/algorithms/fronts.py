@@ -9,15 +9,43 @@ no point dominates have rank 0, and points that only points of lower ranks domin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import ge, gt
+from typing import NamedTuple, TypeVar
 
+T = TypeVar("T")
 Point = tuple[float, ...]
 
 
 def dominates(one: Point, other: Point) -> bool:
     """Whether the point `one` dominates the point `other`."""
     return one != other and all(map(ge, one, other))
+
+
+class Rated(NamedTuple):
+    """The values of an individual that decide whether it is in the front of a search."""
+
+    rung: int
+    scores: Point
+    order: tuple[float, ...]  # of equally good individuals, the one with the least order is in the front
+
+    def excludes(self, other: Rated) -> bool:
+        """Whether an individual with the values `other` is not in a front that has this one.
+
+        Scores of different rungs cannot be compared, so only individuals of the highest rung are in a front.
+        """
+        if self.rung != other.rung:
+            return self.rung > other.rung
+        return dominates(self.scores, other.scores) or (self.scores == other.scores and self.order <= other.order)
+
+
+def joined(front: tuple[T, ...], one: T, rated: Callable[[T], Rated]) -> tuple[T, ...]:
+    """Returns the front of the members of a front and one more individual, in their `Rated.order`."""
+    new, known = rated(one), [(rated(member), member) for member in front]
+    if any(old.excludes(new) for old, _ in known):
+        return front
+    kept = [(old, member) for old, member in known if not new.excludes(old)]
+    return tuple([member for _, member in sorted([*kept, (new, one)], key=lambda pair: pair[0].order)])
 
 
 def non_dominated(points: Sequence[Point]) -> list[int]:

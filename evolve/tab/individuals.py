@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from evolve.algorithms.fronts import Point, non_dominated
+from evolve.algorithms.fronts import Point, Rated, joined
 from evolve.errors import SearchError
 from evolve.records import WORST, rank
 from evolve.tab.about import About
@@ -102,6 +102,7 @@ class Individuals:
         self.bands: list[Band] = []  # the band of the population after each result
         self.best: Row | None = None
         self.bests: list[float | None] = []  # the best fitness after each result
+        self.front: tuple[Row, ...] = ()  # the best by the first objective first
         self.version = 0
         self._promotions = 0  # the number of results of promotions
         self._memos: list[str] = []
@@ -255,6 +256,8 @@ class Individuals:
         self.costs.simulated += row.seconds or 0
         if row.status == DONE and row.fitness is not None and (self.best is None or _rank(row) < _rank(self.best)):
             self.best = row
+        if row.status == DONE and len(self.scores[self.place[row.id]]) > 1:
+            self.front = joined(self.front, row, self._rated)
         self.bests.append(None if self.best is None else self.best.fitness)
         left: Collection[int] = ()
         if self._living is not None:
@@ -277,14 +280,9 @@ class Individuals:
         self.left = [None] * len(self.rows)
         self.versions = [self.version] * len(self.rows)
 
-    def front(self) -> list[int]:
-        """Returns the ids of the individuals that no other dominates, the best by the first objective first."""
-        scored = [row for row in self.rows if row.finished and self.scores[self.place[row.id]]]
-        first: dict[Point, int] = {}  # of equally good individuals the smallest
-        for row in sorted(scored, key=_rank):
-            first.setdefault(self.scores[self.place[row.id]], row.id)
-        points = [*first]
-        return [first[points[place]] for place in non_dominated(points)]
+    def _rated(self, row: Row) -> Rated:
+        _, *order = _rank(row)
+        return Rated(row.rung, self.scores[self.place[row.id]], tuple(order))
 
     def descendants(self, id: int) -> int:
         """Returns the number of children of an individual, their children, and so on."""

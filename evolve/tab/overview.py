@@ -49,7 +49,7 @@ def details(about: About, of: Individuals, folder: str, busy: int) -> Answer:
         "population": of.population,
         "metric": about.metric,
         "objectives": [{"name": one.name, "direction": one.direction} for one in about.objectives],
-        "front": of.front(),
+        "front": [row.id for row in of.front],
         "source": about.source,
         "seconds": about.seconds,
         "flops": of.costs.flops,

@@ -14,6 +14,7 @@ from compiler import Epoch
 from evolve import Algorithm, Evaluation, Executor, Individual, Plan, Proposal, Search, Serial, Store, Task
 from evolve.found import _FITTEST
 from evolve.records import failed
+from evolve.search.front import Front
 from evolve.search.rungs import Ladder
 from evolve.store.database import FILE, reading
 from evolve.store.history import standings
@@ -341,3 +342,13 @@ def test_the_tab_shows_a_promotion_while_the_search_runs(tmp_path: Path) -> None
             again = Individuals(about)
             again.read(db)
             assert again.best is not None and (again.best.id, again.best.rung, again.best.fitness) == (1, 1, 0.7)
+
+
+def test_the_front_of_the_tab_is_that_of_the_search(tmp_path: Path) -> None:
+    run(tmp_path, make=toy.nsga2)
+    shown = Individuals(About({}))
+    with reading(tmp_path) as db, Store(tmp_path) as store:
+        shown.read(db)
+        front = [*Front(store.scored())]
+    assert [row.id for row in shown.front] == [one.id for one in front]
+    assert front and {row.rung for row in shown.front} == {2}
