@@ -35,7 +35,7 @@ _COMMANDS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
     (
         "export",
         export.export,
-        "write a trained network for other programs: *.keras, *.tflite or the folder of a SavedModel",
+        "write a trained network for other programs: *.keras, *.tflite, *.onnx or the folder of a SavedModel",
     ),
     ("lsp", lsp, "answer an editor, which starts this language server"),
 )

@@ -63,9 +63,9 @@ def photographs(root: Path, counts: Mapping[str, int], seed: int = 0, largest: i
 
 
 def by_example(kind: str, paths: Sequence[Path]) -> list[str]:
-    """Runs the example for a kind of network, `keras` or `tflite`, and returns its printed class for each file.
+    """Runs the example for a kind of network, `keras`, `tflite` or `onnx`, and returns its printed class for each file.
 
-    The network is `net.keras` or `net.tflite` in the current folder, which the example reads once.
+    The network is `net.keras`, `net.tflite` or `net.onnx` in the current folder, which the example reads once.
     """
     blocks = re.findall(r"^```python\n(.*?)^```", EXPORTING.read_text(encoding="utf-8"), re.M | re.S)
     (block,) = (block for block in blocks if f'"net.{kind}"' in block)

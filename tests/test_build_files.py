@@ -31,6 +31,7 @@ LATE = {
 }
 # Dependencies that no import shows.
 UNSEEN = {
+    "//tests/compiler:support": {"@pypi//onnxruntime", "@pypi//tf2onnx"},  # `cell export` imports them by their names
     "//dsl:dsl": {"//experiments:experiments"},  # the shipped cells, which are data
     "//tests:support": {"@pypi//pytest", "@pypi//pytest_xdist"},  # the runner of every test, and an option of it
 }

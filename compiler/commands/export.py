@@ -15,7 +15,7 @@ from dsl.wording import by_x, plural
 if TYPE_CHECKING:
     from compiler.networks.saved import Saved
 
-SUFFIXES = (".keras", ".tflite", "")
+SUFFIXES = (".keras", ".tflite", ".onnx", "")
 _OF_WEIGHTS = ("input", "classes", "mean", "std")
 
 
@@ -25,7 +25,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
                          help="the folder of a trained network, a search or its individual such as runs/amoeba:33, "
                          "or a .cell file with --weights")  # fmt: skip
     command.add_argument("--out", required=True, metavar="OUT",
-                         help="NAME.keras, NAME.tflite, or the folder of a SavedModel")  # fmt: skip
+                         help="NAME.keras, NAME.tflite, NAME.onnx, or the folder of a SavedModel")  # fmt: skip
     command.add_argument("--tf_keras", action="store_true",
                          help="write the .keras of Keras 2, which tf_keras.models.load_model reads")  # fmt: skip
     alone = command.add_argument_group("for a .cell file with --weights")
@@ -81,8 +81,8 @@ def _unprepared(saved: Saved, out: Path) -> str:
 
 def _check_target(out: Path, older: bool) -> None:
     if out.suffix not in SUFFIXES:
-        raise UsageError(f"--out {str(out)!r} ends in {out.suffix}; allowed: .keras, .tflite, or for a SavedModel "
-                         "the name of a folder, without a dot")  # fmt: skip
+        raise UsageError(f"--out {str(out)!r} ends in {out.suffix}; allowed: .keras, .tflite, .onnx, or for a "
+                         "SavedModel the name of a folder, without a dot")  # fmt: skip
     if older and out.suffix != ".keras":
         raise UsageError(f"--tf_keras goes with a file that ends in .keras, and --out is {str(out)!r}")
     if out.suffix and out.is_dir():

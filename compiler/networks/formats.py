@@ -23,6 +23,7 @@ from compiler.images.found import prepared as sized
 from compiler.images.preparation import Preparation
 from compiler.layers.model import lower, step_layers
 from compiler.layers.packing import Array
+from compiler.networks import onnx_files
 from compiler.networks.plain import plain_outputs
 from compiler.networks.saved import Saved, prepared
 from compiler.networks.weights import restore
@@ -76,11 +77,11 @@ class Format:
 
 
 def export(saved: Saved, path: Path, form: Format | None = None) -> Exported:
-    """Exports a network to `*.keras`, `*.tflite` or the folder of a SavedModel, and tries the written file.
+    """Exports a network to `*.keras`, `*.tflite`, `*.onnx` or the folder of a SavedModel, and tries the written file.
 
     The inputs of the exported network are images `[batch, height, width, channels]` as float32, with pixel values as in
-    the data set. The outputs are probabilities `[batch, classes]`. If the preparation of the images is known, `*.keras`
-    and a SavedModel contain the preparation and take images of any size.
+    the data set. The outputs are probabilities `[batch, classes]`. If the preparation of the images is known, all
+    formats but `*.tflite` contain the preparation and take images of any size.
 
     Args:
       saved: the network.
@@ -145,7 +146,11 @@ def _resized(keras: Any, image: Any, preparation: Preparation) -> Any:
         value = keras.ops.round(value) if preparation.is_whole else value
     if preparation.crop == 1:
         return value
-    return resized(keras.layers.CenterCrop(*preparation.size, name="cropped"), value)
+    margins = [
+        (before, whole - size - before)
+        for before, whole, size in zip(preparation.corner, preparation.resized, preparation.size, strict=True)
+    ]
+    return keras.layers.Cropping2D(margins, name="cropped")(value)
 
 
 def labels(saved: Saved) -> str:
@@ -180,9 +185,9 @@ def _prepared(saved: Saved, preparation: Preparation, size: tuple[int, int]) -> 
 
     The images are prepared by Pillow before the network, as in a training.
     """
+    # The images are not whole numbers. The mean of whole numbers is often half way between two levels, where two
+    # programs may round to different ones.
     images = random_images(saved, size)
-    if preparation.is_whole:
-        images = np.rint(images)
     shaped = np.stack([sized(image, preparation) for image in images])
     return images, probabilities(saved, np.rint(shaped) if preparation.is_whole else shaped)
 
@@ -257,20 +262,28 @@ def _write_saved_model(model: tf_keras.Model, path: Path, texts: Mapping[str, st
 
 
 def _save(model: tf_keras.Model, path: Path, assets: Sequence[Any] = ()) -> None:
-    shape = (None, *model.input_shape[1:])
     module = tf.Module()
     module.model_variables = model.variables
     module.texts = list(assets)
-    module.serve = tf.function(
-        lambda image: {"probabilities": model(image, training=False)},
-        input_signature=[tf.TensorSpec(shape, tf.float32, name="image")], autograph=False,
-    )  # fmt: skip
+    module.serve = _served(model)
     tf.saved_model.save(module, str(path), signatures=module.serve)
+
+
+def _served(model: tf_keras.Model) -> Any:
+    """Returns the inference function of a model, with the names of its input and output."""
+    return tf.function(
+        lambda image: {"probabilities": model(image, training=False)},
+        input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")], autograph=False,
+    )  # fmt: skip
 
 
 def _run_saved_model(path: Path, images: Array) -> Array:
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
     return np.asarray(serve(image=tf.constant(images))["probabilities"])
+
+
+def _write_onnx(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> None:
+    onnx_files.write(_served(model), path, texts)
 
 
 def _write_tflite(model: tf_keras.Model, path: Path, texts: Mapping[str, str]) -> None:
@@ -310,6 +323,7 @@ def _run_tflite(path: Path, images: Array) -> Array:
 FORMATS: Mapping[str, Format] = {
     ".keras": Format(_write_keras, _run_keras_3, _keras_3),
     ".tflite": Format(_write_tflite, _run_tflite, _keras_2, any_size=False),
+    ".onnx": Format(_write_onnx, onnx_files.run, _keras_2),
     "": Format(_write_saved_model, _run_saved_model, _keras_2),
 }
 TF_KERAS = Format(_write_keras, _run_keras_2, _keras_2)  # the .keras format of Keras 2

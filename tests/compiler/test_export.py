@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -27,7 +28,7 @@ from compiler.networks import formats, weights
 from compiler.networks.saved import Saved, write
 from tests.compiler.saved_networks import TEXT, network
 
-OUTS = ("out.keras", "old.keras", "out.tflite", "out")
+OUTS = ("out.keras", "old.keras", "out.tflite", "out.onnx", "out")
 PREPARATION = Preparation((8, 8), 0.875)
 
 # Runs the exported files where neither this package nor its custom layers can be imported.
@@ -43,6 +44,7 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 import keras
 import numpy as np
+import onnxruntime
 import tensorflow as tf
 import tf_keras
 
@@ -50,17 +52,20 @@ with np.load("images.npz") as archive:
     sizes = dict(archive)
 prepared = sizes.pop("prepared")
 found = {}
+session = onnxruntime.InferenceSession("out.onnx")
 for name, images in sizes.items():
     found[f"out.keras {name}"] = keras.models.load_model("out.keras").predict(images, verbose=0)
     found[f"old.keras {name}"] = tf_keras.models.load_model("old.keras").predict(images, verbose=0)
     serve = tf.saved_model.load("out").signatures["serving_default"]
     found[f"out {name}"] = serve(image=tf.constant(images))["probabilities"].numpy()
+    (found[f"out.onnx {name}"],) = session.run(["probabilities"], {"image": images})
     interpreter = tf.lite.Interpreter("out.tflite")
     interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], prepared.shape)
     found[f"out.tflite {name}"] = interpreter.get_signature_runner()(image=prepared)["probabilities"]
 np.savez("found.npz", **found)
 texts = [zipfile.ZipFile(file).read("labels.txt") for file in ("out.keras", "old.keras", "out.tflite")]
-for text in (*texts, open("out/assets/labels.txt", "rb").read()):
+onnx = session.get_modelmeta().custom_metadata_map["labels.txt"].encode()
+for text in (*texts, onnx, open("out/assets/labels.txt", "rb").read()):
     print(ascii(text.decode().splitlines()))
 """
 
@@ -109,7 +114,7 @@ def test_every_format_runs_where_this_package_is_not(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(9, 9), (8, 8), (5, 30), (1, 1), (64, 48)], ids=str)
-@pytest.mark.parametrize("out", ["out.keras", "old.keras", "out"])
+@pytest.mark.parametrize("out", ["out.keras", "old.keras", "out.onnx", "out"])
 def test_images_of_any_size_are_prepared_as_pillow_prepares_them(folder: Path, out: str, size: tuple[int, int]) -> None:
     """The images are real numbers, which Pillow does not round. It resizes them one plane at a time."""
     images = formats.random_images(NETWORK, size)
@@ -156,6 +161,42 @@ def test_the_signature_of_a_saved_model_takes_any_size(folder: Path) -> None:
         tf.saved_model.load(str(folder / "out")).signatures["serving_default"].structured_input_signature[1].values()
     )
     assert (image.shape.as_list(), image.dtype) == ([None, None, None, 3], tf.float32)
+
+
+def test_an_onnx_file_has_the_standard_operations_and_names_its_sizes(folder: Path) -> None:
+    model = onnx.load(folder / "out.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert {node.domain for node in model.graph.node} == {""}
+    assert ("", 18) in {(one.domain, one.version) for one in model.opset_import}
+    for (value,), name, sizes in (
+        (model.graph.input, "image", ["batch", "height", "width", 3]),
+        (model.graph.output, "probabilities", ["batch", 3]),
+    ):
+        found = [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        assert (value.name, found) == (name, sizes)
+    modes = {attribute.s for node in model.graph.node for attribute in node.attribute}
+    assert b"half_pixel" in modes and b"tf_half_pixel_for_nn" not in modes
+
+
+@pytest.mark.parametrize("missing", ["onnx", "tf2onnx", "onnxruntime"])
+def test_a_missing_package_of_onnx_is_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert main(["export", str(folder / "net"), "--out", str(tmp_path / "a.onnx")]) == 2
+    assert re.fullmatch(
+        rf"ONNX files need the packages onnx, tf2onnx, onnxruntime \(.*{missing}.*\): "
+        r"pip install 'amoeba-evolve\[onnx\]'\n",
+        capsys.readouterr().err,
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operation_that_onnx_lacks_is_named(tmp_path: Path) -> None:
+    image = tf_keras.Input((4,))
+    model = tf_keras.Model(image, tf_keras.layers.Lambda(lambda x: tf.math.igamma(x, x))(image))
+    with pytest.raises(CompileError, match=r"a\.onnx cannot be written: ONNX lacks the operation Igamma"):
+        formats.FORMATS[".onnx"].write(model, tmp_path / "a.onnx", {})
 
 
 def test_a_format_that_does_not_resize_prints_how_images_are_prepared(folder: Path) -> None:
@@ -209,7 +250,7 @@ def test_keras_without_its_backend_is_refused(folder: Path, tmp_path: Path) -> N
         )
 
 
-@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out"])
+@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out.onnx", "out"])
 def test_an_earlier_export_is_replaced_and_no_other_file_is_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
@@ -245,7 +286,7 @@ def test_the_weights_of_a_search_can_be_exported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("net --out a.h5", r"--out 'a\.h5' ends in \.h5; allowed: \.keras, \.tflite, or for a SavedModel"),
+        ("net --out a.h5", r"--out 'a\.h5' ends in \.h5; allowed: \.keras, \.tflite, \.onnx, or for a SavedModel"),
         ("net --out net", r"--out 'net' exists and is not a SavedModel; name a folder that does not exist yet"),
         ("net --out d.keras", r"--out 'd\.keras' is a folder"),
         ("nowhere --out a.keras", r"there is no nowhere"),

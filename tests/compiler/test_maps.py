@@ -84,7 +84,7 @@ def test_an_operation_knows_how_many_channels_it_reads() -> None:
     assert compiler.resolve(flat, (3, 4, 6), 10).steps[0].shape == (18,)
 
 
-@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out"])
+@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out.onnx", "out"])
 def test_every_format_has_them(tmp_path: Path, out: str) -> None:
     text = """
     network {

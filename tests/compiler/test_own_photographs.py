@@ -53,13 +53,13 @@ def trained(request: pytest.FixtureRequest, photos: Path, tmp_path_factory: pyte
     with contextlib.redirect_stdout(out):
         arguments = ["train", str(folder / "own.cell"), "--gin_file", str(folder / "own.gin")]
         assert main([*arguments, "--workdir", str(folder / "net")]) == 0
-        for name in ("net.keras", "net.tflite"):
+        for name in ("net.keras", "net.tflite", "net.onnx"):
             assert main(["export", str(folder / "net"), "--out", str(folder / name)]) == 0
     (accuracy,) = re.findall(r"test accuracy ([\d.]+)", out.getvalue())
     return folder, accuracy
 
 
-@pytest.mark.parametrize("kind", ["keras", "tflite"])
+@pytest.mark.parametrize("kind", ["keras", "tflite", "onnx"])
 def test_the_reported_accuracy_is_found_again_by_the_example(
     trained: tuple[Path, str], photos: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

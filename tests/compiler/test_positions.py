@@ -107,7 +107,7 @@ def test_costs(operation: str, params: int, mult_adds: int) -> None:
     assert (step.params, step.mult_adds) == (params, mult_adds)
 
 
-@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out"])
+@pytest.mark.parametrize("out", ["out.keras", "out.tflite", "out.onnx", "out"])
 def test_every_format_has_them(tmp_path: Path, out: str) -> None:
     text = """
     network {
