@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.filesystem import Remote, place
-from evolve.objectives import Objectives
+from evolve.objectives import Direction, Objectives
 from evolve.records import RANDOM
 from evolve.settings import seconds_of
 from evolve.store.differences import ADDED
@@ -85,9 +85,24 @@ class About:
 
     @property
     def metric(self) -> str:
-        """The name of the fitness: "validation accuracy" if networks are trained for it, else "fitness"."""
-        is_accuracy = not self.objectives or self.objectives.first.name == "accuracy"
-        return ACCURACY if self.identity.get("search.fitness") == "training" and is_accuracy else FITNESS
+        """The name of the metric that is the fitness, such as "loss"; "fitness" if no setting chose it."""
+        name = self.objectives.first.name if self.objectives else "accuracy" if self.is_trained else FITNESS
+        return ACCURACY if self.is_trained and name == "accuracy" else name
+
+    @property
+    def direction(self) -> Direction:
+        """Whether more or less of the metric is better. The fitness of a metric of which less is better is negated."""
+        return self.objectives.first.direction if self.objectives else "max"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the networks are trained."""
+        return self.identity.get("search.fitness") == "training"
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The epochs of each rung; empty in a search without rungs."""
+        return tuple(map(int, re.findall(r"\d+", self.identity.get("search.rungs", ""))))
 
     @property
     def objectives(self) -> Objectives:

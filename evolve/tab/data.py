@@ -96,7 +96,7 @@ class Data:
         with self._current() as of:
             row = one.row_of(id, of)
             with self._source.opened() as db:
-                found = one.described(row, of, db)
+                found = one.described(row, of, self._about.rungs, db)
                 pairs = [(row.parent, id), (row.mate, id)]
                 difference, mate_difference = self._lines.of(pairs, self._genotypes, db)
             epochs = self._source.in_training.get(id)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from compiler.epochs import Epoch
 from dsl.wording import plural
-from evolve.tab.about import ACCURACY, About
+from evolve.tab.about import About
 from evolve.tab.errors import Missing
 from evolve.tab.genotypes import Genotypes
 from evolve.tab.individuals import Individuals, Row
@@ -49,8 +49,15 @@ def texts(ids: Sequence[int], db: sqlite3.Connection) -> dict[int, str]:
     return {id: str(text) for id, text in found.items()}
 
 
-def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
-    """Returns all stored values of an individual, its children, its duplicates and the number of its descendants."""
+def described(row: Row, of: Individuals, rungs: Sequence[int], db: sqlite3.Connection) -> Answer:
+    """Returns all stored values of an individual, its children, its duplicates and the number of its descendants.
+
+    Args:
+      row: the individual.
+      of: the individuals of the search.
+      rungs: the epochs of each rung; empty in a search without rungs.
+      db: a connection for reading.
+    """
     *values, noise = db.execute(_SELECT, (row.id,)).fetchone()
     numbers = {name: number(value) for name, value in zip(_NUMBERS, values, strict=False)}
     stored = dict(zip(_TEXTS, map(str, values[len(_NUMBERS) :]), strict=True))
@@ -70,6 +77,7 @@ def described(row: Row, of: Individuals, db: sqlite3.Connection) -> Answer:
         "finished": row.finished,
         "metrics": {str(name): number(value) for name, value in dict(json.loads(stored["metrics"])).items()},
         "genes": genes(stored["genotype"]),
+        "rungs": list(_rungs(row.id, rungs, db)),
         "epochs": [_epoch(values) for values in json.loads(stored["history"])],
         "rejected": [[str(rule), str(reason)] for rule, reason in json.loads(stored["rejected"])],
         "weights": list(_starting_weights(len(json.loads(stored["from_mate"])), noise)),
@@ -90,15 +98,33 @@ def _starting_weights(parts: int, noise: str | None) -> Iterator[str]:
         yield f"Noise was added to the weights: {kind}({first}, {second})."
 
 
+def _rungs(id: int, rungs: Sequence[int], db: sqlite3.Connection) -> Iterator[Answer]:
+    """Yields the results of an individual on the rungs. Seconds are those of the whole training up to a rung."""
+    if rungs:
+        names = "rung, status, fitness, seconds, history"
+        for rung, status, fitness, seconds, history in db.execute(
+            f"select {names} from rungs where id = ? and finished > 0 order by finished", (id,)
+        ):
+            # A table has no history. A training that was stopped has less epochs than its rung.
+            epochs = len(json.loads(history)) or (rungs[rung] if rung < len(rungs) else None)
+            measured = number(fitness) if status == "done" else None
+            yield {"rung": rung, "epochs": epochs, "fitness": measured, "seconds": number(seconds)}
+
+
 def _epoch(values: Sequence[object]) -> dict[str, Number]:
     """Returns the numbers of an epoch by name. Numbers that an earlier version did not store are None."""
     return {name: number(value) for name, value in zip_longest(_EPOCH, values[: len(_EPOCH)])}
 
 
 def gain(row: Row, of: Individuals) -> Number:
-    """Returns the fitness of an individual minus that of its parent; None if one of the two has no fitness."""
-    parent = of.rows[of.place[row.parent]].fitness if row.parent in of.place else None
-    return None if parent is None or row.fitness is None else row.fitness - parent
+    """Returns the fitness of an individual minus that of its parent.
+
+    The gain is None if one of the two has no fitness, or if they are on different rungs.
+    """
+    parent = of.rows[of.place[row.parent]] if row.parent in of.place else None
+    if parent is None or parent.fitness is None or row.fitness is None or parent.rung != row.rung:
+        return None
+    return row.fitness - parent.fitness
 
 
 def line(row: Row, of: Individuals) -> list[Row]:
@@ -120,9 +146,7 @@ def matching(text: str, db: sqlite3.Connection) -> list[int]:
 def commands(row: Row, folder: Path, about: About, is_best: bool) -> list[str]:
     """Returns commands about an individual, for a terminal in the folder in which TensorBoard was started."""
     name = shlex.quote(f"{folder}:{row.id}")
-    own = (
-        "" if about.metric == ACCURACY else " --gin_file=train_final.gin"
-    )  # A search without trainings has no settings.
+    own = "" if about.is_trained else " --gin_file=train_final.gin"  # A search without trainings has no settings.
     found = [f"cell draw {name}", f"cell train {name}{own}"]
     if about.has_weights(row.id, folder, is_best):
         found.append(f"cell export {name} --out {shlex.quote(f'{folder.absolute().name}-{row.id}.keras')}")

@@ -24,7 +24,7 @@ _EPOCHS = "length(history) - length(replace(history, '[', '')) - 1"
 _SELECT = (
     f"select id, parent, rule, status, fitness, params, mult_adds, depth, seconds, {_EPOCHS}, flops, "
     "finished, proposed_after, tries, inherited, nullif(rejected, '[]'), nullif(metrics, '{}'), step_seconds, "
-    "mate, nullif(scores, '[]'), rung, fingerprint, genes, memo from individuals"
+    "mate, nullif(scores, '[]'), rung, predicted, fingerprint, genes, memo from individuals"
 )
 _CHUNK = 500  # the number of ids in one query
 
@@ -51,6 +51,7 @@ class Row(NamedTuple):
     rejected: int
     original: int  # the id of the first individual with the same network and genes
     rung: int  # the highest rung with a result, from 0 on
+    predicted: Number  # the fitness that a model predicted when it chose the individual
     species: int | None = None  # the id of the individual that began its species
 
 
@@ -102,8 +103,10 @@ class Individuals:
         self.bands: list[Band] = []  # the band of the population after each result
         self.best: Row | None = None
         self.bests: list[float | None] = []  # the best fitness after each result
+        self.chosen: list[tuple[float, float]] = []  # predicted and measured fitness of those that a model chose
         self.front: tuple[Row, ...] = ()  # the best by the first objective first
         self.version = 0
+        self._worst = WORST  # the fitness of failed individuals
         self._promotions = 0  # the number of results of promotions
         self._memos: list[str] = []
         self._prints: list[str] = []
@@ -193,6 +196,7 @@ class Individuals:
         """Counts the result of an individual that was pending before. Held results are counted too."""
         if row.status != PENDING and (old is None or old.status == PENDING):
             self.costs.add(row, number(values[17]))
+            self._worst = (number(values[4]) or WORST) if row.status == FAILED else self._worst
             self.metrics[self.place[row.id]] = named = _named(values[16])
             self.metric_names.update(dict.fromkeys(named))
             self.scores[self.place[row.id]] = _scores(values[19])
@@ -223,6 +227,7 @@ class Individuals:
             rejected=rejected,
             original=original,
             rung=whole(values[20]),
+            predicted=significant(values[21]),
         )
 
     # The algorithm.
@@ -253,6 +258,9 @@ class Individuals:
 
     def _tell(self, row: Row) -> None:
         band, self._latest = Band(), row.id
+        fitness = self._worst if row.fitness is None else row.fitness
+        if row.predicted is not None:
+            self.chosen.append((row.predicted, fitness))
         self.costs.simulated += row.seconds or 0
         if row.status == DONE and row.fitness is not None and (self.best is None or _rank(row) < _rank(self.best)):
             self.best = row
@@ -263,7 +271,7 @@ class Individuals:
         if self._living is not None:
             try:
                 scores = self.scores[self.place[row.id]]
-                left = self._living.tell(row.id, WORST if row.fitness is None else row.fitness, scores)
+                left = self._living.tell(row.id, fitness, scores)
                 band = self._living.band
             except SearchError:
                 self._forget_living()
@@ -283,6 +291,17 @@ class Individuals:
     def _rated(self, row: Row) -> Rated:
         _, *order = _rank(row)
         return Rated(row.rung, self.scores[self.place[row.id]], tuple(order))
+
+    def model(self) -> dict[str, object] | None:
+        """Returns how many individuals a model chose, and the rank correlation of the latest predictions.
+
+        Without predictions, None is returned.
+        """
+        if not self.chosen:
+            return None
+        from evolve.predictor.results import LATEST_CHOSEN, correlation  # It needs numpy, which takes a moment to load.
+
+        return {"chosen": len(self.chosen), "correlation": correlation(self.chosen[-LATEST_CHOSEN:])}
 
     def descendants(self, id: int) -> int:
         """Returns the number of children of an individual, their children, and so on."""

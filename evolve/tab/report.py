@@ -78,23 +78,26 @@ def contents(data: Data, name: str, progress: Callable[[str], None]) -> Json:
 def by_importance(overview: Json) -> list[int]:
     """Returns all ids: first every new best with its ancestors, then the Pareto front, then the others by fitness."""
     columns = overview["columns"]
-    ids = columns["id"]
+    ids, rung, fitness, params = (columns[name] for name in ("id", "rung", "fitness", "params"))
     place = {id: number for number, id in enumerate(ids)}
     done = [number for number, status in enumerate(columns["status"]) if status == 1 and columns["finished"][number]]
     by_result = sorted(done, key=lambda number: columns["finished"][number])
-    fittest = sorted(done, key=lambda number: (-columns["fitness"][number], columns["params"][number] or 0))
-    bests = _records(by_result, lambda number: float(columns["fitness"][number]))
-    smallest = sorted(done, key=lambda number: (columns["params"][number] or 0, -columns["fitness"][number]))
+    fittest = sorted(done, key=lambda number: (-rung[number], -fitness[number], params[number] or 0))
+    bests = _records(by_result, lambda number: (rung[number], fitness[number]))
+    highest = max((rung[number] for number in done), default=0)
+    compared = [number for number in done if rung[number] == highest]
+    smallest = sorted(compared, key=lambda number: (params[number] or 0, -fitness[number]))
     front = [place[id] for id in overview["search"]["front"]]
-    front = front or _records(smallest, lambda number: float(columns["fitness"][number]))
+    front = front or _records(smallest, lambda number: (fitness[number],))
     lines = (line for number in reversed(bests) for line in _line(columns["parent"], place, number))
     order = [*lines, *front, *fittest, *range(len(ids))]
     return [ids[number] for number in dict.fromkeys(order)]
 
 
-def _records(order: Iterable[int], value: Callable[[int], float]) -> list[int]:
+def _records(order: Iterable[int], value: Callable[[int], tuple[float, ...]]) -> list[int]:
     """Returns the elements whose value is greater than all before them."""
-    best, found = float("-inf"), []
+    best: tuple[float, ...] = (float("-inf"),)
+    found = list[int]()
     for element in order:
         if value(element) > best:
             best = value(element)

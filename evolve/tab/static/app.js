@@ -6,8 +6,9 @@
 
 import { ancestryView } from "./ancestry.js";
 import { compareView } from "./compare.js";
+import { metricText } from "./data.js";
 import { element, fill, switcher } from "./dom.js";
-import { compact, shown } from "./format.js";
+import { compact } from "./format.js";
 import { individualPanel } from "./individual.js";
 import { overviewView } from "./overview.js";
 import { State } from "./state.js";
@@ -257,7 +258,7 @@ function showStatus(state, status) {
   }[search.state];
   status.dataset.state = search.state;
   status.title = words;
-  const best = search.best === null ? "" : `, best ${shown(search.best, "fitness")}`;
+  const best = search.best === null ? "" : `, best ${metricText(search, search.best)}`;
   const failed = search.failed ? `, ${search.failed} failed` : "";
   const text = `${compact(search.finished)} of ${compact(search.individuals)} finished${failed}${best} · ${words}`;
   if (status.textContent !== text) {

@@ -6,8 +6,8 @@
 
 import { Chart } from "./chart.js";
 import { classColour } from "./colour.js";
+import { metricText, metricValue } from "./data.js";
 import { element, fill } from "./dom.js";
-import { shown } from "./format.js";
 import { numbers } from "./overview.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -118,7 +118,7 @@ export function compareView(state) {
         element("td", {}, search.reason ? `${search.state}: ${search.reason}` : search.state),
         element("td", { class: "number" }, `${search.finished} of ${search.individuals}`),
         element("td", { class: "number" }, search.failed),
-        element("td", { class: "number" }, shown(search.best, "fitness")),
+        element("td", { class: "number" }, metricText(search, search.best)),
       ),
     );
     fill(
@@ -162,8 +162,12 @@ export function compareView(state) {
         .filter(({ key, stamp }) => curves.get(key)?.stamp !== stamp);
       for (let first = 0; first < wanted.length; first += AT_ONCE) {
         await Promise.all(
-          wanted.slice(first, first + AT_ONCE).map(async ({ key, stamp }) => {
-            curves.set(key, { stamp, curve: await state.source.curve(key) });
+          wanted.slice(first, first + AT_ONCE).map(async (search) => {
+            const { finished, ...curve } = await state.source.curve(search.key);
+            const [best, mean] = [curve.best, curve.mean].map((values) =>
+              values.map((one) => metricValue(search, one)),
+            );
+            curves.set(search.key, { stamp: search.stamp, curve: { finished, best: best ?? [], mean: mean ?? [] } });
           }),
         );
         draw();

@@ -9,6 +9,9 @@
 /** @typedef {import("./types.js").Values} Values */
 /** @typedef {import("./types.js").TraitsAnswer} TraitsAnswer */
 /** @typedef {import("./format.js").Kind} Kind */
+/** @typedef {Pick<import("./types.js").SearchSummary, "metric" | "direction">} Metric */
+
+import { shown, signed } from "./format.js";
 
 export const PENDING = 0;
 export const DONE = 1;
@@ -27,7 +30,6 @@ export const FAILED = 2;
 
 /** @type {readonly Measure[]} */
 const MEASURES = [
-  { key: "fitness", title: "Fitness", kind: "fitness", isLog: false, better: 1 },
   { key: "params", title: "Parameters", kind: "count", isLog: true, better: -1 },
   { key: "mult_adds", title: "Mult-adds", kind: "count", isLog: true, better: -1 },
   { key: "depth", title: "Depth", kind: "number", isLog: false, better: -1 },
@@ -35,10 +37,58 @@ const MEASURES = [
   { key: "epochs", title: "Epochs", kind: "number", isLog: false, better: -1 },
   { key: "flops", title: "Training FLOPs", kind: "count", isLog: true, better: -1 },
   { key: "inherited", title: "Inherited weights", kind: "share", isLog: false, better: 0 },
+  { key: "predicted", title: "Predicted", kind: "fitness", isLog: false, better: 0 },
+  { key: "rung", title: "Rung", kind: "id", isLog: false, better: 0 },
   { key: "species", title: "Species", kind: "id", isLog: false, better: 0 },
   { key: "finished", title: "Result number", kind: "id", isLog: false, better: 0 },
   { key: "id", title: "Id", kind: "id", isLog: false, better: 0 },
 ];
+
+/**
+ * Returns the measure of the metric that is the fitness of a search. It has the own sign of the metric.
+ *
+ * @param {Metric} search
+ * @returns {Measure}
+ */
+function metricOf({ metric, direction }) {
+  const column = MEASURES.find(({ key }) => key === metric);
+  const isNamed = metric !== "validation accuracy" && metric !== "fitness";
+  const named = column ?? { title: isNamed ? metric : "Fitness", kind: "fitness", isLog: false };
+  return { ...named, key: "fitness", better: direction === "min" ? -1 : 1 };
+}
+
+/**
+ * Returns a fitness as the value of the metric, with its own sign.
+ *
+ * @param {Metric} search
+ * @param {number | null | undefined} fitness
+ * @returns {number | null}
+ */
+export function metricValue({ direction }, fitness) {
+  return direction === "min" && fitness ? -fitness : (fitness ?? null);
+}
+
+/**
+ * Returns a fitness as the value of the metric in words.
+ *
+ * @param {Metric} search
+ * @param {number | null | undefined} fitness
+ * @returns {string}
+ */
+export function metricText(search, fitness) {
+  return shown(metricValue(search, fitness), metricOf(search).kind);
+}
+
+/**
+ * Returns a gain of fitness in words, as the change of the metric.
+ *
+ * @param {Metric} search
+ * @param {number | null | undefined} gain
+ * @returns {string}
+ */
+export function metricChange(search, gain) {
+  return signed(metricValue(search, gain), metricOf(search).kind);
+}
 
 /** The individuals of one search. */
 export class SearchData {
@@ -70,6 +120,11 @@ export class SearchData {
 
   get search() {
     return this.answer.search;
+  }
+
+  /** The metric that is the fitness. */
+  get metric() {
+    return metricOf(this.search);
   }
 
   /**
@@ -118,7 +173,7 @@ export class SearchData {
 
   /** @returns {number} the place of the best individual; -1 if none is done */
   _best() {
-    const { fitness, status, params, mult_adds: multAdds, finished } = this.columns;
+    const { fitness, status, params, mult_adds: multAdds, finished, rung } = this.columns;
     let best = -1;
     for (let place = 0; place < this.count; place += 1) {
       if (status[place] !== DONE || !finished[place]) {
@@ -127,7 +182,8 @@ export class SearchData {
       const order =
         best < 0
           ? 1
-          : (fitness[place] ?? 0) - (fitness[best] ?? 0) ||
+          : (rung[place] ?? 0) - (rung[best] ?? 0) ||
+            (fitness[place] ?? 0) - (fitness[best] ?? 0) ||
             (params[best] ?? 0) - (params[place] ?? 0) ||
             (multAdds[best] ?? 0) - (multAdds[place] ?? 0) ||
             (finished[best] ?? 0) - (finished[place] ?? 0);
@@ -144,11 +200,13 @@ export class SearchData {
     );
     const directions = new Map(
       this.search.objectives.map(({ name, direction }, index) => [
-        this._objectiveKey(name, direction, index),
+        this._objectiveKey(name, index),
         /** @type {-1 | 1} */ (direction === "max" ? 1 : -1),
       ]),
     );
-    return [...MEASURES, ...metrics]
+    const { metric } = this.search;
+    return [this.metric, ...MEASURES, ...metrics]
+      .filter(({ key }) => key !== metric && key !== `metric:${metric}`)
       .map((measure) => ({ ...measure, better: directions.get(measure.key) ?? measure.better }))
       .filter((measure) => this.values(measure.key).some((value) => value !== null));
   }
@@ -158,20 +216,18 @@ export class SearchData {
     const { objectives } = this.search;
     return objectives.length < 2
       ? []
-      : objectives.map(({ name, direction }, index) => this.measure(this._objectiveKey(name, direction, index)));
+      : objectives.map(({ name }, index) => this.measure(this._objectiveKey(name, index)));
   }
 
   /**
-   * Returns the key of the measure of an objective. The fitness is the first objective, negated if less is better.
+   * Returns the key of the measure of an objective. The fitness is the first objective.
    *
    * @param {string} name
-   * @param {"max" | "min"} direction
    * @param {number} index
    * @returns {string}
    */
-  _objectiveKey(name, direction, index) {
-    const isColumn = MEASURES.some(({ key }) => key === name);
-    return index === 0 && direction === "max" && !isColumn ? "fitness" : isColumn ? name : `metric:${name}`;
+  _objectiveKey(name, index) {
+    return index === 0 ? "fitness" : MEASURES.some(({ key }) => key === name) ? name : `metric:${name}`;
   }
 
   /** @returns {number[]} the places of the individuals that no other beats in all objectives, or in size and fitness */
@@ -188,11 +244,11 @@ export class SearchData {
    * @returns {Measure}
    */
   measure(key) {
-    return this.measures().find((measure) => measure.key === key) ?? /** @type {Measure} */ (MEASURES[0]);
+    return this.measures().find((measure) => measure.key === key) ?? this.metric;
   }
 
   /**
-   * Returns the values of a measure, one for each individual. A failed individual has no fitness.
+   * Returns the values of a measure, one for each individual. A failed individual has no fitness. Rungs count from 1.
    *
    * @param {string} key
    * @returns {Values}
@@ -202,12 +258,43 @@ export class SearchData {
       return this.answer.metrics[key.slice(7)] ?? [];
     }
     const values = /** @type {any} */ (this.columns)[key] ?? [];
-    if (key === "fitness") {
-      return values.map((/** @type {number | null} */ value, /** @type {number} */ place) =>
-        this.columns.status[place] === DONE ? value : null,
-      );
+    const { status } = this.columns;
+    const isDone = (/** @type {number} */ place) => status[place] === DONE;
+    switch (key) {
+      case "fitness":
+      case "predicted":
+        return values.map((/** @type {number | null} */ value, /** @type {number} */ place) =>
+          isDone(place) || key === "predicted" ? metricValue(this.search, value) : null,
+        );
+      case "rung":
+        return this.search.rungs.length
+          ? values.map((/** @type {number} */ rung, /** @type {number} */ place) => (isDone(place) ? rung + 1 : null))
+          : [];
+      default:
+        return values;
     }
-    return values;
+  }
+
+  /** @returns {number[]} the places of the individuals that were better than all before them, in the order of results */
+  newBests() {
+    const { finished, fitness, status, rung } = this.columns;
+    const order = [...finished.keys()]
+      .filter((place) => finished[place] && status[place] === DONE)
+      .sort((a, b) => (finished[a] ?? 0) - (finished[b] ?? 0));
+    let [highest, best] = [0, -Infinity];
+    return order.filter((place) => {
+      const [on, value] = [rung[place] ?? 0, fitness[place] ?? -Infinity];
+      const isBetter = on > highest || (on === highest && value > best);
+      [highest, best] = isBetter ? [on, value] : [highest, best];
+      return isBetter;
+    });
+  }
+
+  /** @returns {(place: number) => boolean} whether an individual is done, and has a result of the highest rung */
+  isWhole() {
+    const { rung, status } = this.columns;
+    const highest = rung.reduce((most, value) => Math.max(most, value), 0);
+    return (place) => status[place] === DONE && rung[place] === highest;
   }
 
   /**
@@ -249,17 +336,19 @@ export class SearchData {
   }
 
   /**
-   * Returns the fitness of an individual less that of its parent; null if one of them has none.
+   * Returns by how much an individual is better than its parent; null if one of them has no fitness, or if they are on
+   * different rungs.
    *
    * @param {number} place
    * @returns {number | null}
    */
   gain(place) {
     const parent = this.place(this.columns.parent[place] || null);
-    if (parent < 0 || this.columns.status[place] !== DONE || this.columns.status[parent] !== DONE) {
+    const { fitness, status, rung } = this.columns;
+    if (parent < 0 || status[place] !== DONE || status[parent] !== DONE || rung[place] !== rung[parent]) {
       return null;
     }
-    return (this.columns.fitness[place] ?? 0) - (this.columns.fitness[parent] ?? 0);
+    return (fitness[place] ?? 0) - (fitness[parent] ?? 0);
   }
 
   /**
@@ -269,12 +358,13 @@ export class SearchData {
    * @returns {boolean}
    */
   isIn(answer) {
-    const { id, status, fitness, seconds } = this.columns;
+    const { id, status, fitness, seconds, rung } = this.columns;
     const { columns } = answer;
     return id.every(
       (own, place) =>
         columns.id[place] === own &&
         (status[place] === PENDING ||
+          (columns.rung[place] ?? 0) > (rung[place] ?? 0) ||
           (columns.fitness[place] === fitness[place] && columns.seconds[place] === seconds[place])),
     );
   }
@@ -294,7 +384,8 @@ export class SearchData {
 }
 
 /**
- * Returns the places of the Pareto front: the individuals that none beats in both measures.
+ * Returns the places of the Pareto front: the individuals that none beats in both measures. With rungs, only individuals
+ * of the highest rung are compared.
  *
  * @param {SearchData} data
  * @param {Measure} x
@@ -302,12 +393,13 @@ export class SearchData {
  * @returns {number[]} by rising x
  */
 export function paretoFront(data, x, y) {
+  const isWhole = data.isWhole();
   const across = data.values(x.key);
   const up = data.values(y.key);
   const signX = x.better || -1;
   const signY = y.better || 1;
   const order = [...across.keys()]
-    .filter((place) => across[place] !== null && up[place] !== null && data.columns.status[place] === DONE)
+    .filter((place) => across[place] !== null && up[place] !== null && isWhole(place))
     .sort((a, b) => signX * ((across[b] ?? 0) - (across[a] ?? 0)) || signY * ((up[b] ?? 0) - (up[a] ?? 0)) || a - b);
   const front = [];
   let best = -Infinity;

@@ -7,6 +7,7 @@
 
 import { isDark } from "./colour.js";
 import { TrainingCurve } from "./curve.js";
+import { metricText } from "./data.js";
 import { checkbox, chooser, copyButton, element, fill } from "./dom.js";
 import { shown } from "./format.js";
 import { chooseLink } from "./headline.js";
@@ -60,6 +61,10 @@ export class Details {
       part(
         (answer) => numbersOf(state, answer),
         (answer) => numbersTable(numbersOf(state, answer)),
+      ),
+      part(
+        ({ rungs }) => [rungs, state.data?.search.metric],
+        ({ rungs }) => (state.data ? rungTable(state.data.search, rungs) : []),
       ),
       part(
         ({ id, epochs }) => [id, epochs, isDark()],
@@ -300,6 +305,26 @@ function numbersOf({ data }, answer) {
 function numbersTable(numbers) {
   const cells = numbers.map(([title, value]) => element("div", {}, element("dt", {}, title), element("dd", {}, value)));
   return numbers.length ? [element("h3", {}, "Costs and metrics"), element("dl", { class: "numbers" }, ...cells)] : [];
+}
+
+/**
+ * @param {import("./data.js").Metric} search
+ * @param {import("./types.js").RungAnswer[]} rungs
+ * @returns {Child[]}
+ */
+function rungTable(search, rungs) {
+  const titles = ["Rung", "Epochs", search.metric, "Time"];
+  const rows = rungs.map(({ rung, epochs, fitness, seconds }) => {
+    const cells = [String(rung + 1), shown(epochs, "number"), metricText(search, fitness), shown(seconds, "seconds")];
+    return element("tr", {}, ...cells.map((text) => element("td", { class: "number" }, text)));
+  });
+  const head = titles.map((title) => element("th", { scope: "col", class: "number" }, title));
+  return rows.length
+    ? [
+        element("h3", {}, "Rungs"),
+        element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows)),
+      ]
+    : [];
 }
 
 /**

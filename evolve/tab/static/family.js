@@ -126,7 +126,7 @@ function byFitness(data, shown) {
   );
   const axisY = /** @type {Axis} */ ({
     title: data.search.metric,
-    kind: "fitness",
+    kind: data.metric.kind,
     labels: without,
     from: low,
     range: [low - step * (without.length + 0.7), high + step],

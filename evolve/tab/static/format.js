@@ -94,13 +94,14 @@ export function duration(seconds) {
  * Returns a number with its sign, such as +0.0123; a dash if it is unknown.
  *
  * @param {number | null | undefined} value
+ * @param {Kind} [kind]
  * @returns {string}
  */
-export function signed(value) {
+export function signed(value, kind = "fitness") {
   if (value === null || value === undefined) {
     return NONE;
   }
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+  return `${value < 0 ? "−" : "+"}${shown(Math.abs(value), kind)}`;
 }
 
 /**

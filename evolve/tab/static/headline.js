@@ -4,9 +4,8 @@
  * @module
  */
 
-import { DONE, FAILED } from "./data.js";
+import { DONE, FAILED, metricChange, metricText } from "./data.js";
 import { element } from "./dom.js";
-import { shown, signed } from "./format.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./data.js").SearchData} SearchData */
@@ -45,9 +44,11 @@ export function headline(state, id) {
       { class: "headline" },
       title,
       status[place] === DONE
-        ? element("span", { class: "fitness", title: data.search.metric }, shown(fitness[place], "fitness"))
+        ? element("span", { class: "fitness", title: data.search.metric }, metricText(data.search, fitness[place]))
         : null,
-      gain === null ? null : element("span", { class: gainClass(gain), title: "against its parent" }, signed(gain)),
+      gain === null
+        ? null
+        : element("span", { class: gainClass(gain), title: "against its parent" }, metricChange(data.search, gain)),
       place === data.best ? element("span", { class: "chip best" }, "best") : null,
       element("span", { class: `chip ${kind}` }, words),
     ),

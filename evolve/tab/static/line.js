@@ -4,9 +4,8 @@
  * @module
  */
 
-import { DONE } from "./data.js";
+import { DONE, metricChange, metricText } from "./data.js";
 import { afterPicture, checkbox, element, fill } from "./dom.js";
-import { shown, signed } from "./format.js";
 import { condition, gainClass } from "./headline.js";
 import { picture } from "./picture.js";
 
@@ -178,8 +177,14 @@ function card(state, ancestor, parent, isWhole) {
       "span",
       { class: "card-head" },
       element("strong", {}, id),
-      element("span", { class: isDone ? null : kind }, isDone ? shown(fitness, "fitness") : words),
-      gain === null ? null : element("span", { class: gainClass(gain) }, signed(gain)),
+      element(
+        "span",
+        { class: isDone ? null : kind },
+        state.data && isDone ? metricText(state.data.search, fitness) : words,
+      ),
+      state.data && gain !== null
+        ? element("span", { class: gainClass(gain) }, metricChange(state.data.search, gain))
+        : null,
     ),
     element("span", { class: "card-rule" }, parent ? `${rule}${mate ? `, with ${mate}` : ""}` : "first ancestor"),
     ...(changes.length || !parent ? changes : [element("span", { class: "change" }, "a copy of its parent")]),

@@ -7,9 +7,9 @@
 import { Chart } from "./chart.js";
 import { CROSS, RING } from "./shapes.js";
 import { pageColour } from "./colour.js";
-import { DONE, FAILED, PENDING } from "./data.js";
+import { DONE, FAILED, PENDING, metricChange, metricText, metricValue } from "./data.js";
 import { checkbox, element, fill } from "./dom.js";
-import { compact, duration, shown, signed } from "./format.js";
+import { compact, duration, shown } from "./format.js";
 import { Legend } from "./legend.js";
 import { showRules } from "./rules.js";
 
@@ -43,10 +43,11 @@ export function overviewView(state) {
   const facts = element("dl", { class: "facts" });
   const keys = element("span", { class: "line-keys" });
   const rules = element("section", { class: "rules" });
+  const heading = element("h2", {}, "Fitness of every individual");
   const controls = element(
     "div",
     { class: "controls" },
-    element("h2", {}, "Fitness of every individual"),
+    heading,
     keys,
     legend.chooser,
     checkbox("whole range", isWhole, (isOn) => {
@@ -71,12 +72,21 @@ export function overviewView(state) {
     if (random) {
       lines.push({ ...curveLine(random.curve), colour: pageColour("--ink-soft"), width: 2, dash: [3, 4], steps: true });
     }
-    const band = { x: population.finished, low: numbers(population.low), high: numbers(population.high) };
+    const { title, kind, better } = data.metric;
+    const [least, most] = better > 0 ? range : [-range[1], -range[0]];
+    const own = (/** @type {ArrayLike<number | null>} */ values) =>
+      Float64Array.from(values, (value) => metricValue(data.search, value) ?? NaN);
+    const band = { x: population.finished, low: own(population.low), high: own(population.high) };
+    fill(heading, `${title} of every individual`);
     chart.show({
       x: AXIS,
-      y: { title: data.search.metric, kind: "fitness", ...(range[0] < range[1] ? { range: withRoom(range) } : {}) },
-      points,
-      lines,
+      y: {
+        title: `${data.search.metric}${better > 0 ? "" : " (less is better)"}`,
+        kind,
+        ...(least < most ? { range: withRoom([least, most]) } : {}),
+      },
+      points: { ...points, y: own(points.y) },
+      lines: lines.map((line) => ({ ...line, y: own(line.y) })),
       bands: [{ ...band, colour: pageColour("--band") }],
       marked: marked(data, state),
       empty: "No individual has finished yet.",
@@ -104,7 +114,9 @@ export function overviewView(state) {
     const { fitness, status } = data.columns;
     const below = fitness.filter((value, place) => status[place] === DONE && (value ?? floor) < floor).length;
     if (below) {
-      items.push(element("span", { class: "line-key" }, `○ ${below} below the axis`));
+      items.push(
+        element("span", { class: "line-key" }, `○ ${below} ${data.metric.better > 0 ? "below" : "above"} the axis`),
+      );
     }
     if (data.search.failed) {
       items.push(element("span", { class: "line-key" }, "✕ failed"));
@@ -176,11 +188,11 @@ export function describe(data, place) {
   const state = status[place] === FAILED ? "failed" : status[place] === PENDING ? "pending" : "";
   return [
     `Individual ${id[place]}`,
-    state || `${data.search.metric} ${shown(fitness[place], "fitness")}`,
+    state || `${data.search.metric} ${metricText(data.search, fitness[place])}`,
     parent[place]
       ? `by ${data.rules[rule[place] ?? 0]} from ${parent[place]}${mate[place] ? ` and ${mate[place]}` : ""}`
       : "sampled, without a parent",
-    ...(gain === null ? [] : [`${signed(gain)} against its parent`]),
+    ...(gain === null ? [] : [`${metricChange(data.search, gain)} against its parent`]),
     ...(species[place] ? [`species ${species[place]}`] : []),
     ...(params[place] ? [`${compact(params[place] ?? 0)} parameters`] : []),
   ];
@@ -263,25 +275,14 @@ function pointsOf(data, colours, hidden, brushed, floor) {
  * @returns {Line[]}
  */
 function bestLines(data, points) {
-  const { finished, fitness, status } = data.columns;
-  const order = [...finished.keys()]
-    .filter((place) => finished[place])
-    .sort((a, b) => (finished[a] ?? 0) - (finished[b] ?? 0));
-  const x = [];
-  const y = [];
-  let best = -Infinity;
-  for (const place of order) {
-    const value = status[place] === DONE ? (fitness[place] ?? -Infinity) : -Infinity;
-    if (value > best) {
-      best = value;
-      x.push(finished[place] ?? 0);
-      y.push(best);
-    }
-  }
-  const last = order[order.length - 1];
-  if (last !== undefined && x.length) {
-    x.push(finished[last] ?? 0);
-    y.push(best);
+  const { finished, fitness } = data.columns;
+  const bests = data.newBests();
+  const x = bests.map((place) => finished[place] ?? 0);
+  const y = bests.map((place) => fitness[place] ?? 0);
+  const last = finished.reduce((most, value) => Math.max(most, value), 0);
+  if (x.length) {
+    x.push(last);
+    y.push(y[y.length - 1] ?? 0);
   }
   return points.x.length ? [{ x, y, colour: pageColour("--best"), width: 2.5, steps: true }] : [];
 }
@@ -341,7 +342,7 @@ function showFacts(node, state) {
     const link = element(
       "button",
       { class: "link", type: "button", onclick: () => state.choose(bestId) },
-      `${shown(data.columns.fitness[data.best], "fitness")}`,
+      metricText(search, data.columns.fitness[data.best]),
     );
     const test = search.test ? `, test ${shown(search.test.accuracy, "fitness")}` : "";
     items.push(["Best", link, `individual ${bestId}${test}`]);
@@ -361,6 +362,11 @@ function showFacts(node, state) {
   items.push(["Time so far", duration(search.seconds), share]);
   if (search.flops) {
     items.push(["Training FLOPs", compact(search.flops), "of all individuals together"]);
+  }
+  if (search.model) {
+    const { chosen, correlation } = search.model;
+    const words = correlation === null ? "–" : correlation.toFixed(2);
+    items.push(["Rank correlation", words, `of predicted and measured fitness; a model chose ${chosen} individuals`]);
   }
   if (search.simulated) {
     items.push(["Evaluation time", duration(search.simulated), "of all individuals together"]);

@@ -74,6 +74,7 @@ export function showRules(node, data) {
     fill(node, element("h2", {}, "Mutation rules"), element("p", { class: "hint" }, "No rule has made a child yet."));
     return;
   }
+  const { kind, better } = data.metric;
   const reach = Math.max(...results.map(({ gain, error }) => Math.abs(gain ?? 0) + error), 1e-9);
   const head = ["Rule", "Children", "Fitter", "Rejected", "Mean gain ± error"];
   const table = element(
@@ -88,7 +89,7 @@ export function showRules(node, data) {
         ...head.map((title, column) => element("th", { class: column ? "number" : null, scope: "col" }, title)),
       ),
     ),
-    element("tbody", {}, ...results.map((result) => ruleRow(result, reach))),
+    element("tbody", {}, ...results.map((result) => ruleRow(result, reach, kind))),
   );
   fill(
     node,
@@ -96,7 +97,10 @@ export function showRules(node, data) {
     element(
       "p",
       { class: "hint" },
-      "The gain is the fitness of a child less that of its parent, with the standard error of the mean.",
+      (better > 0
+        ? "The gain is the fitness of a child less that of its parent"
+        : `The gain is the ${data.search.metric} of a parent less that of its child`) +
+        ", with the standard error of the mean.",
     ),
     table,
   );
@@ -105,9 +109,10 @@ export function showRules(node, data) {
 /**
  * @param {RuleResult} result
  * @param {number} reach the largest gain that is drawn
+ * @param {import("./format.js").Kind} kind of the metric
  * @returns {HTMLTableRowElement}
  */
-function ruleRow(result, reach) {
+function ruleRow(result, reach, kind) {
   const share = result.tried ? ` (${shown(result.improved / result.tried, "share")})` : "";
   return element(
     "tr",
@@ -121,16 +126,17 @@ function ruleRow(result, reach) {
     element("td", { class: "number" }, result.tried),
     element("td", { class: "number" }, `${result.improved}${share}`),
     element("td", { class: "number" }, result.rejected),
-    element("td", { class: "number gain" }, gainBar(result, reach), gainText(result)),
+    element("td", { class: "number gain" }, gainBar(result, reach), gainText(result, kind)),
   );
 }
 
 /**
  * @param {RuleResult} result
+ * @param {import("./format.js").Kind} kind
  * @returns {string}
  */
-function gainText({ gain, error }) {
-  return gain === null ? "–" : `${signed(gain)}${error ? ` ± ${error.toFixed(4)}` : ""}`;
+function gainText({ gain, error }, kind) {
+  return gain === null ? "–" : `${signed(gain, kind)}${error ? ` ± ${shown(error, kind)}` : ""}`;
 }
 
 /**

@@ -328,7 +328,7 @@ function acceptance(data, filter, brushed) {
       return (place) => front.has(place);
     }
     case "best": {
-      const bests = newBests(data);
+      const bests = new Set(data.newBests());
       return (place) => bests.has(place);
     }
     case "brushed":
@@ -339,27 +339,6 @@ function acceptance(data, filter, brushed) {
 }
 
 /**
- * Returns the places of the individuals that were fitter than all before them.
- *
- * @param {SearchData} data
- * @returns {Set<number>}
- */
-export function newBests(data) {
-  const { finished, fitness, status } = data.columns;
-  const order = [...finished.keys()]
-    .filter((place) => finished[place] && status[place] === DONE)
-    .sort((a, b) => (finished[a] ?? 0) - (finished[b] ?? 0));
-  let best = -Infinity;
-  return new Set(
-    order.filter((place) => {
-      const isBetter = (fitness[place] ?? -Infinity) > best;
-      best = isBetter ? (fitness[place] ?? 0) : best;
-      return isBetter;
-    }),
-  );
-}
-
-/**
  * Returns the columns of the table.
  *
  * @param {SearchData} data
@@ -367,17 +346,24 @@ export function newBests(data) {
  */
 function columnsOf(data) {
   const { columns, rules } = data;
+  const metric = data.metric;
+  const values = data.values("fitness");
   const measures = data.measures().filter(({ key }) => key !== "id" && key !== "fitness" && key !== "finished");
   return [
     column("id", "Id", (place) => columns.id[place] ?? 0, String),
     column("status", "Status", (place) => STATUS[columns.status[place] ?? 0] ?? "", String, false),
     column(
       "fitness",
-      "Fitness",
-      (place) => (columns.status[place] === DONE ? (columns.fitness[place] ?? null) : null),
-      (value) => shown(value, "fitness"),
+      metric.title,
+      (place) => values[place] ?? null,
+      (value) => shown(value, metric.kind),
     ),
-    column("gain", "Gain", (place) => data.gain(place), signed),
+    column(
+      "gain",
+      "Gain",
+      (place) => data.gain(place),
+      (value) => signed(value, metric.kind),
+    ),
     column("rule", "Rule", (place) => rules[columns.rule[place] ?? 0] ?? "", String, false),
     column(
       "parent",
@@ -396,11 +382,11 @@ function columnsOf(data) {
         ]
       : []),
     ...measures.map(({ key, title, kind }) => {
-      const values = data.values(key);
+      const own = data.values(key);
       return column(
         key,
         title,
-        (place) => values[place] ?? null,
+        (place) => own[place] ?? null,
         (value) => shown(value, kind),
       );
     }),

@@ -291,14 +291,15 @@ function showFront(node, state, data, places, measures) {
     );
   });
   const wanted = measures.map((measure, index) => preference(measure, index ? 1 : -1)).join(" and ");
+  const ofRung = data.search.rungs.length ? " of the highest rung" : "";
   const more = places.length > FRONT_ROWS ? `The first ${FRONT_ROWS} of ${places.length} are listed.` : "";
   fill(
     node,
-    element("h2", {}, `Pareto front: ${places.length} individuals`),
+    element("h2", {}, `Pareto front: ${places.length} individual${places.length === 1 ? "" : "s"}`),
     element(
       "p",
       { class: "hint" },
-      `None of the others beats one of these in ${measures.length > 2 ? "all" : "both"} measures. Better are ${wanted}. ${more}`,
+      `None of the others${ofRung} beats one of these in ${measures.length > 2 ? "all" : "both"} measures. Better are ${wanted}. ${more}`,
     ),
     element(
       "table",

@@ -16,6 +16,9 @@
  * @property {number} finished number of individuals with a result
  * @property {number} failed
  * @property {number} individuals number at which the search ends
+ * @property {string} metric what the fitness measures, such as "validation accuracy"
+ * @property {"max" | "min"} direction whether more or less of the metric is better; the fitness of a metric of which less
+ *   is better is negated
  * @property {number | null} best the best fitness so far
  * @property {string} space equal for searches that differ only in algorithm and random seed
  * @property {string} group equal for searches that differ only in random seed
@@ -30,7 +33,9 @@
  * @property {string} folder the work directory as a user types it; "" if there is none on this machine
  * @property {string} version
  * @property {number | null} population
- * @property {string} metric what the fitness measures, such as "validation accuracy"
+ * @property {number[]} rungs the epochs of each rung; empty in a search without rungs
+ * @property {{ chosen: number, correlation: number | null } | null} model how many individuals a model chose, and the rank
+ *   correlation of its latest predictions
  * @property {{ name: string, direction: "max" | "min" }[]} objectives
  * @property {number[]} front the individuals that no other dominates, if the search has several objectives
  * @property {string} source description of the images or of the table
@@ -70,6 +75,8 @@
  * @property {Values} inherited
  * @property {Values} species the individual that began its species; null if it has none
  * @property {number[]} rejected number of children that were rejected before it
+ * @property {number[]} rung the highest rung with a result, from 0 on
+ * @property {Values} predicted the fitness that a model predicted when it chose the individual
  */
 
 /**
@@ -115,6 +122,16 @@
  */
 
 /**
+ * The result of an individual on one rung. The seconds are those of the whole training up to the rung.
+ *
+ * @typedef {object} RungAnswer
+ * @property {number} rung from 0 on
+ * @property {number | null} epochs
+ * @property {number | null} fitness
+ * @property {number | null} seconds
+ */
+
+/**
  * @typedef {object} IndividualAnswer
  * @property {number} id
  * @property {string} text its genotype as `.cell` text
@@ -135,6 +152,7 @@
  * @property {number | null} inherited
  * @property {Record<string, number | null>} metrics
  * @property {Record<string, number | string>} genes
+ * @property {RungAnswer[]} rungs
  * @property {Epoch[]} epochs
  * @property {[string, string][]} rejected
  * @property {string[]} difference to its parent

@@ -142,7 +142,7 @@ class MadeUp:
         """Runs the search with workers whose clock is a number."""
         running: list[tuple[float, int, Evaluation]] = []
         seed = dsl.loads(SPACE)
-        now, id, best, best_id = 0.0, 0, -1.0, 0
+        now, id, best, best_id = 0.0, 0, -math.inf, 0
         for done in range(self.individuals + 1):
             with store.event() if self.pace else nullcontext():
                 if done:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SHOW = """async (species) => {
   const [{ Legend }, { SearchData }] = await Promise.all([import("./legend.js"), import("./data.js")]);
   const of = (value) => species.map(() => value);
-  const columns = { id: [...species.keys()], rule: of(0), status: of(1), fitness: of(0.5), species };
+  const columns = { id: [...species.keys()], rule: of(0), status: of(1), fitness: of(0.5), rung: of(0), species };
   for (const name of ["finished", "left", "parent", "params", "mult_adds"]) columns[name] = of(1);
   window.data = new SearchData({ columns, rules: ["random"], metrics: {} });
   if (!window.legend) {
